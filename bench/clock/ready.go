@@ -1,0 +1,102 @@
+package clock
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrSilent is returned by [AwaitToken] when the channel closed, or the
+// deadline passed, before the token's first byte was seen.
+var ErrSilent = errors.New("the workload never wrote its token")
+
+// Seen is what [AwaitToken] found.
+type Seen struct {
+	At   Time   // when the read that brought the token's first byte returned
+	Text []byte // everything read, the token included: a console may speak first
+}
+
+// AwaitToken blocks in read(2) on f until the stream contains token, and
+// stamps the moment at which its first byte arrived. It is the only function
+// that decides when an instance is ready, for all environments.
+//
+// f is the host's raw end (a pipe or a connected stream socket); it is put in
+// blocking mode. What comes before the token, such as a firmware's or a
+// kernel's text, is kept in Seen.Text and doesn't count. A read that returns
+// part of the token stamps the moment, as that part's first byte is there.
+//
+// timeout bounds the whole wait; it is kept with poll(2), whose wake-up is
+// the same as a blocking read's. The error wraps [ErrSilent] and quotes the
+// end of what was read instead.
+func AwaitToken(f *os.File, token []byte, timeout time.Duration) (Seen, error) {
+	if len(token) == 0 {
+		return Seen{}, errors.New("await token: the token is empty")
+	}
+	fd := int(f.Fd()) // Fd also sets blocking mode
+	deadline := Now() + Time(timeout)
+	var (
+		s     Seen
+		first Time // when the first byte of a possible token came
+		buf   [4096]byte
+	)
+	for {
+		left := deadline - Now()
+		if left <= 0 {
+			return s, silent("deadline of "+timeout.String()+" passed", s.Text)
+		}
+		ts := unix.NsecToTimespec(int64(left))
+		n, err := unix.Ppoll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, &ts, nil)
+		if err == unix.EINTR || n == 0 {
+			continue
+		}
+		if err != nil {
+			return s, fmt.Errorf("await token: poll: %w", err)
+		}
+		n, err = unix.Read(fd, buf[:])
+		now := Now()
+		if err == unix.EINTR || err == unix.EAGAIN {
+			continue
+		}
+		// A terminal's or a socket's peer that is gone reads as an error
+		// (EIO, ECONNRESET) where a pipe's reads as end of file.
+		if n <= 0 || err != nil {
+			return s, silent("channel closed", s.Text)
+		}
+		s.Text = append(s.Text, buf[:n]...)
+		if i := bytes.Index(s.Text, token); i >= 0 {
+			s.At = now
+			if i < len(s.Text)-n { // it began in an earlier read
+				s.At = first
+			}
+			return s, nil
+		}
+		if p := partial(s.Text, token); p > 0 && p <= n { // it begins in this read
+			first = now
+		}
+	}
+}
+
+// partial returns the length of the longest end of text that is a beginning
+// of token.
+func partial(text, token []byte) int {
+	for n := min(len(text), len(token)-1); n > 0; n-- {
+		if bytes.HasSuffix(text, token[:n]) {
+			return n
+		}
+	}
+	return 0
+}
+
+func silent(why string, text []byte) error {
+	if len(text) == 0 {
+		return fmt.Errorf("%w: %s, nothing was written", ErrSilent, why)
+	}
+	if len(text) > 400 {
+		text = text[len(text)-400:]
+	}
+	return fmt.Errorf("%w: %s, last output %q", ErrSilent, why, text)
+}

@@ -1,0 +1,24 @@
+// Package bench says what a measurement is.
+//
+// The words, each a type or a method here:
+//
+//   - an [Environment] is one kind of isolation (host, chroot, container, vm);
+//   - a [Spec] is one workload: image, command, limits, settings;
+//   - an [Instance] is one workload prepared or running in one environment;
+//   - a [Scenario] is a question with a method: which [Cell]s, what a trial
+//     does, what is drawn, what may be concluded;
+//   - a trial is one execution of a cell, and the values that it gave; [T] is
+//     what a scenario's trial function is handed;
+//   - a [Runner] makes blocks of trials in a shuffled order, and writes each
+//     trial to the results folder as it ends.
+//
+// # The clock starts when Start is called
+//
+// Prepare does only what later starts of the same image and settings would
+// share: unpack, build a disk or an initramfs, warm a cache, connect, reserve
+// an address. Whatever exists once an instance (namespace, mount, cgroup,
+// overlay, veth, tap, domain, libvirt call) is made in Start, and is timed. The
+// conformance suite in bench/benchtest proves it for every environment.
+//
+// Package bench imports no environment, no scenario and no report.
+package bench

@@ -1,0 +1,64 @@
+package results
+
+import (
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A Line is one value of one trial, as it stands in trials.jsonl.
+//
+// A failed trial has one Line, without a value, with Err and Blame. Readers
+// drop a trial whose lines don't end in one with Last: its writer was killed.
+type Line struct {
+	ID       string            `json:"id"` // of the run
+	Scenario string            `json:"scenario"`
+	Env      string            `json:"env"`
+	Variant  map[string]string `json:"variant"`
+	N        int               `json:"n"`     // instances at a time
+	Block    int               `json:"block"` // blocks count from 0, warm-up blocks included
+	Pos      int               `json:"pos"`   // place within the block's shuffled order
+	Trial    int               `json:"trial"` // the run's trials, counted from 0 in the order they were made
+	Warmup   bool              `json:"warmup"`
+	Metric   string            `json:"metric"`
+	Value    *float64          `json:"value"` // base unit; null for a failed trial
+	Unit     string            `json:"unit"`
+	Better   string            `json:"better"`
+	Stat     string            `json:"stat"`     // "" for a plain value, else p50, p99, …: a statistic over Samples
+	Samples  int               `json:"samples"`  // how many observations Value stands for
+	PartOf   string            `json:"part_of"`  // the metric that this one is a phase of
+	Seq      int               `json:"seq"`      // the phase's place, or the observation's
+	Instance int               `json:"instance"` // which of N
+	Text     string            `json:"text"`     // what isn't a number
+	Err      string            `json:"err"`
+	Blame    string            `json:"blame"`
+	Taint    []string          `json:"taint"`
+	At       float64           `json:"at"` // seconds from the run's beginning to the trial's
+	Last     bool              `json:"last,omitempty"`
+}
+
+// Float returns the value, or NaN where there is none.
+func (l Line) Float() float64 {
+	if l.Value == nil {
+		return math.NaN()
+	}
+	return *l.Value
+}
+
+// Label is what a table's row or a plot's axis calls the cell of the line.
+func (l Line) Label() string { return Label(l.Env, l.Variant, l.N) }
+
+// Label names a cell: "container", "container net=bridge", "vm accel=tcg ×4".
+func Label(env string, variant map[string]string, n int) string {
+	var b strings.Builder
+	b.WriteString(env)
+	for _, k := range slices.Sorted(maps.Keys(variant)) {
+		b.WriteString(" " + k + "=" + variant[k])
+	}
+	if n > 1 {
+		b.WriteString(" ×" + strconv.Itoa(n))
+	}
+	return b.String()
+}

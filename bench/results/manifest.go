@@ -1,0 +1,115 @@
+// Package results is the results folder: its schema, its writer, its reader.
+//
+//	manifest.json  what was asked, and every cell with its settings or why it wasn't run
+//	machine.json   what it ran on
+//	trials.jsonl   one line a value, a trial's lines in one write
+//	logs/          consoles and daemons' logs
+//	samples/       latency distributions
+//
+// What is drawn and computed from these (report.md, plots, trials.csv, …) is
+// written by package reports, and can be written again at any time.
+//
+// A run's files are written through the descriptor of the folder, never by
+// path: the worker lives in another mount namespace than the user does.
+package results
+
+import "time"
+
+// Format is the version of the folder's schema. A reader refuses a folder of
+// a later one, and reads every earlier one.
+const Format = 1
+
+// A Manifest says what was asked, and what was written down before the first
+// trial: cells, figures and findings included.
+type Manifest struct {
+	Format   int       `json:"format"`
+	ID       string    `json:"id"`  // the run's own: random, 16 hex digits
+	Lab      string    `json:"lab"` // version of the lab
+	Scenario string    `json:"scenario"`
+	Question string    `json:"question"`
+	Method   string    `json:"method"`
+	Started  time.Time `json:"started"` // UTC
+	Ended    time.Time `json:"ended,omitzero"`
+	Command  []string  `json:"command"` // as typed, without the program
+	Seed     uint64    `json:"seed,string"`
+	Quick    bool      `json:"quick,omitempty"`
+	Accel    string    `json:"accel"`             // as asked: auto, kvm, tcg
+	Outcome  string    `json:"outcome,omitempty"` // complete, failures, interrupted, nothing; "" while it runs
+
+	Image    Digested  `json:"image"`
+	Workload Digested  `json:"workload"`        // the program's own bytes
+	Kernel   Digested  `json:"kernel,omitzero"` // the guest's
+	Cells    []Cell    `json:"cells"`
+	Metrics  []Metric  `json:"metrics"`
+	Figures  []Figure  `json:"figures"`
+	Findings []Finding `json:"findings"`
+	Notes    []string  `json:"notes,omitempty"` // what the run wants said in every report
+}
+
+// Digested names bytes by what they are.
+type Digested struct {
+	Name   string `json:"name"`           // "default", a folder's last part, "6.1.0-42-cloud-amd64"
+	Digest string `json:"digest"`         // "sha256:…"
+	Size   int64  `json:"size,omitempty"` // bytes
+}
+
+// A Cell is an environment with its variant, or the reason why it wasn't run.
+type Cell struct {
+	Env      string            `json:"env"`
+	Variant  map[string]string `json:"variant"`  // what tells this cell from others of its environment
+	Settings map[string]string `json:"settings"` // all, defaults resolved, what was found out included (accel=tcg)
+	N        int               `json:"n"`        // instances at a time
+	Trials   int               `json:"trials"`
+	Warmup   int               `json:"warmup"`
+	Prepare  []string          `json:"prepare,omitempty"` // what is done before the clock starts
+	Start    []string          `json:"start,omitempty"`   // what is timed
+	NotRun   *NotRun           `json:"not_run,omitempty"`
+}
+
+// Label is what a table's row or a plot's axis calls the cell: its
+// environment, and its variant where it has one.
+func (c Cell) Label() string { return Label(c.Env, c.Variant, c.N) }
+
+// NotRun is why a cell has no trial.
+type NotRun struct {
+	Kind   string `json:"kind"` // unavailable, not applicable
+	Reason string `json:"reason"`
+	Cure   string `json:"cure,omitempty"`
+}
+
+// A Metric is what a number measures.
+type Metric struct {
+	Name   string `json:"name"`   // "ready"
+	Title  string `json:"title"`  // "Time until ready"
+	Unit   string `json:"unit"`   // base unit: s, B, B/s, 1/s, 1
+	Better string `json:"better"` // lower, higher, or ""
+	Help   string `json:"help"`   // one sentence: from when to when, how it is taken
+}
+
+// A Figure is a plot as data: which metric, by what, on which axis.
+type Figure struct {
+	Name    string   `json:"name"`  // file name without extension
+	Title   string   `json:"title"` // a sentence that says what is seen
+	Kind    string   `json:"kind"`  // distribution (every trial a point), phases (stacked parts)
+	Metrics []string `json:"metrics"`
+	Log     bool     `json:"log,omitempty"` // logarithmic axis
+	Caption string   `json:"caption,omitempty"`
+}
+
+// A Finding is a statement whose verdict will be computed: what is compared,
+// with which threshold, and why that one. It is written down before the
+// results are there.
+type Finding struct {
+	Name      string  `json:"name"`            // short, unique within the scenario
+	Claim     int     `json:"claim,omitempty"` // which common claim it answers
+	Statement string  `json:"statement"`       // as people say it
+	Metric    string  `json:"metric"`
+	Of        string  `json:"of"`      // an environment
+	To        string  `json:"to"`      // the one that it is compared with; "" compares with the threshold itself
+	Compare   string  `json:"compare"` // ratio, difference, value, share (of metric's parts; Part names it)
+	Part      string  `json:"part,omitempty"`
+	Op        string  `json:"op"` // below, above, within (threshold is the half-width around 1 or 0)
+	Threshold float64 `json:"threshold"`
+	Reason    string  `json:"reason"`              // why this threshold
+	NeedsKVM  bool    `json:"needs_kvm,omitempty"` // a statement about a VM's speed: not judged under emulation
+}

@@ -1,0 +1,126 @@
+package results
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// A Run is a results folder that was read back.
+type Run struct {
+	Dir      string
+	Manifest Manifest
+	Machine  Machine
+	Lines    []Line // of whole trials, in file order
+
+	// Dropped counts trials without their last line: their writer was killed.
+	Dropped int
+}
+
+// Read reads the folder dir. An error names the file, and for trials.jsonl the
+// line. A folder of a later format is refused.
+func Read(dir string) (*Run, error) {
+	r := &Run{Dir: dir}
+	if err := readJSON(filepath.Join(dir, ManifestFile), &r.Manifest); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%s isn't a results folder: it has no %s", dir, ManifestFile)
+		}
+		return nil, err
+	}
+	if f := r.Manifest.Format; f < 1 || f > Format {
+		return nil, fmt.Errorf("%s: format %d; this lab reads 1 to %d: use a newer lab",
+			filepath.Join(dir, ManifestFile), f, Format)
+	}
+	if err := readJSON(filepath.Join(dir, MachineFile), &r.Machine); err != nil {
+		return nil, err
+	}
+	name := filepath.Join(dir, TrialsFile)
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	r.Lines, r.Dropped, err = ReadTrials(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s:%w", name, err)
+	}
+	return r, nil
+}
+
+func readJSON(name string, v any) error {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		line := 1
+		var syntax *json.SyntaxError
+		var typ *json.UnmarshalTypeError
+		switch {
+		case errors.As(err, &syntax):
+			line += bytes.Count(data[:min(int(syntax.Offset), len(data))], []byte("\n"))
+		case errors.As(err, &typ):
+			line += bytes.Count(data[:min(int(typ.Offset), len(data))], []byte("\n"))
+		}
+		return fmt.Errorf("%s:%d: %w", name, line, err)
+	}
+	return nil
+}
+
+// ReadTrials reads the lines of whole trials, and counts those that were cut
+// off. An unfinished line at the very end is a cut, too; a damaged line
+// anywhere else is an error that begins with its number.
+func ReadTrials(r io.Reader) (lines []Line, dropped int, err error) {
+	br := bufio.NewReader(r)
+	var open []Line // of the trial that is being read
+	for n := 1; ; n++ {
+		text, err := br.ReadBytes('\n')
+		if err == io.EOF {
+			if len(open) > 0 || len(text) > 0 {
+				dropped++
+			}
+			return lines, dropped, nil
+		}
+		if err != nil {
+			return nil, 0, fmt.Errorf("%d: %w", n, err)
+		}
+		var l Line
+		if err := json.Unmarshal(text, &l); err != nil {
+			return nil, 0, fmt.Errorf("%d: %w", n, err)
+		}
+		if err := l.check(); err != nil {
+			return nil, 0, fmt.Errorf("%d: %w", n, err)
+		}
+		// A trial that was cut off, and then another one (a resumed run).
+		if len(open) > 0 && (open[0].Trial != l.Trial || open[0].Block != l.Block) {
+			open = nil
+			dropped++
+		}
+		open = append(open, l)
+		if l.Last {
+			lines = append(lines, open...)
+			open = nil
+		}
+	}
+}
+
+// check says what makes a line unusable.
+func (l Line) check() error {
+	switch {
+	case l.Env == "":
+		return errors.New("no env")
+	case l.Metric == "" && l.Err == "":
+		return errors.New("neither metric nor err")
+	case l.Value == nil && l.Err == "" && l.Text == "":
+		return fmt.Errorf("metric %s: neither value nor text nor err", l.Metric)
+	case l.Block < 0 || l.Pos < 0 || l.Trial < 0 || l.N < 0:
+		return errors.New("a negative block, pos, trial or n")
+	}
+	return nil
+}

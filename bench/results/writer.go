@@ -1,0 +1,186 @@
+package results
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"sync"
+)
+
+// Names of what a run writes itself.
+const (
+	ManifestFile = "manifest.json"
+	MachineFile  = "machine.json"
+	TrialsFile   = "trials.jsonl"
+	LogsDir      = "logs"
+	SamplesDir   = "samples"
+)
+
+// Create makes a new results folder, its parents included, and opens it.
+// It refuses a path that exists, whatever it is: no result is overwritten. The
+// folder, and the parents that it had to make, belong to uid and gid.
+func Create(dir string, uid, gid int) (*os.File, error) {
+	var made []string
+	for d := filepath.Dir(dir); ; d = filepath.Dir(d) {
+		if _, err := os.Stat(d); err == nil || d == filepath.Dir(d) {
+			break
+		}
+		made = append(made, d)
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return nil, fmt.Errorf("create results folder: %w", err)
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			return nil, fmt.Errorf("create results folder: %s exists, and results are never overwritten: name another with --out", dir)
+		}
+		return nil, fmt.Errorf("create results folder: %w", err)
+	}
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, fmt.Errorf("create results folder: %w", err)
+	}
+	for _, d := range append(made, dir) {
+		if err := os.Lchown(d, uid, gid); err != nil {
+			f.Close()
+			return nil, fmt.Errorf("create results folder: %w", err)
+		}
+	}
+	return f, nil
+}
+
+// A Writer writes a run's files below one folder, through its descriptor.
+// Its methods may be called from several goroutines.
+type Writer struct {
+	root     *os.Root
+	uid, gid int
+
+	mu     sync.Mutex
+	trials *os.File
+}
+
+// NewWriter writes below the folder that dir is open on; it doesn't take dir
+// over. What it makes belongs to uid and gid.
+func NewWriter(dir *os.File, uid, gid int) (*Writer, error) {
+	// The descriptor's magic link leads to the folder itself, also where no
+	// path of this mount namespace does (proc_pid_fd(5)).
+	root, err := os.OpenRoot(fmt.Sprintf("/proc/self/fd/%d", dir.Fd()))
+	if err != nil {
+		return nil, fmt.Errorf("open results folder: %w", err)
+	}
+	w := &Writer{root: root, uid: uid, gid: gid}
+	w.trials, err = w.open(TrialsFile, os.O_WRONLY|os.O_CREATE|os.O_APPEND)
+	if err != nil {
+		root.Close()
+		return nil, fmt.Errorf("open results folder: %w", err)
+	}
+	return w, nil
+}
+
+// open opens a file below the folder, making what it lies in.
+func (w *Writer) open(name string, flag int) (*os.File, error) {
+	for i, c := range name {
+		if c != '/' {
+			continue
+		}
+		if err := w.root.Mkdir(name[:i], 0o755); err == nil {
+			err = w.root.Lchown(name[:i], w.uid, w.gid)
+			if err != nil {
+				return nil, err
+			}
+		} else if !errors.Is(err, fs.ErrExist) {
+			return nil, err
+		}
+	}
+	f, err := w.root.OpenFile(name, flag, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.Chown(w.uid, w.gid); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// Manifest writes manifest.json, replacing an earlier one at once or not at
+// all.
+func (w *Writer) Manifest(m *Manifest) error { return w.replace(ManifestFile, m) }
+
+// Machine writes machine.json in the same way.
+func (w *Writer) Machine(m *Machine) error { return w.replace(MachineFile, m) }
+
+func (w *Writer) replace(name string, v any) error {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return w.File(name, append(data, '\n'))
+}
+
+// File writes a file of the results folder, replacing an earlier one at once
+// or not at all.
+func (w *Writer) File(name string, data []byte) error {
+	tmp := path.Join(path.Dir(name), "."+path.Base(name)+".new")
+	f, err := w.open(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = w.root.Rename(tmp, name)
+	}
+	if err != nil {
+		w.root.Remove(tmp)
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return nil
+}
+
+// Log makes a file in logs/, appending to what is there.
+func (w *Writer) Log(name string) (*os.File, error) {
+	f, err := w.open(path.Join(LogsDir, name), os.O_WRONLY|os.O_CREATE|os.O_APPEND)
+	if err != nil {
+		return nil, fmt.Errorf("open log %s: %w", name, err)
+	}
+	return f, nil
+}
+
+// Trial appends a trial's lines in one write, and marks the last. When the
+// write comes back short (a full disk), what was written of it is cut off
+// again, so that the file holds whole trials alone.
+func (w *Writer) Trial(lines []Line) error {
+	if len(lines) == 0 {
+		return errors.New("write trial: it has no lines")
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	for i, l := range lines {
+		l.Last = i == len(lines)-1
+		if err := enc.Encode(l); err != nil { // NaN and Inf aren't JSON
+			return fmt.Errorf("write trial: metric %s: %w", l.Metric, err)
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	before, err := w.trials.Stat()
+	if err != nil {
+		return fmt.Errorf("write trial: %w", err)
+	}
+	if _, err := w.trials.Write(b.Bytes()); err != nil {
+		return fmt.Errorf("write trial: %w", errors.Join(err, w.trials.Truncate(before.Size())))
+	}
+	return nil
+}
+
+// Close closes the files. What was written stays.
+func (w *Writer) Close() error {
+	return errors.Join(w.trials.Close(), w.root.Close())
+}

@@ -1,0 +1,49 @@
+package bench
+
+import (
+	"context"
+	"time"
+
+	"lab/bench/results"
+)
+
+// A Scenario is a question with a method.
+//
+// Figures and findings are data: they are copied into the manifest, so that
+// a report needs the results folder alone, and so that every threshold was
+// written down before the first trial.
+type Scenario struct {
+	Name     string // what users type
+	Question string // one sentence that ends in "?"
+	Method   string // what a trial does, in one paragraph
+
+	// Cells lists what is measured: environments with their variants. The
+	// environments come from Options; the order doesn't matter.
+	Cells func(Options) []Cell
+
+	// Trial executes a cell once, and records what it gave. An error fails
+	// the trial, not the run. What T made is closed after it.
+	Trial func(context.Context, *T, Cell) error
+
+	Metrics  []results.Metric
+	Figures  []results.Figure
+	Findings []results.Finding
+}
+
+// Options are what the user asked of a scenario.
+type Options struct {
+	Envs    []string          // as asked, in the user's order
+	Variant map[string]string // --variant
+	Image   string            // --image
+	Quick   bool
+}
+
+// A Cell is an environment with its variant and a number of instances.
+type Cell struct {
+	Env     string
+	Variant map[string]string // what this cell sets beside the defaults
+	N       int               // instances at a time; 0 means 1
+	Trials  int               // how many, warm-ups not counted
+	Warmup  int               // further ones before them, kept and marked
+	Timeout time.Duration     // of one trial
+}

@@ -1,0 +1,108 @@
+package bench
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"lab/bench/cgroup"
+	"lab/bench/image"
+)
+
+// A Spec is one workload: a program, its arguments, its limits, and the image
+// that it is found in.
+type Spec struct {
+	Image    image.Ref
+	Command  Command
+	Limits   Limits
+	Mounts   []Mount
+	Settings map[string]string // resolved by Resolve: every setting is there
+
+	// Init puts a minimal init before the workload. False: the workload is
+	// PID 1 wherever it has a PID namespace or a kernel of its own.
+	Init bool
+}
+
+// A Command is what to execute, and with what.
+type Command struct {
+	// Argv[0] is looked up inside the image: as a path when it has a slash,
+	// else along Env's PATH, else along [DefaultPath].
+	Argv []string
+	Env  []string // "NAME=value"; the whole environment
+	Dir  string   // working folder inside the image; "" means "/"
+	User User
+
+	// Descriptors that the program inherits. A nil Stdin reads as end of
+	// file; a nil Stdout goes to Instance.Ready; a nil Stderr goes where
+	// Stdout goes for a VM's console, and to the null device elsewhere. They
+	// belong to the caller, who closes them.
+	Stdin, Stdout, Stderr *os.File
+
+	// TTY makes Stdin the program's controlling terminal. Stdin must be one.
+	TTY bool
+}
+
+// DefaultPath is searched where Env has no PATH.
+const DefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// Path returns the folders to search for a program without a slash.
+func (c Command) Path() []string {
+	path := DefaultPath
+	for _, e := range c.Env {
+		if p, ok := strings.CutPrefix(e, "PATH="); ok {
+			path = p
+		}
+	}
+	return strings.Split(path, ":")
+}
+
+// User is who the program runs as, in the image's numbers.
+type User struct {
+	UID, GID uint32
+	Groups   []uint32
+}
+
+// Limits bound what an instance may use; a zero field means no limit.
+type Limits = cgroup.Limits
+
+// A Mount shows a folder or file of the host inside the instance.
+type Mount struct {
+	Source   string // absolute path on the host
+	Target   string // absolute path in the image
+	ReadOnly bool
+}
+
+// Resolve returns the settings of an environment with their defaults, changed
+// by set. Names that the environment doesn't have are left out, since a
+// variant may concern one environment of several. A value that isn't allowed is
+// an error that lists those that are.
+func Resolve(env Environment, set map[string]string) (map[string]string, error) {
+	out := make(map[string]string)
+	for _, s := range env.Settings() {
+		out[s.Name] = s.Default
+		v, ok := set[s.Name]
+		if !ok {
+			continue
+		}
+		if len(s.Values) > 0 && !slices.Contains(s.Values, v) {
+			return nil, fmt.Errorf("%s: %s=%s isn't one of %s", env.Name(), s.Name, v, strings.Join(s.Values, ", "))
+		}
+		out[s.Name] = v
+	}
+	return out, nil
+}
+
+// Variant writes settings as users type them, in the order of their names:
+// "disk=virtio,net=bridge".
+func Variant(settings map[string]string) string {
+	var b strings.Builder
+	for _, k := range slices.Sorted(maps.Keys(settings)) {
+		if b.Len() > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(k + "=" + settings[k])
+	}
+	return b.String()
+}
