@@ -63,12 +63,12 @@ func startDaemon(ctx context.Context, m mounts, log *os.File) (*daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, dir := range []string{"log", "log/qemu", "libvirt"} {
+	for _, dir := range []string{"log", "run"} {
 		if err := os.MkdirAll(filepath.Join(m.bed, dir), 0o755); err != nil {
 			return nil, err
 		}
 	}
-	d := &daemon{bed: m.bed, socket: filepath.Join(m.bed, "libvirt", socket), log: log, ended: make(chan struct{})}
+	d := &daemon{bed: m.bed, socket: filepath.Join(m.bed, "run", socket), log: log, ended: make(chan struct{})}
 
 	// The daemon says when it is ready, as it would to systemd
 	// (sd_notify(3)): an event, where trying to connect would be a guess.
@@ -183,7 +183,6 @@ listen_tls = 0
 listen_tcp = 0
 auth_unix_rw = "none"
 auth_unix_ro = "none"
-unix_sock_dir = "` + insideBed + `/libvirt"
 # Else it asks the machine's firmware, through dmidecode.
 host_uuid = "` + uuid(id) + `"
 # Warnings and errors, to standard error.

@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -45,6 +46,7 @@ func (m mounts) enter() error {
 		{from: m.cache, to: insideCache},
 		{from: m.caps, to: "/var/cache/libvirt/qemu/capabilities"},
 		{from: filepath.Join(m.bed, "log"), to: "/var/log/libvirt"},
+		{from: filepath.Join(m.bed, "run"), to: "/run/libvirt"},
 		{from: "/dev/pts", to: "/dev/pts"},
 	}
 	devices := []string{"null", "zero", "full", "random", "urandom", "tty", "net/tun", "vhost-net"}
@@ -89,6 +91,9 @@ func (m mounts) enter() error {
 		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil && err != unix.EINVAL && err != unix.ENOENT {
 			return fmt.Errorf("unmount %s: %w", dir, err)
 		}
+	}
+	if err := accounts(); err != nil {
+		return err
 	}
 	for name, text := range m.files {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
@@ -194,4 +199,38 @@ func (b *bind) close() {
 	if b.fd >= 0 {
 		unix.Close(b.fd)
 	}
+}
+
+// accounts shows the daemon a passwd and a group file with the users that
+// distributions build libvirt for. It looks for them even where its
+// configuration names others, and ends when they aren't there; the packages
+// that create them are those that we don't want.
+func accounts() error {
+	const nobody = 65534 // nothing runs as it
+	for _, f := range []struct{ name, rest string }{
+		{"passwd", fmt.Sprintf(":x:%d:%d::/nonexistent:/usr/sbin/nologin\n", nobody, nobody)},
+		{"group", fmt.Sprintf(":x:%d:\n", nobody)},
+	} {
+		b, err := os.ReadFile("/etc/" + f.name)
+		if err != nil {
+			return err
+		}
+		if n := len(b); n > 0 && b[n-1] != '\n' {
+			b = append(b, '\n')
+		}
+		for _, user := range []string{"libvirt-qemu", "qemu", "kvm"} {
+			if bytes.HasPrefix(b, []byte(user+":")) || bytes.Contains(b, []byte("\n"+user+":")) {
+				continue
+			}
+			b = append(b, user+f.rest...)
+		}
+		path := "/run/vm/" + f.name
+		if err := os.WriteFile(path, b, 0o644); err != nil {
+			return err
+		}
+		if err := unix.Mount(path, "/etc/"+f.name, "", unix.MS_BIND, ""); err != nil {
+			return fmt.Errorf("bind mount on /etc/%s: %w", f.name, err)
+		}
+	}
+	return nil
 }

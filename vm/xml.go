@@ -25,7 +25,7 @@ type Config struct {
 
 	Kernel, Initrd, Cmdline string
 
-	Console    string // socket on which the lab listens for the first serial port
+	Console    string // pair of FIFOs that the first serial port is; without .in and .out
 	ConsoleLog string // file to which QEMU copies what the console says
 	Channel    string // socket on which the lab listens for the guest's init; "": no such port
 }
@@ -76,7 +76,7 @@ func XML(c Config) (string, error) {
 			Controllers: []libvirtxml.DomainController{{Type: "usb", Model: "none"}},
 			MemBalloon:  &libvirtxml.DomainMemBalloon{Model: "none"},
 			Serials: []libvirtxml.DomainSerial{{
-				Source: unixSource(c.Console),
+				Source: &libvirtxml.DomainChardevSource{Pipe: &libvirtxml.DomainChardevSourcePipe{Path: c.Console}},
 				Target: &libvirtxml.DomainSerialTarget{Type: "isa-serial", Port: &zero},
 			}},
 		},
