@@ -137,6 +137,7 @@ unpack() {
 
 download() {
 	get=$(apt-cache show --no-all-versions "$@" 2>/dev/null | awk '$1 == "Size:" { s += $2 } END { print s + 0 }')
+	[ "$get" != 0 ] || return 1 # not in the lists
 	say "unpacks $* into $dir ($(megabytes "$get") to download, $(on_disk "$@") on disk); nothing of it is installed"
 	rm -rf "$tmp/debs"
 	mkdir "$tmp/debs"
