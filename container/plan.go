@@ -30,6 +30,9 @@ func (c *container) plan() launch.Plan {
 	if c.spec.Settings["caps"] != "all" {
 		p.Steps = append(p.Steps, launch.Step{Name: "privileges", Do: c.drop})
 	}
+	if c.spec.Settings["seccomp"] != "none" {
+		p.Privileges = c.seccomp
+	}
 	if c.on("pid") {
 		// The PID namespace alone comes with the clone: unshare(2) would
 		// give it to the thread's children, and the Go runtime forks some
