@@ -150,6 +150,12 @@ type (
 		Describe(Spec) (prepare, start []string)
 	}
 
+	// A Resolver says what settings such as accel=auto came to. Valid for a
+	// Spec that Check has passed.
+	Resolver interface {
+		Resolved(Spec) map[string]string
+	}
+
 	// A Versioner says which foreign programs it rests on ("qemu": "7.2.22").
 	// Valid after Open.
 	Versioner interface {

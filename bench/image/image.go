@@ -3,10 +3,110 @@
 // an overlay (container), an initramfs (vm).
 package image
 
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
 // A Ref names a file tree on this machine by its content.
 type Ref struct {
 	Name   string // "default", or the last part of the folder's path
 	Dir    string // absolute path of the tree's root
-	Digest string // "sha256:" and 64 hex digits: names, modes, owners and contents; not times
+	Digest string // "sha256:" and 64 hex digits, see Sum; "" where At made the Ref
 	Size   int64  // bytes of all regular files
+}
+
+// At names the tree at dir without reading it: where no result will need its
+// digest, such as for lab exec.
+func At(dir string) (Ref, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return Ref{}, fmt.Errorf("image: %w", err)
+	}
+	st, err := os.Stat(dir)
+	if err != nil {
+		return Ref{}, fmt.Errorf("image: %w", err)
+	}
+	if !st.IsDir() {
+		return Ref{}, fmt.Errorf("image: %s isn't a folder; --image takes the root folder of a file tree", dir)
+	}
+	return Ref{Name: filepath.Base(dir), Dir: dir}, nil
+}
+
+// Open names the tree at dir, and reads all of it for its digest.
+func Open(dir string) (Ref, error) {
+	r, err := At(dir)
+	if err != nil {
+		return r, err
+	}
+	r.Digest, r.Size, err = Sum(r.Dir)
+	return r, err
+}
+
+// Sum is the digest of a tree: SHA-256 over one record for each entry, in the
+// order of their names, of path, type and permissions, and a link's target or
+// a regular file's own SHA-256. Owners and times are left out: the same image
+// unpacked by another user, on another day, is the same.
+func Sum(dir string) (digest string, size int64, err error) {
+	h := sha256.New()
+	// WalkDir goes through each folder in lexical order.
+	err = filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(dir, name)
+		if err != nil {
+			return err
+		}
+		var content string
+		switch {
+		case info.Mode().IsRegular():
+			content, err = sumFile(name)
+			size += info.Size()
+		case info.Mode()&fs.ModeSymlink != 0:
+			content, err = os.Readlink(name)
+		}
+		// Lengths before texts: no two trees give the same records.
+		fmt.Fprintf(h, "%d %s %v %d %s\n", len(rel), rel, info.Mode(), len(content), content)
+		return err
+	})
+	if err != nil {
+		return "", 0, fmt.Errorf("image: digest of %s: %w", dir, err)
+	}
+	return "sha256:" + hex.EncodeToString(h.Sum(nil)), size, nil
+}
+
+// SumFile is the digest of one file's bytes, and their number.
+func SumFile(name string) (digest string, size int64, err error) {
+	st, err := os.Stat(name)
+	if err != nil {
+		return "", 0, fmt.Errorf("image: %w", err)
+	}
+	s, err := sumFile(name)
+	if err != nil {
+		return "", 0, fmt.Errorf("image: %w", err)
+	}
+	return "sha256:" + s, st.Size(), nil
+}
+
+func sumFile(name string) (string, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
 }

@@ -1,21 +1,129 @@
 // Package testbed is the private corner of this machine in which all instances
-// of a run live and die: namespaces, a bridge, a cgroup subtree, a lock, a tag.
+// of a run live and die.
+//
+// It is made in one of two ways. [Enter] makes it in the worker, which was
+// started as PID 1 of new mount, network, PID and IPC namespaces (see [Spawn]):
+// when the worker dies, however it dies, the kernel kills every process in the
+// testbed, and frees every mount and every network device of it. [Local] makes
+// it for a single program (lab exec) without namespaces of its own.
+//
+// What the kernel doesn't free by itself is tagged with the testbed's ID before
+// it is used, and removed by the next lab's [Sweep]: cgroup folders, and the
+// run folder /run/lab/<ID>. The owner of a testbed holds a lock on its run
+// folder; a testbed whose folder isn't locked has no owner any more.
 package testbed
 
 import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
 	"os"
+	"path/filepath"
+	"sync"
+
+	"golang.org/x/sys/unix"
 
 	"lab/bench/cgroup"
 )
 
-// A Testbed is where instances are made. It is made by Open in the worker (or,
-// for lab exec, in the command's own process) and handed to environments.
+// A Testbed is where instances are made. It is handed to environments.
 type Testbed struct {
 	ID    string // 8 hex digits, in the name and tag of all that it makes
 	Dir   string // a private folder on tmpfs: sockets, overlay layers, small files
 	Cache string // the user's cache folder, kept between runs: guest kernel, images, probes' verdicts
+	UID   int    // whom the files in Cache belong to
+	GID   int
 
 	Cgroups *cgroup.Tree // nil where this machine has no usable cgroup hierarchy
-	// Log makes a file in the results folder's logs/ (in lab exec: in Dir).
+
+	// Private is true in a worker: this process is alone in its mount,
+	// network, PID and IPC namespaces.
+	Private bool
+
+	// Log makes a file in the results folder's logs/ (in lab exec: a file
+	// that nobody keeps).
 	Log func(name string) (*os.File, error)
+
+	folder *os.File // the run folder, locked
+	mu     sync.Mutex
+	net    *Network
+}
+
+// newID makes a testbed's ID.
+func newID() string {
+	var b [4]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+// Local makes a testbed without namespaces of its own, in this process.
+func Local(cache string) (*Testbed, error) {
+	f, err := newFolder()
+	if err != nil {
+		return nil, err
+	}
+	tb := &Testbed{ID: filepath.Base(f.Name()), Dir: f.Name(), Cache: cache, folder: f,
+		UID: os.Getuid(), GID: os.Getgid(),
+		Log: func(string) (*os.File, error) { return os.OpenFile(os.DevNull, os.O_WRONLY, 0) }}
+	if err := tb.cgroups(); err != nil {
+		return nil, errors.Join(err, tb.Close())
+	}
+	return tb, nil
+}
+
+// cgroups makes the testbed's subtree, where there is anything to make it in.
+func (tb *Testbed) cgroups() error {
+	l, err := cgroup.Read()
+	if err != nil {
+		return err
+	}
+	if l.Kind() == "none" {
+		return nil
+	}
+	tb.Cgroups, err = l.Create(tb.ID)
+	if errors.Is(err, unix.EROFS) {
+		// A container's read-only view: limits will be refused, with the
+		// reason; all else works.
+		tb.Cgroups, err = nil, nil
+	}
+	return err
+}
+
+// Close removes what the testbed made that the kernel wouldn't free. It may be
+// called twice.
+func (tb *Testbed) Close() error {
+	tb.mu.Lock()
+	defer tb.mu.Unlock()
+	var errs []error
+	if tb.net != nil {
+		errs = append(errs, tb.net.close())
+		tb.net = nil
+	}
+	if tb.Cgroups != nil {
+		errs = append(errs, tb.Cgroups.Remove())
+		tb.Cgroups = nil
+	}
+	if tb.folder != nil {
+		if !tb.Private { // a worker's is its supervisor's to remove
+			errs = append(errs, removeFolder(tb.folder))
+		}
+		tb.folder.Close()
+		tb.folder = nil
+	}
+	return errors.Join(errs...)
+}
+
+// Network returns the testbed's bridge, and makes it the first time.
+func (tb *Testbed) Network() (*Network, error) {
+	tb.mu.Lock()
+	defer tb.mu.Unlock()
+	if tb.net == nil {
+		n, err := newNetwork(tb.Private)
+		if err != nil {
+			return nil, fmt.Errorf("testbed network: %w", err)
+		}
+		tb.net = n
+	}
+	return tb.net, nil
 }

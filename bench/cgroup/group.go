@@ -1,0 +1,164 @@
+package cgroup
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// A Group is one instance's folder, in every hierarchy of the tree.
+type Group struct {
+	name  string
+	v1    []string // one a hierarchy
+	v2    string
+	mem   string // the folder with the memory controller's files, or ""
+	memV2 bool
+	fd    int   // open on v2, or -1
+	tasks []int // open for writing on each v1 folder's tasks
+}
+
+// New makes a group with these limits. A limit whose controller the machine
+// doesn't offer is an error that wraps ErrNoController; it is never dropped.
+func (t *Tree) New(lim Limits) (_ *Group, err error) {
+	if c := t.Lacks(lim); c != "" {
+		return nil, fmt.Errorf("cgroup: limit needs %s: %w", c, ErrNoController)
+	}
+	g := &Group{name: strconv.FormatInt(t.count.Add(1), 10), fd: -1}
+	defer func() {
+		if err != nil {
+			g.Remove()
+		}
+	}()
+	for _, root := range t.roots() {
+		dir := filepath.Join(root, g.name)
+		if err := unix.Mkdir(dir, 0o755); err != nil {
+			return nil, fmt.Errorf("cgroup: make %s: %w", dir, err)
+		}
+		if root == t.v2 {
+			g.v2 = dir
+			g.fd, err = unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+			if err != nil {
+				return nil, fmt.Errorf("cgroup: open %s: %w", dir, err)
+			}
+			continue
+		}
+		g.v1 = append(g.v1, dir)
+		fd, err := unix.Open(filepath.Join(dir, "tasks"), unix.O_WRONLY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return nil, fmt.Errorf("cgroup: open %s/tasks: %w", dir, err)
+		}
+		g.tasks = append(g.tasks, fd)
+	}
+	switch {
+	case t.dirs["memory"] != "":
+		g.mem = filepath.Join(t.dirs["memory"], g.name)
+	case t.Has("memory"):
+		g.mem, g.memV2 = g.v2, true
+	}
+	return g, g.limit(t, lim)
+}
+
+// limit writes the limits where their controllers live.
+func (g *Group) limit(t *Tree, lim Limits) error {
+	for _, f := range lim.files() {
+		dir, name, value := g.v2, f.v2, f.v2value
+		if d := t.dirs[f.controller]; d != "" {
+			dir, name, value = filepath.Join(d, g.name), f.v1, f.v1value
+		}
+		err := write(dir, name, value)
+		if f.optional && errors.Is(err, unix.ENOENT) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// FD is a descriptor of the v2 folder, for clone3's CLONE_INTO_CGROUP, or -1
+// where there is no v2 tree.
+func (g *Group) FD() int { return g.fd }
+
+// TasksFDs are descriptors to which a task writes "0" to enter the v1 folders.
+func (g *Group) TasksFDs() []int { return g.tasks }
+
+// Dirs are the group's folders.
+func (g *Group) Dirs() []string {
+	if g.v2 == "" {
+		return g.v1
+	}
+	return append(slices.Clone(g.v1), g.v2)
+}
+
+// Kill kills every process in the group: at once with cgroup.kill, else one by
+// one, again and again while there are new ones (a fork may outrun a pass).
+func (g *Group) Kill() {
+	if g.v2 != "" && write(g.v2, "cgroup.kill", "1") == nil {
+		return
+	}
+	for _, dir := range g.Dirs() {
+		for range 100 {
+			b, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+			if err != nil || len(b) == 0 {
+				break
+			}
+			killAll(dir)
+		}
+	}
+}
+
+// OOMKilled says whether the kernel killed a process of the group for want of
+// memory, by the group's own count (memory.events' oom_kill in v2,
+// memory.oom_control's in v1).
+func (g *Group) OOMKilled() bool {
+	if g.mem == "" {
+		return false
+	}
+	name := "memory.oom_control"
+	if g.memV2 {
+		name = "memory.events"
+	}
+	b, err := os.ReadFile(filepath.Join(g.mem, name))
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(b)) {
+		if v, ok := strings.CutPrefix(line, "oom_kill "); ok {
+			return strings.TrimSpace(v) != "0"
+		}
+	}
+	return false
+}
+
+// Remove kills what is in the group and removes its folders.
+func (g *Group) Remove() error {
+	for _, fd := range g.tasks {
+		unix.Close(fd)
+	}
+	g.tasks = nil
+	if g.fd >= 0 {
+		unix.Close(g.fd)
+		g.fd = -1
+	}
+	var errs []error
+	for _, dir := range g.Dirs() {
+		errs = append(errs, rmdirTree(dir))
+	}
+	return errors.Join(errs...)
+}
+
+// rmdirTree removes a group's folder; it looks for folders below it only where
+// the payload made some.
+func rmdirTree(dir string) error {
+	if err := unix.Rmdir(dir); err == nil || err == unix.ENOENT {
+		return nil
+	}
+	return RemoveAll(dir)
+}

@@ -1,0 +1,219 @@
+package cgroup
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Tag is the extended attribute that marks a folder as the lab's; its value is
+// the testbed's ID. Trusted attributes work on v1 and v2 alike, and only root
+// of the machine itself can set or see them.
+const Tag = "trusted.lab"
+
+// used are the controllers that an instance's group has, where there are any,
+// as the well-known engines give one to each container.
+var used = []string{"cpu", "memory", "pids"}
+
+// A Tree is one testbed's subtree: a tagged folder in each hierarchy that is
+// used, in which every instance gets a folder.
+type Tree struct {
+	layout Layout
+	dirs   map[string]string // controller → our folder in its v1 hierarchy
+	v2     string            // our folder in the v2 tree, or ""
+	count  atomic.Int64
+}
+
+// Create makes the tree of testbed id: a folder lab-<id> at the top of each
+// hierarchy, tagged before anything is put into it. Half a tree is removed
+// again when it fails.
+func (l Layout) Create(id string) (_ *Tree, err error) {
+	t := &Tree{layout: l, dirs: map[string]string{}}
+	defer func() {
+		if err != nil {
+			t.Remove()
+		}
+	}()
+	for _, c := range used {
+		point := l.V1[c]
+		if point == "" {
+			continue
+		}
+		dir := filepath.Join(point, "lab-"+id)
+		t.dirs[c] = dir
+		if err := create(dir, id); err != nil && !errors.Is(err, fs.ErrExist) { // cpu,cpuacct share one
+			return nil, err
+		}
+	}
+	if l.V2 == "" {
+		return t, nil
+	}
+	t.v2 = filepath.Join(l.V2, "lab-"+id)
+	if err := create(t.v2, id); err != nil {
+		return nil, err
+	}
+	for _, c := range used {
+		if t.dirs[c] == "" && slices.Contains(l.V2Controllers, c) {
+			// Our own folder's: it passes the controller on to instances.
+			if err := write(t.v2, "cgroup.subtree_control", "+"+c); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return t, nil
+}
+
+func create(dir, id string) error {
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return fmt.Errorf("cgroup: %w", err)
+	}
+	if err := unix.Setxattr(dir, Tag, []byte(id), 0); err != nil {
+		return fmt.Errorf("cgroup: tag %s: %w", dir, errors.Join(err, os.Remove(dir)))
+	}
+	return nil
+}
+
+// Has says whether a controller can be used in the tree.
+func (t *Tree) Has(controller string) bool {
+	return t.dirs[controller] != "" || t.v2 != "" && slices.Contains(t.layout.V2Controllers, controller)
+}
+
+// Lacks returns the first controller that lim needs and the tree hasn't, or "".
+func (t *Tree) Lacks(lim Limits) string {
+	need := map[string]bool{"cpu": lim.CPU > 0, "memory": lim.Memory > 0, "pids": lim.Pids > 0}
+	for _, c := range used {
+		if need[c] && !t.Has(c) {
+			return c
+		}
+	}
+	return ""
+}
+
+// Remove removes the tree with all that is in it, killing processes that are
+// left. What is gone already is no error.
+func (t *Tree) Remove() error {
+	var errs []error
+	for _, dir := range t.roots() {
+		errs = append(errs, RemoveAll(dir))
+	}
+	return errors.Join(errs...)
+}
+
+// roots are the tree's folders, each once.
+func (t *Tree) roots() []string {
+	var out []string
+	for _, c := range used {
+		if d := t.dirs[c]; d != "" && !slices.Contains(out, d) {
+			out = append(out, d)
+		}
+	}
+	if t.v2 != "" {
+		out = append(out, t.v2)
+	}
+	return out
+}
+
+// RemoveAll removes a cgroup folder and those below it, deepest first. A
+// folder with processes is emptied with SIGKILL; the kernel lets it go only
+// some time after the last one was reaped, so it is tried for two seconds.
+func RemoveAll(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("cgroup: %w", err)
+	}
+	for _, e := range entries {
+		if e.IsDir() {
+			if err := RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return rmdir(dir)
+}
+
+// rmdir removes one cgroup folder, killing what is in it. No event says when a
+// v1 folder can be removed, so the pauses grow from 20 µs on.
+func rmdir(dir string) error {
+	deadline := time.Now().Add(2 * time.Second)
+	for pause := 20 * time.Microsecond; ; pause = min(2*pause, 10*time.Millisecond) {
+		err := unix.Rmdir(dir)
+		switch {
+		case err == nil || err == unix.ENOENT:
+			return nil
+		case err == unix.EINTR:
+			continue
+		case err != unix.EBUSY || time.Now().After(deadline):
+			return fmt.Errorf("cgroup: remove %s: %w", dir, err)
+		}
+		killAll(dir)
+		time.Sleep(pause)
+	}
+}
+
+// killAll kills the processes that a cgroup folder lists.
+func killAll(dir string) {
+	if write(dir, "cgroup.kill", "1") == nil { // v2, Linux 5.14 and later
+		return
+	}
+	b, _ := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+	for _, f := range strings.Fields(string(b)) {
+		var pid int
+		// 0 is a process of another PID namespace, which we can't name.
+		if _, err := fmt.Sscan(f, &pid); err == nil && pid > 1 && pid != os.Getpid() {
+			syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+}
+
+func write(dir, name, value string) error {
+	fd, err := unix.Open(filepath.Join(dir, name), unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("cgroup: open %s/%s: %w", dir, name, err)
+	}
+	defer unix.Close(fd)
+	if _, err := unix.Write(fd, []byte(value)); err != nil {
+		return fmt.Errorf("cgroup: write %q to %s/%s: %w", value, dir, name, err)
+	}
+	return nil
+}
+
+// Owners finds the folders of every testbed on this machine by their tag:
+// the testbed's ID and the folder.
+func (l Layout) Owners() map[string][]string {
+	out := map[string][]string{}
+	points := []string{}
+	for _, p := range l.V1 {
+		points = append(points, p)
+	}
+	if l.V2 != "" {
+		points = append(points, l.V2)
+	}
+	slices.Sort(points)
+	for _, p := range slices.Compact(points) {
+		entries, _ := os.ReadDir(p)
+		for _, e := range entries {
+			if !e.IsDir() {
+				continue
+			}
+			var buf [64]byte
+			dir := filepath.Join(p, e.Name())
+			if n, err := unix.Getxattr(dir, Tag, buf[:]); err == nil {
+				id := string(buf[:n])
+				out[id] = append(out[id], dir)
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,155 @@
+package image
+
+import (
+	"debug/elf"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"lab/bench/probe"
+)
+
+// ReadyPath is where the default image has the startup scenario's workload.
+const ReadyPath = "/bin/ready"
+
+// DefaultDir is where the default image lies in a cache folder.
+func DefaultDir(cache string) string { return filepath.Join(cache, "image", "default") }
+
+// ErrNoBusybox is returned by MakeDefault where no static busybox is
+// installed.
+var ErrNoBusybox = errors.New("no static busybox on this machine")
+
+// MakeDefault makes the default image in the cache folder, in place of an
+// earlier one: the lab's own programs and the distribution's static busybox
+// with a link for each of its applets, so that a shell works in every
+// environment. What it makes belongs to uid and gid.
+func MakeDefault(cache string, uid, gid int) (Ref, error) {
+	busybox, err := findBusybox()
+	if err != nil {
+		return Ref{}, fmt.Errorf("default image: %w", err)
+	}
+	parent := filepath.Dir(DefaultDir(cache))
+	if err := os.MkdirAll(parent, 0o755); err != nil {
+		return Ref{}, fmt.Errorf("default image: %w", err)
+	}
+	tmp, err := os.MkdirTemp(parent, ".new-")
+	if err != nil {
+		return Ref{}, fmt.Errorf("default image: %w", err)
+	}
+	defer os.RemoveAll(tmp)
+	if err := fill(tmp, busybox); err != nil {
+		return Ref{}, fmt.Errorf("default image: %w", err)
+	}
+	if err := chown(tmp, uid, gid); err != nil {
+		return Ref{}, fmt.Errorf("default image: %w", err)
+	}
+	dir := DefaultDir(cache)
+	// Two names can't be exchanged by os.Rename where the target is a full
+	// folder; the gap between these two calls is seen only by somebody who
+	// makes the image and runs it at the same time.
+	if err := os.RemoveAll(dir); err != nil {
+		return Ref{}, fmt.Errorf("default image: %w", err)
+	}
+	if err := os.Rename(tmp, dir); err != nil {
+		return Ref{}, fmt.Errorf("default image: %w", err)
+	}
+	for _, d := range []string{cache, parent} {
+		if err := os.Lchown(d, uid, gid); err != nil {
+			return Ref{}, fmt.Errorf("default image: %w", err)
+		}
+	}
+	return Open(dir)
+}
+
+// findBusybox finds a busybox that needs no library: in an image without any,
+// a dynamic one can't start.
+func findBusybox() (string, error) {
+	for _, name := range []string{"/bin/busybox", "/usr/bin/busybox", "/usr/bin/busybox-static", "/sbin/busybox", "/usr/sbin/busybox"} {
+		f, err := elf.Open(name)
+		if err != nil {
+			continue
+		}
+		static := true
+		for _, p := range f.Progs {
+			static = static && p.Type != elf.PT_INTERP
+		}
+		f.Close()
+		if static {
+			return name, nil
+		}
+	}
+	return "", ErrNoBusybox
+}
+
+func fill(root, busybox string) error {
+	if err := os.Chmod(root, 0o755); err != nil {
+		return err
+	}
+	for _, d := range []string{"bin", "dev", "etc", "proc", "root", "run", "sys", "usr", "usr/bin", "usr/sbin", "sbin", "var"} {
+		if err := os.Mkdir(filepath.Join(root, d), 0o755); err != nil {
+			return err
+		}
+	}
+	tmp := filepath.Join(root, "tmp")
+	if err := os.Mkdir(tmp, 0o755); err != nil {
+		return err
+	}
+	if err := os.Chmod(tmp, 0o777|os.ModeSticky); err != nil {
+		return err
+	}
+	ready, err := probe.Ready(runtime.GOARCH)
+	if err != nil {
+		return err
+	}
+	bb, err := os.ReadFile(busybox)
+	if err != nil {
+		return err
+	}
+	for name, f := range map[string]struct {
+		data []byte
+		mode os.FileMode
+	}{
+		"bin/ready":   {ready, 0o755},
+		"bin/busybox": {bb, 0o755},
+		"etc/passwd":  {[]byte("root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"), 0o644},
+		"etc/group":   {[]byte("root:x:0:\nnogroup:x:65534:\n"), 0o644},
+		"etc/hosts":   {[]byte("127.0.0.1\tlocalhost\n::1\tlocalhost\n"), 0o644},
+	} {
+		name = filepath.Join(root, name)
+		if err := os.WriteFile(name, f.data, f.mode); err != nil {
+			return err
+		}
+		if err := os.Chmod(name, f.mode); err != nil { // whatever the umask is
+			return err
+		}
+	}
+	list, err := exec.Command(busybox, "--list").Output()
+	if err != nil {
+		return fmt.Errorf("%s --list: %w", busybox, err)
+	}
+	for applet := range strings.Lines(string(list)) {
+		applet = strings.TrimSpace(applet)
+		if applet == "" || applet == "busybox" || strings.Contains(applet, "/") {
+			continue
+		}
+		// Relative, so that the links hold on the host, too, where the
+		// image is a folder among others.
+		if err := os.Symlink("busybox", filepath.Join(root, "bin", applet)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func chown(dir string, uid, gid int) error {
+	return filepath.WalkDir(dir, func(name string, _ os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Lchown(name, uid, gid)
+	})
+}

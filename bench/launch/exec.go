@@ -1,0 +1,225 @@
+package launch
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"lab/bench"
+)
+
+// An ExecError is a program that couldn't be executed.
+type ExecError struct {
+	Path string
+	Err  unix.Errno
+}
+
+func (e *ExecError) Error() string { return "execute " + e.Path + ": " + e.Err.Error() }
+func (e *ExecError) Unwrap() error { return e.Err }
+
+// Status is what a shell's exit status for it is: 127 not found, 126 can't be
+// executed (POSIX, Shell Command Language, 2.8.2).
+func (e *ExecError) Status() int {
+	if e.Err == unix.ENOENT || e.Err == unix.ENOTDIR {
+		return 127
+	}
+	return 126
+}
+
+// PathInside lists where Argv[0] may be in the root that the child sees: itself
+// when it has a slash, else in each folder of the command's PATH.
+func PathInside(c bench.Command) []string {
+	name := c.Argv[0]
+	if strings.Contains(name, "/") {
+		if !path.IsAbs(name) {
+			name = path.Join("/", c.Dir, name)
+		}
+		return []string{name}
+	}
+	var out []string
+	for _, dir := range c.Path() {
+		out = append(out, path.Join("/", dir, name))
+	}
+	return out
+}
+
+// executable picks the first candidate that is there, as execvp(3) does: one
+// that can't be executed is remembered, in case that none can.
+func executable(candidates []string, c *bench.Command) (string, error) {
+	worst := &ExecError{c.Argv[0], unix.ENOENT}
+	for _, name := range candidates {
+		var st unix.Stat_t
+		err := unix.Stat(name, &st)
+		switch {
+		case err == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR:
+			worst = &ExecError{name, unix.EACCES} // execve's own word for it
+		case err == nil && st.Mode&0o111 != 0:
+			return name, nil
+		case err == nil || err == unix.EACCES:
+			worst = &ExecError{name, unix.EACCES}
+		}
+	}
+	return "", worst
+}
+
+// stdio is the child's first three descriptors.
+type stdio struct {
+	fds    [3]int
+	theirs []*os.File // ours to close once the child has them
+}
+
+func (s *stdio) close() {
+	for _, f := range s.theirs {
+		f.Close()
+	}
+}
+
+// stdio opens what the command leaves open: no input, the ready pipe, no
+// diagnostics.
+func (p *Process) stdio() (s *stdio, err error) {
+	c := &p.plan.Command
+	s = &stdio{}
+	defer func() {
+		if err != nil {
+			s.close()
+			s = nil
+		}
+	}()
+	null := func() (*os.File, error) {
+		f, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+		if err == nil {
+			s.theirs = append(s.theirs, f)
+		}
+		return f, err
+	}
+	var out *os.File
+	if c.Stdout == nil {
+		// pipe2 itself, not os.Pipe: that one sets O_NONBLOCK and registers
+		// the end with the poller, and a blocking read is faster.
+		var fds [2]int
+		if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
+			return nil, fmt.Errorf("ready pipe: %w", err)
+		}
+		p.ready = os.NewFile(uintptr(fds[0]), "ready")
+		out = os.NewFile(uintptr(fds[1]), "stdout")
+		s.theirs = append(s.theirs, out)
+	}
+	for i, f := range []*os.File{c.Stdin, c.Stdout, c.Stderr} {
+		var err error
+		if i == 1 && f == nil {
+			f = out
+		}
+		if f == nil {
+			if f, err = null(); err != nil {
+				return nil, err
+			}
+		}
+		fd, err := rawFD(f)
+		if err != nil {
+			return nil, err
+		}
+		// Descriptors 0 to 2 of ours would be overwritten on the way.
+		if fd < 3 {
+			if fd, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3); err != nil {
+				return nil, fmt.Errorf("dup: %w", err)
+			}
+			s.theirs = append(s.theirs, os.NewFile(uintptr(fd), f.Name()))
+		}
+		s.fds[i] = fd
+	}
+	return s, nil
+}
+
+// rawFD gives a file's descriptor and leaves its blocking mode as it is, which
+// File.Fd would change.
+func rawFD(f *os.File) (fd int, err error) {
+	rc, err := f.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	err = rc.Control(func(n uintptr) { fd = int(n) })
+	return fd, err
+}
+
+// softFiles is the number of descriptors a program gets unless it asks for
+// more: the usual soft limit. Go raises its own, and exec passes that on.
+const softFiles = 1024
+
+// record writes the child's tape.
+func (p *Process) record(t *Thread, tape *Tape, prog string, s *stdio) error {
+	c := &p.plan.Command
+	// A session of its own: the terminal's Ctrl-C is the lab's to handle.
+	tape.Call("setsid", unix.SYS_SETSID)
+	if p.group != nil {
+		for _, fd := range p.group.TasksFDs() {
+			// "0" is the caller (cgroup-v1/cgroups.rst, 2.3), and the only
+			// PID for which the kernel takes no lock over all threads.
+			tape.Call("enter cgroup", unix.SYS_WRITE, fd, "0", 1)
+		}
+	}
+	if p.plan.Inside != nil {
+		if err := p.plan.Inside(t, tape); err != nil {
+			return err
+		}
+	}
+	for i, fd := range s.fds {
+		tape.Call("dup", unix.SYS_DUP3, fd, i, 0)
+	}
+	if c.TTY {
+		tape.Call("take the terminal", unix.SYS_IOCTL, 0, unix.TIOCSCTTY, 0)
+	}
+	// All of ours are O_CLOEXEC; this is for one that was forgotten, ours or
+	// a library's (CVE-2024-21626 was one). Linux 5.11 and later.
+	tape.Maybe("close descriptors", unix.SYS_CLOSE_RANGE, 3, uintptr(^uint32(0)), unix.CLOSE_RANGE_CLOEXEC)
+	var lim unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &lim); err == nil && lim.Cur > softFiles {
+		nl := &unix.Rlimit{Cur: softFiles, Max: lim.Max}
+		tape.Call("limit descriptors", unix.SYS_PRLIMIT64, 0, unix.RLIMIT_NOFILE, unsafe.Pointer(nl), 0)
+	}
+	if c.Dir != "" {
+		tape.Call("change folder to", unix.SYS_CHDIR, c.Dir)
+	}
+	if u := c.User; u.UID != 0 || u.GID != 0 || len(u.Groups) > 0 {
+		groups := append(slices.Clone(u.Groups), 0) // never empty: it is pointed to
+		tape.Call("set groups", unix.SYS_SETGROUPS, len(u.Groups), unsafe.Pointer(&groups[0]))
+		tape.Call("set group", unix.SYS_SETRESGID, int(u.GID), int(u.GID), int(u.GID))
+		tape.Call("set user", unix.SYS_SETRESUID, int(u.UID), int(u.UID), int(u.UID))
+	}
+	if p.plan.Privileges != nil {
+		if err := p.plan.Privileges(t, tape); err != nil {
+			return err
+		}
+	}
+	// Outside of the testbed's PID namespace nothing else ends it with us.
+	// After the change of user, which clears it (prctl(2)).
+	tape.Call("die with the lab", unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, int(unix.SIGKILL), 0, 0, 0)
+	argv, err := cStrings(c.Argv)
+	if err != nil {
+		return err
+	}
+	env, err := cStrings(c.Env)
+	if err != nil {
+		return err
+	}
+	tape.keep = append(tape.keep, argv, env)
+	tape.Call("execute", unix.SYS_EXECVE, prog, unsafe.Pointer(&argv[0]), unsafe.Pointer(&env[0]))
+	return nil
+}
+
+// cStrings makes a vector of C strings that ends in NULL.
+func cStrings(ss []string) ([]*byte, error) {
+	out := make([]*byte, 0, len(ss)+1)
+	for _, s := range ss {
+		b, err := unix.BytePtrFromString(s)
+		if err != nil {
+			return nil, bench.Blamed(bench.BlameWorkload, fmt.Errorf("argument or variable %q: it has a NUL byte", s))
+		}
+		out = append(out, b)
+	}
+	return append(out, nil), nil
+}

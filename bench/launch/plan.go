@@ -1,0 +1,83 @@
+// Package launch is the only place that starts a local program: for host,
+// chroot and container alike, so that none of them has a faster way than the
+// others.
+//
+// # How a start goes
+//
+//  1. A disposable thread, which was there before the clock starts, takes the
+//     [Plan].
+//  2. On that thread the plan's steps run, in order: unshare, mount, chroot.
+//     Namespaces, root and working folder belong to a thread in Linux, so
+//     nothing else of the lab sees a change.
+//  3. The thread clones the child, once, with CLONE_VM|CLONE_VFORK: no page
+//     table is copied, and the thread goes on when the child has executed.
+//  4. The child plays a [Tape] of prepared system calls: what can be done
+//     only inside the new PID namespace, then descriptors, working folder,
+//     user, privileges, exec.
+//  5. The thread waits for the child by its PID, and then ends: it isn't fit
+//     for anything else, since its namespaces can't be put back. Go ends the
+//     thread of a goroutine that returns without unlocking it.
+//
+// The lab is never re-executed for a start, and no shim runs in between.
+//
+// It isn't a container: what makes one is package container's plan.
+package launch
+
+import (
+	"os"
+
+	"lab/bench"
+	"lab/bench/cgroup"
+)
+
+// A Plan is how a program is started. A host process is a plan of no step, a
+// chroot one of one step, a container one of many.
+type Plan struct {
+	Command bench.Command
+
+	// Steps run on the disposable thread before the clone.
+	Steps []Step
+
+	// Flags are clone(2) flags for the child, such as CLONE_NEWPID.
+	// CLONE_VM and CLONE_VFORK are always there.
+	Flags uintptr
+
+	// Inside appends to the tape what the child does first, in its new
+	// namespaces and still with all privileges; Privileges, what it does
+	// last before exec. Both may be nil. They run on the disposable thread.
+	Inside, Privileges func(*Thread, *Tape) error
+
+	// Group is called on the disposable thread before the steps, and gives
+	// the cgroup that the child enters before it executes. Nil: none.
+	Group func() (*cgroup.Group, error)
+
+	// Find turns Argv[0] into the paths to try, in order; nil: PathInside.
+	Find func(bench.Command) []string
+
+	// Leave runs on the disposable thread after the program's end, and may be
+	// nil. Here the thread lets go of namespaces, so that they are gone when
+	// the program counts as gone, and not only when the kernel has ended the
+	// thread.
+	Leave func()
+
+	// Cleanup runs after the program's end, not on the disposable thread:
+	// what the kernel doesn't undo by itself. It may run for a start that
+	// failed half way.
+	Cleanup func() error
+}
+
+// A Step is one named part of a start. Its name is a mark on the clock, made
+// when Do returns.
+type Step struct {
+	Name string
+	Do   func(*Thread) error
+}
+
+// A Thread is what a step is handed: the disposable thread it runs on.
+type Thread struct {
+	p *Process
+}
+
+// Keep keeps a descriptor open until the program's end: a step opens it, and
+// the child, or the thread, needs it later.
+func (t *Thread) Keep(f *os.File) { t.p.kept = append(t.p.kept, f) }

@@ -1,0 +1,304 @@
+package launch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"lab/bench"
+	"lab/bench/cgroup"
+	"lab/bench/clock"
+)
+
+// A Process is a planned, running or ended program. It is a bench.Instance and
+// a bench.Tracer.
+type Process struct {
+	plan Plan
+
+	began clock.Time
+	marks []clock.Mark
+	pid   int
+	group *cgroup.Group
+	kept  []*os.File
+	ready *os.File
+
+	ended chan struct{} // closed when the program has ended, or never ran
+	exit  bench.Exit
+	err   error // why waiting failed
+
+	mu      sync.Mutex // guards started, closed; and the PID against its reuse
+	started bool
+	reaped  bool
+	once    sync.Once
+	closed  error
+}
+
+// New returns a process that Start will start. It makes nothing yet.
+func New(p Plan) *Process {
+	return &Process{plan: p, ended: make(chan struct{})}
+}
+
+// Ready is the read end of the pipe that is the program's standard output.
+func (p *Process) Ready() *os.File { return p.ready }
+
+// Started is when Start was called.
+func (p *Process) Started() clock.Time { return p.began }
+
+// Marks are the ends of the plan's steps, of the marks on the child's tape, and
+// "exec".
+func (p *Process) Marks() []clock.Mark { return p.marks }
+
+// PID is the program's, as the lab's own PID namespace numbers it; 0 before
+// Start.
+func (p *Process) PID() int { return p.pid }
+
+// Group is the cgroup that the program is in, or nil.
+func (p *Process) Group() *cgroup.Group { return p.group }
+
+// Start runs the plan. It returns when the program executes. An error carries
+// blame: the workload's for a program that can't be found or executed (see
+// [*ExecError]), the lab's or the machine's for a step.
+func (p *Process) Start(ctx context.Context) error {
+	p.began = clock.Now()
+	p.mu.Lock()
+	again := p.started
+	p.started = true
+	p.mu.Unlock()
+	if again {
+		return errors.New("start: started before")
+	}
+	if err := ctx.Err(); err != nil {
+		close(p.ended)
+		return fmt.Errorf("start: %w", err)
+	}
+	res := make(chan error, 1)
+	onThread(func() { p.live(res) })
+	return <-res
+}
+
+// live is the whole life of a program, on its disposable thread.
+func (p *Process) live(res chan<- error) {
+	p.marks = append(make([]clock.Mark, 0, 16), clock.Mark{Name: "thread", At: clock.Now()})
+	if err := p.spawn(); err != nil {
+		p.release()
+		close(p.ended)
+		res <- err
+		return
+	}
+	res <- nil
+	// By PID alone: a wait for any child would take the exit status away
+	// from whoever else waits in this process.
+	var (
+		ws unix.WaitStatus
+		ru unix.Rusage
+	)
+	for {
+		// The end is seen with WNOWAIT first: while the zombie is there its
+		// PID isn't given to another process, so that Signal can't hit a
+		// stranger.
+		if err := unix.Waitid(unix.P_PID, p.pid, nil, unix.WEXITED|unix.WNOWAIT, nil); err != unix.EINTR {
+			break
+		}
+	}
+	p.mu.Lock()
+	_, err := unix.Wait4(p.pid, &ws, 0, &ru)
+	p.reaped = true
+	p.mu.Unlock()
+	p.exit = exitOf(ws, ru)
+	if err != nil {
+		p.err = fmt.Errorf("wait for PID %d: %w", p.pid, err)
+	}
+	p.release()
+	close(p.ended)
+	// The thread ends here, and with it the last hold on its namespaces.
+}
+
+// release lets go of what only the running program needed.
+func (p *Process) release() {
+	for _, f := range p.kept {
+		f.Close()
+	}
+	p.kept = nil
+	if p.plan.Leave != nil {
+		p.plan.Leave()
+	}
+}
+
+func exitOf(ws unix.WaitStatus, ru unix.Rusage) bench.Exit {
+	e := bench.Exit{
+		Code: ws.ExitStatus(),
+		At:   clock.Now(),
+		Usage: bench.Usage{
+			User:   time.Duration(ru.Utime.Nano()),
+			System: time.Duration(ru.Stime.Nano()),
+			MaxRSS: ru.Maxrss << 10, // getrusage(2) counts KiB
+		},
+	}
+	if ws.Signaled() {
+		e.Code, e.Signal = -1, int(ws.Signal())
+	}
+	return e
+}
+
+// spawn runs the steps, then forks; p.pid is set when it returns nil.
+func (p *Process) spawn() (err error) {
+	c := &p.plan.Command
+	if len(c.Argv) == 0 || c.Argv[0] == "" {
+		return bench.Blamed(bench.BlameWorkload, errors.New("start: no command"))
+	}
+	// Close undoes a group also where a later step fails.
+	if p.plan.Group != nil {
+		if p.group, err = p.plan.Group(); err != nil {
+			return fmt.Errorf("start: cgroup: %w", err)
+		}
+		p.mark("cgroup")
+	}
+	stdio, err := p.stdio()
+	if err != nil {
+		return fmt.Errorf("start: %w", err)
+	}
+	defer stdio.close()
+	t := &Thread{p}
+	for _, s := range p.plan.Steps {
+		if err := s.Do(t); err != nil {
+			return fmt.Errorf("start: %s: %w", s.Name, err)
+		}
+		p.mark(s.Name)
+	}
+	find := p.plan.Find
+	if find == nil {
+		find = PathInside
+	}
+	prog, err := executable(find(*c), c)
+	if err != nil {
+		return bench.Blamed(bench.BlameWorkload, err)
+	}
+	tape := &Tape{}
+	if err := p.record(t, tape, prog, stdio); err != nil {
+		return fmt.Errorf("start: %w", err)
+	}
+	out := new(outcome)
+	flags, into := p.plan.Flags, -1
+	if p.group != nil {
+		into = p.group.FD()
+	}
+	// Descriptors that another thread opens without O_CLOEXEC, and files
+	// that it still writes, stay out of the child.
+	syscall.ForkLock.Lock()
+	pid, errno := fork(flags, into, tape.calls, out)
+	syscall.ForkLock.Unlock()
+	runtime.KeepAlive(tape)
+	runtime.KeepAlive(stdio)
+	if errno != 0 {
+		return fmt.Errorf("start: clone: %w", errno)
+	}
+	p.marks = append(p.marks, tape.read()...)
+	if out.failed != 0 {
+		for {
+			if _, err := unix.Wait4(pid, nil, 0, nil); err != unix.EINTR {
+				break
+			}
+		}
+		return p.failure(tape.calls[out.failed-1], unix.Errno(out.errno), prog)
+	}
+	p.mark("exec")
+	p.pid = pid
+	return nil
+}
+
+func (p *Process) mark(name string) {
+	p.marks = append(p.marks, clock.Mark{Name: name, At: clock.Now()})
+}
+
+// failure words the tape's failed call.
+func (p *Process) failure(c call, errno unix.Errno, prog string) error {
+	switch c.nr {
+	case unix.SYS_EXECVE:
+		return bench.Blamed(bench.BlameWorkload, &ExecError{prog, errno})
+	case unix.SYS_CHDIR:
+		return bench.Blamed(bench.BlameWorkload, fmt.Errorf("start: %s %s: %w", c.what, c.detail, errno))
+	}
+	if c.detail != "" {
+		return fmt.Errorf("start: %s %s: %w", c.what, c.detail, errno)
+	}
+	return fmt.Errorf("start: %s: %w", c.what, errno)
+}
+
+// Signal sends a signal to the program.
+func (p *Process) Signal(sig os.Signal) error {
+	s, ok := sig.(syscall.Signal)
+	if !ok {
+		return fmt.Errorf("signal %v: not a signal of this system", sig)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.pid == 0 || p.reaped {
+		return os.ErrProcessDone
+	}
+	err := unix.Kill(p.pid, s)
+	if err == unix.ESRCH {
+		return os.ErrProcessDone
+	}
+	return err
+}
+
+// Wait waits for the program's end; see bench.Process.
+func (p *Process) Wait(ctx context.Context) (bench.Exit, error) {
+	select {
+	case <-p.ended:
+	case <-ctx.Done():
+		p.kill()
+		<-p.ended
+		return p.exit, errors.Join(ctx.Err(), p.err)
+	}
+	if p.pid == 0 {
+		return p.exit, errors.New("wait: it never ran")
+	}
+	if p.group != nil {
+		// A kill by the kernel for want of memory is a plain SIGKILL to
+		// wait4; the cgroup counts who was meant.
+		p.exit.OOM = p.exit.Signal == int(unix.SIGKILL) && p.group.OOMKilled()
+	}
+	return p.exit, p.err
+}
+
+// kill ends the program and what it left in its cgroup.
+func (p *Process) kill() {
+	p.Signal(unix.SIGKILL)
+	if p.group != nil {
+		p.group.Kill()
+	}
+}
+
+// Close kills what still runs and undoes everything.
+func (p *Process) Close() error {
+	p.once.Do(func() {
+		p.mu.Lock()
+		started := p.started
+		p.started = true // a later Start is refused
+		p.mu.Unlock()
+		var errs []error
+		if started {
+			p.kill()
+			<-p.ended
+		}
+		if p.ready != nil {
+			p.ready.Close()
+		}
+		if p.group != nil {
+			errs = append(errs, p.group.Remove())
+		}
+		if p.plan.Cleanup != nil {
+			errs = append(errs, p.plan.Cleanup())
+		}
+		p.closed = errors.Join(errs...)
+	})
+	return p.closed
+}

@@ -1,0 +1,81 @@
+package launch
+
+import (
+	"runtime"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// idle holds threads that wait for work. Making a thread takes some 50 µs, and
+// longer when the scheduler must be asked for it: it isn't part of a start.
+var idle = make(chan chan func(), 64)
+
+// Ready makes sure that n disposable threads wait for work. Prepare calls it.
+func Ready(n int) {
+	var up sync.WaitGroup
+	for range n - len(idle) {
+		up.Add(1)
+		go worker(up.Done)
+	}
+	up.Wait()
+}
+
+// worker is a thread that does one piece of work and dies of it.
+func worker(up func()) {
+	// Never unlocked: when the goroutine ends, the thread ends with it, and
+	// with the thread whatever it did to its namespaces. Others have measured
+	// what unlocking leads to: goroutines of strangers on a leaked thread.
+	runtime.LockOSThread()
+	if unix.Gettid() == unix.Getpid() {
+		// The main thread can't end: Go parks it for ever instead, and
+		// /proc/self would show the world a container's view of us.
+		// Package main keeps its goroutine locked to it, so this can only
+		// be a program that doesn't: give the work to another thread, and
+		// keep this one occupied until that has happened.
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			runtime.LockOSThread()
+			serve(up)
+		}()
+		<-done
+		runtime.UnlockOSThread()
+		return
+	}
+	serve(up)
+}
+
+// serve waits for one piece of work and does it, on a locked thread.
+func serve(up func()) {
+	work := make(chan func())
+	select {
+	case idle <- work:
+	default: // more than enough threads are there
+		up()
+		return
+	}
+	up()
+	(<-work)()
+}
+
+// onThread runs f on a disposable thread.
+func onThread(f func()) {
+	select {
+	case w := <-idle:
+		w <- f
+	default:
+		Ready(1)
+		w := <-idle
+		w <- f
+	}
+}
+
+// Do runs f on a disposable thread, and returns when f has. It is for work
+// that changes the thread's namespaces, root or working folder and starts no
+// program.
+func Do(f func() error) error {
+	done := make(chan error, 1)
+	onThread(func() { done <- f() })
+	return <-done
+}

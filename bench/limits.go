@@ -1,0 +1,17 @@
+package bench
+
+import "lab/bench/testbed"
+
+// CheckLimits says whether the testbed's cgroups can keep the limits.
+func CheckLimits(tb *testbed.Testbed, l Limits) error {
+	if l.None() {
+		return nil
+	}
+	if tb.Cgroups == nil {
+		return Unavailable("limits need cgroups, and this machine mounts none that can be written", "mount -t cgroup2 none /sys/fs/cgroup, or run outside of a container")
+	}
+	if c := tb.Cgroups.Lacks(l); c != "" {
+		return Unavailable("the limit needs the cgroup controller "+c+", which this machine's cgroup root doesn't pass on", "echo +"+c+" > /sys/fs/cgroup/cgroup.subtree_control")
+	}
+	return nil
+}

@@ -1,0 +1,100 @@
+// Package probe is the programs that run inside an instance, and only there.
+//
+// They are the lab's own, so that every environment runs the same bytes, and
+// as small as what they measure allows: a Go program takes a millisecond or two
+// to start, which would hide the difference between a process and a
+// container.
+package probe
+
+import (
+	"bytes"
+	"debug/elf"
+	"encoding/binary"
+	"fmt"
+)
+
+// Ready returns an executable for the architecture (as Go names it) that
+// writes its first argument to standard output and exits with status 0. It is
+// the workload of the startup scenario: the host sees its first byte.
+//
+// The file is a static ELF of some 170 bytes: header, one segment, code. It
+// needs no library, no loader and no stack beyond what the kernel lays there.
+func Ready(arch string) ([]byte, error) {
+	code, machine := ready[arch], machines[arch]
+	if code == nil {
+		return nil, fmt.Errorf("ready: no code for %s", arch)
+	}
+	return executable(machine, code), nil
+}
+
+var machines = map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}
+
+// At the entry the kernel has laid on the stack: argc, argv[0], argv[1], …
+// (System V ABI, process initialization).
+var ready = map[string][]byte{
+	"amd64": {
+		0x48, 0x8b, 0x74, 0x24, 0x10, //     mov  rsi, [rsp+16]     ; argv[1]
+		0x31, 0xd2, //                       xor  edx, edx          ; its length
+		0x80, 0x3c, 0x16, 0x00, //     next: cmp  byte [rsi+rdx], 0
+		0x74, 0x04, //                       je   write
+		0xff, 0xc2, //                       inc  edx
+		0xeb, 0xf6, //                       jmp  next
+		0xb8, 0x01, 0x00, 0x00, 0x00, // write: mov eax, 1          ; SYS_write
+		0x89, 0xc7, //                       mov  edi, eax          ; standard output
+		0x0f, 0x05, //                       syscall
+		0xb8, 0x3c, 0x00, 0x00, 0x00, //     mov  eax, 60           ; SYS_exit
+		0x31, 0xff, //                       xor  edi, edi
+		0x0f, 0x05, //                       syscall
+	},
+	"arm64": words(
+		0xf9400be1, //       ldr  x1, [sp, #16]    ; argv[1]
+		0xd2800002, //       mov  x2, #0           ; its length
+		0x38626823, // next: ldrb w3, [x1, x2]
+		0x34000063, //       cbz  w3, write
+		0x91000442, //       add  x2, x2, #1
+		0x17fffffd, //       b    next
+		0xd2800020, // write: mov x0, #1           ; standard output
+		0xd2800808, //       mov  x8, #64          ; SYS_write
+		0xd4000001, //       svc  #0
+		0xd2800000, //       mov  x0, #0
+		0xd2800ba8, //       mov  x8, #93          ; SYS_exit
+		0xd4000001, //       svc  #0
+	),
+}
+
+func words(ws ...uint32) []byte {
+	var b []byte
+	for _, w := range ws {
+		b = binary.LittleEndian.AppendUint32(b, w)
+	}
+	return b
+}
+
+// base is where the one segment is loaded: the usual address of a static
+// executable.
+const base = 0x400000
+
+// executable wraps code in the smallest well-formed ELF: a header, one program
+// header that loads the whole file read-only and executable, and the code.
+func executable(machine elf.Machine, code []byte) []byte {
+	const ehdr, phdr = 64, 56
+	size := uint64(ehdr + phdr + len(code))
+	var b bytes.Buffer
+	put := func(v any) { binary.Write(&b, binary.LittleEndian, v) }
+	h := elf.Header64{
+		Type: uint16(elf.ET_EXEC), Machine: uint16(machine), Version: uint32(elf.EV_CURRENT),
+		Entry: base + ehdr + phdr, Phoff: ehdr,
+		Ehsize: ehdr, Phentsize: phdr, Phnum: 1,
+	}
+	copy(h.Ident[:], elf.ELFMAG)
+	h.Ident[elf.EI_CLASS] = byte(elf.ELFCLASS64)
+	h.Ident[elf.EI_DATA] = byte(elf.ELFDATA2LSB)
+	h.Ident[elf.EI_VERSION] = byte(elf.EV_CURRENT)
+	put(h)
+	put(elf.Prog64{
+		Type: uint32(elf.PT_LOAD), Flags: uint32(elf.PF_R | elf.PF_X),
+		Vaddr: base, Paddr: base, Filesz: size, Memsz: size, Align: 0x1000,
+	})
+	b.Write(code)
+	return b.Bytes()
+}

@@ -1,0 +1,150 @@
+package testbed
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// runDir holds a folder for each testbed that lives. Locks are taken on the
+// folders themselves (flock(2) takes any descriptor), so that there is no lock
+// file to leave behind. A variable for the tests alone.
+var runDir = "/run/lab"
+
+// A Lock is the machine's: one exclusive holder (lab run measures), or any
+// number of shared ones (lab exec doesn't).
+type Lock struct{ f *os.File }
+
+// A BusyError says who holds the lock.
+type BusyError struct {
+	PID int // 0 when it isn't known
+}
+
+func (e *BusyError) Error() string {
+	who := "another lab"
+	if e.PID > 0 {
+		who += " (PID " + strconv.Itoa(e.PID) + ")"
+	}
+	return who + " is measuring on this machine, and two at a time would measure each other; wait for it, or end it with Ctrl-C there"
+}
+
+// Acquire takes the machine's lock without waiting. The error is a *BusyError
+// where somebody else has it.
+func Acquire(exclusive bool) (*Lock, error) {
+	how := unix.LOCK_SH
+	if exclusive {
+		how = unix.LOCK_EX
+	}
+	f, err := lockFolder(runDir, how)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return nil, &BusyError{PID: holder(runDir)}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lock: %w", err)
+	}
+	return &Lock{f}, nil
+}
+
+// File is the descriptor that the lock lives in: a child that inherits it
+// holds the lock, too.
+func (l *Lock) File() *os.File { return l.f }
+
+// Release gives the lock back.
+func (l *Lock) Release() error {
+	// Gone when no testbed is left in it; whoever opened it meanwhile finds
+	// that out in lockFolder.
+	unix.Rmdir(runDir)
+	return l.f.Close()
+}
+
+// lockFolder makes a folder where there is none, and locks it without waiting.
+func lockFolder(dir string, how int) (*os.File, error) {
+	for {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return nil, err
+		}
+		f, err := os.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB); err != nil {
+			f.Close()
+			return nil, &os.PathError{Op: "flock", Path: dir, Err: err}
+		}
+		// It may have been removed between open and flock: then the lock
+		// is on a folder that nobody else will ever see.
+		if same(f, dir) {
+			return f, nil
+		}
+		f.Close()
+	}
+}
+
+func same(f *os.File, name string) bool {
+	a, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	b, err := os.Lstat(name)
+	return err == nil && os.SameFile(a, b)
+}
+
+// holder finds the PID that took a folder's lock, from /proc/locks:
+//
+//	1: FLOCK  ADVISORY  WRITE 4711 00:1a:38 0 EOF
+func holder(dir string) int {
+	var st unix.Stat_t
+	if err := unix.Stat(dir, &st); err != nil {
+		return 0
+	}
+	b, err := os.ReadFile("/proc/locks")
+	if err != nil {
+		return 0
+	}
+	want := fmt.Sprintf("%02x:%02x:%d", unix.Major(st.Dev), unix.Minor(st.Dev), st.Ino)
+	for line := range strings.Lines(string(b)) {
+		f := strings.Fields(line)
+		if len(f) > 5 && f[1] == "FLOCK" && f[5] == want {
+			pid, _ := strconv.Atoi(f[4])
+			return pid
+		}
+	}
+	return 0
+}
+
+// newFolder makes a testbed's run folder and locks it. Its name is the ID.
+func newFolder() (*os.File, error) {
+	for {
+		f, err := lockFolder(filepath.Join(runDir, newID()), unix.LOCK_EX)
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			continue // another testbed's, by a great chance
+		}
+		if err != nil {
+			return nil, fmt.Errorf("make the testbed's folder: %w", err)
+		}
+		return f, nil
+	}
+}
+
+// removeFolder removes a run folder whose lock we hold.
+func removeFolder(f *os.File) error {
+	// Never across a mount: a folder on which something is mounted isn't
+	// empty of things that are somebody else's.
+	if err := unix.Unmount(f.Name(), unix.MNT_DETACH); err != nil && err != unix.EINVAL {
+		return os.NewSyscallError("unmount", err)
+	}
+	if err := os.RemoveAll(f.Name()); err != nil {
+		return err
+	}
+	unix.Rmdir(runDir) // when it was the last
+	return nil
+}

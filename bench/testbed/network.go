@@ -1,0 +1,222 @@
+package testbed
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"sync"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// Subnet is where all addresses of a testbed come from: RFC 2544 sets it aside
+// for benchmarks, so it is nobody's LAN, Docker network or VPN. Since the
+// bridge has no port that leads out of the testbed, no packet does either.
+var Subnet = netip.MustParsePrefix("198.18.0.0/15")
+
+// Bridge is the bridge's name in the testbed's network namespace.
+const Bridge = "lab0"
+
+// A Network is the testbed's bridge, in the testbed's network namespace.
+type Network struct {
+	Gateway netip.Addr // the bridge's own address
+
+	ns     *os.File // the namespace, where it isn't this process's own
+	handle *netlink.Handle
+	index  int
+
+	mu   sync.Mutex
+	next netip.Addr
+	used map[netip.Addr]bool
+}
+
+// newNetwork makes the bridge. In a worker it lies in the namespace that the
+// worker lives in; else in a new one, which lives as long as the descriptor
+// that is open on it.
+func newNetwork(private bool) (*Network, error) {
+	n := &Network{Gateway: Subnet.Addr().Next(), used: map[netip.Addr]bool{}}
+	n.next = n.Gateway.Next()
+	if private {
+		return n, n.build()
+	}
+	err := make(chan error, 1)
+	go func() {
+		// A thread that ends with this goroutine: it is never unlocked.
+		runtime.LockOSThread()
+		if e := unix.Unshare(unix.CLONE_NEWNET); e != nil {
+			err <- os.NewSyscallError("unshare", e)
+			return
+		}
+		f, e := os.Open("/proc/thread-self/ns/net")
+		if e != nil {
+			err <- e
+			return
+		}
+		n.ns = f
+		err <- n.build()
+	}()
+	if e := <-err; e != nil {
+		return nil, errors.Join(e, n.close())
+	}
+	return n, nil
+}
+
+// build makes the bridge in the calling thread's network namespace. A netlink
+// socket belongs to the namespace that it was opened in, wherever it is used.
+func (n *Network) build() (err error) {
+	if n.handle, err = netlink.NewHandle(unix.NETLINK_ROUTE); err != nil {
+		return err
+	}
+	if err := n.up("lo"); err != nil {
+		return err
+	}
+	attrs := netlink.NewLinkAttrs()
+	attrs.Name = Bridge
+	if err := n.handle.LinkAdd(&netlink.Bridge{LinkAttrs: attrs}); err != nil {
+		return fmt.Errorf("make bridge %s: %w", Bridge, err)
+	}
+	br, err := n.handle.LinkByName(Bridge)
+	if err != nil {
+		return err
+	}
+	n.index = br.Attrs().Index
+	addr, err := netlink.ParseAddr(netip.PrefixFrom(n.Gateway, Subnet.Bits()).String())
+	if err != nil {
+		return err
+	}
+	if err := n.handle.AddrAdd(br, addr); err != nil {
+		return fmt.Errorf("address of %s: %w", Bridge, err)
+	}
+	return n.up(Bridge)
+}
+
+func (n *Network) up(name string) error {
+	l, err := n.handle.LinkByName(name)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	if err := n.handle.LinkSetUp(l); err != nil {
+		return fmt.Errorf("set %s up: %w", name, err)
+	}
+	return nil
+}
+
+// Lease hands out an address with the subnet's prefix length. It belongs to the
+// caller until Release. Addresses go round: one that was given back isn't
+// handed out again until all others were, since neighbours may still hold it
+// in their ARP tables.
+func (n *Network) Lease() (netip.Prefix, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for first := n.next; ; {
+		a := n.next
+		n.next = a.Next()
+		// The last one is the broadcast address.
+		if !Subnet.Contains(n.next) {
+			n.next = n.Gateway.Next()
+		}
+		if !n.used[a] {
+			n.used[a] = true
+			return netip.PrefixFrom(a, Subnet.Bits()), nil
+		}
+		if n.next == first {
+			return netip.Prefix{}, fmt.Errorf("no address is left in %v", Subnet)
+		}
+	}
+}
+
+// Release takes an address back.
+func (n *Network) Release(p netip.Prefix) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.used, p.Addr())
+}
+
+// port is the name of the bridge's port that leads to an address.
+func port(a netip.Prefix) string {
+	b := a.Addr().As4()
+	return fmt.Sprintf("v%x", b[1:])
+}
+
+// Connect makes a pair of virtual Ethernet devices: one is a port of the
+// bridge, the other is called name in the network namespace that ns is a
+// descriptor of.
+func (n *Network) Connect(ns int, name string, a netip.Prefix) error {
+	attrs := netlink.NewLinkAttrs()
+	attrs.Name = port(a)
+	attrs.MasterIndex = n.index
+	attrs.Flags |= net.FlagUp // in the same message
+	veth := &netlink.Veth{LinkAttrs: attrs, PeerName: name, PeerNamespace: netlink.NsFd(ns)}
+	if err := n.handle.LinkAdd(veth); err != nil {
+		return fmt.Errorf("make veth %s: %w", attrs.Name, err)
+	}
+	return nil
+}
+
+// Disconnect removes the pair that leads to an address. It would go with the
+// namespace at its other end, too, at some time: the kernel clears those up in
+// the background.
+func (n *Network) Disconnect(a netip.Prefix) error {
+	l, err := n.handle.LinkByName(port(a))
+	var none netlink.LinkNotFoundError
+	if errors.As(err, &none) {
+		return nil
+	}
+	if err == nil {
+		err = n.handle.LinkDel(l)
+		if errors.Is(err, unix.ENODEV) {
+			err = nil
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("remove veth %s: %w", port(a), err)
+	}
+	return nil
+}
+
+// Configure gives the device called name in the calling thread's network
+// namespace its address and its route to the bridge, and sets it up.
+func (n *Network) Configure(name string, a netip.Prefix) error {
+	h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	l, err := h.LinkByName(name)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	addr, err := netlink.ParseAddr(a.String())
+	if err != nil {
+		return err
+	}
+	if err := h.AddrAdd(l, addr); err != nil {
+		return fmt.Errorf("address of %s: %w", name, err)
+	}
+	if err := h.LinkSetUp(l); err != nil {
+		return fmt.Errorf("set %s up: %w", name, err)
+	}
+	route := &netlink.Route{LinkIndex: l.Attrs().Index, Gw: n.Gateway.AsSlice()}
+	if err := h.RouteAdd(route); err != nil {
+		return fmt.Errorf("default route: %w", err)
+	}
+	return nil
+}
+
+// NS is a descriptor of the testbed's network namespace, or nil where that is
+// this process's own.
+func (n *Network) NS() *os.File { return n.ns }
+
+func (n *Network) close() error {
+	if n.handle != nil {
+		n.handle.Close()
+	}
+	if n.ns != nil {
+		return n.ns.Close()
+	}
+	return nil
+}

@@ -1,0 +1,137 @@
+package testbed
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// A Worker is the process that lives in the testbed, as its supervisor sees
+// it.
+type Worker struct {
+	cmd    *exec.Cmd
+	folder *os.File
+}
+
+// Spawn starts this program again, with args, as PID 1 of new mount, network,
+// PID and IPC namespaces, and in a session of its own: the terminal's Ctrl-C
+// doesn't reach it. files are its descriptors from 4 on (3 is the run
+// folder's). Its standard output and error are stderr.
+//
+// The kernel kills it when the calling thread ends, so the caller must be
+// locked to the main thread.
+func Spawn(args []string, stderr *os.File, files ...*os.File) (*Worker, error) {
+	if unix.Gettid() != unix.Getpid() {
+		return nil, fmt.Errorf("spawn worker: not called from the main thread")
+	}
+	folder, err := newFolder()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command("/proc/self/exe", args...)
+	cmd.Args[0] = os.Args[0]
+	cmd.Stdout, cmd.Stderr = stderr, stderr
+	cmd.ExtraFiles = append([]*os.File{folder}, files...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWNET | unix.CLONE_NEWPID | unix.CLONE_NEWIPC,
+		Setsid:     true,
+		Pdeathsig:  syscall.SIGKILL,
+	}
+	if err := cmd.Start(); err != nil {
+		removeFolder(folder)
+		folder.Close()
+		return nil, fmt.Errorf("spawn worker: %w", err)
+	}
+	return &Worker{cmd, folder}, nil
+}
+
+// Kill ends the worker at once, and with it all in the testbed.
+func (w *Worker) Kill() { w.cmd.Process.Kill() }
+
+// Wait waits for the worker's end, and removes what is left of its testbed.
+func (w *Worker) Wait() error {
+	err := w.cmd.Wait()
+	if rerr := removeFolder(w.folder); err == nil {
+		err = rerr
+	}
+	w.folder.Close()
+	if _, serr := Sweep(); err == nil {
+		err = serr
+	}
+	return err
+}
+
+// Enter makes the testbed in a worker that Spawn started.
+func Enter(cache string, uid, gid int) (*Testbed, error) {
+	if os.Getpid() != 1 {
+		return nil, fmt.Errorf("enter testbed: not PID 1 of a PID namespace")
+	}
+	folder := os.NewFile(3, "testbed")
+	unix.CloseOnExec(3)
+	// In a private mount namespace the name that /proc gives for the
+	// descriptor is a path like any other.
+	name, err := os.Readlink("/proc/self/fd/3")
+	if err != nil {
+		// /proc still is the parent's, and doesn't know us by this PID.
+		if err := mountProc(); err != nil {
+			return nil, fmt.Errorf("enter testbed: %w", err)
+		}
+		if name, err = os.Readlink("/proc/self/fd/3"); err != nil {
+			return nil, fmt.Errorf("enter testbed: %w", err)
+		}
+	}
+	tb := &Testbed{ID: filepath.Base(name), Dir: name, Cache: cache, UID: uid, GID: gid,
+		Private: true, folder: folder}
+	if err := tb.isolate(); err != nil {
+		return nil, fmt.Errorf("enter testbed: %w", err)
+	}
+	if err := tb.cgroups(); err != nil {
+		return nil, fmt.Errorf("enter testbed: %w", err)
+	}
+	return tb, nil
+}
+
+func mountProc() error {
+	// Slaves first, or the new /proc would appear on the whole machine; rslave
+	// rather than private, so that what the user unmounts goes here, too.
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
+		return fmt.Errorf("make mounts slaves: %w", err)
+	}
+	if err := unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
+		return fmt.Errorf("mount proc: %w", err)
+	}
+	return nil
+}
+
+// isolate makes the mounts and the loopback device of a new testbed.
+func (tb *Testbed) isolate() error {
+	// A sysfs shows the network devices of the namespace that mounted it. The
+	// new one would hide the cgroup mounts, so these are carried over.
+	cg, err := unix.OpenTree(unix.AT_FDCWD, "/sys/fs/cgroup", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE)
+	if err != nil {
+		return fmt.Errorf("open /sys/fs/cgroup: %w", err)
+	}
+	defer unix.Close(cg)
+	if err := unix.Mount("sysfs", "/sys", "sysfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
+		return fmt.Errorf("mount sysfs: %w", err)
+	}
+	if err := unix.MoveMount(cg, "", unix.AT_FDCWD, "/sys/fs/cgroup", unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
+		return fmt.Errorf("move cgroup mounts: %w", err)
+	}
+	if err := unix.Mount("tmpfs", tb.Dir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=700"); err != nil {
+		return fmt.Errorf("mount tmpfs on %s: %w", tb.Dir, err)
+	}
+	lo, err := netlink.LinkByName("lo")
+	if err != nil {
+		return fmt.Errorf("lo: %w", err)
+	}
+	if err := netlink.LinkSetUp(lo); err != nil {
+		return fmt.Errorf("set lo up: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,170 @@
+package bench
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"lab/bench/clock"
+	"lab/bench/image"
+	"lab/bench/results"
+)
+
+// T is what a scenario's trial function is handed: it prepares instances and
+// records values. When the function returns, T closes the instances that are
+// still open.
+type T struct {
+	env    Environment
+	cell   *results.Cell
+	image  image.Ref
+	limits Limits
+	lines  []results.Line
+	line   results.Line // what is the same in each
+	metric map[string]results.Metric
+	open   []Instance
+}
+
+// TokenSize is how many bytes a token has: what a UART's FIFO takes at once, so
+// that a guest's console sends it whole even when its PID 1 ends right after.
+const TokenSize = 16
+
+// Token makes a new instance's token: 16 random characters that no firmware,
+// kernel or program writes by chance.
+func Token() string {
+	var b [TokenSize/2 - 2]byte
+	rand.Read(b[:])
+	return "lab-" + hex.EncodeToString(b[:])
+}
+
+// Environment is the cell's.
+func (t *T) Environment() Environment { return t.env }
+
+// Spec is the workload cmd in the run's image with the cell's settings and
+// limits.
+func (t *T) Spec(cmd Command) Spec {
+	return Spec{Image: t.image, Command: cmd, Limits: t.limits, Settings: maps.Clone(t.cell.Settings)}
+}
+
+// Prepare prepares an instance, which is closed after the trial at the latest.
+func (t *T) Prepare(ctx context.Context, s Spec) (Instance, error) {
+	i, err := t.env.Prepare(ctx, s)
+	if err != nil {
+		return nil, fmt.Errorf("prepare: %w", err)
+	}
+	t.open = append(t.open, i)
+	return i, nil
+}
+
+// Close closes an instance now rather than after the trial.
+func (t *T) Close(i Instance) error {
+	if n := slices.Index(t.open, i); n >= 0 {
+		t.open = slices.Delete(t.open, n, n+1)
+	}
+	return i.Close()
+}
+
+// Record records a value in the metric's unit.
+func (t *T) Record(metric string, value float64) {
+	m, ok := t.metric[metric]
+	if !ok {
+		panic("bench: scenario " + t.line.Scenario + " records a metric that it doesn't declare: " + metric)
+	}
+	l := t.line
+	l.Metric, l.Value, l.Unit, l.Better, l.Samples = metric, &value, m.Unit, m.Better, 1
+	t.lines = append(t.lines, l)
+}
+
+// RecordSince records the time from start to end in seconds.
+func (t *T) RecordSince(metric string, start, end clock.Time) {
+	t.Record(metric, end.Sub(start).Seconds())
+}
+
+// RecordPhases records what the time from start to end was made of: for each
+// mark the time since the one before it, and the rest after the last one under
+// the name that last gives. The phases sum to the whole. Marks outside of the
+// span are left out.
+func (t *T) RecordPhases(metric string, start, end clock.Time, marks []clock.Mark, last string) {
+	at := start
+	seq := 0
+	add := func(name string, to clock.Time) {
+		v := to.Sub(at).Seconds()
+		l := t.line
+		l.Metric, l.Value, l.Unit, l.Samples = name, &v, "s", 1
+		l.PartOf, l.Seq = metric, seq
+		t.lines = append(t.lines, l)
+		at = to
+		seq++
+	}
+	for _, m := range marks {
+		if m.At >= at && m.At <= end {
+			add(m.Name, m.At)
+		}
+	}
+	add(last, end)
+}
+
+// closeAll closes what is left, and says what went wrong.
+func (t *T) closeAll() error {
+	var first error
+	for _, i := range slices.Backward(t.open) {
+		if err := i.Close(); err != nil && first == nil {
+			first = fmt.Errorf("close: %w", err)
+		}
+	}
+	t.open = nil
+	return first
+}
+
+// runTrial executes a cell once. It returns the lines of the trial: its values,
+// or the one line of a failure. Nil lines mean that the trial was given up
+// because ctx ended, which is nobody's failure.
+func runTrial(ctx context.Context, s *Scenario, t *T, timeout time.Duration) []results.Line {
+	tctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() {
+		err := s.Trial(tctx, t, Cell{Env: t.cell.Env, Variant: t.cell.Variant, N: t.cell.N})
+		if cerr := t.closeAll(); err == nil {
+			err = cerr
+		}
+		done <- err
+	}()
+	var err error
+	select {
+	case err = <-done:
+	case <-tctx.Done():
+		// It was told to end; what doesn't within ten seconds is stuck, and
+		// the run goes on without it.
+		grace := time.NewTimer(10 * time.Second)
+		defer grace.Stop()
+		select {
+		case err = <-done:
+		case <-grace.C:
+			// Its lines stay its own: it may still be writing them.
+			err = Blamed(BlameLab, fmt.Errorf("the trial didn't end 10 s after its deadline of %v", timeout))
+			return []results.Line{failed(t.line, err)}
+		}
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err == nil && tctx.Err() != nil {
+		err = tctx.Err()
+	}
+	if err == nil && len(t.lines) == 0 {
+		err = Blamed(BlameLab, fmt.Errorf("the trial recorded nothing"))
+	}
+	if err != nil {
+		return []results.Line{failed(t.line, err)}
+	}
+	return t.lines
+}
+
+func failed(l results.Line, err error) results.Line {
+	l.Err, l.Blame = err.Error(), string(Whose(err))
+	return l
+}

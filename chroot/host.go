@@ -1,0 +1,130 @@
+// Package chroot is the two environments without a kernel boundary of their
+// own: host, where the workload is a plain process, and chroot, where it is one
+// that sees another root folder.
+//
+// Both are plans for bench/launch: host's has no step, chroot's has one. What
+// is read here is therefore all that chroot adds to a process:
+//
+//	unshare(CLONE_FS)   the thread's root and working folder become its own
+//	chdir, chroot       and are moved into the image
+//
+// Neither has a cgroup unless limits are asked for, and then both get the
+// same, as the container does.
+package chroot
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"lab/bench"
+	"lab/bench/cgroup"
+	"lab/bench/launch"
+	"lab/bench/testbed"
+)
+
+// An Env is host or chroot.
+type Env struct {
+	name string
+	tb   *testbed.Testbed
+}
+
+// Host is the environment in which the workload is a process of the testbed,
+// nothing more. Its image is a folder among others: a program is looked up in
+// it first, and then on the machine.
+func Host() *Env { return &Env{name: "host"} }
+
+// Chroot is the environment in which the image is the process's root folder,
+// and everything else is shared.
+func Chroot() *Env { return &Env{name: "chroot"} }
+
+// Name is "host" or "chroot".
+func (e *Env) Name() string { return e.name }
+
+// Settings are none: there is nothing to vary.
+func (e *Env) Settings() []bench.Setting { return nil }
+
+// Open keeps the testbed.
+func (e *Env) Open(_ context.Context, tb *testbed.Testbed) error {
+	e.tb = tb
+	return nil
+}
+
+// Close has nothing to close.
+func (e *Env) Close() error { return nil }
+
+// Check says whether the limits can be kept, and, for chroot, whether we may.
+func (e *Env) Check(_ context.Context, s bench.Spec) error {
+	if len(s.Mounts) > 0 {
+		return bench.NotApplicable(e.name+" has no mounts of its own", "use the folder itself, or --env container")
+	}
+	if e.name == "chroot" && os.Geteuid() != 0 {
+		return bench.Unavailable("chroot(2) needs root", "sudo lab …")
+	}
+	return bench.CheckLimits(e.tb, s.Limits)
+}
+
+// Prepare makes sure that a disposable thread is there.
+func (e *Env) Prepare(_ context.Context, s bench.Spec) (bench.Instance, error) {
+	launch.Ready(1)
+	p := launch.Plan{Command: s.Command}
+	if !s.Limits.None() {
+		p.Group = func() (*cgroup.Group, error) { return e.tb.Cgroups.New(s.Limits) }
+	}
+	root := s.Image.Dir
+	if e.name == "host" {
+		p.Find = func(c bench.Command) []string { return find(root, c) }
+		return launch.New(p), nil
+	}
+	p.Steps = []launch.Step{{Name: "chroot", Do: func(*launch.Thread) error { return enter(root) }}}
+	if p.Command.Dir == "" {
+		p.Command.Dir = "/"
+	}
+	return launch.New(p), nil
+}
+
+// enter makes root the calling thread's root and working folder.
+func enter(root string) error {
+	// Threads share both (clone(2), CLONE_FS) until one of them asks not to.
+	if err := unix.Unshare(unix.CLONE_FS); err != nil {
+		return os.NewSyscallError("unshare", err)
+	}
+	if err := unix.Chroot(root); err != nil {
+		return &os.PathError{Op: "chroot", Path: root, Err: err}
+	}
+	// Without this the working folder stays outside, and ".." leads out.
+	return os.NewSyscallError("chdir", unix.Chdir("/"))
+}
+
+// find lists where a host process's program may be: in the image, then on the
+// machine itself.
+func find(root string, c bench.Command) []string {
+	name := c.Argv[0]
+	if strings.Contains(name, "/") {
+		if !filepath.IsAbs(name) {
+			return []string{name}
+		}
+		return []string{filepath.Join(root, name), name}
+	}
+	var inside, outside []string
+	for _, dir := range c.Path() {
+		inside = append(inside, filepath.Join(root, dir, name))
+		outside = append(outside, filepath.Join(dir, name))
+	}
+	return append(inside, outside...)
+}
+
+// Describe says what Prepare and Start do.
+func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
+	prepare = []string{"a thread waits"}
+	if !s.Limits.None() {
+		start = append(start, "make the cgroup")
+	}
+	if e.name == "chroot" {
+		start = append(start, "unshare the thread's root folder, chroot into the image")
+	}
+	return prepare, append(start, "clone, execute")
+}
