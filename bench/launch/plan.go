@@ -54,6 +54,12 @@ type Plan struct {
 	// Find turns Argv[0] into the paths to try, in order; nil: PathInside.
 	Find func(bench.Command) []string
 
+	// Leave runs on the disposable thread after the program's end, and may be
+	// nil. Here the thread lets go of namespaces, so that they are gone when
+	// the program counts as gone, and not only when the kernel has ended the
+	// thread.
+	Leave func()
+
 	// Cleanup runs after the program's end, not on the disposable thread:
 	// what the kernel doesn't undo by itself. It may run for a start that
 	// failed half way.

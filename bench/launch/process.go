@@ -120,12 +120,15 @@ func (p *Process) live(res chan<- error) {
 	// The thread ends here, and with it the last hold on its namespaces.
 }
 
-// release closes what only the running program needed.
+// release lets go of what only the running program needed.
 func (p *Process) release() {
 	for _, f := range p.kept {
 		f.Close()
 	}
 	p.kept = nil
+	if p.plan.Leave != nil {
+		p.plan.Leave()
+	}
 }
 
 func exitOf(ws unix.WaitStatus, ru unix.Rusage) bench.Exit {
