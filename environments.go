@@ -7,6 +7,7 @@ import (
 
 	"lab/bench"
 	"lab/chroot"
+	"lab/container"
 )
 
 // environments is the one list of them. kernel names the guest kernel; "" is
@@ -15,6 +16,7 @@ func environments(kernel string) []bench.Environment {
 	return []bench.Environment{
 		chroot.Host(),
 		chroot.Chroot(),
+		container.New(),
 	}
 }
 

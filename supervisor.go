@@ -61,7 +61,7 @@ func (s *supervisor) run() error {
 			fmt.Fprintln(s.stderr, "lab:", err)
 		}
 	}
-	if err := s.report(); err != nil {
+	if err := s.report(s.dir, s.job.UID, s.job.GID, s.json); err != nil {
 		return errors.Join(died, err)
 	}
 	return s.status(died)

@@ -22,11 +22,15 @@ func unknown(kind, word string, known []string) error {
 	if n := nearest(word, known); n != "" {
 		text += fmt.Sprintf(": did you mean %q?", n)
 	}
-	plural := kind + "s"
-	if len(known) == 1 {
-		plural = kind
+	return usagef("%s\n     there are: %s", text, strings.Join(known, ", "))
+}
+
+// noArgs refuses arguments where a command takes none.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usagef("%s takes no argument, and %q is one", cmd.Name(), args[0])
 	}
-	return usagef("%s\n     %s here: %s", text, plural, strings.Join(known, ", "))
+	return nil
 }
 
 // flagError gives a wrong flag the same form as any other wrong word.

@@ -43,7 +43,7 @@ func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the lab's version",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			_, err := fmt.Fprintf(a.stdout, "lab %s %s %s/%s\n", labVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			return err
