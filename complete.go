@@ -7,12 +7,10 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func contains(list []string, s string) bool { return slices.Contains(list, s) }
-
 func completeScenarios(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	var out []string
 	for _, name := range scenarioNames() {
-		if !contains(args, name) {
+		if !slices.Contains(args, name) {
 			out = append(out, name)
 		}
 	}
@@ -46,7 +44,7 @@ func commaList(words func() []string) cobra.CompletionFunc {
 		}
 		var out []string
 		for _, w := range words() {
-			if !contains(strings.Split(done, ","), w) {
+			if !slices.Contains(strings.Split(done, ","), w) {
 				out = append(out, done+w)
 			}
 		}
@@ -60,7 +58,7 @@ func settingWords() []string {
 	for _, e := range environments("") {
 		for _, s := range e.Settings() {
 			for _, v := range s.Values {
-				if w := s.Name + "=" + v; !contains(out, w) {
+				if w := s.Name + "=" + v; !slices.Contains(out, w) {
 					out = append(out, w)
 				}
 			}

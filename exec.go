@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -67,7 +68,7 @@ What --variant can set:
 	}
 	fl := cmd.Flags()
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		if !contains(a.args, "--") {
+		if !slices.Contains(a.args, "--") {
 			return usagef("exec: %w; the command's own flags go behind --: lab exec ENV -- CMD ARG…", err)
 		}
 		return flagError(cmd, err)

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -182,7 +183,7 @@ func (f *runFlags) job(cmd *cobra.Command) (*job, error) {
 		return nil, err
 	}
 	if given("accel") {
-		if !contains(accels, f.accel) {
+		if !slices.Contains(accels, f.accel) {
 			return nil, unknown("--accel", f.accel, accels)
 		}
 		j.Options.Variant["accel"] = f.accel // environments without that setting leave it out

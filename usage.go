@@ -36,8 +36,12 @@ func noArgs(cmd *cobra.Command, args []string) error {
 // flagError gives a wrong flag the same form as any other wrong word.
 func flagError(cmd *cobra.Command, err error) error {
 	var no *pflag.NotExistError
-	if !errors.As(err, &no) {
-		return usagef("%s: %w; see %s --help", cmd.CommandPath(), err, cmd.CommandPath())
+	var bad *pflag.InvalidValueError
+	switch {
+	case errors.As(err, &bad) && bad.GetFlag().Value.Type() != "bool":
+		return usagef("--%s %q: not a number; see lab %s --help", bad.GetFlag().Name, bad.GetValue(), cmd.Name())
+	case !errors.As(err, &no):
+		return usagef("%s: %w; see lab %s --help", cmd.Name(), err, cmd.Name())
 	}
 	var known []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
