@@ -27,10 +27,10 @@ type Kernel struct {
 }
 
 // Newest returns the newest kernel in cache/kernel, where the set-up unpacks
-// the distribution's packages, one folder each: boot/vmlinuz-<version> and
+// the distribution's package: boot/vmlinuz-<version> and
 // lib/modules/<version>.
 func Newest(cache string) (Kernel, error) {
-	images, err := filepath.Glob(filepath.Join(cache, "kernel", "*", "boot", "vmlinuz-*"))
+	images, err := filepath.Glob(filepath.Join(cache, "kernel", "boot", "vmlinuz-*"))
 	if err != nil || len(images) == 0 {
 		return Kernel{}, fmt.Errorf("%w (%s)", ErrNone, filepath.Join(cache, "kernel"))
 	}
