@@ -73,17 +73,14 @@ func Enter(cache string, uid, gid int) (*Testbed, error) {
 	}
 	folder := os.NewFile(3, "testbed")
 	unix.CloseOnExec(3)
-	// In a private mount namespace the name that /proc gives for the
-	// descriptor is a path like any other.
+	// The parent's /proc shows the machine's processes, under its numbers.
+	if err := mountProc(); err != nil {
+		return nil, fmt.Errorf("enter testbed: %w", err)
+	}
+	// The name that /proc gives for the descriptor is a path like any other.
 	name, err := os.Readlink("/proc/self/fd/3")
 	if err != nil {
-		// /proc still is the parent's, and doesn't know us by this PID.
-		if err := mountProc(); err != nil {
-			return nil, fmt.Errorf("enter testbed: %w", err)
-		}
-		if name, err = os.Readlink("/proc/self/fd/3"); err != nil {
-			return nil, fmt.Errorf("enter testbed: %w", err)
-		}
+		return nil, fmt.Errorf("enter testbed: %w", err)
 	}
 	tb := &Testbed{ID: filepath.Base(name), Dir: name, Cache: cache, UID: uid, GID: gid,
 		Private: true, folder: folder}
