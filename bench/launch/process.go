@@ -26,6 +26,7 @@ type Process struct {
 	marks []clock.Mark
 	kept  []*os.File
 	ready *os.File
+	tty   *os.File
 
 	ended chan struct{} // closed when the program has ended, or never ran
 	exit  bench.Exit
@@ -37,6 +38,7 @@ type Process struct {
 	reaped  bool
 	pid     int
 	group   *cgroup.Group
+	owned   bool // group goes with the program
 
 	judge  sync.Once
 	once   sync.Once
@@ -50,6 +52,10 @@ func New(p Plan) *Process {
 
 // Ready is the read end of the pipe that is the program's standard output.
 func (p *Process) Ready() *os.File { return p.ready }
+
+// Terminal is the master end of the pseudo-terminal that the program runs on,
+// where Command.TTY was set and Stdin was nil; else nil. The Process closes it.
+func (p *Process) Terminal() *os.File { return p.tty }
 
 // Started is when Start was called.
 func (p *Process) Started() clock.Time { return p.began }
@@ -139,12 +145,15 @@ func (p *Process) live(res chan<- error) {
 	// The thread ends here, and with it the last hold on its namespaces.
 }
 
-// release closes what only the running program needed.
+// release lets go of what only the running program needed.
 func (p *Process) release() {
 	for _, f := range p.kept {
 		f.Close()
 	}
 	p.kept = nil
+	if p.plan.Leave != nil {
+		p.plan.Leave()
+	}
 }
 
 func exitOf(ws unix.WaitStatus, ru unix.Rusage, at clock.Time) bench.Exit {
@@ -176,9 +185,11 @@ func (p *Process) spawn() (err error) {
 			return fmt.Errorf("start: cgroup: %w", err)
 		}
 		p.mu.Lock()
-		p.group = g
+		p.group, p.owned = g, true
 		p.mu.Unlock()
 		p.mark("cgroup")
+	} else {
+		p.group = p.plan.Join
 	}
 	stdio, err := p.stdio()
 	if err != nil {
@@ -191,6 +202,11 @@ func (p *Process) spawn() (err error) {
 			return fmt.Errorf("start: %s: %w", s.Name, err)
 		}
 		p.mark(s.Name)
+	}
+	if c.TTY && c.Stdin == nil {
+		if err := p.terminal(stdio); err != nil {
+			return fmt.Errorf("start: %w", err)
+		}
 	}
 	find := p.plan.Find
 	if find == nil {
@@ -321,7 +337,7 @@ func (p *Process) kill() {
 	if p.pid != 0 && !p.reaped {
 		unix.Kill(p.pid, unix.SIGKILL)
 	}
-	if p.group != nil {
+	if p.owned {
 		p.group.Kill()
 	}
 }
@@ -343,8 +359,11 @@ func (p *Process) Close() error {
 		if p.ready != nil {
 			p.ready.Close()
 		}
-		if p.group != nil {
-			p.judged() // while it can be asked
+		if p.tty != nil {
+			p.tty.Close()
+		}
+		p.judged() // while the cgroup can be asked
+		if p.owned {
 			errs = append(errs, p.group.Remove())
 		}
 		if p.plan.Cleanup != nil {

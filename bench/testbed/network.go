@@ -3,6 +3,7 @@ package testbed
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"runtime"
@@ -30,14 +31,14 @@ type Network struct {
 
 	mu   sync.Mutex
 	next netip.Addr
-	free []netip.Addr
+	used map[netip.Addr]bool
 }
 
 // newNetwork makes the bridge. In a worker it lies in the namespace that the
 // worker lives in; else in a new one, which lives as long as the descriptor
 // that is open on it.
 func newNetwork(private bool) (*Network, error) {
-	n := &Network{Gateway: Subnet.Addr().Next()}
+	n := &Network{Gateway: Subnet.Addr().Next(), used: map[netip.Addr]bool{}}
 	n.next = n.Gateway.Next()
 	if private {
 		return n, n.build()
@@ -105,39 +106,50 @@ func (n *Network) up(name string) error {
 }
 
 // Lease hands out an address with the subnet's prefix length. It belongs to the
-// caller until Release.
+// caller until Release. Addresses go round: one that was given back isn't
+// handed out again until all others were, since neighbours may still hold it
+// in their ARP tables.
 func (n *Network) Lease() (netip.Prefix, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	var a netip.Addr
-	if k := len(n.free); k > 0 {
-		a, n.free = n.free[0], n.free[1:]
-	} else {
-		a = n.next
+	for first := n.next; ; {
+		a := n.next
 		n.next = a.Next()
+		// The last one is the broadcast address.
 		if !Subnet.Contains(n.next) {
+			n.next = n.Gateway.Next()
+		}
+		if !n.used[a] {
+			n.used[a] = true
+			return netip.PrefixFrom(a, Subnet.Bits()), nil
+		}
+		if n.next == first {
 			return netip.Prefix{}, fmt.Errorf("no address is left in %v", Subnet)
 		}
 	}
-	return netip.PrefixFrom(a, Subnet.Bits()), nil
 }
 
 // Release takes an address back.
 func (n *Network) Release(p netip.Prefix) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.free = append(n.free, p.Addr())
+	delete(n.used, p.Addr())
+}
+
+// port is the name of the bridge's port that leads to an address.
+func port(a netip.Prefix) string {
+	b := a.Addr().As4()
+	return fmt.Sprintf("v%x", b[1:])
 }
 
 // Connect makes a pair of virtual Ethernet devices: one is a port of the
 // bridge, the other is called name in the network namespace that ns is a
-// descriptor of. Both go when that namespace does.
+// descriptor of.
 func (n *Network) Connect(ns int, name string, a netip.Prefix) error {
 	attrs := netlink.NewLinkAttrs()
-	b := a.Addr().As4()
-	attrs.Name = fmt.Sprintf("v%x", b[1:])
+	attrs.Name = port(a)
 	attrs.MasterIndex = n.index
-	attrs.Flags |= 1 // IFF_UP, in the same message
+	attrs.Flags |= net.FlagUp // in the same message
 	veth := &netlink.Veth{LinkAttrs: attrs, PeerName: name, PeerNamespace: netlink.NsFd(ns)}
 	if err := n.handle.LinkAdd(veth); err != nil {
 		return fmt.Errorf("make veth %s: %w", attrs.Name, err)
@@ -145,22 +157,35 @@ func (n *Network) Connect(ns int, name string, a netip.Prefix) error {
 	return nil
 }
 
+// Disconnect removes the pair that leads to an address. It would go with the
+// namespace at its other end, too, at some time: the kernel clears those up in
+// the background.
+func (n *Network) Disconnect(a netip.Prefix) error {
+	l, err := n.handle.LinkByName(port(a))
+	var none netlink.LinkNotFoundError
+	if errors.As(err, &none) {
+		return nil
+	}
+	if err == nil {
+		err = n.handle.LinkDel(l)
+		if errors.Is(err, unix.ENODEV) {
+			err = nil
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("remove veth %s: %w", port(a), err)
+	}
+	return nil
+}
+
 // Configure gives the device called name in the calling thread's network
-// namespace its address and its route to the bridge, and sets it and the
-// loopback device up.
+// namespace its address and its route to the bridge, and sets it up.
 func (n *Network) Configure(name string, a netip.Prefix) error {
 	h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
 	if err != nil {
 		return err
 	}
 	defer h.Close()
-	lo, err := h.LinkByName("lo")
-	if err != nil {
-		return err
-	}
-	if err := h.LinkSetUp(lo); err != nil {
-		return fmt.Errorf("set lo up: %w", err)
-	}
 	l, err := h.LinkByName(name)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)

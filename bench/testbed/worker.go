@@ -73,7 +73,9 @@ func Enter(cache string, uid, gid int) (*Testbed, error) {
 	}
 	folder := os.NewFile(3, "testbed")
 	unix.CloseOnExec(3)
-	// The parent's /proc shows the machine's processes, under its numbers.
+	// First of all: until then our mounts would appear on the whole machine
+	// where / is shared, which is systemd's default; and the parent's /proc
+	// shows the machine's processes, under its numbers.
 	if err := mountProc(); err != nil {
 		return nil, fmt.Errorf("enter testbed: %w", err)
 	}
@@ -94,8 +96,7 @@ func Enter(cache string, uid, gid int) (*Testbed, error) {
 }
 
 func mountProc() error {
-	// Slaves first, or the new /proc would appear on the whole machine; rslave
-	// rather than private, so that what the user unmounts goes here, too.
+	// rslave rather than private, so that what the user unmounts goes here, too.
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
 		return fmt.Errorf("make mounts slaves: %w", err)
 	}

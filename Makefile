@@ -1,0 +1,53 @@
+# make run    set up, build, and run the first scenario
+# make test   set up, and run all tests
+# make uninstall undoes the set-up. Every target works as root or through sudo.
+
+# Lazily, as a set-up must be able to say that there is no Go.
+GO      = $(shell ./setup.sh --go)
+VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || sed -n 's/^\#\# \([^ ]*\).*/\1/p;/^\#\# /q' CHANGELOG.md)
+# With -count=1, as what is tested is the machine too.
+TESTFLAGS ?= -count=1 -timeout 10m
+BENCHTIME ?= 1s
+
+# What must be root, and finds what its caller found. Under "sudo make" Go's
+# caches are root's own, so that none of the user's gets files of root's.
+ROOT =
+ifneq ($(shell id -u),0)
+ROOT = sudo -E env "PATH=$$PATH"
+else ifdef SUDO_UID
+export HOME := $(shell getent passwd 0 | cut -d: -f6)
+endif
+
+.NOTPARALLEL:
+.PHONY: run test bench lint build setup uninstall clean
+
+run: setup build
+	$(ROOT) ./lab run startup
+
+test: setup
+	./.ci/gotest "$(GO)" $(TESTFLAGS) ./...
+
+bench: setup
+	./.ci/gotest "$(GO)" -run '^$$' -bench . -benchtime $(BENCHTIME) -p 1 -timeout 30m ./...
+
+lint:
+	@unformatted=$$("$$(dirname "$(GO)")/gofmt" -l .); \
+	if [ -n "$$unformatted" ]; then echo "gofmt -w $$unformatted" | tr '\n' ' ' && exit 1; fi
+	"$(GO)" vet ./...
+	@if command -v shellcheck >/dev/null; then shellcheck -x setup*.sh .ci/run .ci/gotest; \
+	else echo "skipped: shellcheck (apt-get install shellcheck)"; fi
+
+# Without cgo and without paths: the same source gives the same file, and runs
+# on any Linux. -buildvcs=false: git refuses to look into another user's folder.
+build:
+	CGO_ENABLED=0 "$(GO)" build -trimpath -buildvcs=false -ldflags '-X main.version=$(VERSION)' -o lab .
+	@if [ -n "$$SUDO_UID" ]; then chown "$$SUDO_UID:$$SUDO_GID" lab; fi
+
+setup:
+	@./setup.sh
+
+uninstall:
+	@./setup.sh --uninstall
+
+clean:
+	rm -rf lab bench.out coverage.out

@@ -1,0 +1,33 @@
+// Package container makes a container: a process that the kernel shows another
+// machine than the one it runs on. There is nothing more to it, and it can be
+// read here from top to bottom, in the order in which it happens:
+//
+//	namespaces.go  what the process sees: its own mounts, PIDs, network, names
+//	cgroup         how much it may use (package bench/cgroup)
+//	network.go     a virtual cable from its network to the testbed's bridge
+//	root.go        its root: an overlay over the image, and pivot_root into it
+//	mount.go       the mount system calls that all of this is made with
+//	dev.go         /dev, with exactly the usual nodes
+//	proc.go        /proc and /sys, and what of them is hidden or read-only
+//	bind.go        folders of the host, shown inside
+//	privilege.go   what root inside may not do: capabilities, no_new_privs
+//
+// plan.go puts these in order, as a plan for bench/launch. All but a little
+// runs on a disposable thread of the lab itself, with its namespaces already
+// changed; the rest is system calls that the child makes between clone and
+// exec. No other program takes part: no shim, no daemon, no second copy of the
+// lab.
+//
+// # Closed against its payload
+//
+// The image is somebody else's, and so is the program. Three rules keep both
+// from reaching the host while the container is made, and after:
+//
+//   - A path in the image is never handed to the kernel as text that it
+//     resolves from the host's root. It is opened below the root's descriptor
+//     with openat2, which refuses to leave it, and what is mounted is mounted
+//     on that descriptor.
+//   - What is mounted is complete before it is attached: /dev is filled while
+//     nobody can see it.
+//   - The payload inherits three descriptors and no folder of the host's.
+package container

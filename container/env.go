@@ -1,0 +1,189 @@
+package container
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"lab/bench"
+	"lab/bench/launch"
+	"lab/bench/testbed"
+)
+
+// An Env is the environment "container".
+type Env struct {
+	tb   *testbed.Testbed
+	home int // a pidfd of the lab itself: the way back to its namespaces
+}
+
+// New returns the environment.
+func New() *Env { return &Env{home: -1} }
+
+// Name is "container".
+func (e *Env) Name() string { return "container" }
+
+// Settings are the ingredients: each can be left out by itself, to see what it
+// costs and what it keeps apart.
+func (e *Env) Settings() []bench.Setting {
+	yesno := []string{"yes", "no"}
+	return []bench.Setting{
+		{Name: "net", Values: []string{"none", "bridge", "host"}, Default: "none",
+			Help: "network: none but loopback, a port of the testbed's bridge, or the testbed's own"},
+		{Name: "cgroup", Values: yesno, Default: "yes", Help: "a cgroup and a cgroup namespace of its own"},
+		{Name: "pid", Values: yesno, Default: "yes", Help: "a PID namespace: the workload is PID 1 and sees only its own"},
+		{Name: "ipc", Values: yesno, Default: "yes", Help: "an IPC namespace: System V IPC and message queues of its own"},
+		{Name: "uts", Values: yesno, Default: "yes", Help: "a UTS namespace: a host name of its own"},
+		{Name: "overlay", Values: yesno, Default: "yes", Help: "a writable layer over the image; without it the image is there read-only"},
+		{Name: "caps", Values: []string{"default", "all"}, Default: "default", Help: "what root inside may do: what the engines leave it, or all"},
+		{Name: "seccomp", Values: []string{"default", "none"}, Default: "default", Help: "which system calls may be made: what the engines allow, or all"},
+	}
+}
+
+// Open keeps the testbed.
+func (e *Env) Open(_ context.Context, tb *testbed.Testbed) error {
+	fd, err := unix.PidfdOpen(os.Getpid(), 0)
+	if err != nil {
+		return fmt.Errorf("open container environment: pidfd: %w", err)
+	}
+	e.tb, e.home = tb, fd
+	return nil
+}
+
+// Close closes what Open opened.
+func (e *Env) Close() error {
+	if e.home >= 0 {
+		unix.Close(e.home)
+		e.home = -1
+	}
+	return nil
+}
+
+// Check says what this machine lacks.
+func (e *Env) Check(_ context.Context, s bench.Spec) error {
+	if os.Geteuid() != 0 {
+		return bench.Unavailable("making namespaces and mounts needs root", "sudo lab …")
+	}
+	if s.Init {
+		return bench.NotApplicable("the container starts the workload itself as PID 1", "leave --init away")
+	}
+	if s.Settings["cgroup"] == "no" && !s.Limits.None() {
+		return bench.NotApplicable("limits need a cgroup, and cgroup=no was asked for", "--variant cgroup=yes")
+	}
+	// fsopen(2) is the newest system call that has no older way here; a
+	// wrong name tells whether it is there.
+	if fd, err := unix.Fsopen("", 0); err == nil {
+		unix.Close(fd)
+	} else if err == unix.ENOSYS || err == unix.EPERM {
+		return bench.Unavailable("fsopen(2) is missing or forbidden: "+err.Error(), "Linux 5.12 or later, outside of another container")
+	}
+	if _, err := os.Stat("/proc/self/ns/cgroup"); err != nil {
+		return bench.Unavailable("this kernel has no cgroup namespaces", "a kernel with CONFIG_CGROUPS and CONFIG_NAMESPACES")
+	}
+	for _, m := range s.Mounts {
+		if _, err := os.Stat(m.Source); err != nil {
+			return bench.Unavailable("mount: "+err.Error(), "name a folder that exists")
+		}
+	}
+	return bench.CheckLimits(e.tb, s.Limits)
+}
+
+// Prepare reserves an address and makes sure that a disposable thread is there.
+// Everything else is made once an instance, in Start.
+func (e *Env) Prepare(_ context.Context, s bench.Spec) (bench.Instance, error) {
+	c := &container{env: e, spec: s}
+	if s.Settings["net"] == "bridge" {
+		n, err := e.tb.Network()
+		if err != nil {
+			return nil, err
+		}
+		if c.addr, err = n.Lease(); err != nil {
+			return nil, err
+		}
+		c.network = n
+	}
+	launch.Ready(1)
+	c.Process = launch.New(c.plan())
+	return c, nil
+}
+
+// A container is one instance.
+type container struct {
+	*launch.Process
+	env     *Env
+	spec    bench.Spec
+	network *testbed.Network // nil without a bridge
+	addr    netip.Prefix
+
+	root   int      // descriptor of the root's top, while it is made
+	proc   int      // of its folder /proc, on which the child mounts
+	dev    int      // of the top of its /dev
+	hidden []mask   // paths below /proc that it hides
+	locked []string // and those that it makes read-only
+}
+
+// Addr is the address on the bridge, or "".
+func (c *container) Addr() string {
+	if c.network == nil {
+		return ""
+	}
+	return c.addr.Addr().String()
+}
+
+// on says whether an ingredient is there.
+func (c *container) on(setting string) bool { return c.spec.Settings[setting] != "no" }
+
+// Inspect names the namespaces that the running container lives in.
+func (c *container) Inspect() (map[string]string, error) {
+	out := map[string]string{"pid": fmt.Sprint(c.PID())}
+	for _, ns := range []string{"cgroup", "ipc", "mnt", "net", "pid", "uts", "user", "time"} {
+		l, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", c.PID(), ns))
+		if err != nil {
+			return nil, fmt.Errorf("inspect container: %w", err)
+		}
+		out[ns] = l
+	}
+	return out, nil
+}
+
+// Describe says what Prepare and Start do.
+func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
+	c := &container{env: e, spec: s}
+	prepare = []string{"a thread waits"}
+	if s.Settings["net"] == "bridge" {
+		prepare = append(prepare, "the bridge is there, an address is reserved")
+	}
+	p := c.plan()
+	if p.Group != nil {
+		start = append(start, "make the cgroup")
+	}
+	for _, st := range p.Steps {
+		what := describe[st.Name]
+		if st.Name == "network" && s.Settings["net"] == "bridge" {
+			what += ", make the veth pair, put one end on the bridge, set address and route"
+		}
+		start = append(start, what)
+	}
+	last := "clone"
+	if c.on("pid") {
+		last += " into a new PID namespace"
+	}
+	start = append(start, last, "mount /proc from inside, hide what the engines hide")
+	if p.Privileges != nil {
+		start = append(start, "install the seccomp filter")
+	}
+	return prepare, append(start, "execute")
+}
+
+var describe = map[string]string{
+	"namespaces": "unshare the mount namespace and those that are asked for",
+	"root":       "mount a tmpfs and the overlay over the image",
+	"/dev":       "make /dev with its nodes, pts, shm and mqueue",
+	"/sys":       "mount sysfs read-only",
+	"volumes":    "bind the folders of the host",
+	"network":    "set loopback up",
+	"pivot_root": "make it the root and let go of the old one",
+	"privileges": "drop capabilities, set no_new_privs",
+}

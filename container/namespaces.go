@@ -1,0 +1,61 @@
+package container
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"lab/bench/launch"
+)
+
+// A namespace is one kind of thing that the kernel has several sets of: mounts,
+// PIDs, network devices, host names, System V queues, cgroup roots. A process
+// sees, and can name, only what is in the sets that it belongs to
+// (namespaces(7)). Every process on a machine is in a namespace of each kind; a
+// container's process is in its own ones, and that is all that "being in a
+// container" means.
+
+// Hostname is the name that a container with a UTS namespace has.
+const Hostname = "lab"
+
+// unshare moves the calling thread into new namespaces. Only this thread: in
+// Linux they belong to threads.
+func (c *container) unshare(*launch.Thread) error {
+	// CLONE_NEWNS implies CLONE_FS: root, working folder and umask are the
+	// thread's own from here on.
+	flags := unix.CLONE_NEWNS
+	if c.on("ipc") {
+		flags |= unix.CLONE_NEWIPC
+	}
+	if c.on("uts") {
+		flags |= unix.CLONE_NEWUTS
+	}
+	if c.spec.Settings["net"] != "host" {
+		flags |= unix.CLONE_NEWNET
+	}
+	if err := unix.Unshare(flags); err != nil {
+		return os.NewSyscallError("unshare", err)
+	}
+	unix.Umask(0)
+	if c.on("uts") {
+		if err := unix.Sethostname([]byte(Hostname)); err != nil {
+			return os.NewSyscallError("sethostname", err)
+		}
+	}
+	// The new mount namespace is a copy, whose mounts are still peers of the
+	// originals: what is mounted here would appear there. Slaves only
+	// receive (mount_namespaces(7), "SHARED SUBTREES").
+	return os.NewSyscallError("make mounts slaves", unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""))
+}
+
+// leave brings the thread back to the lab's own namespaces. With the child
+// gone, that drops the last hold on the container's, and its mounts go now, in
+// the time that counts as the container's, rather than with the thread.
+//
+// The thread isn't used again for all that: not everything that it changed can
+// be changed back.
+func (c *container) leave() {
+	// Of no matter if it fails (before Linux 5.8 there is no setns with a
+	// pidfd): the thread's end has the same effect, a little later.
+	unix.Setns(c.env.home, unix.CLONE_NEWNS|unix.CLONE_NEWIPC|unix.CLONE_NEWUTS|unix.CLONE_NEWNET)
+}

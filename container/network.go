@@ -1,0 +1,72 @@
+package container
+
+import (
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"lab/bench/launch"
+)
+
+// A new network namespace has one device, loopback, which is down. Its way out
+// is a pair of virtual Ethernet devices, a cable with two ends: what is sent
+// into one comes out of the other. One end lies inside and is called eth0; the
+// other is a port of the bridge, a switch in software, in the testbed's
+// namespace (veth(4)).
+
+// loopback sets the new namespace's loopback device up: programs that talk to
+// themselves over 127.0.0.1 expect it, and every engine does it.
+func loopback() error {
+	s, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return os.NewSyscallError("socket", err)
+	}
+	defer unix.Close(s)
+	r, err := unix.NewIfreq("lo")
+	if err != nil {
+		return err
+	}
+	r.SetUint16(unix.IFF_UP | unix.IFF_RUNNING) // netdevice(7)
+	return os.NewSyscallError("set lo up", unix.IoctlIfreq(s, unix.SIOCSIFFLAGS, r))
+}
+
+// pingGroups lets every group send ICMP echo requests through a datagram
+// socket, which needs no capability (icmp(7)). It is how the engines give ping
+// back to a root that has no CAP_NET_RAW. /proc/sys/net is that of the
+// namespace of whoever opens it.
+func pingGroups() error {
+	fd, err := unix.Open("/proc/sys/net/ipv4/ping_group_range", unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	if err == unix.ENOENT || err == unix.EROFS {
+		return nil // no IPv4, or a host that is a container itself
+	}
+	if err != nil {
+		return os.NewSyscallError("open ping_group_range", err)
+	}
+	defer unix.Close(fd)
+	_, err = unix.Write(fd, []byte("0 2147483647"))
+	return os.NewSyscallError("write ping_group_range", err)
+}
+
+// connect sets up the container's own network: loopback, and for net=bridge its
+// cable, address and route.
+func (c *container) connect(*launch.Thread) error {
+	if err := loopback(); err != nil {
+		return err
+	}
+	if err := pingGroups(); err != nil {
+		return err
+	}
+	if c.network == nil {
+		return nil
+	}
+	ns, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("open the network namespace: %w", err)
+	}
+	defer unix.Close(ns)
+	if err := c.network.Connect(ns, "eth0", c.addr); err != nil {
+		return err
+	}
+	return c.network.Configure("eth0", c.addr)
+}

@@ -1,0 +1,72 @@
+package container
+
+import (
+	"golang.org/x/sys/unix"
+
+	"lab/bench/cgroup"
+	"lab/bench/launch"
+)
+
+// plan is the order in which a container is made.
+func (c *container) plan() launch.Plan {
+	p := launch.Plan{
+		Command: c.spec.Command,
+		Steps: []launch.Step{
+			{Name: "namespaces", Do: c.unshare},
+			{Name: "root", Do: c.makeRoot},
+			{Name: "/dev", Do: c.makeDev},
+			{Name: "/sys", Do: c.makeSys},
+		},
+		Inside:   c.inside,
+		Leave:    c.leave,
+		Terminal: c.terminal,
+	}
+	if len(c.spec.Mounts) > 0 {
+		p.Steps = append(p.Steps, launch.Step{Name: "volumes", Do: c.bind})
+	}
+	if c.spec.Settings["net"] != "host" {
+		p.Steps = append(p.Steps, launch.Step{Name: "network", Do: c.connect})
+	}
+	p.Steps = append(p.Steps, launch.Step{Name: "pivot_root", Do: c.pivot})
+	if c.spec.Settings["caps"] != "all" {
+		p.Steps = append(p.Steps, launch.Step{Name: "privileges", Do: c.drop})
+	}
+	if c.spec.Settings["seccomp"] != "none" {
+		p.Privileges = c.seccomp
+	}
+	if c.on("pid") {
+		// The PID namespace alone comes with the clone: unshare(2) would
+		// give it to the thread's children, and the Go runtime forks some
+		// of its own.
+		p.Flags |= unix.CLONE_NEWPID
+	}
+	if c.on("cgroup") && c.env.tb != nil && c.env.tb.Cgroups != nil {
+		p.Group = func() (*cgroup.Group, error) { return c.env.tb.Cgroups.New(c.spec.Limits) }
+	}
+	if p.Command.Dir == "" {
+		p.Command.Dir = "/"
+	}
+	if c.network != nil {
+		p.Cleanup = func() error {
+			err := c.network.Disconnect(c.addr)
+			c.network.Release(c.addr)
+			return err
+		}
+	}
+	return p
+}
+
+// inside is what the child does in its new namespaces, before exec.
+func (c *container) inside(t *launch.Thread, tape *launch.Tape) error {
+	if c.on("cgroup") {
+		// After it entered its cgroup: a cgroup namespace takes the folder
+		// its maker is in for the root of what can be seen
+		// (cgroup_namespaces(7)).
+		tape.Call("unshare the cgroup namespace", unix.SYS_UNSHARE, unix.CLONE_NEWCGROUP)
+	}
+	c.mountProc(tape)
+	tape.Mark("/proc")
+	// The thread made nodes and folders with exactly the modes it named.
+	tape.Call("set the umask", unix.SYS_UMASK, 0o022)
+	return nil
+}

@@ -1,0 +1,53 @@
+package container
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"lab/bench/launch"
+)
+
+// What root may do is not one power but some forty, the capabilities
+// (capabilities(7)). A program that is executed by root gets those in the
+// "bounding set" of its thread and no others, whatever it does. So this is
+// where a container's root is made a lesser one than the machine's: it can
+// change owners and bind low ports; it can't mount, load a module, set the
+// clock, trace strangers or make a device node.
+
+// capabilities are what root inside keeps: podman's default, which is docker's
+// without MKNOD, NET_RAW and AUDIT_WRITE. Without MKNOD no cgroup needs to
+// say which devices may be opened, since none can be made.
+var capabilities = []uintptr{
+	unix.CAP_CHOWN, unix.CAP_DAC_OVERRIDE, unix.CAP_FOWNER, unix.CAP_FSETID,
+	unix.CAP_KILL, unix.CAP_NET_BIND_SERVICE, unix.CAP_SETFCAP, unix.CAP_SETGID,
+	unix.CAP_SETPCAP, unix.CAP_SETUID, unix.CAP_SYS_CHROOT,
+}
+
+// drop lessens what the thread's child will be able to get by executing a
+// program. The child itself keeps its powers until then: it has /proc to
+// mount.
+func (c *container) drop(*launch.Thread) error {
+	keep := map[uintptr]bool{}
+	for _, n := range capabilities {
+		keep[n] = true
+	}
+	for n := uintptr(0); n < 64; n++ {
+		if keep[n] {
+			continue
+		}
+		err := unix.Prctl(unix.PR_CAPBSET_DROP, n, 0, 0, 0)
+		if err == unix.EINVAL {
+			break // the kernel's last one is behind us
+		}
+		if err != nil {
+			return os.NewSyscallError("drop a capability", err)
+		}
+	}
+	// The other ways to get one at exec: none are passed on, and no set-user-ID
+	// bit or file capability adds any (PR_SET_NO_NEW_PRIVS(2const)).
+	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {
+		return os.NewSyscallError("clear ambient capabilities", err)
+	}
+	return os.NewSyscallError("set no_new_privs", unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+}

@@ -1,0 +1,159 @@
+package container
+
+import (
+	"fmt"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"lab/bench/launch"
+)
+
+// /proc and /sys are the kernel's own state, shown as files. Some of it is
+// per namespace (processes, network devices), and some is the whole machine's:
+// the memory as a file, the kernel's keys, the switch that reboots it. The
+// latter is hidden or made read-only, as the well-known engines do by default.
+
+// Paths below /proc: a file that is hidden shows an empty one, a folder an
+// empty folder. What this kernel hasn't got needs no hiding.
+var (
+	hiddenFiles   = []string{"kcore", "keys", "latency_stats", "timer_list", "timer_stats", "sched_debug", "interrupts"}
+	hiddenFolders = []string{"acpi", "asound", "scsi"}
+	readOnlyPaths = []string{"bus", "fs", "irq", "sys", "sysrq-trigger"}
+)
+
+// Paths below /sys, all folders.
+var hiddenSys = []string{"firmware", "devices/virtual/powercap"}
+
+// A mask is a mount, attached nowhere yet, that will hide a path below /proc.
+type mask struct {
+	path  string
+	mount int
+}
+
+// cover prepares the masks of /proc. It is called on the thread, where the
+// lab's own /proc is still there: both show the same kernel, so what exists
+// here exists inside. The empty file is a node of the new /dev that the thread
+// itself has made; the image's idea of /dev/null is never asked
+// (CVE-2025-31133).
+func (c *container) cover(t *launch.Thread, dev int) error {
+	clone := func(dir int, name string, flags uint) error {
+		fd, err := unix.OpenTree(dir, name, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|flags)
+		if err != nil {
+			return fmt.Errorf("clone a mount: %w", err)
+		}
+		keep(t, fd, "mask")
+		c.hidden[len(c.hidden)-1].mount = fd
+		return nil
+	}
+	for _, p := range readOnlyPaths {
+		if exists("/proc/" + p) {
+			c.locked = append(c.locked, p)
+		}
+	}
+	for _, p := range hiddenFiles {
+		if !exists("/proc/" + p) {
+			continue
+		}
+		c.hidden = append(c.hidden, mask{path: p})
+		if err := clone(dev, "null", 0); err != nil {
+			return err
+		}
+	}
+	empty := -1
+	for _, p := range hiddenFolders {
+		if !exists("/proc/" + p) {
+			continue
+		}
+		if empty < 0 {
+			var err error
+			if empty, err = newEmpty(t); err != nil {
+				return err
+			}
+		}
+		c.hidden = append(c.hidden, mask{path: p})
+		if err := clone(empty, "", unix.AT_EMPTY_PATH); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newEmpty makes an empty read-only folder to hide others with.
+func newEmpty(t *launch.Thread) (int, error) {
+	fd, err := newFS("tmpfs", unix.MOUNT_ATTR_RDONLY|unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOEXEC,
+		option{"size", "4k"}, option{"mode", "555"})
+	if err == nil {
+		keep(t, fd, "empty")
+	}
+	return fd, err
+}
+
+func exists(name string) bool {
+	var st unix.Stat_t
+	return unix.Lstat(name, &st) == nil
+}
+
+// mountProc has the child mount /proc. Only the child can: a proc file system
+// shows the PID namespace of whoever makes it, and the thread isn't in the new
+// one (a thread never changes its own, unshare(2)).
+func (c *container) mountProc(tape *launch.Tape) {
+	const (
+		fs launch.Reg = iota
+		proc
+		tree
+	)
+	const nosuid = unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC
+	tape.CallTo(fs, "fsopen", unix.SYS_FSOPEN, "proc", unix.FSOPEN_CLOEXEC)
+	tape.Call("make proc", unix.SYS_FSCONFIG, fs, unix.FSCONFIG_CMD_CREATE, 0, 0, 0)
+	tape.CallTo(proc, "fsmount proc", unix.SYS_FSMOUNT, fs, unix.FSMOUNT_CLOEXEC, nosuid)
+	tape.Call("mount /proc", unix.SYS_MOVE_MOUNT, proc, "", c.proc, "",
+		unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)
+	for _, m := range c.hidden {
+		tape.Call("hide /proc/"+m.path, unix.SYS_MOVE_MOUNT, m.mount, "", proc, m.path, unix.MOVE_MOUNT_F_EMPTY_PATH)
+	}
+	readOnly := &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}
+	for _, p := range c.locked {
+		tape.CallTo(tree, "clone /proc/"+p, unix.SYS_OPEN_TREE, proc, p, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+		tape.Call("make read-only /proc/"+p, unix.SYS_MOUNT_SETATTR, tree, "", unix.AT_EMPTY_PATH,
+			unsafe.Pointer(readOnly), unsafe.Sizeof(*readOnly))
+		tape.Call("mount /proc/"+p, unix.SYS_MOVE_MOUNT, tree, "", proc, p, unix.MOVE_MOUNT_F_EMPTY_PATH)
+		tape.Call("close", unix.SYS_CLOSE, tree)
+	}
+}
+
+// makeSys mounts /sys, which shows the network devices of the namespace that
+// it is made in, read-only; and opens the folder that /proc will be on, while
+// the root is still below a folder of the host.
+func (c *container) makeSys(t *launch.Thread) (err error) {
+	if c.proc, err = c.folder(t, "proc"); err != nil {
+		return err
+	}
+	at, err := c.folder(t, "sys")
+	if err != nil {
+		return err
+	}
+	sys, err := newFS("sysfs", unix.MOUNT_ATTR_RDONLY|unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOEXEC)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(sys)
+	if err := attach(sys, at); err != nil {
+		return err
+	}
+	for _, p := range hiddenSys {
+		fd, err := below(sys, p, unix.O_PATH|unix.O_DIRECTORY)
+		if err != nil {
+			continue // this kernel hasn't got it
+		}
+		empty, err := newEmpty(t)
+		if err == nil {
+			err = attach(empty, fd)
+		}
+		unix.Close(fd)
+		if err != nil {
+			return fmt.Errorf("hide /sys/%s: %w", p, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,117 @@
+package container
+
+import (
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"lab/bench/launch"
+)
+
+// A container's root is an overlay of two layers: below, the image, which many
+// containers share and none can change; above, an empty folder of this
+// container's own. A file is read from the upper layer where it is there, else
+// from the lower one; it is copied up when it is first written to
+// (overlayfs.rst). So a container is there at once, however large its image
+// is, and everything that it wrote goes with its upper layer.
+
+// makeRoot mounts the container's root, and opens it as c.root.
+func (c *container) makeRoot(t *launch.Thread) error {
+	image, err := unix.Open(c.spec.Image.Dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return &os.PathError{Op: "open image", Path: c.spec.Image.Dir, Err: err}
+	}
+	keep(t, image, "image")
+	var root int
+	if c.on("overlay") {
+		root, err = c.overlay(t, image)
+	} else {
+		root, err = readOnly(image)
+	}
+	if err != nil {
+		return err
+	}
+	// It must be attached somewhere, as pivot_root takes only what is; where
+	// is of no matter. The run folder is there, and in this namespace
+	// nobody else needs it.
+	at, err := unix.Open(c.env.tb.Dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return &os.PathError{Op: "open", Path: c.env.tb.Dir, Err: err}
+	}
+	defer unix.Close(at)
+	if err := attach(root, at); err != nil {
+		return fmt.Errorf("attach root: %w", err)
+	}
+	keep(t, root, "root")
+	c.root = root
+	return nil
+}
+
+// overlay makes the overlay. Its upper layer lies on a tmpfs of its own, which
+// is attached only in this container's mount namespace: the kernel frees it
+// with the namespace, whatever becomes of us.
+func (c *container) overlay(t *launch.Thread, image int) (int, error) {
+	tmp, err := newFS("tmpfs", unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV, option{"mode", "700"})
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(tmp)
+	// An overlay takes no layer from a mount that is attached nowhere.
+	at, err := unix.Open(c.env.tb.Dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, &os.PathError{Op: "open", Path: c.env.tb.Dir, Err: err}
+	}
+	defer unix.Close(at)
+	if err := attach(tmp, at); err != nil {
+		return -1, fmt.Errorf("attach tmpfs: %w", err)
+	}
+	for _, dir := range []string{"upper", "work"} {
+		if err := unix.Mkdirat(tmp, dir, 0o755); err != nil {
+			return -1, fmt.Errorf("make %s layer: %w", dir, err)
+		}
+	}
+	// Layers are named by descriptor: a path could have a colon or a comma in
+	// it, which overlayfs reads as the end of a name, and it could be
+	// changed under us. NODEV: an image's device nodes are just files.
+	layer := func(fd int, name string) string { return fmt.Sprintf("/proc/thread-self/fd/%d%s", fd, name) }
+	return newFS("overlay", unix.MOUNT_ATTR_NODEV,
+		option{"source", "lab"},
+		option{"lowerdir", layer(image, "")},
+		option{"upperdir", layer(tmp, "/upper")},
+		option{"workdir", layer(tmp, "/work")})
+}
+
+// readOnly is the root without an overlay: the image itself, which can't be
+// written to.
+func readOnly(image int) (int, error) {
+	fd, err := unix.OpenTree(image, "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH)
+	if err != nil {
+		return -1, fmt.Errorf("clone the image's mount: %w", err)
+	}
+	attr := &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NODEV, Propagation: unix.MS_PRIVATE}
+	if err := unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH, attr); err != nil {
+		unix.Close(fd)
+		return -1, fmt.Errorf("make the image read-only: %w", err)
+	}
+	return fd, nil
+}
+
+// pivot makes c.root the root of the mount namespace, and lets go of the old
+// one with all that was mounted there. chroot(2) wouldn't do: it moves only
+// what "/" means, and root can move it back; after this there is nothing to
+// move back to.
+func (c *container) pivot(*launch.Thread) error {
+	if err := unix.Fchdir(c.root); err != nil {
+		return os.NewSyscallError("fchdir", err)
+	}
+	// With both arguments the same, the old root is put on top of the new
+	// one, at "/", and no folder is needed to hold it (pivot_root(2)).
+	if err := unix.PivotRoot(".", "."); err != nil {
+		return os.NewSyscallError("pivot_root", err)
+	}
+	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
+		return fmt.Errorf("unmount the old root: %w", err)
+	}
+	return os.NewSyscallError("chdir", unix.Chdir("/"))
+}

@@ -1,0 +1,277 @@
+#!/bin/sh
+# setup.sh gets a fresh Debian, Ubuntu or Fedora ready for the lab.
+#
+#   ./setup.sh                  install what is missing, fetch a guest kernel
+#   ./setup.sh --uninstall      remove what earlier set-ups installed, and the cache
+#   ./setup.sh --print apt|dnf  what a set-up installs there, and why
+#   ./setup.sh --cache          where the cache is
+#   ./setup.sh --go             which Go is used
+#
+# In this order: look for Go, look for each program, plan (no root yet), say
+# what it costs, record, install, fetch the guest kernel. Where everything is
+# there no package manager is asked, so that it works offline and at once.
+#
+# Three rules. Nothing is installed that is there, whoever put it there. Nothing
+# is removed, and no service is left running. The guest's kernel is unpacked
+# into the cache, never installed: a host's boot loader is not ours.
+#
+# LAB_KERNEL   a guest kernel of the user's own: none is fetched
+# LAB_CACHE    the cache folder, instead of ~/.cache/lab
+#
+# setup-apt.sh and setup-dnf.sh hold what differs: each has the lists packages
+# and kernels, and the functions install_packages, unpack_kernel, remove_packages.
+set -eu
+export LC_ALL=C # messages of apt and dnf are read
+umask 022
+
+top=$(cd "$(dirname "$0")" && pwd)
+root=${LAB_TEST_ROOT:-} # the tests' stand-in for /; empty otherwise
+
+say() { printf 'set-up: %s\n' "$*" >&2; }
+
+# die WHAT CURE
+die() {
+	printf 'set-up: %s\nset-up: cure: %s\n' "$1" "$2" >&2
+	exit 1
+}
+
+# cache_dir is the same folder for a user and for root through sudo.
+cache_dir() {
+	if [ -n "${LAB_CACHE:-}" ]; then
+		case $LAB_CACHE in /*) echo "$LAB_CACHE" ;; *) echo "$PWD/$LAB_CACHE" ;; esac
+	elif [ -n "${XDG_CACHE_HOME:-}" ]; then
+		echo "$XDG_CACHE_HOME/lab"
+	elif [ "$(id -u)" = 0 ] && [ -n "${SUDO_USER:-}" ]; then
+		echo "$(getent passwd "$SUDO_USER" | cut -d: -f6)/.cache/lab"
+	else
+		echo "$HOME/.cache/lab"
+	fi
+}
+
+# owned gives what root made for a user to that user.
+owned() {
+	if [ "$(id -u)" = 0 ] && [ -n "${SUDO_UID:-}" ]; then
+		chown -R "$SUDO_UID:${SUDO_GID:-$SUDO_UID}" "$@"
+	fi
+}
+
+# make_cache makes the folder and its tag, by which backup programs know a cache
+# (bford.info/cachedir), and uninstall knows a folder that it may delete. A
+# folder that the user named and that is no cache yet doesn't get one.
+make_cache() {
+	first=$cache # the outermost folder that isn't there yet
+	while [ ! -d "$(dirname "$first")" ]; do first=$(dirname "$first"); done
+	if [ ! -d "$cache" ] || [ -z "${LAB_CACHE:-}" ]; then
+		mkdir -p "$cache"
+		printf 'Signature: 8a477f597d28d172789f06886806bc55\n# Made by lab, see setup.sh.\n' >"$cache/CACHEDIR.TAG"
+		owned "$first"
+	fi
+}
+
+# become_root makes sure that as_root will work, before anything is changed.
+become_root() {
+	by_root="as root: cd $top && make setup"
+	if [ "$(id -u)" = 0 ]; then
+		return
+	elif ! command -v sudo >/dev/null; then
+		die "installing needs root, and there is no sudo" "$by_root"
+	elif sudo -n true 2>/dev/null; then
+		return
+	elif (: </dev/tty) 2>/dev/null; then
+		sudo -v || die "installing needs root, and sudo refused" "$by_root"
+	else
+		die "installing needs root, and sudo wants a password that nobody can type here" "$by_root"
+	fi
+}
+
+as_root() {
+	if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+# find_go prints the path of go: sudo's PATH often lacks it.
+find_go() {
+	for g in "${GO:-}" "$(command -v go || true)" "$root/usr/local/go/bin/go" "$root/snap/bin/go" "$root"/usr/lib/go*/bin/go; do
+		if [ -n "$g" ] && [ -x "$g" ]; then
+			echo "$g"
+			return
+		fi
+	done
+	return 1
+}
+
+# at_least A B: is version A (1.26.8) B (1.26.0) or newer?
+at_least() {
+	awk -v a="$1" -v b="$2" 'BEGIN {
+		split(a, x, "."); split(b, y, ".")
+		for (i = 1; i <= 3; i++) if (x[i] + 0 != y[i] + 0) exit x[i] + 0 < y[i] + 0
+	}'
+}
+
+check_go() {
+	need=$(awk '$1 == "go" { print $2 }' "$top/go.mod")
+	install="install Go from https://go.dev/dl (any Go from 1.21 on will do: it fetches $need by itself)"
+	go=$(find_go) || die "no Go found, and the lab needs $need or newer" "$install"
+	# Outside the module, else Go may answer for a toolchain that it would fetch.
+	have=$(cd / && GOTOOLCHAIN='local' "$go" version | sed -n 's/.*go\([0-9][0-9.]*\).*/\1/p')
+	at_least "$have" "$need" && return
+	found="Go $have found ($go), and the lab needs $need or newer"
+	at_least "$have" 1.21 || die "$found" "$install; then put its bin folder first in PATH"
+	if [ "$(cd / && "$go" env GOTOOLCHAIN)" = local ]; then
+		die "$found, and GOTOOLCHAIN=local forbids fetching it" "go env -w GOTOOLCHAIN=auto"
+	fi
+	say "Go $have fetches Go $need for itself (some 70 MB, once)"
+	(cd "$top" && "$go" version >/dev/null 2>&1) || die "$found, and could not fetch it" "connect to the network and try again, or install Go $need from https://go.dev/dl"
+}
+
+# there HOW: is this there already? HOW is words, programs of which any will do;
+# a file, maybe with a pattern; or "static" and a program that needs no library.
+there() {
+	case $1 in
+	/*)
+		# shellcheck disable=SC2086 # a pattern, to be expanded
+		for f in $root$1; do [ -e "$f" ] && return; done
+		return 1
+		;;
+	esac
+	for word in ${1#static }; do
+		# A user's PATH on Debian has no sbin.
+		for f in "$(command -v "$word" || true)" "$root/usr/sbin/$word" "$root/sbin/$word" "$cache/busybox/bin/$word"; do
+			if [ -z "$f" ] || [ ! -x "$f" ]; then continue; fi
+			case $1 in
+			static*) ldd "$f" >/dev/null 2>&1 || return 0 ;; # ldd fails for what isn't dynamic
+			*) return 0 ;;
+			esac
+		done
+	done
+	return 1
+}
+
+# manager prints apt or dnf, by what is there: derived distributions are many.
+manager() {
+	for m in apt-get dnf; do
+		if command -v "$m" >/dev/null; then
+			echo "${m%-get}"
+			return
+		fi
+	done
+	id=$(sed -n 's/^PRETTY_NAME=//p' "$root/etc/os-release" 2>/dev/null | tr -d '"')
+	die "${id:-this distribution} has neither apt nor dnf" "install QEMU for x86_64, libvirt with its QEMU driver, a static busybox and e2fsprogs yourself, then build with 'make build', and run with LAB_KERNEL=/boot/vmlinuz-… ./lab run startup"
+}
+
+# no_network WHAT
+no_network() {
+	own=
+	for k in "$root"/boot/vmlinuz-*; do [ -e "$k" ] && own=", or, if only the guest's kernel is missing, lend it the host's: LAB_KERNEL=$k make run"; done
+	reason=$(grep -E '^(E|W|Err|Error):' "$log" 2>/dev/null | tail -n 1)
+	die "could not fetch $1${reason:+ ($reason)}" "connect to the network and try again: make setup$own"
+}
+
+# record NAME…: earlier set-ups' packages and these are ours to remove.
+record() { printf '%s\n' "$@" | sed '/^$/d' | sort -u - "$tmp/earlier" >"$cache/packages"; }
+
+megabytes() { awk -v b="$1" 'BEGIN { printf "%.0f MB", b / 1e6 + 0.499 }'; }
+
+# announce NUMBER DOWNLOAD DISK NAME…: what, why, how much, before root is asked for.
+announce() {
+	say "installs $1 packages ($2 to download${3:+, $3 on disk}), as root: these, with what they need:"
+	shift 3
+	packages | while IFS='|' read -r name how why; do
+		case " $* " in *" $name "*) printf '  %-28s %s\n' "$name" "$why" >&2 ;; esac
+	done
+}
+
+# publish DIR: $tmp/tree becomes DIR in one step, so that DIR is never half there.
+publish() {
+	if [ -d "$tmp/tree/usr/lib/modules" ] && [ ! -e "$tmp/tree/lib" ]; then
+		ln -s usr/lib "$tmp/tree/lib" # Debian 13 moved it; the lab looks in lib/modules
+	fi
+	[ -e "$1" ] || mv "$tmp/tree" "$1"
+	owned "$1"
+}
+
+# workspace makes the cache, and in it $tmp, on the same file system for mv.
+workspace() {
+	make_cache
+	tmp=$(mktemp -d "$cache/.setup-XXXXXX")
+	trap 'rm -rf "$tmp"' EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	log=$cache/setup.log
+	: >"$log"
+	if [ -e "$cache/packages" ]; then cp "$cache/packages" "$tmp/earlier"; else : >"$tmp/earlier"; fi
+}
+
+# look_around sets missing, to a list of packages, and kernel, to yes or nothing.
+look_around() {
+	missing=''
+	kernel=''
+	while IFS='|' read -r name how _; do
+		case $(uname -m)$name in
+		x86_64*) ;;
+		*qemu* | *libvirt*) continue ;; # no guest for others yet; lab run says so
+		esac
+		there "$how" || missing="$missing $name"
+	done <<-END
+		$(packages)
+	END
+	if [ -n "${LAB_KERNEL:-}" ]; then
+		[ -e "$LAB_KERNEL" ] || die "LAB_KERNEL names $LAB_KERNEL, which isn't there" "LAB_KERNEL=/boot/vmlinuz-…, or unset it, and a kernel is fetched"
+	elif [ "$(uname -m)" = x86_64 ]; then
+		kernel=yes
+		for k in "$cache"/kernel/boot/vmlinuz-*; do [ ! -e "$k" ] || kernel=; done
+	fi
+}
+
+setup() {
+	check_go
+	look_around
+	if [ -z "$missing$kernel" ]; then
+		say "all is there (cache: $cache)"
+		return
+	fi
+	workspace
+	# shellcheck disable=SC2086 # a list
+	[ -z "$missing" ] || install_packages $missing
+	[ -z "$kernel" ] || unpack_kernel
+	owned "$cache"
+	say "done (cache: $cache). To undo all of it: make uninstall"
+}
+
+uninstall() {
+	if [ ! -d "$cache" ]; then
+		say "nothing to undo: there is no $cache"
+		return
+	fi
+	workspace
+	if [ -s "$cache/packages" ]; then remove_packages; else say "no package to remove: set-up installed none"; fi
+	rm -f "$cache/packages"
+	if [ -e "$cache/CACHEDIR.TAG" ]; then
+		say "removes the cache $cache ($(du -sh "$cache" | cut -f1))"
+		rm -rf "$cache"
+	else
+		say "removes what set-up put into $cache; the folder was there before, and stays"
+		rm -rf "$cache/kernel" "$cache/busybox" "$log"
+	fi
+	say "undone. Results folders and Go's own caches are yours, and stay"
+}
+
+cache=$(cache_dir)
+case ${1:-} in
+--cache) echo "$cache" && exit ;;
+--go) find_go && exit ;;
+'' | --uninstall) m=$(manager) ;;
+--print) m=${2:-} ;;
+*) die "unknown argument $1" "sed -n 2,9p setup.sh shows those there are" ;;
+esac
+case $m in apt | dnf) ;; *) die "unknown package manager '$m'" "./setup.sh --print apt, or dnf" ;; esac
+# shellcheck source=setup-apt.sh
+. "$top/setup-$m.sh"
+case ${1:-} in
+'') setup ;;
+--uninstall) uninstall ;;
+--print)
+	[ "$m" = apt ] || echo '# untried here'
+	packages | awk -F'|' '{ printf "install %s: %s\n", $1, $3 }'
+	kernels | awk -F'|' '{ printf "unpack %s: the guest kernel on %s\n", $2, $1 }'
+	;;
+esac
