@@ -3,9 +3,11 @@ package launch
 import (
 	"fmt"
 	"os"
+	"os/signal"
 	"path"
 	"slices"
 	"strings"
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -153,7 +155,6 @@ func (p *Process) stdio() (s *stdio, err error) {
 		s.theirs = append(s.theirs, out)
 	}
 	for i, f := range []*os.File{c.Stdin, c.Stdout, c.Stderr} {
-		var err error
 		if i == 1 && f == nil {
 			f = out
 		}
@@ -162,12 +163,13 @@ func (p *Process) stdio() (s *stdio, err error) {
 				return nil, err
 			}
 		}
-		fd, err := rawFD(f)
-		if err != nil {
-			return nil, err
-		}
+		// Fd also puts a file that Go made non-blocking, such as an end of
+		// os.Pipe, back: the program would be told EAGAIN (the mode belongs
+		// to what was opened, and is shared by all descriptors of it).
+		fd := int(f.Fd())
 		// Descriptors 0 to 2 of ours would be overwritten on the way.
 		if fd < 3 {
+			var err error
 			if fd, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3); err != nil {
 				return nil, fmt.Errorf("dup: %w", err)
 			}
@@ -176,17 +178,6 @@ func (p *Process) stdio() (s *stdio, err error) {
 		s.fds[i] = fd
 	}
 	return s, nil
-}
-
-// rawFD gives a file's descriptor and leaves its blocking mode as it is, which
-// File.Fd would change.
-func rawFD(f *os.File) (fd int, err error) {
-	rc, err := f.SyscallConn()
-	if err != nil {
-		return 0, err
-	}
-	err = rc.Control(func(n uintptr) { fd = int(n) })
-	return fd, err
 }
 
 // softFiles is the number of descriptors a program gets unless it asks for
@@ -239,6 +230,14 @@ func (p *Process) record(t *Thread, tape *Tape, prog string, s *stdio) error {
 			return err
 		}
 	}
+	// Handlers end with exec, what is ignored or blocked doesn't: under nohup,
+	// or as a shell's background job, the lab ignores SIGHUP or SIGINT.
+	for sig := syscall.Signal(1); sig < 32; sig++ {
+		if signal.Ignored(sig) {
+			tape.Call("reset signals", unix.SYS_RT_SIGACTION, int(sig), unsafe.Pointer(new([4]uint64)), 0, 8)
+		}
+	}
+	tape.Call("unblock signals", unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, unsafe.Pointer(new(uint64)), 0, 8)
 	// Outside of the testbed's PID namespace nothing else ends it with us.
 	// After the change of user, which clears it (prctl(2)).
 	tape.Call("die with the lab", unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, int(unix.SIGKILL), 0, 0, 0)
