@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -134,7 +135,7 @@ func (a *analysis) findMetrics() {
 		}
 		m := results.Metric{Name: name, Title: name, Unit: l.Unit, Better: l.Better}
 		if d, ok := a.described(l.Metric); ok {
-			d.Name, d.Title = name, strings.TrimSpace(d.Title+" "+l.Stat)
+			d.Name, d.Title = name, strings.TrimSpace(cmp.Or(d.Title, l.Metric)+" "+l.Stat)
 			m = d
 		}
 		first[name] = m

@@ -63,6 +63,13 @@ func pairs(m map[string]string) []string {
 	return out
 }
 
+func with(head, value string) string {
+	if value == "" {
+		return ""
+	}
+	return head + escape(value)
+}
+
 func nonEmpty(items ...string) []string {
 	return slices.DeleteFunc(items, func(s string) bool { return s == "" })
 }
@@ -138,9 +145,7 @@ func (d *document) repeat() {
 	if len(m.Command) > 0 {
 		d.line("```\nlab %s\n```", strings.ReplaceAll(oneLine(d.command()), "```", ""))
 	}
-	items := []string{
-		fmt.Sprintf("run %s, lab %s, seed %d", escape(m.ID), escape(m.Lab), m.Seed),
-	}
+	items := []string{strings.Join(nonEmpty(with("run ", m.ID), with("lab ", m.Lab), fmt.Sprintf("seed %d", m.Seed)), ", ")}
 	if !m.Started.IsZero() {
 		span := "begun " + m.Started.UTC().Format("2006-01-02 15:04:05 MST")
 		if !m.Ended.IsZero() {
