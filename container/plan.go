@@ -17,8 +17,9 @@ func (c *container) plan() launch.Plan {
 			{Name: "/dev", Do: c.makeDev},
 			{Name: "/sys", Do: c.makeSys},
 		},
-		Inside: c.inside,
-		Leave:  c.leave,
+		Inside:   c.inside,
+		Leave:    c.leave,
+		Terminal: c.terminal,
 	}
 	if len(c.spec.Mounts) > 0 {
 		p.Steps = append(p.Steps, launch.Step{Name: "volumes", Do: c.bind})
