@@ -48,8 +48,8 @@ func (a *analysis) doubts() []string {
 				out = append(out, fmt.Sprintf("%s, %s: %s.", c.label, lower(m.Title), d))
 			}
 		}
-		if b := a.breakdown(c, a.wholeOf(c)); b != nil && b.over {
-			out = append(out, fmt.Sprintf("%s: the medians of its phases add up to more than the median of the whole; shares are of their sum.", c.label))
+		if b := a.breakdown(c, a.wholeOf(c)); b != nil && b.apart() {
+			out = append(out, fmt.Sprintf("%s: the medians of its parts add up to %s of the median of the whole, as medians may where trials differ; shares are of their sum.", c.label, percent(b.sum/b.whole)))
 		}
 	}
 	if a.run.Dropped > 0 {

@@ -59,7 +59,7 @@ func (a *analysis) find(env string, variant map[string]string) (found []*cell, w
 		}
 	}
 	if why == "" {
-		why = results.Label(env, variant, 1) + " isn't part of this run"
+		why = "not part of this run"
 	}
 	return found, why
 }

@@ -157,7 +157,7 @@ func (d *document) phases() {
 			}
 			if !any {
 				d.line("## What it consists of")
-				d.line("Medians of each part over the counted trials. “other” is what no part accounts for, and the difference between a sum of medians and the median of sums.")
+				d.line("Medians of each part over the counted trials. “other” is what the parts of a trial leave of its whole. Medians needn't add up as single trials do: shares are of the parts' sum.")
 				any = true
 			}
 			fmt.Fprintf(&d.b, "| %s: part | median | share |\n|:---|---:|---:|\n", escape(c.label))

@@ -104,7 +104,9 @@ func (d *document) machine() {
 	if k.Swap > 0 {
 		add("swap", quantity(float64(k.Swap), "B"))
 	}
-	add("itself a guest", virtual)
+	if k.Virtual || k.Kernel != "" { // else nothing is known
+		add("itself a guest", virtual)
+	}
 	if k.WSL {
 		add("WSL", "yes")
 	}
