@@ -194,6 +194,9 @@ func newSample(c *cell, metric string) *sample {
 	if trend, err := stats.MannKendall(s.values); err == nil && trend.Drifts() {
 		s.doubts = append(s.doubts, trend.String())
 	}
+	if many, err := stats.ManyHumps(s.values); err == nil && many {
+		s.doubts = append(s.doubts, "values come in more than one group (dip test at 1 %), which one median describes badly: see the plot")
+	}
 	return s
 }
 

@@ -25,7 +25,7 @@ func (t Trend) String() string {
 	if t.Tau < 0 {
 		word = "fall"
 	}
-	return fmt.Sprintf("values %s in the course of the run (Kendall's tau %.2f)", word, t.Tau)
+	return fmt.Sprintf("values %s in the course of the run (Kendall's tau %.2f)", word, math.Abs(t.Tau))
 }
 
 // MannKendall tests xs, in the order of their taking, for a trend: normal
