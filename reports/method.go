@@ -115,7 +115,9 @@ func (d *document) machine() {
 	add("security modules", strings.Join(k.Security, ", "))
 	add("cgroups", strings.TrimSpace(k.CgroupLayout+" "+strings.Join(k.Controllers, ", ")))
 	add("init", k.Init)
-	add("load at the start", number(k.Load, 2))
+	if k.Kernel != "" {
+		add("load at the start", number(k.Load, 2))
+	}
 	if x := k.Acceleration; x.Use+x.Device+x.Reason != "" {
 		text := strings.Join(nonEmpty(x.Use, x.Device, x.Reason), "; ")
 		if x.KVM > 0 || x.TCG > 0 {
@@ -126,6 +128,10 @@ func (d *document) machine() {
 	add("versions", strings.Join(pairs(k.Versions), ", "))
 	add("built with", k.Go)
 	add("salted machine id", k.ID)
+	if len(rows) == 0 {
+		d.line("Not recorded.")
+		return
+	}
 	d.b.WriteString("| | |\n|:---|:---|\n")
 	for _, r := range rows {
 		fmt.Fprintf(&d.b, "| %s | %s |\n", r[0], escape(r[1]))
@@ -173,12 +179,16 @@ func (d *document) repeat() {
 	d.items(items)
 }
 
-// command is the run's, with the seed that it had.
+// command is the run's, with the seed that it had, and without --out: where it
+// lay is nobody's business, and a folder that exists would be refused.
 func (d *document) command() string {
 	m := d.a.run.Manifest
 	var words []string
 	seeded := false
-	for _, w := range m.Command {
+	for i, w := range m.Command {
+		if w == "--out" || strings.HasPrefix(w, "--out=") || i > 0 && m.Command[i-1] == "--out" {
+			continue
+		}
 		seeded = seeded || w == "--seed" || strings.HasPrefix(w, "--seed=")
 		if w == "" || strings.ContainsAny(w, " \t\n'\"\\$&|;<>*?`(){}[]#~!") {
 			w = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
