@@ -39,7 +39,7 @@ func (d *distribution) draw(p *page) {
 	for _, name := range d.figure.Metrics {
 		if m, ok := d.a.metric(name); ok {
 			d.panel(p, m, capital(m.Title), false)
-			d.panel(p, m, capital(m.Title)+", "+tcgMark+": not to be compared with the rows above", true)
+			d.panel(p, m, capital(m.Title)+", "+tcgMark+": an axis of its own, compared with nothing", true)
 		}
 	}
 	p.y += 6
