@@ -98,7 +98,7 @@ func (p *Process) stdio() (s *stdio, err error) {
 		return f, err
 	}
 	var out *os.File
-	if c.Stdout == nil {
+	if c.Stdout == nil && !c.TTY {
 		// pipe2 itself, not os.Pipe: that one sets O_NONBLOCK and registers
 		// the end with the poller, and a blocking read is faster.
 		var fds [2]int
@@ -173,9 +173,10 @@ func (p *Process) record(t *Thread, tape *Tape, prog string, s *stdio) error {
 	if c.TTY {
 		tape.Call("take the terminal", unix.SYS_IOCTL, 0, unix.TIOCSCTTY, 0)
 	}
-	// All of ours are O_CLOEXEC; this is for one that was forgotten, ours or
-	// a library's (CVE-2024-21626 was one). Linux 5.11 and later.
-	tape.Maybe("close descriptors", unix.SYS_CLOSE_RANGE, 3, uintptr(^uint32(0)), unix.CLOSE_RANGE_CLOEXEC)
+	// Before the change of folder, and for good: a folder called
+	// /proc/self/fd/7 would otherwise lead to one of ours (CVE-2024-21626).
+	// Linux 5.9 and later; before, all of ours are O_CLOEXEC at least.
+	tape.Maybe("close descriptors", unix.SYS_CLOSE_RANGE, 3, uintptr(^uint32(0)), 0)
 	var lim unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &lim); err == nil && lim.Cur > softFiles {
 		nl := &unix.Rlimit{Cur: softFiles, Max: lim.Max}

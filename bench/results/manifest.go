@@ -100,14 +100,20 @@ type Figure struct {
 // with which threshold, and why that one. It is written down before the
 // results are there.
 type Finding struct {
-	Name      string  `json:"name"`            // short, unique within the scenario
-	Claim     int     `json:"claim,omitempty"` // which common claim it answers
-	Statement string  `json:"statement"`       // as people say it
-	Metric    string  `json:"metric"`
-	Of        string  `json:"of"`      // an environment
-	To        string  `json:"to"`      // the one that it is compared with; "" compares with the threshold itself
-	Compare   string  `json:"compare"` // ratio, difference, value, share (of metric's parts; Part names it)
-	Part      string  `json:"part,omitempty"`
+	Name      string `json:"name"`            // short, unique within the scenario
+	Claim     int    `json:"claim,omitempty"` // which common claim it answers
+	Statement string `json:"statement"`       // as people say it
+	Metric    string `json:"metric"`
+	Of        string `json:"of"`      // an environment
+	To        string `json:"to"`      // the one that it is compared with; "" compares with the threshold itself
+	Compare   string `json:"compare"` // ratio, difference, value, share (of metric's parts; Part names it)
+	Part      string `json:"part,omitempty"`
+
+	// OfVariant and ToVariant, where given, pick among an environment's cells
+	// those that have these settings in their variant.
+	OfVariant map[string]string `json:"of_variant,omitempty"`
+	ToVariant map[string]string `json:"to_variant,omitempty"`
+
 	Op        string  `json:"op"` // below, above, within (threshold is the half-width around 1 or 0)
 	Threshold float64 `json:"threshold"`
 	Reason    string  `json:"reason"`              // why this threshold

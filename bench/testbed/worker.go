@@ -73,17 +73,14 @@ func Enter(cache string, uid, gid int) (*Testbed, error) {
 	}
 	folder := os.NewFile(3, "testbed")
 	unix.CloseOnExec(3)
-	// In a private mount namespace the name that /proc gives for the
-	// descriptor is a path like any other.
+	// First of all: until then our mounts would appear on the whole machine
+	// where / is shared, which is systemd's default.
+	if err := mountProc(); err != nil {
+		return nil, fmt.Errorf("enter testbed: %w", err)
+	}
 	name, err := os.Readlink("/proc/self/fd/3")
 	if err != nil {
-		// /proc still is the parent's, and doesn't know us by this PID.
-		if err := mountProc(); err != nil {
-			return nil, fmt.Errorf("enter testbed: %w", err)
-		}
-		if name, err = os.Readlink("/proc/self/fd/3"); err != nil {
-			return nil, fmt.Errorf("enter testbed: %w", err)
-		}
+		return nil, fmt.Errorf("enter testbed: %w", err)
 	}
 	tb := &Testbed{ID: filepath.Base(name), Dir: name, Cache: cache, UID: uid, GID: gid,
 		Private: true, folder: folder}
@@ -97,8 +94,7 @@ func Enter(cache string, uid, gid int) (*Testbed, error) {
 }
 
 func mountProc() error {
-	// Slaves first, or the new /proc would appear on the whole machine; rslave
-	// rather than private, so that what the user unmounts goes here, too.
+	// rslave rather than private, so that what the user unmounts goes here, too.
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
 		return fmt.Errorf("make mounts slaves: %w", err)
 	}

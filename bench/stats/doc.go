@@ -1,0 +1,17 @@
+// Package stats turns samples into statements that hold: medians with their
+// intervals, ratios and differences with theirs, effect sizes, a rank test and
+// its correction for many comparisons.
+//
+// It assumes no distribution. Start-up times are skewed, bounded below and
+// often have two humps, so that means and standard deviations describe them
+// badly. No value is ever thrown away.
+//
+// A value is a float64 in whatever unit the caller has; results are in the
+// same unit. NaN and ±Inf aren't measurements: functions that return an error
+// refuse them with [ErrNotFinite].
+//
+// What is doubtful about a result travels with it, in its Warnings: the
+// caller prints them beside the figures, and nothing here prints or logs.
+//
+// Everything is deterministic: what draws random numbers takes a seed.
+package stats

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"lab/bench/testbed"
+)
+
+func (a *app) cleanCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "clean",
+		Short: "Remove what killed runs left on this machine",
+		Long: `Remove what killed runs left on this machine: cgroup folders that bear the
+lab's tag and run folders whose owner is dead. The kernel has freed everything
+else by itself. lab run and lab exec do the same before they begin. Nothing
+without the tag is touched, nor anything of a run that is still going on.
+
+The cache (guest kernel, image) stays: make uninstall removes it. Results stay.`,
+		Args: noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if err := a.needRoot("lab clean", statusFailed); err != nil {
+				return err
+			}
+			removed, err := testbed.Sweep()
+			for _, name := range removed {
+				fmt.Fprintln(a.stdout, "removed", name)
+			}
+			if err == nil && len(removed) == 0 {
+				fmt.Fprintln(a.stdout, "nothing was left")
+			}
+			return err
+		},
+	}
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"lab/bench"
+	"lab/chroot"
+	"lab/container"
+)
+
+// environments is the one list of them. kernel names the guest kernel; "" is
+// the cache's.
+func environments(kernel string) []bench.Environment {
+	return []bench.Environment{
+		chroot.Host(),
+		chroot.Chroot(),
+		container.New(),
+	}
+}
+
+// environmentNames lists them in the order in which they are explained: from
+// the least to the most isolation.
+func environmentNames() []string {
+	var out []string
+	for _, e := range environments("") {
+		out = append(out, e.Name())
+	}
+	return out
+}
+
+// environment finds one by its name; an unknown one is the user's error.
+func environment(envs []bench.Environment, name string) (bench.Environment, error) {
+	var names []string
+	for _, e := range envs {
+		if e.Name() == name {
+			return e, nil
+		}
+		names = append(names, e.Name())
+	}
+	return nil, unknown("environment", name, names)
+}
+
+// parseVariant reads "k=v,…" and checks it against the settings of the
+// environments that it will be used for: a name that none of them has, and a
+// value that isn't allowed, are the user's errors.
+func parseVariant(words []string, envs []bench.Environment) (map[string]string, error) {
+	out := map[string]string{}
+	for _, w := range list(words) {
+		k, v, ok := strings.Cut(w, "=")
+		if !ok || k == "" {
+			return nil, usagef("--variant %q: not of the form name=value", w)
+		}
+		if _, twice := out[k]; twice {
+			return nil, usagef("--variant: %s is given twice; one run has one value of it", k)
+		}
+		if err := checkSetting(k, v, envs); err != nil {
+			return nil, err
+		}
+		out[k] = v
+	}
+	return out, nil
+}
+
+func checkSetting(k, v string, envs []bench.Environment) error {
+	var names, who []string
+	for _, e := range envs {
+		who = append(who, e.Name())
+		for _, s := range e.Settings() {
+			if !slices.Contains(names, s.Name) {
+				names = append(names, s.Name)
+			}
+			if s.Name != k {
+				continue
+			}
+			if len(s.Values) > 0 && !slices.Contains(s.Values, v) {
+				return unknown("value of "+k+" for "+e.Name(), v, s.Values)
+			}
+		}
+	}
+	if !slices.Contains(names, k) {
+		if len(names) == 0 {
+			return usagef("unknown variant %q: %s has nothing to vary", k, strings.Join(who, ", "))
+		}
+		return unknown("variant", k, names)
+	}
+	return nil
+}
+
+// settingHelp lists what can be varied, for help texts.
+func settingHelp() string {
+	var b strings.Builder
+	for _, e := range environments("") {
+		for _, s := range e.Settings() {
+			v := strings.Join(s.Values, "|")
+			if v == "" {
+				v = "…"
+			}
+			fmt.Fprintf(&b, "  %-10s %s=%s (default %q): %s\n", e.Name(), s.Name, v, s.Default, s.Help)
+		}
+	}
+	return b.String()
+}

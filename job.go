@@ -1,0 +1,52 @@
+package main
+
+import (
+	"lab/bench"
+	"lab/bench/image"
+	"lab/bench/results"
+)
+
+// A job is what the supervisor hands to the worker.
+type job struct {
+	Scenario string
+	Options  bench.Options
+	Runs     int // trials of each cell; 0: as the scenario says
+	Warmup   int // warm-ups of each cell; -1: as the scenario says
+	Image    image.Ref
+	Kernel   string // the guest's; "": the cache's
+	Cache    string
+	UID, GID int
+	Manifest results.Manifest
+	Machine  results.Machine
+
+	// Paced makes the worker wait before each trial until the supervisor has
+	// drawn its progress: the drawing isn't to fall into a trial.
+	Paced bool
+}
+
+// An event is one line of what the worker tells its supervisor.
+type event struct {
+	Plan     []results.Cell  `json:",omitempty"`
+	Progress *bench.Progress `json:",omitempty"`
+	Note     string          `json:",omitempty"`
+	Outcome  string          `json:",omitempty"` // the last event
+	Err      string          `json:",omitempty"` // why there is no outcome
+	Usage    bool            `json:",omitempty"` // the error is the user's
+}
+
+// Descriptors that the worker starts with; testbed.Spawn hands over the
+// testbed's own as 3.
+const (
+	fdJob     = 4 + iota // the job, as JSON
+	fdResults            // the results folder
+	fdControl            // single bytes from the supervisor, see below
+	fdEvents             // events, as JSON lines
+	fdLock               // the machine's lock: held as long as anything of the run lives
+	fdEnd
+)
+
+// What the supervisor says. End of file says that it died.
+const (
+	sayGo   = 'g' // the progress is drawn
+	sayStop = 's' // finish: give up the trial, write what there is
+)

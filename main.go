@@ -1,0 +1,117 @@
+// Lab puts one and the same workload into every kind of isolation that this
+// machine offers, measures what each costs, and explains the numbers.
+//
+// This package is the command: flags in, parts wired, nothing else. The parts
+// are in bench (what a measurement is), chroot, container and vm (the
+// environments), scenarios (the questions) and reports (tables and plots).
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+
+	"github.com/spf13/cobra"
+)
+
+// The worker must be started from the main thread, as the kernel kills it when
+// the thread that started it ends (prctl(2), PR_SET_PDEATHSIG); and the main
+// thread must never be one that bench/launch uses up.
+func init() { runtime.LockOSThread() }
+
+func main() { os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr)) }
+
+// Exit statuses. Those of exec are its payload's own, and a shell's.
+const (
+	statusFailed      = 1
+	statusUsage       = 2
+	statusNothing     = 3   // nothing could be run; root is missing
+	statusLab         = 125 // exec: the lab failed
+	statusInterrupted = 130
+)
+
+// An app is one invocation of the command.
+type app struct {
+	args                  []string // args[0] is the program, as it was called
+	stdin, stdout, stderr *os.File
+}
+
+// run is the whole command; it returns the exit status.
+func run(args []string, stdin, stdout, stderr *os.File) int {
+	if len(args) > 1 && args[1] == workerArg {
+		return work(stderr)
+	}
+	a := &app{args, stdin, stdout, stderr}
+	root := a.root()
+	root.SetArgs(args[1:])
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.Execute()
+	var s *statusError
+	switch {
+	case err == nil:
+		return 0
+	case !errors.As(err, &s):
+		s = &statusError{statusFailed, err}
+	}
+	if s.err != nil {
+		fmt.Fprintln(stderr, "lab: "+s.err.Error())
+	}
+	return s.status
+}
+
+// A statusError is an error with the exit status that it brings. Without err
+// nothing is printed: it was said already, or it is a payload's own status.
+type statusError struct {
+	status int
+	err    error
+}
+
+func (e *statusError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit status %d", e.status)
+	}
+	return e.err.Error()
+}
+
+func (e *statusError) Unwrap() error { return e.err }
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "lab",
+		Short: "One workload in every kind of isolation: measured, compared, explained",
+		Long: `lab puts one and the same workload into every kind of isolation that this
+machine offers (plain process, chroot, container, virtual machine), measures
+what each costs, and explains the numbers.
+
+  sudo lab run startup           how long until the workload runs?
+  sudo lab exec container -- sh  a shell in a container
+  lab doctor                     what this machine can and can't`,
+		SilenceErrors: true, // run prints them, in its own form
+		SilenceUsage:  true,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return unknown("command", args[0], commands(cmd))
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(flagError)
+	root.AddCommand(a.runCommand(), a.execCommand(), a.reportCommand(),
+		a.imageCommand(), a.cleanCommand(), a.versionCommand())
+	return root
+}
+
+// commands lists a command's visible subcommands.
+func commands(cmd *cobra.Command) []string {
+	var out []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			out = append(out, c.Name())
+		}
+	}
+	return out
+}

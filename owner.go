@@ -1,0 +1,113 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// owner is whom the files that we make belong to: under sudo the user who
+// called it.
+func owner() (uid, gid int) {
+	uid, gid = os.Getuid(), os.Getgid()
+	if uid != 0 {
+		return uid, gid
+	}
+	if u, err := strconv.Atoi(os.Getenv("SUDO_UID")); err == nil {
+		uid = u
+	}
+	if g, err := strconv.Atoi(os.Getenv("SUDO_GID")); err == nil {
+		gid = g
+	}
+	return uid, gid
+}
+
+// cacheDir is the user's cache folder, the same one for a user and for root
+// through sudo. It isn't made.
+func cacheDir() (string, error) {
+	if d := os.Getenv("LAB_CACHE"); d != "" {
+		return filepath.Abs(d)
+	}
+	if d := os.Getenv("XDG_CACHE_HOME"); filepath.IsAbs(d) { // relative ones are to be ignored, says its specification
+		return filepath.Join(d, "lab"), nil
+	}
+	home := os.Getenv("HOME")
+	if name := os.Getenv("SUDO_USER"); name != "" && os.Getuid() == 0 {
+		u, err := user.Lookup(name)
+		if err != nil {
+			return "", fmt.Errorf("cache folder: %w; name one with LAB_CACHE", err)
+		}
+		home = u.HomeDir
+	}
+	if home == "" {
+		return "", errors.New("cache folder: no HOME is set; name a folder with LAB_CACHE")
+	}
+	return filepath.Join(home, ".cache", "lab"), nil
+}
+
+// makeCache makes the cache folder; what had to be made belongs to the owner.
+func makeCache() (string, error) {
+	dir, err := cacheDir()
+	if err != nil {
+		return "", err
+	}
+	uid, gid := owner()
+	var made []string
+	for d := dir; ; d = filepath.Dir(d) {
+		if _, err := os.Stat(d); err == nil || d == filepath.Dir(d) {
+			break
+		}
+		made = append(made, d)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("cache folder: %w; name another with LAB_CACHE", err)
+	}
+	for _, d := range made {
+		if err := os.Lchown(d, uid, gid); err != nil {
+			return "", fmt.Errorf("cache folder: %w", err)
+		}
+	}
+	return dir, nil
+}
+
+// needRoot is nil for root, else an error that ends in the exact command to
+// type. what needs it: "lab run".
+func (a *app) needRoot(what string, status int) error {
+	if os.Geteuid() == 0 {
+		return nil
+	}
+	// sudo has a PATH of its own, and hands no variable on unless it is told.
+	words := []string{"sudo"}
+	for _, name := range []string{"LAB_CACHE", "LAB_KERNEL", "XDG_CACHE_HOME"} {
+		if v := os.Getenv(name); v != "" {
+			words = append(words, name+"="+v)
+		}
+	}
+	prog := a.args[0]
+	if !strings.Contains(prog, "/") {
+		if exe, err := os.Executable(); err == nil {
+			prog = exe
+		}
+	}
+	words = append(append(words, prog), a.args[1:]...)
+	for i, w := range words {
+		words[i] = quote(w)
+	}
+	return &statusError{status, fmt.Errorf("%s needs root (namespaces, mounts and cgroups are made); nothing was touched; type:\n     %s",
+		what, strings.Join(words, " "))}
+}
+
+// quote makes a word safe for a shell where it has to be.
+func quote(w string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_=+,./:@%", r)
+	}
+	if w != "" && strings.IndexFunc(w, func(r rune) bool { return !plain(r) }) < 0 {
+		return w
+	}
+	return "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"lab/bench"
+)
+
+// A meter draws how far a run is, on one line of a terminal. Anywhere else,
+// and on a terminal that can't move its cursor, it draws nothing.
+type meter struct {
+	f     *os.File
+	on    bool
+	color bool
+	drawn bool
+}
+
+func newMeter(f *os.File) *meter {
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	term := os.Getenv("TERM")
+	on := err == nil && term != "" && term != "dumb"
+	return &meter{f: f, on: on, color: on && os.Getenv("NO_COLOR") == ""}
+}
+
+const barWidth = 24
+
+func (m *meter) draw(p bench.Progress) {
+	if !m.on {
+		return
+	}
+	full := 0
+	if p.Total > 0 {
+		full = p.Done * barWidth / p.Total
+	}
+	bar := strings.Repeat("#", full) + strings.Repeat("-", barWidth-full)
+	if m.color {
+		bar = "\x1b[32m" + bar[:full] + "\x1b[0m" + bar[full:]
+	}
+	text := fmt.Sprintf(" %d/%d", p.Done, p.Total)
+	if p.Left > 0 {
+		text += ", " + roughly(p.Left) + " left"
+	}
+	if p.Next != "" {
+		text += ": " + p.Next
+		if p.Warmup {
+			text += " (warm-up)"
+		}
+	}
+	if p.Failed > 0 {
+		text += fmt.Sprintf(", %d failed", p.Failed)
+	}
+	// A line that wraps couldn't be drawn over.
+	if room := m.width() - barWidth - 3; len(text) > room {
+		text = text[:max(room, 0)]
+	}
+	fmt.Fprintf(m.f, "\r[%s]%s\x1b[K", bar, text)
+	m.drawn = true
+}
+
+// clear removes the line.
+func (m *meter) clear() {
+	if m.drawn {
+		fmt.Fprint(m.f, "\r\x1b[K")
+		m.drawn = false
+	}
+}
+
+func (m *meter) width() int {
+	if ws, err := unix.IoctlGetWinsize(int(m.f.Fd()), unix.TIOCGWINSZ); err == nil && ws.Col > 0 {
+		return int(ws.Col)
+	}
+	return 80
+}
+
+// roughly words a duration as nobody will hold us to.
+func roughly(d time.Duration) string {
+	switch {
+	case d < 1500*time.Millisecond:
+		return "a second"
+	case d < 90*time.Second:
+		return fmt.Sprintf("%d s", int(d.Seconds()+0.5))
+	case d < 90*time.Minute:
+		return fmt.Sprintf("%d min", int(d.Minutes()+0.5))
+	}
+	return fmt.Sprintf("%.1f h", d.Hours())
+}

@@ -1,0 +1,239 @@
+package reports
+
+import (
+	"slices"
+	"strings"
+
+	"lab/bench/results"
+	"lab/bench/stats"
+)
+
+// An analysis is a run with all that was computed from it.
+type analysis struct {
+	run      *results.Run
+	cells    []*cell          // in the manifest's order, not-run ones included
+	metrics  []results.Metric // those that have values, the headline first
+	tests    int              // how many comparisons the p-values are corrected for
+	verdicts []verdict
+}
+
+// analyse computes everything that the writers lay out.
+func analyse(run *results.Run) *analysis {
+	a := &analysis{run: run}
+	a.sort()
+	a.findMetrics()
+	for _, c := range a.cells {
+		for _, m := range a.metrics {
+			if s := newSample(c, m.Name); s != nil {
+				c.samples[m.Name] = s
+			}
+		}
+	}
+	a.compare()
+	for _, f := range run.Manifest.Findings {
+		a.verdicts = append(a.verdicts, a.judge(f)...)
+	}
+	return a
+}
+
+// sort puts the lines into trials, and these into cells.
+func (a *analysis) sort() {
+	byKey := map[string]*cell{}
+	key := func(env string, variant map[string]string, n int) string {
+		return results.Label(env, variant, max(n, 1))
+	}
+	for _, c := range a.run.Manifest.Cells {
+		x := newCell(c)
+		a.cells = append(a.cells, x)
+		byKey[key(c.Env, c.Variant, c.N)] = x
+	}
+	type place struct {
+		cell         *cell
+		block, trial int
+	}
+	at := map[place]int{}
+	values := map[place]map[string][]float64{}
+	for _, l := range a.run.Lines {
+		c := byKey[key(l.Env, l.Variant, l.N)]
+		if c == nil { // a folder put together by hand
+			c = newCell(results.Cell{Env: l.Env, Variant: l.Variant, N: l.N})
+			a.cells = append(a.cells, c)
+			byKey[key(l.Env, l.Variant, l.N)] = c
+		}
+		p := place{c, l.Block, l.Trial}
+		i, ok := at[p]
+		if !ok {
+			i = len(c.trials)
+			at[p] = i
+			values[p] = map[string][]float64{}
+			c.trials = append(c.trials, trial{number: l.Trial, warmup: l.Warmup,
+				values: map[string]float64{}, parts: map[string]map[string]float64{}})
+		}
+		t := &c.trials[i]
+		if l.Err != "" {
+			t.err, t.blame = l.Err, l.Blame
+		}
+		for _, taint := range l.Taint {
+			if !slices.Contains(t.taint, taint) {
+				t.taint = append(t.taint, taint)
+			}
+		}
+		switch {
+		case l.Value == nil || l.Metric == "":
+		case l.PartOf != "":
+			if t.parts[l.PartOf] == nil {
+				t.parts[l.PartOf] = map[string]float64{}
+			}
+			t.parts[l.PartOf][l.Metric] += *l.Value
+			if c.seqs[l.PartOf] == nil {
+				c.seqs[l.PartOf] = map[string]int{}
+			}
+			if _, ok := c.seqs[l.PartOf][l.Metric]; !ok {
+				c.seqs[l.PartOf][l.Metric] = l.Seq
+			}
+		default:
+			name := metricName(l.Metric, l.Stat)
+			values[p][name] = append(values[p][name], *l.Value)
+		}
+	}
+	// One value a trial: several instances or observations of one trial
+	// aren't independent, and would make every interval too narrow.
+	for p, byMetric := range values {
+		for name, vs := range byMetric {
+			p.cell.trials[at[p]].values[name] = stats.Median(vs)
+		}
+	}
+	for _, c := range a.cells {
+		if len(c.trials) > 0 {
+			c.NotRun = nil
+		}
+		c.base = baseOf(c, a.cells)
+	}
+}
+
+// metricName tells a latency's p50 from its p99.
+func metricName(metric, stat string) string {
+	if stat == "" {
+		return metric
+	}
+	return metric + " " + stat
+}
+
+// findMetrics lists the metrics that have values: the manifest's in its
+// order, then others as they come.
+func (a *analysis) findMetrics() {
+	first := map[string]results.Metric{}
+	var order []string
+	for _, l := range a.run.Lines {
+		if l.Value == nil || l.PartOf != "" || l.Metric == "" {
+			continue
+		}
+		name := metricName(l.Metric, l.Stat)
+		if _, ok := first[name]; ok {
+			continue
+		}
+		m := results.Metric{Name: name, Title: name, Unit: l.Unit, Better: l.Better}
+		if d, ok := a.described(l.Metric); ok {
+			d.Name, d.Title = name, strings.TrimSpace(d.Title+" "+l.Stat)
+			m = d
+		}
+		first[name] = m
+		order = append(order, name)
+	}
+	for _, m := range a.run.Manifest.Metrics {
+		for _, name := range order {
+			if name == m.Name || strings.HasPrefix(name, m.Name+" ") {
+				if f, ok := first[name]; ok {
+					a.metrics = append(a.metrics, f)
+					delete(first, name)
+				}
+			}
+		}
+	}
+	for _, name := range order {
+		if f, ok := first[name]; ok {
+			a.metrics = append(a.metrics, f)
+		}
+	}
+}
+
+// described finds a metric, or a part, in the manifest.
+func (a *analysis) described(name string) (results.Metric, bool) {
+	for _, m := range a.run.Manifest.Metrics {
+		if m.Name == name {
+			return m, true
+		}
+	}
+	return results.Metric{}, false
+}
+
+// metric finds a metric that has values.
+func (a *analysis) metric(name string) (results.Metric, bool) {
+	for _, m := range a.metrics {
+		if m.Name == name {
+			return m, true
+		}
+	}
+	return results.Metric{}, false
+}
+
+func newSample(c *cell, metric string) *sample {
+	s := &sample{}
+	for _, t := range c.trials {
+		if v, ok := t.values[metric]; ok && t.counts() {
+			s.values = append(s.values, v)
+		}
+	}
+	iv, err := stats.MedianInterval(s.values)
+	if err != nil {
+		return nil
+	}
+	s.median = iv
+	s.doubts = append(s.doubts, iv.Warnings...)
+	if trend, err := stats.MannKendall(s.values); err == nil && trend.Drifts() {
+		s.doubts = append(s.doubts, trend.String())
+	}
+	return s
+}
+
+// compare sets each sample beside its baseline, and corrects all tests of the
+// run together. What ran under TCG is compared with nothing.
+func (a *analysis) compare() {
+	var all []*comparison
+	var ps []float64
+	for _, c := range a.cells {
+		if c.base == nil || c.tcg {
+			continue
+		}
+		for _, m := range a.metrics {
+			x, y := c.samples[m.Name], c.base.samples[m.Name]
+			if x == nil || y == nil {
+				continue
+			}
+			seed := a.run.Manifest.Seed
+			d, err := stats.DifferenceOfMedians(x.values, y.values, seed)
+			if err != nil {
+				continue
+			}
+			k := &comparison{difference: d}
+			if r, err := stats.RatioOfMedians(x.values, y.values, seed); err == nil {
+				k.ratio = &r
+			}
+			k.effect, _ = stats.EffectSize(x.values, y.values)
+			test, _ := stats.MannWhitney(x.values, y.values)
+			k.p = test.P
+			x.against = k
+			all = append(all, k)
+			ps = append(ps, k.p)
+		}
+	}
+	for i, p := range stats.Holm(ps) {
+		all[i].corrected = p
+	}
+	a.tests = len(all)
+}
+
+// anyTCG reports whether a guest of the run was emulated.
+func (a *analysis) anyTCG() bool {
+	return slices.ContainsFunc(a.cells, func(c *cell) bool { return c.tcg })
+}

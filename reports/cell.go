@@ -1,0 +1,148 @@
+package reports
+
+import (
+	"slices"
+
+	"lab/bench/results"
+	"lab/bench/stats"
+)
+
+// baseline is the environment that all others are compared with.
+const baseline = "host"
+
+// A cell is one row of every table: an environment with its variant, its
+// trials, and what was computed from them.
+type cell struct {
+	results.Cell
+	label   string // what rows and axes call it
+	tcg     bool   // a guest under software emulation
+	trials  []trial
+	samples map[string]*sample        // by metric; nil where nothing was measured
+	base    *cell                     // what it is compared with, or nil
+	seqs    map[string]map[string]int // by whole, by part: its place in time
+}
+
+// A trial is one execution, warm-ups and failures included.
+type trial struct {
+	number int
+	warmup bool
+	err    string
+	blame  string
+	taint  []string
+	values map[string]float64            // one a metric
+	parts  map[string]map[string]float64 // by whole, by part
+}
+
+// failed reports whether the trial gave no values.
+func (t trial) failed() bool { return t.err != "" }
+
+// counts reports whether the trial's values enter the statistics.
+func (t trial) counts() bool { return !t.warmup && !t.failed() }
+
+// A sample is one metric's values in one cell, in the order they were taken,
+// one a trial.
+type sample struct {
+	values  []float64
+	median  stats.Interval
+	against *comparison // with the baseline, or nil
+	doubts  []string
+}
+
+// A comparison sets one sample beside the baseline's.
+type comparison struct {
+	difference stats.Interval
+	ratio      *stats.Interval // nil where values aren't above zero
+	effect     stats.Effect
+	p          float64 // as tested
+	corrected  float64 // for all comparisons of the report
+}
+
+// differs reports whether a difference was found: the interval leaves zero out
+// and the corrected test agrees.
+func (c comparison) differs() bool {
+	return c.difference.Known() && c.corrected < stats.Alpha &&
+		(c.difference.Lo > 0 || c.difference.Hi < 0)
+}
+
+// counted is how many trials entered the statistics.
+func (c *cell) counted() int { return c.count(trial.counts) }
+
+// failures is how many trials failed, warm-ups left out.
+func (c *cell) failures() int {
+	return c.count(func(t trial) bool { return !t.warmup && t.failed() })
+}
+
+// disturbed is how many of the counted trials are tainted.
+func (c *cell) disturbed() int {
+	return c.count(func(t trial) bool { return t.counts() && len(t.taint) > 0 })
+}
+
+// warmups is how many warm-up trials there are.
+func (c *cell) warmups() int { return c.count(func(t trial) bool { return t.warmup }) }
+
+func (c *cell) count(is func(trial) bool) int {
+	n := 0
+	for _, t := range c.trials {
+		if is(t) {
+			n++
+		}
+	}
+	return n
+}
+
+// lastError is the error of the last failed trial, or "".
+func (c *cell) lastError() string {
+	for _, t := range slices.Backward(c.trials) {
+		if t.failed() && !t.warmup {
+			return t.err
+		}
+	}
+	return ""
+}
+
+// emulated reports whether the manifest says that the cell ran under TCG.
+func emulated(c results.Cell) bool {
+	return c.Settings["accel"] == "tcg" || c.Variant["accel"] == "tcg"
+}
+
+// tcgMark stands in the label of every cell that ran under TCG.
+const tcgMark = "TCG (emulated)"
+
+func newCell(c results.Cell) *cell {
+	x := &cell{Cell: c, label: c.Label(), samples: map[string]*sample{}, seqs: map[string]map[string]int{}}
+	if emulated(c) && c.NotRun == nil {
+		x.tcg = true
+		x.label += ", " + tcgMark
+	}
+	return x
+}
+
+// baseOf finds the baseline cell that differs from c in nothing but the
+// environment: the same number of instances, no setting that contradicts, and
+// as many in common as can be had. It is nil for a baseline cell itself, and
+// where there is none.
+func baseOf(c *cell, cells []*cell) *cell {
+	if c.Env == baseline {
+		return nil
+	}
+	var best *cell
+	most := -1
+	for _, b := range cells {
+		if b.Env != baseline || b.NotRun != nil || max(b.N, 1) != max(c.N, 1) {
+			continue
+		}
+		common, contradicts := 0, false
+		for k, v := range b.Variant {
+			switch w, ok := c.Variant[k]; {
+			case ok && w == v:
+				common++
+			case ok:
+				contradicts = true
+			}
+		}
+		if !contradicts && common > most {
+			best, most = b, common
+		}
+	}
+	return best
+}

@@ -1,0 +1,66 @@
+package reports
+
+import (
+	"bytes"
+	"encoding/csv"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// trialsCSV is trials.jsonl as one tidy table: a row a value, a column a
+// variable, each variant's setting in a column of its own. pandas.read_csv and
+// R's read.csv take it as it is; a value that is missing is an empty field.
+func trialsCSV(a *analysis) ([]byte, error) {
+	settings := map[string]bool{}
+	labels := map[string]*cell{}
+	for _, c := range a.cells {
+		labels[c.Cell.Label()] = c
+	}
+	for _, l := range a.run.Lines {
+		for k := range l.Variant {
+			settings[k] = true
+		}
+	}
+	keys := slices.Sorted(maps.Keys(settings))
+	header := []string{"id", "scenario", "env", "cell", "accel"}
+	for _, k := range keys {
+		header = append(header, "variant_"+k)
+	}
+	header = append(header, "n", "block", "pos", "trial", "warmup", "metric", "value", "unit", "better", "stat",
+		"samples", "part_of", "seq", "instance", "text", "err", "blame", "taint", "at")
+
+	var b bytes.Buffer
+	w := csv.NewWriter(&b)
+	if err := w.Write(header); err != nil {
+		return nil, fmt.Errorf("trials.csv: %w", err)
+	}
+	for _, l := range a.run.Lines {
+		accel := l.Variant["accel"]
+		if c := labels[l.Label()]; accel == "" && c != nil {
+			accel = c.Settings["accel"]
+		}
+		row := []string{l.ID, l.Scenario, l.Env, l.Label(), accel}
+		for _, k := range keys {
+			row = append(row, l.Variant[k])
+		}
+		value := ""
+		if l.Value != nil {
+			value = strconv.FormatFloat(*l.Value, 'g', -1, 64)
+		}
+		row = append(row, strconv.Itoa(l.N), strconv.Itoa(l.Block), strconv.Itoa(l.Pos), strconv.Itoa(l.Trial),
+			strconv.FormatBool(l.Warmup), l.Metric, value, l.Unit, l.Better, l.Stat, strconv.Itoa(l.Samples),
+			l.PartOf, strconv.Itoa(l.Seq), strconv.Itoa(l.Instance), l.Text, l.Err, l.Blame,
+			strings.Join(l.Taint, ";"), strconv.FormatFloat(l.At, 'g', -1, 64))
+		if err := w.Write(row); err != nil {
+			return nil, fmt.Errorf("trials.csv: %w", err)
+		}
+	}
+	w.Flush()
+	if err := w.Error(); err != nil {
+		return nil, fmt.Errorf("trials.csv: %w", err)
+	}
+	return b.Bytes(), nil
+}

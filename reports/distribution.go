@@ -1,0 +1,250 @@
+package reports
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"lab/bench/results"
+)
+
+// A distribution draws every trial of every cell as a point on one axis, a row
+// a cell, with the median and its interval below the points, and in words
+// beside them. Emulated guests have a panel and an axis of their own: beside
+// the others they would look like slow ones.
+type distribution struct {
+	a      *analysis
+	figure results.Figure
+	used   struct{ disturbed, warmup, interval, tcg bool } // marks that need a key
+}
+
+const (
+	rowHeight  = vg.Length(42)
+	dotRadius  = vg.Length(1.6)
+	labelWidth = 36 * vg.Millimeter
+	textWidth  = 38 * vg.Millimeter
+)
+
+func (d *distribution) draw(p *page) {
+	left, right := pageMargin, pageWidth-pageMargin
+	p.paragraph(titleText, left, right-left, d.figure.Title)
+	if d.figure.Caption != "" {
+		p.paragraph(smallText, left, right-left, d.figure.Caption)
+	}
+	for _, name := range d.figure.Metrics {
+		if m, ok := d.a.metric(name); ok {
+			d.panel(p, m, capital(m.Title), false)
+			d.panel(p, m, capital(m.Title)+", "+tcgMark+": not to be compared with the rows above", true)
+		}
+	}
+	p.y += 6
+	d.key(p)
+	footer(p, d.a)
+}
+
+// panel draws one metric's emulated rows, or the others, and the axis below.
+func (d *distribution) panel(p *page, m results.Metric, heading string, tcg bool) {
+	var cells []*cell
+	for _, c := range d.a.cells {
+		if c.tcg == tcg {
+			cells = append(cells, c)
+		}
+	}
+	if len(cells) == 0 {
+		return
+	}
+	left, right := pageMargin, pageWidth-pageMargin
+	values := metricValues(cells, m.Name)
+	x := newAxis(values, d.figure.Log, m.Unit)
+	x.left, x.right = left+labelWidth, right-textWidth
+	p.y += 5
+	p.write(boldText, draw.XLeft, left+2, p.y+6, heading)
+	if !tcg {
+		p.write(smallText, draw.XLeft, x.right+6, p.y+6, "median, 95 % interval, trials")
+	}
+	p.y += 13
+
+	top := p.y
+	bottom := top + rowHeight*vg.Length(len(cells))
+	for i := range cells {
+		if i%2 == 0 {
+			y := top + rowHeight*vg.Length(i)
+			p.rect(band, left, y, right, y+rowHeight)
+		}
+	}
+	d.ticks(p, x, top, bottom)
+	for i, c := range cells {
+		y := top + rowHeight*vg.Length(i)
+		if c.tcg {
+			p.hatch(faint, x.left, y, x.right, y+rowHeight)
+			d.used.tcg = true
+		}
+		d.row(p, c, m, x, y, i)
+	}
+	p.y = bottom + 16
+	note := x.note()
+	hidden := slices.DeleteFunc(values, x.shows)
+	if n := len(hidden); n > 0 {
+		note = strings.TrimPrefix(note+"; ", "; ") + fmt.Sprintf("%d values of zero or less can't be shown on it", n)
+	}
+	if note != "" {
+		p.write(smallText, draw.XLeft, x.left, p.y+4, note)
+		p.y += 10
+	}
+}
+
+// values are all that the axis must cover.
+func metricValues(cells []*cell, metric string) []float64 {
+	var out []float64
+	for _, c := range cells {
+		for _, t := range c.trials {
+			if v, ok := t.values[metric]; ok && !t.failed() {
+				out = append(out, v)
+			}
+		}
+	}
+	return out
+}
+
+// ticks draws the grid and the labels, leaving out a label that would touch
+// the one before.
+func (d *distribution) ticks(p *page, x axis, top, bottom vg.Length) {
+	end := vg.Length(math.Inf(-1))
+	for _, t := range x.ticks() {
+		at := x.x(t.value)
+		thin := vg.Length(0.3)
+		if t.label != "" {
+			thin = 0.7
+		}
+		p.line(at, top, at, bottom, thin, faint)
+		half := bodyText.width(t.label) / 2
+		if t.label == "" || at-half < end+4 {
+			continue
+		}
+		p.line(at, bottom, at, bottom+3, 0.7, black)
+		p.write(bodyText, draw.XCenter, at, bottom+10, t.label)
+		end = at + half
+	}
+	p.line(x.left, bottom, x.right, bottom, 0.7, black)
+}
+
+// row draws one cell.
+func (d *distribution) row(p *page, c *cell, m results.Metric, x axis, y vg.Length, i int) {
+	writeLabel(p, c, pageMargin+2, y+rowHeight/2)
+	s := c.samples[m.Name]
+	if c.NotRun != nil || s == nil {
+		text := "no values"
+		if c.NotRun != nil {
+			text = notRun(c)
+		}
+		ground := paper // no grid behind words
+		if i%2 == 0 {
+			ground = band
+		}
+		p.rect(ground, x.left, y, x.right+1, y+rowHeight-0.5)
+		lines := smallText.wrap(oneLine(text), x.right-x.left-12)
+		if len(lines) > 3 {
+			lines = append(lines[:2], smallText.fit(strings.Join(lines[2:], " "), x.right-x.left-12))
+		}
+		for j, l := range lines {
+			p.write(smallText, draw.XLeft, x.left+6, y+rowHeight/2+(vg.Length(j)-vg.Length(len(lines)-1)/2)*smallText.line(), l)
+		}
+		if n := c.failures(); n > 0 {
+			p.write(smallText, draw.XLeft, x.right+6, y+rowHeight/2, fmt.Sprintf("all %s failed", plural(n, "trial")))
+		}
+		return
+	}
+	colour := rowColor(slices.Index(d.a.cells, c))
+	for j, t := range c.trials {
+		v, ok := t.values[m.Name]
+		if !ok || t.failed() || !x.shows(v) {
+			continue
+		}
+		at := vg.Point{X: x.x(v), Y: y + 15 + vg.Length(jitter(j)*22)}
+		switch {
+		case t.warmup:
+			p.cross(grey, at.X, at.Y, dotRadius)
+			d.used.warmup = true
+		case len(t.taint) > 0:
+			p.dot(colour, at.X, at.Y, dotRadius, true)
+			d.used.disturbed = true
+		default:
+			p.dot(seeThrough(colour), at.X, at.Y, dotRadius, false)
+		}
+	}
+	middle := y + rowHeight - 9
+	if iv := s.median; x.shows(iv.Point) {
+		if iv.Known() && x.shows(iv.Lo) {
+			d.used.interval = true
+			p.line(x.x(iv.Lo), middle, x.x(iv.Hi), middle, 2.2, black)
+			p.line(x.x(iv.Lo), middle-3, x.x(iv.Lo), middle+3, 1, black)
+			p.line(x.x(iv.Hi), middle-3, x.x(iv.Hi), middle+3, 1, black)
+		}
+		p.diamond(black, x.x(iv.Point), middle, 3)
+	}
+	d.words(p, c, s, m, x.right+6, y)
+}
+
+// words writes the median, its interval and the trials beside a row.
+func (d *distribution) words(p *page, c *cell, s *sample, m results.Metric, x, y vg.Length) {
+	u := scaleFor(s.median.Point, m.Unit)
+	p.write(boldText, draw.XLeft, x, y+11, u.with(s.median.Point))
+	span := u.join(u.span(s.median.Lo, s.median.Hi))
+	if !s.median.Known() {
+		span = "range " + span
+	}
+	p.write(smallText, draw.XLeft, x, y+21, span)
+	trials := plural(len(s.values), "trial")
+	if n := c.failures(); n > 0 {
+		trials += fmt.Sprintf(", %d failed", n)
+	}
+	if n := c.disturbed(); n > 0 {
+		trials += fmt.Sprintf(", %d disturbed", n)
+	}
+	p.write(smallText, draw.XLeft, x, y+30.5, smallText.fit(trials, textWidth-6))
+}
+
+// jitter spreads points over a row, from −0.5 to 0.5, evenly and always the same
+// way: the golden ratio's multiples (no two neighbours come close).
+func jitter(i int) float64 {
+	_, f := math.Modf(float64(i+1) * 0.6180339887498949)
+	return f - 0.5
+}
+
+// key explains the marks that were used.
+func (d *distribution) key(p *page) {
+	x := pageMargin
+	y := p.y + 5
+	entry := func(mark func(x vg.Length), text string) {
+		w := 12 + bodyText.width(text) + 14
+		if x > pageMargin && x+w > pageWidth {
+			x, y = pageMargin, y+bodyText.line()
+		}
+		mark(x + 5)
+		p.write(bodyText, draw.XLeft, x+13, y, text)
+		x += w
+	}
+	entry(func(x vg.Length) { p.dot(rowColor(0), x, y, dotRadius*1.3, false) }, "one trial")
+	if d.used.disturbed {
+		entry(func(x vg.Length) { p.dot(rowColor(0), x, y, dotRadius*1.3, true) }, "a disturbed trial (counted)")
+	}
+	if d.used.warmup {
+		entry(func(x vg.Length) { p.cross(grey, x, y, dotRadius*1.2) }, "a warm-up trial (not counted)")
+	}
+	entry(func(x vg.Length) { p.diamond(black, x, y, 3) }, "median")
+	if d.used.interval {
+		entry(func(x vg.Length) {
+			p.line(x-5, y, x+5, y, 2.2, black)
+			p.line(x-5, y-3, x-5, y+3, 1, black)
+			p.line(x+5, y-3, x+5, y+3, 1, black)
+		}, "its 95 % interval")
+	}
+	p.y = y + 7
+	if d.used.tcg {
+		hatchKey(p)
+	}
+}

@@ -1,0 +1,87 @@
+package reports
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// doubts are what a reader must know before quoting a number: failures,
+// disturbances, drifts, samples too small, trials lost.
+func (a *analysis) doubts() []string {
+	var out []string
+	taints := map[string]int{}
+	disturbed, counted := 0, 0
+	for _, c := range a.cells {
+		if n := c.failures(); n > 0 {
+			out = append(out, fmt.Sprintf("%s: %d of %s failed; the last said: %s",
+				c.label, n, plural(n+c.counted(), "trial"), oneLine(c.lastError())))
+		}
+		counted += c.counted()
+		disturbed += c.disturbed()
+		for _, t := range c.trials {
+			if t.counts() {
+				for _, name := range t.taint {
+					taints[name]++
+				}
+			}
+		}
+	}
+	if disturbed > 0 {
+		var kinds []string
+		for _, name := range slices.Sorted(maps.Keys(taints)) {
+			kinds = append(kinds, fmt.Sprintf("%s %d", name, taints[name]))
+		}
+		out = append(out, fmt.Sprintf("This machine wasn't quiet: %d of %s were disturbed (%s). They are counted, and drawn hollow.",
+			disturbed, plural(counted, "trial"), strings.Join(kinds, ", ")))
+	} else if counted > 0 {
+		out = append(out, fmt.Sprintf("None of the %s was marked as disturbed.", plural(counted, "trial")))
+	}
+	for _, c := range a.cells {
+		for _, m := range a.metrics {
+			s := c.samples[m.Name]
+			if s == nil {
+				continue
+			}
+			for _, d := range s.doubts {
+				out = append(out, fmt.Sprintf("%s, %s: %s.", c.label, lower(m.Title), d))
+			}
+		}
+		if b := a.breakdown(c, a.wholeOf(c)); b != nil && b.over {
+			out = append(out, fmt.Sprintf("%s: the medians of its phases add up to more than the median of the whole; shares are of their sum.", c.label))
+		}
+	}
+	if a.run.Dropped > 0 {
+		out = append(out, fmt.Sprintf("%s not written to their end, and left out.", wasWere(a.run.Dropped, "trial")))
+	}
+	return out
+}
+
+// wholeOf is the metric that a cell's phases belong to, or "".
+func (a *analysis) wholeOf(c *cell) string {
+	for _, m := range a.metrics {
+		for _, t := range c.trials {
+			if len(t.parts[m.Name]) > 0 {
+				return m.Name
+			}
+		}
+	}
+	return ""
+}
+
+func wasWere(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun + " was"
+	}
+	return plural(n, noun) + " were"
+}
+
+// oneLine keeps an error from breaking a table or a list.
+func oneLine(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	if r := []rune(s); len(r) > 240 {
+		s = string(r[:240]) + " …"
+	}
+	return s
+}

@@ -1,0 +1,87 @@
+package reports
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"lab/bench/results"
+)
+
+var update = flag.Bool("update", false, "write testdata anew: the synthetic results folder, and what is expected of it")
+
+// golden compares with a file in testdata, and leaves what it got beside it.
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	name = filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(name, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatalf("%v (go test ./reports -update writes it)", err)
+	}
+	if bytes.Equal(got, want) {
+		os.Remove(name + ".got")
+		return
+	}
+	if err := os.WriteFile(name+".got", got, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Errorf("%s differs: diff %s %s.got; if it should, go test ./reports -update", name, name, name)
+}
+
+// stored reads the synthetic results folder in testdata.
+func stored(t testing.TB) *results.Run {
+	t.Helper()
+	dir := filepath.Join("testdata", "synthetic")
+	if *update {
+		return folder(t, synthetic(12), dir)
+	}
+	run, err := results.Read(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return run
+}
+
+func TestGolden(t *testing.T) {
+	files, err := Files(stored(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if !strings.HasPrefix(f.Name, "plots/") {
+			golden(t, f.Name, f.Data)
+		}
+	}
+}
+
+func TestTerminalGolden(t *testing.T) {
+	run := stored(t)
+	for name, o := range map[string]Options{
+		"terminal-160.txt":   {Width: 160},
+		"terminal-80.txt":    {Width: 80},
+		"terminal-color.txt": {Width: 160, Color: true},
+	} {
+		var b bytes.Buffer
+		if err := Terminal(&b, run, o); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, name, b.Bytes())
+		if !o.Color && strings.Contains(b.String(), "\x1b") {
+			t.Errorf("%s: an escape sequence without colours", name)
+		}
+		for l := range strings.Lines(b.String()) {
+			if n := width(l); n > o.Width && !o.Color {
+				t.Errorf("%s: a line of %d columns: %s", name, n, l)
+			}
+		}
+	}
+}

@@ -1,0 +1,227 @@
+package reports
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"lab/bench/results"
+	"lab/bench/stats"
+)
+
+// What a verdict can say.
+const (
+	holds      = "holds"
+	fails      = "doesn't hold"
+	undecided  = "undecided"
+	unmeasured = "can't be measured here"
+)
+
+// A verdict is a finding's outcome, computed and never written by hand.
+type verdict struct {
+	finding  results.Finding
+	cell     string // whom it is about
+	outcome  string
+	sentence string // figures, threshold and reason; ends "on this machine."
+	interval *stats.Interval
+}
+
+// judge evaluates a finding, once for each cell that it speaks of.
+func (a *analysis) judge(f results.Finding) []verdict {
+	of, why := a.find(f.Of, f.OfVariant)
+	if len(of) == 0 {
+		return []verdict{cannot(f, results.Label(f.Of, f.OfVariant, 1), why)}
+	}
+	var out []verdict
+	for _, c := range of {
+		out = append(out, a.judgeCell(f, c))
+	}
+	return out
+}
+
+// find returns the measured cells of an environment, or why there are none.
+func (a *analysis) find(env string, variant map[string]string) (found []*cell, why string) {
+	for _, c := range a.cells {
+		if c.Env != env || !includes(c.Variant, variant) {
+			continue
+		}
+		switch {
+		case c.NotRun != nil:
+			why = notRun(c)
+		case c.counted() > 0:
+			found = append(found, c)
+		case c.failures() > 0:
+			why = fmt.Sprintf("all %s of %s failed, the last with: %s",
+				plural(c.failures(), "trial"), c.label, c.lastError())
+		default:
+			why = c.label + " has no trials"
+		}
+	}
+	if why == "" {
+		why = results.Label(env, variant, 1) + " isn't part of this run"
+	}
+	return found, why
+}
+
+func includes(all, some map[string]string) bool {
+	for k, v := range some {
+		if w, ok := all[k]; !ok || w != v {
+			return false
+		}
+	}
+	return true
+}
+
+func cannot(f results.Finding, label, why string) verdict {
+	return verdict{finding: f, cell: label, outcome: unmeasured,
+		sentence: label + ": " + oneLine(strings.TrimRight(why, ".")) + "; so there is no verdict on this machine."}
+}
+
+func (a *analysis) judgeCell(f results.Finding, c *cell) verdict {
+	to, why := (*cell)(nil), ""
+	if f.To != "" && (f.Compare == "ratio" || f.Compare == "difference") {
+		if to, why = a.opposite(f, c); to == nil {
+			return cannot(f, c.label, why)
+		}
+	}
+	// Durations and sizes of an emulated guest say nothing about guests; only
+	// what its start consists of may be told, unless the finding forbids it.
+	for _, x := range []*cell{c, to} {
+		if x != nil && x.tcg && (f.NeedsKVM || f.Compare != "share") {
+			return cannot(f, c.label, "emulated in software (TCG), which is no measure of how fast VMs are")
+		}
+	}
+	iv, text, err := a.figure(f, c, to)
+	if err != nil {
+		return cannot(f, c.label, err.Error())
+	}
+	v := verdict{finding: f, cell: c.label, interval: &iv, outcome: decide(f, iv)}
+	text = capital(text)
+	v.sentence = text + "; " + a.thresholdText(f) + ", on this machine."
+	if !iv.Known() {
+		v.sentence = text + ", too few trials for a verdict, on this machine."
+	}
+	return v
+}
+
+// opposite is the cell that c is compared with: the one with c's own variant
+// where there are several.
+func (a *analysis) opposite(f results.Finding, c *cell) (*cell, string) {
+	found, why := a.find(f.To, f.ToVariant)
+	if len(found) == 0 {
+		return nil, why
+	}
+	best, most := (*cell)(nil), -1
+	for _, x := range found {
+		if x == c || max(x.N, 1) != max(c.N, 1) {
+			continue
+		}
+		common := 0
+		for _, k := range slices.Sorted(maps.Keys(c.Variant)) {
+			if x.Variant[k] == c.Variant[k] {
+				common++
+			}
+		}
+		if common > most {
+			best, most = x, common
+		}
+	}
+	if best == nil {
+		return nil, "there is nothing to compare it with"
+	}
+	return best, ""
+}
+
+// figure computes what the finding is about, with the words that say it.
+func (a *analysis) figure(f results.Finding, c, to *cell) (stats.Interval, string, error) {
+	none := stats.Interval{}
+	m, ok := a.metric(f.Metric)
+	x := c.samples[f.Metric]
+	if !ok || x == nil {
+		return none, "", fmt.Errorf("no value of %s", f.Metric)
+	}
+	var y *sample
+	if to != nil {
+		if y = to.samples[f.Metric]; y == nil {
+			return none, "", fmt.Errorf("%s has no value of %s", to.label, f.Metric)
+		}
+	}
+	seed := a.run.Manifest.Seed
+	say := fmt.Sprintf("%s of %s", lower(m.Title), c.label)
+	switch {
+	case f.Compare == "value":
+		s := scaleFor(x.median.Point, m.Unit)
+		return x.median, fmt.Sprintf("%s: %s (%s)", say, s.with(x.median.Point), ends(x.median, s)), nil
+	case f.Compare == "share":
+		iv, err := stats.MedianInterval(shares(c, f.Metric, f.Part))
+		if err != nil {
+			return none, "", fmt.Errorf("its %s has no parts", f.Metric)
+		}
+		return iv, fmt.Sprintf("share of %s in the %s: %s (%s)", a.partTitle(f.Part), say,
+			percent(iv.Point), ends(iv, scale{"%", 0.01})), nil
+	case f.Compare == "difference" && y != nil:
+		iv, err := stats.DifferenceOfMedians(x.values, y.values, seed)
+		s := scaleFor(iv.Point, m.Unit)
+		return iv, fmt.Sprintf("%s, less that of %s: %s (%s)", say, to.label, s.with(iv.Point), ends(iv, s)), err
+	case f.Compare == "ratio" && y != nil:
+		iv, err := stats.RatioOfMedians(x.values, y.values, seed)
+		return iv, fmt.Sprintf("%s: %s that of %s (%s)", say, times(iv.Point), to.label, ends(iv, scale{"", 1})), err
+	}
+	return none, "", fmt.Errorf("this lab doesn't know how to compare by %q", f.Compare)
+}
+
+// decide sets the whole interval against the threshold.
+func decide(f results.Finding, iv stats.Interval) string {
+	if !iv.Known() {
+		return undecided
+	}
+	lo, hi := iv.Lo, iv.Hi
+	centre := 0.0
+	if f.Compare == "ratio" {
+		centre = 1
+	}
+	var yes, no bool
+	switch f.Op {
+	case "below":
+		yes, no = hi < f.Threshold, lo >= f.Threshold
+	case "above":
+		yes, no = lo > f.Threshold, hi <= f.Threshold
+	case "within":
+		yes = centre-f.Threshold <= lo && hi <= centre+f.Threshold
+		no = hi < centre-f.Threshold || lo > centre+f.Threshold
+	}
+	switch {
+	case yes:
+		return holds
+	case no:
+		return fails
+	}
+	return undecided
+}
+
+// thresholdText says what the figure was held against, and why.
+func (a *analysis) thresholdText(f results.Finding) string {
+	var t string
+	m, _ := a.metric(f.Metric)
+	switch f.Compare {
+	case "ratio":
+		t = plain(f.Threshold) + " ×"
+	case "share":
+		t = plain(f.Threshold*100) + " %"
+	default:
+		s := scaleFor(f.Threshold, m.Unit)
+		t = s.join(plain(f.Threshold / s.times))
+	}
+	if f.Op == "within" {
+		t = "± " + t
+		if f.Compare == "ratio" {
+			t = "1 ± " + plain(f.Threshold)
+		}
+	}
+	s := "to hold, the whole interval has to be " + f.Op + " " + t
+	if f.Reason != "" {
+		s += " (" + strings.TrimRight(f.Reason, ".") + ")"
+	}
+	return s
+}

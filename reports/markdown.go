@@ -1,0 +1,200 @@
+package reports
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"lab/bench/results"
+)
+
+// markdown is report.md: something that a teacher can hand out. It opens with
+// what the run shows, and ends with how to repeat it.
+func markdown(a *analysis) []byte {
+	d := &document{a: a}
+	m := a.run.Manifest
+	d.line("# %s: %s", m.Scenario, m.Question)
+	for _, b := range a.banners() {
+		d.line("> **%s**", escape(b))
+	}
+	d.opening()
+	d.figures()
+	for i, x := range a.metrics {
+		d.table(i, x)
+	}
+	d.phases()
+	d.verdicts()
+	d.notRun()
+	d.doubts()
+	d.method()
+	d.machine()
+	d.repeat()
+	return d.b.Bytes()
+}
+
+// A document is Markdown that grows.
+type document struct {
+	a *analysis
+	b bytes.Buffer
+}
+
+// line writes a block, and an empty line after it.
+func (d *document) line(format string, args ...any) {
+	fmt.Fprintf(&d.b, format+"\n\n", args...)
+}
+
+// items writes a list.
+func (d *document) items(items []string) {
+	for _, s := range items {
+		fmt.Fprintf(&d.b, "- %s\n", s)
+	}
+	if len(items) > 0 {
+		d.b.WriteByte('\n')
+	}
+}
+
+// escape keeps what comes from outside from being taken for Markdown.
+func escape(s string) string {
+	return strings.NewReplacer("|", "\\|", "<", "\\<", "`", "'", "*", "\\*", "[", "\\[").Replace(oneLine(s))
+}
+
+func (d *document) opening() {
+	d.line("## What this shows")
+	d.items(d.a.sentences())
+	var notes []string
+	seen := map[string]bool{}
+	for _, c := range d.a.cells {
+		n := aboutEnv[c.Env]
+		if c.tcg {
+			n = aboutEmulated
+		}
+		if n != "" && !seen[c.Env] && c.NotRun == nil {
+			notes = append(notes, fmt.Sprintf("`%s` is %s", c.Env, n))
+			seen[c.Env] = true
+		}
+	}
+	for _, n := range d.a.run.Manifest.Notes {
+		notes = append(notes, escape(n))
+	}
+	if len(notes) > 0 {
+		d.line("How to read the rows:")
+		d.items(notes)
+	}
+}
+
+// aboutEnv is what must be said of an environment wherever its figures stand.
+var aboutEnv = map[string]string{
+	"host":      "the same program in the testbed's own namespaces, without a file tree of its own. What “host” networking means here is the testbed's network, without the user's firewall.",
+	"container": "our minimal runtime, called in process, without engine or client: a lower bound for what people deploy.",
+	"vm":        "a tuned kernel whose PID 1 is the workload: a lower bound for what people deploy.",
+}
+
+// aboutEmulated is said of a guest under TCG instead: it bounds nothing.
+const aboutEmulated = "a tuned kernel whose PID 1 is the workload, here emulated in software (TCG)."
+
+func (d *document) figures() {
+	for _, f := range d.a.run.Manifest.Figures {
+		if err := d.a.drawable(f); err != nil {
+			d.line("*Not drawn: %s.*", escape(err.Error()))
+			continue
+		}
+		d.line("![%s](plots/%s.png)", escape(f.Title), f.Name)
+		text := "**" + escape(f.Title) + ".**"
+		if f.Caption != "" {
+			text += " " + escape(f.Caption)
+		}
+		d.line("%s ([as SVG](plots/%s.svg))", text, f.Name)
+	}
+}
+
+func (d *document) table(i int, m results.Metric) {
+	d.line("## %s", capital(m.Title))
+	if m.Help != "" {
+		d.line("%s", escape(m.Help))
+	}
+	head := []string{"environment", "trials", "median", "95 % interval", heading(m), "95 % interval", "ratio to " + baseline, "95 % interval"}
+	fmt.Fprintf(&d.b, "| %s |\n|:---|%s\n", strings.Join(head, " | "), strings.Repeat("---:|", len(head)-1))
+	for _, r := range d.a.rows(m, nil) {
+		cells := []string{r.label, r.trials, r.median, r.ends, r.added, r.addedE, r.ratio, r.ratioE}
+		if r.notRun != "" {
+			cells = []string{r.label, r.notRun, "", "", "", "", "", ""}
+			if i > 0 {
+				cells[1] = "not run"
+			}
+		}
+		for j := range cells {
+			cells[j] = escape(cells[j])
+		}
+		fmt.Fprintf(&d.b, "| %s |\n", strings.Join(cells, " | "))
+	}
+	d.b.WriteByte('\n')
+	var differ []string
+	for _, c := range d.a.cells {
+		if x := c.samples[m.Name]; x != nil && x.against != nil && x.against.difference.Known() {
+			k := x.against
+			differ = append(differ, fmt.Sprintf("%s and %s: Cliff's delta %s (%s), Mann-Whitney p %s, corrected %s.",
+				c.label, c.base.label, number(k.effect.Delta, 2), k.effect.Size(), probability(k.p), probability(k.corrected)))
+		}
+	}
+	d.items(differ)
+}
+
+func (d *document) phases() {
+	any := false
+	for _, m := range d.a.metrics {
+		for _, c := range d.a.cells {
+			b := d.a.breakdown(c, m.Name)
+			if b == nil {
+				continue
+			}
+			if !any {
+				d.line("## What it consists of")
+				d.line("Medians of each part over the counted trials. “other” is what no part accounts for, and the difference between a sum of medians and the median of sums.")
+				any = true
+			}
+			fmt.Fprintf(&d.b, "| %s: part | median | share |\n|:---|---:|---:|\n", escape(c.label))
+			for _, p := range b.parts {
+				fmt.Fprintf(&d.b, "| %s | %s | %s |\n", escape(p.title), quantity(p.median, m.Unit), percent(p.share))
+			}
+			fmt.Fprintf(&d.b, "| **%s** | **%s** | |\n\n", escape(lower(m.Title)), quantity(b.whole, m.Unit))
+		}
+	}
+}
+
+func (d *document) verdicts() {
+	if len(d.a.verdicts) == 0 {
+		return
+	}
+	d.line("## Verdicts")
+	d.line("What is compared, the threshold and its reason were written down before the first trial. A statement holds, or doesn't, where the whole 95 %% interval lies on one side of the threshold.")
+	for _, v := range d.a.verdicts {
+		claim := ""
+		if v.finding.Claim > 0 {
+			claim = fmt.Sprintf(" (claim %d)", v.finding.Claim)
+		}
+		fmt.Fprintf(&d.b, "- **%s**: “%s”%s %s\n", capital(v.outcome), escape(v.finding.Statement), claim, escape(v.sentence))
+	}
+	d.b.WriteByte('\n')
+}
+
+func (d *document) notRun() {
+	var items []string
+	for _, c := range d.a.cells {
+		if c.NotRun != nil {
+			items = append(items, fmt.Sprintf("**%s**: %s", escape(c.label), escape(notRun(c))))
+		}
+	}
+	if len(items) > 0 {
+		d.line("## Not run")
+		d.items(items)
+	}
+}
+
+func (d *document) doubts() {
+	d.line("## How far these numbers go")
+	var items []string
+	for _, s := range d.a.doubts() {
+		items = append(items, escape(s))
+	}
+	d.items(items)
+}

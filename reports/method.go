@@ -1,0 +1,185 @@
+package reports
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"lab/bench/results"
+)
+
+// method says what was done, so that a reader can judge it.
+func (d *document) method() {
+	m := d.a.run.Manifest
+	d.line("## Method")
+	if m.Method != "" {
+		d.line("%s", escape(m.Method))
+	}
+	d.line("Trials ran in blocks, each with every row once, in an order shuffled from the seed %d. "+
+		"Warm-up trials are kept, and left out of all figures; no other value is. "+
+		"A row's figure is the median of its trials, with a 95 %% interval from order statistics; "+
+		"fewer than six trials have a range instead. Differences and ratios are those of medians, with "+
+		"a percentile bootstrap interval drawn from the same seed. A difference is called one where its interval "+
+		"leaves out zero and a Mann-Whitney test, corrected after Holm for %s, stays below 0.05. "+
+		"The lab's own overhead is in the figures, not subtracted.", m.Seed, plural(d.a.tests, "comparison"))
+	if d.a.anyTCG() {
+		d.line("Rows marked %s are compared with nothing: emulation says nothing about a VM's speed.", tcgMark)
+	}
+	for _, c := range d.a.cells {
+		d.steps(c)
+	}
+}
+
+// steps prints what was done before the clock, and what is in the figures.
+func (d *document) steps(c *cell) {
+	if len(c.Prepare)+len(c.Start)+len(c.Settings) == 0 {
+		return
+	}
+	fmt.Fprintf(&d.b, "**%s**\n\n", escape(c.label))
+	d.items(nonEmpty(
+		phrase("before the clock (Prepare): ", c.Prepare),
+		phrase("on the clock (Start): ", c.Start),
+		phrase("settings: ", pairs(c.Settings)),
+		fmt.Sprintf("planned: %s, %s before", plural(c.Trials, "trial"), plural(c.Warmup, "warm-up"))))
+}
+
+func phrase(head string, parts []string) string {
+	if len(parts) == 0 {
+		return ""
+	}
+	out := make([]string, len(parts))
+	for i, p := range parts {
+		out[i] = escape(p)
+	}
+	return head + strings.Join(out, ", ")
+}
+
+func pairs(m map[string]string) []string {
+	var out []string
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		out = append(out, k+"="+m[k])
+	}
+	return out
+}
+
+func nonEmpty(items ...string) []string {
+	return slices.DeleteFunc(items, func(s string) bool { return s == "" })
+}
+
+// machine says what the run ran on, as machine.json has it.
+func (d *document) machine() {
+	k := d.a.run.Machine
+	d.line("## Machine")
+	virtual := "no"
+	if k.Virtual {
+		virtual = "yes"
+		if k.Hypervisor != "" {
+			virtual += ", of " + k.Hypervisor
+		}
+	}
+	var rows [][2]string
+	add := func(name, value string) {
+		if value != "" {
+			rows = append(rows, [2]string{name, value})
+		}
+	}
+	add("system", k.OS)
+	add("kernel", k.Kernel)
+	add("processor", k.CPU)
+	if k.CPUs > 0 {
+		add("usable CPUs", fmt.Sprint(k.CPUs))
+	}
+	add("architecture", k.Arch)
+	if k.Memory > 0 {
+		add("memory", quantity(float64(k.Memory), "B"))
+	}
+	if k.Swap > 0 {
+		add("swap", quantity(float64(k.Swap), "B"))
+	}
+	add("itself a guest", virtual)
+	if k.WSL {
+		add("WSL", "yes")
+	}
+	add("frequency governor", k.Governor)
+	add("mitigations", strings.Join(k.Mitigations, "; "))
+	add("security modules", strings.Join(k.Security, ", "))
+	add("cgroups", strings.TrimSpace(k.CgroupLayout+" "+strings.Join(k.Controllers, ", ")))
+	add("init", k.Init)
+	add("load at the start", number(k.Load, 2))
+	if x := k.Acceleration; x.Use+x.Device+x.Reason != "" {
+		text := strings.Join(nonEmpty(x.Use, x.Device, x.Reason), "; ")
+		if x.KVM > 0 || x.TCG > 0 {
+			text += fmt.Sprintf(" (proof: KVM %s, emulation %s)", proof(x.KVM), proof(x.TCG))
+		}
+		add("acceleration", text)
+	}
+	add("versions", strings.Join(pairs(k.Versions), ", "))
+	add("built with", k.Go)
+	add("salted machine id", k.ID)
+	d.b.WriteString("| | |\n|:---|:---|\n")
+	for _, r := range rows {
+		fmt.Fprintf(&d.b, "| %s | %s |\n", r[0], escape(r[1]))
+	}
+	d.b.WriteByte('\n')
+}
+
+func proof(seconds float64) string {
+	if seconds == 0 {
+		return "not finished"
+	}
+	return quantity(seconds, "s")
+}
+
+// repeat says what the run was, and how to do it once more.
+func (d *document) repeat() {
+	m := d.a.run.Manifest
+	d.line("## How to repeat it")
+	if len(m.Command) > 0 {
+		d.line("```\nlab %s\n```", strings.ReplaceAll(oneLine(d.command()), "```", ""))
+	}
+	items := []string{
+		fmt.Sprintf("run %s, lab %s, seed %d", escape(m.ID), escape(m.Lab), m.Seed),
+	}
+	if !m.Started.IsZero() {
+		span := "begun " + m.Started.UTC().Format("2006-01-02 15:04:05 MST")
+		if !m.Ended.IsZero() {
+			span += ", ended " + m.Ended.UTC().Format("15:04:05 MST")
+		}
+		items = append(items, span)
+	}
+	for _, x := range []struct {
+		what string
+		d    results.Digested
+	}{{"image", m.Image}, {"workload", m.Workload}, {"guest kernel", m.Kernel}} {
+		if x.d != (results.Digested{}) {
+			text := fmt.Sprintf("%s %s, %s", x.what, escape(x.d.Name), escape(x.d.Digest))
+			if x.d.Size > 0 {
+				text += ", " + quantity(float64(x.d.Size), "B")
+			}
+			items = append(items, text)
+		}
+	}
+	items = append(items,
+		"every value is in `trials.csv` (`pandas.read_csv`, R's `read.csv`); `benchstat bench.txt` reads the rest; `summary.json` has what this page computed",
+		"`lab report` draws this page again from `manifest.json`, `machine.json` and `trials.jsonl`, without a new run")
+	d.items(items)
+}
+
+// command is the run's, with the seed that it had.
+func (d *document) command() string {
+	m := d.a.run.Manifest
+	var words []string
+	seeded := false
+	for _, w := range m.Command {
+		seeded = seeded || w == "--seed" || strings.HasPrefix(w, "--seed=")
+		if w == "" || strings.ContainsAny(w, " \t\n'\"\\$&|;<>*?`(){}[]#~!") {
+			w = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+		}
+		words = append(words, w)
+	}
+	if !seeded {
+		words = append(words, "--seed", fmt.Sprint(m.Seed))
+	}
+	return strings.Join(words, " ")
+}

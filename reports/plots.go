@@ -1,0 +1,127 @@
+package reports
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"lab/bench/results"
+)
+
+// Kinds of figures that are known here. Others are left out, and report.md
+// says so: an older lab may read a newer one's folder.
+const (
+	kindDistribution = "distribution"
+	kindPhases       = "phases"
+)
+
+// safeName keeps a figure's name from leaving the plots folder.
+var safeName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_-]*$`)
+
+// drawable reports whether a figure can be drawn, and if not, why.
+func (a *analysis) drawable(f results.Figure) error {
+	switch {
+	case !safeName.MatchString(f.Name):
+		return fmt.Errorf("figure %q: its name isn't a file name", f.Name)
+	case f.Kind != kindDistribution && f.Kind != kindPhases:
+		return fmt.Errorf("figure %s: this lab doesn't know the kind %q", f.Name, f.Kind)
+	}
+	for _, name := range f.Metrics {
+		if _, ok := a.metric(name); ok && f.Kind == kindDistribution {
+			return nil
+		}
+	}
+	if f.Kind == kindPhases && a.whole(f).Name != "" {
+		return nil
+	}
+	return fmt.Errorf("figure %s: nothing was measured that it could show", f.Name)
+}
+
+// plots draws all figures that can be drawn.
+func (a *analysis) plots() ([]File, error) {
+	var out []File
+	for _, f := range a.run.Manifest.Figures {
+		if a.drawable(f) != nil {
+			continue
+		}
+		fill := (&distribution{a: a, figure: f}).draw
+		if f.Kind == kindPhases {
+			fill = (&stack{a: a, figure: f, metric: a.whole(f)}).draw
+		}
+		files, err := drawn(f.Name, fill)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, files...)
+	}
+	return out, nil
+}
+
+// whole is the metric whose parts a figure shows: the first one that has any.
+func (a *analysis) whole(f results.Figure) results.Metric {
+	for _, name := range f.Metrics {
+		for _, c := range a.cells {
+			if m, ok := a.metric(name); ok && a.breakdown(c, name) != nil {
+				return m
+			}
+		}
+	}
+	return results.Metric{}
+}
+
+// writeLabel puts a cell's label beside its row, broken at commas and spaces.
+func writeLabel(p *page, c *cell, x, y vg.Length) {
+	name, mark := c.label, ""
+	if c.tcg {
+		name, mark = strings.TrimSuffix(name, ", "+tcgMark), tcgMark
+	}
+	lines := boldText.wrap(name, labelWidth-6)
+	if len(lines) > 3 {
+		lines = append(lines[:2], boldText.fit(strings.Join(lines[2:], " "), labelWidth-6))
+	}
+	if mark != "" {
+		lines = append(lines[:min(len(lines), 2)], mark)
+	}
+	for i, l := range lines {
+		st := boldText
+		if i > 0 {
+			st = bodyText
+		}
+		p.write(st, draw.XLeft, x, y+(vg.Length(i)-vg.Length(len(lines)-1)/2)*st.line(), st.fit(l, labelWidth-6))
+	}
+}
+
+// hatchKey explains the hatch. It stands in the picture itself, since pictures
+// are copied without the report around them.
+func hatchKey(p *page) {
+	y := p.y + 5
+	p.hatch(grey, pageMargin, y-4, pageMargin+16, y+4)
+	p.frame(grey, 0.5, pageMargin, y-4, pageMargin+16, y+4)
+	x := pageMargin + 21
+	for _, l := range bodyText.wrap("emulated in software (TCG): shows what a VM start consists of, not how fast VMs are", pageWidth-pageMargin-x) {
+		p.write(bodyText, draw.XLeft, x, y, l)
+		y += bodyText.line()
+	}
+	p.y = y
+}
+
+// footer says where a picture comes from.
+func footer(p *page, a *analysis) {
+	m, k := a.run.Manifest, a.run.Machine
+	text := fmt.Sprintf("lab %s, scenario %s, run %s", m.Lab, m.Scenario, m.ID)
+	if !m.Started.IsZero() {
+		text += ", " + m.Started.UTC().Format("2006-01-02")
+	}
+	for _, s := range []string{k.CPU, k.OS, k.Kernel} {
+		if s != "" {
+			text += ", " + oneLine(s)
+		}
+	}
+	st := smallText
+	st.size = 6.5
+	p.y += 2
+	p.paragraph(st, pageMargin, pageWidth-2*pageMargin, text)
+}

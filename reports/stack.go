@@ -1,0 +1,143 @@
+package reports
+
+import (
+	"fmt"
+	"image/color"
+	"strconv"
+
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"lab/bench/results"
+)
+
+// A stack draws what each cell's median is made of, as a bar from 0 to 100 % of
+// the cell's own time. Cells differ by factors of a thousand, so that on one
+// common scale all but the slowest would vanish: the totals stand beside the
+// bars instead.
+type stack struct {
+	a      *analysis
+	figure results.Figure
+	metric results.Metric
+	colors map[string]color.RGBA
+}
+
+const barHeight = vg.Length(17)
+
+func (s *stack) draw(p *page) {
+	left, right := pageMargin, pageWidth-pageMargin
+	p.paragraph(titleText, left, right-left, s.figure.Title)
+	if s.figure.Caption != "" {
+		p.paragraph(smallText, left, right-left, s.figure.Caption)
+	}
+	p.paragraph(smallText, left, right-left, "Each bar is 100 % of that row's own "+lower(s.metric.Title)+
+		". The totals differ, and stand at the right: don't compare lengths between bars.")
+	hatched := false
+	for _, c := range s.a.cells {
+		p.y += 8
+		hatched = s.bar(p, c, left, right) || hatched
+	}
+	p.y += 4
+	if hatched {
+		hatchKey(p)
+	}
+	footer(p, s.a)
+}
+
+// bar draws one cell: its name and total, the bar, and the names and times of
+// its parts. It reports whether the bar is hatched.
+func (s *stack) bar(p *page, c *cell, left, right vg.Length) bool {
+	b := s.a.breakdown(c, s.metric.Name)
+	p.write(boldText, draw.XLeft, left, p.y+6, boldText.fit(c.label, (right-left)*0.55))
+	if b == nil {
+		text := "its phases weren't recorded"
+		switch {
+		case c.NotRun != nil:
+			text = notRun(c)
+		case c.counted() == 0 && c.failures() > 0:
+			text = fmt.Sprintf("all %s failed", plural(c.failures(), "trial"))
+		}
+		p.y += 13
+		p.paragraph(smallText, left, right-left, oneLine(text))
+		return false
+	}
+	total := fmt.Sprintf("total %s, median of %s", quantity(b.whole, s.metric.Unit), plural(b.n, "trial"))
+	p.write(bodyText, draw.XRight, right, p.y+6, total)
+	p.y += 13
+	x := left
+	for i, q := range b.parts {
+		wide := vg.Length(q.share) * (right - left)
+		colour := s.color(q.name)
+		p.rect(colour, x, p.y, x+wide, p.y+barHeight)
+		if c.tcg {
+			p.hatch(tint(ink(colour)), x, p.y, x+wide, p.y+barHeight)
+		}
+		s.partText(p, i, q, colour, c.tcg, x, wide)
+		if i > 0 && wide > 1 {
+			p.line(x, p.y, x, p.y+barHeight, 0.8, paper)
+		}
+		x += wide
+	}
+	p.frame(black, 0.6, left, p.y, right, p.y+barHeight)
+	p.y += barHeight + 3
+	s.names(p, b, left, right)
+	return c.tcg
+}
+
+// partText writes a part's number and name into the bar where they fit. On a
+// hatched bar they stand on a plate.
+func (s *stack) partText(p *page, i int, q part, colour color.RGBA, plate bool, x, wide vg.Length) {
+	st := bodyText
+	st.color = ink(colour)
+	number := strconv.Itoa(i + 1)
+	for _, text := range []string{number + " " + q.title + " " + percent(q.share), number + " " + q.title, number} {
+		w := st.width(text)
+		if w+6 > wide {
+			continue
+		}
+		if plate {
+			p.rect(colour, x+wide/2-w/2-2, p.y+2.5, x+wide/2+w/2+2, p.y+barHeight-2.5)
+		}
+		p.write(st, draw.XCenter, x+wide/2, p.y+barHeight/2, text)
+		return
+	}
+}
+
+// names lists the parts with their times, wrapped.
+func (s *stack) names(p *page, b *breakdown, left, right vg.Length) {
+	x := left
+	for i, q := range b.parts {
+		text := fmt.Sprintf("%d %s %s (%s)", i+1, q.title, quantity(q.median, s.metric.Unit), percent(q.share))
+		w := 10 + bodyText.width(text) + 10
+		if x > left && x+w-10 > right {
+			x = left
+			p.y += bodyText.line()
+		}
+		p.rect(s.color(q.name), x, p.y+2, x+7, p.y+9)
+		p.frame(black, 0.4, x, p.y+2, x+7, p.y+9)
+		p.write(bodyText, draw.XLeft, x+10, p.y+5.5, text)
+		x += w
+	}
+	p.y += bodyText.line()
+}
+
+// color is a part's, the same in every bar of the figure.
+func (s *stack) color(name string) color.RGBA {
+	if name == other {
+		return restColor
+	}
+	if s.colors == nil {
+		s.colors = map[string]color.RGBA{}
+	}
+	c, ok := s.colors[name]
+	if !ok {
+		c = paint(len(s.colors))
+		s.colors[name] = c
+	}
+	return c
+}
+
+// tint is a colour that lets through what it is drawn over.
+func tint(c color.RGBA) color.Color {
+	return color.NRGBA{c.R, c.G, c.B, 110}
+}

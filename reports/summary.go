@@ -1,0 +1,177 @@
+package reports
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"lab/bench/results"
+	"lab/bench/stats"
+)
+
+// Summary is summary.json: what was computed, for other programs. Values are
+// in base units.
+type Summary struct {
+	Format   int              `json:"format"`
+	ID       string           `json:"id"`
+	Scenario string           `json:"scenario"`
+	Outcome  string           `json:"outcome"`
+	Banners  []string         `json:"banners"`
+	Tests    int              `json:"tests"` // comparisons that p_corrected is corrected for
+	Cells    []SummaryCell    `json:"cells"`
+	Verdicts []SummaryVerdict `json:"verdicts"`
+	Doubts   []string         `json:"doubts"`
+}
+
+// SummaryCell is one cell.
+type SummaryCell struct {
+	Label     string            `json:"label"`
+	Env       string            `json:"env"`
+	Variant   map[string]string `json:"variant"`
+	N         int               `json:"n"`
+	Emulated  bool              `json:"emulated"` // under TCG: compared with nothing
+	Trials    int               `json:"trials"`   // counted ones
+	Failed    int               `json:"failed"`
+	Warmup    int               `json:"warmup"`
+	Disturbed int               `json:"disturbed"`
+	NotRun    *results.NotRun   `json:"not_run,omitempty"`
+	Metrics   []SummaryMetric   `json:"metrics"`
+}
+
+// SummaryMetric is one metric of one cell. Method "range" means that Lo and Hi
+// are the least and the largest value, for want of an interval.
+type SummaryMetric struct {
+	Metric     string          `json:"metric"`
+	Unit       string          `json:"unit"`
+	N          int             `json:"n"`
+	Median     float64         `json:"median"`
+	Lo         float64         `json:"lo"`
+	Hi         float64         `json:"hi"`
+	Confidence float64         `json:"confidence"`
+	Method     string          `json:"method"`
+	P95        *float64        `json:"p95,omitempty"` // only where the sample carries it
+	Against    *SummaryAgainst `json:"against,omitempty"`
+	Parts      []SummaryPart   `json:"parts,omitempty"`
+	Warnings   []string        `json:"warnings,omitempty"`
+}
+
+// SummaryAgainst compares a cell with the baseline.
+type SummaryAgainst struct {
+	Baseline   string         `json:"baseline"`
+	Difference SummaryEnds    `json:"difference"`
+	Ratio      *SummaryEnds   `json:"ratio,omitempty"`
+	P          float64        `json:"p"` // Mann-Whitney, two-sided
+	Corrected  float64        `json:"p_corrected"`
+	Differs    bool           `json:"differs"`
+	Effect     *SummaryEffect `json:"effect"`
+}
+
+// SummaryEnds is an estimate with its ends.
+type SummaryEnds struct {
+	Value  float64 `json:"value"`
+	Lo     float64 `json:"lo"`
+	Hi     float64 `json:"hi"`
+	Method string  `json:"method"`
+}
+
+// SummaryEffect is how far two samples lie apart.
+type SummaryEffect struct {
+	Cliff float64 `json:"cliffs_delta"`
+	A12   float64 `json:"a12"`
+	Size  string  `json:"size"`
+}
+
+// SummaryPart is a phase.
+type SummaryPart struct {
+	Name   string  `json:"name"`
+	Median float64 `json:"median"`
+	Share  float64 `json:"share"`
+}
+
+// SummaryVerdict is a finding's outcome.
+type SummaryVerdict struct {
+	Name      string       `json:"name"`
+	Claim     int          `json:"claim,omitempty"`
+	Statement string       `json:"statement"`
+	Cell      string       `json:"cell"`
+	Outcome   string       `json:"outcome"`
+	Sentence  string       `json:"sentence"`
+	Figure    *SummaryEnds `json:"figure,omitempty"`
+}
+
+// Summarize computes a run's summary.
+func Summarize(run *results.Run) Summary { return summarize(analyse(run)) }
+
+func summarize(a *analysis) Summary {
+	m := a.run.Manifest
+	s := Summary{Format: results.Format, ID: m.ID, Scenario: m.Scenario, Outcome: m.Outcome,
+		Banners: list(a.banners()), Tests: a.tests, Doubts: list(a.doubts()),
+		Cells: []SummaryCell{}, Verdicts: []SummaryVerdict{}}
+	for _, c := range a.cells {
+		x := SummaryCell{Label: c.label, Env: c.Env, Variant: c.Variant, N: max(c.N, 1), Emulated: c.tcg,
+			Trials: c.counted(), Failed: c.failures(), Warmup: c.warmups(), Disturbed: c.disturbed(),
+			NotRun: c.NotRun, Metrics: []SummaryMetric{}}
+		for _, m := range a.metrics {
+			if smp := c.samples[m.Name]; smp != nil {
+				x.Metrics = append(x.Metrics, a.summarizeMetric(c, m, smp))
+			}
+		}
+		s.Cells = append(s.Cells, x)
+	}
+	for _, v := range a.verdicts {
+		x := SummaryVerdict{Name: v.finding.Name, Claim: v.finding.Claim, Statement: v.finding.Statement,
+			Cell: v.cell, Outcome: v.outcome, Sentence: v.sentence}
+		if v.interval != nil {
+			x.Figure = estimate(*v.interval)
+		}
+		s.Verdicts = append(s.Verdicts, x)
+	}
+	return s
+}
+
+func (a *analysis) summarizeMetric(c *cell, m results.Metric, s *sample) SummaryMetric {
+	iv := s.median
+	x := SummaryMetric{Metric: m.Name, Unit: m.Unit, N: iv.N, Median: iv.Point, Lo: iv.Lo, Hi: iv.Hi,
+		Confidence: iv.Confidence, Method: iv.Method, Warnings: s.doubts}
+	if p, err := stats.Quantile(s.values, 0.95); err == nil {
+		x.P95 = &p
+	}
+	if k := s.against; k != nil {
+		x.Against = &SummaryAgainst{Baseline: c.base.label, Difference: *estimate(k.difference),
+			P: k.p, Corrected: k.corrected, Differs: k.differs(),
+			Effect: &SummaryEffect{Cliff: k.effect.Delta, A12: k.effect.A12, Size: k.effect.Size()}}
+		if k.ratio != nil {
+			x.Against.Ratio = estimate(*k.ratio)
+		}
+	}
+	if b := a.breakdown(c, m.Name); b != nil {
+		for _, p := range b.parts {
+			x.Parts = append(x.Parts, SummaryPart{p.name, p.median, p.share})
+		}
+	}
+	return x
+}
+
+func estimate(iv stats.Interval) *SummaryEnds {
+	return &SummaryEnds{iv.Point, iv.Lo, iv.Hi, iv.Method}
+}
+
+// list is s, and an empty list instead of null.
+func list(s []string) []string {
+	if s == nil {
+		return []string{}
+	}
+	return s
+}
+
+func summaryJSON(a *analysis) ([]byte, error) {
+	s := summarize(a)
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(s); err != nil {
+		return nil, fmt.Errorf("summary.json: %w", err)
+	}
+	return b.Bytes(), nil
+}

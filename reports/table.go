@@ -1,0 +1,104 @@
+package reports
+
+import (
+	"fmt"
+	"strconv"
+
+	"lab/bench/results"
+)
+
+// A row is one line of the main table, as words.
+type row struct {
+	label  string
+	trials string // "60", "57 (3 failed)", "not run"
+	median string
+	ends   string
+	added  string // with unit
+	addedE string
+	ratio  string
+	ratioE string
+	others []string // medians of further metrics
+	notRun string   // why, and the cure
+}
+
+// notCompared stands where a figure would compare an emulated guest.
+const notCompared = "not compared"
+
+// rows lays out one metric, and the medians of others, one row a cell.
+func (a *analysis) rows(m results.Metric, others []results.Metric) []row {
+	var out []row
+	for _, c := range a.cells {
+		r := row{label: c.label, trials: strconv.Itoa(c.counted())}
+		for range others {
+			r.others = append(r.others, "")
+		}
+		if n := c.failures(); n > 0 {
+			r.trials += fmt.Sprintf(" (%d failed)", n)
+		}
+		if c.NotRun != nil {
+			r.trials = "not run"
+			r.notRun = notRun(c)
+			out = append(out, r)
+			continue
+		}
+		if x := c.samples[m.Name]; x != nil {
+			s := scaleFor(x.median.Point, m.Unit)
+			r.median = s.with(x.median.Point)
+			r.ends = s.span(x.median.Lo, x.median.Hi)
+			if !x.median.Known() {
+				r.ends = "range " + r.ends
+			}
+			a.fillComparison(&r, c, x, m.Unit)
+		}
+		for i, o := range others {
+			if x := c.samples[o.Name]; x != nil {
+				r.others[i] = quantity(x.median.Point, o.Unit)
+			}
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+func (a *analysis) fillComparison(r *row, c *cell, x *sample, unit string) {
+	switch {
+	case c.Env == baseline:
+		r.added, r.ratio = "baseline", "1 ×"
+	case c.tcg && c.base != nil:
+		r.added, r.ratio = notCompared, notCompared
+	case x.against == nil:
+		r.added, r.ratio = "no "+baseline, ""
+	default:
+		d := x.against.difference
+		s := addedScale(d.Point, unit)
+		r.added = s.join(s.signed(d.Point))
+		r.addedE = s.span(d.Lo, d.Hi)
+		if !d.Known() {
+			r.addedE = "range " + r.addedE
+		}
+		if q := x.against.ratio; q != nil {
+			r.ratio = times(q.Point)
+			r.ratioE = scale{"", 1}.span(q.Lo, q.Hi)
+			if !q.Known() {
+				r.ratioE = "range " + r.ratioE
+			}
+		}
+	}
+}
+
+// addedScale is milliseconds for all times, so that a column of added times
+// can be compared at a glance.
+func addedScale(v float64, unit string) scale {
+	if unit == "s" {
+		return scale{"ms", 1e-3}
+	}
+	return scaleFor(v, unit)
+}
+
+// heading is how a column for added time or amount is called.
+func heading(m results.Metric) string {
+	if m.Unit == "s" {
+		return "time added to " + baseline
+	}
+	return "difference to " + baseline
+}

@@ -1,0 +1,239 @@
+package reports
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/olekukonko/tablewriter"
+	"github.com/olekukonko/tablewriter/renderer"
+	"github.com/olekukonko/tablewriter/tw"
+	"golang.org/x/sys/unix"
+
+	"lab/bench/results"
+)
+
+// Options say what the terminal can show.
+type Options struct {
+	Width int  // columns; 0 means 100
+	Color bool // ANSI colours
+}
+
+// OptionsFor finds out what f can show: colours only on a terminal, and not
+// under NO_COLOR (no-color.org) or TERM=dumb; its width, or COLUMNS.
+func OptionsFor(f *os.File) Options {
+	o := Options{}
+	if ws, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ); err == nil {
+		o.Width = int(ws.Col)
+		o.Color = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && os.Getenv("TERM") != ""
+	}
+	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n > 0 {
+		o.Width = n
+	}
+	return o
+}
+
+// Terminal writes the run's headline table with what must be known to read
+// it: banners above; not-run rows, verdicts and doubts below.
+func Terminal(w io.Writer, run *results.Run, o Options) error {
+	a := analyse(run)
+	t := &terminal{o: o}
+	if t.o.Width <= 0 {
+		t.o.Width = 100
+	}
+	for _, b := range a.banners() {
+		t.paragraph(yellow, "", "! ", b)
+	}
+	if len(a.metrics) > 0 {
+		m := a.metrics[0]
+		t.paragraph(bold, "", "", fmt.Sprintf("%s: %s", run.Manifest.Scenario, lower(m.Title)))
+		if err := t.table(a, m); err != nil {
+			return fmt.Errorf("write table: %w", err)
+		}
+	}
+	t.b.WriteByte('\n')
+	for _, c := range a.cells {
+		if c.NotRun != nil {
+			t.paragraph(yellow, c.label+" ", "", notRun(c))
+		}
+	}
+	t.verdicts(a)
+	if len(a.verdicts) > 0 {
+		t.b.WriteByte('\n')
+	}
+	for _, d := range a.doubts() {
+		t.paragraph("", "", "- ", d)
+	}
+	if _, err := w.Write(t.b.Bytes()); err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	return nil
+}
+
+type terminal struct {
+	o Options
+	b bytes.Buffer
+}
+
+const (
+	bold   = "1"
+	red    = "31"
+	green  = "32"
+	yellow = "33"
+)
+
+func (t *terminal) paint(color, s string) string {
+	if !t.o.Color || color == "" {
+		return s
+	}
+	return "\x1b[" + color + "m" + s + "\x1b[0m"
+}
+
+// paragraph wraps text to the width; head is painted, and so is all of it
+// where there is no head.
+func (t *terminal) paragraph(color, head, indent, text string) {
+	lines := wrapWords(head+text, t.o.Width-utf8.RuneCountInString(indent))
+	for i, l := range lines {
+		lead := indent
+		if i > 0 {
+			lead = strings.Repeat(" ", utf8.RuneCountInString(indent))
+		}
+		switch {
+		case head == "":
+			l = t.paint(color, l)
+		case i == 0 && strings.HasPrefix(l, head):
+			l = t.paint(color, head) + l[len(head):]
+		}
+		fmt.Fprintln(&t.b, lead+l)
+	}
+}
+
+func (t *terminal) verdicts(a *analysis) {
+	colors := map[string]string{holds: green, fails: red, undecided: yellow, unmeasured: yellow}
+	for _, v := range a.verdicts {
+		t.paragraph(colors[v.outcome], capital(v.outcome)+":", "", fmt.Sprintf(" “%s” %s", v.finding.Statement, v.sentence))
+	}
+}
+
+// table draws the headline metric. Where one line a cell is too wide, the
+// intervals move to a line of their own.
+func (t *terminal) table(a *analysis, m results.Metric) error {
+	others := a.metrics[1:min(len(a.metrics), 3)]
+	header := []string{"environment", "trials", "median", "95 % interval", heading(m), "95 % interval", "× " + baseline}
+	for _, o := range others {
+		header = append(header, o.Name)
+	}
+	var wide [][]string
+	for _, r := range a.rows(m, others) {
+		wide = append(wide, append([]string{r.label, r.trials, r.median, r.ends, r.added, r.addedE, r.ratio}, r.others...))
+	}
+	out, err := render(header, wide)
+	if err != nil {
+		return err
+	}
+	if width(out) > t.o.Width {
+		if out, err = t.narrow(a, m, others); err != nil {
+			return err
+		}
+	}
+	t.b.WriteString(out)
+	return nil
+}
+
+// narrow puts the intervals on a second line of each row. Where even that is
+// too wide, further metrics are left out: report.md has them.
+func (t *terminal) narrow(a *analysis, m results.Metric, others []results.Metric) (string, error) {
+	header := []string{"environment", "trials", "median,\n95 % interval", strings.Replace(heading(m), " to ", "\nto ", 1) + ", 95 %", "× " + baseline}
+	for _, o := range others {
+		header = append(header, o.Name)
+	}
+	var rows [][]string
+	for _, r := range a.rows(m, others) {
+		if r.ratio == notCompared {
+			r.ratio = ""
+		}
+		label := strings.Join(wrapWords(strings.ReplaceAll(r.label, tcgMark, "TCG\u00a0(emulated)"), 22), "\n")
+		rows = append(rows, append([]string{label, strings.ReplaceAll(r.trials, " (", "\n("),
+			r.median + "\n" + r.ends, r.added + "\n" + r.addedE, r.ratio}, r.others...))
+	}
+	for {
+		out, err := render(header, rows)
+		if err != nil || width(out) <= t.o.Width || len(header) == 5 {
+			return strings.ReplaceAll(out, "\u00a0", " "), err
+		}
+		header = header[:len(header)-1]
+		for i := range rows {
+			rows[i] = rows[i][:len(header)]
+		}
+	}
+}
+
+func render(header []string, rows [][]string) (string, error) {
+	var b bytes.Buffer
+	align := make([]tw.Align, len(header))
+	for i := range align {
+		align[i] = tw.AlignRight
+	}
+	align[0] = tw.AlignLeft
+	table := tablewriter.NewTable(&b,
+		tablewriter.WithRenderer(renderer.NewBlueprint(tw.Rendition{
+			Borders: tw.BorderNone,
+			Symbols: tw.NewSymbols(tw.StyleLight),
+			Settings: tw.Settings{
+				Separators: tw.Separators{BetweenColumns: tw.Off, BetweenRows: tw.Off},
+				Lines:      tw.Lines{ShowHeaderLine: tw.On, ShowTop: tw.Off, ShowBottom: tw.Off},
+			},
+		})),
+		tablewriter.WithHeaderAutoFormat(tw.Off),
+		tablewriter.WithHeaderAutoWrap(tw.WrapNone),
+		tablewriter.WithRowAutoWrap(tw.WrapNone),
+		tablewriter.WithHeaderAlignmentConfig(tw.CellAlignment{PerColumn: align}),
+		tablewriter.WithRowAlignmentConfig(tw.CellAlignment{PerColumn: align}),
+		tablewriter.WithTrimSpace(tw.Off),
+	)
+	table.Header(header)
+	for _, r := range rows {
+		if err := table.Append(r); err != nil {
+			return "", err
+		}
+	}
+	if err := table.Render(); err != nil {
+		return "", err
+	}
+	var out strings.Builder
+	for l := range strings.Lines(b.String()) {
+		out.WriteString(strings.TrimRight(l, " \n") + "\n")
+	}
+	return out.String(), nil
+}
+
+// width is the longest line's, in characters; the tables hold no wide ones.
+func width(s string) int {
+	w := 0
+	for l := range strings.Lines(s) {
+		w = max(w, utf8.RuneCountInString(strings.TrimRight(l, "\n")))
+	}
+	return w
+}
+
+// wrapWords breaks text at spaces; a longer word keeps its own line.
+func wrapWords(text string, width int) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(text) {
+		switch {
+		case line == "":
+			line = word
+		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) <= width:
+			line += " " + word
+		default:
+			lines = append(lines, line)
+			line = word
+		}
+	}
+	return append(lines, line)
+}

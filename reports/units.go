@@ -1,0 +1,131 @@
+package reports
+
+import (
+	"math"
+	"strconv"
+	"strings"
+)
+
+// A scale is a unit for people: the base unit times a factor.
+type scale struct {
+	name  string
+	times float64
+}
+
+// scales, from the largest down, by base unit.
+var scales = map[string][]scale{
+	"s":   {{"min", 60}, {"s", 1}, {"ms", 1e-3}, {"µs", 1e-6}, {"ns", 1e-9}},
+	"B":   {{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}},
+	"B/s": {{"GB/s", 1e9}, {"MB/s", 1e6}, {"kB/s", 1e3}, {"B/s", 1}},
+	"1/s": {{"million/s", 1e6}, {"1/s", 1}},
+}
+
+// scaleFor picks the unit in which v is easy to read.
+func scaleFor(v float64, unit string) scale {
+	list := scales[unit]
+	if len(list) == 0 {
+		if unit == "1" {
+			unit = ""
+		}
+		return scale{unit, 1}
+	}
+	v = math.Abs(v)
+	for _, s := range list {
+		from := s.times
+		if s.name == "min" {
+			from = 600 // seconds are read easily up to ten minutes
+		}
+		if v >= from {
+			return s
+		}
+	}
+	if v == 0 && unit == "s" {
+		return scale{"ms", 1e-3}
+	}
+	return list[len(list)-1]
+}
+
+// number writes v with the given number of significant digits, never with an
+// exponent, and with thousands apart.
+func number(v float64, digits int) string {
+	if v == 0 || math.IsNaN(v) || math.IsInf(v, 0) {
+		return strings.Replace(strconv.FormatFloat(v, 'g', -1, 64), "-", "−", 1)
+	}
+	decimals := max(0, digits-1-int(math.Floor(math.Log10(math.Abs(v)))))
+	s := strconv.FormatFloat(math.Abs(v), 'f', decimals, 64)
+	whole, rest, _ := strings.Cut(s, ".")
+	if len(whole) > 4 {
+		for i := len(whole) - 3; i > 0; i -= 3 {
+			whole = whole[:i] + "," + whole[i:]
+		}
+	}
+	if rest != "" {
+		whole += "." + rest
+	}
+	if v < 0 && strings.Trim(s, "0.") != "" {
+		whole = "−" + whole
+	}
+	return whole
+}
+
+// in writes a value in a scale, without its name.
+func (s scale) in(v float64) string { return number(v/s.times, 3) }
+
+// with writes a value and the scale's name.
+func (s scale) with(v float64) string { return s.join(s.in(v)) }
+
+func (s scale) join(text string) string {
+	if s.name == "" {
+		return text
+	}
+	return text + " " + s.name
+}
+
+// span writes "2.31 to 2.52", with as many digits as tell the two apart.
+func (s scale) span(lo, hi float64) string {
+	a, b := lo/s.times, hi/s.times
+	for digits := 3; ; digits++ {
+		x, y := number(a, digits), number(b, digits)
+		if x != y || a == b || digits == 6 {
+			return x + " to " + y
+		}
+	}
+}
+
+// quantity writes a value with the unit that suits it.
+func quantity(v float64, unit string) string { return scaleFor(v, unit).with(v) }
+
+// signed writes a difference with its sign.
+func (s scale) signed(v float64) string {
+	if v > 0 {
+		return "+" + s.in(v)
+	}
+	return s.in(v)
+}
+
+// times writes a ratio: "7.87 ×".
+func times(ratio float64) string { return number(ratio, 3) + " ×" }
+
+// percent writes a share: "42 %", "0.3 %".
+func percent(share float64) string {
+	if p := share * 100; p >= 9.95 || p <= 0 {
+		return strconv.FormatFloat(p, 'f', 0, 64) + " %"
+	}
+	return strconv.FormatFloat(share*100, 'f', 1, 64) + " %"
+}
+
+// probability writes a p-value.
+func probability(p float64) string {
+	if p < 0.0001 {
+		return "< 0.0001"
+	}
+	return number(p, 2)
+}
+
+// plural writes "1 trial", "3 trials".
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return strconv.Itoa(n) + " " + noun + "s"
+}

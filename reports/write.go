@@ -1,0 +1,105 @@
+package reports
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+
+	"lab/bench/results"
+)
+
+// A File is one of the files that a report consists of.
+type File struct {
+	Name string // within the results folder, "plots/ready.png"
+	Data []byte
+}
+
+// Write reads the results folder dir and writes its report beside what is
+// there: report.md, plots/, trials.csv, bench.txt, summary.json. Earlier ones
+// are replaced, each at once or not at all. What it makes belongs to uid and
+// gid; -1 leaves them as they are.
+func Write(dir string, uid, gid int) error {
+	run, err := results.Read(dir)
+	if err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	return WriteRun(run, dir, uid, gid)
+}
+
+// WriteRun writes the report of a run that was read already into dir, as
+// [Write] does.
+func WriteRun(run *results.Run, dir string, uid, gid int) error {
+	files, err := Files(run)
+	if err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	// Through a root: the folder is the user's, and the writer may be root,
+	// whom a planted link must not lead elsewhere.
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	defer root.Close()
+	for _, f := range files {
+		if err := put(root, f, uid, gid); err != nil {
+			return fmt.Errorf("write report: %s: %w", f.Name, err)
+		}
+	}
+	return nil
+}
+
+// Files makes all files of a run's report, and writes none.
+func Files(run *results.Run) ([]File, error) {
+	a := analyse(run)
+	table, err := trialsCSV(a)
+	if err != nil {
+		return nil, err
+	}
+	summary, err := summaryJSON(a)
+	if err != nil {
+		return nil, err
+	}
+	plots, err := a.plots()
+	if err != nil {
+		return nil, err
+	}
+	files := []File{
+		{"report.md", markdown(a)},
+		{"trials.csv", table},
+		{"bench.txt", benchText(a)},
+		{"summary.json", summary},
+	}
+	return append(files, plots...), nil
+}
+
+// put writes one file under another name, and renames it when it is whole.
+func put(root *os.Root, f File, uid, gid int) error {
+	if dir := path.Dir(f.Name); dir != "." {
+		err := root.Mkdir(dir, 0o755)
+		if err == nil {
+			err = root.Lchown(dir, uid, gid)
+		}
+		if err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+	tmp := path.Join(path.Dir(f.Name), "."+path.Base(f.Name)+".new")
+	if err := root.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	w, err := root.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(f.Data)
+	err = errors.Join(err, w.Chown(uid, gid), w.Close())
+	if err == nil {
+		err = root.Rename(tmp, f.Name)
+	}
+	if err != nil {
+		root.Remove(tmp)
+	}
+	return err
+}

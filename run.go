@@ -1,0 +1,204 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"lab/bench"
+	"lab/bench/results"
+	"lab/bench/testbed"
+	"lab/scenarios"
+)
+
+// runFlags are what lab run was asked.
+type runFlags struct {
+	envs, variant []string
+	runs, warmup  int
+	seed          uint64
+	out           string
+	accel         string
+	quick         bool
+	image         string
+	kernel        string
+	json          bool
+}
+
+// accels are what a VM may be run with; auto is KVM where it is usable.
+var accels = []string{"auto", "kvm", "tcg"}
+
+func (a *app) runCommand() *cobra.Command {
+	var f runFlags
+	cmd := &cobra.Command{
+		Use:   "run SCENARIO…",
+		Short: "Measure a scenario",
+		Long: `Measure a scenario, and write a report.
+
+The trials of all environments are mixed in an order shuffled from a seed that
+is recorded. What was measured is written after each trial. Ctrl-C ends the run
+with a report of what was measured; a second one ends it at once. Whatever the
+end, nothing of the run is left on the machine but its results folder.
+
+Exit status: 0 all was measured; 1 a trial failed or an environment couldn't
+run; 2 bad usage; 3 nothing could be run; 130 interrupted.
+
+What --variant can set:
+` + settingHelp(),
+		Example: `  sudo lab run startup
+  sudo lab run startup --quick --env host,container
+  sudo lab run startup --env container -r 200 --seed 7 --out /tmp/mine`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usagef("run: which scenario? there are: %s", strings.Join(scenarioNames(), ", "))
+			}
+			for _, name := range args {
+				if scenarios.Find(name) == nil {
+					return unknown("scenario", name, scenarioNames())
+				}
+			}
+			return nil
+		},
+		ValidArgsFunction: completeScenarios,
+		RunE:              func(cmd *cobra.Command, args []string) error { return a.run(cmd, list(args), f) },
+	}
+	fl := cmd.Flags()
+	fl.StringSliceVar(&f.envs, "env", nil, "environments, in the order of the report (default: the scenario's)")
+	fl.IntVarP(&f.runs, "runs", "r", 0, "trials of each environment (default: the scenario's)")
+	fl.IntVarP(&f.warmup, "warmup", "w", 0, "trials before them that don't count (default: the scenario's)")
+	fl.Uint64Var(&f.seed, "seed", 0, "seed of the order of the trials (default: a new one)")
+	fl.StringVar(&f.out, "out", "", "results folder; must not exist (default: results/<UTC time>-<scenario>)")
+	fl.StringSliceVar(&f.variant, "variant", nil, "settings, name=value,…")
+	fl.StringVar(&f.accel, "accel", "auto", "what runs a VM's instructions: "+strings.Join(accels, ", "))
+	fl.BoolVar(&f.quick, "quick", false, "a first look: few trials, under a minute")
+	fl.StringVar(&f.image, "image", "", "root folder of the file tree to run in (default: the lab's own)")
+	fl.StringVar(&f.kernel, "kernel", os.Getenv("LAB_KERNEL"), "guest kernel's file (default: the set-up's; also LAB_KERNEL)")
+	fl.BoolVar(&f.json, "json", false, "print summary.json instead of the table")
+	completeFlags(cmd)
+	return cmd
+}
+
+func scenarioNames() []string {
+	var out []string
+	for _, s := range scenarios.All() {
+		out = append(out, s.Name)
+	}
+	return out
+}
+
+func (a *app) run(cmd *cobra.Command, names []string, f runFlags) error {
+	base, err := f.job(cmd)
+	if err != nil {
+		return err
+	}
+	if err := a.needRoot("lab run", statusNothing); err != nil {
+		return err
+	}
+	base.Manifest.Command = a.args[1:]
+	lock, err := testbed.Acquire(true)
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	if _, err := testbed.Sweep(); err != nil {
+		fmt.Fprintln(a.stderr, "lab: clean up after an earlier run:", err)
+	}
+	if base.Cache, err = makeCache(); err != nil {
+		return err
+	}
+	if base.Image, err = openImage(f.image, base.Cache); err != nil {
+		return &statusError{statusNothing, err}
+	}
+	if err := describe(base); err != nil {
+		return err
+	}
+	var last error
+	for _, name := range names {
+		j := *base
+		j.Scenario = name
+		j.Manifest.ID, j.Manifest.Started = newRunID(), time.Now().UTC()
+		j.Manifest.Scenario = name
+		s := &supervisor{app: a, job: &j, lock: lock, dir: f.folder(names, name, j.Manifest.Started), json: f.json}
+		err := s.run()
+		if err != nil {
+			last = err
+		}
+		if e, ok := err.(*statusError); ok && e.status == statusInterrupted {
+			break
+		}
+	}
+	return last
+}
+
+// folder is where a scenario's results go.
+func (f *runFlags) folder(names []string, name string, t time.Time) string {
+	switch {
+	case f.out == "":
+		return filepath.Join("results", t.Format("20060102T150405Z")+"-"+name)
+	case len(names) > 1:
+		return filepath.Join(f.out, name)
+	}
+	return f.out
+}
+
+// job checks what was asked; its errors are the user's.
+func (f *runFlags) job(cmd *cobra.Command) (*job, error) {
+	j := &job{Kernel: f.kernel, Runs: f.runs, Warmup: -1}
+	j.UID, j.GID = owner()
+	given := cmd.Flags().Changed
+	if given("runs") && f.runs < 1 {
+		return nil, usagef("--runs %d: at least 1", f.runs)
+	}
+	if given("warmup") {
+		if j.Warmup = f.warmup; f.warmup < 0 {
+			return nil, usagef("--warmup %d: at least 0", f.warmup)
+		}
+	}
+	if !given("seed") {
+		f.seed = uint64(rand.Uint32()) // short enough to be typed again
+	}
+	envs := environments(f.kernel)
+	var asked []bench.Environment
+	j.Options = bench.Options{Image: f.image, Quick: f.quick, Envs: list(f.envs)}
+	for _, name := range j.Options.Envs {
+		e, err := environment(envs, name)
+		if err != nil {
+			return nil, err
+		}
+		asked = append(asked, e)
+	}
+	if given("env") && len(asked) == 0 {
+		return nil, usagef("--env: which? there are: %s", strings.Join(environmentNames(), ", "))
+	}
+	if len(asked) == 0 {
+		asked = envs
+	}
+	var err error
+	if j.Options.Variant, err = parseVariant(f.variant, asked); err != nil {
+		return nil, err
+	}
+	if given("accel") {
+		if !slices.Contains(accels, f.accel) {
+			return nil, unknown("--accel", f.accel, accels)
+		}
+		j.Options.Variant["accel"] = f.accel // environments without that setting leave it out
+	}
+	if f.kernel != "" {
+		if _, err := os.Stat(f.kernel); err != nil {
+			return nil, usagef("--kernel: %w", err)
+		}
+	}
+	if f.out != "" {
+		// results.Create refuses it, too; here nothing was done yet.
+		if _, err := os.Lstat(f.out); err == nil {
+			return nil, &statusError{statusFailed, fmt.Errorf("results folder %s exists, and results are never overwritten; name another with --out", f.out)}
+		}
+	}
+	j.Manifest = results.Manifest{Format: results.Format, Lab: labVersion(), Seed: f.seed, Quick: f.quick, Accel: f.accel}
+	return j, nil
+}

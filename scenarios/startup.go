@@ -1,0 +1,138 @@
+package scenarios
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"syscall"
+	"time"
+
+	"lab/bench"
+	"lab/bench/clock"
+	"lab/bench/image"
+	"lab/bench/results"
+)
+
+// Startup asks how long it takes until a workload runs. The workload is a few
+// dozen bytes of machine code that write the instance's own token and exit, so
+// that next to nothing of the time is its own.
+func Startup() *bench.Scenario {
+	return &bench.Scenario{
+		Name:     "startup",
+		Question: "How long does it take until a workload runs, and until nothing of it is left?",
+		Method: "A trial starts one instance of the same program (a few dozen bytes of machine code, the same bytes everywhere) " +
+			"and blocks until the host reads the first byte of the token that the program writes; the token is another one each time. " +
+			"The clock starts when the start is asked for: what later starts of the same image would share is prepared before, " +
+			"what exists once an instance is made inside the measured time. Then the instance is taken down, " +
+			"and the trial ends when nothing of it is left. All times are the host's own clock.",
+		Cells:    startupCells,
+		Trial:    startupTrial,
+		Metrics:  startupMetrics,
+		Figures:  startupFigures,
+		Findings: startupFindings,
+	}
+}
+
+// startupCells: 60 trials of what takes milliseconds, 20 of a guest, which
+// takes seconds under emulation. With 20 values an interval of the median is
+// still narrow beside the differences that are looked for; p95 needs 59.
+func startupCells(o bench.Options) []bench.Cell {
+	envs := o.Envs
+	if len(envs) == 0 {
+		envs = []string{"host", "chroot", "container", "vm"}
+	}
+	var cells []bench.Cell
+	for _, e := range envs {
+		c := bench.Cell{Env: e, Trials: 60, Warmup: 3, Timeout: 20 * time.Second}
+		switch {
+		case guest(e) && o.Quick:
+			c.Trials, c.Warmup = 3, 1
+		case guest(e):
+			c.Trials, c.Warmup = 20, 1
+		case o.Quick:
+			c.Trials, c.Warmup = 10, 1
+		}
+		if guest(e) {
+			// An emulated boot takes some 3 s on an idle machine.
+			c.Timeout = 2 * time.Minute
+		}
+		cells = append(cells, c)
+	}
+	return cells
+}
+
+// guest says whether an environment has a kernel of its own: seconds rather
+// than milliseconds, and a PID 1 whose end is that kernel's end.
+func guest(env string) bool { return strings.HasPrefix(env, "vm") }
+
+func startupTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
+	token := bench.Token()
+	i, err := t.Prepare(ctx, t.Spec(bench.Command{Argv: []string{image.ReadyPath, token}}))
+	if err != nil {
+		return err
+	}
+	// AwaitToken blocks in the kernel and knows no context: when the trial is
+	// given up, the workload is ended, and its channel with it.
+	defer context.AfterFunc(ctx, func() { i.Signal(syscall.SIGKILL) })()
+
+	start := clock.Now()
+	if err := i.Start(ctx); err != nil {
+		return err
+	}
+	deadline, _ := ctx.Deadline()
+	seen, err := clock.AwaitToken(i.Ready(), []byte(token), time.Until(deadline))
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return bench.Blamed(bench.BlameWorkload, err)
+	}
+	if tr, ok := i.(bench.Tracer); ok {
+		start = tr.Started()
+		t.RecordPhases("ready", start, seen.At, tr.Marks(), "first byte")
+	}
+	t.RecordSince("ready", start, seen.At)
+	if !guest(c.Env) { // a guest's kernel doesn't outlive its PID 1
+		exit, err := i.Wait(ctx)
+		if err != nil {
+			return err
+		}
+		if exit.Status() != 0 {
+			return bench.Blamed(bench.BlameWorkload, fmt.Errorf("%s wrote its token, then ended with %v", image.ReadyPath, exit))
+		}
+	}
+	if err := t.Close(i); err != nil {
+		return fmt.Errorf("close: %w", err)
+	}
+	t.RecordSince("gone", start, clock.Now())
+	return nil
+}
+
+var startupMetrics = []results.Metric{
+	{
+		Name: "ready", Title: "Time until ready", Unit: "s", Better: "lower",
+		Help: "From the call that starts an instance to the moment at which the host reads the first byte that the workload wrote.",
+	},
+	{
+		Name: "gone", Title: "Time until gone", Unit: "s", Better: "lower",
+		Help: "From the same call to the moment at which nothing of the instance is left: no process, mount, cgroup, device or domain.",
+	},
+}
+
+var startupFigures = []results.Figure{
+	{
+		Name: "ready", Title: "Time until the workload's first byte", Kind: "distribution",
+		Metrics: []string{"ready"}, Log: true,
+		Caption: "Every point is one start. The axis is logarithmic: each step to the right is ten times as long.",
+	},
+	{
+		Name: "phases", Title: "What a start is made of", Kind: "phases",
+		Metrics: []string{"ready"},
+		Caption: "The parts of the time until ready, each from the end of the one before it, on the host's clock.",
+	},
+	{
+		Name: "gone", Title: "Time until nothing of the instance is left", Kind: "distribution",
+		Metrics: []string{"gone"}, Log: true,
+		Caption: "Every point is one start with what follows it: the workload's end and the removal of all that was made for it.",
+	},
+}

@@ -1,0 +1,47 @@
+package scenarios
+
+import "lab/bench/results"
+
+// startupFindings are what people say about starting, taken apart into
+// statements that one metric can answer. Thresholds are written down here,
+// before any result.
+var startupFindings = []results.Finding{
+	{
+		Name: "container-seconds", Claim: 1,
+		Statement: "Starting a container takes a second or two.",
+		Metric:    "ready", Of: "container", Compare: "value", Op: "above", Threshold: 1,
+		Reason: "“a second or two” is one second at the least; what is measured is the container itself, without an engine or its client",
+	},
+	{
+		Name: "vm-near-container", Claim: 1,
+		Statement: "No virtual machine comes near a container's start.",
+		Metric:    "ready", Of: "vm", To: "container", Compare: "ratio", Op: "above", Threshold: 2,
+		Reason:   "what takes less than twice as long would be called near",
+		NeedsKVM: true,
+	},
+	{
+		Name: "vm-own-kernel", Claim: 2,
+		Statement: "A virtual machine is slow to start because it boots a kernel of its own.",
+		Metric:    "ready", Of: "vm", Compare: "share", Part: "kernel", Op: "above", Threshold: 0.5,
+		Reason:   "the reason is what takes more than half of the time; emulation slows the guest's kernel and not what starts it, so it can't tell",
+		NeedsKVM: true,
+	},
+	{
+		Name: "chroot-part", Claim: 15,
+		Statement: "Of what makes a container, the changed root folder costs next to nothing.",
+		Metric:    "ready", Of: "chroot", To: "host", Compare: "difference", Op: "below", Threshold: 0.0001,
+		Reason: "a tenth of a millisecond is less than a plain process takes to start",
+	},
+	{
+		Name: "kernel-part", Claim: 15,
+		Statement: "Namespaces, mounts and cgroups are made within a hundredth of a second.",
+		Metric:    "ready", Of: "container", To: "chroot", Compare: "difference", Op: "below", Threshold: 0.01,
+		Reason: "the rest of “a second or two” would be owed to the engine on top, which adds image store, network and client",
+	},
+	{
+		Name: "container-gone", Claim: 26,
+		Statement: "Containers stop quickly.",
+		Metric:    "gone", Of: "container", Compare: "value", Op: "below", Threshold: 0.1,
+		Reason: "a tenth of a second is what people take for immediate (Miller 1968, Nielsen 1993); it includes the start, and a workload that ends by itself",
+	},
+}

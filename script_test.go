@@ -1,0 +1,110 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"lab/bench/testbed"
+)
+
+// The scripts in testdata/script are what users type, and what they then see.
+// Beside lab they have some programs of their own, in helpers_test.go.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"lab":    func() { os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr)) },
+		"status": func() { os.Exit(statusMain(os.Args[1:])) },
+		"trials": func() { os.Exit(trialsMain(os.Args[1:])) },
+		"await":  func() { os.Exit(awaitMain(os.Args[1:])) },
+		"smite":  func() { os.Exit(smiteMain(os.Args[1:])) },
+	})
+}
+
+func TestScripts(t *testing.T) {
+	files, err := filepath.Glob("testdata/script/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no scripts:", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// A script that measures or executes says so in its first line.
+			if strings.HasPrefix(string(text), "# needs root") {
+				needs(t)
+			}
+			// One at a time, unlike testscript's own way with a folder: a run
+			// locks the machine.
+			testscript.Run(t, testscript.Params{
+				Files: []string{file},
+				Setup: func(e *testscript.Env) error {
+					e.Setenv("LAB_CACHE", filepath.Join(e.WorkDir, ".cache"))
+					e.Setenv("NO_COLOR", "1")
+					return nil
+				},
+				Cmds: map[string]func(*testscript.TestScript, bool, []string){"nobody": nobody},
+			})
+		})
+	}
+}
+
+// needs skips, with the cure, where a script that measures can't be run, and
+// waits while somebody else is measuring.
+func needs(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root; cure: sudo make test")
+	}
+	if _, err := exec.LookPath("busybox"); err != nil {
+		t.Skip("no busybox; cure: make setup, or apt-get install busybox-static")
+	}
+	var busy *testbed.BusyError
+	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		l, err := testbed.Acquire(true)
+		if err == nil {
+			l.Release()
+			return
+		}
+		if !errors.As(err, &busy) || time.Now().After(end) {
+			t.Fatal(err)
+		}
+	}
+}
+
+// nobody runs lab as a user without rights: nobody lab run …
+func nobody(ts *testscript.TestScript, neg bool, args []string) {
+	// Through a descriptor: the folders above the test's binary are closed
+	// to that user.
+	self, err := os.Open("/proc/self/exe")
+	ts.Check(err)
+	defer self.Close()
+	cmd := exec.Command("/proc/self/fd/3")
+	cmd.Args = args
+	cmd.ExtraFiles = []*os.File{self}
+	cmd.Dir = "/"
+	cmd.Env = []string{"HOME=/nonexistent", "PATH=" + os.Getenv("PATH")}
+	if os.Geteuid() == 0 {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	}
+	var out, errs strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err = cmd.Run()
+	ts.Check(os.WriteFile(ts.MkAbs("out"), []byte(out.String()), 0o644))
+	ts.Check(os.WriteFile(ts.MkAbs("err"), []byte(errs.String()), 0o644))
+	var e *exec.ExitError
+	if err != nil && !errors.As(err, &e) {
+		ts.Fatalf("nobody: %v", err)
+	}
+	if neg == (err == nil) {
+		ts.Fatalf("nobody %s: %v\n%s%s", strings.Join(args, " "), err, out.String(), errs.String())
+	}
+	ts.Check(os.WriteFile(ts.MkAbs("code"), []byte(cmd.ProcessState.String()+"\n"), 0o644))
+}

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"lab/bench"
+	"lab/bench/results"
+	"lab/bench/testbed"
+	"lab/scenarios"
+)
+
+// workerArg makes this program the worker: PID 1 of the testbed. It isn't for
+// users, and does nothing useful anywhere else.
+const workerArg = "__worker"
+
+// A worker makes the trials.
+type worker struct {
+	job    job
+	events *json.Encoder
+	paced  chan struct{} // a value for each sayGo
+}
+
+// work is the worker's main function. Nothing is read from standard input, and
+// standard error goes to the supervisor, who prints it if we die.
+func work(stderr *os.File) int {
+	if os.Getpid() != 1 {
+		fmt.Fprintln(stderr, "lab: the worker is started by lab run alone")
+		return statusUsage
+	}
+	// Before anything is executed: what the testbed's daemons inherit they
+	// would keep.
+	for fd := 3; fd < fdEnd; fd++ {
+		unix.CloseOnExec(fd)
+	}
+	events := os.NewFile(fdEvents, "events")
+	w := &worker{events: json.NewEncoder(events), paced: make(chan struct{}, 1)}
+	in := os.NewFile(fdJob, "job")
+	if err := json.NewDecoder(in).Decode(&w.job); err != nil {
+		fmt.Fprintln(stderr, "lab: worker: read job:", err)
+		return statusFailed
+	}
+	in.Close()
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	go w.obey(os.NewFile(fdControl, "control"), stop)
+
+	// Not on this goroutine: it holds the main thread, which must never be
+	// the parent of anything that is waited for (see testbed.Reap).
+	done := make(chan event)
+	go func() { done <- w.measure(ctx) }()
+	w.events.Encode(<-done)
+	events.Close()
+	return 0
+}
+
+// obey does what the supervisor says, and ends the testbed when it is gone.
+func (w *worker) obey(control *os.File, stop func()) {
+	r := bufio.NewReader(control)
+	for {
+		c, err := r.ReadByte()
+		switch {
+		case err != nil:
+			os.Exit(statusFailed)
+		case c == sayStop:
+			stop()
+		case c == sayGo:
+			w.paced <- struct{}{}
+		}
+	}
+}
+
+// measure is the whole run; it returns its last event.
+func (w *worker) measure(ctx context.Context) event {
+	outcome, err := w.run(ctx)
+	e := event{Outcome: outcome}
+	if err != nil {
+		var u *statusError
+		e.Err, e.Usage = err.Error(), errors.As(err, &u) && u.status == statusUsage
+	}
+	return e
+}
+
+func (w *worker) run(ctx context.Context) (outcome string, err error) {
+	j := &w.job
+	out, err := results.NewWriter(os.NewFile(fdResults, "results"), j.UID, j.GID)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	tb, err := testbed.Enter(j.Cache, j.UID, j.GID)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, tb.Close()) }()
+	tb.Log = out.Log
+
+	sc := scenarios.Find(j.Scenario)
+	if sc == nil {
+		return "", fmt.Errorf("worker: no scenario %s", j.Scenario)
+	}
+	adjust(sc, j.Runs, j.Warmup)
+	r := &bench.Runner{Scenario: sc, Options: j.Options, Image: j.Image, Seed: j.Manifest.Seed,
+		Manifest: &j.Manifest, Write: out.Trial, Progress: w.between}
+	envs, closeAll := w.open(ctx, tb, sc)
+	defer func() { err = errors.Join(err, closeAll()) }()
+	r.Envs = envs
+	if err := r.Plan(ctx); err != nil && ctx.Err() == nil {
+		return "", err
+	}
+	if ctx.Err() != nil { // an environment that was told to stop hasn't failed
+		j.Manifest.Cells = nil
+	}
+	if err := errors.Join(out.Machine(&j.Machine), out.Manifest(&j.Manifest)); err != nil {
+		return "", err
+	}
+	w.events.Encode(event{Plan: j.Manifest.Cells})
+
+	outcome, err = r.Run(ctx)
+	if outcome != bench.Complete && ctx.Err() != nil {
+		outcome = bench.Interrupted
+	}
+	j.Manifest.Outcome, j.Manifest.Ended = outcome, time.Now().UTC()
+	return outcome, errors.Join(err, out.Manifest(&j.Manifest))
+}
+
+// between is called between trials.
+func (w *worker) between(p bench.Progress) {
+	testbed.Reap()
+	w.events.Encode(event{Progress: &p})
+	if w.job.Paced {
+		<-w.paced
+	}
+}
+
+// open opens the environments that the scenario's cells need. One that doesn't
+// open takes part as a closed one: its cells say why, and the others run.
+func (w *worker) open(ctx context.Context, tb *testbed.Testbed, sc *bench.Scenario) (envs []bench.Environment, closeAll func() error) {
+	wanted := map[string]bool{}
+	for _, c := range sc.Cells(w.job.Options) {
+		wanted[c.Env] = true
+	}
+	m := &w.job.Machine
+	for _, e := range environments(w.job.Kernel) {
+		if !wanted[e.Name()] {
+			continue
+		}
+		if err := e.Open(ctx, tb); err != nil {
+			e = closed{e, err}
+		}
+		envs = append(envs, e)
+		if v, ok := e.(bench.Versioner); ok {
+			if m.Versions == nil {
+				m.Versions = map[string]string{}
+			}
+			for name, version := range v.Versions() {
+				m.Versions[name] = version
+			}
+		}
+	}
+	return envs, func() error {
+		var errs []error
+		for _, e := range envs {
+			if err := e.Close(); err != nil {
+				errs = append(errs, fmt.Errorf("close %s: %w", e.Name(), err))
+			}
+		}
+		return errors.Join(errs...)
+	}
+}
+
+// closed is an environment that couldn't be opened: Check says why.
+type closed struct {
+	bench.Environment
+	err error
+}
+
+func (c closed) Check(context.Context, bench.Spec) error { return c.err }
+
+// adjust puts the user's numbers of trials in place of the scenario's.
+func adjust(sc *bench.Scenario, runs, warmup int) {
+	cells := sc.Cells
+	sc.Cells = func(o bench.Options) []bench.Cell {
+		out := cells(o)
+		for i := range out {
+			if runs > 0 {
+				out[i].Trials = runs
+			}
+			if warmup >= 0 {
+				out[i].Warmup = warmup
+			}
+		}
+		return out
+	}
+}
