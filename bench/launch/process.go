@@ -263,7 +263,7 @@ func (p *Process) mark(name string) {
 func (p *Process) failure(c call, errno unix.Errno, prog string) error {
 	switch c.nr {
 	case unix.SYS_EXECVE:
-		return bench.Blamed(bench.BlameWorkload, &ExecError{prog, errno})
+		return bench.Blamed(bench.BlameWorkload, &ExecError{Path: prog, Err: errno})
 	case unix.SYS_CHDIR:
 		return bench.Blamed(bench.BlameWorkload, fmt.Errorf("start: %s %s: %w", c.what, c.detail, errno))
 	}
