@@ -128,6 +128,14 @@ type (
 		Marks() []clock.Mark
 	}
 
+	// A Terminaler has the master end of the new pseudo-terminal that its
+	// program runs on (Command.TTY without Stdin): what is written there is
+	// typed, what is read was printed. Valid after Start; the Process closes
+	// it.
+	Terminaler interface {
+		Terminal() *os.File
+	}
+
 	// An Execer runs a further command inside a running instance.
 	Execer interface {
 		Exec(context.Context, Command) (Process, error)

@@ -40,7 +40,9 @@ type Command struct {
 	// belong to the caller, who closes them.
 	Stdin, Stdout, Stderr *os.File
 
-	// TTY makes Stdin the program's controlling terminal. Stdin must be one.
+	// TTY gives the program a controlling terminal: Stdin, which must be one;
+	// or, where Stdin, Stdout and Stderr are all nil, a new pseudo-terminal,
+	// made where the program will look for it. See Terminaler.
 	TTY bool
 }
 

@@ -2,6 +2,7 @@ package container
 
 import (
 	"fmt"
+	"os"
 
 	"golang.org/x/sys/unix"
 
@@ -55,6 +56,7 @@ func (c *container) makeDev(t *launch.Thread) error {
 		return err
 	}
 	keep(t, dev, "dev")
+	c.dev = dev
 	for _, n := range nodes {
 		if err := unix.Mknodat(dev, n.name, unix.S_IFCHR|0o666, int(unix.Mkdev(n.major, n.minor))); err != nil {
 			return fmt.Errorf("make node %s: %w", n.name, err)
@@ -89,4 +91,10 @@ func (c *container) makeDev(t *launch.Thread) error {
 		}
 	}
 	return c.cover(t, dev)
+}
+
+// terminal makes a terminal in the container's own devpts, so that its name
+// inside (tty(1) prints /dev/pts/0) is right.
+func (c *container) terminal() (master, slave *os.File, err error) {
+	return launch.OpenTerminal(c.dev, "pts/ptmx")
 }

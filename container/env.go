@@ -38,6 +38,7 @@ func (e *Env) Settings() []bench.Setting {
 		{Name: "uts", Values: yesno, Default: "yes", Help: "a UTS namespace: a host name of its own"},
 		{Name: "overlay", Values: yesno, Default: "yes", Help: "a writable layer over the image; without it the image is there read-only"},
 		{Name: "caps", Values: []string{"default", "all"}, Default: "default", Help: "what root inside may do: what the engines leave it, or all"},
+		{Name: "seccomp", Values: []string{"default", "none"}, Default: "default", Help: "which system calls may be made: what the engines allow, or all"},
 	}
 }
 
@@ -118,6 +119,7 @@ type container struct {
 
 	root   int      // descriptor of the root's top, while it is made
 	proc   int      // of its folder /proc, on which the child mounts
+	dev    int      // of the top of its /dev
 	hidden []mask   // paths below /proc that it hides
 	locked []string // and those that it makes read-only
 }
@@ -164,8 +166,15 @@ func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
 		}
 		start = append(start, what)
 	}
-	return prepare, append(start, "clone"+map[bool]string{true: " into a new PID namespace"}[c.on("pid")],
-		"mount /proc from inside, hide what engines hide", "execute")
+	last := "clone"
+	if c.on("pid") {
+		last += " into a new PID namespace"
+	}
+	start = append(start, last, "mount /proc from inside, hide what the engines hide")
+	if p.Privileges != nil {
+		start = append(start, "install the seccomp filter")
+	}
+	return prepare, append(start, "execute")
 }
 
 var describe = map[string]string{

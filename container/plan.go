@@ -17,8 +17,9 @@ func (c *container) plan() launch.Plan {
 			{Name: "/dev", Do: c.makeDev},
 			{Name: "/sys", Do: c.makeSys},
 		},
-		Inside: c.inside,
-		Leave:  c.leave,
+		Inside:   c.inside,
+		Leave:    c.leave,
+		Terminal: c.terminal,
 	}
 	if len(c.spec.Mounts) > 0 {
 		p.Steps = append(p.Steps, launch.Step{Name: "volumes", Do: c.bind})
@@ -29,6 +30,9 @@ func (c *container) plan() launch.Plan {
 	p.Steps = append(p.Steps, launch.Step{Name: "pivot_root", Do: c.pivot})
 	if c.spec.Settings["caps"] != "all" {
 		p.Steps = append(p.Steps, launch.Step{Name: "privileges", Do: c.drop})
+	}
+	if c.spec.Settings["seccomp"] != "none" {
+		p.Privileges = c.seccomp
 	}
 	if c.on("pid") {
 		// The PID namespace alone comes with the clone: unshare(2) would

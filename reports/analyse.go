@@ -85,6 +85,12 @@ func (a *analysis) sort() {
 				t.parts[l.PartOf] = map[string]float64{}
 			}
 			t.parts[l.PartOf][l.Metric] += *l.Value
+			if c.seqs[l.PartOf] == nil {
+				c.seqs[l.PartOf] = map[string]int{}
+			}
+			if _, ok := c.seqs[l.PartOf][l.Metric]; !ok {
+				c.seqs[l.PartOf][l.Metric] = l.Seq
+			}
 		default:
 			name := metricName(l.Metric, l.Stat)
 			values[p][name] = append(values[p][name], *l.Value)

@@ -14,14 +14,17 @@ type axis struct {
 	unit        string
 }
 
+// What lies beyond can't be measured by anything, and can't be drawn.
+const tiniest, largest = 1e-100, 1e100
+
 // newAxis covers all values. A logarithmic axis shows only values above zero;
 // where there are none, it becomes a linear one. A linear axis begins at zero
-// where that wastes less than two thirds of it.
+// where its values lie so far apart that this leaves them room.
 func newAxis(values []float64, log bool, unit string) axis {
 	lo, hi := math.Inf(1), math.Inf(-1)
 	cover := func(positive bool) bool {
 		for _, v := range values {
-			if !positive || v > 0 {
+			if math.Abs(v) <= largest && (!positive || v >= tiniest) {
 				lo, hi = min(lo, v), max(hi, v)
 			}
 		}
@@ -43,8 +46,9 @@ func newAxis(values []float64, log bool, unit string) axis {
 	if hi < 0 && lo/3 > lo-hi {
 		hi = 0
 	}
-	if lo == hi {
-		hi = lo + 1
+	// Values that are all but equal must not fill the page either.
+	if least := max(math.Abs(lo), math.Abs(hi), tiniest) * 1e-6; hi-lo < least {
+		lo, hi = lo-least, hi+least
 	}
 	pad := (hi - lo) * 0.04
 	x := axis{min: lo - pad, max: hi + pad, unit: unit}
@@ -55,7 +59,9 @@ func newAxis(values []float64, log bool, unit string) axis {
 }
 
 // shows reports whether a value has a place on the axis.
-func (a axis) shows(v float64) bool { return !a.log || v > 0 }
+func (a axis) shows(v float64) bool {
+	return math.Abs(v) <= largest && (!a.log || v >= tiniest)
+}
 
 // x is the place of a value.
 func (a axis) x(v float64) vg.Length {
@@ -78,17 +84,32 @@ func (a axis) ticks() []tick {
 	if a.log {
 		return a.logTicks()
 	}
-	step := math.Pow(10, math.Floor(math.Log10((a.max-a.min)/3)))
+	// Round in the unit that is printed: a third of a GiB isn't round in bytes.
+	s := scaleFor(max(math.Abs(a.min), math.Abs(a.max)), a.unit)
+	lo, hi := a.min/s.times, a.max/s.times
+	step := math.Pow(10, math.Floor(math.Log10((hi-lo)/3)))
 	for _, f := range []float64{5, 2} {
-		if (a.max-a.min)/(step*f) >= 3 {
+		if (hi-lo)/(step*f) >= 3 {
 			step *= f
 			break
 		}
 	}
-	s := scaleFor(max(math.Abs(a.min), math.Abs(a.max)), a.unit)
 	var out []tick
-	for i := math.Ceil(a.min / step); i*step <= a.max; i++ {
-		out = append(out, tick{i * step, s.join(plain(i * step / s.times))})
+	for i := math.Ceil(lo / step); i*step <= hi && len(out) < 50; i++ {
+		out = append(out, tick{i * step * s.times, s.join(plain(i * step))})
+	}
+	return out
+}
+
+// byteTicks are powers of two, every so many that about eight are left.
+func (a axis) byteTicks() []tick {
+	lo, hi := math.Ceil(math.Log2(a.min)), math.Floor(math.Log2(a.max))
+	every := max(1, math.Ceil((hi-lo)/8))
+	var out []tick
+	for e := math.Ceil(lo/every) * every; e <= hi; e += every {
+		v := math.Exp2(e)
+		s := scaleFor(v, a.unit)
+		out = append(out, tick{v, s.join(plain(v / s.times))})
 	}
 	return out
 }
@@ -96,6 +117,9 @@ func (a axis) ticks() []tick {
 // logTicks are the powers of ten, labelled; between them 2 and 5 where there
 // is room, and the other digits as bare lines.
 func (a axis) logTicks() []tick {
+	if a.unit == "B" {
+		return a.byteTicks()
+	}
 	decades := math.Log10(a.max / a.min)
 	first := true // the least round number is always labelled
 	var out []tick

@@ -17,8 +17,9 @@ type cell struct {
 	label   string // what rows and axes call it
 	tcg     bool   // a guest under software emulation
 	trials  []trial
-	samples map[string]*sample // by metric; nil where nothing was measured
-	base    *cell              // what it is compared with, or nil
+	samples map[string]*sample        // by metric; nil where nothing was measured
+	base    *cell                     // what it is compared with, or nil
+	seqs    map[string]map[string]int // by whole, by part: its place in time
 }
 
 // A trial is one execution, warm-ups and failures included.
@@ -108,7 +109,7 @@ func emulated(c results.Cell) bool {
 const tcgMark = "TCG (emulated)"
 
 func newCell(c results.Cell) *cell {
-	x := &cell{Cell: c, label: c.Label(), samples: map[string]*sample{}}
+	x := &cell{Cell: c, label: c.Label(), samples: map[string]*sample{}, seqs: map[string]map[string]int{}}
 	if emulated(c) && c.NotRun == nil {
 		x.tcg = true
 		x.label += ", " + tcgMark

@@ -219,7 +219,7 @@ func (a *analysis) thresholdText(f results.Finding) string {
 			t = "1 ± " + plain(f.Threshold)
 		}
 	}
-	s := "the threshold, written down before, is " + f.Op + " " + t
+	s := "to hold, the whole interval has to be " + f.Op + " " + t
 	if f.Reason != "" {
 		s += " (" + strings.TrimRight(f.Reason, ".") + ")"
 	}

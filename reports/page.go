@@ -22,6 +22,7 @@ const (
 	pageWidth  = 170 * vg.Millimeter
 	pageMargin = 3 * vg.Millimeter
 	dpi        = 220
+	maxPixels  = 16_000 // of a bitmap's height
 )
 
 // A page is a drawing that grows downwards: y counts from its top, and how
@@ -198,7 +199,9 @@ func drawn(name string, fill func(*page)) ([]File, error) {
 	fill(measure)
 	height := measure.y + pageMargin
 
-	bitmap := vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(pageWidth, height), vgimg.UseDPI(dpi))}
+	// Hundreds of rows make a page that no bitmap should have at full size.
+	dots := max(20, min(dpi, int(maxPixels/height.Dots(1))))
+	bitmap := vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(pageWidth, height), vgimg.UseDPI(dots))}
 	fill(&page{c: draw.New(bitmap), height: height, y: pageMargin})
 	var png bytes.Buffer
 	if _, err := bitmap.WriteTo(&png); err != nil {

@@ -2,6 +2,7 @@ package reports
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -49,7 +50,7 @@ func (a *analysis) breakdown(c *cell, metric string) *breakdown {
 		}
 	}
 	sum := 0.0
-	for _, name := range a.partOrder(c, metric) {
+	for _, name := range c.partOrder(metric) {
 		vs := values[name]
 		if len(vs) == 0 || name == other {
 			continue
@@ -77,24 +78,13 @@ func (a *analysis) breakdown(c *cell, metric string) *breakdown {
 	return b
 }
 
-// partOrder lists a metric's parts in a cell in the order that their lines'
-// seq gives, then by name.
-func (a *analysis) partOrder(c *cell, metric string) []string {
-	seq := map[string]int{}
-	var names []string
-	for _, l := range a.run.Lines {
-		if l.PartOf != metric || l.Env != c.Env {
-			continue
-		}
-		if _, ok := seq[l.Metric]; !ok {
-			seq[l.Metric] = l.Seq
-			names = append(names, l.Metric)
-		}
-	}
-	slices.SortStableFunc(names, func(x, y string) int {
+// partOrder lists a metric's parts in the order that their lines' seq gives,
+// then by name.
+func (c *cell) partOrder(metric string) []string {
+	seq := c.seqs[metric]
+	return slices.SortedFunc(maps.Keys(seq), func(x, y string) int {
 		return cmp.Or(cmp.Compare(seq[x], seq[y]), strings.Compare(x, y))
 	})
-	return names
 }
 
 func (a *analysis) partTitle(name string) string {

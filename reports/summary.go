@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"math"
 
 	"lab/bench/results"
 	"lab/bench/stats"
@@ -167,15 +166,6 @@ func list(s []string) []string {
 
 func summaryJSON(a *analysis) ([]byte, error) {
 	s := summarize(a)
-	// JSON has no infinities, and a ratio of extreme values can overflow.
-	for i := range s.Cells {
-		for j := range s.Cells[i].Metrics {
-			k := s.Cells[i].Metrics[j].Against
-			if k != nil && k.Ratio != nil && (math.IsInf(k.Ratio.Hi, 0) || math.IsInf(k.Ratio.Value, 0)) {
-				k.Ratio = nil
-			}
-		}
-	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)

@@ -98,7 +98,7 @@ func (p *Process) stdio() (s *stdio, err error) {
 		return f, err
 	}
 	var out *os.File
-	if c.Stdout == nil {
+	if c.Stdout == nil && !c.TTY {
 		// pipe2 itself, not os.Pipe: that one sets O_NONBLOCK and registers
 		// the end with the poller, and a blocking read is faster.
 		var fds [2]int

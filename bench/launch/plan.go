@@ -51,6 +51,15 @@ type Plan struct {
 	// the cgroup that the child enters before it executes. Nil: none.
 	Group func() (*cgroup.Group, error)
 
+	// Join is a cgroup that the child enters and that belongs to another
+	// process, which removes it. Either it or Group may be set.
+	Join *cgroup.Group
+
+	// Terminal is called on the disposable thread after the steps where
+	// Command.TTY is set and Stdin is nil, and gives the two ends of a new
+	// pseudo-terminal. Nil: one of the lab's own /dev/pts.
+	Terminal func() (master, slave *os.File, err error)
+
 	// Find turns Argv[0] into the paths to try, in order; nil: PathInside.
 	Find func(bench.Command) []string
 

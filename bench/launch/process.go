@@ -26,8 +26,10 @@ type Process struct {
 	marks []clock.Mark
 	pid   int
 	group *cgroup.Group
+	owned bool // group goes with the program
 	kept  []*os.File
 	ready *os.File
+	tty   *os.File
 
 	ended chan struct{} // closed when the program has ended, or never ran
 	exit  bench.Exit
@@ -47,6 +49,10 @@ func New(p Plan) *Process {
 
 // Ready is the read end of the pipe that is the program's standard output.
 func (p *Process) Ready() *os.File { return p.ready }
+
+// Terminal is the master end of the pseudo-terminal that the program runs on,
+// where Command.TTY was set and Stdin was nil; else nil. The Process closes it.
+func (p *Process) Terminal() *os.File { return p.tty }
 
 // Started is when Start was called.
 func (p *Process) Started() clock.Time { return p.began }
@@ -158,7 +164,10 @@ func (p *Process) spawn() (err error) {
 		if p.group, err = p.plan.Group(); err != nil {
 			return fmt.Errorf("start: cgroup: %w", err)
 		}
+		p.owned = true
 		p.mark("cgroup")
+	} else {
+		p.group = p.plan.Join
 	}
 	stdio, err := p.stdio()
 	if err != nil {
@@ -171,6 +180,11 @@ func (p *Process) spawn() (err error) {
 			return fmt.Errorf("start: %s: %w", s.Name, err)
 		}
 		p.mark(s.Name)
+	}
+	if c.TTY && c.Stdin == nil {
+		if err := p.terminal(stdio); err != nil {
+			return fmt.Errorf("start: %w", err)
+		}
 	}
 	find := p.plan.Find
 	if find == nil {
@@ -272,7 +286,7 @@ func (p *Process) Wait(ctx context.Context) (bench.Exit, error) {
 // kill ends the program and what it left in its cgroup.
 func (p *Process) kill() {
 	p.Signal(unix.SIGKILL)
-	if p.group != nil {
+	if p.owned {
 		p.group.Kill()
 	}
 }
@@ -292,7 +306,10 @@ func (p *Process) Close() error {
 		if p.ready != nil {
 			p.ready.Close()
 		}
-		if p.group != nil {
+		if p.tty != nil {
+			p.tty.Close()
+		}
+		if p.owned {
 			errs = append(errs, p.group.Remove())
 		}
 		if p.plan.Cleanup != nil {

@@ -35,7 +35,8 @@ func DifferenceOfMedians(x, y []float64, seed uint64) (Interval, error) {
 
 // RatioOfMedians returns median(x) / median(y) with its 95 % percentile
 // bootstrap interval, as [DifferenceOfMedians] does. All values of y must be
-// above zero, and none of x below it; [ErrNotPositive] otherwise.
+// above zero, and none of x below it; [ErrNotPositive] otherwise. A ratio too
+// large for a float64 is [ErrNotFinite].
 func RatioOfMedians(x, y []float64, seed uint64) (Interval, error) {
 	if len(x) > 0 && slices.Min(x) < 0 || len(y) > 0 && slices.Min(y) <= 0 {
 		return Interval{}, fmt.Errorf("ratio of medians: %w", ErrNotPositive)
@@ -66,7 +67,7 @@ func twoMedians(x, y []float64, seed uint64, f func(a, b float64) float64) (Inte
 	if n < MinInterval {
 		iv.Lo, iv.Hi = f(a[0], b[len(b)-1]), f(a[len(a)-1], b[0])
 		iv.Warnings = []string{tooFew(n)}
-		return iv, nil
+		return iv, check(iv)
 	}
 	rng := rand.New(rand.NewPCG(seed, 0x6d656469616e73)) // "medians"
 	draws := make([]float64, resamples)
@@ -80,7 +81,15 @@ func twoMedians(x, y []float64, seed uint64, f func(a, b float64) float64) (Inte
 	// itself by a rounding; an estimate outside its own interval would puzzle.
 	iv.Lo, iv.Hi = min(iv.Lo, iv.Point), max(iv.Hi, iv.Point)
 	iv.Confidence, iv.Method = 0.95, Bootstrap
-	return iv, nil
+	return iv, check(iv)
+}
+
+// check finds what became too large for a float64 on the way.
+func check(iv Interval) error {
+	if !finite(iv.Point, iv.Lo, iv.Hi) {
+		return ErrNotFinite
+	}
+	return nil
 }
 
 // resampledMedian draws len(s) values from the sorted s with replacement and
@@ -101,5 +110,5 @@ func resampledMedian(s []float64, rng *rand.Rand) float64 {
 	}
 	smallest := 1 - math.Pow(rng.Float64(), 1/float64(n-k))
 	upper := at(u + (1-u)*smallest)
-	return lower/2 + upper/2
+	return mean(lower, upper)
 }

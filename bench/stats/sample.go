@@ -17,10 +17,8 @@ func sorted(xs []float64) ([]float64, error) {
 	if len(xs) == 0 {
 		return nil, ErrEmpty
 	}
-	for _, x := range xs {
-		if math.IsNaN(x) || math.IsInf(x, 0) {
-			return nil, ErrNotFinite
-		}
+	if !finite(xs...) {
+		return nil, ErrNotFinite
 	}
 	s := slices.Clone(xs)
 	slices.Sort(s)
@@ -43,6 +41,23 @@ func middle(s []float64) float64 {
 	if n%2 == 1 {
 		return s[n/2]
 	}
-	// Half of each, since the sum of two large values could overflow.
-	return s[n/2-1]/2 + s[n/2]/2
+	return mean(s[n/2-1], s[n/2])
+}
+
+// mean is of two values; their sum may be larger than a float64 holds.
+func mean(a, b float64) float64 {
+	if m := (a + b) / 2; !math.IsInf(m, 0) {
+		return m
+	}
+	return a/2 + b/2
+}
+
+// finite reports whether all are numbers.
+func finite(xs ...float64) bool {
+	for _, x := range xs {
+		if math.IsNaN(x) || math.IsInf(x, 0) {
+			return false
+		}
+	}
+	return true
 }

@@ -1,0 +1,77 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"lab/bench"
+	"lab/bench/launch"
+)
+
+// Exec prepares a further command in the running container: setns(2) instead of
+// unshare(2), and otherwise the same way. The command is in all of the
+// container's namespaces and in its cgroup, sees its root, and has lost what
+// its first process has lost. It ends with the container.
+func (c *container) Exec(_ context.Context, cmd bench.Command) (bench.Process, error) {
+	if c.PID() == 0 {
+		return nil, errors.New("exec: the container isn't running")
+	}
+	// Until it executes, the child shows the lab's own program as its
+	// /proc/PID/exe, to programs that are already running inside
+	// (CVE-2019-5736). Of a process that isn't dumpable only who may trace
+	// anything can open that link, and they lack CAP_SYS_PTRACE.
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return nil, os.NewSyscallError("exec: make the lab not dumpable", err)
+	}
+	launch.Ready(1)
+	var cgroups *os.File // the container's cgroup namespace
+	p := launch.Plan{
+		Command: cmd, Join: c.Group(), Leave: c.leave,
+		Steps: []launch.Step{{Name: "namespaces", Do: func(t *launch.Thread) (err error) {
+			if cgroups, err = os.Open(fmt.Sprintf("/proc/%d/ns/cgroup", c.PID())); err != nil {
+				return err
+			}
+			t.Keep(cgroups)
+			return c.join()
+		}}},
+		Inside: func(_ *launch.Thread, tape *launch.Tape) error {
+			// In the child, which has entered the cgroup: from inside of
+			// the namespace one can't move a process in (cgroup v2,
+			// nsdelegate).
+			tape.Call("join the cgroup namespace", unix.SYS_SETNS, int(cgroups.Fd()), unix.CLONE_NEWCGROUP)
+			return nil
+		},
+		Terminal: func() (*os.File, *os.File, error) { return launch.OpenTerminal(unix.AT_FDCWD, "/dev/pts/ptmx") },
+	}
+	if c.spec.Settings["caps"] != "all" {
+		p.Steps = append(p.Steps, launch.Step{Name: "privileges", Do: c.drop})
+	}
+	if c.spec.Settings["seccomp"] != "none" {
+		p.Privileges = c.seccomp
+	}
+	if p.Command.Dir == "" {
+		p.Command.Dir = "/"
+	}
+	return launch.New(p), nil
+}
+
+// join moves the calling thread into the container's namespaces, and its
+// children into the container's PID namespace.
+func (c *container) join() error {
+	pidfd, err := unix.PidfdOpen(c.PID(), 0)
+	if err != nil {
+		return os.NewSyscallError("pidfd_open", err)
+	}
+	defer unix.Close(pidfd)
+	// A thread that shares its root folder with others can't change its mount
+	// namespace (setns(2)).
+	if err := unix.Unshare(unix.CLONE_FS); err != nil {
+		return os.NewSyscallError("unshare", err)
+	}
+	err = unix.Setns(pidfd, unix.CLONE_NEWNS|unix.CLONE_NEWIPC|unix.CLONE_NEWUTS|unix.CLONE_NEWNET|unix.CLONE_NEWPID)
+	return os.NewSyscallError("setns", err)
+}

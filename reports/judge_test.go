@@ -1,0 +1,163 @@
+package reports
+
+import (
+	"strings"
+	"testing"
+
+	"lab/bench/results"
+	"lab/bench/stats"
+)
+
+func TestDecide(t *testing.T) {
+	for _, c := range []struct {
+		compare, op string
+		threshold   float64
+		lo, hi      float64
+		want        string
+	}{
+		{"ratio", "below", 2, 1, 1.9, holds},
+		{"ratio", "below", 2, 1, 2, undecided},
+		{"ratio", "below", 2, 2, 3, fails},
+		{"ratio", "above", 2, 2.1, 3, holds},
+		{"ratio", "above", 2, 1.9, 3, undecided},
+		{"ratio", "above", 2, 1, 2, fails},
+		{"ratio", "within", 0.05, 0.95, 1.05, holds},
+		{"ratio", "within", 0.05, 0.94, 1, undecided},
+		{"ratio", "within", 0.05, 1.06, 1.2, fails},
+		{"ratio", "within", 0.05, 0.8, 0.94, fails},
+		{"difference", "within", 1, -1, 0.5, holds},
+		{"difference", "within", 1, -3, -2, fails},
+		{"value", "sideways", 1, 0, 2, undecided},
+	} {
+		f := results.Finding{Compare: c.compare, Op: c.op, Threshold: c.threshold}
+		iv := stats.Interval{Lo: c.lo, Hi: c.hi, Point: (c.lo + c.hi) / 2, Method: stats.Bootstrap, N: 60}
+		if got := decide(f, iv); got != c.want {
+			t.Errorf("%s %s %v of %v to %v: %s, want %s", c.compare, c.op, c.threshold, c.lo, c.hi, got, c.want)
+		}
+		iv.Method = stats.Range
+		if got := decide(f, iv); got != undecided {
+			t.Errorf("a range decides: %s", got)
+		}
+	}
+}
+
+func TestEveryVerdictEndsHere(t *testing.T) {
+	for name, run := range map[string]*results.Run{"whole": synthetic(24), "few": whole(3, nil), "none": whole(0, nil)} {
+		for _, v := range Summarize(run).Verdicts {
+			if !strings.HasSuffix(v.Sentence, "on this machine.") {
+				t.Errorf("%s: %s: %s", name, v.Name, v.Sentence)
+			}
+		}
+	}
+}
+
+// Under TCG nothing is said about how fast a VM is, in any file.
+func TestEmulatedIsNeverCompared(t *testing.T) {
+	run := synthetic(24)
+	for _, f := range []results.Finding{
+		{Name: "a", Metric: "ready", Of: "vm", To: "host", Compare: "ratio", Op: "above", Threshold: 2},
+		{Name: "b", Metric: "ready", Of: "container", To: "vm", Compare: "difference", Op: "below"},
+		{Name: "c", Metric: "ready", Of: "vm", Compare: "value", Op: "above", Threshold: 1},
+		{Name: "d", Metric: "ready", Of: "vm", Compare: "share", Part: "kernel", Op: "above", Threshold: 0.5, NeedsKVM: true},
+	} {
+		run.Manifest.Findings = []results.Finding{f}
+		for _, v := range Summarize(run).Verdicts {
+			if v.Outcome != unmeasured {
+				t.Errorf("%s: %s: %s", f.Name, v.Outcome, v.Sentence)
+			}
+		}
+	}
+	for _, c := range Summarize(run).Cells {
+		for _, m := range c.Metrics {
+			if c.Env == "vm" && (m.Against != nil || !c.Emulated) {
+				t.Errorf("vm is compared: %+v", m.Against)
+			}
+		}
+	}
+	files := exercise(t, run)
+	for _, name := range []string{"report.md", "terminal"} {
+		if !strings.Contains(strings.Join(strings.Fields(files[name]), " "), "It shows what a VM start consists of, not how fast VMs are.") {
+			t.Errorf("%s has no banner", name)
+		}
+	}
+	// The same run under KVM is compared, and has no banner.
+	for i := range run.Manifest.Cells {
+		if run.Manifest.Cells[i].Env == "vm" {
+			run.Manifest.Cells[i].Settings = map[string]string{"accel": "kvm"}
+		}
+	}
+	text := exercise(t, run)["report.md"]
+	if strings.Contains(text, tcgMark) || strings.Contains(text, "not compared") || !strings.Contains(text, "more than host") {
+		t.Errorf("under KVM:\n%s", text)
+	}
+}
+
+func TestFindingsOfVariants(t *testing.T) {
+	run := &results.Run{}
+	add := func(env, net string, base float64) {
+		variant := map[string]string{"net": net}
+		run.Manifest.Cells = append(run.Manifest.Cells, results.Cell{Env: env, Variant: variant, N: 1, Trials: 10})
+		for i := range 10 {
+			v := base + float64(i)*1e-6
+			run.Lines = append(run.Lines, results.Line{Env: env, Variant: variant, N: 1, Block: i, Trial: len(run.Lines), Metric: "ready", Value: &v, Unit: "s"})
+		}
+	}
+	add("host", "none", 0.001)
+	add("host", "host", 0.002)
+	add("container", "none", 0.004)
+	add("container", "host", 0.004)
+	run.Manifest.Findings = []results.Finding{
+		{Name: "each", Metric: "ready", Of: "container", To: "host", Compare: "ratio", Op: "below", Threshold: 3},
+		{Name: "one", Metric: "ready", Of: "container", OfVariant: map[string]string{"net": "none"},
+			To: "container", ToVariant: map[string]string{"net": "host"}, Compare: "ratio", Op: "within", Threshold: 0.05},
+		{Name: "absent", Metric: "ready", Of: "container", OfVariant: map[string]string{"net": "bridge"}, Compare: "value"},
+	}
+	got := ""
+	for _, v := range Summarize(run).Verdicts {
+		got += v.Name + " " + v.Cell + ": " + v.Outcome + "\n"
+	}
+	want := "each container net=none: doesn't hold\neach container net=host: holds\none container net=none: holds\n" +
+		"absent container net=bridge: can't be measured here\n"
+	if got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
+
+// Parts sum to the whole, whatever the trials were.
+func TestPartsSumToTheWhole(t *testing.T) {
+	a := analyse(synthetic(24))
+	for _, c := range a.cells {
+		b := a.breakdown(c, "ready")
+		if b == nil {
+			continue
+		}
+		sum, share := 0.0, 0.0
+		for _, p := range b.parts {
+			sum += p.median
+			share += p.share
+		}
+		if sum < b.whole*0.999999 || share < 0.999999 || share > 1.000001 {
+			t.Errorf("%s: %v of %v, shares %v", c.label, sum, b.whole, share)
+		}
+	}
+}
+
+func TestNumber(t *testing.T) {
+	for _, c := range []struct {
+		v    float64
+		want string
+	}{{0, "0"}, {0.00213, "0.00213"}, {2.126, "2.13"}, {321.4, "321"}, {3169, "3169"}, {31694, "31,694"},
+		{1234567.8, "1,234,568"}, {-4.2, "−4.20"}, {-0.0004, "−0.000400"}} {
+		if got := number(c.v, 3); got != c.want {
+			t.Errorf("number(%v) = %q, want %q", c.v, got, c.want)
+		}
+	}
+	if got := (scale{"ms", 1e-3}).span(0.0024512, 0.0024528); got != "2.451 to 2.453" {
+		t.Errorf("a narrow span: %q", got)
+	}
+	for v, want := range map[float64]string{0.00213: "2.13 ms", 3.2: "3.20 s", 301e-6: "301 µs", 5e-9: "5.00 ns", 0: "0 ms", 900: "15.0 min"} {
+		if got := quantity(v, "s"); got != want {
+			t.Errorf("quantity(%v) = %q, want %q", v, got, want)
+		}
+	}
+}
