@@ -50,7 +50,7 @@ What --variant can set:
 			if len(args) == 0 {
 				return usagef("exec: in which environment? there are: %s", strings.Join(environmentNames(), ", "))
 			}
-			if _, err := environment(environments(""), args[0]); err != nil {
+			if _, err := environment(environments(), args[0]); err != nil {
 				return err
 			}
 			if len(args) == 1 {
@@ -87,7 +87,7 @@ What --variant can set:
 }
 
 func (a *app) exec(name string, argv []string, f *execFlags) error {
-	env, err := environment(environments(""), name)
+	env, err := environment(environments(), name)
 	if err != nil {
 		return err
 	}

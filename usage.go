@@ -98,8 +98,8 @@ func distance(a, b string) int {
 	return rows[len(a)][len(b)]
 }
 
-// list splits "a,b" and drops what is empty or there twice.
-func list(words []string) []string {
+// split takes "a,b" apart, without what is empty or there twice.
+func split(words []string) []string {
 	var out []string
 	for _, w := range words {
 		for _, s := range strings.Split(w, ",") {
