@@ -41,7 +41,7 @@ func reason(n *results.NotRun) string {
 func guess(c results.Cell) time.Duration {
 	switch c.Settings["accel"] {
 	case "tcg":
-		return 3 * time.Second
+		return 2 * time.Second
 	case "kvm":
 		return time.Second
 	}

@@ -48,6 +48,7 @@ Exit status: 0 nothing is blocked; 1 something can't run.`,
 // checks looks at this machine; accel says whether KVM is tried, too, which
 // takes a second.
 func checks(ctx context.Context, accel bool) ([]machine.Check, error) {
+	sweep()
 	cache, err := cacheDir()
 	if err != nil {
 		return nil, err

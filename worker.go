@@ -123,7 +123,7 @@ func (w *worker) run(ctx context.Context) (outcome string, err error) {
 		return "", err
 	}
 	if ctx.Err() != nil { // an environment that was told to stop hasn't failed
-		j.Manifest.Cells = nil
+		j.Manifest.Cells, j.Manifest.Findings = nil, nil
 	}
 	w.nameKernel(envs)
 	if err := errors.Join(out.Machine(&j.Machine), out.Manifest(&j.Manifest)); err != nil {
