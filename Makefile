@@ -8,6 +8,8 @@ VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || sed -n 's/
 # With -count=1, as what is tested is the machine too.
 TESTFLAGS ?= -count=1 -timeout 10m
 BENCHTIME ?= 1s
+# Where the command is built.
+BUILD ?= .
 
 # What must be root, and finds what its caller found. Under "sudo make" Go's
 # caches are root's own, so that none of the user's gets files of root's.
@@ -40,8 +42,8 @@ lint:
 # Without cgo and without paths: the same source gives the same file, and runs
 # on any Linux. -buildvcs=false: git refuses to look into another user's folder.
 build:
-	CGO_ENABLED=0 "$(GO)" build -trimpath -buildvcs=false -ldflags '-X main.version=$(VERSION)' -o lab .
-	@if [ -n "$$SUDO_UID" ]; then chown "$$SUDO_UID:$$SUDO_GID" lab; fi
+	CGO_ENABLED=0 "$(GO)" build -trimpath -buildvcs=false -ldflags '-X main.version=$(VERSION)' -o $(BUILD)/lab .
+	@if [ -n "$$SUDO_UID" ]; then chown "$$SUDO_UID:$$SUDO_GID" "$(BUILD)/lab"; fi
 
 setup:
 	@./setup.sh

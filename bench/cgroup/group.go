@@ -35,7 +35,7 @@ func (t *Tree) New(lim Limits) (_ *Group, err error) {
 			g.Remove()
 		}
 	}()
-	for _, root := range t.roots() {
+	for _, root := range t.Dirs() {
 		dir := filepath.Join(root, g.name)
 		if err := unix.Mkdir(dir, 0o755); err != nil {
 			return nil, fmt.Errorf("cgroup: make %s: %w", dir, err)

@@ -102,14 +102,14 @@ func (t *Tree) Lacks(lim Limits) string {
 // left. What is gone already is no error.
 func (t *Tree) Remove() error {
 	var errs []error
-	for _, dir := range t.roots() {
+	for _, dir := range t.Dirs() {
 		errs = append(errs, RemoveAll(dir))
 	}
 	return errors.Join(errs...)
 }
 
-// roots are the tree's folders, each once.
-func (t *Tree) roots() []string {
+// Dirs are the tree's folders, each once.
+func (t *Tree) Dirs() []string {
 	var out []string
 	for _, c := range used {
 		if d := t.dirs[c]; d != "" && !slices.Contains(out, d) {
