@@ -114,10 +114,13 @@ func probe(ctx context.Context, cache string) (results.Acceleration, error) {
 	return vm.Probe(ctx, cache)
 }
 
-// settingHelp lists what can be varied, for help texts.
-func settingHelp() string {
+// settingHelp lists what can be varied in some environments, for help texts.
+func settingHelp(names []string) string {
 	var b strings.Builder
 	for _, e := range environments() {
+		if !slices.Contains(names, e.Name()) {
+			continue
+		}
 		for _, s := range e.Settings() {
 			v := strings.Join(s.Values, "|")
 			if v == "" {

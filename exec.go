@@ -45,7 +45,7 @@ Exit status: the command's own; 128+n when signal n ended it; 125 the lab
 failed; 126 it can't be executed; 127 it isn't found.
 
 What --variant can set:
-` + settingHelp(),
+` + settingHelp(execEnvironments),
 		Example: `  sudo lab exec container -- sh -c 'hostname; ps'
   sudo lab exec chroot -- ls -l /
   sudo lab exec container --memory 64M --cpus 0.5 -- sh`,
@@ -76,15 +76,15 @@ What --variant can set:
 		}
 		return flagError(cmd, err)
 	})
-	fl.StringVar(&f.image, "image", "", "root folder of the file tree to run in (default: the lab's own)")
-	fl.StringVar(&f.net, "net", "", "short for --variant net=…")
-	fl.StringArrayVarP(&f.env, "env-var", "e", nil, "NAME=value for the command; NAME alone: as it is here")
-	fl.StringVar(&f.dir, "workdir", "", "working folder inside")
-	fl.StringVar(&f.user, "user", "", "UID or UID:GID to run as")
-	fl.StringVar(&f.memory, "memory", "", "limit of memory: 64M, 1G")
-	fl.Float64Var(&f.cpus, "cpus", 0, "limit of processor time, in cores: 0.5")
-	fl.Int64Var(&f.pids, "pids", 0, "limit of processes")
-	fl.StringSliceVar(&f.variant, "variant", nil, "settings, name=value,…")
+	fl.StringVar(&f.image, "image", "", "`DIR`, root folder of the file tree to run in (default: the lab's own)")
+	fl.StringVar(&f.net, "net", "", "`KIND`: short for --variant net=…")
+	fl.StringArrayVarP(&f.env, "env-var", "e", nil, "`NAME=VALUE` for the command; NAME alone: as it is here")
+	fl.StringVar(&f.dir, "workdir", "", "`DIR`, working folder inside")
+	fl.StringVar(&f.user, "user", "", "`UID[:GID]` to run as")
+	fl.StringVar(&f.memory, "memory", "", "`SIZE`, limit of memory: 64M, 1G")
+	fl.Float64Var(&f.cpus, "cpus", 0, "`CORES`, limit of processor time: 0.5")
+	fl.Int64Var(&f.pids, "pids", 0, "`N`, limit of processes")
+	fl.StringSliceVar(&f.variant, "variant", nil, "settings `NAME=VALUE,…`")
 	completeFlags(cmd)
 	return cmd
 }

@@ -57,9 +57,9 @@ func flagError(cmd *cobra.Command, err error) error {
 }
 
 // nearest picks the known word that is nearest to word, or "" when none is
-// near enough to be meant: a third of its letters may be wrong.
+// near enough to be meant: one letter in four may be wrong, and one more.
 func nearest(word string, known []string) string {
-	best, least := "", max(2, len(word)/3)+1
+	best, least := "", min(len(word), 2+len(word)/4)
 	for _, k := range known {
 		if strings.HasPrefix(k, word) && len(word) > 1 {
 			return k
