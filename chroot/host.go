@@ -34,7 +34,7 @@ type Env struct {
 
 // Host is the environment in which the workload is a process of the testbed,
 // nothing more. Its image is a folder among others: a program is looked up in
-// it first, and then on the machine.
+// it first, and then on the machine. The working folder is the machine's.
 func Host() *Env { return &Env{name: "host"} }
 
 // Chroot is the environment in which the image is the process's root folder,
@@ -75,14 +75,14 @@ func (e *Env) Prepare(_ context.Context, s bench.Spec) (bench.Instance, error) {
 		p.Group = func() (*cgroup.Group, error) { return e.tb.Cgroups.New(s.Limits) }
 	}
 	root := s.Image.Dir
+	if p.Command.Dir == "" {
+		p.Command.Dir = "/"
+	}
 	if e.name == "host" {
 		p.Find = func(c bench.Command) []string { return find(root, c) }
 		return launch.New(p), nil
 	}
 	p.Steps = []launch.Step{{Name: "chroot", Do: func(*launch.Thread) error { return enter(root) }}}
-	if p.Command.Dir == "" {
-		p.Command.Dir = "/"
-	}
 	return launch.New(p), nil
 }
 
@@ -105,7 +105,7 @@ func find(root string, c bench.Command) []string {
 	name := c.Argv[0]
 	if strings.Contains(name, "/") {
 		if !filepath.IsAbs(name) {
-			return []string{name}
+			name = filepath.Join("/", c.Dir, name)
 		}
 		return []string{filepath.Join(root, name), name}
 	}

@@ -243,4 +243,3 @@ func BenchmarkHundred(b *testing.B) {
 		tell(b, "8 at a time: the same 100", v[1], v[0], "sequential")
 	}
 }
-

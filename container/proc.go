@@ -129,6 +129,11 @@ func (c *container) makeSys(t *launch.Thread) (err error) {
 	if c.proc, err = c.folder(t, "proc"); err != nil {
 		return err
 	}
+	// What an image has below /proc would be seen while the program is looked
+	// up, and not when it is executed.
+	if err := hideContents(t, c.proc); err != nil {
+		return fmt.Errorf("hide what the image has in /proc: %w", err)
+	}
 	at, err := c.folder(t, "sys")
 	if err != nil {
 		return err
@@ -156,4 +161,27 @@ func (c *container) makeSys(t *launch.Thread) (err error) {
 		}
 	}
 	return nil
+}
+
+// hideContents puts an empty folder over one that isn't empty.
+func hideContents(t *launch.Thread, dir int) error {
+	fd, err := unix.Openat(dir, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	var buf [1024]byte
+	n, err := unix.ReadDirent(fd, buf[:])
+	if err != nil {
+		return err
+	}
+	_, entries, _ := unix.ParseDirent(buf[:n], 1, nil) // without . and ..
+	if entries == 0 {
+		return nil
+	}
+	empty, err := newEmpty(t)
+	if err != nil {
+		return err
+	}
+	return attach(empty, dir)
 }

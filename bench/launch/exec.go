@@ -3,23 +3,36 @@ package launch
 import (
 	"fmt"
 	"os"
+	"os/signal"
 	"path"
 	"slices"
 	"strings"
+	"sync"
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"lab/bench"
+	"lab/bench/probe"
 )
 
 // An ExecError is a program that couldn't be executed.
 type ExecError struct {
 	Path string
 	Err  unix.Errno
+
+	// Interpreter is what the script Path names after "#!", where that is
+	// what is wrong.
+	Interpreter string
 }
 
-func (e *ExecError) Error() string { return "execute " + e.Path + ": " + e.Err.Error() }
+func (e *ExecError) Error() string {
+	if e.Interpreter != "" {
+		return "execute " + e.Path + ": its interpreter " + e.Interpreter + ": " + e.Err.Error()
+	}
+	return "execute " + e.Path + ": " + e.Err.Error()
+}
 func (e *ExecError) Unwrap() error { return e.Err }
 
 // Status is what a shell's exit status for it is: 127 not found, 126 can't be
@@ -51,20 +64,54 @@ func PathInside(c bench.Command) []string {
 // executable picks the first candidate that is there, as execvp(3) does: one
 // that can't be executed is remembered, in case that none can.
 func executable(candidates []string, c *bench.Command) (string, error) {
-	worst := &ExecError{c.Argv[0], unix.ENOENT}
+	worst := &ExecError{Path: c.Argv[0], Err: unix.ENOENT}
 	for _, name := range candidates {
 		var st unix.Stat_t
 		err := unix.Stat(name, &st)
 		switch {
 		case err == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR:
-			worst = &ExecError{name, unix.EACCES} // execve's own word for it
+			worst = &ExecError{Path: name, Err: unix.EACCES} // execve's own word for it
 		case err == nil && st.Mode&0o111 != 0:
-			return name, nil
+			return name, interpreters(name)
 		case err == nil || err == unix.EACCES:
-			worst = &ExecError{name, unix.EACCES}
+			worst = &ExecError{Path: name, Err: unix.EACCES}
 		}
 	}
 	return "", worst
+}
+
+// interpreters checks the chain of interpreters that a script asks for, as deep
+// as the kernel follows it. It says which one is missing, where execve has one
+// ENOENT for all; and it looks before the child has its /proc, so that no
+// script can ask for the lab itself by the name of /proc/self/exe
+// (CVE-2019-5736).
+func interpreters(name string) error {
+	script := name
+	for range 5 { // linux/fs/exec.c: depth in exec_binprm
+		fd, err := unix.Open(script, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return nil // execute without read permission: not a script, then
+		}
+		var head [256]byte // BINPRM_BUF_SIZE
+		n, _ := unix.Read(fd, head[:])
+		unix.Close(fd)
+		line, ok := strings.CutPrefix(string(head[:max(n, 0)]), "#!")
+		if !ok {
+			return nil
+		}
+		line, _, _ = strings.Cut(line, "\n")
+		words := strings.FieldsFunc(line, func(r rune) bool { return r == ' ' || r == '\t' || r == 0 })
+		if len(words) == 0 {
+			return &ExecError{Path: name, Err: unix.ENOEXEC}
+		}
+		var st unix.Stat_t
+		if err := unix.Stat(words[0], &st); err != nil {
+			errno, _ := err.(unix.Errno)
+			return &ExecError{Path: name, Err: errno, Interpreter: words[0]}
+		}
+		script = words[0]
+	}
+	return &ExecError{Path: name, Err: unix.ELOOP}
 }
 
 // stdio is the child's first three descriptors.
@@ -110,7 +157,6 @@ func (p *Process) stdio() (s *stdio, err error) {
 		s.theirs = append(s.theirs, out)
 	}
 	for i, f := range []*os.File{c.Stdin, c.Stdout, c.Stderr} {
-		var err error
 		if i == 1 && f == nil {
 			f = out
 		}
@@ -119,12 +165,13 @@ func (p *Process) stdio() (s *stdio, err error) {
 				return nil, err
 			}
 		}
-		fd, err := rawFD(f)
-		if err != nil {
-			return nil, err
-		}
+		// Fd also puts a file that Go made non-blocking, such as an end of
+		// os.Pipe, back: the program would be told EAGAIN (the mode belongs
+		// to what was opened, and is shared by all descriptors of it).
+		fd := int(f.Fd())
 		// Descriptors 0 to 2 of ours would be overwritten on the way.
 		if fd < 3 {
+			var err error
 			if fd, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3); err != nil {
 				return nil, fmt.Errorf("dup: %w", err)
 			}
@@ -133,17 +180,6 @@ func (p *Process) stdio() (s *stdio, err error) {
 		s.fds[i] = fd
 	}
 	return s, nil
-}
-
-// rawFD gives a file's descriptor and leaves its blocking mode as it is, which
-// File.Fd would change.
-func rawFD(f *os.File) (fd int, err error) {
-	rc, err := f.SyscallConn()
-	if err != nil {
-		return 0, err
-	}
-	err = rc.Control(func(n uintptr) { fd = int(n) })
-	return fd, err
 }
 
 // softFiles is the number of descriptors a program gets unless it asks for
@@ -176,7 +212,16 @@ func (p *Process) record(t *Thread, tape *Tape, prog string, s *stdio) error {
 	// Before the change of folder, and for good: a folder called
 	// /proc/self/fd/7 would otherwise lead to one of ours (CVE-2024-21626).
 	// Linux 5.9 and later; before, all of ours are O_CLOEXEC at least.
-	tape.Maybe("close descriptors", unix.SYS_CLOSE_RANGE, 3, uintptr(^uint32(0)), 0)
+	first := 3
+	if p.plan.Init {
+		fd, err := initFile()
+		if err != nil {
+			return fmt.Errorf("init: %w", err)
+		}
+		tape.Call("dup", unix.SYS_DUP3, fd, initFD, unix.O_CLOEXEC)
+		first = initFD + 1
+	}
+	tape.Maybe("close descriptors", unix.SYS_CLOSE_RANGE, first, uintptr(^uint32(0)), 0)
 	var lim unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &lim); err == nil && lim.Cur > softFiles {
 		nl := &unix.Rlimit{Cur: softFiles, Max: lim.Max}
@@ -196,10 +241,22 @@ func (p *Process) record(t *Thread, tape *Tape, prog string, s *stdio) error {
 			return err
 		}
 	}
+	// Handlers end with exec, what is ignored or blocked doesn't: under nohup,
+	// or as a shell's background job, the lab ignores SIGHUP or SIGINT.
+	for sig := syscall.Signal(1); sig < 32; sig++ {
+		if signal.Ignored(sig) {
+			tape.Call("reset signals", unix.SYS_RT_SIGACTION, int(sig), unsafe.Pointer(new([4]uint64)), 0, 8)
+		}
+	}
+	tape.Call("unblock signals", unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, unsafe.Pointer(new(uint64)), 0, 8)
 	// Outside of the testbed's PID namespace nothing else ends it with us.
 	// After the change of user, which clears it (prctl(2)).
 	tape.Call("die with the lab", unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, int(unix.SIGKILL), 0, 0, 0)
-	argv, err := cStrings(c.Argv)
+	args := c.Argv
+	if p.plan.Init {
+		args = append([]string{"init", prog}, c.Argv[1:]...)
+	}
+	argv, err := cStrings(args)
 	if err != nil {
 		return err
 	}
@@ -208,9 +265,42 @@ func (p *Process) record(t *Thread, tape *Tape, prog string, s *stdio) error {
 		return err
 	}
 	tape.keep = append(tape.keep, argv, env)
+	if p.plan.Init {
+		tape.Call("execute", unix.SYS_EXECVEAT, initFD, "", unsafe.Pointer(&argv[0]), unsafe.Pointer(&env[0]), unix.AT_EMPTY_PATH)
+		return nil
+	}
 	tape.Call("execute", unix.SYS_EXECVE, prog, unsafe.Pointer(&argv[0]), unsafe.Pointer(&env[0]))
 	return nil
 }
+
+// initFD is the child's descriptor of the init, closed when it executes.
+const initFD = 3
+
+// initFile makes the init's file once, in memory: no root that it will run in
+// needs to have it, and nobody can write to it.
+var initFile = sync.OnceValues(func() (int, error) {
+	const flags = unix.MFD_CLOEXEC | unix.MFD_ALLOW_SEALING
+	// Linux 6.3 wants to be told that it will be executed, and older ones
+	// don't know the flag.
+	fd, err := unix.MemfdCreate("init", flags|unix.MFD_EXEC)
+	if err == unix.EINVAL {
+		fd, err = unix.MemfdCreate("init", flags)
+	}
+	if err != nil {
+		return -1, os.NewSyscallError("memfd_create", err)
+	}
+	f := os.NewFile(uintptr(fd), "init")
+	defer f.Close()
+	if _, err := f.Write(probe.Init()); err != nil {
+		return -1, err
+	}
+	seals := unix.F_SEAL_WRITE | unix.F_SEAL_GROW | unix.F_SEAL_SHRINK | unix.F_SEAL_SEAL
+	if _, err := unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, seals); err != nil {
+		return -1, os.NewSyscallError("seal", err)
+	}
+	fd, err = unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, initFD+1)
+	return fd, os.NewSyscallError("dup", err)
+})
 
 // cStrings makes a vector of C strings that ends in NULL.
 func cStrings(ss []string) ([]*byte, error) {

@@ -24,9 +24,6 @@ type Process struct {
 
 	began clock.Time
 	marks []clock.Mark
-	pid   int
-	group *cgroup.Group
-	owned bool // group goes with the program
 	kept  []*os.File
 	ready *os.File
 	tty   *os.File
@@ -35,11 +32,17 @@ type Process struct {
 	exit  bench.Exit
 	err   error // why waiting failed
 
-	mu      sync.Mutex // guards started, closed; and the PID against its reuse
+	mu      sync.Mutex // guards what follows; and the PID against its reuse
 	started bool
+	doomed  bool // to be killed as soon as it is there
 	reaped  bool
-	once    sync.Once
-	closed  error
+	pid     int
+	group   *cgroup.Group
+	owned   bool // group goes with the program
+
+	judge  sync.Once
+	once   sync.Once
+	closed error
 }
 
 // New returns a process that Start will start. It makes nothing yet.
@@ -63,7 +66,11 @@ func (p *Process) Marks() []clock.Mark { return p.marks }
 
 // PID is the program's, as the lab's own PID namespace numbers it; 0 before
 // Start.
-func (p *Process) PID() int { return p.pid }
+func (p *Process) PID() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.pid
+}
 
 // Group is the cgroup that the program is in, or nil.
 func (p *Process) Group() *cgroup.Group { return p.group }
@@ -72,14 +79,15 @@ func (p *Process) Group() *cgroup.Group { return p.group }
 // blame: the workload's for a program that can't be found or executed (see
 // [*ExecError]), the lab's or the machine's for a step.
 func (p *Process) Start(ctx context.Context) error {
-	p.began = clock.Now()
+	began := clock.Now()
 	p.mu.Lock()
 	again := p.started
 	p.started = true
 	p.mu.Unlock()
 	if again {
-		return errors.New("start: started before")
+		return errors.New("start: started or closed before")
 	}
+	p.began = began
 	if err := ctx.Err(); err != nil {
 		close(p.ended)
 		return fmt.Errorf("start: %w", err)
@@ -101,10 +109,6 @@ func (p *Process) live(res chan<- error) {
 	res <- nil
 	// By PID alone: a wait for any child would take the exit status away
 	// from whoever else waits in this process.
-	var (
-		ws unix.WaitStatus
-		ru unix.Rusage
-	)
 	for {
 		// The end is seen with WNOWAIT first: while the zombie is there its
 		// PID isn't given to another process, so that Signal can't hit a
@@ -113,13 +117,28 @@ func (p *Process) live(res chan<- error) {
 			break
 		}
 	}
+	at := clock.Now()
+	// The program's end is the end of what it left in the background, as it
+	// is where it is PID 1; here of its process group alone. A daemon with a
+	// session of its own is found by nothing but a cgroup.
+	unix.Kill(-p.pid, unix.SIGKILL)
+	var (
+		ws unix.WaitStatus
+		ru unix.Rusage
+	)
 	p.mu.Lock()
 	_, err := unix.Wait4(p.pid, &ws, 0, &ru)
 	p.reaped = true
 	p.mu.Unlock()
-	p.exit = exitOf(ws, ru)
+	p.exit = exitOf(ws, ru, at)
 	if err != nil {
 		p.err = fmt.Errorf("wait for PID %d: %w", p.pid, err)
+	}
+	// Where the lab is PID 1 it has inherited the group's orphans.
+	for {
+		if _, err := unix.Wait4(-p.pid, nil, 0, nil); err != nil && err != unix.EINTR {
+			break
+		}
 	}
 	p.release()
 	close(p.ended)
@@ -137,10 +156,10 @@ func (p *Process) release() {
 	}
 }
 
-func exitOf(ws unix.WaitStatus, ru unix.Rusage) bench.Exit {
+func exitOf(ws unix.WaitStatus, ru unix.Rusage, at clock.Time) bench.Exit {
 	e := bench.Exit{
 		Code: ws.ExitStatus(),
-		At:   clock.Now(),
+		At:   at,
 		Usage: bench.Usage{
 			User:   time.Duration(ru.Utime.Nano()),
 			System: time.Duration(ru.Stime.Nano()),
@@ -161,10 +180,13 @@ func (p *Process) spawn() (err error) {
 	}
 	// Close undoes a group also where a later step fails.
 	if p.plan.Group != nil {
-		if p.group, err = p.plan.Group(); err != nil {
+		g, err := p.plan.Group()
+		if err != nil {
 			return fmt.Errorf("start: cgroup: %w", err)
 		}
-		p.owned = true
+		p.mu.Lock()
+		p.group, p.owned = g, true
+		p.mu.Unlock()
 		p.mark("cgroup")
 	} else {
 		p.group = p.plan.Join
@@ -223,7 +245,13 @@ func (p *Process) spawn() (err error) {
 		return p.failure(tape.calls[out.failed-1], unix.Errno(out.errno), prog)
 	}
 	p.mark("exec")
+	p.mu.Lock()
 	p.pid = pid
+	doomed := p.doomed
+	p.mu.Unlock()
+	if doomed { // closed, or its time passed, while it was being started
+		unix.Kill(pid, unix.SIGKILL)
+	}
 	return nil
 }
 
@@ -234,8 +262,8 @@ func (p *Process) mark(name string) {
 // failure words the tape's failed call.
 func (p *Process) failure(c call, errno unix.Errno, prog string) error {
 	switch c.nr {
-	case unix.SYS_EXECVE:
-		return bench.Blamed(bench.BlameWorkload, &ExecError{prog, errno})
+	case unix.SYS_EXECVE, unix.SYS_EXECVEAT:
+		return bench.Blamed(bench.BlameWorkload, &ExecError{Path: prog, Err: errno})
 	case unix.SYS_CHDIR:
 		return bench.Blamed(bench.BlameWorkload, fmt.Errorf("start: %s %s: %w", c.what, c.detail, errno))
 	}
@@ -265,27 +293,50 @@ func (p *Process) Signal(sig os.Signal) error {
 
 // Wait waits for the program's end; see bench.Process.
 func (p *Process) Wait(ctx context.Context) (bench.Exit, error) {
+	p.mu.Lock()
+	started := p.started
+	p.mu.Unlock()
+	if !started {
+		return bench.Exit{}, errors.New("wait: not started")
+	}
 	select {
 	case <-p.ended:
 	case <-ctx.Done():
-		p.kill()
-		<-p.ended
-		return p.exit, errors.Join(ctx.Err(), p.err)
+		select {
+		case <-p.ended: // both: the end counts
+		default:
+			p.kill()
+			<-p.ended
+			return p.judged(), errors.Join(ctx.Err(), p.err)
+		}
 	}
 	if p.pid == 0 {
 		return p.exit, errors.New("wait: it never ran")
 	}
-	if p.group != nil {
-		// A kill by the kernel for want of memory is a plain SIGKILL to
-		// wait4; the cgroup counts who was meant.
-		p.exit.OOM = p.exit.Signal == int(unix.SIGKILL) && p.group.OOMKilled()
-	}
-	return p.exit, p.err
+	return p.judged(), p.err
+}
+
+// judged is the exit, with what the cgroup knows of it. The disposable thread
+// can't ask: its root may be one without a /sys.
+func (p *Process) judged() bench.Exit {
+	p.judge.Do(func() {
+		if p.group != nil && p.exit.Signal == int(unix.SIGKILL) {
+			// A kill by the kernel for want of memory is a plain SIGKILL to
+			// wait4; the cgroup counts who was meant.
+			p.exit.OOM = p.group.OOMKilled()
+		}
+	})
+	return p.exit
 }
 
 // kill ends the program and what it left in its cgroup.
 func (p *Process) kill() {
-	p.Signal(unix.SIGKILL)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.doomed = true
+	if p.pid != 0 && !p.reaped {
+		unix.Kill(p.pid, unix.SIGKILL)
+	}
 	if p.owned {
 		p.group.Kill()
 	}
@@ -302,6 +353,8 @@ func (p *Process) Close() error {
 		if started {
 			p.kill()
 			<-p.ended
+		} else {
+			close(p.ended) // for those who wait
 		}
 		if p.ready != nil {
 			p.ready.Close()
@@ -309,6 +362,7 @@ func (p *Process) Close() error {
 		if p.tty != nil {
 			p.tty.Close()
 		}
+		p.judged() // while the cgroup can be asked
 		if p.owned {
 			errs = append(errs, p.group.Remove())
 		}

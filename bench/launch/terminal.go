@@ -20,10 +20,7 @@ func (p *Process) terminal(s *stdio) error {
 	}
 	p.tty = master
 	s.theirs = append(s.theirs, slave)
-	fd, err := rawFD(slave)
-	if err != nil {
-		return err
-	}
+	fd := int(slave.Fd())
 	s.fds = [3]int{fd, fd, fd}
 	return nil
 }

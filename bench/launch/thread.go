@@ -23,51 +23,53 @@ func Ready(n int) {
 
 // worker is a thread that does one piece of work and dies of it.
 func worker(up func()) {
+	locked(func() {
+		work := make(chan func())
+		select {
+		case idle <- work:
+			up()
+			(<-work)()
+		default: // more than enough threads are there
+			up()
+		}
+	})
+}
+
+// locked runs f on the calling goroutine's thread, of which the goroutine's
+// return is the end.
+func locked(f func()) {
 	// Never unlocked: when the goroutine ends, the thread ends with it, and
 	// with the thread whatever it did to its namespaces. Others have measured
 	// what unlocking leads to: goroutines of strangers on a leaked thread.
 	runtime.LockOSThread()
-	if unix.Gettid() == unix.Getpid() {
-		// The main thread can't end: Go parks it for ever instead, and
-		// /proc/self would show the world a container's view of us.
-		// Package main keeps its goroutine locked to it, so this can only
-		// be a program that doesn't: give the work to another thread, and
-		// keep this one occupied until that has happened.
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			runtime.LockOSThread()
-			serve(up)
-		}()
-		<-done
-		runtime.UnlockOSThread()
+	if unix.Gettid() != unix.Getpid() {
+		f()
 		return
 	}
-	serve(up)
+	// The main thread can't end: Go parks it for ever instead, and /proc/self
+	// would show the world a container's view of us. Package main keeps its
+	// goroutine locked to it, so this can only be a program that doesn't: give
+	// the work to another thread, and keep this one occupied until that has
+	// happened.
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread()
+		f()
+	}()
+	<-done
+	runtime.UnlockOSThread()
 }
 
-// serve waits for one piece of work and does it, on a locked thread.
-func serve(up func()) {
-	work := make(chan func())
-	select {
-	case idle <- work:
-	default: // more than enough threads are there
-		up()
-		return
-	}
-	up()
-	(<-work)()
-}
-
-// onThread runs f on a disposable thread.
+// onThread runs f on a disposable thread: one that waits, else a new one.
 func onThread(f func()) {
 	select {
 	case w := <-idle:
 		w <- f
 	default:
-		Ready(1)
-		w := <-idle
-		w <- f
+		// One of its own, and not the next one that comes to wait: somebody
+		// else may be faster to take that.
+		go locked(f)
 	}
 }
 

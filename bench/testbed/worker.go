@@ -74,10 +74,12 @@ func Enter(cache string, uid, gid int) (*Testbed, error) {
 	folder := os.NewFile(3, "testbed")
 	unix.CloseOnExec(3)
 	// First of all: until then our mounts would appear on the whole machine
-	// where / is shared, which is systemd's default.
+	// where / is shared, which is systemd's default; and the parent's /proc
+	// shows the machine's processes, under its numbers.
 	if err := mountProc(); err != nil {
 		return nil, fmt.Errorf("enter testbed: %w", err)
 	}
+	// The name that /proc gives for the descriptor is a path like any other.
 	name, err := os.Readlink("/proc/self/fd/3")
 	if err != nil {
 		return nil, fmt.Errorf("enter testbed: %w", err)

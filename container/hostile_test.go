@@ -1,0 +1,328 @@
+package container
+
+import (
+	"bytes"
+	"context"
+	"errors"
+
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"lab/bench"
+	"lab/bench/image"
+	"lab/bench/launch"
+	"lab/bench/testbed"
+)
+
+// The tests of this file are what a hostile image or program would try. Each
+// names the defence that it fails without.
+
+// hostile is an image that a test may spoil, and what runs it.
+type hostile struct {
+	*testing.T
+	env *Env
+	dir string
+}
+
+func newHostile(t *testing.T) *hostile {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("SKIP: containers need root; cure: sudo make test")
+	}
+	cache := t.TempDir()
+	img, err := image.MakeDefault(cache, 0, 0)
+	if err != nil {
+		t.Skip("SKIP: ", err, "; cure: make setup")
+	}
+	tb, err := testbed.Local(cache)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := tb.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	env := New()
+	if err := env.Open(t.Context(), tb); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { env.Close() })
+	return &hostile{t, env, img.Dir}
+}
+
+// replace puts a link in the place of a folder of the image.
+func (h *hostile) replace(name, to string) {
+	h.Helper()
+	name = filepath.Join(h.dir, name)
+	if err := os.RemoveAll(name); err != nil {
+		h.Fatal(err)
+	}
+	if err := os.Symlink(to, name); err != nil {
+		h.Fatal(err)
+	}
+}
+
+// run runs a shell script inside and returns what it printed.
+func (h *hostile) run(s bench.Spec, script string) (string, bench.Exit, error) {
+	h.Helper()
+	before, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		h.Fatal(err)
+	}
+	out, err := os.CreateTemp(h.TempDir(), "out")
+	if err != nil {
+		h.Fatal(err)
+	}
+	defer out.Close()
+	s.Image = image.Ref{Dir: h.dir}
+	if s.Settings, err = bench.Resolve(h.env, s.Settings); err != nil {
+		h.Fatal(err)
+	}
+	if len(s.Command.Argv) == 0 {
+		s.Command.Argv = []string{"/bin/busybox", "sh", "-c", script}
+	}
+	s.Command.Stdout, s.Command.Stderr = out, out
+	ctx := context.Background()
+	i, err := h.env.Prepare(ctx, s)
+	if err != nil {
+		h.Fatal(err)
+	}
+	var x bench.Exit
+	if err = i.Start(ctx); err == nil {
+		x, err = i.Wait(ctx)
+	}
+	if cerr := i.Close(); cerr != nil {
+		h.Error(cerr)
+	}
+	after, rerr := os.ReadFile("/proc/self/mountinfo")
+	if rerr != nil {
+		h.Fatal(rerr)
+	}
+	if !bytes.Equal(before, after) {
+		h.Errorf("the host's mounts changed:\n%s\n%s", before, after)
+	}
+	if _, err := out.Seek(0, io.SeekStart); err != nil {
+		h.Fatal(err)
+	}
+	text, rerr := io.ReadAll(out)
+	if rerr != nil {
+		h.Fatal(rerr)
+	}
+	return string(text), x, err
+}
+
+// Defence: below() follows no link (CVE-2021-30465, CVE-2025-52881).
+func TestLinkInPlaceOfMountPoint(t *testing.T) {
+	for _, name := range []string{"proc", "sys", "dev"} {
+		for _, to := range []string{"/etc", "../../../../etc", "etc", "/proc/self/cwd"} {
+			t.Run(name+" to "+strings.ReplaceAll(to, "/", "_"), func(t *testing.T) {
+				h := newHostile(t)
+				h.replace(name, to)
+				_, _, err := h.run(bench.Spec{}, "true")
+				if err == nil {
+					t.Fatal("it started")
+				}
+				if bench.Whose(err) != bench.BlameWorkload || !strings.Contains(err.Error(), "/"+name) {
+					t.Errorf("%v (blames %s)", err, bench.Whose(err))
+				}
+			})
+		}
+	}
+}
+
+// Defence: target() opens each part of the way below the root, and follows no
+// link.
+func TestVolumeThroughLink(t *testing.T) {
+	volume := t.TempDir()
+	for _, c := range []struct{ name, link, to, target string }{
+		{"absolute", "data", "/etc", "/data"},
+		{"up", "data", "../../../etc", "/data"},
+		{"in the middle", "data", "/", "/data/etc"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := newHostile(t)
+			h.replace(c.link, c.to)
+			out, _, err := h.run(bench.Spec{Mounts: []bench.Mount{{Source: volume, Target: c.target}}}, "ls /etc")
+			if err == nil {
+				t.Errorf("it started, and /etc has %q", out)
+			}
+		})
+	}
+	t.Run("dots", func(t *testing.T) {
+		h := newHostile(t)
+		if err := os.WriteFile(filepath.Join(volume, "here"), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		out, x, err := h.run(bench.Spec{Mounts: []bench.Mount{{Source: volume, Target: "/a/../../../vol"}}}, "ls /vol")
+		if err != nil || x.Status() != 0 || out != "here\n" {
+			t.Errorf("%q, %v, %v", out, x, err)
+		}
+	})
+}
+
+// Defence: close_range in launch, before the change of folder
+// (CVE-2024-21626).
+func TestLeakedDescriptor(t *testing.T) {
+	h := newHostile(t)
+	// A descriptor of the host's root that some library forgot to mark.
+	fd, err := unix.Open("/", unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	out, x, err := h.run(bench.Spec{}, "for f in /proc/self/fd/*; do [ -d $f ] && echo folder $f; [ $f != /proc/self/fd/0 ] && [ $f != /proc/self/fd/1 ] && [ $f != /proc/self/fd/2 ] && [ -e $f ] && echo $f; done; true")
+	if err != nil || x.Status() != 0 || out != "" {
+		t.Errorf("descriptors beyond 0 to 2: %q, %v, %v", out, x, err)
+	}
+	for n := 3; n < 60; n++ {
+		dir := "/proc/self/fd/" + strconv.Itoa(n)
+		_, _, err := h.run(bench.Spec{Command: bench.Command{Dir: dir, Argv: []string{"/bin/busybox", "pwd"}}}, "")
+		if err == nil {
+			t.Errorf("the working folder %s exists", dir)
+		}
+	}
+}
+
+// Defence: launch looks the program and its interpreters up before there is a
+// /proc, and hideContents (CVE-2019-5736).
+func TestOwnProgramThroughProc(t *testing.T) {
+	script := func(text string) func(string) error {
+		return func(f string) error { return os.WriteFile(f, []byte(text), 0o755) }
+	}
+	for name, file := range map[string]func(string) error{
+		"link":        func(f string) error { return os.Symlink("/proc/self/exe", f) },
+		"interpreter": script("#!/proc/self/exe\n"),
+		"blanks":      script("#! \t/proc/self/exe -x\n"),
+		"no newline":  script("#!/proc/self/exe"),
+		"a script's script": func(f string) error {
+			return errors.Join(script("#!/proc/self/exe\n")(f+"2"), script("#!/bin/evil2\n")(f))
+		},
+		"link as interpreter": func(f string) error {
+			return errors.Join(os.Symlink("/proc/self/exe", f+"2"), script("#!/bin/evil2\n")(f))
+		},
+		"by /dev": script("#!/dev/fd/../exe\n"),
+		"a decoy": func(f string) error {
+			dir := filepath.Join(f, "../../proc/self")
+			return errors.Join(os.MkdirAll(dir, 0o755), script("x")(filepath.Join(dir, "exe")), script("#!/proc/self/exe\n")(f))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHostile(t)
+			if err := file(filepath.Join(h.dir, "bin/evil")); err != nil {
+				t.Fatal(err)
+			}
+			out, x, err := h.run(bench.Spec{Command: bench.Command{Argv: []string{"/bin/evil"}}}, "")
+			var ee *launch.ExecError
+			if !errors.As(err, &ee) {
+				t.Fatalf("the lab's own program ran inside: %q, %v, %v", out, x, err)
+			}
+			// The test's program isn't static: where the kernel gets as far as
+			// executing it, there is an ENOENT, too. Ours says where.
+			if ee.Interpreter == "" && name != "link" {
+				t.Errorf("the kernel refused, not the lab: %v", err)
+			}
+		})
+	}
+}
+
+// Defence: no CAP_MKNOD, and a root that is mounted nodev.
+func TestDeviceNodes(t *testing.T) {
+	h := newHostile(t)
+	if err := unix.Mknod(filepath.Join(h.dir, "mem"), unix.S_IFCHR|0o666, int(unix.Mkdev(1, 1))); err != nil {
+		t.Fatal(err)
+	}
+	out, _, err := h.run(bench.Spec{}, "mknod /x c 1 1 2>/dev/null && echo made; : < /mem && echo opened; true")
+	if err != nil || strings.Contains(out, "made") || strings.Contains(out, "opened\n") {
+		t.Errorf("%q, %v", out, err)
+	}
+	// Exactly the usual ones.
+	out, _, err = h.run(bench.Spec{}, "find /dev -type c -o -type b | sort | tr '\\n' ' '")
+	if want := "/dev/full /dev/null /dev/pts/ptmx /dev/random /dev/tty /dev/urandom /dev/zero "; err != nil || out != want {
+		t.Errorf("nodes %q, %v; want %q", out, err, want)
+	}
+}
+
+// Defence: mounts are slaves of the host's, and root lacks CAP_SYS_ADMIN.
+func TestMountsDontLeak(t *testing.T) {
+	h := newHostile(t)
+	out, _, err := h.run(bench.Spec{}, "mount -t tmpfs x /tmp && echo mounted; true")
+	if err != nil || strings.Contains(out, "mounted") {
+		t.Errorf("%q, %v", out, err)
+	}
+	// With all privileges a mount is possible, and stays inside: run compares
+	// the host's mounts before and after.
+	out, x, err := h.run(bench.Spec{Settings: map[string]string{"caps": "all", "seccomp": "none"}},
+		"mount -t tmpfs x /tmp && grep -c ' /tmp ' /proc/mounts")
+	if err != nil || x.Status() != 0 || out != "1\n" {
+		t.Errorf("%q, %v, %v", out, x, err)
+	}
+}
+
+// Defence: the PID namespace.
+func TestSignalsToTheHost(t *testing.T) {
+	h := newHostile(t)
+	victim := exec.Command("sleep", "60")
+	if err := victim.Start(); err != nil {
+		t.Fatal(err)
+	}
+	// A number that isn't given to anything inside.
+	out, _, err := h.run(bench.Spec{Settings: map[string]string{"caps": "all", "seccomp": "none"}},
+		"for i in 1 2 3 4 5 6 7 8 9; do true & wait $!; done; kill -9 "+strconv.Itoa(victim.Process.Pid)+
+			" 2>/dev/null && [ ! -d /proc/"+strconv.Itoa(victim.Process.Pid)+" ] && echo hit; kill -9 -1 2>/dev/null; true")
+	if err != nil || strings.Contains(out, "hit") {
+		t.Errorf("%q, %v", out, err)
+	}
+	if err := victim.Process.Signal(syscall.Signal(0)); err != nil {
+		t.Errorf("a process of the host was killed: %v", err)
+	}
+	victim.Process.Kill()
+	if err := victim.Wait(); err == nil || !strings.Contains(err.Error(), "killed") {
+		t.Error(err)
+	}
+}
+
+// Defence: masks, read-only paths, the read-only /sys.
+func TestKernelStateIsClosed(t *testing.T) {
+	h := newHostile(t)
+	for _, script := range []string{
+		"echo x > /proc/sysrq-trigger",
+		"echo x > /proc/sys/kernel/core_pattern",
+		"mkdir /sys/fs/x", "echo 1 > /sys/kernel/uevent_seqnum",
+		"[ $(cat /proc/kcore | wc -c) -gt 0 ]", "[ $(cat /proc/keys | wc -c) -gt 0 ]", "[ $(cat /proc/timer_list | wc -c) -gt 0 ]",
+		"[ -n \"$(ls /sys/firmware)\" ]", "[ -n \"$(ls /proc/acpi)\" ]",
+		"hostname evil", "date -s 2001-01-01 2>&1 | grep -qv 'not permitted' && false", "reboot -f", "swapoff -a",
+	} {
+		out, x, err := h.run(bench.Spec{}, script+" 2>/dev/null")
+		if err != nil || x.Status() == 0 {
+			t.Errorf("%s: %q, %v, %v", script, out, x, err)
+		}
+	}
+}
+
+// Defence: the overlay, or the read-only mount.
+func TestImageStaysAsItIs(t *testing.T) {
+	h := newHostile(t)
+	before, _, err := image.Sum(h.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, overlay := range []string{"yes", "no"} {
+		_, x, err := h.run(bench.Spec{Settings: map[string]string{"overlay": overlay}}, "echo x >> /etc/passwd && rm /bin/ready")
+		if err != nil || (x.Status() == 0) != (overlay == "yes") {
+			t.Errorf("overlay=%s: %v, %v", overlay, x, err)
+		}
+	}
+	after, _, err := image.Sum(h.dir)
+	if err != nil || before != after {
+		t.Errorf("%s, %v; before: %s", after, err, before)
+	}
+}

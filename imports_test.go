@@ -1,0 +1,188 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// rules say who may import whom: the house's plan, as data. A pattern is a
+// package's path without the module's name; "/..." at its end stands for all
+// that lies below as well, and "." for the command.
+var rules = []struct {
+	who  string
+	may  []string // of our own packages; any others are refused
+	why  string
+	test bool // the rule holds for tests, too
+}{
+	{"bench/stats", nil, "statistics know nothing of measurements", true},
+	{"bench/clock", nil, "a leaf", false},
+	{"bench/cgroup", nil, "a leaf", false},
+	{"bench/results", nil, "a folder's schema, for all that read or write one", false},
+	{"bench/...", []string{"bench/..."}, "what a measurement is knows no environment, no scenario and no report", true},
+	{"chroot", []string{"bench/..."}, "environments never import one another", true},
+	{"container/...", []string{"bench/...", "container/..."}, "environments never import one another", true},
+	{"vm/...", []string{"bench/...", "vm/..."}, "environments never import one another", true},
+	{"scenarios", []string{"bench", "bench/stats", "bench/clock", "bench/results", "bench/image", "bench/probe"},
+		"what differs between environments is data, or an optional interface", false},
+	{"reports/...", []string{"bench/results", "bench/stats", "reports/..."}, "a report is made from a results folder alone", false},
+	{".", []string{"..."}, "the command wires the parts", true},
+}
+
+// foreign modules are each for some packages alone.
+var foreign = []struct {
+	module string
+	by     []string
+}{
+	{"github.com/digitalocean/go-libvirt", []string{"vm/..."}},
+	{"libvirt.org/go/libvirtxml", []string{"vm/..."}},
+	{"gonum.org/v1/plot", []string{"reports/..."}},
+	{"github.com/olekukonko/tablewriter", []string{"reports/...", "."}},
+	{"github.com/spf13/cobra", []string{"."}},
+}
+
+func TestImports(t *testing.T) {
+	mod := module(t)
+	for _, f := range sources(t) {
+		test := strings.HasSuffix(f.name, "_test.go")
+		inBenchtest := f.pkg == "bench/benchtest"
+		rule := -1
+		for i, r := range rules {
+			if matches(f.pkg, r.who) {
+				rule = i
+				break
+			}
+		}
+		if rule < 0 {
+			t.Errorf("%s: no rule for package %s: write down what it may import", f.name, f.pkg)
+			continue
+		}
+		r := rules[rule]
+		for _, imp := range f.imports {
+			for _, x := range foreign {
+				if (imp == x.module || strings.HasPrefix(imp, x.module+"/")) && !matchesAny(f.pkg, x.by) {
+					t.Errorf("%s imports %s: only %s may", f.name, x.module, strings.Join(x.by, ", "))
+				}
+			}
+			own, ok := strings.CutPrefix(imp, mod+"/")
+			if !ok {
+				continue
+			}
+			if own == "bench/benchtest" {
+				if !test {
+					t.Errorf("%s imports bench/benchtest: only tests may", f.name)
+				}
+				continue
+			}
+			if test && (!r.test || own == f.pkg) || inBenchtest {
+				continue
+			}
+			if !matchesAny(own, r.may) {
+				t.Errorf("%s imports %s: %s", f.name, own, r.why)
+			}
+		}
+	}
+}
+
+// A test of the test: each rule refuses something.
+func TestImportRules(t *testing.T) {
+	for _, x := range []struct {
+		pkg, pattern string
+		want         bool
+	}{
+		{"bench", "bench/...", true},
+		{"bench/launch", "bench/...", true},
+		{"benchmark", "bench/...", false},
+		{"bench/launch", "bench", false},
+		{"vm", "vm/...", true},
+		{"chroot", "...", true},
+		{".", ".", true},
+		{"vm", ".", false},
+	} {
+		if got := matches(x.pkg, x.pattern); got != x.want {
+			t.Errorf("matches(%q, %q) = %v", x.pkg, x.pattern, got)
+		}
+	}
+	for _, r := range rules {
+		if r.who != "." && matchesAny("scenarios/nowhere", r.may) {
+			t.Errorf("the rule for %s refuses nothing", r.who)
+		}
+	}
+}
+
+func matches(pkg, pattern string) bool {
+	if pattern == "..." {
+		return true
+	}
+	if dir, ok := strings.CutSuffix(pattern, "/..."); ok {
+		return pkg == dir || strings.HasPrefix(pkg, dir+"/")
+	}
+	return pkg == pattern
+}
+
+func matchesAny(pkg string, patterns []string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool { return matches(pkg, p) })
+}
+
+type source struct {
+	name, pkg string
+	imports   []string
+}
+
+// sources are all Go files of the module, whatever system or tag they are for.
+func sources(t *testing.T) (out []source) {
+	t.Helper()
+	err := fs.WalkDir(os.DirFS("."), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if base := d.Name(); d.IsDir() && name != "." && (base == "testdata" || base == "results" && name == "results" || strings.HasPrefix(base, ".")) {
+			return fs.SkipDir
+		}
+		if d.IsDir() || !strings.HasSuffix(name, ".go") {
+			return nil
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), filepath.FromSlash(name), nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		s := source{name: name, pkg: path.Dir(name)}
+		for _, i := range f.Imports {
+			p, err := strconv.Unquote(i.Path.Value)
+			if err != nil {
+				return err
+			}
+			s.imports = append(s.imports, p)
+		}
+		out = append(out, s)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out) < 20 {
+		t.Fatalf("only %d Go files were found: is this the module's top?", len(out))
+	}
+	return out
+}
+
+func module(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, _, _ := strings.Cut(string(b), "\n")
+	name, ok := strings.CutPrefix(line, "module ")
+	if !ok {
+		t.Fatalf("go.mod begins with %q", line)
+	}
+	return strings.TrimSpace(name)
+}
