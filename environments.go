@@ -111,7 +111,8 @@ func kernelFile(named string) (string, error) {
 
 // probe finds out whether KVM is usable.
 func probe(ctx context.Context, cache string) (results.Acceleration, error) {
-	return vm.Probe(ctx, cache)
+	v, err := vm.Probe(ctx, cache)
+	return v.Acceleration, err
 }
 
 // settingHelp lists what can be varied in some environments, for help texts.

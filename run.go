@@ -117,6 +117,11 @@ func (a *app) run(cmd *cobra.Command, names []string, f runFlags) error {
 	if err := describe(base); err != nil {
 		return err
 	}
+	defer func() {
+		if err := giveCache(base.Cache); err != nil {
+			fmt.Fprintln(a.stderr, "lab: cache folder:", err)
+		}
+	}()
 	var last error
 	for _, name := range names {
 		j := *base

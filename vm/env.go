@@ -23,7 +23,7 @@ import (
 type Env struct {
 	tb       *testbed.Testbed
 	emulator string
-	accel    results.Acceleration
+	accel    Verdict
 	unfit    error // why nothing can run here
 	reaper   *reaper
 	log      *os.File // the daemon's
@@ -185,7 +185,7 @@ func version(v uint64) string { return fmt.Sprintf("%d.%d.%d", v/1e6, v/1e3%1e3,
 func (e *Env) Versions() map[string]string { return e.versions }
 
 // Acceleration is what Open found out.
-func (e *Env) Acceleration() results.Acceleration { return e.accel }
+func (e *Env) Acceleration() results.Acceleration { return e.accel.Acceleration }
 
 // Kernel is the guest's kernel under a Spec that Check has passed.
 func (e *Env) Kernel(s bench.Spec) (results.Digested, error) {

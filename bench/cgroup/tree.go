@@ -49,18 +49,22 @@ func (l Layout) Create(id string) (_ *Tree, err error) {
 			continue
 		}
 		dir := filepath.Join(point, "lab-"+id)
-		t.dirs[c] = dir
-		if err := create(dir, id); err != nil && !errors.Is(err, fs.ErrExist) { // cpu,cpuacct share one
-			return nil, err
+		if !slices.Contains(t.Dirs(), dir) { // controllers may share a hierarchy
+			// What exists is another's, and isn't removed with half a tree.
+			if err := create(dir, id); err != nil {
+				return nil, err
+			}
 		}
+		t.dirs[c] = dir
 	}
 	if l.V2 == "" {
 		return t, nil
 	}
-	t.v2 = filepath.Join(l.V2, "lab-"+id)
-	if err := create(t.v2, id); err != nil {
+	v2 := filepath.Join(l.V2, "lab-"+id)
+	if err := create(v2, id); err != nil {
 		return nil, err
 	}
+	t.v2 = v2
 	for _, c := range used {
 		if t.dirs[c] == "" && slices.Contains(l.V2Controllers, c) {
 			// Our own folder's: it passes the controller on to instances.
