@@ -7,12 +7,14 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"lab/bench"
+	"lab/bench/probe"
 )
 
 // An ExecError is a program that couldn't be executed.
@@ -214,7 +216,16 @@ func (p *Process) record(t *Thread, tape *Tape, prog string, s *stdio) error {
 	// Before the change of folder, and for good: a folder called
 	// /proc/self/fd/7 would otherwise lead to one of ours (CVE-2024-21626).
 	// Linux 5.9 and later; before, all of ours are O_CLOEXEC at least.
-	tape.Maybe("close descriptors", unix.SYS_CLOSE_RANGE, 3, uintptr(^uint32(0)), 0)
+	first := 3
+	if p.plan.Init {
+		fd, err := initFile()
+		if err != nil {
+			return fmt.Errorf("init: %w", err)
+		}
+		tape.Call("dup", unix.SYS_DUP3, fd, initFD, unix.O_CLOEXEC)
+		first = initFD + 1
+	}
+	tape.Maybe("close descriptors", unix.SYS_CLOSE_RANGE, first, uintptr(^uint32(0)), 0)
 	var lim unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &lim); err == nil && lim.Cur > softFiles {
 		nl := &unix.Rlimit{Cur: softFiles, Max: lim.Max}
@@ -248,7 +259,11 @@ func (p *Process) record(t *Thread, tape *Tape, prog string, s *stdio) error {
 	// Outside of the testbed's PID namespace nothing else ends it with us.
 	// After the change of user, which clears it (prctl(2)).
 	tape.Call("die with the lab", unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, int(unix.SIGKILL), 0, 0, 0)
-	argv, err := cStrings(c.Argv)
+	args := c.Argv
+	if p.plan.Init {
+		args = append([]string{"init", prog}, c.Argv[1:]...)
+	}
+	argv, err := cStrings(args)
 	if err != nil {
 		return err
 	}
@@ -257,9 +272,42 @@ func (p *Process) record(t *Thread, tape *Tape, prog string, s *stdio) error {
 		return err
 	}
 	tape.keep = append(tape.keep, argv, env)
+	if p.plan.Init {
+		tape.Call("execute", unix.SYS_EXECVEAT, initFD, "", unsafe.Pointer(&argv[0]), unsafe.Pointer(&env[0]), unix.AT_EMPTY_PATH)
+		return nil
+	}
 	tape.Call("execute", unix.SYS_EXECVE, prog, unsafe.Pointer(&argv[0]), unsafe.Pointer(&env[0]))
 	return nil
 }
+
+// initFD is the child's descriptor of the init, closed when it executes.
+const initFD = 3
+
+// initFile makes the init's file once, in memory: no root that it will run in
+// needs to have it, and nobody can write to it.
+var initFile = sync.OnceValues(func() (int, error) {
+	const flags = unix.MFD_CLOEXEC | unix.MFD_ALLOW_SEALING
+	// Linux 6.3 wants to be told that it will be executed, and older ones
+	// don't know the flag.
+	fd, err := unix.MemfdCreate("init", flags|unix.MFD_EXEC)
+	if err == unix.EINVAL {
+		fd, err = unix.MemfdCreate("init", flags)
+	}
+	if err != nil {
+		return -1, os.NewSyscallError("memfd_create", err)
+	}
+	f := os.NewFile(uintptr(fd), "init")
+	defer f.Close()
+	if _, err := f.Write(probe.Init()); err != nil {
+		return -1, err
+	}
+	seals := unix.F_SEAL_WRITE | unix.F_SEAL_GROW | unix.F_SEAL_SHRINK | unix.F_SEAL_SEAL
+	if _, err := unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, seals); err != nil {
+		return -1, os.NewSyscallError("seal", err)
+	}
+	fd, err = unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, initFD+1)
+	return fd, os.NewSyscallError("dup", err)
+})
 
 // cStrings makes a vector of C strings that ends in NULL.
 func cStrings(ss []string) ([]*byte, error) {

@@ -1,0 +1,125 @@
+package vm
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"lab/bench/clock"
+)
+
+// A console is the lab's end of a guest's first serial port.
+//
+// It is a pipe, as a process's standard output is: QEMU writes each character
+// by itself as the guest sends it, and a pipe appends it to the page before,
+// where a socket counts nearly a kilobyte for each and is full after 300. A
+// guest whose console isn't read stops.
+type console struct {
+	path string // of the pair of FIFOs, without .in and .out
+	f    *os.File
+	open *openWatch
+}
+
+// consoleSize is how much a guest may say while nobody reads.
+const consoleSize = 1 << 20
+
+// newConsole makes the FIFOs that QEMU will open: PATH.out for what the guest
+// says, PATH.in for what it is told, which is nothing.
+func newConsole(path string) (c *console, err error) {
+	c = &console{path: path}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("console: %w", err), c.close())
+			c = nil
+		}
+	}()
+	for _, p := range []string{path + ".in", path + ".out"} {
+		if err := unix.Mkfifo(p, 0o600); err != nil {
+			return c, &os.PathError{Op: "mkfifo", Path: p, Err: err}
+		}
+	}
+	// Without O_NONBLOCK it would wait for a writer (fifo(7)); afterwards it
+	// shall block, as all descriptors do that clock.AwaitToken reads.
+	fd, err := unix.Open(path+".out", unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return c, &os.PathError{Op: "open", Path: path + ".out", Err: err}
+	}
+	if err := unix.SetNonblock(fd, false); err != nil {
+		unix.Close(fd)
+		return c, os.NewSyscallError("fcntl", err)
+	}
+	c.f = os.NewFile(uintptr(fd), "console")
+	// Less will do: the limit for users without privileges is as large.
+	unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, consoleSize)
+	c.open = watchOpen(path + ".out")
+	return c, nil
+}
+
+// opened says when QEMU opened the console, which it does while it makes its
+// devices; zero if it didn't, or where the kernel can't tell.
+func (c *console) opened() clock.Time {
+	at := c.open.stop()
+	c.open = nil
+	return at
+}
+
+// close removes the FIFOs and the lab's end.
+func (c *console) close() error {
+	if c.f != nil {
+		c.f.Close()
+	}
+	c.open.stop()
+	var errs []error
+	for _, p := range []string{c.path + ".in", c.path + ".out"} {
+		if err := os.Remove(p); err != nil && !errors.Is(err, os.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// An openWatch sees a file being opened, by inotify(7). execve(2) opens the
+// program, so that this is also how the moment becomes visible from outside at
+// which libvirt is done with its preparations and QEMU begins; the start time
+// in /proc counts in hundredths of a second.
+type openWatch struct {
+	f  *os.File
+	at chan clock.Time
+}
+
+// watchOpen watches a file from now on. It returns nil where the kernel can't:
+// the mark is left out then.
+func watchOpen(path string) *openWatch {
+	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	if err != nil {
+		return nil
+	}
+	if _, err := unix.InotifyAddWatch(fd, path, unix.IN_OPEN|unix.IN_ONESHOT); err != nil {
+		unix.Close(fd)
+		return nil
+	}
+	w := &openWatch{os.NewFile(uintptr(fd), "inotify"), make(chan clock.Time, 1)}
+	go func() {
+		var buf [512]byte
+		if n, err := w.f.Read(buf[:]); err == nil && n > 0 {
+			w.at <- clock.Now()
+		}
+	}()
+	return w
+}
+
+// stop ends the watch and returns when the file was opened; zero if it wasn't.
+func (w *openWatch) stop() clock.Time {
+	if w == nil {
+		return 0
+	}
+	defer w.f.Close()
+	select {
+	case t := <-w.at:
+		return t
+	default:
+		return 0
+	}
+}

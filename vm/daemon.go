@@ -1,0 +1,199 @@
+package vm
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"lab/bench"
+	"lab/bench/launch"
+)
+
+// daemonStart is how long a daemon may take until it says that it is ready. It
+// takes a tenth of a second.
+const daemonStart = 20 * time.Second
+
+// A daemon is a libvirt daemon of the lab's own: in a mount namespace of its
+// own, with nothing of the system's configuration, known to nobody else.
+type daemon struct {
+	proc   *launch.Process
+	bed    string
+	socket string
+	log    *os.File
+	ended  chan struct{}
+	exit   bench.Exit
+}
+
+// programs are the daemons that will do. Distributions either have one daemon
+// for everything, or one for each driver.
+var programs = []struct{ name, socket string }{
+	{"virtqemud", "virtqemud-sock"},
+	{"libvirtd", "libvirt-sock"},
+}
+
+// findDaemon finds the daemon's program and its socket's name.
+func findDaemon() (path, socket string, err error) {
+	for _, p := range programs {
+		for _, dir := range []string{"/usr/sbin", "/usr/bin", "/usr/local/sbin", "/sbin"} {
+			path := filepath.Join(dir, p.name)
+			if isProgram(path) {
+				return path, p.socket, nil
+			}
+		}
+	}
+	return "", "", errors.New("neither virtqemud nor libvirtd is installed")
+}
+
+func isProgram(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && st.Mode().IsRegular() && st.Mode().Perm()&0o111 != 0
+}
+
+// startDaemon starts the daemon, and returns when it answers.
+func startDaemon(ctx context.Context, m mounts, log *os.File) (*daemon, error) {
+	path, socket, err := findDaemon()
+	if err != nil {
+		return nil, err
+	}
+	for _, dir := range []string{"log", "run"} {
+		if err := os.MkdirAll(filepath.Join(m.bed, dir), 0o755); err != nil {
+			return nil, err
+		}
+	}
+	d := &daemon{bed: m.bed, socket: filepath.Join(m.bed, "run", socket), log: log, ended: make(chan struct{})}
+
+	// The daemon says when it is ready, as it would to systemd
+	// (sd_notify(3)): an event, where trying to connect would be a guess.
+	notify := filepath.Join(m.bed, "notify")
+	os.Remove(notify)
+	ready, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: notify, Net: "unixgram"})
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", path, err)
+	}
+	defer os.Remove(notify)
+	defer ready.Close()
+
+	conf := daemonConf()
+	m.files = map[string]string{
+		"/etc/libvirt/qemu.conf":      qemuConf,
+		"/etc/libvirt/libvirtd.conf":  conf,
+		"/etc/libvirt/virtqemud.conf": conf,
+	}
+	d.proc = launch.New(launch.Plan{
+		Command: bench.Command{
+			Argv: []string{path},
+			Env: []string{
+				"PATH=" + bench.DefaultPath, "HOME=/", "LANG=C.UTF-8",
+				"NOTIFY_SOCKET=" + insideBed + "/notify",
+			},
+			Dir:    "/",
+			Stdout: log, Stderr: log,
+		},
+		Steps: []launch.Step{{Name: "mounts", Do: func(*launch.Thread) error { return m.enter() }}},
+	})
+	if err := d.proc.Start(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("start %s: %w", path, err), d.proc.Close())
+	}
+	go func() {
+		defer close(d.ended)
+		d.exit, _ = d.proc.Wait(context.Background())
+		ready.SetReadDeadline(time.Unix(1, 0)) // wakes the reader below
+	}()
+	ready.SetReadDeadline(time.Now().Add(daemonStart))
+	stop := context.AfterFunc(ctx, func() { ready.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	var buf [1024]byte
+	for {
+		n, err := ready.Read(buf[:])
+		if err == nil && strings.Contains(string(buf[:n]), "READY=1") {
+			return d, nil
+		}
+		if err == nil {
+			continue
+		}
+		select {
+		case <-d.ended:
+			err = fmt.Errorf("it ended with %v", d.exit)
+		default:
+			if ctx.Err() != nil {
+				err = ctx.Err()
+			} else {
+				err = fmt.Errorf("it wasn't ready within %v", daemonStart)
+			}
+		}
+		return nil, errors.Join(fmt.Errorf("start %s: %w (logs/libvirt.log)", path, err), d.stop())
+	}
+}
+
+// alive says whether the daemon's process is there.
+func (d *daemon) alive() bool {
+	select {
+	case <-d.ended:
+		return false
+	default:
+		return true
+	}
+}
+
+// stop ends the daemon, first by asking. Domains that still run were ended
+// before, by name or by their connection's end.
+func (d *daemon) stop() error {
+	if d.alive() {
+		d.proc.Signal(syscall.SIGTERM)
+		select {
+		case <-d.ended:
+		case <-time.After(3 * time.Second):
+		}
+	}
+	return d.proc.Close()
+}
+
+// qemuConf is libvirt's configuration of its QEMU driver.
+const qemuConf = `# Written by lab for its private daemon.
+# Root, inside the testbed: as another user QEMU could open neither the lab's
+# sockets nor, on many systems, /dev/kvm.
+user = "root"
+group = "root"
+# The files are the lab's own. Nobody's labels or owners are changed.
+security_driver = "none"
+dynamic_ownership = 0
+remember_owner = 0
+# Logs are files, so that no virtlogd is needed.
+stdio_handler = "file"
+# No mount namespace and no cgroup per domain: the testbed is the fence.
+namespaces = []
+cgroup_controllers = []
+max_core = 0
+`
+
+// daemonConf is the configuration of the daemon itself.
+func daemonConf() string {
+	var id [16]byte
+	rand.Read(id[:])
+	return `# Written by lab for its private daemon.
+listen_tls = 0
+listen_tcp = 0
+auth_unix_rw = "none"
+auth_unix_ro = "none"
+# Else it asks the machine's firmware, through dmidecode.
+host_uuid = "` + uuid(id) + `"
+# Warnings and errors, to standard error.
+log_outputs = "3:stderr"
+`
+}
+
+// uuid writes random bytes as a version 4 UUID (RFC 9562), which libvirt wants
+// to have more than one digit in it.
+func uuid(b [16]byte) string {
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	h := hex.EncodeToString(b[:])
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+}

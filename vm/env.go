@@ -1,0 +1,259 @@
+package vm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/digitalocean/go-libvirt"
+	"golang.org/x/sys/unix"
+
+	"lab/bench"
+	"lab/bench/results"
+	"lab/bench/testbed"
+	"lab/vm/kernel"
+)
+
+// An Env is the environment vm.
+type Env struct {
+	tb       *testbed.Testbed
+	emulator string
+	accel    Verdict
+	unfit    error // why nothing can run here
+	reaper   *reaper
+	log      *os.File // the daemon's
+	versions map[string]string
+	count    atomic.Int64 // instances so far
+
+	mu     sync.Mutex // guards what follows
+	daemon *daemon
+	conn   *conn
+	elfs   map[string]guestKernel // by the setting's value
+	closed bool
+}
+
+// guestKernel is a kernel and its uncompressed form.
+type guestKernel struct {
+	kernel.Kernel
+	elf string
+}
+
+// New returns the environment.
+func New() *Env { return &Env{elfs: make(map[string]guestKernel)} }
+
+// Name is "vm".
+func (e *Env) Name() string { return "vm" }
+
+// Open finds QEMU, tries what accelerates it, starts the private daemon and
+// connects to it. What is missing isn't an error here: it is Check's, so that
+// other environments run.
+func (e *Env) Open(ctx context.Context, tb *testbed.Testbed) error {
+	e.tb = tb
+	if e.unfit = e.open(ctx); ctx.Err() != nil {
+		return errors.Join(ctx.Err(), e.Close())
+	}
+	return nil
+}
+
+func (e *Env) open(ctx context.Context) (err error) {
+	if runtime.GOARCH != "amd64" {
+		return bench.Unavailable("no "+runtime.GOARCH+" guest yet", "use an amd64 machine")
+	}
+	if os.Geteuid() != 0 {
+		return bench.Unavailable("the libvirt daemon and its private mounts need root", "sudo lab …")
+	}
+	if e.emulator, err = findEmulator(); err != nil {
+		return err
+	}
+	if _, _, err := findDaemon(); err != nil {
+		return bench.Unavailable(err.Error(), "make setup")
+	}
+	if e.accel, err = Probe(ctx, e.tb.Cache); err != nil {
+		return bench.Unavailable("QEMU runs no guest: "+err.Error(), "make setup")
+	}
+	if !e.tb.Private {
+		// Where the lab isn't PID 1, QEMU's orphans come to it by this.
+		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+			return fmt.Errorf("become a subreaper: %w", err)
+		}
+	}
+	e.reaper = newReaper()
+	if e.log, err = e.tb.Log("libvirt.log"); err != nil {
+		return err
+	}
+	c, err := e.connection(ctx)
+	if err != nil {
+		return bench.Unavailable(err.Error(), "see logs/libvirt.log of the run")
+	}
+	return e.warm(ctx, c)
+}
+
+// bed is the environment's folder in the testbed's.
+func (e *Env) bed() string { return filepath.Join(e.tb.Dir, "vm") }
+
+// connection returns the connection to the daemon, after starting the daemon
+// and connecting where that is to be done: at first, and after a trial in which
+// one of them was lost.
+func (e *Env) connection(ctx context.Context) (*conn, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return nil, errors.New("the environment is closed")
+	}
+	if e.daemon == nil || !e.daemon.alive() {
+		if e.conn != nil {
+			e.conn.nc.Close()
+			e.conn = nil
+		}
+		if e.daemon != nil {
+			e.daemon.stop()
+		}
+		m, err := e.mounts()
+		if err != nil {
+			return nil, err
+		}
+		if e.daemon, err = startDaemon(ctx, m, e.log); err != nil {
+			return nil, err
+		}
+	}
+	if e.conn == nil || !e.conn.alive() {
+		c, err := connect(ctx, e.daemon.socket)
+		if err != nil {
+			return nil, err
+		}
+		e.conn = c
+	}
+	return e.conn, nil
+}
+
+// mounts says what the daemon shall see.
+func (e *Env) mounts() (mounts, error) {
+	m := mounts{bed: e.bed(), cache: e.tb.Cache}
+	key, err := capsKey(e.emulator)
+	if err != nil {
+		return m, err
+	}
+	m.kvm = kvmOpens() == nil
+	if m.kvm {
+		key += "-kvm"
+	}
+	m.caps = filepath.Join(e.tb.Cache, "libvirt-capabilities", key)
+	for _, dir := range []string{m.bed, m.caps} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return m, err
+		}
+	}
+	return m, nil
+}
+
+// warm lets libvirt find out what QEMU can do, before anything is timed: 4 s
+// with an empty cache, else milliseconds.
+func (e *Env) warm(ctx context.Context, c *conn) error {
+	e.reaper.hold()
+	defer e.reaper.release()
+	virt := "qemu"
+	if e.accel.Use == "kvm" {
+		virt = "kvm"
+	}
+	var lib, hv uint64
+	if err := c.call(ctx, "ask for capabilities", 2*daemonStart, func(l *libvirt.Libvirt) (err error) {
+		if _, err = l.ConnectGetDomainCapabilities(libvirt.OptString{e.emulator},
+			libvirt.OptString{"x86_64"}, libvirt.OptString{"q35"}, libvirt.OptString{virt}, 0); err != nil {
+			return err
+		}
+		if lib, err = l.ConnectGetLibVersion(); err != nil {
+			return err
+		}
+		hv, err = l.ConnectGetVersion()
+		return err
+	}); err != nil {
+		return bench.Unavailable(err.Error(), "see logs/libvirt.log of the run")
+	}
+	e.versions = map[string]string{"libvirt": version(lib), "qemu": version(hv)}
+	return nil
+}
+
+// version undoes libvirt's encoding: 1000000 × major + 1000 × minor + release.
+func version(v uint64) string { return fmt.Sprintf("%d.%d.%d", v/1e6, v/1e3%1e3, v%1e3) }
+
+// Versions are QEMU's and libvirt's.
+func (e *Env) Versions() map[string]string { return e.versions }
+
+// Acceleration is what Open found out.
+func (e *Env) Acceleration() results.Acceleration { return e.accel.Acceleration }
+
+// Kernel is the guest's kernel under a Spec that Check has passed.
+func (e *Env) Kernel(s bench.Spec) (results.Digested, error) {
+	k, err := e.kernel(s)
+	return results.Digested{Name: k.Version, Digest: k.Digest, Size: k.Size}, err
+}
+
+// kernel finds and unpacks the kernel that a Spec asks for, once.
+func (e *Env) kernel(s bench.Spec) (guestKernel, error) {
+	name := s.Settings["kernel"]
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if k, ok := e.elfs[name]; ok {
+		return k, nil
+	}
+	var (
+		k   guestKernel
+		err error
+	)
+	if name == "" {
+		k.Kernel, err = kernel.Newest(e.tb.Cache)
+	} else {
+		k.Kernel, err = kernel.Named(name)
+	}
+	if err != nil {
+		return k, err
+	}
+	if k.elf, err = k.ELF(e.tb.Cache); err != nil {
+		return k, err
+	}
+	e.elfs[name] = k
+	return k, nil
+}
+
+// Close ends the connection and the daemon.
+func (e *Env) Close() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return nil
+	}
+	e.closed = true
+	var errs []error
+	if e.conn != nil {
+		errs = append(errs, e.conn.close(context.Background()))
+	}
+	if e.daemon != nil {
+		errs = append(errs, e.daemon.stop())
+	}
+	if e.reaper != nil {
+		e.reaper.reap()
+		e.reaper.close()
+	}
+	if e.log != nil {
+		errs = append(errs, e.log.Close())
+	}
+	if e.tb != nil {
+		errs = append(errs, os.RemoveAll(e.bed()))
+	}
+	return errors.Join(errs...)
+}
+
+// findEmulator finds QEMU.
+func findEmulator() (string, error) {
+	for _, p := range []string{"/usr/bin/qemu-system-x86_64", "/usr/local/bin/qemu-system-x86_64", "/usr/libexec/qemu-kvm"} {
+		if isProgram(p) {
+			return p, nil
+		}
+	}
+	return "", bench.Unavailable("QEMU (qemu-system-x86_64) isn't installed", "make setup")
+}

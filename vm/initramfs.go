@@ -1,0 +1,95 @@
+package vm
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"lab/bench"
+	"lab/bench/image"
+	"lab/vm/kernel"
+)
+
+// initramfsFormat changes when the same inputs give other bytes.
+const initramfsFormat = 1
+
+// modules are what the guest's init loads to reach the host: the PCI transport
+// and the driver of virtio's serial ports.
+var modules = []string{"virtio_pci", "virtio_console"}
+
+// initramfs returns the path of the initramfs for a Spec, building it where the
+// cache doesn't have it: the image; the device nodes without which a kernel
+// gives PID 1 no console; and where the guest's init runs the workload, that
+// init and its modules.
+func initramfs(cache string, s bench.Spec, k guestKernel) (string, error) {
+	more := []image.Entry{
+		{Name: "dev", Mode: fs.ModeDir | 0o755},
+		{Name: "dev/console", Mode: fs.ModeDevice | fs.ModeCharDevice | 0o600, Device: unix.Mkdev(5, 1)},
+		{Name: "dev/null", Mode: fs.ModeDevice | fs.ModeCharDevice | 0o666, Device: unix.Mkdev(1, 3)},
+	}
+	if s.Init {
+		extra, err := initEntries(k)
+		if err != nil {
+			return "", err
+		}
+		more = append(more, extra...)
+	}
+	digest := s.Image.Digest
+	if digest == "" {
+		var err error
+		if digest, _, err = image.Sum(s.Image.Dir); err != nil {
+			return "", err
+		}
+	}
+	h := sha256.New()
+	fmt.Fprintln(h, initramfsFormat, digest)
+	for _, e := range more {
+		fmt.Fprintln(h, e.Name, e.Mode, e.Device, len(e.Data))
+		h.Write(e.Data)
+	}
+	dir := filepath.Join(cache, "initramfs")
+	path := filepath.Join(dir, hex.EncodeToString(h.Sum(nil))+".cpio")
+	if exists(path) {
+		return path, nil
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	f, err := os.CreateTemp(dir, "new-*")
+	if err != nil {
+		return "", err
+	}
+	defer os.Remove(f.Name()) // fails once it was renamed
+	err = s.Image.WriteCPIO(f, more...)
+	err = cmp.Or(err, f.Chmod(0o644), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	return path, err
+}
+
+// initDir is the folder of the guest's init in the initramfs. Init removes it
+// before it executes anything: the workload sees the image and nothing else.
+const initDir = ".lab"
+
+// initEntries are the guest's init and the modules it loads, numbered in
+// loading order.
+func initEntries(k guestKernel) ([]image.Entry, error) {
+	mods, err := kernel.Closure(k.Modules, modules...)
+	if err != nil {
+		return nil, err
+	}
+	out := []image.Entry{
+		{Name: initDir, Mode: fs.ModeDir | 0o700},
+	}
+	for i, m := range mods {
+		out = append(out, image.Entry{Name: fmt.Sprintf("%s/%02d-%s.ko", initDir, i, m.Name), Mode: 0o600, Data: m.Data})
+	}
+	return out, nil
+}

@@ -1,0 +1,182 @@
+package vm
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"lab/bench/results"
+)
+
+const (
+	// probeLoops is long enough to tell a CPU (0.1 s) from an emulator of
+	// it (several times that).
+	probeLoops = 200_000_000
+
+	// probeTimeout bounds the run under emulation, and kvmTimeout the one
+	// under KVM: what takes several times as long as emulation is of no use,
+	// and there is no point in waiting for its end.
+	probeTimeout = 15 * time.Second
+	kvmTimeout   = 3 * time.Second
+	kvmFactor    = 6
+)
+
+// A Verdict is what the probe found out about acceleration.
+type Verdict struct {
+	results.Acceleration
+	CPU string `json:"cpu"` // the CPU model with which KVM starts: host, qemu64; "" without KVM
+	Key string `json:"key"` // what it depends on
+}
+
+// Probe finds out what executes guests on this machine, by executing one:
+// [Tiny], under KVM and under emulation, by QEMU alone. That the device is there
+// and opens says little: in a machine that is itself a guest, KVM may be
+// emulated so slowly, or so incompletely, that it is of no use.
+//
+// The verdict is kept in the cache, and is good until the machine boots anew or
+// QEMU changes. Without one there, the probe takes half a second to four. It needs
+// no testbed and, but for /dev/kvm, no root. An error means that QEMU itself
+// doesn't run.
+func Probe(ctx context.Context, cache string) (Verdict, error) {
+	qemu, err := findEmulator()
+	if err != nil {
+		return Verdict{}, err
+	}
+	key, err := capsKey(qemu)
+	if err != nil {
+		return Verdict{}, err
+	}
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return Verdict{}, err
+	}
+	open := kvmOpens()
+	key = strings.TrimSpace(string(boot)) + " " + key + " " + fmt.Sprint(open)
+	file := filepath.Join(cache, "acceleration.json")
+	var v Verdict
+	if b, err := os.ReadFile(file); err == nil && json.Unmarshal(b, &v) == nil && v.Key == key {
+		return v, nil
+	}
+	v = Verdict{Key: key}
+	if err := v.find(ctx, qemu, open); err != nil {
+		return v, err
+	}
+	// Without a cache it is found out anew each time.
+	if b, err := json.MarshalIndent(v, "", "\t"); err == nil {
+		if tmp := file + ".new"; os.WriteFile(tmp, b, 0o644) == nil {
+			os.Rename(tmp, file)
+		}
+	}
+	return v, nil
+}
+
+// find runs the guest both ways, and judges.
+func (v *Verdict) find(ctx context.Context, qemu string, open error) error {
+	v.Use = "tcg"
+	dir, err := os.MkdirTemp("", "lab-probe-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	guest := filepath.Join(dir, "tiny.elf")
+	if err := os.WriteFile(guest, Tiny(probeLoops), 0o644); err != nil {
+		return err
+	}
+	tcg, err := runTiny(ctx, qemu, guest, "tcg", "qemu64", probeTimeout)
+	if err != nil {
+		return err
+	}
+	v.TCG = tcg.Seconds()
+	if open != nil {
+		v.Device = open.Error()
+		v.Reason = "KVM can't be used: " + open.Error() + "."
+		if errors.Is(open, os.ErrNotExist) {
+			v.Device = "no /dev/kvm"
+			v.Reason = "There is no /dev/kvm: the CPU's virtualization is off, or this machine is a guest without it."
+		}
+		return nil
+	}
+	v.Device = "/dev/kvm opens"
+	limit := max(kvmTimeout, kvmFactor*tcg)
+	var kvm time.Duration
+	for _, v.CPU = range []string{"host", "qemu64"} {
+		if kvm, err = runTiny(ctx, qemu, guest, "kvm", v.CPU, limit); err == nil || errors.Is(err, context.DeadlineExceeded) {
+			break
+		}
+	}
+	v.judge(kvm, limit, err)
+	return ctx.Err()
+}
+
+// judge compares KVM's run with emulation's, and says why.
+func (v *Verdict) judge(kvm, limit time.Duration, err error) {
+	where := ""
+	if nested() {
+		where = "; this machine is itself a guest, and its KVM is not the CPU's own"
+	}
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		v.Reason = fmt.Sprintf("KVM is there, but of no use: a guest of a few instructions wasn't done after %.1f s, and took %.2f s when emulated%s.", limit.Seconds(), v.TCG, where)
+	case err != nil:
+		v.Reason = fmt.Sprintf("KVM is there, but QEMU can't run a guest with it (%v)%s.", err, where)
+	case kvm.Seconds() >= v.TCG:
+		v.KVM = kvm.Seconds()
+		v.Reason = fmt.Sprintf("KVM is there, but slower than emulation: the same small guest took %.2f s with it and %.2f s when emulated%s.", v.KVM, v.TCG, where)
+	default:
+		v.Use, v.KVM = "kvm", kvm.Seconds()
+		v.Reason = fmt.Sprintf("KVM works: a small guest took %.2f s with it and %.2f s when emulated.", v.KVM, v.TCG)
+		return
+	}
+}
+
+// nested says whether this machine is itself a guest: CPUID tells every guest,
+// and the kernel shows it as a CPU flag.
+func nested() bool {
+	b, _ := os.ReadFile("/proc/cpuinfo")
+	for line := range bytes.Lines(b) {
+		if bytes.HasPrefix(line, []byte("flags")) {
+			return bytes.Contains(line, []byte(" hypervisor"))
+		}
+	}
+	return false
+}
+
+// kvmOpens says why /dev/kvm can't be used at all, or nil.
+func kvmOpens() error {
+	fd, err := unix.Open("/dev/kvm", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return &os.PathError{Op: "open", Path: "/dev/kvm", Err: err}
+	}
+	defer unix.Close(fd)
+	const getAPIVersion = 0xae00 // KVM_GET_API_VERSION, always 12 (Documentation/virt/kvm/api.rst)
+	if v, err := unix.IoctlRetInt(fd, getAPIVersion); err != nil || v != 12 {
+		return fmt.Errorf("/dev/kvm doesn't speak KVM's interface 12: %d, %v", v, err)
+	}
+	return nil
+}
+
+// capsKey names what QEMU's capabilities depend on: the program's file, and the
+// kernel that it runs on.
+func capsKey(emulator string) (string, error) {
+	var st unix.Stat_t
+	if err := unix.Stat(emulator, &st); err != nil {
+		return "", &os.PathError{Op: "stat", Path: emulator, Err: err}
+	}
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		return "", os.NewSyscallError("uname", err)
+	}
+	h := sha256.Sum256(fmt.Appendf(nil, "%s %d %d %d %s", emulator, st.Size, st.Mtim.Nano(), st.Ctim.Nano(),
+		unix.ByteSliceToString(u.Release[:])))
+	return hex.EncodeToString(h[:8]), nil
+}

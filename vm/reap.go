@@ -1,0 +1,111 @@
+package vm
+
+import (
+	"bytes"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
+
+// A reaper waits for QEMU processes that ended.
+//
+// libvirt detaches each QEMU from itself, so the kernel makes it a child of the
+// PID namespace's first process, which is the lab. A zombie's PID still
+// answers kill(pid, 0), and libvirt asks in that way whether a QEMU that it
+// killed is gone: without a reaper it would ask for many seconds, each time.
+//
+// wait4(-1) would take the exit status away from others in this program who
+// wait for their own children. So a zombie is waited for by its PID, and only
+// when it bears QEMU's name.
+type reaper struct {
+	sigs  chan os.Signal
+	done  chan struct{}
+	holds atomic.Int32 // how many instances want it to look
+	wg    sync.WaitGroup
+}
+
+func newReaper() *reaper {
+	r := &reaper{sigs: make(chan os.Signal, 1), done: make(chan struct{})}
+	signal.Notify(r.sigs, unix.SIGCHLD)
+	r.wg.Add(1)
+	go func() {
+		defer r.wg.Done()
+		for {
+			select {
+			case <-r.sigs:
+				// While no guest lives, a dying child is none of QEMU's,
+				// and looking would disturb what is being measured.
+				if r.holds.Load() > 0 {
+					r.reap()
+				}
+			case <-r.done:
+				return
+			}
+		}
+	}()
+	return r
+}
+
+// hold makes the reaper look until release is called as often.
+func (r *reaper) hold() { r.holds.Add(1) }
+
+func (r *reaper) release() {
+	r.reap()
+	r.holds.Add(-1)
+}
+
+func (r *reaper) close() {
+	signal.Stop(r.sigs)
+	close(r.done)
+	r.wg.Wait()
+}
+
+// qemuName is how every QEMU's comm begins; the kernel cuts it at 15 bytes.
+const qemuName = "qemu-system-"
+
+// reap waits for each zombie child that is a QEMU.
+func (r *reaper) reap() {
+	dir, err := os.Open("/proc")
+	if err != nil {
+		return
+	}
+	defer dir.Close()
+	names, _ := dir.Readdirnames(-1)
+	self := os.Getpid()
+	for _, name := range names {
+		pid, err := strconv.Atoi(name)
+		if err != nil || pid == self {
+			continue
+		}
+		b, err := os.ReadFile("/proc/" + name + "/stat")
+		if err != nil {
+			continue
+		}
+		if comm, state, ppid := parseStat(b); state == 'Z' && ppid == self && strings.HasPrefix(comm, qemuName) {
+			unix.Wait4(pid, nil, unix.WNOHANG, nil)
+		}
+	}
+}
+
+// parseStat reads the beginning of /proc/PID/stat: "pid (comm) state ppid …".
+// The comm may hold blanks and parentheses (proc_pid_stat(5)).
+func parseStat(b []byte) (comm string, state byte, ppid int) {
+	from, to := bytes.IndexByte(b, '('), bytes.LastIndexByte(b, ')')
+	if from < 0 || to < from {
+		return "", 0, 0
+	}
+	f := bytes.Fields(b[to+1:])
+	if len(f) < 2 || len(f[0]) != 1 {
+		return "", 0, 0
+	}
+	ppid, err := strconv.Atoi(string(f[1]))
+	if err != nil {
+		return "", 0, 0
+	}
+	return string(b[from+1 : to]), f[0][0], ppid
+}

@@ -1,0 +1,199 @@
+package vm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"strings"
+
+	"lab/bench"
+	"lab/vm/kernel"
+)
+
+const (
+	// defaultMemory is a guest's RAM where no limit is asked for.
+	defaultMemory = 128 << 20
+
+	// minMemory is below what a distribution's kernel boots with.
+	minMemory = 96 << 20
+
+	// tbCache bounds QEMU's cache of translated code, whose default is a
+	// quarter of the guest's RAM on older versions and 1 GiB on newer ones.
+	tbCache = 128 << 20
+
+	// qboot is a firmware that does nothing but start a kernel.
+	qboot = "/usr/share/qemu/qboot.rom"
+)
+
+// Settings are what a user may vary.
+func (e *Env) Settings() []bench.Setting {
+	return []bench.Setting{
+		{Name: "accel", Values: []string{"auto", "kvm", "tcg"}, Default: "auto",
+			Help: "what executes the guest: the CPU (kvm), or QEMU's translator (tcg); auto is kvm where that works and is faster"},
+		{Name: "kernel", Default: "",
+			Help: "path of the guest's kernel; empty is the one that the set-up fetched"},
+		{Name: "machine", Values: []string{"q35", "pc"}, Default: "q35",
+			Help: "the machine: PCI Express of 2009, or PCI of 1996"},
+		{Name: "boot", Values: []string{"elf", "bzimage"}, Default: "elf",
+			Help: "the uncompressed kernel, entered directly, or the file as distributed, which unpacks itself in the guest"},
+		{Name: "firmware", Values: []string{"seabios", "qboot"}, Default: "seabios",
+			Help: "the PC's BIOS, or the least that starts a kernel"},
+	}
+}
+
+// Check says whether this machine can run s.
+func (e *Env) Check(_ context.Context, s bench.Spec) error {
+	if e.tb == nil {
+		return errors.New("vm: not open")
+	}
+	if e.unfit != nil {
+		var u *bench.UnfitError
+		if !errors.As(e.unfit, &u) {
+			return bench.Unavailable(e.unfit.Error(), "")
+		}
+		return e.unfit
+	}
+	if s.Settings["accel"] == "kvm" && e.accel.Use != "kvm" {
+		return bench.Unavailable(e.accel.Reason, "--accel tcg, which is no measure of a VM's speed; or a machine whose KVM works")
+	}
+	if s.Settings["firmware"] == "qboot" && !exists(qboot) {
+		return bench.Unavailable("QEMU came without "+qboot, "--variant firmware=seabios")
+	}
+	if len(s.Mounts) > 0 {
+		return bench.NotApplicable("a guest has a kernel of its own, and sees no folder of the host", "put the files into the image")
+	}
+	if m := s.Limits.Memory; m != 0 && m < minMemory {
+		return bench.NotApplicable(fmt.Sprintf("a memory limit is the guest's RAM, and its kernel needs %d MiB", minMemory>>20), "a larger limit")
+	}
+	if !s.Init {
+		if err := direct(s); err != nil {
+			return err
+		}
+	}
+	k, err := e.kernel(s)
+	switch {
+	case errors.Is(err, kernel.ErrNone):
+		return bench.Unavailable(err.Error(), "make setup")
+	case err != nil:
+		return bench.Unavailable(err.Error(), "make setup, or another file with --kernel")
+	case s.Init && k.Modules == "":
+		return bench.Unavailable("the modules of kernel "+k.Version+" aren't on this machine", "make setup, or install them")
+	}
+	return nil
+}
+
+// direct says whether a workload can be PID 1, started by the kernel itself.
+func direct(s bench.Spec) error {
+	const cure = "run it under the guest's init (Spec.Init)"
+	c := s.Command
+	switch {
+	case c.User.UID != 0 || c.User.GID != 0 || len(c.User.Groups) > 0:
+		return bench.NotApplicable("a guest's PID 1 is root", cure)
+	case c.Dir != "" && c.Dir != "/":
+		return bench.NotApplicable("a guest's PID 1 starts in /", cure)
+	case c.Stdin != nil || c.Stderr != nil || c.TTY:
+		return bench.NotApplicable("a guest's PID 1 has a console and no other input or output", cure)
+	case s.Limits.Pids != 0:
+		return bench.NotApplicable("nothing in the guest would keep a limit of processes", cure)
+	}
+	if len(c.Argv) > 0 {
+		if _, err := (Cmdline{Init: "/x", Args: c.Argv[1:], Env: kernelEnv(c.Env)}).String(); err != nil {
+			return bench.NotApplicable(err.Error(), cure)
+		}
+	}
+	return nil
+}
+
+// kernelEnv is what of an environment the kernel doesn't set by itself.
+func kernelEnv(env []string) (out []string) {
+	for _, v := range env {
+		if v != "HOME=/" && v != "TERM=linux" {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// Resolved says what the settings came to.
+func (e *Env) Resolved(s bench.Spec) map[string]string {
+	out := map[string]string{"accel": e.resolve(s.Settings["accel"])}
+	if k, err := e.kernel(s); err == nil {
+		out["kernel-version"] = k.Version
+	}
+	if out["accel"] == "tcg" {
+		out["tb-cache"] = fmt.Sprint(int64(tbCache))
+	}
+	return out
+}
+
+func (e *Env) resolve(accel string) string {
+	if accel == "auto" || accel == "" {
+		return e.accel.Use
+	}
+	return accel
+}
+
+// Describe says what Prepare and Start do.
+func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
+	prepare = []string{
+		"libvirt's daemon runs, is connected to, and knows what QEMU can do",
+		"the kernel is unpacked",
+		"the image is packed into an initramfs",
+	}
+	start = []string{"listen for the console", "libvirt starts QEMU and configures it"}
+	if s.Settings["boot"] == "bzimage" {
+		start = append(start, "firmware starts the kernel, which unpacks itself")
+	} else {
+		start = append(start, "firmware starts the kernel at its PVH entry")
+	}
+	start = append(start, "the kernel boots and unpacks the initramfs")
+	if s.Init {
+		return prepare, append(start, "the guest's init loads the virtio modules and executes the workload")
+	}
+	return prepare, append(start, "it executes the workload as PID 1")
+}
+
+// config is the domain for a Spec, but for what tells one instance from
+// another.
+func (e *Env) config(s bench.Spec, k guestKernel) Config {
+	c := Config{
+		Testbed:  e.tb.ID,
+		Accel:    e.resolve(s.Settings["accel"]),
+		Machine:  s.Settings["machine"],
+		Emulator: e.emulator,
+		Memory:   defaultMemory,
+		CPUs:     max(1, int(math.Ceil(s.Limits.CPU))),
+		TBCache:  tbCache,
+		Kernel:   e.inside(k.elf),
+		ACPI:     true,
+	}
+	if c.Machine == "" {
+		c.Machine = "q35"
+	}
+	if s.Settings["firmware"] == "qboot" {
+		c.Firmware = qboot
+	}
+	if s.Limits.Memory > 0 {
+		c.Memory = s.Limits.Memory &^ (1<<20 - 1)
+	}
+	return c
+}
+
+// inside turns a path below the cache or the testbed's folder into the one
+// under which the daemon sees it.
+func (e *Env) inside(path string) string {
+	if rest, ok := strings.CutPrefix(path, e.tb.Cache+"/"); ok {
+		return insideCache + "/" + rest
+	}
+	if rest, ok := strings.CutPrefix(path, e.bed()+"/"); ok {
+		return insideBed + "/" + rest
+	}
+	return path
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}

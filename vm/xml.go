@@ -1,0 +1,131 @@
+package vm
+
+import (
+	"encoding/xml"
+	"errors"
+	"fmt"
+
+	"libvirt.org/go/libvirtxml"
+)
+
+// A Config is everything that tells one domain from another. Paths are as the
+// libvirt daemon sees them.
+type Config struct {
+	Name    string // the domain's
+	Testbed string // ID of the testbed that owns it, kept in the domain's metadata
+
+	Accel    string // "kvm" or "tcg"
+	Machine  string // "q35" or "pc"
+	Emulator string // QEMU's path
+	Firmware string // path of a ROM image; "" is the machine's own, SeaBIOS
+	ACPI     bool   // tables that describe the machine; without them the guest probes less
+	Memory   int64  // bytes of RAM
+	CPUs     int    // virtual CPUs
+	TBCache  int64  // bytes for translated code under TCG
+
+	Kernel, Initrd, Cmdline string
+
+	Console    string // pair of FIFOs that the first serial port is; without .in and .out
+	ConsoleLog string // file to which QEMU copies what the console says
+	Channel    string // socket on which the lab listens for the guest's init; "": no such port
+}
+
+// ChannelName is the virtio port's name, by which a guest finds it in
+// /sys/class/virtio-ports/*/name.
+const ChannelName = "lab.init"
+
+// tag is the domain's metadata element. What bears it is the lab's.
+type tag struct {
+	XMLName xml.Name `xml:"urn:lab:testbed testbed"`
+	ID      string   `xml:"id,attr"`
+}
+
+// XML writes the domain's definition. It is a pure function.
+//
+// The machine has what the workload uses and nothing else: RAM, CPUs, a serial
+// port, and the virtio port where the guest's init needs one. Each device less
+// is one that firmware and kernel don't probe. What libvirt would add by itself
+// (a USB controller, a memory balloon) is named with the model "none".
+func XML(c Config) (string, error) {
+	if err := c.validate(); err != nil {
+		return "", fmt.Errorf("domain XML: %w", err)
+	}
+	meta, err := xml.Marshal(tag{ID: c.Testbed})
+	if err != nil {
+		return "", fmt.Errorf("domain XML: %w", err)
+	}
+	zero := uint(0)
+	d := &libvirtxml.Domain{
+		Type:     "kvm",
+		Name:     c.Name,
+		Metadata: &libvirtxml.DomainMetadata{XML: string(meta)},
+		Memory:   &libvirtxml.DomainMemory{Value: uint(c.Memory >> 10), Unit: "KiB"},
+		VCPU:     &libvirtxml.DomainVCPU{Value: uint(c.CPUs)},
+		OS: &libvirtxml.DomainOS{
+			Type:    &libvirtxml.DomainOSType{Type: "hvm", Arch: "x86_64", Machine: c.Machine},
+			Kernel:  c.Kernel,
+			Initrd:  c.Initrd,
+			Cmdline: c.Cmdline,
+		},
+		Features: &libvirtxml.DomainFeatureList{APIC: &libvirtxml.DomainFeatureAPIC{}},
+		// With all three "destroy", libvirt starts QEMU with -no-reboot: a
+		// guest that ends in any way takes its QEMU with it.
+		OnPoweroff: "destroy", OnReboot: "destroy", OnCrash: "destroy",
+		Devices: &libvirtxml.DomainDeviceList{
+			Emulator:    c.Emulator,
+			Controllers: []libvirtxml.DomainController{{Type: "usb", Model: "none"}},
+			MemBalloon:  &libvirtxml.DomainMemBalloon{Model: "none"},
+			Serials: []libvirtxml.DomainSerial{{
+				Source: &libvirtxml.DomainChardevSource{Pipe: &libvirtxml.DomainChardevSourcePipe{Path: c.Console}},
+				Target: &libvirtxml.DomainSerialTarget{Type: "isa-serial", Port: &zero},
+			}},
+		},
+	}
+	if c.ConsoleLog != "" {
+		d.Devices.Serials[0].Log = &libvirtxml.DomainChardevLog{File: c.ConsoleLog, Append: "off"}
+	}
+	if c.Firmware != "" {
+		d.OS.Loader = &libvirtxml.DomainLoader{Path: c.Firmware, Readonly: "yes", Type: "rom"}
+	}
+	if c.ACPI {
+		d.Features.ACPI = &libvirtxml.DomainFeature{}
+	}
+	if c.Channel != "" {
+		d.Devices.Channels = []libvirtxml.DomainChannel{{
+			Source: unixSource(c.Channel),
+			Target: &libvirtxml.DomainChannelTarget{VirtIO: &libvirtxml.DomainChannelTargetVirtIO{Name: ChannelName}},
+		}}
+	}
+	if c.Accel == "tcg" {
+		d.Type = "qemu"
+		d.Features.TCG = &libvirtxml.DomainFeatureTCG{
+			TBCache: &libvirtxml.DomainFeatureTCGTBCache{Unit: "KiB", Size: uint(c.TBCache >> 10)},
+		}
+	} else {
+		d.CPU = &libvirtxml.DomainCPU{Mode: "host-passthrough"}
+	}
+	return d.Marshal()
+}
+
+// unixSource is a socket that QEMU connects to: the lab listens.
+func unixSource(path string) *libvirtxml.DomainChardevSource {
+	return &libvirtxml.DomainChardevSource{UNIX: &libvirtxml.DomainChardevSourceUNIX{Mode: "connect", Path: path}}
+}
+
+func (c Config) validate() error {
+	switch {
+	case c.Name == "" || c.Testbed == "":
+		return errors.New("a domain needs a name and a testbed")
+	case c.Accel != "kvm" && c.Accel != "tcg":
+		return fmt.Errorf("acceleration %q is neither kvm nor tcg", c.Accel)
+	case c.Accel == "tcg" && c.TBCache < 1<<20:
+		return fmt.Errorf("a translation cache of %d bytes is too small", c.TBCache)
+	case c.Memory < 1<<20:
+		return fmt.Errorf("%d bytes of memory are too few", c.Memory)
+	case c.CPUs < 1:
+		return fmt.Errorf("%d virtual CPUs are too few", c.CPUs)
+	case c.Kernel == "" || c.Console == "":
+		return errors.New("a domain needs a kernel and a console")
+	}
+	return nil
+}
