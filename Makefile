@@ -32,9 +32,10 @@ test: setup
 bench: setup
 	./.ci/gotest "$(GO)" -run '^$$' -bench . -benchtime $(BENCHTIME) -p 1 -timeout 30m ./...
 
-# A thousand kills at random points of a container's life.
+# A thousand kills at random points of a container's life, ten thousand starts.
 chaos: setup
 	LAB_KILLS=1000 ./.ci/gotest "$(GO)" -count=1 -timeout 30m -run TestKilledAtAnyPoint .
+	LAB_STARTS=10000 ./.ci/gotest "$(GO)" -count=1 -timeout 30m -run TestManyStarts ./container
 
 lint:
 	@unformatted=$$("$$(dirname "$(GO)")/gofmt" -l .); \
