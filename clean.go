@@ -2,11 +2,20 @@ package main
 
 import (
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
 	"lab/bench/testbed"
 )
+
+// sweep removes what dead runs left, for commands whose own matter is another;
+// it needs root, and makes no fuss without it.
+func sweep() {
+	if os.Geteuid() == 0 {
+		testbed.Sweep()
+	}
+}
 
 func (a *app) cleanCommand() *cobra.Command {
 	return &cobra.Command{
@@ -14,7 +23,7 @@ func (a *app) cleanCommand() *cobra.Command {
 		Short: "Remove what killed runs left on this machine",
 		Long: `Remove what killed runs left on this machine: cgroup folders that bear the
 lab's tag and run folders whose owner is dead. The kernel has freed everything
-else by itself. lab run and lab exec do the same before they begin. Nothing
+else by itself. Other commands do the same by the way, as root. Nothing
 without the tag is touched, nor anything of a run that is still going on.
 
 The cache (guest kernel, image) stays: make uninstall removes it. Results stay.`,

@@ -55,7 +55,7 @@ func commaList(words func() []string) cobra.CompletionFunc {
 // settingWords lists each setting with each of its values.
 func settingWords() []string {
 	var out []string
-	for _, e := range environments("") {
+	for _, e := range environments() {
 		for _, s := range e.Settings() {
 			for _, v := range s.Values {
 				if w := s.Name + "=" + v; !slices.Contains(out, w) {

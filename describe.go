@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"lab/bench/image"
+	"lab/bench/machine"
 	"lab/bench/results"
 )
 
@@ -27,6 +28,8 @@ func describe(j *job) error {
 		// Another image: what needs the program says so when it is missing.
 		digest = ""
 	}
+	// What can't be told is left out; the trials are worth having without it.
+	j.Machine, _ = machine.Facts("")
 	m.Workload = results.Digested{Name: image.ReadyPath, Digest: digest, Size: size}
 	return nil
 }

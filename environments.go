@@ -1,22 +1,27 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"lab/bench"
+	"lab/bench/results"
 	"lab/chroot"
 	"lab/container"
+	"lab/vm"
 )
 
-// environments is the one list of them. kernel names the guest kernel; "" is
-// the cache's.
-func environments(kernel string) []bench.Environment {
+// environments is the one list of them.
+func environments() []bench.Environment {
 	return []bench.Environment{
 		chroot.Host(),
 		chroot.Chroot(),
 		container.New(),
+		vm.New(),
 	}
 }
 
@@ -24,7 +29,7 @@ func environments(kernel string) []bench.Environment {
 // the least to the most isolation.
 func environmentNames() []string {
 	var out []string
-	for _, e := range environments("") {
+	for _, e := range environments() {
 		out = append(out, e.Name())
 	}
 	return out
@@ -47,7 +52,7 @@ func environment(envs []bench.Environment, name string) (bench.Environment, erro
 // value that isn't allowed, are the user's errors.
 func parseVariant(words []string, envs []bench.Environment) (map[string]string, error) {
 	out := map[string]string{}
-	for _, w := range list(words) {
+	for _, w := range split(words) {
 		k, v, ok := strings.Cut(w, "=")
 		if !ok || k == "" {
 			return nil, usagef("--variant %q: not of the form name=value", w)
@@ -88,10 +93,35 @@ func checkSetting(k, v string, envs []bench.Environment) error {
 	return nil
 }
 
-// settingHelp lists what can be varied, for help texts.
-func settingHelp() string {
+// kernelFile is the guest kernel that the user named with --kernel or
+// LAB_KERNEL, as an absolute path; "" is none.
+func kernelFile(named string) (string, error) {
+	flag := "--kernel"
+	if named == "" {
+		named, flag = os.Getenv("LAB_KERNEL"), "LAB_KERNEL"
+	}
+	if named == "" {
+		return "", nil
+	}
+	if _, err := os.Stat(named); err != nil {
+		return "", usagef("%s: %w", flag, err)
+	}
+	return filepath.Abs(named)
+}
+
+// probe finds out whether KVM is usable.
+func probe(ctx context.Context, cache string) (results.Acceleration, error) {
+	v, err := vm.Probe(ctx, cache)
+	return v.Acceleration, err
+}
+
+// settingHelp lists what can be varied in some environments, for help texts.
+func settingHelp(names []string) string {
 	var b strings.Builder
-	for _, e := range environments("") {
+	for _, e := range environments() {
+		if !slices.Contains(names, e.Name()) {
+			continue
+		}
 		for _, s := range e.Settings() {
 			v := strings.Join(s.Values, "|")
 			if v == "" {

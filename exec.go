@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/signal"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -27,6 +26,9 @@ type execFlags struct {
 	pids                          int64
 }
 
+// execEnvironments are those in which exec runs commands.
+var execEnvironments = []string{"host", "chroot", "container"}
+
 func (a *app) execCommand() *cobra.Command {
 	var f execFlags
 	cmd := &cobra.Command{
@@ -35,22 +37,23 @@ func (a *app) execCommand() *cobra.Command {
 		Long: `Run any command in an environment: host, chroot or container.
 
 Standard input, output and error are the command's own. SIGINT, SIGTERM, SIGHUP,
-SIGQUIT, SIGUSR1 and SIGUSR2 are passed on to it. It starts with a small set of
+SIGQUIT, SIGUSR1 and SIGUSR2 are passed on to it; the third Ctrl-C kills it, as a
+container's first process may ignore them. It starts with a small set of
 variables (PATH, HOME, TERM); --env-var adds to them.
 
 Exit status: the command's own; 128+n when signal n ended it; 125 the lab
 failed; 126 it can't be executed; 127 it isn't found.
 
 What --variant can set:
-` + settingHelp(),
+` + settingHelp(execEnvironments),
 		Example: `  sudo lab exec container -- sh -c 'hostname; ps'
   sudo lab exec chroot -- ls -l /
   sudo lab exec container --memory 64M --cpus 0.5 -- sh`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usagef("exec: in which environment? there are: %s", strings.Join(environmentNames(), ", "))
+				return usagef("exec: in which environment? there are: %s", strings.Join(execEnvironments, ", "))
 			}
-			if _, err := environment(environments(""), args[0]); err != nil {
+			if _, err := environment(environments(), args[0]); err != nil {
 				return err
 			}
 			if len(args) == 1 {
@@ -62,7 +65,7 @@ What --variant can set:
 			if len(args) > 0 {
 				return nil, cobra.ShellCompDirectiveDefault
 			}
-			return environmentNames(), cobra.ShellCompDirectiveNoFileComp
+			return execEnvironments, cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(_ *cobra.Command, args []string) error { return a.exec(args[0], args[1:], &f) },
 	}
@@ -73,23 +76,26 @@ What --variant can set:
 		}
 		return flagError(cmd, err)
 	})
-	fl.StringVar(&f.image, "image", "", "root folder of the file tree to run in (default: the lab's own)")
-	fl.StringVar(&f.net, "net", "", "short for --variant net=…")
-	fl.StringArrayVarP(&f.env, "env-var", "e", nil, "NAME=value for the command; NAME alone: as it is here")
-	fl.StringVar(&f.dir, "workdir", "", "working folder inside")
-	fl.StringVar(&f.user, "user", "", "UID or UID:GID to run as")
-	fl.StringVar(&f.memory, "memory", "", "limit of memory: 64M, 1G")
-	fl.Float64Var(&f.cpus, "cpus", 0, "limit of processor time, in cores: 0.5")
-	fl.Int64Var(&f.pids, "pids", 0, "limit of processes")
-	fl.StringSliceVar(&f.variant, "variant", nil, "settings, name=value,…")
+	fl.StringVar(&f.image, "image", "", "`DIR`, root folder of the file tree to run in (default: the lab's own)")
+	fl.StringVar(&f.net, "net", "", "`KIND`: short for --variant net=…")
+	fl.StringArrayVarP(&f.env, "env-var", "e", nil, "`NAME=VALUE` for the command; NAME alone: as it is here")
+	fl.StringVar(&f.dir, "workdir", "", "`DIR`, working folder inside")
+	fl.StringVar(&f.user, "user", "", "`UID[:GID]` to run as")
+	fl.StringVar(&f.memory, "memory", "", "`SIZE`, limit of memory: 64M, 1G")
+	fl.Float64Var(&f.cpus, "cpus", 0, "`CORES`, limit of processor time: 0.5")
+	fl.Int64Var(&f.pids, "pids", 0, "`N`, limit of processes")
+	fl.StringSliceVar(&f.variant, "variant", nil, "`SETTINGS`, name=value,…")
 	completeFlags(cmd)
 	return cmd
 }
 
 func (a *app) exec(name string, argv []string, f *execFlags) error {
-	env, err := environment(environments(""), name)
+	env, err := environment(environments(), name)
 	if err != nil {
 		return err
+	}
+	if !slices.Contains(execEnvironments, name) {
+		return &statusError{statusLab, fmt.Errorf("exec %s: can't yet: a guest of the lab runs one workload from its own boot on; use lab exec container", name)}
 	}
 	spec, err := f.spec(env, argv)
 	if err != nil {
@@ -109,47 +115,6 @@ func (a *app) exec(name string, argv []string, f *execFlags) error {
 		return &statusError{status, nil}
 	}
 	return nil
-}
-
-// spec checks what was asked; its errors are the user's.
-func (f *execFlags) spec(env bench.Environment, argv []string) (s bench.Spec, err error) {
-	words := f.variant
-	if f.net != "" {
-		words = append(words, "net="+f.net)
-	}
-	set, err := parseVariant(words, []bench.Environment{env})
-	if err != nil {
-		return s, err
-	}
-	if s.Settings, err = bench.Resolve(env, set); err != nil {
-		return s, usagef("%w", err)
-	}
-	s.Limits = bench.Limits{CPU: f.cpus, Pids: f.pids}
-	if s.Limits.Memory, err = size(f.memory); err != nil {
-		return s, usagef("--memory %q: %w", f.memory, err)
-	}
-	if f.cpus < 0 || f.pids < 0 {
-		return s, usagef("--cpus and --pids: a limit is above 0")
-	}
-	c := bench.Command{Argv: argv, Dir: f.dir, Env: []string{"PATH=" + bench.DefaultPath, "HOME=/root"}}
-	if t := os.Getenv("TERM"); t != "" {
-		c.Env = append(c.Env, "TERM="+t)
-	}
-	for _, e := range f.env {
-		if !strings.Contains(e, "=") {
-			v, ok := os.LookupEnv(e)
-			if !ok {
-				continue
-			}
-			e += "=" + v
-		}
-		c.Env = setVar(c.Env, e)
-	}
-	if c.User, err = parseUser(f.user); err != nil {
-		return s, usagef("--user %q: %w", f.user, err)
-	}
-	s.Command = c
-	return s, nil
 }
 
 // execute runs the command in this process; status is its own.
@@ -195,62 +160,30 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	if err := p.Start(ctx); err != nil {
 		return 0, err
 	}
-	go func() {
-		for s := range sigs {
-			p.Signal(s) // it may have ended meanwhile
-		}
-	}()
+	go pass(sigs, p)
+	// While the command runs nobody waits for this.
+	swept := make(chan struct{})
+	go func() { testbed.Sweep(); close(swept) }()
 	exit, err := p.Wait(ctx)
+	<-swept
 	if exit.OOM {
 		fmt.Fprintf(a.stderr, "lab: %s was killed: it used more memory than its limit\n", spec.Command.Argv[0])
 	}
 	return exit.Status(), err
 }
 
-// setVar sets NAME=value in place of an earlier one.
-func setVar(env []string, e string) []string {
-	name, _, _ := strings.Cut(e, "=")
-	for i, old := range env {
-		if strings.HasPrefix(old, name+"=") {
-			env[i] = e
-			return env
+// pass passes signals on. The third that asks for an end is a SIGKILL: a
+// container's first process ignores every signal that it has no handler for
+// (pid_namespaces(7)), and somebody is pressing Ctrl-C.
+func pass(sigs <-chan os.Signal, p bench.Process) {
+	asked := 0
+	for s := range sigs {
+		if s == syscall.SIGINT || s == syscall.SIGTERM {
+			asked++
 		}
-	}
-	return append(env, e)
-}
-
-// size reads "64M": bytes, with a suffix for powers of 1024.
-func size(s string) (int64, error) {
-	if s == "" {
-		return 0, nil
-	}
-	shift := 0
-	num := strings.TrimSuffix(strings.TrimSuffix(strings.ToUpper(s), "B"), "I")
-	if n := len(num); n > 0 {
-		if i := strings.IndexByte("KMGT", num[n-1]); i >= 0 {
-			shift, num = 10*(i+1), num[:n-1]
+		if asked >= 3 {
+			s = syscall.SIGKILL
 		}
+		p.Signal(s) // it may have ended meanwhile
 	}
-	n, err := strconv.ParseInt(num, 10, 64)
-	if err != nil || n <= 0 || n > (1<<62)>>shift {
-		return 0, errors.New("not a size such as 64M or 1G")
-	}
-	return n << shift, nil
-}
-
-// parseUser reads "UID" or "UID:GID".
-func parseUser(s string) (u bench.User, err error) {
-	if s == "" {
-		return u, nil
-	}
-	uid, gid, both := strings.Cut(s, ":")
-	if !both {
-		gid = uid
-	}
-	a, err1 := strconv.ParseUint(uid, 10, 32)
-	b, err2 := strconv.ParseUint(gid, 10, 32)
-	if err1 != nil || err2 != nil {
-		return u, errors.New("not a number, or two with a colon between them: 1000:1000")
-	}
-	return bench.User{UID: uint32(a), GID: uint32(b)}, nil
 }

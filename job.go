@@ -13,7 +13,6 @@ type job struct {
 	Runs     int // trials of each cell; 0: as the scenario says
 	Warmup   int // warm-ups of each cell; -1: as the scenario says
 	Image    image.Ref
-	Kernel   string // the guest's; "": the cache's
 	Cache    string
 	UID, GID int
 	Manifest results.Manifest

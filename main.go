@@ -101,7 +101,7 @@ what each costs, and explains the numbers.
 	}
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(a.runCommand(), a.execCommand(), a.reportCommand(),
-		a.imageCommand(), a.cleanCommand(), a.versionCommand())
+		a.listCommand(), a.doctorCommand(), a.imageCommand(), a.cleanCommand(), a.versionCommand())
 	return root
 }
 

@@ -31,6 +31,7 @@ and the machine that it was measured on isn't needed.`,
 			return nil, cobra.ShellCompDirectiveFilterDirs
 		},
 		RunE: func(_ *cobra.Command, dirs []string) error {
+			sweep()
 			var errs []error
 			for _, dir := range dirs {
 				// Who owns the folder owns what is put into it.
@@ -64,8 +65,9 @@ func (a *app) report(dir string, uid, gid int, json bool) error {
 	if err := reports.Terminal(a.stdout, run, reports.OptionsFor(a.stdout)); err != nil {
 		return err
 	}
-	plots, _ := filepath.Glob(filepath.Join(dir, "plots", "*.png"))
-
-	_, err = fmt.Fprintf(a.stdout, "\nreport: %s\nplots:  %s\n", filepath.Join(dir, "report.md"), strings.Join(plots, ", "))
+	_, err = fmt.Fprintf(a.stdout, "\nreport: %s\n", filepath.Join(dir, "report.md"))
+	if plots, _ := filepath.Glob(filepath.Join(dir, "plots", "*.png")); len(plots) > 0 {
+		_, err = fmt.Fprintf(a.stdout, "plots:  %s\n", strings.Join(plots, ", "))
+	}
 	return err
 }

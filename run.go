@@ -49,7 +49,7 @@ Exit status: 0 all was measured; 1 a trial failed or an environment couldn't
 run; 2 bad usage; 3 nothing could be run; 130 interrupted.
 
 What --variant can set:
-` + settingHelp(),
+` + settingHelp(environmentNames()),
 		Example: `  sudo lab run startup
   sudo lab run startup --quick --env host,container
   sudo lab run startup --env container -r 200 --seed 7 --out /tmp/mine`,
@@ -65,19 +65,19 @@ What --variant can set:
 			return nil
 		},
 		ValidArgsFunction: completeScenarios,
-		RunE:              func(cmd *cobra.Command, args []string) error { return a.run(cmd, list(args), f) },
+		RunE:              func(cmd *cobra.Command, args []string) error { return a.run(cmd, args, f) },
 	}
 	fl := cmd.Flags()
-	fl.StringSliceVar(&f.envs, "env", nil, "environments, in the order of the report (default: the scenario's)")
-	fl.IntVarP(&f.runs, "runs", "r", 0, "trials of each environment (default: the scenario's)")
-	fl.IntVarP(&f.warmup, "warmup", "w", 0, "trials before them that don't count (default: the scenario's)")
-	fl.Uint64Var(&f.seed, "seed", 0, "seed of the order of the trials (default: a new one)")
-	fl.StringVar(&f.out, "out", "", "results folder; must not exist (default: results/<UTC time>-<scenario>)")
-	fl.StringSliceVar(&f.variant, "variant", nil, "settings, name=value,…")
-	fl.StringVar(&f.accel, "accel", "auto", "what runs a VM's instructions: "+strings.Join(accels, ", "))
+	fl.StringSliceVar(&f.envs, "env", nil, "`NAMES` of environments, a,b,…, in the order of the report (default: the scenario's)")
+	fl.IntVarP(&f.runs, "runs", "r", 0, "`N` trials of each environment (default: the scenario's)")
+	fl.IntVarP(&f.warmup, "warmup", "w", 0, "`N` trials before them that don't count (default: the scenario's)")
+	fl.Uint64Var(&f.seed, "seed", 0, "`N`, the seed of the order of the trials (default: a new one)")
+	fl.StringVar(&f.out, "out", "", "`DIR` for the results; must not exist (default: results/<UTC time>-<scenario>)")
+	fl.StringSliceVar(&f.variant, "variant", nil, "`SETTINGS`, name=value,…")
+	fl.StringVar(&f.accel, "accel", "auto", "`KIND`: what runs a VM's instructions: "+strings.Join(accels, ", "))
 	fl.BoolVar(&f.quick, "quick", false, "a first look: few trials, under a minute")
-	fl.StringVar(&f.image, "image", "", "root folder of the file tree to run in (default: the lab's own)")
-	fl.StringVar(&f.kernel, "kernel", os.Getenv("LAB_KERNEL"), "guest kernel's file (default: the set-up's; also LAB_KERNEL)")
+	fl.StringVar(&f.image, "image", "", "`DIR`, root folder of the file tree to run in (default: the lab's own)")
+	fl.StringVar(&f.kernel, "kernel", "", "`FILE` of the guest kernel (default: the set-up's; also LAB_KERNEL)")
 	fl.BoolVar(&f.json, "json", false, "print summary.json instead of the table")
 	completeFlags(cmd)
 	return cmd
@@ -117,6 +117,11 @@ func (a *app) run(cmd *cobra.Command, names []string, f runFlags) error {
 	if err := describe(base); err != nil {
 		return err
 	}
+	defer func() {
+		if err := giveCache(base.Cache); err != nil {
+			fmt.Fprintln(a.stderr, "lab: cache folder:", err)
+		}
+	}()
 	var last error
 	for _, name := range names {
 		j := *base
@@ -148,7 +153,7 @@ func (f *runFlags) folder(names []string, name string, t time.Time) string {
 
 // job checks what was asked; its errors are the user's.
 func (f *runFlags) job(cmd *cobra.Command) (*job, error) {
-	j := &job{Kernel: f.kernel, Runs: f.runs, Warmup: -1}
+	j := &job{Runs: f.runs, Warmup: -1}
 	j.UID, j.GID = owner()
 	given := cmd.Flags().Changed
 	if given("runs") && f.runs < 1 {
@@ -162,9 +167,9 @@ func (f *runFlags) job(cmd *cobra.Command) (*job, error) {
 	if !given("seed") {
 		f.seed = uint64(rand.Uint32()) // short enough to be typed again
 	}
-	envs := environments(f.kernel)
+	envs := environments()
 	var asked []bench.Environment
-	j.Options = bench.Options{Image: f.image, Quick: f.quick, Envs: list(f.envs)}
+	j.Options = bench.Options{Image: f.image, Quick: f.quick, Envs: split(f.envs)}
 	for _, name := range j.Options.Envs {
 		e, err := environment(envs, name)
 		if err != nil {
@@ -188,10 +193,12 @@ func (f *runFlags) job(cmd *cobra.Command) (*job, error) {
 		}
 		j.Options.Variant["accel"] = f.accel // environments without that setting leave it out
 	}
-	if f.kernel != "" {
-		if _, err := os.Stat(f.kernel); err != nil {
-			return nil, usagef("--kernel: %w", err)
-		}
+	kernel, err := kernelFile(f.kernel)
+	if err != nil {
+		return nil, err
+	}
+	if kernel != "" {
+		j.Options.Variant["kernel"] = kernel
 	}
 	if f.out != "" {
 		// results.Create refuses it, too; here nothing was done yet.

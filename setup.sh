@@ -37,10 +37,11 @@ die() {
 
 # cache_dir is the same folder for a user and for root through sudo.
 cache_dir() {
+	xdg=${XDG_CACHE_HOME:-}
 	if [ -n "${LAB_CACHE:-}" ]; then
 		case $LAB_CACHE in /*) echo "$LAB_CACHE" ;; *) echo "$PWD/$LAB_CACHE" ;; esac
-	elif [ -n "${XDG_CACHE_HOME:-}" ]; then
-		echo "$XDG_CACHE_HOME/lab"
+	elif [ "$xdg" != "${xdg#/}" ]; then # relative ones are to be ignored, says its specification
+		echo "$xdg/lab"
 	elif [ "$(id -u)" = 0 ] && [ -n "${SUDO_USER:-}" ]; then
 		echo "$(getent passwd "$SUDO_USER" | cut -d: -f6)/.cache/lab"
 	else

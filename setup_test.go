@@ -1,4 +1,4 @@
-package main
+package main_test
 
 import (
 	"fmt"
@@ -320,7 +320,7 @@ ok  	lab/a	0.004s
 `
 	const fails = `# lab/c [lab/c.test]
 c/c_test.go:3:28: undefined: x
-=== RUN   TestC
+%s=== RUN   TestC
     b_test.go:3: bad
 --- FAIL: TestC (0.00s)
 FAIL
@@ -334,7 +334,12 @@ FAIL
 		want   string
 	}{
 		{passes, 0, "    skipped TestB: no frob here; cure: apt-get install frob\nok  \tlab/a\t0.004s\ntests: 1 passed, 0 failed, 1 skipped\n"},
-		{fails, 1, fails + "tests: 0 passed, 1 failed, 0 skipped\n"},
+		{fmt.Sprintf(fails, "=== RUN   TestA\n=== RUN   TestA/sub\n    a_test.go:5: noise\n--- PASS: TestA (0.00s)\n    --- PASS: TestA/sub (0.00s)\n"), 1,
+			fmt.Sprintf(fails, "") + "tests: 2 passed, 1 failed, 0 skipped\n"},
+		{"=== RUN   TestA/sub\n--- FAIL: TestA (0.00s)\n    --- PASS: TestA/sub (0.00s)\nFAIL\tlab/b\t2s\n", 1,
+			"--- FAIL: TestA (0.00s)\nFAIL\tlab/b\t2s\ntests: 1 passed, 1 failed, 0 skipped\n"},
+		{"=== RUN   TestA\n--- PASS: TestA (0.00s)\n=== RUN   TestB\npanic: test timed out\n\ngoroutine 1:\nFAIL\tlab/b\t2s\n", 1,
+			"=== RUN   TestB\npanic: test timed out\n\ngoroutine 1:\nFAIL\tlab/b\t2s\ntests: 1 passed, 0 failed, 0 skipped\n"},
 		{"BenchmarkX\nBenchmarkX-2   \t100\t 3.0 frobs\nPASS\nok  \tlab/a\t1s\n", 0, "BenchmarkX-2   \t100\t 3.0 frobs\nok  \tlab/a\t1s\n"},
 		{"", 2, ""},
 	}

@@ -57,9 +57,9 @@ func flagError(cmd *cobra.Command, err error) error {
 }
 
 // nearest picks the known word that is nearest to word, or "" when none is
-// near enough to be meant: a third of its letters may be wrong.
+// near enough to be meant: one letter in four may be wrong, and one more.
 func nearest(word string, known []string) string {
-	best, least := "", max(2, len(word)/3)+1
+	best, least := "", min(len(word), 2+len(word)/4)
 	for _, k := range known {
 		if strings.HasPrefix(k, word) && len(word) > 1 {
 			return k
@@ -98,8 +98,8 @@ func distance(a, b string) int {
 	return rows[len(a)][len(b)]
 }
 
-// list splits "a,b" and drops what is empty or there twice.
-func list(words []string) []string {
+// split takes "a,b" apart, without what is empty or there twice.
+func split(words []string) []string {
 	var out []string
 	for _, w := range words {
 		for _, s := range strings.Split(w, ",") {

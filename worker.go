@@ -6,12 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"lab/bench"
+	"lab/bench/machine"
 	"lab/bench/results"
 	"lab/bench/testbed"
 	"lab/scenarios"
@@ -107,8 +109,13 @@ func (w *worker) run(ctx context.Context) (outcome string, err error) {
 		return "", fmt.Errorf("worker: no scenario %s", j.Scenario)
 	}
 	adjust(sc, j.Runs, j.Warmup)
+	guard, err := machine.NewSampler("")
+	if err != nil {
+		return "", err
+	}
+	defer guard.Close()
 	r := &bench.Runner{Scenario: sc, Options: j.Options, Image: j.Image, Seed: j.Manifest.Seed,
-		Manifest: &j.Manifest, Write: out.Trial, Progress: w.between}
+		Manifest: &j.Manifest, Write: out.Trial, Guard: guard.Guard, Progress: w.between}
 	envs, closeAll := w.open(ctx, tb, sc)
 	defer func() { err = errors.Join(err, closeAll()) }()
 	r.Envs = envs
@@ -116,8 +123,9 @@ func (w *worker) run(ctx context.Context) (outcome string, err error) {
 		return "", err
 	}
 	if ctx.Err() != nil { // an environment that was told to stop hasn't failed
-		j.Manifest.Cells = nil
+		j.Manifest.Cells, j.Manifest.Findings = nil, nil
 	}
+	w.nameKernel(envs)
 	if err := errors.Join(out.Machine(&j.Machine), out.Manifest(&j.Manifest)); err != nil {
 		return "", err
 	}
@@ -147,8 +155,7 @@ func (w *worker) open(ctx context.Context, tb *testbed.Testbed, sc *bench.Scenar
 	for _, c := range sc.Cells(w.job.Options) {
 		wanted[c.Env] = true
 	}
-	m := &w.job.Machine
-	for _, e := range environments(w.job.Kernel) {
+	for _, e := range environments() {
 		if !wanted[e.Name()] {
 			continue
 		}
@@ -156,14 +163,7 @@ func (w *worker) open(ctx context.Context, tb *testbed.Testbed, sc *bench.Scenar
 			e = closed{e, err}
 		}
 		envs = append(envs, e)
-		if v, ok := e.(bench.Versioner); ok {
-			if m.Versions == nil {
-				m.Versions = map[string]string{}
-			}
-			for name, version := range v.Versions() {
-				m.Versions[name] = version
-			}
-		}
+		w.describe(e)
 	}
 	return envs, func() error {
 		var errs []error
@@ -173,6 +173,39 @@ func (w *worker) open(ctx context.Context, tb *testbed.Testbed, sc *bench.Scenar
 			}
 		}
 		return errors.Join(errs...)
+	}
+}
+
+// describe writes down what an open environment found out about the machine.
+func (w *worker) describe(e bench.Environment) {
+	m := &w.job.Machine
+	if v, ok := e.(bench.Versioner); ok {
+		if m.Versions == nil {
+			m.Versions = map[string]string{}
+		}
+		maps.Copy(m.Versions, v.Versions())
+	}
+	if v, ok := e.(interface{ Acceleration() results.Acceleration }); ok {
+		m.Acceleration = v.Acceleration()
+	}
+}
+
+// nameKernel writes the guests' kernel down, where there are guests.
+func (w *worker) nameKernel(envs []bench.Environment) {
+	for _, c := range w.job.Manifest.Cells {
+		for _, e := range envs {
+			k, ok := e.(interface {
+				Kernel(bench.Spec) (results.Digested, error)
+			})
+			if !ok || e.Name() != c.Env || c.NotRun != nil {
+				continue
+			}
+			// Check has found it; what fails now fails in each trial, and is
+			// said there.
+			if d, err := k.Kernel(bench.Spec{Settings: c.Settings}); err == nil {
+				w.job.Manifest.Kernel = d
+			}
+		}
 	}
 }
 

@@ -65,7 +65,13 @@ func (r *Runner) Plan(ctx context.Context) error {
 	r.cells = r.Scenario.Cells(r.Options)
 	m := r.Manifest
 	m.Scenario, m.Question, m.Method = r.Scenario.Name, r.Scenario.Question, r.Scenario.Method
-	m.Metrics, m.Figures, m.Findings = r.Scenario.Metrics, r.Scenario.Figures, r.Scenario.Findings
+	m.Metrics, m.Figures, m.Findings = r.Scenario.Metrics, r.Scenario.Figures, nil
+	for _, f := range r.Scenario.Findings {
+		// What was left out on purpose is no open question.
+		if r.asks(f.Of) && (f.To == "" || r.asks(f.To)) {
+			m.Findings = append(m.Findings, f)
+		}
+	}
 	m.Cells = nil
 	for _, c := range r.cells {
 		env := r.env(c.Env)
@@ -106,6 +112,11 @@ func (r *Runner) Plan(ctx context.Context) error {
 		m.Cells = append(m.Cells, cell)
 	}
 	return nil
+}
+
+// asks says whether an environment has a cell in the run.
+func (r *Runner) asks(env string) bool {
+	return slices.ContainsFunc(r.cells, func(c Cell) bool { return c.Env == env })
 }
 
 func (r *Runner) env(name string) Environment {

@@ -119,6 +119,10 @@ func (t *T) closeAll() error {
 	return first
 }
 
+// grace is how long a trial whose deadline passed may take to close what it
+// opened. A variable for the tests alone.
+var grace = 10 * time.Second
+
 // runTrial executes a cell once. It returns the lines of the trial: its values,
 // or the one line of a failure. Nil lines mean that the trial was given up
 // because ctx ended, which is nobody's failure.
@@ -137,15 +141,18 @@ func runTrial(ctx context.Context, s *Scenario, t *T, timeout time.Duration) []r
 	select {
 	case err = <-done:
 	case <-tctx.Done():
-		// It was told to end; what doesn't within ten seconds is stuck, and
-		// the run goes on without it.
-		grace := time.NewTimer(10 * time.Second)
-		defer grace.Stop()
+		// It was told to end; what doesn't in time is stuck, and the run goes
+		// on without it.
+		late := time.NewTimer(grace)
+		defer late.Stop()
 		select {
 		case err = <-done:
-		case <-grace.C:
+		case <-late.C:
+			if ctx.Err() != nil {
+				return nil
+			}
 			// Its lines stay its own: it may still be writing them.
-			err = Blamed(BlameLab, fmt.Errorf("the trial didn't end 10 s after its deadline of %v", timeout))
+			err = Blamed(BlameLab, fmt.Errorf("the trial didn't end %v after its deadline of %v", grace, timeout))
 			return []results.Line{failed(t.line, err)}
 		}
 	}

@@ -66,9 +66,6 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 	if os.Geteuid() != 0 {
 		return bench.Unavailable("making namespaces and mounts needs root", "sudo lab …")
 	}
-	if s.Init {
-		return bench.NotApplicable("the container starts the workload itself as PID 1", "leave --init away")
-	}
 	if s.Settings["cgroup"] == "no" && !s.Limits.None() {
 		return bench.NotApplicable("limits need a cgroup, and cgroup=no was asked for", "--variant cgroup=yes")
 	}

@@ -7,9 +7,11 @@ import (
 
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -268,10 +270,23 @@ func TestMountsDontLeak(t *testing.T) {
 // Defence: the PID namespace.
 func TestSignalsToTheHost(t *testing.T) {
 	h := newHostile(t)
+	victim := exec.Command("sleep", "60")
+	if err := victim.Start(); err != nil {
+		t.Fatal(err)
+	}
+	// A number that isn't given to anything inside.
 	out, _, err := h.run(bench.Spec{Settings: map[string]string{"caps": "all", "seccomp": "none"}},
-		"kill -0 "+strconv.Itoa(os.Getpid())+" 2>/dev/null && echo there; kill -9 -1; ps | wc -l")
-	if err != nil || strings.Contains(out, "there") {
+		"for i in 1 2 3 4 5 6 7 8 9; do true & wait $!; done; kill -9 "+strconv.Itoa(victim.Process.Pid)+
+			" 2>/dev/null && [ ! -d /proc/"+strconv.Itoa(victim.Process.Pid)+" ] && echo hit; kill -9 -1 2>/dev/null; true")
+	if err != nil || strings.Contains(out, "hit") {
 		t.Errorf("%q, %v", out, err)
+	}
+	if err := victim.Process.Signal(syscall.Signal(0)); err != nil {
+		t.Errorf("a process of the host was killed: %v", err)
+	}
+	victim.Process.Kill()
+	if err := victim.Wait(); err == nil || !strings.Contains(err.Error(), "killed") {
+		t.Error(err)
 	}
 }
 

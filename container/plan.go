@@ -11,6 +11,7 @@ import (
 func (c *container) plan() launch.Plan {
 	p := launch.Plan{
 		Command: c.spec.Command,
+		Init:    c.spec.Init,
 		Steps: []launch.Step{
 			{Name: "namespaces", Do: c.unshare},
 			{Name: "root", Do: c.makeRoot},

@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -134,7 +135,7 @@ func (a *analysis) findMetrics() {
 		}
 		m := results.Metric{Name: name, Title: name, Unit: l.Unit, Better: l.Better}
 		if d, ok := a.described(l.Metric); ok {
-			d.Name, d.Title = name, strings.TrimSpace(d.Title+" "+l.Stat)
+			d.Name, d.Title = name, strings.TrimSpace(cmp.Or(d.Title, l.Metric)+" "+l.Stat)
 			m = d
 		}
 		first[name] = m
@@ -192,6 +193,9 @@ func newSample(c *cell, metric string) *sample {
 	s.doubts = append(s.doubts, iv.Warnings...)
 	if trend, err := stats.MannKendall(s.values); err == nil && trend.Drifts() {
 		s.doubts = append(s.doubts, trend.String())
+	}
+	if many, err := stats.ManyHumps(s.values); err == nil && many {
+		s.doubts = append(s.doubts, "values come in more than one group (dip test at 1 %), which one median describes badly: see the plot")
 	}
 	return s
 }

@@ -76,6 +76,7 @@ func (a axis) x(v float64) vg.Length {
 type tick struct {
 	value float64
 	label string
+	rank  int // the lower, the sooner its label is placed
 }
 
 // ticks lists round values. Labels are in units for people, each its own on a
@@ -96,7 +97,7 @@ func (a axis) ticks() []tick {
 	}
 	var out []tick
 	for i := math.Ceil(lo / step); i*step <= hi && len(out) < 50; i++ {
-		out = append(out, tick{i * step * s.times, s.join(plain(i * step))})
+		out = append(out, tick{value: i * step * s.times, label: s.join(plain(i * step))})
 	}
 	return out
 }
@@ -109,7 +110,7 @@ func (a axis) byteTicks() []tick {
 	for e := math.Ceil(lo/every) * every; e <= hi; e += every {
 		v := math.Exp2(e)
 		s := scaleFor(v, a.unit)
-		out = append(out, tick{v, s.join(plain(v / s.times))})
+		out = append(out, tick{value: v, label: s.join(plain(v / s.times))})
 	}
 	return out
 }
@@ -130,6 +131,9 @@ func (a axis) logTicks() []tick {
 				continue
 			}
 			t := tick{value: v}
+			if m > 1 {
+				t.rank = 1
+			}
 			if round := m == 1 || m == 2 || m == 5; m == 1 || round && (first || decades < 2.2) || decades < 0.7 {
 				first = false
 				s := scaleFor(v*1.0000001, a.unit)

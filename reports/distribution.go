@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -38,7 +39,7 @@ func (d *distribution) draw(p *page) {
 	for _, name := range d.figure.Metrics {
 		if m, ok := d.a.metric(name); ok {
 			d.panel(p, m, capital(m.Title), false)
-			d.panel(p, m, capital(m.Title)+", "+tcgMark+": not to be compared with the rows above", true)
+			d.panel(p, m, capital(m.Title)+", "+tcgMark+": an axis of its own, compared with nothing", true)
 		}
 	}
 	p.y += 6
@@ -76,14 +77,13 @@ func (d *distribution) panel(p *page, m results.Metric, heading string, tcg bool
 			p.rect(band, left, y, right, y+rowHeight)
 		}
 	}
+	if tcg {
+		p.hatch(faint, x.left, top, x.right, bottom)
+		d.used.tcg = true
+	}
 	d.ticks(p, x, top, bottom)
 	for i, c := range cells {
-		y := top + rowHeight*vg.Length(i)
-		if c.tcg {
-			p.hatch(faint, x.left, y, x.right, y+rowHeight)
-			d.used.tcg = true
-		}
-		d.row(p, c, m, x, y, i)
+		d.row(p, c, m, x, top+rowHeight*vg.Length(i), i)
 	}
 	p.y = bottom + 16
 	note := x.note()
@@ -110,24 +110,28 @@ func metricValues(cells []*cell, metric string) []float64 {
 	return out
 }
 
-// ticks draws the grid and the labels, leaving out a label that would touch
-// the one before.
+// ticks draws the grid and the labels. Powers of ten have the first call on
+// room; a label that would touch another is left out.
 func (d *distribution) ticks(p *page, x axis, top, bottom vg.Length) {
-	end := vg.Length(math.Inf(-1))
-	for _, t := range x.ticks() {
+	type extent struct{ from, to vg.Length }
+	var taken []extent
+	ticks := x.ticks()
+	slices.SortStableFunc(ticks, func(s, t tick) int { return cmp.Compare(s.rank, t.rank) })
+	for _, t := range ticks {
 		at := x.x(t.value)
 		thin := vg.Length(0.3)
 		if t.label != "" {
 			thin = 0.7
 		}
 		p.line(at, top, at, bottom, thin, faint)
-		half := bodyText.width(t.label) / 2
-		if t.label == "" || at-half < end+4 {
+		half := bodyText.width(t.label)/2 + 2
+		touches := slices.ContainsFunc(taken, func(e extent) bool { return at-half < e.to && at+half > e.from })
+		if t.label == "" || touches {
 			continue
 		}
 		p.line(at, bottom, at, bottom+3, 0.7, black)
 		p.write(bodyText, draw.XCenter, at, bottom+10, t.label)
-		end = at + half
+		taken = append(taken, extent{at - half, at + half})
 	}
 	p.line(x.left, bottom, x.right, bottom, 0.7, black)
 }

@@ -16,7 +16,7 @@ func (a *analysis) doubts() []string {
 	for _, c := range a.cells {
 		if n := c.failures(); n > 0 {
 			out = append(out, fmt.Sprintf("%s: %d of %s failed; the last said: %s",
-				c.label, n, plural(n+c.counted(), "trial"), oneLine(c.lastError())))
+				c.label, n, plural(n+c.counted(), "trial"), shortened(c.lastError())))
 		}
 		counted += c.counted()
 		disturbed += c.disturbed()
@@ -48,8 +48,8 @@ func (a *analysis) doubts() []string {
 				out = append(out, fmt.Sprintf("%s, %s: %s.", c.label, lower(m.Title), d))
 			}
 		}
-		if b := a.breakdown(c, a.wholeOf(c)); b != nil && b.over {
-			out = append(out, fmt.Sprintf("%s: the medians of its phases add up to more than the median of the whole; shares are of their sum.", c.label))
+		if b := a.breakdown(c, a.wholeOf(c)); b != nil && b.apart() {
+			out = append(out, fmt.Sprintf("%s: the medians of its parts add up to %s of the median of the whole, as medians may where trials differ; shares are of their sum.", c.label, percent(b.sum/b.whole)))
 		}
 	}
 	if a.run.Dropped > 0 {
@@ -77,9 +77,13 @@ func wasWere(n int, noun string) string {
 	return plural(n, noun) + " were"
 }
 
-// oneLine keeps an error from breaking a table or a list.
-func oneLine(s string) string {
-	s = strings.Join(strings.Fields(s), " ")
+// oneLine keeps what comes from outside from breaking a table or a list.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// shortened is an error's text on one line, and not much more: a program's
+// whole output may be in it.
+func shortened(s string) string {
+	s = oneLine(s)
 	if r := []rune(s); len(r) > 240 {
 		s = string(r[:240]) + " …"
 	}

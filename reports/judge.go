@@ -53,13 +53,13 @@ func (a *analysis) find(env string, variant map[string]string) (found []*cell, w
 			found = append(found, c)
 		case c.failures() > 0:
 			why = fmt.Sprintf("all %s of %s failed, the last with: %s",
-				plural(c.failures(), "trial"), c.label, c.lastError())
+				plural(c.failures(), "trial"), c.label, shortened(c.lastError()))
 		default:
 			why = c.label + " has no trials"
 		}
 	}
 	if why == "" {
-		why = results.Label(env, variant, 1) + " isn't part of this run"
+		why = "not part of this run"
 	}
 	return found, why
 }

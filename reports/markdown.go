@@ -13,7 +13,7 @@ import (
 func markdown(a *analysis) []byte {
 	d := &document{a: a}
 	m := a.run.Manifest
-	d.line("# %s: %s", m.Scenario, m.Question)
+	d.line("# %s", escape(strings.TrimSuffix(m.Scenario+": "+m.Question, ": ")))
 	for _, b := range a.banners() {
 		d.line("> **%s**", escape(b))
 	}
@@ -61,6 +61,14 @@ func escape(s string) string {
 func (d *document) opening() {
 	d.line("## What this shows")
 	d.items(d.a.sentences())
+	var judged []string
+	for _, v := range d.a.verdicts {
+		judged = append(judged, fmt.Sprintf("“%s” **%s**, %s (%s).", escape(v.finding.Statement), capital(v.outcome), here, escape(v.cell)))
+	}
+	if len(judged) > 0 {
+		d.line("What people say, and what became of it:")
+		d.items(judged)
+	}
 	var notes []string
 	seen := map[string]bool{}
 	for _, c := range d.a.cells {
@@ -115,7 +123,7 @@ func (d *document) table(i int, m results.Metric) {
 	head := []string{"environment", "trials", "median", "95 % interval", heading(m), "95 % interval", "ratio to " + baseline, "95 % interval"}
 	fmt.Fprintf(&d.b, "| %s |\n|:---|%s\n", strings.Join(head, " | "), strings.Repeat("---:|", len(head)-1))
 	for _, r := range d.a.rows(m, nil) {
-		cells := []string{r.label, r.trials, r.median, r.ends, r.added, r.addedE, r.ratio, r.ratioE}
+		cells := []string{r.label, strings.Join(nonEmpty(r.trials, r.taints), ", "), r.median, r.ends, r.added, r.addedE, r.ratio, r.ratioE}
 		if r.notRun != "" {
 			cells = []string{r.label, r.notRun, "", "", "", "", "", ""}
 			if i > 0 {
@@ -149,7 +157,7 @@ func (d *document) phases() {
 			}
 			if !any {
 				d.line("## What it consists of")
-				d.line("Medians of each part over the counted trials. “other” is what no part accounts for, and the difference between a sum of medians and the median of sums.")
+				d.line("Medians of each part over the counted trials. “other” is what the parts of a trial leave of its whole. Medians needn't add up as single trials do: shares are of the parts' sum.")
 				any = true
 			}
 			fmt.Fprintf(&d.b, "| %s: part | median | share |\n|:---|---:|---:|\n", escape(c.label))

@@ -63,6 +63,13 @@ func pairs(m map[string]string) []string {
 	return out
 }
 
+func with(head, value string) string {
+	if value == "" {
+		return ""
+	}
+	return head + escape(value)
+}
+
 func nonEmpty(items ...string) []string {
 	return slices.DeleteFunc(items, func(s string) bool { return s == "" })
 }
@@ -97,7 +104,9 @@ func (d *document) machine() {
 	if k.Swap > 0 {
 		add("swap", quantity(float64(k.Swap), "B"))
 	}
-	add("itself a guest", virtual)
+	if k.Virtual || k.Kernel != "" { // else nothing is known
+		add("itself a guest", virtual)
+	}
 	if k.WSL {
 		add("WSL", "yes")
 	}
@@ -106,7 +115,9 @@ func (d *document) machine() {
 	add("security modules", strings.Join(k.Security, ", "))
 	add("cgroups", strings.TrimSpace(k.CgroupLayout+" "+strings.Join(k.Controllers, ", ")))
 	add("init", k.Init)
-	add("load at the start", number(k.Load, 2))
+	if k.Kernel != "" {
+		add("load at the start", number(k.Load, 2))
+	}
 	if x := k.Acceleration; x.Use+x.Device+x.Reason != "" {
 		text := strings.Join(nonEmpty(x.Use, x.Device, x.Reason), "; ")
 		if x.KVM > 0 || x.TCG > 0 {
@@ -117,6 +128,10 @@ func (d *document) machine() {
 	add("versions", strings.Join(pairs(k.Versions), ", "))
 	add("built with", k.Go)
 	add("salted machine id", k.ID)
+	if len(rows) == 0 {
+		d.line("Not recorded.")
+		return
+	}
 	d.b.WriteString("| | |\n|:---|:---|\n")
 	for _, r := range rows {
 		fmt.Fprintf(&d.b, "| %s | %s |\n", r[0], escape(r[1]))
@@ -138,9 +153,7 @@ func (d *document) repeat() {
 	if len(m.Command) > 0 {
 		d.line("```\nlab %s\n```", strings.ReplaceAll(oneLine(d.command()), "```", ""))
 	}
-	items := []string{
-		fmt.Sprintf("run %s, lab %s, seed %d", escape(m.ID), escape(m.Lab), m.Seed),
-	}
+	items := []string{strings.Join(nonEmpty(with("run ", m.ID), with("lab ", m.Lab), fmt.Sprintf("seed %d", m.Seed)), ", ")}
 	if !m.Started.IsZero() {
 		span := "begun " + m.Started.UTC().Format("2006-01-02 15:04:05 MST")
 		if !m.Ended.IsZero() {
@@ -166,12 +179,16 @@ func (d *document) repeat() {
 	d.items(items)
 }
 
-// command is the run's, with the seed that it had.
+// command is the run's, with the seed that it had, and without --out: where it
+// lay is nobody's business, and a folder that exists would be refused.
 func (d *document) command() string {
 	m := d.a.run.Manifest
 	var words []string
 	seeded := false
-	for _, w := range m.Command {
+	for i, w := range m.Command {
+		if w == "--out" || strings.HasPrefix(w, "--out=") || i > 0 && m.Command[i-1] == "--out" {
+			continue
+		}
 		seeded = seeded || w == "--seed" || strings.HasPrefix(w, "--seed=")
 		if w == "" || strings.ContainsAny(w, " \t\n'\"\\$&|;<>*?`(){}[]#~!") {
 			w = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"

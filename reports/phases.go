@@ -3,18 +3,19 @@ package reports
 import (
 	"cmp"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
 	"lab/bench/stats"
 )
 
-// A breakdown is what a cell's median time is made of.
+// A breakdown is what a cell's time is made of.
 type breakdown struct {
 	whole float64 // the metric's median
+	sum   float64 // of the parts' medians
 	n     int     // trials that it rests on
 	parts []part  // in the order of time, "other" last
-	over  bool    // the parts' medians add up to more than the whole's
 }
 
 // A part is one phase.
@@ -22,61 +23,65 @@ type part struct {
 	name   string // as in the results
 	title  string // as printed
 	median float64
-	share  float64 // of the whole, or of the parts' sum where that is larger
+	share  float64 // of the sum of all parts' medians
 }
 
 // other is the part that no phase accounts for.
 const other = "other"
 
-// breakdown takes the medians of a metric's parts over the counted trials, and
-// adds what is missing to the whole's median as "other". It is nil without parts.
-// Medians needn't add up as single trials do, so that "other" holds that
-// difference, too; where they add up to more, shares are of their sum.
+// breakdown takes the medians of a metric's parts over the counted trials.
+// What a trial's parts leave of its whole is that trial's "other", a part like
+// the rest. So each trial's parts sum to its whole, and shares sum to one;
+// but medians needn't add up as single trials do, and a sum of medians may
+// differ from the whole's median. It is nil without parts.
 func (a *analysis) breakdown(c *cell, metric string) *breakdown {
 	s := c.samples[metric]
-	if s == nil {
+	if s == nil || s.median.Point <= 0 {
 		return nil
 	}
-	b := &breakdown{whole: s.median.Point, n: len(s.values)}
+	b := &breakdown{whole: s.median.Point}
+	order := c.partOrder(metric)
 	values := map[string][]float64{}
-	withParts := 0
 	for _, t := range c.trials {
-		if !t.counts() || len(t.parts[metric]) == 0 {
+		whole, ok := t.values[metric]
+		if !ok || !t.counts() || len(t.parts[metric]) == 0 {
 			continue
 		}
-		withParts++
-		for name, v := range t.parts[metric] {
-			values[name] = append(values[name], v)
+		b.n++
+		rest := whole
+		for _, name := range order {
+			// A phase that a trial doesn't have took no time in it.
+			v := t.parts[metric][name]
+			if name != other {
+				values[name] = append(values[name], v)
+				rest -= v
+			}
 		}
+		values[other] = append(values[other], rest)
 	}
-	sum := 0.0
-	for _, name := range c.partOrder(metric) {
-		vs := values[name]
-		if len(vs) == 0 || name == other {
-			continue
+	if b.n == 0 {
+		return nil
+	}
+	for _, name := range append(slices.DeleteFunc(order, func(n string) bool { return n == other }), other) {
+		p := part{name: name, title: a.partTitle(name), median: max(0, stats.Median(values[name]))}
+		if name == other && p.median < b.whole*1e-3 {
+			continue // the clock's own steps
 		}
-		// A phase that some trials don't have took no time in those.
-		for len(vs) < withParts {
-			vs = append(vs, 0)
-		}
-		p := part{name: name, title: a.partTitle(name), median: max(0, stats.Median(vs))}
-		sum += p.median
+		b.sum += p.median
 		b.parts = append(b.parts, p)
 	}
-	if len(b.parts) == 0 || b.whole <= 0 {
+	if !(b.sum > 0) || math.IsInf(b.sum, 0) {
 		return nil
 	}
-	if rest := b.whole - sum; rest > b.whole*1e-6 {
-		b.parts = append(b.parts, part{name: other, title: other, median: rest})
-		sum = b.whole
-	} else {
-		b.over = rest < -b.whole*1e-3
-	}
 	for i := range b.parts {
-		b.parts[i].share = b.parts[i].median / sum
+		b.parts[i].share = b.parts[i].median / b.sum
 	}
 	return b
 }
+
+// apart reports whether the parts' medians sum to something else than the
+// whole's median, by more than a reader would take for rounding.
+func (b *breakdown) apart() bool { return math.Abs(b.sum-b.whole) > 0.05*b.whole }
 
 // partOrder lists a metric's parts in the order that their lines' seq gives,
 // then by name.

@@ -72,25 +72,27 @@ func (a *analysis) whole(f results.Figure) results.Metric {
 	return results.Metric{}
 }
 
-// writeLabel puts a cell's label beside its row, broken at commas and spaces.
+// writeLabel puts a cell's label beside its row: the environment, what sets it
+// apart from others of its kind, and the mark of emulation.
 func writeLabel(p *page, c *cell, x, y vg.Length) {
-	name, mark := c.label, ""
+	const width = labelWidth - 6
+	lines := []string{boldText.fit(c.Env, width)}
+	if rest := strings.TrimSpace(strings.TrimPrefix(c.Cell.Label(), c.Env)); rest != "" {
+		more := bodyText.wrap(rest, width)
+		if len(more) > 2 {
+			more = []string{more[0], strings.Join(more[1:], " ")}
+		}
+		lines = append(lines, more...)
+	}
 	if c.tcg {
-		name, mark = strings.TrimSuffix(name, ", "+tcgMark), tcgMark
-	}
-	lines := boldText.wrap(name, labelWidth-6)
-	if len(lines) > 3 {
-		lines = append(lines[:2], boldText.fit(strings.Join(lines[2:], " "), labelWidth-6))
-	}
-	if mark != "" {
-		lines = append(lines[:min(len(lines), 2)], mark)
+		lines = append(lines[:min(len(lines), 2)], tcgMark)
 	}
 	for i, l := range lines {
-		st := boldText
-		if i > 0 {
-			st = bodyText
+		st := bodyText
+		if i == 0 {
+			st = boldText
 		}
-		p.write(st, draw.XLeft, x, y+(vg.Length(i)-vg.Length(len(lines)-1)/2)*st.line(), st.fit(l, labelWidth-6))
+		p.write(st, draw.XLeft, x, y+(vg.Length(i)-vg.Length(len(lines)-1)/2)*st.line(), st.fit(l, width))
 	}
 }
 
@@ -111,15 +113,21 @@ func hatchKey(p *page) {
 // footer says where a picture comes from.
 func footer(p *page, a *analysis) {
 	m, k := a.run.Manifest, a.run.Machine
-	text := fmt.Sprintf("lab %s, scenario %s, run %s", m.Lab, m.Scenario, m.ID)
+	var parts []string
+	for _, x := range [][2]string{{"lab", m.Lab}, {"scenario", m.Scenario}, {"run", m.ID}} {
+		if x[1] != "" {
+			parts = append(parts, x[0]+" "+oneLine(x[1]))
+		}
+	}
 	if !m.Started.IsZero() {
-		text += ", " + m.Started.UTC().Format("2006-01-02")
+		parts = append(parts, m.Started.UTC().Format("2006-01-02"))
 	}
 	for _, s := range []string{k.CPU, k.OS, k.Kernel} {
 		if s != "" {
-			text += ", " + oneLine(s)
+			parts = append(parts, oneLine(s))
 		}
 	}
+	text := strings.Join(parts, ", ")
 	st := smallText
 	st.size = 6.5
 	p.y += 2

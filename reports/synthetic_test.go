@@ -19,9 +19,9 @@ func synthetic(trials int) *results.Run {
 		Manifest: results.Manifest{
 			Format: results.Format, ID: "5e00000000000001", Lab: "v0-synthetic", Scenario: "startup",
 			Question: "How long does it take until a program runs, in each kind of isolation?",
-			Method:   "SYNTHETIC DATA, made up for tests. A trial starts the workload once, waits for the token that it writes, and waits until nothing of the instance is left.",
+			Method:   "SYNTHETIC DATA, made up for tests. A trial starts the workload once, waits for the token that it writes, and waits until nothing of the instance is left. This text is long on purpose: what a scenario says of its method must reach the reader whole, however many sentences it takes.",
 			Started:  time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Ended: time.Date(2026, 1, 2, 3, 9, 5, 0, time.UTC),
-			Command: []string{"run", "startup", "--seed", "7"}, Seed: 7, Accel: "auto", Outcome: "failures",
+			Command: []string{"run", "startup", "--out", "some where", "--seed", "7"}, Seed: 7, Accel: "auto", Outcome: "failures",
 			Image:    results.Digested{Name: "default", Digest: "sha256:1111111111111111111111111111111111111111111111111111111111111111", Size: 2 << 20},
 			Workload: results.Digested{Name: "ready", Digest: "sha256:2222222222222222222222222222222222222222222222222222222222222222", Size: 204},
 			Kernel:   results.Digested{Name: "0.0.0-synthetic", Digest: "sha256:3333333333333333333333333333333333333333333333333333333333333333", Size: 40 << 20},

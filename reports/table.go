@@ -19,6 +19,7 @@ type row struct {
 	ratioE string
 	others []string // medians of further metrics
 	notRun string   // why, and the cure
+	taints string   // "4 disturbed", or ""
 }
 
 // notCompared stands where a figure would compare an emulated guest.
@@ -34,6 +35,9 @@ func (a *analysis) rows(m results.Metric, others []results.Metric) []row {
 		}
 		if n := c.failures(); n > 0 {
 			r.trials += fmt.Sprintf(" (%d failed)", n)
+		}
+		if n := c.disturbed(); n > 0 {
+			r.taints = fmt.Sprintf("%d disturbed", n)
 		}
 		if c.NotRun != nil {
 			r.trials = "not run"

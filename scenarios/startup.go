@@ -123,7 +123,7 @@ var startupFigures = []results.Figure{
 	{
 		Name: "ready", Title: "Time until the workload's first byte", Kind: "distribution",
 		Metrics: []string{"ready"}, Log: true,
-		Caption: "Every point is one start. The axis is logarithmic: each step to the right is ten times as long.",
+		Caption: "Every point is one start. ",
 	},
 	{
 		Name: "phases", Title: "What a start is made of", Kind: "phases",

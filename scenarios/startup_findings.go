@@ -10,7 +10,7 @@ var startupFindings = []results.Finding{
 		Name: "container-seconds", Claim: 1,
 		Statement: "Starting a container takes a second or two.",
 		Metric:    "ready", Of: "container", Compare: "value", Op: "above", Threshold: 1,
-		Reason: "“a second or two” is one second at the least; what is measured is the container itself, without an engine or its client",
+		Reason: "“a second or two” is one second at the least; the container is measured without an engine and its client",
 	},
 	{
 		Name: "vm-near-container", Claim: 1,
@@ -23,7 +23,7 @@ var startupFindings = []results.Finding{
 		Name: "vm-own-kernel", Claim: 2,
 		Statement: "A virtual machine is slow to start because it boots a kernel of its own.",
 		Metric:    "ready", Of: "vm", Compare: "share", Part: "kernel", Op: "above", Threshold: 0.5,
-		Reason:   "the reason is what takes more than half of the time; emulation slows the guest's kernel and not what starts it, so it can't tell",
+		Reason:   "the reason is what takes more than half of the time; emulation can't tell, as it slows the guest's kernel and not what starts it",
 		NeedsKVM: true,
 	},
 	{
@@ -36,12 +36,12 @@ var startupFindings = []results.Finding{
 		Name: "kernel-part", Claim: 15,
 		Statement: "Namespaces, mounts and cgroups are made within a hundredth of a second.",
 		Metric:    "ready", Of: "container", To: "chroot", Compare: "difference", Op: "below", Threshold: 0.01,
-		Reason: "the rest of “a second or two” would be owed to the engine on top, which adds image store, network and client",
+		Reason: "where this holds, “a second or two” is owed to the engine on top: image store, network, client",
 	},
 	{
 		Name: "container-gone", Claim: 26,
 		Statement: "Containers stop quickly.",
 		Metric:    "gone", Of: "container", Compare: "value", Op: "below", Threshold: 0.1,
-		Reason: "a tenth of a second is what people take for immediate (Miller 1968, Nielsen 1993); it includes the start, and a workload that ends by itself",
+		Reason: "a tenth of a second is what people take for immediate; the start is part of it, and the workload ends by itself",
 	},
 }

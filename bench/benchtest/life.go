@@ -42,6 +42,7 @@ func (s *suite) signals(t *testing.T) {
 	if exit := s.wait(t, i); exit.Code != 42 {
 		t.Errorf("SIGTERM with a handler: %v, want exit status 42", exit)
 	}
+	s.needs(t, Init)
 	// One that ends it, sent by itself: for that it mustn't be PID 1.
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGSEGV, syscall.SIGPIPE} {
 		i = s.running(t, fmt.Sprintf("kill -%d $$; exit 3", sig), func(x *bench.Spec) { x.Init = true })

@@ -7,7 +7,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -41,6 +43,13 @@ func Main(m *testing.M) {
 	if os.Getenv(inWorker) != "" {
 		os.Unsetenv(inWorker)
 		os.Exit(work(m))
+	}
+	if slices.ContainsFunc(os.Args[1:], func(a string) bool {
+		return strings.HasPrefix(a, "-test.fuzz") && !strings.HasPrefix(a, "-test.fuzzcachedir")
+	}) {
+		// The fuzzer starts workers of its own, over descriptors of its own.
+		lacks = "fuzzing needs no testbed: run it without -fuzz"
+		os.Exit(m.Run())
 	}
 	if os.Geteuid() != 0 {
 		lacks = "it needs root: sudo make test"

@@ -30,6 +30,7 @@ const (
 	Stderr     Feature = "stderr"     // a given standard error, apart from the output
 	Status     Feature = "status"     // exit status without an init
 	Signals    Feature = "signals"    // signals other than SIGKILL
+	Init       Feature = "init"       // Spec.Init
 	Users      Feature = "users"      // Command.User
 	CPU        Feature = "cpu"        // Limits.CPU
 	Memory     Feature = "memory"     // Limits.Memory, and Exit.OOM

@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -48,7 +49,7 @@ func Read() (Layout, error) {
 	if l.V2 != "" {
 		// What the root's folders may use; absent where the tree has none.
 		b, err := os.ReadFile(filepath.Join(l.V2, "cgroup.subtree_control"))
-		if err != nil {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return l, fmt.Errorf("cgroup layout: %w", err)
 		}
 		l.V2Controllers = strings.Fields(string(b))
@@ -57,10 +58,12 @@ func Read() (Layout, error) {
 }
 
 // Parse reads the mounts of a layout from text in the format of
-// /proc/self/mountinfo (proc_pid_mountinfo(5)). Only hierarchies that are
-// mounted whole count; of two mounts of one hierarchy the first does.
+// /proc/self/mountinfo (proc_pid_mountinfo(5)). Of two mounts of one hierarchy
+// the one counts that shows it whole, and else the first: inside of another
+// container that is the part which was left to us.
 func Parse(r io.Reader) (Layout, error) {
 	l := Layout{V1: map[string]string{}}
+	whole := map[string]bool{} // controller; "" for v2
 	sc := bufio.NewScanner(r)
 	sc.Buffer(nil, 1<<20)
 	for n := 1; sc.Scan(); n++ {
@@ -72,13 +75,20 @@ func Parse(r io.Reader) (Layout, error) {
 		if len(left) < 6 || len(right) < 2 {
 			return l, fmt.Errorf("cgroup layout: mountinfo line %d: too few fields", n)
 		}
-		kind, point := right[0], unescape(left[4])
+		kind, all, point := right[0], left[3] == "/", unescape(left[4])
+		better := func(c, have string) bool {
+			take := have == "" || all && !whole[c]
+			whole[c] = whole[c] || take && all
+			return take
+		}
 		switch {
-		case kind == "cgroup2" && l.V2 == "":
-			l.V2 = point
+		case kind == "cgroup2":
+			if better("", l.V2) {
+				l.V2 = point
+			}
 		case kind == "cgroup" && len(right) > 2:
 			for _, c := range strings.Split(right[2], ",") {
-				if _, have := l.V1[c]; !have && controllers[c] {
+				if controllers[c] && better(c, l.V1[c]) {
 					l.V1[c] = point
 				}
 			}

@@ -36,21 +36,46 @@ func AwaitToken(f *os.File, token []byte, timeout time.Duration) (Seen, error) {
 	if len(token) == 0 {
 		return Seen{}, errors.New("await token: the token is empty")
 	}
-	fd := int(f.Fd()) // Fd also sets blocking mode
-	deadline := Now() + Time(timeout)
+	f.Fd() // sets blocking mode
+	rc, err := f.SyscallConn()
+	if err != nil {
+		return Seen{}, fmt.Errorf("await token: %w", err)
+	}
 	var (
-		s     Seen
-		first Time // when the first byte of a possible token came
+		s    Seen
+		serr error
+	)
+	// Within Read the descriptor's number stays ours, whoever closes f
+	// meanwhile: a read(2) on a number that was given to another file would
+	// take that one's bytes.
+	err = rc.Read(func(fd uintptr) bool {
+		s, serr = awaitToken(int(fd), token, timeout)
+		return true
+	})
+	if err != nil {
+		return s, fmt.Errorf("%w: %w", ErrSilent, err)
+	}
+	return s, serr
+}
+
+func awaitToken(fd int, token []byte, timeout time.Duration) (s Seen, err error) {
+	// A read is where its bytes begin in Text, and when it returned.
+	type read struct {
+		from int
+		at   Time
+	}
+	var (
+		reads = make([]read, 0, 8)
 		buf   [4096]byte
 	)
-	for {
+	for deadline := Now() + Time(timeout); ; {
 		left := deadline - Now()
 		if left <= 0 {
 			return s, silent("deadline of "+timeout.String()+" passed", s.Text)
 		}
 		ts := unix.NsecToTimespec(int64(left))
 		n, err := unix.Ppoll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, &ts, nil)
-		if err == unix.EINTR || n == 0 {
+		if err == unix.EINTR || err == nil && n == 0 {
 			continue
 		}
 		if err != nil {
@@ -66,29 +91,19 @@ func AwaitToken(f *os.File, token []byte, timeout time.Duration) (Seen, error) {
 		if n <= 0 || err != nil {
 			return s, silent("channel closed", s.Text)
 		}
+		reads = append(reads, read{len(s.Text), now})
+		// The token may have begun in what earlier reads brought.
+		begin := max(0, len(s.Text)-len(token)+1)
 		s.Text = append(s.Text, buf[:n]...)
-		if i := bytes.Index(s.Text, token); i >= 0 {
-			s.At = now
-			if i < len(s.Text)-n { // it began in an earlier read
-				s.At = first
+		if i := bytes.Index(s.Text[begin:], token); i >= 0 {
+			for _, r := range reads {
+				if r.from <= begin+i {
+					s.At = r.at
+				}
 			}
 			return s, nil
 		}
-		if p := partial(s.Text, token); p > 0 && p <= n { // it begins in this read
-			first = now
-		}
 	}
-}
-
-// partial returns the length of the longest end of text that is a beginning
-// of token.
-func partial(text, token []byte) int {
-	for n := min(len(text), len(token)-1); n > 0; n-- {
-		if bytes.HasSuffix(text, token[:n]) {
-			return n
-		}
-	}
-	return 0
 }
 
 func silent(why string, text []byte) error {

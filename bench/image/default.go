@@ -28,7 +28,7 @@ var ErrNoBusybox = errors.New("no static busybox on this machine")
 // with a link for each of its applets, so that a shell works in every
 // environment. What it makes belongs to uid and gid.
 func MakeDefault(cache string, uid, gid int) (Ref, error) {
-	busybox, err := findBusybox()
+	busybox, err := findBusybox(cache)
 	if err != nil {
 		return Ref{}, fmt.Errorf("default image: %w", err)
 	}
@@ -66,9 +66,10 @@ func MakeDefault(cache string, uid, gid int) (Ref, error) {
 }
 
 // findBusybox finds a busybox that needs no library: in an image without any,
-// a dynamic one can't start.
-func findBusybox() (string, error) {
-	for _, name := range []string{"/bin/busybox", "/usr/bin/busybox", "/usr/bin/busybox-static", "/sbin/busybox", "/usr/sbin/busybox"} {
+// a dynamic one can't start. The set-up unpacks one into the cache where the
+// machine has a dynamic one, which it mustn't replace.
+func findBusybox(cache string) (string, error) {
+	for _, name := range []string{filepath.Join(cache, "busybox/bin/busybox"), "/bin/busybox", "/usr/bin/busybox", "/usr/bin/busybox-static", "/sbin/busybox", "/usr/sbin/busybox"} {
 		f, err := elf.Open(name)
 		if err != nil {
 			continue

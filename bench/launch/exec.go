@@ -7,12 +7,14 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"lab/bench"
+	"lab/bench/probe"
 )
 
 // An ExecError is a program that couldn't be executed.
@@ -67,7 +69,7 @@ func executable(candidates []string, c *bench.Command) (string, error) {
 		var st unix.Stat_t
 		err := unix.Stat(name, &st)
 		switch {
-		case err == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR:
+		case err == nil && st.Mode&unix.S_IFMT != unix.S_IFREG:
 			worst = &ExecError{Path: name, Err: unix.EACCES} // execve's own word for it
 		case err == nil && st.Mode&0o111 != 0:
 			return name, interpreters(name)
@@ -86,7 +88,8 @@ func executable(candidates []string, c *bench.Command) (string, error) {
 func interpreters(name string) error {
 	script := name
 	for range 5 { // linux/fs/exec.c: depth in exec_binprm
-		fd, err := unix.Open(script, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		// Without waiting: it might be a FIFO by now.
+		fd, err := unix.Open(script, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 		if err != nil {
 			return nil // execute without read permission: not a script, then
 		}
@@ -106,6 +109,9 @@ func interpreters(name string) error {
 		if err := unix.Stat(words[0], &st); err != nil {
 			errno, _ := err.(unix.Errno)
 			return &ExecError{Path: name, Err: errno, Interpreter: words[0]}
+		}
+		if st.Mode&unix.S_IFMT != unix.S_IFREG {
+			return &ExecError{Path: name, Err: unix.EACCES, Interpreter: words[0]}
 		}
 		script = words[0]
 	}
@@ -210,11 +216,23 @@ func (p *Process) record(t *Thread, tape *Tape, prog string, s *stdio) error {
 	// Before the change of folder, and for good: a folder called
 	// /proc/self/fd/7 would otherwise lead to one of ours (CVE-2024-21626).
 	// Linux 5.9 and later; before, all of ours are O_CLOEXEC at least.
-	tape.Maybe("close descriptors", unix.SYS_CLOSE_RANGE, 3, uintptr(^uint32(0)), 0)
+	first := 3
+	if p.plan.Init {
+		fd, err := initFile()
+		if err != nil {
+			return fmt.Errorf("init: %w", err)
+		}
+		tape.Call("dup", unix.SYS_DUP3, fd, initFD, unix.O_CLOEXEC)
+		first = initFD + 1
+	}
+	tape.Maybe("close descriptors", unix.SYS_CLOSE_RANGE, first, uintptr(^uint32(0)), 0)
 	var lim unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &lim); err == nil && lim.Cur > softFiles {
 		nl := &unix.Rlimit{Cur: softFiles, Max: lim.Max}
 		tape.Call("limit descriptors", unix.SYS_PRLIMIT64, 0, unix.RLIMIT_NOFILE, unsafe.Pointer(nl), 0)
+	}
+	if strings.IndexByte(c.Dir, 0) >= 0 {
+		return bench.Blamed(bench.BlameWorkload, fmt.Errorf("working folder %q: it has a NUL byte", c.Dir))
 	}
 	if c.Dir != "" {
 		tape.Call("change folder to", unix.SYS_CHDIR, c.Dir)
@@ -232,8 +250,10 @@ func (p *Process) record(t *Thread, tape *Tape, prog string, s *stdio) error {
 	}
 	// Handlers end with exec, what is ignored or blocked doesn't: under nohup,
 	// or as a shell's background job, the lab ignores SIGHUP or SIGINT.
-	for sig := syscall.Signal(1); sig < 32; sig++ {
-		if signal.Ignored(sig) {
+	// Signals 32 to 34 are glibc's own; Go leaves them as it found them, and
+	// make(1) runs its commands with two of them ignored.
+	for sig := syscall.Signal(1); sig <= 64; sig++ {
+		if signal.Ignored(sig) || sig >= 32 && sig <= 34 {
 			tape.Call("reset signals", unix.SYS_RT_SIGACTION, int(sig), unsafe.Pointer(new([4]uint64)), 0, 8)
 		}
 	}
@@ -241,7 +261,11 @@ func (p *Process) record(t *Thread, tape *Tape, prog string, s *stdio) error {
 	// Outside of the testbed's PID namespace nothing else ends it with us.
 	// After the change of user, which clears it (prctl(2)).
 	tape.Call("die with the lab", unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, int(unix.SIGKILL), 0, 0, 0)
-	argv, err := cStrings(c.Argv)
+	args := c.Argv
+	if p.plan.Init {
+		args = append([]string{"init", prog}, c.Argv[1:]...)
+	}
+	argv, err := cStrings(args)
 	if err != nil {
 		return err
 	}
@@ -250,9 +274,42 @@ func (p *Process) record(t *Thread, tape *Tape, prog string, s *stdio) error {
 		return err
 	}
 	tape.keep = append(tape.keep, argv, env)
+	if p.plan.Init {
+		tape.Call("execute", unix.SYS_EXECVEAT, initFD, "", unsafe.Pointer(&argv[0]), unsafe.Pointer(&env[0]), unix.AT_EMPTY_PATH)
+		return nil
+	}
 	tape.Call("execute", unix.SYS_EXECVE, prog, unsafe.Pointer(&argv[0]), unsafe.Pointer(&env[0]))
 	return nil
 }
+
+// initFD is the child's descriptor of the init, closed when it executes.
+const initFD = 3
+
+// initFile makes the init's file once, in memory: no root that it will run in
+// needs to have it, and nobody can write to it.
+var initFile = sync.OnceValues(func() (int, error) {
+	const flags = unix.MFD_CLOEXEC | unix.MFD_ALLOW_SEALING
+	// Linux 6.3 wants to be told that it will be executed, and older ones
+	// don't know the flag.
+	fd, err := unix.MemfdCreate("init", flags|unix.MFD_EXEC)
+	if err == unix.EINVAL {
+		fd, err = unix.MemfdCreate("init", flags)
+	}
+	if err != nil {
+		return -1, os.NewSyscallError("memfd_create", err)
+	}
+	f := os.NewFile(uintptr(fd), "init")
+	defer f.Close()
+	if _, err := f.Write(probe.Init()); err != nil {
+		return -1, err
+	}
+	seals := unix.F_SEAL_WRITE | unix.F_SEAL_GROW | unix.F_SEAL_SHRINK | unix.F_SEAL_SEAL
+	if _, err := unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, seals); err != nil {
+		return -1, os.NewSyscallError("seal", err)
+	}
+	fd, err = unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, initFD+1)
+	return fd, os.NewSyscallError("dup", err)
+})
 
 // cStrings makes a vector of C strings that ends in NULL.
 func cStrings(ss []string) ([]*byte, error) {

@@ -35,6 +35,10 @@ import (
 type Plan struct {
 	Command bench.Command
 
+	// Init puts probe.Init before the program, as the process that is
+	// started.
+	Init bool
+
 	// Steps run on the disposable thread before the clone.
 	Steps []Step
 

@@ -262,7 +262,7 @@ func (p *Process) mark(name string) {
 // failure words the tape's failed call.
 func (p *Process) failure(c call, errno unix.Errno, prog string) error {
 	switch c.nr {
-	case unix.SYS_EXECVE:
+	case unix.SYS_EXECVE, unix.SYS_EXECVEAT:
 		return bench.Blamed(bench.BlameWorkload, &ExecError{Path: prog, Err: errno})
 	case unix.SYS_CHDIR:
 		return bench.Blamed(bench.BlameWorkload, fmt.Errorf("start: %s %s: %w", c.what, c.detail, errno))

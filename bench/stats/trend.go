@@ -3,6 +3,7 @@ package stats
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/stat/distuv"
 )
@@ -24,7 +25,7 @@ func (t Trend) String() string {
 	if t.Tau < 0 {
 		word = "fall"
 	}
-	return fmt.Sprintf("values %s in the course of the run (Kendall's tau %.2f)", word, t.Tau)
+	return fmt.Sprintf("values %s in the course of the run (Kendall's tau %.2f)", word, math.Abs(t.Tau))
 }
 
 // MannKendall tests xs, in the order of their taking, for a trend: normal
@@ -40,17 +41,6 @@ func MannKendall(xs []float64) (Trend, error) {
 	s, err := sorted(xs)
 	if err != nil {
 		return Trend{}, fmt.Errorf("trend: %w", err)
-	}
-	sum := 0.0
-	for i, a := range xs {
-		for _, b := range xs[i+1:] {
-			switch {
-			case b > a:
-				sum++
-			case b < a:
-				sum--
-			}
-		}
 	}
 	n := float64(len(xs))
 	if len(xs) < 10 || s[0] == s[len(s)-1] {
@@ -69,9 +59,34 @@ func MannKendall(xs []float64) (Trend, error) {
 		i = j
 	}
 	pairs := n * (n - 1) / 2
+	// Kendall's S: pairs that rise less pairs that fall.
+	sum := pairs - tied - 2*falling(slices.Clone(xs), make([]float64, len(xs)))
 	z := max(0, math.Abs(sum)-1) / math.Sqrt(variance/18)
 	return Trend{
 		Tau: sum / math.Sqrt(pairs*(pairs-tied)), // tau-b; time has no ties
 		P:   2 * distuv.UnitNormal.Survival(z),
 	}, nil
+}
+
+// falling counts the pairs whose later value is the smaller, by merge sort: a
+// run of 100,000 trials has five billion pairs. xs ends up sorted.
+func falling(xs, room []float64) float64 {
+	if len(xs) < 2 {
+		return 0
+	}
+	half := len(xs) / 2
+	left, right := xs[:half], xs[half:]
+	count := falling(left, room) + falling(right, room)
+	merged := room[:0]
+	for len(left) > 0 && len(right) > 0 {
+		if right[0] < left[0] {
+			count += float64(len(left))
+			merged, right = append(merged, right[0]), right[1:]
+		} else {
+			merged, left = append(merged, left[0]), left[1:]
+		}
+	}
+	merged = append(append(merged, left...), right...)
+	copy(xs, merged)
+	return count
 }

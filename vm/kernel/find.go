@@ -27,11 +27,15 @@ type Kernel struct {
 }
 
 // Newest returns the newest kernel in cache/kernel, where the set-up unpacks
-// the distribution's package: boot/vmlinuz-<version> and
-// lib/modules/<version>.
+// the distribution's packages, all together or in one folder each:
+// boot/vmlinuz-<version> and lib/modules/<version>.
 func Newest(cache string) (Kernel, error) {
-	images, err := filepath.Glob(filepath.Join(cache, "kernel", "boot", "vmlinuz-*"))
-	if err != nil || len(images) == 0 {
+	var images []string
+	for _, tree := range []string{"kernel", "kernel/*"} {
+		found, _ := filepath.Glob(filepath.Join(cache, tree, "boot", "vmlinuz-*"))
+		images = append(images, found...)
+	}
+	if len(images) == 0 {
 		return Kernel{}, fmt.Errorf("%w (%s)", ErrNone, filepath.Join(cache, "kernel"))
 	}
 	newest := slices.MaxFunc(images, func(a, b string) int {

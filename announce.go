@@ -1,0 +1,49 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"lab/bench/results"
+)
+
+// announce says in one line what will be done.
+func (s *supervisor) announce(cells []results.Cell) {
+	var labels []string
+	trials, warmup := 0, 0
+	var about time.Duration
+	for _, c := range cells {
+		if c.NotRun != nil {
+			fmt.Fprintf(s.stderr, "lab: %s can't run: %s\n", c.Label(), reason(c.NotRun))
+			continue
+		}
+		labels = append(labels, c.Label())
+		trials += c.Trials
+		warmup += c.Warmup
+		about += time.Duration(c.Trials+c.Warmup) * guess(c)
+	}
+	if len(labels) == 0 {
+		return
+	}
+	fmt.Fprintf(s.stderr, "lab: %s: %s; %d trials and %d warm-ups in shuffled order, seed %d; about %s\n",
+		s.job.Scenario, strings.Join(labels, ", "), trials, warmup, s.job.Manifest.Seed, roughly(about))
+}
+
+func reason(n *results.NotRun) string {
+	if n.Cure == "" {
+		return n.Reason
+	}
+	return n.Reason + "; " + n.Cure
+}
+
+// guess is how long a trial of the cell may take, before any was made.
+func guess(c results.Cell) time.Duration {
+	switch c.Settings["accel"] {
+	case "tcg":
+		return 2 * time.Second
+	case "kvm":
+		return time.Second
+	}
+	return 4 * time.Millisecond
+}

@@ -1,0 +1,312 @@
+package cgroup_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"lab/bench/benchtest"
+	"lab/bench/cgroup"
+)
+
+func TestMain(m *testing.M) { benchtest.Main(m) }
+
+// tree is the testbed's.
+func tree(t *testing.T) *cgroup.Tree {
+	t.Helper()
+	tb := benchtest.Testbed(t)
+	if tb.Cgroups == nil {
+		t.Skip("SKIPPED: this machine has no cgroups that can be written: mount -t cgroup2 none /sys/fs/cgroup")
+	}
+	return tb.Cgroups
+}
+
+func group(t *testing.T, tr *cgroup.Tree, lim cgroup.Limits) *cgroup.Group {
+	t.Helper()
+	if c := tr.Lacks(lim); c != "" {
+		t.Skipf("SKIPPED: no %s controller: echo +%s > cgroup.subtree_control at the root", c, c)
+	}
+	g, err := tr.New(lim)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := g.Remove(); err != nil {
+			t.Error(err)
+		}
+	})
+	return g
+}
+
+// enter starts a shell script that moves itself into the group first, and
+// returns when it has.
+func enter(t *testing.T, g *cgroup.Group, script string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command("/bin/sh", append([]string{"-c",
+		`for d; do echo $$ >$d/cgroup.procs || exit 99; done; echo in; ` + script, "sh"}, g.Dirs()...)...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		cmd.Wait()
+	})
+	var b [3]byte
+	if _, err := out.Read(b[:]); err != nil || string(b[:]) != "in\n" {
+		t.Fatalf("the shell didn't enter %v: %q, %v", g.Dirs(), b, err)
+	}
+	return cmd
+}
+
+func TestTree(t *testing.T) {
+	tr := tree(t)
+	id := benchtest.Testbed(t).ID
+	for _, d := range tr.Dirs() {
+		var buf [64]byte
+		n, err := unix.Getxattr(d, cgroup.Tag, buf[:])
+		if err != nil || string(buf[:n]) != id {
+			t.Errorf("%s bears the tag %q (%v), want %q", d, buf[:max(n, 0)], err, id)
+		}
+	}
+	l, err := cgroup.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := l.Owners()[id]; len(got) != len(tr.Dirs()) {
+		t.Errorf("Owners finds %v, want %v", got, tr.Dirs())
+	}
+	// A second tree under the same name isn't taken over.
+	if _, err := l.Create(id); !errors.Is(err, os.ErrExist) {
+		t.Errorf("a tree that exists is made again: %v", err)
+	}
+	for _, d := range tr.Dirs() {
+		if _, err := os.Stat(d); err != nil {
+			t.Errorf("and the attempt removed the first one's folder: %v", err)
+		}
+	}
+}
+
+// Each limit stands in its file, of whichever generation.
+func TestLimits(t *testing.T) {
+	tr := tree(t)
+	g := group(t, tr, cgroup.Limits{CPU: 0.5, Memory: 64 << 20, Pids: 7})
+	found := map[string]bool{}
+	for _, d := range g.Dirs() {
+		for name, want := range map[string]string{
+			"cpu.cfs_quota_us": "50000", "cpu.max": "50000 100000",
+			"memory.limit_in_bytes": "67108864", "memory.max": "67108864",
+			"pids.max": "7",
+		} {
+			b, err := os.ReadFile(filepath.Join(d, name))
+			if err != nil {
+				continue
+			}
+			found[strings.SplitN(name, ".", 2)[0]] = true
+			if got := strings.TrimSpace(string(b)); got != want {
+				t.Errorf("%s/%s is %s, want %s", d, name, got, want)
+			}
+		}
+	}
+	if len(found) != 3 {
+		t.Errorf("found limits of %v, want cpu, memory and pids", found)
+	}
+}
+
+// A limit that nobody can keep is refused, and nothing is left of the group.
+func TestLimitRefused(t *testing.T) {
+	tr := tree(t)
+	if _, err := new(cgroup.Tree).New(cgroup.Limits{Pids: 1}); !errors.Is(err, cgroup.ErrNoController) {
+		t.Errorf("a tree without controllers: %v, want ErrNoController", err)
+	}
+	group(t, tr, cgroup.Limits{Memory: 1 << 20}) // or skip
+	before := folders(t, tr)
+	// More than the kernel's largest number: the write fails half way.
+	if g, err := tr.New(cgroup.Limits{Pids: 1 << 62}); err == nil {
+		g.Remove()
+		t.Error("a limit that the kernel refuses gives no error")
+	} else if errors.Is(err, cgroup.ErrNoController) {
+		t.Errorf("the wrong error: %v", err)
+	}
+	if after := folders(t, tr); after != before {
+		t.Errorf("folders before:\n%s\nafter a group that couldn't be made:\n%s", before, after)
+	}
+}
+
+func folders(t *testing.T, tr *cgroup.Tree) string {
+	t.Helper()
+	var b strings.Builder
+	for _, root := range tr.Dirs() {
+		filepath.WalkDir(root, func(name string, d os.DirEntry, err error) error {
+			if err == nil && d.IsDir() {
+				fmt.Fprintln(&b, name)
+			}
+			return nil
+		})
+	}
+	return b.String()
+}
+
+func TestOOMKilled(t *testing.T) {
+	g := group(t, tree(t), cgroup.Limits{Memory: 16 << 20})
+	if g.OOMKilled() {
+		t.Error("OOMKilled before anything ran")
+	}
+	cmd := enter(t, g, "s=0123456789; while :; do s=$s$s; done")
+	err := cmd.Wait()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+		t.Fatalf("%v, want SIGKILL", err)
+	}
+	if !g.OOMKilled() {
+		t.Error("OOMKilled doesn't know of it")
+	}
+}
+
+func TestKill(t *testing.T) {
+	g := group(t, tree(t), cgroup.Limits{})
+	cmd := enter(t, g, "sleep 1000 & sleep 1000 & wait")
+	g.Kill()
+	if err := cmd.Wait(); err == nil || !strings.Contains(err.Error(), "killed") {
+		t.Errorf("%v, want killed", err)
+	}
+}
+
+// Remove empties what it removes, folders of the payload's own included, and
+// may be called again.
+func TestRemove(t *testing.T) {
+	tr := tree(t)
+	before := folders(t, tr)
+	g, err := tr.New(cgroup.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Folders of the payload's own, as a container's own init may make them.
+	for _, d := range g.Dirs() {
+		if err := os.MkdirAll(filepath.Join(d, "own", "deep"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := enter(t, g, "sleep 1000 & wait")
+	for _, d := range g.Dirs() {
+		if err := os.WriteFile(filepath.Join(d, "own", "deep", "cgroup.procs"), fmt.Append(nil, cmd.Process.Pid), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dirs := g.Dirs()
+	for n := range 2 {
+		if err := g.Remove(); err != nil {
+			t.Errorf("Remove, call %d: %v", n+1, err)
+		}
+	}
+	for _, d := range dirs {
+		if _, err := os.Stat(d); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is left (%v)", d, err)
+		}
+	}
+	if err := cmd.Wait(); err == nil {
+		t.Error("the process in the group lived on")
+	}
+	if after := folders(t, tr); after != before {
+		t.Errorf("folders before:\n%s\nafter:\n%s", before, after)
+	}
+}
+
+// A whole tree with processes in it.
+func TestRemoveTree(t *testing.T) {
+	tree(t) // or skip
+	l, err := cgroup.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr, err := l.Create(fmt.Sprintf("test-%d", os.Getpid()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cmds []*exec.Cmd
+	for range 3 {
+		g, err := tr.New(cgroup.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmds = append(cmds, enter(t, g, "sleep 1000 & wait"))
+	}
+	dirs := tr.Dirs()
+	for n := range 2 {
+		if err := tr.Remove(); err != nil {
+			t.Errorf("Remove, call %d: %v", n+1, err)
+		}
+	}
+	for _, d := range dirs {
+		if _, err := os.Stat(d); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is left (%v)", d, err)
+		}
+	}
+	for _, c := range cmds {
+		if c.Wait() == nil {
+			t.Error("a process lived on")
+		}
+	}
+	if err := cgroup.RemoveAll(dirs[0]); err != nil {
+		t.Errorf("RemoveAll of what isn't there: %v", err)
+	}
+}
+
+// Descriptors: a group holds some open, and gives all back.
+func TestDescriptors(t *testing.T) {
+	tr := tree(t)
+	count := func() int {
+		e, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(e)
+	}
+	before := count()
+	for range 50 {
+		g, err := tr.New(cgroup.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(g.TasksFDs()) == 0 && g.FD() < 0 {
+			t.Fatal("there is no way into the group")
+		}
+		if err := g.Remove(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if after := count(); after != before {
+		t.Errorf("%d descriptors, %d before", after, before)
+	}
+}
+
+// The lab writes to no folder but its own: what the roots pass on is as it was.
+func TestRootUntouched(t *testing.T) {
+	tr := tree(t)
+	l, err := cgroup.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l.V2 == "" {
+		t.Skip("SKIPPED: no cgroup v2 tree here: mount -t cgroup2 none DIR")
+	}
+	name := filepath.Join(l.V2, "cgroup.subtree_control")
+	before, _ := os.ReadFile(name)
+	group(t, tr, cgroup.Limits{})
+	after, _ := os.ReadFile(name)
+	if !bytes.Equal(before, after) {
+		t.Errorf("%s was %q and is %q", name, before, after)
+	}
+}

@@ -1,0 +1,25 @@
+package bench
+
+import "time"
+
+// Order is the plan of a run, for tests: cell, block, place and warm-up of each
+// trial.
+func Order(seed uint64, trials, warmup []int) (out []struct {
+	Cell, Block, Pos int
+	Warmup           bool
+}) {
+	for _, s := range order(seed, trials, warmup) {
+		out = append(out, struct {
+			Cell, Block, Pos int
+			Warmup           bool
+		}{s.cell, s.block, s.pos, s.warmup})
+	}
+	return out
+}
+
+// SetGrace changes how long a stuck trial is waited for.
+func SetGrace(d time.Duration) (restore func()) {
+	old := grace
+	grace = d
+	return func() { grace = old }
+}

@@ -1,0 +1,102 @@
+package machine
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+
+	"lab/bench/cgroup"
+	"lab/bench/results"
+)
+
+// A Result is how a check ended.
+type Result string
+
+const (
+	OK   Result = "ok"
+	Warn Result = "warn" // the lab works, and figures need care; or it can't be told
+	Fail Result = "fail" // what Blocks names can't run
+)
+
+// A Check is one thing that the lab needs, and whether it is there.
+type Check struct {
+	Name   string   `json:"name"`
+	Result Result   `json:"result"`
+	Detail string   `json:"detail"`         // what was found
+	Why    string   `json:"why"`            // why it matters
+	Cure   string   `json:"cure,omitempty"` // the exact command, or the setting; "" where all is well or nothing helps
+	Blocks []string `json:"blocks"`         // environments, or environments with a variant, that can't run; empty unless Result is Fail
+}
+
+// Options are what Checks can't know by itself.
+type Options struct {
+	Root   string // file tree of the machine, "" for the one that we run on
+	Cache  string // the cache folder: guest kernel, images
+	Image  string // the default image's folder
+	Work   string // where writable data of instances goes; "" is the current folder
+	Kernel string // the user's own guest kernel, or ""
+
+	// Accel says whether KVM is usable: vm.Probe. Nil: not looked at.
+	Accel func(context.Context) (results.Acceleration, error)
+}
+
+// Checks looks at the whole machine, and leaves nothing behind. It works without
+// root; what then can't be told is a warning that says so. It takes a second or
+// so, most of it for Accel. The order is the one to read them in.
+func Checks(ctx context.Context, o Options) []Check {
+	return judge(observe(ctx, o))
+}
+
+// JSON writes checks as lab doctor --json does: {"checks": […]}.
+func JSON(w io.Writer, checks []Check) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(struct {
+		Checks []Check `json:"checks"`
+	}{checks})
+}
+
+// seen is all that was observed of a machine, and nothing that was concluded.
+type seen struct {
+	root       bool
+	facts      results.Machine
+	layout     cgroup.Layout
+	namespaces map[string]error // by kind; missing: not tried
+	overlay    error
+	mountAPI   error
+	pidns      error
+	network    error
+	tap        error
+
+	accel    *results.Acceleration // nil: not looked at
+	accelErr error
+	qemu     program
+	libvirt  program
+	driver   bool   // libvirt's driver for QEMU is there
+	confined bool   // AppArmor holds libvirt's daemon
+	kernel   string // the guest's, or ""
+	modules  bool   // its modules are beside it
+	busybox  string // a static one's path, or ""
+	image    bool   // the default image is made
+
+	available int64 // memory that can be had without swapping
+	swapFree  int64
+	disk      []room
+
+	pressure float64 // share of the last 10 s in which a task waited for a processor, 0 to 1; -1: not known
+	steal    float64 // share of time since the start that the hypervisor kept, 0 to 1
+}
+
+// A program is a foreign one.
+type program struct {
+	path, version string
+	err           error // why it doesn't run, where it is there
+}
+
+// room is what is free on a file system that the lab writes to.
+type room struct {
+	what, dir string
+	free      int64
+	err       error
+}

@@ -1,0 +1,252 @@
+package machine
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"lab/bench/results"
+)
+
+// well is what is seen of a fixture's machine on which all that is tried works.
+func well(t *testing.T, name string) seen {
+	t.Helper()
+	tr := tree(unpack(t, name))
+	f, err := Facts(string(tr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Arch = "amd64"
+	s := seen{root: true, facts: f, layout: layout(tr), namespaces: map[string]error{}, confined: confined(tr),
+		accel: &results.Acceleration{Use: "kvm", Device: "/dev/kvm opens", Reason: "a guest ran"},
+		qemu:  program{"/usr/bin/qemu-system-x86_64", "7.2.22", nil}, libvirt: program{"/usr/sbin/libvirtd", "9.0.0", nil}, driver: true,
+		kernel: "/cache/kernel/boot/vmlinuz-6.1.0", modules: true, busybox: "/bin/busybox", image: true,
+		available: meminfo(tr, "MemAvailable"), swapFree: meminfo(tr, "SwapFree"),
+		disk:     []room{{"cache", "/cache", 9 << 30, nil}, {"writable data", ".", 9 << 30, nil}},
+		pressure: pressureNow(tr.read("/proc/pressure/cpu")), steal: stealShare(tr.read("/proc/stat"))}
+	for _, n := range namespaces {
+		s.namespaces[n.name] = nil
+	}
+	return s
+}
+
+// notOK lists "result name" of what isn't well.
+func notOK(checks []Check) []string {
+	list := []string{}
+	for _, c := range checks {
+		if c.Result != OK {
+			list = append(list, string(c.Result)+" "+c.Name)
+		}
+	}
+	return list
+}
+
+func TestJudgeMachines(t *testing.T) {
+	tests := []struct {
+		name string
+		want []string
+	}{
+		{"debian", []string{"warn swap", "warn governor", "warn AppArmor"}},
+		{"hybrid", []string{"warn load", "warn nesting"}},
+		{"ubuntu", []string{"warn memory", "warn nesting"}},
+		{"fedora", []string{"warn governor", "warn SELinux"}},
+		{"wsl2", []string{"warn nesting"}},
+		{"aws", []string{"warn steal", "warn nesting"}},
+		{"aws-metal", []string{"warn steal"}},
+		{"gcp", []string{"warn cgroups", "warn nesting"}},
+	}
+	for _, test := range tests {
+		s := well(t, test.name)
+		if test.name == "hybrid" {
+			s.steal = 0.01
+		}
+		if got := notOK(judge(s)); !slices.Equal(got, test.want) {
+			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
+		}
+	}
+}
+
+// TestJudge spoils one thing at a time, and expects one check to say so.
+func TestJudge(t *testing.T) {
+	tests := []struct {
+		name   string
+		spoil  func(*seen)
+		check  string
+		result Result
+		detail string // part of it
+		cure   string // part of it
+		blocks string
+	}{
+		{"no net namespace", func(s *seen) { s.namespaces["net"] = unix.EINVAL }, "net namespace", Fail, "invalid argument", "a kernel that has it", "container"},
+		{"in a container", func(s *seen) { s.namespaces["mnt"] = unix.EPERM }, "mnt namespace", Fail, "not permitted", "docker run --privileged", "container"},
+		{"limit", func(s *seen) { s.namespaces["pid"] = unix.ENOSPC }, "pid namespace", Fail, "no space", "sysctl user", "container"},
+		{"no user namespaces", func(s *seen) { s.namespaces["user"] = unix.EPERM }, "user namespace", Warn, "not permitted", "", ""},
+		{"no overlay", func(s *seen) { s.overlay = unix.ENODEV }, "overlayfs", Fail, "no such device", "modprobe overlay", "container"},
+		{"Linux 5.1", func(s *seen) { s.mountAPI = unix.ENOSYS }, "mount API", Fail, "not implemented", "5.2", "container"},
+		{"Linux 6.16", func(s *seen) { s.pidns = unix.EINVAL }, "proc of a pidns", OK, "older way", "", ""},
+		{"no bridge", func(s *seen) { s.network = fmt.Errorf("bridge: %w", unix.EOPNOTSUPP) }, "veth and bridge", Fail, "bridge: ", "modprobe -a bridge veth", "container net=bridge, vm net=bridge"},
+		{"no tun", func(s *seen) { s.tap = unix.ENOENT }, "tap", Fail, "no such file", "modprobe tun", "vm net=bridge"},
+		{"not root", func(s *seen) { s.root = false }, "root", Fail, "not root", "sudo", "host, chroot, container, vm"},
+		{"not root, namespaces", func(s *seen) { delete(s.namespaces, "net") }, "net namespace", Warn, "not root: can't tell", "sudo", ""},
+		{"not root, overlay", func(s *seen) { s.root = false }, "overlayfs", Warn, "not root: can't tell", "sudo", ""},
+		{"arm64", func(s *seen) { s.facts.Arch = "arm64" }, "system", Fail, "no arm64 guest yet", "", "vm"},
+		{"no KVM", func(s *seen) {
+			s.accel = &results.Acceleration{Use: "tcg", Device: "no /dev/kvm", Reason: "there is no device"}
+		}, "KVM", Warn, "no /dev/kvm", "VT-x", ""},
+		{"no KVM in a guest", func(s *seen) { s.accel, s.facts.Virtual = &results.Acceleration{Use: "tcg"}, true }, "KVM", Warn, "not usable", "nested=1", ""},
+		{"no KVM in WSL", func(s *seen) { s.accel, s.facts.WSL = &results.Acceleration{Use: "tcg"}, true }, "KVM", Warn, "not usable", "wslconfig", ""},
+		{"no probe", func(s *seen) { s.accelErr, s.qemu = errors.New("no QEMU"), program{} }, "KVM", Warn, "no QEMU", "make setup", ""},
+		{"no QEMU", func(s *seen) { s.qemu = program{} }, "QEMU", Fail, "not installed", "make setup", "vm"},
+		{"broken QEMU", func(s *seen) { s.qemu.err = errors.New("exit status 127") }, "QEMU", Fail, "doesn't run: exit status 127", "anew", "vm"},
+		{"no libvirt", func(s *seen) { s.libvirt = program{} }, "libvirt", Fail, "not installed", "make setup", "vm"},
+		{"no driver", func(s *seen) { s.driver = false }, "libvirt", Fail, "without its driver", "make setup", "vm"},
+		{"no kernel", func(s *seen) { s.kernel = "" }, "guest kernel", Fail, "none in the cache", "LAB_KERNEL", "vm"},
+		{"no modules", func(s *seen) { s.modules = false }, "guest kernel", Warn, "without its modules", "/lib/modules", ""},
+		{"no busybox", func(s *seen) { s.busybox = "" }, "busybox", Fail, "no static one", "make setup", "chroot, container, vm"},
+		{"no image", func(s *seen) { s.image = false }, "default image", OK, "not made yet", "", ""},
+		{"no memory", func(s *seen) { s.available = 1 << 20 }, "memory", Fail, "1 MiB of", "ps ", "vm"},
+		{"no disk", func(s *seen) { s.disk[1].free = 1 << 20 }, "disk", Fail, "1 MiB free for writable data", "LAB_CACHE", "chroot, container, vm"},
+		{"little disk", func(s *seen) { s.disk[0].free = 1 << 30 }, "disk", Warn, "1.0 GiB free for cache", "LAB_CACHE", ""},
+		{"disk unknown", func(s *seen) { s.disk[0].err = unix.EIO }, "disk", Warn, "input/output error", "", ""},
+		{"pressure unknown", func(s *seen) { s.pressure = -1 }, "load", OK, "psi=1", "", ""},
+		{"busy", func(s *seen) { s.facts.Load = 20 }, "load", Warn, "20.00 in the last minute", "top", ""},
+		{"cgroup v2, none passed on", func(s *seen) { s.layout.V2Controllers = nil }, "cgroups", Warn, "without cpu, memory, pids", "echo +cpu +memory +pids >/sys/fs/cgroup/cgroup.subtree_control", ""},
+		{"no cgroups", func(s *seen) { s.layout.V2 = "" }, "cgroups", Warn, "none mounted", "mount -t cgroup2", ""},
+	}
+	for _, test := range tests {
+		s := well(t, "aws-metal")
+		test.spoil(&s)
+		i := slices.IndexFunc(judge(s), func(c Check) bool { return c.Name == test.check })
+		if i < 0 {
+			t.Errorf("%s: no check %q", test.name, test.check)
+			continue
+		}
+		c := judge(s)[i]
+		if c.Result != test.result || !strings.Contains(c.Detail, test.detail) || strings.Join(c.Blocks, ", ") != test.blocks {
+			t.Errorf("%s: got %+v", test.name, c)
+		}
+		if !strings.Contains(c.Cure, test.cure) || test.cure == "" && c.Cure != "" {
+			t.Errorf("%s: cure %q, want %q", test.name, c.Cure, test.cure)
+		}
+	}
+}
+
+// TestChecksHere tries all of it on this machine, and compares what is there
+// before and after.
+func TestChecksHere(t *testing.T) {
+	before := traces(t)
+	checks := Checks(context.Background(), Options{Cache: t.TempDir()})
+	if after := traces(t); after != before {
+		t.Errorf("left behind: before\n%s\nafter\n%s", before, after)
+	}
+	var text bytes.Buffer
+	if err := Print(&text, checks); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("\n%s", &text)
+	names := map[string]bool{}
+	for _, c := range checks {
+		if c.Name == "" || c.Detail == "" || c.Why == "" || names[c.Name] {
+			t.Errorf("half a check, or twice: %+v", c)
+		}
+		names[c.Name] = true
+		if (c.Result == Fail) != (len(c.Blocks) > 0) {
+			t.Errorf("what blocks fails, and what fails blocks: %+v", c)
+		}
+	}
+	if os.Geteuid() == 0 {
+		return
+	}
+	if !strings.Contains(text.String(), "can't tell") {
+		t.Error("without root something can't be told")
+	}
+}
+
+// traces is where something left behind would be seen.
+func traces(t *testing.T) string {
+	t.Helper()
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	links, _ := filepath.Glob("/sys/class/net/*")
+	files, _ := filepath.Glob(os.TempDir() + "/lab*")
+	return string(mounts) + strings.Join(links, " ") + strings.Join(files, " ")
+}
+
+// TestChecksUnprivileged runs TestChecksHere as nobody.
+func TestChecksUnprivileged(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("not root: TestChecksHere was just this")
+	}
+	// Nobody may not look into go test's own folder.
+	exe := filepath.Join(t.TempDir(), "test")
+	text, err := os.ReadFile("/proc/self/exe")
+	if err == nil {
+		err = os.WriteFile(exe, text, 0o755)
+	}
+	for dir := filepath.Dir(exe); err == nil && dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
+		err = os.Chmod(dir, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(exe, "-test.run", "^TestChecksHere$", "-test.v")
+	cmd.Dir = "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	out, err := cmd.CombinedOutput()
+	if err != nil || !bytes.Contains(out, []byte("not root: can't tell")) {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestPrint(t *testing.T) {
+	checks := []Check{
+		{Name: "root", Result: OK, Detail: "root", Why: "mounts", Blocks: []string{}},
+		{Name: "swap", Result: Warn, Detail: "7 MiB used", Why: "disks are slow", Cure: "swapoff -a", Blocks: []string{}},
+		{Name: "QEMU", Result: Fail, Detail: "not installed", Why: "it is the hardware", Cure: "make setup", Blocks: []string{"vm", "vm-bare"}},
+	}
+	const want = `ok    root  root
+warn  swap  7 MiB used
+            why: disks are slow
+            cure: swapoff -a
+fail  QEMU  not installed
+            why: it is the hardware
+            blocks: vm, vm-bare
+            cure: make setup
+
+1 ok, 1 to know about, 1 blocking
+`
+	var b bytes.Buffer
+	if err := Print(&b, checks); err != nil || b.String() != want {
+		t.Errorf("%v, got\n%s\nwant\n%s", err, &b, want)
+	}
+	b.Reset()
+	if err := JSON(&b, checks); err != nil {
+		t.Fatal(err)
+	}
+	var back struct{ Checks []Check }
+	if err := json.Unmarshal(b.Bytes(), &back); err != nil || len(back.Checks) != 3 || back.Checks[2].Blocks[1] != "vm-bare" {
+		t.Errorf("%v: %s", err, &b)
+	}
+	if !strings.Contains(b.String(), `"blocks": []`) {
+		t.Error("nothing blocked is an empty list")
+	}
+}
+
+func TestIsStatic(t *testing.T) {
+	if isStatic("testdata/debian.txt") || isStatic("/nonsense") {
+		t.Error("what is no program isn't static")
+	}
+}

@@ -1,0 +1,195 @@
+package machine
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// judge concludes from what was seen. It asks nobody anything, so that tables
+// can test it.
+func judge(s seen) []Check {
+	list := []Check{s.checkRoot(), s.checkSystem()}
+	for _, n := range namespaces {
+		err, tried := s.namespaces[n.name]
+		c := Check{Name: n.name + " namespace", Why: "keeps apart " + n.what}
+		s.tried(&c, tried, err, "the container needs it", "container")
+		if n.name == "user" { // no environment is made of one
+			c.Why = "keeps apart user numbers; the lab's environments run as root and do without"
+			c.Blocks = nil
+			if c.Result == Fail {
+				c.Result, c.Cure = Warn, ""
+			}
+		}
+		list = append(list, c)
+	}
+	list = append(list, s.checkCgroups(), s.checkOverlay(), s.checkMountAPI(), s.checkPidns(), s.checkNetwork(), s.checkTap())
+	list = append(list, s.checkAcceleration(), s.checkQEMU(), s.checkLibvirt(), s.checkKernel(), s.checkBusybox(), s.checkImage())
+	list = append(list, s.checkMemory(), s.checkDisk(), s.checkSwap(), s.checkLoad(), s.checkSteal(), s.checkGovernor(), s.checkNesting())
+	list = append(list, s.checkSecurity()...)
+	for i := range list {
+		if list[i].Blocks == nil {
+			list[i].Blocks = []string{}
+		}
+	}
+	return list
+}
+
+const setupCure = "make setup"
+
+// The result of something that was tried, or that only root may try.
+func (s seen) tried(c *Check, tried bool, err error, need string, blocks ...string) {
+	switch {
+	case !tried:
+		c.Result, c.Detail, c.Cure = Warn, "not root: can't tell", "sudo ./lab doctor"
+	case err == nil:
+		c.Result, c.Detail = OK, "tried, works"
+	default:
+		c.Result, c.Detail, c.Blocks = Fail, err.Error()+": "+need, blocks
+		c.Cure = kernelCure(err)
+	}
+}
+
+// kernelCure says what to do about a kernel that refused something to root.
+func kernelCure(err error) string {
+	switch {
+	case errors.Is(err, unix.ENOSPC): // namespaces(7): a limit in /proc/sys/user
+		return "sysctl user: the max_*_namespaces that is 0 wants to be larger"
+	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
+		return "run the lab outside of containers, or in a privileged one: docker run --privileged"
+	}
+	return "a kernel that has it: a distribution's own, or a virtual machine of your own"
+}
+
+func (s seen) checkRoot() Check {
+	c := Check{Name: "root", Result: OK, Detail: "root", Why: "namespaces, mounts, cgroups and network devices are made by root"}
+	if !s.root {
+		c.Result, c.Detail, c.Cure = Fail, "not root", "sudo ./lab run …, or as root in a virtual machine of your own"
+		c.Blocks = []string{"host", "chroot", "container", "vm"}
+	}
+	return c
+}
+
+func (s seen) checkSystem() Check {
+	f := s.facts
+	c := Check{Name: "system", Result: OK, Why: "what the figures are of",
+		Detail: fmt.Sprintf("%s, Linux %s, %s, %d × %s, init %s", f.OS, f.Kernel, f.Arch, f.CPUs, f.CPU, f.Init)}
+	if f.Arch != "amd64" {
+		c.Result, c.Detail, c.Blocks = Fail, c.Detail+": no "+f.Arch+" guest yet", []string{"vm"}
+	}
+	return c
+}
+
+func (s seen) checkCgroups() Check {
+	c := Check{Name: "cgroups", Result: OK, Why: "limits and figures of processor, memory and processes come from cgroups"}
+	var missing []string
+	for _, name := range []string{"cpu", "memory", "pids"} {
+		if s.layout.Where(name) == "" {
+			missing = append(missing, name)
+		}
+	}
+	c.Detail = s.layout.Kind()
+	if len(s.facts.Controllers) > 0 {
+		c.Detail += ": " + strings.Join(s.facts.Controllers, ", ")
+	}
+	switch {
+	case s.layout.Kind() == "none":
+		c.Result, c.Cure = Warn, "mount -t cgroup2 none /sys/fs/cgroup"
+		c.Detail = "none mounted: nothing is limited"
+	case len(missing) > 0:
+		c.Result = Warn
+		c.Detail += "; without " + strings.Join(missing, ", ")
+		c.Cure = "the lab writes to no cgroup but its own: whoever owns the root's may pass them on: echo +" +
+			strings.Join(missing, " +") + " >" + s.layout.V2 + "/cgroup.subtree_control"
+		if s.layout.V2 == "" {
+			c.Cure = "boot with cgroup_enable=" + strings.Join(missing, ",")
+		}
+	}
+	return c
+}
+
+func (s seen) checkOverlay() Check {
+	c := Check{Name: "overlayfs", Why: "a container writes into a layer over the image, which stays as it is"}
+	s.tried(&c, s.root, s.overlay, "a container has no root file system", "container")
+	if errors.Is(s.overlay, unix.ENODEV) {
+		c.Cure = "modprobe overlay"
+	}
+	return c
+}
+
+func (s seen) checkMountAPI() Check {
+	c := Check{Name: "mount API", Why: "mounts are made before they are seen by anyone (fsopen, Linux 5.2)"}
+	s.tried(&c, s.root, s.mountAPI, "a container can't be put together", "container")
+	if errors.Is(s.mountAPI, unix.ENOSYS) {
+		c.Cure = "a kernel of 5.2 or later"
+	}
+	return c
+}
+
+// checkPidns can't fail: older kernels have another way, which costs more.
+func (s seen) checkPidns() Check {
+	c := Check{Name: "proc of a pidns", Why: "with it a container's /proc is mounted from outside (Linux 6.17); without, by the container's own first process"}
+	s.tried(&c, s.root, s.pidns, "")
+	if c.Result == Fail {
+		c.Result, c.Detail, c.Cure = OK, "not in this kernel: the older way is taken", ""
+	}
+	return c
+}
+
+func (s seen) checkNetwork() Check {
+	c := Check{Name: "veth and bridge", Why: "a container's network is a cable to the testbed's bridge"}
+	s.tried(&c, s.root, s.network, "no container with a network of its own", "container net=bridge", "vm net=bridge")
+	if errors.Is(s.network, unix.EOPNOTSUPP) {
+		c.Cure = "modprobe -a bridge veth"
+	}
+	return c
+}
+
+func (s seen) checkTap() Check {
+	c := Check{Name: "tap", Why: "a virtual machine's network card is a tap device on the testbed's bridge"}
+	s.tried(&c, s.root, s.tap, "no virtual machine on the bridge", "vm net=bridge")
+	if errors.Is(s.tap, unix.ENOENT) || errors.Is(s.tap, unix.ENODEV) {
+		c.Cure = "modprobe tun"
+	}
+	return c
+}
+
+func (s seen) checkNesting() Check {
+	f := s.facts
+	c := Check{Name: "nesting", Result: OK, Detail: "bare metal", Why: "in a guest every exit of the lab's virtual machines costs two, and neighbours take time"}
+	switch {
+	case f.WSL:
+		c.Result = Warn
+		c.Detail = "WSL 2: a guest of Hyper-V with a kernel of Microsoft's; folders under /mnt are Windows' and very slow"
+		c.Cure = "keep the lab under your Linux home; for virtual machines set nestedVirtualization=true under [wsl2] in %UserProfile%\\.wslconfig, then: wsl --shutdown"
+	case f.Virtual:
+		c.Result, c.Detail = Warn, "this machine is itself a guest ("+f.Hypervisor+"): figures hold for guests"
+	}
+	return c
+}
+
+// checkSecurity is one check for each module that may forbid root something.
+func (s seen) checkSecurity() []Check {
+	selinux := Check{Name: "SELinux", Result: OK, Detail: "not there", Why: "where it enforces, it may refuse root's mounts, and QEMU files without its labels"}
+	if i := slices.IndexFunc(s.facts.Security, func(v string) bool { return strings.HasPrefix(v, "selinux: ") }); i >= 0 {
+		selinux.Detail = strings.TrimPrefix(s.facts.Security[i], "selinux: ")
+		if selinux.Detail == "enforcing" {
+			selinux.Result = Warn
+			selinux.Detail += ": a start may fail with 'permission denied' though root asks, and each access costs a look-up"
+			selinux.Cure = "where that happens: setenforce 0, and afterwards: setenforce 1"
+		}
+	}
+	apparmor := Check{Name: "AppArmor", Result: OK, Detail: "not there", Why: "a profile follows a program's path, so that the lab's private libvirt gets the system's"}
+	if i := slices.IndexFunc(s.facts.Security, func(v string) bool { return strings.HasPrefix(v, "apparmor: ") }); i >= 0 {
+		apparmor.Detail = strings.TrimPrefix(s.facts.Security[i], "apparmor: ")
+		if s.confined {
+			apparmor.Result = Warn
+			apparmor.Detail += "; libvirt's daemon is confined, and may be refused what the private one needs"
+			apparmor.Cure = "where that happens: aa-complain /usr/sbin/libvirtd (package apparmor-utils), and afterwards: aa-enforce /usr/sbin/libvirtd"
+		}
+	}
+	return []Check{selinux, apparmor}
+}

@@ -1,0 +1,67 @@
+package machine
+
+import "time"
+
+// The names of taints: what disturbed the machine during a trial. A tainted
+// trial is kept, and counted in the report; none is thrown away.
+const (
+	Steal     = "steal"      // the hypervisor kept more than 2 % of the processors' time
+	Pressure  = "pressure"   // some task waited for a processor a fifth of the time, for 0.2 ms at least
+	Load      = "load"       // where the kernel counts no pressure: other tasks ran on all processors as the trial began
+	Swap      = "swap"       // a page went to swap, or came back from it
+	ClockStep = "clock-step" // someone set the wall clock
+	Suspend   = "suspend"    // the machine slept
+)
+
+// Thresholds. Those of time are shares of the trial's length, so that they mean
+// the same for a container's 2 ms and a guest's 4 s. Counters have grains: one
+// tick of steal is 10 ms, and taints a short trial, as it should: it is then
+// unknown how much of the trial it was.
+const (
+	stealShareMost = 0.02
+
+	// Measured on two processors: a small program's start makes no pressure by
+	// itself, and one competitor that never sleeps makes half of the time.
+	pressureMost  = 0.2
+	pressureLeast = 200 * time.Microsecond
+
+	// Being steered to the right time (adjtimex(2), at most 500 ppm) is no step.
+	clockStepLeast = time.Millisecond
+	clockSteer     = 0.0005
+
+	suspendLeast = time.Millisecond
+)
+
+// Taints names what disturbed a machine of so many processors between two
+// samples, in the order of the list above; empty when nothing did.
+func Taints(before, after Sample, cpus int) []string {
+	list := []string{}
+	elapsed := after.At.Sub(before.At)
+	if share(after.Steal-before.Steal, elapsed*time.Duration(cpus)) > stealShareMost {
+		list = append(list, Steal)
+	}
+	if p := after.Pressure - before.Pressure; p > pressureLeast && share(p, elapsed) > pressureMost {
+		list = append(list, Pressure)
+	}
+	// A moment's count, and Go's own threads are in it: the second best.
+	if before.Running-1 >= cpus {
+		list = append(list, Load)
+	}
+	if after.Swaps != before.Swaps {
+		list = append(list, Swap)
+	}
+	if step := (after.Wall - before.Wall).Abs(); step > clockStepLeast+time.Duration(clockSteer*float64(elapsed)) {
+		list = append(list, ClockStep)
+	}
+	if after.Asleep-before.Asleep > suspendLeast {
+		list = append(list, Suspend)
+	}
+	return list
+}
+
+func share(part, whole time.Duration) float64 {
+	if whole <= 0 {
+		return 0
+	}
+	return float64(part) / float64(whole)
+}

@@ -1,0 +1,151 @@
+package machine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"lab/bench/launch"
+)
+
+// The functions in this file try what environments do, for real, on a thread
+// that dies afterwards: the kernel frees the thread's namespaces, and with them
+// every mount and link, however the trial ended.
+
+// namespaces are the kinds that environments are made of.
+var namespaces = []struct {
+	name  string
+	flags int
+	what  string // what it keeps apart
+	root  bool   // needs root
+}{
+	{"mnt", unix.CLONE_NEWNS, "mounts", true},
+	{"pid", unix.CLONE_NEWPID, "processes", true},
+	{"net", unix.CLONE_NEWNET, "network devices and ports", true},
+	{"uts", unix.CLONE_NEWUTS, "the host name", true},
+	{"ipc", unix.CLONE_NEWIPC, "shared memory and message queues", true},
+	{"cgroup", unix.CLONE_NEWCGROUP, "the view of cgroups", true},
+	{"user", unix.CLONE_NEWUSER, "user numbers", false},
+}
+
+// tryNamespace makes a namespace and leaves it.
+func tryNamespace(ctx context.Context, flag int) error {
+	if flag != unix.CLONE_NEWUSER {
+		return launch.Do(func() error { return unix.Unshare(flag) })
+	}
+	// user_namespaces(7): a process of several threads can't unshare one, and
+	// Go's have several. A child can be born in one.
+	path, err := exec.LookPath("true")
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, path)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: uintptr(flag)}
+	return cmd.Run()
+}
+
+// tryOverlay mounts an overlay, as a container's root is one.
+func tryOverlay() error {
+	return launch.Do(func() error {
+		dir, err := privateTmpfs()
+		if err != nil {
+			return err
+		}
+		for _, d := range []string{"lower", "upper", "work", "root"} {
+			if err := os.Mkdir(dir+"/"+d, 0o755); err != nil {
+				return err
+			}
+		}
+		options := fmt.Sprintf("lowerdir=%[1]s/lower,upperdir=%[1]s/upper,workdir=%[1]s/work", dir)
+		return unix.Mount("overlay", dir+"/root", "overlay", 0, options)
+	})
+}
+
+// privateTmpfs mounts a tmpfs that only this thread sees, over a folder that
+// every machine has.
+func privateTmpfs() (dir string, err error) {
+	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+		return "", err
+	}
+	// Else the mount would appear in the namespace that this one is a copy of
+	// (mount_namespaces(7), shared subtrees): systemd makes all mounts shared.
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return "", err
+	}
+	dir = os.TempDir()
+	return dir, unix.Mount("lab", dir, "tmpfs", 0, "mode=0700")
+}
+
+// tryMountAPI makes a detached mount (Linux 5.2 and later).
+func tryMountAPI() error {
+	return launch.Do(func() error {
+		fd, err := unix.Fsopen("tmpfs", unix.FSOPEN_CLOEXEC)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		if err := unix.FsconfigCreate(fd); err != nil {
+			return err
+		}
+		m, err := unix.Fsmount(fd, unix.FSMOUNT_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		return unix.Close(m)
+	})
+}
+
+// tryPidns asks procfs for another PID namespace's view (Linux 6.17 and later).
+func tryPidns() error {
+	return launch.Do(func() error {
+		ns, err := unix.Open("/proc/thread-self/ns/pid", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(ns)
+		fd, err := unix.Fsopen("proc", unix.FSOPEN_CLOEXEC)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		return unix.FsconfigSetFd(fd, "pidns", ns)
+	})
+}
+
+// tryNetwork makes a bridge and a veth pair on it, in a network of its own.
+func tryNetwork() error {
+	return launch.Do(func() error {
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			return err
+		}
+		h, err := netlink.NewHandle(unix.NETLINK_ROUTE) // of this thread's namespace
+		if err != nil {
+			return err
+		}
+		defer h.Close()
+		bridge := &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: "lab0"}}
+		if err := h.LinkAdd(bridge); err != nil {
+			return fmt.Errorf("bridge: %w", err)
+		}
+		veth := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "lab1", MasterIndex: bridge.Index}, PeerName: "lab2"}
+		if err := h.LinkAdd(veth); err != nil {
+			return fmt.Errorf("veth: %w", err)
+		}
+		return nil
+	})
+}
+
+// tryTap opens the device that a virtual machine's network card is made of.
+func tryTap() error {
+	f, err := os.OpenFile("/dev/net/tun", os.O_RDWR, 0)
+	if err != nil {
+		return errors.Unwrap(err)
+	}
+	return f.Close()
+}

@@ -1,0 +1,337 @@
+package bench_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"lab/bench"
+	"lab/bench/benchtest"
+	"lab/bench/clock"
+	"lab/bench/results"
+)
+
+// startup is a small scenario: the time until the token.
+func startup(cells ...bench.Cell) *bench.Scenario {
+	return &bench.Scenario{
+		Name: "startup", Question: "How long does it take?",
+		Cells:   func(bench.Options) []bench.Cell { return cells },
+		Metrics: []results.Metric{{Name: "ready", Unit: "s", Better: "lower"}},
+		Trial: func(ctx context.Context, t *bench.T, _ bench.Cell) error {
+			token := bench.Token()
+			i, err := t.Prepare(ctx, t.Spec(bench.Command{Argv: []string{"/bin/ready", token}}))
+			if err != nil {
+				return err
+			}
+			if err := i.Start(ctx); err != nil {
+				return err
+			}
+			seen, err := clock.AwaitToken(i.Ready(), []byte(token), 5*time.Second)
+			if err != nil {
+				return bench.Blamed(bench.BlameWorkload, err)
+			}
+			tr := i.(bench.Tracer)
+			t.RecordSince("ready", tr.Started(), seen.At)
+			t.RecordPhases("ready", tr.Started(), seen.At, tr.Marks(), "first byte")
+			exit, err := i.Wait(ctx)
+			if err != nil {
+				return err
+			}
+			if exit.Status() != 0 {
+				return bench.Blamed(bench.BlameWorkload, fmt.Errorf("%v", exit))
+			}
+			return nil
+		},
+	}
+}
+
+func cell(env string, trials, warmup int) bench.Cell {
+	return bench.Cell{Env: env, Trials: trials, Warmup: warmup, Timeout: 10 * time.Second}
+}
+
+// run plans and runs, and gives the trials' lines.
+func run(t *testing.T, ctx context.Context, r *bench.Runner) (outcome string, trials [][]results.Line) {
+	t.Helper()
+	if r.Manifest == nil {
+		r.Manifest = &results.Manifest{ID: "feed"}
+	}
+	if r.Write == nil {
+		r.Write = func(l []results.Line) error {
+			trials = append(trials, l)
+			return nil
+		}
+	}
+	if err := r.Plan(ctx); err != nil {
+		t.Fatal(err)
+	}
+	outcome, err := r.Run(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return outcome, trials
+}
+
+func TestRun(t *testing.T) {
+	a, b := &benchtest.Fake{Label: "a"}, &benchtest.Fake{Label: "b"}
+	var seen []bench.Progress
+	r := &bench.Runner{
+		Scenario: startup(cell("a", 6, 2), cell("b", 3, 1)), Envs: []bench.Environment{a, b}, Seed: 7,
+		Progress: func(p bench.Progress) { seen = append(seen, p) },
+	}
+	gc := debug.SetGCPercent(100)
+	defer debug.SetGCPercent(gc)
+	outcome, trials := run(t, context.Background(), r)
+	if now := debug.SetGCPercent(100); now != 100 {
+		t.Errorf("the collector's setting is %d after the run, want 100", now)
+	}
+	if outcome != bench.Complete {
+		t.Errorf("outcome %s", outcome)
+	}
+	count := map[string]int{}
+	for n, lines := range trials {
+		l := lines[0]
+		if l.ID != "feed" || l.Scenario != "startup" || l.Trial != n || l.Err != "" || l.Metric != "ready" || l.Unit != "s" || l.Better != "lower" {
+			t.Errorf("trial %d: %+v", n, l)
+		}
+		count[fmt.Sprint(l.Env, l.Warmup)]++
+		// The phases sum to the whole.
+		sum := 0.0
+		for _, p := range lines[1:] {
+			if p.PartOf != "ready" {
+				t.Errorf("trial %d: %+v is no phase", n, p)
+			}
+			sum += *p.Value
+		}
+		if d := sum - *l.Value; d > 1e-9 || d < -1e-9 || len(lines) != 3 {
+			t.Errorf("trial %d: %d lines, phases sum to %g of %g", n, len(lines), sum, *l.Value)
+		}
+	}
+	if want := map[string]int{"afalse": 6, "atrue": 2, "bfalse": 3, "btrue": 1}; !reflect.DeepEqual(count, want) {
+		t.Errorf("trials %v, want %v", count, want)
+	}
+	if a.OpenInstances()+b.OpenInstances() != 0 {
+		t.Error("instances were left open")
+	}
+	if n := len(seen); n != 13 || seen[n-1].Done != 12 || seen[n-1].Total != 12 || seen[n-1].Next != "" || seen[n-1].Left != 0 {
+		t.Errorf("progress: %+v", seen)
+	}
+	if !seen[0].Warmup || seen[len(seen)-2].Warmup {
+		t.Error("progress doesn't tell warm-ups")
+	}
+}
+
+func TestRunOrder(t *testing.T) {
+	var first []string
+	for range 2 {
+		r := &bench.Runner{Scenario: startup(cell("a", 8, 1), cell("b", 8, 1)),
+			Envs: []bench.Environment{&benchtest.Fake{Label: "a"}, &benchtest.Fake{Label: "b"}}, Seed: 42}
+		_, trials := run(t, context.Background(), r)
+		var got []string
+		for _, l := range trials {
+			got = append(got, fmt.Sprint(l[0].Env, l[0].Block, l[0].Pos))
+		}
+		if first == nil {
+			first = got
+		} else if !slices.Equal(first, got) {
+			t.Errorf("the same seed:\n%v\n%v", first, got)
+		}
+	}
+}
+
+// A failure is recorded with whom it is owed to, and the run goes on.
+func TestRunFailures(t *testing.T) {
+	broken := errors.New("it broke")
+	for name, x := range map[string]struct {
+		act   benchtest.Act
+		blame bench.Blame
+		text  string
+	}{
+		"prepare":  {benchtest.Act{Prepare: broken}, bench.BlameLab, "prepare: it broke"},
+		"start":    {benchtest.Act{Start: bench.Blamed(bench.BlameMachine, broken)}, bench.BlameMachine, "it broke"},
+		"close":    {benchtest.Act{Close: broken}, bench.BlameLab, "close: it broke"},
+		"silent":   {benchtest.Act{Silent: true}, bench.BlameWorkload, "never wrote its token"},
+		"status":   {benchtest.Act{Exit: bench.Exit{Code: 3}}, bench.BlameWorkload, "exit status 3"},
+		"deadline": {benchtest.Act{Start: context.DeadlineExceeded}, bench.BlameTime, "deadline"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := &benchtest.Fake{Label: "a", Script: func(n int, _ bench.Spec) benchtest.Act {
+				if n == 1 {
+					return x.act
+				}
+				return benchtest.Act{}
+			}}
+			outcome, trials := run(t, context.Background(), &bench.Runner{Scenario: startup(cell("a", 4, 0)), Envs: []bench.Environment{f}})
+			if outcome != bench.Failures || len(trials) != 4 {
+				t.Fatalf("outcome %s after %d trials, want failures after 4", outcome, len(trials))
+			}
+			for n, lines := range trials {
+				l := lines[0]
+				if n != 1 {
+					if l.Err != "" || l.Value == nil {
+						t.Errorf("trial %d: %+v", n, l)
+					}
+					continue
+				}
+				if len(lines) != 1 || l.Value != nil || !strings.Contains(l.Err, x.text) || l.Blame != string(x.blame) {
+					t.Errorf("the failed trial: %d lines, err %q, blame %q, value %v; want %q, blame %q", len(lines), l.Err, l.Blame, l.Value, x.text, x.blame)
+				}
+			}
+			if f.OpenInstances() != 0 {
+				t.Error("an instance was left open")
+			}
+		})
+	}
+}
+
+// A trial that doesn't end is given up, and what it does later harms nobody.
+func TestRunStuck(t *testing.T) {
+	defer bench.SetGrace(20 * time.Millisecond)()
+	hang := make(chan struct{})
+	f := &benchtest.Fake{Label: "a", Script: func(n int, _ bench.Spec) benchtest.Act {
+		if n == 0 {
+			return benchtest.Act{Hang: hang}
+		}
+		return benchtest.Act{}
+	}}
+	c := cell("a", 3, 0)
+	c.Timeout = 50 * time.Millisecond
+	outcome, trials := run(t, context.Background(), &bench.Runner{Scenario: startup(c), Envs: []bench.Environment{f}})
+	if outcome != bench.Failures || len(trials) != 3 {
+		t.Fatalf("outcome %s after %d trials, want failures after 3", outcome, len(trials))
+	}
+	if l := trials[0][0]; l.Err == "" || l.Blame != string(bench.BlameLab) || len(trials[0]) != 1 {
+		t.Errorf("the stuck trial: %+v", l)
+	}
+	if trials[1][0].Err != "" || trials[2][0].Err != "" {
+		t.Error("the trials after it failed, too")
+	}
+	close(hang)
+}
+
+func TestRunInterrupted(t *testing.T) {
+	defer bench.SetGrace(20 * time.Millisecond)()
+	for name, hang := range map[string]chan struct{}{"willing": nil, "stuck": make(chan struct{})} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			f := &benchtest.Fake{Label: "a", Script: func(n int, _ bench.Spec) benchtest.Act {
+				if n == 2 {
+					cancel()
+					return benchtest.Act{Hang: hang}
+				}
+				return benchtest.Act{}
+			}}
+			outcome, trials := run(t, ctx, &bench.Runner{Scenario: startup(cell("a", 9, 0)), Envs: []bench.Environment{f}})
+			if outcome != bench.Interrupted || len(trials) != 2 {
+				t.Errorf("outcome %s after %d trials, want interrupted after 2", outcome, len(trials))
+			}
+			for _, l := range trials {
+				if l[0].Err != "" {
+					t.Errorf("an interrupted trial was recorded as failed: %s", l[0].Err)
+				}
+			}
+			if hang != nil {
+				close(hang)
+			}
+		})
+	}
+}
+
+func TestRunTaints(t *testing.T) {
+	n := 0
+	r := &bench.Runner{Scenario: startup(cell("a", 3, 0)), Envs: []bench.Environment{&benchtest.Fake{Label: "a"}},
+		Guard: func() func() []string {
+			n++
+			if n == 2 {
+				return func() []string { return []string{"load", "steal"} }
+			}
+			return func() []string { return nil }
+		}}
+	_, trials := run(t, context.Background(), r)
+	for i, lines := range trials {
+		for _, l := range lines {
+			want := []string{}
+			if i == 1 {
+				want = []string{"load", "steal"}
+			}
+			if !reflect.DeepEqual(l.Taint, want) {
+				t.Errorf("trial %d: taint %#v, want %#v", i, l.Taint, want)
+			}
+		}
+	}
+}
+
+// What can't run is a row with its reason and cure; the others run.
+func TestPlan(t *testing.T) {
+	set := []bench.Setting{{Name: "net", Values: []string{"none", "bridge"}, Default: "none", Help: "x"}}
+	good := &benchtest.Fake{Label: "good", Has: set}
+	bad := &benchtest.Fake{Label: "bad", Unfit: bench.Unavailable("no such thing", "get one")}
+	c := cell("good", 2, 0)
+	c.Variant = map[string]string{"net": "bridge"}
+	r := &bench.Runner{Scenario: startup(c, cell("bad", 2, 0)), Envs: []bench.Environment{good, bad}, Manifest: &results.Manifest{}}
+	outcome, trials := run(t, context.Background(), r)
+	if outcome != bench.Failures || len(trials) != 2 {
+		t.Errorf("outcome %s after %d trials", outcome, len(trials))
+	}
+	cells := r.Manifest.Cells
+	if len(cells) != 2 || cells[0].Settings["net"] != "bridge" || cells[0].NotRun != nil || cells[0].N != 1 {
+		t.Errorf("cells %+v", cells)
+	}
+	if nr := cells[1].NotRun; nr == nil || nr.Kind != "unavailable" || nr.Reason != "no such thing" || nr.Cure != "get one" {
+		t.Errorf("not run: %+v", nr)
+	}
+	// Nothing can run.
+	r = &bench.Runner{Scenario: startup(cell("bad", 2, 0)), Envs: []bench.Environment{bad}}
+	if outcome, trials := run(t, context.Background(), r); outcome != bench.Nothing || len(trials) != 0 {
+		t.Errorf("outcome %s after %d trials, want nothing", outcome, len(trials))
+	}
+	// The user's mistakes.
+	r = &bench.Runner{Scenario: startup(cell("nobody", 1, 0)), Manifest: &results.Manifest{}}
+	if err := r.Plan(context.Background()); err == nil || !strings.Contains(err.Error(), "nobody") {
+		t.Errorf("an environment that there isn't: %v", err)
+	}
+	r = &bench.Runner{Scenario: startup(cell("good", 1, 0)), Envs: []bench.Environment{good}, Manifest: &results.Manifest{},
+		Options: bench.Options{Variant: map[string]string{"net": "pigeon", "other": "x"}}}
+	if err := r.Plan(context.Background()); err == nil || !strings.Contains(err.Error(), "none, bridge") {
+		t.Errorf("a value that isn't allowed: %v", err)
+	}
+}
+
+// A full disk ends the run.
+func TestRunWriteFails(t *testing.T) {
+	full := errors.New("no space left on device")
+	r := &bench.Runner{Scenario: startup(cell("a", 3, 0)), Envs: []bench.Environment{&benchtest.Fake{Label: "a"}},
+		Manifest: &results.Manifest{}, Write: func([]results.Line) error { return full }}
+	if err := r.Plan(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Run(context.Background()); !errors.Is(err, full) {
+		t.Errorf("Run: %v, want %v", err, full)
+	}
+}
+
+func TestWhose(t *testing.T) {
+	for _, x := range []struct {
+		err  error
+		want bench.Blame
+	}{
+		{errors.New("x"), bench.BlameLab},
+		{fmt.Errorf("x: %w", context.DeadlineExceeded), bench.BlameTime},
+		{fmt.Errorf("x: %w", bench.Unavailable("a", "b")), bench.BlameMachine},
+		{fmt.Errorf("x: %w", bench.Blamed(bench.BlameWorkload, os.ErrNotExist)), bench.BlameWorkload},
+	} {
+		if got := bench.Whose(x.err); got != x.want {
+			t.Errorf("Whose(%v) = %s, want %s", x.err, got, x.want)
+		}
+	}
+	if bench.Blamed(bench.BlameLab, nil) != nil {
+		t.Error("Blamed of no error is one")
+	}
+}

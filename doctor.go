@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"lab/bench/image"
+	"lab/bench/machine"
+	"lab/bench/results"
+)
+
+func (a *app) doctorCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Check what this machine can and can't, with cures",
+		Long: `Check this machine: each line says what was found and, where it isn't well, why
+it matters, what can't run, and the cure. As root it also tries what only root
+may. Nothing is changed, and nothing is left behind.
+
+Exit status: 0 nothing is blocked; 1 something can't run.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			checks, err := checks(cmd.Context(), true)
+			if err != nil {
+				return err
+			}
+			write := machine.Print
+			if asJSON {
+				write = machine.JSON
+			}
+			if err := write(a.stdout, checks); err != nil {
+				return err
+			}
+			for _, c := range checks {
+				if c.Result == machine.Fail {
+					return &statusError{statusFailed, nil}
+				}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// checks looks at this machine; accel says whether KVM is tried, too, which
+// takes a second.
+func checks(ctx context.Context, accel bool) ([]machine.Check, error) {
+	sweep()
+	cache, err := cacheDir()
+	if err != nil {
+		return nil, err
+	}
+	kernel, err := kernelFile("")
+	if err != nil {
+		return nil, err
+	}
+	o := machine.Options{Cache: cache, Image: image.DefaultDir(cache), Kernel: kernel}
+	if accel {
+		o.Accel = func(ctx context.Context) (results.Acceleration, error) { return probe(ctx, cache) }
+	}
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	c := machine.Checks(ctx, o)
+	return c, giveCache(cache)
+}

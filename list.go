@@ -1,0 +1,131 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"lab/bench"
+	"lab/bench/machine"
+	"lab/scenarios"
+)
+
+// about says of each environment what it is, and what it needs.
+var about = map[string]struct{ is, needs string }{
+	"host":      {"a process, nothing more", "root, for the testbed around it"},
+	"chroot":    {"a process that sees another root folder", "root"},
+	"container": {"namespaces, overlay, cgroups, fewer capabilities, in process", "root, overlayfs, Linux 5.12 or later"},
+	"vm":        {"a libvirt domain whose first process is the workload", "root, QEMU, libvirt's daemon, a guest kernel; KVM to be fast"},
+	"vm-bare":   {"the same guest without libvirt", "root, QEMU, a guest kernel; KVM to be fast"},
+}
+
+// What lab list --json prints.
+type (
+	listing struct {
+		Scenarios    []listedScenario    `json:"scenarios"`
+		Environments []listedEnvironment `json:"environments"`
+	}
+	listedScenario struct {
+		Name         string   `json:"name"`
+		Question     string   `json:"question"`
+		Environments []string `json:"environments"` // by default
+	}
+	listedEnvironment struct {
+		Name     string          `json:"name"`
+		About    string          `json:"about"`
+		Needs    string          `json:"needs"`
+		Runs     bool            `json:"runs"` // as root, on this machine, as far as can be told without trying
+		Missing  []machine.Check `json:"missing"`
+		Settings []listedSetting `json:"settings"`
+	}
+	listedSetting struct {
+		Name    string   `json:"name"`
+		Values  []string `json:"values"`
+		Default string   `json:"default"`
+		Help    string   `json:"help"`
+	}
+)
+
+func (a *app) listCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List scenarios and environments, and whether this machine can run them",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			checks, err := checks(cmd.Context(), false)
+			if err != nil {
+				return err
+			}
+			l := listed(checks)
+			if asJSON {
+				return a.printJSON(l)
+			}
+			l.print(a.stdout)
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func listed(checks []machine.Check) listing {
+	var l listing
+	for _, s := range scenarios.All() {
+		x := listedScenario{Name: s.Name, Question: s.Question}
+		for _, c := range s.Cells(bench.Options{}) {
+			if !slices.Contains(x.Environments, c.Env) {
+				x.Environments = append(x.Environments, c.Env)
+			}
+		}
+		l.Scenarios = append(l.Scenarios, x)
+	}
+	for _, e := range environments() {
+		x := listedEnvironment{Name: e.Name(), About: about[e.Name()].is, Needs: about[e.Name()].needs,
+			Missing: []machine.Check{}, Settings: []listedSetting{}}
+		for _, c := range checks {
+			// That we aren't root here says nothing about the machine.
+			if c.Name != "root" && slices.Contains(c.Blocks, e.Name()) {
+				x.Missing = append(x.Missing, c)
+			}
+		}
+		x.Runs = len(x.Missing) == 0
+		for _, s := range e.Settings() {
+			x.Settings = append(x.Settings, listedSetting(s))
+		}
+		l.Environments = append(l.Environments, x)
+	}
+	return l
+}
+
+func (l listing) print(w io.Writer) {
+	fmt.Fprintln(w, "Scenarios: sudo lab run NAME")
+	for _, s := range l.Scenarios {
+		fmt.Fprintf(w, "  %-10s %s\n             %s\n", s.Name, s.Question, strings.Join(s.Environments, ", "))
+	}
+	fmt.Fprintln(w, "\nEnvironments: --env NAME,…")
+	for _, e := range l.Environments {
+		fmt.Fprintf(w, "  %-10s %s\n             needs %s\n", e.Name, e.About, e.Needs)
+		if e.Runs {
+			fmt.Fprintln(w, "             this machine can run it")
+		}
+		for _, c := range e.Missing {
+			text := c.Name + ": " + c.Detail
+			if c.Cure != "" {
+				text += "; cure: " + c.Cure
+			}
+			fmt.Fprintln(w, "             can't run here: "+text)
+		}
+		for _, s := range e.Settings {
+			v := strings.Join(s.Values, "|")
+			if v == "" {
+				v = "…"
+			}
+			fmt.Fprintf(w, "             --variant %s=%s (%s)\n", s.Name, v, s.Help)
+		}
+	}
+	fmt.Fprintln(w, "\nlab doctor says more about this machine.")
+}
