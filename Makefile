@@ -26,10 +26,10 @@ endif
 run: setup build
 	$(ROOT) ./lab run startup
 
-test: setup
+test: setup generate
 	./.ci/gotest "$(GO)" $(TESTFLAGS) ./...
 
-bench: setup
+bench: setup generate
 	./.ci/gotest "$(GO)" -run '^$$' -bench . -benchtime $(BENCHTIME) -p 1 -timeout 30m ./...
 
 # A thousand kills at random points of a container's life, ten thousand starts.
@@ -46,9 +46,15 @@ lint:
 
 # Without cgo and without paths: the same source gives the same file, and runs
 # on any Linux. -buildvcs=false: git refuses to look into another user's folder.
-build:
+build: generate
 	CGO_ENABLED=0 "$(GO)" build -trimpath -buildvcs=false -ldflags '-X main.version=$(VERSION)' -o $(BUILD)/lab .
 	@if [ -n "$$SUDO_UID" ]; then chown "$$SUDO_UID:$$SUDO_GID" "$(BUILD)/lab"; fi
+
+# The guest's init is embedded into the lab. The rest of the project builds
+# without it, too.
+generate:
+	PATH="$$(dirname "$(GO)"):$$PATH" "$(GO)" generate ./vm
+	@if [ -n "$$SUDO_UID" ]; then chown "$$SUDO_UID:$$SUDO_GID" vm/guest/init-*; fi
 
 setup:
 	@./setup.sh
