@@ -171,7 +171,7 @@ func (e *Env) config(s bench.Spec, k guestKernel) Config {
 		Memory:   defaultMemory,
 		CPUs:     max(1, int(math.Ceil(s.Limits.CPU))),
 		TBCache:  tbCache,
-		Kernel:   e.inside(k.elf),
+		Kernel:   e.inside(k.file),
 		ACPI:     true,
 	}
 	if c.Machine == "" {
