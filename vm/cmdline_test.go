@@ -13,11 +13,11 @@ func TestCmdline(t *testing.T) {
 		want string // after what is always there
 		err  string
 	}{
-		{"plain", Cmdline{Init: "/bin/ready"}, "rdinit=/bin/ready", ""},
-		{"argument", Cmdline{Init: "/bin/ready", Args: []string{"lab-0123"}}, "rdinit=/bin/ready -- lab-0123", ""},
-		{"looks like a parameter", Cmdline{Init: "/i", Args: []string{"-x", "a=b"}}, "rdinit=/i -- -x a=b", ""},
-		{"variables", Cmdline{Init: "/i", Env: []string{"PATH=/bin", "A_1="}}, "PATH=/bin A_1= rdinit=/i", ""},
-		{"more", Cmdline{Init: "/i", More: []string{"nokaslr"}}, "nokaslr rdinit=/i", ""},
+		{"plain", Cmdline{Init: "/bin/ready"}, "rdinit=/bin/ready init=/bin/ready", ""},
+		{"argument", Cmdline{Init: "/bin/ready", Args: []string{"lab-0123"}}, "rdinit=/bin/ready init=/bin/ready -- lab-0123", ""},
+		{"looks like a parameter", Cmdline{Init: "/i", Args: []string{"-x", "a=b"}}, "rdinit=/i init=/i -- -x a=b", ""},
+		{"variables", Cmdline{Init: "/i", Env: []string{"PATH=/bin", "A_1="}}, "PATH=/bin A_1= rdinit=/i init=/i", ""},
+		{"more", Cmdline{Init: "/i", More: []string{"nokaslr"}}, "nokaslr rdinit=/i init=/i", ""},
 		{"blank", Cmdline{Init: "/i", Args: []string{"a b"}}, "", "' '"},
 		{"quote", Cmdline{Init: "/i", Args: []string{`"a"`}}, "", `'"'`},
 		{"empty argument", Cmdline{Init: "/i", Args: []string{""}}, "", "empty"},

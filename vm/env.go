@@ -98,21 +98,22 @@ func (e *Env) bed() string { return filepath.Join(e.tb.Dir, "vm") }
 
 // connection returns the connection to the daemon, after starting the daemon
 // and connecting where that is to be done: at first, and after a trial in which
-// one of them was lost.
+// one of them was lost. A daemon that left a call without an answer is replaced.
 func (e *Env) connection(ctx context.Context) (*conn, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
 		return nil, errors.New("the environment is closed")
 	}
-	if e.daemon == nil || !e.daemon.alive() {
-		if e.conn != nil {
-			e.conn.nc.Close()
-			e.conn = nil
-		}
-		if e.daemon != nil {
-			e.daemon.stop()
-		}
+	if e.conn != nil && e.conn.alive() {
+		return e.conn, nil
+	}
+	if e.daemon != nil && (!e.daemon.alive() || e.conn != nil && e.conn.silent()) {
+		e.daemon.kill()
+		e.daemon = nil
+	}
+	e.conn = nil
+	if e.daemon == nil {
 		m, err := e.mounts()
 		if err != nil {
 			return nil, err
@@ -121,14 +122,17 @@ func (e *Env) connection(ctx context.Context) (*conn, error) {
 			return nil, err
 		}
 	}
-	if e.conn == nil || !e.conn.alive() {
-		c, err := connect(ctx, e.daemon.socket)
-		if err != nil {
-			return nil, err
+	c, err := connect(ctx, e.daemon.socket)
+	if err != nil {
+		// Started, and doesn't answer: the next attempt starts another.
+		if ctx.Err() == nil {
+			e.daemon.kill()
+			e.daemon = nil
 		}
-		e.conn = c
+		return nil, err
 	}
-	return e.conn, nil
+	e.conn = c
+	return c, nil
 }
 
 // mounts says what the daemon shall see.

@@ -91,7 +91,7 @@ func (i *instance) create(ctx context.Context, text string) error {
 	i.mark("libvirt", qemu.stop())
 	i.mark("qemu", i.console.opened())
 	if err != nil {
-		return err
+		return i.env.blame(err)
 	}
 	i.created = true
 	i.hold()
