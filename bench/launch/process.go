@@ -196,6 +196,11 @@ func (p *Process) spawn() (err error) {
 		return fmt.Errorf("start: %w", err)
 	}
 	defer stdio.close()
+	if c.TTY && c.Stdin == nil && p.plan.Terminal == nil {
+		if err := p.terminal(stdio, ownTerminal); err != nil {
+			return fmt.Errorf("start: %w", err)
+		}
+	}
 	t := &Thread{p}
 	for _, s := range p.plan.Steps {
 		if err := s.Do(t); err != nil {
@@ -203,8 +208,8 @@ func (p *Process) spawn() (err error) {
 		}
 		p.mark(s.Name)
 	}
-	if c.TTY && c.Stdin == nil {
-		if err := p.terminal(stdio); err != nil {
+	if c.TTY && c.Stdin == nil && p.plan.Terminal != nil {
+		if err := p.terminal(stdio, p.plan.Terminal); err != nil {
 			return fmt.Errorf("start: %w", err)
 		}
 	}

@@ -293,7 +293,7 @@ func local(t *testing.T) *testbed.Testbed {
 	if os.Geteuid() != 0 {
 		t.Skip("SKIPPED: it needs root: sudo make test")
 	}
-	tb, err := testbed.Local(t.TempDir())
+	tb, err := testbed.Local(t.TempDir(), true)
 	if err != nil {
 		t.Fatal(err)
 	}
