@@ -331,9 +331,16 @@ func TestDiesWithTheLab(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A pidfd can be read when its process has ended (pidfd_open(2)).
-	if n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 10_000); n != 1 {
-		unix.Kill(pid, unix.SIGKILL)
-		t.Errorf("PID %d lives on after the lab was killed (%v)", pid, err)
+	for {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 10_000)
+		if err == unix.EINTR {
+			continue
+		}
+		if n != 1 {
+			unix.Kill(pid, unix.SIGKILL)
+			t.Errorf("PID %d lives on after the lab was killed (%v)", pid, err)
+		}
+		return
 	}
 }
 
