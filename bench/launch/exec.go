@@ -257,8 +257,10 @@ func (p *Process) record(t *Thread, tape *Tape, prog string, s *stdio) error {
 	}
 	// Handlers end with exec, what is ignored or blocked doesn't: under nohup,
 	// or as a shell's background job, the lab ignores SIGHUP or SIGINT.
-	for sig := syscall.Signal(1); sig < 32; sig++ {
-		if signal.Ignored(sig) {
+	// Signals 32 to 34 are glibc's own; Go leaves them as it found them, and
+	// make(1) runs its commands with two of them ignored.
+	for sig := syscall.Signal(1); sig <= 64; sig++ {
+		if signal.Ignored(sig) || sig >= 32 && sig <= 34 {
 			tape.Call("reset signals", unix.SYS_RT_SIGACTION, int(sig), unsafe.Pointer(new([4]uint64)), 0, 8)
 		}
 	}
