@@ -269,6 +269,19 @@ func TestLimitsOfDescriptors(t *testing.T) {
 
 // What the lab ignores, the program doesn't: under nohup SIGHUP is ignored.
 func TestSignalsAreDefault(t *testing.T) {
+	t.Run("clone3", func(t *testing.T) {
+		testSignals(t)
+		if launch.NoClone3() {
+			t.Skip("SKIPPED: this kernel, or a seccomp profile, has no clone3 with CLONE_CLEAR_SIGHAND: Linux 5.5, outside of a container")
+		}
+	})
+	t.Run("clone", func(t *testing.T) {
+		defer launch.SetNoClone3(true)()
+		testSignals(t)
+	})
+}
+
+func testSignals(t *testing.T) {
 	signal.Ignore(syscall.SIGHUP, syscall.SIGUSR1)
 	defer signal.Reset(syscall.SIGHUP, syscall.SIGUSR1)
 	p := start(t, inImage(t, "/bin/sleep", "1000"))
