@@ -515,3 +515,50 @@ func TestMoreStartsThanThreads(t *testing.T) {
 	}
 	launch.Ready(200) // more than may wait
 }
+
+// A start that takes its time is ended by Close, and by Wait when its context
+// ends, as soon as there is something to end.
+func TestEndedDuringStart(t *testing.T) {
+	for name, end := range map[string]func(*launch.Process) error{
+		"Close": (*launch.Process).Close,
+		"Wait": func(p *launch.Process) error {
+			ctx, cancel := context.WithCancel(context.Background())
+			cancel()
+			if exit, err := p.Wait(ctx); !errors.Is(err, context.Canceled) || exit.Signal != 9 {
+				return fmt.Errorf("%v, %v", exit, err)
+			}
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			begun := make(chan struct{})
+			plan := inImage(t, "/bin/sleep", "1000")
+			plan.Steps = []launch.Step{{Name: "slow", Do: func(*launch.Thread) error {
+				close(begun)
+				time.Sleep(30 * time.Millisecond) // it is slow
+				return nil
+			}}}
+			p := launch.New(plan)
+			defer p.Close()
+			started := make(chan struct{})
+			go func() {
+				p.Start(context.Background())
+				close(started)
+			}()
+			<-begun
+			ended := make(chan error, 1)
+			go func() { ended <- end(p) }()
+			select {
+			case err := <-ended:
+				if err != nil {
+					t.Error(err)
+				}
+			case <-time.After(10 * time.Second):
+				t.Error("it doesn't end")
+				<-started
+				p.Signal(unix.SIGKILL)
+			}
+			<-started
+		})
+	}
+}
