@@ -26,10 +26,10 @@ endif
 run: setup build
 	$(ROOT) ./lab run startup
 
-test: setup
+test: setup generate
 	./.ci/gotest "$(GO)" $(TESTFLAGS) ./...
 
-bench: setup
+bench: setup generate
 	./.ci/gotest "$(GO)" -run '^$$' -bench . -benchtime $(BENCHTIME) -p 1 -timeout 30m ./...
 
 # A thousand kills at random points of a container's life, ten thousand starts.
@@ -50,10 +50,16 @@ lint:
 # Two programs: lab, which starts fast, and lab-full, which it hands most of its
 # commands to (main.go says why).
 build: GOBUILD = CGO_ENABLED=0 "$(GO)" build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
-build:
+build: generate
 	$(GOBUILD) -o $(BUILD)/lab-full .
 	$(GOBUILD) -tags lean -o $(BUILD)/lab .
 	@if [ -n "$$SUDO_UID" ]; then chown "$$SUDO_UID:$$SUDO_GID" "$(BUILD)/lab" "$(BUILD)/lab-full"; fi
+
+# The guest's init is embedded into the lab. The rest of the project builds
+# without it, too.
+generate:
+	PATH="$$(dirname "$(GO)"):$$PATH" "$(GO)" generate ./vm
+	@if [ -n "$$SUDO_UID" ]; then chown "$$SUDO_UID:$$SUDO_GID" vm/guest/init-*; fi
 
 setup:
 	@./setup.sh

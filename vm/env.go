@@ -30,21 +30,21 @@ type Env struct {
 	versions map[string]string
 	count    atomic.Int64 // instances so far
 
-	mu     sync.Mutex // guards what follows
-	daemon *daemon
-	conn   *conn
-	elfs   map[string]guestKernel // by the setting's value
-	closed bool
+	mu      sync.Mutex // guards what follows
+	daemon  *daemon
+	conn    *conn
+	kernels map[string]guestKernel // by the settings kernel and boot
+	closed  bool
 }
 
-// guestKernel is a kernel and its uncompressed form.
+// guestKernel is a kernel and the file in the cache that is booted.
 type guestKernel struct {
 	kernel.Kernel
-	elf string
+	file string
 }
 
 // New returns the environment.
-func New() *Env { return &Env{elfs: make(map[string]guestKernel)} }
+func New() *Env { return &Env{kernels: make(map[string]guestKernel)} }
 
 // Name is "vm".
 func (e *Env) Name() string { return "vm" }
@@ -148,6 +148,7 @@ func (e *Env) mounts() (mounts, error) {
 			return m, err
 		}
 	}
+	e.give(filepath.Dir(m.caps), m.caps)
 	return m, nil
 }
 
@@ -195,10 +196,10 @@ func (e *Env) Kernel(s bench.Spec) (results.Digested, error) {
 
 // kernel finds and unpacks the kernel that a Spec asks for, once.
 func (e *Env) kernel(s bench.Spec) (guestKernel, error) {
-	name := s.Settings["kernel"]
+	name, boot := s.Settings["kernel"], s.Settings["boot"]
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if k, ok := e.elfs[name]; ok {
+	if k, ok := e.kernels[boot+" "+name]; ok {
 		return k, nil
 	}
 	var (
@@ -213,11 +214,24 @@ func (e *Env) kernel(s bench.Spec) (guestKernel, error) {
 	if err != nil {
 		return k, err
 	}
-	if k.elf, err = k.ELF(e.tb.Cache); err != nil {
+	if boot == "bzimage" {
+		k.file, err = k.Packed(e.tb.Cache)
+	} else {
+		k.file, err = k.ELF(e.tb.Cache)
+	}
+	if err != nil {
 		return k, err
 	}
-	e.elfs[name] = k
+	e.give(kernel.Folder(e.tb.Cache), k.file)
+	e.kernels[boot+" "+name] = k
 	return k, nil
+}
+
+// give gives files in the cache to the user whose cache it is.
+func (e *Env) give(paths ...string) {
+	for _, p := range paths {
+		os.Lchown(p, e.tb.UID, e.tb.GID) // to be able to delete them is a comfort, no need
+	}
 }
 
 // Close ends the connection and the daemon.

@@ -350,6 +350,12 @@ func (i *instance) close() error {
 		errs = append(errs, i.forget())
 	}
 	i.conn.unwatch(i.cfg.Name)
+	i.mu.Lock()
+	if i.pidfd >= 0 {
+		unix.Close(i.pidfd)
+		i.pidfd = -1
+	}
+	i.mu.Unlock()
 	if i.session != nil {
 		i.session.end(net.ErrClosed)
 	}
