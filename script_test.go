@@ -32,6 +32,10 @@ func TestScripts(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatal("no scripts:", err)
 	}
+	top, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
 			text, err := os.ReadFile(file)
@@ -49,6 +53,7 @@ func TestScripts(t *testing.T) {
 				Setup: func(e *testscript.Env) error {
 					e.Setenv("LAB_CACHE", filepath.Join(e.WorkDir, ".cache"))
 					e.Setenv("NO_COLOR", "1")
+					e.Setenv("SYNTHETIC", filepath.Join(top, "reports", "testdata", "synthetic"))
 					return nil
 				},
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){"nobody": nobody},
