@@ -21,7 +21,7 @@ export HOME := $(shell getent passwd 0 | cut -d: -f6)
 endif
 
 .NOTPARALLEL:
-.PHONY: run test bench lint build setup uninstall clean
+.PHONY: run test bench chaos lint build setup uninstall clean
 
 run: setup build
 	$(ROOT) ./lab run startup
@@ -31,6 +31,10 @@ test: setup
 
 bench: setup
 	./.ci/gotest "$(GO)" -run '^$$' -bench . -benchtime $(BENCHTIME) -p 1 -timeout 30m ./...
+
+# A thousand kills at random points of a container's life.
+chaos: setup
+	LAB_KILLS=1000 ./.ci/gotest "$(GO)" -count=1 -timeout 30m -run TestKilledAtAnyPoint .
 
 lint:
 	@unformatted=$$("$$(dirname "$(GO)")/gofmt" -l .); \

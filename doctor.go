@@ -64,5 +64,6 @@ func checks(ctx context.Context, accel bool) ([]machine.Check, error) {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	return machine.Checks(ctx, o), nil
+	c := machine.Checks(ctx, o)
+	return c, giveCache(cache)
 }

@@ -84,7 +84,7 @@ What --variant can set:
 	fl.StringVar(&f.memory, "memory", "", "`SIZE`, limit of memory: 64M, 1G")
 	fl.Float64Var(&f.cpus, "cpus", 0, "`CORES`, limit of processor time: 0.5")
 	fl.Int64Var(&f.pids, "pids", 0, "`N`, limit of processes")
-	fl.StringSliceVar(&f.variant, "variant", nil, "settings `NAME=VALUE,…`")
+	fl.StringSliceVar(&f.variant, "variant", nil, "`SETTINGS`, name=value,…")
 	completeFlags(cmd)
 	return cmd
 }

@@ -3,11 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/user"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // owner is whom the files that we make belong to: under sudo the user who
@@ -72,6 +74,39 @@ func makeCache() (string, error) {
 		}
 	}
 	return dir, nil
+}
+
+// giveCache gives what root made in the user's cache to the user.
+func giveCache(dir string) error {
+	uid, gid := owner()
+	if os.Geteuid() != 0 || uid == 0 {
+		return nil
+	}
+	// Through a root, since the folder is the user's: a link there must not
+	// lead root elsewhere.
+	root, err := os.OpenRoot(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return fs.WalkDir(root.FS(), ".", func(name string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := root.Lstat(name)
+		if err != nil {
+			return err
+		}
+		st := info.Sys().(*syscall.Stat_t)
+		// A file of several names may have one of them somewhere else.
+		if st.Uid != 0 || !info.IsDir() && st.Nlink > 1 {
+			return nil
+		}
+		return root.Lchown(name, uid, gid)
+	})
 }
 
 // needRoot is nil for root, else an error that ends in the exact command to

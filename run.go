@@ -68,12 +68,12 @@ What --variant can set:
 		RunE:              func(cmd *cobra.Command, args []string) error { return a.run(cmd, args, f) },
 	}
 	fl := cmd.Flags()
-	fl.StringSliceVar(&f.envs, "env", nil, "`NAME,…` environments, in the order of the report (default: the scenario's)")
+	fl.StringSliceVar(&f.envs, "env", nil, "`NAMES` of environments, a,b,…, in the order of the report (default: the scenario's)")
 	fl.IntVarP(&f.runs, "runs", "r", 0, "`N` trials of each environment (default: the scenario's)")
 	fl.IntVarP(&f.warmup, "warmup", "w", 0, "`N` trials before them that don't count (default: the scenario's)")
 	fl.Uint64Var(&f.seed, "seed", 0, "`N`, the seed of the order of the trials (default: a new one)")
 	fl.StringVar(&f.out, "out", "", "`DIR` for the results; must not exist (default: results/<UTC time>-<scenario>)")
-	fl.StringSliceVar(&f.variant, "variant", nil, "settings `NAME=VALUE,…`")
+	fl.StringSliceVar(&f.variant, "variant", nil, "`SETTINGS`, name=value,…")
 	fl.StringVar(&f.accel, "accel", "auto", "`KIND`: what runs a VM's instructions: "+strings.Join(accels, ", "))
 	fl.BoolVar(&f.quick, "quick", false, "a first look: few trials, under a minute")
 	fl.StringVar(&f.image, "image", "", "`DIR`, root folder of the file tree to run in (default: the lab's own)")
@@ -117,6 +117,11 @@ func (a *app) run(cmd *cobra.Command, names []string, f runFlags) error {
 	if err := describe(base); err != nil {
 		return err
 	}
+	defer func() {
+		if err := giveCache(base.Cache); err != nil {
+			fmt.Fprintln(a.stderr, "lab: cache folder:", err)
+		}
+	}()
 	var last error
 	for _, name := range names {
 		j := *base

@@ -13,6 +13,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"lab/bench/testbed"
+	"lab/vm/kernel"
 )
 
 // The scripts in testdata/script are what users type, and what they then see.
@@ -43,8 +44,18 @@ func TestScripts(t *testing.T) {
 				t.Fatal(err)
 			}
 			// A script that measures or executes says so in its first line.
-			if strings.HasPrefix(string(text), "# needs root") {
+			first, _, _ := strings.Cut(string(text), "\n")
+			if strings.HasPrefix(first, "# needs root") {
 				needs(t)
+			}
+			cache, err := cacheDir()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(first, "guest kernel") {
+				if _, err := kernel.Newest(cache); err != nil && os.Getenv("LAB_KERNEL") == "" {
+					t.Skip(err, "; cure: make setup")
+				}
 			}
 			// One at a time, unlike testscript's own way with a folder: a run
 			// locks the machine.
@@ -52,6 +63,8 @@ func TestScripts(t *testing.T) {
 				Files: []string{file},
 				Setup: func(e *testscript.Env) error {
 					e.Setenv("LAB_CACHE", filepath.Join(e.WorkDir, ".cache"))
+					e.Setenv("USERS_CACHE", cache)
+					e.Setenv("LAB_KERNEL", os.Getenv("LAB_KERNEL"))
 					e.Setenv("NO_COLOR", "1")
 					e.Setenv("SYNTHETIC", filepath.Join(top, "reports", "testdata", "synthetic"))
 					return nil

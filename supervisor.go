@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -93,7 +94,8 @@ func (s *supervisor) amend(died error) error {
 	if s.signals > 0 {
 		m.Outcome = bench.Interrupted
 	} else {
-		m.Notes = append(m.Notes, "The run broke off: "+died.Error())
+		why, _, _ := strings.Cut(died.Error(), "\n") // what follows is in the log
+		m.Notes = append(m.Notes, "The run broke off: "+why+".")
 	}
 	return s.write(func(w *results.Writer) error { return w.Manifest(m) })
 }

@@ -1,40 +1,51 @@
 package main
 
 import (
-	"io"
+	"fmt"
 	"os"
 	"strings"
 )
 
-// keepTail reads f to its end and returns its last lines, indented: enough of
-// a panic to report it, which begins with its reason.
+// keepTail reads f to its end and returns its beginning and its end: a panic
+// begins with its reason, and whatever else there is to say was said last.
 func keepTail(f *os.File) string {
 	defer f.Close()
-	const first, last = 4 << 10, 4 << 10
+	const most = 64 << 10 // of each
 	var head, tail []byte
+	cut := 0
 	buf := make([]byte, 4096)
 	for {
 		n, err := f.Read(buf)
-		if room := first - len(head); room > 0 {
-			head = append(head, buf[:min(n, room)]...)
+		if room := min(n, most-len(head)); room > 0 {
+			head = append(head, buf[:room]...)
+			tail = append(tail, buf[room:n]...)
 		} else {
 			tail = append(tail, buf[:n]...)
-			tail = tail[max(0, len(tail)-last):]
 		}
-		if err != nil {
-			if err != io.EOF {
-				return "\n     " + err.Error()
-			}
+		if over := len(tail) - most; over > 0 {
+			tail = tail[over:]
+			cut += over
+		}
+		if err != nil { // its end, mostly
 			break
 		}
 	}
-	text := strings.TrimSpace(string(head) + string(tail))
-	if text == "" {
+	if cut > 0 {
+		return fmt.Sprintf("%s\n… %d bytes …\n%s", head, cut, tail)
+	}
+	return string(head) + string(tail)
+}
+
+// excerpt is the few lines of a worker's last words that a person wants to see
+// at once, indented.
+func excerpt(said string) string {
+	said = strings.TrimSpace(said)
+	if said == "" {
 		return ""
 	}
-	lines := strings.Split(text, "\n")
-	if len(lines) > 12 { // a panic's reason is first, where it happened next
-		lines = append(lines[:11:11], "…")
+	lines := strings.Split(said, "\n")
+	if len(lines) > 8 {
+		lines = append(lines[:8:8], "… (all of it: logs/worker.log)")
 	}
 	return "\n     " + strings.Join(lines, "\n     ")
 }

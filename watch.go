@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 
+	"lab/bench/results"
 	"lab/bench/testbed"
 )
 
@@ -42,7 +44,10 @@ func (s *supervisor) watch(sigs <-chan os.Signal) error {
 		select {
 		case err = <-ended:
 			s.control.Close()
-			last := <-tail
+			said := <-tail
+			if said != "" {
+				s.keep(said)
+			}
 			switch {
 			case s.end.Outcome != "" && s.end.Err == "":
 				if err != nil {
@@ -54,7 +59,7 @@ func (s *supervisor) watch(sigs <-chan os.Signal) error {
 			case s.signals > 1:
 				return errors.New("ended at once, as asked")
 			}
-			return fmt.Errorf("the worker died: %v%s", err, last)
+			return fmt.Errorf("the worker died: %v%s", err, excerpt(said))
 		case <-sigs:
 			s.signals++
 			s.worker.Kill()
@@ -63,7 +68,7 @@ func (s *supervisor) watch(sigs <-chan os.Signal) error {
 }
 
 // spawn starts the worker and hands it the job. Its events come on the one
-// channel, which is closed when it ends; the last lines of its standard error
+// channel, which is closed when it ends; what it wrote to standard error
 // on the other.
 func (s *supervisor) spawn() (<-chan event, <-chan string, error) {
 	var files []*os.File // the worker's
@@ -108,6 +113,21 @@ func (s *supervisor) spawn() (<-chan event, <-chan string, error) {
 	// An error shows as the worker's death, with a better reason.
 	go func() { json.NewEncoder(jobW).Encode(s.job); jobW.Close() }()
 	return events, tail, nil
+}
+
+// keep keeps what the worker said on standard error, where it should have nothing to say.
+func (s *supervisor) keep(said string) {
+	err := s.write(func(w *results.Writer) error {
+		f, err := w.Log("worker.log")
+		if err != nil {
+			return err
+		}
+		_, err = io.WriteString(f, said)
+		return errors.Join(err, f.Close())
+	})
+	if err != nil {
+		fmt.Fprintln(s.stderr, "lab:", err)
+	}
 }
 
 func (s *supervisor) say(c byte) { s.control.Write([]byte{c}) }

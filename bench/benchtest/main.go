@@ -44,7 +44,9 @@ func Main(m *testing.M) {
 		os.Unsetenv(inWorker)
 		os.Exit(work(m))
 	}
-	if slices.ContainsFunc(os.Args[1:], func(a string) bool { return strings.HasPrefix(a, "-test.fuzz") && !strings.HasPrefix(a, "-test.fuzzcachedir") }) {
+	if slices.ContainsFunc(os.Args[1:], func(a string) bool {
+		return strings.HasPrefix(a, "-test.fuzz") && !strings.HasPrefix(a, "-test.fuzzcachedir")
+	}) {
 		// The fuzzer starts workers of its own, over descriptors of its own.
 		lacks = "fuzzing needs no testbed: run it without -fuzz"
 		os.Exit(m.Run())

@@ -35,7 +35,11 @@ func (t *Tree) New(lim Limits) (_ *Group, err error) {
 			g.Remove()
 		}
 	}()
-	for _, root := range t.Dirs() {
+	dirs, roots, err := t.join(lim)
+	if err != nil {
+		return nil, err
+	}
+	for _, root := range roots {
 		dir := filepath.Join(root, g.name)
 		if err := unix.Mkdir(dir, 0o755); err != nil {
 			return nil, fmt.Errorf("cgroup: make %s: %w", dir, err)
@@ -49,6 +53,11 @@ func (t *Tree) New(lim Limits) (_ *Group, err error) {
 			continue
 		}
 		g.v1 = append(g.v1, dir)
+		if root == dirs["cpuset"] {
+			if err := inherit(dir); err != nil {
+				return nil, err
+			}
+		}
 		fd, err := unix.Open(filepath.Join(dir, "tasks"), unix.O_WRONLY|unix.O_CLOEXEC, 0)
 		if err != nil {
 			return nil, fmt.Errorf("cgroup: open %s/tasks: %w", dir, err)
@@ -56,19 +65,20 @@ func (t *Tree) New(lim Limits) (_ *Group, err error) {
 		g.tasks = append(g.tasks, fd)
 	}
 	switch {
-	case t.dirs["memory"] != "":
-		g.mem = filepath.Join(t.dirs["memory"], g.name)
+	case dirs["memory"] != "":
+		g.mem = filepath.Join(dirs["memory"], g.name)
 	case t.Has("memory"):
 		g.mem, g.memV2 = g.v2, true
 	}
-	return g, g.limit(t, lim)
+	return g, g.limit(dirs, lim)
 }
 
-// limit writes the limits where their controllers live.
-func (g *Group) limit(t *Tree, lim Limits) error {
+// limit writes the limits where their controllers live: in the v1 folders
+// below dirs, else in the v2 folder.
+func (g *Group) limit(dirs map[string]string, lim Limits) error {
 	for _, f := range lim.files() {
 		dir, name, value := g.v2, f.v2, f.v2value
-		if d := t.dirs[f.controller]; d != "" {
+		if d := dirs[f.controller]; d != "" {
 			dir, name, value = filepath.Join(d, g.name), f.v1, f.v1value
 		}
 		err := write(dir, name, value)

@@ -1,17 +1,42 @@
 package cgroup
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // Limits bound what an instance may use. A zero field means no limit. The
-// virtual machine has the same ones: CPUs as virtual CPUs, Memory as RAM.
+// virtual machine has the same ones as far as they make sense there: CPU as
+// virtual CPUs, Memory as RAM.
 type Limits struct {
-	CPU    float64 // cores' worth of time in each period; 0.5 is half of one core
-	Memory int64   // bytes of anonymous and file memory together
-	Pids   int64   // processes and threads
+	CPU       float64 // cores' worth of time in each period; 0.5 is half of one core
+	CPUWeight int     // share of a contended CPU beside others', 1 to 10000; the default is 100
+	CPUSet    string  // which CPUs, as "0-1,3"
+	Memory    int64   // bytes of anonymous and file memory together
+	Swap      int64   // bytes of swap beyond Memory; without it a limit of Memory allows none
+	Pids      int64   // processes and threads
+	IO        IO      // of one block device
+}
+
+// IO bounds a block device's transfers. In v1 it counts only what the program
+// itself makes the device do: buffered writes are the kernel's, later.
+type IO struct {
+	Device                string // "MAJOR:MINOR" of the whole disk
+	ReadBytes, WriteBytes int64  // bytes a second
+	ReadOps, WriteOps     int64  // operations a second
 }
 
 // None says whether nothing is limited.
 func (l Limits) None() bool { return l == Limits{} }
+
+// needs are the controllers that l's limits are made with.
+func (l Limits) needs() []string {
+	var out []string
+	for _, f := range l.files() {
+		out = append(out, f.controller)
+	}
+	return out
+}
 
 // period is the span over which a CPU quota is counted, in microseconds: the
 // kernel's default (sched-bwc.rst).
@@ -19,7 +44,7 @@ const period = 100_000
 
 // A file is one limit as each generation wants it written.
 type file struct {
-	controller  string
+	controller  string // as v2 calls it
 	v1, v1value string
 	v2, v2value string
 	optional    bool // some kernels lack it
@@ -27,16 +52,32 @@ type file struct {
 
 func (l Limits) files() []file {
 	var out []file
+	itoa := func(n int64) string { return strconv.FormatInt(n, 10) }
 	if l.CPU > 0 {
-		quota := strconv.FormatInt(max(1000, int64(l.CPU*period)), 10) // the kernel takes 1 ms at least
+		quota := itoa(max(1000, int64(l.CPU*period))) // the kernel takes 1 ms at least
 		out = append(out, file{
 			controller: "cpu",
 			v1:         "cpu.cfs_quota_us", v1value: quota,
 			v2: "cpu.max", v2value: quota + " " + strconv.Itoa(period),
 		})
 	}
+	if l.CPUWeight > 0 {
+		out = append(out, file{
+			controller: "cpu",
+			// Both are linear; the defaults are 1024 and 100.
+			v1: "cpu.shares", v1value: itoa(max(2, int64(l.CPUWeight)*1024/100)),
+			v2: "cpu.weight", v2value: strconv.Itoa(l.CPUWeight),
+		})
+	}
+	if l.CPUSet != "" {
+		out = append(out, file{
+			controller: "cpuset",
+			v1:         "cpuset.cpus", v1value: l.CPUSet,
+			v2: "cpuset.cpus", v2value: l.CPUSet,
+		})
+	}
 	if l.Memory > 0 {
-		n := strconv.FormatInt(l.Memory, 10)
+		n := itoa(l.Memory)
 		out = append(out,
 			file{
 				controller: "memory",
@@ -48,18 +89,55 @@ func (l Limits) files() []file {
 			// have neither file.
 			file{
 				controller: "memory",
-				v1:         "memory.memsw.limit_in_bytes", v1value: n,
-				v2: "memory.swap.max", v2value: "0",
+				v1:         "memory.memsw.limit_in_bytes", v1value: itoa(l.Memory + l.Swap),
+				v2: "memory.swap.max", v2value: itoa(l.Swap),
 				optional: true,
 			})
 	}
 	if l.Pids > 0 {
-		n := strconv.FormatInt(l.Pids, 10)
 		out = append(out, file{
 			controller: "pids",
-			v1:         "pids.max", v1value: n,
-			v2: "pids.max", v2value: n,
+			v1:         "pids.max", v1value: itoa(l.Pids),
+			v2: "pids.max", v2value: itoa(l.Pids),
 		})
 	}
+	for _, x := range []struct {
+		v1, v2 string
+		n      int64
+	}{
+		{"read_bps", "rbps", l.IO.ReadBytes}, {"write_bps", "wbps", l.IO.WriteBytes},
+		{"read_iops", "riops", l.IO.ReadOps}, {"write_iops", "wiops", l.IO.WriteOps},
+	} {
+		if x.n > 0 {
+			out = append(out, file{
+				controller: "io",
+				v1:         "blkio.throttle." + x.v1 + "_device", v1value: l.IO.Device + " " + itoa(x.n),
+				v2: "io.max", v2value: l.IO.Device + " " + x.v2 + "=" + itoa(x.n),
+			})
+		}
+	}
 	return out
+}
+
+// v1Name is what v1 calls a controller.
+func v1Name(controller string) string {
+	if controller == "io" {
+		return "blkio"
+	}
+	return controller
+}
+
+// ValidCPUSet says whether s is a list of CPUs as the kernel writes it.
+func ValidCPUSet(s string) bool {
+	for part := range strings.SplitSeq(s, ",") {
+		a, b, span := strings.Cut(part, "-")
+		from, err := strconv.ParseUint(a, 10, 16)
+		if err != nil {
+			return false
+		}
+		if to, err := strconv.ParseUint(b, 10, 16); span && (err != nil || to < from) {
+			return false
+		}
+	}
+	return true
 }

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -21,7 +23,8 @@ import (
 const Tag = "trusted.lab"
 
 // used are the controllers that an instance's group has, where there are any,
-// as the well-known engines give one to each container.
+// as the well-known engines give one to each container. Others are added to a
+// tree when the first limit needs them: each costs a folder at every start.
 var used = []string{"cpu", "memory", "pids"}
 
 // A Tree is one testbed's subtree: a tagged folder in each hierarchy that is
@@ -30,50 +33,100 @@ type Tree struct {
 	layout Layout
 	dirs   map[string]string // controller → our folder in its v1 hierarchy
 	v2     string            // our folder in the v2 tree, or ""
+	on     []string          // controllers that v2 passes on
+	id     string
 	count  atomic.Int64
+
+	mu sync.Mutex // guards dirs, while controllers are added
 }
 
 // Create makes the tree of testbed id: a folder lab-<id> at the top of each
 // hierarchy, tagged before anything is put into it. Half a tree is removed
 // again when it fails.
 func (l Layout) Create(id string) (_ *Tree, err error) {
-	t := &Tree{layout: l, dirs: map[string]string{}}
+	t := &Tree{layout: l, id: id, dirs: map[string]string{}}
 	defer func() {
 		if err != nil {
 			t.Remove()
 		}
 	}()
-	for _, c := range used {
-		point := l.V1[c]
-		if point == "" {
-			continue
+	if l.V2 != "" {
+		v2 := filepath.Join(l.V2, "lab-"+id)
+		if err := create(v2, id); err != nil {
+			return nil, err
 		}
-		dir := filepath.Join(point, "lab-"+id)
-		if !slices.Contains(t.Dirs(), dir) { // controllers may share a hierarchy
-			// What exists is another's, and isn't removed with half a tree.
-			if err := create(dir, id); err != nil {
-				return nil, err
-			}
-		}
-		t.dirs[c] = dir
+		t.v2 = v2
 	}
-	if l.V2 == "" {
-		return t, nil
-	}
-	v2 := filepath.Join(l.V2, "lab-"+id)
-	if err := create(v2, id); err != nil {
-		return nil, err
-	}
-	t.v2 = v2
 	for _, c := range used {
-		if t.dirs[c] == "" && slices.Contains(l.V2Controllers, c) {
-			// Our own folder's: it passes the controller on to instances.
-			if err := write(t.v2, "cgroup.subtree_control", "+"+c); err != nil {
-				return nil, err
-			}
+		if err := t.add(c); err != nil {
+			return nil, err
 		}
 	}
 	return t, nil
+}
+
+// add gives the tree a controller, where this machine has it.
+func (t *Tree) add(c string) error {
+	if t.dirs[c] != "" || slices.Contains(t.on, c) {
+		return nil
+	}
+	if point := t.layout.V1[v1Name(c)]; point != "" {
+		dir := filepath.Join(point, "lab-"+t.id)
+		if !slices.Contains(folders(t.dirs, ""), dir) { // controllers may share a hierarchy
+			// What exists is another's, and isn't removed with half a tree.
+			if err := create(dir, t.id); err != nil {
+				return err
+			}
+		}
+		t.dirs[c] = dir
+		if c == "cpuset" {
+			return inherit(dir)
+		}
+		return nil
+	}
+	if t.v2 != "" && slices.Contains(t.layout.V2Controllers, c) {
+		// Our own folder's: it passes the controller on to instances.
+		if err := write(t.v2, "cgroup.subtree_control", "+"+c); err != nil {
+			return err
+		}
+		t.on = append(t.on, c)
+	}
+	return nil
+}
+
+// join adds the controllers that lim needs, and returns the tree's v1 folders
+// by controller, and all folders in which a group with these limits has one.
+func (t *Tree) join(lim Limits) (dirs map[string]string, roots []string, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	want := slices.Concat(used, lim.needs())
+	for _, c := range want {
+		if err := t.add(c); err != nil {
+			return nil, nil, err
+		}
+	}
+	dirs = map[string]string{}
+	for _, c := range want {
+		if d := t.dirs[c]; d != "" {
+			dirs[c] = d
+		}
+	}
+	return dirs, folders(dirs, t.v2), nil
+}
+
+// inherit gives a v1 cpuset folder its parent's CPUs and memory nodes: it
+// begins with none, and takes no process until it has some (cpusets.rst).
+func inherit(dir string) error {
+	for _, name := range []string{"cpuset.cpus", "cpuset.mems"} {
+		b, err := os.ReadFile(filepath.Join(filepath.Dir(dir), name))
+		if err != nil {
+			return fmt.Errorf("cgroup: %w", err)
+		}
+		if err := write(dir, name, strings.TrimSpace(string(b))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func create(dir, id string) error {
@@ -88,14 +141,13 @@ func create(dir, id string) error {
 
 // Has says whether a controller can be used in the tree.
 func (t *Tree) Has(controller string) bool {
-	return t.dirs[controller] != "" || t.v2 != "" && slices.Contains(t.layout.V2Controllers, controller)
+	return t.layout.Where(v1Name(controller)) == "v1" || t.v2 != "" && slices.Contains(t.layout.V2Controllers, controller)
 }
 
 // Lacks returns the first controller that lim needs and the tree hasn't, or "".
 func (t *Tree) Lacks(lim Limits) string {
-	need := map[string]bool{"cpu": lim.CPU > 0, "memory": lim.Memory > 0, "pids": lim.Pids > 0}
-	for _, c := range used {
-		if need[c] && !t.Has(c) {
+	for _, c := range lim.needs() {
+		if !t.Has(c) {
 			return c
 		}
 	}
@@ -114,14 +166,22 @@ func (t *Tree) Remove() error {
 
 // Dirs are the tree's folders, each once.
 func (t *Tree) Dirs() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return folders(t.dirs, t.v2)
+}
+
+// folders lists v1 folders, each once, as controllers may share one, and the v2
+// folder, where there is one.
+func folders(dirs map[string]string, v2 string) []string {
 	var out []string
-	for _, c := range used {
-		if d := t.dirs[c]; d != "" && !slices.Contains(out, d) {
+	for _, c := range slices.Sorted(maps.Keys(dirs)) {
+		if d := dirs[c]; !slices.Contains(out, d) {
 			out = append(out, d)
 		}
 	}
-	if t.v2 != "" {
-		out = append(out, t.v2)
+	if v2 != "" {
+		out = append(out, v2)
 	}
 	return out
 }

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // A Ref names a file tree on this machine by its content.
@@ -28,14 +29,19 @@ func At(dir string) (Ref, error) {
 	if err != nil {
 		return Ref{}, fmt.Errorf("image: %w", err)
 	}
-	st, err := os.Stat(dir)
+	// A link to a folder is that folder, to whoever walks through it as well.
+	real, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return Ref{}, fmt.Errorf("image: %w", err)
+	}
+	st, err := os.Stat(real)
 	if err != nil {
 		return Ref{}, fmt.Errorf("image: %w", err)
 	}
 	if !st.IsDir() {
 		return Ref{}, fmt.Errorf("image: %s isn't a folder; --image takes the root folder of a file tree", dir)
 	}
-	return Ref{Name: filepath.Base(dir), Dir: dir}, nil
+	return Ref{Name: filepath.Base(dir), Dir: real}, nil
 }
 
 // Open names the tree at dir, and reads all of it for its digest.
@@ -49,8 +55,8 @@ func Open(dir string) (Ref, error) {
 }
 
 // Sum is the digest of a tree: SHA-256 over one record for each entry, in the
-// order of their names, of path, type and permissions, and a link's target or
-// a regular file's own SHA-256. Owners and times are left out: the same image
+// order of their names, of path, type and permissions, and a link's target, a
+// device's number or a regular file's own SHA-256. Owners and times are left out: the same image
 // unpacked by another user, on another day, is the same.
 func Sum(dir string) (digest string, size int64, err error) {
 	h := sha256.New()
@@ -74,6 +80,10 @@ func Sum(dir string) (digest string, size int64, err error) {
 			size += info.Size()
 		case info.Mode()&fs.ModeSymlink != 0:
 			content, err = os.Readlink(name)
+		case info.Mode()&fs.ModeDevice != 0:
+			if st, ok := info.Sys().(*syscall.Stat_t); ok {
+				content = fmt.Sprint(st.Rdev)
+			}
 		}
 		// Lengths before texts: no two trees give the same records.
 		fmt.Fprintf(h, "%d %s %v %d %s\n", len(rel), rel, info.Mode(), len(content), content)

@@ -69,7 +69,7 @@ func executable(candidates []string, c *bench.Command) (string, error) {
 		var st unix.Stat_t
 		err := unix.Stat(name, &st)
 		switch {
-		case err == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR:
+		case err == nil && st.Mode&unix.S_IFMT != unix.S_IFREG:
 			worst = &ExecError{Path: name, Err: unix.EACCES} // execve's own word for it
 		case err == nil && st.Mode&0o111 != 0:
 			return name, interpreters(name)
@@ -88,7 +88,8 @@ func executable(candidates []string, c *bench.Command) (string, error) {
 func interpreters(name string) error {
 	script := name
 	for range 5 { // linux/fs/exec.c: depth in exec_binprm
-		fd, err := unix.Open(script, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		// Without waiting: it might be a FIFO by now.
+		fd, err := unix.Open(script, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 		if err != nil {
 			return nil // execute without read permission: not a script, then
 		}
@@ -108,6 +109,9 @@ func interpreters(name string) error {
 		if err := unix.Stat(words[0], &st); err != nil {
 			errno, _ := err.(unix.Errno)
 			return &ExecError{Path: name, Err: errno, Interpreter: words[0]}
+		}
+		if st.Mode&unix.S_IFMT != unix.S_IFREG {
+			return &ExecError{Path: name, Err: unix.EACCES, Interpreter: words[0]}
 		}
 		script = words[0]
 	}
@@ -227,6 +231,9 @@ func (p *Process) record(t *Thread, tape *Tape, prog string, s *stdio) error {
 		nl := &unix.Rlimit{Cur: softFiles, Max: lim.Max}
 		tape.Call("limit descriptors", unix.SYS_PRLIMIT64, 0, unix.RLIMIT_NOFILE, unsafe.Pointer(nl), 0)
 	}
+	if strings.IndexByte(c.Dir, 0) >= 0 {
+		return bench.Blamed(bench.BlameWorkload, fmt.Errorf("working folder %q: it has a NUL byte", c.Dir))
+	}
 	if c.Dir != "" {
 		tape.Call("change folder to", unix.SYS_CHDIR, c.Dir)
 	}
@@ -243,8 +250,10 @@ func (p *Process) record(t *Thread, tape *Tape, prog string, s *stdio) error {
 	}
 	// Handlers end with exec, what is ignored or blocked doesn't: under nohup,
 	// or as a shell's background job, the lab ignores SIGHUP or SIGINT.
-	for sig := syscall.Signal(1); sig < 32; sig++ {
-		if signal.Ignored(sig) {
+	// Signals 32 to 34 are glibc's own; Go leaves them as it found them, and
+	// make(1) runs its commands with two of them ignored.
+	for sig := syscall.Signal(1); sig <= 64; sig++ {
+		if signal.Ignored(sig) || sig >= 32 && sig <= 34 {
 			tape.Call("reset signals", unix.SYS_RT_SIGACTION, int(sig), unsafe.Pointer(new([4]uint64)), 0, 8)
 		}
 	}

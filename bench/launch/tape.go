@@ -2,6 +2,7 @@ package launch
 
 import (
 	"runtime"
+	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -92,7 +93,7 @@ func (t *Tape) add(what string, nr uintptr, args []Arg) *call {
 			b := append([]byte(a), 0)
 			c.args[i] = uintptr(unsafe.Pointer(&b[0]))
 			t.keep = append(t.keep, b)
-			c.detail = a
+			c.detail = strings.TrimSpace(c.detail + " " + a)
 		default:
 			panic("launch: an argument that a tape can't hold")
 		}

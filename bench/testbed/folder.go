@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -42,6 +43,11 @@ func Acquire(exclusive bool) (*Lock, error) {
 		how = unix.LOCK_EX
 	}
 	f, err := lockFolder(runDir, how)
+	// Somebody may be tidying up, which takes no time.
+	for end := time.Now().Add(50 * time.Millisecond); errors.Is(err, unix.EWOULDBLOCK) && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+		f, err = lockFolder(runDir, how)
+	}
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return nil, &BusyError{PID: holder(runDir)}
 	}
@@ -57,10 +63,27 @@ func (l *Lock) File() *os.File { return l.f }
 
 // Release gives the lock back.
 func (l *Lock) Release() error {
-	// Gone when no testbed is left in it; whoever opened it meanwhile finds
+	// The folder goes with the last holder, when no testbed is left in it:
+	// only who has it for himself may remove it, or others would hold a lock
+	// on a folder that nobody sees any more. Whoever opened it meanwhile finds
 	// that out in lockFolder.
-	unix.Rmdir(runDir)
+	if unix.Flock(int(l.f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil && same(l.f, runDir) {
+		unix.Rmdir(runDir)
+	}
 	return l.f.Close()
+}
+
+// tidy removes the folder of all testbeds, where it is empty and nobody holds
+// the machine's lock.
+func tidy() {
+	f, err := os.OpenFile(runDir, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil && same(f, runDir) {
+		unix.Rmdir(runDir)
+	}
 }
 
 // lockFolder makes a folder where there is none, and locks it without waiting.
@@ -145,6 +168,6 @@ func removeFolder(f *os.File) error {
 	if err := os.RemoveAll(f.Name()); err != nil {
 		return err
 	}
-	unix.Rmdir(runDir) // when it was the last
+	tidy()
 	return nil
 }

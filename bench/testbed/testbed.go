@@ -46,6 +46,7 @@ type Testbed struct {
 	Log func(name string) (*os.File, error)
 
 	folder *os.File // the run folder, locked
+	top    *os.File // in a worker: the tmpfs on it, locked
 	mu     sync.Mutex
 	net    *Network
 }
@@ -109,7 +110,8 @@ func (tb *Testbed) Close() error {
 			errs = append(errs, removeFolder(tb.folder))
 		}
 		tb.folder.Close()
-		tb.folder = nil
+		tb.top.Close() // nil where there is none
+		tb.folder, tb.top = nil, nil
 	}
 	return errors.Join(errs...)
 }

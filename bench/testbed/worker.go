@@ -89,6 +89,11 @@ func Enter(cache string, uid, gid int) (*Testbed, error) {
 	if err := tb.isolate(); err != nil {
 		return nil, fmt.Errorf("enter testbed: %w", err)
 	}
+	// What is seen here under the folder's name is the tmpfs. A sweep in here
+	// must find that locked, too.
+	if tb.top, err = lockFolder(name, unix.LOCK_EX); err != nil {
+		return nil, fmt.Errorf("enter testbed: %w", err)
+	}
 	if err := tb.cgroups(); err != nil {
 		return nil, fmt.Errorf("enter testbed: %w", err)
 	}

@@ -1,0 +1,8 @@
+package testbed
+
+// SetRunDir changes where testbeds lie.
+func SetRunDir(dir string) (restore func()) {
+	old := runDir
+	runDir = dir
+	return func() { runDir = old }
+}

@@ -1,0 +1,529 @@
+package testbed_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"lab/bench"
+	"lab/bench/benchtest"
+	"lab/bench/cgroup"
+	"lab/bench/launch"
+	"lab/bench/testbed"
+)
+
+// asHelper makes the test binary a lab's supervisor, or its worker.
+const asHelper = "LAB_TESTBED_HELPER"
+
+func TestMain(m *testing.M) {
+	switch os.Getenv(asHelper) {
+	case "supervisor":
+		os.Setenv(asHelper, "worker")
+		w, err := testbed.Spawn(nil, os.Stderr, os.Stdout)
+		if err == nil {
+			err = w.Wait()
+		}
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	case "worker":
+		if err := worker(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		unix.Pause()
+	}
+	benchtest.Main(m)
+}
+
+// made is what a helper's worker made.
+type made struct {
+	ID, Dir string
+	Cgroups []string
+}
+
+// worker makes everything that a testbed may hold, and says so.
+func worker() error {
+	tb, err := testbed.Enter(os.TempDir(), 0, 0)
+	if err != nil {
+		return err
+	}
+	if _, err := tb.Network(); err != nil {
+		return err
+	}
+	plan := launch.Plan{Command: bench.Command{Argv: []string{"/bin/sleep", "1000"}}}
+	if tb.Cgroups != nil {
+		plan.Group = func() (*cgroup.Group, error) { return tb.Cgroups.New(cgroup.Limits{}) }
+	}
+	if err := launch.New(plan).Start(context.Background()); err != nil {
+		return err
+	}
+	m := made{ID: tb.ID, Dir: tb.Dir}
+	if tb.Cgroups != nil {
+		m.Cgroups = tb.Cgroups.Dirs()
+	}
+	return json.NewEncoder(os.NewFile(4, "out")).Encode(m)
+}
+
+// Whoever is killed, at once nothing is left but folders, and nothing at all
+// after the next lab's sweep.
+func TestKilled(t *testing.T) {
+	benchtest.Testbed(t)
+	for _, who := range []string{"supervisor", "worker", "both"} {
+		t.Run(who, func(t *testing.T) {
+			cmd := exec.Command("/proc/self/exe")
+			cmd.Env = append(os.Environ(), asHelper+"=supervisor")
+			cmd.Stderr = os.Stderr
+			out, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			defer cmd.Wait()
+			defer cmd.Process.Kill()
+			line, err := bufio.NewReader(out).ReadBytes('\n')
+			if err != nil {
+				t.Fatalf("the helper said %q, %v", line, err)
+			}
+			var m made
+			if err := json.Unmarshal(line, &m); err != nil {
+				t.Fatal(err)
+			}
+			first, all := inhabitants(t, cmd.Process.Pid)
+			if len(all) < 2 {
+				t.Fatalf("the testbed has processes %v, want two at least", all)
+			}
+			var fds []int
+			for _, pid := range all {
+				fd, err := unix.PidfdOpen(pid, 0)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer unix.Close(fd)
+				fds = append(fds, fd)
+			}
+			if who != "worker" {
+				cmd.Process.Kill()
+			}
+			if who != "supervisor" {
+				unix.Kill(first, unix.SIGKILL)
+			}
+			for i, fd := range fds {
+				if n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 10_000); n != 1 {
+					t.Errorf("PID %d of the testbed lives on (%v)", all[i], err)
+				}
+			}
+			cmd.Wait()
+			if who == "worker" {
+				// Its supervisor has done it all.
+				exist(t, false, append(m.Cgroups, m.Dir)...)
+				return
+			}
+			if _, err := testbed.Sweep(); err != nil {
+				t.Error(err)
+			}
+			exist(t, false, append(m.Cgroups, m.Dir)...)
+		})
+	}
+}
+
+// inhabitants lists the processes of the PID namespace that a child of parent
+// began, that child first.
+func inhabitants(t *testing.T, parent int) (first int, all []int) {
+	t.Helper()
+	lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", parent))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range lists {
+		b, _ := os.ReadFile(l)
+		for f := range strings.FieldsSeq(string(b)) {
+			first, _ = strconv.Atoi(f)
+		}
+	}
+	ns, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", first))
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if pid, err := strconv.Atoi(e.Name()); err == nil {
+			if n, err := os.Readlink("/proc/" + e.Name() + "/ns/pid"); err == nil && n == ns {
+				all = append(all, pid)
+			}
+		}
+	}
+	return first, all
+}
+
+// exist tests whether all of the paths do.
+func exist(t *testing.T, want bool, paths ...string) {
+	t.Helper()
+	for _, p := range paths {
+		if _, err := os.Lstat(p); (err == nil) != want {
+			t.Errorf("%s: exists: %v, want %v", p, err == nil, want)
+		}
+	}
+}
+
+// In the worker: alone in its namespaces, and no mount reaches the machine.
+func TestEntered(t *testing.T) {
+	tb := benchtest.Testbed(t)
+	if os.Getpid() != 1 || !tb.Private {
+		t.Errorf("PID %d, private %v", os.Getpid(), tb.Private)
+	}
+	if self, err := os.Readlink("/proc/self"); err != nil || self != "1" {
+		t.Errorf("/proc/self is %s, %v: not this namespace's /proc", self, err)
+	}
+	b, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tmpfs := false
+	for line := range strings.Lines(string(b)) {
+		f := strings.Fields(line)
+		if slices.ContainsFunc(f[6:], func(s string) bool { return strings.HasPrefix(s, "shared:") }) {
+			t.Errorf("a mount that is shared with the machine: %s", line)
+		}
+		tmpfs = tmpfs || f[4] == tb.Dir && strings.Contains(line, " - tmpfs ")
+	}
+	if !tmpfs {
+		t.Errorf("no tmpfs on %s", tb.Dir)
+	}
+	if st, err := os.Stat(tb.Dir); err != nil || st.Mode().Perm() != 0o700 {
+		t.Errorf("%s: %v, %v; want it private", tb.Dir, st, err)
+	}
+	exist(t, true, "/sys/class/net/lo", "/sys/fs/cgroup")
+	links, err := netlink.LinkList()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range links {
+		if n := l.Attrs().Name; n != "lo" && n != testbed.Bridge {
+			t.Errorf("a device of the machine is in the testbed: %s", n)
+		}
+	}
+}
+
+func TestEnterRefused(t *testing.T) {
+	if os.Getpid() == 1 {
+		t.Skip("this is PID 1; the refusal is tested without root")
+	}
+	if _, err := testbed.Enter(t.TempDir(), 0, 0); err == nil {
+		t.Error("a testbed was entered without namespaces")
+	}
+}
+
+func TestSpawnRefused(t *testing.T) {
+	if w, err := testbed.Spawn(nil, os.Stderr); err == nil {
+		w.Kill()
+		t.Error("a worker that would die with a goroutine's thread was started")
+	}
+}
+
+func TestLock(t *testing.T) {
+	defer testbed.SetRunDir(filepath.Join(t.TempDir(), "lab"))()
+	acquire := func(exclusive bool) *testbed.Lock {
+		t.Helper()
+		l, err := testbed.Acquire(exclusive)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	refused := func(exclusive bool) {
+		t.Helper()
+		l, err := testbed.Acquire(exclusive)
+		var busy *testbed.BusyError
+		switch {
+		case err == nil:
+			l.Release()
+			t.Errorf("exclusive %v: acquired", exclusive)
+		case !errors.As(err, &busy):
+			t.Errorf("exclusive %v: %v, want a BusyError", exclusive, err)
+		case busy.PID != os.Getpid() || !strings.Contains(err.Error(), strconv.Itoa(os.Getpid())):
+			t.Errorf("exclusive %v: %v, want PID %d named", exclusive, err, os.Getpid())
+		}
+	}
+	one := acquire(true)
+	refused(true)
+	refused(false)
+	one.Release()
+	a, b, c := acquire(false), acquire(false), acquire(false)
+	refused(true)
+	b.Release()
+	refused(true) // the folder may not go with the first who leaves
+	tb := local(t)
+	if err := tb.Close(); err != nil {
+		t.Error(err)
+	}
+	refused(true) // nor with the last testbed
+	a.Release()
+	c.Release()
+	acquire(true).Release()
+}
+
+func TestBusyError(t *testing.T) {
+	if s := (&testbed.BusyError{}).Error(); !strings.HasPrefix(s, "another lab is") {
+		t.Errorf("%q", s)
+	}
+}
+
+func local(t *testing.T) *testbed.Testbed {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("SKIPPED: it needs root: sudo make test")
+	}
+	tb, err := testbed.Local(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		for range 2 {
+			if err := tb.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	return tb
+}
+
+// The sweep takes what is the dead's, and nothing else.
+func TestSweep(t *testing.T) {
+	mine := benchtest.Testbed(t)
+	if mine.Cgroups == nil {
+		t.Skip("SKIPPED: this machine has no cgroups that can be written: mount -t cgroup2 none /sys/fs/cgroup")
+	}
+	alive := local(t)
+	l, err := cgroup.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree := func(id string) []string {
+		tr, err := l.Create(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { tr.Remove() })
+		return tr.Dirs()
+	}
+	me := strconv.Itoa(os.Getpid()) + strconv.FormatInt(time.Now().UnixNano(), 36)
+	gone := tree("dead-" + me) // its run folder is gone already
+
+	unlocked := filepath.Join(filepath.Dir(alive.Dir), "left-"+me)
+	if err := os.MkdirAll(filepath.Join(unlocked, "some", "files"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(unlocked)
+	left := append(tree("left-"+me), unlocked)
+
+	// Untagged, though it has the lab's name: somebody else's.
+	untagged := filepath.Join(filepath.Dir(gone[0]), "lab-untagged-"+me)
+	if err := os.Mkdir(untagged, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Remove(untagged)
+	// A tag that isn't a name leads nowhere.
+	odd := filepath.Join(filepath.Dir(gone[0]), "odd-"+me)
+	if err := os.Mkdir(odd, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Remove(odd)
+	if err := unix.Setxattr(odd, cgroup.Tag, []byte("../"+filepath.Base(alive.Dir)), 0); err != nil {
+		t.Fatal(err)
+	}
+
+	removed, err := testbed.Sweep()
+	if err != nil {
+		t.Error(err)
+	}
+	exist(t, false, append(gone, left...)...)
+	for _, p := range append(gone, left...) {
+		if !slices.Contains(removed, p) {
+			t.Errorf("Sweep doesn't say that it removed %s: %v", p, removed)
+		}
+	}
+	exist(t, true, untagged, odd, alive.Dir, mine.Dir)
+	exist(t, true, alive.Cgroups.Dirs()...)
+	exist(t, true, mine.Cgroups.Dirs()...)
+	dirs := append(alive.Cgroups.Dirs(), alive.Dir)
+	if err := alive.Close(); err != nil {
+		t.Error(err)
+	}
+	exist(t, false, dirs...)
+}
+
+// Local's network is a namespace of its own, and goes with it.
+func TestLocalNetwork(t *testing.T) {
+	tb := local(t)
+	n, err := tb.Network()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n.NS() == nil {
+		t.Fatal("a Local testbed has its network in this process's own namespace")
+	}
+	if again, err := tb.Network(); err != nil || again != n {
+		t.Errorf("a second network: %v", err)
+	}
+	a, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", n.NS().Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, _ := os.Readlink("/proc/thread-self/ns/net"); a == b {
+		t.Error("it is this process's own")
+	}
+}
+
+func TestLease(t *testing.T) {
+	n, err := local(t).Network()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[netip.Addr]bool{n.Gateway: true}
+	var last netip.Prefix
+	for range 300 {
+		p, err := n.Lease()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen[p.Addr()] || !testbed.Subnet.Contains(p.Addr()) || p.Bits() != testbed.Subnet.Bits() || p.Addr() == testbed.Subnet.Addr() {
+			t.Fatalf("leased %v, which is taken or no host of %v", p, testbed.Subnet)
+		}
+		seen[p.Addr()] = true
+		last = p
+	}
+	// Given back, twice even, an address isn't handed out to two.
+	n.Release(last)
+	n.Release(last)
+	for range 10 {
+		p, err := n.Lease()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen[p.Addr()] && p != last {
+			t.Errorf("%v is leased twice", p)
+		}
+		seen[p.Addr()] = true
+	}
+}
+
+// A namespace on the bridge reaches the host's end, and its port goes when it
+// is told to.
+func TestConnect(t *testing.T) {
+	tb := benchtest.Testbed(t)
+	n, err := tb.Network()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := n.Lease()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Release(a)
+	ln, err := net.Listen("tcp", netip.AddrPortFrom(n.Gateway, 0).String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	before := links(t)
+	err = launch.Do(func() error {
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			return err
+		}
+		ns, err := os.Open("/proc/thread-self/ns/net")
+		if err != nil {
+			return err
+		}
+		defer ns.Close()
+		if err := n.Connect(int(ns.Fd()), "eth0", a); err != nil {
+			return err
+		}
+		if err := n.Configure("eth0", a); err != nil {
+			return err
+		}
+		c, err := net.DialTimeout("tcp", ln.Addr().String(), 5*time.Second)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		if got := c.LocalAddr().(*net.TCPAddr).AddrPort().Addr(); got != a.Addr() {
+			return fmt.Errorf("it speaks from %v, want %v", got, a.Addr())
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	for range 2 {
+		if err := n.Disconnect(a); err != nil {
+			t.Error(err)
+		}
+	}
+	if after := links(t); !slices.Equal(before, after) {
+		t.Errorf("devices %v, %v before", after, before)
+	}
+}
+
+func links(t *testing.T) (names []string) {
+	t.Helper()
+	ls, err := netlink.LinkList()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range ls {
+		names = append(names, l.Attrs().Name)
+	}
+	return names
+}
+
+// Orphans that fell to PID 1 are buried, and nobody's child is.
+func TestReap(t *testing.T) {
+	benchtest.Testbed(t)
+	// A daemon: its parent ends at once, and it a moment later.
+	cmd := exec.Command("/bin/sh", "-c", "(/bin/sleep 0.05; exit 3) & echo $!")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(out)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine := exec.Command("/bin/sh", "-c", "exit 4")
+	if err := mine.Start(); err != nil {
+		t.Fatal(err)
+	}
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err == nil {
+		defer unix.Close(fd)
+		unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 10_000)
+	}
+	testbed.Reap()
+	if _, err := os.Stat(fmt.Sprintf("/proc/%d", pid)); err == nil {
+		t.Errorf("the orphan, PID %d, is still there", pid)
+	}
+	var exit *exec.ExitError
+	if err := mine.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 4 {
+		t.Errorf("a child that somebody waits for: %v, want exit status 4", err)
+	}
+}

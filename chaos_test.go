@@ -1,0 +1,168 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"lab/bench/cgroup"
+)
+
+// TestKilledAtAnyPoint kills lab exec with SIGKILL at random points of a
+// container's life. Within seconds nothing of it may be left but empty cgroup
+// folders and an empty run folder, and after the next command not even these.
+//
+// LAB_KILLS says how many times; "make chaos" does it a thousand times.
+func TestKilledAtAnyPoint(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("SKIPPED: containers need root; cure: sudo make test")
+	}
+	n := 50
+	if s := os.Getenv("LAB_KILLS"); s != "" {
+		var err error
+		if n, err = strconv.Atoi(s); err != nil {
+			t.Fatal("LAB_KILLS: ", err)
+		}
+	}
+	// The test's own program is the command where it is called lab.
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lab := filepath.Join(t.TempDir(), "lab")
+	if err := os.Symlink(self, lab); err != nil {
+		t.Fatal(err)
+	}
+	before := state(t)
+	token := fmt.Sprintf("8%07d", rand.IntN(1e7)) // seconds to sleep: nobody else's
+	args := [][]string{
+		{"exec", "container", "--memory", "64M", "--", "sleep", token},
+		{"exec", "container", "--net", "bridge", "--", "sh", "-c", "sleep " + token + " & sleep " + token},
+		{"exec", "chroot", "--pids", "20", "--", "sleep", token},
+	}
+	var points []time.Duration
+	for i := range n {
+		cmd := exec.Command(lab, args[i%len(args)]...)
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		// From before the program's first instruction to long after the
+		// workload's: a start takes some milliseconds.
+		at := time.Duration(rand.Int64N(int64(15 * time.Millisecond)))
+		points = append(points, at)
+		time.Sleep(at)
+		cmd.Process.Kill()
+		cmd.Wait()
+		if s := stderr.String(); s != "" {
+			t.Errorf("killed after %v, it said: %s", at, s)
+		}
+		for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+			left := append(without(state(t), before), processes(t, token)...)
+			if len(left) == 0 {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("killed after %v (%s), left: %q", at, strings.Join(args[i%len(args)], " "), left)
+			}
+		}
+		for id, dirs := range owners(t) {
+			for _, dir := range dirs {
+				if procs, err := os.ReadFile(filepath.Join(dir, "cgroup.procs")); err == nil && len(procs) > 0 {
+					t.Errorf("testbed %s: processes %q in %s", id, procs, dir)
+				}
+			}
+		}
+	}
+	// The next command sweeps.
+	if out, err := exec.Command(lab, "clean").CombinedOutput(); err != nil {
+		t.Errorf("lab clean: %v\n%s", err, out)
+	}
+	if o := owners(t); len(o) > 0 {
+		t.Errorf("cgroup folders left: %v", o)
+	}
+	left, _ := filepath.Glob("/run/lab/*")
+	for _, dir := range left {
+		if !alive(dir) {
+			t.Errorf("left: %s", dir)
+		}
+	}
+	slices.Sort(points)
+	t.Logf("%d kills, after %v to %v", n, points[0], points[len(points)-1])
+}
+
+// state is what a container is made of, outside of it.
+func state(t *testing.T) []string {
+	t.Helper()
+	b, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := strings.Split(strings.TrimSpace(string(b)), "\n")
+	links, err := net.Interfaces()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range links {
+		out = append(out, "link "+l.Name)
+	}
+	return out
+}
+
+func without(have, known []string) []string {
+	return slices.DeleteFunc(have, func(s string) bool { return slices.Contains(known, s) })
+}
+
+// processes are those whose arguments have the token.
+func processes(t *testing.T, token string) (out []string) {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if b, err := os.ReadFile(f); err == nil && bytes.Contains(b, []byte(token)) {
+			out = append(out, f+" "+string(bytes.ReplaceAll(b, []byte{0}, []byte{' '})))
+		}
+	}
+	return out
+}
+
+// owners are the testbeds whose cgroup folders are there and that no live lab
+// owns: others may run on this machine at the same time.
+func owners(t *testing.T) map[string][]string {
+	t.Helper()
+	l, err := cgroup.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := l.Owners()
+	for id := range out {
+		if alive(filepath.Join("/run/lab", id)) {
+			delete(out, id)
+		}
+	}
+	return out
+}
+
+// alive says whether a lab holds the lock on its run folder.
+func alive(dir string) bool {
+	f, err := os.Open(dir)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil
+}
