@@ -35,6 +35,10 @@ func TestScripts(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatal("no scripts:", err)
 	}
+	top, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
 			text, err := os.ReadFile(file)
@@ -64,6 +68,7 @@ func TestScripts(t *testing.T) {
 					e.Setenv("USERS_CACHE", cache)
 					e.Setenv("LAB_KERNEL", os.Getenv("LAB_KERNEL"))
 					e.Setenv("NO_COLOR", "1")
+					e.Setenv("SYNTHETIC", filepath.Join(top, "reports", "testdata", "synthetic"))
 					return nil
 				},
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){"nobody": nobody},
