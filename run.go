@@ -1,3 +1,5 @@
+//go:build !lean
+
 package main
 
 import (
@@ -13,7 +15,6 @@ import (
 
 	"lab/bench"
 	"lab/bench/results"
-	"lab/bench/testbed"
 	"lab/scenarios"
 )
 
@@ -99,29 +100,11 @@ func (a *app) run(cmd *cobra.Command, names []string, f runFlags) error {
 	if err := a.needRoot("lab run", statusNothing); err != nil {
 		return err
 	}
-	base.Manifest.Command = a.args[1:]
-	lock, err := testbed.Acquire(true)
+	lock, end, err := a.begin(base, f.image)
 	if err != nil {
 		return err
 	}
-	defer lock.Release()
-	if _, err := testbed.Sweep(); err != nil {
-		fmt.Fprintln(a.stderr, "lab: clean up after an earlier run:", err)
-	}
-	if base.Cache, err = makeCache(); err != nil {
-		return err
-	}
-	if base.Image, err = openImage(f.image, base.Cache); err != nil {
-		return &statusError{statusNothing, err}
-	}
-	if err := describe(base); err != nil {
-		return err
-	}
-	defer func() {
-		if err := giveCache(base.Cache); err != nil {
-			fmt.Fprintln(a.stderr, "lab: cache folder:", err)
-		}
-	}()
+	defer end()
 	var last error
 	for _, name := range names {
 		j := *base

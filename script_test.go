@@ -1,3 +1,5 @@
+//go:build !lean
+
 package main
 
 import (
@@ -20,7 +22,7 @@ import (
 // Beside lab they have some programs of their own, in helpers_test.go.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"lab":    func() { os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr)) },
+		"lab":    func() { os.Exit(full(os.Args)) },
 		"status": func() { os.Exit(statusMain(os.Args[1:])) },
 		"trials": func() { os.Exit(trialsMain(os.Args[1:])) },
 		"await":  func() { os.Exit(awaitMain(os.Args[1:])) },
@@ -32,6 +34,10 @@ func TestScripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/script/*.txt")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no scripts:", err)
+	}
+	top, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
 	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
@@ -62,6 +68,7 @@ func TestScripts(t *testing.T) {
 					e.Setenv("USERS_CACHE", cache)
 					e.Setenv("LAB_KERNEL", os.Getenv("LAB_KERNEL"))
 					e.Setenv("NO_COLOR", "1")
+					e.Setenv("SYNTHETIC", filepath.Join(top, "reports", "testdata", "synthetic"))
 					return nil
 				},
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){"nobody": nobody},

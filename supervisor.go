@@ -1,3 +1,5 @@
+//go:build !lean
+
 package main
 
 import (
@@ -22,6 +24,12 @@ type supervisor struct {
 	lock *testbed.Lock
 	dir  string // results folder, as the user may see it
 	json bool
+
+	// quiet leaves the report out, for a run that is part of something else.
+	quiet bool
+	// between is called between trials, while the worker waits; only where
+	// the job is Paced. May be nil.
+	between func(bench.Progress)
 
 	folder  *os.File
 	worker  *testbed.Worker
@@ -52,13 +60,16 @@ func (s *supervisor) run() error {
 		return err
 	}
 	s.meter = newMeter(s.stderr)
-	s.job.Paced = s.meter.on
+	s.job.Paced = s.meter.on || s.between != nil
 	died := s.watch(sigs)
 	s.meter.clear()
 	if died != nil {
 		if err := s.amend(died); err != nil {
 			fmt.Fprintln(s.stderr, "lab:", err)
 		}
+	}
+	if s.quiet {
+		return s.status(died)
 	}
 	if err := s.report(s.dir, s.job.UID, s.job.GID, s.json); err != nil {
 		return errors.Join(died, err)

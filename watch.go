@@ -1,3 +1,5 @@
+//go:build !lean
+
 package main
 
 import (
@@ -138,6 +140,9 @@ func (s *supervisor) take(e event) {
 		s.announce(e.Plan)
 	case e.Progress != nil:
 		s.meter.draw(*e.Progress)
+		if s.between != nil {
+			s.between(*e.Progress)
+		}
 		if s.job.Paced {
 			s.say(sayGo)
 		}

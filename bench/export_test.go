@@ -17,6 +17,14 @@ func Order(seed uint64, trials, warmup []int) (out []struct {
 	return out
 }
 
+// Grouped is the plan of a scenario that doesn't shuffle: the cells in order.
+func Grouped(size int, trials, warmup []int) (cells, blocks []int) {
+	for _, s := range grouped(size, trials, warmup) {
+		cells, blocks = append(cells, s.cell), append(blocks, s.block)
+	}
+	return cells, blocks
+}
+
 // SetGrace changes how long a stuck trial is waited for.
 func SetGrace(d time.Duration) (restore func()) {
 	old := grace

@@ -51,3 +51,30 @@ func order(seed uint64, trials, warmup []int) []slot {
 	}
 	return out
 }
+
+// grouped is the plan of a scenario that doesn't shuffle: size trials of each
+// cell in turn, until all are made. Warm-ups come first, in turn.
+func grouped(size int, trials, warmup []int) []slot {
+	var out []slot
+	block := 0
+	for _, phase := range []struct {
+		n      []int
+		warmup bool
+	}{{warmup, true}, {trials, false}} {
+		for done, more := 0, true; more; done += size {
+			more = false
+			pos := 0
+			for c, n := range phase.n {
+				for range min(size, max(0, n-done)) {
+					out = append(out, slot{c, block, pos, phase.warmup})
+					pos++
+				}
+				more = more || n > done+size
+			}
+			if pos > 0 {
+				block++
+			}
+		}
+	}
+	return out
+}

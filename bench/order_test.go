@@ -108,3 +108,18 @@ func TestOrderGolden(t *testing.T) {
 		t.Errorf("seed 7 gives %v, want %v", got, want)
 	}
 }
+
+// A grouped plan makes size trials of each cell in turn, warm-ups first, and
+// all of them.
+func TestGrouped(t *testing.T) {
+	cells, blocks := bench.Grouped(2, []int{5, 3}, []int{1, 0})
+	if want := []int{0, 0, 0, 1, 1, 0, 0, 1, 0}; !reflect.DeepEqual(cells, want) {
+		t.Errorf("cells %v, want %v", cells, want)
+	}
+	if want := []int{0, 1, 1, 1, 1, 2, 2, 2, 3}; !reflect.DeepEqual(blocks, want) {
+		t.Errorf("blocks %v, want %v", blocks, want)
+	}
+	if cells, _ := bench.Grouped(2, nil, nil); cells != nil {
+		t.Errorf("of no cell: %v", cells)
+	}
+}

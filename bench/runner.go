@@ -148,6 +148,9 @@ func (r *Runner) Run(ctx context.Context) (outcome string, err error) {
 		warmup = append(warmup, m.Cells[i].Warmup)
 	}
 	plan := order(r.Seed, trials, warmup)
+	if r.Scenario.Grouped > 0 {
+		plan = grouped(r.Scenario.Grouped, trials, warmup)
+	}
 	metric := map[string]results.Metric{}
 	for _, x := range m.Metrics {
 		metric[x.Name] = x

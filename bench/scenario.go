@@ -25,6 +25,11 @@ type Scenario struct {
 	// the trial, not the run. What T made is closed after it.
 	Trial func(context.Context, *T, Cell) error
 
+	// Grouped makes so many trials of a cell one after another, then as many
+	// of the next, and so on, instead of shuffled blocks. It is for lab
+	// calibrate alone, which shows what that does to conclusions.
+	Grouped int
+
 	Metrics  []results.Metric
 	Figures  []results.Figure
 	Findings []results.Finding

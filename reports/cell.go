@@ -57,11 +57,9 @@ type comparison struct {
 	corrected  float64 // for all comparisons of the report
 }
 
-// differs reports whether a difference was found: the interval leaves zero out
-// and the corrected test agrees.
+// differs reports whether a difference was found.
 func (c comparison) differs() bool {
-	return c.difference.Known() && c.corrected < stats.Alpha &&
-		(c.difference.Lo > 0 || c.difference.Hi < 0)
+	return stats.Differ(c.difference, c.corrected)
 }
 
 // counted is how many trials entered the statistics.

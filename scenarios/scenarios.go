@@ -14,9 +14,9 @@ func All() []*bench.Scenario {
 	}
 }
 
-// Find returns a scenario by its name, or nil.
+// Find returns a scenario by its name, a calibration's part included, or nil.
 func Find(name string) *bench.Scenario {
-	for _, s := range All() {
+	for _, s := range append(All(), Calibration()...) {
 		if s.Name == name {
 			return s
 		}

@@ -49,6 +49,15 @@ func MannWhitney(x, y []float64) (Test, error) {
 	return t, nil
 }
 
+// Differ is the one rule by which the lab calls two samples different: the
+// interval of their difference leaves zero out, and the test, corrected for
+// all that are made, stays below [Alpha]. A range, for want of an interval,
+// never says so. How often the rule finds what isn't there is counted by lab
+// calibrate.
+func Differ(difference Interval, corrected float64) bool {
+	return difference.Known() && corrected < Alpha && (difference.Lo > 0 || difference.Hi < 0)
+}
+
 // Holm corrects the p-values of several tests, so that the chance of even one
 // false difference among them stays below the level that they are held
 // against. The result is in the order of p; p isn't changed.

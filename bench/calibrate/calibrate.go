@@ -1,0 +1,152 @@
+// Package calibrate judges how far the lab can be trusted on a machine: whether
+// its conclusions find what isn't there, and miss what is.
+//
+// It measures nothing. What a trial does is in package scenarios
+// (Calibration); lab calibrate makes the trials, each part into a results
+// folder of its own, and hands the folders to [Judge]:
+//
+//	A/A       one environment under two labels, in pairs of short runs: the lab's
+//	          rule (stats.Differ) may call at most 5 % of the pairs different
+//	          (its own level), and half of the ratios must lie within 1 % of 1
+//	blocks    the same without shuffling, for comparison: it is what the
+//	          shuffling is for, and no property of the lab's own runs
+//	outside   a plain process in the testbed against one outside of it
+//	planted   a start of 5 ms that was slowed by 2 % is found with 100 pairs of
+//	          trials, and one slowed by 0 % isn't
+//
+// The thresholds are constants here: they were written down before any result.
+package calibrate
+
+import (
+	"fmt"
+	"math"
+
+	"lab/bench/results"
+	"lab/bench/stats"
+)
+
+// What is wanted.
+const (
+	MostDifferent = 0.05 // share of A/A pairs that are called different: the rule's own level
+	MostOff       = 0.01 // how far the middle ratio of A/A pairs may lie from 1
+	MostOutside   = 0.05 // how far the testbed may move a plain process's start
+	SetSize       = 100  // pairs of trials in which a planted slowdown is to be found
+	LeastFound    = 0.9  // share of the sets in which it must be
+	MostUnplanted = 0.1  // share of the sets in which nothing planted may be found: one of ten
+)
+
+// What a check can say.
+const (
+	Yes       = "yes"
+	No        = "no"
+	CantTell  = "can't tell"
+	ForNotice = "for comparison"
+)
+
+// A Check is one question to the calibration, with its computed answer.
+type Check struct {
+	Name     string         `json:"name"`
+	Question string         `json:"question"`
+	Wanted   string         `json:"wanted"` // "" where nothing is wanted
+	Measured string         `json:"measured"`
+	Figure   stats.Interval `json:"figure"`
+	Answer   string         `json:"answer"` // is it as wanted?
+}
+
+// A Pair is one short run under the label A and one under B.
+type Pair struct {
+	Ratio     float64 // median of B by that of A
+	Different bool    // by the lab's own rule
+}
+
+// Pairs cuts two samples, in the order in which they were taken, into pairs of
+// short runs of size values, and compares each as lab compare would. What is
+// left over at the end is no pair.
+func Pairs(a, b []float64, size int, seed uint64) ([]Pair, error) {
+	var out []Pair
+	for i := 0; i+size <= min(len(a), len(b)); i += size {
+		x, y := a[i:i+size], b[i:i+size]
+		d, err := stats.DifferenceOfMedians(y, x, seed+uint64(i))
+		if err != nil {
+			return nil, err
+		}
+		t, err := stats.MannWhitney(y, x)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, Pair{stats.Median(y) / stats.Median(x), stats.Differ(d, t.P)})
+	}
+	return out, nil
+}
+
+// different counts the pairs that were called so.
+func different(pairs []Pair) (stats.Interval, error) {
+	k := 0
+	for _, p := range pairs {
+		if p.Different {
+			k++
+		}
+	}
+	return stats.Share(k, len(pairs))
+}
+
+// ratios is the median of the pairs' ratios.
+func ratios(pairs []Pair) (stats.Interval, error) {
+	var rs []float64
+	for _, p := range pairs {
+		rs = append(rs, p.Ratio)
+	}
+	return stats.MedianInterval(rs)
+}
+
+// Values are a metric's counted values in a cell, in the order in which they
+// were taken.
+func Values(run *results.Run, env string, variant map[string]string) []float64 {
+	var out []float64
+	label := results.Label(env, variant, 1)
+	for _, l := range run.Lines {
+		if l.Metric == "ready" && !l.Warmup && l.Err == "" && l.Value != nil && l.Label() == label {
+			out = append(out, *l.Value)
+		}
+	}
+	return out
+}
+
+// atMost answers whether a share is as small as wanted: the count itself
+// decides, and where it is too large, only an interval that leaves the limit
+// out says no.
+func atMost(iv stats.Interval, most float64) string {
+	switch {
+	case iv.Point <= most:
+		return Yes
+	case iv.Lo > most:
+		return No
+	}
+	return CantTell
+}
+
+// atLeast is the same for a share that is to be large.
+func atLeast(iv stats.Interval, least float64) string {
+	switch {
+	case iv.Point >= least:
+		return Yes
+	case iv.Hi < least:
+		return No
+	}
+	return CantTell
+}
+
+// around answers whether a ratio lies around 1: the whole interval decides.
+func around(iv stats.Interval, off float64) string {
+	switch {
+	case !iv.Known():
+		return CantTell
+	case math.Max(math.Abs(iv.Lo-1), math.Abs(iv.Hi-1)) <= off:
+		return Yes
+	case iv.Lo > 1+off || iv.Hi < 1-off:
+		return No
+	}
+	return CantTell
+}
+
+func percent(v float64) string { return fmt.Sprintf("%.3g %%", v*100) }

@@ -1,0 +1,142 @@
+package calibrate
+
+import (
+	"fmt"
+	"slices"
+
+	"lab/bench/results"
+	"lab/bench/stats"
+)
+
+// Outside is the name of the environment whose starts were made outside of the
+// testbed, in the folder of the part that compares the two.
+const Outside = "outside"
+
+// Parts are a calibration's folders; one that is nil gives no checks.
+type Parts struct {
+	Shuffled, Blocks, Planted, Outside *results.Run
+	ShortRun                           int // trials in a short run
+}
+
+// Judge answers all questions that the parts can.
+func Judge(p Parts) ([]Check, error) {
+	var out []Check
+	for _, f := range []func() ([]Check, error){
+		func() ([]Check, error) { return same(p.Shuffled, p.ShortRun, true) },
+		func() ([]Check, error) { return same(p.Blocks, p.ShortRun, false) },
+		func() ([]Check, error) { return outside(p.Outside) },
+		func() ([]Check, error) { return planted(p.Planted) },
+	} {
+		c, err := f()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, c...)
+	}
+	return out, nil
+}
+
+// same judges an environment against itself.
+func same(run *results.Run, size int, shuffled bool) ([]Check, error) {
+	if run == nil {
+		return nil, nil
+	}
+	var out []Check
+	for _, env := range environments(run) {
+		pairs, err := Pairs(Values(run, env, map[string]string{"label": "A"}),
+			Values(run, env, map[string]string{"label": "B"}), size, run.Manifest.Seed)
+		if err != nil || len(pairs) == 0 {
+			return nil, fmt.Errorf("calibrate: %s: %s under two labels has no pairs of %d trials (%v)", run.Dir, env, size, err)
+		}
+		share, err := different(pairs)
+		if err != nil {
+			return nil, err
+		}
+		ratio, err := ratios(pairs)
+		if err != nil {
+			return nil, err
+		}
+		how := "shuffled"
+		if !shuffled {
+			how = "one after the other"
+		}
+		a := Check{
+			Name: env + ", A/A, " + how, Question: "how often is it called different from itself?",
+			Wanted: "at most " + percent(MostDifferent), Figure: share, Answer: atMost(share, MostDifferent),
+			Measured: fmt.Sprintf("%.0f of %d pairs, %s (%s to %s)", share.Point*float64(share.N), share.N, percent(share.Point), percent(share.Lo), percent(share.Hi)),
+		}
+		b := Check{
+			Name: a.Name, Question: "middle ratio of its medians to its own",
+			Wanted: "1 ± " + percent(MostOff), Figure: ratio, Answer: around(ratio, MostOff),
+			Measured: fmt.Sprintf("%.4f (%.4f to %.4f)", ratio.Point, ratio.Lo, ratio.Hi),
+		}
+		if !shuffled {
+			a.Wanted, a.Answer, b.Wanted, b.Answer = "", ForNotice, "", ForNotice
+		}
+		out = append(out, a, b)
+	}
+	return out, nil
+}
+
+// environments are those of a run that has trials, in its order.
+func environments(run *results.Run) []string {
+	var out []string
+	for _, c := range run.Manifest.Cells {
+		if c.NotRun == nil && !slices.Contains(out, c.Env) {
+			out = append(out, c.Env)
+		}
+	}
+	return out
+}
+
+func outside(run *results.Run) ([]Check, error) {
+	if run == nil {
+		return nil, nil
+	}
+	in, out := Values(run, "host", nil), Values(run, Outside, nil)
+	ratio, err := stats.RatioOfMedians(in, out, run.Manifest.Seed)
+	if err != nil {
+		return nil, fmt.Errorf("calibrate: %s: host in and outside of the testbed: %w", run.Dir, err)
+	}
+	return []Check{{
+		Name: "host, in the testbed by outside", Question: "does the testbed change how a plain process starts?",
+		Wanted: "1 ± " + percent(MostOutside), Figure: ratio, Answer: around(ratio, MostOutside),
+		Measured: fmt.Sprintf("%.3f (%.3f to %.3f), %.0f µs by %.0f µs, %d starts each",
+			ratio.Point, ratio.Lo, ratio.Hi, stats.Median(in)*1e6, stats.Median(out)*1e6, ratio.N),
+	}}, nil
+}
+
+// planted judges the slowed starts, in sets of pairs of trials.
+func planted(run *results.Run) ([]Check, error) {
+	if run == nil {
+		return nil, nil
+	}
+	value := func(s string) []float64 { return Values(run, "host", map[string]string{"slowed": s}) }
+	base := value("no")
+	var out []Check
+	for _, slowed := range []string{"2%", "0%"} {
+		sets, err := Pairs(base, value(slowed), SetSize, run.Manifest.Seed)
+		if err != nil || len(sets) == 0 {
+			return nil, fmt.Errorf("calibrate: %s: no set of %d pairs slowed by %s (%v)", run.Dir, SetSize, slowed, err)
+		}
+		share, err := different(sets)
+		if err != nil {
+			return nil, err
+		}
+		ratio, err := ratios(sets)
+		if err != nil {
+			return nil, err
+		}
+		c := Check{
+			Name: "a start of " + fmt.Sprintf("%.1f ms", stats.Median(base)*1e3) + ", slowed by " + slowed, Figure: share,
+			Question: fmt.Sprintf("is it found with %d pairs of trials?", SetSize),
+			Wanted:   fmt.Sprintf("in at least %s of the sets", percent(LeastFound)), Answer: atLeast(share, LeastFound),
+			Measured: fmt.Sprintf("in %.0f of %d sets; ratio %.4f", share.Point*float64(share.N), share.N, ratio.Point),
+		}
+		if slowed == "0%" {
+			c.Wanted, c.Answer = fmt.Sprintf("in at most %s of the sets", percent(MostUnplanted)), atMost(share, MostUnplanted)
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}

@@ -1,0 +1,180 @@
+//go:build !lean
+
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"lab/bench/calibrate"
+	"lab/bench/results"
+	"lab/reports"
+	"lab/scenarios"
+)
+
+type calibrateFlags struct {
+	runFlags
+	pairs int
+}
+
+func (a *app) calibrateCommand() *cobra.Command {
+	var f calibrateFlags
+	cmd := &cobra.Command{
+		Use:   "calibrate",
+		Short: "How far the lab can be trusted on this machine",
+		Long: `How far the lab can be trusted on this machine, in some minutes:
+
+  A/A      one environment under two labels, in pairs of short runs: how many of
+           these are called different, with trials shuffled as in lab run, and,
+           for comparison, with all trials of the one before those of the other
+  planted  a start of 5 ms that was slowed by 2 % is found, and by 0 % isn't
+  outside  a plain process in the lab's testbed, against one outside of it
+
+Every threshold was set before any result. The answers, and a results folder
+for each part, are left in a folder.
+
+Exit status: 0 all is as wanted or can't be told; 1 something isn't as wanted,
+or failed; 2 bad usage; 3 not root; 130 interrupted.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.calibrate(cmd, f) },
+	}
+	fl := cmd.Flags()
+	fl.IntVar(&f.pairs, "pairs", 200, "`N` pairs of short runs in A/A; fewer also shorten the other parts")
+	fl.StringSliceVar(&f.envs, "env", []string{"host", "container"}, "`NAMES` of environments for A/A, a,b,…")
+	fl.Uint64Var(&f.seed, "seed", 0, "`N`, the seed of the order of the trials (default: a new one)")
+	fl.StringVar(&f.out, "out", "", "`DIR` for the results; must not exist (default: results/<UTC time>-calibrate)")
+	fl.BoolVar(&f.json, "json", false, "print calibration.json instead of the table")
+	completeFlags(cmd)
+	return cmd
+}
+
+func (a *app) calibrate(cmd *cobra.Command, f calibrateFlags) error {
+	if f.pairs < 1 {
+		return usagef("--pairs %d: at least 1", f.pairs)
+	}
+	f.accel = "auto"
+	base, err := f.job(cmd)
+	if err != nil {
+		return err
+	}
+	for _, name := range base.Options.Envs {
+		if strings.HasPrefix(name, "vm") {
+			return usagef("--env %s: a calibration makes thousands of starts, which a guest is too slow for; there are: host, chroot, container", name)
+		}
+	}
+	if err := a.needRoot("lab calibrate", statusNothing); err != nil {
+		return err
+	}
+	lock, end, err := a.begin(base, "")
+	if err != nil {
+		return err
+	}
+	defer end()
+	began := time.Now().UTC()
+	dir := f.folder([]string{"calibrate"}, "calibrate", began)
+	for i, sc := range scenarios.Calibration() {
+		j := *base
+		j.Scenario = sc.Name
+		j.Manifest.ID, j.Manifest.Started = newRunID(), time.Now().UTC()
+		j.Runs = f.trials(sc.Name)
+		s := &supervisor{app: a, job: &j, lock: lock, dir: filepath.Join(dir, sc.Name), quiet: true}
+		if i == 0 {
+			fmt.Fprintf(a.stderr, "lab: calibrate: %d parts, results in %s\n", len(scenarios.Calibration()), dir)
+		}
+		run := s.run
+		if sc.Name == scenarios.CalibrateOutside {
+			run = func() error { return a.outside(s) }
+		}
+		if err := run(); err != nil {
+			return err
+		}
+	}
+	return a.judgeCalibration(dir, base, f.json)
+}
+
+// trials is how many a part makes of each of its cells.
+func (f *calibrateFlags) trials(part string) int {
+	switch part {
+	case scenarios.CalibratePlanted:
+		return min(10, max(1, f.pairs/20)) * calibrate.SetSize
+	case scenarios.CalibrateOutside:
+		return 2 * f.pairs
+	}
+	return f.pairs * scenarios.ShortRun
+}
+
+// A calibration is calibration.json.
+type calibration struct {
+	Format int               `json:"format"`
+	Lab    string            `json:"lab"`
+	Seed   uint64            `json:"seed,string"`
+	Checks []calibrate.Check `json:"checks"`
+}
+
+// judgeCalibration reads the parts back, and answers.
+func (a *app) judgeCalibration(dir string, j *job, asJSON bool) error {
+	parts := calibrate.Parts{ShortRun: scenarios.ShortRun}
+	for name, to := range map[string]**results.Run{
+		scenarios.CalibrateShuffled: &parts.Shuffled, scenarios.CalibrateBlocks: &parts.Blocks,
+		scenarios.CalibratePlanted: &parts.Planted, scenarios.CalibrateOutside: &parts.Outside,
+	} {
+		run, err := results.Read(filepath.Join(dir, name))
+		if err != nil {
+			return err
+		}
+		*to = run
+	}
+	checks, err := calibrate.Judge(parts)
+	if err != nil {
+		return err
+	}
+	data, err := json.MarshalIndent(calibration{results.Format, labVersion(), j.Manifest.Seed, checks}, "", "  ")
+	if err != nil {
+		return err
+	}
+	err = keep(dir, j, map[string][]byte{"calibration.json": append(data, '\n'), "calibration.md": reports.CalibrationMarkdown(rowsOf(checks))})
+	if asJSON {
+		_, werr := a.stdout.Write(append(data, '\n'))
+		err = errors.Join(err, werr)
+	} else {
+		err = errors.Join(err, reports.CalibrationTable(a.stdout, rowsOf(checks), reports.OptionsFor(a.stdout)))
+		fmt.Fprintf(a.stdout, "\nresults: %s\n", dir)
+	}
+	for _, c := range checks {
+		if c.Answer == calibrate.No {
+			err = errors.Join(err, &statusError{statusFailed, nil})
+			break
+		}
+	}
+	return err
+}
+
+func rowsOf(checks []calibrate.Check) [][]string {
+	var out [][]string
+	for _, c := range checks {
+		out = append(out, []string{c.Name, c.Question, c.Measured, c.Wanted, c.Answer})
+	}
+	return out
+}
+
+// keep writes files of the user's into the folder. Through a root: the folder is
+// the user's, and a planted link must not lead elsewhere.
+func keep(dir string, j *job, files map[string][]byte) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	errs := []error{root.Chown(".", j.UID, j.GID)}
+	for name, data := range files {
+		errs = append(errs, root.WriteFile(name, data, 0o644), root.Lchown(name, j.UID, j.GID))
+	}
+	return errors.Join(errs...)
+}

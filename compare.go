@@ -1,0 +1,144 @@
+//go:build !lean
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"lab/bench/results"
+	"lab/reports"
+)
+
+type compareFlags struct {
+	by, format string
+	failIf     []string
+}
+
+var formats = []string{"table", "markdown", "csv"}
+
+func (a *app) compareCommand() *cobra.Command {
+	var f compareFlags
+	cmd := &cobra.Command{
+		Use:   "compare A B | compare DIR --by NAME=A,B",
+		Short: "Set one run against another, or two rows of one run",
+		Long: `Set one results folder against another, cell by cell and metric by metric, or
+with --by two rows of one folder: the ratio of their medians with its interval,
+a verdict that is corrected for the number of comparisons, and what differs
+between the two machines and settings. It needs no root, and measures nothing.
+
+Not compared is what can't be: a guest under KVM with an emulated one, runs of
+different images or workloads, metrics in different units, fewer than 6 trials.
+
+Exit status: 0; 1 something is beyond --fail-if; 2 bad usage; 3 --fail-if was
+given, and nothing could be compared.`,
+		Example: `  lab compare results/before results/after
+  lab compare results/before results/after --fail-if slower:5%   # in CI
+  lab compare results/mine --by env=chroot,container --format markdown`,
+		Args: func(_ *cobra.Command, args []string) error {
+			want := 2
+			if f.by != "" {
+				want = 1
+			}
+			if len(args) != want {
+				return usagef("compare: two results folders, or one and --by NAME=A,B; not %d", len(args))
+			}
+			return nil
+		},
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveFilterDirs
+		},
+		RunE: func(_ *cobra.Command, dirs []string) error { return a.compare(dirs, f) },
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&f.by, "by", "", "`NAME=A,B`: rows of one folder that differ in NAME alone (env, n, a variant), B against A")
+	fl.StringVar(&f.format, "format", "table", "`KIND`: "+strings.Join(formats, ", "))
+	fl.StringSliceVar(&f.failIf, "fail-if", nil, "`slower:5%,…` exit status 1 where a difference was found and is larger; also faster, different")
+	cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+func (a *app) compare(dirs []string, f compareFlags) error {
+	if !slices.Contains(formats, f.format) {
+		return unknown("--format", f.format, formats)
+	}
+	var limits []reports.Limit
+	for _, word := range split(f.failIf) {
+		l, err := reports.ParseLimit(word)
+		if err != nil {
+			return usagef("--fail-if %w", err)
+		}
+		limits = append(limits, l)
+	}
+	var runs []*results.Run
+	for _, dir := range dirs {
+		run, err := results.Read(dir)
+		if err != nil {
+			return fmt.Errorf("compare: %w", err)
+		}
+		runs = append(runs, run)
+	}
+	c, err := contrast(runs, f.by)
+	if err != nil {
+		return err
+	}
+	switch f.format {
+	case "markdown":
+		err = c.Markdown(a.stdout)
+	case "csv":
+		err = c.CSV(a.stdout)
+	default:
+		err = c.Terminal(a.stdout, reports.OptionsFor(a.stdout))
+	}
+	return errors.Join(err, beyond(c, limits))
+}
+
+// contrast is of two runs, or of two rows of one.
+func contrast(runs []*results.Run, by string) (*reports.Contrast, error) {
+	if by == "" {
+		return reports.Compare(runs[0], runs[1])
+	}
+	name, values, _ := strings.Cut(by, "=")
+	have := reports.Values(runs[0], name)
+	if len(have) == 0 {
+		return nil, unknown("--by", name, reports.Choices(runs[0]))
+	}
+	two := split([]string{values})
+	if values == "" && len(have) == 2 {
+		two = have
+	}
+	for _, v := range two {
+		if !slices.Contains(have, v) {
+			return nil, unknown(name, v, have)
+		}
+	}
+	if len(two) != 2 {
+		return nil, usagef("--by %s: which two? write --by %s=A,B; there are: %s", by, name, strings.Join(have, ", "))
+	}
+	return reports.CompareBy(runs[0], name, two[0], two[1])
+}
+
+// beyond is the error of a contrast that exceeds a limit.
+func beyond(c *reports.Contrast, limits []reports.Limit) error {
+	if len(limits) > 0 && c.Tests == 0 {
+		return &statusError{statusNothing, errors.New("compare: nothing could be compared, so --fail-if can't be answered; the reasons are above")}
+	}
+	var said []string
+	for _, l := range limits {
+		for _, r := range c.Exceeds(l) {
+			by := "a difference from zero"
+			if r.Ratio != nil {
+				by = fmt.Sprintf("%.3g times the median", r.Ratio.Point)
+			}
+			said = append(said, fmt.Sprintf("%s of %s is %s: %s, beyond %s", r.Metric.Name, r.Cell, r.Verdict, by, l))
+		}
+	}
+	if said == nil {
+		return nil
+	}
+	return &statusError{statusFailed, errors.New("compare: " + strings.Join(said, "\n     "))}
+}

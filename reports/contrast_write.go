@@ -1,0 +1,168 @@
+package reports
+
+import (
+	"bytes"
+	"encoding/csv"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"lab/bench/stats"
+)
+
+// rule says when a row is called different.
+const differRule = "A difference is called one where the 95 %% interval of the difference of medians leaves out zero " +
+	"and a Mann-Whitney test, corrected after Holm for %s, stays below 0.05."
+
+// words lays a row out: cell, metric, medians of a and b, ratio, its
+// interval, verdict.
+func (r ContrastRow) words() []string {
+	median := func(iv stats.Interval) string {
+		if iv.N == 0 {
+			return ""
+		}
+		return quantity(iv.Point, r.Metric.Unit)
+	}
+	w := []string{r.Cell, r.Metric.Name, median(r.A), median(r.B), "", "", r.Verdict}
+	switch {
+	case !r.Compared():
+	case r.Ratio != nil:
+		w[4], w[5] = times(r.Ratio.Point), scale{"", 1}.span(r.Ratio.Lo, r.Ratio.Hi)
+	default: // no ratio of what may be zero
+		s := scaleFor(r.Difference.Point, r.Metric.Unit)
+		w[4], w[5] = s.join(s.signed(r.Difference.Point)), s.join(s.span(r.Difference.Lo, r.Difference.Hi))
+	}
+	return w
+}
+
+var contrastHead = []string{"cell", "metric", "median A", "median B", "B / A", "95 % interval", "verdict on B"}
+
+// Terminal writes the contrast as a table for people.
+func (c *Contrast) Terminal(w io.Writer, o Options) error {
+	t := &terminal{o: o}
+	if t.o.Width <= 0 {
+		t.o.Width = 100
+	}
+	t.paragraph(bold, "A: ", "", c.A)
+	t.paragraph(bold, "B: ", "", c.B)
+	t.b.WriteByte('\n')
+	var rows [][]string
+	for _, r := range c.Rows {
+		rows = append(rows, r.words())
+	}
+	out, err := render(contrastHead, rows)
+	if err == nil && width(out) > t.o.Width {
+		head := []string{"cell,\nmetric", "median A", "median B", "B / A,\n95 % interval", "verdict\non B"}
+		for i, r := range rows {
+			rows[i] = []string{strings.Join(wrapWords(r[0], 26), "\n") + "\n" + r[1], r[2], r[3], r[4] + "\n" + r[5], strings.ReplaceAll(r[6], " found", "\nfound")}
+		}
+		out, err = render(head, rows)
+	}
+	if err != nil {
+		return fmt.Errorf("write table: %w", err)
+	}
+	t.b.WriteString(out)
+	t.b.WriteByte('\n')
+	for _, r := range c.reasons() {
+		t.paragraph(yellow, r[0]+": ", "", r[1])
+	}
+	if len(c.Differs) > 0 {
+		t.paragraph(bold, "", "", "What differs between A and B:")
+		for _, d := range c.Differs {
+			t.paragraph("", "", "- ", d.String())
+		}
+	}
+	for _, n := range append(c.Notes, fmt.Sprintf(differRule, plural(c.Tests, "comparison"))) {
+		t.paragraph("", "", "- ", n)
+	}
+	_, err = w.Write(t.b.Bytes())
+	return err
+}
+
+func (d Difference) String() string {
+	or := func(s string) string {
+		if s == "" {
+			return "—"
+		}
+		return s
+	}
+	return d.What + ": " + or(d.A) + " → " + or(d.B)
+}
+
+// reasons are why rows aren't comparable, each once a cell.
+func (c *Contrast) reasons() [][2]string {
+	var out [][2]string
+	for _, r := range c.Rows {
+		x := [2]string{r.Cell, NotComparable + ": " + r.Reason}
+		if r.Compared() || len(out) > 0 && out[len(out)-1] == x {
+			continue
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+// Markdown writes the contrast for a report or a pull request.
+func (c *Contrast) Markdown(w io.Writer) error {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "**A**: %s  \n**B**: %s\n\n", escape(c.A), escape(c.B))
+	fmt.Fprintf(&b, "| %s |\n|:---|:---|---:|---:|---:|---:|:---|\n", strings.Join(contrastHead, " | "))
+	for _, r := range c.Rows {
+		cells := r.words()
+		for i := range cells {
+			cells[i] = escape(cells[i])
+		}
+		if r.Verdict != NoDifference {
+			cells[6] = "**" + cells[6] + "**"
+		}
+		if r.Reason != "" {
+			cells[6] += ": " + escape(r.Reason)
+		}
+		fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | "))
+	}
+	b.WriteByte('\n')
+	if len(c.Differs) > 0 {
+		b.WriteString("| what differs | A | B |\n|:---|:---|:---|\n")
+		for _, d := range c.Differs {
+			fmt.Fprintf(&b, "| %s | %s | %s |\n", escape(d.What), escape(d.A), escape(d.B))
+		}
+		b.WriteByte('\n')
+	}
+	for _, n := range append(c.Notes, fmt.Sprintf(differRule, plural(c.Tests, "comparison"))) {
+		fmt.Fprintf(&b, "- %s\n", escape(n))
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// CSV writes one line a row, in base units; what there isn't is empty.
+func (c *Contrast) CSV(w io.Writer) error {
+	out := csv.NewWriter(w)
+	out.Write([]string{"a", "b", "cell", "metric", "unit", "better",
+		"n_a", "median_a", "lo_a", "hi_a", "n_b", "median_b", "lo_b", "hi_b",
+		"difference", "difference_lo", "difference_hi", "ratio", "ratio_lo", "ratio_hi",
+		"cliffs_delta", "p", "p_corrected", "verdict", "reason"})
+	num := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+	three := func(iv *stats.Interval) []string {
+		if iv == nil || iv.N == 0 {
+			return []string{"", "", ""}
+		}
+		return []string{num(iv.Point), num(iv.Lo), num(iv.Hi)}
+	}
+	for _, r := range c.Rows {
+		row := []string{c.A, c.B, r.Cell, r.Metric.Name, r.Metric.Unit, r.Metric.Better}
+		for _, iv := range []stats.Interval{r.A, r.B} {
+			row = append(append(row, strconv.Itoa(iv.N)), three(&iv)...)
+		}
+		row = append(append(row, three(&r.Difference)...), three(r.Ratio)...)
+		if r.Compared() {
+			row = append(row, num(r.Effect.Delta), num(r.P), num(r.Corrected))
+		} else {
+			row = append(row, "", "", "")
+		}
+		out.Write(append(row, r.Verdict, oneLine(r.Reason)))
+	}
+	out.Flush()
+	return out.Error()
+}
