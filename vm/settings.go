@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
 	"strings"
 
 	"lab/bench"
@@ -29,7 +30,7 @@ const (
 
 // Settings are what a user may vary.
 func (e *Env) Settings() []bench.Setting {
-	return []bench.Setting{
+	all := []bench.Setting{
 		{Name: "accel", Values: []string{"auto", "kvm", "tcg"}, Default: "auto",
 			Help: "what executes the guest: the CPU (kvm), or QEMU's translator (tcg); auto is kvm where that works and is faster"},
 		{Name: "kernel", Default: "",
@@ -41,6 +42,10 @@ func (e *Env) Settings() []bench.Setting {
 		{Name: "firmware", Values: []string{"seabios", "qboot"}, Default: "seabios",
 			Help: "the PC's BIOS, or the least that starts a kernel"},
 	}
+	if e.bare {
+		return slices.DeleteFunc(all, func(s bench.Setting) bool { return s.Name == "kernel" || s.Name == "boot" })
+	}
+	return all
 }
 
 // Check says whether this machine can run s.
@@ -55,11 +60,14 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 		}
 		return e.unfit
 	}
-	if s.Settings["accel"] == "kvm" && e.accel.Use != "kvm" {
-		return bench.Unavailable(e.accel.Reason, "--accel tcg, which is no measure of a VM's speed; or a machine whose KVM works")
-	}
 	if s.Settings["firmware"] == "qboot" && !exists(qboot) {
 		return bench.Unavailable("QEMU came without "+qboot, "--variant firmware=seabios")
+	}
+	if e.bare {
+		return e.checkBare(s)
+	}
+	if s.Settings["accel"] == "kvm" && e.accel.Use != "kvm" {
+		return bench.Unavailable(e.accel.Reason, "--accel tcg, which is no measure of a VM's speed; or a machine whose KVM works")
 	}
 	if len(s.Mounts) > 0 {
 		return bench.NotApplicable("a guest has a kernel of its own, and sees no folder of the host", "put the files into the image")
@@ -121,8 +129,10 @@ func kernelEnv(env []string) (out []string) {
 // Resolved says what the settings came to.
 func (e *Env) Resolved(s bench.Spec) map[string]string {
 	out := map[string]string{"accel": e.resolve(s.Settings["accel"])}
-	if k, err := e.kernel(s); err == nil {
-		out["kernel-version"] = k.Version
+	if !e.bare {
+		if k, err := e.kernel(s); err == nil {
+			out["kernel-version"] = k.Version
+		}
 	}
 	if out["accel"] == "kvm" {
 		out["cpu"] = e.accel.CPU
@@ -141,6 +151,9 @@ func (e *Env) resolve(accel string) string {
 
 // Describe says what Prepare and Start do.
 func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
+	if e.bare {
+		return describeBare()
+	}
 	prepare = []string{
 		"libvirt's daemon runs, is connected to, and knows what QEMU can do",
 		"the kernel is unpacked",
@@ -181,6 +194,8 @@ func (e *Env) config(s bench.Spec, k guestKernel) Config {
 		c.Firmware = qboot
 	}
 	switch m := s.Limits.Memory; {
+	case e.bare:
+		c.Memory = bareMemory
 	case m > 0 && s.Init:
 		// The limit is kept by a cgroup in the guest, as a container's is by
 		// one in the host; the kernel and the image have their own RAM.
