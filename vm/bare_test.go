@@ -3,6 +3,7 @@ package vm
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,10 +27,11 @@ func TestBare(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	for _, accel := range []string{"tcg", "kvm"} {
-		t.Run(accel, func(t *testing.T) {
+	for _, v := range []string{"tcg seabios", "tcg qboot", "kvm qboot"} {
+		accel, firmware, _ := strings.Cut(v, " ")
+		t.Run(v, func(t *testing.T) {
 			token := bench.Token()
-			set, err := bench.Resolve(e, map[string]string{"accel": accel})
+			set, err := bench.Resolve(e, map[string]string{"accel": accel, "firmware": firmware})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -40,7 +42,7 @@ func TestBare(t *testing.T) {
 			} else if err != nil {
 				t.Fatal(err)
 			}
-			for range 3 {
+			for range 2 {
 				i := start(t, e, s)
 				seen, err := clock.AwaitToken(i.Ready(), []byte(token), 30*time.Second)
 				if err != nil {
