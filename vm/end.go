@@ -97,9 +97,17 @@ func notExecuted(text []byte) (path string, errno unix.Errno, ok bool) {
 // stopped, or runs on, and what it and the guest said last. It serves those who
 // wait for something of the guest that doesn't come.
 func (i *instance) Explain(err error) error {
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
+	}
+	// A process closes its files a moment before it has ended.
+	t := time.NewTimer(300 * time.Millisecond)
+	defer t.Stop()
+	select {
+	case <-i.ended:
+	case <-t.C:
+	}
+	switch {
 	case !i.alive():
 		err = fmt.Errorf("%w; QEMU has ended", err)
 	case processState(i.pid) == 'T':
