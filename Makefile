@@ -58,7 +58,7 @@ build: generate
 # The guest's init is embedded into the lab. The rest of the project builds
 # without it, too.
 generate:
-	PATH="$$(dirname "$(GO)"):$$PATH" "$(GO)" generate ./vm
+	@PATH="$$(dirname "$(GO)"):$$PATH" "$(GO)" generate ./vm
 	@if [ -n "$$SUDO_UID" ]; then chown "$$SUDO_UID:$$SUDO_GID" vm/guest/init-*; fi
 
 setup:
