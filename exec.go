@@ -103,6 +103,12 @@ func (a *app) exec(name string, argv []string, f *execFlags) error {
 	if err != nil {
 		return err
 	}
+	if name == "host" && f.dir == "" {
+		// A program of the host is where its user is.
+		if f.dir, err = os.Getwd(); err != nil {
+			return &statusError{statusLab, err}
+		}
+	}
 	spec, err := f.spec(env, argv)
 	if err != nil {
 		return err
