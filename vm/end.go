@@ -94,9 +94,20 @@ func notExecuted(text []byte) (path string, errno unix.Errno, ok bool) {
 // stopped, or runs on, and what it and the guest said last. It serves those who
 // wait for something of the guest that doesn't come.
 func (i *instance) Explain(err error) error {
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
+	}
+	if errors.Is(err, clock.ErrClosed) && i.alive() {
+		// QEMU closes the console on its way out, a little before its end is
+		// seen.
+		t := time.NewTimer(time.Second)
+		defer t.Stop()
+		select {
+		case <-i.ended:
+		case <-t.C:
+		}
+	}
+	switch {
 	case !i.alive():
 		err = fmt.Errorf("%w; QEMU has ended", err)
 	case processState(i.pid) == 'T':
@@ -134,7 +145,14 @@ func (i *instance) explain(err error) error {
 	if said := qemuSaid(tail(i.qemuLog(), 4<<10)); said != "" {
 		err = fmt.Errorf("%w; QEMU said: %s", err, said)
 	}
-	if text := tail(i.file(".console"), 400); len(text) > 0 {
+	text := tail(i.file(".console"), 64<<10)
+	// A panic's first line says why; the trace behind it may push it out of
+	// the last ones.
+	if n := bytes.LastIndex(text, []byte("Kernel panic")); n >= 0 {
+		line, _, _ := bytes.Cut(text[n:], []byte("\r"))
+		err = fmt.Errorf("%w; %s", err, line)
+	}
+	if text = text[max(0, len(text)-400):]; len(text) > 0 {
 		err = fmt.Errorf("%w; the console's last lines: %q", err, text)
 	}
 	return err
