@@ -1,29 +1,12 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"lab/bench"
-	"lab/bench/results"
-	"lab/chroot"
-	"lab/container"
-	"lab/vm"
 )
-
-// environments is the one list of them.
-func environments() []bench.Environment {
-	return []bench.Environment{
-		chroot.Host(),
-		chroot.Chroot(),
-		container.New(),
-		vm.New(),
-	}
-}
 
 // environmentNames lists them in the order in which they are explained: from
 // the least to the most isolation.
@@ -91,28 +74,6 @@ func checkSetting(k, v string, envs []bench.Environment) error {
 		return unknown("variant", k, names)
 	}
 	return nil
-}
-
-// kernelFile is the guest kernel that the user named with --kernel or
-// LAB_KERNEL, as an absolute path; "" is none.
-func kernelFile(named string) (string, error) {
-	flag := "--kernel"
-	if named == "" {
-		named, flag = os.Getenv("LAB_KERNEL"), "LAB_KERNEL"
-	}
-	if named == "" {
-		return "", nil
-	}
-	if _, err := os.Stat(named); err != nil {
-		return "", usagef("%s: %w", flag, err)
-	}
-	return filepath.Abs(named)
-}
-
-// probe finds out whether KVM is usable.
-func probe(ctx context.Context, cache string) (results.Acceleration, error) {
-	v, err := vm.Probe(ctx, cache)
-	return v.Acceleration, err
 }
 
 // settingHelp lists what can be varied in some environments, for help texts.

@@ -20,10 +20,12 @@ import (
 
 // execFlags are what lab exec was asked.
 type execFlags struct {
-	image, net, dir, user, memory string
-	env, variant                  []string
-	cpus                          float64
-	pids                          int64
+	image, net, dir, user, memory, swap, cpuset string
+	env, variant, volumes                       []string
+	cpus                                        float64
+	weight                                      int
+	pids                                        int64
+	tty, init                                   bool
 }
 
 // execEnvironments are those in which exec runs commands.
@@ -48,6 +50,8 @@ What --variant can set:
 ` + settingHelp(execEnvironments),
 		Example: `  sudo lab exec container -- sh -c 'hostname; ps'
   sudo lab exec chroot -- ls -l /
+  sudo lab exec container -it -- sh
+  sudo lab exec container -v $PWD:/data:ro -- ls -l /data
   sudo lab exec container --memory 64M --cpus 0.5 -- sh`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -81,6 +85,13 @@ What --variant can set:
 	fl.StringArrayVarP(&f.env, "env-var", "e", nil, "`NAME=VALUE` for the command; NAME alone: as it is here")
 	fl.StringVar(&f.dir, "workdir", "", "`DIR`, working folder inside")
 	fl.StringVar(&f.user, "user", "", "`UID[:GID]` to run as")
+	fl.BoolVarP(&f.tty, "tty", "t", false, "a terminal of its own for the command")
+	fl.BoolP("interactive", "i", true, "pass input on: always so, and here for the habit of -it")
+	fl.BoolVar(&f.init, "init", false, "a minimal init before the command: passes signals on, reaps orphans")
+	fl.StringArrayVarP(&f.volumes, "volume", "v", nil, "`SOURCE:TARGET[:ro]`, show a folder or file of the host inside")
+	fl.StringVar(&f.cpuset, "cpuset", "", "`LIST` of processors to run on: 0-1,3")
+	fl.IntVar(&f.weight, "cpu-weight", 0, "`N`, share of busy processors beside others', 1 to 10000 (100 is usual)")
+	fl.StringVar(&f.swap, "swap", "", "`SIZE` of swap beyond --memory (default: none)")
 	fl.StringVar(&f.memory, "memory", "", "`SIZE`, limit of memory: 64M, 1G")
 	fl.Float64Var(&f.cpus, "cpus", 0, "`CORES`, limit of processor time: 0.5")
 	fl.Int64Var(&f.pids, "pids", 0, "`N`, limit of processes")
@@ -139,7 +150,8 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	if spec.Image, err = image.At(dir); err != nil {
 		return 0, err
 	}
-	tb, err := testbed.Local(cache)
+	// What would hold a cgroup: the rule is container's and chroot's own.
+	tb, err := testbed.Local(cache, env.Name() == "container" && spec.Settings["cgroup"] != "no" || !spec.Limits.None())
 	if err != nil {
 		return 0, err
 	}
@@ -151,7 +163,9 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	if err := env.Check(ctx, spec); err != nil {
 		return 0, err
 	}
-	spec.Command.Stdin, spec.Command.Stdout, spec.Command.Stderr = a.stdin, a.stdout, a.stderr
+	if !spec.Command.TTY {
+		spec.Command.Stdin, spec.Command.Stdout, spec.Command.Stderr = a.stdin, a.stdout, a.stderr
+	}
 	p, err := env.Prepare(ctx, spec)
 	if err != nil {
 		return 0, err
@@ -161,10 +175,17 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 		return 0, err
 	}
 	go pass(sigs, p)
+	finish := func() {}
+	if t, ok := p.(bench.Terminaler); ok && spec.Command.TTY {
+		if finish, err = attach(t.Terminal(), a.stdin, a.stdout); err != nil {
+			return 0, err
+		}
+	}
 	// While the command runs nobody waits for this.
 	swept := make(chan struct{})
 	go func() { testbed.Sweep(); close(swept) }()
 	exit, err := p.Wait(ctx)
+	finish()
 	<-swept
 	if exit.OOM {
 		fmt.Fprintf(a.stderr, "lab: %s was killed: it used more memory than its limit\n", spec.Command.Argv[0])

@@ -3,10 +3,12 @@ package main
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
 	"lab/bench"
+	"lab/bench/cgroup"
 )
 
 // spec checks what was asked; its errors are the user's.
@@ -22,14 +24,28 @@ func (f *execFlags) spec(env bench.Environment, argv []string) (s bench.Spec, er
 	if s.Settings, err = bench.Resolve(env, set); err != nil {
 		return s, usagef("%w", err)
 	}
-	s.Limits = bench.Limits{CPU: f.cpus, Pids: f.pids}
+	s.Limits = bench.Limits{CPU: f.cpus, CPUWeight: f.weight, CPUSet: f.cpuset, Pids: f.pids}
 	if s.Limits.Memory, err = size(f.memory); err != nil {
 		return s, usagef("--memory %q: %w", f.memory, err)
 	}
-	if f.cpus < 0 || f.pids < 0 {
-		return s, usagef("--cpus and --pids: a limit is above 0")
+	if s.Limits.Swap, err = size(f.swap); err != nil {
+		return s, usagef("--swap %q: %w", f.swap, err)
 	}
-	c := bench.Command{Argv: argv, Dir: f.dir, Env: []string{"PATH=" + bench.DefaultPath, "HOME=/root"}}
+	switch {
+	case f.cpus < 0 || f.pids < 0:
+		return s, usagef("--cpus and --pids: a limit is above 0")
+	case f.weight < 0 || f.weight > 10000:
+		return s, usagef("--cpu-weight %d: from 1 to 10000", f.weight)
+	case f.cpuset != "" && !cgroup.ValidCPUSet(f.cpuset):
+		return s, usagef("--cpuset %q: not a list of processors such as 0-1,3", f.cpuset)
+	case f.swap != "" && f.memory == "":
+		return s, usagef("--swap: it goes beyond --memory, which isn't limited")
+	}
+	if s.Mounts, err = volumes(f.volumes); err != nil {
+		return s, err
+	}
+	s.Init = f.init
+	c := bench.Command{Argv: argv, Dir: f.dir, TTY: f.tty, Env: []string{"PATH=" + bench.DefaultPath, "HOME=/root"}}
 	if t := os.Getenv("TERM"); t != "" {
 		c.Env = append(c.Env, "TERM="+t)
 	}
@@ -48,6 +64,27 @@ func (f *execFlags) spec(env bench.Environment, argv []string) (s bench.Spec, er
 	}
 	s.Command = c
 	return s, nil
+}
+
+// volumes reads "SOURCE:TARGET[:ro]".
+func volumes(words []string) ([]bench.Mount, error) {
+	var out []bench.Mount
+	for _, w := range words {
+		parts := strings.Split(w, ":")
+		if len(parts) < 2 || len(parts) > 3 || parts[0] == "" || !strings.HasPrefix(parts[1], "/") ||
+			len(parts) == 3 && parts[2] != "ro" && parts[2] != "rw" {
+			return nil, usagef("--volume %q: not of the form SOURCE:/TARGET or SOURCE:/TARGET:ro", w)
+		}
+		source, err := filepath.Abs(parts[0])
+		if err != nil {
+			return nil, err
+		}
+		if _, err := os.Stat(source); err != nil {
+			return nil, usagef("--volume: %w", err)
+		}
+		out = append(out, bench.Mount{Source: source, Target: parts[1], ReadOnly: len(parts) == 3 && parts[2] == "ro"})
+	}
+	return out, nil
 }
 
 // setVar sets NAME=value in place of an earlier one.

@@ -4,6 +4,12 @@
 // This package is the command: flags in, parts wired, nothing else. The parts
 // are in bench (what a measurement is), chroot, container and vm (the
 // environments), scenarios (the questions) and reports (tables and plots).
+//
+// It is built twice. A Go program pays at every start for each package that it
+// links, and "lab exec" is measured as a whole command; so the program called
+// lab has what exec and version need (build tag "lean", lean.go), and hands
+// everything else to lab-full beside it. A plain "go build" makes one program
+// of both (full.go).
 package main
 
 import (
@@ -19,8 +25,6 @@ import (
 // the thread that started it ends (prctl(2), PR_SET_PDEATHSIG); and the main
 // thread must never be one that bench/launch uses up.
 func init() { runtime.LockOSThread() }
-
-func main() { os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr)) }
 
 // Exit statuses. Those of exec are its payload's own, and a shell's.
 const (
@@ -39,9 +43,6 @@ type app struct {
 
 // run is the whole command; it returns the exit status.
 func run(args []string, stdin, stdout, stderr *os.File) int {
-	if len(args) > 1 && args[1] == workerArg {
-		return work(stderr)
-	}
 	a := &app{args, stdin, stdout, stderr}
 	root := a.root()
 	root.SetArgs(args[1:])
@@ -77,33 +78,6 @@ func (e *statusError) Error() string {
 }
 
 func (e *statusError) Unwrap() error { return e.err }
-
-func (a *app) root() *cobra.Command {
-	root := &cobra.Command{
-		Use:   "lab",
-		Short: "One workload in every kind of isolation: measured, compared, explained",
-		Long: `lab puts one and the same workload into every kind of isolation that this
-machine offers (plain process, chroot, container, virtual machine), measures
-what each costs, and explains the numbers.
-
-  sudo lab run startup           how long until the workload runs?
-  sudo lab exec container -- sh  a shell in a container
-  lab doctor                     what this machine can and can't`,
-		SilenceErrors: true, // run prints them, in its own form
-		SilenceUsage:  true,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return nil
-			}
-			return unknown("command", args[0], commands(cmd))
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(a.runCommand(), a.execCommand(), a.reportCommand(), a.compareCommand(), a.calibrateCommand(),
-		a.listCommand(), a.doctorCommand(), a.imageCommand(), a.cleanCommand(), a.versionCommand())
-	return root
-}
 
 // commands lists a command's visible subcommands.
 func commands(cmd *cobra.Command) []string {

@@ -1,3 +1,5 @@
+//go:build !lean
+
 package main
 
 import (
@@ -20,7 +22,7 @@ import (
 // Beside lab they have some programs of their own, in helpers_test.go.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"lab":    func() { os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr)) },
+		"lab":    func() { os.Exit(full(os.Args)) },
 		"status": func() { os.Exit(statusMain(os.Args[1:])) },
 		"trials": func() { os.Exit(trialsMain(os.Args[1:])) },
 		"await":  func() { os.Exit(awaitMain(os.Args[1:])) },

@@ -8,7 +8,7 @@ func Order(seed uint64, trials, warmup []int) (out []struct {
 	Cell, Block, Pos int
 	Warmup           bool
 }) {
-	for _, s := range order(seed, trials, warmup) {
+	for _, s := range (plan{seed: seed, trials: trials, warmup: warmup}).slots() {
 		out = append(out, struct {
 			Cell, Block, Pos int
 			Warmup           bool

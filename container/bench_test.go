@@ -37,7 +37,7 @@ func newRig(b *testing.B) *rig {
 		b.Skip("SKIP: containers need root; cure: sudo make bench")
 	}
 	dir := b.TempDir()
-	tb, err := testbed.Local(dir)
+	tb, err := testbed.Local(dir, true)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -189,7 +189,7 @@ func tell(b *testing.B, name string, x, reference []float64, against string) {
 func BenchmarkFloor(b *testing.B) {
 	r := newRig(b)
 	var buf bytes.Buffer
-	binary.Write(&buf, binary.NativeEndian, filter)
+	binary.Write(&buf, binary.NativeEndian, filter())
 	file := filepath.Join(r.dir, "filter")
 	if err := os.WriteFile(file, buf.Bytes(), 0o644); err != nil {
 		b.Fatal(err)

@@ -102,6 +102,7 @@ func (e *Env) Prepare(_ context.Context, s bench.Spec) (bench.Instance, error) {
 		c.network = n
 	}
 	launch.Ready(1)
+	filter()
 	c.Process = launch.New(c.plan())
 	return c, nil
 }

@@ -42,7 +42,7 @@ func newHostile(t *testing.T) *hostile {
 	if err != nil {
 		t.Skip("SKIP: ", err, "; cure: make setup")
 	}
-	tb, err := testbed.Local(cache)
+	tb, err := testbed.Local(cache, true)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package container
 
 import (
 	"slices"
+	"sync"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -153,13 +154,14 @@ func Filter() []unix.SockFilter {
 	return slices.Concat(head, search(spans()))
 }
 
-// filter is made by Prepare: it is the same for all.
-var filter = Filter()
+// filter is made once, by the first Prepare: it is the same for all.
+var filter = sync.OnceValue(Filter)
 
 // seccomp has the child install the filter, as the last thing it does but
 // exec: what comes before needs calls that it refuses.
 func (c *container) seccomp(_ *launch.Thread, tape *launch.Tape) error {
-	prog := &unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	f := filter()
+	prog := &unix.SockFprog{Len: uint16(len(f)), Filter: &f[0]}
 	// Either no_new_privs or CAP_SYS_ADMIN is asked for, and only root has
 	// the latter.
 	tape.Call("set no_new_privs", unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)

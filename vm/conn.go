@@ -91,27 +91,45 @@ func connect(ctx context.Context, socket string) (*conn, error) {
 	return c, nil
 }
 
-// call makes a libvirt call. It returns when the call has, when ctx ended, or
-// after the timeout; in the last two cases the connection is closed.
+// callGrace is how long a call may still take after the caller gave up.
+const callGrace = 5 * time.Second
+
+// call makes a libvirt call, and returns when the call has. One that takes
+// longer than the timeout, or that is still without an answer some seconds
+// after ctx ended, costs the connection. A caller who gave up waits for that
+// grace since other instances live on the same connection.
 func (c *conn) call(ctx context.Context, name string, timeout time.Duration, f func(*libvirt.Libvirt) error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("%w after %v", errNoAnswer, timeout))
-	defer cancel()
-	done := make(chan error, 1)
-	go func() { done <- f(c.l) }()
-	select {
-	case err := <-done:
-		if err != nil {
-			return &CallError{name, err}
-		}
-		return nil
-	case <-ctx.Done():
-		c.nc.Close() // which makes f return, too
-		err := context.Cause(ctx)
-		if errors.Is(err, errNoAnswer) {
-			return bench.Blamed(bench.BlameMachine, &CallError{name, err})
-		}
+	if err := ctx.Err(); err != nil {
 		return &CallError{name, err}
 	}
+	done := make(chan error, 1)
+	go func() { done <- f(c.l) }()
+	late := time.NewTimer(timeout)
+	defer late.Stop()
+	var err error
+	select {
+	case err = <-done:
+	case <-late.C:
+		err = c.drop(timeout)
+	case <-ctx.Done():
+		grace := time.NewTimer(callGrace)
+		defer grace.Stop()
+		select {
+		case err = <-done:
+		case <-grace.C:
+			err = errors.Join(ctx.Err(), c.drop(callGrace))
+		}
+	}
+	if err != nil {
+		return &CallError{name, err}
+	}
+	return nil
+}
+
+// drop closes the connection, which makes every call on it return.
+func (c *conn) drop(waited time.Duration) error {
+	c.nc.Close()
+	return bench.Blamed(bench.BlameMachine, fmt.Errorf("%w after %v", errNoAnswer, waited))
 }
 
 // dispatch hands events to those who watch their domain.

@@ -8,33 +8,53 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
+
+	"github.com/digitalocean/go-libvirt"
 
 	"lab/bench"
+	"lab/bench/clock"
 )
 
-// exit says how the guest ended.
+// status says how the guest ended.
 //
 // A kernel panics when its PID 1 ends, and says with which status: that line on
 // the console is the one way in which a guest without any agent of ours tells
 // it. It comes after everything that PID 1 wrote.
-func (i *instance) exit() (bench.Exit, error) {
-	e := bench.Exit{At: i.endedAt}
+func (i *instance) status(at clock.Time) (bench.Exit, error) {
+	e := bench.Exit{Code: -1, At: at}
 	i.mu.Lock()
 	killed := i.killed
 	i.mu.Unlock()
 	if killed != 0 {
-		e.Code, e.Signal = -1, int(killed)
+		e.Signal = int(killed)
 		return e, nil
 	}
-	text := tail(i.file(".console"), 8<<10)
-	if status, ok := panicStatus(text); ok {
+	if status, ok := panicStatus(tail(i.file(".console"), 64<<10)); ok {
 		if e.Code = status >> 8 & 0xff; status&0x7f != 0 {
 			e.Code, e.Signal = -1, status&0x7f
 		}
 		return e, nil
 	}
-	e.Code = -1
 	return e, i.explain(bench.Blamed(bench.BlameMachine, errors.New("the guest ended without the end of its PID 1")))
+}
+
+// forget waits until libvirt has noticed the domain's end.
+func (i *instance) forget() error {
+	t := time.NewTimer(callTimeout)
+	defer t.Stop()
+	for {
+		select {
+		case e := <-i.events:
+			if e.kind == libvirt.DomainEventStopped {
+				return nil
+			}
+		case <-i.conn.gone:
+			return nil // autodestroy: the daemon ends what was this connection's
+		case <-t.C:
+			return &CallError{"end of domain " + i.cfg.Name, i.conn.drop(callTimeout)}
+		}
+	}
 }
 
 // panicStatus finds the wait status of PID 1 in a console's text: "Kernel panic

@@ -85,8 +85,13 @@ func initEntries(k guestKernel) ([]image.Entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	init, err := guestInit()
+	if err != nil {
+		return nil, err
+	}
 	out := []image.Entry{
 		{Name: initDir, Mode: fs.ModeDir | 0o700},
+		{Name: initDir + "/init", Mode: 0o700, Data: init},
 	}
 	for i, m := range mods {
 		out = append(out, image.Entry{Name: fmt.Sprintf("%s/%02d-%s.ko", initDir, i, m.Name), Mode: 0o600, Data: m.Data})

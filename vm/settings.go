@@ -64,13 +64,15 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 	if len(s.Mounts) > 0 {
 		return bench.NotApplicable("a guest has a kernel of its own, and sees no folder of the host", "put the files into the image")
 	}
-	if m := s.Limits.Memory; m != 0 && m < minMemory {
+	if m := s.Limits.Memory; m != 0 && m < minMemory && !s.Init {
 		return bench.NotApplicable(fmt.Sprintf("a memory limit is the guest's RAM, and its kernel needs %d MiB", minMemory>>20), "a larger limit")
 	}
 	if !s.Init {
 		if err := direct(s); err != nil {
 			return err
 		}
+	} else if _, err := guestInit(); err != nil {
+		return bench.Unavailable(err.Error(), "make build")
 	}
 	k, err := e.kernel(s)
 	switch {
@@ -93,7 +95,7 @@ func direct(s bench.Spec) error {
 		return bench.NotApplicable("a guest's PID 1 is root", cure)
 	case c.Dir != "" && c.Dir != "/":
 		return bench.NotApplicable("a guest's PID 1 starts in /", cure)
-	case c.Stdin != nil || c.Stderr != nil || c.TTY:
+	case c.Stdin != nil || c.Stdout != nil || c.Stderr != nil || c.TTY:
 		return bench.NotApplicable("a guest's PID 1 has a console and no other input or output", cure)
 	case s.Limits.Pids != 0:
 		return bench.NotApplicable("nothing in the guest would keep a limit of processes", cure)
@@ -175,8 +177,13 @@ func (e *Env) config(s bench.Spec, k guestKernel) Config {
 	if s.Settings["firmware"] == "qboot" {
 		c.Firmware = qboot
 	}
-	if s.Limits.Memory > 0 {
-		c.Memory = s.Limits.Memory &^ (1<<20 - 1)
+	switch m := s.Limits.Memory; {
+	case m > 0 && s.Init:
+		// The limit is kept by a cgroup in the guest, as a container's is by
+		// one in the host; the kernel and the image have their own RAM.
+		c.Memory = max(defaultMemory, (m+minMemory)&^(1<<20-1))
+	case m > 0:
+		c.Memory = m &^ (1<<20 - 1)
 	}
 	return c
 }

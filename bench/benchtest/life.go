@@ -234,7 +234,9 @@ func (s *suite) many(t *testing.T) {
 func (s *suite) background(t *testing.T) {
 	s.needs(t, Background)
 	before := look(t, s.tb, s.opts.Objects)
-	i := s.running(t, "(sleep 1001) | sleep 1002")
+	token := bench.Token()
+	i := s.start(t, s.spec(t, sh("sleep 1001 | (printf %s "+token+"; exec sleep 1002)")))
+	s.await(t, i, token)                   // both are there
 	if err := i.Signal(kill); err != nil { // the shell alone
 		t.Fatal(err)
 	}

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"lab/bench"
 	"lab/bench/clock"
 )
@@ -302,11 +304,12 @@ func (s *suite) fails(t *testing.T, spec bench.Spec, status int) {
 // descriptors, blocked and ignored signals.
 func (s *suite) inherits(t *testing.T) {
 	s.needs(t, ParentsFDs)
-	f, err := os.Open(s.image.Dir)
+	// One that somebody forgot to mark O_CLOEXEC.
+	forgotten, err := unix.Open(s.image.Dir, unix.O_RDONLY, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer unix.Close(forgotten)
 	r, w := pipe(t)
 	// Without a shell, which ignores signals of its own accord.
 	i := s.start(t, s.spec(t, bench.Command{Argv: []string{"/bin/sleep", "1000"}, Stdin: r, Stderr: w}))

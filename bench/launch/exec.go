@@ -130,6 +130,19 @@ func (s *stdio) close() {
 	}
 }
 
+// null is a descriptor of the null device, which all starts share: to open it
+// takes as long as the hand-over to the thread does.
+var null = sync.OnceValues(func() (int, error) {
+	fd, err := unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err == nil && fd < 3 { // the lab was started without one of these
+		fd, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3)
+	}
+	if err != nil {
+		return 0, &os.PathError{Op: "open", Path: os.DevNull, Err: err}
+	}
+	return fd, nil
+})
+
 // stdio opens what the command leaves open: no input, the ready pipe, no
 // diagnostics.
 func (p *Process) stdio() (s *stdio, err error) {
@@ -141,13 +154,6 @@ func (p *Process) stdio() (s *stdio, err error) {
 			s = nil
 		}
 	}()
-	null := func() (*os.File, error) {
-		f, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
-		if err == nil {
-			s.theirs = append(s.theirs, f)
-		}
-		return f, err
-	}
 	var out *os.File
 	if c.Stdout == nil && !c.TTY {
 		// pipe2 itself, not os.Pipe: that one sets O_NONBLOCK and registers
@@ -165,9 +171,10 @@ func (p *Process) stdio() (s *stdio, err error) {
 			f = out
 		}
 		if f == nil {
-			if f, err = null(); err != nil {
+			if s.fds[i], err = null(); err != nil {
 				return nil, err
 			}
+			continue
 		}
 		// Fd also puts a file that Go made non-blocking, such as an end of
 		// os.Pipe, back: the program would be told EAGAIN (the mode belongs

@@ -269,6 +269,19 @@ func TestLimitsOfDescriptors(t *testing.T) {
 
 // What the lab ignores, the program doesn't: under nohup SIGHUP is ignored.
 func TestSignalsAreDefault(t *testing.T) {
+	t.Run("clone3", func(t *testing.T) {
+		testSignals(t)
+		if launch.NoClone3() {
+			t.Skip("SKIPPED: this kernel, or a seccomp profile, has no clone3 with CLONE_CLEAR_SIGHAND: Linux 5.5, outside of a container")
+		}
+	})
+	t.Run("clone", func(t *testing.T) {
+		defer launch.SetNoClone3(true)()
+		testSignals(t)
+	})
+}
+
+func testSignals(t *testing.T) {
 	signal.Ignore(syscall.SIGHUP, syscall.SIGUSR1)
 	defer signal.Reset(syscall.SIGHUP, syscall.SIGUSR1)
 	p := start(t, inImage(t, "/bin/sleep", "1000"))
@@ -331,9 +344,16 @@ func TestDiesWithTheLab(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A pidfd can be read when its process has ended (pidfd_open(2)).
-	if n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 10_000); n != 1 {
-		unix.Kill(pid, unix.SIGKILL)
-		t.Errorf("PID %d lives on after the lab was killed (%v)", pid, err)
+	for {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 10_000)
+		if err == unix.EINTR {
+			continue
+		}
+		if n != 1 {
+			unix.Kill(pid, unix.SIGKILL)
+			t.Errorf("PID %d lives on after the lab was killed (%v)", pid, err)
+		}
+		return
 	}
 }
 
@@ -494,4 +514,51 @@ func TestMoreStartsThanThreads(t *testing.T) {
 		t.Errorf("Do: %v", err)
 	}
 	launch.Ready(200) // more than may wait
+}
+
+// A start that takes its time is ended by Close, and by Wait when its context
+// ends, as soon as there is something to end.
+func TestEndedDuringStart(t *testing.T) {
+	for name, end := range map[string]func(*launch.Process) error{
+		"Close": (*launch.Process).Close,
+		"Wait": func(p *launch.Process) error {
+			ctx, cancel := context.WithCancel(context.Background())
+			cancel()
+			if exit, err := p.Wait(ctx); !errors.Is(err, context.Canceled) || exit.Signal != 9 {
+				return fmt.Errorf("%v, %v", exit, err)
+			}
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			begun := make(chan struct{})
+			plan := inImage(t, "/bin/sleep", "1000")
+			plan.Steps = []launch.Step{{Name: "slow", Do: func(*launch.Thread) error {
+				close(begun)
+				time.Sleep(30 * time.Millisecond) // it is slow
+				return nil
+			}}}
+			p := launch.New(plan)
+			defer p.Close()
+			started := make(chan struct{})
+			go func() {
+				p.Start(context.Background())
+				close(started)
+			}()
+			<-begun
+			ended := make(chan error, 1)
+			go func() { ended <- end(p) }()
+			select {
+			case err := <-ended:
+				if err != nil {
+					t.Error(err)
+				}
+			case <-time.After(10 * time.Second):
+				t.Error("it doesn't end")
+				<-started
+				p.Signal(unix.SIGKILL)
+			}
+			<-started
+		})
+	}
 }

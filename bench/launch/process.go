@@ -24,6 +24,7 @@ type Process struct {
 
 	began clock.Time
 	marks []clock.Mark
+	tape  Tape
 	kept  []*os.File
 	ready *os.File
 	tty   *os.File
@@ -47,7 +48,11 @@ type Process struct {
 
 // New returns a process that Start will start. It makes nothing yet.
 func New(p Plan) *Process {
-	return &Process{plan: p, ended: make(chan struct{})}
+	// Memory is taken here, and touched: a page of the heap that is new costs
+	// a fault, which is no part of a start.
+	return &Process{plan: p, ended: make(chan struct{}), marks: make([]clock.Mark, 0, 32), tape: Tape{
+		calls: make([]call, 0, 24), keep: make([]any, 0, 48),
+	}}
 }
 
 // Ready is the read end of the pipe that is the program's standard output.
@@ -92,21 +97,29 @@ func (p *Process) Start(ctx context.Context) error {
 		close(p.ended)
 		return fmt.Errorf("start: %w", err)
 	}
-	res := make(chan error, 1)
-	onThread(func() { p.live(res) })
-	return <-res
+	var err error
+	done := newBaton()
+	onThread(func() {
+		p.live(func(e error) {
+			err = e
+			done.pass()
+		})
+	})
+	done.take()
+	return err
 }
 
-// live is the whole life of a program, on its disposable thread.
-func (p *Process) live(res chan<- error) {
-	p.marks = append(make([]clock.Mark, 0, 16), clock.Mark{Name: "thread", At: clock.Now()})
+// live is the whole life of a program, on its disposable thread. started is
+// called when Start may return.
+func (p *Process) live(started func(error)) {
+	p.mark("thread")
 	if err := p.spawn(); err != nil {
 		p.release()
 		close(p.ended)
-		res <- err
+		started(err)
 		return
 	}
-	res <- nil
+	started(nil)
 	// By PID alone: a wait for any child would take the exit status away
 	// from whoever else waits in this process.
 	for {
@@ -196,6 +209,11 @@ func (p *Process) spawn() (err error) {
 		return fmt.Errorf("start: %w", err)
 	}
 	defer stdio.close()
+	if c.TTY && c.Stdin == nil && p.plan.Terminal == nil {
+		if err := p.terminal(stdio, ownTerminal); err != nil {
+			return fmt.Errorf("start: %w", err)
+		}
+	}
 	t := &Thread{p}
 	for _, s := range p.plan.Steps {
 		if err := s.Do(t); err != nil {
@@ -203,8 +221,8 @@ func (p *Process) spawn() (err error) {
 		}
 		p.mark(s.Name)
 	}
-	if c.TTY && c.Stdin == nil {
-		if err := p.terminal(stdio); err != nil {
+	if c.TTY && c.Stdin == nil && p.plan.Terminal != nil {
+		if err := p.terminal(stdio, p.plan.Terminal); err != nil {
 			return fmt.Errorf("start: %w", err)
 		}
 	}
@@ -216,7 +234,7 @@ func (p *Process) spawn() (err error) {
 	if err != nil {
 		return bench.Blamed(bench.BlameWorkload, err)
 	}
-	tape := &Tape{}
+	tape := &p.tape
 	if err := p.record(t, tape, prog, stdio); err != nil {
 		return fmt.Errorf("start: %w", err)
 	}

@@ -3,6 +3,7 @@ package launch
 import (
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -137,11 +138,21 @@ type cloneArgs struct {
 	cgroup                                        uint64
 }
 
+// clearSigHand is clone3's CLONE_CLEAR_SIGHAND (Linux 5.5): the child's handlers
+// are the default ones from its birth. Without it Go resets them one by one,
+// with more than 60 calls in the child.
+const clearSigHand = 1 << 32
+
+// noClone3 is set where clone3(2) or its flag isn't to be had: on older kernels,
+// and under the seccomp profiles of older engines.
+var noClone3 atomic.Bool
+
 // fork makes a child that plays the tape, and returns its PID once the child
 // has executed or ended. It is what package syscall's forkAndExecInChild is to
 // os/exec, and keeps to its rules: no allocation, no stack growth and no race
 // detector between the call and the end of the child; all signals blocked on
-// this thread meanwhile, so that no handler of ours runs in the child.
+// this thread meanwhile, so that no handler of ours runs in the child. The tape
+// has to unblock them.
 //
 // The last call of the tape doesn't return when it succeeds.
 //
@@ -149,27 +160,40 @@ type cloneArgs struct {
 //go:noinline
 func fork(flags uintptr, cgroup int, calls []call, out *outcome) (pid int, err unix.Errno) {
 	args := &cloneArgs{
-		flags:      uint64(flags | unix.CLONE_VM | unix.CLONE_VFORK),
+		flags:      uint64(flags|unix.CLONE_VM|unix.CLONE_VFORK) | clearSigHand,
 		exitSignal: uint64(unix.SIGCHLD),
 	}
-	trap, a1, a2 := uintptr(unix.SYS_CLONE), uintptr(args.flags)|uintptr(unix.SIGCHLD), uintptr(0)
 	if cgroup >= 0 {
 		// Only clone3 can put a child into a cgroup v2 folder as it is born;
 		// writing cgroup.procs later waits for an RCU grace period.
 		args.flags |= unix.CLONE_INTO_CGROUP
 		args.cgroup = uint64(cgroup)
-		trap, a1, a2 = unix.SYS_CLONE3, uintptr(unsafe.Pointer(args)), unsafe.Sizeof(*args)
 	}
-	p, e := forkTape(trap, a1, a2, calls, out)
-	runtime.KeepAlive(args)
+	if cgroup >= 0 || !noClone3.Load() {
+		p, e := forkTape(unix.SYS_CLONE3, uintptr(unsafe.Pointer(args)), unsafe.Sizeof(*args), true, calls, out)
+		runtime.KeepAlive(args)
+		switch unix.Errno(e) {
+		case unix.ENOSYS, unix.EINVAL, unix.E2BIG, unix.EPERM:
+			if cgroup >= 0 {
+				return -1, unix.Errno(e)
+			}
+		default:
+			return int(p), unix.Errno(e)
+		}
+	}
+	p, e := forkTape(unix.SYS_CLONE, flags|unix.CLONE_VM|unix.CLONE_VFORK|uintptr(unix.SIGCHLD), 0, false, calls, out)
+	if e == 0 {
+		noClone3.Store(true) // it was clone3, not what was asked of it
+	}
 	return int(p), unix.Errno(e)
 }
 
-// forkTape returns twice, as fork does; the child never leaves it.
+// forkTape returns twice, as fork does; the child never leaves it. cleared says
+// that the kernel resets the child's handlers.
 //
 //go:norace
 //go:nosplit
-func forkTape(trap, a1, a2 uintptr, calls []call, out *outcome) (pid, errno uintptr) {
+func forkTape(trap, a1, a2 uintptr, cleared bool, calls []call, out *outcome) (pid, errno uintptr) {
 	beforeFork()
 	pid, errno = vfork(trap, a1, a2, 0)
 	if errno != 0 || pid != 0 {
@@ -177,7 +201,9 @@ func forkTape(trap, a1, a2 uintptr, calls []call, out *outcome) (pid, errno uint
 		return pid, errno
 	}
 	// The child.
-	afterForkInChild()
+	if !cleared {
+		afterForkInChild()
+	}
 	for i := 0; i < len(calls); i++ {
 		c := &calls[i]
 		for j := 0; j < len(c.reg); j++ {

@@ -9,11 +9,7 @@ import (
 )
 
 // terminal makes a new pseudo-terminal the child's standard descriptors.
-func (p *Process) terminal(s *stdio) error {
-	open := p.plan.Terminal
-	if open == nil {
-		open = func() (*os.File, *os.File, error) { return OpenTerminal(unix.AT_FDCWD, "/dev/ptmx") }
-	}
+func (p *Process) terminal(s *stdio, open func() (master, slave *os.File, err error)) error {
 	master, slave, err := open()
 	if err != nil {
 		return fmt.Errorf("open a terminal: %w", err)
@@ -23,6 +19,11 @@ func (p *Process) terminal(s *stdio) error {
 	fd := int(slave.Fd())
 	s.fds = [3]int{fd, fd, fd}
 	return nil
+}
+
+// ownTerminal makes one in the lab's own /dev/pts, while that can be seen.
+func ownTerminal() (master, slave *os.File, err error) {
+	return OpenTerminal(unix.AT_FDCWD, "/dev/ptmx")
 }
 
 // OpenTerminal makes a pseudo-terminal by opening the multiplexer called ptmx

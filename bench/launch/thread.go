@@ -9,10 +9,17 @@ import (
 
 // idle holds threads that wait for work. Making a thread takes some 50 µs, and
 // longer when the scheduler must be asked for it: it isn't part of a start.
-var idle = make(chan chan func(), 64)
+var idle = make(chan *job, 64)
+
+// A job is what a waiting thread will do.
+type job struct {
+	given *baton
+	do    func()
+}
 
 // Ready makes sure that n disposable threads wait for work. Prepare calls it.
 func Ready(n int) {
+	null() // an error shows again at the start that needs it
 	var up sync.WaitGroup
 	for range n - len(idle) {
 		up.Add(1)
@@ -24,11 +31,12 @@ func Ready(n int) {
 // worker is a thread that does one piece of work and dies of it.
 func worker(up func()) {
 	locked(func() {
-		work := make(chan func())
+		j := &job{given: newBaton()}
 		select {
-		case idle <- work:
+		case idle <- j:
 			up()
-			(<-work)()
+			j.given.take()
+			j.do()
 		default: // more than enough threads are there
 			up()
 		}
@@ -64,8 +72,9 @@ func locked(f func()) {
 // onThread runs f on a disposable thread: one that waits, else a new one.
 func onThread(f func()) {
 	select {
-	case w := <-idle:
-		w <- f
+	case j := <-idle:
+		j.do = f
+		j.given.pass()
 	default:
 		// One of its own, and not the next one that comes to wait: somebody
 		// else may be faster to take that.

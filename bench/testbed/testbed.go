@@ -58,8 +58,10 @@ func newID() string {
 	return hex.EncodeToString(b[:])
 }
 
-// Local makes a testbed without namespaces of its own, in this process.
-func Local(cache string) (*Testbed, error) {
+// Local makes a testbed without namespaces of its own, in this process; and
+// without cgroups where these won't be needed, since making and removing them
+// is a good part of a short command's time.
+func Local(cache string, cgroups bool) (*Testbed, error) {
 	f, err := newFolder()
 	if err != nil {
 		return nil, err
@@ -67,8 +69,10 @@ func Local(cache string) (*Testbed, error) {
 	tb := &Testbed{ID: filepath.Base(f.Name()), Dir: f.Name(), Cache: cache, folder: f,
 		UID: os.Getuid(), GID: os.Getgid(),
 		Log: func(string) (*os.File, error) { return os.OpenFile(os.DevNull, os.O_WRONLY, 0) }}
-	if err := tb.cgroups(); err != nil {
-		return nil, errors.Join(err, tb.Close())
+	if cgroups {
+		if err := tb.cgroups(); err != nil {
+			return nil, errors.Join(err, tb.Close())
+		}
 	}
 	return tb, nil
 }

@@ -125,8 +125,8 @@ func TestKilled(t *testing.T) {
 				unix.Kill(first, unix.SIGKILL)
 			}
 			for i, fd := range fds {
-				if n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 10_000); n != 1 {
-					t.Errorf("PID %d of the testbed lives on (%v)", all[i], err)
+				if !ended(fd) {
+					t.Errorf("PID %d of the testbed lives on", all[i])
 				}
 			}
 			cmd.Wait()
@@ -140,6 +140,17 @@ func TestKilled(t *testing.T) {
 			}
 			exist(t, false, append(m.Cgroups, m.Dir)...)
 		})
+	}
+}
+
+// ended waits until the process of a pidfd has, ten seconds at most: the
+// descriptor can be read then (pidfd_open(2)).
+func ended(fd int) bool {
+	for {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 10_000)
+		if err != unix.EINTR {
+			return n == 1
+		}
 	}
 }
 
@@ -293,7 +304,7 @@ func local(t *testing.T) *testbed.Testbed {
 	if os.Geteuid() != 0 {
 		t.Skip("SKIPPED: it needs root: sudo make test")
 	}
-	tb, err := testbed.Local(t.TempDir())
+	tb, err := testbed.Local(t.TempDir(), true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -516,7 +527,7 @@ func TestReap(t *testing.T) {
 	fd, err := unix.PidfdOpen(pid, 0)
 	if err == nil {
 		defer unix.Close(fd)
-		unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 10_000)
+		ended(fd)
 	}
 	testbed.Reap()
 	if _, err := os.Stat(fmt.Sprintf("/proc/%d", pid)); err == nil {

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"lab/bench/probe/guestinit/wire"
+)
+
+// A server executes what the host asks for.
+type server struct {
+	out sync.Mutex // one frame at a time
+	w   io.Writer
+	buf []byte
+
+	mu    sync.Mutex // also held across fork, so that no child ends unknown
+	procs map[uint32]*process
+	pids  map[int]*process
+	born  chan struct{} // a child was made
+}
+
+// serve says hello and does what the host says, until the host is gone.
+func serve(port *os.File, boot error) error {
+	s := &server{w: port, procs: make(map[uint32]*process), pids: make(map[int]*process), born: make(chan struct{}, 1)}
+	var u unix.Utsname
+	unix.Uname(&u)
+	hello := wire.HelloBody{Version: wire.Version, Kernel: unix.ByteSliceToString(u.Release[:])}
+	if boot != nil {
+		hello.Err = boot.Error()
+	}
+	if err := s.send(wire.Hello, 0, hello); err != nil {
+		return err
+	}
+	go s.reap()
+	r := bufio.NewReaderSize(port, 64<<10)
+	for {
+		f, err := wire.Read(r)
+		if errors.Is(err, io.EOF) {
+			return nil // the host closed its end
+		}
+		if err != nil {
+			return fmt.Errorf("read the host's words: %w", err)
+		}
+		if err := s.handle(f); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *server) handle(f wire.Frame) error {
+	if f.Kind == wire.Run {
+		var b wire.RunBody
+		if err := f.Body(&b); err != nil {
+			return err
+		}
+		return s.run(f.ID, b)
+	}
+	s.mu.Lock()
+	p := s.procs[f.ID]
+	s.mu.Unlock()
+	if p == nil {
+		return nil // it ended while the host was speaking
+	}
+	switch f.Kind {
+	case wire.Input:
+		p.input <- f.Payload // never full: the host has that much credit
+	case wire.InputEnd:
+		close(p.input)
+	case wire.Signal:
+		var b wire.SignalBody
+		if err := f.Body(&b); err != nil {
+			return err
+		}
+		s.signal(p, syscall.Signal(b.Signal))
+	case wire.WindowSize:
+		var b wire.SizeBody
+		if err := f.Body(&b); err != nil {
+			return err
+		}
+		p.resize(b)
+	default:
+		return fmt.Errorf("%w: kind %d", wire.ErrFrame, f.Kind)
+	}
+	return nil
+}
+
+// signal sends a signal while the PID is certainly the process's: its zombie is
+// waited for under the same lock.
+func (s *server) signal(p *process, sig syscall.Signal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pids[p.pid] == p {
+		unix.Kill(p.pid, sig)
+	}
+}
+
+// send sends a frame with a JSON body.
+func (s *server) send(k wire.Kind, id uint32, body any) error {
+	f, err := wire.New(k, id, body)
+	if err != nil {
+		return err
+	}
+	return s.write(f)
+}
+
+func (s *server) write(f wire.Frame) (err error) {
+	s.out.Lock()
+	defer s.out.Unlock()
+	// In one write: each is a message to the device, and an interrupt.
+	if s.buf, err = wire.Append(s.buf[:0], f); err != nil {
+		return err
+	}
+	_, err = s.w.Write(s.buf)
+	return err
+}
+
+// reap waits for every child: PID 1 inherits the orphans. Nothing else in this
+// program waits for any.
+func (s *server) reap() {
+	for {
+		// First without taking it away, so that under the lock the PID still
+		// is its own.
+		if err := unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOWAIT, nil); err == unix.ECHILD {
+			<-s.born
+			continue
+		}
+		var (
+			ws unix.WaitStatus
+			ru unix.Rusage
+		)
+		s.mu.Lock()
+		pid, err := unix.Wait4(-1, &ws, unix.WNOHANG, &ru)
+		p := s.pids[pid]
+		delete(s.pids, pid)
+		s.mu.Unlock()
+		if err == nil && p != nil {
+			p.ended <- status{ws, ru}
+		}
+	}
+}

@@ -1,0 +1,56 @@
+package wire
+
+// HelloBody is the guest's first word.
+type HelloBody struct {
+	Version int    `json:"version"`
+	Kernel  string `json:"kernel"`          // as uname -r has it
+	Err     string `json:"error,omitempty"` // what of its preparations failed
+}
+
+// RunBody is a program to execute. Strings are bytes: arguments and variables
+// needn't be UTF-8, which JSON's strings are.
+type RunBody struct {
+	Paths  [][]byte `json:"paths"` // where the program may be, in order
+	Argv   [][]byte `json:"argv"`
+	Env    [][]byte `json:"env"`
+	Dir    []byte   `json:"dir"`
+	UID    uint32   `json:"uid"`
+	GID    uint32   `json:"gid"`
+	Groups []uint32 `json:"groups"`
+
+	Input    bool      `json:"input"` // Input frames will come; else it reads end of file
+	Terminal *SizeBody `json:"terminal,omitempty"`
+
+	// Limits, kept by a cgroup in the guest; 0 is none.
+	Memory int64   `json:"memory"` // bytes
+	Pids   int64   `json:"pids"`
+	CPU    float64 `json:"cpu"` // cores
+}
+
+// SizeBody is a terminal's size in characters.
+type SizeBody struct {
+	Rows uint16 `json:"rows"`
+	Cols uint16 `json:"cols"`
+}
+
+// FailedBody is why a program wasn't executed.
+type FailedBody struct {
+	What  string `json:"what"` // "execute", "change folder", "cgroup"
+	Path  []byte `json:"path"`
+	Errno int    `json:"errno"`
+}
+
+// SignalBody is a signal for a program.
+type SignalBody struct {
+	Signal int `json:"signal"`
+}
+
+// ExitedBody is how a program ended.
+type ExitedBody struct {
+	Code   int   `json:"code"`   // exit status; -1 when a signal ended it
+	Signal int   `json:"signal"` // the signal's number, or 0
+	OOM    bool  `json:"oom"`    // the guest's kernel killed something of it for want of memory
+	User   int64 `json:"user"`   // nanoseconds of CPU time
+	System int64 `json:"system"`
+	MaxRSS int64 `json:"maxrss"` // bytes
+}

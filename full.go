@@ -1,0 +1,86 @@
+//go:build !lean
+
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"lab/bench"
+	"lab/bench/results"
+	"lab/chroot"
+	"lab/container"
+	"lab/vm"
+)
+
+func main() { os.Exit(full(os.Args)) }
+
+// full is the whole command, and the worker that lab run starts of it.
+func full(args []string) int {
+	if len(args) > 1 && args[1] == workerArg {
+		return work(os.Stderr)
+	}
+	return run(args, os.Stdin, os.Stdout, os.Stderr)
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "lab",
+		Short: "One workload in every kind of isolation: measured, compared, explained",
+		Long: `lab puts one and the same workload into every kind of isolation that this
+machine offers (plain process, chroot, container, virtual machine), measures
+what each costs, and explains the numbers.
+
+  sudo lab run startup           how long until the workload runs?
+  sudo lab exec container -- sh  a shell in a container
+  lab doctor                     what this machine can and can't`,
+		SilenceErrors: true, // run prints them, in its own form
+		SilenceUsage:  true,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return unknown("command", args[0], commands(cmd))
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(flagError)
+	root.AddCommand(a.runCommand(), a.execCommand(), a.reportCommand(), a.compareCommand(), a.calibrateCommand(),
+		a.listCommand(), a.doctorCommand(), a.imageCommand(), a.cleanCommand(), a.versionCommand())
+	return root
+}
+
+// environments is the one list of them.
+func environments() []bench.Environment {
+	return []bench.Environment{
+		chroot.Host(),
+		chroot.Chroot(),
+		container.New(),
+		vm.New(),
+	}
+}
+
+// kernelFile is the guest kernel that the user named with --kernel or
+// LAB_KERNEL, as an absolute path; "" is none.
+func kernelFile(named string) (string, error) {
+	flag := "--kernel"
+	if named == "" {
+		named, flag = os.Getenv("LAB_KERNEL"), "LAB_KERNEL"
+	}
+	if named == "" {
+		return "", nil
+	}
+	if _, err := os.Stat(named); err != nil {
+		return "", usagef("%s: %w", flag, err)
+	}
+	return filepath.Abs(named)
+}
+
+// probe finds out whether KVM is usable.
+func probe(ctx context.Context, cache string) (results.Acceleration, error) {
+	v, err := vm.Probe(ctx, cache)
+	return v.Acceleration, err
+}

@@ -1,0 +1,80 @@
+//go:build lean
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"lab/bench"
+	"lab/chroot"
+	"lab/container"
+)
+
+// fullName is the program that has all commands, in the folder of this one.
+const fullName = "lab-full"
+
+func main() {
+	if !own(os.Args[1:]) {
+		err := becomeFull()
+		fmt.Fprintln(os.Stderr, "lab: "+err.Error())
+		os.Exit(statusFailed)
+	}
+	os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr))
+}
+
+// own says whether a command line is for this program: "version", and "exec" of
+// an environment that needs no foreign program. Help, and whatever isn't
+// understood, is for the one that knows all commands.
+func own(args []string) bool {
+	switch {
+	case len(args) == 0:
+		return false
+	case args[0] == "version":
+		return len(args) == 1
+	}
+	before := args
+	if n := slices.Index(args, "--"); n >= 0 {
+		before = args[:n]
+	}
+	return args[0] == "exec" && len(args) > 1 && slices.Contains(environmentNames(), args[1]) &&
+		!slices.Contains(before, "--help") && !slices.Contains(before, "-h")
+}
+
+// becomeFull executes lab-full in place of this program; it returns only with
+// an error.
+func becomeFull() error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	if self, err = filepath.EvalSymlinks(self); err != nil {
+		return err
+	}
+	full := filepath.Join(filepath.Dir(self), fullName)
+	err = syscall.Exec(full, os.Args, os.Environ())
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s isn't there: lab has two programs, and they stay in one folder; cure: make build", full)
+	}
+	return fmt.Errorf("execute %s: %w", full, err)
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{Use: "lab", SilenceErrors: true, SilenceUsage: true}
+	root.SetFlagErrorFunc(flagError)
+	root.AddCommand(a.execCommand(), a.versionCommand())
+	return root
+}
+
+func environments() []bench.Environment {
+	return []bench.Environment{chroot.Host(), chroot.Chroot(), container.New()}
+}
+
+func completeFlags(*cobra.Command) {}

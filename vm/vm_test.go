@@ -1,0 +1,104 @@
+package vm
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/digitalocean/go-libvirt"
+
+	"lab/bench"
+	"lab/bench/benchtest"
+)
+
+func TestMain(m *testing.M) {
+	// Tests run from a source tree, in which the init need not have been
+	// generated, or may be an old one.
+	guestInit = sync.OnceValues(buildInit)
+	benchtest.Main(m)
+}
+
+func buildInit() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "lab-guestinit-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	out := filepath.Join(dir, "init")
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out, "lab/bench/probe/guestinit")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("build the guest's init: %w: %s", err, text)
+	}
+	return os.ReadFile(out)
+}
+
+// open opens the environment in the tests' testbed, or skips the test where
+// this machine can't run guests.
+func open(t *testing.T) *Env {
+	t.Helper()
+	tb := benchtest.Testbed(t)
+	e := New()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := e.Open(ctx, tb); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			b, _ := os.ReadFile(filepath.Join(tb.Dir, "logs/libvirt.log"))
+			t.Logf("libvirt.log:\n%s", b)
+		}
+	})
+	needs(t, e)
+	return e
+}
+
+func needs(t *testing.T, e *Env) {
+	t.Helper()
+	set, err := bench.Resolve(e, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec := bench.Spec{Command: bench.Command{Argv: []string{"/bin/ready"}}, Settings: set, Init: true}
+	if err := e.Check(context.Background(), spec); err != nil {
+		t.Skipf("SKIPPED: %v", err)
+	}
+}
+
+// domains lists those of the environment's daemon.
+func (e *Env) domains() (map[string][]string, error) {
+	c, err := e.connection(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	err = c.call(context.Background(), "list domains", callTimeout, func(l *libvirt.Libvirt) error {
+		ds, _, err := l.ConnectListAllDomains(1, 0)
+		for _, d := range ds {
+			out = append(out, d.Name)
+		}
+		return err
+	})
+	return map[string][]string{"domain": out}, err
+}
+
+func TestConformance(t *testing.T) {
+	open(t).Close() // skips where there can be no guest
+	e := New()
+	benchtest.Run(t, e, benchtest.Options{
+		Init: true, Slow: true,
+		Objects: e.domains,
+		Lacks: map[benchtest.Feature]string{
+			benchtest.ParentsFDs: "a guest's processes are children of the guest's init",
+		},
+	})
+}
