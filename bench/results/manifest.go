@@ -34,7 +34,7 @@ type Manifest struct {
 	Seed     uint64    `json:"seed,string"`
 	Quick    bool      `json:"quick,omitempty"`
 	Accel    string    `json:"accel"` // as asked: auto, kvm, tcg
-	Asked    Asked     `json:"asked,omitzero"`
+	Asked    *Asked    `json:"asked,omitempty"` // nil: an early lab didn't write it down
 	Outcome  string    `json:"outcome,omitempty"` // complete, failures, interrupted, nothing; "" while it runs
 
 	Image    Digested  `json:"image"`
