@@ -5,8 +5,9 @@
 # Lazily, as a set-up must be able to say that there is no Go.
 GO      = $(shell ./setup.sh --go)
 VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || sed -n 's/^\#\# \([^ ]*\).*/\1/p;/^\#\# /q' CHANGELOG.md)
-# With -count=1, as what is tested is the machine too.
-TESTFLAGS ?= -count=1 -timeout 10m
+# With -count=1, as what is tested is the machine too; with -p 1, as packages
+# would otherwise test it at the same time and see each other.
+TESTFLAGS ?= -count=1 -p 1 -timeout 10m
 BENCHTIME ?= 1s
 # Where the command is built.
 BUILD ?= .
@@ -26,10 +27,10 @@ endif
 run: setup build
 	$(ROOT) ./lab run startup
 
-test: setup
+test: setup generate
 	./.ci/gotest "$(GO)" $(TESTFLAGS) ./...
 
-bench: setup
+bench: setup generate
 	./.ci/gotest "$(GO)" -run '^$$' -bench . -benchtime $(BENCHTIME) -p 1 -timeout 30m ./...
 
 # A thousand kills at random points of a container's life, ten thousand starts.
@@ -50,10 +51,16 @@ lint:
 # Two programs: lab, which starts fast, and lab-full, which it hands most of its
 # commands to (main.go says why).
 build: GOBUILD = CGO_ENABLED=0 "$(GO)" build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
-build:
+build: generate
 	$(GOBUILD) -o $(BUILD)/lab-full .
 	$(GOBUILD) -tags lean -o $(BUILD)/lab .
 	@if [ -n "$$SUDO_UID" ]; then chown "$$SUDO_UID:$$SUDO_GID" "$(BUILD)/lab" "$(BUILD)/lab-full"; fi
+
+# The guest's init is embedded into the lab. The rest of the project builds
+# without it, too.
+generate:
+	@PATH="$$(dirname "$(GO)"):$$PATH" "$(GO)" generate ./vm
+	@if [ -n "$$SUDO_UID" ]; then chown "$$SUDO_UID:$$SUDO_GID" vm/guest/init-*; fi
 
 setup:
 	@./setup.sh

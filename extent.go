@@ -20,7 +20,7 @@ type extentFlags struct {
 func (f *extentFlags) add(fl *pflag.FlagSet) {
 	fl.StringVar(&f.precision, "precision", "", "`2%`: add blocks of trials until the 95 % interval of each median is within that of it")
 	fl.DurationVar(&f.maxTime, "max-time", 0, "`5m`: end the trials by then, after a whole block (default with --precision: 10m)")
-	fl.BoolVar(&f.strict, "strict", false, "repeat trials that were disturbed, up to three times")
+	fl.BoolVar(&f.strict, "strict", false, "repeat trials that were disturbed, twice at the most")
 }
 
 // check reads them into the job; its errors are the user's.

@@ -25,6 +25,13 @@ func Grouped(size int, trials, warmup []int) (cells, blocks []int) {
 	return cells, blocks
 }
 
+// SetMaxBlocks changes how many blocks are made at the most.
+func SetMaxBlocks(n int) (restore func()) {
+	old := maxBlocks
+	maxBlocks = n
+	return func() { maxBlocks = old }
+}
+
 // SetGrace changes how long a stuck trial is waited for.
 func SetGrace(d time.Duration) (restore func()) {
 	old := grace

@@ -30,15 +30,18 @@ type Extent struct {
 
 	// Strict repeats a disturbed trial at the end of its block, up to
 	// [MaxRepeats] times; disturbed ones that were repeated are kept, marked,
-	// and in no figure. Not more than the plan's trials are repeated in all.
+	// and in no figure. The last try counts, however disturbed.
 	Strict bool
 }
 
 // Bounds of an Extent, whatever is asked.
 const (
-	MaxRepeats = 3  // of one trial
-	MaxGrowth  = 50 // times the plan's blocks
+	MaxRepeats = 2      // of one trial
+	MaxBlocks  = 10_000 // that count, where more are asked for than planned
 )
+
+// maxBlocks is MaxBlocks. A variable for the tests alone.
+var maxBlocks = MaxBlocks
 
 // half is half of a median's interval by the median; ok is false where there
 // is no interval yet.
@@ -58,7 +61,6 @@ type tally struct {
 	spent   time.Duration
 	counted []int // by cell: trials that are neither warm-ups nor repeated
 	repeat  int   // trials that were repeated
-	most    int   // that may be
 }
 
 func newTally(m *results.Manifest) *tally {
@@ -129,7 +131,11 @@ func (t *tally) said(m *results.Manifest, x Extent, late bool, counted, planned 
 	if x.Precision > 0 {
 		asked := fmt.Sprintf("±%.3g %% of each median of %s (--precision)", x.Precision*100, t.metric)
 		if w := t.wide(m, x.Precision); len(w) > 0 {
-			out = append(out, fmt.Sprintf("%s was asked for, and not reached after %d blocks: %s.", asked, counted, strings.Join(w, ", ")))
+			why := ""
+			if !late {
+				why = ", the most that are made"
+			}
+			out = append(out, fmt.Sprintf("%s was asked for, and not reached after %d blocks%s: %s.", asked, counted, why, strings.Join(w, ", ")))
 		} else {
 			out = append(out, fmt.Sprintf("%s was asked for, and reached after %d blocks.", asked, counted))
 		}

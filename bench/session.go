@@ -36,7 +36,6 @@ func (r *Runner) Run(ctx context.Context) (outcome string, err error) {
 	for _, at := range s.plan.slots() {
 		s.expect(at)
 	}
-	s.tally.most = s.p.Total
 	s.takeOver(r.Done)
 
 	// A collection inside a trial would be measured as part of it. Between
@@ -86,7 +85,7 @@ func (s *session) blocks(ctx context.Context) (ended bool, err error) {
 	for ; ; b++ {
 		begun := s.ends[b] > 0 // by an earlier session, which would have gone on with it
 		if b >= all {
-			if !begun && (x.Precision == 0 || b-warm >= MaxGrowth*(all-warm) || len(s.tally.wide(m, x.Precision)) == 0) {
+			if !begun && (x.Precision == 0 || b-warm >= maxBlocks || len(s.tally.wide(m, x.Precision)) == 0) {
 				break
 			}
 			for _, at := range s.plan.block(b) {
@@ -126,7 +125,7 @@ func (s *session) block(ctx context.Context, b int) (trials int, ended bool, err
 		if again[at.cell] > 0 {
 			at.pos, end = end, end+1
 		}
-		may := s.r.Extent.Strict && again[at.cell] < MaxRepeats && s.tally.repeat < s.tally.most
+		may := s.r.Extent.Strict && again[at.cell] < MaxRepeats
 		lines, err := s.trial(ctx, at, may)
 		if lines == nil || err != nil {
 			return trials, false, err

@@ -70,8 +70,9 @@ func (c Cmdline) String() (string, error) {
 	if err := plain(c.Init); err != nil {
 		return "", err
 	}
-	// Not init=: an initramfs's first program has a parameter of its own.
-	words = append(words, "rdinit="+c.Init)
+	// The first is for an initramfs. The second keeps the kernel from trying
+	// /sbin/init, /bin/sh and others where it can't execute that: it panics.
+	words = append(words, "rdinit="+c.Init, "init="+c.Init)
 	if len(c.Args) > 0 {
 		words = append(words, "--") // what follows is for PID 1
 		for _, a := range c.Args {

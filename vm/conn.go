@@ -41,8 +41,9 @@ type conn struct {
 	nc   net.Conn
 	gone chan struct{} // closed when the connection is
 
-	mu   sync.Mutex
-	subs map[string]chan<- event
+	mu    sync.Mutex
+	subs  map[string]chan<- event
+	stuck bool // a call wasn't answered
 }
 
 // An event is a change in a domain's life.
@@ -128,6 +129,9 @@ func (c *conn) call(ctx context.Context, name string, timeout time.Duration, f f
 
 // drop closes the connection, which makes every call on it return.
 func (c *conn) drop(waited time.Duration) error {
+	c.mu.Lock()
+	c.stuck = true
+	c.mu.Unlock()
 	c.nc.Close()
 	return bench.Blamed(bench.BlameMachine, fmt.Errorf("%w after %v", errNoAnswer, waited))
 }
@@ -172,6 +176,13 @@ func (c *conn) alive() bool {
 	default:
 		return true
 	}
+}
+
+// silent says whether the daemon left a call without an answer.
+func (c *conn) silent() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.stuck
 }
 
 // close ends the connection, and with it the domains that it made.

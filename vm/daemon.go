@@ -9,9 +9,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"lab/bench"
 	"lab/bench/launch"
@@ -154,6 +157,41 @@ func (d *daemon) stop() error {
 		}
 	}
 	return d.proc.Close()
+}
+
+// kill ends a daemon that can't be asked to end, and the guests that it leaves:
+// a libvirt daemon's death isn't its domains'.
+func (d *daemon) kill() {
+	d.proc.Close()
+	files, _ := filepath.Glob(filepath.Join(d.bed, "run/qemu/*.pid"))
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			continue
+		}
+		if pid, err := strconv.Atoi(strings.TrimSpace(string(b))); err == nil {
+			killQEMU(pid)
+		}
+	}
+	// Or its successor would find them in its books.
+	os.RemoveAll(filepath.Join(d.bed, "run"))
+}
+
+// killQEMU kills a process if it is a QEMU: the PID was read from a file, and
+// may have come to another process since.
+func killQEMU(pid int) {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return
+	}
+	defer unix.Close(fd)
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return
+	}
+	if comm, _, _ := parseStat(b); strings.HasPrefix(comm, qemuName) {
+		unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
+	}
 }
 
 // qemuConf is libvirt's configuration of its QEMU driver.

@@ -6,14 +6,17 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/digitalocean/go-libvirt"
+	"golang.org/x/sys/unix"
 
 	"lab/bench"
 	"lab/bench/clock"
+	"lab/bench/launch"
 )
 
 // status says how the guest ended.
@@ -30,7 +33,11 @@ func (i *instance) status(at clock.Time) (bench.Exit, error) {
 		e.Signal = int(killed)
 		return e, nil
 	}
-	if status, ok := panicStatus(tail(i.file(".console"), 64<<10)); ok {
+	text := tail(i.file(".console"), 64<<10)
+	if path, errno, ok := notExecuted(text); ok {
+		return e, bench.Blamed(bench.BlameWorkload, &launch.ExecError{Path: path, Err: errno})
+	}
+	if status, ok := panicStatus(text); ok {
 		if e.Code = status >> 8 & 0xff; status&0x7f != 0 {
 			e.Code, e.Signal = -1, status&0x7f
 		}
@@ -69,23 +76,80 @@ func panicStatus(text []byte) (status int, ok bool) {
 	return int(n), err == nil
 }
 
-// explain adds to an error what QEMU and the guest said last.
-func (i *instance) explain(err error) error {
-	// The first lines of QEMU's log are libvirt's, with the command line.
-	log := tail(i.qemuLog(), 4<<10)
-	var said []string
-	for line := range strings.Lines(string(log)) {
-		if strings.Contains(line, "qemu-system-") && !strings.HasPrefix(line, "/") && !strings.HasPrefix(line, "LC_ALL") {
-			said = append(said, strings.TrimSpace(line))
-		}
+var requested = regexp.MustCompile(`Requested init (\S+) failed \(error -(\d+)\)`)
+
+// notExecuted finds in a console's text that the kernel couldn't execute PID 1:
+// "Kernel panic - not syncing: Requested init /x failed (error -8)."
+// (kernel_init in the kernel's init/main.c).
+func notExecuted(text []byte) (path string, errno unix.Errno, ok bool) {
+	m := requested.FindSubmatch(text)
+	if m == nil {
+		return "", 0, false
 	}
-	if len(said) > 0 {
-		err = fmt.Errorf("%w; QEMU said: %s", err, strings.Join(said[max(0, len(said)-3):], "; "))
+	n, err := strconv.Atoi(string(m[2]))
+	return string(m[1]), unix.Errno(n), err == nil
+}
+
+// Explain adds to an error what became of the guest: whether QEMU ended, was
+// stopped, or runs on, and what it and the guest said last. It serves those who
+// wait for something of the guest that doesn't come.
+func (i *instance) Explain(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case !i.alive():
+		err = fmt.Errorf("%w; QEMU has ended", err)
+	case processState(i.pid) == 'T':
+		err = fmt.Errorf("%w; QEMU was stopped by a signal", err)
+	default:
+		err = fmt.Errorf("%w; the guest runs on", err)
+	}
+	return i.explain(err)
+}
+
+// processState is a process's state as proc_pid_stat(5) has it; 0 where it is
+// gone.
+func processState(pid int) byte {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	_, state, _ := parseStat(b)
+	return state
+}
+
+// blame says of a failed call whether it was the daemon that ended.
+func (e *Env) blame(err error) error {
+	e.mu.Lock()
+	d := e.daemon
+	e.mu.Unlock()
+	if d != nil && !d.alive() {
+		return bench.Blamed(bench.BlameMachine, fmt.Errorf("%w: libvirt's daemon ended: %v", err, d.exit))
+	}
+	return err
+}
+
+// explain adds what QEMU and the guest said last.
+func (i *instance) explain(err error) error {
+	if said := qemuSaid(tail(i.qemuLog(), 4<<10)); said != "" {
+		err = fmt.Errorf("%w; QEMU said: %s", err, said)
 	}
 	if text := tail(i.file(".console"), 400); len(text) > 0 {
 		err = fmt.Errorf("%w; the console's last lines: %q", err, text)
 	}
 	return err
+}
+
+// qemuSaid finds in a domain's log what QEMU itself wrote: lines that begin
+// with a time and its name. The others are libvirt's, with the command line.
+func qemuSaid(log []byte) string {
+	var said []string
+	for line := range strings.Lines(string(log)) {
+		if _, rest, ok := strings.Cut(line, " qemu-system-"); ok && strings.Contains(rest, ": ") {
+			said = append(said, strings.TrimSpace("qemu-system-"+rest))
+		}
+	}
+	return strings.Join(said[max(0, len(said)-3):], "; ")
 }
 
 // qemuLog is where libvirt keeps what it did and what QEMU said.

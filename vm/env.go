@@ -30,21 +30,21 @@ type Env struct {
 	versions map[string]string
 	count    atomic.Int64 // instances so far
 
-	mu     sync.Mutex // guards what follows
-	daemon *daemon
-	conn   *conn
-	elfs   map[string]guestKernel // by the setting's value
-	closed bool
+	mu      sync.Mutex // guards what follows
+	daemon  *daemon
+	conn    *conn
+	kernels map[string]guestKernel // by the settings kernel and boot
+	closed  bool
 }
 
-// guestKernel is a kernel and its uncompressed form.
+// guestKernel is a kernel and the file in the cache that is booted.
 type guestKernel struct {
 	kernel.Kernel
-	elf string
+	file string
 }
 
 // New returns the environment.
-func New() *Env { return &Env{elfs: make(map[string]guestKernel)} }
+func New() *Env { return &Env{kernels: make(map[string]guestKernel)} }
 
 // Name is "vm".
 func (e *Env) Name() string { return "vm" }
@@ -98,21 +98,22 @@ func (e *Env) bed() string { return filepath.Join(e.tb.Dir, "vm") }
 
 // connection returns the connection to the daemon, after starting the daemon
 // and connecting where that is to be done: at first, and after a trial in which
-// one of them was lost.
+// one of them was lost. A daemon that left a call without an answer is replaced.
 func (e *Env) connection(ctx context.Context) (*conn, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
 		return nil, errors.New("the environment is closed")
 	}
-	if e.daemon == nil || !e.daemon.alive() {
-		if e.conn != nil {
-			e.conn.nc.Close()
-			e.conn = nil
-		}
-		if e.daemon != nil {
-			e.daemon.stop()
-		}
+	if e.conn != nil && e.conn.alive() {
+		return e.conn, nil
+	}
+	if e.daemon != nil && (!e.daemon.alive() || e.conn != nil && e.conn.silent()) {
+		e.daemon.kill()
+		e.daemon = nil
+	}
+	e.conn = nil
+	if e.daemon == nil {
 		m, err := e.mounts()
 		if err != nil {
 			return nil, err
@@ -121,14 +122,17 @@ func (e *Env) connection(ctx context.Context) (*conn, error) {
 			return nil, err
 		}
 	}
-	if e.conn == nil || !e.conn.alive() {
-		c, err := connect(ctx, e.daemon.socket)
-		if err != nil {
-			return nil, err
+	c, err := connect(ctx, e.daemon.socket)
+	if err != nil {
+		// Started, and doesn't answer: the next attempt starts another.
+		if ctx.Err() == nil {
+			e.daemon.kill()
+			e.daemon = nil
 		}
-		e.conn = c
+		return nil, err
 	}
-	return e.conn, nil
+	e.conn = c
+	return c, nil
 }
 
 // mounts says what the daemon shall see.
@@ -148,6 +152,7 @@ func (e *Env) mounts() (mounts, error) {
 			return m, err
 		}
 	}
+	e.give(filepath.Dir(m.caps), m.caps)
 	return m, nil
 }
 
@@ -195,10 +200,10 @@ func (e *Env) Kernel(s bench.Spec) (results.Digested, error) {
 
 // kernel finds and unpacks the kernel that a Spec asks for, once.
 func (e *Env) kernel(s bench.Spec) (guestKernel, error) {
-	name := s.Settings["kernel"]
+	name, boot := s.Settings["kernel"], s.Settings["boot"]
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if k, ok := e.elfs[name]; ok {
+	if k, ok := e.kernels[boot+" "+name]; ok {
 		return k, nil
 	}
 	var (
@@ -213,11 +218,24 @@ func (e *Env) kernel(s bench.Spec) (guestKernel, error) {
 	if err != nil {
 		return k, err
 	}
-	if k.elf, err = k.ELF(e.tb.Cache); err != nil {
+	if boot == "bzimage" {
+		k.file, err = k.Packed(e.tb.Cache)
+	} else {
+		k.file, err = k.ELF(e.tb.Cache)
+	}
+	if err != nil {
 		return k, err
 	}
-	e.elfs[name] = k
+	e.give(kernel.Folder(e.tb.Cache), k.file)
+	e.kernels[boot+" "+name] = k
 	return k, nil
+}
+
+// give gives files in the cache to the user whose cache it is.
+func (e *Env) give(paths ...string) {
+	for _, p := range paths {
+		os.Lchown(p, e.tb.UID, e.tb.GID) // to be able to delete them is a comfort, no need
+	}
 }
 
 // Close ends the connection and the daemon.

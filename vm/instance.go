@@ -88,6 +88,7 @@ func (e *Env) Prepare(ctx context.Context, s bench.Spec) (bench.Instance, error)
 	if err != nil {
 		return nil, err
 	}
+	e.give(filepath.Dir(path), path)
 	i.cfg.Initrd = e.inside(path)
 	i.cfg.Console = e.inside(i.file(".serial"))
 	i.cfg.ConsoleLog = e.inside(i.file(".console"))

@@ -91,7 +91,7 @@ func (i *instance) create(ctx context.Context, text string) error {
 	i.mark("libvirt", qemu.stop())
 	i.mark("qemu", i.console.opened())
 	if err != nil {
-		return err
+		return i.env.blame(err)
 	}
 	i.created = true
 	i.hold()
@@ -350,6 +350,12 @@ func (i *instance) close() error {
 		errs = append(errs, i.forget())
 	}
 	i.conn.unwatch(i.cfg.Name)
+	i.mu.Lock()
+	if i.pidfd >= 0 {
+		unix.Close(i.pidfd)
+		i.pidfd = -1
+	}
+	i.mu.Unlock()
 	if i.session != nil {
 		i.session.end(net.ErrClosed)
 	}

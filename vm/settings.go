@@ -124,7 +124,9 @@ func (e *Env) Resolved(s bench.Spec) map[string]string {
 	if k, err := e.kernel(s); err == nil {
 		out["kernel-version"] = k.Version
 	}
-	if out["accel"] == "tcg" {
+	if out["accel"] == "kvm" {
+		out["cpu"] = e.accel.CPU
+	} else {
 		out["tb-cache"] = fmt.Sprint(int64(tbCache))
 	}
 	return out
@@ -163,12 +165,13 @@ func (e *Env) config(s bench.Spec, k guestKernel) Config {
 	c := Config{
 		Testbed:  e.tb.ID,
 		Accel:    e.resolve(s.Settings["accel"]),
+		CPU:      e.accel.CPU,
 		Machine:  s.Settings["machine"],
 		Emulator: e.emulator,
 		Memory:   defaultMemory,
 		CPUs:     max(1, int(math.Ceil(s.Limits.CPU))),
 		TBCache:  tbCache,
-		Kernel:   e.inside(k.elf),
+		Kernel:   e.inside(k.file),
 		ACPI:     true,
 	}
 	if c.Machine == "" {

@@ -15,6 +15,7 @@ type Config struct {
 	Testbed string // ID of the testbed that owns it, kept in the domain's metadata
 
 	Accel    string // "kvm" or "tcg"
+	CPU      string // model under KVM: "host", or QEMU's name of one; under TCG it is the machine's
 	Machine  string // "q35" or "pc"
 	Emulator string // QEMU's path
 	Firmware string // path of a ROM image; "" is the machine's own, SeaBIOS
@@ -101,8 +102,11 @@ func XML(c Config) (string, error) {
 		d.Features.TCG = &libvirtxml.DomainFeatureTCG{
 			TBCache: &libvirtxml.DomainFeatureTCGTBCache{Unit: "KiB", Size: uint(c.TBCache >> 10)},
 		}
-	} else {
-		d.CPU = &libvirtxml.DomainCPU{Mode: "host-passthrough"}
+	} else if c.CPU == "host" {
+		d.CPU = &libvirtxml.DomainCPU{Mode: "host-passthrough", Check: "none", Migratable: "off"}
+	} else if c.CPU != "" {
+		d.CPU = &libvirtxml.DomainCPU{Mode: "custom", Match: "exact", Check: "none",
+			Model: &libvirtxml.DomainCPUModel{Value: c.CPU, Fallback: "forbid"}}
 	}
 	return d.Marshal()
 }

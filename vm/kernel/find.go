@@ -78,12 +78,35 @@ func describe(image string, modules ...string) (Kernel, error) {
 	return k, nil
 }
 
+// Folder is where in a cache the unpacked kernels lie.
+func Folder(cache string) string { return filepath.Join(cache, "kernel-elf") }
+
 // ELF returns the path of the uncompressed kernel, unpacking it into the cache
 // where it isn't there yet. The file's name is the image's digest, so a changed
-// image is unpacked anew, and it appears whole or not at all.
+// image is unpacked anew.
 func (k Kernel) ELF(cache string) (string, error) {
-	dir := filepath.Join(cache, "kernel-elf")
-	path := filepath.Join(dir, strings.TrimPrefix(k.Digest, "sha256:")+".elf")
+	return k.keep(cache, ".elf", func(b []byte) ([]byte, error) {
+		elf, err := Unpack(b)
+		if err != nil {
+			return nil, err
+		}
+		if _, ok := PVHEntry(elf); !ok {
+			return nil, fmt.Errorf("%w: no PVH entry point (CONFIG_PVH)", ErrFormat)
+		}
+		return elf, nil
+	})
+}
+
+// Packed returns the path of a copy of the image as it was distributed.
+func (k Kernel) Packed(cache string) (string, error) {
+	return k.keep(cache, ".bzimage", func(b []byte) ([]byte, error) { return b, nil })
+}
+
+// keep makes a file in the cache from the image. It appears whole or not at
+// all.
+func (k Kernel) keep(cache, suffix string, from func([]byte) ([]byte, error)) (string, error) {
+	dir := Folder(cache)
+	path := filepath.Join(dir, strings.TrimPrefix(k.Digest, "sha256:")+suffix)
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
@@ -91,12 +114,8 @@ func (k Kernel) ELF(cache string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("guest kernel: %w", err)
 	}
-	elf, err := Unpack(b)
-	if err != nil {
+	if b, err = from(b); err != nil {
 		return "", fmt.Errorf("guest kernel %s: %w", k.Image, err)
-	}
-	if _, ok := PVHEntry(elf); !ok {
-		return "", fmt.Errorf("guest kernel %s: %w: no PVH entry point (CONFIG_PVH)", k.Image, ErrFormat)
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
@@ -106,7 +125,7 @@ func (k Kernel) ELF(cache string) (string, error) {
 		return "", err
 	}
 	defer os.Remove(f.Name()) // fails once it was renamed
-	_, err = f.Write(elf)
+	_, err = f.Write(b)
 	err = cmp.Or(err, f.Chmod(0o644), f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), path)

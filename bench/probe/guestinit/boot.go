@@ -35,8 +35,6 @@ func prepare() error {
 	for name, to := range map[string]string{"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"} {
 		os.Symlink(to, "/dev/"+name)
 	}
-	// Whoever the kernel kills when memory is short, not init.
-	os.WriteFile("/proc/self/oom_score_adj", []byte("-1000"), 0)
 	errs = append(errs, loopback())
 	// In the names' order, which is the loading order.
 	modules, err := filepath.Glob(own + "/*.ko")

@@ -1,0 +1,49 @@
+// Package vm is the environment in which the workload has a kernel of its own:
+// a guest that libvirt defines and starts, and QEMU runs.
+//
+// # What happens once a run (Open)
+//
+//  1. [Probe] executes a guest of a few instructions under KVM and under
+//     emulation, and says which is to be used, and why.
+//  2. A libvirt daemon of the lab's own starts in a further mount namespace,
+//     where nothing of the system's configuration is seen and nothing it writes
+//     is kept. It dies with the testbed.
+//  3. The lab connects to it, and has it find out what QEMU can do.
+//
+// # What later starts share (Prepare)
+//
+//  4. Package vm/kernel unpacks the guest's kernel, and the image becomes an
+//     initramfs (package bench/image). Both are kept in the cache by digest.
+//
+// # What is timed (Start)
+//
+//  5. The console is made: a pair of FIFOs.
+//  6. libvirt gets the domain's definition ([XML]), starts QEMU, configures it
+//     and sets its CPU running.
+//  7. Firmware enters the kernel ([Cmdline] has its parameters), which boots,
+//     unpacks the initramfs and executes the workload as PID 1. Its output is
+//     the console.
+//
+// With Spec.Init the lab's own init (bench/probe/guestinit) is PID 1, and runs
+// the workload, and further commands, as the host asks over a virtio serial
+// port.
+//
+// # Marks
+//
+// All on the host's clock: "prepare" is our own work; "libvirt" ends when QEMU
+// is executed, which inotify tells; "qemu" when QEMU opens the console;
+// "configure" when libvirt has set the CPU running; "boot" (with an init) when
+// the guest says hello, and "exec" when it has executed the workload. Without
+// an init what follows "configure" is firmware, kernel and workload in one: a
+// kernel that says nothing, since talking costs time, can't be seen from
+// outside.
+//
+// # What ends a guest
+//
+// QEMU is held by a process descriptor: its end is an event, and killing it
+// needs nobody's help. Domains are transient, and end with the connection that
+// made them (autodestroy); the daemon and every QEMU end with the testbed's PID
+// namespace.
+//
+// Only this package imports libvirt's modules.
+package vm
