@@ -28,15 +28,12 @@ type execFlags struct {
 	tty, init                                   bool
 }
 
-// execEnvironments are those in which exec runs commands.
-var execEnvironments = []string{"host", "chroot", "container"}
-
 func (a *app) execCommand() *cobra.Command {
 	var f execFlags
 	cmd := &cobra.Command{
 		Use:   "exec ENV [flags] -- CMD ARG…",
 		Short: "Run any command in an environment",
-		Long: `Run any command in an environment: host, chroot or container.
+		Long: `Run any command in an environment: host, chroot, container or vm.
 
 Standard input, output and error are the command's own. SIGINT, SIGTERM, SIGHUP,
 SIGQUIT, SIGUSR1 and SIGUSR2 are passed on to it; the third Ctrl-C kills it, as a
@@ -47,15 +44,16 @@ Exit status: the command's own; 128+n when signal n ended it; 125 the lab
 failed; 126 it can't be executed; 127 it isn't found.
 
 What --variant can set:
-` + settingHelp(execEnvironments),
+` + settingHelp(environmentNames()),
 		Example: `  sudo lab exec container -- sh -c 'hostname; ps'
   sudo lab exec chroot -- ls -l /
   sudo lab exec container -it -- sh
   sudo lab exec container -v $PWD:/data:ro -- ls -l /data
+  sudo lab exec vm -- uname -r
   sudo lab exec container --memory 64M --cpus 0.5 -- sh`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usagef("exec: in which environment? there are: %s", strings.Join(execEnvironments, ", "))
+				return usagef("exec: in which environment? there are: %s", strings.Join(environmentNames(), ", "))
 			}
 			if _, err := environment(environments(), args[0]); err != nil {
 				return err
@@ -69,7 +67,7 @@ What --variant can set:
 			if len(args) > 0 {
 				return nil, cobra.ShellCompDirectiveDefault
 			}
-			return execEnvironments, cobra.ShellCompDirectiveNoFileComp
+			return environmentNames(), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(_ *cobra.Command, args []string) error { return a.exec(args[0], args[1:], &f) },
 	}
@@ -105,8 +103,11 @@ func (a *app) exec(name string, argv []string, f *execFlags) error {
 	if err != nil {
 		return err
 	}
-	if !slices.Contains(execEnvironments, name) {
-		return &statusError{statusLab, fmt.Errorf("exec %s: can't yet: a guest of the lab runs one workload from its own boot on; use lab exec container", name)}
+	if name == "host" && f.dir == "" {
+		// A program of the host is where its user is.
+		if f.dir, err = os.Getwd(); err != nil {
+			return &statusError{statusLab, err}
+		}
 	}
 	spec, err := f.spec(env, argv)
 	if err != nil {
@@ -115,7 +116,15 @@ func (a *app) exec(name string, argv []string, f *execFlags) error {
 	if err := a.needRoot("lab exec", statusLab); err != nil {
 		return err
 	}
-	status, err := a.execute(env, spec, f.image)
+	run := a.execute
+	if name == "vm" {
+		run = a.executeApart
+	}
+	status, err := run(env, spec, f.image)
+	var st *statusError
+	if errors.As(err, &st) {
+		return err
+	}
 	var e *launch.ExecError
 	switch {
 	case errors.As(err, &e):
@@ -128,11 +137,15 @@ func (a *app) exec(name string, argv []string, f *execFlags) error {
 	return nil
 }
 
+// passedOn are the signals that exec passes on to its command.
+var passedOn = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT,
+	syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH}
+
 // execute runs the command in this process; status is its own.
 func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (status int, err error) {
 	// Before anything is made: what comes early waits in the channel.
 	sigs := make(chan os.Signal, 16)
-	signal.Notify(sigs, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
+	signal.Notify(sigs, passedOn...)
 	ctx := context.Background()
 	lock, err := testbed.Acquire(false)
 	if err != nil {
@@ -174,7 +187,7 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	if err := p.Start(ctx); err != nil {
 		return 0, err
 	}
-	go pass(sigs, p)
+	go passSignals(sigs, p)
 	finish := func() {}
 	if t, ok := p.(bench.Terminaler); ok && spec.Command.TTY {
 		if finish, err = attach(t.Terminal(), a.stdin, a.stdout); err != nil {
@@ -193,10 +206,10 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	return exit.Status(), err
 }
 
-// pass passes signals on. The third that asks for an end is a SIGKILL: a
+// passSignals passes signals on. The third that asks for an end is a SIGKILL: a
 // container's first process ignores every signal that it has no handler for
 // (pid_namespaces(7)), and somebody is pressing Ctrl-C.
-func pass(sigs <-chan os.Signal, p bench.Process) {
+func passSignals(sigs <-chan os.Signal, p bench.Process) {
 	asked := 0
 	for s := range sigs {
 		if s == syscall.SIGINT || s == syscall.SIGTERM {

@@ -20,8 +20,13 @@ func main() { os.Exit(full(os.Args)) }
 
 // full is the whole command, and the worker that lab run starts of it.
 func full(args []string) int {
-	if len(args) > 1 && args[1] == workerArg {
-		return work(os.Stderr)
+	if len(args) > 1 {
+		switch args[1] {
+		case workerArg:
+			return work(os.Stderr)
+		case execWorkerArg:
+			return execWork(os.Stderr)
+		}
 	}
 	return run(args, os.Stdin, os.Stdout, os.Stderr)
 }
@@ -60,6 +65,7 @@ func environments() []bench.Environment {
 		chroot.Chroot(),
 		container.New(),
 		vm.New(),
+		vm.NewBare(),
 	}
 }
 

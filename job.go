@@ -3,6 +3,9 @@
 package main
 
 import (
+	"maps"
+	"time"
+
 	"lab/bench"
 	"lab/bench/image"
 	"lab/bench/results"
@@ -17,6 +20,10 @@ type job struct {
 	Image    image.Ref
 	Cache    string
 	UID, GID int
+	Extent   bench.Extent
+	Done     []results.Line // what a run that is gone on with has
+	Before   time.Duration  // how long it took until then
+	Planned  []results.Cell // and its cells, which must be the same once more
 	Manifest results.Manifest
 	Machine  results.Machine
 
@@ -51,3 +58,11 @@ const (
 	sayGo   = 'g' // the progress is drawn
 	sayStop = 's' // finish: give up the trial, write what there is
 )
+
+// asked is the settings that the user gave for all cells: all but the kernel's
+// path, which says something of this machine alone and stands there by digest.
+func (j *job) asked() map[string]string {
+	v := maps.Clone(j.Options.Variant)
+	delete(v, "kernel")
+	return v
+}

@@ -77,4 +77,9 @@ func environments() []bench.Environment {
 	return []bench.Environment{chroot.Host(), chroot.Chroot(), container.New()}
 }
 
+// executeApart is for environments that this program hasn't got.
+func (a *app) executeApart(bench.Environment, bench.Spec, string) (int, error) {
+	return 0, errors.New("exec: not in this program")
+}
+
 func completeFlags(*cobra.Command) {}

@@ -29,6 +29,8 @@ type runFlags struct {
 	image         string
 	kernel        string
 	json          bool
+	extent        extentFlags
+	resume        string
 }
 
 // accels are what a VM may be run with; auto is KVM where it is usable.
@@ -55,6 +57,9 @@ What --variant can set:
   sudo lab run startup --quick --env host,container
   sudo lab run startup --env container -r 200 --seed 7 --out /tmp/mine`,
 		Args: func(_ *cobra.Command, args []string) error {
+			if f.resume != "" && len(args) == 0 { // its scenario is the folder's
+				return nil
+			}
 			if len(args) == 0 {
 				return usagef("run: which scenario? there are: %s", strings.Join(scenarioNames(), ", "))
 			}
@@ -66,7 +71,12 @@ What --variant can set:
 			return nil
 		},
 		ValidArgsFunction: completeScenarios,
-		RunE:              func(cmd *cobra.Command, args []string) error { return a.run(cmd, args, f) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.resume != "" {
+				return a.resume(cmd, args, f)
+			}
+			return a.run(cmd, args, f)
+		},
 	}
 	fl := cmd.Flags()
 	fl.StringSliceVar(&f.envs, "env", nil, "`NAMES` of environments, a,b,…, in the order of the report (default: the scenario's)")
@@ -80,6 +90,8 @@ What --variant can set:
 	fl.StringVar(&f.image, "image", "", "`DIR`, root folder of the file tree to run in (default: the lab's own)")
 	fl.StringVar(&f.kernel, "kernel", "", "`FILE` of the guest kernel (default: the set-up's; also LAB_KERNEL)")
 	fl.BoolVar(&f.json, "json", false, "print summary.json instead of the table")
+	f.extent.add(fl)
+	fl.StringVar(&f.resume, "resume", "", "`DIR` of a run that was broken off: goes on with it")
 	completeFlags(cmd)
 	return cmd
 }
@@ -189,6 +201,11 @@ func (f *runFlags) job(cmd *cobra.Command) (*job, error) {
 			return nil, &statusError{statusFailed, fmt.Errorf("results folder %s exists, and results are never overwritten; name another with --out", f.out)}
 		}
 	}
-	j.Manifest = results.Manifest{Format: results.Format, Lab: labVersion(), Seed: f.seed, Quick: f.quick, Accel: f.accel}
+	if err := f.extent.check(given, j); err != nil {
+		return nil, err
+	}
+	j.Manifest = results.Manifest{Format: results.Format, Lab: labVersion(), Seed: f.seed, Quick: f.quick, Accel: f.accel,
+		Asked: &results.Asked{Envs: j.Options.Envs, Variant: j.asked(), Runs: j.Runs, Warmup: j.Warmup,
+			Precision: j.Extent.Precision, MaxTime: j.Extent.MaxTime.Seconds(), Strict: j.Extent.Strict}}
 	return j, nil
 }

@@ -49,7 +49,12 @@ func (s *supervisor) run() error {
 	defer signal.Stop(sigs)
 
 	var err error
-	if s.folder, err = results.Create(s.dir, s.job.UID, s.job.GID); err != nil {
+	if s.job.Planned != nil { // it is gone on with
+		s.folder, err = os.Open(s.dir)
+	} else {
+		s.folder, err = results.Create(s.dir, s.job.UID, s.job.GID)
+	}
+	if err != nil {
 		return err
 	}
 	defer s.folder.Close()

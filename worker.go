@@ -117,7 +117,8 @@ func (w *worker) run(ctx context.Context) (outcome string, err error) {
 	}
 	defer guard.Close()
 	r := &bench.Runner{Scenario: sc, Options: j.Options, Image: j.Image, Seed: j.Manifest.Seed,
-		Manifest: &j.Manifest, Write: out.Trial, Guard: guard.Guard, Progress: w.between}
+		Manifest: &j.Manifest, Write: out.Trial, Guard: guard.Guard, Progress: w.between,
+		Extent: j.Extent, Done: j.Done, Before: j.Before}
 	envs, closeAll := w.open(ctx, tb, sc)
 	defer func() { err = errors.Join(err, closeAll()) }()
 	r.Envs = envs
@@ -127,7 +128,11 @@ func (w *worker) run(ctx context.Context) (outcome string, err error) {
 	if ctx.Err() != nil { // an environment that was told to stop hasn't failed
 		j.Manifest.Cells, j.Manifest.Findings = nil, nil
 	}
+	before := j.Manifest.Kernel
 	w.nameKernel(envs)
+	if err := samePlan(j.Planned, before, &j.Manifest); err != nil && ctx.Err() == nil {
+		return "", err
+	}
 	if err := errors.Join(out.Machine(&j.Machine), out.Manifest(&j.Manifest)); err != nil {
 		return "", err
 	}

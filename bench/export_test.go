@@ -8,7 +8,7 @@ func Order(seed uint64, trials, warmup []int) (out []struct {
 	Cell, Block, Pos int
 	Warmup           bool
 }) {
-	for _, s := range order(seed, trials, warmup) {
+	for _, s := range (plan{seed: seed, trials: trials, warmup: warmup}).slots() {
 		out = append(out, struct {
 			Cell, Block, Pos int
 			Warmup           bool
@@ -23,6 +23,13 @@ func Grouped(size int, trials, warmup []int) (cells, blocks []int) {
 		cells, blocks = append(cells, s.cell), append(blocks, s.block)
 	}
 	return cells, blocks
+}
+
+// SetMaxBlocks changes how many blocks are made at the most.
+func SetMaxBlocks(n int) (restore func()) {
+	old := maxBlocks
+	maxBlocks = n
+	return func() { maxBlocks = old }
 }
 
 // SetGrace changes how long a stuck trial is waited for.

@@ -12,42 +12,80 @@ type slot struct {
 	warmup           bool
 }
 
-// order is the whole run's plan: warm-up blocks first, then the others. Each
-// block holds every cell at most once, in an order shuffled from the seed, so
-// that what drifts on the machine (heat, a neighbour, the page cache) falls on
-// all cells alike.
+// A plan is which trials a run makes, and in which order: warm-up blocks first,
+// then the others. Each block holds every cell at most once, in an order
+// shuffled from the seed, so that what drifts on the machine (heat, a neighbour,
+// the page cache) falls on all cells alike.
 //
 // A cell with fewer trials than the longest one has its trials spread evenly
 // over the blocks: with 20 of 60, it is in every third.
 //
-// The order is a function of the arguments alone.
-func order(seed uint64, trials, warmup []int) []slot {
+// The order is a function of the fields alone: a run that was broken off goes on
+// from them.
+type plan struct {
+	seed           uint64
+	trials, warmup []int // by cell
+	group          int   // Scenario.Grouped
+}
+
+// blocks counts those planned, warm-up blocks among them.
+func (p plan) blocks() (warm, all int) {
+	if p.group > 0 {
+		for _, s := range grouped(p.group, p.trials, p.warmup) {
+			all = s.block + 1
+			if s.warmup {
+				warm = all
+			}
+		}
+		return warm, all
+	}
+	return most(p.warmup), most(p.warmup) + most(p.trials)
+}
+
+func most(n []int) int {
+	if len(n) == 0 {
+		return 0
+	}
+	return slices.Max(n)
+}
+
+// block is the trials of block b. Beyond those planned it goes on in the same
+// way, for a run that needs more.
+func (p plan) block(b int) []slot {
+	if p.group > 0 {
+		all := grouped(p.group, p.trials, p.warmup)
+		return slices.DeleteFunc(all, func(s slot) bool { return s.block != b })
+	}
+	n, at, warm := p.warmup, b, true
+	if first := most(p.warmup); b >= first {
+		n, at, warm = p.trials, b-first, false
+	}
+	var cells []int
+	for c, k := range n {
+		if m := most(n); (at+1)*k/m > at*k/m {
+			cells = append(cells, c)
+		}
+	}
+	// A generator for each block: a block's order doesn't depend on how many
+	// cells the blocks before it had.
+	r := rand.New(rand.NewPCG(p.seed, uint64(b)))
+	r.Shuffle(len(cells), func(i, j int) { cells[i], cells[j] = cells[j], cells[i] })
 	var out []slot
-	block := 0
-	for _, phase := range []struct {
-		n      []int
-		warmup bool
-	}{{warmup, true}, {trials, false}} {
-		most := 0
-		if len(phase.n) > 0 {
-			most = slices.Max(phase.n)
-		}
-		for b := range most {
-			var cells []int
-			for c, n := range phase.n {
-				if (b+1)*n/most > b*n/most {
-					cells = append(cells, c)
-				}
-			}
-			// A generator for each block: a block's order doesn't depend
-			// on how many cells the blocks before it had.
-			r := rand.New(rand.NewPCG(seed, uint64(block)))
-			r.Shuffle(len(cells), func(i, j int) { cells[i], cells[j] = cells[j], cells[i] })
-			for pos, c := range cells {
-				out = append(out, slot{c, block, pos, phase.warmup})
-			}
-			block++
-		}
+	for pos, c := range cells {
+		out = append(out, slot{c, b, pos, warm})
+	}
+	return out
+}
+
+// slots is all that is planned.
+func (p plan) slots() []slot {
+	if p.group > 0 {
+		return grouped(p.group, p.trials, p.warmup)
+	}
+	var out []slot
+	_, all := p.blocks()
+	for b := range all {
+		out = append(out, p.block(b)...)
 	}
 	return out
 }

@@ -5,12 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"runtime"
-	"runtime/debug"
 	"slices"
 	"time"
 
-	"lab/bench/clock"
 	"lab/bench/image"
 	"lab/bench/results"
 )
@@ -35,6 +32,15 @@ type Runner struct {
 
 	// Progress is called between trials, never inside one. May be nil.
 	Progress func(Progress)
+
+	// Extent says how long the run goes on beyond its plan, or ends before.
+	Extent Extent
+
+	// Done are the lines of a run that was broken off, and Before is the time
+	// that it took until then: what there is isn't made again, and all else as
+	// if it hadn't been broken off. The rest of its manifest is the caller's.
+	Done   []results.Line
+	Before time.Duration
 
 	cells []Cell
 }
@@ -128,124 +134,8 @@ func (r *Runner) env(name string) Environment {
 	return nil
 }
 
-// Run makes the planned trials. A failed trial is written and the run goes on;
-// the run ends early when ctx does. It returns one of the outcomes; an error
-// means that results could no longer be written.
-func (r *Runner) Run(ctx context.Context) (outcome string, err error) {
-	m := r.Manifest
-	var run []int // cells that can run
-	for i, c := range m.Cells {
-		if c.NotRun == nil {
-			run = append(run, i)
-		}
-	}
-	if len(run) == 0 {
-		return Nothing, nil
-	}
-	var trials, warmup []int
-	for _, i := range run {
-		trials = append(trials, m.Cells[i].Trials)
-		warmup = append(warmup, m.Cells[i].Warmup)
-	}
-	plan := order(r.Seed, trials, warmup)
-	if r.Scenario.Grouped > 0 {
-		plan = grouped(r.Scenario.Grouped, trials, warmup)
-	}
-	metric := map[string]results.Metric{}
-	for _, x := range m.Metrics {
-		metric[x.Name] = x
-	}
-
-	// A collection inside a trial would be measured as part of it. Between
-	// trials it is made by hand.
-	defer debug.SetGCPercent(debug.SetGCPercent(-1))
-
-	began := clock.Now()
-	bad := len(run) < len(m.Cells)
-	eta := newEstimate(m.Cells)
-	p := Progress{Total: len(plan)}
-	for n, s := range plan {
-		i := run[s.cell]
-		p.Next, p.Warmup, p.Left = m.Cells[i].Label(), s.warmup, eta.left(plan[n:], run)
-		r.report(p)
-		runtime.GC()
-		cell := &m.Cells[i]
-		start := clock.Now()
-		t := &T{
-			env: r.env(cell.Env), cell: cell, image: r.Image, limits: r.Limits, metric: metric,
-			line: results.Line{
-				ID: m.ID, Scenario: m.Scenario, Env: cell.Env, Variant: cell.Variant, N: cell.N,
-				Block: s.block, Pos: s.pos, Trial: n, Warmup: s.warmup,
-				Taint: []string{}, At: start.Sub(began).Seconds(),
-			},
-		}
-		var settled func() []string
-		if r.Guard != nil {
-			settled = r.Guard()
-		}
-		lines := runTrial(ctx, r.Scenario, t, r.cells[i].Timeout)
-		if settled != nil {
-			for _, name := range settled() {
-				for j := range lines {
-					if !slices.Contains(lines[j].Taint, name) {
-						// A new slice: the lines share the empty one.
-						lines[j].Taint = append(slices.Clone(lines[j].Taint), name)
-					}
-				}
-			}
-		}
-		if lines == nil {
-			return Interrupted, nil
-		}
-		if err := r.Write(lines); err != nil {
-			return Failures, err
-		}
-		p.Err = lines[0].Err
-		if p.Err != "" {
-			p.Failed++
-			bad = true
-		}
-		p.Done++
-		eta.add(i, clock.Now().Sub(start))
-	}
-	p.Next, p.Left = "", 0
-	r.report(p)
-	if bad {
-		return Failures, nil
-	}
-	return Complete, nil
-}
-
 func (r *Runner) report(p Progress) {
 	if r.Progress != nil {
 		r.Progress(p)
 	}
-}
-
-// An estimate is the time that a run will still take, from what each cell's
-// trials have taken so far.
-type estimate struct {
-	sum []time.Duration
-	n   []int
-}
-
-func newEstimate(cells []results.Cell) *estimate {
-	return &estimate{make([]time.Duration, len(cells)), make([]int, len(cells))}
-}
-
-func (e *estimate) add(cell int, d time.Duration) {
-	e.sum[cell] += d
-	e.n[cell]++
-}
-
-// left is 0 until each cell that is still to come has run once.
-func (e *estimate) left(plan []slot, run []int) (d time.Duration) {
-	for _, s := range plan {
-		i := run[s.cell]
-		if e.n[i] == 0 {
-			return 0
-		}
-		d += e.sum[i] / time.Duration(e.n[i])
-	}
-	return d
 }

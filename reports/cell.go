@@ -26,6 +26,7 @@ type cell struct {
 type trial struct {
 	number int
 	warmup bool
+	again  bool // disturbed, and made once more
 	err    string
 	blame  string
 	taint  []string
@@ -37,7 +38,7 @@ type trial struct {
 func (t trial) failed() bool { return t.err != "" }
 
 // counts reports whether the trial's values enter the statistics.
-func (t trial) counts() bool { return !t.warmup && !t.failed() }
+func (t trial) counts() bool { return !t.warmup && !t.again && !t.failed() }
 
 // A sample is one metric's values in one cell, in the order they were taken,
 // one a trial.
@@ -67,7 +68,7 @@ func (c *cell) counted() int { return c.count(trial.counts) }
 
 // failures is how many trials failed, warm-ups left out.
 func (c *cell) failures() int {
-	return c.count(func(t trial) bool { return !t.warmup && t.failed() })
+	return c.count(func(t trial) bool { return !t.warmup && !t.again && t.failed() })
 }
 
 // disturbed is how many of the counted trials are tainted.
@@ -91,7 +92,7 @@ func (c *cell) count(is func(trial) bool) int {
 // lastError is the error of the last failed trial, or "".
 func (c *cell) lastError() string {
 	for _, t := range slices.Backward(c.trials) {
-		if t.failed() && !t.warmup {
+		if t.failed() && !t.warmup && !t.again {
 			return t.err
 		}
 	}

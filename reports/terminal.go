@@ -65,6 +65,9 @@ func Terminal(w io.Writer, run *results.Run, o Options) error {
 	if len(a.verdicts) > 0 {
 		t.b.WriteByte('\n')
 	}
+	for _, n := range run.Manifest.Notes {
+		t.paragraph("", "", "- ", n)
+	}
 	for _, d := range a.doubts() {
 		t.paragraph("", "", "- ", d)
 	}

@@ -100,12 +100,15 @@ func (i *instance) Explain(err error) error {
 	if err == nil {
 		return nil
 	}
-	// A process closes its files a moment before it has ended.
-	t := time.NewTimer(300 * time.Millisecond)
-	defer t.Stop()
-	select {
-	case <-i.ended:
-	case <-t.C:
+	if errors.Is(err, clock.ErrClosed) && i.alive() {
+		// QEMU closes the console on its way out, a little before its end is
+		// seen.
+		t := time.NewTimer(time.Second)
+		defer t.Stop()
+		select {
+		case <-i.ended:
+		case <-t.C:
+		}
 	}
 	switch {
 	case !i.alive():
@@ -134,7 +137,7 @@ func (e *Env) blame(err error) error {
 	e.mu.Lock()
 	d := e.daemon
 	e.mu.Unlock()
-	if d != nil && !d.alive() {
+	if d != nil && d.over() {
 		return bench.Blamed(bench.BlameMachine, fmt.Errorf("%w: libvirt's daemon ended: %v", err, d.exit))
 	}
 	return err

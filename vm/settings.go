@@ -72,7 +72,7 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 		return e.checkBare(s)
 	}
 	if s.Settings["accel"] == "kvm" && e.accel.Use != "kvm" {
-		return bench.Unavailable(e.accel.Reason, "--accel tcg, which is no measure of a VM's speed; or a machine whose KVM works")
+		return bench.Unavailable(strings.TrimSuffix(e.accel.Reason, "."), "--accel tcg, which is no measure of a VM's speed; or a machine whose KVM works")
 	}
 	if len(s.Mounts) > 0 {
 		return bench.NotApplicable("a guest has a kernel of its own, and sees no folder of the host", "put the files into the image")

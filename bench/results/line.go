@@ -35,7 +35,8 @@ type Line struct {
 	Err      string            `json:"err"`
 	Blame    string            `json:"blame"`
 	Taint    []string          `json:"taint"`
-	At       float64           `json:"at"` // seconds from the run's beginning to the trial's
+	Repeated bool              `json:"repeated,omitempty"` // disturbed, and made once more (--strict): not in any figure
+	At       float64           `json:"at"`                 // seconds from the run's beginning to the trial's
 	Last     bool              `json:"last,omitempty"`
 }
 

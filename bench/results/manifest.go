@@ -33,7 +33,8 @@ type Manifest struct {
 	Command  []string  `json:"command"` // as typed, without the program
 	Seed     uint64    `json:"seed,string"`
 	Quick    bool      `json:"quick,omitempty"`
-	Accel    string    `json:"accel"`             // as asked: auto, kvm, tcg
+	Accel    string    `json:"accel"` // as asked: auto, kvm, tcg
+	Asked    *Asked    `json:"asked,omitempty"` // nil: an early lab didn't write it down
 	Outcome  string    `json:"outcome,omitempty"` // complete, failures, interrupted, nothing; "" while it runs
 
 	Image    Digested  `json:"image"`
@@ -44,6 +45,18 @@ type Manifest struct {
 	Figures  []Figure  `json:"figures"`
 	Findings []Finding `json:"findings"`
 	Notes    []string  `json:"notes,omitempty"` // what the run wants said in every report
+}
+
+// Asked is what the user wanted of the run beside its scenario: enough to go on
+// with it, and to do it once more.
+type Asked struct {
+	Envs      []string          `json:"envs,omitempty"`      // in the user's order; none: the scenario's
+	Variant   map[string]string `json:"variant,omitempty"`   // settings for all cells
+	Runs      int               `json:"runs,omitempty"`      // trials of each cell; 0: as the scenario says
+	Warmup    int               `json:"warmup"`              // -1: as the scenario says
+	Precision float64           `json:"precision,omitempty"` // how wide a median's 95 % interval may be: half of it, by the median; 0: not asked
+	MaxTime   float64           `json:"max_time,omitempty"`  // seconds for the trials; 0: no limit
+	Strict    bool              `json:"strict,omitempty"`    // disturbed trials are repeated
 }
 
 // Digested names bytes by what they are.

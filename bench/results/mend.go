@@ -1,0 +1,70 @@
+package results
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Mend cuts off what stands behind the last whole trial in the folder's
+// trials.jsonl, which its writer had no time to finish, and returns how many
+// bytes that was. A file that isn't there yet is whole. Damage anywhere else is
+// an error that names the line, and changes nothing. Nobody else may be writing.
+func Mend(dir string) (cut int64, err error) {
+	name := filepath.Join(dir, TrialsFile)
+	// Through a root: the folder is a user's, who may have put a link there.
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return 0, fmt.Errorf("mend: %w", err)
+	}
+	defer root.Close()
+	data, err := root.ReadFile(TrialsFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("mend: %w", err)
+	}
+	whole, err := wholeTrials(data)
+	if err != nil {
+		return 0, fmt.Errorf("%s:%w", name, err)
+	}
+	if whole == len(data) {
+		return 0, nil
+	}
+	f, err := root.OpenFile(TrialsFile, os.O_WRONLY, 0)
+	if err != nil {
+		return 0, fmt.Errorf("mend: %w", err)
+	}
+	err = errors.Join(f.Truncate(int64(whole)), f.Sync(), f.Close())
+	if err != nil {
+		return 0, fmt.Errorf("mend: %w", err)
+	}
+	return int64(len(data) - whole), nil
+}
+
+// wholeTrials is how many bytes at the beginning are whole trials.
+func wholeTrials(data []byte) (whole int, err error) {
+	at := 0
+	for n := 1; ; n++ {
+		end := bytes.IndexByte(data[at:], '\n')
+		if end < 0 {
+			return whole, nil
+		}
+		var l Line
+		if err := json.Unmarshal(data[at:at+end], &l); err != nil {
+			return 0, fmt.Errorf("%d: %w", n, err)
+		}
+		if err := l.check(); err != nil {
+			return 0, fmt.Errorf("%d: %w", n, err)
+		}
+		at += end + 1
+		if l.Last {
+			whole = at
+		}
+	}
+}
