@@ -33,8 +33,8 @@ type Manifest struct {
 	Command  []string  `json:"command"` // as typed, without the program
 	Seed     uint64    `json:"seed,string"`
 	Quick    bool      `json:"quick,omitempty"`
-	Accel    string    `json:"accel"` // as asked: auto, kvm, tcg
-	Asked    *Asked    `json:"asked,omitempty"` // nil: an early lab didn't write it down
+	Accel    string    `json:"accel"`             // as asked: auto, kvm, tcg
+	Asked    *Asked    `json:"asked,omitempty"`   // nil: an early lab didn't write it down
 	Outcome  string    `json:"outcome,omitempty"` // complete, failures, interrupted, nothing; "" while it runs
 
 	Image    Digested  `json:"image"`
