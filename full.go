@@ -65,6 +65,7 @@ func environments() []bench.Environment {
 		chroot.Chroot(),
 		container.New(),
 		vm.New(),
+		vm.NewBare(),
 	}
 }
 

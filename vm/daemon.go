@@ -132,7 +132,7 @@ func startDaemon(ctx context.Context, m mounts, log *os.File) (*daemon, error) {
 				err = fmt.Errorf("it wasn't ready within %v", daemonStart)
 			}
 		}
-		return nil, errors.Join(fmt.Errorf("start %s: %w (logs/libvirt.log)", path, err), d.stop())
+		return nil, errors.Join(fmt.Errorf("start %s: %w (its log is in logs/)", path, err), d.stop())
 	}
 }
 

@@ -34,6 +34,9 @@ func (i *instance) status(at clock.Time) (bench.Exit, error) {
 		return e, nil
 	}
 	text := tail(i.file(".console"), 64<<10)
+	if i.env.bare {
+		return i.bareStatus(e, text)
+	}
 	if path, errno, ok := notExecuted(text); ok {
 		return e, bench.Blamed(bench.BlameWorkload, &launch.ExecError{Path: path, Err: errno})
 	}
@@ -94,9 +97,20 @@ func notExecuted(text []byte) (path string, errno unix.Errno, ok bool) {
 // stopped, or runs on, and what it and the guest said last. It serves those who
 // wait for something of the guest that doesn't come.
 func (i *instance) Explain(err error) error {
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
+	}
+	if errors.Is(err, clock.ErrClosed) && i.alive() {
+		// QEMU closes the console on its way out, a little before its end is
+		// seen.
+		t := time.NewTimer(time.Second)
+		defer t.Stop()
+		select {
+		case <-i.ended:
+		case <-t.C:
+		}
+	}
+	switch {
 	case !i.alive():
 		err = fmt.Errorf("%w; QEMU has ended", err)
 	case processState(i.pid) == 'T':
@@ -134,10 +148,21 @@ func (i *instance) explain(err error) error {
 	if said := qemuSaid(tail(i.qemuLog(), 4<<10)); said != "" {
 		err = fmt.Errorf("%w; QEMU said: %s", err, said)
 	}
-	if text := tail(i.file(".console"), 400); len(text) > 0 {
+	if text := lastWords(tail(i.file(".console"), 64<<10)); len(text) > 0 {
 		err = fmt.Errorf("%w; the console's last lines: %q", err, text)
 	}
 	return err
+}
+
+// lastWords is the end of a console's text; of a kernel's panic the line that
+// says why, and not the registers that follow.
+func lastWords(text []byte) []byte {
+	const most = 300
+	if at := bytes.LastIndex(text, []byte("Kernel panic")); at >= 0 {
+		line, _, _ := bytes.Cut(text[at:], []byte("\n"))
+		return bytes.TrimSpace(line[:min(len(line), most)])
+	}
+	return text[max(0, len(text)-most):]
 }
 
 // qemuSaid finds in a domain's log what QEMU itself wrote: lines that begin

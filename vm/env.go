@@ -19,8 +19,9 @@ import (
 	"lab/vm/kernel"
 )
 
-// An Env is the environment vm.
+// An Env is the environment vm, or vm-bare.
 type Env struct {
+	bare     bool
 	tb       *testbed.Testbed
 	emulator string
 	accel    Verdict
@@ -43,11 +44,16 @@ type guestKernel struct {
 	file string
 }
 
-// New returns the environment.
+// New returns the environment vm: a guest with a kernel of its own.
 func New() *Env { return &Env{kernels: make(map[string]guestKernel)} }
 
-// Name is "vm".
-func (e *Env) Name() string { return "vm" }
+// Name is "vm" or "vm-bare".
+func (e *Env) Name() string {
+	if e.bare {
+		return "vm-bare"
+	}
+	return "vm"
+}
 
 // Open finds QEMU, tries what accelerates it, starts the private daemon and
 // connects to it. What is missing isn't an error here: it is Check's, so that
@@ -83,18 +89,18 @@ func (e *Env) open(ctx context.Context) (err error) {
 		}
 	}
 	e.reaper = newReaper()
-	if e.log, err = e.tb.Log("libvirt.log"); err != nil {
+	if e.log, err = e.tb.Log(e.Name() + "-libvirt.log"); err != nil {
 		return err
 	}
 	c, err := e.connection(ctx)
 	if err != nil {
-		return bench.Unavailable(err.Error(), "see logs/libvirt.log of the run")
+		return bench.Unavailable(err.Error(), "see logs/"+e.Name()+"-libvirt.log of the run")
 	}
 	return e.warm(ctx, c)
 }
 
 // bed is the environment's folder in the testbed's.
-func (e *Env) bed() string { return filepath.Join(e.tb.Dir, "vm") }
+func (e *Env) bed() string { return filepath.Join(e.tb.Dir, e.Name()) }
 
 // connection returns the connection to the daemon, after starting the daemon
 // and connecting where that is to be done: at first, and after a trial in which
@@ -177,7 +183,7 @@ func (e *Env) warm(ctx context.Context, c *conn) error {
 		hv, err = l.ConnectGetVersion()
 		return err
 	}); err != nil {
-		return bench.Unavailable(err.Error(), "see logs/libvirt.log of the run")
+		return bench.Unavailable(err.Error(), "see logs/"+e.Name()+"-libvirt.log of the run")
 	}
 	e.versions = map[string]string{"libvirt": version(lib), "qemu": version(hv)}
 	return nil
@@ -192,8 +198,12 @@ func (e *Env) Versions() map[string]string { return e.versions }
 // Acceleration is what Open found out.
 func (e *Env) Acceleration() results.Acceleration { return e.accel.Acceleration }
 
-// Kernel is the guest's kernel under a Spec that Check has passed.
+// Kernel is the guest's kernel under a Spec that Check has passed; zero for
+// vm-bare, which has none.
 func (e *Env) Kernel(s bench.Spec) (results.Digested, error) {
+	if e.bare {
+		return results.Digested{}, nil
+	}
 	k, err := e.kernel(s)
 	return results.Digested{Name: k.Version, Digest: k.Digest, Size: k.Size}, err
 }

@@ -61,13 +61,14 @@ func (e *Env) Prepare(ctx context.Context, s bench.Spec) (bench.Instance, error)
 	if err := e.Check(ctx, s); err != nil {
 		return nil, err
 	}
+	if e.bare {
+		return e.prepareBare(ctx, s)
+	}
 	k, err := e.kernel(s)
 	if err != nil {
 		return nil, err
 	}
-	i := &instance{env: e, spec: s, pidfd: -1, ended: make(chan struct{}), tried: make(chan struct{})}
-	i.cfg = e.config(s, k)
-	i.cfg.Name = fmt.Sprintf("lab-%s-%d", e.tb.ID, e.count.Add(1))
+	i := e.newInstance(s, k)
 	line := Cmdline{}
 	switch {
 	case len(s.Command.Argv) == 0 || s.Command.Argv[0] == "":
@@ -90,8 +91,6 @@ func (e *Env) Prepare(ctx context.Context, s bench.Spec) (bench.Instance, error)
 	}
 	e.give(filepath.Dir(path), path)
 	i.cfg.Initrd = e.inside(path)
-	i.cfg.Console = e.inside(i.file(".serial"))
-	i.cfg.ConsoleLog = e.inside(i.file(".console"))
 	if s.Init {
 		i.cfg.Channel = e.inside(i.file(".port"))
 	}
@@ -99,6 +98,16 @@ func (e *Env) Prepare(ctx context.Context, s bench.Spec) (bench.Instance, error)
 		return nil, err
 	}
 	return i, nil
+}
+
+// newInstance is an instance as far as all are alike.
+func (e *Env) newInstance(s bench.Spec, k guestKernel) *instance {
+	i := &instance{env: e, spec: s, pidfd: -1, ended: make(chan struct{}), tried: make(chan struct{})}
+	i.cfg = e.config(s, k)
+	i.cfg.Name = fmt.Sprintf("lab-%s-%s-%d", e.tb.ID, e.Name(), e.count.Add(1))
+	i.cfg.Console = e.inside(i.file(".serial"))
+	i.cfg.ConsoleLog = e.inside(i.file(".console"))
+	return i
 }
 
 // file is the path of a file of the instance, outside the daemon's namespace.

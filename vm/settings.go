@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
 	"strings"
 
 	"lab/bench"
@@ -29,7 +30,7 @@ const (
 
 // Settings are what a user may vary.
 func (e *Env) Settings() []bench.Setting {
-	return []bench.Setting{
+	all := []bench.Setting{
 		{Name: "accel", Values: []string{"auto", "kvm", "tcg"}, Default: "auto",
 			Help: "what executes the guest: the CPU (kvm), or QEMU's translator (tcg); auto is kvm where that works and is faster"},
 		{Name: "kernel", Default: "",
@@ -38,9 +39,15 @@ func (e *Env) Settings() []bench.Setting {
 			Help: "the machine: PCI Express of 2009, or PCI of 1996"},
 		{Name: "boot", Values: []string{"elf", "bzimage"}, Default: "elf",
 			Help: "the uncompressed kernel, entered directly, or the file as distributed, which unpacks itself in the guest"},
-		{Name: "firmware", Values: []string{"seabios", "qboot"}, Default: "seabios",
-			Help: "the PC's BIOS, or the least that starts a kernel"},
+		{Name: "firmware", Values: []string{"auto", "seabios", "qboot"}, Default: "auto",
+			Help: "the PC's BIOS, or the least that starts a kernel; auto is the latter where QEMU came with it"},
+		{Name: "acpi", Values: []string{"auto", "off", "on"}, Default: "auto",
+			Help: "tables that describe the machine to the guest; auto is without them, as it then boots faster, but with several CPUs"},
 	}
+	if e.bare {
+		return slices.DeleteFunc(all, func(s bench.Setting) bool { return s.Name == "kernel" || s.Name == "boot" || s.Name == "acpi" })
+	}
+	return all
 }
 
 // Check says whether this machine can run s.
@@ -55,11 +62,14 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 		}
 		return e.unfit
 	}
-	if s.Settings["accel"] == "kvm" && e.accel.Use != "kvm" {
-		return bench.Unavailable(e.accel.Reason, "--accel tcg, which is no measure of a VM's speed; or a machine whose KVM works")
-	}
 	if s.Settings["firmware"] == "qboot" && !exists(qboot) {
 		return bench.Unavailable("QEMU came without "+qboot, "--variant firmware=seabios")
+	}
+	if e.bare {
+		return e.checkBare(s)
+	}
+	if s.Settings["accel"] == "kvm" && e.accel.Use != "kvm" {
+		return bench.Unavailable(strings.TrimSuffix(e.accel.Reason, "."), "--accel tcg, which is no measure of a VM's speed; or a machine whose KVM works")
 	}
 	if len(s.Mounts) > 0 {
 		return bench.NotApplicable("a guest has a kernel of its own, and sees no folder of the host", "put the files into the image")
@@ -121,8 +131,12 @@ func kernelEnv(env []string) (out []string) {
 // Resolved says what the settings came to.
 func (e *Env) Resolved(s bench.Spec) map[string]string {
 	out := map[string]string{"accel": e.resolve(s.Settings["accel"])}
-	if k, err := e.kernel(s); err == nil {
-		out["kernel-version"] = k.Version
+	out["firmware"] = firmware(s)
+	if !e.bare {
+		out["acpi"] = e.acpi(s)
+		if k, err := e.kernel(s); err == nil {
+			out["kernel-version"] = k.Version
+		}
 	}
 	if out["accel"] == "kvm" {
 		out["cpu"] = e.accel.CPU
@@ -139,8 +153,40 @@ func (e *Env) resolve(accel string) string {
 	return accel
 }
 
+// firmware is what the setting comes to.
+func firmware(s bench.Spec) string {
+	f := s.Settings["firmware"]
+	if f == "auto" || f == "" {
+		if f = "seabios"; exists(qboot) {
+			f = "qboot"
+		}
+	}
+	return f
+}
+
+// cpus is how many virtual CPUs a limit comes to.
+func cpus(s bench.Spec) int { return max(1, int(math.Ceil(s.Limits.CPU))) }
+
+// acpi is what the setting comes to. The tiny guest's switch is an ACPI
+// register, which SeaBIOS sets up where there are tables. Without tables and
+// without SeaBIOS, a kernel finds one CPU alone.
+func (e *Env) acpi(s bench.Spec) string {
+	switch a := s.Settings["acpi"]; {
+	case e.bare:
+		return "on"
+	case a != "auto" && a != "":
+		return a
+	case cpus(s) > 1:
+		return "on"
+	}
+	return "off"
+}
+
 // Describe says what Prepare and Start do.
 func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
+	if e.bare {
+		return describeBare()
+	}
 	prepare = []string{
 		"libvirt's daemon runs, is connected to, and knows what QEMU can do",
 		"the kernel is unpacked",
@@ -169,18 +215,20 @@ func (e *Env) config(s bench.Spec, k guestKernel) Config {
 		Machine:  s.Settings["machine"],
 		Emulator: e.emulator,
 		Memory:   defaultMemory,
-		CPUs:     max(1, int(math.Ceil(s.Limits.CPU))),
+		CPUs:     cpus(s),
 		TBCache:  tbCache,
 		Kernel:   e.inside(k.file),
-		ACPI:     true,
+		ACPI:     e.acpi(s) == "on",
 	}
 	if c.Machine == "" {
 		c.Machine = "q35"
 	}
-	if s.Settings["firmware"] == "qboot" {
+	if firmware(s) == "qboot" {
 		c.Firmware = qboot
 	}
 	switch m := s.Limits.Memory; {
+	case e.bare:
+		c.Memory = bareMemory
 	case m > 0 && s.Init:
 		// The limit is kept by a cgroup in the guest, as a container's is by
 		// one in the host; the kernel and the image have their own RAM.

@@ -3,6 +3,8 @@ package vm
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -57,7 +59,9 @@ func TestStartup(t *testing.T) {
 		{},
 		{"machine": "pc"},
 		{"boot": "bzimage"},
-		{"firmware": "qboot"},
+		{"firmware": "seabios"},
+		{"acpi": "on"},
+		{"boot": "bzimage", "acpi": "on", "firmware": "seabios"},
 	} {
 		name := bench.Variant(set)
 		t.Run(name, func(t *testing.T) {
@@ -105,6 +109,36 @@ func TestStartup(t *testing.T) {
 				t.Errorf("the console's log: %q", said)
 			}
 		})
+	}
+}
+
+// Several CPUs, and a limit of memory, are the guest's own.
+func TestSize(t *testing.T) {
+	e := open(t)
+	for _, acpi := range []string{"auto", "on"} {
+		s := spec(t, e, "/bin/sh", "-c", "nproc; grep MemTotal /proc/meminfo; uname -r; exit 7")
+		s.Init, s.Command.Env = true, []string{"PATH=/bin"}
+		s.Settings["acpi"] = acpi
+		s.Limits = bench.Limits{CPU: 1.5, Memory: 160 << 20}
+		i := start(t, e, s)
+		text, _ := io.ReadAll(i.Ready())
+		k, err := e.kernel(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ram int
+		var name string
+		if n, err := fmt.Sscanf(string(text), "2\nMemTotal: %d kB\n%s\n", &ram, &name); n != 2 {
+			t.Errorf("acpi=%s: %q, %v", acpi, text, err)
+		}
+		if name != k.Version || ram < 160<<10 || ram > 256<<10 {
+			t.Errorf("acpi=%s: kernel %s with %d kB", acpi, name, ram)
+		}
+		exit, err := i.Wait(within(t, 30*time.Second))
+		if err != nil || exit.Code != 7 {
+			t.Errorf("acpi=%s: %v, %v", acpi, exit, err)
+		}
+		i.Close()
 	}
 }
 

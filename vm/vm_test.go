@@ -54,8 +54,8 @@ func open(t *testing.T) *Env {
 			t.Error(err)
 		}
 		if t.Failed() {
-			b, _ := os.ReadFile(filepath.Join(tb.Dir, "logs/libvirt.log"))
-			t.Logf("libvirt.log:\n%s", b)
+			b, _ := os.ReadFile(filepath.Join(tb.Dir, "logs/vm-libvirt.log"))
+			t.Logf("vm-libvirt.log:\n%s", b)
 		}
 	})
 	needs(t, e)

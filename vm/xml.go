@@ -55,7 +55,7 @@ func XML(c Config) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("domain XML: %w", err)
 	}
-	zero := uint(0)
+	zero, slot := uint(0), uint(3)
 	d := &libvirtxml.Domain{
 		Type:     "kvm",
 		Name:     c.Name,
@@ -92,6 +92,14 @@ func XML(c Config) (string, error) {
 		d.Features.ACPI = &libvirtxml.DomainFeature{}
 	}
 	if c.Channel != "" {
+		// On the root bus. By itself libvirt would put the controller behind a
+		// PCI Express port, which is one device more to probe, and which
+		// qboot doesn't set up.
+		d.Devices.Controllers = append(d.Devices.Controllers, libvirtxml.DomainController{
+			Type: "virtio-serial", Index: &zero,
+			Address: &libvirtxml.DomainAddress{PCI: &libvirtxml.DomainAddressPCI{
+				Domain: &zero, Bus: &zero, Slot: &slot, Function: &zero}},
+		})
 		d.Devices.Channels = []libvirtxml.DomainChannel{{
 			Source: unixSource(c.Channel),
 			Target: &libvirtxml.DomainChannelTarget{VirtIO: &libvirtxml.DomainChannelTargetVirtIO{Name: ChannelName}},

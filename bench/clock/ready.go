@@ -14,6 +14,9 @@ import (
 // deadline passed, before the token's first byte was seen.
 var ErrSilent = errors.New("the workload never wrote its token")
 
+// ErrClosed says, beside [ErrSilent], that the channel closed.
+var ErrClosed = errors.New("channel closed")
+
 // Seen is what [AwaitToken] found.
 type Seen struct {
 	At   Time   // when the read that brought the token's first byte returned
@@ -71,7 +74,7 @@ func awaitToken(fd int, token []byte, timeout time.Duration) (s Seen, err error)
 	for deadline := Now() + Time(timeout); ; {
 		left := deadline - Now()
 		if left <= 0 {
-			return s, silent("deadline of "+timeout.String()+" passed", s.Text)
+			return s, silent(fmt.Errorf("deadline of %v passed", timeout), s.Text)
 		}
 		ts := unix.NsecToTimespec(int64(left))
 		n, err := unix.Ppoll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, &ts, nil)
@@ -89,7 +92,7 @@ func awaitToken(fd int, token []byte, timeout time.Duration) (s Seen, err error)
 		// A terminal's or a socket's peer that is gone reads as an error
 		// (EIO, ECONNRESET) where a pipe's reads as end of file.
 		if n <= 0 || err != nil {
-			return s, silent("channel closed", s.Text)
+			return s, silent(ErrClosed, s.Text)
 		}
 		reads = append(reads, read{len(s.Text), now})
 		// The token may have begun in what earlier reads brought.
@@ -106,12 +109,12 @@ func awaitToken(fd int, token []byte, timeout time.Duration) (s Seen, err error)
 	}
 }
 
-func silent(why string, text []byte) error {
+func silent(why error, text []byte) error {
 	if len(text) == 0 {
-		return fmt.Errorf("%w: %s, nothing was written", ErrSilent, why)
+		return fmt.Errorf("%w: %w, nothing was written", ErrSilent, why)
 	}
 	if len(text) > 400 {
 		text = text[len(text)-400:]
 	}
-	return fmt.Errorf("%w: %s, last output %q", ErrSilent, why, text)
+	return fmt.Errorf("%w: %w, last output %q", ErrSilent, why, text)
 }

@@ -1,0 +1,78 @@
+package vm
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+
+	"lab/bench"
+	"lab/bench/image"
+)
+
+// bareMemory is what the machine without an operating system gets: firmware
+// needs a few megabytes, the guest less than a page.
+const bareMemory = 16 << 20
+
+// NewBare returns the environment vm-bare: a virtual machine without an
+// operating system. Its guest is [Tiny], which does by itself what the startup
+// scenario's workload does: it writes the token and ends. Beside vm it shows
+// how much of a VM's start is the machine, and how much the system in it.
+//
+// Under KVM it runs wherever the device opens, also where the probe found
+// KVM to be of no use: it needs so little of it.
+func NewBare() *Env {
+	e := New()
+	e.bare = true
+	return e
+}
+
+// checkBare says whether this machine can run the tiny guest.
+func (e *Env) checkBare(s bench.Spec) error {
+	if s.Settings["accel"] == "kvm" {
+		if err := kvmOpens(); err != nil {
+			return bench.Unavailable(err.Error(), "--accel tcg, which is no measure of a VM's speed; or a machine with KVM")
+		}
+	}
+	if s.Init {
+		return bench.NotApplicable("a machine without an operating system runs no init", "--env vm")
+	}
+	return nil
+}
+
+// prepareBare writes the tiny guest down. Its command line is the token.
+func (e *Env) prepareBare(ctx context.Context, s bench.Spec) (bench.Instance, error) {
+	c := s.Command
+	if len(c.Argv) != 2 || c.Argv[0] != image.ReadyPath {
+		return nil, bench.NotApplicable("a machine without an operating system runs no programs; it stands in for the startup scenario's alone", "--env vm")
+	}
+	if err := plain(c.Argv[1]); err != nil {
+		return nil, bench.NotApplicable(err.Error(), "--env vm")
+	}
+	file := filepath.Join(e.bed(), "tiny.elf")
+	if err := os.WriteFile(file, Tiny(1), 0o644); err != nil {
+		return nil, err
+	}
+	if _, err := e.connection(ctx); err != nil {
+		return nil, err
+	}
+	i := e.newInstance(s, guestKernel{file: file})
+	i.cfg.Cmdline = c.Argv[1]
+	return i, nil
+}
+
+// bareStatus says how a tiny guest ended: its last byte is a line feed, and
+// then it switched itself off.
+func (i *instance) bareStatus(e bench.Exit, text []byte) (bench.Exit, error) {
+	if bytes.HasSuffix(text, []byte(i.cfg.Cmdline+string(tinyEnd))) {
+		e.Code = 0
+		return e, nil
+	}
+	return e, i.explain(bench.Blamed(bench.BlameMachine, errors.New("the guest ended before it had said all")))
+}
+
+func describeBare() (prepare, start []string) {
+	return []string{"libvirt's daemon runs, is connected to, and knows what QEMU can do"},
+		[]string{"make the console", "libvirt starts QEMU and configures it", "firmware enters the guest at its PVH entry", "a few instructions write the token"}
+}
