@@ -105,8 +105,11 @@ func (a *app) reproduce(dir string, f runFlags) error {
 		return err
 	}
 	var page bytes.Buffer
-	if err := errors.Join(reports.WriteRun(again, out, j.UID, j.GID), r.Markdown(&page),
-		keep(out, j, map[string][]byte{"reproduction.md": page.Bytes()}), r.Terminal(a.stdout, reports.OptionsFor(a.stdout))); err != nil {
+	if err := r.Markdown(&page); err != nil {
+		return err
+	}
+	if err := errors.Join(keep(out, j, map[string][]byte{"reproduction.md": page.Bytes()}),
+		reports.WriteRun(again, out, j.UID, j.GID), r.Terminal(a.stdout, reports.OptionsFor(a.stdout))); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.stdout, "\nreport: %s\n", filepath.Join(out, "reproduction.md"))

@@ -35,6 +35,7 @@ type Manifest struct {
 	Quick    bool      `json:"quick,omitempty"`
 	Accel    string    `json:"accel"`             // as asked: auto, kvm, tcg
 	Asked    *Asked    `json:"asked,omitempty"`   // nil: an early lab didn't write it down
+	Grouped  int       `json:"grouped,omitempty"` // trials of a row one after another, unshuffled (a part of lab calibrate); 0: shuffled blocks
 	Outcome  string    `json:"outcome,omitempty"` // complete, failures, interrupted, nothing; "" while it runs
 
 	Image    Digested  `json:"image"`
