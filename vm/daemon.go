@@ -146,6 +146,19 @@ func (d *daemon) alive() bool {
 	}
 }
 
+// over says whether the daemon has ended, for somebody whose connection to it
+// broke: a process closes its sockets a moment before its end is seen.
+func (d *daemon) over() bool {
+	t := time.NewTimer(300 * time.Millisecond)
+	defer t.Stop()
+	select {
+	case <-d.ended:
+		return true
+	case <-t.C:
+		return false
+	}
+}
+
 // stop ends the daemon, first by asking. Domains that still run were ended
 // before, by name or by their connection's end.
 func (d *daemon) stop() error {

@@ -137,7 +137,7 @@ func (e *Env) blame(err error) error {
 	e.mu.Lock()
 	d := e.daemon
 	e.mu.Unlock()
-	if d != nil && !d.alive() {
+	if d != nil && d.over() {
 		return bench.Blamed(bench.BlameMachine, fmt.Errorf("%w: libvirt's daemon ended: %v", err, d.exit))
 	}
 	return err

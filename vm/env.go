@@ -114,7 +114,7 @@ func (e *Env) connection(ctx context.Context) (*conn, error) {
 	if e.conn != nil && e.conn.alive() {
 		return e.conn, nil
 	}
-	if e.daemon != nil && (!e.daemon.alive() || e.conn != nil && e.conn.silent()) {
+	if e.daemon != nil && (!e.daemon.alive() || e.conn != nil && (e.conn.silent() || e.daemon.over())) {
 		e.daemon.kill()
 		e.daemon = nil
 	}
