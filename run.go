@@ -135,6 +135,18 @@ func (a *app) run(cmd *cobra.Command, names []string, f runFlags) error {
 	return last
 }
 
+// outIsFree refuses a results folder that is there. results.Create does so, too;
+// here nothing was done yet.
+func (f *runFlags) outIsFree() error {
+	if f.out == "" {
+		return nil
+	}
+	if _, err := os.Lstat(f.out); err == nil {
+		return &statusError{statusFailed, fmt.Errorf("results folder %s exists, and results are never overwritten; name another with --out", f.out)}
+	}
+	return nil
+}
+
 // folder is where a scenario's results go.
 func (f *runFlags) folder(names []string, name string, t time.Time) string {
 	switch {
@@ -195,11 +207,8 @@ func (f *runFlags) job(cmd *cobra.Command) (*job, error) {
 	if kernel != "" {
 		j.Options.Variant["kernel"] = kernel
 	}
-	if f.out != "" {
-		// results.Create refuses it, too; here nothing was done yet.
-		if _, err := os.Lstat(f.out); err == nil {
-			return nil, &statusError{statusFailed, fmt.Errorf("results folder %s exists, and results are never overwritten; name another with --out", f.out)}
-		}
+	if err := f.outIsFree(); err != nil {
+		return nil, err
 	}
 	if err := f.extent.check(given, j); err != nil {
 		return nil, err

@@ -78,7 +78,7 @@ func (r *Runner) Plan(ctx context.Context) error {
 			m.Findings = append(m.Findings, f)
 		}
 	}
-	m.Cells = nil
+	m.Cells, m.Grouped = nil, r.Scenario.Grouped
 	for _, c := range r.cells {
 		env := r.env(c.Env)
 		if env == nil {

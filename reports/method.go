@@ -16,13 +16,17 @@ func (d *document) method() {
 	if m.Method != "" {
 		d.line("%s", escape(m.Method))
 	}
-	d.line("Trials ran in blocks, each with every row once, in an order shuffled from the seed %d. "+
+	order := fmt.Sprintf("Trials ran in blocks, each with every row once, in an order shuffled from the seed %d.", m.Seed)
+	if m.Grouped > 0 {
+		order = fmt.Sprintf("%d trials of each row ran one after another, then as many of the next: not shuffled, to show what that does.", m.Grouped)
+	}
+	d.line("%s "+
 		"Warm-up trials are kept, and left out of all figures; no other value is. "+
 		"A row's figure is the median of its trials, with a 95 %% interval from order statistics; "+
 		"fewer than six trials have a range instead. Differences and ratios are those of medians, with "+
 		"a percentile bootstrap interval drawn from the same seed. A difference is called one where its interval "+
 		"leaves out zero and a Mann-Whitney test, corrected after Holm for %s, stays below 0.05. "+
-		"The lab's own overhead is in the figures, not subtracted.", m.Seed, plural(d.a.tests, "comparison"))
+		"The lab's own overhead is in the figures, not subtracted.", order, plural(d.a.tests, "comparison"))
 	if d.a.anyTCG() {
 		d.line("Rows marked %s are compared with nothing: emulation says nothing about a VM's speed.", tcgMark)
 	}

@@ -17,8 +17,8 @@ type File struct {
 }
 
 // Write reads the results folder dir and writes its report beside what is
-// there: report.md, plots/, trials.csv, bench.txt, summary.json. Earlier ones
-// are replaced, each at once or not at all. What it makes belongs to uid and
+// there: report.md, plots/, trials.csv, bench.txt, summary.json, methods.md,
+// table.tex, and SHA256SUMS over all of the folder. Earlier ones are replaced, each at once or not at all. What it makes belongs to uid and
 // gid; -1 leaves them as they are.
 func Write(dir string, uid, gid int) error {
 	run, err := results.Read(dir)
@@ -47,6 +47,14 @@ func WriteRun(run *results.Run, dir string, uid, gid int) error {
 			return fmt.Errorf("write report: %s: %w", f.Name, err)
 		}
 	}
+	// Of all files, the run's own and those that were there, too.
+	list, err := sums(root)
+	if err == nil {
+		err = put(root, File{SumsFile, list}, uid, gid)
+	}
+	if err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
 	return nil
 }
 
@@ -70,6 +78,8 @@ func Files(run *results.Run) ([]File, error) {
 		{"trials.csv", table},
 		{"bench.txt", benchText(a)},
 		{"summary.json", summary},
+		{"methods.md", methods(a)},
+		{"table.tex", latex(a)},
 	}
 	return append(files, plots...), nil
 }

@@ -33,8 +33,9 @@ type Manifest struct {
 	Command  []string  `json:"command"` // as typed, without the program
 	Seed     uint64    `json:"seed,string"`
 	Quick    bool      `json:"quick,omitempty"`
-	Accel    string    `json:"accel"` // as asked: auto, kvm, tcg
-	Asked    *Asked    `json:"asked,omitempty"` // nil: an early lab didn't write it down
+	Accel    string    `json:"accel"`             // as asked: auto, kvm, tcg
+	Asked    *Asked    `json:"asked,omitempty"`   // nil: an early lab didn't write it down
+	Grouped  int       `json:"grouped,omitempty"` // trials of a row one after another, unshuffled (a part of lab calibrate); 0: shuffled blocks
 	Outcome  string    `json:"outcome,omitempty"` // complete, failures, interrupted, nothing; "" while it runs
 
 	Image    Digested  `json:"image"`

@@ -1,0 +1,61 @@
+//go:build !lean
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"lab/bench/results"
+	"lab/reports"
+)
+
+func (a *app) checkCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "check DIR…",
+		Short: "Is a results folder whole, and as it was written?",
+		Long: `Read results folders as a report would, and compare every file with the
+checksums in SHA256SUMS, as sha256sum -c does; also names files that were added.
+
+Exit status: 0 all is as it was written; 1 something isn't; 2 bad usage.`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usagef("check: which results folder? lab check DIR…")
+			}
+			return nil
+		},
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveFilterDirs
+		},
+		RunE: func(_ *cobra.Command, dirs []string) error {
+			var errs []error
+			for _, dir := range dirs {
+				errs = append(errs, a.check(dir))
+			}
+			return errors.Join(errs...)
+		},
+	}
+}
+
+func (a *app) check(dir string) error {
+	run, err := results.Read(dir)
+	if err != nil {
+		return fmt.Errorf("check: %w", err)
+	}
+	wrong, err := reports.CheckSums(dir)
+	if err != nil {
+		return err
+	}
+	if len(wrong) > 0 {
+		return fmt.Errorf("check: %s isn't as it was written:\n     %s", dir, strings.Join(wrong, "\n     "))
+	}
+	trials := map[int]bool{}
+	for _, l := range run.Lines {
+		trials[l.Trial] = true
+	}
+	_, err = fmt.Fprintf(a.stdout, "%s: whole, and as it was written: %d trials of %s\n", dir, len(trials), run.Manifest.Scenario)
+	return err
+}

@@ -1,0 +1,152 @@
+package reports
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+
+	"lab/bench/results"
+)
+
+// methods is methods.md: what was done, in the prose of a paper's section,
+// made from the manifest and the machine's facts alone.
+func methods(a *analysis) []byte {
+	var b bytes.Buffer
+	m := a.run.Manifest
+	say := func(format string, args ...any) {
+		if s := strings.TrimSpace(fmt.Sprintf(format, args...)); s != "" {
+			b.WriteString(s + "\n\n")
+		}
+	}
+	say("# Methods")
+	say("This section was made by lab %s from `manifest.json` and `machine.json` of run %s. Edit it, and keep what it says.", escape(m.Lab), escape(m.ID))
+	say("## Question and procedure")
+	say("%s %s", escape(m.Question), escape(m.Method))
+	for _, x := range a.metrics {
+		if x.Help != "" {
+			say("**%s** (%s). %s", escape(x.Title), unitName(x), escape(x.Help))
+		}
+	}
+	say("## Configurations")
+	for _, c := range a.cells {
+		say("%s", configuration(c))
+	}
+	say("%s", bytesOf(m))
+	say("## Design")
+	say("%s", a.design())
+	say("## Analysis")
+	say("The figure of a configuration is the median of its trials, with a 95 %% confidence interval from order statistics (David and Nagaraja 2003, "+
+		"section 7.1). Differences and ratios are those of medians, with a percentile bootstrap interval of 10,000 resamples (Efron 1979). Two "+
+		"configurations are called different where that interval leaves out zero and a two-sided Mann-Whitney test (1947), corrected after Holm (1979) for "+
+		"%s, stays below 0.05. Effect sizes are Cliff's delta (1993). No value was discarded as an outlier; fewer than six trials have a range and "+
+		"no interval.", plural(a.tests, "comparison"))
+	if len(m.Findings) > 0 {
+		say("The %s that the report judges, with threshold and reason, stood in the manifest before the first trial. A statement holds, or doesn't, "+
+			"where the whole interval lies on one side of its threshold.", plural(len(m.Findings), "statement"))
+	}
+	if a.anyTCG() {
+		say("Configurations under TCG were emulated in software %s. They are compared with nothing: emulation says nothing about a virtual machine's speed.", escape(a.becauseTCG()))
+	}
+	say("## Machine")
+	say("%s", escape(machineSentence(a.run.Machine)))
+	say("## Deviations")
+	doubts := a.doubts()
+	for _, n := range append(slices.Clone(m.Notes), doubts...) {
+		fmt.Fprintf(&b, "- %s\n", escape(n))
+	}
+	return b.Bytes()
+}
+
+func unitName(m results.Metric) string {
+	switch m.Unit {
+	case "s":
+		return "seconds"
+	case "B":
+		return "bytes"
+	case "1", "":
+		return "no unit"
+	}
+	return m.Unit
+}
+
+func configuration(c *cell) string {
+	s := fmt.Sprintf("**%s**", escape(c.label))
+	if c.NotRun != nil {
+		return s + " was " + escape(notRun(c)) + "."
+	}
+	s += fmt.Sprintf(": %s that count, %s before them", plural(c.counted(), "trial"), plural(c.warmups(), "warm-up"))
+	if n := c.failures(); n > 0 {
+		s += fmt.Sprintf(", %s failed", plural(n, "trial"))
+	}
+	for _, p := range []string{phrase("before the clock: ", c.Prepare), phrase("on the clock: ", c.Start), phrase("settings: ", pairs(c.Settings))} {
+		if p != "" {
+			s += "; " + p
+		}
+	}
+	return s + "."
+}
+
+// bytesOf says which bytes ran.
+func bytesOf(m results.Manifest) string {
+	var parts []string
+	for _, x := range []struct {
+		what string
+		d    results.Digested
+	}{{"the file tree", m.Image}, {"the workload", m.Workload}, {"the guests' kernel", m.Kernel}} {
+		if x.d != (results.Digested{}) {
+			parts = append(parts, fmt.Sprintf("%s %s (%s)", x.what, escape(x.d.Name), escape(x.d.Digest)))
+		}
+	}
+	if parts == nil {
+		return ""
+	}
+	return "All configurations ran the same bytes: " + strings.Join(parts, ", ") + "."
+}
+
+// design says in which order trials were made, and how many.
+func (a *analysis) design() string {
+	m := a.run.Manifest
+	s := fmt.Sprintf("Trials ran in blocks, each with every configuration at most once, in an order shuffled from the seed %d, so that what drifts on the machine "+
+		"falls on all alike. Warm-up blocks came first; their trials are kept, and in no figure.", m.Seed)
+	if m.Grouped > 0 {
+		s = fmt.Sprintf("%d trials of each configuration ran one after another, then as many of the next: not shuffled, to show what that does.", m.Grouped)
+	}
+	if x := m.Asked; x != nil && x.Precision > 0 {
+		s += fmt.Sprintf(" Blocks were added until half of each median's interval was within %s of it", percent(x.Precision))
+		if x.MaxTime > 0 {
+			s += fmt.Sprintf(", for %s at the most", quantity(x.MaxTime, "s"))
+		}
+		s += " (Chow and Robbins 1965); the rule looks at widths alone."
+	} else if x != nil && x.MaxTime > 0 {
+		s += fmt.Sprintf(" The trials were to end, after a whole block, within %s.", quantity(x.MaxTime, "s"))
+	}
+	if x := m.Asked; x != nil && x.Strict {
+		s += " A trial that the machine disturbed was made once more at the end of its block, twice at the most."
+	}
+	return s
+}
+
+func machineSentence(k results.Machine) string {
+	if k.Kernel == "" {
+		return "Not recorded."
+	}
+	parts := nonEmpty(k.CPU, plural(k.CPUs, "usable CPU"), quantity(float64(k.Memory), "B")+" of memory", k.OS, "Linux "+k.Kernel, k.Arch)
+	s := strings.Join(parts, ", ")
+	if k.Virtual {
+		s += "; itself a virtual machine"
+		if k.Hypervisor != "" {
+			s += " of " + k.Hypervisor
+		}
+	}
+	for _, v := range pairs(k.Versions) {
+		s += "; " + v
+	}
+	if k.Governor != "" {
+		s += "; governor " + k.Governor
+	}
+	if len(k.Mitigations) > 0 {
+		s += "; mitigations: " + strings.Join(k.Mitigations, "; ")
+	}
+	return s + fmt.Sprintf("; load at the start %s.", number(k.Load, 2))
+}

@@ -1,0 +1,120 @@
+//go:build !lean
+
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"lab/bench/results"
+	"lab/reports"
+	"lab/scenarios"
+)
+
+func (a *app) reproduceCommand() *cobra.Command {
+	var f runFlags
+	cmd := &cobra.Command{
+		Use:   "reproduce DIR",
+		Short: "Do a run once more here, and judge its findings again",
+		Long: `Do what a results folder says once more on this machine: the same scenario,
+environments, settings, numbers of trials and seed. Then judge each of the
+original's findings by both runs:
+
+  agrees          both came to the same outcome
+  differs         it holds in the one and doesn't in the other; on the same
+                  machine also: a median that it rests on has moved by over 10 %
+  can't be told   one of the two is undecided, or couldn't be measured
+  not comparable  another image, workload or guest kernel; KVM against emulation
+
+The original stays as it is. The new folder has reproduction.md beside its report.
+
+Exit status: 0 nothing differs; 1 something differs, or failed; 2 bad usage;
+3 nothing could be run; 130 interrupted.`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("reproduce: which results folder? lab reproduce DIR")
+			}
+			return nil
+		},
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveFilterDirs
+		},
+		RunE: func(_ *cobra.Command, args []string) error { return a.reproduce(args[0], f) },
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&f.out, "out", "", "`DIR` for the results; must not exist (default: results/<UTC time>-<scenario>)")
+	fl.StringVar(&f.image, "image", "", "`DIR`, root folder of the original's file tree (default: the lab's own)")
+	fl.StringVar(&f.kernel, "kernel", "", "`FILE` of the guest kernel (default: the set-up's; also LAB_KERNEL)")
+	completeFlags(cmd)
+	return cmd
+}
+
+func (a *app) reproduce(dir string, f runFlags) error {
+	original, err := results.Read(dir)
+	if err != nil {
+		return fmt.Errorf("reproduce: %w", err)
+	}
+	m := original.Manifest
+	switch {
+	case scenarios.Find(m.Scenario) == nil:
+		return fmt.Errorf("reproduce: %s is a run of %s, which this lab doesn't know; use lab %s", dir, m.Scenario, m.Lab)
+	case m.Asked == nil:
+		return fmt.Errorf("reproduce: the lab that made %s didn't write down what was asked for; lab run %s --seed %d comes near it", dir, m.Scenario, m.Seed)
+	}
+	if err := f.outIsFree(); err != nil {
+		return err
+	}
+	if err := a.needRoot("lab reproduce", statusNothing); err != nil {
+		return err
+	}
+	j, err := f.jobOf(original)
+	if err != nil {
+		return err
+	}
+	lock, end, err := a.begin(j, f.image)
+	if err != nil {
+		return err
+	}
+	defer end()
+	now := j.Manifest // what begin found out
+	j.Manifest = results.Manifest{Format: results.Format, Lab: labVersion(), ID: newRunID(), Started: time.Now().UTC(),
+		Scenario: m.Scenario, Seed: m.Seed, Quick: m.Quick, Accel: m.Accel, Asked: m.Asked, Command: now.Command,
+		Image: now.Image, Workload: now.Workload,
+		Notes: []string{fmt.Sprintf("Made to reproduce run %s of %s.", m.ID, m.Started.UTC().Format("2006-01-02 15:04 MST"))}}
+	if now.Image.Digest != m.Image.Digest {
+		fmt.Fprintf(a.stderr, "lab: the image isn't the original's (%s, and that was %s): nothing will be comparable; name the same one with --image\n",
+			now.Image.Digest, m.Image.Digest)
+	}
+	out := f.folder([]string{m.Scenario}, m.Scenario, j.Manifest.Started)
+	s := &supervisor{app: a, job: j, lock: lock, dir: out, quiet: true}
+	// A cell that can't run here, and a failed trial, show in the verdicts.
+	if err := s.run(); s.end.Outcome == "" || s.signals > 0 {
+		return err
+	}
+	again, err := results.Read(out)
+	if err != nil {
+		return err
+	}
+	r, err := reports.Reproduce(original, again)
+	if err != nil {
+		return err
+	}
+	var page bytes.Buffer
+	if err := r.Markdown(&page); err != nil {
+		return err
+	}
+	if err := errors.Join(keep(out, j, map[string][]byte{"reproduction.md": page.Bytes()}),
+		reports.WriteRun(again, out, j.UID, j.GID), r.Terminal(a.stdout, reports.OptionsFor(a.stdout))); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "\nreport: %s\n", filepath.Join(out, "reproduction.md"))
+	if n := r.Count(reports.Differs); n > 0 {
+		return &statusError{statusFailed, nil}
+	}
+	return s.status(nil)
+}
