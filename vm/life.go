@@ -41,6 +41,17 @@ func (i *instance) Started() clock.Time { return i.began }
 // Marks are the ends of the parts of a start.
 func (i *instance) Marks() []clock.Mark { return i.marks }
 
+// LastPhase is what follows the last mark, the start of the guest's CPU: its
+// firmware and kernel, as PID 1 writes with its first instructions. The
+// machine without an operating system has no more than firmware there, and
+// shows how little of it that is.
+func (i *instance) LastPhase() string {
+	if i.env.bare {
+		return "first byte"
+	}
+	return "kernel"
+}
+
 // Inspect names QEMU's process and the domain.
 func (i *instance) Inspect() (map[string]string, error) {
 	if !i.alive() {
