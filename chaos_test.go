@@ -95,6 +95,14 @@ func TestKilledAtAnyPoint(t *testing.T) {
 	if o := owners(t); len(o) > 0 {
 		t.Errorf("cgroup folders left: %v", o)
 	}
+	// By name, too: whatever its tag, no folder of ours may be there.
+	named, _ := filepath.Glob("/sys/fs/cgroup/*/lab-*")
+	atTop, _ := filepath.Glob("/sys/fs/cgroup/lab-*")
+	for _, dir := range append(named, atTop...) {
+		if !cgroup.Owned(dir) && !alive(filepath.Join("/run/lab", strings.TrimPrefix(filepath.Base(dir), "lab-"))) {
+			t.Errorf("left: %s", dir)
+		}
+	}
 	left, _ := filepath.Glob("/run/lab/*")
 	for _, dir := range left {
 		if !alive(dir) {
@@ -151,8 +159,8 @@ func owners(t *testing.T) map[string][]string {
 		t.Fatal(err)
 	}
 	out := l.Owners()
-	for id := range out {
-		if alive(filepath.Join("/run/lab", id)) {
+	for id, dirs := range out {
+		if slices.ContainsFunc(dirs, cgroup.Owned) || alive(filepath.Join("/run/lab", id)) {
 			delete(out, id)
 		}
 	}

@@ -35,6 +35,7 @@ type Tree struct {
 	v2     string            // our folder in the v2 tree, or ""
 	on     []string          // controllers that v2 passes on
 	id     string
+	locks  []*os.File // held as long as the tree is ours
 	count  atomic.Int64
 
 	mu sync.Mutex // guards dirs, while controllers are added
@@ -52,7 +53,7 @@ func (l Layout) Create(id string) (_ *Tree, err error) {
 	}()
 	if l.V2 != "" {
 		v2 := filepath.Join(l.V2, "lab-"+id)
-		if err := create(v2, id); err != nil {
+		if err := t.create(v2); err != nil {
 			return nil, err
 		}
 		t.v2 = v2
@@ -74,7 +75,7 @@ func (t *Tree) add(c string) error {
 		dir := filepath.Join(point, "lab-"+t.id)
 		if !slices.Contains(folders(t.dirs, ""), dir) { // controllers may share a hierarchy
 			// What exists is another's, and isn't removed with half a tree.
-			if err := create(dir, t.id); err != nil {
+			if err := t.create(dir); err != nil {
 				return err
 			}
 		}
@@ -129,14 +130,45 @@ func inherit(dir string) error {
 	return nil
 }
 
-func create(dir, id string) error {
+// create makes a folder of the tree, locks it, and tags it last: what bears the
+// tag and isn't locked has no owner. The lock is on the folder itself, and not
+// on a file in /run, since several systems may share the cgroup hierarchies and
+// nothing else.
+func (t *Tree) create(dir string) error {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return fmt.Errorf("cgroup: %w", err)
 	}
-	if err := unix.Setxattr(dir, Tag, []byte(id), 0); err != nil {
+	f, err := lock(dir)
+	if err == nil {
+		t.locks = append(t.locks, f)
+		err = unix.Setxattr(dir, Tag, []byte(t.id), 0)
+	}
+	if err != nil {
 		return fmt.Errorf("cgroup: tag %s: %w", dir, errors.Join(err, os.Remove(dir)))
 	}
 	return nil
+}
+
+// lock takes a folder's lock, if nobody has it.
+func lock(dir string) (*os.File, error) {
+	f, err := os.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		return nil, os.NewSyscallError("flock", err)
+	}
+	return f, nil
+}
+
+// Owned says whether the owner of a tree's folder is alive.
+func Owned(dir string) bool {
+	f, err := lock(dir)
+	if err == nil {
+		f.Close()
+	}
+	return errors.Is(err, unix.EWOULDBLOCK)
 }
 
 // Has says whether a controller can be used in the tree.
@@ -161,6 +193,12 @@ func (t *Tree) Remove() error {
 	for _, dir := range t.Dirs() {
 		errs = append(errs, RemoveAll(dir))
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, f := range t.locks {
+		f.Close()
+	}
+	t.locks = nil
 	return errors.Join(errs...)
 }
 
@@ -257,15 +295,7 @@ func write(dir, name, value string) error {
 // the testbed's ID and the folder.
 func (l Layout) Owners() map[string][]string {
 	out := map[string][]string{}
-	points := []string{}
-	for _, p := range l.V1 {
-		points = append(points, p)
-	}
-	if l.V2 != "" {
-		points = append(points, l.V2)
-	}
-	slices.Sort(points)
-	for _, p := range slices.Compact(points) {
+	for _, p := range l.points() {
 		entries, _ := os.ReadDir(p)
 		for _, e := range entries {
 			if !e.IsDir() {
@@ -280,4 +310,27 @@ func (l Layout) Owners() map[string][]string {
 		}
 	}
 	return out
+}
+
+// Named lists the folders that a testbed with this ID would have and that are
+// there, tagged or not.
+func (l Layout) Named(id string) []string {
+	var out []string
+	for _, p := range l.points() {
+		dir := filepath.Join(p, "lab-"+id)
+		if st, err := os.Lstat(dir); err == nil && st.IsDir() {
+			out = append(out, dir)
+		}
+	}
+	return out
+}
+
+// points are the mount points of all hierarchies, each once.
+func (l Layout) points() []string {
+	out := slices.Collect(maps.Values(l.V1))
+	if l.V2 != "" {
+		out = append(out, l.V2)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }

@@ -4,15 +4,17 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
 	"lab/bench/cgroup"
 )
 
-// Sweep removes what testbeds left whose owners are dead: cgroup folders that
-// bear the tag, and run folders. It returns what it removed. Nothing without
-// the tag is touched, and nothing whose owner holds its lock.
+// Sweep removes what testbeds left whose owners are dead: cgroup folders and run
+// folders. It returns what it removed. Nothing is touched whose owner holds its
+// lock, and no cgroup folder but those that bear the tag, or the ID of a dead
+// testbed's run folder: its owner was killed between making and tagging one.
 func Sweep() (removed []string, err error) {
 	var errs []error
 	l, err := cgroup.Read()
@@ -28,15 +30,10 @@ func Sweep() (removed []string, err error) {
 		// A dead owner's folder is either gone or unlocked. While we look
 		// at it, and until the cgroups are gone, it is ours.
 		f, alive := claim(filepath.Join(runDir, id))
-		if alive {
-			continue
-		}
-		for _, dir := range dirs {
-			if err := cgroup.RemoveAll(dir); err != nil {
-				errs = append(errs, err)
-				continue
-			}
-			removed = append(removed, dir)
+		// With a /run that isn't ours, it may be alive all the same.
+		if !alive && !slices.ContainsFunc(dirs, cgroup.Owned) {
+			gone, err := removeCgroups(dirs)
+			removed, errs = append(removed, gone...), append(errs, err)
 		}
 		if f != nil {
 			f.Close()
@@ -44,17 +41,38 @@ func Sweep() (removed []string, err error) {
 	}
 	entries, _ := os.ReadDir(runDir)
 	for _, e := range entries {
-		name := filepath.Join(runDir, e.Name())
-		f, alive := claim(name)
+		f, alive := claim(filepath.Join(runDir, e.Name()))
 		if alive || f == nil {
 			continue
 		}
-		if err := removeFolder(f); err != nil {
-			errs = append(errs, err)
-		} else {
-			removed = append(removed, name)
-		}
+		gone, err := bury(l, f)
+		removed, errs = append(removed, gone...), append(errs, err)
 		f.Close()
+	}
+	return removed, errors.Join(errs...)
+}
+
+// bury removes all that is left of the testbed whose run folder f is, locked by
+// us: the folder last, as its name is what tells whose the rest was.
+func bury(l cgroup.Layout, f *os.File) (removed []string, err error) {
+	removed, err = removeCgroups(l.Named(filepath.Base(f.Name())))
+	if err != nil {
+		return removed, err
+	}
+	if err := removeFolder(f); err != nil {
+		return removed, err
+	}
+	return append(removed, f.Name()), nil
+}
+
+func removeCgroups(dirs []string) (removed []string, err error) {
+	var errs []error
+	for _, dir := range dirs {
+		if err := cgroup.RemoveAll(dir); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		removed = append(removed, dir)
 	}
 	return removed, errors.Join(errs...)
 }

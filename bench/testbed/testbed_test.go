@@ -329,23 +329,39 @@ func TestSweep(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tree := func(id string) []string {
-		tr, err := l.Create(id)
-		if err != nil {
-			t.Fatal(err)
+	// A dead testbed's: the folders, and nobody who holds their locks.
+	tree := func(id string, tagged bool) (dirs []string) {
+		for _, d := range mine.Cgroups.Dirs() {
+			dir := filepath.Join(filepath.Dir(d), "lab-"+id)
+			if err := os.Mkdir(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { os.Remove(dir) })
+			if tagged {
+				if err := unix.Setxattr(dir, cgroup.Tag, []byte(id), 0); err != nil {
+					t.Fatal(err)
+				}
+			}
+			dirs = append(dirs, dir)
 		}
-		t.Cleanup(func() { tr.Remove() })
-		return tr.Dirs()
+		return dirs
 	}
 	me := strconv.Itoa(os.Getpid()) + strconv.FormatInt(time.Now().UnixNano(), 36)
-	gone := tree("dead-" + me) // its run folder is gone already
+	gone := tree("dead-"+me, true) // its run folder is gone already
 
 	unlocked := filepath.Join(filepath.Dir(alive.Dir), "left-"+me)
 	if err := os.MkdirAll(filepath.Join(unlocked, "some", "files"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(unlocked)
-	left := append(tree("left-"+me), unlocked)
+	// Its owner was killed before it tagged anything.
+	left := append(tree("left-"+me, false), unlocked)
+	// Its run folder is another system's, as /run is, and it lives.
+	elsewhere, err := l.Create("elsewhere-" + me)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer elsewhere.Remove()
 
 	// Untagged, though it has the lab's name: somebody else's.
 	untagged := filepath.Join(filepath.Dir(gone[0]), "lab-untagged-"+me)
@@ -374,6 +390,7 @@ func TestSweep(t *testing.T) {
 		}
 	}
 	exist(t, true, untagged, odd, alive.Dir, mine.Dir)
+	exist(t, true, elsewhere.Dirs()...)
 	exist(t, true, alive.Cgroups.Dirs()...)
 	exist(t, true, mine.Cgroups.Dirs()...)
 	dirs := append(alive.Cgroups.Dirs(), alive.Dir)

@@ -9,6 +9,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"lab/bench/cgroup"
 )
 
 // A Worker is the process that lives in the testbed, as its supervisor sees
@@ -56,12 +58,13 @@ func (w *Worker) Kill() { w.cmd.Process.Kill() }
 // Wait waits for the worker's end, and removes what is left of its testbed.
 func (w *Worker) Wait() error {
 	err := w.cmd.Wait()
-	if rerr := removeFolder(w.folder); err == nil {
-		err = rerr
+	defer w.folder.Close()
+	l, lerr := cgroup.Read()
+	if lerr == nil {
+		_, lerr = bury(l, w.folder)
 	}
-	w.folder.Close()
-	if _, serr := Sweep(); err == nil {
-		err = serr
+	if err == nil {
+		err = lerr
 	}
 	return err
 }
