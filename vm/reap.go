@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -23,10 +22,12 @@ import (
 // wait for their own children. So a zombie is waited for by its PID, and only
 // when it bears QEMU's name.
 type reaper struct {
-	sigs  chan os.Signal
-	done  chan struct{}
-	holds atomic.Int32 // how many instances want it to look
-	wg    sync.WaitGroup
+	sigs chan os.Signal
+	done chan struct{}
+	wg   sync.WaitGroup
+
+	mu    sync.Mutex // held while it looks
+	holds int        // how many instances want it to look
 }
 
 func newReaper() *reaper {
@@ -40,9 +41,11 @@ func newReaper() *reaper {
 			case <-r.sigs:
 				// While no guest lives, a dying child is none of QEMU's,
 				// and looking would disturb what is being measured.
-				if r.holds.Load() > 0 {
-					r.reap()
+				r.mu.Lock()
+				if r.holds > 0 {
+					r.look()
 				}
+				r.mu.Unlock()
 			case <-r.done:
 				return
 			}
@@ -52,11 +55,25 @@ func newReaper() *reaper {
 }
 
 // hold makes the reaper look until release is called as often.
-func (r *reaper) hold() { r.holds.Add(1) }
+func (r *reaper) hold() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.holds++
+}
 
+// release returns when nobody looks on its caller's behalf any more.
 func (r *reaper) release() {
-	r.reap()
-	r.holds.Add(-1)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.look()
+	r.holds--
+}
+
+// reap looks now.
+func (r *reaper) reap() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.look()
 }
 
 func (r *reaper) close() {
@@ -68,8 +85,8 @@ func (r *reaper) close() {
 // qemuName is how every QEMU's comm begins; the kernel cuts it at 15 bytes.
 const qemuName = "qemu-system-"
 
-// reap waits for each zombie child that is a QEMU.
-func (r *reaper) reap() {
+// look waits for each zombie child that is a QEMU.
+func (r *reaper) look() {
 	dir, err := os.Open("/proc")
 	if err != nil {
 		return
