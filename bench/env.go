@@ -136,6 +136,18 @@ type (
 		Terminal() *os.File
 	}
 
+	// A Finisher names what a start ends with, after the last mark and until
+	// the workload's first byte, where that isn't the workload alone.
+	Finisher interface {
+		LastPhase() string
+	}
+
+	// An Explainer adds to the error of a wait that was in vain what became
+	// of the instance: ended, stopped, or running on, and what it said last.
+	Explainer interface {
+		Explain(error) error
+	}
+
 	// An Execer runs a further command inside a running instance.
 	Execer interface {
 		Exec(context.Context, Command) (Process, error)

@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"syscall"
@@ -65,6 +66,10 @@ func startupCells(o bench.Options) []bench.Cell {
 // than milliseconds, and a PID 1 whose end is that kernel's end.
 func guest(env string) bool { return strings.HasPrefix(env, "vm") }
 
+// explaining is the time that is kept for finding out why a workload isn't
+// ready.
+const explaining = 1500 * time.Millisecond
+
 func startupTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 	token := bench.Token()
 	i, err := t.Prepare(ctx, t.Spec(bench.Command{Argv: []string{image.ReadyPath, token}}))
@@ -79,17 +84,30 @@ func startupTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 	if err := i.Start(ctx); err != nil {
 		return err
 	}
+	// A little before the trial's own deadline, while what doesn't get ready
+	// can still be looked at.
 	deadline, _ := ctx.Deadline()
-	seen, err := clock.AwaitToken(i.Ready(), []byte(token), time.Until(deadline))
+	seen, err := clock.AwaitToken(i.Ready(), []byte(token), time.Until(deadline)-explaining)
 	if err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return bench.Blamed(bench.BlameWorkload, err)
+		who := bench.BlameWorkload
+		if !errors.Is(err, clock.ErrClosed) {
+			who = bench.BlameTime
+		}
+		if e, ok := i.(bench.Explainer); ok {
+			err = e.Explain(err)
+		}
+		return bench.Blamed(who, err)
 	}
 	if tr, ok := i.(bench.Tracer); ok {
 		start = tr.Started()
-		t.RecordPhases("ready", start, seen.At, tr.Marks(), "first byte")
+		last := "first byte"
+		if f, ok := i.(bench.Finisher); ok {
+			last = f.LastPhase()
+		}
+		t.RecordPhases("ready", start, seen.At, tr.Marks(), last)
 	}
 	t.RecordSince("ready", start, seen.At)
 	if !guest(c.Env) { // a guest's kernel doesn't outlive its PID 1

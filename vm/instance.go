@@ -79,6 +79,10 @@ func (e *Env) Prepare(ctx context.Context, s bench.Spec) (bench.Instance, error)
 		line.Init, i.err = lookup(s.Image.Dir, s.Command)
 		line.Args, line.Env = s.Command.Argv[1:], kernelEnv(s.Command.Env)
 	}
+	if !i.cfg.ACPI {
+		// Or the kernel says on the console that it misses the tables.
+		line.More = append(line.More, "acpi=off")
+	}
 	if i.err != nil {
 		return i, nil // Start's error, as in every environment
 	}

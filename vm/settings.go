@@ -39,10 +39,10 @@ func (e *Env) Settings() []bench.Setting {
 			Help: "the machine: PCI Express of 2009, or PCI of 1996"},
 		{Name: "boot", Values: []string{"elf", "bzimage"}, Default: "elf",
 			Help: "the uncompressed kernel, entered directly, or the file as distributed, which unpacks itself in the guest"},
-		{Name: "firmware", Values: []string{"auto", "seabios", "qboot"}, Default: "auto",
-			Help: "the PC's BIOS, or the least that starts a kernel; auto is the latter where QEMU came with it"},
+		{Name: "firmware", Values: []string{"seabios", "qboot"}, Default: "seabios",
+			Help: "the PC's BIOS, or the least that starts a kernel"},
 		{Name: "acpi", Values: []string{"auto", "off", "on"}, Default: "auto",
-			Help: "tables that describe the machine to the guest; auto is without them, as it then boots faster, but with several CPUs"},
+			Help: "tables that describe the machine to the guest; auto is off, as it then boots faster, but with qboot or several CPUs"},
 	}
 	if e.bare {
 		return slices.DeleteFunc(all, func(s bench.Setting) bool { return s.Name == "kernel" || s.Name == "boot" || s.Name == "acpi" })
@@ -64,6 +64,9 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 	}
 	if s.Settings["firmware"] == "qboot" && !exists(qboot) {
 		return bench.Unavailable("QEMU came without "+qboot, "--variant firmware=seabios")
+	}
+	if s.Settings["firmware"] == "qboot" && s.Settings["acpi"] == "off" {
+		return bench.NotApplicable("qboot leaves the guest's interrupts to ACPI", "--variant acpi=on or firmware=seabios")
 	}
 	if e.bare {
 		return e.checkBare(s)
@@ -131,7 +134,6 @@ func kernelEnv(env []string) (out []string) {
 // Resolved says what the settings came to.
 func (e *Env) Resolved(s bench.Spec) map[string]string {
 	out := map[string]string{"accel": e.resolve(s.Settings["accel"])}
-	out["firmware"] = firmware(s)
 	if !e.bare {
 		out["acpi"] = e.acpi(s)
 		if k, err := e.kernel(s); err == nil {
@@ -153,30 +155,19 @@ func (e *Env) resolve(accel string) string {
 	return accel
 }
 
-// firmware is what the setting comes to.
-func firmware(s bench.Spec) string {
-	f := s.Settings["firmware"]
-	if f == "auto" || f == "" {
-		if f = "seabios"; exists(qboot) {
-			f = "qboot"
-		}
-	}
-	return f
-}
-
 // cpus is how many virtual CPUs a limit comes to.
 func cpus(s bench.Spec) int { return max(1, int(math.Ceil(s.Limits.CPU))) }
 
-// acpi is what the setting comes to. The tiny guest's switch is an ACPI
-// register, which SeaBIOS sets up where there are tables. Without tables and
-// without SeaBIOS, a kernel finds one CPU alone.
+// acpi is what the setting comes to. Without ACPI's tables a kernel finds its
+// interrupts in older ones, which SeaBIOS makes and qboot doesn't, and one CPU
+// alone. The tiny guest's switch is an ACPI register.
 func (e *Env) acpi(s bench.Spec) string {
 	switch a := s.Settings["acpi"]; {
 	case e.bare:
 		return "on"
 	case a != "auto" && a != "":
 		return a
-	case cpus(s) > 1:
+	case s.Settings["firmware"] == "qboot", cpus(s) > 1:
 		return "on"
 	}
 	return "off"
@@ -223,7 +214,7 @@ func (e *Env) config(s bench.Spec, k guestKernel) Config {
 	if c.Machine == "" {
 		c.Machine = "q35"
 	}
-	if firmware(s) == "qboot" {
+	if s.Settings["firmware"] == "qboot" {
 		c.Firmware = qboot
 	}
 	switch m := s.Limits.Memory; {

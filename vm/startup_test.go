@@ -59,9 +59,9 @@ func TestStartup(t *testing.T) {
 		{},
 		{"machine": "pc"},
 		{"boot": "bzimage"},
-		{"firmware": "seabios"},
+		{"firmware": "qboot"},
 		{"acpi": "on"},
-		{"boot": "bzimage", "acpi": "on", "firmware": "seabios"},
+		{"boot": "bzimage", "acpi": "on"},
 	} {
 		name := bench.Variant(set)
 		t.Run(name, func(t *testing.T) {
