@@ -183,7 +183,7 @@ func TestResume(t *testing.T) {
 			}
 		}
 	}
-	for name, x := range map[string]bench.Extent{"plain": {}, "strict": {Strict: true}, "precise": {Precision: 0.05}} {
+	for name, x := range map[string]bench.Extent{"plain": {}, "strict": {Strict: true}, "precise": {Precision: 0.1}} {
 		value := func(lines *[]results.Line) func(int, string) float64 {
 			return func(int, string) float64 { return 1 + float64(len(*lines)*7919%97)/200 }
 		}
