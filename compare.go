@@ -30,6 +30,7 @@ func (a *app) compareCommand() *cobra.Command {
 with --by two rows of one folder: the ratio of their medians with its interval,
 a verdict that is corrected for the number of comparisons, and what differs
 between the two machines and settings. It needs no root, and measures nothing.
+Rows of one folder are compared trial by trial, within the shuffled blocks.
 
 Not compared is what can't be: a guest under KVM with an emulated one, runs of
 different images or workloads, metrics in different units, fewer than 6 trials.

@@ -30,6 +30,7 @@ func completeFlags(cmd *cobra.Command) {
 		"accel":   cobra.FixedCompletions(accels, cobra.ShellCompDirectiveNoFileComp),
 		"image":   dirs,
 		"out":     dirs,
+		"resume":  dirs,
 	} {
 		if cmd.Flags().Lookup(name) != nil {
 			cmd.RegisterFlagCompletionFunc(name, f)

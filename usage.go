@@ -38,6 +38,8 @@ func flagError(cmd *cobra.Command, err error) error {
 	var no *pflag.NotExistError
 	var bad *pflag.InvalidValueError
 	switch {
+	case errors.As(err, &bad) && bad.GetFlag().Value.Type() == "duration":
+		return usagef("--%s %q: not a time such as 5m or 90s", bad.GetFlag().Name, bad.GetValue())
 	case errors.As(err, &bad) && bad.GetFlag().Value.Type() != "bool":
 		return usagef("--%s %q: not a number; see lab %s --help", bad.GetFlag().Name, bad.GetValue(), cmd.Name())
 	case !errors.As(err, &no):

@@ -25,6 +25,7 @@ type cell struct {
 // A trial is one execution, warm-ups and failures included.
 type trial struct {
 	number int
+	block  int
 	warmup bool
 	again  bool // disturbed, and made once more
 	err    string

@@ -46,6 +46,7 @@ type ContrastRow struct {
 	// Of b against a. Ratio is nil where a value isn't above zero.
 	Difference stats.Interval
 	Ratio      *stats.Interval
+	Paired     bool // Ratio and P are of the trials' pairs, one a block (stats.PairedRatio)
 	Effect     stats.Effect
 	P          float64 // Mann-Whitney, two-sided
 	Corrected  float64 // after Holm, for all rows
@@ -107,7 +108,11 @@ func CompareBy(run *results.Run, by, a, b string) (*Contrast, error) {
 		}
 		for _, q := range x.cells {
 			if value(q, by) == b && agree(p, q, by) {
+				first := len(c.Rows)
 				c.add(x, x, p, q)
+				for i := range c.Rows[first:] {
+					c.Rows[first+i].pair(run, p, q)
+				}
 				c.Differs = append(c.Differs, settingsOf(p, q)...)
 			}
 		}
@@ -115,7 +120,14 @@ func CompareBy(run *results.Run, by, a, b string) (*Contrast, error) {
 	if len(c.Rows) == 0 {
 		return nil, fmt.Errorf("compare: %s has no two rows that differ in nothing but %s, %s against %s", run.Dir, by, a, b)
 	}
-	c.note("The trials of the rows were mixed in one order shuffled from the seed %d.", run.Manifest.Seed)
+	if run.Manifest.Grouped > 0 {
+		c.note("The trials of the rows weren't shuffled: whatever the machine did meanwhile is part of each ratio.")
+	} else {
+		c.note("The trials of the rows were mixed in one order shuffled from the seed %d.", run.Manifest.Seed)
+	}
+	if slices.ContainsFunc(c.Rows, func(r ContrastRow) bool { return r.Paired }) {
+		c.note("Each ratio is of the pairs of trials that one block has: the middle one, after Hodges and Lehmann, with the interval and the p-value of Wilcoxon's signed-rank test in place of those named below. It needn't be the ratio of the two medians.")
+	}
 	c.disturbed(run.Dir, x)
 	for _, b := range x.banners() {
 		c.note("%s", b)
@@ -286,6 +298,36 @@ func (r *ContrastRow) fill(a, b []float64, seed uint64) {
 	r.P = t.P
 }
 
+// pair compares trial by trial, where each block has one of either cell: what
+// the machine did to both drops out.
+func (r *ContrastRow) pair(run *results.Run, p, q *cell) {
+	if !r.Compared() || run.Manifest.Grouped > 0 {
+		return
+	}
+	first := map[int]float64{}
+	for _, t := range p.trials {
+		if v, ok := t.values[r.Metric.Name]; ok && t.counts() {
+			first[t.block] = v
+		}
+	}
+	var a, b []float64
+	for _, t := range q.trials {
+		if v, ok := t.values[r.Metric.Name]; ok && t.counts() {
+			if w, ok := first[t.block]; ok {
+				a, b = append(a, w), append(b, v)
+			}
+		}
+	}
+	// With some trials alone in their block the pairs would be another sample
+	// than the table's.
+	if len(a) < stats.MinPairs || len(a) < max(r.A.N, r.B.N)*9/10 {
+		return
+	}
+	if iv, t, err := stats.PairedRatio(b, a); err == nil {
+		r.Ratio, r.P, r.Paired = &iv, t.P, true
+	}
+}
+
 // decide corrects all rows' tests together, and finds the verdicts.
 func (c *Contrast) decide() {
 	var rows []*ContrastRow
@@ -298,8 +340,10 @@ func (c *Contrast) decide() {
 	for i, p := range stats.Holm(ps) {
 		r := rows[i]
 		r.Corrected = p
-		k := comparison{difference: r.Difference, corrected: p}
-		if k.differs() {
+		switch {
+		case r.Paired && stats.DifferRatio(*r.Ratio, p):
+			r.Verdict = word(r.Metric, r.Ratio.Point < 1)
+		case !r.Paired && stats.Differ(r.Difference, p):
 			r.Verdict = word(r.Metric, r.Difference.Point < 0)
 		}
 	}

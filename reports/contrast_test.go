@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"lab/bench/results"
+	"lab/bench/stats"
 )
 
 // changed is the synthetic run once more, with the values of one environment
@@ -132,6 +133,15 @@ func TestCompareBy(t *testing.T) {
 	}
 	if r := rowOf(t, c, "container net=none → container net=bridge", "ready"); r.Verdict != Slower || len(c.Rows) != 2 {
 		t.Errorf("%s in %d rows", r.Verdict, len(c.Rows))
+	}
+	// By pairs of one block; not where the trials weren't shuffled.
+	if r := c.Rows[0]; !r.Paired || r.Ratio.Method != stats.SignedRank || !strings.Contains(strings.Join(c.Notes, ""), "signed-rank") {
+		t.Errorf("no pairs: %+v", r)
+	}
+	grouped := *run
+	grouped.Manifest.Grouped = 20
+	if g, err := CompareBy(&grouped, "net", "none", "bridge"); err != nil || g.Rows[0].Paired || !strings.Contains(g.Notes[0], "weren't shuffled") {
+		t.Errorf("grouped: %+v, %v", g, err)
 	}
 	if got := Choices(run); !slices.Equal(got, []string{"env", "net"}) {
 		t.Errorf("choices %v", got)

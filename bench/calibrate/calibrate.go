@@ -11,6 +11,8 @@
 //	blocks    the same without shuffling, for comparison: it is what the
 //	          shuffling is for, and no property of the lab's own runs
 //	outside   a plain process in the testbed against one outside of it
+//	pairs     the same two questions to the rule of lab compare --by, which
+//	          compares trial by trial within the shuffled blocks
 //	planted   a start of 5 ms that was slowed by 2 % is found with 100 pairs of
 //	          trials, and one slowed by 0 % isn't
 //
@@ -79,6 +81,20 @@ func Pairs(a, b []float64, size int, seed uint64) ([]Pair, error) {
 	return out, nil
 }
 
+// PairsOfTrials does the same with values that belong together one by one: it
+// compares by the pairs, as lab compare --by does.
+func PairsOfTrials(a, b []float64, size int) ([]Pair, error) {
+	var out []Pair
+	for i := 0; i+size <= min(len(a), len(b)); i += size {
+		iv, t, err := stats.PairedRatio(b[i:i+size], a[i:i+size])
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, Pair{iv.Point, stats.DifferRatio(iv, t.P)})
+	}
+	return out, nil
+}
+
 // different counts the pairs that were called so.
 func different(pairs []Pair) (stats.Interval, error) {
 	k := 0
@@ -99,14 +115,37 @@ func ratios(pairs []Pair) (stats.Interval, error) {
 	return stats.MedianInterval(rs)
 }
 
+// Blocks are the counted values of two cells in the blocks that have one of
+// either.
+func Blocks(run *results.Run, env string, x, y map[string]string) (a, b []float64) {
+	first := map[int]float64{}
+	for _, l := range counted(run, env, x) {
+		first[l.Block] = *l.Value
+	}
+	for _, l := range counted(run, env, y) {
+		if v, ok := first[l.Block]; ok {
+			a, b = append(a, v), append(b, *l.Value)
+		}
+	}
+	return a, b
+}
+
 // Values are a metric's counted values in a cell, in the order in which they
 // were taken.
 func Values(run *results.Run, env string, variant map[string]string) []float64 {
 	var out []float64
+	for _, l := range counted(run, env, variant) {
+		out = append(out, *l.Value)
+	}
+	return out
+}
+
+func counted(run *results.Run, env string, variant map[string]string) []results.Line {
+	var out []results.Line
 	label := results.Label(env, variant, 1)
 	for _, l := range run.Lines {
 		if l.Metric == "ready" && !l.Warmup && l.Err == "" && l.Value != nil && l.Label() == label {
-			out = append(out, *l.Value)
+			out = append(out, l)
 		}
 	}
 	return out

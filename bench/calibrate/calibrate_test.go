@@ -25,14 +25,19 @@ func made(n int, grouped bool, f func(label string, at int, rng *rand.Rand) floa
 		for i := range 2 * shortRun {
 			some = append(some, string("AB"[i/shortRun]))
 		}
-		if !grouped {
-			rng.Shuffle(len(some), func(i, j int) { some[i], some[j] = some[j], some[i] })
+		for i := 0; i < len(some) && !grouped; i += 2 { // blocks of one A and one B
+			some[i], some[i+1] = "A", "B"
+			if rng.IntN(2) == 0 {
+				some[i], some[i+1] = "B", "A"
+			}
 		}
 		order = append(order, some...)
 	}
+	at := map[string]int{}
 	for i, label := range order {
 		v := f(label, i, rng)
-		run.Lines = append(run.Lines, results.Line{Env: "host", Variant: map[string]string{"label": label}, N: 1, Metric: "ready", Value: &v})
+		at[label]++
+		run.Lines = append(run.Lines, results.Line{Env: "host", Variant: map[string]string{"label": label}, N: 1, Block: at[label], Metric: "ready", Value: &v})
 	}
 	return run
 }
@@ -50,16 +55,15 @@ func TestJudgeDrift(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(checks) != 4 {
+	if len(checks) != 5 {
 		t.Fatalf("%d checks", len(checks))
 	}
-	if c := checks[0]; c.Answer != Yes || c.Figure.N != 200 {
-		t.Errorf("shuffled: %+v", c)
+	for _, c := range checks[:3] { // by medians, by pairs, and the middle ratio
+		if c.Answer != Yes || c.Figure.N != 200 {
+			t.Errorf("shuffled: %+v", c)
+		}
 	}
-	if c := checks[1]; c.Answer != Yes {
-		t.Errorf("shuffled: %+v", c)
-	}
-	if c := checks[2]; c.Answer != ForNotice || c.Figure.Point < 0.5 {
+	if c := checks[3]; c.Answer != ForNotice || c.Figure.Point < 0.5 {
 		t.Errorf("in groups: %+v", c)
 	}
 }
@@ -87,10 +91,10 @@ func TestJudgeDifferent(t *testing.T) {
 func TestJudgePlanted(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	run := &results.Run{}
-	for range 1000 {
+	for block := range 1000 {
 		for s, by := range map[string]float64{"no": 1, "0%": 1, "2%": 1.02} {
 			v := 5e-3 * by * (1 + 0.01*rng.ExpFloat64())
-			run.Lines = append(run.Lines, results.Line{Env: "host", Variant: map[string]string{"slowed": s}, N: 1, Metric: "ready", Value: &v})
+			run.Lines = append(run.Lines, results.Line{Env: "host", Variant: map[string]string{"slowed": s}, N: 1, Block: block, Metric: "ready", Value: &v})
 		}
 	}
 	checks, err := Judge(Parts{Planted: run})
@@ -100,15 +104,17 @@ func TestJudgePlanted(t *testing.T) {
 	if c := checks[0]; c.Answer != Yes || c.Figure.Point != 1 || c.Figure.N != 10 {
 		t.Errorf("2 %%: %+v", c)
 	}
-	if c := checks[1]; c.Answer != Yes {
-		t.Errorf("0 %%: %+v", c)
+	for _, c := range checks[1:] {
+		if c.Answer != Yes {
+			t.Errorf("%+v", c)
+		}
 	}
 	// Unslowed, where a slowdown was promised: not found.
 	for i, l := range run.Lines {
 		if l.Variant["slowed"] == "2%" {
 			run.Lines[i].Variant = map[string]string{"slowed": "none"}
 		} else if l.Variant["slowed"] == "0%" {
-			run.Lines = append(run.Lines, results.Line{Env: "host", Variant: map[string]string{"slowed": "2%"}, N: 1, Metric: "ready", Value: l.Value})
+			run.Lines = append(run.Lines, results.Line{Env: "host", Variant: map[string]string{"slowed": "2%"}, N: 1, Block: l.Block, Metric: "ready", Value: l.Value})
 		}
 	}
 	if checks, err = Judge(Parts{Planted: run}); err != nil || checks[0].Answer != No {

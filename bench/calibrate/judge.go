@@ -63,7 +63,7 @@ func same(run *results.Run, size int, shuffled bool) ([]Check, error) {
 		a := Check{
 			Name: env + ", A/A, " + how, Question: "how often is it called different from itself?",
 			Wanted: "at most " + percent(MostDifferent), Figure: share, Answer: atMost(share, MostDifferent),
-			Measured: fmt.Sprintf("%.0f of %d pairs, %s (%s to %s)", share.Point*float64(share.N), share.N, percent(share.Point), percent(share.Lo), percent(share.Hi)),
+			Measured: shareOf(share, "pairs"),
 		}
 		b := Check{
 			Name: a.Name, Question: "middle ratio of its medians to its own",
@@ -73,9 +73,37 @@ func same(run *results.Run, size int, shuffled bool) ([]Check, error) {
 		if !shuffled {
 			a.Wanted, a.Answer, b.Wanted, b.Answer = "", ForNotice, "", ForNotice
 		}
-		out = append(out, a, b)
+		out = append(out, a)
+		if shuffled {
+			c, err := byPairs(run, env, size, a)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, c)
+		}
+		out = append(out, b)
 	}
 	return out, nil
+}
+
+// byPairs asks the same as a does of the rule that compares block by block.
+func byPairs(run *results.Run, env string, size int, a Check) (Check, error) {
+	x, y := Blocks(run, env, map[string]string{"label": "A"}, map[string]string{"label": "B"})
+	pairs, err := PairsOfTrials(x, y, size)
+	if err != nil {
+		return a, fmt.Errorf("calibrate: %s: %w", run.Dir, err)
+	}
+	share, err := different(pairs)
+	if err != nil {
+		return a, fmt.Errorf("calibrate: %s: %w", run.Dir, err)
+	}
+	a.Question = "and by pairs of trials of one block?"
+	a.Figure, a.Answer, a.Measured = share, atMost(share, MostDifferent), shareOf(share, "pairs")
+	return a, nil
+}
+
+func shareOf(s stats.Interval, what string) string {
+	return fmt.Sprintf("%.0f of %d %s, %s (%s to %s)", s.Point*float64(s.N), s.N, what, percent(s.Point), percent(s.Lo), percent(s.Hi))
 }
 
 // environments are those of a run that has trials, in its order.
@@ -111,32 +139,42 @@ func planted(run *results.Run) ([]Check, error) {
 	if run == nil {
 		return nil, nil
 	}
-	value := func(s string) []float64 { return Values(run, "host", map[string]string{"slowed": s}) }
-	base := value("no")
+	base := Values(run, "host", map[string]string{"slowed": "no"})
 	var out []Check
 	for _, slowed := range []string{"2%", "0%"} {
-		sets, err := Pairs(base, value(slowed), SetSize, run.Manifest.Seed)
-		if err != nil || len(sets) == 0 {
+		x, y := Blocks(run, "host", map[string]string{"slowed": "no"}, map[string]string{"slowed": slowed})
+		pairs, err := PairsOfTrials(x, y, SetSize)
+		if err != nil || len(pairs) == 0 {
 			return nil, fmt.Errorf("calibrate: %s: no set of %d pairs slowed by %s (%v)", run.Dir, SetSize, slowed, err)
 		}
-		share, err := different(sets)
+		heaps, err := Pairs(x, y, SetSize, run.Manifest.Seed)
 		if err != nil {
 			return nil, err
 		}
-		ratio, err := ratios(sets)
-		if err != nil {
-			return nil, err
+		name := "a start of " + fmt.Sprintf("%.1f ms", stats.Median(base)*1e3) + ", slowed by " + slowed
+		for _, rule := range []struct {
+			question string
+			sets     []Pair
+		}{
+			{fmt.Sprintf("is it found by %d pairs of trials of one block?", SetSize), pairs},
+			{fmt.Sprintf("and by the medians of %d trials each?", SetSize), heaps},
+		} {
+			share, err := different(rule.sets)
+			if err != nil {
+				return nil, err
+			}
+			ratio, err := ratios(rule.sets)
+			if err != nil {
+				return nil, err
+			}
+			c := Check{Name: name, Question: rule.question, Figure: share,
+				Wanted: fmt.Sprintf("in at least %s of the sets", percent(LeastFound)), Answer: atLeast(share, LeastFound),
+				Measured: fmt.Sprintf("in %.0f of %d sets; ratio %.4f", share.Point*float64(share.N), share.N, ratio.Point)}
+			if slowed == "0%" {
+				c.Wanted, c.Answer = fmt.Sprintf("in at most %s of the sets", percent(MostUnplanted)), atMost(share, MostUnplanted)
+			}
+			out = append(out, c)
 		}
-		c := Check{
-			Name: "a start of " + fmt.Sprintf("%.1f ms", stats.Median(base)*1e3) + ", slowed by " + slowed, Figure: share,
-			Question: fmt.Sprintf("is it found with %d pairs of trials?", SetSize),
-			Wanted:   fmt.Sprintf("in at least %s of the sets", percent(LeastFound)), Answer: atLeast(share, LeastFound),
-			Measured: fmt.Sprintf("in %.0f of %d sets; ratio %.4f", share.Point*float64(share.N), share.N, ratio.Point),
-		}
-		if slowed == "0%" {
-			c.Wanted, c.Answer = fmt.Sprintf("in at most %s of the sets", percent(MostUnplanted)), atMost(share, MostUnplanted)
-		}
-		out = append(out, c)
 	}
 	return out, nil
 }

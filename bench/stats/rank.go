@@ -58,6 +58,11 @@ func Differ(difference Interval, corrected float64) bool {
 	return difference.Known() && corrected < Alpha && (difference.Lo > 0 || difference.Hi < 0)
 }
 
+// DifferRatio is the same rule for a ratio, whose interval has to leave out one.
+func DifferRatio(ratio Interval, corrected float64) bool {
+	return ratio.Known() && corrected < Alpha && (ratio.Lo > 1 || ratio.Hi < 1)
+}
+
 // Holm corrects the p-values of several tests, so that the chance of even one
 // false difference among them stays below the level that they are held
 // against. The result is in the order of p; p isn't changed.

@@ -1,0 +1,108 @@
+package stats
+
+import (
+	"errors"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// Hamilton's depression scale before and after a tranquilizer, nine patients:
+// example 3.1 of Hollander and Wolfe. R's wilcox.test(x, y, paired = TRUE,
+// exact = FALSE) prints V = 40, p = 0.04401; the estimate of the shift is 0.46.
+func TestSignedRank(t *testing.T) {
+	x := []float64{1.83, 0.50, 1.62, 2.48, 1.68, 1.88, 1.55, 3.06, 1.30}
+	y := []float64{0.878, 0.647, 0.598, 2.05, 1.06, 1.29, 1.06, 3.14, 1.29}
+	var ds []float64
+	for i := range x {
+		ds = append(ds, x[i]-y[i])
+	}
+	near(t, "p", signedRank(ds).P, 0.04401, 1e-4)
+	s, _ := sorted(ds)
+	near(t, "shift", hodgesLehmann(s), 0.46, 1e-9)
+	if p := signedRank([]float64{0, 0}).P; p != 1 {
+		t.Errorf("equal pairs: p = %v", p)
+	}
+}
+
+// On a machine that drifts by more than the difference, pairs show it, and
+// the two heaps don't; what isn't there is rarely found.
+func TestPairedRatio(t *testing.T) {
+	rng := rand.New(rand.NewPCG(11, 12))
+	draw := func(by float64) (x, y []float64) {
+		for i := range 100 {
+			machine := 1 + 0.2*math.Sin(float64(i)/15)
+			y = append(y, machine*(1+0.02*rng.ExpFloat64()))
+			x = append(x, by*machine*(1+0.02*rng.ExpFloat64()))
+		}
+		return x, y
+	}
+	found := map[float64]int{}
+	heaps, covered := 0, 0
+	const rounds = 400
+	for i := range rounds {
+		for _, by := range []float64{1, 1.02} {
+			x, y := draw(by)
+			iv, p, err := PairedRatio(x, y)
+			if err != nil || iv.Method != SignedRank || iv.N != 100 {
+				t.Fatalf("%+v, %v", iv, err)
+			}
+			if p.P < Alpha && (iv.Lo > 1 || iv.Hi < 1) {
+				found[by]++
+			}
+			if by == 1.02 {
+				if iv.Lo <= by && by <= iv.Hi {
+					covered++
+				}
+				d, _ := DifferenceOfMedians(x, y, uint64(i))
+				if u, _ := MannWhitney(x, y); Differ(d, u.P) {
+					heaps++
+				}
+			}
+		}
+	}
+	if found[1] > rounds*7/100 || found[1.02] < rounds*95/100 || heaps > rounds/5 || covered < rounds*92/100 {
+		t.Errorf("of %d: %d false, %d found by pairs, %d by heaps, %d covered", rounds, found[1], found[1.02], heaps, covered)
+	}
+}
+
+func TestPairedRatioRefuses(t *testing.T) {
+	for _, x := range []struct {
+		a, b []float64
+		want error
+	}{
+		{nil, nil, ErrEmpty}, {[]float64{0}, []float64{1}, ErrNotPositive}, {[]float64{1}, []float64{math.NaN()}, ErrNotFinite}, {[]float64{1, 2}, []float64{1}, nil},
+	} {
+		if _, _, err := PairedRatio(x.a, x.b); err == nil || x.want != nil && !errors.Is(err, x.want) {
+			t.Errorf("%v and %v: %v, want %v", x.a, x.b, err, x.want)
+		}
+	}
+	iv, _, err := PairedRatio([]float64{2, 4, 6}, []float64{1, 2, 3})
+	if err != nil || iv.Known() || iv.Point != 2 || len(iv.Warnings) != 1 {
+		t.Errorf("three pairs: %+v, %v", iv, err)
+	}
+}
+
+// The k-th mean is what making them all, and sorting, gives.
+func TestWalsh(t *testing.T) {
+	rng := rand.New(rand.NewPCG(21, 22))
+	for n := 1; n < 12; n++ {
+		s := make([]float64, n)
+		for i := range s {
+			s[i] = float64(rng.IntN(7)) - 3 + float64(n%2)*rng.Float64()
+		}
+		slices.Sort(s)
+		var all []float64
+		for i := range s {
+			for j := i; j < n; j++ {
+				all = append(all, (s[i]+s[j])/2)
+			}
+		}
+		slices.Sort(all)
+		for k := range all {
+			near(t, "mean", walsh(s, k+1), all[k], 1e-12)
+		}
+		near(t, "their median", hodgesLehmann(s), Median(all), 1e-12)
+	}
+}
