@@ -55,7 +55,7 @@ func TestJudgeDrift(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(checks) != 5 {
+	if len(checks) != 6 {
 		t.Fatalf("%d checks", len(checks))
 	}
 	for _, c := range checks[:3] { // by medians, by pairs, and the middle ratio
@@ -81,7 +81,7 @@ func TestJudgeDifferent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range checks {
+	for _, c := range checks[:3] {
 		if c.Answer != No {
 			t.Errorf("%+v", c)
 		}
@@ -104,7 +104,7 @@ func TestJudgePlanted(t *testing.T) {
 	if c := checks[0]; c.Answer != Yes || c.Figure.Point != 1 || c.Figure.N != 10 {
 		t.Errorf("2 %%: %+v", c)
 	}
-	for _, c := range checks[1:] {
+	for _, c := range checks[1:4] {
 		if c.Answer != Yes {
 			t.Errorf("%+v", c)
 		}
@@ -133,7 +133,7 @@ func TestJudgeOutside(t *testing.T) {
 				results.Line{Env: Outside, N: 1, Metric: "ready", Value: &out})
 		}
 		checks, err := Judge(Parts{Outside: run})
-		if err != nil || len(checks) != 1 || checks[0].Answer != want {
+		if err != nil || len(checks) != 2 || checks[0].Answer != want {
 			t.Errorf("×%v: %+v, %v; want %s", by, checks, err, want)
 		}
 	}
@@ -153,5 +153,22 @@ func TestValues(t *testing.T) {
 		if _, err := Judge(p); err == nil || !strings.Contains(err.Error(), "made up") {
 			t.Errorf("%v", err)
 		}
+	}
+}
+
+func TestQuiet(t *testing.T) {
+	run := &results.Run{}
+	for i := range 10 {
+		l := results.Line{Last: true}
+		if i < 3 {
+			l.Taint = []string{"steal"}
+		}
+		run.Lines = append(run.Lines, results.Line{}, l)
+	}
+	if c := quiet(nil, run); c.Figure.Point != 0.3 || c.Figure.N != 10 || c.Answer != ForNotice {
+		t.Errorf("%+v", c)
+	}
+	if c := quiet(nil); c.Measured != "no trials" {
+		t.Errorf("%+v", c)
 	}
 }

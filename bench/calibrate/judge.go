@@ -33,7 +33,31 @@ func Judge(p Parts) ([]Check, error) {
 		}
 		out = append(out, c...)
 	}
-	return out, nil
+	return append(out, quiet(p.Shuffled, p.Blocks, p.Planted, p.Outside)), nil
+}
+
+// quiet counts the trials that the machine disturbed: on a noisy one small
+// differences can't be found, and the answers say so.
+func quiet(runs ...*results.Run) Check {
+	disturbed, all := 0, 0
+	for _, run := range runs {
+		if run == nil {
+			continue
+		}
+		for _, l := range run.Lines {
+			if l.Last {
+				all++
+				if len(l.Taint) > 0 {
+					disturbed++
+				}
+			}
+		}
+	}
+	c := Check{Name: "the machine meanwhile", Question: "how many trials were disturbed?", Answer: ForNotice, Measured: "no trials"}
+	if share, err := stats.Share(disturbed, all); err == nil {
+		c.Figure, c.Measured = share, shareOf(share, "trials")
+	}
+	return c
 }
 
 // same judges an environment against itself.
