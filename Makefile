@@ -27,8 +27,9 @@ endif
 run: setup build
 	$(ROOT) ./lab run startup
 
-test: setup generate
+test: setup build
 	./.ci/gotest "$(GO)" $(TESTFLAGS) ./...
+	./.ci/guest "$(GO)" $(ROOT) ./lab
 
 bench: setup generate
 	./.ci/gotest "$(GO)" -run '^$$' -bench . -benchtime $(BENCHTIME) -p 1 -timeout 30m ./...
@@ -43,7 +44,7 @@ lint:
 	if [ -n "$$unformatted" ]; then echo "gofmt -w $$unformatted" | tr '\n' ' ' && exit 1; fi
 	"$(GO)" vet ./...
 	"$(GO)" vet -tags lean .
-	@if command -v shellcheck >/dev/null; then shellcheck -x setup*.sh .ci/run .ci/gotest; \
+	@if command -v shellcheck >/dev/null; then shellcheck -x setup*.sh .ci/run .ci/gotest .ci/guest; \
 	else echo "skipped: shellcheck (apt-get install shellcheck)"; fi
 
 # Without cgo and without paths: the same source gives the same file, and runs
