@@ -1,0 +1,82 @@
+package cgroup
+
+import (
+	"errors"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
+
+// Tag is the extended attribute that marks a folder as the lab's; its value is
+// the testbed's ID. Trusted attributes work on v1 and v2 alike, and only root
+// of the machine itself can set or see them.
+const Tag = "trusted.lab"
+
+// lock takes a folder's lock, if nobody has it.
+func lock(dir string) (*os.File, error) {
+	f, err := os.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		return nil, os.NewSyscallError("flock", err)
+	}
+	return f, nil
+}
+
+// Owned says whether the owner of a tree's folder is alive.
+func Owned(dir string) bool {
+	f, err := lock(dir)
+	if err == nil {
+		f.Close()
+	}
+	return errors.Is(err, unix.EWOULDBLOCK)
+}
+
+// Owners finds the folders of every testbed on this machine by their tag:
+// the testbed's ID and the folder.
+func (l Layout) Owners() map[string][]string {
+	out := map[string][]string{}
+	for _, p := range l.points() {
+		entries, _ := os.ReadDir(p)
+		for _, e := range entries {
+			if !e.IsDir() {
+				continue
+			}
+			var buf [64]byte
+			dir := filepath.Join(p, e.Name())
+			if n, err := unix.Getxattr(dir, Tag, buf[:]); err == nil {
+				id := string(buf[:n])
+				out[id] = append(out[id], dir)
+			}
+		}
+	}
+	return out
+}
+
+// Named lists the folders that a testbed with this ID would have and that are
+// there, tagged or not.
+func (l Layout) Named(id string) []string {
+	var out []string
+	for _, p := range l.points() {
+		dir := filepath.Join(p, "lab-"+id)
+		if st, err := os.Lstat(dir); err == nil && st.IsDir() {
+			out = append(out, dir)
+		}
+	}
+	return out
+}
+
+// points are the mount points of all hierarchies, each once.
+func (l Layout) points() []string {
+	out := slices.Collect(maps.Values(l.V1))
+	if l.V2 != "" {
+		out = append(out, l.V2)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}

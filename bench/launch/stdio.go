@@ -1,0 +1,84 @@
+package launch
+
+import (
+	"fmt"
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// stdio is the child's first three descriptors.
+type stdio struct {
+	fds    [3]int
+	theirs []*os.File // ours to close once the child has them
+}
+
+func (s *stdio) close() {
+	for _, f := range s.theirs {
+		f.Close()
+	}
+}
+
+// null is a descriptor of the null device, which all starts share: to open it
+// takes as long as the hand-over to the thread does.
+var null = sync.OnceValues(func() (int, error) {
+	fd, err := unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err == nil && fd < 3 { // the lab was started without one of these
+		fd, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3)
+	}
+	if err != nil {
+		return 0, &os.PathError{Op: "open", Path: os.DevNull, Err: err}
+	}
+	return fd, nil
+})
+
+// stdio opens what the command leaves open: no input, the ready pipe, no
+// diagnostics.
+func (p *Process) stdio() (s *stdio, err error) {
+	c := &p.plan.Command
+	s = &stdio{}
+	defer func() {
+		if err != nil {
+			s.close()
+			s = nil
+		}
+	}()
+	var out *os.File
+	if c.Stdout == nil && !c.TTY {
+		// pipe2 itself, not os.Pipe: that one sets O_NONBLOCK and registers
+		// the end with the poller, and a blocking read is faster.
+		var fds [2]int
+		if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
+			return nil, fmt.Errorf("ready pipe: %w", err)
+		}
+		p.ready = os.NewFile(uintptr(fds[0]), "ready")
+		out = os.NewFile(uintptr(fds[1]), "stdout")
+		s.theirs = append(s.theirs, out)
+	}
+	for i, f := range []*os.File{c.Stdin, c.Stdout, c.Stderr} {
+		if i == 1 && f == nil {
+			f = out
+		}
+		if f == nil {
+			if s.fds[i], err = null(); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		// Fd also puts a file that Go made non-blocking, such as an end of
+		// os.Pipe, back: the program would be told EAGAIN (the mode belongs
+		// to what was opened, and is shared by all descriptors of it).
+		fd := int(f.Fd())
+		// Descriptors 0 to 2 of ours would be overwritten on the way.
+		if fd < 3 {
+			var err error
+			if fd, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3); err != nil {
+				return nil, fmt.Errorf("dup: %w", err)
+			}
+			s.theirs = append(s.theirs, os.NewFile(uintptr(fd), f.Name()))
+		}
+		s.fds[i] = fd
+	}
+	return s, nil
+}
