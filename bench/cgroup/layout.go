@@ -23,6 +23,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // A Layout is where controllers live on this machine.
@@ -46,6 +48,7 @@ func Read() (Layout, error) {
 	if err != nil {
 		return l, err
 	}
+	l.dropHidden()
 	if l.V2 != "" {
 		// What the root's folders may use; absent where the tree has none.
 		b, err := os.ReadFile(filepath.Join(l.V2, "cgroup.subtree_control"))
@@ -55,6 +58,24 @@ func Read() (Layout, error) {
 		l.V2Controllers = strings.Fields(string(b))
 	}
 	return l, nil
+}
+
+// dropHidden forgets hierarchies whose mount point is another file system, as
+// seen from here: mountinfo also lists mounts that a later one covers, and a
+// folder made there would be just a folder.
+func (l *Layout) dropHidden() {
+	is := func(point string, magic int64) bool {
+		var st unix.Statfs_t
+		return unix.Statfs(point, &st) == nil && int64(st.Type) == magic
+	}
+	for c, point := range l.V1 {
+		if !is(point, unix.CGROUP_SUPER_MAGIC) {
+			delete(l.V1, c)
+		}
+	}
+	if l.V2 != "" && !is(l.V2, unix.CGROUP2_SUPER_MAGIC) {
+		l.V2 = ""
+	}
 }
 
 // Parse reads the mounts of a layout from text in the format of
