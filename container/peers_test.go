@@ -189,3 +189,17 @@ func buildLab(b *testing.B, dir string) string {
 	}
 	return filepath.Join(dir, "lab")
 }
+
+// BenchmarkVersion: the lab's own start, as a whole command that does nothing
+// else. It is a part of what BenchmarkPeers measures.
+func BenchmarkVersion(b *testing.B) {
+	if os.Geteuid() != 0 {
+		b.Skip("SKIP: the command is timed in a mount namespace; cure: sudo make bench")
+	}
+	args := []string{buildLab(b, b.TempDir()), "version"}
+	for b.Loop() {
+		v := pairs(200, []func() float64{func() float64 { return whole(b, args) }})
+		fmt.Println()
+		tell(b, "lab version", v[0], nil, "")
+	}
+}
