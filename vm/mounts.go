@@ -32,8 +32,13 @@ type mounts struct {
 // without leaving a trace: what it writes lies on file systems that vanish with
 // the namespace, and no mount point is made on the host.
 func (m mounts) enter() error {
-	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+	// A UTS namespace, too: libvirt writes the host's name into logs that people
+	// publish.
+	if err := unix.Unshare(unix.CLONE_NEWNS | unix.CLONE_NEWUTS); err != nil {
 		return os.NewSyscallError("unshare", err)
+	}
+	if err := unix.Sethostname([]byte("lab")); err != nil {
+		return os.NewSyscallError("sethostname", err)
 	}
 	// Nothing mounted here may appear outside (mount_namespaces(7)).
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
