@@ -11,6 +11,8 @@
 //	proc.go        /proc and /sys, and what of them is hidden or read-only
 //	bind.go        folders of the host, shown inside
 //	privilege.go   what root inside may not do: capabilities, no_new_privs
+//	seccomp.go     which system calls nobody inside may make
+//	exec.go        how a further command gets in
 //
 // plan.go puts these in order, as a plan for bench/launch. All but a little
 // runs on a disposable thread of the lab itself, with its namespaces already
