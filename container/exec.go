@@ -47,15 +47,7 @@ func (c *container) Exec(_ context.Context, cmd bench.Command) (bench.Process, e
 		},
 		Terminal: func() (*os.File, *os.File, error) { return launch.OpenTerminal(unix.AT_FDCWD, "/dev/pts/ptmx") },
 	}
-	if c.spec.Settings["caps"] != "all" {
-		p.Steps = append(p.Steps, launch.Step{Name: "privileges", Do: c.drop})
-	}
-	if c.spec.Settings["seccomp"] != "none" {
-		p.Privileges = c.seccomp
-	}
-	if p.Command.Dir == "" {
-		p.Command.Dir = "/"
-	}
+	c.confine(&p)
 	return launch.New(p), nil
 }
 

@@ -29,12 +29,7 @@ func (c *container) plan() launch.Plan {
 		p.Steps = append(p.Steps, launch.Step{Name: "network", Do: c.connect})
 	}
 	p.Steps = append(p.Steps, launch.Step{Name: "pivot_root", Do: c.pivot})
-	if c.spec.Settings["caps"] != "all" {
-		p.Steps = append(p.Steps, launch.Step{Name: "privileges", Do: c.drop})
-	}
-	if c.spec.Settings["seccomp"] != "none" {
-		p.Privileges = c.seccomp
-	}
+	c.confine(&p)
 	if c.on("pid") {
 		// The PID namespace alone comes with the clone: unshare(2) would
 		// give it to the thread's children, and the Go runtime forks some
@@ -44,9 +39,6 @@ func (c *container) plan() launch.Plan {
 	if c.on("cgroup") && c.env.tb != nil && c.env.tb.Cgroups != nil {
 		p.Group = func() (*cgroup.Group, error) { return c.env.tb.Cgroups.New(c.spec.Limits) }
 	}
-	if p.Command.Dir == "" {
-		p.Command.Dir = "/"
-	}
 	if c.network != nil {
 		p.Cleanup = func() error {
 			err := c.network.Disconnect(c.addr)
@@ -55,6 +47,21 @@ func (c *container) plan() launch.Plan {
 		}
 	}
 	return p
+}
+
+// confine adds what holds for every program that runs inside, the container's
+// first one and each that joins it: what it may not do, and where it is. The
+// step comes last, as the others need what it takes away.
+func (c *container) confine(p *launch.Plan) {
+	if c.spec.Settings["caps"] != "all" {
+		p.Steps = append(p.Steps, launch.Step{Name: "privileges", Do: c.drop})
+	}
+	if c.spec.Settings["seccomp"] != "none" {
+		p.Privileges = c.seccomp
+	}
+	if p.Command.Dir == "" {
+		p.Command.Dir = "/"
+	}
 }
 
 // inside is what the child does in its new namespaces, before exec.
