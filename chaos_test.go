@@ -46,6 +46,12 @@ func TestKilledAtAnyPoint(t *testing.T) {
 	if err := os.Symlink(self, lab); err != nil {
 		t.Fatal(err)
 	}
+	// As long as a whole life takes here and now, and twice that again.
+	began := time.Now()
+	if out, err := exec.Command(lab, "exec", "container", "--net", "bridge", "--", "true").CombinedOutput(); err != nil {
+		t.Fatalf("lab exec: %v\n%s", err, out)
+	}
+	window := max(3*time.Since(began), 15*time.Millisecond)
 	before := state(t)
 	token := fmt.Sprintf("8%07d", rand.IntN(1e7)) // seconds to sleep: nobody else's
 	args := [][]string{
@@ -58,12 +64,13 @@ func TestKilledAtAnyPoint(t *testing.T) {
 		cmd := exec.Command(lab, args[i%len(args)]...)
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr
+		cmd.WaitDelay = 10 * time.Second // a survivor would hold stderr
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
 		// From before the program's first instruction to long after the
 		// workload's: a start takes some milliseconds.
-		at := time.Duration(rand.Int64N(int64(15 * time.Millisecond)))
+		at := time.Duration(rand.Int64N(int64(window)))
 		points = append(points, at)
 		time.Sleep(at)
 		cmd.Process.Kill()

@@ -335,11 +335,11 @@ FAIL
 	}{
 		{passes, 0, "    skipped TestB: no frob here; cure: apt-get install frob\nok  \tlab/a\t0.004s\ntests: 1 passed, 0 failed, 1 skipped\n"},
 		{fmt.Sprintf(fails, "=== RUN   TestA\n=== RUN   TestA/sub\n    a_test.go:5: noise\n--- PASS: TestA (0.00s)\n    --- PASS: TestA/sub (0.00s)\n"), 1,
-			fmt.Sprintf(fails, "") + "tests: 2 passed, 1 failed, 0 skipped\n"},
+			fmt.Sprintf(fails, "") + "tests: 2 passed, 1 failed, 0 skipped\nfailed: lab/b\n    TestC:     b_test.go:3: bad\n    TestC: --- FAIL: TestC (0.00s)\nfailed: lab/c\n"},
 		{"=== RUN   TestA/sub\n--- FAIL: TestA (0.00s)\n    --- PASS: TestA/sub (0.00s)\nFAIL\tlab/b\t2s\n", 1,
-			"--- FAIL: TestA (0.00s)\nFAIL\tlab/b\t2s\ntests: 1 passed, 1 failed, 0 skipped\n"},
+			"--- FAIL: TestA (0.00s)\nFAIL\tlab/b\t2s\ntests: 1 passed, 1 failed, 0 skipped\nfailed: lab/b\n"},
 		{"=== RUN   TestA\n--- PASS: TestA (0.00s)\n=== RUN   TestB\npanic: test timed out\n\ngoroutine 1:\nFAIL\tlab/b\t2s\n", 1,
-			"=== RUN   TestB\npanic: test timed out\n\ngoroutine 1:\nFAIL\tlab/b\t2s\ntests: 1 passed, 0 failed, 0 skipped\n"},
+			"=== RUN   TestB\npanic: test timed out\n\ngoroutine 1:\nFAIL\tlab/b\t2s\ntests: 1 passed, 0 failed, 0 skipped\nfailed: lab/b\n    TestB: panic: test timed out\n    TestB: \n    TestB: goroutine 1:\n"},
 		{"BenchmarkX\nBenchmarkX-2   \t100\t 3.0 frobs\nPASS\nok  \tlab/a\t1s\n", 0, "BenchmarkX-2   \t100\t 3.0 frobs\nok  \tlab/a\t1s\n"},
 		{"", 2, ""},
 	}

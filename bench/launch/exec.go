@@ -87,7 +87,7 @@ func (p *Process) record(t *Thread, tape *Tape, prog string, s *stdio) error {
 	tape.Call("unblock signals", unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, unsafe.Pointer(new(uint64)), 0, 8)
 	// Outside of the testbed's PID namespace nothing else ends it with us.
 	// After the change of user, which clears it (prctl(2)).
-	tape.Call("die with the lab", unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, int(unix.SIGKILL), 0, 0, 0)
+	p.line.dieWithUs(tape)
 	args := c.Argv
 	if p.plan.Init {
 		args = append([]string{"init", prog}, c.Argv[1:]...)

@@ -29,9 +29,24 @@ import (
 // killed; see TestDiesWithTheLab.
 const asHelper = "LAB_LAUNCH_HELPER"
 
+// asSlow makes its child slow before it executes, in a PID namespace, where
+// getppid says nothing of the parent's end.
+const asSlow = "LAB_LAUNCH_SLOW"
+
 func TestMain(m *testing.M) {
 	if argv := os.Getenv(asHelper); argv != "" {
-		p := launch.New(launch.Plan{Command: bench.Command{Argv: strings.Fields(argv)}})
+		plan := launch.Plan{Command: bench.Command{Argv: strings.Fields(argv)}}
+		if os.Getenv(asSlow) != "" {
+			plan.Flags = unix.CLONE_NEWPID
+			plan.Command.Stderr = os.Stderr
+			plan.Inside = func(_ *launch.Thread, tape *launch.Tape) error {
+				ready := []byte("in\n")
+				tape.Call("say", unix.SYS_WRITE, 1, unsafe.Pointer(&ready[0]), len(ready))
+				tape.Call("dawdle", unix.SYS_NANOSLEEP, unsafe.Pointer(&unix.Timespec{Nsec: 3e8}), 0)
+				return nil
+			}
+		}
+		p := launch.New(plan)
 		if err := p.Start(context.Background()); err != nil {
 			fmt.Println(err)
 			os.Exit(1)
@@ -355,6 +370,32 @@ func TestDiesWithTheLab(t *testing.T) {
 		}
 		return
 	}
+}
+
+// The program doesn't come to be when the lab is killed after the clone.
+func TestDiesBeforeExec(t *testing.T) {
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), asSlow+"=1", asHelper+"="+benchtest.Image(t).Dir+"/bin/sleep 20")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stderr = cmd.Stdout // the program holds it, too; its output isn't ours
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	b := make([]byte, 100)
+	n, err := out.Read(b)
+	if string(b[:n]) != "in\n" {
+		t.Errorf("the child says %q, %v", b[:n], err)
+	}
+	cmd.Process.Kill()
+	// The pipe ends with the last process that holds it.
+	out.(*os.File).SetReadDeadline(time.Now().Add(10 * time.Second))
+	if n, err := out.Read(b); err != io.EOF {
+		t.Errorf("the program runs after the lab was killed: %q, %v", b[:n], err)
+	}
+	cmd.Wait()
 }
 
 // A file that was just written can be executed, whoever forks meanwhile: no

@@ -24,6 +24,7 @@ type Process struct {
 	began clock.Time
 	marks []clock.Mark
 	tape  Tape
+	line  lifeline
 	kept  []*os.File
 	ready *os.File
 	tty   *os.File
@@ -229,7 +230,9 @@ func (p *Process) spawn() (err error) {
 	// Descriptors that another thread opens without O_CLOEXEC, and files
 	// that it still writes, stay out of the child.
 	syscall.ForkLock.Lock()
+	p.line.hold()
 	pid, errno := fork(flags, into, tape.calls, out)
+	p.line.release()
 	syscall.ForkLock.Unlock()
 	runtime.KeepAlive(tape)
 	runtime.KeepAlive(stdio)
