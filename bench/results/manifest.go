@@ -75,6 +75,7 @@ type Cell struct {
 	N        int               `json:"n"`        // instances at a time
 	Trials   int               `json:"trials"`
 	Warmup   int               `json:"warmup"`
+	Expect   float64           `json:"expect,omitempty"`  // seconds that a trial was expected to take beside the start
 	Prepare  []string          `json:"prepare,omitempty"` // what is done before the clock starts
 	Start    []string          `json:"start,omitempty"`   // what is timed
 	NotRun   *NotRun           `json:"not_run,omitempty"`
