@@ -57,11 +57,11 @@ build: generate
 	$(GOBUILD) -tags lean -o $(BUILD)/lab .
 	@if [ -n "$$SUDO_UID" ]; then chown "$$SUDO_UID:$$SUDO_GID" "$(BUILD)/lab" "$(BUILD)/lab-full"; fi
 
-# The guest's init is embedded into the lab. The rest of the project builds
-# without it, too.
+# The guest's init and the probe are embedded into the lab. The rest of the
+# project builds without them, too.
 generate:
-	@PATH="$$(dirname "$(GO)"):$$PATH" "$(GO)" generate ./vm
-	@if [ -n "$$SUDO_UID" ]; then chown "$$SUDO_UID:$$SUDO_GID" vm/guest/init-*; fi
+	@PATH="$$(dirname "$(GO)"):$$PATH" "$(GO)" generate ./vm ./bench/probe/built
+	@if [ -n "$$SUDO_UID" ]; then chown "$$SUDO_UID:$$SUDO_GID" vm/guest/init-* bench/probe/built/bin/probe-*; fi
 
 setup:
 	@./setup.sh

@@ -105,7 +105,7 @@ What --variant can set:
 	fl.IntVarP(&f.warmup, "warmup", "w", 0, "`N` trials before them that don't count (default: the scenario's)")
 	fl.Uint64Var(&f.seed, "seed", 0, "`N`, the seed of the order of the trials (default: a new one)")
 	fl.StringVar(&f.out, "out", "", "`DIR` for the results; must not exist (default: results/<UTC time>-<scenario>)")
-	fl.StringSliceVar(&f.variant, "variant", nil, "`SETTINGS`, name=value,…")
+	fl.StringSliceVar(&f.variant, "variant", nil, "`SETTINGS`, name=value,…; a name given several values makes a row of each: start=cold,start=restored")
 	fl.StringVar(&f.accel, "accel", "auto", "`KIND`: what runs a VM's instructions: "+strings.Join(accels, ", "))
 	fl.BoolVar(&f.quick, "quick", false, "a first look: few trials, under a minute")
 	fl.StringVar(&f.image, "image", "", "`DIR`, root folder of the file tree to run in (default: the lab's own)")
@@ -216,15 +216,27 @@ func (f *runFlags) job(cmd *cobra.Command) (*job, error) {
 	if len(asked) == 0 {
 		asked = envs
 	}
-	var err error
-	if j.Options.Variant, err = parseVariant(f.variant, asked); err != nil {
+	variants, err := parseVariants(f.variant, asked)
+	if err != nil {
 		return nil, err
+	}
+	j.Options.Variant = map[string]string{}
+	for k, vs := range variants {
+		if len(vs) == 1 {
+			j.Options.Variant[k] = vs[0]
+			continue
+		}
+		if j.Options.Vary == nil {
+			j.Options.Vary = map[string][]string{}
+		}
+		j.Options.Vary[k] = vs
 	}
 	if given("accel") {
 		if !slices.Contains(accels, f.accel) {
 			return nil, unknown("--accel", f.accel, accels)
 		}
 		j.Options.Variant["accel"] = f.accel // environments without that setting leave it out
+		delete(j.Options.Vary, "accel")
 	}
 	kernel, err := kernelFile(f.kernel)
 	if err != nil {
@@ -240,7 +252,7 @@ func (f *runFlags) job(cmd *cobra.Command) (*job, error) {
 		return nil, err
 	}
 	j.Manifest = results.Manifest{Format: results.Format, Lab: labVersion(), Seed: f.seed, Quick: f.quick, Accel: f.accel,
-		Asked: &results.Asked{Envs: j.Options.Envs, Variant: j.asked(), Runs: j.Runs, Warmup: j.Warmup,
+		Asked: &results.Asked{Envs: j.Options.Envs, Variant: j.asked(), Vary: j.Options.Vary, Runs: j.Runs, Warmup: j.Warmup,
 			Precision: j.Extent.Precision, MaxTime: j.Extent.MaxTime.Seconds(), Strict: j.Extent.Strict}}
 	if x := f.experiment; x != nil {
 		j.Manifest.Experiment, j.Experiment, j.KernelDigest = &x.Digested, x.Data, x.KernelDigest

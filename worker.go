@@ -117,7 +117,7 @@ func (w *worker) run(ctx context.Context) (outcome string, err error) {
 	}
 	defer guard.Close()
 	r := &bench.Runner{Scenario: sc, Options: j.Options, Image: j.Image, Seed: j.Manifest.Seed,
-		Manifest: &j.Manifest, Write: out.Trial, Guard: guard.Guard, Progress: w.between,
+		Manifest: &j.Manifest, Write: out.Trial, Samples: out.Samples, Guard: guard.Guard, Progress: w.between,
 		Extent: j.Extent, Done: j.Done, Before: j.Before}
 	envs, closeAll := w.open(ctx, tb, sc)
 	defer func() { err = errors.Join(err, closeAll()) }()

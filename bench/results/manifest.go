@@ -53,13 +53,14 @@ type Manifest struct {
 // Asked is what the user wanted of the run beside its scenario: enough to go on
 // with it, and to do it once more.
 type Asked struct {
-	Envs      []string          `json:"envs,omitempty"`      // in the user's order; none: the scenario's
-	Variant   map[string]string `json:"variant,omitempty"`   // settings for all cells
-	Runs      int               `json:"runs,omitempty"`      // trials of each cell; 0: as the scenario says
-	Warmup    int               `json:"warmup"`              // -1: as the scenario says
-	Precision float64           `json:"precision,omitempty"` // how wide a median's 95 % interval may be: half of it, by the median; 0: not asked
-	MaxTime   float64           `json:"max_time,omitempty"`  // seconds for the trials; 0: no limit
-	Strict    bool              `json:"strict,omitempty"`    // disturbed trials are repeated
+	Envs      []string            `json:"envs,omitempty"`      // in the user's order; none: the scenario's
+	Variant   map[string]string   `json:"variant,omitempty"`   // settings for all cells
+	Vary      map[string][]string `json:"vary,omitempty"`      // settings with several values: each is a cell of its own
+	Runs      int                 `json:"runs,omitempty"`      // trials of each cell; 0: as the scenario says
+	Warmup    int                 `json:"warmup"`              // -1: as the scenario says
+	Precision float64             `json:"precision,omitempty"` // how wide a median's 95 % interval may be: half of it, by the median; 0: not asked
+	MaxTime   float64             `json:"max_time,omitempty"`  // seconds for the trials; 0: no limit
+	Strict    bool                `json:"strict,omitempty"`    // disturbed trials are repeated
 }
 
 // Digested names bytes by what they are.
@@ -77,6 +78,7 @@ type Cell struct {
 	N        int               `json:"n"`        // instances at a time
 	Trials   int               `json:"trials"`
 	Warmup   int               `json:"warmup"`
+	Expect   float64           `json:"expect,omitempty"`  // seconds that a trial was expected to take beside the start
 	Prepare  []string          `json:"prepare,omitempty"` // what is done before the clock starts
 	Start    []string          `json:"start,omitempty"`   // what is timed
 	NotRun   *NotRun           `json:"not_run,omitempty"`
