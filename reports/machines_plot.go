@@ -3,6 +3,7 @@ package reports
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -38,7 +39,7 @@ func (m *Machines) plots() ([]File, error) {
 		if !f.any() || !safeName.MatchString(name) {
 			return nil
 		}
-		files, err := drawn(name, f.draw)
+		files, err := drawn(name, m.latest(), f.draw)
 		out = append(out, files...)
 		return err
 	}
@@ -58,6 +59,18 @@ func (m *Machines) plots() ([]File, error) {
 		}
 	}
 	return out, nil
+}
+
+// latest is when the last of the runs began.
+func (m *Machines) latest() (t time.Time) {
+	for _, k := range m.Machines {
+		for _, a := range k.runs {
+			if s := a.run.Manifest.Started; s.After(t) {
+				t = s
+			}
+		}
+	}
+	return t
 }
 
 // shows are the entries of a group that have a figure.

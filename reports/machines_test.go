@@ -158,7 +158,7 @@ func TestAcrossMachinesFiles(t *testing.T) {
 			os.WriteFile(filepath.Join(dir, filepath.Base(f.Name)), f.Data, 0o644)
 		}
 	}
-	if got := strings.Join(names, " "); got != "machines.md machines.csv plots/machines-ready.png plots/machines-ready.svg plots/machines-ready-ratio.png plots/machines-ready-ratio.svg plots/machines-gone.png plots/machines-gone.svg" {
+	if got := strings.Join(names, " "); got != "machines.md machines.csv plots/machines-ready.png plots/machines-ready.svg plots/machines-ready.pdf plots/machines-ready-ratio.png plots/machines-ready-ratio.svg plots/machines-ready-ratio.pdf plots/machines-gone.png plots/machines-gone.svg plots/machines-gone.pdf" {
 		t.Error(got)
 	}
 	golden(t, "machines.md", files[0].Data)
@@ -177,7 +177,7 @@ func TestAcrossMachinesFiles(t *testing.T) {
 			t.Errorf("the plot has no %q", want)
 		}
 	}
-	if text := strings.Join(words(t, string(files[5].Data)), "\n"); strings.Contains(text, "TCG") {
+	if text := strings.Join(words(t, string(files[6].Data)), "\n"); strings.Contains(text, "TCG") {
 		t.Error("an emulated guest is compared in the plot of ratios")
 	}
 	for width, name := range map[int]string{160: "machines-160.txt", 80: "machines-80.txt"} {

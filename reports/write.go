@@ -18,7 +18,8 @@ type File struct {
 
 // Write reads the results folder dir and writes its report beside what is
 // there: report.md, plots/, trials.csv, bench.txt, summary.json, methods.md,
-// table.tex, and SHA256SUMS over all of the folder. Earlier ones are replaced, each at once or not at all. What it makes belongs to uid and
+// table.tex, ARTIFACT.md, and SHA256SUMS over all of the folder. Earlier ones
+// are replaced, each at once or not at all. What it makes belongs to uid and
 // gid; -1 leaves them as they are.
 func Write(dir string, uid, gid int) error {
 	run, err := results.Read(dir)
@@ -60,6 +61,7 @@ func Files(run *results.Run) ([]File, error) {
 		{"summary.json", summary},
 		{"methods.md", methods(a)},
 		{"table.tex", latex(a)},
+		{ArtifactFile, artifact(a)},
 	}
 	return append(files, plots...), nil
 }
