@@ -51,7 +51,7 @@ func (a *analysis) plots() ([]File, error) {
 		if f.Kind == kindPhases {
 			fill = (&stack{a: a, figure: f, metric: a.whole(f)}).draw
 		}
-		files, err := drawn(f.Name, fill)
+		files, err := drawn(f.Name, a.run.Manifest.Started, fill)
 		if err != nil {
 			return nil, err
 		}
