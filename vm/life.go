@@ -57,7 +57,11 @@ func (i *instance) Inspect() (map[string]string, error) {
 	if !i.alive() {
 		return nil, os.ErrProcessDone
 	}
-	return map[string]string{"pid": strconv.Itoa(i.pid), "domain": i.cfg.Name}, nil
+	out := map[string]string{"pid": strconv.Itoa(i.pid), "domain": i.cfg.Name}
+	if i.saved != nil && i.session != nil {
+		out["clock set forward by"] = i.session.jump.String()
+	}
+	return out, nil
 }
 
 // Exec prepares a further command in the guest.
