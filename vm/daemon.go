@@ -229,6 +229,9 @@ stdio_handler = "file"
 namespaces = []
 cgroup_controllers = []
 max_core = 0
+# Else libvirt asks QEMU, in each start, for some 400 properties of each CPU, one
+# after the other; without this it gets them in two answers.
+capability_filters = [ "cpu-unavailable-features" ]
 `
 
 // daemonConf is the configuration of the daemon itself.

@@ -132,6 +132,10 @@ func (i *instance) hold() {
 				break
 			}
 		}
+		// At once: libvirt, which has seen QEMU's monitor close, is about to
+		// look for the process, and if there is a zombie yet it sleeps for
+		// 0.2 s and looks again (virProcessKillPainfully).
+		unix.Waitid(unix.P_PIDFD, i.pidfd, nil, unix.WEXITED|unix.WNOHANG, nil)
 		i.end()
 	}()
 }
