@@ -14,25 +14,34 @@ import (
 // for, or because a device needs a driver that distributions build as a module,
 // which somebody has to load.
 func staged(s bench.Spec) bool {
-	return s.Init || s.Settings["root"] == "ext4"
+	return s.Init || s.Settings["root"] == "ext4" || hasDisk(s)
 }
 
-// modules are those that the guest's init loads: the PCI transport, and a
+// modules are those that the guest's init loads: virtio's PCI transport, and a
 // driver of each device that the guest has.
-func modules(s bench.Spec) []string {
-	out := []string{"virtio_pci"}
+func modules(s bench.Spec) (out []string) {
 	if s.Init {
-		out = append(out, "virtio_console")
+		out = append(out, "virtio_pci", "virtio_console")
 	}
 	if s.Settings["root"] == "ext4" {
-		out = append(out, "virtio_blk", "overlay")
+		out = append(out, "virtio_pci", "virtio_blk", "overlay")
+	}
+	switch s.Settings["disk"] {
+	case "virtio":
+		out = append(out, "virtio_pci", "virtio_blk")
+	case "ide": // whose disks are SCSI's to Linux
+		out = append(out, "ata_piix", "sd_mod")
 	}
 	return out
 }
 
 // boot says what the guest's init has to set up.
 func boot(s bench.Spec) wire.Boot {
-	return wire.Boot{Root: s.Settings["root"] == "ext4"}
+	b := wire.Boot{Root: s.Settings["root"] == "ext4"}
+	if hasDisk(s) {
+		b.Data = DataDir
+	}
+	return b
 }
 
 // addRoot gives the domain the image: as a disk, or in the initramfs.

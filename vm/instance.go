@@ -33,8 +33,9 @@ type instance struct {
 	marks []clock.Mark
 
 	console *console
-	session *session // with the guest's init, where there is one
-	main    *program // the workload, where that init runs it
+	data    *dataDisk // nil without one
+	session *session  // with the guest's init, where there is one
+	main    *program  // the workload, where that init runs it
 
 	conn    *conn
 	created bool
@@ -89,6 +90,7 @@ func (e *Env) Prepare(ctx context.Context, s bench.Spec) (bench.Instance, error)
 	if err := e.addRoot(ctx, &i.cfg, s, k); err != nil {
 		return nil, err
 	}
+	addData(&i.cfg, s)
 	if s.Init {
 		i.cfg.Channel = e.inside(i.file(".port"))
 	}

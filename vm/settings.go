@@ -46,6 +46,13 @@ func (e *Env) Settings() []bench.Setting {
 			Help: "tables that describe the machine to the guest; auto is off, as it then boots faster, but with qboot or several CPUs"},
 		{Name: "root", Values: []string{"initramfs", "ext4"}, Default: "initramfs",
 			Help: "what the image is to the guest: files that the kernel unpacks into RAM, or a disk (virtio) under a layer that is RAM"},
+		{Name: "disk", Values: []string{"none", "virtio", "ide"}, Default: "none",
+			Help: "an empty disk of the workload's own at " + DataDir + ": virtio's, or IDE of 1986 as QEMU emulates it (machine=pc)"},
+		{Name: "disk-size", Default: "1G", Help: "that disk's size; the host keeps the room while the guest lives"},
+		{Name: "cache", Values: []string{"none", "writeback", "writethrough", "directsync", "unsafe"}, Default: "none",
+			Help: "whether that disk's data lie in the host's page cache, too, and what a flush waits for: QEMU's cache modes"},
+		{Name: "io", Values: []string{"threads", "native"}, Default: "threads",
+			Help: "who carries out its I/O: threads of QEMU's, or the host kernel's own queue (with cache=none or directsync)"},
 	}
 	if e.bare {
 		return slices.DeleteFunc(all, func(s bench.Setting) bool { return !slices.Contains(bareSettings, s.Name) })
@@ -100,6 +107,9 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 		if _, err := image.FindTool("mkfs.ext4"); err != nil {
 			return bench.Unavailable(err.Error(), "make setup")
 		}
+	}
+	if err := e.checkData(s); err != nil {
+		return err
 	}
 	k, err := e.kernel(s)
 	switch {
@@ -201,6 +211,9 @@ func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
 		prepare[2] = "the image is made a disk"
 	}
 	start = []string{"listen for the console", "libvirt starts QEMU and configures it"}
+	if hasDisk(s) {
+		start = append([]string{"make and format the data disk"}, start...)
+	}
 	if s.Settings["boot"] == "bzimage" {
 		start = append(start, "firmware starts the kernel, which unpacks itself")
 	} else {
@@ -208,10 +221,13 @@ func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
 	}
 	start = append(start, "the kernel boots and unpacks the initramfs")
 	if staged(s) {
-		start = append(start, "the guest's init loads the virtio modules")
+		start = append(start, "the guest's init loads the modules of its devices")
 	}
 	if s.Settings["root"] == "ext4" {
 		start = append(start, "it mounts the image's disk, and a layer over it")
+	}
+	if hasDisk(s) {
+		start = append(start, "it mounts the data disk")
 	}
 	if s.Init {
 		return prepare, append(start, "it executes the workload")
