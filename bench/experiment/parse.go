@@ -302,8 +302,11 @@ func duration(s string) error {
 
 var sha256Digest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 
+// IsDigest reports whether a text is "sha256:" and 64 hex digits.
+func IsDigest(s string) bool { return sha256Digest.MatchString(s) }
+
 func digest(s string) error {
-	if !sha256Digest.MatchString(s) {
+	if !IsDigest(s) {
 		return fmt.Errorf("%q isn't sha256: and 64 hex digits; lab image prints it", s)
 	}
 	return nil
