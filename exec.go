@@ -21,7 +21,7 @@ import (
 // execFlags are what lab exec was asked.
 type execFlags struct {
 	image, net, dir, user, memory, swap, cpuset string
-	env, variant, volumes                       []string
+	env, variant, volumes, ports                []string
 	cpus                                        float64
 	weight                                      int
 	pids                                        int64
@@ -49,6 +49,7 @@ What --variant can set:
   sudo lab exec chroot -- ls -l /
   sudo lab exec container -it -- sh
   sudo lab exec container -v $PWD:/data:ro -- ls -l /data
+  sudo lab exec container -p 8080:80 -- httpd -f -h /etc
   sudo lab exec vm -- uname -r
   sudo lab exec container --memory 64M --cpus 0.5 -- sh`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -87,6 +88,7 @@ What --variant can set:
 	fl.BoolP("interactive", "i", true, "pass input on: always so, and here for the habit of -it")
 	fl.BoolVar(&f.init, "init", false, "a minimal init before the command: passes signals on, reaps orphans")
 	fl.StringArrayVarP(&f.volumes, "volume", "v", nil, "`SOURCE:TARGET[:ro]`, show a folder or file of the host inside")
+	fl.StringArrayVarP(&f.ports, "publish", "p", nil, "`[IP:]HOSTPORT:PORT[/udp]`, a port of this machine (of 127.0.0.1) that leads inside; implies --net bridge")
 	fl.StringVar(&f.cpuset, "cpuset", "", "`LIST` of processors to run on: 0-1,3")
 	fl.IntVar(&f.weight, "cpu-weight", 0, "`N`, share of busy processors beside others', 1 to 10000 (100 is usual)")
 	fl.StringVar(&f.swap, "swap", "", "`SIZE` of swap beyond --memory (default: none)")

@@ -9,6 +9,7 @@ import (
 
 	"lab/bench"
 	"lab/bench/cgroup"
+	"lab/bench/testbed"
 )
 
 // spec checks what was asked; its errors are the user's.
@@ -20,6 +21,12 @@ func (f *execFlags) spec(env bench.Environment, argv []string) (s bench.Spec, er
 	set, err := parseVariant(words, []bench.Environment{env})
 	if err != nil {
 		return s, err
+	}
+	if s.Ports, err = ports(f.ports); err != nil {
+		return s, err
+	}
+	if _, given := set["net"]; len(s.Ports) > 0 && !given {
+		set["net"] = "bridge" // a port wants an address
 	}
 	if s.Settings, err = bench.Resolve(env, set); err != nil {
 		return s, usagef("%w", err)
@@ -83,6 +90,21 @@ func volumes(words []string) ([]bench.Mount, error) {
 			return nil, usagef("--volume: %w", err)
 		}
 		out = append(out, bench.Mount{Source: source, Target: parts[1], ReadOnly: len(parts) == 3 && parts[2] == "ro"})
+	}
+	return out, nil
+}
+
+// ports reads "[IP:]HOSTPORT:PORT[/tcp|udp]".
+func ports(words []string) (out []bench.Port, err error) {
+	for _, w := range words {
+		p, err := testbed.ParsePort(w)
+		if err != nil {
+			return nil, usagef("--publish %q: %w", w, err)
+		}
+		out = append(out, p)
+	}
+	if err := testbed.CheckPorts(out); err != nil {
+		return nil, usagef("--publish: %w", err)
 	}
 	return out, nil
 }

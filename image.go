@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -12,17 +11,17 @@ import (
 )
 
 // imageDir is the folder of the image that a user named, or of the default
-// one, which is made where there is none.
+// one, which is made where there is none of this lab's.
 func imageDir(named, cache string) (string, error) {
 	if named != "" {
 		return named, nil
 	}
 	dir := image.DefaultDir(cache)
-	if _, err := os.Stat(dir); err == nil {
+	if imageIsCurrent(cache) {
 		return dir, nil
 	}
 	uid, gid := owner()
-	_, err := image.MakeDefault(cache, uid, gid)
+	err := makeImage(cache, uid, gid)
 	if errors.Is(err, image.ErrNoBusybox) {
 		return "", fmt.Errorf("%w; make setup, or apt-get install busybox-static", err)
 	}

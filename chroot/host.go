@@ -61,6 +61,9 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 	if len(s.Mounts) > 0 {
 		return bench.NotApplicable(e.name+" has no mounts of its own", "use the folder itself, or --env container")
 	}
+	if len(s.Ports) > 0 {
+		return bench.NotApplicable(e.name+" has no network of its own: its ports are there already", "--env container")
+	}
 	if e.name == "chroot" && os.Geteuid() != 0 {
 		return bench.Unavailable("chroot(2) needs root", "sudo lab …")
 	}

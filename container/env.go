@@ -3,6 +3,7 @@ package container
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 
@@ -81,6 +82,12 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 	if _, err := os.Stat("/proc/self/ns/cgroup"); err != nil {
 		return bench.Unavailable("this kernel has no cgroup namespaces", "a kernel with CONFIG_CGROUPS and CONFIG_NAMESPACES")
 	}
+	if err := testbed.CheckPorts(s.Ports); err != nil {
+		return bench.NotApplicable(err.Error(), "")
+	}
+	if net := s.Settings["net"]; len(s.Ports) > 0 && net != "bridge" {
+		return bench.NotApplicable("with net="+net+" a container has no address that a port could be published from", "--net bridge")
+	}
 	for _, m := range s.Mounts {
 		if _, err := os.Stat(m.Source); err != nil {
 			return bench.Unavailable("mount: "+err.Error(), "name a folder that exists")
@@ -135,6 +142,8 @@ type container struct {
 	dev    int      // of the top of its /dev
 	hidden []mask   // paths below /proc that it hides
 	locked []string // and those that it makes read-only
+
+	published []io.Closer // its ports
 
 	base     int    // of the user namespace: which user outside its root is
 	users    int    // descriptor of it
@@ -216,6 +225,7 @@ func describeMapped(step, what string) string {
 }
 
 var describe = map[string]string{
+	"ports":      "listen to the published ports",
 	"namespaces": "unshare the mount namespace and those that are asked for",
 	"root":       "mount a tmpfs and the overlay over the image",
 	"/dev":       "make /dev with its nodes, pts, shm and mqueue",

@@ -17,8 +17,12 @@ const (
 	ManifestFile = "manifest.json"
 	MachineFile  = "machine.json"
 	TrialsFile   = "trials.jsonl"
-	LogsDir      = "logs"
-	SamplesDir   = "samples"
+
+	// ExperimentFile is a copy of the experiment file that asked for the run.
+	ExperimentFile = "experiment.yaml"
+
+	LogsDir    = "logs"
+	SamplesDir = "samples"
 )
 
 // Create makes a new results folder, its parents included, and opens it.
@@ -178,6 +182,33 @@ func (w *Writer) Trial(lines []Line) error {
 		return fmt.Errorf("write trial: %w", errors.Join(err, w.trials.Truncate(before.Size())))
 	}
 	return nil
+}
+
+// Samples appends a trial's distributions to samples/, a file a metric.
+func (w *Writer) Samples(samples []Sample) error {
+	for _, s := range samples {
+		if !safeMetric.MatchString(s.Metric) {
+			return fmt.Errorf("write samples: metric %q isn't a file name", s.Metric)
+		}
+		data, err := json.Marshal(s)
+		if err == nil {
+			err = w.append(path.Join(SamplesDir, s.Metric+".jsonl"), append(data, '\n'))
+		}
+		if err != nil {
+			return fmt.Errorf("write samples: %w", err)
+		}
+	}
+	return nil
+}
+
+// append adds to a file of the folder in one write.
+func (w *Writer) append(name string, data []byte) error {
+	f, err := w.open(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Close())
 }
 
 // Close closes the files. What was written stays.
