@@ -98,6 +98,7 @@ func TestConformance(t *testing.T) {
 		Init: true, Slow: true,
 		Objects: e.domains,
 		Lacks: map[benchtest.Feature]string{
+			benchtest.Ports:      "a guest's ports are on the testbed's bridge alone",
 			benchtest.ParentsFDs: "a guest's processes are children of the guest's init",
 		},
 	})
