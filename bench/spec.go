@@ -20,6 +20,7 @@ type Spec struct {
 	Limits   Limits
 	Mounts   []Mount
 	Ports    []Port
+	Hostname string            // of an instance that has one of its own; "" is the environment's choice
 	Settings map[string]string // resolved by Resolve: every setting is there
 
 	// Init puts a minimal init before the workload. False: the workload is

@@ -88,6 +88,9 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 	if net := s.Settings["net"]; len(s.Ports) > 0 && net != "bridge" {
 		return bench.NotApplicable("with net="+net+" a container has no address that a port could be published from", "--net bridge")
 	}
+	if s.Hostname != "" && s.Settings["uts"] == "no" {
+		return bench.NotApplicable("with uts=no the host's name is the container's", "--variant uts=yes")
+	}
 	for _, m := range s.Mounts {
 		if _, err := os.Stat(m.Source); err != nil {
 			return bench.Unavailable("mount: "+err.Error(), "name a folder that exists")
@@ -105,6 +108,9 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 	}
 	return bench.CheckLimits(e.tb, s.Limits)
 }
+
+// Grouped is true unless it was left out.
+func (e *Env) Grouped(s bench.Spec) bool { return s.Settings["cgroup"] != "no" }
 
 // Prepare reserves an address and makes sure that a disposable thread is there.
 // Everything else is made once an instance, in Start.

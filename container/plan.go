@@ -43,7 +43,7 @@ func (c *container) plan() launch.Plan {
 		// of its own.
 		p.Flags |= unix.CLONE_NEWPID
 	}
-	if c.on("cgroup") && c.env.tb != nil && c.env.tb.Cgroups != nil {
+	if c.env.Grouped(c.spec) && c.env.tb != nil && c.env.tb.Cgroups != nil {
 		p.Group = func() (*cgroup.Group, error) { return c.env.tb.Cgroups.New(c.spec.Limits) }
 	}
 	if c.network != nil {
