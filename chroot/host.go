@@ -61,17 +61,26 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 	if len(s.Mounts) > 0 {
 		return bench.NotApplicable(e.name+" has no mounts of its own", "use the folder itself, or --env container")
 	}
+	if len(s.Ports) > 0 {
+		return bench.NotApplicable(e.name+" has no network of its own: its ports are there already", "--env container")
+	}
+	if s.Hostname != "" {
+		return bench.NotApplicable(e.name+" has the host's name", "--env container")
+	}
 	if e.name == "chroot" && os.Geteuid() != 0 {
 		return bench.Unavailable("chroot(2) needs root", "sudo lab …")
 	}
 	return bench.CheckLimits(e.tb, s.Limits)
 }
 
+// Grouped is true for what has limits.
+func (e *Env) Grouped(s bench.Spec) bool { return !s.Limits.None() }
+
 // Prepare makes sure that a disposable thread is there.
 func (e *Env) Prepare(_ context.Context, s bench.Spec) (bench.Instance, error) {
 	launch.Ready(1)
 	p := launch.Plan{Command: s.Command}
-	if !s.Limits.None() {
+	if e.Grouped(s) {
 		p.Group = func() (*cgroup.Group, error) { return e.tb.Cgroups.New(s.Limits) }
 	}
 	root := s.Image.Dir

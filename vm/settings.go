@@ -103,6 +103,12 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 	if len(s.Mounts) > 0 {
 		return bench.NotApplicable("a guest has a kernel of its own, and sees no folder of the host", "put the files into the image")
 	}
+	if len(s.Ports) > 0 {
+		return bench.NotApplicable("a guest's ports can be reached from the testbed's bridge alone", "--env container")
+	}
+	if s.Hostname != "" {
+		return bench.NotApplicable("a guest's name is its own kernel's", "hostname NAME, inside; or --env container")
+	}
 	s = actual(s)
 	if m := s.Limits.Memory; m != 0 && m < minMemory && !s.Init {
 		return bench.NotApplicable(fmt.Sprintf("a memory limit is the guest's RAM, and its kernel needs %d MiB", minMemory>>20), "a larger limit")

@@ -106,6 +106,7 @@ func conforms(t *testing.T, settings map[string]string) {
 		Settings: settings,
 		Objects:  e.domains,
 		Lacks: map[benchtest.Feature]string{
+			benchtest.Ports:      "a guest's ports are on the testbed's bridge alone",
 			benchtest.ParentsFDs: "a guest's processes are children of the guest's init",
 		},
 	})

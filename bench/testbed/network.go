@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"runtime"
 	"sync"
 
 	"github.com/vishvananda/netlink"
@@ -43,24 +42,17 @@ func newNetwork(private bool) (*Network, error) {
 	if private {
 		return n, n.build()
 	}
-	err := make(chan error, 1)
-	go func() {
-		// A thread that ends with this goroutine: it is never unlocked.
-		runtime.LockOSThread()
-		if e := unix.Unshare(unix.CLONE_NEWNET); e != nil {
-			err <- os.NewSyscallError("unshare", e)
-			return
+	err := elsewhere(func() (err error) {
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			return os.NewSyscallError("unshare", err)
 		}
-		f, e := os.Open("/proc/thread-self/ns/net")
-		if e != nil {
-			err <- e
-			return
+		if n.ns, err = os.Open("/proc/thread-self/ns/net"); err != nil {
+			return err
 		}
-		n.ns = f
-		err <- n.build()
-	}()
-	if e := <-err; e != nil {
-		return nil, errors.Join(e, n.close())
+		return n.build()
+	})
+	if err != nil {
+		return nil, errors.Join(err, n.close())
 	}
 	return n, nil
 }
