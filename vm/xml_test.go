@@ -28,6 +28,7 @@ func TestXML(t *testing.T) {
 		{"kvm-model", func(c *Config) { c.Accel, c.CPU = "kvm", "qemu64" }},
 		{"init", func(c *Config) { c.Channel = "/run/vm/bed/lab-0123abcd-1.port" }},
 		{"pc-qboot-acpi", func(c *Config) { c.Machine, c.Firmware, c.ACPI = "pc", "/usr/share/qemu/qboot.rom", true }},
+		{"pinned", func(c *Config) { c.CPUs, c.Pinned = 2, []int{1, 3} }},
 		{"bare", func(c *Config) { c.Initrd, c.ConsoleLog, c.Memory = "", "", 16<<20 }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -67,6 +68,7 @@ func TestXMLRefuses(t *testing.T) {
 		{"translation cache", func(c *Config) { c.TBCache = 0 }},
 		{"memory", func(c *Config) { c.Memory = 4096 }},
 		{"virtual CPUs", func(c *Config) { c.CPUs = 0 }},
+		{"pinned", func(c *Config) { c.Pinned = []int{0, 1} }},
 		{"kernel", func(c *Config) { c.Kernel = "" }},
 		{"console", func(c *Config) { c.Console = "" }},
 	} {
