@@ -15,6 +15,10 @@
 //  4. Package vm/kernel unpacks the guest's kernel, and the image becomes an
 //     initramfs (package bench/image). Both are kept in the cache by digest.
 //
+//     With start=restored a guest is booted until its init waits for work,
+//     once for each machine that is asked for, and saved to the testbed's
+//     memory.
+//
 // # What is timed (Start)
 //
 //  5. The console is made: a pair of FIFOs.
@@ -37,6 +41,10 @@
 // an init what follows "configure" is firmware, kernel and workload in one: a
 // kernel that says nothing, since talking costs time, can't be seen from
 // outside.
+//
+// A guest that is restored has other parts: "restore" ends when QEMU has read the
+// saved state and its CPU runs, "resume" when the init has the time and new
+// random numbers.
 //
 // # What ends a guest
 //
