@@ -89,6 +89,12 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 	if s.Hostname != "" && s.Settings["uts"] == "no" {
 		return bench.NotApplicable("with uts=no the host's name is the container's", "--variant uts=yes")
 	}
+	if s.Work && e.tb.Work == "" {
+		return bench.ErrNoWork
+	}
+	if s.Work && s.Settings["overlay"] == "no" {
+		return bench.NotApplicable("without an overlay a container writes nothing", "--variant overlay=yes")
+	}
 	for _, m := range s.Mounts {
 		if _, err := os.Stat(m.Source); err != nil {
 			return bench.Unavailable("mount: "+err.Error(), "name a folder that exists")
@@ -141,6 +147,7 @@ type container struct {
 	network *testbed.Network // nil without a bridge
 	addr    netip.Prefix
 
+	layer  string   // the upper layer's folder in the work folder, or ""
 	root   int      // descriptor of the root's top, while it is made
 	proc   int      // of its folder /proc, on which the child mounts
 	dev    int      // of the top of its /dev
@@ -162,6 +169,9 @@ func (c *container) Addr() string {
 	}
 	return c.addr.Addr().String()
 }
+
+// Place is where what it writes lies in the work folder, with Spec.Work.
+func (c *container) Place() string { return "/tmp" }
 
 // on says whether an ingredient is there.
 func (c *container) on(setting string) bool { return c.spec.Settings[setting] != "no" }
