@@ -32,6 +32,7 @@ type Config struct {
 
 	Root *Disk // the image, where it isn't in Initrd; nil: no such disk
 	Data *Disk // the workload's own
+	Card *Card // its network; nil: it has loopback alone
 }
 
 // ChannelName is the virtio port's name, by which a guest finds it in
@@ -103,7 +104,7 @@ func XML(c Config) (string, error) {
 			Target: &libvirtxml.DomainChannelTarget{VirtIO: &libvirtxml.DomainChannelTargetVirtIO{Name: ChannelName}},
 		}}
 	}
-	d.Devices.Disks = c.disks()
+	d.Devices.Disks, d.Devices.Interfaces = c.disks(), c.Card.card()
 	if c.Accel == "tcg" {
 		d.Type = "qemu"
 		d.Features.TCG = &libvirtxml.DomainFeatureTCG{
@@ -138,5 +139,5 @@ func (c Config) validate() error {
 	case c.Kernel == "" || c.Console == "":
 		return errors.New("a domain needs a kernel and a console")
 	}
-	return errors.Join(c.Root.validate(c.Machine), c.Data.validate(c.Machine))
+	return errors.Join(c.Root.validate(c.Machine), c.Data.validate(c.Machine), c.Card.validate())
 }
