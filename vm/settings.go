@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,6 +59,7 @@ func (e *Env) Settings() []bench.Setting {
 		{Name: "nic", Values: []string{"virtio", "e1000"}, Default: "virtio",
 			Help: "the network card: virtio's, or Intel's of 2002 as QEMU emulates it"},
 	}
+	all = append(all, startSetting)
 	if e.bare {
 		return slices.DeleteFunc(all, func(s bench.Setting) bool { return !slices.Contains(bareSettings, s.Name) })
 	}
@@ -77,6 +79,18 @@ func kernelName(s bench.Spec) string {
 		return k
 	}
 	return fullKernel
+}
+
+// startSetting is how a guest comes to life.
+var startSetting = bench.Setting{Name: "start", Values: []string{"cold", "restored"}, Default: "cold",
+	Help: "a guest that boots, or one that was saved once and is restored each time; that one runs the workload under its init, not as PID 1"}
+
+func restored(s bench.Spec) bool { return s.Settings["start"] == "restored" }
+
+// actual is a Spec as it is run: a guest that is restored has its init already.
+func actual(s bench.Spec) bench.Spec {
+	s.Init = s.Init || restored(s)
+	return s
 }
 
 // Check says whether this machine can run s.
@@ -106,6 +120,7 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 	if len(s.Mounts) > 0 {
 		return bench.NotApplicable("a guest has a kernel of its own, and sees no folder of the host", "put the files into the image")
 	}
+	s = actual(s)
 	if m := s.Limits.Memory; m != 0 && m < minMemory && !s.Init {
 		return bench.NotApplicable(fmt.Sprintf("a memory limit is the guest's RAM, and its kernel needs %d MiB", minMemory>>20), "a larger limit")
 	}
@@ -124,10 +139,10 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 			return bench.Unavailable(err.Error(), "make setup")
 		}
 	}
-	if err := e.checkData(s); err != nil {
-		return err
+	if restored(s) && (hasDisk(s) || hasCard(s)) {
+		return bench.NotApplicable("guests that are restored from one would all have its address, and what it knew of its disk", "--variant start=cold")
 	}
-	if err := e.checkCard(s); err != nil {
+	if err := cmp.Or(e.checkData(s), e.checkCard(s)); err != nil {
 		return err
 	}
 	k, err := e.kernel(s)
@@ -211,8 +226,8 @@ func (e *Env) resolve(accel string) string {
 	return accel
 }
 
-// cpus is how many virtual CPUs a limit comes to.
-func cpus(s bench.Spec) int { return max(1, int(math.Ceil(s.Limits.CPU))) }
+// cpus is how many virtual CPUs a limit, and what is asked for, come to.
+func cpus(s bench.Spec) int { return max(1, s.CPUs, int(math.Ceil(s.Limits.CPU))) }
 
 // acpi is what the setting comes to. Without ACPI's tables a kernel finds its
 // interrupts in older ones, which SeaBIOS makes and qboot doesn't, and one CPU
@@ -244,6 +259,11 @@ func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
 	}
 	if s.Settings["net"] == "bridge" {
 		prepare = append(prepare, "the bridge is there, an address is reserved")
+	}
+	if restored(s) {
+		return append(prepare, "a guest boots until its init waits for work, and libvirt saves it to a file in memory"), []string{
+			"listen for the console and for the guest's init", "libvirt starts QEMU and configures it",
+			"QEMU reads the saved state", "the guest's init sets its clock and takes new random numbers, and executes the workload"}
 	}
 	start = []string{"listen for the console", "libvirt starts QEMU and configures it"}
 	if hasDisk(s) {

@@ -221,6 +221,7 @@ func TestCheck(t *testing.T) {
 		{"processes", func(s *bench.Spec) { s.Limits.Pids = 10 }, bench.ErrNotApplicable},
 		{"little memory", func(s *bench.Spec) { s.Limits.Memory = 16 << 20 }, bench.ErrNotApplicable},
 		{"mount", func(s *bench.Spec) { s.Mounts = []bench.Mount{{Source: "/tmp", Target: "/x"}} }, bench.ErrNotApplicable},
+		{"restored, with a disk", func(s *bench.Spec) { s.Settings["start"], s.Settings["disk"] = "restored", "virtio" }, bench.ErrNotApplicable},
 		{"kernel that isn't there", func(s *bench.Spec) { s.Settings["kernel"] = "/nonexistent" }, bench.ErrUnavailable},
 		{"kernel that is none", func(s *bench.Spec) { s.Settings["kernel"] = "/proc/self/exe" }, bench.ErrUnavailable},
 	} {
