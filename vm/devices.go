@@ -12,6 +12,25 @@ import (
 // What a Spec's settings come to in devices, and what the guest's init has to
 // know of them.
 
+// deviceSettings are the settings of devices.
+func deviceSettings() []bench.Setting {
+	return []bench.Setting{
+		{Name: "root", Values: []string{"initramfs", "ext4"}, Default: "initramfs",
+			Help: "what the image is to the guest: files that the kernel unpacks into RAM, or a disk (virtio) under a layer that is RAM"},
+		{Name: "disk", Values: []string{"none", "virtio", "ide"}, Default: "none",
+			Help: "an empty disk of the workload's own at " + DataDir + ": virtio's, or IDE of 1986 as QEMU emulates it (machine=pc)"},
+		{Name: "disk-size", Default: "1G", Help: "that disk's size; the host keeps the room while the guest lives"},
+		{Name: "cache", Values: []string{"none", "writeback", "writethrough", "directsync", "unsafe"}, Default: "none",
+			Help: "whether that disk's data lie in the host's page cache, too, and what a flush waits for: QEMU's cache modes"},
+		{Name: "io", Values: []string{"threads", "native"}, Default: "threads",
+			Help: "who carries out its I/O: threads of QEMU's, or the host kernel's own queue (with cache=none or directsync)"},
+		{Name: "net", Values: []string{"none", "bridge", "user"}, Default: "none",
+			Help: "network: none but loopback, a port of the testbed's bridge, or one that QEMU plays as a process (user mode)"},
+		{Name: "nic", Values: []string{"virtio", "e1000"}, Default: "virtio",
+			Help: "the network card: virtio's, or Intel's of 2002 as QEMU emulates it"},
+	}
+}
+
 // staged says whether a guest begins with the lab's init: because it was asked
 // for, or because a device needs a driver that distributions build as a module,
 // which somebody has to load.

@@ -5,30 +5,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"slices"
 	"strings"
 
 	"lab/bench"
+	"lab/bench/cgroup"
 	"lab/bench/image"
 	"lab/vm/kernel"
 )
 
-const (
-	// defaultMemory is a guest's RAM where no limit is asked for.
-	defaultMemory = 128 << 20
-
-	// minMemory is below what a distribution's kernel boots with.
-	minMemory = 96 << 20
-
-	// tbCache bounds QEMU's cache of translated code, whose default is a
-	// quarter of the guest's RAM on older versions and 1 GiB on newer ones.
-	tbCache = 128 << 20
-
-	// qboot is a firmware that does nothing but start a kernel.
-	qboot = "/usr/share/qemu/qboot.rom"
-)
+// qboot is a firmware that does nothing but start a kernel.
+const qboot = "/usr/share/qemu/qboot.rom"
 
 // Settings are what a user may vary.
 func (e *Env) Settings() []bench.Setting {
@@ -45,21 +33,9 @@ func (e *Env) Settings() []bench.Setting {
 			Help: "the PC's BIOS, or the least that starts a kernel"},
 		{Name: "acpi", Values: []string{"auto", "off", "on"}, Default: "auto",
 			Help: "tables that describe the machine to the guest; auto is off, as it then boots faster, but with qboot or several CPUs"},
-		{Name: "root", Values: []string{"initramfs", "ext4"}, Default: "initramfs",
-			Help: "what the image is to the guest: files that the kernel unpacks into RAM, or a disk (virtio) under a layer that is RAM"},
-		{Name: "disk", Values: []string{"none", "virtio", "ide"}, Default: "none",
-			Help: "an empty disk of the workload's own at " + DataDir + ": virtio's, or IDE of 1986 as QEMU emulates it (machine=pc)"},
-		{Name: "disk-size", Default: "1G", Help: "that disk's size; the host keeps the room while the guest lives"},
-		{Name: "cache", Values: []string{"none", "writeback", "writethrough", "directsync", "unsafe"}, Default: "none",
-			Help: "whether that disk's data lie in the host's page cache, too, and what a flush waits for: QEMU's cache modes"},
-		{Name: "io", Values: []string{"threads", "native"}, Default: "threads",
-			Help: "who carries out its I/O: threads of QEMU's, or the host kernel's own queue (with cache=none or directsync)"},
-		{Name: "net", Values: []string{"none", "bridge", "user"}, Default: "none",
-			Help: "network: none but loopback, a port of the testbed's bridge, or one that QEMU plays as a process (user mode)"},
-		{Name: "nic", Values: []string{"virtio", "e1000"}, Default: "virtio",
-			Help: "the network card: virtio's, or Intel's of 2002 as QEMU emulates it"},
 	}
 	all = append(all, startSetting)
+	all = append(append(all, sizeSettings()...), deviceSettings()...)
 	if e.bare {
 		return slices.DeleteFunc(all, func(s bench.Setting) bool { return !slices.Contains(bareSettings, s.Name) })
 	}
@@ -121,8 +97,11 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 		return bench.NotApplicable("a guest has a kernel of its own, and sees no folder of the host", "put the files into the image")
 	}
 	s = actual(s)
-	if m := s.Limits.Memory; m != 0 && m < minMemory && !s.Init {
-		return bench.NotApplicable(fmt.Sprintf("a memory limit is the guest's RAM, and its kernel needs %d MiB", minMemory>>20), "a larger limit")
+	if l := s.Limits; l.CPUWeight != 0 || l.Swap != 0 || l.IO != (cgroup.IO{}) {
+		return bench.NotApplicable("a guest's programs have its kernel to themselves, and nothing keeps limits of CPU weight, swap or I/O there", "limits of CPU, memory and processes")
+	}
+	if err := checkSize(s); err != nil {
+		return err
 	}
 	if !s.Init {
 		if err := direct(s); err != nil {
@@ -200,7 +179,7 @@ func kernelEnv(env []string) (out []string) {
 func (e *Env) Resolved(s bench.Spec) map[string]string {
 	out := map[string]string{"accel": e.resolve(s.Settings["accel"])}
 	if !e.bare {
-		out["acpi"] = e.acpi(s)
+		out["acpi"], out["memory"], out["vcpus"] = e.acpi(s), fmt.Sprint(e.memory(actual(s))), fmt.Sprint(cpus(s))
 		if k, err := e.kernel(s); err == nil {
 			out["kernel-version"] = k.Version
 		}
@@ -214,7 +193,7 @@ func (e *Env) Resolved(s bench.Spec) map[string]string {
 	if out["accel"] == "kvm" {
 		out["cpu"] = e.accel.CPU
 	} else {
-		out["tb-cache"] = fmt.Sprint(int64(tbCache))
+		out["tb-cache"] = fmt.Sprint(tbCache(s))
 	}
 	return out
 }
@@ -225,9 +204,6 @@ func (e *Env) resolve(accel string) string {
 	}
 	return accel
 }
-
-// cpus is how many virtual CPUs a limit, and what is asked for, come to.
-func cpus(s bench.Spec) int { return max(1, s.CPUs, int(math.Ceil(s.Limits.CPU))) }
 
 // acpi is what the setting comes to. Without ACPI's tables a kernel finds its
 // interrupts in older ones, which SeaBIOS makes and qboot doesn't, and one CPU
@@ -302,9 +278,10 @@ func (e *Env) config(s bench.Spec, k guestKernel) Config {
 		CPU:      e.accel.CPU,
 		Machine:  s.Settings["machine"],
 		Emulator: e.emulator,
-		Memory:   defaultMemory,
+		Memory:   e.memory(s),
 		CPUs:     cpus(s),
-		TBCache:  tbCache,
+		CPUSet:   s.Limits.CPUSet,
+		TBCache:  tbCache(s),
 		Kernel:   e.inside(k.file),
 		ACPI:     e.acpi(s) == "on",
 	}
@@ -313,16 +290,6 @@ func (e *Env) config(s bench.Spec, k guestKernel) Config {
 	}
 	if s.Settings["firmware"] == "qboot" {
 		c.Firmware = qboot
-	}
-	switch m := s.Limits.Memory; {
-	case e.bare:
-		c.Memory = bareMemory
-	case m > 0 && s.Init:
-		// The limit is kept by a cgroup in the guest, as a container's is by
-		// one in the host; the kernel and the image have their own RAM.
-		c.Memory = max(defaultMemory, (m+minMemory)&^(1<<20-1))
-	case m > 0:
-		c.Memory = m &^ (1<<20 - 1)
 	}
 	return c
 }

@@ -22,6 +22,7 @@ type Config struct {
 	ACPI     bool   // tables that describe the machine; without them the guest probes less
 	Memory   int64  // bytes of RAM
 	CPUs     int    // virtual CPUs
+	CPUSet   string // which of the host's CPUs QEMU may run on, "0-1,3"; "": all
 	TBCache  int64  // bytes for translated code under TCG
 
 	Kernel, Initrd, Cmdline string
@@ -104,6 +105,7 @@ func XML(c Config) (string, error) {
 			Target: &libvirtxml.DomainChannelTarget{VirtIO: &libvirtxml.DomainChannelTargetVirtIO{Name: ChannelName}},
 		}}
 	}
+	d.CPUTune = c.pins()
 	d.Devices.Disks, d.Devices.Interfaces = c.disks(), c.Card.card()
 	if c.Accel == "tcg" {
 		d.Type = "qemu"

@@ -38,6 +38,7 @@ func TestXML(t *testing.T) {
 		{"ide", func(c *Config) {
 			c.Machine, c.Data = "pc", &Disk{Serial: "lab-data", Bus: "ide", File: "/proc/1/fd/7", Cache: "writeback", IO: "threads"}
 		}},
+		{"pinned", func(c *Config) { c.CPUs, c.CPUSet = 2, "0-1,3" }},
 		{"bridge", func(c *Config) {
 			c.Card = &Card{Model: "virtio", MAC: "52:54:00:12:00:02", Bridge: "lab0", Tap: "v120002"}
 		}},
