@@ -35,7 +35,7 @@ func deviceSettings() []bench.Setting {
 // for, or because a device needs a driver that distributions build as a module,
 // which somebody has to load.
 func staged(s bench.Spec) bool {
-	return s.Init || s.Settings["root"] == "ext4" || hasDisk(s) || hasCard(s)
+	return s.Init || s.Settings["root"] == "ext4" || hasDisk(s) || hasCard(s) || len(s.Mounts) > 0
 }
 
 // modules are those that the guest's init loads: virtio's PCI transport, and a
@@ -53,6 +53,9 @@ func modules(s bench.Spec) (out []string) {
 		out = append(out, "virtio_pci", "virtio_blk", "ext4")
 	case "ide": // whose disks are SCSI's to Linux
 		out = append(out, "ata_piix", "sd_mod", "ext4")
+	}
+	if len(s.Mounts) > 0 {
+		out = append(out, "virtio_pci", "virtiofs")
 	}
 	switch {
 	case !hasCard(s):
@@ -82,7 +85,7 @@ func (e *Env) drivers(k guestKernel, s bench.Spec) ([]kernel.Module, error) {
 
 // boot says what the guest's init has to set up.
 func boot(s bench.Spec, n wire.Net) wire.Boot {
-	b := wire.Boot{Root: s.Settings["root"] == "ext4", Net: n}
+	b := wire.Boot{Root: s.Settings["root"] == "ext4", Net: n, Shares: shares(s)}
 	if hasDisk(s) {
 		b.Data = DataDir
 	}

@@ -36,6 +36,7 @@ type instance struct {
 
 	console *console
 	data    *dataDisk        // nil without one
+	shared  int              // how many folders the daemon is shown for it
 	network *testbed.Network // nil without a bridge
 	addr    netip.Prefix     // on it
 	session *session         // with the guest's init, where there is one
@@ -121,6 +122,9 @@ func (i *instance) prepare(ctx context.Context, k guestKernel, net wire.Net) err
 		return err
 	}
 	addData(&i.cfg, s)
+	for n, x := range shares(s) {
+		i.cfg.Shares = append(i.cfg.Shares, Share{Tag: x.Tag, Dir: i.shareDir(n)})
+	}
 	if s.Init {
 		i.cfg.Channel = e.inside(i.file(".port"))
 	}

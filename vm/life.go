@@ -209,6 +209,6 @@ func (i *instance) close() error {
 	if i.console != nil {
 		errs = append(errs, i.console.close())
 	}
-	errs = append(errs, i.data.close())
+	errs = append(errs, i.data.close(), i.unshare())
 	return errors.Join(append(errs, i.keepLogs())...)
 }

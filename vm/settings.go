@@ -93,9 +93,6 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 	if s.Settings["accel"] == "kvm" && e.accel.Use != "kvm" {
 		return bench.Unavailable(strings.TrimSuffix(e.accel.Reason, "."), "--accel tcg, which is no measure of a VM's speed; or a machine whose KVM works")
 	}
-	if len(s.Mounts) > 0 {
-		return bench.NotApplicable("a guest has a kernel of its own, and sees no folder of the host", "put the files into the image")
-	}
 	s = actual(s)
 	if l := s.Limits; l.CPUWeight != 0 || l.Swap != 0 || l.IO != (cgroup.IO{}) {
 		return bench.NotApplicable("a guest's programs have its kernel to themselves, and nothing keeps limits of CPU weight, swap or I/O there", "limits of CPU, memory and processes")
@@ -118,10 +115,10 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 			return bench.Unavailable(err.Error(), "make setup")
 		}
 	}
-	if restored(s) && (hasDisk(s) || hasCard(s)) {
-		return bench.NotApplicable("guests that are restored from one would all have its address, and what it knew of its disk", "--variant start=cold")
+	if restored(s) && (hasDisk(s) || hasCard(s) || len(s.Mounts) > 0) {
+		return bench.NotApplicable("guests that are restored from one would all have its address, and what it knew of its disks and folders", "--variant start=cold")
 	}
-	if err := cmp.Or(e.checkData(s), e.checkCard(s)); err != nil {
+	if err := cmp.Or(e.checkData(s), e.checkCard(s), checkShares(s)); err != nil {
 		return err
 	}
 	k, err := e.kernel(s)
@@ -259,6 +256,9 @@ func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
 	}
 	if hasDisk(s) {
 		start = append(start, "it mounts the data disk")
+	}
+	if len(s.Mounts) > 0 {
+		start = append(start, "it mounts the host's folders (virtiofs)")
 	}
 	if hasCard(s) {
 		start = append(start, "it configures the network card, and waits for its link")

@@ -34,6 +34,8 @@ type Config struct {
 	Root *Disk // the image, where it isn't in Initrd; nil: no such disk
 	Data *Disk // the workload's own
 	Card *Card // its network; nil: it has loopback alone
+
+	Shares []Share // the host's folders that it is shown
 }
 
 // ChannelName is the virtio port's name, by which a guest finds it in
@@ -106,6 +108,7 @@ func XML(c Config) (string, error) {
 		}}
 	}
 	d.CPUTune = c.pins()
+	c.shares(d)
 	d.Devices.Disks, d.Devices.Interfaces = c.disks(), c.Card.card()
 	if c.Accel == "tcg" {
 		d.Type = "qemu"
@@ -145,6 +148,11 @@ func (c Config) validate() error {
 		return fmt.Errorf("%d virtual CPUs are too few", c.CPUs)
 	case c.Kernel == "" || c.Console == "":
 		return errors.New("a domain needs a kernel and a console")
+	}
+	for _, x := range c.Shares {
+		if err := x.validate(); err != nil {
+			return err
+		}
 	}
 	return errors.Join(c.Root.validate(c.Machine), c.Data.validate(c.Machine), c.Card.validate())
 }
