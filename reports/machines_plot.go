@@ -11,12 +11,12 @@ import (
 	"lab/bench/stats"
 )
 
-// A forest draws a panel for each group of rows that can be set side by side,
+// A machineForest draws a panel for each group of rows that can be set side by side,
 // and in it a line for each run: its figure with its interval; below them the
 // middle machine, and from the least to the largest. Panels of one
 // environment have the same axis; each environment has its own, as one for a
 // process and a guest alike would leave no room to see machines differ.
-type forest struct {
+type machineForest struct {
 	m       *Machines
 	title   string
 	caption string
@@ -27,15 +27,15 @@ type forest struct {
 }
 
 const (
-	forestRow   = vg.Length(15)
-	forestLabel = 48 * vg.Millimeter
-	forestText  = 40 * vg.Millimeter
+	machineRow   = vg.Length(15)
+	machineLabel = 48 * vg.Millimeter
+	machineText  = 40 * vg.Millimeter
 )
 
 // plots draws each metric, and the headline one's ratio to the baseline.
 func (m *Machines) plots() ([]File, error) {
 	var out []File
-	add := func(name string, f *forest) error {
+	add := func(name string, f *machineForest) error {
 		if !f.any() || !safeName.MatchString(name) {
 			return nil
 		}
@@ -44,7 +44,7 @@ func (m *Machines) plots() ([]File, error) {
 		return err
 	}
 	for i, x := range m.metrics {
-		f := &forest{m: m, title: x.Title + ", machine by machine", unit: x.Unit, figure: medianOf(x.Name),
+		f := &machineForest{m: m, title: x.Title + ", machine by machine", unit: x.Unit, figure: medianOf(x.Name),
 			caption: "Each line is one run: the median of its trials. Each environment has an axis of its own."}
 		if err := add("machines-"+x.Name, f); err != nil {
 			return nil, err
@@ -52,7 +52,7 @@ func (m *Machines) plots() ([]File, error) {
 		if i > 0 {
 			continue
 		}
-		f = &forest{m: m, title: x.Title + " by " + baseline + "'s, machine by machine", unit: "1", figure: ratioOf(x.Name), ratio: true,
+		f = &machineForest{m: m, title: x.Title + " by " + baseline + "'s, machine by machine", unit: "1", figure: ratioOf(x.Name), ratio: true,
 			caption: "Each line is one run: the ratio of two medians of the same machine. 1 is as long as " + baseline + " takes."}
 		if err := add("machines-"+x.Name+"-ratio", f); err != nil {
 			return nil, err
@@ -74,7 +74,7 @@ func (m *Machines) latest() (t time.Time) {
 }
 
 // shows are the entries of a group that have a figure.
-func (f *forest) shows(g *MachineGroup) []machineEntry {
+func (f *machineForest) shows(g *MachineGroup) []machineEntry {
 	if f.ratio && g.TCG {
 		return nil
 	}
@@ -87,7 +87,7 @@ func (f *forest) shows(g *MachineGroup) []machineEntry {
 	return out
 }
 
-func (f *forest) any() bool {
+func (f *machineForest) any() bool {
 	for _, g := range f.m.Groups {
 		if len(f.shows(g)) > 0 {
 			return true
@@ -96,7 +96,7 @@ func (f *forest) any() bool {
 	return false
 }
 
-func (f *forest) draw(p *page) {
+func (f *machineForest) draw(p *page) {
 	left, right := pageMargin, pageWidth-pageMargin
 	p.paragraph(titleText, left, right-left, f.title)
 	p.paragraph(smallText, left, right-left, f.caption)
@@ -110,10 +110,10 @@ func (f *forest) draw(p *page) {
 	f.footer(p)
 }
 
-func (f *forest) panel(p *page, g *MachineGroup, entries []machineEntry) {
+func (f *machineForest) panel(p *page, g *MachineGroup, entries []machineEntry) {
 	left, right := pageMargin, pageWidth-pageMargin
 	x := f.axis(g)
-	x.left, x.right = left+forestLabel, right-forestText
+	x.left, x.right = left+machineLabel, right-machineText
 	p.y += 6
 	p.paragraph(boldText, left+2, right-left, g.Title())
 	p.y += 2
@@ -123,10 +123,10 @@ func (f *forest) panel(p *page, g *MachineGroup, entries []machineEntry) {
 		rows++
 	}
 	top := p.y
-	bottom := top + forestRow*vg.Length(rows)
+	bottom := top + machineRow*vg.Length(rows)
 	for i := 0; i < rows; i += 2 {
-		y := top + forestRow*vg.Length(i)
-		p.rect(band, left, y, right, y+forestRow)
+		y := top + machineRow*vg.Length(i)
+		p.rect(band, left, y, right, y+machineRow)
 	}
 	if g.TCG {
 		p.hatch(faint, x.left, top, x.right, bottom)
@@ -138,7 +138,7 @@ func (f *forest) panel(p *page, g *MachineGroup, entries []machineEntry) {
 	}
 	last := ""
 	for i, e := range entries {
-		y := top + forestRow*(vg.Length(i)+0.5)
+		y := top + machineRow*(vg.Length(i)+0.5)
 		if e.machine.Name != last {
 			p.write(boldText, draw.XLeft, left+2, y, e.machine.Name)
 		}
@@ -147,10 +147,10 @@ func (f *forest) panel(p *page, g *MachineGroup, entries []machineEntry) {
 		p.write(smallText, draw.XLeft, at, y, smallText.fit(shortDir(e.run.run.Dir), x.left-at-4))
 		iv, _ := f.figure(e)
 		f.mark(p, x, iv, y)
-		p.write(smallText, draw.XLeft, x.right+6, y, smallText.fit(f.words(iv), forestText-8))
+		p.write(smallText, draw.XLeft, x.right+6, y, smallText.fit(f.words(iv), machineText-8))
 	}
 	if spread {
-		y := top + forestRow*(vg.Length(rows)-0.5)
+		y := top + machineRow*(vg.Length(rows)-0.5)
 		p.write(boldText, draw.XLeft, left+2, y, "middle of "+plural(s.Machines, "machine"))
 		p.line(x.x(s.Least), y, x.x(s.Largest), y, 0.8, black)
 		for _, v := range []float64{s.Least, s.Largest} {
@@ -164,7 +164,7 @@ func (f *forest) panel(p *page, g *MachineGroup, entries []machineEntry) {
 			middle = times(s.Middle)
 		}
 		text := middle + "; " + u.join(u.span(s.Least, s.Largest))
-		p.write(smallText, draw.XLeft, x.right+6, y, smallText.fit(text, forestText-8))
+		p.write(smallText, draw.XLeft, x.right+6, y, smallText.fit(text, machineText-8))
 	}
 	p.y = bottom + 16
 	if note := x.note(); note != "" {
@@ -175,7 +175,7 @@ func (f *forest) panel(p *page, g *MachineGroup, entries []machineEntry) {
 
 // axis covers all groups of one label, and zero: figures and machines are
 // compared by eye.
-func (f *forest) axis(g *MachineGroup) axis {
+func (f *machineForest) axis(g *MachineGroup) axis {
 	values := []float64{0}
 	if f.ratio {
 		values = append(values, 1)
@@ -193,7 +193,7 @@ func (f *forest) axis(g *MachineGroup) axis {
 }
 
 // mark draws a run's figure.
-func (f *forest) mark(p *page, x axis, iv stats.Interval, y vg.Length) {
+func (f *machineForest) mark(p *page, x axis, iv stats.Interval, y vg.Length) {
 	c, width := palette[0], vg.Length(1.8)
 	if f.used.interval = f.used.interval || iv.Known(); !iv.Known() {
 		c, width = rgb(0x999999), 0.8
@@ -205,7 +205,7 @@ func (f *forest) mark(p *page, x axis, iv stats.Interval, y vg.Length) {
 	p.dot(c, x.x(iv.Point), y, 2.4, false)
 }
 
-func (f *forest) words(iv stats.Interval) string {
+func (f *machineForest) words(iv stats.Interval) string {
 	u := scaleFor(iv.Point, f.unit)
 	if f.ratio {
 		return times(iv.Point) + "; " + spanOf(iv, u)
@@ -214,7 +214,7 @@ func (f *forest) words(iv stats.Interval) string {
 }
 
 // key explains the marks that were used.
-func (f *forest) key(p *page) {
+func (f *machineForest) key(p *page) {
 	x, y := pageMargin, p.y+5
 	entry := func(mark func(x vg.Length), text string) {
 		w := 22 + bodyText.width(text) + 10
@@ -247,12 +247,12 @@ func (f *forest) key(p *page) {
 	}
 	p.y = y + 8
 	if f.used.tcg {
-		hatchKey(p)
+		hatchKey(p, f.m.Machines[0].runs[0])
 	}
 }
 
 // footer says where the picture comes from.
-func (f *forest) footer(p *page) {
+func (f *machineForest) footer(p *page) {
 	labs := map[string]bool{}
 	var parts []string
 	for _, k := range f.m.Machines {

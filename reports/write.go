@@ -81,6 +81,20 @@ func writeFiles(dir string, files []File, uid, gid int) error {
 			return fmt.Errorf("write report: %s: %w", f.Name, err)
 		}
 	}
+	return putSums(root, uid, gid)
+}
+
+// WriteSums writes SHA256SUMS of all that is in a results folder now.
+func WriteSums(dir string, uid, gid int) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	defer root.Close()
+	return putSums(root, uid, gid)
+}
+
+func putSums(root *os.Root, uid, gid int) error {
 	list, err := sums(root)
 	if err == nil {
 		err = put(root, File{SumsFile, list}, uid, gid)
