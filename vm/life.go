@@ -53,12 +53,15 @@ func (i *instance) LastPhase() string {
 	return "kernel"
 }
 
-// Inspect names QEMU's process and the domain.
+// Inspect names QEMU's process, the domain, and its port on the bridge.
 func (i *instance) Inspect() (map[string]string, error) {
 	if !i.alive() {
 		return nil, os.ErrProcessDone
 	}
 	out := map[string]string{"pid": strconv.Itoa(i.pid), "domain": i.cfg.Name}
+	if i.cfg.Card != nil && i.cfg.Card.Tap != "" {
+		out["tap"] = i.cfg.Card.Tap
+	}
 	if i.saved != nil && i.session != nil {
 		out["clock set forward by"] = i.session.jump.String()
 	}
@@ -167,6 +170,7 @@ func (i *instance) Close() error {
 		cancel := i.cancel
 		i.started = true // a later Start is refused
 		i.mu.Unlock()
+		defer i.release()
 		if cancel == nil {
 			return
 		}
@@ -205,6 +209,6 @@ func (i *instance) close() error {
 	if i.console != nil {
 		errs = append(errs, i.console.close())
 	}
-	errs = append(errs, i.data.close())
+	errs = append(errs, i.data.close(), i.unshare())
 	return errors.Join(append(errs, i.keepLogs())...)
 }

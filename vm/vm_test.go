@@ -93,9 +93,9 @@ func (e *Env) domains() (map[string][]string, error) {
 
 func TestConformance(t *testing.T) { conforms(t, nil) }
 
-// With another root, all is as it was.
-func TestConformanceRootDisk(t *testing.T) {
-	conforms(t, map[string]string{"root": "ext4"})
+// With all devices that there are, all is as it was.
+func TestConformanceDevices(t *testing.T) {
+	conforms(t, map[string]string{"root": "ext4", "disk": "virtio", "disk-size": "64M", "net": "bridge"})
 }
 
 func conforms(t *testing.T, settings map[string]string) {

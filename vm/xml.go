@@ -4,8 +4,6 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"libvirt.org/go/libvirtxml"
 )
@@ -24,7 +22,7 @@ type Config struct {
 	ACPI     bool   // tables that describe the machine; without them the guest probes less
 	Memory   int64  // bytes of RAM
 	CPUs     int    // virtual CPUs
-	Pinned   []int  // the machine's CPUs that they run on, one each; nil: all
+	CPUSet   string // which of the host's CPUs QEMU may run on, "0-1,3"; "": all
 	TBCache  int64  // bytes for translated code under TCG
 
 	Kernel, Initrd, Cmdline string
@@ -35,6 +33,9 @@ type Config struct {
 
 	Root *Disk // the image, where it isn't in Initrd; nil: no such disk
 	Data *Disk // the workload's own
+	Card *Card // its network; nil: it has loopback alone
+
+	Shares []Share // the host's folders that it is shown
 }
 
 // ChannelName is the virtio port's name, by which a guest finds it in
@@ -106,10 +107,9 @@ func XML(c Config) (string, error) {
 			Target: &libvirtxml.DomainChannelTarget{VirtIO: &libvirtxml.DomainChannelTargetVirtIO{Name: ChannelName}},
 		}}
 	}
-	d.Devices.Disks = c.disks()
-	if len(c.Pinned) > 0 {
-		d.CPUTune = pinned(c.Pinned)
-	}
+	d.CPUTune = c.pins()
+	c.shares(d)
+	d.Devices.Disks, d.Devices.Interfaces = c.disks(), c.Card.card()
 	if c.Accel == "tcg" {
 		d.Type = "qemu"
 		d.Features.TCG = &libvirtxml.DomainFeatureTCG{
@@ -122,19 +122,6 @@ func XML(c Config) (string, error) {
 			Model: &libvirtxml.DomainCPUModel{Value: c.CPU, Fallback: "forbid"}}
 	}
 	return d.Marshal()
-}
-
-// pinned gives each virtual CPU one of the machine's, and QEMU's other threads
-// all of these.
-func pinned(cpus []int) *libvirtxml.DomainCPUTune {
-	t := &libvirtxml.DomainCPUTune{}
-	var all []string
-	for i, cpu := range cpus {
-		t.VCPUPin = append(t.VCPUPin, libvirtxml.DomainCPUTuneVCPUPin{VCPU: uint(i), CPUSet: strconv.Itoa(cpu)})
-		all = append(all, strconv.Itoa(cpu))
-	}
-	t.EmulatorPin = &libvirtxml.DomainCPUTuneEmulatorPin{CPUSet: strings.Join(all, ",")}
-	return t
 }
 
 // pipeSource is a pair of FIFOs.
@@ -157,12 +144,15 @@ func (c Config) validate() error {
 		return fmt.Errorf("a translation cache of %d bytes is too small", c.TBCache)
 	case c.Memory < 1<<20:
 		return fmt.Errorf("%d bytes of memory are too few", c.Memory)
-	case c.Pinned != nil && len(c.Pinned) != c.CPUs:
-		return fmt.Errorf("%d virtual CPUs can't be pinned to %d", c.CPUs, len(c.Pinned))
 	case c.CPUs < 1:
 		return fmt.Errorf("%d virtual CPUs are too few", c.CPUs)
 	case c.Kernel == "" || c.Console == "":
 		return errors.New("a domain needs a kernel and a console")
 	}
-	return errors.Join(c.Root.validate(c.Machine), c.Data.validate(c.Machine))
+	for _, x := range c.Shares {
+		if err := x.validate(); err != nil {
+			return err
+		}
+	}
+	return errors.Join(c.Root.validate(c.Machine), c.Data.validate(c.Machine), c.Card.validate())
 }
