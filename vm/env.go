@@ -60,8 +60,8 @@ func (e *Env) Name() string {
 	return "vm"
 }
 
-// Open finds QEMU, tries what accelerates it, starts the private daemon and
-// connects to it. What is missing isn't an error here: it is Check's, so that
+// Open finds QEMU, starts the private daemon, connects to it, and tries what
+// accelerates guests. What is missing isn't an error here: it is Check's, so that
 // other environments run.
 func (e *Env) Open(ctx context.Context, tb *testbed.Testbed) error {
 	e.tb = tb
@@ -84,9 +84,6 @@ func (e *Env) open(ctx context.Context) (err error) {
 	if _, _, err := findDaemon(); err != nil {
 		return bench.Unavailable(err.Error(), "make setup")
 	}
-	if e.accel, err = Probe(ctx, e.tb.Cache); err != nil {
-		return bench.Unavailable("QEMU runs no guest: "+err.Error(), "make setup")
-	}
 	if !e.tb.Private {
 		// Where the lab isn't PID 1, QEMU's orphans come to it by this.
 		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
@@ -100,6 +97,9 @@ func (e *Env) open(ctx context.Context) (err error) {
 	c, err := e.connection(ctx)
 	if err != nil {
 		return bench.Unavailable(err.Error(), "see logs/"+e.Name()+"-libvirt.log of the run")
+	}
+	if err := e.probe(ctx); err != nil {
+		return bench.Unavailable("QEMU runs no guest: "+err.Error(), "make setup")
 	}
 	return e.warm(ctx, c)
 }

@@ -102,3 +102,10 @@ func TestConformance(t *testing.T) {
 		},
 	})
 }
+
+func writeFile(t *testing.T, name string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(name, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -15,7 +15,7 @@ type Config struct {
 	Testbed string // ID of the testbed that owns it, kept in the domain's metadata
 
 	Accel    string // "kvm" or "tcg"
-	CPU      string // model under KVM: "host", or QEMU's name of one; under TCG it is the machine's
+	CPU      string // model under KVM: "host", "host-model", or QEMU's name of one; under TCG it is the machine's
 	Machine  string // "q35" or "pc"
 	Emulator string // QEMU's path
 	Firmware string // path of a ROM image; "" is the machine's own, SeaBIOS
@@ -112,6 +112,8 @@ func XML(c Config) (string, error) {
 		}
 	} else if c.CPU == "host" {
 		d.CPU = &libvirtxml.DomainCPU{Mode: "host-passthrough", Check: "none", Migratable: "off"}
+	} else if c.CPU == "host-model" {
+		d.CPU = &libvirtxml.DomainCPU{Mode: "host-model", Check: "partial"}
 	} else if c.CPU != "" {
 		d.CPU = &libvirtxml.DomainCPU{Mode: "custom", Match: "exact", Check: "none",
 			Model: &libvirtxml.DomainCPUModel{Value: c.CPU, Fallback: "forbid"}}
