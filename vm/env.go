@@ -31,6 +31,7 @@ type Env struct {
 	versions map[string]string
 	count    atomic.Int64 // instances so far
 
+	far    *foreign               // whose libvirt, or nil: a daemon of our own
 	saving sync.Mutex             // guards states; held while a guest is being saved
 	states map[string]*savedState // by stateKey
 
@@ -78,6 +79,9 @@ func (e *Env) open(ctx context.Context) (err error) {
 	if os.Geteuid() != 0 {
 		return bench.Unavailable("the libvirt daemon and its private mounts need root", "sudo lab …")
 	}
+	if e.far != nil {
+		return e.openForeign(ctx)
+	}
 	if e.emulator, err = findEmulator(); err != nil {
 		return err
 	}
@@ -118,6 +122,13 @@ func (e *Env) connection(ctx context.Context) (*conn, error) {
 	}
 	if e.conn != nil && e.conn.alive() {
 		return e.conn, nil
+	}
+	if e.far != nil {
+		nc, err := e.far.dial()
+		if err == nil {
+			e.conn, err = handshake(ctx, nc, e.far.driver, true)
+		}
+		return e.conn, err
 	}
 	if e.daemon != nil && (!e.daemon.alive() || e.conn != nil && (e.conn.silent() || e.daemon.over())) {
 		e.daemon.kill()
@@ -178,7 +189,7 @@ func (e *Env) warm(ctx context.Context, c *conn) error {
 	}
 	var lib, hv uint64
 	if err := c.call(ctx, "ask for capabilities", 2*daemonStart, func(l *libvirt.Libvirt) (err error) {
-		if _, err = l.ConnectGetDomainCapabilities(libvirt.OptString{e.emulator},
+		if _, err = l.ConnectGetDomainCapabilities(optional(e.emulator),
 			libvirt.OptString{"x86_64"}, libvirt.OptString{"q35"}, libvirt.OptString{virt}, 0); err != nil {
 			return err
 		}
@@ -192,6 +203,14 @@ func (e *Env) warm(ctx context.Context, c *conn) error {
 	}
 	e.versions = map[string]string{"libvirt": version(lib), "qemu": version(hv)}
 	return nil
+}
+
+// optional is a string that may be absent.
+func optional(s string) libvirt.OptString {
+	if s == "" {
+		return nil
+	}
+	return libvirt.OptString{s}
 }
 
 // version undoes libvirt's encoding: 1000000 × major + 1000 × minor + release.
@@ -263,6 +282,9 @@ func (e *Env) Close() error {
 	e.closed = true
 	var errs []error
 	if e.conn != nil {
+		if e.far != nil && e.conn.alive() {
+			errs = append(errs, e.far.remove(context.Background(), e.conn))
+		}
 		errs = append(errs, e.conn.close(context.Background()))
 	}
 	if e.daemon != nil {

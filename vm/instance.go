@@ -27,6 +27,7 @@ type instance struct {
 	spec bench.Spec
 	cfg  Config
 	err  error // why Start will fail
+	far  *far  // in a foreign libvirt, or nil
 
 	began clock.Time
 	marks []clock.Mark
@@ -81,6 +82,9 @@ func (e *Env) define(ctx context.Context, s bench.Spec) (*instance, error) {
 		return nil, err
 	}
 	i := e.newInstance(s, k)
+	if i.cfg.Kernel, err = e.put(ctx, k.file); err != nil {
+		return nil, err
+	}
 	line := Cmdline{}
 	switch {
 	case len(s.Command.Argv) == 0 || s.Command.Argv[0] == "":
@@ -106,7 +110,9 @@ func (e *Env) define(ctx context.Context, s bench.Spec) (*instance, error) {
 		return nil, err
 	}
 	e.give(filepath.Dir(path), path)
-	i.cfg.Initrd = e.inside(path)
+	if i.cfg.Initrd, err = e.put(ctx, path); err != nil {
+		return nil, err
+	}
 	if s.Init {
 		i.cfg.Channel = e.inside(i.file(".port"))
 	}
@@ -121,9 +127,25 @@ func (e *Env) newInstance(s bench.Spec, k guestKernel) *instance {
 	i := &instance{env: e, spec: s, pidfd: -1, ended: make(chan struct{}), tried: make(chan struct{})}
 	i.cfg = e.config(s, k)
 	i.cfg.Name = fmt.Sprintf("lab-%s-%s-%d", e.tb.ID, e.Name(), e.count.Add(1))
+	if e.far != nil {
+		i.cfg.Remote, i.cfg.Owner = true, thisMachine()
+		return i
+	}
 	i.cfg.Console = e.inside(i.file(".serial"))
 	i.cfg.ConsoleLog = e.inside(i.file(".console"))
 	return i
+}
+
+// put makes a file of the lab's visible to libvirt, and returns its path there.
+func (e *Env) put(ctx context.Context, file string) (string, error) {
+	if e.far == nil {
+		return e.inside(file), nil
+	}
+	c, err := e.connection(ctx)
+	if err != nil {
+		return "", err
+	}
+	return e.far.place(ctx, c, e.tb.ID, file)
 }
 
 // file is the path of a file of the instance, outside the daemon's namespace.

@@ -34,6 +34,8 @@ const (
 // A Verdict is what the probe found out about acceleration.
 type Verdict struct {
 	results.Acceleration
+	elsewhere bool // it is about another libvirt's machine
+
 	CPU string `json:"cpu"` // the CPU model with which KVM starts: host, qemu64; "" without KVM
 	Key string `json:"key"` // what it depends on
 }
@@ -73,7 +75,7 @@ func Probe(ctx context.Context, cache string) (Verdict, error) {
 	if err := os.WriteFile(guest, Tiny(probeLoops), 0o644); err != nil {
 		return v, err
 	}
-	if err := v.find(ctx, func(ctx context.Context, accel, cpu string, limit time.Duration) (time.Duration, error) {
+	if err := v.find(ctx, kvmOpens(), func(ctx context.Context, accel, cpu string, limit time.Duration) (time.Duration, error) {
 		return runTiny(ctx, qemu, guest, accel, cpu, limit)
 	}); err != nil {
 		return v, err
@@ -117,13 +119,12 @@ func (v *Verdict) keep(cache string) {
 var models = []string{"host", "host-model", "qemu64"}
 
 // find runs the guest both ways, and judges.
-func (v *Verdict) find(ctx context.Context, run func(ctx context.Context, accel, cpu string, limit time.Duration) (time.Duration, error)) error {
+func (v *Verdict) find(ctx context.Context, open error, run func(ctx context.Context, accel, cpu string, limit time.Duration) (time.Duration, error)) error {
 	v.Use = "tcg"
 	tcg, err := run(ctx, "tcg", "qemu64", probeTimeout)
 	if err != nil {
 		return err
 	}
-	open := kvmOpens()
 	v.TCG = tcg.Seconds()
 	if open != nil {
 		v.Device = open.Error()
@@ -135,6 +136,9 @@ func (v *Verdict) find(ctx context.Context, run func(ctx context.Context, accel,
 		return nil
 	}
 	v.Device = "/dev/kvm opens"
+	if v.elsewhere {
+		v.Device = "the foreign libvirt offers KVM"
+	}
 	limit := max(kvmTimeout, kvmFactor*tcg)
 	var kvm time.Duration
 	for _, v.CPU = range models {
@@ -152,7 +156,7 @@ func (v *Verdict) find(ctx context.Context, run func(ctx context.Context, accel,
 // judge compares KVM's run with emulation's, and says why.
 func (v *Verdict) judge(kvm, limit time.Duration, err error) {
 	where := ""
-	if nested() {
+	if nested() && !v.elsewhere {
 		where = "; this machine is itself a guest, and its KVM is not the CPU's own"
 	}
 	switch {

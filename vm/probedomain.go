@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/digitalocean/go-libvirt"
 	"golang.org/x/sys/unix"
 
 	"lab/bench"
@@ -21,6 +22,9 @@ const probeWord = "lab-probe"
 // probe finds out what executes guests, through libvirt: the way in which all
 // guests of the lab are run, with libvirt's own conditions.
 func (e *Env) probe(ctx context.Context) error {
+	if e.far != nil {
+		return e.probeFar(ctx)
+	}
 	v, err := cachedVerdict(e.tb.Cache, e.emulator)
 	if err != nil || v.By == byLibvirt {
 		e.accel = v
@@ -35,7 +39,7 @@ func (e *Env) probe(ctx context.Context) error {
 	defer os.Remove(file)
 	e.reaper.hold()
 	defer e.reaper.release()
-	if err := v.find(ctx, func(ctx context.Context, accel, cpu string, limit time.Duration) (time.Duration, error) {
+	if err := v.find(ctx, kvmOpens(), func(ctx context.Context, accel, cpu string, limit time.Duration) (time.Duration, error) {
 		return e.runTiny(ctx, file, accel, cpu, limit)
 	}); err != nil {
 		return err
@@ -45,12 +49,40 @@ func (e *Env) probe(ctx context.Context) error {
 	return nil
 }
 
+// probeFar is probe for a foreign libvirt: what this machine has is no matter
+// there, and the verdict isn't kept.
+func (e *Env) probeFar(ctx context.Context) error {
+	file := filepath.Join(e.bed(), "probe.elf")
+	if err := os.WriteFile(file, Tiny(probeLoops), 0o644); err != nil {
+		return err
+	}
+	c, err := e.connection(ctx)
+	if err != nil {
+		return err
+	}
+	// It says whether its QEMU has KVM at all.
+	open := c.call(ctx, "ask for KVM", 2*daemonStart, func(l *libvirt.Libvirt) error {
+		_, err := l.ConnectGetDomainCapabilities(nil, libvirt.OptString{"x86_64"}, nil, libvirt.OptString{"kvm"}, 0)
+		return err
+	})
+	v := Verdict{elsewhere: true}
+	v.By = byLibvirt
+	err = v.find(ctx, open, func(ctx context.Context, accel, cpu string, limit time.Duration) (time.Duration, error) {
+		return e.runTiny(ctx, file, accel, cpu, limit)
+	})
+	e.accel = v
+	return err
+}
+
 // runTiny runs a guest made by Tiny as a domain, and returns how long it took
 // from its CPU's start to its last byte. The error wraps
 // context.DeadlineExceeded where that took longer than limit.
 func (e *Env) runTiny(ctx context.Context, file, accel, cpu string, limit time.Duration) (took time.Duration, err error) {
 	i := e.newInstance(bench.Spec{Settings: map[string]string{"accel": accel}}, guestKernel{file: file})
 	i.cfg.CPU, i.cfg.Memory, i.cfg.ACPI, i.cfg.Cmdline = cpu, bareMemory, true, probeWord
+	if i.cfg.Kernel, err = e.put(ctx, file); err != nil {
+		return 0, err
+	}
 	defer func() { err = errors.Join(err, i.Close()) }()
 	if err := i.Start(ctx); err != nil {
 		return 0, err

@@ -77,6 +77,11 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 		}
 		return e.unfit
 	}
+	if e.far != nil {
+		if err := notFar(s); err != nil {
+			return err
+		}
+	}
 	if s.Settings["firmware"] == "qboot" && !exists(qboot) {
 		return bench.Unavailable("QEMU came without "+qboot, "--variant firmware=seabios")
 	}
@@ -111,6 +116,20 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 		return bench.Unavailable(err.Error(), "make setup, or another file with --kernel")
 	case s.Init && k.Modules == "":
 		return bench.Unavailable("the modules of kernel "+k.Version+" aren't on this machine", "make setup, or install them")
+	}
+	return nil
+}
+
+// notFar says what a foreign libvirt can't be asked for.
+func notFar(s bench.Spec) error {
+	const cure = "without --connect"
+	switch {
+	case restored(s):
+		return bench.NotApplicable("a saved guest is a file of this machine's, and the foreign libvirt would restore it under one name alone", cure)
+	case s.Settings["firmware"] == "qboot":
+		return bench.NotApplicable("which firmware the foreign libvirt's machine has isn't known here", cure+", or --variant firmware=seabios")
+	case s.Settings["net"] == "bridge":
+		return bench.NotApplicable("the testbed's bridge is on this machine, and the guest isn't", cure)
 	}
 	return nil
 }
@@ -150,6 +169,9 @@ func kernelEnv(env []string) (out []string) {
 // Resolved says what the settings came to.
 func (e *Env) Resolved(s bench.Spec) map[string]string {
 	out := map[string]string{"accel": e.resolve(s.Settings["accel"])}
+	if e.far != nil {
+		out["libvirt"] = e.far.name
+	}
 	if !e.bare {
 		out["acpi"] = e.acpi(s)
 		if k, err := e.kernel(s); err == nil {
@@ -191,6 +213,13 @@ func (e *Env) acpi(s bench.Spec) string {
 
 // Describe says what Prepare and Start do.
 func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
+	if e.far != nil {
+		defer func() {
+			prepare[0] = "the foreign libvirt is connected to"
+			prepare = append(prepare, "the guest's files are uploaded as storage volumes")
+			start[0] = "connect once more, for the console"
+		}()
+	}
 	if e.bare {
 		return describeBare()
 	}

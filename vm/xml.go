@@ -13,6 +13,11 @@ import (
 type Config struct {
 	Name    string // the domain's
 	Testbed string // ID of the testbed that owns it, kept in the domain's metadata
+	Owner   string // which machine the testbed is on, where libvirt serves others, too
+
+	// Remote: no file of the lab's is there. The console is a pseudo-terminal
+	// and the channel a socket of libvirt's own, and both come through libvirt.
+	Remote bool
 
 	Accel    string // "kvm" or "tcg"
 	CPU      string // model under KVM: "host", "host-model", or QEMU's name of one; under TCG it is the machine's
@@ -39,7 +44,11 @@ const ChannelName = "lab.init"
 type tag struct {
 	XMLName xml.Name `xml:"urn:lab:testbed testbed"`
 	ID      string   `xml:"id,attr"`
+	Machine string   `xml:"machine,attr,omitempty"` // where a libvirt may serve labs of several
 }
+
+// tagSpace is the tag's namespace, by which libvirt finds it.
+const tagSpace = "urn:lab:testbed"
 
 // XML writes the domain's definition. It is a pure function.
 //
@@ -51,7 +60,7 @@ func XML(c Config) (string, error) {
 	if err := c.validate(); err != nil {
 		return "", fmt.Errorf("domain XML: %w", err)
 	}
-	meta, err := xml.Marshal(tag{ID: c.Testbed})
+	meta, err := xml.Marshal(tag{ID: c.Testbed, Machine: c.Owner})
 	if err != nil {
 		return "", fmt.Errorf("domain XML: %w", err)
 	}
@@ -82,7 +91,9 @@ func XML(c Config) (string, error) {
 			}},
 		},
 	}
-	if c.ConsoleLog != "" {
+	if c.Remote {
+		d.Devices.Serials[0].Source = &libvirtxml.DomainChardevSource{Pty: &libvirtxml.DomainChardevSourcePty{}}
+	} else if c.ConsoleLog != "" {
 		d.Devices.Serials[0].Log = &libvirtxml.DomainChardevLog{File: c.ConsoleLog, Append: "off"}
 	}
 	if c.Firmware != "" {
@@ -104,6 +115,9 @@ func XML(c Config) (string, error) {
 			Source: unixSource(c.Channel),
 			Target: &libvirtxml.DomainChannelTarget{VirtIO: &libvirtxml.DomainChannelTargetVirtIO{Name: ChannelName}},
 		}}
+	}
+	if c.Channel != "" && c.Remote {
+		d.Devices.Channels[0].Source = &libvirtxml.DomainChardevSource{UNIX: &libvirtxml.DomainChardevSourceUNIX{Mode: "bind"}}
 	}
 	if c.Accel == "tcg" {
 		d.Type = "qemu"
@@ -143,7 +157,7 @@ func (c Config) validate() error {
 		return fmt.Errorf("%d bytes of memory are too few", c.Memory)
 	case c.CPUs < 1:
 		return fmt.Errorf("%d virtual CPUs are too few", c.CPUs)
-	case c.Kernel == "" || c.Console == "":
+	case c.Kernel == "" || c.Console == "" && !c.Remote:
 		return errors.New("a domain needs a kernel and a console")
 	}
 	return nil
