@@ -7,7 +7,7 @@ GO      = $(shell ./setup.sh --go)
 VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || sed -n 's/^\#\# \([^ ]*\).*/\1/p;/^\#\# /q' CHANGELOG.md)
 # With -count=1, as what is tested is the machine too; with -p 1, as packages
 # would otherwise test it at the same time and see each other.
-TESTFLAGS ?= -count=1 -p 1 -timeout 10m
+TESTFLAGS ?= -count=1 -p 1 -timeout 20m
 BENCHTIME ?= 1s
 # Where the command is built.
 BUILD ?= .
@@ -57,11 +57,11 @@ build: generate
 	$(GOBUILD) -tags lean -o $(BUILD)/lab .
 	@if [ -n "$$SUDO_UID" ]; then chown "$$SUDO_UID:$$SUDO_GID" "$(BUILD)/lab" "$(BUILD)/lab-full"; fi
 
-# The guest's init is embedded into the lab. The rest of the project builds
-# without it, too.
+# The guest's init and the probe are embedded into the lab. The rest of the
+# project builds without them, too.
 generate:
-	@PATH="$$(dirname "$(GO)"):$$PATH" "$(GO)" generate ./vm
-	@if [ -n "$$SUDO_UID" ]; then chown "$$SUDO_UID:$$SUDO_GID" vm/guest/init-*; fi
+	@PATH="$$(dirname "$(GO)"):$$PATH" "$(GO)" generate ./vm ./bench/probe/built
+	@if [ -n "$$SUDO_UID" ]; then chown "$$SUDO_UID:$$SUDO_GID" vm/guest/init-* bench/probe/built/bin/probe-*; fi
 
 setup:
 	@./setup.sh

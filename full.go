@@ -10,6 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"lab/bench"
+	"lab/bench/image"
+	"lab/bench/probe/built"
 	"lab/bench/results"
 	"lab/chroot"
 	"lab/container"
@@ -83,6 +85,25 @@ func kernelFile(named string) (string, error) {
 		return "", usagef("%s: %w", flag, err)
 	}
 	return filepath.Abs(named)
+}
+
+// programs are what the default image has of the lab's own beside what package
+// image makes by itself.
+func programs() []image.Entry {
+	b, err := built.Probe()
+	if err != nil { // scenarios that need it say so
+		return nil
+	}
+	return []image.Entry{{Name: image.ProbePath[1:], Mode: 0o755, Data: b}}
+}
+
+// imageIsCurrent says whether there is a default image of this lab's.
+func imageIsCurrent(cache string) bool { return image.IsCurrent(cache, programs()...) }
+
+// makeImage makes the default image.
+func makeImage(cache string, uid, gid int) error {
+	_, err := image.MakeDefault(cache, uid, gid, programs()...)
+	return err
 }
 
 // probe finds out whether KVM is usable.

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lab/bench"
+	"lab/bench/image"
 	"lab/chroot"
 	"lab/container"
 )
@@ -81,5 +82,13 @@ func environments() []bench.Environment {
 func (a *app) executeApart(bench.Environment, bench.Spec, string) (int, error) {
 	return 0, errors.New("exec: not in this program")
 }
+
+// imageIsCurrent says whether there is a default image. That it is this lab's
+// matters to what is measured, which is lab-full's.
+func imageIsCurrent(cache string) bool { return image.IsCurrent(cache) }
+
+// makeImage leaves the command to lab-full, which has the programs to put into
+// an image. It returns only with an error.
+func makeImage(string, int, int) error { return becomeFull() }
 
 func completeFlags(*cobra.Command) {}

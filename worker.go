@@ -117,7 +117,7 @@ func (w *worker) run(ctx context.Context) (outcome string, err error) {
 	}
 	defer guard.Close()
 	r := &bench.Runner{Scenario: sc, Options: j.Options, Image: j.Image, Seed: j.Manifest.Seed,
-		Manifest: &j.Manifest, Write: out.Trial, Guard: guard.Guard, Progress: w.between,
+		Manifest: &j.Manifest, Write: out.Trial, Samples: out.Samples, Guard: guard.Guard, Progress: w.between,
 		Extent: j.Extent, Done: j.Done, Before: j.Before}
 	envs, closeAll := w.open(ctx, tb, sc)
 	defer func() { err = errors.Join(err, closeAll()) }()
@@ -130,6 +130,9 @@ func (w *worker) run(ctx context.Context) (outcome string, err error) {
 	}
 	before := j.Manifest.Kernel
 	w.nameKernel(envs)
+	if k := j.Manifest.Kernel; j.KernelDigest != "" && k.Digest != "" && k.Digest != j.KernelDigest {
+		return "", fmt.Errorf("the experiment is about another guest kernel (%s) than %s (%s); name it with --kernel", j.KernelDigest, k.Name, k.Digest)
+	}
 	if err := samePlan(j.Planned, before, &j.Manifest); err != nil && ctx.Err() == nil {
 		return "", err
 	}

@@ -24,6 +24,7 @@ type Runner struct {
 
 	Manifest *results.Manifest // filled in by Plan and Run
 	Write    func([]results.Line) error
+	Samples  func([]results.Sample) error // keeps a trial's distributions; may be nil
 
 	// Guard is called at the beginning of each trial; what it returns is
 	// called at the end, and names what disturbed the machine in between.
@@ -94,11 +95,11 @@ func (r *Runner) Plan(ctx context.Context) error {
 			return err
 		}
 		cell := results.Cell{Env: c.Env, Variant: c.Variant, Settings: settings,
-			N: max(c.N, 1), Trials: c.Trials, Warmup: c.Warmup}
+			N: max(c.N, 1), Trials: c.Trials, Warmup: c.Warmup, Expect: c.Expect.Seconds()}
 		if cell.Variant == nil {
 			cell.Variant = map[string]string{}
 		}
-		spec := Spec{Image: r.Image, Command: Command{Argv: []string{"/bin/true"}}, Limits: r.Limits, Settings: settings}
+		spec := Spec{Image: r.Image, Command: Command{Argv: []string{"/bin/true"}}, Limits: r.Limits, Settings: settings, Init: c.Init, CPUs: c.CPUs}
 		if err := env.Check(ctx, spec); err != nil {
 			var u *UnfitError
 			if !errors.As(err, &u) {

@@ -56,4 +56,8 @@ type Cell struct {
 	Trials  int               // how many, warm-ups not counted
 	Warmup  int               // further ones before them, kept and marked
 	Timeout time.Duration     // of one trial
+	Expect  time.Duration     // what a trial takes beside the instance's start, about: told before the run begins
+	Init    bool              // the workload runs under an init (Spec.Init)
+	CPUs    int               // processors that a guest has at least (Spec.CPUs)
+	Quick   bool              // Options.Quick, for the trial
 }

@@ -151,7 +151,7 @@ func (s *session) trial(ctx context.Context, at slot, may bool) ([]results.Line,
 	runtime.GC()
 	start := clock.Now()
 	t := &T{
-		env: r.env(cell.Env), cell: cell, image: r.Image, limits: r.Limits, metric: s.metric,
+		env: r.env(cell.Env), cell: cell, plan: r.cells[i], image: r.Image, limits: r.Limits, metric: s.metric,
 		line: results.Line{
 			ID: r.Manifest.ID, Scenario: r.Manifest.Scenario, Env: cell.Env, Variant: cell.Variant, N: cell.N,
 			Block: at.block, Pos: at.pos, Trial: s.next, Warmup: at.warmup,
@@ -181,6 +181,12 @@ func (s *session) trial(ctx context.Context, at slot, may bool) ([]results.Line,
 	}
 	if err := r.Write(lines); err != nil {
 		return nil, err
+	}
+	// A trial that failed may still be at it.
+	if r.Samples != nil && lines[0].Err == "" && len(t.samples) > 0 {
+		if err := r.Samples(t.samples); err != nil {
+			return nil, err
+		}
 	}
 	s.count(i, lines)
 	s.p.Err = lines[0].Err

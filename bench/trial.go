@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"lab/bench/clock"
+	"lab/bench/histogram"
 	"lab/bench/image"
 	"lab/bench/results"
 )
@@ -20,12 +21,16 @@ import (
 type T struct {
 	env    Environment
 	cell   *results.Cell
+	plan   Cell // as the scenario listed it
 	image  image.Ref
 	limits Limits
 	lines  []results.Line
 	line   results.Line // what is the same in each
 	metric map[string]results.Metric
 	open   []Instance
+
+	taint   []string         // what disturbed the trial, by its own word
+	samples []results.Sample // distributions
 }
 
 // TokenSize is how many bytes a token has: what a UART's FIFO takes at once, so
@@ -46,7 +51,7 @@ func (t *T) Environment() Environment { return t.env }
 // Spec is the workload cmd in the run's image with the cell's settings and
 // limits.
 func (t *T) Spec(cmd Command) Spec {
-	return Spec{Image: t.image, Command: cmd, Limits: t.limits, Settings: maps.Clone(t.cell.Settings)}
+	return Spec{Image: t.image, Command: cmd, Limits: t.limits, Settings: maps.Clone(t.cell.Settings), Init: t.plan.Init, CPUs: t.plan.CPUs}
 }
 
 // Prepare prepares an instance, which is closed after the trial at the latest.
@@ -78,9 +83,48 @@ func (t *T) Record(metric string, value float64) {
 	t.lines = append(t.lines, l)
 }
 
+// RecordText records that a metric has no number in this trial, and why.
+func (t *T) RecordText(metric, text string) {
+	l := t.line
+	l.Metric, l.Text = metric, text
+	t.lines = append(t.lines, l)
+}
+
 // RecordSince records the time from start to end in seconds.
 func (t *T) RecordSince(metric string, start, end clock.Time) {
 	t.Record(metric, end.Sub(start).Seconds())
+}
+
+// RecordSamples records a distribution of times: its median and its 99th
+// percentile as values of the metric, and all of it in the results folder's
+// samples/. The metric's unit must be s.
+func (t *T) RecordSamples(metric string, h *histogram.Histogram) {
+	for _, q := range []struct {
+		stat string
+		at   float64
+	}{{"p50", 0.5}, {"p99", 0.99}} {
+		ns, ok := h.Quantile(q.at)
+		if !ok {
+			return
+		}
+		t.Record(metric, ns/1e9)
+		l := &t.lines[len(t.lines)-1]
+		l.Stat, l.Samples = q.stat, int(h.N())
+	}
+	s := results.Sample{Trial: t.line.Trial, Env: t.line.Env, Variant: t.line.Variant, N: t.line.N,
+		Warmup: t.line.Warmup, Metric: metric, Unit: "s"}
+	for _, b := range h.Buckets() {
+		s.Buckets = append(s.Buckets, [2]int64{int64(b.Index), b.Count})
+	}
+	t.samples = append(t.samples, s)
+}
+
+// Taint names something that disturbed the trial, for its lines: it is kept,
+// and counted in the report.
+func (t *T) Taint(name string) {
+	if !slices.Contains(t.taint, name) {
+		t.taint = append(t.taint, name)
+	}
 }
 
 // RecordPhases records what the time from start to end was made of: for each
@@ -131,7 +175,9 @@ func runTrial(ctx context.Context, s *Scenario, t *T, timeout time.Duration) []r
 	defer cancel()
 	done := make(chan error, 1)
 	go func() {
-		err := s.Trial(tctx, t, Cell{Env: t.cell.Env, Variant: t.cell.Variant, N: t.cell.N})
+		c := t.plan
+		c.Env, c.Variant, c.N = t.cell.Env, t.cell.Variant, t.cell.N
+		err := s.Trial(tctx, t, c)
 		if cerr := t.closeAll(); err == nil {
 			err = cerr
 		}
@@ -167,6 +213,9 @@ func runTrial(ctx context.Context, s *Scenario, t *T, timeout time.Duration) []r
 	}
 	if err != nil {
 		return []results.Line{failed(t.line, err)}
+	}
+	for i := range t.lines {
+		t.lines[i].Taint = append([]string{}, t.taint...)
 	}
 	return t.lines
 }

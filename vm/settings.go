@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"lab/bench"
+	"lab/bench/image"
 	"lab/vm/kernel"
 )
 
@@ -43,12 +44,19 @@ func (e *Env) Settings() []bench.Setting {
 			Help: "the PC's BIOS, or the least that starts a kernel"},
 		{Name: "acpi", Values: []string{"auto", "off", "on"}, Default: "auto",
 			Help: "tables that describe the machine to the guest; auto is off, as it then boots faster, but with qboot or several CPUs"},
+		{Name: "root", Values: []string{"initramfs", "ext4"}, Default: "initramfs",
+			Help: "what the image is to the guest: files that the kernel unpacks into RAM, or a disk (virtio) under a layer that is RAM"},
+		{Name: "disk", Values: []string{"none", "virtio", "ide"}, Default: "none",
+			Help: "an empty disk of the workload's own at " + DataDir + ": virtio's, or IDE of 1986 as QEMU emulates it (machine=pc)"},
+		{Name: "disk-size", Default: "1G", Help: "that disk's size; the host keeps the room while the guest lives"},
+		{Name: "cache", Values: []string{"none", "writeback", "writethrough", "directsync", "unsafe"}, Default: "none",
+			Help: "whether that disk's data lie in the host's page cache, too, and what a flush waits for: QEMU's cache modes"},
+		{Name: "io", Values: []string{"threads", "native"}, Default: "threads",
+			Help: "who carries out its I/O: threads of QEMU's, or the host kernel's own queue (with cache=none or directsync)"},
 	}
 	all = append(all, startSetting)
 	if e.bare {
-		return slices.DeleteFunc(all, func(s bench.Setting) bool {
-			return s.Name == "kernel" || s.Name == "boot" || s.Name == "acpi" || s.Name == "start"
-		})
+		return slices.DeleteFunc(all, func(s bench.Setting) bool { return !slices.Contains(bareSettings, s.Name) })
 	}
 	return all
 }
@@ -64,6 +72,9 @@ func actual(s bench.Spec) bench.Spec {
 	s.Init = s.Init || restored(s)
 	return s
 }
+
+// bareSettings are those that a machine without an operating system has, too.
+var bareSettings = []string{"accel", "machine", "firmware"}
 
 // Check says whether this machine can run s.
 func (e *Env) Check(_ context.Context, s bench.Spec) error {
@@ -97,6 +108,11 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 	if len(s.Mounts) > 0 {
 		return bench.NotApplicable("a guest has a kernel of its own, and sees no folder of the host", "put the files into the image")
 	}
+	if restored(s) {
+		if err := notSaved(s); err != nil {
+			return err
+		}
+	}
 	s = actual(s)
 	if m := s.Limits.Memory; m != 0 && m < minMemory && !s.Init {
 		return bench.NotApplicable(fmt.Sprintf("a memory limit is the guest's RAM, and its kernel needs %d MiB", minMemory>>20), "a larger limit")
@@ -105,8 +121,19 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 		if err := direct(s); err != nil {
 			return err
 		}
-	} else if _, err := guestInit(); err != nil {
-		return bench.Unavailable(err.Error(), "make build")
+	}
+	if staged(s) {
+		if _, err := guestInit(); err != nil {
+			return bench.Unavailable(err.Error(), "make build")
+		}
+	}
+	if s.Settings["root"] == "ext4" {
+		if _, err := image.FindTool("mkfs.ext4"); err != nil {
+			return bench.Unavailable(err.Error(), "make setup")
+		}
+	}
+	if err := e.checkData(s); err != nil {
+		return err
 	}
 	k, err := e.kernel(s)
 	switch {
@@ -114,8 +141,21 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 		return bench.Unavailable(err.Error(), "make setup")
 	case err != nil:
 		return bench.Unavailable(err.Error(), "make setup, or another file with --kernel")
-	case s.Init && k.Modules == "":
+	case staged(s) && k.Modules == "":
 		return bench.Unavailable("the modules of kernel "+k.Version+" aren't on this machine", "make setup, or install them")
+	}
+	return nil
+}
+
+// notSaved says what a guest can't have that is restored: all that are share
+// one state, and what the kernel in it knows of its devices.
+func notSaved(s bench.Spec) error {
+	const cure = "--variant start=cold"
+	switch net := s.Settings["net"]; {
+	case hasDisk(s):
+		return bench.NotApplicable("the file system of a guest's own disk would be in the saved state, and the disk is another one each time", cure)
+	case net != "" && net != "none":
+		return bench.NotApplicable("all guests of one saved state would have the same address", cure)
 	}
 	return nil
 }
@@ -128,6 +168,8 @@ func notFar(s bench.Spec) error {
 		return bench.NotApplicable("a saved guest is a file of this machine's, and the foreign libvirt would restore it under one name alone", cure)
 	case s.Settings["firmware"] == "qboot":
 		return bench.NotApplicable("which firmware the foreign libvirt's machine has isn't known here", cure+", or --variant firmware=seabios")
+	case hasDisk(s):
+		return bench.NotApplicable("a guest's own disk is a file without a name on this machine", cure)
 	case s.Settings["net"] == "bridge":
 		return bench.NotApplicable("the testbed's bridge is on this machine, and the guest isn't", cure)
 	}
@@ -193,8 +235,8 @@ func (e *Env) resolve(accel string) string {
 	return accel
 }
 
-// cpus is how many virtual CPUs a limit comes to.
-func cpus(s bench.Spec) int { return max(1, int(math.Ceil(s.Limits.CPU))) }
+// cpus is how many virtual CPUs a limit, and what is asked for, come to.
+func cpus(s bench.Spec) int { return max(1, s.CPUs, int(math.Ceil(s.Limits.CPU))) }
 
 // acpi is what the setting comes to. Without ACPI's tables a kernel finds its
 // interrupts in older ones, which SeaBIOS makes and qboot doesn't, and one CPU
@@ -228,20 +270,35 @@ func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
 		"the kernel is unpacked",
 		"the image is packed into an initramfs",
 	}
+	if s.Settings["root"] == "ext4" {
+		prepare[2] = "the image is made a disk"
+	}
 	if restored(s) {
 		return append(prepare, "a guest boots until its init waits for work, and libvirt saves it to a file in memory"), []string{
 			"listen for the console and for the guest's init", "libvirt starts QEMU and configures it",
 			"QEMU reads the saved state", "the guest's init sets its clock and takes new random numbers, and executes the workload"}
 	}
 	start = []string{"listen for the console", "libvirt starts QEMU and configures it"}
+	if hasDisk(s) {
+		start = append([]string{"make and format the data disk"}, start...)
+	}
 	if s.Settings["boot"] == "bzimage" {
 		start = append(start, "firmware starts the kernel, which unpacks itself")
 	} else {
 		start = append(start, "firmware starts the kernel at its PVH entry")
 	}
 	start = append(start, "the kernel boots and unpacks the initramfs")
+	if staged(s) {
+		start = append(start, "the guest's init loads the modules of its devices")
+	}
+	if s.Settings["root"] == "ext4" {
+		start = append(start, "it mounts the image's disk, and a layer over it")
+	}
+	if hasDisk(s) {
+		start = append(start, "it mounts the data disk")
+	}
 	if s.Init {
-		return prepare, append(start, "the guest's init loads the virtio modules and executes the workload")
+		return prepare, append(start, "it executes the workload")
 	}
 	return prepare, append(start, "it executes the workload as PID 1")
 }

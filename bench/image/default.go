@@ -1,6 +1,7 @@
 package image
 
 import (
+	"bytes"
 	"debug/elf"
 	"errors"
 	"fmt"
@@ -13,8 +14,11 @@ import (
 	"lab/bench/probe"
 )
 
-// ReadyPath is where the default image has the startup scenario's workload.
-const ReadyPath = "/bin/ready"
+// Where the default image has the lab's own programs.
+const (
+	ReadyPath = "/bin/ready" // the startup scenario's workload
+	ProbePath = "/bin/probe" // what measures inside (bench/probe/program)
+)
 
 // DefaultDir is where the default image lies in a cache folder.
 func DefaultDir(cache string) string { return filepath.Join(cache, "image", "default") }
@@ -26,8 +30,8 @@ var ErrNoBusybox = errors.New("no static busybox on this machine")
 // MakeDefault makes the default image in the cache folder, in place of an
 // earlier one: the lab's own programs and the distribution's static busybox
 // with a link for each of its applets, so that a shell works in every
-// environment. What it makes belongs to uid and gid.
-func MakeDefault(cache string, uid, gid int) (Ref, error) {
+// environment; and what more names. What it makes belongs to uid and gid.
+func MakeDefault(cache string, uid, gid int, more ...Entry) (Ref, error) {
 	busybox, err := findBusybox(cache)
 	if err != nil {
 		return Ref{}, fmt.Errorf("default image: %w", err)
@@ -41,7 +45,7 @@ func MakeDefault(cache string, uid, gid int) (Ref, error) {
 		return Ref{}, fmt.Errorf("default image: %w", err)
 	}
 	defer os.RemoveAll(tmp)
-	if err := fill(tmp, busybox); err != nil {
+	if err := fill(tmp, busybox, more); err != nil {
 		return Ref{}, fmt.Errorf("default image: %w", err)
 	}
 	if err := chown(tmp, uid, gid); err != nil {
@@ -65,6 +69,18 @@ func MakeDefault(cache string, uid, gid int) (Ref, error) {
 	return Open(dir)
 }
 
+// IsCurrent says whether the cache folder has a default image with these files
+// in it, as they are: one that an earlier lab made has other programs.
+func IsCurrent(cache string, more ...Entry) bool {
+	for _, f := range append([]Entry{{Name: ReadyPath[1:]}}, more...) {
+		have, err := os.ReadFile(filepath.Join(DefaultDir(cache), f.Name))
+		if err != nil || f.Data != nil && !bytes.Equal(have, f.Data) {
+			return false
+		}
+	}
+	return true
+}
+
 // findBusybox finds a busybox that needs no library: in an image without any,
 // a dynamic one can't start. The set-up unpacks one into the cache where the
 // machine has a dynamic one, which it mustn't replace.
@@ -86,7 +102,7 @@ func findBusybox(cache string) (string, error) {
 	return "", ErrNoBusybox
 }
 
-func fill(root, busybox string) error {
+func fill(root, busybox string, more []Entry) error {
 	if err := os.Chmod(root, 0o755); err != nil {
 		return err
 	}
@@ -110,21 +126,18 @@ func fill(root, busybox string) error {
 	if err != nil {
 		return err
 	}
-	for name, f := range map[string]struct {
-		data []byte
-		mode os.FileMode
-	}{
-		"bin/ready":   {ready, 0o755},
-		"bin/busybox": {bb, 0o755},
-		"etc/passwd":  {[]byte("root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"), 0o644},
-		"etc/group":   {[]byte("root:x:0:\nnogroup:x:65534:\n"), 0o644},
-		"etc/hosts":   {[]byte("127.0.0.1\tlocalhost\n::1\tlocalhost\n"), 0o644},
-	} {
-		name = filepath.Join(root, name)
-		if err := os.WriteFile(name, f.data, f.mode); err != nil {
+	for _, f := range append([]Entry{
+		{Name: "bin/ready", Data: ready, Mode: 0o755},
+		{Name: "bin/busybox", Data: bb, Mode: 0o755},
+		{Name: "etc/passwd", Data: []byte("root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"), Mode: 0o644},
+		{Name: "etc/group", Data: []byte("root:x:0:\nnogroup:x:65534:\n"), Mode: 0o644},
+		{Name: "etc/hosts", Data: []byte("127.0.0.1\tlocalhost\n::1\tlocalhost\n"), Mode: 0o644},
+	}, more...) {
+		name := filepath.Join(root, f.Name)
+		if err := os.WriteFile(name, f.Data, f.Mode.Perm()); err != nil {
 			return err
 		}
-		if err := os.Chmod(name, f.mode); err != nil { // whatever the umask is
+		if err := os.Chmod(name, f.Mode.Perm()); err != nil { // whatever the umask is
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -17,8 +18,17 @@ const (
 	ManifestFile = "manifest.json"
 	MachineFile  = "machine.json"
 	TrialsFile   = "trials.jsonl"
-	LogsDir      = "logs"
-	SamplesDir   = "samples"
+
+	// ExperimentFile is a copy of the experiment file that asked for the run.
+	ExperimentFile = "experiment.yaml"
+
+	// SavedImage and SavedKernel are the bytes that ran, where somebody saved
+	// them beside the results.
+	SavedImage  = "saved/image.tar.gz"
+	SavedKernel = "saved/vmlinuz"
+
+	LogsDir    = "logs"
+	SamplesDir = "samples"
 )
 
 // Create makes a new results folder, its parents included, and opens it.
@@ -126,13 +136,17 @@ func (w *Writer) replace(name string, v any) error {
 // File writes a file of the results folder, replacing an earlier one at once
 // or not at all.
 func (w *Writer) File(name string, data []byte) error {
+	return w.Stream(name, func(to io.Writer) error { _, err := to.Write(data); return err })
+}
+
+// Stream is File for what is too large to be kept in memory.
+func (w *Writer) Stream(name string, fill func(io.Writer) error) error {
 	tmp := path.Join(path.Dir(name), "."+path.Base(name)+".new")
 	f, err := w.open(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Close())
+	err = errors.Join(fill(f), f.Close())
 	if err == nil {
 		err = w.root.Rename(tmp, name)
 	}
@@ -178,6 +192,33 @@ func (w *Writer) Trial(lines []Line) error {
 		return fmt.Errorf("write trial: %w", errors.Join(err, w.trials.Truncate(before.Size())))
 	}
 	return nil
+}
+
+// Samples appends a trial's distributions to samples/, a file a metric.
+func (w *Writer) Samples(samples []Sample) error {
+	for _, s := range samples {
+		if !safeMetric.MatchString(s.Metric) {
+			return fmt.Errorf("write samples: metric %q isn't a file name", s.Metric)
+		}
+		data, err := json.Marshal(s)
+		if err == nil {
+			err = w.append(path.Join(SamplesDir, s.Metric+".jsonl"), append(data, '\n'))
+		}
+		if err != nil {
+			return fmt.Errorf("write samples: %w", err)
+		}
+	}
+	return nil
+}
+
+// append adds to a file of the folder in one write.
+func (w *Writer) append(name string, data []byte) error {
+	f, err := w.open(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Close())
 }
 
 // Close closes the files. What was written stays.

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"lab/bench/probe/line"
+)
+
+// memory holds a known amount of memory, until the host has looked at it:
+// anonymous pages, each written to, and pages of a file that it wrote and
+// mapped. Then it says what its own kernel sees of them. It ends when its input
+// does.
+func memory(t *talk, o options) error {
+	anon, err := o.number("anon", 256<<20)
+	if err != nil {
+		return err
+	}
+	file, err := o.number("file", 256<<20)
+	if err != nil {
+		return err
+	}
+	dir := o["dir"]
+	if dir == "" {
+		dir = "/tmp"
+	}
+	before := meminfo()
+	var held [][]byte
+	defer func() {
+		for _, m := range held {
+			unix.Munmap(m)
+		}
+	}()
+	if anon > 0 {
+		m, err := pages(int(anon))
+		if err != nil {
+			return os.NewSyscallError("mmap", err)
+		}
+		held = append(held, m)
+		touch(m, true)
+	}
+	if file > 0 {
+		m, err := mapped(dir, file)
+		if err != nil {
+			return err
+		}
+		held = append(held, m)
+		touch(m, false)
+	}
+	after := meminfo()
+	var pairs []line.Pair
+	for _, name := range []string{"MemTotal", "MemFree", "MemAvailable", "AnonPages", "Cached", "Slab"} {
+		if v, ok := after[name]; ok {
+			pairs = append(pairs, line.Count(name, v), line.Count("grown."+name, v-before[name]))
+		}
+	}
+	if err := t.fact("meminfo", pairs...); err != nil {
+		return err
+	}
+	return t.section("hold", func() ([]line.Pair, error) {
+		return []line.Pair{line.Count("anon", anon), line.Count("file", file)}, nil
+	})
+}
+
+// touch makes every page be there: written to with something that isn't zero
+// and isn't any other page's, so that no two can be merged, or read.
+func touch(m []byte, write bool) {
+	size := os.Getpagesize()
+	for i := 0; i < len(m); i += size {
+		if write {
+			for j, n := 0, i/size+1; j < 8; j, n = j+1, n>>8 {
+				m[i+j] = byte(n)
+			}
+			m[i+8] = 0xa5
+		} else {
+			sink += uint64(m[i])
+		}
+	}
+}
+
+// mapped writes a file of that size, which has no name any more when it
+// returns, and maps it.
+func mapped(dir string, size int64) ([]byte, error) {
+	name := filepath.Join(dir, "probe-memory")
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	os.Remove(name)
+	block := make([]byte, 1<<20)
+	for at := int64(0); at < size; at += int64(len(block)) {
+		touch(block, true)
+		block[16], block[17] = byte(at>>20), byte(at>>28)
+		if _, err := f.Write(block[:min(int64(len(block)), size-at)]); err != nil {
+			return nil, errors.New("fill " + name + ": " + err.Error())
+		}
+	}
+	m, err := unix.Mmap(int(f.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_SHARED)
+	return m, os.NewSyscallError("mmap", err)
+}
+
+// meminfo is the kernel's own count, in bytes; empty without /proc.
+func meminfo() map[string]int64 {
+	out := map[string]int64{}
+	b, _ := os.ReadFile("/proc/meminfo")
+	for len(b) > 0 {
+		var name []byte
+		var n int64
+		i := 0
+		for ; i < len(b) && b[i] != ':' && b[i] != '\n'; i++ {
+		}
+		name = b[:i]
+		for ; i < len(b) && b[i] != '\n'; i++ {
+			if b[i] >= '0' && b[i] <= '9' {
+				n = n*10 + int64(b[i]-'0')
+			}
+		}
+		out[string(name)] = n << 10 // "kB" is KiB there
+		b = b[min(len(b), i+1):]
+	}
+	return out
+}
