@@ -111,3 +111,10 @@ func conforms(t *testing.T, settings map[string]string) {
 		},
 	})
 }
+
+func writeFile(t *testing.T, name string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(name, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
