@@ -93,6 +93,12 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 	if s.Settings["accel"] == "kvm" && e.accel.Use != "kvm" {
 		return bench.Unavailable(strings.TrimSuffix(e.accel.Reason, "."), "--accel tcg, which is no measure of a VM's speed; or a machine whose KVM works")
 	}
+	if len(s.Ports) > 0 {
+		return bench.NotApplicable("a guest's ports can be reached from the testbed's bridge alone", "--env container")
+	}
+	if s.Hostname != "" {
+		return bench.NotApplicable("a guest's name is its own kernel's", "hostname NAME, inside; or --env container")
+	}
 	s = actual(s)
 	if l := s.Limits; l.CPUWeight != 0 || l.Swap != 0 || l.IO != (cgroup.IO{}) {
 		return bench.NotApplicable("a guest's programs have its kernel to themselves, and nothing keeps limits of CPU weight, swap or I/O there", "limits of CPU, memory and processes")
@@ -280,7 +286,7 @@ func (e *Env) config(s bench.Spec, k guestKernel) Config {
 		Emulator: e.emulator,
 		Memory:   e.memory(s),
 		CPUs:     cpus(s),
-		CPUSet:   s.Limits.CPUSet,
+		Pinned:   cgroup.CPUs(s.Limits.CPUSet),
 		TBCache:  tbCache(s),
 		Kernel:   e.inside(k.file),
 		ACPI:     e.acpi(s) == "on",

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"lab/bench"
+	"lab/bench/cgroup"
 )
 
 // How large a guest is: its RAM, its processors, and QEMU's cache for the code
@@ -67,6 +68,9 @@ func (e *Env) memory(s bench.Spec) int64 {
 func cpus(s bench.Spec) int {
 	if n, err := strconv.Atoi(s.Settings["vcpus"]); err == nil {
 		return n
+	}
+	if l := cgroup.CPUs(s.Limits.CPUSet); len(l) > 0 {
+		return len(l) // one for each that it may run on
 	}
 	return max(1, s.CPUs, int(math.Ceil(s.Limits.CPU)))
 }

@@ -22,7 +22,7 @@ type Config struct {
 	ACPI     bool   // tables that describe the machine; without them the guest probes less
 	Memory   int64  // bytes of RAM
 	CPUs     int    // virtual CPUs
-	CPUSet   string // which of the host's CPUs QEMU may run on, "0-1,3"; "": all
+	Pinned   []int  // the machine's CPUs that QEMU runs on, see pins; nil: all
 	TBCache  int64  // bytes for translated code under TCG
 
 	Kernel, Initrd, Cmdline string

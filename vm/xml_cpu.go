@@ -1,17 +1,31 @@
 package vm
 
-import "libvirt.org/go/libvirtxml"
+import (
+	"strconv"
+	"strings"
 
-// pins keeps all of QEMU's threads on some of the host's processors: those that
-// execute the guest's, and those that emulate its devices, as a container's
-// cpuset holds all of its programs.
+	"libvirt.org/go/libvirtxml"
+)
+
+// pins keeps QEMU's threads on some of the host's processors. Each virtual CPU
+// has one of them for itself, where there are as many; else all have all, as the
+// threads that emulate the guest's devices always do.
 func (c Config) pins() *libvirtxml.DomainCPUTune {
-	if c.CPUSet == "" {
+	if len(c.Pinned) == 0 {
 		return nil
 	}
-	out := &libvirtxml.DomainCPUTune{EmulatorPin: &libvirtxml.DomainCPUTuneEmulatorPin{CPUSet: c.CPUSet}}
-	for n := range c.CPUs {
-		out.VCPUPin = append(out.VCPUPin, libvirtxml.DomainCPUTuneVCPUPin{VCPU: uint(n), CPUSet: c.CPUSet})
+	var names []string
+	for _, cpu := range c.Pinned {
+		names = append(names, strconv.Itoa(cpu))
 	}
-	return out
+	all := strings.Join(names, ",")
+	t := &libvirtxml.DomainCPUTune{EmulatorPin: &libvirtxml.DomainCPUTuneEmulatorPin{CPUSet: all}}
+	for n := range c.CPUs {
+		set := all
+		if len(names) == c.CPUs {
+			set = names[n]
+		}
+		t.VCPUPin = append(t.VCPUPin, libvirtxml.DomainCPUTuneVCPUPin{VCPU: uint(n), CPUSet: set})
+	}
+	return t
 }
