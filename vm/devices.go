@@ -101,7 +101,10 @@ func (e *Env) addRoot(ctx context.Context, c *Config, s bench.Spec, k guestKerne
 			return err
 		}
 		e.giveFile(path)
-		c.Root = &Disk{Serial: wire.RootSerial, Bus: "virtio", File: e.inside(path), ReadOnly: true}
+		c.Root = &Disk{Serial: wire.RootSerial, Bus: "virtio", ReadOnly: true}
+		if c.Root.File, err = e.put(ctx, path); err != nil {
+			return err
+		}
 		inner.Dir, inner.Digest = "", "none"
 	}
 	var drivers []kernel.Module
@@ -116,6 +119,6 @@ func (e *Env) addRoot(ctx context.Context, c *Config, s bench.Spec, k guestKerne
 		return err
 	}
 	e.giveFile(path)
-	c.Initrd = e.inside(path)
-	return nil
+	c.Initrd, err = e.put(ctx, path)
+	return err
 }

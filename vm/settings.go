@@ -81,6 +81,11 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 		}
 		return e.unfit
 	}
+	if e.far != nil {
+		if err := notFar(s); err != nil {
+			return err
+		}
+	}
 	if s.Settings["firmware"] == "qboot" && !exists(qboot) {
 		return bench.Unavailable("QEMU came without "+qboot, "--variant firmware=seabios")
 	}
@@ -98,6 +103,11 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 	}
 	if s.Hostname != "" {
 		return bench.NotApplicable("a guest's name is its own kernel's", "hostname NAME, inside; or --env container")
+	}
+	if restored(s) {
+		if err := notSaved(s); err != nil {
+			return err
+		}
 	}
 	s = actual(s)
 	if l := s.Limits; l.CPUWeight != 0 || l.Swap != 0 || l.IO != (cgroup.IO{}) {
@@ -121,9 +131,6 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 			return bench.Unavailable(err.Error(), "make setup")
 		}
 	}
-	if restored(s) && (hasDisk(s) || hasCard(s) || len(s.Mounts) > 0) {
-		return bench.NotApplicable("guests that are restored from one would all have its address, and what it knew of its disks and folders", "--variant start=cold")
-	}
 	if err := cmp.Or(e.checkData(s), e.checkCard(s), checkShares(s)); err != nil {
 		return err
 	}
@@ -142,6 +149,39 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 	}
 	if _, err := e.drivers(k, s); err != nil {
 		return bench.Unavailable(err.Error(), "a kernel that has it: ./setup.sh --full-kernel, then --variant kernel=full")
+	}
+	return nil
+}
+
+// notSaved says what a guest can't have that is restored: all that are share
+// one state, and what the kernel in it knows of its devices.
+func notSaved(s bench.Spec) error {
+	const cure = "--variant start=cold"
+	switch net := s.Settings["net"]; {
+	case hasDisk(s):
+		return bench.NotApplicable("the file system of a guest's own disk would be in the saved state, and the disk is another one each time", cure)
+	case net != "" && net != "none":
+		return bench.NotApplicable("all guests of one saved state would have the same address", cure)
+	case len(s.Mounts) > 0:
+		return bench.NotApplicable("the saved state would know the files of the host's folders as they were", cure)
+	}
+	return nil
+}
+
+// notFar says what a foreign libvirt can't be asked for.
+func notFar(s bench.Spec) error {
+	const cure = "without --connect"
+	switch {
+	case restored(s):
+		return bench.NotApplicable("a saved guest is a file of this machine's, and the foreign libvirt would restore it under one name alone", cure)
+	case s.Settings["firmware"] == "qboot":
+		return bench.NotApplicable("which firmware the foreign libvirt's machine has isn't known here", cure+", or --variant firmware=seabios")
+	case hasDisk(s):
+		return bench.NotApplicable("a guest's own disk is a file without a name on this machine", cure)
+	case s.Settings["net"] == "bridge":
+		return bench.NotApplicable("the testbed's bridge is on this machine, and the guest isn't", cure)
+	case len(s.Mounts) > 0:
+		return bench.NotApplicable("the folders are on this machine, and the guest isn't", cure)
 	}
 	return nil
 }
@@ -181,6 +221,9 @@ func kernelEnv(env []string) (out []string) {
 // Resolved says what the settings came to.
 func (e *Env) Resolved(s bench.Spec) map[string]string {
 	out := map[string]string{"accel": e.resolve(s.Settings["accel"])}
+	if e.far != nil {
+		out["libvirt"] = e.far.name
+	}
 	if !e.bare {
 		out["acpi"], out["memory"], out["vcpus"] = e.acpi(s), fmt.Sprint(e.memory(actual(s))), fmt.Sprint(cpus(s))
 		if k, err := e.kernel(s); err == nil {
@@ -225,6 +268,13 @@ func (e *Env) acpi(s bench.Spec) string {
 
 // Describe says what Prepare and Start do.
 func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
+	if e.far != nil {
+		defer func() {
+			prepare[0] = "the foreign libvirt is connected to"
+			prepare = append(prepare, "the guest's files are uploaded as storage volumes")
+			start[0] = "connect once more, for the console"
+		}()
+	}
 	if e.bare {
 		return describeBare()
 	}
@@ -286,7 +336,7 @@ func (e *Env) config(s bench.Spec, k guestKernel) Config {
 		Emulator: e.emulator,
 		Memory:   e.memory(s),
 		CPUs:     cpus(s),
-		Pinned:   cgroup.CPUs(s.Limits.CPUSet),
+		CPUSet:   s.Limits.CPUSet,
 		TBCache:  tbCache(s),
 		Kernel:   e.inside(k.file),
 		ACPI:     e.acpi(s) == "on",

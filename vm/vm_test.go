@@ -113,3 +113,10 @@ func conforms(t *testing.T, settings map[string]string, parts ...string) {
 		},
 	})
 }
+
+func writeFile(t *testing.T, name string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(name, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}

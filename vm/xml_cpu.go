@@ -2,30 +2,27 @@ package vm
 
 import (
 	"strconv"
-	"strings"
 
 	"libvirt.org/go/libvirtxml"
+
+	"lab/bench/cgroup"
 )
 
-// pins keeps QEMU's threads on some of the host's processors. Each virtual CPU
-// has one of them for itself, where there are as many; else all have all, as the
-// threads that emulate the guest's devices always do.
+// pins keeps all of QEMU's threads on some of the host's processors: those that
+// execute the guest's, and those that emulate its devices, as a container's
+// cpuset holds all of its programs.
 func (c Config) pins() *libvirtxml.DomainCPUTune {
-	if len(c.Pinned) == 0 {
+	if c.CPUSet == "" {
 		return nil
 	}
-	var names []string
-	for _, cpu := range c.Pinned {
-		names = append(names, strconv.Itoa(cpu))
-	}
-	all := strings.Join(names, ",")
-	t := &libvirtxml.DomainCPUTune{EmulatorPin: &libvirtxml.DomainCPUTuneEmulatorPin{CPUSet: all}}
+	out := &libvirtxml.DomainCPUTune{EmulatorPin: &libvirtxml.DomainCPUTuneEmulatorPin{CPUSet: c.CPUSet}}
+	host := cgroup.CPUs(c.CPUSet)
 	for n := range c.CPUs {
-		set := all
-		if len(names) == c.CPUs {
-			set = names[n]
+		set := c.CPUSet
+		if len(host) == c.CPUs { // one each: a guest's scheduler takes its CPUs for real
+			set = strconv.Itoa(host[n])
 		}
-		t.VCPUPin = append(t.VCPUPin, libvirtxml.DomainCPUTuneVCPUPin{VCPU: uint(n), CPUSet: set})
+		out.VCPUPin = append(out.VCPUPin, libvirtxml.DomainCPUTuneVCPUPin{VCPU: uint(n), CPUSet: set})
 	}
-	return t
+	return out
 }
