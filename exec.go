@@ -26,7 +26,11 @@ type execFlags struct {
 	weight                                      int
 	pids                                        int64
 	tty, init                                   bool
+	connect                                     string
 }
+
+// connectHelp is lab run's, too.
+const connectHelp = "`URI` of a libvirt that makes the virtual machine, as virsh names it: qemu:///system, qemu+tls://HOST/system, qemu+ssh://USER@HOST/system (default: a private one)"
 
 func (a *app) execCommand() *cobra.Command {
 	var f execFlags
@@ -94,6 +98,7 @@ What --variant can set:
 	fl.Float64Var(&f.cpus, "cpus", 0, "`CORES`, limit of processor time: 0.5")
 	fl.Int64Var(&f.pids, "pids", 0, "`N`, limit of processes")
 	fl.StringSliceVar(&f.variant, "variant", nil, "`SETTINGS`, name=value,…")
+	fl.StringVar(&f.connect, "connect", "", connectHelp)
 	completeFlags(cmd)
 	return cmd
 }
@@ -113,14 +118,18 @@ func (a *app) exec(name string, argv []string, f *execFlags) error {
 	if err != nil {
 		return err
 	}
+	if f.connect != "" && name != "vm" {
+		return usagef("--connect: a libvirt makes virtual machines, and %s isn't one", name)
+	}
 	if err := a.needRoot("lab exec", statusLab); err != nil {
 		return err
 	}
-	run := a.execute
+	var status int
 	if name == "vm" {
-		run = a.executeApart
+		status, err = a.executeApart(env, spec, f)
+	} else {
+		status, err = a.execute(env, spec, f.image)
 	}
-	status, err := run(env, spec, f.image)
 	var st *statusError
 	if errors.As(err, &st) {
 		return err
