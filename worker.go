@@ -194,8 +194,14 @@ func (w *worker) open(ctx context.Context, tb *testbed.Testbed, sc *bench.Scenar
 	for _, c := range sc.Cells(w.job.Options) {
 		wanted[c.Env] = true
 	}
-	for _, e := range environments() {
+	all := environments()
+	linked := w.job.Connect.join(all, fdPassage)
+	for _, e := range all {
 		if !wanted[e.Name()] {
+			continue
+		}
+		if _, ok := e.(connector); ok && linked != nil {
+			envs = append(envs, closed{e, linked})
 			continue
 		}
 		if err := e.Open(ctx, tb); err != nil {
