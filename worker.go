@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -119,7 +121,10 @@ func (w *worker) run(ctx context.Context) (outcome string, err error) {
 	if sc.Name == scenarios.CalibrateDisturbed {
 		sc.Trial = stepped(sc.Trial, guard)
 	}
-	r := &bench.Runner{Scenario: sc, Options: j.Options, Image: j.Image, Seed: j.Manifest.Seed,
+	if err := w.openWork(tb, sc); err != nil {
+		return "", err
+	}
+	r := &bench.Runner{Limits: bench.Limits{CPUSet: j.Options.CPUs}, Scenario: sc, Options: j.Options, Image: j.Image, Seed: j.Manifest.Seed,
 		Manifest: &j.Manifest, Write: out.Trial, Samples: out.Samples, Guard: guard.Guard, Progress: w.between,
 		Extent: j.Extent, Done: j.Done, Before: j.Before}
 	envs, closeAll := w.open(ctx, tb, sc)
@@ -161,6 +166,30 @@ func stepped(trial func(context.Context, *bench.T, bench.Cell) error, guard *mac
 		}
 		return trial(ctx, t, c)
 	}
+}
+
+// openWork makes the work folder, where the scenario's instances write to one.
+func (w *worker) openWork(tb *testbed.Testbed, sc *bench.Scenario) error {
+	j := &w.job
+	if !slices.ContainsFunc(sc.Cells(j.Options), func(c bench.Cell) bool { return c.Work }) {
+		return nil
+	}
+	dir := j.Work
+	if dir == "" {
+		dir = filepath.Join(j.Cache, "work")
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("work folder: %w", err)
+		}
+		if err := os.Lchown(dir, j.UID, j.GID); err != nil {
+			return fmt.Errorf("work folder: %w", err)
+		}
+	}
+	if err := tb.OpenWork(dir); err != nil {
+		return err
+	}
+	var err error
+	j.Manifest.Work, err = testbed.FSType(tb.Work)
+	return err
 }
 
 // between is called between trials.

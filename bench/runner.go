@@ -99,8 +99,13 @@ func (r *Runner) Plan(ctx context.Context) error {
 		if cell.Variant == nil {
 			cell.Variant = map[string]string{}
 		}
-		spec := Spec{Image: r.Image, Command: Command{Argv: []string{"/bin/true"}}, Limits: r.Limits, Settings: settings, Init: c.Init, CPUs: c.CPUs}
-		if err := env.Check(ctx, spec); err != nil {
+		spec := Spec{Image: r.Image, Command: Command{Argv: []string{"/bin/true"}}, Limits: r.Limits, Settings: settings, Init: c.Init, CPUs: c.CPUs, Work: c.Work}
+		err = env.Check(ctx, spec)
+		if err == nil && r.Scenario.Fits != nil {
+			c.N = cell.N
+			err = r.Scenario.Fits(c)
+		}
+		if err != nil {
 			var u *UnfitError
 			if !errors.As(err, &u) {
 				u = &UnfitError{ErrUnavailable, err.Error(), ""}

@@ -21,6 +21,10 @@ type Scenario struct {
 	// environments come from Options; the order doesn't matter.
 	Cells func(Options) []Cell
 
+	// Fits says whether this machine has room for a cell, before the first
+	// trial: nil, or an [*UnfitError] that says what it would need. May be nil.
+	Fits func(Cell) error
+
 	// Trial executes a cell once, and records what it gave. An error fails
 	// the trial, not the run. What T made is closed after it.
 	Trial func(context.Context, *T, Cell) error
@@ -45,6 +49,7 @@ type Options struct {
 	Vary map[string][]string
 
 	Image string // --image
+	CPUs  string // --cpus: what instances are pinned to; "": nothing
 	Quick bool
 }
 
@@ -58,6 +63,7 @@ type Cell struct {
 	Timeout time.Duration     // of one trial
 	Expect  time.Duration     // what a trial takes beside the instance's start, about: told before the run begins
 	Init    bool              // the workload runs under an init (Spec.Init)
+	Work    bool              // what instances write lies in the work folder (Spec.Work)
 	CPUs    int               // processors that a guest has at least (Spec.CPUs)
 	Quick   bool              // Options.Quick, for the trial
 }

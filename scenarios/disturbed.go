@@ -45,7 +45,7 @@ func disturbedTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 	switch c.Variant["disturb"] {
 	case "cpu":
 		for range 2 * runtime.NumCPU() {
-			if err = disturb(ctx, t, nil, bench.Limits{}, "echo $0; while :; do :; done"); err != nil {
+			if err = disturb(ctx, t, nil, 0, "echo $0; while :; do :; done"); err != nil {
 				break
 			}
 		}
@@ -56,7 +56,7 @@ func disturbedTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 			err = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED)
 		}
 		if err == nil {
-			err = disturb(ctx, t, f, bench.Limits{Memory: 16 << 20}, shortOfMemory)
+			err = disturb(ctx, t, f, 16<<20, shortOfMemory)
 		}
 	}
 	if err != nil {
@@ -79,11 +79,11 @@ echo $0
 wait`
 
 // disturb starts a shell's script, and returns when it is at work: it writes
-// its own name, which is a token. T ends it.
-func disturb(ctx context.Context, t *bench.T, stdin *os.File, limits bench.Limits, script string) error {
+// its own name, which is a token. T ends it. memory limits it; 0 is no limit.
+func disturb(ctx context.Context, t *bench.T, stdin *os.File, memory int64, script string) error {
 	token := bench.Token()
 	spec := t.Spec(bench.Command{Argv: []string{"/bin/sh", "-c", script, token}, Env: []string{"PATH=" + bench.DefaultPath}, Stdin: stdin})
-	spec.Limits = limits
+	spec.Limits.Memory = memory
 	i, err := t.Prepare(ctx, spec)
 	if err != nil {
 		return err
