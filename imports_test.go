@@ -46,6 +46,7 @@ var foreign = []struct {
 	{"gonum.org/v1/plot", []string{"reports/..."}},
 	{"github.com/olekukonko/tablewriter", []string{"reports/...", "."}},
 	{"github.com/spf13/cobra", []string{"."}},
+	{"github.com/goccy/go-yaml", []string{"bench/experiment"}},
 }
 
 func TestImports(t *testing.T) {

@@ -38,9 +38,14 @@ type Scenario struct {
 // Options are what the user asked of a scenario.
 type Options struct {
 	Envs    []string          // as asked, in the user's order
-	Variant map[string]string // --variant
-	Image   string            // --image
-	Quick   bool
+	Variant map[string]string // --variant: for all cells
+
+	// Vary has the settings of --variant that were given several values: each
+	// is a cell of its own.
+	Vary map[string][]string
+
+	Image string // --image
+	Quick bool
 }
 
 // A Cell is an environment with its variant and a number of instances.
