@@ -99,7 +99,7 @@ func (r *Runner) Plan(ctx context.Context) error {
 		if cell.Variant == nil {
 			cell.Variant = map[string]string{}
 		}
-		spec := Spec{Image: r.Image, Command: Command{Argv: []string{"/bin/true"}}, Limits: r.Limits, Settings: settings, Init: c.Init}
+		spec := Spec{Image: r.Image, Command: Command{Argv: []string{"/bin/true"}}, Limits: r.Limits, Settings: settings, Init: c.Init, CPUs: c.CPUs}
 		if err := env.Check(ctx, spec); err != nil {
 			var u *UnfitError
 			if !errors.As(err, &u) {

@@ -58,4 +58,6 @@ type Cell struct {
 	Timeout time.Duration     // of one trial
 	Expect  time.Duration     // what a trial takes beside the instance's start, about: told before the run begins
 	Init    bool              // the workload runs under an init (Spec.Init)
+	CPUs    int               // processors that a guest has at least (Spec.CPUs)
+	Quick   bool              // Options.Quick, for the trial
 }
