@@ -248,6 +248,9 @@ func (e *Env) give(paths ...string) {
 	}
 }
 
+// giveFile gives a file and the folder that it lies in.
+func (e *Env) giveFile(path string) { e.give(filepath.Dir(path), path) }
+
 // Close ends the connection and the daemon.
 func (e *Env) Close() error {
 	e.mu.Lock()

@@ -15,6 +15,7 @@ import (
 	"lab/bench"
 	"lab/bench/clock"
 	"lab/bench/launch"
+	"lab/bench/probe/guestinit/wire"
 )
 
 // createTimeout bounds libvirt's work on a start: half a second when all is
@@ -32,8 +33,9 @@ type instance struct {
 	marks []clock.Mark
 
 	console *console
-	session *session // with the guest's init, where there is one
-	main    *program // the workload, where that init runs it
+	data    *dataDisk // nil without one
+	session *session  // with the guest's init, where there is one
+	main    *program  // the workload, where that init runs it
 
 	conn    *conn
 	created bool
@@ -69,32 +71,26 @@ func (e *Env) Prepare(ctx context.Context, s bench.Spec) (bench.Instance, error)
 		return nil, err
 	}
 	i := e.newInstance(s, k)
-	line := Cmdline{}
+	line, err := cmdline(s, boot(s))
+	var missing *launch.ExecError
 	switch {
-	case len(s.Command.Argv) == 0 || s.Command.Argv[0] == "":
-		i.err = bench.Blamed(bench.BlameWorkload, errors.New("no command"))
-	case s.Init:
-		line.Init = "/" + initDir + "/init"
-	default:
-		line.Init, i.err = lookup(s.Image.Dir, s.Command)
-		line.Args, line.Env = s.Command.Argv[1:], kernelEnv(s.Command.Env)
+	case errors.Is(err, errNoCommand), errors.As(err, &missing):
+		i.err = bench.Blamed(bench.BlameWorkload, err)
+		return i, nil // Start's error, as in every environment
+	case err != nil:
+		return nil, bench.Blamed(bench.BlameWorkload, err)
 	}
 	if !i.cfg.ACPI {
 		// Or the kernel says on the console that it misses the tables.
 		line.More = append(line.More, "acpi=off")
 	}
-	if i.err != nil {
-		return i, nil // Start's error, as in every environment
-	}
 	if i.cfg.Cmdline, err = line.String(); err != nil {
 		return nil, bench.Blamed(bench.BlameWorkload, err)
 	}
-	path, err := initramfs(e.tb.Cache, s, k)
-	if err != nil {
+	if err := e.addRoot(ctx, &i.cfg, s, k); err != nil {
 		return nil, err
 	}
-	e.give(filepath.Dir(path), path)
-	i.cfg.Initrd = e.inside(path)
+	addData(&i.cfg, s)
 	if s.Init {
 		i.cfg.Channel = e.inside(i.file(".port"))
 	}
@@ -102,6 +98,30 @@ func (e *Env) Prepare(ctx context.Context, s bench.Spec) (bench.Instance, error)
 		return nil, err
 	}
 	return i, nil
+}
+
+var errNoCommand = errors.New("no command")
+
+// cmdline says who is PID 1: the workload, where the kernel alone can start it,
+// or the lab's init, which then becomes the workload, or runs it.
+func cmdline(s bench.Spec, b wire.Boot) (line Cmdline, err error) {
+	if len(s.Command.Argv) == 0 || s.Command.Argv[0] == "" {
+		return line, errNoCommand
+	}
+	if !s.Init {
+		path, err := lookup(s.Image.Dir, s.Command)
+		if err != nil {
+			return line, err
+		}
+		line.Init, line.Args, line.Env = path, s.Command.Argv[1:], kernelEnv(s.Command.Env)
+	}
+	if staged(s) {
+		if !s.Init {
+			b.Exec = append([]string{line.Init}, line.Args...)
+		}
+		line.Init, line.Args = "/"+initDir+"/init", b.Words()
+	}
+	return line, nil
 }
 
 // newInstance is an instance as far as all are alike.
@@ -134,5 +154,5 @@ func lookup(root string, c bench.Command) (string, error) {
 			return name, nil
 		}
 	}
-	return "", bench.Blamed(bench.BlameWorkload, worst)
+	return "", worst
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"lab/bench"
+	"lab/bench/image"
 	"lab/vm/kernel"
 )
 
@@ -43,12 +44,24 @@ func (e *Env) Settings() []bench.Setting {
 			Help: "the PC's BIOS, or the least that starts a kernel"},
 		{Name: "acpi", Values: []string{"auto", "off", "on"}, Default: "auto",
 			Help: "tables that describe the machine to the guest; auto is off, as it then boots faster, but with qboot or several CPUs"},
+		{Name: "root", Values: []string{"initramfs", "ext4"}, Default: "initramfs",
+			Help: "what the image is to the guest: files that the kernel unpacks into RAM, or a disk (virtio) under a layer that is RAM"},
+		{Name: "disk", Values: []string{"none", "virtio", "ide"}, Default: "none",
+			Help: "an empty disk of the workload's own at " + DataDir + ": virtio's, or IDE of 1986 as QEMU emulates it (machine=pc)"},
+		{Name: "disk-size", Default: "1G", Help: "that disk's size; the host keeps the room while the guest lives"},
+		{Name: "cache", Values: []string{"none", "writeback", "writethrough", "directsync", "unsafe"}, Default: "none",
+			Help: "whether that disk's data lie in the host's page cache, too, and what a flush waits for: QEMU's cache modes"},
+		{Name: "io", Values: []string{"threads", "native"}, Default: "threads",
+			Help: "who carries out its I/O: threads of QEMU's, or the host kernel's own queue (with cache=none or directsync)"},
 	}
 	if e.bare {
-		return slices.DeleteFunc(all, func(s bench.Setting) bool { return s.Name == "kernel" || s.Name == "boot" || s.Name == "acpi" })
+		return slices.DeleteFunc(all, func(s bench.Setting) bool { return !slices.Contains(bareSettings, s.Name) })
 	}
 	return all
 }
+
+// bareSettings are those that a machine without an operating system has, too.
+var bareSettings = []string{"accel", "machine", "firmware"}
 
 // Check says whether this machine can run s.
 func (e *Env) Check(_ context.Context, s bench.Spec) error {
@@ -84,8 +97,19 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 		if err := direct(s); err != nil {
 			return err
 		}
-	} else if _, err := guestInit(); err != nil {
-		return bench.Unavailable(err.Error(), "make build")
+	}
+	if staged(s) {
+		if _, err := guestInit(); err != nil {
+			return bench.Unavailable(err.Error(), "make build")
+		}
+	}
+	if s.Settings["root"] == "ext4" {
+		if _, err := image.FindTool("mkfs.ext4"); err != nil {
+			return bench.Unavailable(err.Error(), "make setup")
+		}
+	}
+	if err := e.checkData(s); err != nil {
+		return err
 	}
 	k, err := e.kernel(s)
 	switch {
@@ -93,7 +117,7 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 		return bench.Unavailable(err.Error(), "make setup")
 	case err != nil:
 		return bench.Unavailable(err.Error(), "make setup, or another file with --kernel")
-	case s.Init && k.Modules == "":
+	case staged(s) && k.Modules == "":
 		return bench.Unavailable("the modules of kernel "+k.Version+" aren't on this machine", "make setup, or install them")
 	}
 	return nil
@@ -183,15 +207,30 @@ func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
 		"the kernel is unpacked",
 		"the image is packed into an initramfs",
 	}
+	if s.Settings["root"] == "ext4" {
+		prepare[2] = "the image is made a disk"
+	}
 	start = []string{"listen for the console", "libvirt starts QEMU and configures it"}
+	if hasDisk(s) {
+		start = append([]string{"make and format the data disk"}, start...)
+	}
 	if s.Settings["boot"] == "bzimage" {
 		start = append(start, "firmware starts the kernel, which unpacks itself")
 	} else {
 		start = append(start, "firmware starts the kernel at its PVH entry")
 	}
 	start = append(start, "the kernel boots and unpacks the initramfs")
+	if staged(s) {
+		start = append(start, "the guest's init loads the modules of its devices")
+	}
+	if s.Settings["root"] == "ext4" {
+		start = append(start, "it mounts the image's disk, and a layer over it")
+	}
+	if hasDisk(s) {
+		start = append(start, "it mounts the data disk")
+	}
 	if s.Init {
-		return prepare, append(start, "the guest's init loads the virtio modules and executes the workload")
+		return prepare, append(start, "it executes the workload")
 	}
 	return prepare, append(start, "it executes the workload as PID 1")
 }
