@@ -108,7 +108,7 @@ type Metric struct {
 type Figure struct {
 	Name    string   `json:"name"`  // file name without extension
 	Title   string   `json:"title"` // a sentence that says what is seen
-	Kind    string   `json:"kind"`  // distribution (every trial a point), phases (stacked parts), ratios (each metric by the baseline's)
+	Kind    string   `json:"kind"`  // distribution (every trial a point), phases (stacked parts), ratios (each metric by the baseline's), panels (a small one for each metric)
 	Metrics []string `json:"metrics"`
 	Log     bool     `json:"log,omitempty"` // logarithmic axis
 	Caption string   `json:"caption,omitempty"`

@@ -40,6 +40,8 @@ const depth = 16
 //	only=A,B     sections, in place of all
 //	first=PATH   a file that is there: its first change is timed
 //	copy=BYTES   or one of so many bytes that the probe made itself
+//	cold=once    one pass for what begins with an empty page cache: below it
+//	             is another one, which only the host can empty
 func disk(t *talk, o options) error {
 	ms, err := o.number("ms", 150)
 	if err != nil {
@@ -60,6 +62,7 @@ func disk(t *talk, o options) error {
 	}
 	// More than there are threads that block in raw system calls.
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(depth + 4))
+	d.once = o["cold"] == "once"
 	defer d.close()
 	if err := d.open(); err != nil {
 		return err
@@ -91,40 +94,44 @@ type disks struct {
 	dir       string
 	size, hot int64
 	budget    time.Duration
+	once      bool // one cold pass
 
 	cached, direct int // descriptors: through the page cache, and past it
 	buf            []byte
 }
 
-// name is the file's.
-func (d *disks) name() string { return filepath.Join(d.dir, "probe-disk") }
-
 // open makes the file, of blocks that were all written and have reached the
 // disk: what is overwritten or read later is laid out already, as fio does it.
+// It has no name any more when it is filled: the kernel frees it with its last
+// descriptor, whatever ends the probe.
 func (d *disks) open() (err error) {
 	d.cached, d.direct = -1, -1
 	if d.buf, err = pages(large); err != nil {
 		return os.NewSyscallError("mmap", err)
 	}
 	noise(d.buf)
-	if d.cached, err = unix.Open(d.name(), unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, 0o600); err != nil {
-		return &os.PathError{Op: "make", Path: d.name(), Err: err}
+	name := filepath.Join(d.dir, "probe-disk")
+	if d.cached, err = unix.Open(name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, 0o600); err != nil {
+		return &os.PathError{Op: "make", Path: name, Err: err}
 	}
-	for at := int64(0); at < d.size; at += large {
-		stamp(d.buf, at)
-		if err := whole(true, d.cached, d.buf, at); err != nil {
-			return &os.PathError{Op: "fill", Path: d.name(), Err: err}
-		}
+	d.direct, err = unix.Open(name, unix.O_RDWR|unix.O_DIRECT|unix.O_CLOEXEC, 0)
+	if rerr := os.Remove(name); rerr != nil {
+		return rerr
 	}
-	if err := unix.Fsync(d.cached); err != nil {
-		return &os.PathError{Op: "fsync", Path: d.name(), Err: err}
-	}
-	d.direct, err = unix.Open(d.name(), unix.O_RDWR|unix.O_DIRECT|unix.O_CLOEXEC, 0)
 	if err == unix.EINVAL {
 		return errors.New("the file system of " + d.dir + " can't go past the page cache (O_DIRECT); cure: --work a folder on another one")
 	}
 	if err != nil {
-		return &os.PathError{Op: "open", Path: d.name(), Err: err}
+		return &os.PathError{Op: "open", Path: name, Err: err}
+	}
+	for at := int64(0); at < d.size; at += large {
+		stamp(d.buf, at)
+		if err := whole(true, d.cached, d.buf, at); err != nil {
+			return &os.PathError{Op: "fill", Path: name, Err: err}
+		}
+	}
+	if err := unix.Fsync(d.cached); err != nil {
+		return &os.PathError{Op: "fsync", Path: name, Err: err}
 	}
 	return nil
 }
@@ -135,7 +142,6 @@ func (d *disks) close() {
 			unix.Close(fd)
 		}
 	}
-	os.Remove(d.name())
 	if d.buf != nil {
 		unix.Munmap(d.buf)
 	}

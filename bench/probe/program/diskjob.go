@@ -99,7 +99,7 @@ func (d *disks) run(t *talk, j job) error {
 	}
 	var took, ops int64
 	err := t.section(j.name, func() ([]line.Pair, error) {
-		for end := tick() + int64(d.budget); ops == 0 || tick() < end; {
+		for end := tick() + int64(d.budget); ops == 0 || tick() < end && !(j.cold && d.once); {
 			if j.cold {
 				if err := d.drop(); err != nil {
 					return nil, err
