@@ -91,7 +91,11 @@ func (f *multiple) abreast(p *page, cells []*cell, metrics []results.Metric, tcg
 		writeNarrow(p, c, pageMargin+2, y+panelRow/2, panelLabel-8)
 	}
 	for i, m := range metrics {
-		x := newAxis(metricValues(cells, m.Name), f.figure.Log, m.Unit)
+		values := metricValues(cells, m.Name)
+		if !f.figure.Log { // so that noise looks no larger than it is
+			values = append(values, 0)
+		}
+		x := newAxis(values, f.figure.Log, m.Unit)
 		x.left = from + (width+panelGap)*vg.Length(i)
 		x.right = x.left + width
 		f.panel(p, cells, m, x, top, bottom, tcg)

@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -33,7 +34,6 @@ func Disk() *bench.Scenario {
 			"The host stamps each part's beginning and end on its own clock; where the two lengths differ by more than 1 % the trial is marked (two-clocks).",
 		Cells:    diskCells,
 		Trial:    diskTrial,
-		Disk:     diskNeed,
 		Metrics:  diskMetrics(),
 		Figures:  diskFigures,
 		Findings: diskFindings(),
@@ -80,7 +80,7 @@ func diskCells(o bench.Options) []bench.Cell {
 				continue
 			}
 			c := bench.Cell{Env: e, Variant: maps.Clone(v), Trials: 20, Warmup: 1, Timeout: time.Minute,
-				Init: guest(e), Work: true, Quick: o.Quick}
+				Init: guest(e), Work: true, Disk: diskNeed(e, p, o), Quick: o.Quick}
 			// A part is over when its last pass is, and filling takes time, too.
 			c.Expect = p.section*15 + time.Duration(p.size/(1<<20))*8*time.Millisecond
 			switch {
@@ -112,18 +112,17 @@ func contradicts(variant, asked map[string]string) bool {
 	return false
 }
 
-// diskNeed is the most that a run of it has on the disk at one time: trials
-// follow one another, so it is what the largest takes.
-func diskNeed(o bench.Options) int64 {
-	need := diskPlanFor(o.Quick).size + 16<<20 // the copy of a program, folders, a journal
-	for _, c := range diskCells(o) {
-		if guest(c.Env) { // its disk takes all of its room at once
-			size, err := bench.ParseSize(o.Variant["disk-size"])
-			if err != nil {
-				size = 1 << 30 // the setting's default
-			}
-			need = max(need, size)
+// diskNeed is the most that a trial has on the disk: the file, a copy of a
+// program, folders and their journal; or a guest's disk, which takes all of its
+// room at once.
+func diskNeed(env string, p diskPlan, o bench.Options) int64 {
+	need := p.size + 16<<20
+	if guest(env) {
+		size, err := bench.ParseSize(o.Variant["disk-size"])
+		if err != nil {
+			size = 1 << 30 // the setting's default
 		}
+		return max(need, size)
 	}
 	return need
 }
@@ -160,13 +159,11 @@ func diskTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 				return cooler.Cool()
 			}
 		case line.Fact:
-			kept, err := h.Value("kept")
-			if err == nil && kept > 0 {
-				err = bench.Blamed(bench.BlameMachine, fmt.Errorf("%d bytes of the file stay in the page cache whatever is asked of it, so no read would be cold; cure: --work a folder on another file system", int64(kept)))
-			}
-			return err
+			return diskFact(t, h)
 		case line.End:
-			return diskRecord(t, h)
+			if key := keyOf(h.Name); key != "" {
+				return diskRecord(t, h, h.Name, key)
+			}
 		case line.Samples:
 			d, err := h.Histogram()
 			if err != nil {
@@ -178,31 +175,35 @@ func diskTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 	})
 }
 
-// diskRecord records what a section gave: bytes a second in order, requests a
-// second at random; the time that one request takes has a distribution.
-func diskRecord(t *bench.T, h bench.Heard) error {
-	for _, x := range []struct{ metric, key string }{{h.Name, keyOf(h.Name)}, {"second-write", "again"}} {
-		if x.key == "" || x.metric == "second-write" && h.Name != "first-write" {
-			continue
-		}
-		v, err := h.Value(x.key)
-		if err != nil {
-			return err
-		}
-		if v <= 0 {
-			return bench.Blamed(bench.BlameMachine, fmt.Errorf("probe: %s: %s is %v", h.Name, x.key, v))
-		}
-		t.Record(x.metric, v)
+// diskFact looks at what the program found out about its file, and records the
+// change of an image's, which is over too soon for two clocks.
+func diskFact(t *bench.T, h bench.Heard) error {
+	if h.Name == "first-write" {
+		return errors.Join(diskRecord(t, h, "first-write", "seconds"), diskRecord(t, h, "second-write", "again"))
 	}
-	return nil
+	kept, err := h.Value("kept")
+	if err == nil && kept > 0 {
+		err = bench.Blamed(bench.BlameMachine, fmt.Errorf("%d bytes of the file stay in the page cache whatever is asked of it, so no read would be cold; cure: --work a folder on another file system", int64(kept)))
+	}
+	return err
 }
 
-// keyOf is what a section's headline is called by the probe; "" where its
-// latency says all.
+// diskRecord records a value of a line's.
+func diskRecord(t *bench.T, h bench.Heard, metric, key string) error {
+	v, err := h.Value(key)
+	if err == nil && v <= 0 {
+		err = bench.Blamed(bench.BlameMachine, fmt.Errorf("probe: %s: %s is %v", h.Name, key, v))
+	}
+	if err == nil {
+		t.Record(metric, v)
+	}
+	return err
+}
+
+// keyOf is what a section's headline is called by the probe: bytes a second in
+// order, requests a second at random; "" where the time of one request says all.
 func keyOf(section string) string {
 	switch {
-	case section == "first-write":
-		return "seconds"
 	case strings.HasSuffix(section, "16"):
 		return "ops"
 	case section == "fsync" || strings.HasSuffix(section, "1"):

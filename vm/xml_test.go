@@ -38,6 +38,7 @@ func TestXML(t *testing.T) {
 		{"ide", func(c *Config) {
 			c.Machine, c.Data = "pc", &Disk{Serial: "lab-data", Bus: "ide", File: "/proc/1/fd/7", Cache: "writeback", IO: "threads"}
 		}},
+		{"pinned", func(c *Config) { c.CPUs, c.Pinned = 2, []int{1, 3} }},
 		{"bare", func(c *Config) { c.Initrd, c.ConsoleLog, c.Memory = "", "", 16<<20 }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -77,6 +78,7 @@ func TestXMLRefuses(t *testing.T) {
 		{"translation cache", func(c *Config) { c.TBCache = 0 }},
 		{"memory", func(c *Config) { c.Memory = 4096 }},
 		{"virtual CPUs", func(c *Config) { c.CPUs = 0 }},
+		{"pinned", func(c *Config) { c.Pinned = []int{0, 1} }},
 		{"kernel", func(c *Config) { c.Kernel = "" }},
 		{"console", func(c *Config) { c.Console = "" }},
 		{"no IDE", func(c *Config) { c.Data = &Disk{Serial: "x", Bus: "ide", File: "/x"} }},
