@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -80,7 +81,7 @@ func diskCells(o bench.Options) []bench.Cell {
 				continue
 			}
 			c := bench.Cell{Env: e, Variant: maps.Clone(v), Trials: 20, Warmup: 1, Timeout: time.Minute,
-				Init: guest(e), Work: true, Disk: diskNeed(e, p, o), Quick: o.Quick}
+				Init: guest(e), CPUs: min(2, runtime.NumCPU()), Work: true, Disk: diskNeed(e, p, o), Quick: o.Quick}
 			// A part is over when its last pass is, and filling takes time, too.
 			c.Expect = p.section*15 + time.Duration(p.size/(1<<20))*8*time.Millisecond
 			switch {
@@ -175,11 +176,22 @@ func diskTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 	})
 }
 
+// diskGrain is how coarse a clock may be, in nanoseconds, that times what takes
+// microseconds.
+const diskGrain = 10_000
+
 // diskFact looks at what the program found out about its file, and records the
 // change of an image's, which is over too soon for two clocks.
 func diskFact(t *bench.T, h bench.Heard) error {
 	if h.Name == "first-write" {
 		return errors.Join(diskRecord(t, h, "first-write", "seconds"), diskRecord(t, h, "second-write", "again"))
+	}
+	grain, err := h.Value("grain")
+	if err == nil && grain > diskGrain {
+		err = bench.Blamed(bench.BlameMachine, fmt.Errorf("the clock inside moves by %v at once, too coarse for requests of microseconds; cure for a guest: --variant acpi=on, which gives it better clocks, or KVM, and a quieter machine", time.Duration(grain)))
+	}
+	if err != nil {
+		return err
 	}
 	kept, err := h.Value("kept")
 	if err == nil && kept > 0 {

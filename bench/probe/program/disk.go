@@ -147,8 +147,9 @@ func (d *disks) close() {
 	}
 }
 
-// facts tells on what the file lies, and whether it can be driven out of the
-// page cache: a file system may not obey, and then nothing below is cold.
+// facts tells how fine the clock is that times each request, on what the file
+// lies, and whether it can be driven out of the page cache: a file system may
+// not obey, and then nothing below is cold.
 func (d *disks) facts(t *talk) error {
 	var st unix.Statfs_t
 	if err := unix.Fstatfs(d.cached, &st); err != nil {
@@ -165,7 +166,7 @@ func (d *disks) facts(t *talk) error {
 	if err != nil {
 		return err
 	}
-	return t.fact("file", line.Count("size", d.size), line.Count("hot", d.hot), line.Count("fs", int64(st.Type)),
+	return t.fact("file", line.Count("grain", grain()), line.Count("size", d.size), line.Count("hot", d.hot), line.Count("fs", int64(st.Type)),
 		line.Count("cached", before), line.Count("kept", after))
 }
 

@@ -84,6 +84,9 @@ func TestDiskSections(t *testing.T) {
 		}
 		switch {
 		case l.Kind == line.Fact && l.Name == "file":
+			if g := f("grain"); g <= 0 || g > 1e5 {
+				t.Errorf("the clock moves by %v ns", g)
+			}
 			if f("cached") != 8<<20 || f("kept") != 0 {
 				t.Errorf("of 8 MiB %v were in the page cache, and %v after they were to go", f("cached"), f("kept"))
 			}

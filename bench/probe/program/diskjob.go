@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 	"unsafe"
@@ -252,6 +253,25 @@ var begin = time.Now()
 
 // tick is the time in nanoseconds.
 func tick() int64 { return int64(time.Since(begin)) }
+
+// grain is by how much the clock moves at once, in nanoseconds: the middle one of
+// some moves. A guest whose better clocks failed falls back to one of
+// milliseconds.
+func grain() int64 {
+	var moves []int64
+	for end := tick() + int64(200*time.Millisecond); len(moves) < 25; {
+		at := tick()
+		next := at
+		for next == at {
+			next = tick()
+		}
+		if moves = append(moves, next-at); next > end && len(moves) > 2 {
+			break
+		}
+	}
+	slices.Sort(moves)
+	return moves[len(moves)/2]
+}
 
 // whole reads or writes all of a buffer at a place of a file.
 //
