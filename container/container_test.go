@@ -19,6 +19,10 @@ func TestContainer(t *testing.T) {
 		{"net=host", map[string]string{"net": "host"}, nil},
 		{"no overlay", map[string]string{"overlay": "no"}, nil},
 		{"no PID namespace", map[string]string{"pid": "no"}, nil},
+		{"user", map[string]string{"user": "yes"}, nil},
+		{"user, bridge", map[string]string{"user": "yes", "net": "bridge", "time": "yes"}, nil},
+		{"user, bare", map[string]string{"user": "yes", "pid": "no", "ipc": "no", "uts": "no", "net": "host", "caps": "all", "seccomp": "none", "overlay": "no"}, nil},
+		{"time", map[string]string{"time": "yes"}, nil},
 		{"bare", map[string]string{"pid": "no", "ipc": "no", "uts": "no", "net": "host", "cgroup": "no", "caps": "all", "seccomp": "none", "overlay": "no"},
 			map[benchtest.Feature]string{
 				benchtest.CPU:    "cgroup=no",

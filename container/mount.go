@@ -99,6 +99,9 @@ func (c *container) folder(t *launch.Thread, name string) (int, error) {
 		if err := unix.Mkdirat(c.root, name, 0o755); err != nil && err != unix.EEXIST {
 			return -1, fmt.Errorf("the image has no folder /%s, and it can't be made: %w", name, err)
 		}
+		if err := c.own(c.root, name); err != nil {
+			return -1, err
+		}
 		fd, err = below(c.root, name, flags)
 	}
 	if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENOTDIR) {

@@ -58,7 +58,7 @@ func (a *analysis) plots() ([]File, error) {
 		case kindPanels:
 			fill = (&multiple{a: a, figure: f}).draw
 		}
-		files, err := drawn(f.Name, fill)
+		files, err := drawn(f.Name, a.run.Manifest.Started, fill)
 		if err != nil {
 			return nil, err
 		}

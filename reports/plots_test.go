@@ -194,7 +194,7 @@ func TestRatios(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		files, err := a.plots()
-		if err != nil || len(files) != 2 {
+		if err != nil || len(files) != 3 {
 			t.Errorf("%s: %d files, %v", name, len(files), err)
 		}
 	}

@@ -16,6 +16,10 @@
 //     initramfs or, with root=ext4, a disk (package bench/image). All are kept
 //     in the cache by digest.
 //
+//     With start=restored a guest is booted until its init waits for work,
+//     once for each machine that is asked for, and saved to the testbed's
+//     memory.
+//
 // # What is timed (Start)
 //
 //  5. The console is made: a pair of FIFOs.
@@ -40,6 +44,10 @@
 // an init what follows "configure" is firmware, kernel and workload in one: a
 // kernel that says nothing, since talking costs time, can't be seen from
 // outside.
+//
+// A guest that is restored has other parts: "restore" ends when QEMU has read the
+// saved state and its CPU runs, "resume" when the init has the time and new
+// random numbers.
 //
 // # What ends a guest
 //

@@ -31,6 +31,9 @@ type Env struct {
 	versions map[string]string
 	count    atomic.Int64 // instances so far
 
+	saving sync.Mutex             // guards states; held while a guest is being saved
+	states map[string]*savedState // by stateKey
+
 	mu      sync.Mutex // guards what follows
 	daemon  *daemon
 	conn    *conn
@@ -45,7 +48,9 @@ type guestKernel struct {
 }
 
 // New returns the environment vm: a guest with a kernel of its own.
-func New() *Env { return &Env{kernels: make(map[string]guestKernel)} }
+func New() *Env {
+	return &Env{kernels: make(map[string]guestKernel), states: make(map[string]*savedState)}
+}
 
 // Name is "vm" or "vm-bare".
 func (e *Env) Name() string {

@@ -33,9 +33,11 @@ type instance struct {
 	marks []clock.Mark
 
 	console *console
-	data    *dataDisk // nil without one
-	session *session  // with the guest's init, where there is one
-	main    *program  // the workload, where that init runs it
+	data    *dataDisk   // nil without one
+	session *session    // with the guest's init, where there is one
+	main    *program    // the workload, where that init runs it
+	idle    bool        // that init is to wait for work, and gets none
+	saved   *savedState // what it is restored from, or nil
 
 	conn    *conn
 	created bool
@@ -66,6 +68,16 @@ func (e *Env) Prepare(ctx context.Context, s bench.Spec) (bench.Instance, error)
 	if e.bare {
 		return e.prepareBare(ctx, s)
 	}
+	i, err := e.define(ctx, actual(s))
+	if err != nil || i.err != nil || !restored(s) {
+		return i, err
+	}
+	i.saved, err = e.saved(ctx, i)
+	return i, err
+}
+
+// define writes down the domain of an instance.
+func (e *Env) define(ctx context.Context, s bench.Spec) (*instance, error) {
 	k, err := e.kernel(s)
 	if err != nil {
 		return nil, err

@@ -44,9 +44,10 @@ func (i *instance) Marks() []clock.Mark { return i.marks }
 // LastPhase is what follows the last mark, the start of the guest's CPU: its
 // firmware and kernel, as PID 1 writes with its first instructions. The
 // machine without an operating system has no more than firmware there, and
-// shows how little of it that is.
+// shows how little of it that is. Where an init runs the workload, what is left
+// is the workload's alone.
 func (i *instance) LastPhase() string {
-	if i.env.bare {
+	if i.env.bare || i.main != nil {
 		return "first byte"
 	}
 	return "kernel"
@@ -57,7 +58,11 @@ func (i *instance) Inspect() (map[string]string, error) {
 	if !i.alive() {
 		return nil, os.ErrProcessDone
 	}
-	return map[string]string{"pid": strconv.Itoa(i.pid), "domain": i.cfg.Name}, nil
+	out := map[string]string{"pid": strconv.Itoa(i.pid), "domain": i.cfg.Name}
+	if i.saved != nil && i.session != nil {
+		out["clock set forward by"] = i.session.jump.String()
+	}
+	return out, nil
 }
 
 // Exec prepares a further command in the guest.

@@ -55,10 +55,23 @@ func (e *Env) Settings() []bench.Setting {
 		{Name: "io", Values: []string{"threads", "native"}, Default: "threads",
 			Help: "who carries out its I/O: threads of QEMU's, or the host kernel's own queue (with cache=none or directsync)"},
 	}
+	all = append(all, startSetting)
 	if e.bare {
 		return slices.DeleteFunc(all, func(s bench.Setting) bool { return !slices.Contains(bareSettings, s.Name) })
 	}
 	return all
+}
+
+// startSetting is how a guest comes to life.
+var startSetting = bench.Setting{Name: "start", Values: []string{"cold", "restored"}, Default: "cold",
+	Help: "a guest that boots, or one that was saved once and is restored each time; that one runs the workload under its init, not as PID 1"}
+
+func restored(s bench.Spec) bool { return s.Settings["start"] == "restored" }
+
+// actual is a Spec as it is run: a guest that is restored has its init already.
+func actual(s bench.Spec) bench.Spec {
+	s.Init = s.Init || restored(s)
+	return s
 }
 
 // bareSettings are those that a machine without an operating system has, too.
@@ -91,6 +104,7 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 	if len(s.Mounts) > 0 {
 		return bench.NotApplicable("a guest has a kernel of its own, and sees no folder of the host", "put the files into the image")
 	}
+	s = actual(s)
 	if m := s.Limits.Memory; m != 0 && m < minMemory && !s.Init {
 		return bench.NotApplicable(fmt.Sprintf("a memory limit is the guest's RAM, and its kernel needs %d MiB", minMemory>>20), "a larger limit")
 	}
@@ -215,6 +229,11 @@ func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
 	}
 	if s.Settings["root"] == "ext4" {
 		prepare[2] = "the image is made a disk"
+	}
+	if restored(s) {
+		return append(prepare, "a guest boots until its init waits for work, and libvirt saves it to a file in memory"), []string{
+			"listen for the console and for the guest's init", "libvirt starts QEMU and configures it",
+			"QEMU reads the saved state", "the guest's init sets its clock and takes new random numbers, and executes the workload"}
 	}
 	start = []string{"listen for the console", "libvirt starts QEMU and configures it"}
 	if hasDisk(s) {

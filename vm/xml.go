@@ -83,7 +83,7 @@ func XML(c Config) (string, error) {
 			Controllers: []libvirtxml.DomainController{{Type: "usb", Model: "none"}},
 			MemBalloon:  &libvirtxml.DomainMemBalloon{Model: "none"},
 			Serials: []libvirtxml.DomainSerial{{
-				Source: &libvirtxml.DomainChardevSource{Pipe: &libvirtxml.DomainChardevSourcePipe{Path: c.Console}},
+				Source: pipeSource(c.Console),
 				Target: &libvirtxml.DomainSerialTarget{Type: "isa-serial", Port: &zero},
 			}},
 		},
@@ -135,6 +135,11 @@ func pinned(cpus []int) *libvirtxml.DomainCPUTune {
 	}
 	t.EmulatorPin = &libvirtxml.DomainCPUTuneEmulatorPin{CPUSet: strings.Join(all, ",")}
 	return t
+}
+
+// pipeSource is a pair of FIFOs.
+func pipeSource(path string) *libvirtxml.DomainChardevSource {
+	return &libvirtxml.DomainChardevSource{Pipe: &libvirtxml.DomainChardevSourcePipe{Path: path}}
 }
 
 // unixSource is a socket that QEMU connects to: the lab listens.
