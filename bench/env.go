@@ -171,6 +171,13 @@ type (
 		Cool() error
 	}
 
+	// A Meter tells what memory it costs the host now. An Instance's is its
+	// own; an Environment that is one tells of the daemons that its instances
+	// share.
+	Meter interface {
+		Meter() (Cost, error)
+	}
+
 	// An Inspector names the kernel objects that an instance is made of.
 	Inspector interface {
 		// Inspect returns for instance {"pid": "4711", "mnt": "mnt:[402653]"}.

@@ -13,6 +13,7 @@ func All() []*bench.Scenario {
 		Startup(),
 		CPU(),
 		Disk(),
+		Memory(),
 	}
 }
 
