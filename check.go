@@ -5,10 +5,12 @@ package main
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"lab/bench/image"
 	"lab/bench/results"
 	"lab/reports"
 )
@@ -51,6 +53,16 @@ func (a *app) check(dir string) error {
 	}
 	if len(wrong) > 0 {
 		return fmt.Errorf("check: %s isn't as it was written:\n     %s", dir, strings.Join(wrong, "\n     "))
+	}
+	if x := run.Manifest.Experiment; x != nil {
+		file := filepath.Join(dir, results.ExperimentFile)
+		sum, _, err := image.SumFile(file)
+		if err != nil {
+			return fmt.Errorf("check: %w", err)
+		}
+		if sum != x.Digest {
+			return fmt.Errorf("check: %s isn't the experiment that the run was made by: its digest is %s, and the manifest says %s", file, sum, x.Digest)
+		}
 	}
 	trials := map[int]bool{}
 	for _, l := range run.Lines {

@@ -34,19 +34,30 @@ func environment(envs []bench.Environment, name string) (bench.Environment, erro
 // environments that it will be used for: a name that none of them has, and a
 // value that isn't allowed, are the user's errors.
 func parseVariant(words []string, envs []bench.Environment) (map[string]string, error) {
+	all, err := parseVariants(words, envs)
 	out := map[string]string{}
+	for k, vs := range all {
+		if len(vs) > 1 {
+			return nil, usagef("--variant: %s is given twice, and one command has one value of it", k)
+		}
+		out[k] = vs[0]
+	}
+	return out, err
+}
+
+// parseVariants is parseVariant where a name may have several values:
+// "k=v,k=w".
+func parseVariants(words []string, envs []bench.Environment) (map[string][]string, error) {
+	out := map[string][]string{}
 	for _, w := range split(words) {
 		k, v, ok := strings.Cut(w, "=")
 		if !ok || k == "" {
 			return nil, usagef("--variant %q: not of the form name=value", w)
 		}
-		if _, twice := out[k]; twice {
-			return nil, usagef("--variant: %s is given twice; one run has one value of it", k)
-		}
 		if err := checkSetting(k, v, envs); err != nil {
 			return nil, err
 		}
-		out[k] = v
+		out[k] = append(out[k], v)
 	}
 	return out, nil
 }

@@ -3,11 +3,11 @@
 package main
 
 import (
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"lab/bench/experiment"
 )
 
 // extentFlags say how long a run goes on.
@@ -26,13 +26,9 @@ func (f *extentFlags) add(fl *pflag.FlagSet) {
 // check reads them into the job; its errors are the user's.
 func (f *extentFlags) check(given func(string) bool, j *job) error {
 	if given("precision") {
-		number, percent := strings.CutSuffix(f.precision, "%")
-		v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
-		if percent {
-			v /= 100
-		}
-		if err != nil || !(v > 0 && v < 1) {
-			return usagef("--precision %q: a share above 0 and below 100%%; write 2%%", f.precision)
+		v, err := experiment.ParseShare(f.precision)
+		if err != nil {
+			return usagef("--precision: %w", err)
 		}
 		j.Extent.Precision = v
 		j.Extent.MaxTime = 10 * time.Minute

@@ -24,13 +24,16 @@ var rules = []struct {
 }{
 	{"bench/stats", nil, "statistics know nothing of measurements", true},
 	{"bench/clock", nil, "a leaf", false},
+	{"bench/histogram", nil, "a leaf", true},
+	{"bench/probe/line", nil, "a leaf: the programs inside an instance link it", true},
+	{"bench/probe/program", []string{"bench/histogram", "bench/probe", "bench/probe/line"}, "a small program of its own", true},
 	{"bench/cgroup", nil, "a leaf", false},
 	{"bench/results", nil, "a folder's schema, for all that read or write one", false},
 	{"bench/...", []string{"bench/..."}, "what a measurement is knows no environment, no scenario and no report", true},
 	{"chroot", []string{"bench/..."}, "environments never import one another", true},
 	{"container/...", []string{"bench/...", "container/..."}, "environments never import one another", true},
 	{"vm/...", []string{"bench/...", "vm/..."}, "environments never import one another", true},
-	{"scenarios", []string{"bench", "bench/stats", "bench/clock", "bench/results", "bench/image", "bench/probe"},
+	{"scenarios", []string{"bench", "bench/stats", "bench/clock", "bench/results", "bench/image", "bench/probe", "bench/probe/line", "bench/histogram"},
 		"what differs between environments is data, or an optional interface", false},
 	{"reports/...", []string{"bench/results", "bench/stats", "reports/..."}, "a report is made from a results folder alone", false},
 	{".", []string{"..."}, "the command wires the parts", true},
@@ -46,6 +49,7 @@ var foreign = []struct {
 	{"gonum.org/v1/plot", []string{"reports/..."}},
 	{"github.com/olekukonko/tablewriter", []string{"reports/...", "."}},
 	{"github.com/spf13/cobra", []string{"."}},
+	{"github.com/goccy/go-yaml", []string{"bench/experiment"}},
 }
 
 func TestImports(t *testing.T) {

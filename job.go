@@ -27,6 +27,9 @@ type job struct {
 	Manifest results.Manifest
 	Machine  results.Machine
 
+	Experiment   []byte // the experiment file's bytes, to be kept; nil: there is none
+	KernelDigest string // that the guests' kernel must have; "": any
+
 	// Paced makes the worker wait before each trial until the supervisor has
 	// drawn its progress: the drawing isn't to fall into a trial.
 	Paced bool

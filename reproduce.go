@@ -84,7 +84,7 @@ func (a *app) reproduce(dir string, f runFlags) error {
 	now := j.Manifest // what begin found out
 	j.Manifest = results.Manifest{Format: results.Format, Lab: labVersion(), ID: newRunID(), Started: time.Now().UTC(),
 		Scenario: m.Scenario, Seed: m.Seed, Quick: m.Quick, Accel: m.Accel, Asked: m.Asked, Command: now.Command,
-		Image: now.Image, Workload: now.Workload,
+		Image: now.Image, Workload: now.Workload, Experiment: m.Experiment,
 		Notes: []string{fmt.Sprintf("Made to reproduce run %s of %s.", m.ID, m.Started.UTC().Format("2006-01-02 15:04 MST"))}}
 	if now.Image.Digest != m.Image.Digest {
 		fmt.Fprintf(a.stderr, "lab: the image isn't the original's (%s, and that was %s): nothing will be comparable; name the same one with --image\n",

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lab/bench"
+	"lab/bench/experiment"
 	"lab/bench/results"
 	"lab/scenarios"
 )
@@ -31,6 +32,10 @@ type runFlags struct {
 	json          bool
 	extent        extentFlags
 	resume        string
+	file          string
+	predict       bool
+
+	experiment *experiment.File // that file names
 }
 
 // accels are what a VM may be run with; auto is KVM where it is usable.
@@ -39,7 +44,7 @@ var accels = []string{"auto", "kvm", "tcg"}
 func (a *app) runCommand() *cobra.Command {
 	var f runFlags
 	cmd := &cobra.Command{
-		Use:   "run SCENARIO…",
+		Use:   "run SCENARIO… | run -f FILE",
 		Short: "Measure a scenario",
 		Long: `Measure a scenario, and write a report.
 
@@ -48,6 +53,11 @@ is recorded. What was measured is written after each trial. Ctrl-C ends the run
 with a report of what was measured; a second one ends it at once. Whatever the
 end, nothing of the run is left on the machine but its results folder.
 
+An experiment file (-f, YAML) says what is measured in place of the flags, and is
+copied into each results folder. Its keys: ` + strings.Join(experiment.Keys(), ", ") + `.
+Beside it only --` + strings.Join(besideFile[1:], ", --") + ` can be given, and not
+what the file says: nothing on the command line changes an experiment.
+
 Exit status: 0 all was measured; 1 a trial failed or an environment couldn't
 run; 2 bad usage; 3 nothing could be run; 130 interrupted.
 
@@ -55,9 +65,11 @@ What --variant can set:
 ` + settingHelp(environmentNames()),
 		Example: `  sudo lab run startup
   sudo lab run startup --quick --env host,container
-  sudo lab run startup --env container -r 200 --seed 7 --out /tmp/mine`,
+  sudo lab run startup --env container -r 200 --seed 7 --out /tmp/mine
+  sudo lab run -f paper.yaml
+  lab run startup -r 500 --predict`,
 		Args: func(_ *cobra.Command, args []string) error {
-			if f.resume != "" && len(args) == 0 { // its scenario is the folder's
+			if len(args) == 0 && (f.resume != "" || f.file != "") { // the folder's, the file's
 				return nil
 			}
 			if len(args) == 0 {
@@ -75,6 +87,15 @@ What --variant can set:
 			if f.resume != "" {
 				return a.resume(cmd, args, f)
 			}
+			if f.file != "" {
+				var err error
+				if args, err = f.fromFile(cmd, args); err != nil {
+					return err
+				}
+			}
+			if f.predict {
+				return a.predict(cmd, args, f)
+			}
 			return a.run(cmd, args, f)
 		},
 	}
@@ -84,7 +105,7 @@ What --variant can set:
 	fl.IntVarP(&f.warmup, "warmup", "w", 0, "`N` trials before them that don't count (default: the scenario's)")
 	fl.Uint64Var(&f.seed, "seed", 0, "`N`, the seed of the order of the trials (default: a new one)")
 	fl.StringVar(&f.out, "out", "", "`DIR` for the results; must not exist (default: results/<UTC time>-<scenario>)")
-	fl.StringSliceVar(&f.variant, "variant", nil, "`SETTINGS`, name=value,…")
+	fl.StringSliceVar(&f.variant, "variant", nil, "`SETTINGS`, name=value,…; a name given several values makes a row of each: start=cold,start=restored")
 	fl.StringVar(&f.accel, "accel", "auto", "`KIND`: what runs a VM's instructions: "+strings.Join(accels, ", "))
 	fl.BoolVar(&f.quick, "quick", false, "a first look: few trials, under a minute")
 	fl.StringVar(&f.image, "image", "", "`DIR`, root folder of the file tree to run in (default: the lab's own)")
@@ -92,6 +113,8 @@ What --variant can set:
 	fl.BoolVar(&f.json, "json", false, "print summary.json instead of the table")
 	f.extent.add(fl)
 	fl.StringVar(&f.resume, "resume", "", "`DIR` of a run that was broken off: goes on with it")
+	fl.StringVarP(&f.file, "file", "f", "", "`FILE`, an experiment, in place of scenarios and flags")
+	fl.BoolVar(&f.predict, "predict", false, "print how many trials it would be and how long they take; runs nothing")
 	completeFlags(cmd)
 	return cmd
 }
@@ -117,6 +140,9 @@ func (a *app) run(cmd *cobra.Command, names []string, f runFlags) error {
 		return err
 	}
 	defer end()
+	if err := f.rightImage(base.Manifest.Image.Digest); err != nil {
+		return &statusError{statusNothing, err}
+	}
 	var last error
 	for _, name := range names {
 		j := *base
@@ -190,15 +216,27 @@ func (f *runFlags) job(cmd *cobra.Command) (*job, error) {
 	if len(asked) == 0 {
 		asked = envs
 	}
-	var err error
-	if j.Options.Variant, err = parseVariant(f.variant, asked); err != nil {
+	variants, err := parseVariants(f.variant, asked)
+	if err != nil {
 		return nil, err
+	}
+	j.Options.Variant = map[string]string{}
+	for k, vs := range variants {
+		if len(vs) == 1 {
+			j.Options.Variant[k] = vs[0]
+			continue
+		}
+		if j.Options.Vary == nil {
+			j.Options.Vary = map[string][]string{}
+		}
+		j.Options.Vary[k] = vs
 	}
 	if given("accel") {
 		if !slices.Contains(accels, f.accel) {
 			return nil, unknown("--accel", f.accel, accels)
 		}
 		j.Options.Variant["accel"] = f.accel // environments without that setting leave it out
+		delete(j.Options.Vary, "accel")
 	}
 	kernel, err := kernelFile(f.kernel)
 	if err != nil {
@@ -214,7 +252,10 @@ func (f *runFlags) job(cmd *cobra.Command) (*job, error) {
 		return nil, err
 	}
 	j.Manifest = results.Manifest{Format: results.Format, Lab: labVersion(), Seed: f.seed, Quick: f.quick, Accel: f.accel,
-		Asked: &results.Asked{Envs: j.Options.Envs, Variant: j.asked(), Runs: j.Runs, Warmup: j.Warmup,
+		Asked: &results.Asked{Envs: j.Options.Envs, Variant: j.asked(), Vary: j.Options.Vary, Runs: j.Runs, Warmup: j.Warmup,
 			Precision: j.Extent.Precision, MaxTime: j.Extent.MaxTime.Seconds(), Strict: j.Extent.Strict}}
+	if x := f.experiment; x != nil {
+		j.Manifest.Experiment, j.Experiment, j.KernelDigest = &x.Digested, x.Data, x.KernelDigest
+	}
 	return j, nil
 }

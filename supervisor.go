@@ -60,7 +60,11 @@ func (s *supervisor) run() error {
 	defer s.folder.Close()
 	// From here on the folder can be read back, whatever happens.
 	if err := s.write(func(w *results.Writer) error {
-		return errors.Join(w.Machine(&s.job.Machine), w.Manifest(&s.job.Manifest))
+		err := errors.Join(w.Machine(&s.job.Machine), w.Manifest(&s.job.Manifest))
+		if s.job.Experiment != nil {
+			err = errors.Join(err, w.File(results.ExperimentFile, s.job.Experiment))
+		}
+		return err
 	}); err != nil {
 		return err
 	}

@@ -130,6 +130,9 @@ func (w *worker) run(ctx context.Context) (outcome string, err error) {
 	}
 	before := j.Manifest.Kernel
 	w.nameKernel(envs)
+	if k := j.Manifest.Kernel; j.KernelDigest != "" && k.Digest != "" && k.Digest != j.KernelDigest {
+		return "", fmt.Errorf("the experiment is about another guest kernel (%s) than %s (%s); name it with --kernel", j.KernelDigest, k.Name, k.Digest)
+	}
 	if err := samePlan(j.Planned, before, &j.Manifest); err != nil && ctx.Err() == nil {
 		return "", err
 	}

@@ -69,13 +69,13 @@ const (
 // and its cure. Environments must be open. An error is the user's: a setting
 // that nobody has, a value that isn't allowed.
 func (r *Runner) Plan(ctx context.Context) error {
-	r.cells = r.Scenario.Cells(r.Options)
+	r.cells = vary(r.Scenario.Cells(r.Options), r.Options.Vary, r.has)
 	m := r.Manifest
 	m.Scenario, m.Question, m.Method = r.Scenario.Name, r.Scenario.Question, r.Scenario.Method
 	m.Metrics, m.Figures, m.Findings = r.Scenario.Metrics, r.Scenario.Figures, nil
 	for _, f := range r.Scenario.Findings {
 		// What was left out on purpose is no open question.
-		if r.asks(f.Of) && (f.To == "" || r.asks(f.To)) {
+		if r.asks(f.Of, f.OfVariant) && (f.To == "" || r.asks(f.To, f.ToVariant)) {
 			m.Findings = append(m.Findings, f)
 		}
 	}
@@ -99,7 +99,7 @@ func (r *Runner) Plan(ctx context.Context) error {
 		if cell.Variant == nil {
 			cell.Variant = map[string]string{}
 		}
-		spec := Spec{Image: r.Image, Command: Command{Argv: []string{"/bin/true"}}, Limits: r.Limits, Settings: settings, Init: c.Init}
+		spec := Spec{Image: r.Image, Command: Command{Argv: []string{"/bin/true"}}, Limits: r.Limits, Settings: settings, Init: c.Init, CPUs: c.CPUs}
 		if err := env.Check(ctx, spec); err != nil {
 			var u *UnfitError
 			if !errors.As(err, &u) {
@@ -121,9 +121,23 @@ func (r *Runner) Plan(ctx context.Context) error {
 	return nil
 }
 
-// asks says whether an environment has a cell in the run.
-func (r *Runner) asks(env string) bool {
-	return slices.ContainsFunc(r.cells, func(c Cell) bool { return c.Env == env })
+// asks says whether an environment has a cell in the run, with this in its
+// variant.
+func (r *Runner) asks(env string, variant map[string]string) bool {
+	return slices.ContainsFunc(r.cells, func(c Cell) bool {
+		for k, v := range variant {
+			if c.Variant[k] != v {
+				return false
+			}
+		}
+		return c.Env == env
+	})
+}
+
+// has says whether an environment has a setting.
+func (r *Runner) has(env, setting string) bool {
+	e := r.env(env)
+	return e != nil && slices.ContainsFunc(e.Settings(), func(s Setting) bool { return s.Name == setting })
 }
 
 func (r *Runner) env(name string) Environment {

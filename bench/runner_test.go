@@ -304,6 +304,40 @@ func TestPlan(t *testing.T) {
 	}
 }
 
+// A setting with several values makes a cell of each, where the environment has
+// it and the scenario doesn't set it itself.
+func TestPlanVaries(t *testing.T) {
+	has := []bench.Setting{{Name: "net", Default: "none", Help: "x"}, {Name: "size", Default: "1", Help: "x"}}
+	own := cell("a", 1, 0)
+	own.Variant = map[string]string{"net": "own"}
+	sc := startup(cell("a", 1, 0), own, cell("b", 1, 0))
+	sc.Findings = []results.Finding{
+		{Name: "asked", Of: "a", OfVariant: map[string]string{"net": "x"}, To: "b"},
+		{Name: "not asked", Of: "a", OfVariant: map[string]string{"net": "z"}, To: "b"},
+	}
+	r := &bench.Runner{Scenario: sc, Manifest: &results.Manifest{},
+		Envs:    []bench.Environment{&benchtest.Fake{Label: "a", Has: has}, &benchtest.Fake{Label: "b"}},
+		Options: bench.Options{Vary: map[string][]string{"net": {"x", "y"}, "size": {"1", "2"}}}}
+	outcome, trials := run(t, context.Background(), r)
+	var got []string
+	for _, c := range r.Manifest.Cells {
+		got = append(got, c.Label()+" net="+c.Settings["net"]+" size="+c.Settings["size"])
+	}
+	want := []string{
+		"a net=x size=1 net=x size=1", "a net=x size=2 net=x size=2", "a net=y size=1 net=y size=1", "a net=y size=2 net=y size=2",
+		"a net=own size=1 net=own size=1", "a net=own size=2 net=own size=2", "b net= size=",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("cells %q, want %q", got, want)
+	}
+	if outcome != bench.Complete || len(trials) != 7 {
+		t.Errorf("outcome %s after %d trials", outcome, len(trials))
+	}
+	if f := r.Manifest.Findings; len(f) != 1 || f[0].Name != "asked" {
+		t.Errorf("findings %+v", f)
+	}
+}
+
 // A full disk ends the run.
 func TestRunWriteFails(t *testing.T) {
 	full := errors.New("no space left on device")

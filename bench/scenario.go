@@ -38,9 +38,14 @@ type Scenario struct {
 // Options are what the user asked of a scenario.
 type Options struct {
 	Envs    []string          // as asked, in the user's order
-	Variant map[string]string // --variant
-	Image   string            // --image
-	Quick   bool
+	Variant map[string]string // --variant: for all cells
+
+	// Vary has the settings of --variant that were given several values: each
+	// is a cell of its own.
+	Vary map[string][]string
+
+	Image string // --image
+	Quick bool
 }
 
 // A Cell is an environment with its variant and a number of instances.
@@ -53,4 +58,6 @@ type Cell struct {
 	Timeout time.Duration     // of one trial
 	Expect  time.Duration     // what a trial takes beside the instance's start, about: told before the run begins
 	Init    bool              // the workload runs under an init (Spec.Init)
+	CPUs    int               // processors that a guest has at least (Spec.CPUs)
+	Quick   bool              // Options.Quick, for the trial
 }

@@ -20,6 +20,10 @@ type Spec struct {
 	Mounts   []Mount
 	Settings map[string]string // resolved by Resolve: every setting is there
 
+	// CPUs is how many processors a guest has at least, 0 being 1; where the
+	// kernel is the host's, a program sees the host's.
+	CPUs int
+
 	// Init puts a minimal init before the workload. False: the workload is
 	// PID 1 wherever it has a PID namespace or a kernel of its own.
 	Init bool

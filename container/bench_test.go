@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"lab/bench"
+	"lab/bench/benchtest"
 	"lab/bench/cgroup"
 	"lab/bench/clock"
 	"lab/bench/image"
@@ -92,14 +92,6 @@ func (r *rig) start(b testing.TB, settings map[string]string) (ready, gone float
 // floor runs testdata/floor.c: what the kernel itself takes.
 func (r *rig) floor(b *testing.B, flags, filterFile string) func() (ready, gone float64) {
 	b.Helper()
-	cc, err := exec.LookPath("cc")
-	if err != nil {
-		b.Skip("SKIP: the reference for the kernel's floor is a C program; cure: apt-get install gcc libc6-dev")
-	}
-	prog := filepath.Join(r.dir, "floor")
-	if out, err := exec.Command(cc, "-O2", "-static", "-o", prog, "testdata/floor.c").CombinedOutput(); err != nil {
-		b.Fatalf("%v\n%s", err, out)
-	}
 	scratch := filepath.Join(r.dir, "scratch")
 	if err := os.MkdirAll(scratch, 0o755); err != nil {
 		b.Fatal(err)
@@ -115,25 +107,7 @@ func (r *rig) floor(b *testing.B, flags, filterFile string) func() (ready, gone 
 		}
 		args = append(args, dir)
 	}
-	cmd := exec.Command(prog, append(args, "--", image.ReadyPath, bench.Token())...)
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() {
-		in.Close()
-		if err := cmd.Wait(); err != nil {
-			b.Error("floor: ", err)
-		}
-	})
+	in, out := benchtest.Reference(b, "testdata/floor.c", append(args, "--", image.ReadyPath, bench.Token())...)
 	lines := bufio.NewReader(out)
 	return func() (float64, float64) {
 		fmt.Fprintln(in)

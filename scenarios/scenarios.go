@@ -11,6 +11,7 @@ import "lab/bench"
 func All() []*bench.Scenario {
 	return []*bench.Scenario{
 		Startup(),
+		CPU(),
 	}
 }
 

@@ -155,8 +155,8 @@ func (e *Env) resolve(accel string) string {
 	return accel
 }
 
-// cpus is how many virtual CPUs a limit comes to.
-func cpus(s bench.Spec) int { return max(1, int(math.Ceil(s.Limits.CPU))) }
+// cpus is how many virtual CPUs a limit, and what is asked for, come to.
+func cpus(s bench.Spec) int { return max(1, s.CPUs, int(math.Ceil(s.Limits.CPU))) }
 
 // acpi is what the setting comes to. Without ACPI's tables a kernel finds its
 // interrupts in older ones, which SeaBIOS makes and qboot doesn't, and one CPU

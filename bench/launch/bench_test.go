@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"io"
 	"math/rand/v2"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -90,33 +88,7 @@ func host(b *testing.B, plan launch.Plan) (ready, gone, handoff float64) {
 // vfork starts the C program, which starts prog each time that the function is
 // called.
 func vfork(b *testing.B, prog string) func(same bool) (ready, gone float64) {
-	cc, err := exec.LookPath("cc")
-	if err != nil {
-		b.Skip("SKIPPED: the reference is a C program: apt-get install gcc libc6-dev")
-	}
-	bin := filepath.Join(b.TempDir(), "vfork")
-	if out, err := exec.Command(cc, "-O2", "-o", bin, "testdata/vfork.c").CombinedOutput(); err != nil {
-		b.Fatalf("%v\n%s", err, out)
-	}
-	cmd := exec.Command(bin, prog, bench.Token())
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() {
-		in.Close()
-		if err := cmd.Wait(); err != nil {
-			b.Error("vfork: ", err)
-		}
-	})
+	in, out := benchtest.Reference(b, "testdata/vfork.c", prog, bench.Token())
 	return func(same bool) (float64, float64) {
 		mode := "b"
 		if same {

@@ -5,6 +5,7 @@
 //	trials.jsonl   one line a value, a trial's lines in one write
 //	logs/          consoles and daemons' logs
 //	samples/       latency distributions
+//	experiment.yaml  the experiment file, where one asked for the run
 //
 // What is drawn and computed from these (report.md, plots, trials.csv, …) is
 // written by package reports, and can be written again at any time.
@@ -22,21 +23,22 @@ const Format = 1
 // A Manifest says what was asked, and what was written down before the first
 // trial: cells, figures and findings included.
 type Manifest struct {
-	Format   int       `json:"format"`
-	ID       string    `json:"id"`  // the run's own: random, 16 hex digits
-	Lab      string    `json:"lab"` // version of the lab
-	Scenario string    `json:"scenario"`
-	Question string    `json:"question"`
-	Method   string    `json:"method"`
-	Started  time.Time `json:"started"` // UTC
-	Ended    time.Time `json:"ended,omitzero"`
-	Command  []string  `json:"command"` // as typed, without the program
-	Seed     uint64    `json:"seed,string"`
-	Quick    bool      `json:"quick,omitempty"`
-	Accel    string    `json:"accel"`             // as asked: auto, kvm, tcg
-	Asked    *Asked    `json:"asked,omitempty"`   // nil: an early lab didn't write it down
-	Grouped  int       `json:"grouped,omitempty"` // trials of a row one after another, unshuffled (a part of lab calibrate); 0: shuffled blocks
-	Outcome  string    `json:"outcome,omitempty"` // complete, failures, interrupted, nothing; "" while it runs
+	Format     int       `json:"format"`
+	ID         string    `json:"id"`  // the run's own: random, 16 hex digits
+	Lab        string    `json:"lab"` // version of the lab
+	Scenario   string    `json:"scenario"`
+	Question   string    `json:"question"`
+	Method     string    `json:"method"`
+	Started    time.Time `json:"started"` // UTC
+	Ended      time.Time `json:"ended,omitzero"`
+	Command    []string  `json:"command"` // as typed, without the program
+	Seed       uint64    `json:"seed,string"`
+	Quick      bool      `json:"quick,omitempty"`
+	Accel      string    `json:"accel"`                // as asked: auto, kvm, tcg
+	Asked      *Asked    `json:"asked,omitempty"`      // nil: an early lab didn't write it down
+	Grouped    int       `json:"grouped,omitempty"`    // trials of a row one after another, unshuffled (a part of lab calibrate); 0: shuffled blocks
+	Experiment *Digested `json:"experiment,omitempty"` // the experiment file that asked for it; experiment.yaml has its bytes
+	Outcome    string    `json:"outcome,omitempty"`    // complete, failures, interrupted, nothing; "" while it runs
 
 	Image    Digested  `json:"image"`
 	Workload Digested  `json:"workload"`        // the program's own bytes
@@ -51,13 +53,14 @@ type Manifest struct {
 // Asked is what the user wanted of the run beside its scenario: enough to go on
 // with it, and to do it once more.
 type Asked struct {
-	Envs      []string          `json:"envs,omitempty"`      // in the user's order; none: the scenario's
-	Variant   map[string]string `json:"variant,omitempty"`   // settings for all cells
-	Runs      int               `json:"runs,omitempty"`      // trials of each cell; 0: as the scenario says
-	Warmup    int               `json:"warmup"`              // -1: as the scenario says
-	Precision float64           `json:"precision,omitempty"` // how wide a median's 95 % interval may be: half of it, by the median; 0: not asked
-	MaxTime   float64           `json:"max_time,omitempty"`  // seconds for the trials; 0: no limit
-	Strict    bool              `json:"strict,omitempty"`    // disturbed trials are repeated
+	Envs      []string            `json:"envs,omitempty"`      // in the user's order; none: the scenario's
+	Variant   map[string]string   `json:"variant,omitempty"`   // settings for all cells
+	Vary      map[string][]string `json:"vary,omitempty"`      // settings with several values: each is a cell of its own
+	Runs      int                 `json:"runs,omitempty"`      // trials of each cell; 0: as the scenario says
+	Warmup    int                 `json:"warmup"`              // -1: as the scenario says
+	Precision float64             `json:"precision,omitempty"` // how wide a median's 95 % interval may be: half of it, by the median; 0: not asked
+	MaxTime   float64             `json:"max_time,omitempty"`  // seconds for the trials; 0: no limit
+	Strict    bool                `json:"strict,omitempty"`    // disturbed trials are repeated
 }
 
 // Digested names bytes by what they are.
@@ -105,7 +108,7 @@ type Metric struct {
 type Figure struct {
 	Name    string   `json:"name"`  // file name without extension
 	Title   string   `json:"title"` // a sentence that says what is seen
-	Kind    string   `json:"kind"`  // distribution (every trial a point), phases (stacked parts)
+	Kind    string   `json:"kind"`  // distribution (every trial a point), phases (stacked parts), ratios (each metric by the baseline's)
 	Metrics []string `json:"metrics"`
 	Log     bool     `json:"log,omitempty"` // logarithmic axis
 	Caption string   `json:"caption,omitempty"`

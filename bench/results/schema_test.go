@@ -7,6 +7,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -21,23 +22,36 @@ var update = flag.Bool("update", false, "write schema/ anew, from the types")
 
 // enums are the words that a field may have, where there are only some.
 var enums = map[string][]any{
-	"Manifest.Accel":   {"auto", "kvm", "tcg"},
-	"Manifest.Outcome": {"complete", "failures", "interrupted", "nothing", ""},
-	"Metric.Better":    {"lower", "higher", ""},
-	"Line.Better":      {"lower", "higher", ""},
-	"Finding.Compare":  {"ratio", "difference", "value", "share"},
-	"Finding.Op":       {"below", "above", "within"},
+	"Manifest.Accel":    {"auto", "kvm", "tcg"},
+	"Experiment.Accel":  {"auto", "kvm", "tcg"},
+	"Experiment.Format": {1},
+	"Manifest.Outcome":  {"complete", "failures", "interrupted", "nothing", ""},
+	"Metric.Better":     {"lower", "higher", ""},
+	"Line.Better":       {"lower", "higher", ""},
+	"Finding.Compare":   {"ratio", "difference", "value", "share"},
+	"Finding.Op":        {"below", "above", "within"},
+}
+
+// limits are what else a field's values keep to.
+var limits = map[string]map[string]any{
+	"Experiment.Scenarios":    {"minItems": 1},
+	"Experiment.Trials":       {"minimum": 1},
+	"Experiment.Warmup":       {"minimum": 0},
+	"Experiment.Seed":         {"minimum": 0},
+	"Experiment.Precision":    {"pattern": "^[0-9.]+ *%?$"},
+	"Experiment.ImageDigest":  {"pattern": "^sha256:[0-9a-f]{64}$"},
+	"Experiment.KernelDigest": {"pattern": "^sha256:[0-9a-f]{64}$"},
 }
 
 // The published schemas say what the types say, field by field, with the
 // types' own comments: change these, and go test -update.
 func TestSchema(t *testing.T) {
 	docs := comments(t)
-	for name, v := range map[string]any{"manifest": Manifest{}, "machine": Machine{}, "trial": Line{}} {
+	for name, v := range map[string]any{"manifest": Manifest{}, "machine": Machine{}, "trial": Line{}, "experiment": Experiment{}} {
 		g := &generator{docs: docs, defs: map[string]any{}}
 		s := g.object(reflect.TypeOf(v))
 		s["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-		s["title"] = map[string]string{"manifest": "manifest.json", "machine": "machine.json", "trial": "a line of trials.jsonl"}[name]
+		s["title"] = map[string]string{"manifest": "manifest.json", "machine": "machine.json", "trial": "a line of trials.jsonl", "experiment": "an experiment file (YAML), for lab run -f"}[name]
 		if len(g.defs) > 0 {
 			s["$defs"] = g.defs
 		}
@@ -141,6 +155,9 @@ func (g *generator) object(t reflect.Type) map[string]any {
 		f := t.Field(i)
 		name, opts, _ := strings.Cut(f.Tag.Get("json"), ",")
 		s := g.of(f.Type)
+		if types, ok := s["type"].([]any); ok && t == reflect.TypeFor[Experiment]() {
+			s["type"] = types[0] // a person wrote it, who leaves out what there isn't
+		}
 		if strings.Contains(opts, "string") {
 			s = map[string]any{"type": "string", "pattern": "^[0-9]+$"}
 		}
@@ -148,6 +165,7 @@ func (g *generator) object(t reflect.Type) map[string]any {
 		if e := enums[key]; e != nil {
 			s["enum"] = e
 		}
+		maps.Copy(s, limits[key])
 		if d := g.docs[key]; d != "" {
 			s["description"] = d
 		}

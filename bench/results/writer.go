@@ -17,8 +17,12 @@ const (
 	ManifestFile = "manifest.json"
 	MachineFile  = "machine.json"
 	TrialsFile   = "trials.jsonl"
-	LogsDir      = "logs"
-	SamplesDir   = "samples"
+
+	// ExperimentFile is a copy of the experiment file that asked for the run.
+	ExperimentFile = "experiment.yaml"
+
+	LogsDir    = "logs"
+	SamplesDir = "samples"
 )
 
 // Create makes a new results folder, its parents included, and opens it.

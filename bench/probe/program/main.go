@@ -12,7 +12,7 @@
 // language; what it waits for on standard input is there, too.
 //
 // It is a Go program because its kernels are to be read. It stays small, as
-// every guest unpacks it: it links neither fmt nor net.
+// every guest unpacks it: it links neither net nor encoding/json.
 package main
 
 import (

@@ -1,0 +1,154 @@
+//go:build !lean
+
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"lab/bench"
+	"lab/bench/machine"
+	"lab/bench/results"
+	"lab/bench/stats"
+	"lab/scenarios"
+)
+
+// What lab run --predict prints.
+type (
+	prediction struct {
+		Scenario string          `json:"scenario"`
+		Cells    []predictedCell `json:"cells"`
+		Trials   int             `json:"trials"`
+		Warmup   int             `json:"warmup"`
+		Seconds  *float64        `json:"seconds"`            // null where a cell's aren't known
+		MaxTime  float64         `json:"max_time,omitempty"` // seconds after which the trials end, whatever else
+	}
+	predictedCell struct {
+		Cell    string   `json:"cell"`
+		Trials  int      `json:"trials"`
+		Warmup  int      `json:"warmup"`
+		Seconds *float64 `json:"seconds_per_trial"` // median of an earlier run on this machine; null: there is none
+		From    string   `json:"from,omitempty"`    // its folder
+	}
+)
+
+// predict says what a run would be. It runs nothing, and needs no root. How
+// long it takes is told from an earlier run on this machine alone: a guest takes
+// a hundred times as long on one machine as on another.
+func (a *app) predict(cmd *cobra.Command, names []string, f runFlags) error {
+	j, err := f.job(cmd)
+	if err != nil {
+		return err
+	}
+	facts, _ := machine.Facts("")
+	before := earlier(facts.ID, f.out)
+	var all []prediction
+	for _, name := range names {
+		sc := scenarios.Find(name)
+		adjust(sc, j.Runs, j.Warmup)
+		p := prediction{Scenario: name, MaxTime: j.Extent.MaxTime.Seconds()}
+		total, known := 0.0, true
+		for _, c := range sc.Cells(j.Options) {
+			x := predictedCell{Cell: results.Label(c.Env, c.Variant, c.N), Trials: c.Trials, Warmup: c.Warmup}
+			if x.Seconds, x.From = took(before, name, x.Cell, j); x.Seconds != nil {
+				total += *x.Seconds * float64(c.Trials+c.Warmup)
+			} else {
+				known = false
+			}
+			p.Trials += c.Trials
+			p.Warmup += c.Warmup
+			p.Cells = append(p.Cells, x)
+		}
+		if known {
+			p.Seconds = &total
+		}
+		all = append(all, p)
+	}
+	if f.json {
+		return a.printJSON(all)
+	}
+	for _, p := range all {
+		a.printPrediction(p, j.Extent)
+	}
+	fmt.Fprintln(a.stdout, "Nothing was run.")
+	return nil
+}
+
+func (a *app) printPrediction(p prediction, x bench.Extent) {
+	fmt.Fprintf(a.stdout, "%s: %d trials that count, %d warm-ups\n", p.Scenario, p.Trials, p.Warmup)
+	for _, c := range p.Cells {
+		text := "how long isn't known: no earlier run on this machine lies in results/"
+		if c.Seconds != nil {
+			each := time.Duration(*c.Seconds * float64(time.Second))
+			text = fmt.Sprintf("%v each in %s", each.Round(max(each/100, 1).Round(time.Microsecond)), c.From)
+		}
+		fmt.Fprintf(a.stdout, "  %-24s %4d + %d, %s\n", c.Cell, c.Trials, c.Warmup, text)
+	}
+	switch {
+	case p.Seconds == nil:
+		fmt.Fprintf(a.stdout, "  about: can't be told; lab run %s --quick measures it\n", p.Scenario)
+	default:
+		fmt.Fprintf(a.stdout, "  about %s, and some seconds for set-up and report\n", minutes(*p.Seconds))
+	}
+	if x.Precision > 0 {
+		fmt.Fprintf(a.stdout, "  more trials are added until each median is known within %.3g %%\n", x.Precision*100)
+	}
+	if x.MaxTime > 0 {
+		fmt.Fprintf(a.stdout, "  the trials end after %v at the latest, and what is begun\n", x.MaxTime)
+	}
+	if x.Strict {
+		fmt.Fprintf(a.stdout, "  disturbed trials are repeated, up to %d times each\n", bench.MaxRepeats)
+	}
+}
+
+// minutes writes a time as people plan with it.
+func minutes(s float64) string {
+	switch {
+	case s < 1:
+		return "a second"
+	case s < 90:
+		return fmt.Sprintf("%.0f seconds", s)
+	}
+	return fmt.Sprintf("%.1f minutes", s/60)
+}
+
+// earlier reads the runs of this machine that lie where runs are left by
+// default, and beside out; the newest first.
+func earlier(machineID, out string) []*results.Run {
+	dirs := []string{"results"}
+	if out != "" {
+		dirs = append(dirs, filepath.Dir(out))
+	}
+	var runs []*results.Run
+	for _, dir := range dirs {
+		found, _ := filepath.Glob(filepath.Join(dir, "*", results.ManifestFile))
+		for _, m := range found {
+			// What can't be read is no run to learn from.
+			run, err := results.Read(filepath.Dir(m))
+			if err == nil && machineID != "" && run.Machine.ID == machineID {
+				runs = append(runs, run)
+			}
+		}
+	}
+	slices.SortFunc(runs, func(a, b *results.Run) int { return b.Manifest.Started.Compare(a.Manifest.Started) })
+	return runs
+}
+
+// took is the median of what a cell's trials took in the newest run that has
+// some, under the same acceleration.
+func took(runs []*results.Run, scenario, label string, j *job) (*float64, string) {
+	for _, r := range runs {
+		if r.Manifest.Scenario != scenario || r.Manifest.Accel != j.Manifest.Accel {
+			continue
+		}
+		if s := r.Spent()[label]; len(s) > 0 {
+			m := stats.Median(s)
+			return &m, r.Dir
+		}
+	}
+	return nil, ""
+}
