@@ -13,7 +13,8 @@
 // # What later starts share (Prepare)
 //
 //  4. Package vm/kernel unpacks the guest's kernel, and the image becomes an
-//     initramfs (package bench/image). Both are kept in the cache by digest.
+//     initramfs or, with root=ext4, a disk (package bench/image). All are kept
+//     in the cache by digest.
 //
 // # What is timed (Start)
 //
@@ -24,9 +25,11 @@
 //     unpacks the initramfs and executes the workload as PID 1. Its output is
 //     the console.
 //
-// With Spec.Init the lab's own init (bench/probe/guestinit) is PID 1, and runs
-// the workload, and further commands, as the host asks over a virtio serial
-// port.
+// A distribution's kernel has the drivers of virtio's devices as modules.
+// Where the guest has such a device, the lab's own init (bench/probe/guestinit)
+// is executed first: it loads them, mounts the disks, and then becomes the
+// workload. With Spec.Init it stays PID 1, and runs the workload, and further
+// commands, as the host asks over a virtio serial port.
 //
 // # Marks
 //

@@ -35,6 +35,7 @@ type Env struct {
 	daemon  *daemon
 	conn    *conn
 	kernels map[string]guestKernel // by the settings kernel and boot
+	modules map[string][]kernel.Module
 	closed  bool
 }
 
@@ -45,7 +46,9 @@ type guestKernel struct {
 }
 
 // New returns the environment vm: a guest with a kernel of its own.
-func New() *Env { return &Env{kernels: make(map[string]guestKernel)} }
+func New() *Env {
+	return &Env{kernels: make(map[string]guestKernel), modules: make(map[string][]kernel.Module)}
+}
 
 // Name is "vm" or "vm-bare".
 func (e *Env) Name() string {
@@ -210,7 +213,7 @@ func (e *Env) Kernel(s bench.Spec) (results.Digested, error) {
 
 // kernel finds and unpacks the kernel that a Spec asks for, once.
 func (e *Env) kernel(s bench.Spec) (guestKernel, error) {
-	name, boot := s.Settings["kernel"], s.Settings["boot"]
+	name, boot := kernelName(s), s.Settings["boot"]
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if k, ok := e.kernels[boot+" "+name]; ok {
@@ -220,9 +223,12 @@ func (e *Env) kernel(s bench.Spec) (guestKernel, error) {
 		k   guestKernel
 		err error
 	)
-	if name == "" {
+	switch name {
+	case "":
 		k.Kernel, err = kernel.Newest(e.tb.Cache)
-	} else {
+	case fullKernel:
+		k.Kernel, err = kernel.Full(e.tb.Cache)
+	default:
 		k.Kernel, err = kernel.Named(name)
 	}
 	if err != nil {
@@ -247,6 +253,9 @@ func (e *Env) give(paths ...string) {
 		os.Lchown(p, e.tb.UID, e.tb.GID) // to be able to delete them is a comfort, no need
 	}
 }
+
+// giveFile gives a file and the folder that it lies in.
+func (e *Env) giveFile(path string) { e.give(filepath.Dir(path), path) }
 
 // Close ends the connection and the daemon.
 func (e *Env) Close() error {

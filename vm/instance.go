@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
@@ -15,6 +16,8 @@ import (
 	"lab/bench"
 	"lab/bench/clock"
 	"lab/bench/launch"
+	"lab/bench/probe/guestinit/wire"
+	"lab/bench/testbed"
 )
 
 // createTimeout bounds libvirt's work on a start: half a second when all is
@@ -32,8 +35,11 @@ type instance struct {
 	marks []clock.Mark
 
 	console *console
-	session *session // with the guest's init, where there is one
-	main    *program // the workload, where that init runs it
+	data    *dataDisk        // nil without one
+	network *testbed.Network // nil without a bridge
+	addr    netip.Prefix     // on it
+	session *session         // with the guest's init, where there is one
+	main    *program         // the workload, where that init runs it
 
 	conn    *conn
 	created bool
@@ -69,39 +75,69 @@ func (e *Env) Prepare(ctx context.Context, s bench.Spec) (bench.Instance, error)
 		return nil, err
 	}
 	i := e.newInstance(s, k)
-	line := Cmdline{}
+	net, err := i.addCard()
+	if err != nil {
+		return nil, err
+	}
+	if err := i.prepare(ctx, k, net); err != nil {
+		return nil, errors.Join(err, i.Close())
+	}
+	return i, nil
+}
+
+// prepare does what is particular to guests with a kernel. An error of the
+// workload's is Start's, as in every environment.
+func (i *instance) prepare(ctx context.Context, k guestKernel, net wire.Net) error {
+	e, s := i.env, i.spec
+	line, err := cmdline(s, boot(s, net))
+	var missing *launch.ExecError
 	switch {
-	case len(s.Command.Argv) == 0 || s.Command.Argv[0] == "":
-		i.err = bench.Blamed(bench.BlameWorkload, errors.New("no command"))
-	case s.Init:
-		line.Init = "/" + initDir + "/init"
-	default:
-		line.Init, i.err = lookup(s.Image.Dir, s.Command)
-		line.Args, line.Env = s.Command.Argv[1:], kernelEnv(s.Command.Env)
+	case errors.Is(err, errNoCommand), errors.As(err, &missing):
+		i.err = bench.Blamed(bench.BlameWorkload, err)
+		return nil
+	case err != nil:
+		return bench.Blamed(bench.BlameWorkload, err)
 	}
 	if !i.cfg.ACPI {
 		// Or the kernel says on the console that it misses the tables.
 		line.More = append(line.More, "acpi=off")
 	}
-	if i.err != nil {
-		return i, nil // Start's error, as in every environment
-	}
 	if i.cfg.Cmdline, err = line.String(); err != nil {
-		return nil, bench.Blamed(bench.BlameWorkload, err)
+		return bench.Blamed(bench.BlameWorkload, err)
 	}
-	path, err := initramfs(e.tb.Cache, s, k)
-	if err != nil {
-		return nil, err
+	if err := e.addRoot(ctx, &i.cfg, s, k); err != nil {
+		return err
 	}
-	e.give(filepath.Dir(path), path)
-	i.cfg.Initrd = e.inside(path)
+	addData(&i.cfg, s)
 	if s.Init {
 		i.cfg.Channel = e.inside(i.file(".port"))
 	}
-	if _, err := e.connection(ctx); err != nil {
-		return nil, err
+	_, err = e.connection(ctx)
+	return err
+}
+
+var errNoCommand = errors.New("no command")
+
+// cmdline says who is PID 1: the workload, where the kernel alone can start it,
+// or the lab's init, which then becomes the workload, or runs it.
+func cmdline(s bench.Spec, b wire.Boot) (line Cmdline, err error) {
+	if len(s.Command.Argv) == 0 || s.Command.Argv[0] == "" {
+		return line, errNoCommand
 	}
-	return i, nil
+	if !s.Init {
+		path, err := lookup(s.Image.Dir, s.Command)
+		if err != nil {
+			return line, err
+		}
+		line.Init, line.Args, line.Env = path, s.Command.Argv[1:], kernelEnv(s.Command.Env)
+	}
+	if staged(s) {
+		if !s.Init {
+			b.Exec = append([]string{line.Init}, line.Args...)
+		}
+		line.Init, line.Args = "/"+initDir+"/init", b.Words()
+	}
+	return line, nil
 }
 
 // newInstance is an instance as far as all are alike.
@@ -134,5 +170,5 @@ func lookup(root string, c bench.Command) (string, error) {
 			return name, nil
 		}
 	}
-	return "", bench.Blamed(bench.BlameWorkload, worst)
+	return "", worst
 }

@@ -52,12 +52,16 @@ func (i *instance) LastPhase() string {
 	return "kernel"
 }
 
-// Inspect names QEMU's process and the domain.
+// Inspect names QEMU's process, the domain, and its port on the bridge.
 func (i *instance) Inspect() (map[string]string, error) {
 	if !i.alive() {
 		return nil, os.ErrProcessDone
 	}
-	return map[string]string{"pid": strconv.Itoa(i.pid), "domain": i.cfg.Name}, nil
+	out := map[string]string{"pid": strconv.Itoa(i.pid), "domain": i.cfg.Name}
+	if i.cfg.Card != nil && i.cfg.Card.Tap != "" {
+		out["tap"] = i.cfg.Card.Tap
+	}
+	return out, nil
 }
 
 // Exec prepares a further command in the guest.
@@ -162,6 +166,7 @@ func (i *instance) Close() error {
 		cancel := i.cancel
 		i.started = true // a later Start is refused
 		i.mu.Unlock()
+		defer i.release()
 		if cancel == nil {
 			return
 		}
@@ -200,5 +205,6 @@ func (i *instance) close() error {
 	if i.console != nil {
 		errs = append(errs, i.console.close())
 	}
+	errs = append(errs, i.data.close())
 	return errors.Join(append(errs, i.keepLogs())...)
 }

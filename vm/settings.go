@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"lab/bench"
+	"lab/bench/image"
 	"lab/vm/kernel"
 )
 
@@ -34,7 +35,7 @@ func (e *Env) Settings() []bench.Setting {
 		{Name: "accel", Values: []string{"auto", "kvm", "tcg"}, Default: "auto",
 			Help: "what executes the guest: the CPU (kvm), or QEMU's translator (tcg); auto is kvm where that works and is faster"},
 		{Name: "kernel", Default: "",
-			Help: "path of the guest's kernel; empty is the one that the set-up fetched"},
+			Help: "path of the guest's kernel; full is the distribution's with all drivers (./setup.sh --full-kernel); empty is the small one that the set-up fetched, with nic=e1000 full"},
 		{Name: "machine", Values: []string{"q35", "pc"}, Default: "q35",
 			Help: "the machine: PCI Express of 2009, or PCI of 1996"},
 		{Name: "boot", Values: []string{"elf", "bzimage"}, Default: "elf",
@@ -43,11 +44,39 @@ func (e *Env) Settings() []bench.Setting {
 			Help: "the PC's BIOS, or the least that starts a kernel"},
 		{Name: "acpi", Values: []string{"auto", "off", "on"}, Default: "auto",
 			Help: "tables that describe the machine to the guest; auto is off, as it then boots faster, but with qboot or several CPUs"},
+		{Name: "root", Values: []string{"initramfs", "ext4"}, Default: "initramfs",
+			Help: "what the image is to the guest: files that the kernel unpacks into RAM, or a disk (virtio) under a layer that is RAM"},
+		{Name: "disk", Values: []string{"none", "virtio", "ide"}, Default: "none",
+			Help: "an empty disk of the workload's own at " + DataDir + ": virtio's, or IDE of 1986 as QEMU emulates it (machine=pc)"},
+		{Name: "disk-size", Default: "1G", Help: "that disk's size; the host keeps the room while the guest lives"},
+		{Name: "cache", Values: []string{"none", "writeback", "writethrough", "directsync", "unsafe"}, Default: "none",
+			Help: "whether that disk's data lie in the host's page cache, too, and what a flush waits for: QEMU's cache modes"},
+		{Name: "io", Values: []string{"threads", "native"}, Default: "threads",
+			Help: "who carries out its I/O: threads of QEMU's, or the host kernel's own queue (with cache=none or directsync)"},
+		{Name: "net", Values: []string{"none", "bridge", "user"}, Default: "none",
+			Help: "network: none but loopback, a port of the testbed's bridge, or one that QEMU plays as a process (user mode)"},
+		{Name: "nic", Values: []string{"virtio", "e1000"}, Default: "virtio",
+			Help: "the network card: virtio's, or Intel's of 2002 as QEMU emulates it"},
 	}
 	if e.bare {
-		return slices.DeleteFunc(all, func(s bench.Setting) bool { return s.Name == "kernel" || s.Name == "boot" || s.Name == "acpi" })
+		return slices.DeleteFunc(all, func(s bench.Setting) bool { return !slices.Contains(bareSettings, s.Name) })
 	}
 	return all
+}
+
+// bareSettings are those that a machine without an operating system has, too.
+var bareSettings = []string{"accel", "machine", "firmware"}
+
+// fullKernel is the setting kernel's word for the distribution's full one.
+const fullKernel = "full"
+
+// kernelName is what the setting comes to: the small kernel has no driver for an
+// emulated network card.
+func kernelName(s bench.Spec) string {
+	if k := s.Settings["kernel"]; k != "" || !hasCard(s) || s.Settings["nic"] != "e1000" {
+		return k
+	}
+	return fullKernel
 }
 
 // Check says whether this machine can run s.
@@ -84,17 +113,38 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 		if err := direct(s); err != nil {
 			return err
 		}
-	} else if _, err := guestInit(); err != nil {
-		return bench.Unavailable(err.Error(), "make build")
+	}
+	if staged(s) {
+		if _, err := guestInit(); err != nil {
+			return bench.Unavailable(err.Error(), "make build")
+		}
+	}
+	if s.Settings["root"] == "ext4" {
+		if _, err := image.FindTool("mkfs.ext4"); err != nil {
+			return bench.Unavailable(err.Error(), "make setup")
+		}
+	}
+	if err := e.checkData(s); err != nil {
+		return err
+	}
+	if err := e.checkCard(s); err != nil {
+		return err
 	}
 	k, err := e.kernel(s)
 	switch {
+	case errors.Is(err, kernel.ErrNone) && kernelName(s) == fullKernel:
+		return bench.Unavailable("the distribution's full kernel isn't in the cache, and an emulated network card needs its driver", "./setup.sh --full-kernel (some 70 MB)")
 	case errors.Is(err, kernel.ErrNone):
 		return bench.Unavailable(err.Error(), "make setup")
 	case err != nil:
 		return bench.Unavailable(err.Error(), "make setup, or another file with --kernel")
-	case s.Init && k.Modules == "":
+	case !staged(s):
+		return nil
+	case k.Modules == "":
 		return bench.Unavailable("the modules of kernel "+k.Version+" aren't on this machine", "make setup, or install them")
+	}
+	if _, err := e.drivers(k, s); err != nil {
+		return bench.Unavailable(err.Error(), "a kernel that has it: ./setup.sh --full-kernel, then --variant kernel=full")
 	}
 	return nil
 }
@@ -140,6 +190,12 @@ func (e *Env) Resolved(s bench.Spec) map[string]string {
 			out["kernel-version"] = k.Version
 		}
 	}
+	if s.Settings["net"] == "bridge" {
+		out["vhost"] = "no"
+		if e.vhost(s) {
+			out["vhost"] = "yes"
+		}
+	}
 	if out["accel"] == "kvm" {
 		out["cpu"] = e.accel.CPU
 	} else {
@@ -183,15 +239,36 @@ func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
 		"the kernel is unpacked",
 		"the image is packed into an initramfs",
 	}
+	if s.Settings["root"] == "ext4" {
+		prepare[2] = "the image is made a disk"
+	}
+	if s.Settings["net"] == "bridge" {
+		prepare = append(prepare, "the bridge is there, an address is reserved")
+	}
 	start = []string{"listen for the console", "libvirt starts QEMU and configures it"}
+	if hasDisk(s) {
+		start = append([]string{"make and format the data disk"}, start...)
+	}
 	if s.Settings["boot"] == "bzimage" {
 		start = append(start, "firmware starts the kernel, which unpacks itself")
 	} else {
 		start = append(start, "firmware starts the kernel at its PVH entry")
 	}
 	start = append(start, "the kernel boots and unpacks the initramfs")
+	if staged(s) {
+		start = append(start, "the guest's init loads the modules of its devices")
+	}
+	if s.Settings["root"] == "ext4" {
+		start = append(start, "it mounts the image's disk, and a layer over it")
+	}
+	if hasDisk(s) {
+		start = append(start, "it mounts the data disk")
+	}
+	if hasCard(s) {
+		start = append(start, "it configures the network card, and waits for its link")
+	}
 	if s.Init {
-		return prepare, append(start, "the guest's init loads the virtio modules and executes the workload")
+		return prepare, append(start, "it executes the workload")
 	}
 	return prepare, append(start, "it executes the workload as PID 1")
 }

@@ -53,6 +53,17 @@ func (i *instance) start(ctx context.Context) (err error) {
 	if i.console, err = newConsole(i.file(".serial")); err != nil {
 		return err
 	}
+	if i.cfg.Data != nil {
+		size, err := bench.ParseSize(i.spec.Settings["disk-size"])
+		if err != nil {
+			return fmt.Errorf("data disk: %w", err)
+		}
+		if i.data, err = newDataDisk(ctx, i.env.work(), size); err != nil {
+			return bench.Blamed(bench.BlameMachine, err)
+		}
+		i.cfg.Data.File = i.data.path()
+		i.mark("disk", clock.Now())
+	}
 	var p *port
 	if i.spec.Init {
 		if p, err = listen(i.file(".port")); err != nil {

@@ -62,6 +62,9 @@ func TestStartup(t *testing.T) {
 		{"firmware": "qboot"},
 		{"acpi": "on"},
 		{"boot": "bzimage", "acpi": "on"},
+		{"root": "ext4"},
+		{"root": "ext4", "machine": "pc"},
+		{"root": "ext4", "firmware": "qboot"},
 	} {
 		name := bench.Variant(set)
 		t.Run(name, func(t *testing.T) {
@@ -101,7 +104,11 @@ func TestStartup(t *testing.T) {
 			}
 			dir := filepath.Join(e.tb.Dir, "logs")
 			qemu, _ := os.ReadFile(filepath.Join(dir, i.cfg.Name+".qemu.log"))
-			if !strings.Contains(string(qemu), "init="+image.ReadyPath+" -- "+token) {
+			want := "init=" + image.ReadyPath + " -- " + token
+			if set["root"] == "ext4" {
+				want = "init=/.lab/init -- root=ext4 exec " + image.ReadyPath + " " + token
+			}
+			if !strings.Contains(string(qemu), want) {
 				t.Errorf("QEMU's log has no command line: %q", qemu)
 			}
 			said, _ := os.ReadFile(filepath.Join(dir, i.cfg.Name+".console"))

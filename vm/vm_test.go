@@ -91,12 +91,20 @@ func (e *Env) domains() (map[string][]string, error) {
 	return map[string][]string{"domain": out}, err
 }
 
-func TestConformance(t *testing.T) {
+func TestConformance(t *testing.T) { conforms(t, nil) }
+
+// With all devices that there are, all is as it was.
+func TestConformanceDevices(t *testing.T) {
+	conforms(t, map[string]string{"root": "ext4", "disk": "virtio", "disk-size": "64M", "net": "bridge"})
+}
+
+func conforms(t *testing.T, settings map[string]string) {
 	open(t).Close() // skips where there can be no guest
 	e := New()
 	benchtest.Run(t, e, benchtest.Options{
 		Init: true, Slow: true,
-		Objects: e.domains,
+		Settings: settings,
+		Objects:  e.domains,
 		Lacks: map[benchtest.Feature]string{
 			benchtest.ParentsFDs: "a guest's processes are children of the guest's init",
 		},

@@ -29,6 +29,10 @@ type Config struct {
 	Console    string // pair of FIFOs that the first serial port is; without .in and .out
 	ConsoleLog string // file to which QEMU copies what the console says
 	Channel    string // socket on which the lab listens for the guest's init; "": no such port
+
+	Root *Disk // the image, where it isn't in Initrd; nil: no such disk
+	Data *Disk // the workload's own
+	Card *Card // its network; nil: it has loopback alone
 }
 
 // ChannelName is the virtio port's name, by which a guest finds it in
@@ -44,8 +48,8 @@ type tag struct {
 // XML writes the domain's definition. It is a pure function.
 //
 // The machine has what the workload uses and nothing else: RAM, CPUs, a serial
-// port, and the virtio port where the guest's init needs one. Each device less
-// is one that firmware and kernel don't probe. What libvirt would add by itself
+// port, the virtio port where the guest's init needs one, and what the settings
+// ask for. Each device less is one that firmware and kernel don't probe. What libvirt would add by itself
 // (a USB controller, a memory balloon) is named with the model "none".
 func XML(c Config) (string, error) {
 	if err := c.validate(); err != nil {
@@ -55,7 +59,7 @@ func XML(c Config) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("domain XML: %w", err)
 	}
-	zero, slot := uint(0), uint(3)
+	zero := uint(0)
 	d := &libvirtxml.Domain{
 		Type:     "kvm",
 		Name:     c.Name,
@@ -92,19 +96,15 @@ func XML(c Config) (string, error) {
 		d.Features.ACPI = &libvirtxml.DomainFeature{}
 	}
 	if c.Channel != "" {
-		// On the root bus. By itself libvirt would put the controller behind a
-		// PCI Express port, which is one device more to probe, and which
-		// qboot doesn't set up.
 		d.Devices.Controllers = append(d.Devices.Controllers, libvirtxml.DomainController{
-			Type: "virtio-serial", Index: &zero,
-			Address: &libvirtxml.DomainAddress{PCI: &libvirtxml.DomainAddressPCI{
-				Domain: &zero, Bus: &zero, Slot: &slot, Function: &zero}},
+			Type: "virtio-serial", Index: &zero, Address: onRootBus(slotPort),
 		})
 		d.Devices.Channels = []libvirtxml.DomainChannel{{
 			Source: unixSource(c.Channel),
 			Target: &libvirtxml.DomainChannelTarget{VirtIO: &libvirtxml.DomainChannelTargetVirtIO{Name: ChannelName}},
 		}}
 	}
+	d.Devices.Disks, d.Devices.Interfaces = c.disks(), c.Card.card()
 	if c.Accel == "tcg" {
 		d.Type = "qemu"
 		d.Features.TCG = &libvirtxml.DomainFeatureTCG{
@@ -139,5 +139,5 @@ func (c Config) validate() error {
 	case c.Kernel == "" || c.Console == "":
 		return errors.New("a domain needs a kernel and a console")
 	}
-	return nil
+	return errors.Join(c.Root.validate(c.Machine), c.Data.validate(c.Machine), c.Card.validate())
 }
