@@ -19,6 +19,7 @@ type job struct {
 	Warmup   int // warm-ups of each cell; -1: as the scenario says
 	Image    image.Ref
 	Cache    string
+	Work     string // where the work folder is made, should it be wanted; "": in the cache
 	UID, GID int
 	Extent   bench.Extent
 	Done     []results.Line // what a run that is gone on with has

@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -116,7 +118,10 @@ func (w *worker) run(ctx context.Context) (outcome string, err error) {
 		return "", err
 	}
 	defer guard.Close()
-	r := &bench.Runner{Scenario: sc, Options: j.Options, Image: j.Image, Seed: j.Manifest.Seed,
+	if err := w.openWork(tb, sc); err != nil {
+		return "", err
+	}
+	r := &bench.Runner{Limits: bench.Limits{CPUSet: j.Options.CPUs}, Scenario: sc, Options: j.Options, Image: j.Image, Seed: j.Manifest.Seed,
 		Manifest: &j.Manifest, Write: out.Trial, Samples: out.Samples, Guard: guard.Guard, Progress: w.between,
 		Extent: j.Extent, Done: j.Done, Before: j.Before}
 	envs, closeAll := w.open(ctx, tb, sc)
@@ -147,6 +152,30 @@ func (w *worker) run(ctx context.Context) (outcome string, err error) {
 	}
 	j.Manifest.Outcome, j.Manifest.Ended = outcome, time.Now().UTC()
 	return outcome, errors.Join(err, out.Manifest(&j.Manifest))
+}
+
+// openWork makes the work folder, where the scenario's instances write to one.
+func (w *worker) openWork(tb *testbed.Testbed, sc *bench.Scenario) error {
+	j := &w.job
+	if !slices.ContainsFunc(sc.Cells(j.Options), func(c bench.Cell) bool { return c.Work }) {
+		return nil
+	}
+	dir := j.Work
+	if dir == "" {
+		dir = filepath.Join(j.Cache, "work")
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("work folder: %w", err)
+		}
+		if err := os.Lchown(dir, j.UID, j.GID); err != nil {
+			return fmt.Errorf("work folder: %w", err)
+		}
+	}
+	if err := tb.OpenWork(dir); err != nil {
+		return err
+	}
+	var err error
+	j.Manifest.Work, err = testbed.FSType(tb.Work)
+	return err
 }
 
 // between is called between trials.

@@ -158,6 +158,12 @@ type (
 		Addr() string // IPv4, without prefix length
 	}
 
+	// A Placer knows the folder, as the program inside sees it, in which what
+	// it writes lies in the testbed's work folder. It needs Spec.Work.
+	Placer interface {
+		Place() string
+	}
+
 	// An Inspector names the kernel objects that an instance is made of.
 	Inspector interface {
 		// Inspect returns for instance {"pid": "4711", "mnt": "mnt:[402653]"}.
@@ -210,6 +216,9 @@ func (e *UnfitError) Unwrap() error { return e.Err }
 func Unavailable(reason, cure string) error {
 	return &UnfitError{ErrUnavailable, reason, cure}
 }
+
+// ErrNoWork is Check's answer to Spec.Work in a testbed without a work folder.
+var ErrNoWork = Unavailable("this testbed has no work folder", "lab run --work DIR")
 
 // NotApplicable is an UnfitError with ErrNotApplicable.
 func NotApplicable(reason, cure string) error {

@@ -100,7 +100,7 @@ func (r *Runner) Plan(ctx context.Context) error {
 		if cell.Variant == nil {
 			cell.Variant = map[string]string{}
 		}
-		spec := Spec{Image: r.Image, Command: Command{Argv: []string{"/bin/true"}}, Limits: r.Limits, Settings: settings, Init: c.Init, CPUs: c.CPUs}
+		spec := Spec{Image: r.Image, Command: Command{Argv: []string{"/bin/true"}}, Limits: r.Limits, Settings: settings, Init: c.Init, CPUs: c.CPUs, Work: c.Work}
 		if err := env.Check(ctx, spec); err != nil {
 			var u *UnfitError
 			if !errors.As(err, &u) {

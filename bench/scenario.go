@@ -49,6 +49,7 @@ type Options struct {
 	Vary map[string][]string
 
 	Image string // --image
+	CPUs  string // --cpus: what instances are pinned to; "": nothing
 	Quick bool
 }
 
@@ -63,6 +64,7 @@ type Cell struct {
 	Timeout time.Duration     // of one trial
 	Expect  time.Duration     // what a trial takes beside the instance's start, about: told before the run begins
 	Init    bool              // the workload runs under an init (Spec.Init)
+	Work    bool              // what instances write lies in the work folder (Spec.Work)
 	CPUs    int               // processors that a guest has at least (Spec.CPUs)
 	Quick   bool              // Options.Quick, for the trial
 }

@@ -24,6 +24,11 @@ type Spec struct {
 	// kernel is the host's, a program sees the host's.
 	CPUs int
 
+	// Work puts what the instance writes into the testbed's work folder, on a
+	// real file system, where the environment can: see Placer. The testbed
+	// must have one.
+	Work bool
+
 	// Init puts a minimal init before the workload. False: the workload is
 	// PID 1 wherever it has a PID namespace or a kernel of its own.
 	Init bool

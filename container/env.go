@@ -79,6 +79,12 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 	if _, err := os.Stat("/proc/self/ns/cgroup"); err != nil {
 		return bench.Unavailable("this kernel has no cgroup namespaces", "a kernel with CONFIG_CGROUPS and CONFIG_NAMESPACES")
 	}
+	if s.Work && e.tb.Work == "" {
+		return bench.ErrNoWork
+	}
+	if s.Work && s.Settings["overlay"] == "no" {
+		return bench.NotApplicable("without an overlay a container writes nothing", "--variant overlay=yes")
+	}
 	for _, m := range s.Mounts {
 		if _, err := os.Stat(m.Source); err != nil {
 			return bench.Unavailable("mount: "+err.Error(), "name a folder that exists")
@@ -115,6 +121,7 @@ type container struct {
 	network *testbed.Network // nil without a bridge
 	addr    netip.Prefix
 
+	layer  string   // the upper layer's folder in the work folder, or ""
 	root   int      // descriptor of the root's top, while it is made
 	proc   int      // of its folder /proc, on which the child mounts
 	dev    int      // of the top of its /dev
@@ -129,6 +136,9 @@ func (c *container) Addr() string {
 	}
 	return c.addr.Addr().String()
 }
+
+// Place is where what it writes lies in the work folder, with Spec.Work.
+func (c *container) Place() string { return "/tmp" }
 
 // on says whether an ingredient is there.
 func (c *container) on(setting string) bool { return c.spec.Settings[setting] != "no" }

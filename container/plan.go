@@ -1,6 +1,9 @@
 package container
 
 import (
+	"errors"
+	"os"
+
 	"golang.org/x/sys/unix"
 
 	"lab/bench/cgroup"
@@ -39,14 +42,22 @@ func (c *container) plan() launch.Plan {
 	if c.on("cgroup") && c.env.tb != nil && c.env.tb.Cgroups != nil {
 		p.Group = func() (*cgroup.Group, error) { return c.env.tb.Cgroups.New(c.spec.Limits) }
 	}
-	if c.network != nil {
-		p.Cleanup = func() error {
-			err := c.network.Disconnect(c.addr)
-			c.network.Release(c.addr)
-			return err
-		}
+	if c.network != nil || c.spec.Work {
+		p.Cleanup = c.cleanup
 	}
 	return p
+}
+
+// cleanup undoes what the kernel doesn't when the program has ended.
+func (c *container) cleanup() (err error) {
+	if c.layer != "" {
+		err = os.RemoveAll(c.layer)
+	}
+	if c.network != nil {
+		err = errors.Join(err, c.network.Disconnect(c.addr))
+		c.network.Release(c.addr)
+	}
+	return err
 }
 
 // confine adds what holds for every program that runs inside, the container's

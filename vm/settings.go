@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"lab/bench"
+	"lab/bench/cgroup"
 	"lab/bench/image"
 	"lab/vm/kernel"
 )
@@ -212,7 +213,12 @@ func (e *Env) resolve(accel string) string {
 }
 
 // cpus is how many virtual CPUs a limit, and what is asked for, come to.
-func cpus(s bench.Spec) int { return max(1, s.CPUs, int(math.Ceil(s.Limits.CPU))) }
+func cpus(s bench.Spec) int {
+	if l := cgroup.CPUs(s.Limits.CPUSet); len(l) > 0 {
+		return len(l) // one for each that it may run on
+	}
+	return max(1, s.CPUs, int(math.Ceil(s.Limits.CPU)))
+}
 
 // acpi is what the setting comes to. Without ACPI's tables a kernel finds its
 // interrupts in older ones, which SeaBIOS makes and qboot doesn't, and one CPU
@@ -284,6 +290,7 @@ func (e *Env) config(s bench.Spec, k guestKernel) Config {
 		Emulator: e.emulator,
 		Memory:   defaultMemory,
 		CPUs:     cpus(s),
+		Pinned:   cgroup.CPUs(s.Limits.CPUSet),
 		TBCache:  tbCache,
 		Kernel:   e.inside(k.file),
 		ACPI:     e.acpi(s) == "on",

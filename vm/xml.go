@@ -4,6 +4,8 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"libvirt.org/go/libvirtxml"
 )
@@ -22,6 +24,7 @@ type Config struct {
 	ACPI     bool   // tables that describe the machine; without them the guest probes less
 	Memory   int64  // bytes of RAM
 	CPUs     int    // virtual CPUs
+	Pinned   []int  // the machine's CPUs that they run on, one each; nil: all
 	TBCache  int64  // bytes for translated code under TCG
 
 	Kernel, Initrd, Cmdline string
@@ -105,6 +108,9 @@ func XML(c Config) (string, error) {
 		}}
 	}
 	d.Devices.Disks, d.Devices.Interfaces = c.disks(), c.Card.card()
+	if len(c.Pinned) > 0 {
+		d.CPUTune = pinned(c.Pinned)
+	}
 	if c.Accel == "tcg" {
 		d.Type = "qemu"
 		d.Features.TCG = &libvirtxml.DomainFeatureTCG{
@@ -117,6 +123,19 @@ func XML(c Config) (string, error) {
 			Model: &libvirtxml.DomainCPUModel{Value: c.CPU, Fallback: "forbid"}}
 	}
 	return d.Marshal()
+}
+
+// pinned gives each virtual CPU one of the machine's, and QEMU's other threads
+// all of these.
+func pinned(cpus []int) *libvirtxml.DomainCPUTune {
+	t := &libvirtxml.DomainCPUTune{}
+	var all []string
+	for i, cpu := range cpus {
+		t.VCPUPin = append(t.VCPUPin, libvirtxml.DomainCPUTuneVCPUPin{VCPU: uint(i), CPUSet: strconv.Itoa(cpu)})
+		all = append(all, strconv.Itoa(cpu))
+	}
+	t.EmulatorPin = &libvirtxml.DomainCPUTuneEmulatorPin{CPUSet: strings.Join(all, ",")}
+	return t
 }
 
 // unixSource is a socket that QEMU connects to: the lab listens.
@@ -134,6 +153,8 @@ func (c Config) validate() error {
 		return fmt.Errorf("a translation cache of %d bytes is too small", c.TBCache)
 	case c.Memory < 1<<20:
 		return fmt.Errorf("%d bytes of memory are too few", c.Memory)
+	case c.Pinned != nil && len(c.Pinned) != c.CPUs:
+		return fmt.Errorf("%d virtual CPUs can't be pinned to %d", c.CPUs, len(c.Pinned))
 	case c.CPUs < 1:
 		return fmt.Errorf("%d virtual CPUs are too few", c.CPUs)
 	case c.Kernel == "" || c.Console == "":

@@ -48,6 +48,7 @@ func TestXML(t *testing.T) {
 		{"user-e1000", func(c *Config) {
 			c.Card = &Card{Model: "e1000", MAC: "52:54:00:00:02:0f"}
 		}},
+		{"pinned", func(c *Config) { c.CPUs, c.Pinned = 2, []int{1, 3} }},
 		{"bare", func(c *Config) { c.Initrd, c.ConsoleLog, c.Memory = "", "", 16<<20 }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -87,6 +88,7 @@ func TestXMLRefuses(t *testing.T) {
 		{"translation cache", func(c *Config) { c.TBCache = 0 }},
 		{"memory", func(c *Config) { c.Memory = 4096 }},
 		{"virtual CPUs", func(c *Config) { c.CPUs = 0 }},
+		{"pinned", func(c *Config) { c.Pinned = []int{0, 1} }},
 		{"kernel", func(c *Config) { c.Kernel = "" }},
 		{"console", func(c *Config) { c.Console = "" }},
 		{"no IDE", func(c *Config) { c.Data = &Disk{Serial: "x", Bus: "ide", File: "/x"} }},

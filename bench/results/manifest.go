@@ -43,6 +43,7 @@ type Manifest struct {
 	Image    Digested  `json:"image"`
 	Workload Digested  `json:"workload"`        // the program's own bytes
 	Kernel   Digested  `json:"kernel,omitzero"` // the guest's
+	Work     string    `json:"work,omitempty"`  // type of the file system that instances wrote to (ext4, xfs, …); "": none was asked for
 	Cells    []Cell    `json:"cells"`
 	Metrics  []Metric  `json:"metrics"`
 	Figures  []Figure  `json:"figures"`
@@ -60,6 +61,7 @@ type Asked struct {
 	Warmup    int                 `json:"warmup"`              // -1: as the scenario says
 	Precision float64             `json:"precision,omitempty"` // how wide a median's 95 % interval may be: half of it, by the median; 0: not asked
 	MaxTime   float64             `json:"max_time,omitempty"`  // seconds for the trials; 0: no limit
+	CPUs      string              `json:"cpus,omitempty"`      // processors that instances are pinned to, "0-1,3"; "": none
 	Strict    bool                `json:"strict,omitempty"`    // disturbed trials are repeated
 }
 
