@@ -21,6 +21,17 @@ func (t *T) Devices() ([]Device, error) {
 	return d, nil
 }
 
+// HostAddr is the address by which the cell's instances reach programs of the
+// testbed that listen on its loopback device.
+func (t *T) HostAddr() string {
+	if o, ok := t.env.(Outsider); ok {
+		if a := o.HostAddr(t.Spec(Command{})); a != "" {
+			return a
+		}
+	}
+	return "127.0.0.1"
+}
+
 // NetworkFacts is what of the machine's settings bears on its network.
 func (t *T) NetworkFacts() map[string]string { return testbed.NetworkFacts() }
 

@@ -164,6 +164,13 @@ type (
 		Place() string
 	}
 
+	// An Outsider knows the address by which a program inside reaches those
+	// that listen on the testbed's loopback device, where that isn't
+	// 127.0.0.1; "" is none. It is an Environment.
+	Outsider interface {
+		HostAddr(Spec) string
+	}
+
 	// An Inspector names the kernel objects that an instance is made of.
 	Inspector interface {
 		// Inspect returns for instance {"pid": "4711", "mnt": "mnt:[402653]"}.
