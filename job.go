@@ -20,6 +20,7 @@ type job struct {
 	Image    image.Ref
 	Cache    string
 	Work     string // where the work folder is made, should it be wanted; "": in the cache
+	Budget   int64  // the most bytes in it at one time; 0: as there is room for
 	UID, GID int
 	Extent   bench.Extent
 	Done     []results.Line // what a run that is gone on with has

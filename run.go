@@ -34,6 +34,7 @@ type runFlags struct {
 	extent        extentFlags
 	resume        string
 	cpus, work    string
+	budget        string
 	file          string
 	predict       bool
 
@@ -116,6 +117,7 @@ What --variant can set:
 	f.extent.add(fl)
 	fl.StringVar(&f.cpus, "cpus", "", "`LIST` of processors that instances are pinned to, such as 0-1,3; a guest has one for each")
 	fl.StringVar(&f.work, "work", "", "`DIR` on the file system that instances write to, where a scenario asks (default: the cache's)")
+	fl.StringVar(&f.budget, "disk-budget", "", "`SIZE`, such as 2G: the most that a run may have on the disk at any time, its results aside")
 	fl.StringVar(&f.resume, "resume", "", "`DIR` of a run that was broken off: goes on with it")
 	fl.StringVarP(&f.file, "file", "f", "", "`FILE`, an experiment, in place of scenarios and flags")
 	fl.BoolVar(&f.predict, "predict", false, "print how many trials it would be and how long they take; runs nothing")
@@ -256,6 +258,11 @@ func (f *runFlags) job(cmd *cobra.Command) (*job, error) {
 	if j.Work, err = workDir(f.work); err != nil {
 		return nil, err
 	}
+	if f.budget != "" {
+		if j.Budget, err = bench.ParseSize(f.budget); err != nil {
+			return nil, usagef("--disk-budget %q: %w", f.budget, err)
+		}
+	}
 	if err := f.outIsFree(); err != nil {
 		return nil, err
 	}
@@ -264,7 +271,7 @@ func (f *runFlags) job(cmd *cobra.Command) (*job, error) {
 	}
 	j.Manifest = results.Manifest{Format: results.Format, Lab: labVersion(), Seed: f.seed, Quick: f.quick, Accel: f.accel,
 		Asked: &results.Asked{Envs: j.Options.Envs, Variant: j.asked(), Vary: j.Options.Vary, Runs: j.Runs, Warmup: j.Warmup,
-			Precision: j.Extent.Precision, MaxTime: j.Extent.MaxTime.Seconds(), Strict: j.Extent.Strict, CPUs: f.cpus}}
+			Precision: j.Extent.Precision, MaxTime: j.Extent.MaxTime.Seconds(), Strict: j.Extent.Strict, CPUs: f.cpus, DiskBudget: j.Budget}}
 	if x := f.experiment; x != nil {
 		j.Manifest.Experiment, j.Experiment, j.KernelDigest = &x.Digested, x.Data, x.KernelDigest
 	}

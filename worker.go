@@ -121,7 +121,7 @@ func (w *worker) run(ctx context.Context) (outcome string, err error) {
 	if err := w.openWork(tb, sc); err != nil {
 		return "", err
 	}
-	r := &bench.Runner{Limits: bench.Limits{CPUSet: j.Options.CPUs}, Scenario: sc, Options: j.Options, Image: j.Image, Seed: j.Manifest.Seed,
+	r := &bench.Runner{Work: tb.Work, Budget: j.Budget, Limits: bench.Limits{CPUSet: j.Options.CPUs}, Scenario: sc, Options: j.Options, Image: j.Image, Seed: j.Manifest.Seed,
 		Manifest: &j.Manifest, Write: out.Trial, Samples: out.Samples, Guard: guard.Guard, Progress: w.between,
 		Extent: j.Extent, Done: j.Done, Before: j.Before}
 	envs, closeAll := w.open(ctx, tb, sc)

@@ -171,6 +171,13 @@ type (
 		HostAddr(Spec) string
 	}
 
+	// A Cooler keeps what its program wrote in a page cache of the host's
+	// below the program's own, and can drive it out of there: that instance's,
+	// and nothing else.
+	Cooler interface {
+		Cool() error
+	}
+
 	// An Inspector names the kernel objects that an instance is made of.
 	Inspector interface {
 		// Inspect returns for instance {"pid": "4711", "mnt": "mnt:[402653]"}.

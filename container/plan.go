@@ -25,7 +25,7 @@ func (c *container) plan() launch.Plan {
 		Leave:    c.leave,
 		Terminal: c.terminal,
 	}
-	if len(c.spec.Mounts) > 0 {
+	if len(c.spec.Mounts) > 0 || c.bound() {
 		p.Steps = append(p.Steps, launch.Step{Name: "volumes", Do: c.bind})
 	}
 	if c.spec.Settings["net"] != "host" {

@@ -62,7 +62,7 @@ func (a *analysis) becauseTCG() string {
 // tcgShows is what an emulated guest is good for.
 func (a *analysis) tcgShows() string {
 	for _, f := range a.run.Manifest.Figures {
-		if f.Kind == kindRatios {
+		if f.Kind == kindRatios || f.Kind == kindPanels {
 			return "what emulation costs"
 		}
 	}

@@ -214,7 +214,7 @@ var networkMetrics = []results.Metric{
 
 var networkFigures = []results.Figure{
 	{
-		Name: "network", Title: "What gets through, and how fast", Kind: "grid",
+		Name: "network", Title: "What gets through, and how fast", Kind: "panels",
 		Metrics: []string{"stream", "streams", "latency p50", "latency p99", "connect"},
 		Caption: "net=host: over loopback, as between two processes of one machine. net=bridge: a network of its own, over a virtual cable and the testbed's bridge. from=host: the client is a process of the host; from=twin: in a second instance; from=inside: in the instance, and the server on the host.",
 	},

@@ -3,6 +3,7 @@
 // /bin/probe.
 //
 //	probe TOKEN cpu [ms=150] [only=integer,fault]
+//	probe TOKEN disk [dir=DIR] [size=BYTES] [only=direct-read,fsync] …
 //	probe TOKEN memory [anon=BYTES] [file=BYTES] [dir=DIR]
 //	probe TOKEN net to=ADDRESS:PORT [ms=500]
 //	probe TOKEN serve
@@ -27,6 +28,7 @@ import (
 // commands are the subcommands.
 var commands = map[string]func(*talk, options) error{
 	"cpu":    cpu,
+	"disk":   disk,
 	"memory": memory,
 	"net":    network,
 	"serve":  serve,
@@ -39,7 +41,7 @@ func main() {
 		return
 	}
 	if len(os.Args) < 3 || commands[os.Args[2]] == nil {
-		os.Stderr.WriteString("probe: started by the lab's scenarios: probe TOKEN cpu|memory|net|serve [name=value…]\n")
+		os.Stderr.WriteString("probe: started by the lab's scenarios: probe TOKEN cpu|disk|memory|net|serve [name=value…]\n")
 		os.Exit(2)
 	}
 	// A collection would be timed with whatever it falls into; the probe
