@@ -5,7 +5,7 @@
 //	probe TOKEN cpu [ms=150] [only=integer,fault]
 //	probe TOKEN disk [dir=DIR] [size=BYTES] [only=direct-read,fsync] …
 //	probe TOKEN memory [anon=BYTES] [file=BYTES] [dir=DIR]
-//	probe TOKEN net to=ADDRESS:PORT [ms=500]
+//	probe TOKEN net to=ADDRESS:PORT [ms=500] [only=stream,latency]
 //	probe TOKEN serve
 //
 // A subcommand is a file here, and the work that it times is a function of its

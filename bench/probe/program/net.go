@@ -6,7 +6,9 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -32,6 +34,7 @@ func network(t *talk, o options) error {
 	}
 	c := &client{to: unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()}, budget: ms * int64(time.Millisecond)}
 	runtime.LockOSThread()
+	only := strings.Split(o["only"], ",")
 	for _, x := range []struct {
 		name string
 		run  func(*talk, string) error
@@ -41,6 +44,9 @@ func network(t *talk, o options) error {
 		{"latency", c.latency},
 		{"connect", c.connects},
 	} {
+		if o["only"] != "" && !slices.Contains(only, x.name) {
+			continue
+		}
 		if err := x.run(t, x.name); err != nil {
 			return errors.New(x.name + ": " + err.Error())
 		}
