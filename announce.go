@@ -15,6 +15,8 @@ func (s *supervisor) announce(cells []results.Cell) {
 	var labels []string
 	trials, warmup := 0, 0
 	var about time.Duration
+	var each []string // what a trial takes
+	long := false
 	for _, c := range cells {
 		if c.NotRun != nil {
 			fmt.Fprintf(s.stderr, "lab: %s can't run: %s\n", c.Label(), reason(c.NotRun))
@@ -24,12 +26,17 @@ func (s *supervisor) announce(cells []results.Cell) {
 		trials += c.Trials
 		warmup += c.Warmup
 		about += time.Duration(c.Trials+c.Warmup) * guess(c)
+		each = append(each, fmt.Sprintf("%s %s", c.Label(), roughly(guess(c))))
+		long = long || c.Expect > 0
 	}
 	if len(labels) == 0 {
 		return
 	}
 	fmt.Fprintf(s.stderr, "lab: %s: %s; %d trials and %d warm-ups in shuffled order, seed %d; about %s\n",
 		s.job.Scenario, strings.Join(labels, ", "), trials, warmup, s.job.Manifest.Seed, roughly(about))
+	if long {
+		fmt.Fprintf(s.stderr, "lab: a trial takes about: %s\n", strings.Join(each, ", "))
+	}
 }
 
 func reason(n *results.NotRun) string {
@@ -39,13 +46,15 @@ func reason(n *results.NotRun) string {
 	return n.Reason + "; " + n.Cure
 }
 
-// guess is how long a trial of the cell may take, before any was made.
+// guess is how long a trial of the cell may take, before any was made: its
+// start, and what the scenario expects of the rest.
 func guess(c results.Cell) time.Duration {
+	rest := time.Duration(c.Expect * float64(time.Second))
 	switch c.Settings["accel"] {
 	case "tcg":
-		return 2 * time.Second
+		return 2*time.Second + rest
 	case "kvm":
-		return time.Second
+		return time.Second + rest
 	}
-	return 4 * time.Millisecond
+	return 4*time.Millisecond + rest
 }

@@ -99,21 +99,10 @@ func count(s string) (int64, error) {
 	return n, nil
 }
 
-// size reads "64M": bytes, with a suffix for powers of 1024.
+// size reads "64M"; what wasn't given is 0.
 func size(s string) (int64, error) {
 	if s == "" {
 		return 0, nil
 	}
-	shift := 0
-	num := strings.TrimSuffix(strings.TrimSuffix(strings.ToUpper(s), "B"), "I")
-	if n := len(num); n > 0 {
-		if i := strings.IndexByte("KMGT", num[n-1]); i >= 0 {
-			shift, num = 10*(i+1), num[:n-1]
-		}
-	}
-	n, err := strconv.ParseInt(num, 10, 64)
-	if err != nil || n <= 0 || n > (1<<62)>>shift {
-		return 0, errors.New("not a size such as 64M or 1G")
-	}
-	return n << shift, nil
+	return bench.ParseSize(s)
 }

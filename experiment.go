@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"lab/bench"
 	"lab/bench/experiment"
 	"lab/scenarios"
 )
@@ -21,7 +20,7 @@ import (
 // besideFile are the flags that lab run -f takes: they say where things lie and
 // what is printed. What is measured is the file's alone, so that a results
 // folder with an experiment file was made by it, and by nothing else.
-var besideFile = []string{"file", "out", "json", "image", "kernel", "predict"}
+var besideFile = []string{"file", "out", "json", "image", "kernel", "work", "predict"}
 
 // fromFile takes what the experiment file says over into the flags, as if it
 // had been typed, and returns the scenarios. Its errors are the user's, and
@@ -84,10 +83,17 @@ func typed(x *experiment.File) []struct{ key, flag, value string } {
 		}
 	}
 	add("environments", "env", strings.Join(x.Environments, ","))
-	if len(x.Variant) > 0 {
-		add("variant", "variant", bench.Variant(x.Variant))
+	var set []string
+	for _, k := range slices.Sorted(maps.Keys(x.Variant)) {
+		for _, v := range x.Variant[k] {
+			set = append(set, k+"="+v)
+		}
+	}
+	if set != nil {
+		add("variant", "variant", strings.Join(set, ","))
 	}
 	add("accel", "accel", x.Accel)
+	add("cpus", "cpus", x.CPUs)
 	add("trials", "runs", strconv.Itoa(x.Trials))
 	add("warmup", "warmup", strconv.Itoa(x.Warmup))
 	add("seed", "seed", strconv.FormatUint(x.Seed, 10))
@@ -119,8 +125,10 @@ func knownWords(x *experiment.File) error {
 		asked = append(asked, e)
 	}
 	for _, k := range slices.Sorted(maps.Keys(x.Variant)) {
-		if err := checkSetting(k, x.Variant[k], asked); err != nil {
-			return at("variant."+k, err)
+		for i, v := range x.Variant[k] {
+			if err := checkSetting(k, v, asked); err != nil {
+				return at(fmt.Sprintf("variant.%s.%d", k, i), err)
+			}
 		}
 	}
 	return nil

@@ -164,6 +164,33 @@ type (
 		Addr() string // IPv4, without prefix length
 	}
 
+	// A Placer knows the folder, as the program inside sees it, in which what
+	// it writes lies in the testbed's work folder. It needs Spec.Work.
+	Placer interface {
+		Place() string
+	}
+
+	// An Outsider knows the address by which a program inside reaches those
+	// that listen on the testbed's loopback device, where that isn't
+	// 127.0.0.1; "" is none. It is an Environment.
+	Outsider interface {
+		HostAddr(Spec) string
+	}
+
+	// A Cooler keeps what its program wrote in a page cache of the host's
+	// below the program's own, and can drive it out of there: that instance's,
+	// and nothing else.
+	Cooler interface {
+		Cool() error
+	}
+
+	// A Meter tells what memory it costs the host now. An Instance's is its
+	// own; an Environment that is one tells of the daemons that its instances
+	// share.
+	Meter interface {
+		Meter() (Cost, error)
+	}
+
 	// An Inspector names the kernel objects that an instance is made of.
 	Inspector interface {
 		// Inspect returns for instance {"pid": "4711", "mnt": "mnt:[402653]"}.
@@ -216,6 +243,9 @@ func (e *UnfitError) Unwrap() error { return e.Err }
 func Unavailable(reason, cure string) error {
 	return &UnfitError{ErrUnavailable, reason, cure}
 }
+
+// ErrNoWork is Check's answer to Spec.Work in a testbed without a work folder.
+var ErrNoWork = Unavailable("this testbed has no work folder", "lab run --work DIR")
 
 // NotApplicable is an UnfitError with ErrNotApplicable.
 func NotApplicable(reason, cure string) error {

@@ -23,6 +23,15 @@ type Spec struct {
 	Hostname string            // of an instance that has one of its own; "" is the environment's choice
 	Settings map[string]string // resolved by Resolve: every setting is there
 
+	// CPUs is how many processors a guest has at least, 0 being 1; where the
+	// kernel is the host's, a program sees the host's.
+	CPUs int
+
+	// Work puts what the instance writes into the testbed's work folder, on a
+	// real file system, where the environment can: see Placer. The testbed
+	// must have one.
+	Work bool
+
 	// Init puts a minimal init before the workload. False: the workload is
 	// PID 1 wherever it has a PID namespace or a kernel of its own.
 	Init bool

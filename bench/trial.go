@@ -20,6 +20,7 @@ import (
 // still open.
 type T struct {
 	env    Environment
+	beside Environment // Scenario.Beside's, or nil
 	cell   *results.Cell
 	plan   Cell // as the scenario listed it
 	image  image.Ref
@@ -51,12 +52,16 @@ func (t *T) Environment() Environment { return t.env }
 // Spec is the workload cmd in the run's image with the cell's settings and
 // limits.
 func (t *T) Spec(cmd Command) Spec {
-	return Spec{Image: t.image, Command: cmd, Limits: t.limits, Settings: maps.Clone(t.cell.Settings), Init: t.plan.Init}
+	return Spec{Image: t.image, Command: cmd, Limits: t.limits, Settings: maps.Clone(t.cell.Settings), Init: t.plan.Init, CPUs: t.plan.CPUs, Work: t.plan.Work}
 }
 
 // Prepare prepares an instance, which is closed after the trial at the latest.
 func (t *T) Prepare(ctx context.Context, s Spec) (Instance, error) {
-	i, err := t.env.Prepare(ctx, s)
+	return t.prepare(ctx, t.env, s)
+}
+
+func (t *T) prepare(ctx context.Context, env Environment, s Spec) (Instance, error) {
+	i, err := env.Prepare(ctx, s)
 	if err != nil {
 		return nil, fmt.Errorf("prepare: %w", err)
 	}
@@ -80,6 +85,13 @@ func (t *T) Record(metric string, value float64) {
 	}
 	l := t.line
 	l.Metric, l.Value, l.Unit, l.Better, l.Samples = metric, &value, m.Unit, m.Better, 1
+	t.lines = append(t.lines, l)
+}
+
+// RecordText records that a metric has no number in this trial, and why.
+func (t *T) RecordText(metric, text string) {
+	l := t.line
+	l.Metric, l.Text = metric, text
 	t.lines = append(t.lines, l)
 }
 
@@ -168,7 +180,9 @@ func runTrial(ctx context.Context, s *Scenario, t *T, timeout time.Duration) []r
 	defer cancel()
 	done := make(chan error, 1)
 	go func() {
-		err := s.Trial(tctx, t, Cell{Env: t.cell.Env, Variant: t.cell.Variant, N: t.cell.N})
+		c := t.plan
+		c.Env, c.Variant, c.N = t.cell.Env, t.cell.Variant, t.cell.N
+		err := s.Trial(tctx, t, c)
 		if cerr := t.closeAll(); err == nil {
 			err = cerr
 		}

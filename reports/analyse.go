@@ -81,6 +81,9 @@ func (a *analysis) sort() {
 		}
 		switch {
 		case l.Value == nil || l.Metric == "":
+			if l.Text != "" {
+				c.texts[l.Metric] = l.Text
+			}
 		case l.PartOf != "":
 			if t.parts[l.PartOf] == nil {
 				t.parts[l.PartOf] = map[string]float64{}

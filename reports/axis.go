@@ -115,11 +115,30 @@ func (a axis) byteTicks() []tick {
 	return out
 }
 
+// unitRatio is the unit of an axis that shows ratios.
+const unitRatio = "×"
+
+// ratioTicks are round factors around 1, which comes first.
+func (a axis) ratioTicks() []tick {
+	var out []tick
+	for rank, list := range [][]float64{{1}, {0.5, 2}, {0.1, 10, 100, 1000}, {0.8, 1.5, 0.2, 5}, {0.6, 1.2, 3, 20, 50, 200, 500}, {0.9, 1.1, 0.7, 0.3, 0.05, 30}} {
+		for _, v := range list {
+			if v >= a.min && v <= a.max {
+				out = append(out, tick{v, plain(v) + " ×", rank})
+			}
+		}
+	}
+	return out
+}
+
 // logTicks are the powers of ten, labelled; between them 2 and 5 where there
 // is room, and the other digits as bare lines.
 func (a axis) logTicks() []tick {
-	if a.unit == "B" {
+	switch a.unit {
+	case "B":
 		return a.byteTicks()
+	case unitRatio:
+		return a.ratioTicks()
 	}
 	decades := math.Log10(a.max / a.min)
 	first := true // the least round number is always labelled

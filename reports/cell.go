@@ -19,6 +19,7 @@ type cell struct {
 	trials  []trial
 	samples map[string]*sample        // by metric; nil where nothing was measured
 	base    *cell                     // what it is compared with, or nil
+	texts   map[string]string         // by metric: why it has no number
 	seqs    map[string]map[string]int // by whole, by part: its place in time
 }
 
@@ -109,7 +110,7 @@ func emulated(c results.Cell) bool {
 const tcgMark = "TCG (emulated)"
 
 func newCell(c results.Cell) *cell {
-	x := &cell{Cell: c, label: c.Label(), samples: map[string]*sample{}, seqs: map[string]map[string]int{}}
+	x := &cell{Cell: c, label: c.Label(), samples: map[string]*sample{}, texts: map[string]string{}, seqs: map[string]map[string]int{}}
 	if emulated(c) && c.NotRun == nil {
 		x.tcg = true
 		x.label += ", " + tcgMark

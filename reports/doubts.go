@@ -39,21 +39,41 @@ func (a *analysis) doubts() []string {
 		out = append(out, fmt.Sprintf("None of the %s was marked as disturbed.", plural(counted, "trial")))
 	}
 	for _, c := range a.cells {
-		for _, m := range a.metrics {
-			s := c.samples[m.Name]
-			if s == nil {
-				continue
-			}
-			for _, d := range s.doubts {
-				out = append(out, fmt.Sprintf("%s, %s: %s.", c.label, lower(m.Title), d))
-			}
-		}
+		out = append(out, a.doubtsOf(c)...)
 		if b := a.breakdown(c, a.wholeOf(c)); b != nil && b.apart() {
 			out = append(out, fmt.Sprintf("%s: the medians of its parts add up to %s of the median of the whole, as medians may where trials differ; shares are of their sum.", c.label, percent(b.sum/b.whole)))
 		}
 	}
 	if a.run.Dropped > 0 {
 		out = append(out, fmt.Sprintf("%s not written to their end, and left out.", wasWere(a.run.Dropped, "trial")))
+	}
+	return out
+}
+
+// doubtsOf are those about a cell's metrics. One that many of them share is said
+// once.
+func (a *analysis) doubtsOf(c *cell) (out []string) {
+	const many = 3
+	about := map[string][]string{}
+	var order []string
+	for _, m := range a.metrics {
+		if s := c.samples[m.Name]; s != nil {
+			for _, d := range s.doubts {
+				if about[d] == nil {
+					order = append(order, d)
+				}
+				about[d] = append(about[d], lower(m.Title))
+			}
+		}
+	}
+	for _, d := range order {
+		if n := len(about[d]); n > many {
+			out = append(out, fmt.Sprintf("%s, %d metrics: %s.", c.label, n, d))
+			continue
+		}
+		for _, title := range about[d] {
+			out = append(out, fmt.Sprintf("%s, %s: %s.", c.label, title, d))
+		}
 	}
 	return out
 }

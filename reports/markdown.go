@@ -94,11 +94,11 @@ func (d *document) opening() {
 var aboutEnv = map[string]string{
 	"host":      "the same program in the testbed's own namespaces, without a file tree of its own. What “host” networking means here is the testbed's network, without the user's firewall.",
 	"container": "our minimal runtime, called in process, without engine or client: a lower bound for what people deploy.",
-	"vm":        "a tuned kernel whose PID 1 is the workload: a lower bound for what people deploy.",
+	"vm":        "a tuned kernel that runs the workload and next to nothing else: a lower bound for what people deploy.",
 }
 
 // aboutEmulated is said of a guest under TCG instead: it bounds nothing.
-const aboutEmulated = "a tuned kernel whose PID 1 is the workload, here emulated in software (TCG)."
+const aboutEmulated = "a tuned kernel that runs the workload and next to nothing else, here emulated in software (TCG)."
 
 func (d *document) figures() {
 	for _, f := range d.a.run.Manifest.Figures {
@@ -111,7 +111,7 @@ func (d *document) figures() {
 		if f.Caption != "" {
 			text += " " + escape(f.Caption)
 		}
-		d.line("%s ([as SVG](plots/%s.svg))", text, f.Name)
+		d.line("%s ([as SVG](plots/%s.svg), [as PDF](plots/%s.pdf))", text, f.Name, f.Name)
 	}
 }
 

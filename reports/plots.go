@@ -16,6 +16,8 @@ import (
 const (
 	kindDistribution = "distribution"
 	kindPhases       = "phases"
+	kindRatios       = "ratios"
+	kindPanels       = "panels"
 )
 
 // safeName keeps a figure's name from leaving the plots folder.
@@ -26,11 +28,11 @@ func (a *analysis) drawable(f results.Figure) error {
 	switch {
 	case !safeName.MatchString(f.Name):
 		return fmt.Errorf("figure %q: its name isn't a file name", f.Name)
-	case f.Kind != kindDistribution && f.Kind != kindPhases:
+	case f.Kind != kindDistribution && f.Kind != kindPhases && f.Kind != kindRatios && f.Kind != kindPanels:
 		return fmt.Errorf("figure %s: this lab doesn't know the kind %q", f.Name, f.Kind)
 	}
 	for _, name := range f.Metrics {
-		if _, ok := a.metric(name); ok && f.Kind == kindDistribution {
+		if _, ok := a.metric(name); ok && f.Kind != kindPhases {
 			return nil
 		}
 	}
@@ -48,10 +50,15 @@ func (a *analysis) plots() ([]File, error) {
 			continue
 		}
 		fill := (&distribution{a: a, figure: f}).draw
-		if f.Kind == kindPhases {
+		switch f.Kind {
+		case kindPhases:
 			fill = (&stack{a: a, figure: f, metric: a.whole(f)}).draw
+		case kindRatios:
+			fill = (&ratios{a: a, figure: f}).draw
+		case kindPanels:
+			fill = (&multiple{a: a, figure: f}).draw
 		}
-		files, err := drawn(f.Name, fill)
+		files, err := drawn(f.Name, a.run.Manifest.Started, fill)
 		if err != nil {
 			return nil, err
 		}
@@ -98,12 +105,12 @@ func writeLabel(p *page, c *cell, x, y vg.Length) {
 
 // hatchKey explains the hatch. It stands in the picture itself, since pictures
 // are copied without the report around them.
-func hatchKey(p *page) {
+func hatchKey(p *page, shows string) {
 	y := p.y + 5
 	p.hatch(grey, pageMargin, y-4, pageMargin+16, y+4)
 	p.frame(grey, 0.5, pageMargin, y-4, pageMargin+16, y+4)
 	x := pageMargin + 21
-	for _, l := range bodyText.wrap("emulated in software (TCG): shows what a VM start consists of, not how fast VMs are", pageWidth-pageMargin-x) {
+	for _, l := range bodyText.wrap("emulated in software (TCG): shows "+shows+", not how fast VMs are", pageWidth-pageMargin-x) {
 		p.write(bodyText, draw.XLeft, x, y, l)
 		y += bodyText.line()
 	}

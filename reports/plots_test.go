@@ -163,3 +163,54 @@ func TestAxisCoversAndIsMonotonous(t *testing.T) {
 		}
 	}
 }
+
+// A figure of ratios is drawn with what there is: with no baseline, with one
+// trial, with a guest that is emulated alone, with a metric that has only words.
+func TestRatios(t *testing.T) {
+	fig := results.Figure{Name: "ratios", Title: "Ratios", Kind: "ratios", Metrics: []string{"ready", "gone", "none"}}
+	for name, keep := range map[string]func(results.Cell) bool{
+		"all":         func(results.Cell) bool { return true },
+		"no baseline": func(c results.Cell) bool { return c.Env != "host" },
+		"host alone":  func(c results.Cell) bool { return c.Env == "host" },
+	} {
+		run := *stored(t)
+		run.Manifest.Figures = []results.Figure{fig}
+		var cells []results.Cell
+		for _, c := range run.Manifest.Cells {
+			if keep(c) {
+				cells = append(cells, c)
+			}
+		}
+		run.Manifest.Cells = cells
+		var lines []results.Line
+		for _, l := range run.Lines {
+			if keep(results.Cell{Env: l.Env}) {
+				lines = append(lines, l)
+			}
+		}
+		run.Lines = lines
+		a := analyse(&run)
+		if err := a.drawable(fig); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		files, err := a.plots()
+		if err != nil || len(files) != 3 {
+			t.Errorf("%s: %d files, %v", name, len(files), err)
+		}
+	}
+}
+
+// More is better: the ratio is turned round, and its ends change places.
+func TestRatioIsTurned(t *testing.T) {
+	a := &analysis{run: &results.Run{}}
+	host := &cell{samples: map[string]*sample{"m": {values: []float64{10, 10, 10, 10, 10, 10}}}}
+	half := &cell{base: host, samples: map[string]*sample{"m": {values: []float64{4, 5, 5, 5, 5, 5.5}}}}
+	f := &ratios{a: a}
+	iv, ok := f.of(half, results.Metric{Name: "m", Better: "higher"})
+	if !ok || iv.Point != 2 || iv.Lo > 2 || iv.Hi < 2 || iv.Lo < 1 {
+		t.Errorf("turned: %+v", iv)
+	}
+	if iv, _ = f.of(half, results.Metric{Name: "m", Better: "lower"}); iv.Point != 0.5 {
+		t.Errorf("as it is: %+v", iv)
+	}
+}

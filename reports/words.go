@@ -59,6 +59,22 @@ func (a *analysis) becauseTCG() string {
 	return "because " + lower(reason)
 }
 
+// tcgStart is what an emulated guest shows of a start.
+const tcgStart = "what a VM start consists of"
+
+// tcgShows is what an emulated guest is good for.
+func (a *analysis) tcgShows() string {
+	for _, f := range a.run.Manifest.Figures {
+		if f.Kind == kindPhases {
+			return tcgStart
+		}
+	}
+	if len(a.run.Manifest.Figures) == 0 {
+		return tcgStart
+	}
+	return "what emulation costs"
+}
+
 // banners are what stands on top of every report of the run, most important
 // first.
 func (a *analysis) banners() []string {
@@ -73,7 +89,7 @@ func (a *analysis) banners() []string {
 		out = append(out, fmt.Sprintf("This run has no end: it is still going on, or was killed. It has %d of %d planned trials.", a.done(), a.planned()))
 	}
 	if a.anyTCG() {
-		out = append(out, "This VM was emulated in software (TCG) "+a.becauseTCG()+". It shows what a VM start consists of, not how fast VMs are.")
+		out = append(out, "This VM was emulated in software (TCG) "+a.becauseTCG()+". It shows "+a.tcgShows()+", not how fast VMs are.")
 	}
 	if m.Quick {
 		out = append(out, "A quick first look (--quick): too few trials to quote.")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
@@ -15,6 +16,8 @@ import (
 	"lab/bench"
 	"lab/bench/clock"
 	"lab/bench/launch"
+	"lab/bench/probe/guestinit/wire"
+	"lab/bench/testbed"
 )
 
 // createTimeout bounds libvirt's work on a start: half a second when all is
@@ -27,13 +30,20 @@ type instance struct {
 	spec bench.Spec
 	cfg  Config
 	err  error // why Start will fail
+	far  *far  // in a foreign libvirt, or nil
 
 	began clock.Time
 	marks []clock.Mark
 
 	console *console
-	session *session // with the guest's init, where there is one
-	main    *program // the workload, where that init runs it
+	data    *dataDisk        // nil without one
+	shared  int              // how many folders the daemon is shown for it
+	network *testbed.Network // nil without a bridge
+	addr    netip.Prefix     // on it
+	session *session         // with the guest's init, where there is one
+	main    *program         // the workload, where that init runs it
+	idle    bool             // that init is to wait for work, and gets none
+	saved   *savedState      // what it is restored from, or nil
 
 	conn    *conn
 	created bool
@@ -64,44 +74,91 @@ func (e *Env) Prepare(ctx context.Context, s bench.Spec) (bench.Instance, error)
 	if e.bare {
 		return e.prepareBare(ctx, s)
 	}
+	i, err := e.define(ctx, actual(s))
+	if err != nil || i.err != nil || !restored(s) {
+		return i, err
+	}
+	i.saved, err = e.saved(ctx, i)
+	return i, err
+}
+
+// define writes down the domain of an instance.
+func (e *Env) define(ctx context.Context, s bench.Spec) (*instance, error) {
 	k, err := e.kernel(s)
 	if err != nil {
 		return nil, err
 	}
 	i := e.newInstance(s, k)
-	line := Cmdline{}
+	net, err := i.addCard()
+	if err != nil {
+		return nil, err
+	}
+	if err := i.prepare(ctx, k, net); err != nil {
+		return nil, errors.Join(err, i.Close())
+	}
+	return i, nil
+}
+
+// prepare does what is particular to guests with a kernel. An error of the
+// workload's is Start's, as in every environment.
+func (i *instance) prepare(ctx context.Context, k guestKernel, net wire.Net) error {
+	e, s := i.env, i.spec
+	var err error
+	if i.cfg.Kernel, err = e.put(ctx, k.file); err != nil {
+		return err
+	}
+	line, err := cmdline(s, boot(s, net))
+	var missing *launch.ExecError
 	switch {
-	case len(s.Command.Argv) == 0 || s.Command.Argv[0] == "":
-		i.err = bench.Blamed(bench.BlameWorkload, errors.New("no command"))
-	case s.Init:
-		line.Init = "/" + initDir + "/init"
-	default:
-		line.Init, i.err = lookup(s.Image.Dir, s.Command)
-		line.Args, line.Env = s.Command.Argv[1:], kernelEnv(s.Command.Env)
+	case errors.Is(err, errNoCommand), errors.As(err, &missing):
+		i.err = bench.Blamed(bench.BlameWorkload, err)
+		return nil
+	case err != nil:
+		return bench.Blamed(bench.BlameWorkload, err)
 	}
 	if !i.cfg.ACPI {
 		// Or the kernel says on the console that it misses the tables.
 		line.More = append(line.More, "acpi=off")
 	}
-	if i.err != nil {
-		return i, nil // Start's error, as in every environment
-	}
 	if i.cfg.Cmdline, err = line.String(); err != nil {
-		return nil, bench.Blamed(bench.BlameWorkload, err)
+		return bench.Blamed(bench.BlameWorkload, err)
 	}
-	path, err := initramfs(e.tb.Cache, s, k)
-	if err != nil {
-		return nil, err
+	if err := e.addRoot(ctx, &i.cfg, s, k); err != nil {
+		return err
 	}
-	e.give(filepath.Dir(path), path)
-	i.cfg.Initrd = e.inside(path)
+	addData(&i.cfg, s)
+	for n, x := range shares(s) {
+		i.cfg.Shares = append(i.cfg.Shares, Share{Tag: x.Tag, Dir: i.shareDir(n)})
+	}
 	if s.Init {
 		i.cfg.Channel = e.inside(i.file(".port"))
 	}
-	if _, err := e.connection(ctx); err != nil {
-		return nil, err
+	_, err = e.connection(ctx)
+	return err
+}
+
+var errNoCommand = errors.New("no command")
+
+// cmdline says who is PID 1: the workload, where the kernel alone can start it,
+// or the lab's init, which then becomes the workload, or runs it.
+func cmdline(s bench.Spec, b wire.Boot) (line Cmdline, err error) {
+	if len(s.Command.Argv) == 0 || s.Command.Argv[0] == "" {
+		return line, errNoCommand
 	}
-	return i, nil
+	if !s.Init {
+		path, err := lookup(s.Image.Dir, s.Command)
+		if err != nil {
+			return line, err
+		}
+		line.Init, line.Args, line.Env = path, s.Command.Argv[1:], kernelEnv(s.Command.Env)
+	}
+	if staged(s) {
+		if !s.Init {
+			b.Exec = append([]string{line.Init}, line.Args...)
+		}
+		line.Init, line.Args = "/"+initDir+"/init", b.Words()
+	}
+	return line, nil
 }
 
 // newInstance is an instance as far as all are alike.
@@ -109,9 +166,25 @@ func (e *Env) newInstance(s bench.Spec, k guestKernel) *instance {
 	i := &instance{env: e, spec: s, pidfd: -1, ended: make(chan struct{}), tried: make(chan struct{})}
 	i.cfg = e.config(s, k)
 	i.cfg.Name = fmt.Sprintf("lab-%s-%s-%d", e.tb.ID, e.Name(), e.count.Add(1))
+	if e.far != nil {
+		i.cfg.Remote, i.cfg.Owner = true, thisMachine()
+		return i
+	}
 	i.cfg.Console = e.inside(i.file(".serial"))
 	i.cfg.ConsoleLog = e.inside(i.file(".console"))
 	return i
+}
+
+// put makes a file of the lab's visible to libvirt, and returns its path there.
+func (e *Env) put(ctx context.Context, file string) (string, error) {
+	if e.far == nil {
+		return e.inside(file), nil
+	}
+	c, err := e.connection(ctx)
+	if err != nil {
+		return "", err
+	}
+	return e.far.place(ctx, c, e.tb.ID+"-"+e.Name(), file)
 }
 
 // file is the path of a file of the instance, outside the daemon's namespace.
@@ -134,5 +207,5 @@ func lookup(root string, c bench.Command) (string, error) {
 			return name, nil
 		}
 	}
-	return "", bench.Blamed(bench.BlameWorkload, worst)
+	return "", worst
 }

@@ -62,6 +62,9 @@ func TestStartup(t *testing.T) {
 		{"firmware": "qboot"},
 		{"acpi": "on"},
 		{"boot": "bzimage", "acpi": "on"},
+		{"root": "ext4"},
+		{"root": "ext4", "machine": "pc"},
+		{"root": "ext4", "firmware": "qboot"},
 	} {
 		name := bench.Variant(set)
 		t.Run(name, func(t *testing.T) {
@@ -101,7 +104,11 @@ func TestStartup(t *testing.T) {
 			}
 			dir := filepath.Join(e.tb.Dir, "logs")
 			qemu, _ := os.ReadFile(filepath.Join(dir, i.cfg.Name+".qemu.log"))
-			if !strings.Contains(string(qemu), "init="+image.ReadyPath+" -- "+token) {
+			want := "init=" + image.ReadyPath + " -- " + token
+			if set["root"] == "ext4" {
+				want = "init=/.lab/init -- root=ext4 exec " + image.ReadyPath + " " + token
+			}
+			if !strings.Contains(string(qemu), want) {
 				t.Errorf("QEMU's log has no command line: %q", qemu)
 			}
 			said, _ := os.ReadFile(filepath.Join(dir, i.cfg.Name+".console"))
@@ -213,7 +220,9 @@ func TestCheck(t *testing.T) {
 		{"blank, with init", func(s *bench.Spec) { s.Command.Argv = []string{"/bin/sh", "-c", "a b"}; s.Init = true }, nil},
 		{"processes", func(s *bench.Spec) { s.Limits.Pids = 10 }, bench.ErrNotApplicable},
 		{"little memory", func(s *bench.Spec) { s.Limits.Memory = 16 << 20 }, bench.ErrNotApplicable},
-		{"mount", func(s *bench.Spec) { s.Mounts = []bench.Mount{{Source: "/tmp", Target: "/x"}} }, bench.ErrNotApplicable},
+		{"mount of a file", func(s *bench.Spec) { s.Mounts = []bench.Mount{{Source: "/dev/null", Target: "/x"}} }, bench.ErrNotApplicable},
+		{"mount over all", func(s *bench.Spec) { s.Mounts = []bench.Mount{{Source: "/tmp", Target: "/.."}} }, bench.ErrNotApplicable},
+		{"restored, with a disk", func(s *bench.Spec) { s.Settings["start"], s.Settings["disk"] = "restored", "virtio" }, bench.ErrNotApplicable},
 		{"kernel that isn't there", func(s *bench.Spec) { s.Settings["kernel"] = "/nonexistent" }, bench.ErrUnavailable},
 		{"kernel that is none", func(s *bench.Spec) { s.Settings["kernel"] = "/proc/self/exe" }, bench.ErrUnavailable},
 	} {

@@ -13,15 +13,21 @@ import (
 type Config struct {
 	Name    string // the domain's
 	Testbed string // ID of the testbed that owns it, kept in the domain's metadata
+	Owner   string // which machine the testbed is on, where libvirt serves others, too
+
+	// Remote: no file of the lab's is there. The console is a pseudo-terminal
+	// and the channel a socket of libvirt's own, and both come through libvirt.
+	Remote bool
 
 	Accel    string // "kvm" or "tcg"
-	CPU      string // model under KVM: "host", or QEMU's name of one; under TCG it is the machine's
+	CPU      string // model under KVM: "host", "host-model", or QEMU's name of one; under TCG it is the machine's
 	Machine  string // "q35" or "pc"
 	Emulator string // QEMU's path
 	Firmware string // path of a ROM image; "" is the machine's own, SeaBIOS
 	ACPI     bool   // tables that describe the machine; without them the guest probes less
 	Memory   int64  // bytes of RAM
 	CPUs     int    // virtual CPUs
+	CPUSet   string // which of the host's CPUs QEMU may run on, "0-1,3"; "": all
 	TBCache  int64  // bytes for translated code under TCG
 
 	Kernel, Initrd, Cmdline string
@@ -29,6 +35,12 @@ type Config struct {
 	Console    string // pair of FIFOs that the first serial port is; without .in and .out
 	ConsoleLog string // file to which QEMU copies what the console says
 	Channel    string // socket on which the lab listens for the guest's init; "": no such port
+
+	Root *Disk // the image, where it isn't in Initrd; nil: no such disk
+	Data *Disk // the workload's own
+	Card *Card // its network; nil: it has loopback alone
+
+	Shares []Share // the host's folders that it is shown
 }
 
 // ChannelName is the virtio port's name, by which a guest finds it in
@@ -39,23 +51,27 @@ const ChannelName = "lab.init"
 type tag struct {
 	XMLName xml.Name `xml:"urn:lab:testbed testbed"`
 	ID      string   `xml:"id,attr"`
+	Machine string   `xml:"machine,attr,omitempty"` // where a libvirt may serve labs of several
 }
+
+// tagSpace is the tag's namespace, by which libvirt finds it.
+const tagSpace = "urn:lab:testbed"
 
 // XML writes the domain's definition. It is a pure function.
 //
 // The machine has what the workload uses and nothing else: RAM, CPUs, a serial
-// port, and the virtio port where the guest's init needs one. Each device less
-// is one that firmware and kernel don't probe. What libvirt would add by itself
+// port, the virtio port where the guest's init needs one, and what the settings
+// ask for. Each device less is one that firmware and kernel don't probe. What libvirt would add by itself
 // (a USB controller, a memory balloon) is named with the model "none".
 func XML(c Config) (string, error) {
 	if err := c.validate(); err != nil {
 		return "", fmt.Errorf("domain XML: %w", err)
 	}
-	meta, err := xml.Marshal(tag{ID: c.Testbed})
+	meta, err := xml.Marshal(tag{ID: c.Testbed, Machine: c.Owner})
 	if err != nil {
 		return "", fmt.Errorf("domain XML: %w", err)
 	}
-	zero, slot := uint(0), uint(3)
+	zero := uint(0)
 	d := &libvirtxml.Domain{
 		Type:     "kvm",
 		Name:     c.Name,
@@ -77,12 +93,14 @@ func XML(c Config) (string, error) {
 			Controllers: []libvirtxml.DomainController{{Type: "usb", Model: "none"}},
 			MemBalloon:  &libvirtxml.DomainMemBalloon{Model: "none"},
 			Serials: []libvirtxml.DomainSerial{{
-				Source: &libvirtxml.DomainChardevSource{Pipe: &libvirtxml.DomainChardevSourcePipe{Path: c.Console}},
+				Source: pipeSource(c.Console),
 				Target: &libvirtxml.DomainSerialTarget{Type: "isa-serial", Port: &zero},
 			}},
 		},
 	}
-	if c.ConsoleLog != "" {
+	if c.Remote {
+		d.Devices.Serials[0].Source = &libvirtxml.DomainChardevSource{Pty: &libvirtxml.DomainChardevSourcePty{}}
+	} else if c.ConsoleLog != "" {
 		d.Devices.Serials[0].Log = &libvirtxml.DomainChardevLog{File: c.ConsoleLog, Append: "off"}
 	}
 	if c.Firmware != "" {
@@ -92,18 +110,19 @@ func XML(c Config) (string, error) {
 		d.Features.ACPI = &libvirtxml.DomainFeature{}
 	}
 	if c.Channel != "" {
-		// On the root bus. By itself libvirt would put the controller behind a
-		// PCI Express port, which is one device more to probe, and which
-		// qboot doesn't set up.
 		d.Devices.Controllers = append(d.Devices.Controllers, libvirtxml.DomainController{
-			Type: "virtio-serial", Index: &zero,
-			Address: &libvirtxml.DomainAddress{PCI: &libvirtxml.DomainAddressPCI{
-				Domain: &zero, Bus: &zero, Slot: &slot, Function: &zero}},
+			Type: "virtio-serial", Index: &zero, Address: onRootBus(slotPort),
 		})
 		d.Devices.Channels = []libvirtxml.DomainChannel{{
 			Source: unixSource(c.Channel),
 			Target: &libvirtxml.DomainChannelTarget{VirtIO: &libvirtxml.DomainChannelTargetVirtIO{Name: ChannelName}},
 		}}
+	}
+	d.CPUTune = c.pins()
+	c.shares(d)
+	d.Devices.Disks, d.Devices.Interfaces = c.disks(), c.Card.card()
+	if c.Channel != "" && c.Remote {
+		d.Devices.Channels[0].Source = &libvirtxml.DomainChardevSource{UNIX: &libvirtxml.DomainChardevSourceUNIX{Mode: "bind"}}
 	}
 	if c.Accel == "tcg" {
 		d.Type = "qemu"
@@ -112,11 +131,18 @@ func XML(c Config) (string, error) {
 		}
 	} else if c.CPU == "host" {
 		d.CPU = &libvirtxml.DomainCPU{Mode: "host-passthrough", Check: "none", Migratable: "off"}
+	} else if c.CPU == "host-model" {
+		d.CPU = &libvirtxml.DomainCPU{Mode: "host-model", Check: "partial"}
 	} else if c.CPU != "" {
 		d.CPU = &libvirtxml.DomainCPU{Mode: "custom", Match: "exact", Check: "none",
 			Model: &libvirtxml.DomainCPUModel{Value: c.CPU, Fallback: "forbid"}}
 	}
 	return d.Marshal()
+}
+
+// pipeSource is a pair of FIFOs.
+func pipeSource(path string) *libvirtxml.DomainChardevSource {
+	return &libvirtxml.DomainChardevSource{Pipe: &libvirtxml.DomainChardevSourcePipe{Path: path}}
 }
 
 // unixSource is a socket that QEMU connects to: the lab listens.
@@ -136,8 +162,13 @@ func (c Config) validate() error {
 		return fmt.Errorf("%d bytes of memory are too few", c.Memory)
 	case c.CPUs < 1:
 		return fmt.Errorf("%d virtual CPUs are too few", c.CPUs)
-	case c.Kernel == "" || c.Console == "":
+	case c.Kernel == "" || c.Console == "" && !c.Remote:
 		return errors.New("a domain needs a kernel and a console")
 	}
-	return nil
+	for _, x := range c.Shares {
+		if err := x.validate(); err != nil {
+			return err
+		}
+	}
+	return errors.Join(c.Root.validate(c.Machine), c.Data.validate(c.Machine), c.Card.validate())
 }

@@ -29,19 +29,11 @@ type Entry struct {
 //
 // The same tree and entries give the same bytes on every machine: names are in
 // lexical order, times are zero, inodes are counted, and everything belongs to
-// root, as owners are no part of an image (see Sum).
+// root, as owners are no part of an image (see Sum). A Ref without a folder has
+// the entries alone.
 func (r Ref) WriteCPIO(w io.Writer, more ...Entry) error {
 	c := &cpio{w: bufio.NewWriterSize(w, 1<<20)}
-	err := filepath.WalkDir(r.Dir, func(name string, d fs.DirEntry, err error) error {
-		if err != nil || name == r.Dir {
-			return err
-		}
-		rel, err := filepath.Rel(r.Dir, name)
-		if err != nil {
-			return err
-		}
-		return c.file(name, filepath.ToSlash(rel), d)
-	})
+	err := c.tree(r.Dir)
 	for _, e := range more {
 		if err == nil {
 			err = c.entry(e)
@@ -64,6 +56,23 @@ type cpio struct {
 	w   *bufio.Writer
 	ino uint32
 	n   int64 // bytes written
+}
+
+// tree writes all that is in a folder.
+func (c *cpio) tree(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	return filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || name == dir {
+			return err
+		}
+		rel, err := filepath.Rel(dir, name)
+		if err != nil {
+			return err
+		}
+		return c.file(name, filepath.ToSlash(rel), d)
+	})
 }
 
 // file writes an entry of the tree. Sockets and pipes are left out: a program

@@ -1,6 +1,6 @@
 // Package image is one read-only file tree, known by its digest, and the forms
 // in which environments take it: a folder (host, chroot), the lower layer of
-// an overlay (container), an initramfs (vm).
+// an overlay (container), an initramfs or an ext4 disk (vm).
 package image
 
 import (

@@ -128,8 +128,8 @@ func (n *Network) Release(p netip.Prefix) {
 	delete(n.used, p.Addr())
 }
 
-// port is the name of the bridge's port that leads to an address.
-func port(a netip.Prefix) string {
+// BridgePort is the name of the bridge's port that leads to an address.
+func BridgePort(a netip.Prefix) string {
 	b := a.Addr().As4()
 	return fmt.Sprintf("v%x", b[1:])
 }
@@ -139,7 +139,7 @@ func port(a netip.Prefix) string {
 // descriptor of.
 func (n *Network) Connect(ns int, name string, a netip.Prefix) error {
 	attrs := netlink.NewLinkAttrs()
-	attrs.Name = port(a)
+	attrs.Name = BridgePort(a)
 	attrs.MasterIndex = n.index
 	attrs.Flags |= net.FlagUp // in the same message
 	veth := &netlink.Veth{LinkAttrs: attrs, PeerName: name, PeerNamespace: netlink.NsFd(ns)}
@@ -153,7 +153,7 @@ func (n *Network) Connect(ns int, name string, a netip.Prefix) error {
 // namespace at its other end, too, at some time: the kernel clears those up in
 // the background.
 func (n *Network) Disconnect(a netip.Prefix) error {
-	l, err := n.handle.LinkByName(port(a))
+	l, err := n.handle.LinkByName(BridgePort(a))
 	var none netlink.LinkNotFoundError
 	if errors.As(err, &none) {
 		return nil
@@ -165,7 +165,7 @@ func (n *Network) Disconnect(a netip.Prefix) error {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("remove veth %s: %w", port(a), err)
+		return fmt.Errorf("remove veth %s: %w", BridgePort(a), err)
 	}
 	return nil
 }

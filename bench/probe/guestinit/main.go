@@ -1,13 +1,16 @@
 // Guestinit is the first program in a guest of the lab: a small init.
 //
-// It is in the guest's initramfs, below /.lab, and not in the image. The order
-// of steps:
+// It is in the guest's initramfs, below /.lab, and not in the image. Its
+// arguments say what the guest has (wire.Boot). The order of steps:
 //
-//  1. mount what programs expect: /proc, /sys, /dev, cgroup v2;
-//  2. load the kernel's virtio modules, and remove them and itself from the
-//     file tree: what runs here sees the image and nothing else;
-//  3. open the virtio serial port called lab.init, and say hello;
-//  4. execute what the host asks for, until the port's other end is closed;
+//  1. load the kernel modules of the guest's devices, and remove them and
+//     itself from the file tree: what runs here sees the image and nothing else;
+//  2. where the image is a disk, mount it, put a writable layer over it and
+//     make that the root; mount the data disk; configure the network card;
+//  3. where the workload is to be PID 1: become the workload. Else:
+//  4. mount what programs expect: /proc, /sys, /dev, cgroup v2;
+//  5. open the virtio serial port called lab.init, and say hello;
+//  6. execute what the host asks for, until the port's other end is closed;
 //     then switch the machine off. Package wire has the language.
 //
 // It is a program of its own rather than a part of the lab's, since each guest
@@ -19,6 +22,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"lab/bench/probe/guestinit/wire"
 )
 
 func main() {
@@ -38,10 +43,27 @@ func main() {
 }
 
 func run() error {
-	boot := prepare()
+	b, err := wire.ParseBoot(os.Args[1:])
+	if err != nil {
+		return err
+	}
+	boot := prepare(b)
+	if len(b.Exec) > 0 {
+		if boot != nil {
+			return boot
+		}
+		return become(b.Exec)
+	}
 	port, err := openPort(portName)
 	if err != nil {
 		return fmt.Errorf("%w (before that: %v)", err, boot)
 	}
 	return serve(port, boot)
+}
+
+// become makes this process, PID 1, the workload. It returns with an error
+// alone, in the kernel's own words, which the host knows.
+func become(argv []string) error {
+	errno := errnoOf(unix.Exec(argv[0], argv, os.Environ()))
+	return fmt.Errorf("Requested init %s failed (error -%d)", argv[0], int(errno))
 }

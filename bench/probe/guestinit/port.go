@@ -1,13 +1,10 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 const (
@@ -17,41 +14,18 @@ const (
 
 // openPort opens the virtio serial port of a name. The driver learns of its
 // ports, and of their names, by messages from the device after it was loaded,
-// so the port may still have to come; the kernel tells of it on a netlink
-// socket.
+// so the port may still have to come. The kernel may tell of a port before the
+// name's file is there, but the name's own change is told as well
+// (virtio_console.c, VIRTIO_CONSOLE_PORT_NAME).
 func openPort(name string) (*os.File, error) {
-	events, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, unix.NETLINK_KOBJECT_UEVENT)
-	if err != nil {
-		return nil, os.NewSyscallError("socket", err)
+	var dev string
+	if err := await("virtio port "+name, portWait, func() (ok bool, err error) {
+		dev, err = findPort(name)
+		return dev != "", err
+	}); err != nil {
+		return nil, err
 	}
-	defer unix.Close(events)
-	// Group 1 has the kernel's own messages.
-	if err := unix.Bind(events, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: 1}); err != nil {
-		return nil, os.NewSyscallError("bind", err)
-	}
-	deadline := time.Now().Add(portWait)
-	for {
-		dev, err := findPort(name)
-		if err != nil {
-			return nil, err
-		}
-		if dev != "" {
-			return os.OpenFile("/dev/"+dev, os.O_RDWR, 0)
-		}
-		left := time.Until(deadline)
-		if left <= 0 {
-			return nil, fmt.Errorf("no virtio port %s came within %v", name, portWait)
-		}
-		tv := unix.NsecToTimeval(int64(left))
-		if err := unix.SetsockoptTimeval(events, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv); err != nil {
-			return nil, os.NewSyscallError("setsockopt", err)
-		}
-		// Whatever it says, something changed: look again. A message may be
-		// sent before the name's file is there, but the name's own change is
-		// followed by one (virtio_console.c, VIRTIO_CONSOLE_PORT_NAME).
-		var buf [4096]byte
-		unix.Read(events, buf[:])
-	}
+	return os.OpenFile("/dev/"+dev, os.O_RDWR, 0)
 }
 
 // findPort looks for the port's device, such as vport0p1; "" is none yet.

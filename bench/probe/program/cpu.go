@@ -90,11 +90,10 @@ func (k kernel) run(t *talk, budget time.Duration) error {
 		r.reset()
 	}
 	err = t.section(k.name, func() ([]line.Pair, error) {
-		rounds, took, err := m.run(budget)
+		rounds, v, err := m.run(budget)
 		if err != nil {
 			return nil, err
 		}
-		v := float64(took) / 1e9 / float64(rounds)
 		if r.value != nil {
 			v = r.value(v)
 		}

@@ -1,0 +1,138 @@
+package wire
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// A Boot says what the guest's init has to set up before anything else runs.
+// The host writes it on the kernel's command line, and so it is words:
+//
+//	root=ext4                                the image is a disk, not the initramfs
+//	data=/data                               there is a data disk, to be mounted there
+//	share=lab-0,/host,ro                     the host's folder of that tag, to be mounted there,
+//	                                         ro or rw; any number of these
+//	net=eth0,198.18.0.2/15,198.18.0.1        the card's name, address and gateway
+//	exec PATH ARG…                           then become that program; without it,
+//	                                         speak over the port
+type Boot struct {
+	Root bool   // the root is the disk RootSerial with a writable layer over it
+	Data string // where to mount the disk DataSerial; "" where there is none
+	Net  Net
+
+	Shares []Share
+
+	// Exec is the workload's path and arguments, where it is to be PID 1 and
+	// needs what init sets up.
+	Exec []string
+}
+
+// A Net is the configuration of a guest's network card.
+type Net struct {
+	Name    string       // "eth0"; "" where there is no card
+	Addr    netip.Prefix // its address and how much of it is the network's
+	Gateway netip.Addr
+}
+
+// A Share is a folder of the host that a guest is shown.
+type Share struct {
+	Tag      string // virtiofs's name of it
+	Dir      string // where to mount it
+	ReadOnly bool
+}
+
+// Serial numbers of disks, by which init knows one from another.
+const (
+	RootSerial = "lab-root"
+	DataSerial = "lab-data"
+)
+
+// Words writes a Boot as PID 1's arguments.
+func (b Boot) Words() (out []string) {
+	if b.Root {
+		out = append(out, "root=ext4")
+	}
+	if b.Data != "" {
+		out = append(out, "data="+b.Data)
+	}
+	for _, s := range b.Shares {
+		mode := "rw"
+		if s.ReadOnly {
+			mode = "ro"
+		}
+		out = append(out, fmt.Sprintf("share=%s,%s,%s", s.Tag, s.Dir, mode))
+	}
+	if b.Net.Name != "" {
+		out = append(out, fmt.Sprintf("net=%s,%v,%v", b.Net.Name, b.Net.Addr, b.Net.Gateway))
+	}
+	if len(b.Exec) > 0 {
+		out = append(append(out, "exec"), b.Exec...)
+	}
+	return out
+}
+
+// ParseBoot reads what Words wrote.
+func ParseBoot(words []string) (b Boot, err error) {
+	for n, w := range words {
+		k, v, _ := strings.Cut(w, "=")
+		switch k {
+		case "root":
+			if v != "ext4" {
+				return b, fmt.Errorf("boot: %q isn't a root that this init knows", v)
+			}
+			b.Root = true
+		case "data":
+			if !strings.HasPrefix(v, "/") {
+				return b, fmt.Errorf("boot: data disk at %q, which is no absolute path", v)
+			}
+			b.Data = v
+		case "share":
+			s, err := parseShare(v)
+			if err != nil {
+				return b, err
+			}
+			b.Shares = append(b.Shares, s)
+		case "net":
+			if b.Net, err = parseNet(v); err != nil {
+				return b, err
+			}
+		case "exec":
+			if w != "exec" || n+1 == len(words) {
+				return b, fmt.Errorf("boot: %q without a program", w)
+			}
+			b.Exec = words[n+1:]
+			return b, nil
+		default:
+			return b, fmt.Errorf("boot: %q isn't a word that this init knows", w)
+		}
+	}
+	return b, nil
+}
+
+func parseShare(v string) (s Share, err error) {
+	tag, rest, _ := strings.Cut(v, ",")
+	n := strings.LastIndexByte(rest, ',') // a folder's name may hold others
+	if n < 0 || tag == "" || rest[0] != '/' || rest[n:] != ",ro" && rest[n:] != ",rw" {
+		return s, fmt.Errorf("boot: share=%s isn't tag,/folder,ro or rw", v)
+	}
+	return Share{tag, rest[:n], rest[n:] == ",ro"}, nil
+}
+
+func parseNet(v string) (n Net, err error) {
+	parts := strings.Split(v, ",")
+	if len(parts) != 3 || parts[0] == "" {
+		return n, fmt.Errorf("boot: net=%s isn't name,address,gateway", v)
+	}
+	n.Name = parts[0]
+	if n.Addr, err = netip.ParsePrefix(parts[1]); err != nil {
+		return n, fmt.Errorf("boot: %w", err)
+	}
+	if n.Gateway, err = netip.ParseAddr(parts[2]); err != nil {
+		return n, fmt.Errorf("boot: %w", err)
+	}
+	if !n.Addr.Addr().Is4() || !n.Gateway.Is4() {
+		return n, fmt.Errorf("boot: net=%s isn't IPv4", v)
+	}
+	return n, nil
+}

@@ -1,0 +1,216 @@
+package reports
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"lab/bench/results"
+	"lab/bench/stats"
+)
+
+// A ratios figure draws, for each of several metrics, how many times as long (or as
+// much) it takes in each cell as in its baseline: a diamond and its interval on
+// one logarithmic axis, with a line at 1. For a metric of which more is better
+// the ratio is turned round, so that to the right always is worse.
+//
+// Emulated guests have a panel and an axis of their own, hatched: what they show
+// is what the emulation costs.
+type ratios struct {
+	a      *analysis
+	figure results.Figure
+	used   struct{ interval, span, tcg bool }
+}
+
+const (
+	ratioRow   = vg.Length(11.5)
+	ratioName  = 31 * vg.Millimeter // of ratioLabel: the metric's; the rest is the cell's
+	ratioLabel = 50 * vg.Millimeter
+	ratioText  = 36 * vg.Millimeter
+)
+
+func (f *ratios) draw(p *page) {
+	left, right := pageMargin, pageWidth-pageMargin
+	p.paragraph(titleText, left, right-left, f.figure.Title)
+	if f.figure.Caption != "" {
+		p.paragraph(smallText, left, right-left, f.figure.Caption)
+	}
+	f.panel(p, false)
+	f.panel(p, true)
+	p.y += 6
+	f.key(p)
+	footer(p, f.a)
+}
+
+// of is the ratio of a cell's by its baseline in a metric, worse being above 1.
+func (f *ratios) of(c *cell, m results.Metric) (stats.Interval, bool) {
+	if c.base == nil {
+		return stats.Interval{}, false
+	}
+	x, y := c.samples[m.Name], c.base.samples[m.Name]
+	if x == nil || y == nil {
+		return stats.Interval{}, false
+	}
+	iv, err := stats.RatioOfMedians(x.values, y.values, f.a.run.Manifest.Seed)
+	if err != nil || iv.Lo <= 0 {
+		return stats.Interval{}, false
+	}
+	if m.Better == "higher" {
+		iv.Point, iv.Lo, iv.Hi = 1/iv.Point, 1/iv.Hi, 1/iv.Lo
+	}
+	return iv, true
+}
+
+// panel draws the emulated cells, or the others, all metrics below one another.
+func (f *ratios) panel(p *page, tcg bool) {
+	var cells []*cell
+	for _, c := range f.a.cells {
+		if c.tcg == tcg && (c.base != nil || c.NotRun != nil) {
+			cells = append(cells, c)
+		}
+	}
+	metrics := f.metrics()
+	values := []float64{1}
+	for _, c := range cells {
+		for _, m := range metrics {
+			if iv, ok := f.of(c, m); ok {
+				values = append(values, iv.Lo, iv.Point, iv.Hi)
+			}
+		}
+	}
+	if len(cells) == 0 || tcg && len(values) == 1 {
+		return
+	}
+	left, right := pageMargin, pageWidth-pageMargin
+	x := newAxis(values, true, unitRatio)
+	x.left, x.right = left+ratioLabel, right-ratioText
+	p.y += 5
+	if tcg {
+		f.used.tcg = true
+		p.write(boldText, draw.XLeft, left+2, p.y+6, "What emulation in software (TCG) costs: an axis of its own, no measure of VMs")
+	} else {
+		p.write(smallText, draw.XLeft, x.right+6, p.y+6, "ratio to "+baseline+", 95 % interval")
+		p.write(smallText, draw.XRight, x.x(1)-4, p.y+6, "less than on the "+baseline)
+		p.write(smallText, draw.XLeft, x.x(1)+4, p.y+6, "more")
+	}
+	p.y += 13
+	top := p.y
+	height := ratioRow*vg.Length(len(cells)) + 5
+	bottom := top + height*vg.Length(len(metrics))
+	for i := range metrics {
+		if i%2 == 0 {
+			y := top + height*vg.Length(i)
+			p.rect(band, left, y, right, y+height)
+		}
+	}
+	if tcg {
+		p.hatch(faint, x.left, top, x.right, bottom)
+	}
+	(&distribution{a: f.a}).ticks(p, x, top, bottom)
+	p.line(x.x(1), top, x.x(1), bottom, 1.2, black)
+	for i, m := range metrics {
+		y := top + height*vg.Length(i)
+		p.write(boldText, draw.XLeft, left+2, y+height/2, boldText.fit(capital(m.Title), ratioName))
+		for j, c := range cells {
+			f.row(p, c, m, x, y+2.5+ratioRow*(vg.Length(j)+0.5), i%2 == 0)
+		}
+	}
+	p.y = bottom + 16
+	p.write(smallText, draw.XLeft, x.left, p.y+4, x.note())
+	p.y += 10
+}
+
+// metrics are those of the figure that have values.
+func (f *ratios) metrics() (out []results.Metric) {
+	for _, name := range f.figure.Metrics {
+		if m, ok := f.a.metric(name); ok {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// row draws one cell's ratio in one metric, with its middle at y.
+func (f *ratios) row(p *page, c *cell, m results.Metric, x axis, y vg.Length, banded bool) {
+	colour := rowColor(slices.Index(f.a.cells, c))
+	name := strings.TrimSpace(c.Cell.Label())
+	iv, ok := f.of(c, m)
+	if !ok {
+		text := "no ratio"
+		switch {
+		case c.NotRun != nil:
+			text = notRun(c)
+		case c.texts[m.Name] != "":
+			text = c.texts[m.Name]
+		}
+		ground := paper
+		if banded {
+			ground = band
+		}
+		text = smallText.fit(name+": "+oneLine(text), x.right-x.left-10)
+		p.rect(ground, x.left+3, y-ratioRow/2, x.left+9+smallText.width(text), y+ratioRow/2)
+		p.write(smallText, draw.XLeft, x.left+6, y, text)
+		return
+	}
+	f.used.interval = f.used.interval || iv.Known()
+	f.used.span = f.used.span || !iv.Known()
+	thick := vg.Length(2.2)
+	if !iv.Known() {
+		thick = 0.8
+	}
+	p.line(x.x(iv.Lo), y, x.x(iv.Hi), y, thick, colour)
+	for _, end := range []float64{iv.Lo, iv.Hi} {
+		p.line(x.x(end), y-2.5, x.x(end), y+2.5, 1, colour)
+	}
+	p.diamond(colour, x.x(iv.Point), y, 3.4)
+	if c.tcg { // hollow
+		p.diamond(paper, x.x(iv.Point), y, 2)
+	}
+	text := times(iv.Point) + " (" + scale{"", 1}.span(iv.Lo, iv.Hi) + ")"
+	st := bodyText
+	st.color = colour
+	p.write(st, draw.XLeft, x.right+6, y, st.fit(text, ratioText-6))
+	st = smallText
+	st.color = colour
+	p.write(st, draw.XRight, x.left-3, y, st.fit(name, ratioLabel-ratioName-8))
+}
+
+// key explains the marks that were used.
+func (f *ratios) key(p *page) {
+	x, y := pageMargin, p.y+5
+	entry := func(text string, mark func(vg.Length)) {
+		if w := 14 + bodyText.width(text); x > pageMargin && x+w > pageWidth-pageMargin {
+			x, y = pageMargin, y+bodyText.line()
+		}
+		mark(x + 5)
+		p.write(bodyText, draw.XLeft, x+14, y, text)
+		x += 26 + bodyText.width(text)
+	}
+	entry("ratio of medians", func(x vg.Length) { p.diamond(black, x, y, 3.4) })
+	if f.used.interval {
+		entry("its 95 % interval", func(x vg.Length) { p.line(x-5, y, x+5, y, 2.2, black) })
+	}
+	if f.used.span {
+		entry("its range: too few trials for an interval", func(x vg.Length) { p.line(x-5, y, x+5, y, 0.8, black) })
+	}
+	p.y = y + 7
+	if turned := f.turned(); len(turned) > 0 {
+		p.paragraph(smallText, pageMargin, pageWidth-2*pageMargin, fmt.Sprintf("More is better of %s: there the ratio is the %s's figure by the row's.", strings.Join(turned, ", "), baseline))
+	}
+	if f.used.tcg {
+		hatchKey(p, f.a.tcgShows())
+	}
+}
+
+// turned names the metrics whose ratio is turned round.
+func (f *ratios) turned() (out []string) {
+	for _, m := range f.metrics() {
+		if m.Better == "higher" {
+			out = append(out, lower(m.Title))
+		}
+	}
+	return out
+}

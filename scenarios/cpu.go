@@ -1,0 +1,141 @@
+package scenarios
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"strconv"
+	"time"
+
+	"lab/bench"
+	"lab/bench/probe/line"
+	"lab/bench/results"
+)
+
+// CPU asks what a program loses once it runs: by computing, and by what it asks
+// of its kernel. The same program does each for a fixed time, in turn, in every
+// environment.
+func CPU() *bench.Scenario {
+	return &bench.Scenario{
+		Name:     "cpu",
+		Question: "What does isolation cost a program that runs: when it computes, and when it asks its kernel for something?",
+		Method: "A trial starts one instance of the lab's probe, the same bytes everywhere, which does ten things in turn, " +
+			"each for a fixed time: it computes (integers, a system of linear equations), works on memory (in order, at random), and " +
+			"asks its kernel (system call, page fault, switch between two processes, start of a program, timer, waking a process on another CPU). " +
+			"What each takes is the program's own figure, the middle one of some hundred batches; the host stamps the beginning and the end of each on its own clock, " +
+			"and where the two lengths differ by more than 1 % the trial is marked (two-clocks). A guest has as many CPUs as it takes for waking, two. " +
+			"The program is compiled by Go, which doesn't use a processor's vector units: its operations and bytes a second are no machine's, " +
+			"the ratios between environments are sound.",
+		Cells:    cpuCells,
+		Trial:    cpuTrial,
+		Metrics:  cpuMetrics,
+		Figures:  cpuFigures,
+		Findings: cpuFindings(),
+	}
+}
+
+// Times for each of the ten things. The shorter one still is a hundred times
+// what the lines around it may be late by.
+const (
+	cpuSection      = 250 * time.Millisecond
+	cpuSectionQuick = 120 * time.Millisecond
+)
+
+func cpuLength(quick bool) time.Duration {
+	if quick {
+		return cpuSectionQuick
+	}
+	return cpuSection
+}
+
+// cpuCells: as many trials as an interval of the median needs to be a few
+// percent wide; under --quick just enough for one.
+func cpuCells(o bench.Options) []bench.Cell {
+	var cells []bench.Cell
+	for _, e := range everywhere(o) {
+		c := bench.Cell{Env: e, Trials: 20, Warmup: 1, Timeout: time.Minute, Init: guest(e), CPUs: min(2, runtime.NumCPU())}
+		// Finding out how many rounds fill the time takes up to as long again.
+		c.Expect = time.Duration(len(cpuMetrics)) * cpuLength(o.Quick) * 3 / 2
+		switch {
+		case guest(e) && o.Quick:
+			c.Trials = 3
+		case o.Quick:
+			c.Trials = 6
+		}
+		if guest(e) {
+			c.Timeout = 3 * time.Minute
+		}
+		c.Variant = map[string]string{}
+		c.Quick = o.Quick
+		cells = append(cells, c)
+	}
+	return cells
+}
+
+// everywhere is the environments that were asked for, or the four.
+func everywhere(o bench.Options) []string {
+	if len(o.Envs) > 0 {
+		return o.Envs
+	}
+	return []string{"host", "chroot", "container", "vm"}
+}
+
+func cpuTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
+	args := []string{"cpu", "ms=" + strconv.FormatInt(cpuLength(c.Quick).Milliseconds(), 10)}
+	return t.Probe(ctx, args, func(_ bench.Instance, h bench.Heard) error {
+		switch h.Kind {
+		case line.End:
+			v, err := h.Value("value")
+			if err != nil {
+				return err
+			}
+			// A timer that fires early on average would be a broken clock.
+			if v <= 0 {
+				return bench.Blamed(bench.BlameMachine, fmt.Errorf("probe: %s took %v", h.Name, v))
+			}
+			t.Record(h.Name, v)
+		case line.Samples:
+			d, err := h.Histogram()
+			if err != nil {
+				return err
+			}
+			t.RecordSamples(h.Name, d)
+		case line.Fact:
+			if why := h.Text("skip"); why != "" {
+				t.RecordText(h.Name, "not applicable: "+why)
+			}
+		}
+		return nil
+	})
+}
+
+var cpuMetrics = []results.Metric{
+	{Name: "integer", Title: "Integers", Unit: "1/s", Better: "higher",
+		Help: "Rounds a second of a generator of seven dependent shifts, exclusive ors and a multiplication: nothing but registers."},
+	{Name: "float", Title: "Floating point", Unit: "1/s", Better: "higher",
+		Help: "Operations a second while systems of 100 linear equations are solved (LINPACK's problem of order 100, LU with partial pivoting). Go uses no vector unit: the machine can do more."},
+	{Name: "triad", Title: "Memory in order", Unit: "B/s", Better: "higher",
+		Help: "Bytes a second of a = b + s·c over three arrays of 16 MiB (STREAM's triad, by its count). Go uses no vector unit, and a large cache may hold the arrays: no figure of the machine's memory."},
+	{Name: "chase", Title: "Memory at random", Unit: "s", Better: "lower",
+		Help: "Time of one step along a chain through 32 MiB that visits each cache line in an order that can't be foreseen."},
+	{Name: "syscall", Title: "System call", Unit: "s", Better: "lower",
+		Help: "Time of getppid(2), the shortest system call there is. A seccomp filter looks at each."},
+	{Name: "fault", Title: "Page fault", Unit: "s", Better: "lower",
+		Help: "Time to touch a fresh page of 4 KiB, and to give it back; no huge pages. A guest's page must be found by the host, too."},
+	{Name: "switch", Title: "Context switch", Unit: "s", Better: "lower",
+		Help: "Half of the time in which a byte goes through a pipe to another process on the same CPU and another comes back."},
+	{Name: "exec", Title: "Start of a program", Unit: "s", Better: "lower",
+		Help: "Time from a process's clone to the moment at which its end is known: clone, execve of a few dozen bytes, exit, wait."},
+	{Name: "timer", Title: "Lateness of a timer", Unit: "s", Better: "lower",
+		Help: "Time by which a sleep of 0.1 ms is late, the middle one of the batches' means. p50 and p99 are of all sleeps of a trial; samples/ has all of them."},
+	{Name: "ipi", Title: "Waking another CPU", Unit: "s", Better: "lower",
+		Help: "Half of the time in which a byte goes to a process on another CPU, which sleeps, and another comes back: an interrupt from CPU to CPU wakes it. Needs two CPUs."},
+}
+
+var cpuFigures = []results.Figure{
+	{
+		Name: "ratios", Title: "How many times as long it takes as on the host", Kind: "ratios",
+		Metrics: []string{"integer", "float", "triad", "chase", "syscall", "fault", "switch", "exec", "timer", "ipi"},
+		Caption: "From what the processor does by itself (top) to what the kernel has to do (bottom). A diamond is the ratio of medians, its bar the 95 % interval; on the line at 1 it costs nothing.",
+	},
+}

@@ -1,0 +1,163 @@
+package vm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"lab/bench"
+	"lab/bench/image"
+	"lab/bench/probe/guestinit/wire"
+)
+
+// DataDir is where a guest has its data disk.
+const DataDir = "/data"
+
+// minDisk is below what a file system with a journal fits on.
+const minDisk = 16 << 20
+
+// work is the folder of the writable disks. It lies on a real file system, where
+// that of the testbed is RAM.
+func (e *Env) work() string {
+	if e.tb.Work != "" {
+		return e.tb.Work
+	}
+	return e.tb.Cache
+}
+
+// Place is where the data disk is, with Spec.Work.
+func (i *instance) Place() string { return DataDir }
+
+// Cool drives the data disk out of the host's page cache, where it is with
+// cache=writeback: what reached the host's disk, that is.
+func (i *instance) Cool() error {
+	if i.data == nil {
+		return nil
+	}
+	fd := int(i.data.f.Fd())
+	if err := unix.Fdatasync(fd); err != nil {
+		return fmt.Errorf("data disk: %w", os.NewSyscallError("fdatasync", err))
+	}
+	if err := unix.Fadvise(fd, 0, 0, unix.FADV_DONTNEED); err != nil {
+		return fmt.Errorf("data disk: %w", os.NewSyscallError("fadvise", err))
+	}
+	return nil
+}
+
+// A dataDisk is the file behind a guest's data disk. It has no name: it is gone
+// when the last descriptor on it is closed, the lab's and QEMU's, however they
+// end.
+type dataDisk struct{ f *os.File }
+
+// newDataDisk makes a file of a size in a folder, with an empty file system in
+// it. All of its room is taken at once: a disk that turned out to be too large
+// for its host would make the guest stand still half way.
+func newDataDisk(ctx context.Context, dir string, size int64) (d *dataDisk, err error) {
+	f, err := unnamed(dir)
+	if err != nil {
+		return nil, fmt.Errorf("data disk: %w", err)
+	}
+	d = &dataDisk{f}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("data disk: %w", err), f.Close())
+			d = nil
+		}
+	}()
+	if err := unix.Fallocate(int(f.Fd()), 0, 0, size); err != nil {
+		return d, fmt.Errorf("take %d MiB of %s: %w", size>>20, dir, err)
+	}
+	return d, image.FormatExt4(ctx, d.path())
+}
+
+// unnamed opens a new file without a name.
+func unnamed(dir string) (*os.File, error) {
+	f, err := os.OpenFile(dir, unix.O_TMPFILE|os.O_RDWR, 0o600)
+	if !errors.Is(err, unix.EOPNOTSUPP) && !errors.Is(err, unix.EISDIR) {
+		return f, err
+	}
+	// A file system that can't: the name is there for a moment.
+	if f, err = os.CreateTemp(dir, ".disk-*"); err == nil {
+		err = os.Remove(f.Name())
+	}
+	return f, err
+}
+
+// path is how another process of the testbed opens the file: through the lab's
+// own descriptor. A file without a name has no other path.
+func (d *dataDisk) path() string { return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), d.f.Fd()) }
+
+// close gives the file up.
+func (d *dataDisk) close() error {
+	if d == nil {
+		return nil
+	}
+	return d.f.Close()
+}
+
+// addData says what the domain's data disk will be; its file is made in Start.
+func addData(c *Config, s bench.Spec) {
+	bus := s.Settings["disk"]
+	if !hasDisk(s) {
+		return
+	}
+	c.Data = &Disk{Serial: wire.DataSerial, Bus: bus, Cache: s.Settings["cache"], IO: s.Settings["io"]}
+}
+
+func hasDisk(s bench.Spec) bool { d := s.Settings["disk"]; return d != "" && d != "none" }
+
+// checkData says whether this machine can have the data disk.
+func (e *Env) checkData(s bench.Spec) error {
+	if s.Work && e.tb.Work == "" {
+		return bench.ErrNoWork
+	}
+	if s.Work && !hasDisk(s) {
+		return bench.NotApplicable("a guest without a data disk writes into its RAM", "--variant disk=virtio")
+	}
+	if !hasDisk(s) {
+		return nil
+	}
+	set := s.Settings
+	size, err := bench.ParseSize(set["disk-size"])
+	cache := set["cache"]
+	switch direct := cache == "none" || cache == "directsync"; {
+	case err != nil:
+		return bench.NotApplicable(fmt.Sprintf("disk-size=%s is %v", set["disk-size"], err), "--variant disk-size=1G")
+	case size < minDisk:
+		return bench.NotApplicable(fmt.Sprintf("disk-size=%s is too small for a file system", set["disk-size"]), "--variant disk-size=1G")
+	case set["disk"] == "ide" && set["machine"] != "pc":
+		return bench.NotApplicable("machine "+set["machine"]+" has no IDE", "--variant machine=pc")
+	case set["io"] == "native" && !direct:
+		return bench.NotApplicable("io=native goes past the host's page cache, and cache="+cache+" doesn't", "--variant cache=none, or io=threads")
+	case direct && !takesDirect(e.work()):
+		return bench.Unavailable("the file system of "+e.work()+" takes no I/O past its page cache (O_DIRECT)", "--variant cache=writeback")
+	}
+	var st unix.Statfs_t
+	if err := unix.Statfs(e.work(), &st); err != nil {
+		return bench.Unavailable(fmt.Sprintf("%s: %v", e.work(), err), "")
+	}
+	if free := int64(st.Bavail) * st.Bsize; free < size {
+		return bench.Unavailable(fmt.Sprintf("%s has %d MiB left, and the disk takes %d MiB", e.work(), free>>20, size>>20), "make room there, or --variant disk-size=…")
+	}
+	if _, err := image.FindTool("mkfs.ext4"); err != nil {
+		return bench.Unavailable(err.Error(), "make setup")
+	}
+	return nil
+}
+
+// takesDirect says whether files of a folder can be opened for direct I/O.
+func takesDirect(dir string) bool {
+	f, err := unnamed(dir)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	g, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", f.Fd()), os.O_RDWR|unix.O_DIRECT, 0)
+	if err != nil {
+		return false
+	}
+	return g.Close() == nil
+}
