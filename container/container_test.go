@@ -3,6 +3,7 @@ package container
 import (
 	"testing"
 
+	"lab/bench"
 	"lab/bench/benchtest"
 )
 
@@ -34,6 +35,16 @@ func TestContainer(t *testing.T) {
 			}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			if c.settings["user"] == "yes" {
+				if err := checkUsers(bench.Spec{Image: benchtest.Image(t)}); err != nil {
+					t.Skip("SKIP: ", err)
+				}
+			}
+			if c.settings["time"] == "yes" {
+				if err := checkTime(); err != nil {
+					t.Skip("SKIP: ", err)
+				}
+			}
 			benchtest.Run(t, New(), benchtest.Options{Settings: c.settings, Lacks: c.lacks})
 		})
 	}

@@ -79,6 +79,10 @@ func (h *hostile) run(s bench.Spec, script string) (string, bench.Exit, error) {
 		s.Settings = map[string]string{}
 	}
 	out, x, err := h.runOnce(s, script)
+	if err := checkUsers(bench.Spec{Image: image.Ref{Dir: h.dir}}); err != nil {
+		h.Log("without a user namespace alone: ", err)
+		return out, x, err
+	}
 	s.Settings["user"] = "yes"
 	out2, x2, err2 := h.runOnce(s, script)
 	if out != out2 || x.Status() != x2.Status() || (err == nil) != (err2 == nil) {
