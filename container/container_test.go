@@ -19,6 +19,7 @@ func TestContainer(t *testing.T) {
 	}{
 		{"default", nil, noPorts},
 		{"bridge", map[string]string{"net": "bridge"}, nil},
+		{"ports by nftables", map[string]string{"net": "bridge", "publish": "nftables"}, nil},
 		{"net=host", map[string]string{"net": "host"}, noPorts},
 		{"no overlay", map[string]string{"overlay": "no"}, noPorts},
 		{"no PID namespace", map[string]string{"pid": "no"}, noPorts},

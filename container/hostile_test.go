@@ -79,8 +79,8 @@ func (h *hostile) run(s bench.Spec, script string) (string, bench.Exit, error) {
 		s.Settings = map[string]string{}
 	}
 	out, x, err := h.runOnce(s, script)
-	if err := checkUsers(bench.Spec{Image: image.Ref{Dir: h.dir}}); err != nil {
-		h.Log("without a user namespace alone: ", err)
+	if unfit := checkUsers(bench.Spec{Image: image.Ref{Dir: h.dir}}); unfit != nil {
+		h.Log("without a user namespace alone: ", unfit)
 		return out, x, err
 	}
 	s.Settings["user"] = "yes"
