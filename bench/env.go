@@ -170,6 +170,13 @@ type (
 		Place() string
 	}
 
+	// A Cooler keeps what its program wrote in a page cache of the host's
+	// below the program's own, and can drive it out of there: that instance's,
+	// and nothing else.
+	Cooler interface {
+		Cool() error
+	}
+
 	// A Meter tells what memory it costs the host now. An Instance's is its
 	// own; an Environment that is one tells of the daemons that its instances
 	// share.

@@ -261,8 +261,14 @@ func (t *T) Probe(ctx context.Context, args []string, on func(Instance, Heard) e
 		return on(i, h)
 	})
 	if err != nil {
-		if e, ok := i.(Explainer); ok && ctx.Err() == nil && errors.Is(err, clock.ErrClosed) {
-			err = Blamed(Whose(err), e.Explain(err))
+		if ctx.Err() != nil || !errors.Is(err, clock.ErrClosed) {
+			return err
+		}
+		if e, ok := i.(Explainer); ok {
+			return Blamed(Whose(err), e.Explain(err))
+		}
+		if exit, werr := i.Wait(ctx); werr == nil {
+			err = Blamed(Whose(err), fmt.Errorf("%w; the program ended with %v", err, exit))
 		}
 		return err
 	}

@@ -64,6 +64,7 @@ type Cell struct {
 	Expect  time.Duration     // what a trial takes beside the instance's start, about: told before the run begins
 	Init    bool              // the workload runs under an init (Spec.Init)
 	Work    bool              // what instances write lies in the work folder (Spec.Work)
+	Disk    int64             // the most bytes that a trial has there at one time
 	CPUs    int               // processors that a guest has at least (Spec.CPUs)
 	Quick   bool              // Options.Quick, for the trial
 }

@@ -3,6 +3,7 @@
 // /bin/probe.
 //
 //	probe TOKEN cpu [ms=150] [only=integer,fault]
+//	probe TOKEN disk [dir=DIR] [size=BYTES] [only=direct-read,fsync] …
 //	probe TOKEN memory [anon=BYTES] [file=BYTES] [dir=DIR]
 //
 // A subcommand is a file here, and the work that it times is a function of its
@@ -25,6 +26,7 @@ import (
 // commands are the subcommands.
 var commands = map[string]func(*talk, options) error{
 	"cpu":    cpu,
+	"disk":   disk,
 	"memory": memory,
 }
 
@@ -35,7 +37,7 @@ func main() {
 		return
 	}
 	if len(os.Args) < 3 || commands[os.Args[2]] == nil {
-		os.Stderr.WriteString("probe: started by the lab's scenarios: probe TOKEN cpu|memory [name=value…]\n")
+		os.Stderr.WriteString("probe: started by the lab's scenarios: probe TOKEN cpu|disk|memory [name=value…]\n")
 		os.Exit(2)
 	}
 	// A collection would be timed with whatever it falls into; the probe
