@@ -258,6 +258,11 @@ func (f *runFlags) job(cmd *cobra.Command) (*job, error) {
 	if kernel != "" {
 		j.Options.Variant["kernel"] = kernel
 	}
+	if f.connect != "" {
+		if _, err := vm.ParseTarget(f.connect); err != nil {
+			return nil, usagef("--%w", err)
+		}
+	}
 	if err := f.outIsFree(); err != nil {
 		return nil, err
 	}
