@@ -77,11 +77,16 @@ func (f *runFlags) jobOf(run *results.Run) (*job, error) {
 	m := run.Manifest
 	x := m.Asked
 	j := &job{Scenario: m.Scenario, Runs: x.Runs, Warmup: x.Warmup, Manifest: m,
-		Options: bench.Options{Envs: x.Envs, Variant: maps.Clone(x.Variant), Vary: x.Vary, Quick: m.Quick, Image: f.image},
+		Options: bench.Options{Envs: x.Envs, Variant: maps.Clone(x.Variant), Vary: x.Vary, Quick: m.Quick, Image: f.image, CPUs: x.CPUs},
 		Extent:  bench.Extent{Precision: x.Precision, MaxTime: time.Duration(x.MaxTime * float64(time.Second)), Strict: x.Strict}}
+	j.Budget = x.DiskBudget
 	j.UID, j.GID = owner()
 	if j.Options.Variant == nil {
 		j.Options.Variant = map[string]string{}
+	}
+	var err error
+	if j.Work, err = workDir(f.work); err != nil {
+		return nil, err
 	}
 	kernel, err := kernelFile(f.kernel)
 	if err != nil {

@@ -19,6 +19,8 @@ type job struct {
 	Warmup   int // warm-ups of each cell; -1: as the scenario says
 	Image    image.Ref
 	Cache    string
+	Work     string // where the work folder is made, should it be wanted; "": in the cache
+	Budget   int64  // the most bytes in it at one time; 0: as there is room for
 	UID, GID int
 	Extent   bench.Extent
 	Connect  *connectJob    // a foreign libvirt, or nil

@@ -21,7 +21,7 @@ import (
 func (a *app) resume(cmd *cobra.Command, names []string, f runFlags) error {
 	var wrong string
 	cmd.Flags().Visit(func(fl *pflag.Flag) {
-		if !slices.Contains([]string{"resume", "image", "kernel", "json"}, fl.Name) {
+		if !slices.Contains([]string{"resume", "image", "kernel", "work", "json"}, fl.Name) {
 			wrong = fl.Name
 		}
 	})

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lab/bench"
+	"lab/bench/cgroup"
 	"lab/bench/experiment"
 	"lab/bench/results"
 	"lab/scenarios"
@@ -34,6 +35,8 @@ type runFlags struct {
 	json          bool
 	extent        extentFlags
 	resume        string
+	cpus, work    string
+	budget        string
 	file          string
 	predict       bool
 
@@ -115,6 +118,9 @@ What --variant can set:
 	fl.StringVar(&f.connect, "connect", "", connectHelp)
 	fl.BoolVar(&f.json, "json", false, "print summary.json instead of the table")
 	f.extent.add(fl)
+	fl.StringVar(&f.cpus, "cpus", "", "`LIST` of processors that instances are pinned to, such as 0-1,3; a guest has one for each")
+	fl.StringVar(&f.work, "work", "", "`DIR` on the file system that instances write to, where a scenario asks (default: the cache's)")
+	fl.StringVar(&f.budget, "disk-budget", "", "`SIZE`, such as 2G: the most that a run may have on the disk at any time, its results aside")
 	fl.StringVar(&f.resume, "resume", "", "`DIR` of a run that was broken off: goes on with it")
 	fl.StringVarP(&f.file, "file", "f", "", "`FILE`, an experiment, in place of scenarios and flags")
 	fl.BoolVar(&f.predict, "predict", false, "print how many trials it would be and how long they take; runs nothing")
@@ -263,6 +269,18 @@ func (f *runFlags) job(cmd *cobra.Command) (*job, error) {
 			return nil, usagef("--%w", err)
 		}
 	}
+	if f.cpus != "" && !cgroup.ValidCPUSet(f.cpus) {
+		return nil, usagef("--cpus %q: not a list of processors such as 0-1,3", f.cpus)
+	}
+	j.Options.CPUs = f.cpus
+	if j.Work, err = workDir(f.work); err != nil {
+		return nil, err
+	}
+	if f.budget != "" {
+		if j.Budget, err = bench.ParseSize(f.budget); err != nil {
+			return nil, usagef("--disk-budget %q: %w", f.budget, err)
+		}
+	}
 	if err := f.outIsFree(); err != nil {
 		return nil, err
 	}
@@ -271,9 +289,23 @@ func (f *runFlags) job(cmd *cobra.Command) (*job, error) {
 	}
 	j.Manifest = results.Manifest{Format: results.Format, Lab: labVersion(), Seed: f.seed, Quick: f.quick, Accel: f.accel,
 		Asked: &results.Asked{Envs: j.Options.Envs, Variant: j.asked(), Vary: j.Options.Vary, Runs: j.Runs, Warmup: j.Warmup,
-			Precision: j.Extent.Precision, MaxTime: j.Extent.MaxTime.Seconds(), Strict: j.Extent.Strict}}
+			Precision: j.Extent.Precision, MaxTime: j.Extent.MaxTime.Seconds(), Strict: j.Extent.Strict, CPUs: f.cpus, DiskBudget: j.Budget}}
 	if x := f.experiment; x != nil {
 		j.Manifest.Experiment, j.Experiment, j.KernelDigest = &x.Digested, x.Data, x.KernelDigest
 	}
 	return j, nil
+}
+
+// workDir is the folder that the user named with --work, as an absolute path;
+// "" is none.
+func workDir(named string) (string, error) {
+	if named == "" {
+		return "", nil
+	}
+	if st, err := os.Stat(named); err != nil {
+		return "", usagef("--work: %w", err)
+	} else if !st.IsDir() {
+		return "", usagef("--work %s: not a folder", named)
+	}
+	return filepath.Abs(named)
 }

@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -116,7 +118,13 @@ func (w *worker) run(ctx context.Context) (outcome string, err error) {
 		return "", err
 	}
 	defer guard.Close()
-	r := &bench.Runner{Scenario: sc, Options: j.Options, Image: j.Image, Seed: j.Manifest.Seed,
+	if sc.Name == scenarios.CalibrateDisturbed {
+		sc.Trial = stepped(sc.Trial, guard)
+	}
+	if err := w.openWork(tb, sc); err != nil {
+		return "", err
+	}
+	r := &bench.Runner{Work: tb.Work, Budget: j.Budget, Limits: bench.Limits{CPUSet: j.Options.CPUs}, Scenario: sc, Options: j.Options, Image: j.Image, Seed: j.Manifest.Seed,
 		Manifest: &j.Manifest, Write: out.Trial, Samples: out.Samples, Guard: guard.Guard, Progress: w.between,
 		Extent: j.Extent, Done: j.Done, Before: j.Before}
 	envs, closeAll := w.open(ctx, tb, sc)
@@ -149,6 +157,41 @@ func (w *worker) run(ctx context.Context) (outcome string, err error) {
 	return outcome, errors.Join(err, out.Manifest(&j.Manifest))
 }
 
+// stepped plants what a scenario can't reach: that the wall clock is set while a
+// trial goes on. The guard is made to see it; the machine's clock stays.
+func stepped(trial func(context.Context, *bench.T, bench.Cell) error, guard *machine.Sampler) func(context.Context, *bench.T, bench.Cell) error {
+	return func(ctx context.Context, t *bench.T, c bench.Cell) error {
+		if c.Variant["disturb"] == "clock" {
+			guard.Step(5 * time.Millisecond)
+		}
+		return trial(ctx, t, c)
+	}
+}
+
+// openWork makes the work folder, where the scenario's instances write to one.
+func (w *worker) openWork(tb *testbed.Testbed, sc *bench.Scenario) error {
+	j := &w.job
+	if !slices.ContainsFunc(sc.Cells(j.Options), func(c bench.Cell) bool { return c.Work }) {
+		return nil
+	}
+	dir := j.Work
+	if dir == "" {
+		dir = filepath.Join(j.Cache, "work")
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("work folder: %w", err)
+		}
+		if err := os.Lchown(dir, j.UID, j.GID); err != nil {
+			return fmt.Errorf("work folder: %w", err)
+		}
+	}
+	if err := tb.OpenWork(dir); err != nil {
+		return err
+	}
+	var err error
+	j.Manifest.Work, err = testbed.FSType(tb.Work)
+	return err
+}
+
 // between is called between trials.
 func (w *worker) between(p bench.Progress) {
 	testbed.Reap()
@@ -161,7 +204,7 @@ func (w *worker) between(p bench.Progress) {
 // open opens the environments that the scenario's cells need. One that doesn't
 // open takes part as a closed one: its cells say why, and the others run.
 func (w *worker) open(ctx context.Context, tb *testbed.Testbed, sc *bench.Scenario) (envs []bench.Environment, closeAll func() error) {
-	wanted := map[string]bool{}
+	wanted := map[string]bool{sc.Beside: true}
 	for _, c := range sc.Cells(w.job.Options) {
 		wanted[c.Env] = true
 	}

@@ -136,6 +136,12 @@ type (
 		Terminal() *os.File
 	}
 
+	// A Grouper says whether its instance of a Spec that Check has passed is in
+	// a cgroup of its own: a testbed without cgroups is made faster.
+	Grouper interface {
+		Grouped(Spec) bool
+	}
+
 	// A Finisher names what a start ends with, after the last mark and until
 	// the workload's first byte, where that isn't the workload alone.
 	Finisher interface {
@@ -156,6 +162,33 @@ type (
 	// An Addresser has an address of its own, valid from Prepare on.
 	Addresser interface {
 		Addr() string // IPv4, without prefix length
+	}
+
+	// A Placer knows the folder, as the program inside sees it, in which what
+	// it writes lies in the testbed's work folder. It needs Spec.Work.
+	Placer interface {
+		Place() string
+	}
+
+	// An Outsider knows the address by which a program inside reaches those
+	// that listen on the testbed's loopback device, where that isn't
+	// 127.0.0.1; "" is none. It is an Environment.
+	Outsider interface {
+		HostAddr(Spec) string
+	}
+
+	// A Cooler keeps what its program wrote in a page cache of the host's
+	// below the program's own, and can drive it out of there: that instance's,
+	// and nothing else.
+	Cooler interface {
+		Cool() error
+	}
+
+	// A Meter tells what memory it costs the host now. An Instance's is its
+	// own; an Environment that is one tells of the daemons that its instances
+	// share.
+	Meter interface {
+		Meter() (Cost, error)
 	}
 
 	// An Inspector names the kernel objects that an instance is made of.
@@ -210,6 +243,9 @@ func (e *UnfitError) Unwrap() error { return e.Err }
 func Unavailable(reason, cure string) error {
 	return &UnfitError{ErrUnavailable, reason, cure}
 }
+
+// ErrNoWork is Check's answer to Spec.Work in a testbed without a work folder.
+var ErrNoWork = Unavailable("this testbed has no work folder", "lab run --work DIR")
 
 // NotApplicable is an UnfitError with ErrNotApplicable.
 func NotApplicable(reason, cure string) error {

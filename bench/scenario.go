@@ -21,9 +21,17 @@ type Scenario struct {
 	// environments come from Options; the order doesn't matter.
 	Cells func(Options) []Cell
 
+	// Fits says whether this machine has room for a cell, before the first
+	// trial: nil, or an [*UnfitError] that says what it would need. May be nil.
+	Fits func(Cell) error
+
 	// Trial executes a cell once, and records what it gave. An error fails
 	// the trial, not the run. What T made is closed after it.
 	Trial func(context.Context, *T, Cell) error
+
+	// Beside names an environment that a trial takes something from beside
+	// its cell's own: a client, for [T.Beside]. "" is none.
+	Beside string
 
 	// Grouped makes so many trials of a cell one after another, then as many
 	// of the next, and so on, instead of shuffled blocks. It is for lab
@@ -45,6 +53,7 @@ type Options struct {
 	Vary map[string][]string
 
 	Image string // --image
+	CPUs  string // --cpus: what instances are pinned to; "": nothing
 	Quick bool
 }
 
@@ -52,12 +61,15 @@ type Options struct {
 type Cell struct {
 	Env     string
 	Variant map[string]string // what this cell sets beside the defaults
+	Set     map[string]string // further settings, which follow from the variant and needn't be in a label
 	N       int               // instances at a time; 0 means 1
 	Trials  int               // how many, warm-ups not counted
 	Warmup  int               // further ones before them, kept and marked
 	Timeout time.Duration     // of one trial
 	Expect  time.Duration     // what a trial takes beside the instance's start, about: told before the run begins
 	Init    bool              // the workload runs under an init (Spec.Init)
+	Work    bool              // what instances write lies in the work folder (Spec.Work)
+	Disk    int64             // the most bytes that a trial has there at one time
 	CPUs    int               // processors that a guest has at least (Spec.CPUs)
 	Quick   bool              // Options.Quick, for the trial
 }

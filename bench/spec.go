@@ -9,6 +9,7 @@ import (
 
 	"lab/bench/cgroup"
 	"lab/bench/image"
+	"lab/bench/testbed"
 )
 
 // A Spec is one workload: a program, its arguments, its limits, and the image
@@ -18,11 +19,18 @@ type Spec struct {
 	Command  Command
 	Limits   Limits
 	Mounts   []Mount
+	Ports    []Port
+	Hostname string            // of an instance that has one of its own; "" is the environment's choice
 	Settings map[string]string // resolved by Resolve: every setting is there
 
 	// CPUs is how many processors a guest has at least, 0 being 1; where the
 	// kernel is the host's, a program sees the host's.
 	CPUs int
+
+	// Work puts what the instance writes into the testbed's work folder, on a
+	// real file system, where the environment can: see Placer. The testbed
+	// must have one.
+	Work bool
 
 	// Init puts a minimal init before the workload. False: the workload is
 	// PID 1 wherever it has a PID namespace or a kernel of its own.
@@ -79,6 +87,9 @@ type Mount struct {
 	Target   string // absolute path in the image
 	ReadOnly bool
 }
+
+// A Port of the instance is published: it can be reached from outside.
+type Port = testbed.Port
 
 // Resolve returns the settings of an environment with their defaults, changed
 // by set. Names that the environment doesn't have are left out, since a

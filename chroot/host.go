@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -30,6 +31,9 @@ import (
 type Env struct {
 	name string
 	tb   *testbed.Testbed
+
+	mu     sync.Mutex
+	copies map[string]string // by image folder: its copy in the work folder
 }
 
 // Host is the environment in which the workload is a process of the testbed,
@@ -44,8 +48,13 @@ func Chroot() *Env { return &Env{name: "chroot"} }
 // Name is "host" or "chroot".
 func (e *Env) Name() string { return e.name }
 
-// Settings are none: there is nothing to vary.
-func (e *Env) Settings() []bench.Setting { return nil }
+// Settings are none but the host's network: else there is nothing to vary.
+func (e *Env) Settings() []bench.Setting {
+	if e.name == "host" {
+		return []bench.Setting{netns}
+	}
+	return nil
+}
 
 // Open keeps the testbed.
 func (e *Env) Open(_ context.Context, tb *testbed.Testbed) error {
@@ -61,29 +70,57 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 	if len(s.Mounts) > 0 {
 		return bench.NotApplicable(e.name+" has no mounts of its own", "use the folder itself, or --env container")
 	}
+	if len(s.Ports) > 0 {
+		return bench.NotApplicable(e.name+" has no network of its own: its ports are there already", "--env container")
+	}
+	if s.Hostname != "" {
+		return bench.NotApplicable(e.name+" has the host's name", "--env container")
+	}
 	if e.name == "chroot" && os.Geteuid() != 0 {
 		return bench.Unavailable("chroot(2) needs root", "sudo lab …")
+	}
+	if s.Settings["netns"] == "own" && os.Geteuid() != 0 {
+		return bench.Unavailable("a network namespace needs root", "sudo lab …")
+	}
+	if s.Work && e.tb.Work == "" {
+		return bench.ErrNoWork
+	}
+	if s.Work && s.Settings["netns"] == "own" {
+		return bench.NotApplicable("a process has a work folder or a network of its own", "--variant netns=testbed")
 	}
 	return bench.CheckLimits(e.tb, s.Limits)
 }
 
+// Grouped is true for what has limits.
+func (e *Env) Grouped(s bench.Spec) bool { return !s.Limits.None() }
+
 // Prepare makes sure that a disposable thread is there.
 func (e *Env) Prepare(_ context.Context, s bench.Spec) (bench.Instance, error) {
 	launch.Ready(1)
+	if s.Work {
+		return e.prepareWork(s)
+	}
+	if s.Settings["netns"] == "own" {
+		return e.wire(e.plan(s, s.Image.Dir))
+	}
+	return launch.New(e.plan(s, s.Image.Dir)), nil
+}
+
+// plan is the start of a program whose image is the folder root.
+func (e *Env) plan(s bench.Spec, root string) launch.Plan {
 	p := launch.Plan{Command: s.Command}
-	if !s.Limits.None() {
+	if e.Grouped(s) {
 		p.Group = func() (*cgroup.Group, error) { return e.tb.Cgroups.New(s.Limits) }
 	}
-	root := s.Image.Dir
 	if p.Command.Dir == "" {
 		p.Command.Dir = "/"
 	}
 	if e.name == "host" {
 		p.Find = func(c bench.Command) []string { return find(root, c) }
-		return launch.New(p), nil
+		return p
 	}
 	p.Steps = []launch.Step{{Name: "chroot", Do: func(*launch.Thread) error { return enter(root) }}}
-	return launch.New(p), nil
+	return p
 }
 
 // enter makes root the calling thread's root and working folder.
@@ -120,11 +157,18 @@ func find(root string, c bench.Command) []string {
 // Describe says what Prepare and Start do.
 func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
 	prepare = []string{"a thread waits"}
+	if s.Work && e.name == "chroot" {
+		prepare = append(prepare, "the image is copied into the work folder")
+	}
 	if !s.Limits.None() {
 		start = append(start, "make the cgroup")
 	}
 	if e.name == "chroot" {
 		start = append(start, "unshare the thread's root folder, chroot into the image")
+	}
+	if s.Settings["netns"] == "own" {
+		prepare = append(prepare, "the bridge is there, an address is reserved")
+		start = append(start, "unshare the network namespace, make the veth pair, put one end on the bridge, set address and route")
 	}
 	return prepare, append(start, "clone, execute")
 }

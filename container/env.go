@@ -3,6 +3,7 @@ package container
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 
@@ -39,6 +40,8 @@ func (e *Env) Settings() []bench.Setting {
 		{Name: "user", Values: []string{"no", "yes"}, Default: "no", Help: "a user namespace: root inside is a user without any right outside"},
 		{Name: "time", Values: []string{"no", "yes"}, Default: "no", Help: "a time namespace: clocks that count from boot begin with the container"},
 		{Name: "overlay", Values: yesno, Default: "yes", Help: "a writable layer over the image; without it the image is there read-only"},
+		{Name: "data", Values: []string{"layer", "bind"}, Default: "layer",
+			Help: "where what it writes to a disk goes, where a scenario asks for one: the overlay's layer, or a folder of the host bound to " + dataDir},
 		{Name: "caps", Values: []string{"default", "all"}, Default: "default", Help: "what root inside may do: what the engines leave it, or all"},
 		{Name: "seccomp", Values: []string{"default", "none"}, Default: "default", Help: "which system calls may be made: what the engines allow, or all"},
 	}
@@ -71,15 +74,28 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 	if s.Settings["cgroup"] == "no" && !s.Limits.None() {
 		return bench.NotApplicable("limits need a cgroup, and cgroup=no was asked for", "--variant cgroup=yes")
 	}
-	// fsopen(2) is the newest system call that has no older way here; a
-	// wrong name tells whether it is there.
-	if fd, err := unix.Fsopen("", 0); err == nil {
-		unix.Close(fd)
-	} else if err == unix.ENOSYS || err == unix.EPERM {
-		return bench.Unavailable("fsopen(2) is missing or forbidden: "+err.Error(), "Linux 5.12 or later, outside of another container")
+	// mount_setattr(2) is the newest system call that has no older way here; a
+	// wrong descriptor tells whether it is there.
+	if err := unix.MountSetattr(-1, "", unix.AT_EMPTY_PATH, &unix.MountAttr{}); err == unix.ENOSYS || err == unix.EPERM {
+		return bench.Unavailable("mount_setattr(2) is missing or forbidden: "+err.Error(), "Linux 5.12 or later, outside of another container")
 	}
 	if _, err := os.Stat("/proc/self/ns/cgroup"); err != nil {
 		return bench.Unavailable("this kernel has no cgroup namespaces", "a kernel with CONFIG_CGROUPS and CONFIG_NAMESPACES")
+	}
+	if err := testbed.CheckPorts(s.Ports); err != nil {
+		return bench.NotApplicable(err.Error(), "")
+	}
+	if net := s.Settings["net"]; len(s.Ports) > 0 && net != "bridge" {
+		return bench.NotApplicable("with net="+net+" a container has no address that a port could be published from", "--net bridge")
+	}
+	if s.Hostname != "" && s.Settings["uts"] == "no" {
+		return bench.NotApplicable("with uts=no the host's name is the container's", "--variant uts=yes")
+	}
+	if s.Work && e.tb.Work == "" {
+		return bench.ErrNoWork
+	}
+	if s.Work && s.Settings["overlay"] == "no" {
+		return bench.NotApplicable("without an overlay a container writes nothing", "--variant overlay=yes")
 	}
 	for _, m := range s.Mounts {
 		if _, err := os.Stat(m.Source); err != nil {
@@ -98,6 +114,9 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 	}
 	return bench.CheckLimits(e.tb, s.Limits)
 }
+
+// Grouped is true unless it was left out.
+func (e *Env) Grouped(s bench.Spec) bool { return s.Settings["cgroup"] != "no" }
 
 // Prepare reserves an address and makes sure that a disposable thread is there.
 // Everything else is made once an instance, in Start.
@@ -130,11 +149,14 @@ type container struct {
 	network *testbed.Network // nil without a bridge
 	addr    netip.Prefix
 
+	layer  string   // the upper layer's folder in the work folder, or ""
 	root   int      // descriptor of the root's top, while it is made
 	proc   int      // of its folder /proc, on which the child mounts
 	dev    int      // of the top of its /dev
 	hidden []mask   // paths below /proc that it hides
 	locked []string // and those that it makes read-only
+
+	published []io.Closer // its ports
 
 	base     int    // of the user namespace: which user outside its root is
 	users    int    // descriptor of it
@@ -149,6 +171,20 @@ func (c *container) Addr() string {
 	}
 	return c.addr.Addr().String()
 }
+
+// dataDir is where a container has the folder that is bound into it.
+const dataDir = "/data"
+
+// Place is where what it writes lies in the work folder, with Spec.Work.
+func (c *container) Place() string {
+	if c.bound() {
+		return dataDir
+	}
+	return "/tmp"
+}
+
+// bound says whether a folder of the work folder's is bound into it.
+func (c *container) bound() bool { return c.spec.Work && c.spec.Settings["data"] == "bind" }
 
 // on says whether an ingredient is there.
 func (c *container) on(setting string) bool { return c.spec.Settings[setting] != "no" }
@@ -216,6 +252,7 @@ func describeMapped(step, what string) string {
 }
 
 var describe = map[string]string{
+	"ports":      "listen to the published ports",
 	"namespaces": "unshare the mount namespace and those that are asked for",
 	"root":       "mount a tmpfs and the overlay over the image",
 	"/dev":       "make /dev with its nodes, pts, shm and mqueue",

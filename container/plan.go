@@ -1,6 +1,10 @@
 package container
 
 import (
+	"errors"
+	"os"
+	"slices"
+
 	"golang.org/x/sys/unix"
 
 	"lab/bench/cgroup"
@@ -22,7 +26,11 @@ func (c *container) plan() launch.Plan {
 		Leave:    c.leave,
 		Terminal: c.terminal,
 	}
-	if len(c.spec.Mounts) > 0 {
+	if len(c.spec.Ports) > 0 {
+		// First: the listener's namespace is the one that the thread begins in.
+		p.Steps = slices.Insert(p.Steps, 0, launch.Step{Name: "ports", Do: c.publish})
+	}
+	if len(c.spec.Mounts) > 0 || c.bound() {
 		p.Steps = append(p.Steps, launch.Step{Name: "volumes", Do: c.bind})
 	}
 	if c.spec.Settings["net"] != "host" {
@@ -36,17 +44,28 @@ func (c *container) plan() launch.Plan {
 		// of its own.
 		p.Flags |= unix.CLONE_NEWPID
 	}
-	if c.on("cgroup") && c.env.tb != nil && c.env.tb.Cgroups != nil {
+	if c.env.Grouped(c.spec) && c.env.tb != nil && c.env.tb.Cgroups != nil {
 		p.Group = func() (*cgroup.Group, error) { return c.env.tb.Cgroups.New(c.spec.Limits) }
 	}
-	if c.network != nil {
-		p.Cleanup = func() error {
-			err := c.network.Disconnect(c.addr)
-			c.network.Release(c.addr)
-			return err
-		}
+	if c.network != nil || c.spec.Work {
+		p.Cleanup = c.cleanup
 	}
 	return p
+}
+
+// cleanup undoes what the kernel doesn't when the program has ended.
+func (c *container) cleanup() (err error) {
+	if c.layer != "" {
+		err = os.RemoveAll(c.layer)
+	}
+	for _, p := range c.published {
+		err = errors.Join(err, p.Close())
+	}
+	if c.network != nil {
+		err = errors.Join(err, c.network.Disconnect(c.addr))
+		c.network.Release(c.addr)
+	}
+	return err
 }
 
 // confine adds what holds for every program that runs inside, the container's

@@ -52,6 +52,9 @@ func (c *container) makeRoot(t *launch.Thread) error {
 // is attached only in this container's mount namespace: the kernel frees it
 // with the namespace, whatever becomes of us.
 func (c *container) overlay(t *launch.Thread, image int) (int, error) {
+	if c.spec.Work {
+		return c.overlayWork(t, image)
+	}
 	tmp, err := newFS("tmpfs", unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV, option{"mode", "700"})
 	if err != nil {
 		return -1, err
@@ -66,6 +69,26 @@ func (c *container) overlay(t *launch.Thread, image int) (int, error) {
 	if err := attach(tmp, at); err != nil {
 		return -1, fmt.Errorf("attach tmpfs: %w", err)
 	}
+	return c.layers(t, image, tmp)
+}
+
+// overlayWork makes the overlay with its upper layer in the work folder.
+func (c *container) overlayWork(t *launch.Thread, image int) (int, error) {
+	dir, err := os.MkdirTemp(c.env.tb.Work, "container-")
+	if err != nil {
+		return -1, fmt.Errorf("make the upper layer: %w", err)
+	}
+	c.layer = dir // Close removes it
+	fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, &os.PathError{Op: "open", Path: dir, Err: err}
+	}
+	defer unix.Close(fd)
+	return c.layers(t, image, fd)
+}
+
+// layers lays two new folders of the folder tmp over the image.
+func (c *container) layers(t *launch.Thread, image, tmp int) (_ int, err error) {
 	for _, dir := range []string{"upper", "work", "lower"} {
 		if err := unix.Mkdirat(tmp, dir, 0o755); err != nil {
 			return -1, fmt.Errorf("make %s layer: %w", dir, err)

@@ -247,7 +247,7 @@ func (f *machineForest) key(p *page) {
 	}
 	p.y = y + 8
 	if f.used.tcg {
-		hatchKey(p, f.m.Machines[0].runs[0])
+		hatchKey(p, tcgStart)
 	}
 }
 

@@ -39,6 +39,7 @@ type Env struct {
 	daemon  *daemon
 	conn    *conn
 	kernels map[string]guestKernel // by the settings kernel and boot
+	modules map[string][]kernel.Module
 	closed  bool
 }
 
@@ -50,7 +51,8 @@ type guestKernel struct {
 
 // New returns the environment vm: a guest with a kernel of its own.
 func New() *Env {
-	return &Env{kernels: make(map[string]guestKernel), states: make(map[string]*savedState)}
+	return &Env{kernels: make(map[string]guestKernel), modules: make(map[string][]kernel.Module),
+		states: make(map[string]*savedState)}
 }
 
 // Name is "vm" or "vm-bare".
@@ -234,7 +236,7 @@ func (e *Env) Kernel(s bench.Spec) (results.Digested, error) {
 
 // kernel finds and unpacks the kernel that a Spec asks for, once.
 func (e *Env) kernel(s bench.Spec) (guestKernel, error) {
-	name, boot := s.Settings["kernel"], s.Settings["boot"]
+	name, boot := kernelName(s), s.Settings["boot"]
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if k, ok := e.kernels[boot+" "+name]; ok {
@@ -244,9 +246,12 @@ func (e *Env) kernel(s bench.Spec) (guestKernel, error) {
 		k   guestKernel
 		err error
 	)
-	if name == "" {
+	switch name {
+	case "":
 		k.Kernel, err = kernel.Newest(e.tb.Cache)
-	} else {
+	case fullKernel:
+		k.Kernel, err = kernel.Full(e.tb.Cache)
+	default:
 		k.Kernel, err = kernel.Named(name)
 	}
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
@@ -16,6 +17,7 @@ import (
 	"lab/bench/clock"
 	"lab/bench/launch"
 	"lab/bench/probe/guestinit/wire"
+	"lab/bench/testbed"
 )
 
 // createTimeout bounds libvirt's work on a start: half a second when all is
@@ -34,11 +36,14 @@ type instance struct {
 	marks []clock.Mark
 
 	console *console
-	data    *dataDisk   // nil without one
-	session *session    // with the guest's init, where there is one
-	main    *program    // the workload, where that init runs it
-	idle    bool        // that init is to wait for work, and gets none
-	saved   *savedState // what it is restored from, or nil
+	data    *dataDisk        // nil without one
+	shared  int              // how many folders the daemon is shown for it
+	network *testbed.Network // nil without a bridge
+	addr    netip.Prefix     // on it
+	session *session         // with the guest's init, where there is one
+	main    *program         // the workload, where that init runs it
+	idle    bool             // that init is to wait for work, and gets none
+	saved   *savedState      // what it is restored from, or nil
 
 	conn    *conn
 	created bool
@@ -84,36 +89,52 @@ func (e *Env) define(ctx context.Context, s bench.Spec) (*instance, error) {
 		return nil, err
 	}
 	i := e.newInstance(s, k)
-	if i.cfg.Kernel, err = e.put(ctx, k.file); err != nil {
+	net, err := i.addCard()
+	if err != nil {
 		return nil, err
 	}
-	line, err := cmdline(s, boot(s))
+	if err := i.prepare(ctx, k, net); err != nil {
+		return nil, errors.Join(err, i.Close())
+	}
+	return i, nil
+}
+
+// prepare does what is particular to guests with a kernel. An error of the
+// workload's is Start's, as in every environment.
+func (i *instance) prepare(ctx context.Context, k guestKernel, net wire.Net) error {
+	e, s := i.env, i.spec
+	var err error
+	if i.cfg.Kernel, err = e.put(ctx, k.file); err != nil {
+		return err
+	}
+	line, err := cmdline(s, boot(s, net))
 	var missing *launch.ExecError
 	switch {
 	case errors.Is(err, errNoCommand), errors.As(err, &missing):
 		i.err = bench.Blamed(bench.BlameWorkload, err)
-		return i, nil // Start's error, as in every environment
+		return nil
 	case err != nil:
-		return nil, bench.Blamed(bench.BlameWorkload, err)
+		return bench.Blamed(bench.BlameWorkload, err)
 	}
 	if !i.cfg.ACPI {
 		// Or the kernel says on the console that it misses the tables.
 		line.More = append(line.More, "acpi=off")
 	}
 	if i.cfg.Cmdline, err = line.String(); err != nil {
-		return nil, bench.Blamed(bench.BlameWorkload, err)
+		return bench.Blamed(bench.BlameWorkload, err)
 	}
 	if err := e.addRoot(ctx, &i.cfg, s, k); err != nil {
-		return nil, err
+		return err
 	}
 	addData(&i.cfg, s)
+	for n, x := range shares(s) {
+		i.cfg.Shares = append(i.cfg.Shares, Share{Tag: x.Tag, Dir: i.shareDir(n)})
+	}
 	if s.Init {
 		i.cfg.Channel = e.inside(i.file(".port"))
 	}
-	if _, err := e.connection(ctx); err != nil {
-		return nil, err
-	}
-	return i, nil
+	_, err = e.connection(ctx)
+	return err
 }
 
 var errNoCommand = errors.New("no command")

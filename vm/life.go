@@ -45,15 +45,18 @@ func (i *instance) Marks() []clock.Mark { return i.marks }
 // firmware and kernel, as PID 1 writes with its first instructions. The
 // machine without an operating system has no more than firmware there, and
 // shows how little of it that is. Where an init runs the workload, what is left
-// is the workload's alone.
+// is the workload's alone; where it became the workload, its own work is in it.
 func (i *instance) LastPhase() string {
-	if i.env.bare || i.main != nil {
+	switch {
+	case i.env.bare || i.main != nil:
 		return "first byte"
+	case staged(i.spec):
+		return "kernel and init"
 	}
 	return "kernel"
 }
 
-// Inspect names QEMU's process and the domain.
+// Inspect names QEMU's process, the domain, and its port on the bridge.
 func (i *instance) Inspect() (map[string]string, error) {
 	if !i.alive() {
 		return nil, os.ErrProcessDone
@@ -62,6 +65,9 @@ func (i *instance) Inspect() (map[string]string, error) {
 		return map[string]string{"domain": i.cfg.Name}, nil // its process is elsewhere
 	}
 	out := map[string]string{"pid": strconv.Itoa(i.pid), "domain": i.cfg.Name}
+	if i.cfg.Card != nil && i.cfg.Card.Tap != "" {
+		out["tap"] = i.cfg.Card.Tap
+	}
 	if i.saved != nil && i.session != nil {
 		out["clock set forward by"] = i.session.jump.String()
 	}
@@ -173,6 +179,7 @@ func (i *instance) Close() error {
 		cancel := i.cancel
 		i.started = true // a later Start is refused
 		i.mu.Unlock()
+		defer i.release()
 		if cancel == nil {
 			return
 		}
@@ -216,6 +223,6 @@ func (i *instance) close() error {
 	if i.console != nil {
 		errs = append(errs, i.console.close())
 	}
-	errs = append(errs, i.data.close())
+	errs = append(errs, i.data.close(), i.unshare())
 	return errors.Join(append(errs, i.keepLogs())...)
 }

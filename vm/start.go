@@ -68,6 +68,9 @@ func (i *instance) start(ctx context.Context) (err error) {
 		i.cfg.Data.File = i.data.path()
 		i.mark("disk", clock.Now())
 	}
+	if err := i.share(); err != nil {
+		return fmt.Errorf("show the guest a folder: %w", err)
+	}
 	var p *port
 	if i.spec.Init {
 		if p, err = listen(i.file(".port")); err != nil {

@@ -27,6 +27,7 @@ type Config struct {
 	ACPI     bool   // tables that describe the machine; without them the guest probes less
 	Memory   int64  // bytes of RAM
 	CPUs     int    // virtual CPUs
+	CPUSet   string // which of the host's CPUs QEMU may run on, "0-1,3"; "": all
 	TBCache  int64  // bytes for translated code under TCG
 
 	Kernel, Initrd, Cmdline string
@@ -37,6 +38,9 @@ type Config struct {
 
 	Root *Disk // the image, where it isn't in Initrd; nil: no such disk
 	Data *Disk // the workload's own
+	Card *Card // its network; nil: it has loopback alone
+
+	Shares []Share // the host's folders that it is shown
 }
 
 // ChannelName is the virtio port's name, by which a guest finds it in
@@ -114,10 +118,12 @@ func XML(c Config) (string, error) {
 			Target: &libvirtxml.DomainChannelTarget{VirtIO: &libvirtxml.DomainChannelTargetVirtIO{Name: ChannelName}},
 		}}
 	}
+	d.CPUTune = c.pins()
+	c.shares(d)
+	d.Devices.Disks, d.Devices.Interfaces = c.disks(), c.Card.card()
 	if c.Channel != "" && c.Remote {
 		d.Devices.Channels[0].Source = &libvirtxml.DomainChardevSource{UNIX: &libvirtxml.DomainChardevSourceUNIX{Mode: "bind"}}
 	}
-	d.Devices.Disks = c.disks()
 	if c.Accel == "tcg" {
 		d.Type = "qemu"
 		d.Features.TCG = &libvirtxml.DomainFeatureTCG{
@@ -159,5 +165,10 @@ func (c Config) validate() error {
 	case c.Kernel == "" || c.Console == "" && !c.Remote:
 		return errors.New("a domain needs a kernel and a console")
 	}
-	return errors.Join(c.Root.validate(c.Machine), c.Data.validate(c.Machine))
+	for _, x := range c.Shares {
+		if err := x.validate(); err != nil {
+			return err
+		}
+	}
+	return errors.Join(c.Root.validate(c.Machine), c.Data.validate(c.Machine), c.Card.validate())
 }

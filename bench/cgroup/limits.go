@@ -1,6 +1,7 @@
 package cgroup
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -140,4 +141,26 @@ func ValidCPUSet(s string) bool {
 		}
 	}
 	return true
+}
+
+// CPUs lists the CPUs of a set that ValidCPUSet has passed, from the lowest on,
+// each once; none for "".
+func CPUs(set string) []int {
+	var out []int
+	for part := range strings.SplitSeq(set, ",") {
+		a, b, span := strings.Cut(part, "-")
+		from, err := strconv.Atoi(a)
+		if err != nil {
+			continue
+		}
+		to := from
+		if span {
+			to, _ = strconv.Atoi(b)
+		}
+		for i := from; i <= to; i++ {
+			out = append(out, i)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }

@@ -11,8 +11,8 @@ import (
 	"lab/bench/cgroup"
 )
 
-// Sweep removes what testbeds left whose owners are dead: cgroup folders and run
-// folders. It returns what it removed. Nothing is touched whose owner holds its
+// Sweep removes what testbeds left whose owners are dead: cgroup folders, work
+// folders and run folders. It returns what it removed. Nothing is touched whose owner holds its
 // lock, and no cgroup folder but those that bear the tag, or the ID of a dead
 // testbed's run folder: its owner was killed between making and tagging one.
 func Sweep() (removed []string, err error) {
@@ -56,6 +56,11 @@ func Sweep() (removed []string, err error) {
 // us: the folder last, as its name is what tells whose the rest was.
 func bury(l cgroup.Layout, f *os.File) (removed []string, err error) {
 	removed, err = removeCgroups(l.Named(filepath.Base(f.Name())))
+	if err != nil {
+		return removed, err
+	}
+	gone, err := buryWork(f)
+	removed = append(removed, gone...)
 	if err != nil {
 		return removed, err
 	}

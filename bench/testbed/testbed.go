@@ -8,8 +8,8 @@
 // it for a single program (lab exec) without namespaces of its own.
 //
 // What the kernel doesn't free by itself is tagged with the testbed's ID before
-// it is used, and removed by the next lab's [Sweep]: cgroup folders, and the
-// run folder /run/lab/<ID>. The owner of a testbed holds a lock on its run
+// it is used, and removed by the next lab's [Sweep]: cgroup folders, the work
+// folder, and the run folder /run/lab/<ID>. The owner of a testbed holds a lock on its run
 // folder; a testbed whose folder isn't locked has no owner any more.
 package testbed
 
@@ -35,6 +35,10 @@ type Testbed struct {
 	UID   int    // whom the files in Cache belong to
 	GID   int
 
+	// Work is a folder of this testbed's on the user's choice of a file
+	// system; "" before OpenWork.
+	Work string
+
 	Cgroups *cgroup.Tree // nil where this machine has no usable cgroup hierarchy
 
 	// Private is true in a worker: this process is alone in its mount,
@@ -47,6 +51,7 @@ type Testbed struct {
 
 	folder *os.File // the run folder, locked
 	top    *os.File // in a worker: the tmpfs on it, locked
+	work   *os.File // Work, locked; or nil
 	mu     sync.Mutex
 	net    *Network
 }
@@ -109,6 +114,7 @@ func (tb *Testbed) Close() error {
 		errs = append(errs, tb.Cgroups.Remove())
 		tb.Cgroups = nil
 	}
+	errs = append(errs, tb.closeWork())
 	if tb.folder != nil {
 		if !tb.Private { // a worker's is its supervisor's to remove
 			errs = append(errs, removeFolder(tb.folder))

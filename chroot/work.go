@@ -1,0 +1,65 @@
+package chroot
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"lab/bench"
+	"lab/bench/launch"
+)
+
+// An instance whose files lie in the work folder. A host process writes into a
+// folder of it. A chroot's root is the image, which nobody writes to: here it is
+// a copy in the work folder, made once.
+type working struct {
+	*launch.Process
+	place string
+}
+
+// Place is the folder to write into, as the program sees it.
+func (w *working) Place() string { return w.place }
+
+func (e *Env) prepareWork(s bench.Spec) (bench.Instance, error) {
+	if e.name == "host" {
+		place := filepath.Join(e.tb.Work, "host")
+		if err := os.MkdirAll(place, 0o777); err != nil {
+			return nil, fmt.Errorf("host: %w", err)
+		}
+		return &working{launch.New(e.plan(s, s.Image.Dir)), place}, nil
+	}
+	root, err := e.copied(s.Image.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("chroot: copy the image: %w", err)
+	}
+	return &working{launch.New(e.plan(s, root)), "/tmp"}, nil
+}
+
+// copied is the image's copy.
+func (e *Env) copied(dir string) (string, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if to := e.copies[dir]; to != "" {
+		return to, nil
+	}
+	to, err := os.MkdirTemp(e.tb.Work, "chroot-")
+	if err == nil {
+		err = os.Chmod(to, 0o755)
+	}
+	if err == nil {
+		err = os.CopyFS(to, os.DirFS(dir))
+	}
+	// CopyFS gives files 0666 and what their own mode adds to it, and an image
+	// without a place to write has none.
+	if err == nil {
+		err = os.MkdirAll(filepath.Join(to, "tmp"), 0o777)
+	}
+	if err != nil {
+		return "", err
+	}
+	if e.copies == nil {
+		e.copies = map[string]string{}
+	}
+	e.copies[dir] = to
+	return to, nil
+}
