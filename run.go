@@ -18,6 +18,7 @@ import (
 	"lab/bench/experiment"
 	"lab/bench/results"
 	"lab/scenarios"
+	"lab/vm"
 )
 
 // runFlags are what lab run was asked.
@@ -30,10 +31,12 @@ type runFlags struct {
 	quick         bool
 	image         string
 	kernel        string
+	connect       string
 	json          bool
 	extent        extentFlags
 	resume        string
 	cpus, work    string
+	budget        string
 	file          string
 	predict       bool
 
@@ -112,10 +115,12 @@ What --variant can set:
 	fl.BoolVar(&f.quick, "quick", false, "a first look: few trials, under a minute")
 	fl.StringVar(&f.image, "image", "", "`DIR`, root folder of the file tree to run in (default: the lab's own)")
 	fl.StringVar(&f.kernel, "kernel", "", "`FILE` of the guest kernel (default: the set-up's; also LAB_KERNEL)")
+	fl.StringVar(&f.connect, "connect", "", connectHelp)
 	fl.BoolVar(&f.json, "json", false, "print summary.json instead of the table")
 	f.extent.add(fl)
 	fl.StringVar(&f.cpus, "cpus", "", "`LIST` of processors that instances are pinned to, such as 0-1,3; a guest has one for each")
 	fl.StringVar(&f.work, "work", "", "`DIR` on the file system that instances write to, where a scenario asks (default: the cache's)")
+	fl.StringVar(&f.budget, "disk-budget", "", "`SIZE`, such as 2G: the most that a run may have on the disk at any time, its results aside")
 	fl.StringVar(&f.resume, "resume", "", "`DIR` of a run that was broken off: goes on with it")
 	fl.StringVarP(&f.file, "file", "f", "", "`FILE`, an experiment, in place of scenarios and flags")
 	fl.BoolVar(&f.predict, "predict", false, "print how many trials it would be and how long they take; runs nothing")
@@ -139,6 +144,16 @@ func (a *app) run(cmd *cobra.Command, names []string, f runFlags) error {
 	if err := a.needRoot("lab run", statusNothing); err != nil {
 		return err
 	}
+	var target *vm.Target
+	if f.connect != "" {
+		if target, err = reach(f.connect); err != nil {
+			if _, usage := err.(*statusError); !usage {
+				err = &statusError{statusNothing, err}
+			}
+			return err
+		}
+		base.Connect = &connectJob{target.Name, target.Driver}
+	}
 	lock, end, err := a.begin(base, f.image)
 	if err != nil {
 		return err
@@ -153,7 +168,7 @@ func (a *app) run(cmd *cobra.Command, names []string, f runFlags) error {
 		j.Scenario = name
 		j.Manifest.ID, j.Manifest.Started = newRunID(), time.Now().UTC()
 		j.Manifest.Scenario = name
-		s := &supervisor{app: a, job: &j, lock: lock, dir: f.folder(names, name, j.Manifest.Started), json: f.json}
+		s := &supervisor{app: a, job: &j, lock: lock, dir: f.folder(names, name, j.Manifest.Started), json: f.json, target: target}
 		err := s.run()
 		if err != nil {
 			last = err
@@ -256,6 +271,11 @@ func (f *runFlags) job(cmd *cobra.Command) (*job, error) {
 	if j.Work, err = workDir(f.work); err != nil {
 		return nil, err
 	}
+	if f.budget != "" {
+		if j.Budget, err = bench.ParseSize(f.budget); err != nil {
+			return nil, usagef("--disk-budget %q: %w", f.budget, err)
+		}
+	}
 	if err := f.outIsFree(); err != nil {
 		return nil, err
 	}
@@ -264,7 +284,7 @@ func (f *runFlags) job(cmd *cobra.Command) (*job, error) {
 	}
 	j.Manifest = results.Manifest{Format: results.Format, Lab: labVersion(), Seed: f.seed, Quick: f.quick, Accel: f.accel,
 		Asked: &results.Asked{Envs: j.Options.Envs, Variant: j.asked(), Vary: j.Options.Vary, Runs: j.Runs, Warmup: j.Warmup,
-			Precision: j.Extent.Precision, MaxTime: j.Extent.MaxTime.Seconds(), Strict: j.Extent.Strict, CPUs: f.cpus}}
+			Precision: j.Extent.Precision, MaxTime: j.Extent.MaxTime.Seconds(), Strict: j.Extent.Strict, CPUs: f.cpus, DiskBudget: j.Budget}}
 	if x := f.experiment; x != nil {
 		j.Manifest.Experiment, j.Experiment, j.KernelDigest = &x.Digested, x.Data, x.KernelDigest
 	}

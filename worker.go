@@ -124,7 +124,7 @@ func (w *worker) run(ctx context.Context) (outcome string, err error) {
 	if err := w.openWork(tb, sc); err != nil {
 		return "", err
 	}
-	r := &bench.Runner{Limits: bench.Limits{CPUSet: j.Options.CPUs}, Scenario: sc, Options: j.Options, Image: j.Image, Seed: j.Manifest.Seed,
+	r := &bench.Runner{Work: tb.Work, Budget: j.Budget, Limits: bench.Limits{CPUSet: j.Options.CPUs}, Scenario: sc, Options: j.Options, Image: j.Image, Seed: j.Manifest.Seed,
 		Manifest: &j.Manifest, Write: out.Trial, Samples: out.Samples, Guard: guard.Guard, Progress: w.between,
 		Extent: j.Extent, Done: j.Done, Before: j.Before}
 	envs, closeAll := w.open(ctx, tb, sc)
@@ -204,12 +204,18 @@ func (w *worker) between(p bench.Progress) {
 // open opens the environments that the scenario's cells need. One that doesn't
 // open takes part as a closed one: its cells say why, and the others run.
 func (w *worker) open(ctx context.Context, tb *testbed.Testbed, sc *bench.Scenario) (envs []bench.Environment, closeAll func() error) {
-	wanted := map[string]bool{}
+	wanted := map[string]bool{sc.Beside: true}
 	for _, c := range sc.Cells(w.job.Options) {
 		wanted[c.Env] = true
 	}
-	for _, e := range environments() {
+	all := environments()
+	linked := w.job.Connect.join(all, fdPassage)
+	for _, e := range all {
 		if !wanted[e.Name()] {
+			continue
+		}
+		if _, ok := e.(connector); ok && linked != nil {
+			envs = append(envs, closed{e, linked})
 			continue
 		}
 		if err := e.Open(ctx, tb); err != nil {

@@ -21,6 +21,8 @@ type Runner struct {
 	Image    image.Ref
 	Limits   Limits
 	Seed     uint64
+	Work     string // the testbed's work folder; "" where no cell wants one
+	Budget   int64  // the most bytes that there may be in it at one time; 0: as it has room for
 
 	Manifest *results.Manifest // filled in by Plan and Run
 	Write    func([]results.Line) error
@@ -90,6 +92,7 @@ func (r *Runner) Plan(ctx context.Context) error {
 			set = map[string]string{}
 		}
 		maps.Copy(set, c.Variant)
+		maps.Copy(set, c.Set)
 		settings, err := Resolve(env, set)
 		if err != nil {
 			return err
@@ -101,6 +104,9 @@ func (r *Runner) Plan(ctx context.Context) error {
 		}
 		spec := Spec{Image: r.Image, Command: Command{Argv: []string{"/bin/true"}}, Limits: r.Limits, Settings: settings, Init: c.Init, CPUs: c.CPUs, Work: c.Work}
 		err = env.Check(ctx, spec)
+		if err == nil {
+			err = r.room(c.Disk)
+		}
 		if err == nil && r.Scenario.Fits != nil {
 			c.N = cell.N
 			err = r.Scenario.Fits(c)

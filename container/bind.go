@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -18,7 +20,15 @@ import (
 
 // bind attaches the volumes, in the order in which they are given.
 func (c *container) bind(t *launch.Thread) error {
-	for _, m := range c.spec.Mounts {
+	mounts := c.spec.Mounts
+	if c.bound() {
+		dir := filepath.Join(c.layer, "data")
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			return err
+		}
+		mounts = append(slices.Clone(mounts), bench.Mount{Source: dir, Target: dataDir})
+	}
+	for _, m := range mounts {
 		if err := c.bindOne(m); err != nil {
 			return fmt.Errorf("%s at %s: %w", m.Source, m.Target, err)
 		}

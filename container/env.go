@@ -40,6 +40,8 @@ func (e *Env) Settings() []bench.Setting {
 		{Name: "user", Values: []string{"no", "yes"}, Default: "no", Help: "a user namespace: root inside is a user without any right outside"},
 		{Name: "time", Values: []string{"no", "yes"}, Default: "no", Help: "a time namespace: clocks that count from boot begin with the container"},
 		{Name: "overlay", Values: yesno, Default: "yes", Help: "a writable layer over the image; without it the image is there read-only"},
+		{Name: "data", Values: []string{"layer", "bind"}, Default: "layer",
+			Help: "where what it writes to a disk goes, where a scenario asks for one: the overlay's layer, or a folder of the host bound to " + dataDir},
 		{Name: "caps", Values: []string{"default", "all"}, Default: "default", Help: "what root inside may do: what the engines leave it, or all"},
 		{Name: "seccomp", Values: []string{"default", "none"}, Default: "default", Help: "which system calls may be made: what the engines allow, or all"},
 	}
@@ -170,8 +172,19 @@ func (c *container) Addr() string {
 	return c.addr.Addr().String()
 }
 
+// dataDir is where a container has the folder that is bound into it.
+const dataDir = "/data"
+
 // Place is where what it writes lies in the work folder, with Spec.Work.
-func (c *container) Place() string { return "/tmp" }
+func (c *container) Place() string {
+	if c.bound() {
+		return dataDir
+	}
+	return "/tmp"
+}
+
+// bound says whether a folder of the work folder's is bound into it.
+func (c *container) bound() bool { return c.spec.Work && c.spec.Settings["data"] == "bind" }
 
 // on says whether an ingredient is there.
 func (c *container) on(setting string) bool { return c.spec.Settings[setting] != "no" }

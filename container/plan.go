@@ -30,7 +30,7 @@ func (c *container) plan() launch.Plan {
 		// First: the listener's namespace is the one that the thread begins in.
 		p.Steps = slices.Insert(p.Steps, 0, launch.Step{Name: "ports", Do: c.publish})
 	}
-	if len(c.spec.Mounts) > 0 {
+	if len(c.spec.Mounts) > 0 || c.bound() {
 		p.Steps = append(p.Steps, launch.Step{Name: "volumes", Do: c.bind})
 	}
 	if c.spec.Settings["net"] != "host" {

@@ -17,6 +17,7 @@ const (
 	kindDistribution = "distribution"
 	kindPhases       = "phases"
 	kindRatios       = "ratios"
+	kindPanels       = "panels"
 )
 
 // safeName keeps a figure's name from leaving the plots folder.
@@ -27,7 +28,7 @@ func (a *analysis) drawable(f results.Figure) error {
 	switch {
 	case !safeName.MatchString(f.Name):
 		return fmt.Errorf("figure %q: its name isn't a file name", f.Name)
-	case f.Kind != kindDistribution && f.Kind != kindPhases && f.Kind != kindRatios:
+	case f.Kind != kindDistribution && f.Kind != kindPhases && f.Kind != kindRatios && f.Kind != kindPanels:
 		return fmt.Errorf("figure %s: this lab doesn't know the kind %q", f.Name, f.Kind)
 	}
 	for _, name := range f.Metrics {
@@ -54,6 +55,8 @@ func (a *analysis) plots() ([]File, error) {
 			fill = (&stack{a: a, figure: f, metric: a.whole(f)}).draw
 		case kindRatios:
 			fill = (&ratios{a: a, figure: f}).draw
+		case kindPanels:
+			fill = (&multiple{a: a, figure: f}).draw
 		}
 		files, err := drawn(f.Name, a.run.Manifest.Started, fill)
 		if err != nil {

@@ -38,6 +38,9 @@ func TestDeclarations(t *testing.T) {
 				t.Errorf("%s: metric %q: twice, or without title or help", s.Name, m.Name)
 			}
 			metrics[m.Name] = true
+			if m.Unit == "s" { // where it has a distribution
+				metrics[m.Name+" p50"], metrics[m.Name+" p99"] = true, true
+			}
 		}
 		for _, f := range s.Figures {
 			for _, m := range f.Metrics {

@@ -12,7 +12,9 @@ func All() []*bench.Scenario {
 	return []*bench.Scenario{
 		Startup(),
 		CPU(),
+		Disk(),
 		Memory(),
+		Network(),
 	}
 }
 

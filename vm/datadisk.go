@@ -21,7 +21,31 @@ const minDisk = 16 << 20
 
 // work is the folder of the writable disks. It lies on a real file system, where
 // that of the testbed is RAM.
-func (e *Env) work() string { return e.tb.Cache }
+func (e *Env) work() string {
+	if e.tb.Work != "" {
+		return e.tb.Work
+	}
+	return e.tb.Cache
+}
+
+// Place is where the data disk is, with Spec.Work.
+func (i *instance) Place() string { return DataDir }
+
+// Cool drives the data disk out of the host's page cache, where it is with
+// cache=writeback: what reached the host's disk, that is.
+func (i *instance) Cool() error {
+	if i.data == nil {
+		return nil
+	}
+	fd := int(i.data.f.Fd())
+	if err := unix.Fdatasync(fd); err != nil {
+		return fmt.Errorf("data disk: %w", os.NewSyscallError("fdatasync", err))
+	}
+	if err := unix.Fadvise(fd, 0, 0, unix.FADV_DONTNEED); err != nil {
+		return fmt.Errorf("data disk: %w", os.NewSyscallError("fadvise", err))
+	}
+	return nil
+}
 
 // A dataDisk is the file behind a guest's data disk. It has no name: it is gone
 // when the last descriptor on it is closed, the lab's and QEMU's, however they
@@ -87,6 +111,12 @@ func hasDisk(s bench.Spec) bool { d := s.Settings["disk"]; return d != "" && d !
 
 // checkData says whether this machine can have the data disk.
 func (e *Env) checkData(s bench.Spec) error {
+	if s.Work && e.tb.Work == "" {
+		return bench.ErrNoWork
+	}
+	if s.Work && !hasDisk(s) {
+		return bench.NotApplicable("a guest without a data disk writes into its RAM", "--variant disk=virtio")
+	}
 	if !hasDisk(s) {
 		return nil
 	}

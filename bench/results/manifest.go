@@ -54,15 +54,16 @@ type Manifest struct {
 // Asked is what the user wanted of the run beside its scenario: enough to go on
 // with it, and to do it once more.
 type Asked struct {
-	Envs      []string            `json:"envs,omitempty"`      // in the user's order; none: the scenario's
-	Variant   map[string]string   `json:"variant,omitempty"`   // settings for all cells
-	Vary      map[string][]string `json:"vary,omitempty"`      // settings with several values: each is a cell of its own
-	Runs      int                 `json:"runs,omitempty"`      // trials of each cell; 0: as the scenario says
-	Warmup    int                 `json:"warmup"`              // -1: as the scenario says
-	Precision float64             `json:"precision,omitempty"` // how wide a median's 95 % interval may be: half of it, by the median; 0: not asked
-	MaxTime   float64             `json:"max_time,omitempty"`  // seconds for the trials; 0: no limit
-	CPUs      string              `json:"cpus,omitempty"`      // processors that instances are pinned to, "0-1,3"; "": none
-	Strict    bool                `json:"strict,omitempty"`    // disturbed trials are repeated
+	Envs       []string            `json:"envs,omitempty"`        // in the user's order; none: the scenario's
+	Variant    map[string]string   `json:"variant,omitempty"`     // settings for all cells
+	Vary       map[string][]string `json:"vary,omitempty"`        // settings with several values: each is a cell of its own
+	Runs       int                 `json:"runs,omitempty"`        // trials of each cell; 0: as the scenario says
+	Warmup     int                 `json:"warmup"`                // -1: as the scenario says
+	Precision  float64             `json:"precision,omitempty"`   // how wide a median's 95 % interval may be: half of it, by the median; 0: not asked
+	MaxTime    float64             `json:"max_time,omitempty"`    // seconds for the trials; 0: no limit
+	CPUs       string              `json:"cpus,omitempty"`        // processors that instances are pinned to, "0-1,3"; "": none
+	DiskBudget int64               `json:"disk_budget,omitempty"` // bytes that instances may have on the disk at one time; 0: not asked
+	Strict     bool                `json:"strict,omitempty"`      // disturbed trials are repeated
 }
 
 // Digested names bytes by what they are.
@@ -83,6 +84,7 @@ type Cell struct {
 	Expect   float64           `json:"expect,omitempty"`  // seconds that a trial was expected to take beside the start
 	Prepare  []string          `json:"prepare,omitempty"` // what is done before the clock starts
 	Start    []string          `json:"start,omitempty"`   // what is timed
+	Found    map[string]string `json:"found,omitempty"`   // what its trials found it to be: the devices that its bytes passed, and how these are set
 	NotRun   *NotRun           `json:"not_run,omitempty"`
 }
 
@@ -110,7 +112,7 @@ type Metric struct {
 type Figure struct {
 	Name    string   `json:"name"`  // file name without extension
 	Title   string   `json:"title"` // a sentence that says what is seen
-	Kind    string   `json:"kind"`  // distribution (every trial a point), phases (stacked parts), ratios (each metric by the baseline's)
+	Kind    string   `json:"kind"`  // distribution (every trial a point), phases (stacked parts), ratios (each metric by the baseline's), panels (a small one for each metric)
 	Metrics []string `json:"metrics"`
 	Log     bool     `json:"log,omitempty"` // logarithmic axis
 	Caption string   `json:"caption,omitempty"`

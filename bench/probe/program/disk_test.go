@@ -1,0 +1,239 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"lab/bench/histogram"
+	"lab/bench/probe/line"
+)
+
+// said runs the probe's disk with no one to answer, and returns its lines.
+func said(t *testing.T, o options) []line.Line {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	lines := make(chan []line.Line)
+	go func() {
+		var out []line.Line
+		text := make([]byte, 0, 1<<20)
+		buf := make([]byte, 64<<10)
+		for {
+			n, err := r.Read(buf)
+			text = append(text, buf[:n]...)
+			if err != nil {
+				break
+			}
+		}
+		for l := range strings.Lines(string(text)) {
+			x, err := line.Parse(strings.TrimSuffix(l, "\n"), "lab-test")
+			if err != nil {
+				t.Errorf("%q: %v", l, err)
+			}
+			out = append(out, x)
+		}
+		lines <- out
+	}()
+	err = disk(&talk{token: "lab-test", out: int(w.Fd()), ended: true}, o)
+	w.Close()
+	out := <-lines
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// A folder on what is no RAM, where the page cache can be told to let go.
+func real(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		t.Fatal(err)
+	}
+	if st.Type == unix.TMPFS_MAGIC || st.Type == unix.RAMFS_MAGIC {
+		t.Skip("skipped: temporary files are in RAM here; cure: TMPDIR=a folder on a disk")
+	}
+	return dir
+}
+
+func TestDiskSections(t *testing.T) {
+	dir := real(t)
+	image := filepath.Join(dir, "image")
+	if err := os.WriteFile(image, make([]byte, 300_000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var sections []string
+	changed := false
+	for _, l := range said(t, options{"dir": dir, "size": "8388608", "hot": "2097152", "ms": "5", "first": image}) {
+		f := func(key string) float64 {
+			v, ok := l.Float(key)
+			if !ok {
+				t.Fatalf("%s %s: no %s", l.Kind, l.Name, key)
+			}
+			return v
+		}
+		switch {
+		case l.Kind == line.Fact && l.Name == "file":
+			if g := f("grain"); g <= 0 || g > 1e5 {
+				t.Errorf("the clock moves by %v ns", g)
+			}
+			if f("cached") != 8<<20 || f("kept") != 0 {
+				t.Errorf("of 8 MiB %v were in the page cache, and %v after they were to go", f("cached"), f("kept"))
+			}
+		case l.Kind == line.Fact && l.Name == "first-write":
+			changed = true
+			if f("bytes") != 300_000 || f("seconds") <= 0 || f("again") <= 0 {
+				t.Errorf("first write: %+v", l)
+			}
+		case l.Kind == line.End:
+			sections = append(sections, l.Name)
+			j := jobs[len(sections)-1]
+			rate, ops, took := f("rate"), f("ops"), f("took")
+			if rate != ops*float64(j.block()) || took <= 0 || took > f("ns") {
+				t.Errorf("%s: %v B/s, %v requests a second, %v ns of %v", l.Name, rate, ops, took, f("ns"))
+			}
+			// A pass is never broken off where the last block ends it.
+			if n := f("requests"); j.whole && int64(n)%(8<<20/j.block()) != 0 {
+				t.Errorf("%s: %v requests aren't whole passes", l.Name, n)
+			}
+		case l.Kind == line.Samples:
+			h := &histogram.Histogram{}
+			for _, p := range l.Pairs[1:] {
+				h.AddN(1, 1)
+				if p.Key != "b" {
+					t.Errorf("%s: pair %+v", l.Name, p)
+				}
+			}
+			if h.N() == 0 || !jobs[len(sections)-1].random {
+				t.Errorf("samples of %s: %d buckets", l.Name, h.N())
+			}
+		}
+	}
+	var want []string
+	for _, j := range jobs {
+		want = append(want, j.name)
+	}
+	if !slices.Equal(sections, want) {
+		t.Errorf("sections %v\nwant %v", sections, want)
+	}
+	if b, err := os.ReadFile(image); err != nil || !changed || b[0] == 0 && b[1] != 0 || len(b) != 300_000 {
+		t.Errorf("the changed file: %d bytes, %v", len(b), err)
+	}
+	if left, _ := os.ReadDir(dir); len(left) != 1 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+// The page cache is what a cold read mustn't find, and a warm one must.
+func TestDiskCache(t *testing.T) {
+	d := &disks{dir: real(t), size: 16 << 20, hot: 4 << 20}
+	defer d.close()
+	if err := d.open(); err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []struct {
+		do   func() error
+		want int64
+	}{{d.drop, 0}, {d.warm, 4 << 20}, {d.drop, 0}} {
+		if err := x.do(); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := d.resident(d.hot); err != nil || got != x.want {
+			t.Fatalf("%d bytes in the page cache, %v; want %d", got, err, x.want)
+		}
+	}
+}
+
+// A block that isn't what was written there fails the probe.
+func TestDiskVerify(t *testing.T) {
+	d := &disks{dir: real(t), size: 4 << 20, hot: 1 << 20}
+	defer d.close()
+	if err := d.open(); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.verify(); err != nil {
+		t.Fatal(err)
+	}
+	stamp(d.buf, 0)
+	if err := whole(true, d.direct, d.buf, 2<<20); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.verify(); err == nil {
+		t.Error("a block of another place wasn't noticed")
+	}
+}
+
+// Every block comes once, and not in its place.
+func TestDiskOrder(t *testing.T) {
+	seq, random := job{blocks: 512}.order(), job{blocks: 512, random: true}.order()
+	if !slices.IsSorted(seq) || slices.IsSorted(random) {
+		t.Error("in order and at random are the wrong way round")
+	}
+	slices.Sort(random)
+	if !slices.Equal(seq, random) {
+		t.Error("a block comes twice, or never")
+	}
+}
+
+// With sixteen threads, each keeps to blocks of its own, and all are gone
+// through.
+func TestDiskDepth(t *testing.T) {
+	d := &disks{dir: real(t), size: 4 << 20, hot: 4 << 20}
+	defer d.close()
+	if err := d.open(); err != nil {
+		t.Fatal(err)
+	}
+	j := job{random: true, depth: depth, cold: true, whole: true, blocks: d.size / small}
+	order := j.order()
+	var workers []*worker
+	for i := range j.depth {
+		b, err := pages(small)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Munmap(b)
+		workers = append(workers, &worker{job: j, fd: d.cached, buf: b, order: order, first: i})
+	}
+	if n, err := pass(workers, 0); err != nil || n != j.blocks {
+		t.Errorf("%d of %d blocks, %v", n, j.blocks, err)
+	}
+}
+
+// The probe says so, and leaves nothing, where there is no room for its file.
+func TestDiskFull(t *testing.T) {
+	const name = "LAB_FULL_DISK"
+	if dir := os.Getenv(name); dir != "" { // the second time, in a namespace
+		err := disk(&talk{token: "lab-test", out: -1, ended: true}, options{"dir": dir, "size": "8388608"})
+		if err == nil || !strings.Contains(err.Error(), "no space left") {
+			t.Fatalf("a full disk: %v", err)
+		}
+		if left, _ := os.ReadDir(dir); len(left) != 0 {
+			t.Errorf("left on the full disk: %v", left)
+		}
+		return
+	}
+	if os.Getuid() != 0 {
+		t.Skip("skipped: mounting a small tmpfs needs root; cure: sudo -E make test")
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The mount namespace ends with the shell.
+	dir := t.TempDir()
+	cmd := exec.Command("unshare", "-m", "sh", "-c", `mount -t tmpfs -o size=4m none "$1" && exec "$2" -test.run '^TestDiskFull$'`, "sh", dir, exe)
+	cmd.Env = append(os.Environ(), name+"="+dir)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+}

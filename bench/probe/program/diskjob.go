@@ -1,0 +1,342 @@
+package main
+
+import (
+	"encoding/binary"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"lab/bench/histogram"
+	"lab/bench/probe/line"
+)
+
+// A job is one way of reading or writing.
+type job struct {
+	name   string
+	direct bool // past the page cache
+	write  bool
+	random bool  // small blocks, in an order in which each comes once; else large ones, from the start on
+	depth  int   // requests under way at once
+	hot    bool  // only in the hot part of the file
+	cold   bool  // the page cache is emptied of the file before each pass
+	fill   bool  // the page cache has the hot part
+	flush  bool  // a pass ends with an fsync, which counts
+	each   bool  // an fsync after each write; its time is what is observed
+	whole  bool  // a pass is ended by nothing but its last block
+	blocks int64 // of a pass; worked out
+}
+
+// jobs are the sections, in the order in which they are made: first what
+// leaves nothing in the page cache.
+var jobs = []job{
+	{name: "direct-write", direct: true, write: true, depth: 1},
+	{name: "direct-read", direct: true, depth: 1},
+	{name: "direct-randwrite1", direct: true, write: true, random: true, depth: 1},
+	{name: "direct-randwrite16", direct: true, write: true, random: true, depth: depth},
+	{name: "direct-randread1", direct: true, random: true, depth: 1},
+	{name: "direct-randread16", direct: true, random: true, depth: depth},
+	{name: "fsync", write: true, random: true, depth: 1, each: true},
+	{name: "buffered-write", write: true, depth: 1, flush: true, whole: true},
+	{name: "buffered-randwrite1", write: true, random: true, depth: 1, hot: true, flush: true},
+	{name: "buffered-randwrite16", write: true, random: true, depth: depth, hot: true, flush: true},
+	{name: "buffered-read", depth: 1, cold: true, whole: true},
+	{name: "buffered-randread1", random: true, depth: 1, cold: true},
+	{name: "buffered-randread16", random: true, depth: depth, cold: true},
+	{name: "cached-read", depth: 1, hot: true, fill: true},
+	{name: "cached-randread1", random: true, depth: 1, hot: true, fill: true},
+}
+
+// block is how many bytes a request has.
+func (j job) block() int64 {
+	if j.random {
+		return small
+	}
+	return large
+}
+
+// run makes passes until the section's time is up, and tells what came of it:
+// bytes and requests a second, and how long each request took.
+func (d *disks) run(t *talk, j job) error {
+	span := d.size
+	if j.hot {
+		span = d.hot
+	}
+	j.blocks = span / j.block()
+	order := j.order()
+	workers := make([]*worker, j.depth)
+	fd := d.cached
+	if j.direct {
+		fd = d.direct
+	}
+	for i := range workers {
+		b, err := pages(int(j.block()))
+		if err != nil {
+			return os.NewSyscallError("mmap", err)
+		}
+		defer unix.Munmap(b)
+		copy(b, d.buf)
+		workers[i] = &worker{job: j, fd: fd, buf: b, order: order, first: i}
+	}
+	if j.fill {
+		if err := d.warm(); err != nil {
+			return err
+		}
+	}
+	// As fio does: a program that knows how it reads tells the kernel, which
+	// then doesn't read ahead in vain.
+	advice := unix.FADV_SEQUENTIAL
+	if j.random {
+		advice = unix.FADV_RANDOM
+	}
+	if err := unix.Fadvise(d.cached, 0, 0, advice); err != nil {
+		return os.NewSyscallError("fadvise", err)
+	}
+	var took, ops int64
+	err := t.section(j.name, func() ([]line.Pair, error) {
+		for end := tick() + int64(d.budget); ops == 0 || tick() < end && !(j.cold && d.once); {
+			if j.cold {
+				if err := d.drop(); err != nil {
+					return nil, err
+				}
+			}
+			began := tick()
+			n, err := pass(workers, end)
+			if err == nil && j.flush {
+				err = os.NewSyscallError("fsync", unix.Fsync(fd))
+			}
+			if err != nil {
+				return nil, err
+			}
+			took += tick() - began
+			ops += n
+		}
+		return []line.Pair{line.Number("rate", float64(ops*j.block())*1e9/float64(took)), line.Number("ops", float64(ops)*1e9/float64(took)),
+			line.Count("requests", ops), line.Count("took", took)}, nil
+	})
+	if err != nil || !j.random {
+		return err
+	}
+	all := &histogram.Histogram{}
+	for _, w := range workers {
+		for _, b := range w.seen.Buckets() {
+			all.AddN(b.Index, b.Count)
+		}
+	}
+	return t.samples(j.name, all)
+}
+
+// order is in which order blocks come: the same in every environment.
+func (j job) order() []uint32 {
+	out := make([]uint32, j.blocks)
+	for i := range out {
+		out[i] = uint32(i)
+	}
+	if j.random {
+		rand.New(rand.NewPCG(1, uint64(j.blocks))).Shuffle(len(out), func(a, b int) { out[a], out[b] = out[b], out[a] })
+	}
+	return out
+}
+
+// warm makes the page cache hold the hot part.
+func (d *disks) warm() error {
+	for at := int64(0); at < d.hot; at += large {
+		if err := whole(false, d.cached, d.buf, at); err != nil {
+			return err
+		}
+	}
+	have, err := d.resident(d.hot)
+	if err == nil && have < d.hot {
+		err = errors.New("the page cache doesn't hold what was just read: too little memory")
+	}
+	return err
+}
+
+// A worker is a thread that has one request under way.
+type worker struct {
+	job
+	fd    int
+	buf   []byte
+	order []uint32
+	first int // which block it begins with; then every depth-th
+	next  int // where it goes on in the next pass that may
+	seen  histogram.Histogram
+	n     int64
+	err   error
+}
+
+// pass lets the workers go, until the time is up or their blocks have been
+// gone through.
+func pass(workers []*worker, end int64) (n int64, err error) {
+	if len(workers) == 1 {
+		workers[0].work(end)
+	} else {
+		var there, gone sync.WaitGroup
+		start := make(chan struct{})
+		there.Add(len(workers))
+		for _, w := range workers {
+			gone.Go(func() {
+				runtime.LockOSThread()
+				defer runtime.UnlockOSThread()
+				there.Done()
+				<-start
+				w.work(end)
+			})
+		}
+		there.Wait()
+		close(start)
+		gone.Wait()
+	}
+	for _, w := range workers {
+		n += w.n
+		if w.err != nil {
+			err = w.err
+		}
+	}
+	return n, err
+}
+
+// work makes a worker's requests. What comes from a cold page cache comes from
+// there once a pass; else the blocks begin anew when all were gone through.
+func (w *worker) work(end int64) {
+	w.n = 0
+	once := w.cold || w.flush
+	i := w.next
+	if once || i == 0 {
+		i = w.first
+	}
+	for last := tick(); ; {
+		if i >= len(w.order) {
+			if i = w.first; once {
+				break
+			}
+		}
+		at := int64(w.order[i]) * w.block()
+		i += w.depth
+		if w.write {
+			stamp(w.buf, at)
+		}
+		began := last
+		if w.each || w.write {
+			began = tick() // the stamp isn't the disk's
+		}
+		if w.err = whole(w.write, w.fd, w.buf, at); w.err != nil {
+			return
+		}
+		if w.each {
+			began = tick()
+			if w.err = os.NewSyscallError("fsync", unix.Fsync(w.fd)); w.err != nil {
+				return
+			}
+		}
+		last = tick()
+		w.n++
+		if w.random {
+			w.seen.Add(last - began)
+		}
+		if !w.whole && last >= end {
+			break
+		}
+	}
+	w.next = i
+}
+
+// begin is when the program began: Go reads the clock for a time.Since of it
+// without a system call, where the kernel allows it.
+var begin = time.Now()
+
+// tick is the time in nanoseconds.
+func tick() int64 { return int64(time.Since(begin)) }
+
+// grain is by how much the clock moves at once, in nanoseconds: the middle one of
+// some moves. A guest whose better clocks failed falls back to one of
+// milliseconds.
+func grain() int64 {
+	var moves []int64
+	for end := tick() + int64(200*time.Millisecond); len(moves) < 25; {
+		at := tick()
+		next := at
+		for next == at {
+			next = tick()
+		}
+		if moves = append(moves, next-at); next > end && len(moves) > 2 {
+			break
+		}
+	}
+	slices.Sort(moves)
+	return moves[len(moves)/2]
+}
+
+// whole reads or writes all of a buffer at a place of a file.
+//
+// Raw: each thread has a processor of Go's own (see disk), so none waits for
+// another, and the runtime does nothing before and after.
+func whole(write bool, fd int, b []byte, at int64) error {
+	call, name := uintptr(unix.SYS_PREAD64), "read"
+	if write {
+		call, name = unix.SYS_PWRITE64, "write"
+	}
+	for len(b) > 0 {
+		n, _, errno := unix.RawSyscall6(call, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), uintptr(at), 0, 0)
+		switch {
+		case errno == unix.EINTR:
+		case errno != 0:
+			return os.NewSyscallError(name, errno)
+		case n == 0:
+			return errors.New(name + ": the file ends before its end")
+		default:
+			b, at = b[n:], at+int64(n)
+		}
+	}
+	return nil
+}
+
+// noise fills a buffer with what no disk can shorten.
+func noise(b []byte) {
+	x := uint64(88172645463325252)
+	for i := 0; i+8 <= len(b); i += 8 {
+		x ^= x << 13
+		x ^= x >> 7
+		x ^= x << 17
+		binary.NativeEndian.PutUint64(b[i:], x)
+	}
+}
+
+// stamp writes into each small block where in the file it belongs, and a
+// number that makes it another one than was there.
+func stamp(b []byte, at int64) {
+	for i, now := 0, uint64(tick()); i < len(b); i += small {
+		binary.NativeEndian.PutUint64(b[i:], uint64(at)+uint64(i))
+		binary.NativeEndian.PutUint64(b[i+8:], now)
+	}
+}
+
+// verify reads blocks from all over the file, past the page cache, and looks
+// whether each is the one that was written there.
+func (d *disks) verify() error {
+	b := d.buf[:small]
+	for i := range int64(256) {
+		at := i * (d.size / small) / 256 * small
+		if err := whole(false, d.direct, b, at); err != nil {
+			return err
+		}
+		if got := binary.NativeEndian.Uint64(b); got != uint64(at) {
+			return errors.New("a block of the file isn't what was written there: the disk, or what lies between, lost it")
+		}
+	}
+	return nil
+}
+
+func mincore(m, in []byte) error {
+	_, _, errno := unix.RawSyscall(unix.SYS_MINCORE, uintptr(unsafe.Pointer(unsafe.SliceData(m))), uintptr(len(m)), uintptr(unsafe.Pointer(unsafe.SliceData(in))))
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}

@@ -1,0 +1,269 @@
+package scenarios
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"lab/bench"
+	"lab/bench/probe/line"
+	"lab/bench/results"
+)
+
+// Disk asks what isolation costs a program that reads and writes files. All that
+// is written lies on one file system, that of the work folder: what differs is
+// what lies between the program and it.
+func Disk() *bench.Scenario {
+	return &bench.Scenario{
+		Name:     "disk",
+		Question: "What does isolation cost a program that reads and writes files?",
+		Method: "A trial starts one instance of the lab's probe, the same bytes everywhere, which makes a file, fills it, and then reads and writes it in fifteen ways, " +
+			"each for a fixed time: in order (1 MiB at a time) and at random (4 KiB, one request at a time or sixteen), past the page cache (O_DIRECT) and through it, " +
+			"and with an fsync after each write. Every environment's file lies on the work folder's file system: directly (host; chroot, whose root is there, too), " +
+			"through a bind mount, through an overlay, or in a guest's own file system on a virtual disk that is a file there. " +
+			"Reads through the page cache begin cold: the file's own pages are dropped before, and nobody else's; those called cached are of a part that was read before. " +
+			"For a guest with cache=writeback, the host's copies of its disk are dropped as well. " +
+			"What lies further down (the drive's cache, or that of a machine which this one is a guest of) can't be emptied and may answer in the disk's place. " +
+			"Sixteen requests come from sixteen threads with pread and pwrite: io_uring is forbidden by the filter that containers have. " +
+			"The host stamps each part's beginning and end on its own clock; where the two lengths differ by more than 1 % the trial is marked (two-clocks).",
+		Cells:    diskCells,
+		Trial:    diskTrial,
+		Metrics:  diskMetrics(),
+		Figures:  diskFigures,
+		Findings: diskFindings(),
+	}
+}
+
+// A diskPlan is how much one trial does. The file is larger than what a page
+// cache could keep by chance and still be called cold, as its pages are dropped;
+// the hot part fits into the smallest guest.
+type diskPlan struct {
+	size, hot int64
+	section   time.Duration
+}
+
+// diskPlanFor: what a guest says takes longer to arrive, and a part must be a
+// hundred times as long as that.
+func diskPlanFor(quick bool, env string) diskPlan {
+	switch {
+	case quick && guest(env):
+		return diskPlan{64 << 20, 16 << 20, 200 * time.Millisecond}
+	case quick:
+		return diskPlan{64 << 20, 16 << 20, 100 * time.Millisecond}
+	}
+	return diskPlan{256 << 20, 16 << 20, 250 * time.Millisecond}
+}
+
+// diskVariants are the cells of each environment: what is there by default, and
+// what it is compared with. A disk on machine pc is beside another on the same.
+var diskVariants = map[string][]map[string]string{
+	"container": {{"data": "layer"}, {"data": "bind"}},
+	"vm": {
+		{"disk": "virtio", "cache": "none"},
+		{"disk": "virtio", "cache": "writeback"},
+		{"disk": "virtio", "machine": "pc"},
+		{"disk": "ide", "machine": "pc"},
+	},
+}
+
+func diskCells(o bench.Options) []bench.Cell {
+	var cells []bench.Cell
+	for _, e := range everywhere(o) {
+		p := diskPlanFor(o.Quick, e)
+		variants := diskVariants[e]
+		if variants == nil {
+			variants = []map[string]string{{}}
+		}
+		for _, v := range variants {
+			if contradicts(v, o.Variant) {
+				continue
+			}
+			c := bench.Cell{Env: e, Variant: maps.Clone(v), Trials: 20, Warmup: 1, Timeout: time.Minute,
+				Init: guest(e), CPUs: min(2, runtime.NumCPU()), Work: true, Disk: diskNeed(e, p, o), Quick: o.Quick}
+			// A part is over when its last pass is, and filling takes time, too.
+			c.Expect = p.section*15 + time.Duration(p.size/(1<<20))*2*time.Millisecond
+			switch {
+			case o.Quick && guest(e):
+				c.Trials, c.Warmup = 2, 0
+			case o.Quick:
+				c.Trials, c.Warmup = 6, 0
+			case guest(e):
+				c.Trials = 10
+			}
+			if guest(e) {
+				c.Timeout = 4 * time.Minute
+				c.Expect = c.Expect * 3 / 2
+			}
+			cells = append(cells, c)
+		}
+	}
+	return cells
+}
+
+// contradicts says whether the user asked for another value of something that
+// makes a cell what it is: then it isn't wanted.
+func contradicts(variant, asked map[string]string) bool {
+	for k, v := range variant {
+		if w, ok := asked[k]; ok && w != v {
+			return true
+		}
+	}
+	return false
+}
+
+// diskNeed is the most that a trial has on the disk: the file, a copy of a
+// program, folders and their journal; or a guest's disk, which takes all of its
+// room at once.
+func diskNeed(env string, p diskPlan, o bench.Options) int64 {
+	need := p.size + 16<<20
+	if guest(env) {
+		size, err := bench.ParseSize(o.Variant["disk-size"])
+		if err != nil {
+			size = 1 << 30 // the setting's default
+		}
+		return max(need, size)
+	}
+	return need
+}
+
+// firstFile is the image's file whose first change is timed: a few hundred
+// pages, as programs and libraries are. An image without it has no such figure.
+const firstFile = "/bin/busybox"
+
+func diskTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
+	p := diskPlanFor(c.Quick, c.Env)
+	place, err := t.Place(ctx)
+	if err != nil {
+		return err
+	}
+	args := []string{"disk", "dir=" + place, "size=" + strconv.FormatInt(p.size, 10), "hot=" + strconv.FormatInt(p.hot, 10),
+		"ms=" + strconv.FormatInt(p.section.Milliseconds(), 10)}
+	if guest(c.Env) {
+		// Once: the host's pages can be dropped between parts alone.
+		args = append(args, "cold=once")
+	}
+	if st, err := os.Stat(filepath.Join(t.Image().Dir, firstFile)); err == nil && st.Mode().IsRegular() {
+		if c.Variant["data"] == "layer" {
+			args = append(args, "first="+firstFile)
+		} else {
+			args = append(args, "copy="+strconv.FormatInt(st.Size(), 10))
+		}
+	} else {
+		t.RecordText("first-write", "not applicable: the image has no "+firstFile)
+	}
+	return t.Probe(ctx, args, func(i bench.Instance, h bench.Heard) error {
+		switch h.Kind {
+		case line.Begin:
+			if cooler, ok := i.(bench.Cooler); ok {
+				return cooler.Cool()
+			}
+		case line.Fact:
+			return diskFact(t, h)
+		case line.End:
+			if key := keyOf(h.Name); key != "" {
+				return diskRecord(t, h, h.Name, key)
+			}
+		case line.Samples:
+			d, err := h.Histogram()
+			if err != nil {
+				return err
+			}
+			t.RecordSamples(latencyOf(h.Name), d)
+		}
+		return nil
+	})
+}
+
+// diskGrain is how coarse a clock may be, in nanoseconds, that times what takes
+// microseconds.
+const diskGrain = 10_000
+
+// diskFact looks at what the program found out about its file, and records the
+// change of an image's, which is over too soon for two clocks.
+func diskFact(t *bench.T, h bench.Heard) error {
+	if h.Name == "first-write" {
+		return errors.Join(diskRecord(t, h, "first-write", "seconds"), diskRecord(t, h, "second-write", "again"))
+	}
+	grain, err := h.Value("grain")
+	if err == nil && grain > diskGrain {
+		err = bench.Blamed(bench.BlameMachine, fmt.Errorf("the clock inside moves by %v at once, too coarse for requests of microseconds; cure for a guest: --variant acpi=on, which gives it better clocks, or KVM, and a quieter machine", time.Duration(grain)))
+	}
+	if err != nil {
+		return err
+	}
+	kept, err := h.Value("kept")
+	if err == nil && kept > 0 {
+		err = bench.Blamed(bench.BlameMachine, fmt.Errorf("%d bytes of the file stay in the page cache whatever is asked of it, so no read would be cold; cure: --work a folder on another file system", int64(kept)))
+	}
+	return err
+}
+
+// diskRecord records a value of a line's.
+func diskRecord(t *bench.T, h bench.Heard, metric, key string) error {
+	v, err := h.Value(key)
+	if err == nil && v <= 0 {
+		err = bench.Blamed(bench.BlameMachine, fmt.Errorf("probe: %s: %s is %v", h.Name, key, v))
+	}
+	if err == nil {
+		t.Record(metric, v)
+	}
+	return err
+}
+
+// keyOf is what a section's headline is called by the probe: bytes a second in
+// order, requests a second at random; "" where the time of one request says all.
+func keyOf(section string) string {
+	switch {
+	case strings.HasSuffix(section, "16"):
+		return "ops"
+	case section == "fsync" || strings.HasSuffix(section, "1"):
+		return ""
+	}
+	return "rate"
+}
+
+// latencyOf is the metric that a section's distribution belongs to.
+func latencyOf(section string) string {
+	if strings.HasSuffix(section, "16") {
+		return section + "-latency"
+	}
+	return section
+}
+
+// diskFigures: what is read and written in order, how long one small request
+// takes, and what sixteen at once come to; in small panels, as nobody reads
+// fifteen of them in one.
+var diskFigures = []results.Figure{
+	{
+		Name: "sequential", Title: "In order, 1 MiB at a time", Kind: "panels",
+		Metrics: []string{"direct-read", "direct-write", "buffered-write", "buffered-read", "cached-read"},
+		Caption: "Direct: past the page cache (O_DIRECT). Cold: the file's pages were dropped. Cached: from memory, so no disk's figure.",
+	},
+	{
+		Name: "latency", Title: "One small request at a time, 4 KiB at random", Kind: "panels",
+		Metrics: []string{"direct-randread1 p50", "direct-randwrite1 p50", "fsync p50", "direct-randread1 p99", "direct-randwrite1 p99", "fsync p99"},
+		Caption: "p50: half of a trial's requests take no longer; p99: all but one in a hundred.", Log: true,
+	},
+	{
+		Name: "cache", Title: "What the page cache hides", Kind: "panels",
+		Metrics: []string{"cached-randread1 p50", "buffered-randread1 p50", "buffered-randwrite1 p50"},
+		Caption: "4 KiB at random: read from memory, read with nothing in memory, written into memory.", Log: true,
+	},
+	{
+		Name: "sixteen", Title: "Sixteen small requests at once, 4 KiB at random", Kind: "panels",
+		Metrics: []string{"direct-randread16", "direct-randwrite16", "buffered-randread16", "buffered-randwrite16"},
+		Caption: "Requests a second. Buffered writes include the fsync at their end.",
+	},
+	{
+		Name: "copyup", Title: "The first change of a file, and the next", Kind: "panels",
+		Metrics: []string{"first-write", "second-write"},
+		Caption: "One byte of " + firstFile + " is changed. In the overlay (data=layer) it is the image's file, all of which is copied up before; elsewhere a file of the same size.", Log: true,
+	},
+}
