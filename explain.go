@@ -122,7 +122,9 @@ func everything() []explained {
 	}
 	out = append(out, explainMetrics()...)
 	out = append(out, explainSettings()...)
-	for _, t := range machine.Explained {
+	taints := append(slices.Clone(machine.Explained), struct{ Name, Means string }{bench.TwoClocks,
+		"the program inside and the host's clock disagreed by more than 1 % on how long it ran"})
+	for _, t := range taints {
 		out = append(out, explained{t.Name, "taint", "Marks a trial during which " + t.Means +
 			". The trial is kept, counted, and drawn hollow; --strict makes it once more."})
 	}
