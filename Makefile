@@ -22,7 +22,7 @@ export HOME := $(shell getent passwd 0 | cut -d: -f6)
 endif
 
 .NOTPARALLEL:
-.PHONY: run test bench chaos lint build setup uninstall clean
+.PHONY: run test bench chaos parity lint build setup uninstall clean
 
 run: setup build
 	$(ROOT) ./lab run startup
@@ -38,6 +38,11 @@ bench: setup generate
 chaos: setup
 	LAB_KILLS=1000 ./.ci/gotest "$(GO)" -count=1 -timeout 30m -run TestKilledAtAnyPoint .
 	LAB_STARTS=10000 ./.ci/gotest "$(GO)" -count=1 -timeout 30m -run TestManyStarts ./container
+
+# Our probes beside the programs that papers use, with the same settings, in one
+# run: fio (apt-get install fio), iperf3 (apt-get install iperf3).
+parity: setup
+	LAB_PARITY=15 ./.ci/gotest "$(GO)" -count=1 -p 1 -timeout 30m -v -run TestParity ./bench
 
 lint:
 	@unformatted=$$("$$(dirname "$(GO)")/gofmt" -l .); \
