@@ -16,11 +16,12 @@ packages() {
 	END
 }
 
-# The guest's kernel: distribution|meta package. One made for clouds is small, and
-# has virtio and the PVH entry.
+# The guest's kernel: distribution|meta package|that of the full kernel. One made
+# for clouds is small, and has virtio and the PVH entry; the full one has the
+# drivers of old cards as well.
 kernels() {
-	echo 'debian|linux-image-cloud-amd64'
-	echo 'ubuntu|linux-image-virtual'
+	echo 'debian|linux-image-cloud-amd64|linux-image-amd64'
+	echo 'ubuntu|linux-image-virtual|linux-image-generic'
 }
 
 # names reads apt's or dpkg's names, and drops their architecture.
@@ -107,16 +108,17 @@ on_disk() {
 	[ $# -eq 0 ] || megabytes "$(apt-cache show --no-all-versions "$@" 2>/dev/null | awk '$1 == "Installed-Size:" { s += $2 } END { print s * 1024 }')"
 }
 
+# unpack_kernel DIR COLUMN: that of the list above.
 unpack_kernel() {
 	distribution=debian
 	if grep -qi '^ID.*ubuntu' "$root/etc/os-release"; then distribution=ubuntu; fi
-	meta=$(kernels | sed -n "s/^$distribution|//p")
+	meta=$(kernels | grep "^$distribution|" | cut -d'|' -f"$2")
 	image=$(depends "$meta" 'linux-image-[0-9]')
 	[ -n "$image" ] || { refresh && image=$(depends "$meta" 'linux-image-[0-9]'); }
 	[ -n "$image" ] || no_network "$meta"
 	# Ubuntu's modules are a package of their own.
 	# shellcheck disable=SC2046
-	unpack "$cache/kernel" "$image" $(depends "$image" 'linux-modules-[0-9]')
+	unpack "$1" "$image" $(depends "$image" 'linux-modules-[0-9]')
 }
 
 # depends PACKAGE PREFIX: the concrete package behind a meta package.

@@ -15,7 +15,7 @@ packages() {
 	END
 }
 
-kernels() { echo 'fedora|kernel-core kernel-modules-core'; }
+kernels() { echo 'fedora|kernel-core kernel-modules-core|kernel-core kernel-modules-core kernel-modules'; }
 
 installed() { rpm -qa --qf '%{NAME}\n' | sort -u; }
 
@@ -34,9 +34,10 @@ install_packages() {
 }
 
 unpack_kernel() {
+	dir=$1
 	# shellcheck disable=SC2046 # a list
-	set -- $(kernels | cut -d'|' -f2)
-	say "unpacks $* into $cache/kernel (some 60 MB to download); nothing of it is installed"
+	set -- $(kernels | cut -d'|' -f"$2")
+	say "unpacks $* into $dir (some 60 MB to download); nothing of it is installed"
 	mkdir "$tmp/rpms" "$tmp/tree"
 	dnf -q download --destdir "$tmp/rpms" "$@" >"$log" 2>&1 || no_network "$*"
 	for rpm in "$tmp"/rpms/*.rpm; do
@@ -47,7 +48,7 @@ unpack_kernel() {
 	for k in "$tmp"/tree/lib/modules/*/vmlinuz; do
 		ln "$k" "$tmp/tree/boot/vmlinuz-$(basename "$(dirname "$k")")"
 	done
-	publish "$cache/kernel"
+	publish "$dir"
 }
 
 remove_packages() {

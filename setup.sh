@@ -2,6 +2,8 @@
 # setup.sh gets a fresh Debian, Ubuntu or Fedora ready for the lab.
 #
 #   ./setup.sh                  install what is missing, fetch a guest kernel
+#   ./setup.sh --full-kernel    fetch the distribution's full kernel, too: only an
+#                               emulated network card (nic=e1000) needs its drivers
 #   ./setup.sh --uninstall      remove what earlier set-ups installed, and the cache
 #   ./setup.sh --print apt|dnf  what a set-up installs there, and why
 #   ./setup.sh --cache          where the cache is
@@ -233,9 +235,23 @@ setup() {
 	workspace
 	# shellcheck disable=SC2086 # a list
 	[ -z "$missing" ] || install_packages $missing
-	[ -z "$kernel" ] || unpack_kernel
+	[ -z "$kernel" ] || unpack_kernel "$cache/kernel" 2
 	owned "$cache"
 	say "done (cache: $cache). To undo all of it: make uninstall"
+}
+
+full_kernel() {
+	[ "$(uname -m)" = x86_64 ] || die "no guest for $(uname -m) yet" "use an x86_64 machine"
+	for k in "$cache"/kernel-full/boot/vmlinuz-*; do
+		if [ -e "$k" ]; then
+			say "the full kernel is there (cache: $cache)"
+			return
+		fi
+	done
+	workspace
+	unpack_kernel "$cache/kernel-full" 3
+	owned "$cache"
+	say "done (cache: $cache). To undo it: rm -r $cache/kernel-full"
 }
 
 uninstall() {
@@ -251,7 +267,7 @@ uninstall() {
 		rm -rf "$cache"
 	else
 		say "removes what set-up put into $cache; the folder was there before, and stays"
-		rm -rf "$cache/kernel" "$cache/busybox" "$log"
+		rm -rf "$cache/kernel" "$cache/kernel-full" "$cache/busybox" "$log"
 	fi
 	say "undone. Results folders and Go's own caches are yours, and stay"
 }
@@ -260,15 +276,16 @@ cache=$(cache_dir)
 case ${1:-} in
 --cache) echo "$cache" && exit ;;
 --go) find_go && exit ;;
-'' | --uninstall) m=$(manager) ;;
+'' | --full-kernel | --uninstall) m=$(manager) ;;
 --print) m=${2:-} ;;
-*) die "unknown argument $1" "sed -n 2,9p setup.sh shows those there are" ;;
+*) die "unknown argument $1" "sed -n 2,11p setup.sh shows those there are" ;;
 esac
 case $m in apt | dnf) ;; *) die "unknown package manager '$m'" "./setup.sh --print apt, or dnf" ;; esac
 # shellcheck source=setup-apt.sh
 . "$top/setup-$m.sh"
 case ${1:-} in
 '') setup ;;
+--full-kernel) full_kernel ;;
 --uninstall) uninstall ;;
 --print)
 	[ "$m" = apt ] || echo '# untried here'

@@ -164,6 +164,34 @@ func TestSetupWhole(t *testing.T) {
 	}
 }
 
+// The full kernel is fetched only when it is asked for, beside the small one.
+func TestSetupFullKernel(t *testing.T) {
+	m := newMachine(t)
+	out, ok := m.setup("--full-kernel")
+	if !ok {
+		t.Fatal("set-up failed")
+	}
+	contains(t, out, "unpacks linux-image-6.1.0-9-amd64 into "+m.cache+"/kernel-full", "rm -r "+m.cache+"/kernel-full")
+	if _, err := os.Stat(m.cache + "/kernel-full/boot/vmlinuz-6.1.0-9"); err != nil {
+		t.Error(err)
+	}
+	if got := m.lines(m.cache + "/packages"); len(got) > 0 {
+		t.Errorf("it installed %q", got)
+	}
+	m.remove(m.state+"/calls", m.state+"/network")
+	if out, ok = m.setup("--full-kernel"); !ok || !strings.Contains(out, "is there") || len(m.lines(m.state+"/calls")) > 0 {
+		t.Errorf("the second time: %q", out)
+	}
+	m.write(m.root+"/etc/os-release", "ID=ubuntu\n", 0o644)
+	m.remove(m.cache)
+	m.write(m.state+"/network", "", 0o644)
+	out, ok = m.setup("--full-kernel")
+	contains(t, out, "unpacks linux-image-6.8.0-9-generic linux-modules-6.8.0-9-generic")
+	if !ok {
+		t.Error("set-up failed on Ubuntu")
+	}
+}
+
 // TestSetupMachines tells what set-up says on machines that lack something.
 func TestSetupMachines(t *testing.T) {
 	tests := []struct {

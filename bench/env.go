@@ -136,6 +136,12 @@ type (
 		Terminal() *os.File
 	}
 
+	// A Grouper says whether its instance of a Spec that Check has passed is in
+	// a cgroup of its own: a testbed without cgroups is made faster.
+	Grouper interface {
+		Grouped(Spec) bool
+	}
+
 	// A Finisher names what a start ends with, after the last mark and until
 	// the workload's first byte, where that isn't the workload alone.
 	Finisher interface {

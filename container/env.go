@@ -3,6 +3,7 @@ package container
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 
@@ -73,15 +74,22 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 	if s.Settings["cgroup"] == "no" && !s.Limits.None() {
 		return bench.NotApplicable("limits need a cgroup, and cgroup=no was asked for", "--variant cgroup=yes")
 	}
-	// fsopen(2) is the newest system call that has no older way here; a
-	// wrong name tells whether it is there.
-	if fd, err := unix.Fsopen("", 0); err == nil {
-		unix.Close(fd)
-	} else if err == unix.ENOSYS || err == unix.EPERM {
-		return bench.Unavailable("fsopen(2) is missing or forbidden: "+err.Error(), "Linux 5.12 or later, outside of another container")
+	// mount_setattr(2) is the newest system call that has no older way here; a
+	// wrong descriptor tells whether it is there.
+	if err := unix.MountSetattr(-1, "", unix.AT_EMPTY_PATH, &unix.MountAttr{}); err == unix.ENOSYS || err == unix.EPERM {
+		return bench.Unavailable("mount_setattr(2) is missing or forbidden: "+err.Error(), "Linux 5.12 or later, outside of another container")
 	}
 	if _, err := os.Stat("/proc/self/ns/cgroup"); err != nil {
 		return bench.Unavailable("this kernel has no cgroup namespaces", "a kernel with CONFIG_CGROUPS and CONFIG_NAMESPACES")
+	}
+	if err := testbed.CheckPorts(s.Ports); err != nil {
+		return bench.NotApplicable(err.Error(), "")
+	}
+	if net := s.Settings["net"]; len(s.Ports) > 0 && net != "bridge" {
+		return bench.NotApplicable("with net="+net+" a container has no address that a port could be published from", "--net bridge")
+	}
+	if s.Hostname != "" && s.Settings["uts"] == "no" {
+		return bench.NotApplicable("with uts=no the host's name is the container's", "--variant uts=yes")
 	}
 	if s.Work && e.tb.Work == "" {
 		return bench.ErrNoWork
@@ -106,6 +114,9 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 	}
 	return bench.CheckLimits(e.tb, s.Limits)
 }
+
+// Grouped is true unless it was left out.
+func (e *Env) Grouped(s bench.Spec) bool { return s.Settings["cgroup"] != "no" }
 
 // Prepare reserves an address and makes sure that a disposable thread is there.
 // Everything else is made once an instance, in Start.
@@ -144,6 +155,8 @@ type container struct {
 	dev    int      // of the top of its /dev
 	hidden []mask   // paths below /proc that it hides
 	locked []string // and those that it makes read-only
+
+	published []io.Closer // its ports
 
 	base     int    // of the user namespace: which user outside its root is
 	users    int    // descriptor of it
@@ -239,6 +252,7 @@ func describeMapped(step, what string) string {
 }
 
 var describe = map[string]string{
+	"ports":      "listen to the published ports",
 	"namespaces": "unshare the mount namespace and those that are asked for",
 	"root":       "mount a tmpfs and the overlay over the image",
 	"/dev":       "make /dev with its nodes, pts, shm and mqueue",

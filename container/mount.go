@@ -13,7 +13,8 @@ import (
 )
 
 // There are two ways to mount. The old one, mount(2), takes the path at which
-// the file system is to appear, as text. The new one (Linux 5.2) takes it
+// the file system is to appear, as text. The new one (Linux 5.2, and
+// 5.12 for all that is used here) takes it
 // apart: make a file system, set its options, get a descriptor of a mount that
 // is nowhere yet, and then attach that to a folder, which can be a descriptor
 // too. A container's root is full of paths that somebody else has chosen, so

@@ -15,7 +15,8 @@ import (
 // container's process is in its own ones, and that is all that "being in a
 // container" means.
 
-// Hostname is the name that a container with a UTS namespace has.
+// Hostname is the name that a container with a UTS namespace has, unless the
+// Spec names another.
 const Hostname = "lab"
 
 // unshare moves the calling thread into new namespaces. Only this thread: in
@@ -54,7 +55,11 @@ func (c *container) unshare(t *launch.Thread) error {
 	}
 	unix.Umask(0)
 	if c.on("uts") {
-		if err := unix.Sethostname([]byte(Hostname)); err != nil {
+		name := c.spec.Hostname
+		if name == "" {
+			name = Hostname
+		}
+		if err := unix.Sethostname([]byte(name)); err != nil {
 			return os.NewSyscallError("sethostname", err)
 		}
 	}

@@ -3,6 +3,7 @@ package container
 import (
 	"errors"
 	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -25,6 +26,10 @@ func (c *container) plan() launch.Plan {
 		Leave:    c.leave,
 		Terminal: c.terminal,
 	}
+	if len(c.spec.Ports) > 0 {
+		// First: the listener's namespace is the one that the thread begins in.
+		p.Steps = slices.Insert(p.Steps, 0, launch.Step{Name: "ports", Do: c.publish})
+	}
 	if len(c.spec.Mounts) > 0 || c.bound() {
 		p.Steps = append(p.Steps, launch.Step{Name: "volumes", Do: c.bind})
 	}
@@ -39,7 +44,7 @@ func (c *container) plan() launch.Plan {
 		// of its own.
 		p.Flags |= unix.CLONE_NEWPID
 	}
-	if c.on("cgroup") && c.env.tb != nil && c.env.tb.Cgroups != nil {
+	if c.env.Grouped(c.spec) && c.env.tb != nil && c.env.tb.Cgroups != nil {
 		p.Group = func() (*cgroup.Group, error) { return c.env.tb.Cgroups.New(c.spec.Limits) }
 	}
 	if c.network != nil || c.spec.Work {
@@ -52,6 +57,9 @@ func (c *container) plan() launch.Plan {
 func (c *container) cleanup() (err error) {
 	if c.layer != "" {
 		err = os.RemoveAll(c.layer)
+	}
+	for _, p := range c.published {
+		err = errors.Join(err, p.Close())
 	}
 	if c.network != nil {
 		err = errors.Join(err, c.network.Disconnect(c.addr))

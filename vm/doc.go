@@ -3,12 +3,12 @@
 //
 // # What happens once a run (Open)
 //
-//  1. [Probe] executes a guest of a few instructions under KVM and under
-//     emulation, and says which is to be used, and why.
-//  2. A libvirt daemon of the lab's own starts in a further mount namespace,
+//  1. A libvirt daemon of the lab's own starts in a further mount namespace,
 //     where nothing of the system's configuration is seen and nothing it writes
 //     is kept. It dies with the testbed.
-//  3. The lab connects to it, and has it find out what QEMU can do.
+//  2. The lab connects to it, and has it find out what QEMU can do.
+//  3. A guest of a few instructions ([Tiny]) runs under KVM and under emulation,
+//     and its times say which is to be used, and why. The verdict is kept.
 //
 // # What later starts share (Prepare)
 //

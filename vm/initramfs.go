@@ -11,7 +11,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"lab/bench"
 	"lab/bench/image"
 	"lab/vm/kernel"
 )
@@ -19,18 +18,18 @@ import (
 // initramfsFormat changes when the same inputs give other bytes.
 const initramfsFormat = 1
 
-// initramfs returns the path of the initramfs for a Spec, building it where the
-// cache doesn't have it: the image, unless it is a disk, and r without a folder;
-// the device nodes without which a kernel gives PID 1 no console; and where the
-// guest begins with the lab's init, that init and its modules.
-func initramfs(cache string, r image.Ref, s bench.Spec, k guestKernel) (string, error) {
+// initramfs returns the path of an initramfs, building it where the cache
+// doesn't have it: the image, unless it is a disk, and r without a folder; the
+// device nodes without which a kernel gives PID 1 no console; and for a guest
+// that begins with the lab's init, that init and the modules that it loads.
+func initramfs(cache string, r image.Ref, staged bool, drivers []kernel.Module) (string, error) {
 	more := []image.Entry{
 		{Name: "dev", Mode: fs.ModeDir | 0o755},
 		{Name: "dev/console", Mode: fs.ModeDevice | fs.ModeCharDevice | 0o600, Device: unix.Mkdev(5, 1)},
 		{Name: "dev/null", Mode: fs.ModeDevice | fs.ModeCharDevice | 0o666, Device: unix.Mkdev(1, 3)},
 	}
-	if staged(s) {
-		extra, err := initEntries(k, modules(s))
+	if staged {
+		extra, err := initEntries(drivers)
 		if err != nil {
 			return "", err
 		}
@@ -73,11 +72,7 @@ const initDir = ".lab"
 
 // initEntries are the guest's init and the modules it loads, numbered in
 // loading order.
-func initEntries(k guestKernel, modules []string) ([]image.Entry, error) {
-	mods, err := kernel.Closure(k.Modules, modules...)
-	if err != nil {
-		return nil, err
-	}
+func initEntries(drivers []kernel.Module) ([]image.Entry, error) {
 	init, err := guestInit()
 	if err != nil {
 		return nil, err
@@ -86,7 +81,7 @@ func initEntries(k guestKernel, modules []string) ([]image.Entry, error) {
 		{Name: initDir, Mode: fs.ModeDir | 0o700},
 		{Name: initDir + "/init", Mode: 0o700, Data: init},
 	}
-	for i, m := range mods {
+	for i, m := range drivers {
 		out = append(out, image.Entry{Name: fmt.Sprintf("%s/%02d-%s.ko", initDir, i, m.Name), Mode: 0o600, Data: m.Data})
 	}
 	return out, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
@@ -16,6 +17,7 @@ import (
 	"lab/bench/clock"
 	"lab/bench/launch"
 	"lab/bench/probe/guestinit/wire"
+	"lab/bench/testbed"
 )
 
 // createTimeout bounds libvirt's work on a start: half a second when all is
@@ -28,16 +30,20 @@ type instance struct {
 	spec bench.Spec
 	cfg  Config
 	err  error // why Start will fail
+	far  *far  // in a foreign libvirt, or nil
 
 	began clock.Time
 	marks []clock.Mark
 
 	console *console
-	data    *dataDisk   // nil without one
-	session *session    // with the guest's init, where there is one
-	main    *program    // the workload, where that init runs it
-	idle    bool        // that init is to wait for work, and gets none
-	saved   *savedState // what it is restored from, or nil
+	data    *dataDisk        // nil without one
+	shared  int              // how many folders the daemon is shown for it
+	network *testbed.Network // nil without a bridge
+	addr    netip.Prefix     // on it
+	session *session         // with the guest's init, where there is one
+	main    *program         // the workload, where that init runs it
+	idle    bool             // that init is to wait for work, and gets none
+	saved   *savedState      // what it is restored from, or nil
 
 	conn    *conn
 	created bool
@@ -83,33 +89,52 @@ func (e *Env) define(ctx context.Context, s bench.Spec) (*instance, error) {
 		return nil, err
 	}
 	i := e.newInstance(s, k)
-	line, err := cmdline(s, boot(s))
+	net, err := i.addCard()
+	if err != nil {
+		return nil, err
+	}
+	if err := i.prepare(ctx, k, net); err != nil {
+		return nil, errors.Join(err, i.Close())
+	}
+	return i, nil
+}
+
+// prepare does what is particular to guests with a kernel. An error of the
+// workload's is Start's, as in every environment.
+func (i *instance) prepare(ctx context.Context, k guestKernel, net wire.Net) error {
+	e, s := i.env, i.spec
+	var err error
+	if i.cfg.Kernel, err = e.put(ctx, k.file); err != nil {
+		return err
+	}
+	line, err := cmdline(s, boot(s, net))
 	var missing *launch.ExecError
 	switch {
 	case errors.Is(err, errNoCommand), errors.As(err, &missing):
 		i.err = bench.Blamed(bench.BlameWorkload, err)
-		return i, nil // Start's error, as in every environment
+		return nil
 	case err != nil:
-		return nil, bench.Blamed(bench.BlameWorkload, err)
+		return bench.Blamed(bench.BlameWorkload, err)
 	}
 	if !i.cfg.ACPI {
 		// Or the kernel says on the console that it misses the tables.
 		line.More = append(line.More, "acpi=off")
 	}
 	if i.cfg.Cmdline, err = line.String(); err != nil {
-		return nil, bench.Blamed(bench.BlameWorkload, err)
+		return bench.Blamed(bench.BlameWorkload, err)
 	}
 	if err := e.addRoot(ctx, &i.cfg, s, k); err != nil {
-		return nil, err
+		return err
 	}
 	addData(&i.cfg, s)
+	for n, x := range shares(s) {
+		i.cfg.Shares = append(i.cfg.Shares, Share{Tag: x.Tag, Dir: i.shareDir(n)})
+	}
 	if s.Init {
 		i.cfg.Channel = e.inside(i.file(".port"))
 	}
-	if _, err := e.connection(ctx); err != nil {
-		return nil, err
-	}
-	return i, nil
+	_, err = e.connection(ctx)
+	return err
 }
 
 var errNoCommand = errors.New("no command")
@@ -141,9 +166,25 @@ func (e *Env) newInstance(s bench.Spec, k guestKernel) *instance {
 	i := &instance{env: e, spec: s, pidfd: -1, ended: make(chan struct{}), tried: make(chan struct{})}
 	i.cfg = e.config(s, k)
 	i.cfg.Name = fmt.Sprintf("lab-%s-%s-%d", e.tb.ID, e.Name(), e.count.Add(1))
+	if e.far != nil {
+		i.cfg.Remote, i.cfg.Owner = true, thisMachine()
+		return i
+	}
 	i.cfg.Console = e.inside(i.file(".serial"))
 	i.cfg.ConsoleLog = e.inside(i.file(".console"))
 	return i
+}
+
+// put makes a file of the lab's visible to libvirt, and returns its path there.
+func (e *Env) put(ctx context.Context, file string) (string, error) {
+	if e.far == nil {
+		return e.inside(file), nil
+	}
+	c, err := e.connection(ctx)
+	if err != nil {
+		return "", err
+	}
+	return e.far.place(ctx, c, e.tb.ID+"-"+e.Name(), file)
 }
 
 // file is the path of a file of the instance, outside the daemon's namespace.

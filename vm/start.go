@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -46,6 +47,9 @@ func (i *instance) start(ctx context.Context) (err error) {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if i.env.far != nil {
+		return i.startFar(ctx)
+	}
 	i.env.reaper.hold()
 	if i.conn, err = i.env.connection(ctx); err != nil {
 		return err
@@ -63,6 +67,9 @@ func (i *instance) start(ctx context.Context) (err error) {
 		}
 		i.cfg.Data.File = i.data.path()
 		i.mark("disk", clock.Now())
+	}
+	if err := i.share(); err != nil {
+		return fmt.Errorf("show the guest a folder: %w", err)
 	}
 	var p *port
 	if i.spec.Init {
@@ -83,7 +90,11 @@ func (i *instance) start(ctx context.Context) (err error) {
 	if p == nil {
 		return ctx.Err()
 	}
-	if err := i.execute(ctx, p); err != nil {
+	c, err := i.called(ctx, p)
+	if err == nil {
+		err = i.execute(ctx, c)
+	}
+	if err != nil {
 		return i.explain(err)
 	}
 	return nil
@@ -174,11 +185,9 @@ func (i *instance) end() {
 	close(i.ended)
 }
 
-// execute has the guest's init execute the workload.
-func (i *instance) execute(ctx context.Context, p *port) error {
-	// The guest's end is an answer, too.
+// untilEnd is a context that the guest's end ends: it is an answer, too.
+func (i *instance) untilEnd(ctx context.Context) (context.Context, context.CancelCauseFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	go func() {
 		select {
 		case <-i.ended:
@@ -186,10 +195,24 @@ func (i *instance) execute(ctx context.Context, p *port) error {
 		case <-ctx.Done():
 		}
 	}()
+	return ctx, cancel
+}
+
+// called waits for QEMU's connection to the init's port.
+func (i *instance) called(ctx context.Context, p *port) (net.Conn, error) {
+	ctx, cancel := i.untilEnd(ctx)
+	defer cancel(nil)
 	c, err := p.wait(ctx)
 	if err != nil {
-		return errors.Join(context.Cause(ctx), err)
+		return nil, errors.Join(context.Cause(ctx), err)
 	}
+	return c, nil
+}
+
+// execute has the guest's init execute the workload.
+func (i *instance) execute(ctx context.Context, c net.Conn) (err error) {
+	ctx, cancel := i.untilEnd(ctx)
+	defer cancel(nil)
 	step, hello := "boot", greet
 	if i.saved != nil {
 		step, hello = "resume", resume

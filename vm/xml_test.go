@@ -38,7 +38,21 @@ func TestXML(t *testing.T) {
 		{"ide", func(c *Config) {
 			c.Machine, c.Data = "pc", &Disk{Serial: "lab-data", Bus: "ide", File: "/proc/1/fd/7", Cache: "writeback", IO: "threads"}
 		}},
-		{"pinned", func(c *Config) { c.CPUs, c.Pinned = 2, []int{1, 3} }},
+		{"shares", func(c *Config) {
+			c.Shares = []Share{{"lab-0", "/run/vm/shares/lab-0123abcd-1-0"}, {"lab-1", "/run/vm/shares/lab-0123abcd-1-1"}}
+		}},
+		{"pinned", func(c *Config) { c.CPUs, c.CPUSet = 2, "1,3" }},
+		{"pinned-together", func(c *Config) { c.CPUs, c.CPUSet = 2, "1,3-4" }},
+		{"bridge", func(c *Config) {
+			c.Card = &Card{Model: "virtio", MAC: "52:54:00:12:00:02", Bridge: "lab0", Tap: "v120002"}
+		}},
+		{"bridge-vhost", func(c *Config) {
+			c.Accel, c.CPU = "kvm", "host"
+			c.Card = &Card{Model: "virtio", MAC: "52:54:00:12:00:02", Bridge: "lab0", Tap: "v120002", VHost: true}
+		}},
+		{"user-e1000", func(c *Config) {
+			c.Card = &Card{Model: "e1000", MAC: "52:54:00:00:02:0f"}
+		}},
 		{"bare", func(c *Config) { c.Initrd, c.ConsoleLog, c.Memory = "", "", 16<<20 }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -78,12 +92,16 @@ func TestXMLRefuses(t *testing.T) {
 		{"translation cache", func(c *Config) { c.TBCache = 0 }},
 		{"memory", func(c *Config) { c.Memory = 4096 }},
 		{"virtual CPUs", func(c *Config) { c.CPUs = 0 }},
-		{"pinned", func(c *Config) { c.Pinned = []int{0, 1} }},
 		{"kernel", func(c *Config) { c.Kernel = "" }},
 		{"console", func(c *Config) { c.Console = "" }},
 		{"no IDE", func(c *Config) { c.Data = &Disk{Serial: "x", Bus: "ide", File: "/x"} }},
 		{"bus", func(c *Config) { c.Root = &Disk{Serial: "x", Bus: "sata", File: "/x"} }},
 		{"serial", func(c *Config) { c.Root = &Disk{Bus: "virtio", File: "/x"} }},
+		{"e1000", func(c *Config) { c.Card = &Card{Model: "rtl8139", MAC: "x"} }},
+		{"tag", func(c *Config) { c.Shares = []Share{{Dir: "/x"}} }},
+		{"MAC", func(c *Config) { c.Card = &Card{Model: "virtio"} }},
+		{"both their names", func(c *Config) { c.Card = &Card{Model: "virtio", MAC: "x", Bridge: "lab0"} }},
+		{"vhost", func(c *Config) { c.Card = &Card{Model: "e1000", MAC: "x", Bridge: "b", Tap: "t", VHost: true} }},
 		{"native", func(c *Config) {
 			c.Data = &Disk{Serial: "x", Bus: "virtio", File: "/x", Cache: "writeback", IO: "native"}
 		}},

@@ -13,6 +13,7 @@ package benchtest
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -40,6 +41,7 @@ const (
 	NotFound   Feature = "not-found"  // a missing program is told from a bad status
 	Usage      Feature = "usage"      // Exit.Usage
 	Background Feature = "background" // daemons end with the program
+	Ports      Feature = "ports"      // Spec.Ports: Check says not applicable
 	ParentsFDs Feature = "parent-fds" // the workload is a child of the lab, whose descriptors it might inherit
 )
 
@@ -58,6 +60,10 @@ type Options struct {
 	// Slow is set where a start takes seconds: fewer rounds and longer
 	// deadlines.
 	Slow bool
+
+	// Parts are the tests to run, by name; nil: all. An environment that passed
+	// all of them needn't do so again where another setting can't matter.
+	Parts []string
 
 	// Objects lists what else an instance is made of, such as domains: names
 	// by kind. May be nil.
@@ -96,6 +102,7 @@ func Run(t *testing.T, env bench.Environment, opts Options) {
 			}
 		}
 	})
+	ran := 0
 	for _, c := range []struct {
 		name string
 		test func(*suite, *testing.T)
@@ -123,11 +130,18 @@ func Run(t *testing.T, env bench.Environment, opts Options) {
 		{"Many", (*suite).many},
 		{"Background", (*suite).background},
 		{"Exec", (*suite).exec},
+		{"Ports", (*suite).ports},
 		{"Image", (*suite).readOnly},
 		{"Prepare", (*suite).prepare},
 		{"Nothing left", (*suite).nothingLeft},
 	} {
-		t.Run(c.name, func(t *testing.T) { c.test(s, t) })
+		if len(opts.Parts) == 0 || slices.Contains(opts.Parts, c.name) {
+			t.Run(c.name, func(t *testing.T) { c.test(s, t) })
+			ran++
+		}
+	}
+	if n := len(opts.Parts); n > 0 && n != ran {
+		t.Errorf("%d of the parts %q are tests of this suite", ran, opts.Parts)
 	}
 }
 

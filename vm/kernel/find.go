@@ -29,21 +29,27 @@ type Kernel struct {
 // Newest returns the newest kernel in cache/kernel, where the set-up unpacks
 // the distribution's packages, all together or in one folder each:
 // boot/vmlinuz-<version> and lib/modules/<version>.
-func Newest(cache string) (Kernel, error) {
+func Newest(cache string) (Kernel, error) { return newest(cache, "kernel", "kernel/*") }
+
+// Full returns the distribution's full kernel, which has the drivers of hardware
+// that no cloud has: the newest in cache/kernel-full.
+func Full(cache string) (Kernel, error) { return newest(cache, "kernel-full") }
+
+func newest(cache string, trees ...string) (Kernel, error) {
 	var images []string
-	for _, tree := range []string{"kernel", "kernel/*"} {
+	for _, tree := range trees {
 		found, _ := filepath.Glob(filepath.Join(cache, tree, "boot", "vmlinuz-*"))
 		images = append(images, found...)
 	}
 	if len(images) == 0 {
-		return Kernel{}, fmt.Errorf("%w (%s)", ErrNone, filepath.Join(cache, "kernel"))
+		return Kernel{}, fmt.Errorf("%w (%s)", ErrNone, filepath.Join(cache, trees[0]))
 	}
-	newest := slices.MaxFunc(images, func(a, b string) int {
+	image := slices.MaxFunc(images, func(a, b string) int {
 		return compareVersions(filepath.Base(a), filepath.Base(b))
 	})
 	// Debian unpacks to lib/modules, merged-/usr systems to usr/lib/modules.
-	tree := filepath.Dir(filepath.Dir(newest))
-	return describe(newest, filepath.Join(tree, "lib/modules"), filepath.Join(tree, "usr/lib/modules"))
+	tree := filepath.Dir(filepath.Dir(image))
+	return describe(image, filepath.Join(tree, "lib/modules"), filepath.Join(tree, "usr/lib/modules"))
 }
 
 // Named returns the kernel that a user named by path. Its modules are those

@@ -1,0 +1,87 @@
+package vm
+
+import (
+	"net/netip"
+
+	"lab/bench"
+	"lab/bench/probe/guestinit/wire"
+	"lab/bench/testbed"
+)
+
+// cardName is what every Linux calls its first network card, where nothing
+// renames it.
+const cardName = "eth0"
+
+// userNet is QEMU's user-mode network: the guest's address and the gateway, which
+// is QEMU. They are the same for every guest, as each has such a network for
+// itself.
+var userNet = wire.Net{
+	Name:    cardName,
+	Addr:    netip.MustParsePrefix("10.0.2.15/24"),
+	Gateway: netip.MustParseAddr("10.0.2.2"),
+}
+
+func hasCard(s bench.Spec) bool { n := s.Settings["net"]; return n != "" && n != "none" }
+
+// checkCard says whether this machine can give a guest its network.
+func (e *Env) checkCard(s bench.Spec) error {
+	if s.Settings["net"] != "bridge" {
+		return nil
+	}
+	if !e.tb.Private {
+		return bench.Unavailable("this testbed has no network of its own", "lab exec vm or lab run, which make one")
+	}
+	if !exists("/dev/net/tun") {
+		return bench.Unavailable("the host has no /dev/net/tun, which a guest's port on the bridge needs", "modprobe tun")
+	}
+	return nil
+}
+
+// vhost says whether the host's kernel moves a guest's packets: it needs KVM's
+// interrupts.
+func (e *Env) vhost(s bench.Spec) bool {
+	return s.Settings["net"] == "bridge" && s.Settings["nic"] != "e1000" &&
+		e.resolve(s.Settings["accel"]) == "kvm" && exists("/dev/vhost-net")
+}
+
+// addCard gives the domain its network card, and on the bridge an address, which
+// is the instance's until release.
+func (i *instance) addCard() (wire.Net, error) {
+	s := i.spec
+	if !hasCard(s) {
+		return wire.Net{}, nil
+	}
+	c := &Card{Model: s.Settings["nic"]}
+	i.cfg.Card = c
+	if s.Settings["net"] == "user" {
+		c.MAC = mac(userNet.Addr.Addr())
+		return userNet, nil
+	}
+	n, err := i.env.tb.Network()
+	if err != nil {
+		return wire.Net{}, err
+	}
+	if i.addr, err = n.Lease(); err != nil {
+		return wire.Net{}, err
+	}
+	i.network = n
+	c.MAC, c.Bridge, c.Tap, c.VHost = mac(i.addr.Addr()), testbed.Bridge, testbed.BridgePort(i.addr), i.env.vhost(s)
+	return wire.Net{Name: cardName, Addr: i.addr, Gateway: n.Gateway}, nil
+}
+
+// release gives the address back. The port on the bridge went with QEMU, which
+// held it.
+func (i *instance) release() {
+	if i.network != nil {
+		i.network.Release(i.addr)
+		i.network = nil
+	}
+}
+
+// Addr is the guest's address on the bridge, or "".
+func (i *instance) Addr() string {
+	if !i.addr.IsValid() {
+		return ""
+	}
+	return i.addr.Addr().String()
+}
