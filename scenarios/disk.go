@@ -186,21 +186,19 @@ func diskTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 const diskGrain = 10_000
 
 // diskFact looks at what the program found out about its file, and records the
-// change of an image's, which is over too soon for two clocks.
+// change of an image's, which is over too soon for two clocks, and what its file
+// system can't do.
 func diskFact(t *bench.T, h bench.Heard) error {
 	if h.Name == "first-write" {
 		return errors.Join(diskRecord(t, h, "first-write", "seconds"), diskRecord(t, h, "second-write", "again"))
 	}
+	if why := h.Text("skip"); why != "" {
+		t.RecordText(h.Name, "not applicable: "+why)
+		return nil
+	}
 	grain, err := h.Value("grain")
 	if err == nil && grain > diskGrain {
 		err = bench.Blamed(bench.BlameMachine, fmt.Errorf("the clock inside moves by %v at once, too coarse for requests of microseconds; cure for a guest: --variant acpi=on, which gives it better clocks, or KVM, and a quieter machine", time.Duration(grain)))
-	}
-	if err != nil {
-		return err
-	}
-	kept, err := h.Value("kept")
-	if err == nil && kept > 0 {
-		err = bench.Blamed(bench.BlameMachine, fmt.Errorf("%d bytes of the file stay in the page cache whatever is asked of it, so no read would be cold; cure: --work a folder on another file system", int64(kept)))
 	}
 	return err
 }
