@@ -204,7 +204,7 @@ func (w *worker) between(p bench.Progress) {
 // open opens the environments that the scenario's cells need. One that doesn't
 // open takes part as a closed one: its cells say why, and the others run.
 func (w *worker) open(ctx context.Context, tb *testbed.Testbed, sc *bench.Scenario) (envs []bench.Environment, closeAll func() error) {
-	wanted := map[string]bool{}
+	wanted := map[string]bool{sc.Beside: true}
 	for _, c := range sc.Cells(w.job.Options) {
 		wanted[c.Env] = true
 	}

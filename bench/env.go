@@ -170,6 +170,13 @@ type (
 		Place() string
 	}
 
+	// An Outsider knows the address by which a program inside reaches those
+	// that listen on the testbed's loopback device, where that isn't
+	// 127.0.0.1; "" is none. It is an Environment.
+	Outsider interface {
+		HostAddr(Spec) string
+	}
+
 	// A Cooler keeps what its program wrote in a page cache of the host's
 	// below the program's own, and can drive it out of there: that instance's,
 	// and nothing else.

@@ -243,12 +243,27 @@ func (t *T) Check(h Heard) {
 // subcommand, hears it out, and closes it: what on does, Probe.Talk says. The
 // clocks are checked.
 func (t *T) Probe(ctx context.Context, args []string, on func(Instance, Heard) error) error {
+	return t.probe(ctx, t.env, t.Spec(Command{}), args, on)
+}
+
+// Beside is Probe in the environment Scenario.Beside, with its own default
+// settings and no limits: what is at the other end of what is measured.
+func (t *T) Beside(ctx context.Context, args []string, on func(Instance, Heard) error) error {
+	settings, err := Resolve(t.beside, nil)
+	if err != nil {
+		return err
+	}
+	return t.probe(ctx, t.beside, Spec{Image: t.image, Settings: settings}, args, on)
+}
+
+func (t *T) probe(ctx context.Context, env Environment, s Spec, args []string, on func(Instance, Heard) error) error {
 	p, err := NewProbe()
 	if err != nil {
 		return err
 	}
 	defer p.Close()
-	i, err := t.Prepare(ctx, t.Spec(p.Command(args...)))
+	s.Command = p.Command(args...)
+	i, err := t.prepare(ctx, env, s)
 	if err != nil {
 		return err
 	}

@@ -92,6 +92,7 @@ func (r *Runner) Plan(ctx context.Context) error {
 			set = map[string]string{}
 		}
 		maps.Copy(set, c.Variant)
+		maps.Copy(set, c.Set)
 		settings, err := Resolve(env, set)
 		if err != nil {
 			return err

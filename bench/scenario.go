@@ -29,6 +29,10 @@ type Scenario struct {
 	// the trial, not the run. What T made is closed after it.
 	Trial func(context.Context, *T, Cell) error
 
+	// Beside names an environment that a trial takes something from beside
+	// its cell's own: a client, for [T.Beside]. "" is none.
+	Beside string
+
 	// Grouped makes so many trials of a cell one after another, then as many
 	// of the next, and so on, instead of shuffled blocks. It is for lab
 	// calibrate alone, which shows what that does to conclusions.
@@ -57,6 +61,7 @@ type Options struct {
 type Cell struct {
 	Env     string
 	Variant map[string]string // what this cell sets beside the defaults
+	Set     map[string]string // further settings, which follow from the variant and needn't be in a label
 	N       int               // instances at a time; 0 means 1
 	Trials  int               // how many, warm-ups not counted
 	Warmup  int               // further ones before them, kept and marked

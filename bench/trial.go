@@ -20,6 +20,7 @@ import (
 // still open.
 type T struct {
 	env    Environment
+	beside Environment // Scenario.Beside's, or nil
 	cell   *results.Cell
 	plan   Cell // as the scenario listed it
 	image  image.Ref
@@ -56,7 +57,11 @@ func (t *T) Spec(cmd Command) Spec {
 
 // Prepare prepares an instance, which is closed after the trial at the latest.
 func (t *T) Prepare(ctx context.Context, s Spec) (Instance, error) {
-	i, err := t.env.Prepare(ctx, s)
+	return t.prepare(ctx, t.env, s)
+}
+
+func (t *T) prepare(ctx context.Context, env Environment, s Spec) (Instance, error) {
+	i, err := env.Prepare(ctx, s)
 	if err != nil {
 		return nil, fmt.Errorf("prepare: %w", err)
 	}

@@ -48,8 +48,13 @@ func Chroot() *Env { return &Env{name: "chroot"} }
 // Name is "host" or "chroot".
 func (e *Env) Name() string { return e.name }
 
-// Settings are none: there is nothing to vary.
-func (e *Env) Settings() []bench.Setting { return nil }
+// Settings are none but the host's network: else there is nothing to vary.
+func (e *Env) Settings() []bench.Setting {
+	if e.name == "host" {
+		return []bench.Setting{netns}
+	}
+	return nil
+}
 
 // Open keeps the testbed.
 func (e *Env) Open(_ context.Context, tb *testbed.Testbed) error {
@@ -74,8 +79,14 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 	if e.name == "chroot" && os.Geteuid() != 0 {
 		return bench.Unavailable("chroot(2) needs root", "sudo lab …")
 	}
+	if s.Settings["netns"] == "own" && os.Geteuid() != 0 {
+		return bench.Unavailable("a network namespace needs root", "sudo lab …")
+	}
 	if s.Work && e.tb.Work == "" {
 		return bench.ErrNoWork
+	}
+	if s.Work && s.Settings["netns"] == "own" {
+		return bench.NotApplicable("a process has a work folder or a network of its own", "--variant netns=testbed")
 	}
 	return bench.CheckLimits(e.tb, s.Limits)
 }
@@ -88,6 +99,9 @@ func (e *Env) Prepare(_ context.Context, s bench.Spec) (bench.Instance, error) {
 	launch.Ready(1)
 	if s.Work {
 		return e.prepareWork(s)
+	}
+	if s.Settings["netns"] == "own" {
+		return e.wire(e.plan(s, s.Image.Dir))
 	}
 	return launch.New(e.plan(s, s.Image.Dir)), nil
 }
@@ -151,6 +165,10 @@ func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
 	}
 	if e.name == "chroot" {
 		start = append(start, "unshare the thread's root folder, chroot into the image")
+	}
+	if s.Settings["netns"] == "own" {
+		prepare = append(prepare, "the bridge is there, an address is reserved")
+		start = append(start, "unshare the network namespace, make the veth pair, put one end on the bridge, set address and route")
 	}
 	return prepare, append(start, "clone, execute")
 }

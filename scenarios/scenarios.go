@@ -14,6 +14,7 @@ func All() []*bench.Scenario {
 		CPU(),
 		Disk(),
 		Memory(),
+		Network(),
 	}
 }
 

@@ -21,6 +21,15 @@ var userNet = wire.Net{
 	Gateway: netip.MustParseAddr("10.0.2.2"),
 }
 
+// HostAddr is the gateway of QEMU's user-mode network, which hands what is sent
+// there to the host's loopback device.
+func (e *Env) HostAddr(s bench.Spec) string {
+	if s.Settings["net"] == "user" {
+		return userNet.Gateway.String()
+	}
+	return ""
+}
+
 func hasCard(s bench.Spec) bool { n := s.Settings["net"]; return n != "" && n != "none" }
 
 // checkCard says whether this machine can give a guest its network.

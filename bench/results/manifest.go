@@ -84,6 +84,7 @@ type Cell struct {
 	Expect   float64           `json:"expect,omitempty"`  // seconds that a trial was expected to take beside the start
 	Prepare  []string          `json:"prepare,omitempty"` // what is done before the clock starts
 	Start    []string          `json:"start,omitempty"`   // what is timed
+	Found    map[string]string `json:"found,omitempty"`   // what its trials found it to be: the devices that its bytes passed, and how these are set
 	NotRun   *NotRun           `json:"not_run,omitempty"`
 }
 

@@ -5,6 +5,8 @@
 //	probe TOKEN cpu [ms=150] [only=integer,fault]
 //	probe TOKEN disk [dir=DIR] [size=BYTES] [only=direct-read,fsync] …
 //	probe TOKEN memory [anon=BYTES] [file=BYTES] [dir=DIR]
+//	probe TOKEN net to=ADDRESS:PORT [ms=500] [only=stream,latency]
+//	probe TOKEN serve
 //
 // A subcommand is a file here, and the work that it times is a function of its
 // own that tests call. What it says on standard output is package line's
@@ -28,6 +30,8 @@ var commands = map[string]func(*talk, options) error{
 	"cpu":    cpu,
 	"disk":   disk,
 	"memory": memory,
+	"net":    network,
+	"serve":  serve,
 }
 
 func main() {
@@ -37,7 +41,7 @@ func main() {
 		return
 	}
 	if len(os.Args) < 3 || commands[os.Args[2]] == nil {
-		os.Stderr.WriteString("probe: started by the lab's scenarios: probe TOKEN cpu|disk|memory [name=value…]\n")
+		os.Stderr.WriteString("probe: started by the lab's scenarios: probe TOKEN cpu|disk|memory|net|serve [name=value…]\n")
 		os.Exit(2)
 	}
 	// A collection would be timed with whatever it falls into; the probe

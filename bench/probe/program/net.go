@@ -1,0 +1,224 @@
+package main
+
+import (
+	"encoding/binary"
+	"errors"
+	"net/netip"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"lab/bench/histogram"
+	"lab/bench/probe/line"
+)
+
+// network talks to a serve at to=ADDRESS:PORT, and measures four things, each a
+// section of about ms milliseconds: how much one stream carries, and four
+// together, how long a byte takes there and back, and how many connections can
+// be made one after the other.
+//
+// It works in one thread, as the server does; iperf3 did the same before 3.16.
+func network(t *talk, o options) error {
+	ms, err := o.number("ms", 500)
+	if err != nil {
+		return err
+	}
+	to, err := netip.ParseAddrPort(o["to"])
+	if err != nil || !to.Addr().Is4() {
+		return errors.New("to=" + o["to"] + " isn't an IPv4 address and a port")
+	}
+	c := &client{to: unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()}, budget: ms * int64(time.Millisecond)}
+	runtime.LockOSThread()
+	only := strings.Split(o["only"], ",")
+	for _, x := range []struct {
+		name string
+		run  func(*talk, string) error
+	}{
+		{"stream", func(t *talk, name string) error { return c.streams(t, name, 1) }},
+		{"streams", func(t *talk, name string) error { return c.streams(t, name, 4) }},
+		{"latency", c.latency},
+		{"connect", c.connects},
+	} {
+		if o["only"] != "" && !slices.Contains(only, x.name) {
+			continue
+		}
+		if err := x.run(t, x.name); err != nil {
+			return errors.New(x.name + ": " + err.Error())
+		}
+	}
+	return nil
+}
+
+type client struct {
+	to     unix.SockaddrInet4
+	budget int64 // of a section, in nanoseconds
+}
+
+// open connects, and says what for.
+func (c *client) open(want byte) (fd int, err error) {
+	fd, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, os.NewSyscallError("socket", err)
+	}
+	for err = unix.EINTR; err == unix.EINTR; {
+		err = unix.Connect(fd, &c.to)
+	}
+	if err != nil {
+		unix.Close(fd)
+		return -1, os.NewSyscallError("connect", err)
+	}
+	if _, err := send(fd, []byte{want}, 0); err != nil {
+		unix.Close(fd)
+		return -1, os.NewSyscallError("send", err)
+	}
+	return fd, nil
+}
+
+// streams sends for the time on so many connections, in blocks, and then waits
+// until the server has read it all. Value: bytes that the server counted, a
+// second, from the first write to the server's last word. The beginning, in
+// which TCP tries how much it may send, is part of it.
+func (c *client) streams(t *talk, name string, count int) error {
+	var fds []unix.PollFd
+	for range count {
+		fd, err := c.open('0' + byte(count))
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		fds = append(fds, unix.PollFd{Fd: int32(fd), Events: unix.POLLOUT})
+	}
+	buf := make([]byte, block)
+	for i := range buf {
+		buf[i] = byte(i)
+	}
+	return t.section(name, func() ([]line.Pair, error) {
+		var sent int64
+		began := now()
+		for at := began; at-began < c.budget; at = now() {
+			if err := poll(fds); err != nil {
+				return nil, err
+			}
+			for _, f := range fds {
+				if f.Revents == 0 {
+					continue
+				}
+				n, err := send(int(f.Fd), buf, unix.MSG_DONTWAIT)
+				if err != nil && err != unix.EAGAIN {
+					return nil, os.NewSyscallError("send", err)
+				}
+				sent += int64(max(n, 0))
+			}
+		}
+		got, err := c.counted(fds)
+		took := now() - began
+		if err == nil && got != sent {
+			err = errors.New(strconv.FormatInt(sent, 10) + " bytes were sent, and " + strconv.FormatInt(got, 10) + " came")
+		}
+		return []line.Pair{line.Number("value", float64(got)/float64(took)*1e9), line.Count("bytes", got)}, err
+	})
+}
+
+// counted ends the streams, and adds up what the server says of each.
+func (c *client) counted(fds []unix.PollFd) (got int64, err error) {
+	for _, f := range fds {
+		if err := unix.Shutdown(int(f.Fd), unix.SHUT_WR); err != nil {
+			return 0, os.NewSyscallError("shutdown", err)
+		}
+	}
+	for _, f := range fds {
+		var b [8]byte
+		n, err := recv(int(f.Fd), b[:], unix.MSG_WAITALL)
+		if err != nil || n != len(b) {
+			return 0, errors.Join(errors.New("the server told no count"), err)
+		}
+		got += int64(binary.BigEndian.Uint64(b[:]))
+	}
+	return got, nil
+}
+
+// warmRounds go before what is timed: an idle connection's first bytes meet
+// caches that others have used, and a guest that sleeps.
+const warmRounds = 50
+
+// latency sends a byte and waits for it to come back, again and again. Value: the
+// mean time of a round; all rounds are in the samples.
+func (c *client) latency(t *talk, name string) error {
+	fd, err := c.open(wantEcho)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
+		return os.NewSyscallError("setsockopt", err)
+	}
+	var b [1]byte
+	round := func() error {
+		if n, err := send(fd, b[:], 0); n != 1 {
+			return os.NewSyscallError("send", err)
+		}
+		if n, err := recv(fd, b[:], 0); n != 1 {
+			return errors.Join(errors.New("the byte didn't come back"), err)
+		}
+		return nil
+	}
+	for range warmRounds {
+		if err := round(); err != nil {
+			return err
+		}
+	}
+	h := &histogram.Histogram{}
+	err = t.section(name, func() ([]line.Pair, error) {
+		began := now()
+		at := began
+		for at-began < c.budget {
+			if err := round(); err != nil {
+				return nil, err
+			}
+			after := now()
+			h.Add(after - at)
+			at = after
+		}
+		return []line.Pair{line.Number("value", float64(at-began)/1e9/float64(h.N())), line.Count("bytes", 2*h.N())}, nil
+	})
+	if err != nil {
+		return err
+	}
+	return t.samples(name, h)
+}
+
+// connects makes connections one after the other: each is opened, carries a
+// byte there and one back, and is closed. Value: connections a second.
+//
+// They are closed by a reset. A connection that ends as usual keeps its port for
+// a minute, and some ten thousand such would make each trial slower than the
+// one before it.
+func (c *client) connects(t *talk, name string) error {
+	return t.section(name, func() ([]line.Pair, error) {
+		var count int64
+		began := now()
+		at := began
+		for ; at-began < c.budget; at = now() {
+			fd, err := c.open(wantShort)
+			if err != nil {
+				return nil, err
+			}
+			var b [1]byte
+			if n, err := recv(fd, b[:], 0); n != 1 {
+				unix.Close(fd)
+				return nil, errors.Join(errors.New("a connection wasn't answered"), err)
+			}
+			reset := unix.Linger{Onoff: 1}
+			if err := errors.Join(unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &reset), unix.Close(fd)); err != nil {
+				return nil, err
+			}
+			count++
+		}
+		return []line.Pair{line.Number("value", float64(count)/float64(at-began)*1e9), line.Count("bytes", 2*count)}, nil
+	})
+}

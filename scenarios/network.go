@@ -1,0 +1,226 @@
+package scenarios
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"time"
+
+	"lab/bench"
+	"lab/bench/probe/line"
+	"lab/bench/results"
+)
+
+// Network asks what isolation costs on the way of a byte: between a process of
+// the host and an instance, and between two instances. The same program is
+// client and server everywhere.
+func Network() *bench.Scenario {
+	return &bench.Scenario{
+		Name:     "network",
+		Question: "What does isolation cost on the network: how much gets through, how long does a byte take, and how many connections can be made?",
+		Method: "A trial starts one instance of the lab's probe, the same bytes everywhere, as a server, and a client: a plain process in the testbed's network (from=host), " +
+			"or a second instance of the same kind (from=twin); a network that lets nobody in (a guest's net=user) has the client inside and the server outside (from=inside). The client does four things in turn, each for a fixed time: it sends on one TCP stream, on four, " +
+			"sends a byte back and forth, and makes connections one after the other. It sends in blocks of 128 KiB, in one thread, and what counts is what the server has read. " +
+			"What each takes is the client's own figure; the host stamps the beginning and the end of each on its own clock, and where the two lengths differ by more than 1 % the trial is marked (two-clocks). " +
+			"The path is proved: the counters of the testbed's devices are read before and after, and a trial whose bytes went another way fails. " +
+			"No packet leaves the machine, and no wire slows it: these are figures of the kernel's work, not of a network card's.",
+		Cells:    networkCells,
+		Trial:    networkTrial,
+		Beside:   "host",
+		Metrics:  networkMetrics,
+		Figures:  networkFigures,
+		Findings: networkFindings,
+	}
+}
+
+// Times for each of the four things.
+const (
+	netSection      = 500 * time.Millisecond
+	netSectionQuick = 150 * time.Millisecond
+)
+
+func netLength(quick bool) time.Duration {
+	if quick {
+		return netSectionQuick
+	}
+	return netSection
+}
+
+// networkWays are the cells: for each environment the networks that it can be
+// on. chroot has none of its own; it is there as a control, as it is the host's
+// network once more.
+var networkWays = []bench.Cell{
+	{Env: "host", Variant: map[string]string{"net": "host"}},
+	{Env: "host", Variant: map[string]string{"net": "bridge", "from": "host"}, Set: map[string]string{"netns": "own"}},
+	{Env: "host", Variant: map[string]string{"net": "bridge", "from": "twin"}, Set: map[string]string{"netns": "own"}},
+	{Env: "chroot", Variant: map[string]string{"net": "host"}},
+	{Env: "container", Variant: map[string]string{"net": "host"}},
+	{Env: "container", Variant: map[string]string{"net": "bridge", "from": "host"}},
+	{Env: "container", Variant: map[string]string{"net": "bridge", "from": "twin"}},
+	{Env: "vm", Variant: map[string]string{"net": "bridge", "nic": "virtio", "from": "host"}, Set: exactClock},
+	{Env: "vm", Variant: map[string]string{"net": "bridge", "nic": "virtio", "from": "twin"}, Set: exactClock},
+	{Env: "vm", Variant: map[string]string{"net": "bridge", "nic": "e1000", "from": "host"}, Set: exactClock},
+	{Env: "vm", Variant: map[string]string{"net": "user", "nic": "virtio", "from": "inside"}, Set: exactClock},
+	sameKernel,
+}
+
+// exactClock gives a guest a timer to set its clock by. Without ACPI's tables it
+// has none but the one of 1981, which an emulator under load doesn't serve in
+// time; its clock then has ticks of 4 ms, longer than what is measured.
+var exactClock = map[string]string{"acpi": "on"}
+
+// sameKernel is what the emulated card has to be compared with: its driver is
+// in the distribution's full kernel alone. It is left out of a first look.
+var sameKernel = bench.Cell{Env: "vm", Variant: map[string]string{"net": "bridge", "nic": "virtio", "from": "host", "kernel": "full"}, Set: exactClock}
+
+// networkCells: as many trials as an interval of the median needs to be a few
+// percent wide; under --quick just enough for one. What a user asks for with
+// --variant leaves out the cells that are otherwise.
+func networkCells(o bench.Options) []bench.Cell {
+	var cells []bench.Cell
+	for _, e := range everywhere(o) {
+		for _, c := range networkWays {
+			if c.Env != e || !agrees(c, o) || o.Quick && c.Variant["kernel"] != "" {
+				continue
+			}
+			c.Trials, c.Warmup, c.Timeout, c.Init, c.Quick = 20, 1, time.Minute, guest(e), o.Quick
+			c.Expect = 4*netLength(o.Quick) + 50*time.Millisecond
+			switch {
+			case guest(e) && o.Quick:
+				c.Trials, c.Warmup = 3, 0
+			case o.Quick:
+				c.Trials = 6
+			}
+			if guest(e) {
+				c.Timeout = 3 * time.Minute
+			}
+			cells = append(cells, c)
+		}
+	}
+	return cells
+}
+
+// agrees says whether a cell is among those that the user asked for.
+func agrees(c bench.Cell, o bench.Options) bool {
+	for k, v := range c.Variant {
+		if w, ok := o.Variant[k]; ok && w != v {
+			return false
+		}
+		if list := o.Vary[k]; len(list) > 0 && !slices.Contains(list, v) {
+			return false
+		}
+	}
+	return true
+}
+
+// networkTrial starts the server, and the client while the server serves. A
+// network that can't be entered from outside (from=inside) has the server on
+// the host, and the client in the instance.
+func networkTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
+	var server netip.AddrPort
+	serve := t.Probe
+	if c.Variant["from"] == "inside" {
+		serve = t.Beside
+	}
+	return serve(ctx, []string{"serve"}, func(i bench.Instance, h bench.Heard) error {
+		switch {
+		case h.Kind == line.Fact && h.Name == "listen":
+			port, err := strconv.ParseUint(h.Text("port"), 10, 16)
+			if err != nil {
+				return bench.Blamed(bench.BlameLab, fmt.Errorf("probe: serve: %w", err))
+			}
+			at := t.HostAddr()
+			if a, ok := i.(bench.Addresser); ok && a.Addr() != "" {
+				at = a.Addr()
+			}
+			addr, err := netip.ParseAddr(at)
+			if err != nil {
+				return bench.Blamed(bench.BlameLab, err)
+			}
+			server = netip.AddrPortFrom(addr, uint16(port))
+		case h.Kind == line.Begin:
+			// The server serves until this returns.
+			return networkClient(ctx, t, c, server)
+		}
+		return nil
+	})
+}
+
+// networkClient runs the client's half, and looks at the devices around each of
+// its sections.
+func networkClient(ctx context.Context, t *bench.T, c bench.Cell, server netip.AddrPort) error {
+	run := t.Beside
+	if from := c.Variant["from"]; from == "twin" || from == "inside" {
+		run = t.Probe
+	}
+	args := []string{"net", "to=" + server.String(), "ms=" + strconv.FormatInt(netLength(c.Quick).Milliseconds(), 10)}
+	way := wayOf(c)
+	var before passage
+	return run(ctx, args, func(_ bench.Instance, h bench.Heard) (err error) {
+		switch h.Kind {
+		case line.Begin:
+			before, err = carried(t)
+			return err
+		case line.End:
+			v, err := h.Value("value")
+			if err != nil {
+				return err
+			}
+			bytes, err := h.Value("bytes")
+			if err != nil {
+				return err
+			}
+			after, err := carried(t)
+			if err != nil {
+				return err
+			}
+			took := after.since(before)
+			if err := way.prove(took, bytes); err != nil {
+				return bench.Blamed(bench.BlameLab, fmt.Errorf("network: %s: %w", h.Name, err))
+			}
+			if h.Name == "latency" { // the samples have it
+				return nil
+			}
+			if h.Name == "stream" {
+				t.Found(way.found(t, after))
+				t.Record("port", took.share())
+			}
+			t.Record(h.Name, v)
+		case line.Samples:
+			d, err := h.Histogram()
+			if err != nil {
+				return err
+			}
+			t.RecordSamples(h.Name, d)
+		}
+		return nil
+	})
+}
+
+var networkMetrics = []results.Metric{
+	{Name: "stream", Title: "One stream", Unit: "B/s", Better: "higher",
+		Help: "Bytes a second that the server has read from one TCP stream, from the client's first write to the server's count of the last byte; the beginning, in which TCP tries how much it may send, is part of it."},
+	{Name: "streams", Title: "Four streams", Unit: "B/s", Better: "higher",
+		Help: "The same on four streams together. Client and server have one thread each, so that this shows what more buffers and acknowledgements do, not more processors."},
+	{Name: "latency", Title: "Round trip", Unit: "s", Better: "lower",
+		Help: "Time in which one byte goes to the server and comes back, on an open TCP connection without delay. p50 and p99 are of all round trips of a trial; samples/ has all of them."},
+	{Name: "connect", Title: "Connections", Unit: "1/s", Better: "higher",
+		Help: "Connections a second, one after the other: each is opened, carries a byte there and one back, and is reset."},
+	{Name: "port", Title: "Share on a port of its own", Unit: "1",
+		Help: "Of the bytes that the testbed's devices counted during the stream, those on the instance's own port of the bridge, by those on its port and on loopback: 1 with an interface of its own, 0 without."},
+}
+
+var networkFigures = []results.Figure{
+	{
+		Name: "network", Title: "What gets through, and how fast", Kind: "panels",
+		Metrics: []string{"stream", "streams", "latency p50", "latency p99", "connect"},
+		Caption: "net=host: over loopback, as between two processes of one machine. net=bridge: a network of its own, over a virtual cable and the testbed's bridge. from=host: the client is a process of the host; from=twin: in a second instance; from=inside: in the instance, and the server on the host.",
+	},
+	{
+		Name: "ratios", Title: "What the isolation costs beside a host process on the same network", Kind: "ratios",
+		Metrics: []string{"stream", "streams", "latency p50", "latency p99", "connect"},
+		Caption: "Each row beside the host process whose bytes go the same way: net=host beside net=host, net=bridge beside net=bridge. What the bridge itself costs is in the table and in the sentences.",
+	},
+}
