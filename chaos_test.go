@@ -57,6 +57,7 @@ func TestKilledAtAnyPoint(t *testing.T) {
 	args := [][]string{
 		{"exec", "container", "--memory", "64M", "--", "sleep", token},
 		{"exec", "container", "--net", "bridge", "--", "sh", "-c", "sleep " + token + " & sleep " + token},
+		{"exec", "container", "--variant", "user=yes,time=yes", "--", "sleep", token},
 		{"exec", "chroot", "--pids", "20", "--", "sleep", token},
 	}
 	var points []time.Duration

@@ -21,11 +21,15 @@ import (
 // execFlags are what lab exec was asked.
 type execFlags struct {
 	image, net, dir, user, memory, swap, cpuset string
-	env, variant, volumes                       []string
+	env, variant, volumes, ports                []string
 	cpus                                        float64
 	weight                                      int
 	pids                                        int64
-	tty, init                                   bool
+	tty, init, readOnly                         bool
+
+	hostname, envFile                        string
+	groups                                   []int
+	readBytes, writeBytes, readOps, writeOps []string // of a device
 }
 
 func (a *app) execCommand() *cobra.Command {
@@ -49,6 +53,7 @@ What --variant can set:
   sudo lab exec chroot -- ls -l /
   sudo lab exec container -it -- sh
   sudo lab exec container -v $PWD:/data:ro -- ls -l /data
+  sudo lab exec container -p 8080:80 -- httpd -f -h /etc
   sudo lab exec vm -- uname -r
   sudo lab exec container --memory 64M --cpus 0.5 -- sh`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -81,18 +86,28 @@ What --variant can set:
 	fl.StringVar(&f.image, "image", "", "`DIR`, root folder of the file tree to run in (default: the lab's own)")
 	fl.StringVar(&f.net, "net", "", "`KIND`: short for --variant net=…")
 	fl.StringArrayVarP(&f.env, "env-var", "e", nil, "`NAME=VALUE` for the command; NAME alone: as it is here")
-	fl.StringVar(&f.dir, "workdir", "", "`DIR`, working folder inside")
-	fl.StringVar(&f.user, "user", "", "`UID[:GID]` to run as")
+	fl.StringVar(&f.envFile, "env-file", "", "`FILE` with a NAME=VALUE a line; # begins a comment")
+	fl.StringVar(&f.hostname, "hostname", "", "`NAME` of the machine that the container believes to be")
+	fl.StringVarP(&f.dir, "workdir", "w", "", "`DIR`, working folder inside")
+	fl.StringVarP(&f.user, "user", "u", "", "`UID[:GID]` to run as")
+	fl.IntSliceVar(&f.groups, "group-add", nil, "`GID,…`, further groups of the user")
 	fl.BoolVarP(&f.tty, "tty", "t", false, "a terminal of its own for the command")
 	fl.BoolP("interactive", "i", true, "pass input on: always so, and here for the habit of -it")
+	fl.Bool("rm", true, "leave nothing behind: always so, and here for the habit of it")
+	fl.BoolVar(&f.readOnly, "read-only", false, "a root that can't be written to: short for --variant overlay=no")
 	fl.BoolVar(&f.init, "init", false, "a minimal init before the command: passes signals on, reaps orphans")
 	fl.StringArrayVarP(&f.volumes, "volume", "v", nil, "`SOURCE:TARGET[:ro]`, show a folder or file of the host inside")
+	fl.StringArrayVarP(&f.ports, "publish", "p", nil, "`[IP:]HOSTPORT:PORT[/udp]`, a port of this machine (of 127.0.0.1) that leads inside; implies --net bridge")
 	fl.StringVar(&f.cpuset, "cpuset", "", "`LIST` of processors to run on: 0-1,3")
 	fl.IntVar(&f.weight, "cpu-weight", 0, "`N`, share of busy processors beside others', 1 to 10000 (100 is usual)")
 	fl.StringVar(&f.swap, "swap", "", "`SIZE` of swap beyond --memory (default: none)")
-	fl.StringVar(&f.memory, "memory", "", "`SIZE`, limit of memory: 64M, 1G")
+	fl.StringVarP(&f.memory, "memory", "m", "", "`SIZE`, limit of memory: 64M, 1G")
 	fl.Float64Var(&f.cpus, "cpus", 0, "`CORES`, limit of processor time: 0.5")
 	fl.Int64Var(&f.pids, "pids", 0, "`N`, limit of processes")
+	fl.StringArrayVar(&f.readBytes, "device-read-bps", nil, "`DEVICE:SIZE`, bytes a second that may be read from a disk: /dev/sda:10M")
+	fl.StringArrayVar(&f.writeBytes, "device-write-bps", nil, "`DEVICE:SIZE`, the same for what is written")
+	fl.StringArrayVar(&f.readOps, "device-read-iops", nil, "`DEVICE:N`, reads a second")
+	fl.StringArrayVar(&f.writeOps, "device-write-iops", nil, "`DEVICE:N`, writes a second")
 	fl.StringSliceVar(&f.variant, "variant", nil, "`SETTINGS`, name=value,…")
 	completeFlags(cmd)
 	return cmd
@@ -163,8 +178,8 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	if spec.Image, err = image.At(dir); err != nil {
 		return 0, err
 	}
-	// What would hold a cgroup: the rule is container's and chroot's own.
-	tb, err := testbed.Local(cache, env.Name() == "container" && spec.Settings["cgroup"] != "no" || !spec.Limits.None())
+	g, ok := env.(bench.Grouper)
+	tb, err := testbed.Local(cache, ok && g.Grouped(spec))
 	if err != nil {
 		return 0, err
 	}

@@ -2,13 +2,14 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 
 	"lab/bench"
-	"lab/bench/cgroup"
+	"lab/bench/testbed"
 )
 
 // spec checks what was asked; its errors are the user's.
@@ -17,39 +18,41 @@ func (f *execFlags) spec(env bench.Environment, argv []string) (s bench.Spec, er
 	if f.net != "" {
 		words = append(words, "net="+f.net)
 	}
+	if f.readOnly {
+		words = append(words, "overlay=no")
+	}
 	set, err := parseVariant(words, []bench.Environment{env})
 	if err != nil {
 		return s, err
 	}
+	if s.Ports, err = ports(f.ports); err != nil {
+		return s, err
+	}
+	if _, given := set["net"]; len(s.Ports) > 0 && !given {
+		set["net"] = "bridge" // a port wants an address
+	}
 	if s.Settings, err = bench.Resolve(env, set); err != nil {
 		return s, usagef("%w", err)
 	}
-	s.Limits = bench.Limits{CPU: f.cpus, CPUWeight: f.weight, CPUSet: f.cpuset, Pids: f.pids}
-	if s.Limits.Memory, err = size(f.memory); err != nil {
-		return s, usagef("--memory %q: %w", f.memory, err)
-	}
-	if s.Limits.Swap, err = size(f.swap); err != nil {
-		return s, usagef("--swap %q: %w", f.swap, err)
-	}
-	switch {
-	case f.cpus < 0 || f.pids < 0:
-		return s, usagef("--cpus and --pids: a limit is above 0")
-	case f.weight < 0 || f.weight > 10000:
-		return s, usagef("--cpu-weight %d: from 1 to 10000", f.weight)
-	case f.cpuset != "" && !cgroup.ValidCPUSet(f.cpuset):
-		return s, usagef("--cpuset %q: not a list of processors such as 0-1,3", f.cpuset)
-	case f.swap != "" && f.memory == "":
-		return s, usagef("--swap: it goes beyond --memory, which isn't limited")
+	if s.Limits, err = f.limits(); err != nil {
+		return s, err
 	}
 	if s.Mounts, err = volumes(f.volumes); err != nil {
 		return s, err
 	}
 	s.Init = f.init
+	if s.Hostname = f.hostname; !validHostname(f.hostname) {
+		return s, usagef("--hostname %q: letters, digits, dots and hyphens, 64 at the most", f.hostname)
+	}
 	c := bench.Command{Argv: argv, Dir: f.dir, TTY: f.tty, Env: []string{"PATH=" + bench.DefaultPath, "HOME=/root"}}
 	if t := os.Getenv("TERM"); t != "" {
 		c.Env = append(c.Env, "TERM="+t)
 	}
-	for _, e := range f.env {
+	file, err := readEnv(f.envFile)
+	if err != nil {
+		return s, usagef("--env-file: %w", err)
+	}
+	for _, e := range append(file, f.env...) {
 		if !strings.Contains(e, "=") {
 			v, ok := os.LookupEnv(e)
 			if !ok {
@@ -61,6 +64,12 @@ func (f *execFlags) spec(env bench.Environment, argv []string) (s bench.Spec, er
 	}
 	if c.User, err = parseUser(f.user); err != nil {
 		return s, usagef("--user %q: %w", f.user, err)
+	}
+	for _, g := range f.groups {
+		if g < 0 {
+			return s, usagef("--group-add %d: a group is a number from 0 on", g)
+		}
+		c.User.Groups = append(c.User.Groups, uint32(g))
 	}
 	s.Command = c
 	return s, nil
@@ -87,6 +96,21 @@ func volumes(words []string) ([]bench.Mount, error) {
 	return out, nil
 }
 
+// ports reads "[IP:]HOSTPORT:PORT[/tcp|udp]".
+func ports(words []string) (out []bench.Port, err error) {
+	for _, w := range words {
+		p, err := testbed.ParsePort(w)
+		if err != nil {
+			return nil, usagef("--publish %q: %w", w, err)
+		}
+		out = append(out, p)
+	}
+	if err := testbed.CheckPorts(out); err != nil {
+		return nil, usagef("--publish: %w", err)
+	}
+	return out, nil
+}
+
 // setVar sets NAME=value in place of an earlier one.
 func setVar(env []string, e string) []string {
 	name, _, _ := strings.Cut(e, "=")
@@ -99,12 +123,34 @@ func setVar(env []string, e string) []string {
 	return append(env, e)
 }
 
-// size reads "64M"; what wasn't given is 0.
-func size(s string) (int64, error) {
-	if s == "" {
-		return 0, nil
+// readEnv reads a file of variables; "" is none.
+func readEnv(name string) ([]string, error) {
+	if name == "" {
+		return nil, nil
 	}
-	return bench.ParseSize(s)
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	n := 0
+	for line := range strings.Lines(string(b)) {
+		n++
+		line = strings.TrimLeft(strings.TrimRight(line, "\r\n"), " \t")
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		if name, _, _ := strings.Cut(line, "="); name == "" || strings.ContainsAny(name, " \t") {
+			return nil, fmt.Errorf("line %d: not of the form NAME=VALUE", n)
+		}
+		out = append(out, line)
+	}
+	return out, nil
+}
+
+// validHostname keeps to what sethostname(2) and RFC 1123 both take.
+func validHostname(s string) bool {
+	return len(s) <= 64 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-") == "" && !strings.HasPrefix(s, "-")
 }
 
 // parseUser reads "UID" or "UID:GID".

@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"lab/bench"
 	"lab/bench/experiment"
 	"lab/scenarios"
 )
@@ -84,8 +83,14 @@ func typed(x *experiment.File) []struct{ key, flag, value string } {
 		}
 	}
 	add("environments", "env", strings.Join(x.Environments, ","))
-	if len(x.Variant) > 0 {
-		add("variant", "variant", bench.Variant(x.Variant))
+	var set []string
+	for _, k := range slices.Sorted(maps.Keys(x.Variant)) {
+		for _, v := range x.Variant[k] {
+			set = append(set, k+"="+v)
+		}
+	}
+	if set != nil {
+		add("variant", "variant", strings.Join(set, ","))
 	}
 	add("accel", "accel", x.Accel)
 	add("trials", "runs", strconv.Itoa(x.Trials))
@@ -119,8 +124,10 @@ func knownWords(x *experiment.File) error {
 		asked = append(asked, e)
 	}
 	for _, k := range slices.Sorted(maps.Keys(x.Variant)) {
-		if err := checkSetting(k, x.Variant[k], asked); err != nil {
-			return at("variant."+k, err)
+		for i, v := range x.Variant[k] {
+			if err := checkSetting(k, v, asked); err != nil {
+				return at(fmt.Sprintf("variant.%s.%d", k, i), err)
+			}
 		}
 	}
 	return nil

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/spf13/cobra"
-
 	"lab/bench/image"
 )
 
@@ -39,52 +37,6 @@ func openImage(named, cache string) (image.Ref, error) {
 		r.Name = "default"
 	}
 	return r, err
-}
-
-func (a *app) imageCommand() *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:   "image [DIR]",
-		Short: "Show an image's digest; make the default one where it is missing",
-		Long: `Show where an image is, its digest and its size: the default image's, which is
-made where it is missing, or that of a folder.
-
-The digest covers names, types, permissions, link targets and contents, and
-neither owners nor times: the same tree unpacked elsewhere has the same one.`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				return usagef("image: one folder, not %d", len(args))
-			}
-			return nil
-		},
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return nil, cobra.ShellCompDirectiveFilterDirs
-		},
-		RunE: func(_ *cobra.Command, args []string) error {
-			r, err := a.namedImage(args)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return a.printJSON(map[string]any{"name": r.Name, "dir": r.Dir, "digest": r.Digest, "size": r.Size})
-			}
-			_, err = fmt.Fprintf(a.stdout, "image:  %s\nfolder: %s\ndigest: %s\nsize:   %d bytes\n", r.Name, r.Dir, r.Digest, r.Size)
-			return err
-		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	return cmd
-}
-
-func (a *app) namedImage(args []string) (image.Ref, error) {
-	if len(args) > 0 {
-		return openImage(args[0], "")
-	}
-	cache, err := makeCache()
-	if err != nil {
-		return image.Ref{}, err
-	}
-	return openImage("", cache)
 }
 
 // printJSON prints v for other programs.

@@ -24,6 +24,7 @@ var rules = []struct {
 }{
 	{"bench/stats", nil, "statistics know nothing of measurements", true},
 	{"bench/clock", nil, "a leaf", false},
+	{"bench/smaps", nil, "a leaf", false},
 	{"bench/histogram", nil, "a leaf", true},
 	{"bench/probe/line", nil, "a leaf: the programs inside an instance link it", true},
 	{"bench/probe/program", []string{"bench/histogram", "bench/probe", "bench/probe/line"}, "a small program of its own", true},
@@ -47,6 +48,7 @@ var foreign = []struct {
 	{"github.com/digitalocean/go-libvirt", []string{"vm/..."}},
 	{"libvirt.org/go/libvirtxml", []string{"vm/..."}},
 	{"gonum.org/v1/plot", []string{"reports/..."}},
+	{"codeberg.org/go-pdf/fpdf", []string{"reports/..."}},
 	{"github.com/olekukonko/tablewriter", []string{"reports/...", "."}},
 	{"github.com/spf13/cobra", []string{"."}},
 	{"github.com/goccy/go-yaml", []string{"bench/experiment"}},

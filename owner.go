@@ -28,6 +28,15 @@ func owner() (uid, gid int) {
 	return uid, gid
 }
 
+// ownerOf is whom an open file or folder belongs to.
+func ownerOf(f *os.File) (uid, gid int, err error) {
+	var st syscall.Stat_t
+	if err := syscall.Fstat(int(f.Fd()), &st); err != nil {
+		return 0, 0, fmt.Errorf("owner of %s: %w", f.Name(), err)
+	}
+	return int(st.Uid), int(st.Gid), nil
+}
+
 // cacheDir is the user's cache folder, the same one for a user and for root
 // through sudo. It isn't made.
 func cacheDir() (string, error) {

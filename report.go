@@ -17,12 +17,22 @@ import (
 
 func (a *app) reportCommand() *cobra.Command {
 	var json bool
+	var out string
 	cmd := &cobra.Command{
 		Use:   "report DIR…",
-		Short: "Draw the report of results folders again",
+		Short: "Draw the report of results folders again; set several machines' side by side",
 		Long: `Draw the report of results folders again: the table here, and in each folder
 report.md, plots/, trials.csv, bench.txt and summary.json. Nothing is measured,
-and the machine that it was measured on isn't needed.`,
+and the machine that it was measured on isn't needed.
+
+Several folders of one scenario are also set side by side with the machine as a
+factor: each machine's figures with their intervals, the middle machine, the
+least and the largest. Runs of one machine are known by its salted id, and count
+once. What can't be set side by side stands apart: KVM and emulation, bare metal
+and machines that are themselves virtual, other images and guest kernels. With
+--out DIR, machines.md, machines.csv and plots of it are left there.`,
+		Example: `  lab report results/mine
+  lab report class/* --out class-report`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usagef("report: which results folder? lab report DIR…")
@@ -34,6 +44,12 @@ and the machine that it was measured on isn't needed.`,
 		},
 		RunE: func(_ *cobra.Command, dirs []string) error {
 			sweep()
+			if len(dirs) > 1 && !json {
+				return a.reportMachines(dirs, out)
+			}
+			if out != "" {
+				return usagef("report: --out is for several folders; one folder's report lies in it")
+			}
 			var errs []error
 			for _, dir := range dirs {
 				// Who owns the folder owns what is put into it.
@@ -42,7 +58,9 @@ and the machine that it was measured on isn't needed.`,
 			return errors.Join(errs...)
 		},
 	}
-	cmd.Flags().BoolVar(&json, "json", false, "print summary.json instead of the table")
+	cmd.Flags().BoolVar(&json, "json", false, "print each summary.json instead of the tables")
+	cmd.Flags().StringVar(&out, "out", "", "`DIR` for the report across machines; must not exist")
+	completeFlags(cmd)
 	return cmd
 }
 
@@ -71,5 +89,58 @@ func (a *app) report(dir string, uid, gid int, json bool) error {
 	if plots, _ := filepath.Glob(filepath.Join(dir, "plots", "*.png")); len(plots) > 0 {
 		_, err = fmt.Fprintf(a.stdout, "plots:  %s\n", strings.Join(plots, ", "))
 	}
+	return err
+}
+
+// reportMachines draws each folder again, and sets those of one scenario side by
+// side. A folder that can't be read doesn't keep the others from it.
+func (a *app) reportMachines(dirs []string, out string) error {
+	var names []string
+	by := map[string][]*results.Run{}
+	var errs []error
+	for _, dir := range dirs {
+		run, err := results.Read(dir)
+		if err == nil {
+			err = reports.WriteRun(run, dir, -1, -1)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("report: %w", err))
+			continue
+		}
+		if name := run.Manifest.Scenario; by[name] == nil {
+			names = append(names, name)
+		}
+		by[run.Manifest.Scenario] = append(by[run.Manifest.Scenario], run)
+	}
+	if out != "" && len(names) > 1 {
+		return usagef("report: --out is for one scenario, and these folders have %s; name one scenario's", strings.Join(names, ", "))
+	}
+	for i, name := range names {
+		if i > 0 {
+			fmt.Fprintln(a.stdout)
+		}
+		m, err := reports.AcrossMachines(by[name])
+		if err == nil {
+			err = m.Terminal(a.stdout, reports.OptionsFor(a.stdout))
+		}
+		if err == nil && out != "" {
+			err = a.writeMachines(m, out)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+func (a *app) writeMachines(m *reports.Machines, out string) error {
+	uid, gid := owner()
+	f, err := results.Create(out, uid, gid)
+	if err != nil {
+		return err
+	}
+	f.Close()
+	if err := m.Write(out, uid, gid); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(a.stdout, "\nreport: %s\n", filepath.Join(out, "machines.md"))
 	return err
 }

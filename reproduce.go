@@ -13,7 +13,6 @@ import (
 
 	"lab/bench/results"
 	"lab/reports"
-	"lab/scenarios"
 )
 
 func (a *app) reproduceCommand() *cobra.Command {
@@ -30,6 +29,10 @@ original's findings by both runs:
                   machine also: a median that it rests on has moved by over 10 %
   can't be told   one of the two is undecided, or couldn't be measured
   not comparable  another image, workload or guest kernel; KVM against emulation
+
+Where lab image save put the image and the guest kernel beside the original, and
+this machine's own are other ones, the saved ones are run, as root: reproduce
+only folders of people whose programs you would run.
 
 The original stays as it is. The new folder has reproduction.md beside its report.
 
@@ -48,39 +51,20 @@ Exit status: 0 nothing differs; 1 something differs, or failed; 2 bad usage;
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&f.out, "out", "", "`DIR` for the results; must not exist (default: results/<UTC time>-<scenario>)")
-	fl.StringVar(&f.image, "image", "", "`DIR`, root folder of the original's file tree (default: the lab's own)")
-	fl.StringVar(&f.kernel, "kernel", "", "`FILE` of the guest kernel (default: the set-up's; also LAB_KERNEL)")
+	fl.StringVar(&f.image, "image", "", "`DIR`, root folder of the original's file tree (default: the lab's own, or the one saved in DIR)")
+	fl.StringVar(&f.kernel, "kernel", "", "`FILE` of the guest kernel (default: the set-up's, or the one saved in DIR; also LAB_KERNEL)")
 	completeFlags(cmd)
 	return cmd
 }
 
 func (a *app) reproduce(dir string, f runFlags) error {
-	original, err := results.Read(dir)
+	old, err := a.again("reproduce", "lab reproduce", dir, f, func(*results.Run) error { return f.outIsFree() })
 	if err != nil {
-		return fmt.Errorf("reproduce: %w", err)
+		return err
 	}
+	defer old.end()
+	original, j := old.Run, old.job
 	m := original.Manifest
-	switch {
-	case scenarios.Find(m.Scenario) == nil:
-		return fmt.Errorf("reproduce: %s is a run of %s, which this lab doesn't know; use lab %s", dir, m.Scenario, m.Lab)
-	case m.Asked == nil:
-		return fmt.Errorf("reproduce: the lab that made %s didn't write down what was asked for; lab run %s --seed %d comes near it", dir, m.Scenario, m.Seed)
-	}
-	if err := f.outIsFree(); err != nil {
-		return err
-	}
-	if err := a.needRoot("lab reproduce", statusNothing); err != nil {
-		return err
-	}
-	j, err := f.jobOf(original)
-	if err != nil {
-		return err
-	}
-	lock, end, err := a.begin(j, f.image)
-	if err != nil {
-		return err
-	}
-	defer end()
 	now := j.Manifest // what begin found out
 	j.Manifest = results.Manifest{Format: results.Format, Lab: labVersion(), ID: newRunID(), Started: time.Now().UTC(),
 		Scenario: m.Scenario, Seed: m.Seed, Quick: m.Quick, Accel: m.Accel, Asked: m.Asked, Command: now.Command,
@@ -91,7 +75,7 @@ func (a *app) reproduce(dir string, f runFlags) error {
 			now.Image.Digest, m.Image.Digest)
 	}
 	out := f.folder([]string{m.Scenario}, m.Scenario, j.Manifest.Started)
-	s := &supervisor{app: a, job: j, lock: lock, dir: out, quiet: true}
+	s := &supervisor{app: a, job: j, lock: old.lock, dir: out, quiet: true}
 	// A cell that can't run here, and a failed trial, show in the verdicts.
 	if err := s.run(); s.end.Outcome == "" || s.signals > 0 {
 		return err

@@ -14,7 +14,6 @@ import (
 
 	"lab/bench"
 	"lab/bench/results"
-	"lab/scenarios"
 )
 
 // resume goes on with a run that was broken off: the same seed and plan, but
@@ -29,25 +28,12 @@ func (a *app) resume(cmd *cobra.Command, names []string, f runFlags) error {
 	if wrong != "" {
 		return usagef("--resume goes on with what was asked for then, and --%s would change it; begin a new run for that", wrong)
 	}
-	if err := a.needRoot("lab run", statusNothing); err != nil {
-		return err
-	}
-	run, err := results.Read(f.resume)
-	if err != nil {
-		return fmt.Errorf("resume: %w", err)
-	}
-	if err := resumable(run, names); err != nil {
-		return err
-	}
-	j, err := f.jobOf(run)
+	old, err := a.again("resume", "lab run", f.resume, f, func(run *results.Run) error { return resumable(run, names) })
 	if err != nil {
 		return err
 	}
-	lock, end, err := a.begin(j, f.image)
-	if err != nil {
-		return err
-	}
-	defer end()
+	defer old.end()
+	run, j := old.Run, old.job
 	if err := sameConditions(run, j); err != nil {
 		return err
 	}
@@ -77,7 +63,7 @@ func (a *app) resume(cmd *cobra.Command, names []string, f runFlags) error {
 	if j.Planned == nil { // it came to an end before its plan
 		j.Planned = []results.Cell{}
 	}
-	s := &supervisor{app: a, job: j, lock: lock, dir: f.resume, json: f.json}
+	s := &supervisor{app: a, job: j, lock: old.lock, dir: f.resume, json: f.json}
 	return s.run()
 }
 
@@ -90,11 +76,6 @@ func resumable(run *results.Run, names []string) error {
 	switch {
 	case len(names) > 1 || len(names) == 1 && names[0] != m.Scenario:
 		return usagef("resume: %s is a run of %s, not of %s", run.Dir, m.Scenario, strings.Join(names, ", "))
-	case scenarios.Find(m.Scenario) == nil:
-		return fmt.Errorf("resume: %s is a run of %s, which this lab doesn't know; there are: %s",
-			run.Dir, m.Scenario, strings.Join(scenarioNames(), ", "))
-	case m.Asked == nil:
-		return fmt.Errorf("resume: the lab that made %s didn't write down what was asked for; lab run %s begins a new run", run.Dir, m.Scenario)
 	case m.Lab != labVersion():
 		return fmt.Errorf("resume: %s was begun by lab %s, and this is %s, which may measure otherwise; go on with that one, or begin a new run",
 			run.Dir, m.Lab, labVersion())
@@ -102,32 +83,6 @@ func resumable(run *results.Run, names []string) error {
 		return fmt.Errorf("resume: %s has all of its trials; lab report draws it again, lab reproduce does it once more", run.Dir)
 	}
 	return nil
-}
-
-// jobOf is the job that a run was.
-func (f *runFlags) jobOf(run *results.Run) (*job, error) {
-	m := run.Manifest
-	x := m.Asked
-	j := &job{Scenario: m.Scenario, Runs: x.Runs, Warmup: x.Warmup, Manifest: m,
-		Options: bench.Options{Envs: x.Envs, Variant: maps.Clone(x.Variant), Vary: x.Vary, Quick: m.Quick, Image: f.image, CPUs: x.CPUs},
-		Extent:  bench.Extent{Precision: x.Precision, MaxTime: time.Duration(x.MaxTime * float64(time.Second)), Strict: x.Strict}}
-	j.Budget = x.DiskBudget
-	j.UID, j.GID = owner()
-	if j.Options.Variant == nil {
-		j.Options.Variant = map[string]string{}
-	}
-	var err error
-	if j.Work, err = workDir(f.work); err != nil {
-		return nil, err
-	}
-	kernel, err := kernelFile(f.kernel)
-	if err != nil {
-		return nil, err
-	}
-	if kernel != "" {
-		j.Options.Variant["kernel"] = kernel
-	}
-	return j, nil
 }
 
 // sameConditions says what isn't any more as it was when the run began.

@@ -136,6 +136,12 @@ type (
 		Terminal() *os.File
 	}
 
+	// A Grouper says whether its instance of a Spec that Check has passed is in
+	// a cgroup of its own: a testbed without cgroups is made faster.
+	Grouper interface {
+		Grouped(Spec) bool
+	}
+
 	// A Finisher names what a start ends with, after the last mark and until
 	// the workload's first byte, where that isn't the workload alone.
 	Finisher interface {
@@ -176,6 +182,13 @@ type (
 	// and nothing else.
 	Cooler interface {
 		Cool() error
+	}
+
+	// A Meter tells what memory it costs the host now. An Instance's is its
+	// own; an Environment that is one tells of the daemons that its instances
+	// share.
+	Meter interface {
+		Meter() (Cost, error)
 	}
 
 	// An Inspector names the kernel objects that an instance is made of.

@@ -107,6 +107,10 @@ func (r *Runner) Plan(ctx context.Context) error {
 		if err == nil {
 			err = r.room(c.Disk)
 		}
+		if err == nil && r.Scenario.Fits != nil {
+			c.N = cell.N
+			err = r.Scenario.Fits(c)
+		}
 		if err != nil {
 			var u *UnfitError
 			if !errors.As(err, &u) {

@@ -21,6 +21,10 @@ type Scenario struct {
 	// environments come from Options; the order doesn't matter.
 	Cells func(Options) []Cell
 
+	// Fits says whether this machine has room for a cell, before the first
+	// trial: nil, or an [*UnfitError] that says what it would need. May be nil.
+	Fits func(Cell) error
+
 	// Trial executes a cell once, and records what it gave. An error fails
 	// the trial, not the run. What T made is closed after it.
 	Trial func(context.Context, *T, Cell) error

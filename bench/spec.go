@@ -9,6 +9,7 @@ import (
 
 	"lab/bench/cgroup"
 	"lab/bench/image"
+	"lab/bench/testbed"
 )
 
 // A Spec is one workload: a program, its arguments, its limits, and the image
@@ -18,6 +19,8 @@ type Spec struct {
 	Command  Command
 	Limits   Limits
 	Mounts   []Mount
+	Ports    []Port
+	Hostname string            // of an instance that has one of its own; "" is the environment's choice
 	Settings map[string]string // resolved by Resolve: every setting is there
 
 	// CPUs is how many processors a guest has at least, 0 being 1; where the
@@ -84,6 +87,9 @@ type Mount struct {
 	Target   string // absolute path in the image
 	ReadOnly bool
 }
+
+// A Port of the instance is published: it can be reached from outside.
+type Port = testbed.Port
 
 // Resolve returns the settings of an environment with their defaults, changed
 // by set. Names that the environment doesn't have are left out, since a

@@ -70,6 +70,12 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 	if len(s.Mounts) > 0 {
 		return bench.NotApplicable(e.name+" has no mounts of its own", "use the folder itself, or --env container")
 	}
+	if len(s.Ports) > 0 {
+		return bench.NotApplicable(e.name+" has no network of its own: its ports are there already", "--env container")
+	}
+	if s.Hostname != "" {
+		return bench.NotApplicable(e.name+" has the host's name", "--env container")
+	}
 	if e.name == "chroot" && os.Geteuid() != 0 {
 		return bench.Unavailable("chroot(2) needs root", "sudo lab …")
 	}
@@ -84,6 +90,9 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 	}
 	return bench.CheckLimits(e.tb, s.Limits)
 }
+
+// Grouped is true for what has limits.
+func (e *Env) Grouped(s bench.Spec) bool { return !s.Limits.None() }
 
 // Prepare makes sure that a disposable thread is there.
 func (e *Env) Prepare(_ context.Context, s bench.Spec) (bench.Instance, error) {
@@ -100,7 +109,7 @@ func (e *Env) Prepare(_ context.Context, s bench.Spec) (bench.Instance, error) {
 // plan is the start of a program whose image is the folder root.
 func (e *Env) plan(s bench.Spec, root string) launch.Plan {
 	p := launch.Plan{Command: s.Command}
-	if !s.Limits.None() {
+	if e.Grouped(s) {
 		p.Group = func() (*cgroup.Group, error) { return e.tb.Cgroups.New(s.Limits) }
 	}
 	if p.Command.Dir == "" {

@@ -88,6 +88,9 @@ func (c *container) target(name string, dir bool) (int, error) {
 			} else {
 				err = unix.Mknodat(at, p, unix.S_IFREG|0o644, 0)
 			}
+			if err == nil {
+				err = c.own(at, p)
+			}
 			if err == nil || err == unix.EEXIST {
 				next, err = below(at, p, flags)
 			}

@@ -8,22 +8,29 @@ import (
 
 func TestMain(m *testing.M) { benchtest.Main(m) }
 
+var noPorts = map[benchtest.Feature]string{benchtest.Ports: "not net=bridge: no address of its own"}
+
 func TestContainer(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		settings map[string]string
 		lacks    map[benchtest.Feature]string
 	}{
-		{"default", nil, nil},
+		{"default", nil, noPorts},
 		{"bridge", map[string]string{"net": "bridge"}, nil},
-		{"net=host", map[string]string{"net": "host"}, nil},
-		{"no overlay", map[string]string{"overlay": "no"}, nil},
-		{"no PID namespace", map[string]string{"pid": "no"}, nil},
+		{"net=host", map[string]string{"net": "host"}, noPorts},
+		{"no overlay", map[string]string{"overlay": "no"}, noPorts},
+		{"no PID namespace", map[string]string{"pid": "no"}, noPorts},
+		{"user", map[string]string{"user": "yes"}, noPorts},
+		{"user, bridge", map[string]string{"user": "yes", "net": "bridge", "time": "yes"}, nil},
+		{"user, bare", map[string]string{"user": "yes", "pid": "no", "ipc": "no", "uts": "no", "net": "host", "caps": "all", "seccomp": "none", "overlay": "no"}, noPorts},
+		{"time", map[string]string{"time": "yes"}, noPorts},
 		{"bare", map[string]string{"pid": "no", "ipc": "no", "uts": "no", "net": "host", "cgroup": "no", "caps": "all", "seccomp": "none", "overlay": "no"},
 			map[benchtest.Feature]string{
 				benchtest.CPU:    "cgroup=no",
 				benchtest.Memory: "cgroup=no",
 				benchtest.Pids:   "cgroup=no",
+				benchtest.Ports:  "net=host",
 			}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

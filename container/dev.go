@@ -1,8 +1,11 @@
 package container
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 
@@ -27,6 +30,10 @@ var links = [][2]string{
 	{"/proc/self/fd/2", "stderr"}, {"pts/ptmx", "ptmx"}, {"/proc/kcore", "core"},
 }
 
+// ttyGroup is who may write to a terminal beside its owner: the group called tty
+// in every distribution.
+const ttyGroup = 5
+
 // The file systems inside /dev.
 var devMounts = []struct {
 	name, kind string
@@ -34,9 +41,9 @@ var devMounts = []struct {
 	options    []option
 }{
 	// An instance of its own: terminals made inside are numbered from 0, and
-	// the machine's can't be named. Group 5 is tty in every distribution.
+	// the machine's can't be named.
 	{"pts", "devpts", unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NOEXEC,
-		[]option{{"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}}},
+		[]option{{"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", strconv.Itoa(ttyGroup)}}},
 	{"shm", "tmpfs", unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC,
 		[]option{{"mode", "1777"}, {"size", "64m"}}},
 	// Shows the POSIX message queues of the IPC namespace it is mounted in.
@@ -56,15 +63,24 @@ func (c *container) makeDev(t *launch.Thread) error {
 		return err
 	}
 	keep(t, dev, "dev")
+	if err := c.own(dev, ""); err != nil {
+		return err
+	}
 	c.dev = dev
 	for _, n := range nodes {
 		if err := unix.Mknodat(dev, n.name, unix.S_IFCHR|0o666, int(unix.Mkdev(n.major, n.minor))); err != nil {
 			return fmt.Errorf("make node %s: %w", n.name, err)
 		}
+		if err := c.own(dev, n.name); err != nil {
+			return err
+		}
 	}
 	for _, l := range links {
 		if err := unix.Symlinkat(l[0], dev, l[1]); err != nil {
 			return fmt.Errorf("make link %s: %w", l[1], err)
+		}
+		if err := c.own(dev, l[1]); err != nil {
+			return err
 		}
 	}
 	for _, m := range devMounts {
@@ -76,7 +92,7 @@ func (c *container) makeDev(t *launch.Thread) error {
 		return err
 	}
 	for _, m := range devMounts {
-		fd, err := newFS(m.kind, m.attr, m.options...)
+		fd, err := c.devMount(m.kind, m.attr, m.options)
 		if err != nil {
 			return err
 		}
@@ -93,8 +109,45 @@ func (c *container) makeDev(t *launch.Thread) error {
 	return c.cover(t, dev)
 }
 
+// devMount makes one of them, for the container's own users.
+func (c *container) devMount(kind string, attr int, options []option) (fd int, err error) {
+	if c.mapped() && kind == "devpts" {
+		options = append(slices.Clone(options), option{"gid", strconv.Itoa(c.base + ttyGroup)})
+	}
+	if fd, err = newFS(kind, attr, options...); err != nil || !c.mapped() {
+		return fd, err
+	}
+	switch kind {
+	case "mqueue":
+		// Its top belongs to the user who made the IPC namespace, who isn't
+		// one of the container's, for good. It is of no matter: as in a
+		// folder for temporary files, everybody may make a queue.
+	case "devpts":
+		err = errors.Join(c.own(fd, ""), c.own(fd, "ptmx"))
+	default:
+		err = c.own(fd, "")
+	}
+	if err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
 // terminal makes a terminal in the container's own devpts, so that its name
 // inside (tty(1) prints /dev/pts/0) is right.
 func (c *container) terminal() (master, slave *os.File, err error) {
-	return launch.OpenTerminal(c.dev, "pts/ptmx")
+	return c.openTerminal(c.dev, "pts/ptmx")
+}
+
+func (c *container) openTerminal(dir int, ptmx string) (master, slave *os.File, err error) {
+	if master, slave, err = launch.OpenTerminal(dir, ptmx); err != nil {
+		return nil, nil, err
+	}
+	if c.mapped() {
+		if err := slave.Chown(c.base, c.base+ttyGroup); err != nil {
+			return nil, nil, errors.Join(err, master.Close(), slave.Close())
+		}
+	}
+	return master, slave, nil
 }

@@ -4,6 +4,8 @@
 //
 //	namespaces.go  what the process sees: its own mounts, PIDs, network, names
 //	cgroup         how much it may use (package bench/cgroup)
+//	user.go        who its users are outside: a user namespace, where it is asked for
+//	time.go        clocks that begin with it, likewise
 //	network.go     a virtual cable from its network to the testbed's bridge
 //	root.go        its root: an overlay over the image, and pivot_root into it
 //	mount.go       the mount system calls that all of this is made with

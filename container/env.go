@@ -3,6 +3,7 @@ package container
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 
@@ -36,6 +37,8 @@ func (e *Env) Settings() []bench.Setting {
 		{Name: "pid", Values: yesno, Default: "yes", Help: "a PID namespace: the workload is PID 1 and sees only its own"},
 		{Name: "ipc", Values: yesno, Default: "yes", Help: "an IPC namespace: System V IPC and message queues of its own"},
 		{Name: "uts", Values: yesno, Default: "yes", Help: "a UTS namespace: a host name of its own"},
+		{Name: "user", Values: []string{"no", "yes"}, Default: "no", Help: "a user namespace: root inside is a user without any right outside"},
+		{Name: "time", Values: []string{"no", "yes"}, Default: "no", Help: "a time namespace: clocks that count from boot begin with the container"},
 		{Name: "overlay", Values: yesno, Default: "yes", Help: "a writable layer over the image; without it the image is there read-only"},
 		{Name: "data", Values: []string{"layer", "bind"}, Default: "layer",
 			Help: "where what it writes to a disk goes, where a scenario asks for one: the overlay's layer, or a folder of the host bound to " + dataDir},
@@ -71,15 +74,22 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 	if s.Settings["cgroup"] == "no" && !s.Limits.None() {
 		return bench.NotApplicable("limits need a cgroup, and cgroup=no was asked for", "--variant cgroup=yes")
 	}
-	// fsopen(2) is the newest system call that has no older way here; a
-	// wrong name tells whether it is there.
-	if fd, err := unix.Fsopen("", 0); err == nil {
-		unix.Close(fd)
-	} else if err == unix.ENOSYS || err == unix.EPERM {
-		return bench.Unavailable("fsopen(2) is missing or forbidden: "+err.Error(), "Linux 5.12 or later, outside of another container")
+	// mount_setattr(2) is the newest system call that has no older way here; a
+	// wrong descriptor tells whether it is there.
+	if err := unix.MountSetattr(-1, "", unix.AT_EMPTY_PATH, &unix.MountAttr{}); err == unix.ENOSYS || err == unix.EPERM {
+		return bench.Unavailable("mount_setattr(2) is missing or forbidden: "+err.Error(), "Linux 5.12 or later, outside of another container")
 	}
 	if _, err := os.Stat("/proc/self/ns/cgroup"); err != nil {
 		return bench.Unavailable("this kernel has no cgroup namespaces", "a kernel with CONFIG_CGROUPS and CONFIG_NAMESPACES")
+	}
+	if err := testbed.CheckPorts(s.Ports); err != nil {
+		return bench.NotApplicable(err.Error(), "")
+	}
+	if net := s.Settings["net"]; len(s.Ports) > 0 && net != "bridge" {
+		return bench.NotApplicable("with net="+net+" a container has no address that a port could be published from", "--net bridge")
+	}
+	if s.Hostname != "" && s.Settings["uts"] == "no" {
+		return bench.NotApplicable("with uts=no the host's name is the container's", "--variant uts=yes")
 	}
 	if s.Work && e.tb.Work == "" {
 		return bench.ErrNoWork
@@ -92,13 +102,29 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 			return bench.Unavailable("mount: "+err.Error(), "name a folder that exists")
 		}
 	}
+	if s.Settings["user"] == "yes" {
+		if err := checkUsers(s); err != nil {
+			return err
+		}
+	}
+	if s.Settings["time"] == "yes" {
+		if err := checkTime(); err != nil {
+			return err
+		}
+	}
 	return bench.CheckLimits(e.tb, s.Limits)
 }
+
+// Grouped is true unless it was left out.
+func (e *Env) Grouped(s bench.Spec) bool { return s.Settings["cgroup"] != "no" }
 
 // Prepare reserves an address and makes sure that a disposable thread is there.
 // Everything else is made once an instance, in Start.
 func (e *Env) Prepare(_ context.Context, s bench.Spec) (bench.Instance, error) {
 	c := &container{env: e, spec: s}
+	if c.mapped() {
+		c.base = newRange()
+	}
 	if s.Settings["net"] == "bridge" {
 		n, err := e.tb.Network()
 		if err != nil {
@@ -129,6 +155,13 @@ type container struct {
 	dev    int      // of the top of its /dev
 	hidden []mask   // paths below /proc that it hides
 	locked []string // and those that it makes read-only
+
+	published []io.Closer // its ports
+
+	base     int    // of the user namespace: which user outside its root is
+	users    int    // descriptor of it
+	offsets  string // of the time namespace
+	hostProc int    // descriptor of the lab's /proc, where the child writes them
 }
 
 // Addr is the address on the bridge, or "".
@@ -182,6 +215,9 @@ func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
 	}
 	for _, st := range p.Steps {
 		what := describe[st.Name]
+		if c.mapped() {
+			what = describeMapped(st.Name, what)
+		}
 		if st.Name == "network" && s.Settings["net"] == "bridge" {
 			what += ", make the veth pair, put one end on the bridge, set address and route"
 		}
@@ -192,13 +228,31 @@ func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
 		last += " into a new PID namespace"
 	}
 	start = append(start, last, "mount /proc from inside, hide what the engines hide")
+	if c.timed() {
+		start = append(start, "unshare the time namespace, set its clocks back to zero")
+	}
+	if c.mapped() {
+		start = append(start, "join the user namespace, become root of it, drop capabilities, copy the mounts into a mount namespace that it owns")
+	}
 	if p.Privileges != nil {
 		start = append(start, "install the seccomp filter")
 	}
 	return prepare, append(start, "execute")
 }
 
+// describeMapped is what a step does beside, or instead, with a user namespace.
+func describeMapped(step, what string) string {
+	switch step {
+	case "namespaces":
+		return "make a process that holds a user namespace and those that it owns, write its table of users, unshare the mount namespace, join the others"
+	case "root":
+		return what + ", shown with the container's owners (idmapped mount)"
+	}
+	return what
+}
+
 var describe = map[string]string{
+	"ports":      "listen to the published ports",
 	"namespaces": "unshare the mount namespace and those that are asked for",
 	"root":       "mount a tmpfs and the overlay over the image",
 	"/dev":       "make /dev with its nodes, pts, shm and mqueue",

@@ -28,7 +28,10 @@ func (c *container) Exec(_ context.Context, cmd bench.Command) (bench.Process, e
 		return nil, os.NewSyscallError("exec: make the lab not dumpable", err)
 	}
 	launch.Ready(1)
-	var cgroups *os.File // the container's cgroup namespace
+	var (
+		cgroups *os.File // the container's cgroup namespace
+		proc    int      // the lab's /proc
+	)
 	p := launch.Plan{
 		Command: cmd, Join: c.Group(), Leave: c.leave,
 		Steps: []launch.Step{{Name: "namespaces", Do: func(t *launch.Thread) (err error) {
@@ -36,6 +39,11 @@ func (c *container) Exec(_ context.Context, cmd bench.Command) (bench.Process, e
 				return err
 			}
 			t.Keep(cgroups)
+			if c.timed() {
+				if proc, err = openProc(t); err != nil {
+					return err
+				}
+			}
 			return c.join()
 		}}},
 		Inside: func(_ *launch.Thread, tape *launch.Tape) error {
@@ -43,9 +51,15 @@ func (c *container) Exec(_ context.Context, cmd bench.Command) (bench.Process, e
 			// the namespace one can't move a process in (cgroup v2,
 			// nsdelegate).
 			tape.Call("join the cgroup namespace", unix.SYS_SETNS, int(cgroups.Fd()), unix.CLONE_NEWCGROUP)
+			if c.timed() {
+				c.newTime(tape, proc)
+			}
+			if c.mapped() {
+				c.becomeRoot(tape)
+			}
 			return nil
 		},
-		Terminal: func() (*os.File, *os.File, error) { return launch.OpenTerminal(unix.AT_FDCWD, "/dev/pts/ptmx") },
+		Terminal: func() (*os.File, *os.File, error) { return c.openTerminal(unix.AT_FDCWD, "/dev/pts/ptmx") },
 	}
 	c.confine(&p)
 	return launch.New(p), nil

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
-
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -70,8 +70,24 @@ func (h *hostile) replace(name, to string) {
 	}
 }
 
-// run runs a shell script inside and returns what it printed.
+// run runs a shell script inside and returns what it printed: with and without a
+// user namespace, which is to change nothing of it.
 func (h *hostile) run(s bench.Spec, script string) (string, bench.Exit, error) {
+	h.Helper()
+	s.Settings = maps.Clone(s.Settings)
+	if s.Settings == nil {
+		s.Settings = map[string]string{}
+	}
+	out, x, err := h.runOnce(s, script)
+	s.Settings["user"] = "yes"
+	out2, x2, err2 := h.runOnce(s, script)
+	if out != out2 || x.Status() != x2.Status() || (err == nil) != (err2 == nil) {
+		h.Errorf("with a user namespace %q, %v, %v; without %q, %v, %v", out2, x2, err2, out, x, err)
+	}
+	return out, x, err
+}
+
+func (h *hostile) runOnce(s bench.Spec, script string) (string, bench.Exit, error) {
 	h.Helper()
 	before, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {

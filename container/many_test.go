@@ -35,38 +35,42 @@ func TestManyStarts(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer env.Close()
-	settings, err := bench.Resolve(env, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
 	img := benchtest.Image(t)
-	start := func() {
+	start := func(i int) {
+		set := map[string]string{}
+		if i%4 == 0 {
+			set["user"], set["time"] = "yes", "yes"
+		}
+		settings, err := bench.Resolve(env, set)
+		if err != nil {
+			t.Fatal(err)
+		}
 		ctx := context.Background()
 		token := bench.Token()
-		i, err := env.Prepare(ctx, bench.Spec{Image: img, Settings: settings,
+		c, err := env.Prepare(ctx, bench.Spec{Image: img, Settings: settings,
 			Command: bench.Command{Argv: []string{image.ReadyPath, token}}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := i.Start(ctx); err != nil {
+		if err := c.Start(ctx); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := clock.AwaitToken(i.Ready(), []byte(token), 10*time.Second); err != nil {
+		if _, err := clock.AwaitToken(c.Ready(), []byte(token), 10*time.Second); err != nil {
 			t.Fatal(err)
 		}
-		if x, err := i.Wait(ctx); err != nil || x.Status() != 0 {
+		if x, err := c.Wait(ctx); err != nil || x.Status() != 0 {
 			t.Fatal(x, err)
 		}
-		if err := i.Close(); err != nil {
+		if err := c.Close(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for range 200 { // what is made once, and pools that fill
-		start()
+	for i := range 200 { // what is made once, and pools that fill
+		start(i)
 	}
 	began := look(t)
-	for range n {
-		start()
+	for i := range n {
+		start(i)
 	}
 	// The last threads are still on their way out.
 	var ended self

@@ -13,7 +13,8 @@ import (
 )
 
 // There are two ways to mount. The old one, mount(2), takes the path at which
-// the file system is to appear, as text. The new one (Linux 5.2) takes it
+// the file system is to appear, as text. The new one (Linux 5.2, and
+// 5.12 for all that is used here) takes it
 // apart: make a file system, set its options, get a descriptor of a mount that
 // is nowhere yet, and then attach that to a folder, which can be a descriptor
 // too. A container's root is full of paths that somebody else has chosen, so
@@ -98,6 +99,9 @@ func (c *container) folder(t *launch.Thread, name string) (int, error) {
 	if errors.Is(err, unix.ENOENT) {
 		if err := unix.Mkdirat(c.root, name, 0o755); err != nil && err != unix.EEXIST {
 			return -1, fmt.Errorf("the image has no folder /%s, and it can't be made: %w", name, err)
+		}
+		if err := c.own(c.root, name); err != nil {
+			return -1, err
 		}
 		fd, err = below(c.root, name, flags)
 	}

@@ -15,15 +15,14 @@ import (
 // container's process is in its own ones, and that is all that "being in a
 // container" means.
 
-// Hostname is the name that a container with a UTS namespace has.
+// Hostname is the name that a container with a UTS namespace has, unless the
+// Spec names another.
 const Hostname = "lab"
 
 // unshare moves the calling thread into new namespaces. Only this thread: in
 // Linux they belong to threads.
-func (c *container) unshare(*launch.Thread) error {
-	// CLONE_NEWNS implies CLONE_FS: root, working folder and umask are the
-	// thread's own from here on.
-	flags := unix.CLONE_NEWNS
+func (c *container) unshare(t *launch.Thread) error {
+	flags := 0
 	if c.on("ipc") {
 		flags |= unix.CLONE_NEWIPC
 	}
@@ -33,12 +32,34 @@ func (c *container) unshare(*launch.Thread) error {
 	if c.spec.Settings["net"] != "host" {
 		flags |= unix.CLONE_NEWNET
 	}
-	if err := unix.Unshare(flags); err != nil {
+	if c.timed() {
+		var err error
+		if c.hostProc, err = openProc(t); err != nil {
+			return err
+		}
+		if c.offsets, err = timeOffsets(); err != nil {
+			return err
+		}
+	}
+	if c.mapped() {
+		// Those are to belong to the user namespace: made with it, joined here.
+		if err := c.makeUsers(t, flags); err != nil {
+			return err
+		}
+		flags = 0
+	}
+	// CLONE_NEWNS implies CLONE_FS: root, working folder and umask are the
+	// thread's own from here on.
+	if err := unix.Unshare(unix.CLONE_NEWNS | flags); err != nil {
 		return os.NewSyscallError("unshare", err)
 	}
 	unix.Umask(0)
 	if c.on("uts") {
-		if err := unix.Sethostname([]byte(Hostname)); err != nil {
+		name := c.spec.Hostname
+		if name == "" {
+			name = Hostname
+		}
+		if err := unix.Sethostname([]byte(name)); err != nil {
 			return os.NewSyscallError("sethostname", err)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"lab/bench"
 	"lab/bench/launch"
 )
 
@@ -69,4 +70,16 @@ func (c *container) connect(*launch.Thread) error {
 		return err
 	}
 	return c.network.Configure("eth0", c.addr)
+}
+
+// publish listens to the ports outside that lead to ports inside.
+func (c *container) publish(*launch.Thread) error {
+	for _, p := range c.spec.Ports {
+		f, err := c.network.Publish(p, c.addr.Addr())
+		if err != nil {
+			return bench.Blamed(bench.BlameMachine, err)
+		}
+		c.published = append(c.published, f)
+	}
+	return nil
 }

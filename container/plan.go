@@ -3,6 +3,7 @@ package container
 import (
 	"errors"
 	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -25,6 +26,10 @@ func (c *container) plan() launch.Plan {
 		Leave:    c.leave,
 		Terminal: c.terminal,
 	}
+	if len(c.spec.Ports) > 0 {
+		// First: the listener's namespace is the one that the thread begins in.
+		p.Steps = slices.Insert(p.Steps, 0, launch.Step{Name: "ports", Do: c.publish})
+	}
 	if len(c.spec.Mounts) > 0 || c.bound() {
 		p.Steps = append(p.Steps, launch.Step{Name: "volumes", Do: c.bind})
 	}
@@ -39,7 +44,7 @@ func (c *container) plan() launch.Plan {
 		// of its own.
 		p.Flags |= unix.CLONE_NEWPID
 	}
-	if c.on("cgroup") && c.env.tb != nil && c.env.tb.Cgroups != nil {
+	if c.env.Grouped(c.spec) && c.env.tb != nil && c.env.tb.Cgroups != nil {
 		p.Group = func() (*cgroup.Group, error) { return c.env.tb.Cgroups.New(c.spec.Limits) }
 	}
 	if c.network != nil || c.spec.Work {
@@ -53,6 +58,9 @@ func (c *container) cleanup() (err error) {
 	if c.layer != "" {
 		err = os.RemoveAll(c.layer)
 	}
+	for _, p := range c.published {
+		err = errors.Join(err, p.Close())
+	}
 	if c.network != nil {
 		err = errors.Join(err, c.network.Disconnect(c.addr))
 		c.network.Release(c.addr)
@@ -64,7 +72,7 @@ func (c *container) cleanup() (err error) {
 // first one and each that joins it: what it may not do, and where it is. The
 // step comes last, as the others need what it takes away.
 func (c *container) confine(p *launch.Plan) {
-	if c.spec.Settings["caps"] != "all" {
+	if c.spec.Settings["caps"] != "all" && !c.mapped() {
 		p.Steps = append(p.Steps, launch.Step{Name: "privileges", Do: c.drop})
 	}
 	if c.spec.Settings["seccomp"] != "none" {
@@ -77,14 +85,24 @@ func (c *container) confine(p *launch.Plan) {
 
 // inside is what the child does in its new namespaces, before exec.
 func (c *container) inside(t *launch.Thread, tape *launch.Tape) error {
+	c.mountProc(tape)
+	tape.Mark("/proc")
+	if c.timed() {
+		c.newTime(tape, c.hostProc)
+	}
+	if c.mapped() {
+		c.becomeRoot(tape)
+		// A copy of all that was mounted, which belongs to the user
+		// namespace; in it what covers something can't be taken away, nor
+		// can a read-only mount be made writable (mount_namespaces(7)).
+		tape.Call("unshare the mount namespace", unix.SYS_UNSHARE, unix.CLONE_NEWNS)
+	}
 	if c.on("cgroup") {
 		// After it entered its cgroup: a cgroup namespace takes the folder
 		// its maker is in for the root of what can be seen
 		// (cgroup_namespaces(7)).
 		tape.Call("unshare the cgroup namespace", unix.SYS_UNSHARE, unix.CLONE_NEWCGROUP)
 	}
-	c.mountProc(tape)
-	tape.Mark("/proc")
 	// The thread made nodes and folders with exactly the modes it named.
 	tape.Call("set the umask", unix.SYS_UMASK, 0o022)
 	return nil

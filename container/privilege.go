@@ -2,6 +2,7 @@ package container
 
 import (
 	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -24,23 +25,27 @@ var capabilities = []uintptr{
 	unix.CAP_SETPCAP, unix.CAP_SETUID, unix.CAP_SYS_CHROOT,
 }
 
+// dropped are all others that this kernel knows.
+func dropped() []uintptr {
+	var out []uintptr
+	for n := uintptr(0); n < 64; n++ {
+		if slices.Contains(capabilities, n) {
+			continue
+		}
+		if _, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, n, 0, 0, 0); err != nil {
+			break // the kernel's last one is behind us
+		}
+		out = append(out, n)
+	}
+	return out
+}
+
 // drop lessens what the thread's child will be able to get by executing a
 // program. The child itself keeps its powers until then: it has /proc to
 // mount.
 func (c *container) drop(*launch.Thread) error {
-	keep := map[uintptr]bool{}
-	for _, n := range capabilities {
-		keep[n] = true
-	}
-	for n := uintptr(0); n < 64; n++ {
-		if keep[n] {
-			continue
-		}
-		err := unix.Prctl(unix.PR_CAPBSET_DROP, n, 0, 0, 0)
-		if err == unix.EINVAL {
-			break // the kernel's last one is behind us
-		}
-		if err != nil {
+	for _, n := range dropped() {
+		if err := unix.Prctl(unix.PR_CAPBSET_DROP, n, 0, 0, 0); err != nil {
 			return os.NewSyscallError("drop a capability", err)
 		}
 	}

@@ -27,7 +27,7 @@ func (c *container) makeRoot(t *launch.Thread) error {
 	if c.on("overlay") {
 		root, err = c.overlay(t, image)
 	} else {
-		root, err = readOnly(image)
+		root, err = c.readOnly(image)
 	}
 	if err != nil {
 		return err
@@ -69,7 +69,7 @@ func (c *container) overlay(t *launch.Thread, image int) (int, error) {
 	if err := attach(tmp, at); err != nil {
 		return -1, fmt.Errorf("attach tmpfs: %w", err)
 	}
-	return layers(image, tmp)
+	return c.layers(t, image, tmp)
 }
 
 // overlayWork makes the overlay with its upper layer in the work folder.
@@ -84,14 +84,32 @@ func (c *container) overlayWork(t *launch.Thread, image int) (int, error) {
 		return -1, &os.PathError{Op: "open", Path: dir, Err: err}
 	}
 	defer unix.Close(fd)
-	return layers(image, fd)
+	return c.layers(t, image, fd)
 }
 
 // layers lays two new folders of the folder tmp over the image.
-func layers(image, tmp int) (int, error) {
-	for _, dir := range []string{"upper", "work"} {
+func (c *container) layers(t *launch.Thread, image, tmp int) (_ int, err error) {
+	for _, dir := range []string{"upper", "work", "lower"} {
 		if err := unix.Mkdirat(tmp, dir, 0o755); err != nil {
 			return -1, fmt.Errorf("make %s layer: %w", dir, err)
+		}
+	}
+	// The root folder's owner is the upper layer's.
+	if err := c.own(tmp, "upper"); err != nil {
+		return -1, err
+	}
+	if c.mapped() {
+		if image, err = c.shift(image, 0); err != nil {
+			return -1, err
+		}
+		keep(t, image, "image")
+		on, err := below(tmp, "lower", unix.O_PATH|unix.O_DIRECTORY)
+		if err != nil {
+			return -1, err
+		}
+		defer unix.Close(on)
+		if err := attach(image, on); err != nil {
+			return -1, fmt.Errorf("attach the image: %w", err)
 		}
 	}
 	// Layers are named by descriptor: a path could have a colon or a comma in
@@ -107,7 +125,10 @@ func layers(image, tmp int) (int, error) {
 
 // readOnly is the root without an overlay: the image itself, which can't be
 // written to.
-func readOnly(image int) (int, error) {
+func (c *container) readOnly(image int) (int, error) {
+	if c.mapped() {
+		return c.shift(image, unix.MOUNT_ATTR_RDONLY|unix.MOUNT_ATTR_NODEV)
+	}
 	fd, err := unix.OpenTree(image, "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH)
 	if err != nil {
 		return -1, fmt.Errorf("clone the image's mount: %w", err)

@@ -249,6 +249,6 @@ func (d *distribution) key(p *page) {
 	}
 	p.y = y + 7
 	if d.used.tcg {
-		hatchKey(p, d.a)
+		hatchKey(p, d.a.tcgShows())
 	}
 }

@@ -82,5 +82,5 @@ func Example() {
 	// 2.50 to 2.68 ms); to hold, the whole interval has to be above 1 s (as it is said), on this machine.
 	//
 	// - None of the 16 trials was marked as disturbed.
-	// 2 plots <nil>
+	// 3 plots <nil>
 }

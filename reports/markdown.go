@@ -111,7 +111,7 @@ func (d *document) figures() {
 		if f.Caption != "" {
 			text += " " + escape(f.Caption)
 		}
-		d.line("%s ([as SVG](plots/%s.svg))", text, f.Name)
+		d.line("%s ([as SVG](plots/%s.svg), [as PDF](plots/%s.pdf))", text, f.Name, f.Name)
 	}
 }
 

@@ -187,6 +187,9 @@ func (d *document) repeat() {
 // lay is nobody's business, and a folder that exists would be refused.
 func (d *document) command() string {
 	m := d.a.run.Manifest
+	if m.Experiment != nil { // which nothing on the command line changes
+		return "run -f " + results.ExperimentFile
+	}
 	var words []string
 	seeded := false
 	for i, w := range m.Command {

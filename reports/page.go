@@ -6,6 +6,7 @@ import (
 	"image/color"
 	"math"
 	"strings"
+	"time"
 
 	xfont "golang.org/x/image/font"
 	"gonum.org/v1/plot"
@@ -192,12 +193,17 @@ func (p *page) diamond(c color.Color, x, y, radius vg.Length) {
 	p.fill(c, vg.Point{X: x - radius, Y: y}, vg.Point{X: x, Y: y - radius}, vg.Point{X: x + radius, Y: y}, vg.Point{X: x, Y: y + radius})
 }
 
-// drawn draws a page twice: once to learn its height, then for good, as PNG
-// and as SVG.
-func drawn(name string, fill func(*page)) ([]File, error) {
-	measure := &page{y: pageMargin}
-	fill(measure)
-	height := measure.y + pageMargin
+// measured is how high a page will be.
+func measured(fill func(*page)) vg.Length {
+	p := &page{y: pageMargin}
+	fill(p)
+	return p.y + pageMargin
+}
+
+// drawn draws a page: once to learn its height, then for good, as PNG, as SVG
+// and as PDF. made is the PDF's date.
+func drawn(name string, made time.Time, fill func(*page)) ([]File, error) {
+	height := measured(fill)
 
 	// Hundreds of rows make a page that no bitmap should have at full size.
 	dots := max(20, min(dpi, int(maxPixels/height.Dots(1))))
@@ -218,5 +224,9 @@ func drawn(name string, fill func(*page)) ([]File, error) {
 	// Liberation Sans has Arial's widths: where it is missing, nothing moves.
 	text := bytes.ReplaceAll(svg.Bytes(), []byte("font-family:Liberation Sans;"),
 		[]byte("font-family:'Liberation Sans',Arial,Helvetica,sans-serif;"))
-	return []File{{"plots/" + name + ".png", png.Bytes()}, {"plots/" + name + ".svg", text}}, nil
+	letters, err := pdf(name, made, fill)
+	if err != nil {
+		return nil, err
+	}
+	return []File{{"plots/" + name + ".png", png.Bytes()}, {"plots/" + name + ".svg", text}, letters}, nil
 }

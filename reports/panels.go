@@ -255,6 +255,6 @@ func (f *multiple) key(p *page) {
 		p.paragraph(smallText, pageMargin, pageWidth-2*pageMargin, "logarithmic scales: equal distances are equal factors")
 	}
 	if f.used.tcg {
-		hatchKey(p, f.a)
+		hatchKey(p, f.a.tcgShows())
 	}
 }

@@ -54,11 +54,11 @@ func (a *analysis) plots() ([]File, error) {
 		case kindPhases:
 			fill = (&stack{a: a, figure: f, metric: a.whole(f)}).draw
 		case kindRatios:
-			fill = (&forest{a: a, figure: f}).draw
+			fill = (&ratios{a: a, figure: f}).draw
 		case kindPanels:
 			fill = (&multiple{a: a, figure: f}).draw
 		}
-		files, err := drawn(f.Name, fill)
+		files, err := drawn(f.Name, a.run.Manifest.Started, fill)
 		if err != nil {
 			return nil, err
 		}
@@ -105,12 +105,12 @@ func writeLabel(p *page, c *cell, x, y vg.Length) {
 
 // hatchKey explains the hatch. It stands in the picture itself, since pictures
 // are copied without the report around them.
-func hatchKey(p *page, a *analysis) {
+func hatchKey(p *page, shows string) {
 	y := p.y + 5
 	p.hatch(grey, pageMargin, y-4, pageMargin+16, y+4)
 	p.frame(grey, 0.5, pageMargin, y-4, pageMargin+16, y+4)
 	x := pageMargin + 21
-	for _, l := range bodyText.wrap("emulated in software (TCG): shows "+a.tcgShows()+", not how fast VMs are", pageWidth-pageMargin-x) {
+	for _, l := range bodyText.wrap("emulated in software (TCG): shows "+shows+", not how fast VMs are", pageWidth-pageMargin-x) {
 		p.write(bodyText, draw.XLeft, x, y, l)
 		y += bodyText.line()
 	}

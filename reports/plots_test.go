@@ -194,7 +194,7 @@ func TestRatios(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		files, err := a.plots()
-		if err != nil || len(files) != 2 {
+		if err != nil || len(files) != 3 {
 			t.Errorf("%s: %d files, %v", name, len(files), err)
 		}
 	}
@@ -205,12 +205,12 @@ func TestRatioIsTurned(t *testing.T) {
 	a := &analysis{run: &results.Run{}}
 	host := &cell{samples: map[string]*sample{"m": {values: []float64{10, 10, 10, 10, 10, 10}}}}
 	half := &cell{base: host, samples: map[string]*sample{"m": {values: []float64{4, 5, 5, 5, 5, 5.5}}}}
-	f := &forest{a: a}
-	iv, ok := f.ratio(half, results.Metric{Name: "m", Better: "higher"})
+	f := &ratios{a: a}
+	iv, ok := f.of(half, results.Metric{Name: "m", Better: "higher"})
 	if !ok || iv.Point != 2 || iv.Lo > 2 || iv.Hi < 2 || iv.Lo < 1 {
 		t.Errorf("turned: %+v", iv)
 	}
-	if iv, _ = f.ratio(half, results.Metric{Name: "m", Better: "lower"}); iv.Point != 0.5 {
+	if iv, _ = f.of(half, results.Metric{Name: "m", Better: "lower"}); iv.Point != 0.5 {
 		t.Errorf("as it is: %+v", iv)
 	}
 }

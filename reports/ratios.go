@@ -12,27 +12,27 @@ import (
 	"lab/bench/stats"
 )
 
-// A forest draws, for each of several metrics, how many times as long (or as
+// A ratios figure draws, for each of several metrics, how many times as long (or as
 // much) it takes in each cell as in its baseline: a diamond and its interval on
 // one logarithmic axis, with a line at 1. For a metric of which more is better
 // the ratio is turned round, so that to the right always is worse.
 //
 // Emulated guests have a panel and an axis of their own, hatched: what they show
 // is what the emulation costs.
-type forest struct {
+type ratios struct {
 	a      *analysis
 	figure results.Figure
 	used   struct{ interval, span, tcg bool }
 }
 
 const (
-	forestRow   = vg.Length(11.5)
-	forestName  = 31 * vg.Millimeter // of forestLabel: the metric's; the rest is the cell's
-	forestLabel = 50 * vg.Millimeter
-	forestText  = 36 * vg.Millimeter
+	ratioRow   = vg.Length(11.5)
+	ratioName  = 31 * vg.Millimeter // of ratioLabel: the metric's; the rest is the cell's
+	ratioLabel = 50 * vg.Millimeter
+	ratioText  = 36 * vg.Millimeter
 )
 
-func (f *forest) draw(p *page) {
+func (f *ratios) draw(p *page) {
 	left, right := pageMargin, pageWidth-pageMargin
 	p.paragraph(titleText, left, right-left, f.figure.Title)
 	if f.figure.Caption != "" {
@@ -45,8 +45,8 @@ func (f *forest) draw(p *page) {
 	footer(p, f.a)
 }
 
-// ratio is a cell's by its baseline in a metric, worse being above 1.
-func (f *forest) ratio(c *cell, m results.Metric) (stats.Interval, bool) {
+// of is the ratio of a cell's by its baseline in a metric, worse being above 1.
+func (f *ratios) of(c *cell, m results.Metric) (stats.Interval, bool) {
 	if c.base == nil {
 		return stats.Interval{}, false
 	}
@@ -65,7 +65,7 @@ func (f *forest) ratio(c *cell, m results.Metric) (stats.Interval, bool) {
 }
 
 // panel draws the emulated cells, or the others, all metrics below one another.
-func (f *forest) panel(p *page, tcg bool) {
+func (f *ratios) panel(p *page, tcg bool) {
 	var cells []*cell
 	for _, c := range f.a.cells {
 		if c.tcg == tcg && (c.base != nil || c.NotRun != nil) {
@@ -76,7 +76,7 @@ func (f *forest) panel(p *page, tcg bool) {
 	values := []float64{1}
 	for _, c := range cells {
 		for _, m := range metrics {
-			if iv, ok := f.ratio(c, m); ok {
+			if iv, ok := f.of(c, m); ok {
 				values = append(values, iv.Lo, iv.Point, iv.Hi)
 			}
 		}
@@ -86,7 +86,7 @@ func (f *forest) panel(p *page, tcg bool) {
 	}
 	left, right := pageMargin, pageWidth-pageMargin
 	x := newAxis(values, true, unitRatio)
-	x.left, x.right = left+forestLabel, right-forestText
+	x.left, x.right = left+ratioLabel, right-ratioText
 	p.y += 5
 	if tcg {
 		f.used.tcg = true
@@ -98,7 +98,7 @@ func (f *forest) panel(p *page, tcg bool) {
 	}
 	p.y += 13
 	top := p.y
-	height := forestRow*vg.Length(len(cells)) + 5
+	height := ratioRow*vg.Length(len(cells)) + 5
 	bottom := top + height*vg.Length(len(metrics))
 	for i := range metrics {
 		if i%2 == 0 {
@@ -113,9 +113,9 @@ func (f *forest) panel(p *page, tcg bool) {
 	p.line(x.x(1), top, x.x(1), bottom, 1.2, black)
 	for i, m := range metrics {
 		y := top + height*vg.Length(i)
-		p.write(boldText, draw.XLeft, left+2, y+height/2, boldText.fit(capital(m.Title), forestName))
+		p.write(boldText, draw.XLeft, left+2, y+height/2, boldText.fit(capital(m.Title), ratioName))
 		for j, c := range cells {
-			f.row(p, c, m, x, y+2.5+forestRow*(vg.Length(j)+0.5), i%2 == 0)
+			f.row(p, c, m, x, y+2.5+ratioRow*(vg.Length(j)+0.5), i%2 == 0)
 		}
 	}
 	p.y = bottom + 16
@@ -124,7 +124,7 @@ func (f *forest) panel(p *page, tcg bool) {
 }
 
 // metrics are those of the figure that have values.
-func (f *forest) metrics() (out []results.Metric) {
+func (f *ratios) metrics() (out []results.Metric) {
 	for _, name := range f.figure.Metrics {
 		if m, ok := f.a.metric(name); ok {
 			out = append(out, m)
@@ -134,10 +134,10 @@ func (f *forest) metrics() (out []results.Metric) {
 }
 
 // row draws one cell's ratio in one metric, with its middle at y.
-func (f *forest) row(p *page, c *cell, m results.Metric, x axis, y vg.Length, banded bool) {
+func (f *ratios) row(p *page, c *cell, m results.Metric, x axis, y vg.Length, banded bool) {
 	colour := rowColor(slices.Index(f.a.cells, c))
 	name := strings.TrimSpace(c.Cell.Label())
-	iv, ok := f.ratio(c, m)
+	iv, ok := f.of(c, m)
 	if !ok {
 		text := "no ratio"
 		switch {
@@ -151,7 +151,7 @@ func (f *forest) row(p *page, c *cell, m results.Metric, x axis, y vg.Length, ba
 			ground = band
 		}
 		text = smallText.fit(name+": "+oneLine(text), x.right-x.left-10)
-		p.rect(ground, x.left+3, y-forestRow/2, x.left+9+smallText.width(text), y+forestRow/2)
+		p.rect(ground, x.left+3, y-ratioRow/2, x.left+9+smallText.width(text), y+ratioRow/2)
 		p.write(smallText, draw.XLeft, x.left+6, y, text)
 		return
 	}
@@ -172,14 +172,14 @@ func (f *forest) row(p *page, c *cell, m results.Metric, x axis, y vg.Length, ba
 	text := times(iv.Point) + " (" + scale{"", 1}.span(iv.Lo, iv.Hi) + ")"
 	st := bodyText
 	st.color = colour
-	p.write(st, draw.XLeft, x.right+6, y, st.fit(text, forestText-6))
+	p.write(st, draw.XLeft, x.right+6, y, st.fit(text, ratioText-6))
 	st = smallText
 	st.color = colour
-	p.write(st, draw.XRight, x.left-3, y, st.fit(name, forestLabel-forestName-8))
+	p.write(st, draw.XRight, x.left-3, y, st.fit(name, ratioLabel-ratioName-8))
 }
 
 // key explains the marks that were used.
-func (f *forest) key(p *page) {
+func (f *ratios) key(p *page) {
 	x, y := pageMargin, p.y+5
 	entry := func(text string, mark func(vg.Length)) {
 		if w := 14 + bodyText.width(text); x > pageMargin && x+w > pageWidth-pageMargin {
@@ -201,12 +201,12 @@ func (f *forest) key(p *page) {
 		p.paragraph(smallText, pageMargin, pageWidth-2*pageMargin, fmt.Sprintf("More is better of %s: there the ratio is the %s's figure by the row's.", strings.Join(turned, ", "), baseline))
 	}
 	if f.used.tcg {
-		hatchKey(p, f.a)
+		hatchKey(p, f.a.tcgShows())
 	}
 }
 
 // turned names the metrics whose ratio is turned round.
-func (f *forest) turned() (out []string) {
+func (f *ratios) turned() (out []string) {
 	for _, m := range f.metrics() {
 		if m.Better == "higher" {
 			out = append(out, lower(m.Title))

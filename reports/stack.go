@@ -39,7 +39,7 @@ func (s *stack) draw(p *page) {
 	}
 	p.y += 4
 	if hatched {
-		hatchKey(p, s.a)
+		hatchKey(p, s.a.tcgShows())
 	}
 	footer(p, s.a)
 }

@@ -59,14 +59,20 @@ func (a *analysis) becauseTCG() string {
 	return "because " + lower(reason)
 }
 
+// tcgStart is what an emulated guest shows of a start.
+const tcgStart = "what a VM start consists of"
+
 // tcgShows is what an emulated guest is good for.
 func (a *analysis) tcgShows() string {
 	for _, f := range a.run.Manifest.Figures {
-		if f.Kind == kindRatios || f.Kind == kindPanels {
-			return "what emulation costs"
+		if f.Kind == kindPhases {
+			return tcgStart
 		}
 	}
-	return "what a VM start consists of"
+	if len(a.run.Manifest.Figures) == 0 {
+		return tcgStart
+	}
+	return "what emulation costs"
 }
 
 // banners are what stands on top of every report of the run, most important

@@ -18,7 +18,8 @@ type File struct {
 
 // Write reads the results folder dir and writes its report beside what is
 // there: report.md, plots/, trials.csv, bench.txt, summary.json, methods.md,
-// table.tex, and SHA256SUMS over all of the folder. Earlier ones are replaced, each at once or not at all. What it makes belongs to uid and
+// table.tex, ARTIFACT.md, and SHA256SUMS over all of the folder. Earlier ones
+// are replaced, each at once or not at all. What it makes belongs to uid and
 // gid; -1 leaves them as they are.
 func Write(dir string, uid, gid int) error {
 	run, err := results.Read(dir)
@@ -35,27 +36,7 @@ func WriteRun(run *results.Run, dir string, uid, gid int) error {
 	if err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
-	// Through a root: the folder is the user's, and the writer may be root,
-	// whom a planted link must not lead elsewhere.
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return fmt.Errorf("write report: %w", err)
-	}
-	defer root.Close()
-	for _, f := range files {
-		if err := put(root, f, uid, gid); err != nil {
-			return fmt.Errorf("write report: %s: %w", f.Name, err)
-		}
-	}
-	// Of all files, the run's own and those that were there, too.
-	list, err := sums(root)
-	if err == nil {
-		err = put(root, File{SumsFile, list}, uid, gid)
-	}
-	if err != nil {
-		return fmt.Errorf("write report: %w", err)
-	}
-	return nil
+	return writeFiles(dir, files, uid, gid)
 }
 
 // Files makes all files of a run's report, and writes none.
@@ -80,8 +61,48 @@ func Files(run *results.Run) ([]File, error) {
 		{"summary.json", summary},
 		{"methods.md", methods(a)},
 		{"table.tex", latex(a)},
+		{ArtifactFile, artifact(a)},
 	}
 	return append(files, plots...), nil
+}
+
+// writeFiles puts files into a folder, each at once or not at all, and
+// SHA256SUMS over all that is there.
+func writeFiles(dir string, files []File, uid, gid int) error {
+	// Through a root: the folder is the user's, and the writer may be root,
+	// whom a planted link must not lead elsewhere.
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	defer root.Close()
+	for _, f := range files {
+		if err := put(root, f, uid, gid); err != nil {
+			return fmt.Errorf("write report: %s: %w", f.Name, err)
+		}
+	}
+	return putSums(root, uid, gid)
+}
+
+// WriteSums writes SHA256SUMS of all that is in a results folder now.
+func WriteSums(dir string, uid, gid int) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	defer root.Close()
+	return putSums(root, uid, gid)
+}
+
+func putSums(root *os.Root, uid, gid int) error {
+	list, err := sums(root)
+	if err == nil {
+		err = put(root, File{SumsFile, list}, uid, gid)
+	}
+	if err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	return nil
 }
 
 // put writes one file under another name, and renames it when it is whole.

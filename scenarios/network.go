@@ -161,7 +161,7 @@ func networkClient(ctx context.Context, t *bench.T, c bench.Cell, server netip.A
 	return run(ctx, args, func(_ bench.Instance, h bench.Heard) (err error) {
 		switch h.Kind {
 		case line.Begin:
-			before, err = look(t)
+			before, err = observe(t)
 			return err
 		case line.End:
 			v, err := h.Value("value")
@@ -172,7 +172,7 @@ func networkClient(ctx context.Context, t *bench.T, c bench.Cell, server netip.A
 			if err != nil {
 				return err
 			}
-			after, err := look(t)
+			after, err := observe(t)
 			if err != nil {
 				return err
 			}

@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -49,7 +50,7 @@ type passage struct {
 	devices []bench.Device
 }
 
-func look(t *bench.T) (passage, error) {
+func observe(t *bench.T) (passage, error) {
 	devices, err := t.Devices()
 	p := passage{bytes: map[string]float64{}, devices: devices}
 	for _, d := range devices {
@@ -115,17 +116,18 @@ func (w way) prove(p passage, payload float64) error {
 		return fmt.Errorf("the bytes were to pass %v, and the bridge has %d ports", w, len(ports))
 	}
 	want = append(want, ports[:w.ports]...)
-	for name, n := range p.bytes {
-		switch on := slices.Contains(want, name); {
-		case on && n < payload:
-			return fmt.Errorf("%.0f bytes were to pass %v, and %s carried %.0f", payload, w, name, n)
-		case !on && n > payload/100+stray:
+	for _, name := range want {
+		n, ok := p.bytes[name]
+		if !ok {
+			return fmt.Errorf("the bytes were to pass %v, and there is no %s", w, name)
+		}
+		if n < payload {
 			return fmt.Errorf("%.0f bytes were to pass %v, and %s carried %.0f", payload, w, name, n)
 		}
 	}
-	for _, name := range want {
-		if _, ok := p.bytes[name]; !ok {
-			return fmt.Errorf("the bytes were to pass %v, and there is no %s", w, name)
+	for _, name := range slices.Sorted(maps.Keys(p.bytes)) {
+		if n := p.bytes[name]; n > payload/100+stray && !slices.Contains(want, name) {
+			return fmt.Errorf("%.0f bytes were to pass %v, and %s carried %.0f", payload, w, name, n)
 		}
 	}
 	return nil

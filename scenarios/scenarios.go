@@ -12,6 +12,7 @@ func All() []*bench.Scenario {
 	return []*bench.Scenario{
 		Startup(),
 		CPU(),
+		Memory(),
 		Disk(),
 		Network(),
 	}

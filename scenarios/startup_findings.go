@@ -27,6 +27,14 @@ var startupFindings = []results.Finding{
 		NeedsKVM: true,
 	},
 	{
+		Name:      "vm-restored",
+		Statement: "A virtual machine that was saved starts in a third of the time.",
+		Metric:    "ready", Of: "vm", OfVariant: map[string]string{"start": "restored"},
+		To: "vm", ToVariant: map[string]string{"start": "cold"}, Compare: "ratio", Op: "below", Threshold: 1. / 3,
+		Reason:   "to be worth a file as large as the guest's memory it has to save most of the time",
+		NeedsKVM: true,
+	},
+	{
 		Name: "chroot-part", Claim: 15,
 		Statement: "Of what makes a container, the changed root folder costs next to nothing.",
 		Metric:    "ready", Of: "chroot", To: "host", Compare: "difference", Op: "below", Threshold: 0.0001,

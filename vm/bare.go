@@ -58,6 +58,10 @@ func (e *Env) prepareBare(ctx context.Context, s bench.Spec) (bench.Instance, er
 		return nil, err
 	}
 	i := e.newInstance(s, guestKernel{file: file})
+	var err error
+	if i.cfg.Kernel, err = e.put(ctx, file); err != nil {
+		return nil, err
+	}
 	i.cfg.Cmdline = c.Argv[1]
 	return i, nil
 }

@@ -74,7 +74,7 @@ func (i *instance) addCard() (wire.Net, error) {
 		return wire.Net{}, err
 	}
 	i.network = n
-	c.MAC, c.Bridge, c.Tap, c.VHost = mac(i.addr.Addr()), testbed.Bridge, testbed.Port(i.addr), i.env.vhost(s)
+	c.MAC, c.Bridge, c.Tap, c.VHost = mac(i.addr.Addr()), testbed.Bridge, testbed.BridgePort(i.addr), i.env.vhost(s)
 	return wire.Net{Name: cardName, Addr: i.addr, Gateway: n.Gateway}, nil
 }
 

@@ -62,14 +62,19 @@ func connect(ctx context.Context, socket string) (*conn, error) {
 	if err != nil {
 		return nil, &CallError{"connect", err}
 	}
+	return handshake(ctx, nc, string(libvirt.QEMUSystem), true)
+}
+
+// handshake opens a driver over a connection, which it closes with an error.
+func handshake(ctx context.Context, nc net.Conn, driver string, events bool) (*conn, error) {
 	c := &conn{
 		l:    libvirt.NewWithDialer(dialers.NewAlreadyConnected(nc)),
 		nc:   nc,
 		gone: make(chan struct{}),
 		subs: make(map[string]chan<- event),
 	}
-	if err := c.call(ctx, "open qemu:///system", callTimeout, func(l *libvirt.Libvirt) error {
-		return l.ConnectToURI(libvirt.QEMUSystem)
+	if err := c.call(ctx, "open "+driver, callTimeout, func(l *libvirt.Libvirt) error {
+		return l.ConnectToURI(libvirt.ConnectURI(driver))
 	}); err != nil {
 		nc.Close()
 		return nil, err
@@ -78,6 +83,18 @@ func connect(ctx context.Context, socket string) (*conn, error) {
 		<-c.l.Disconnected()
 		close(c.gone)
 	}()
+	if !events {
+		return c, nil
+	}
+	if err := c.subscribe(ctx); err != nil {
+		nc.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// subscribe has the daemon tell of each domain's life.
+func (c *conn) subscribe(ctx context.Context) error {
 	// One subscription for all domains, made once: subscribing for each would
 	// be two more calls in every start.
 	var events <-chan libvirt.DomainEventLifecycleMsg
@@ -85,11 +102,10 @@ func connect(ctx context.Context, socket string) (*conn, error) {
 		events, err = l.LifecycleEvents(context.Background())
 		return err
 	}); err != nil {
-		nc.Close()
-		return nil, err
+		return err
 	}
 	go c.dispatch(events)
-	return c, nil
+	return nil
 }
 
 // callGrace is how long a call may still take after the caller gave up.

@@ -71,6 +71,9 @@ func (c *console) close() error {
 		c.f.Close()
 	}
 	c.open.stop()
+	if c.path == "" {
+		return nil
+	}
 	var errs []error
 	for _, p := range []string{c.path + ".in", c.path + ".out"} {
 		if err := os.Remove(p); err != nil && !errors.Is(err, os.ErrNotExist) {

@@ -159,9 +159,10 @@ func (d *daemon) over() bool {
 	}
 }
 
-// stop ends the daemon, first by asking. Domains that still run were ended
-// before, by name or by their connection's end.
+// stop ends the daemon, first by asking, and the guests that are left. There
+// are none but where something went wrong: most end with their connection.
 func (d *daemon) stop() error {
+	defer d.killGuests()
 	if d.alive() {
 		d.proc.Signal(syscall.SIGTERM)
 		select {
@@ -176,6 +177,13 @@ func (d *daemon) stop() error {
 // a libvirt daemon's death isn't its domains'.
 func (d *daemon) kill() {
 	d.proc.Close()
+	d.killGuests()
+	// Or its successor would find them in its books.
+	os.RemoveAll(filepath.Join(d.bed, "run"))
+}
+
+// killGuests kills each QEMU that the daemon has written down.
+func (d *daemon) killGuests() {
 	files, _ := filepath.Glob(filepath.Join(d.bed, "run/qemu/*.pid"))
 	for _, f := range files {
 		b, err := os.ReadFile(f)
@@ -186,8 +194,6 @@ func (d *daemon) kill() {
 			killQEMU(pid)
 		}
 	}
-	// Or its successor would find them in its books.
-	os.RemoveAll(filepath.Join(d.bed, "run"))
 }
 
 // killQEMU kills a process if it is a QEMU: the PID was read from a file, and
@@ -223,6 +229,9 @@ stdio_handler = "file"
 namespaces = []
 cgroup_controllers = []
 max_core = 0
+# Else libvirt asks QEMU, in each start, for some 400 properties of each CPU, one
+# after the other; without this it gets them in two answers.
+capability_filters = [ "cpu-unavailable-features" ]
 `
 
 // daemonConf is the configuration of the daemon itself.

@@ -12,11 +12,30 @@ import (
 // What a Spec's settings come to in devices, and what the guest's init has to
 // know of them.
 
+// deviceSettings are the settings of devices.
+func deviceSettings() []bench.Setting {
+	return []bench.Setting{
+		{Name: "root", Values: []string{"initramfs", "ext4"}, Default: "initramfs",
+			Help: "what the image is to the guest: files that the kernel unpacks into RAM, or a disk (virtio) under a layer that is RAM"},
+		{Name: "disk", Values: []string{"none", "virtio", "ide"}, Default: "none",
+			Help: "an empty disk of the workload's own at " + DataDir + ": virtio's, or IDE of 1986 as QEMU emulates it (machine=pc)"},
+		{Name: "disk-size", Default: "1G", Help: "that disk's size; the host keeps the room while the guest lives"},
+		{Name: "cache", Values: []string{"none", "writeback", "writethrough", "directsync", "unsafe"}, Default: "none",
+			Help: "whether that disk's data lie in the host's page cache, too, and what a flush waits for: QEMU's cache modes"},
+		{Name: "io", Values: []string{"threads", "native"}, Default: "threads",
+			Help: "who carries out its I/O: threads of QEMU's, or the host kernel's own queue (with cache=none or directsync)"},
+		{Name: "net", Values: []string{"none", "bridge", "user"}, Default: "none",
+			Help: "network: none but loopback, a port of the testbed's bridge, or one that QEMU plays as a process (user mode)"},
+		{Name: "nic", Values: []string{"virtio", "e1000"}, Default: "virtio",
+			Help: "the network card: virtio's, or Intel's of 2002 as QEMU emulates it"},
+	}
+}
+
 // staged says whether a guest begins with the lab's init: because it was asked
 // for, or because a device needs a driver that distributions build as a module,
 // which somebody has to load.
 func staged(s bench.Spec) bool {
-	return s.Init || s.Settings["root"] == "ext4" || hasDisk(s) || hasCard(s)
+	return s.Init || s.Settings["root"] == "ext4" || hasDisk(s) || hasCard(s) || len(s.Mounts) > 0
 }
 
 // modules are those that the guest's init loads: virtio's PCI transport, and a
@@ -34,6 +53,9 @@ func modules(s bench.Spec) (out []string) {
 		out = append(out, "virtio_pci", "virtio_blk", "ext4")
 	case "ide": // whose disks are SCSI's to Linux
 		out = append(out, "ata_piix", "sd_mod", "ext4")
+	}
+	if len(s.Mounts) > 0 {
+		out = append(out, "virtio_pci", "virtiofs")
 	}
 	switch {
 	case !hasCard(s):
@@ -63,7 +85,7 @@ func (e *Env) drivers(k guestKernel, s bench.Spec) ([]kernel.Module, error) {
 
 // boot says what the guest's init has to set up.
 func boot(s bench.Spec, n wire.Net) wire.Boot {
-	b := wire.Boot{Root: s.Settings["root"] == "ext4", Net: n}
+	b := wire.Boot{Root: s.Settings["root"] == "ext4", Net: n, Shares: shares(s)}
 	if hasDisk(s) {
 		b.Data = DataDir
 	}
@@ -79,7 +101,10 @@ func (e *Env) addRoot(ctx context.Context, c *Config, s bench.Spec, k guestKerne
 			return err
 		}
 		e.giveFile(path)
-		c.Root = &Disk{Serial: wire.RootSerial, Bus: "virtio", File: e.inside(path), ReadOnly: true}
+		c.Root = &Disk{Serial: wire.RootSerial, Bus: "virtio", ReadOnly: true}
+		if c.Root.File, err = e.put(ctx, path); err != nil {
+			return err
+		}
 		inner.Dir, inner.Digest = "", "none"
 	}
 	var drivers []kernel.Module
@@ -94,6 +119,6 @@ func (e *Env) addRoot(ctx context.Context, c *Config, s bench.Spec, k guestKerne
 		return err
 	}
 	e.giveFile(path)
-	c.Initrd = e.inside(path)
-	return nil
+	c.Initrd, err = e.put(ctx, path)
+	return err
 }

@@ -3,18 +3,22 @@
 //
 // # What happens once a run (Open)
 //
-//  1. [Probe] executes a guest of a few instructions under KVM and under
-//     emulation, and says which is to be used, and why.
-//  2. A libvirt daemon of the lab's own starts in a further mount namespace,
+//  1. A libvirt daemon of the lab's own starts in a further mount namespace,
 //     where nothing of the system's configuration is seen and nothing it writes
 //     is kept. It dies with the testbed.
-//  3. The lab connects to it, and has it find out what QEMU can do.
+//  2. The lab connects to it, and has it find out what QEMU can do.
+//  3. A guest of a few instructions ([Tiny]) runs under KVM and under emulation,
+//     and its times say which is to be used, and why. The verdict is kept.
 //
 // # What later starts share (Prepare)
 //
 //  4. Package vm/kernel unpacks the guest's kernel, and the image becomes an
 //     initramfs or, with root=ext4, a disk (package bench/image). All are kept
 //     in the cache by digest.
+//
+//     With start=restored a guest is booted until its init waits for work,
+//     once for each machine that is asked for, and saved to the testbed's
+//     memory.
 //
 // # What is timed (Start)
 //
@@ -40,6 +44,10 @@
 // an init what follows "configure" is firmware, kernel and workload in one: a
 // kernel that says nothing, since talking costs time, can't be seen from
 // outside.
+//
+// A guest that is restored has other parts: "restore" ends when QEMU has read the
+// saved state and its CPU runs, "resume" when the init has the time and new
+// random numbers.
 //
 // # What ends a guest
 //

@@ -31,6 +31,10 @@ type Env struct {
 	versions map[string]string
 	count    atomic.Int64 // instances so far
 
+	far    *foreign               // whose libvirt, or nil: a daemon of our own
+	saving sync.Mutex             // guards states; held while a guest is being saved
+	states map[string]*savedState // by stateKey
+
 	mu      sync.Mutex // guards what follows
 	daemon  *daemon
 	conn    *conn
@@ -47,7 +51,8 @@ type guestKernel struct {
 
 // New returns the environment vm: a guest with a kernel of its own.
 func New() *Env {
-	return &Env{kernels: make(map[string]guestKernel), modules: make(map[string][]kernel.Module)}
+	return &Env{kernels: make(map[string]guestKernel), modules: make(map[string][]kernel.Module),
+		states: make(map[string]*savedState)}
 }
 
 // Name is "vm" or "vm-bare".
@@ -58,8 +63,8 @@ func (e *Env) Name() string {
 	return "vm"
 }
 
-// Open finds QEMU, tries what accelerates it, starts the private daemon and
-// connects to it. What is missing isn't an error here: it is Check's, so that
+// Open finds QEMU, starts the private daemon, connects to it, and tries what
+// accelerates guests. What is missing isn't an error here: it is Check's, so that
 // other environments run.
 func (e *Env) Open(ctx context.Context, tb *testbed.Testbed) error {
 	e.tb = tb
@@ -76,14 +81,14 @@ func (e *Env) open(ctx context.Context) (err error) {
 	if os.Geteuid() != 0 {
 		return bench.Unavailable("the libvirt daemon and its private mounts need root", "sudo lab …")
 	}
+	if e.far != nil {
+		return e.openForeign(ctx)
+	}
 	if e.emulator, err = findEmulator(); err != nil {
 		return err
 	}
 	if _, _, err := findDaemon(); err != nil {
 		return bench.Unavailable(err.Error(), "make setup")
-	}
-	if e.accel, err = Probe(ctx, e.tb.Cache); err != nil {
-		return bench.Unavailable("QEMU runs no guest: "+err.Error(), "make setup")
 	}
 	if !e.tb.Private {
 		// Where the lab isn't PID 1, QEMU's orphans come to it by this.
@@ -98,6 +103,9 @@ func (e *Env) open(ctx context.Context) (err error) {
 	c, err := e.connection(ctx)
 	if err != nil {
 		return bench.Unavailable(err.Error(), "see logs/"+e.Name()+"-libvirt.log of the run")
+	}
+	if err := e.probe(ctx); err != nil {
+		return bench.Unavailable("QEMU runs no guest: "+err.Error(), "make setup")
 	}
 	return e.warm(ctx, c)
 }
@@ -116,6 +124,13 @@ func (e *Env) connection(ctx context.Context) (*conn, error) {
 	}
 	if e.conn != nil && e.conn.alive() {
 		return e.conn, nil
+	}
+	if e.far != nil {
+		nc, err := e.far.dial()
+		if err == nil {
+			e.conn, err = handshake(ctx, nc, e.far.driver, true)
+		}
+		return e.conn, err
 	}
 	if e.daemon != nil && (!e.daemon.alive() || e.conn != nil && (e.conn.silent() || e.daemon.over())) {
 		e.daemon.kill()
@@ -176,7 +191,7 @@ func (e *Env) warm(ctx context.Context, c *conn) error {
 	}
 	var lib, hv uint64
 	if err := c.call(ctx, "ask for capabilities", 2*daemonStart, func(l *libvirt.Libvirt) (err error) {
-		if _, err = l.ConnectGetDomainCapabilities(libvirt.OptString{e.emulator},
+		if _, err = l.ConnectGetDomainCapabilities(optional(e.emulator),
 			libvirt.OptString{"x86_64"}, libvirt.OptString{"q35"}, libvirt.OptString{virt}, 0); err != nil {
 			return err
 		}
@@ -190,6 +205,14 @@ func (e *Env) warm(ctx context.Context, c *conn) error {
 	}
 	e.versions = map[string]string{"libvirt": version(lib), "qemu": version(hv)}
 	return nil
+}
+
+// optional is a string that may be absent.
+func optional(s string) libvirt.OptString {
+	if s == "" {
+		return nil
+	}
+	return libvirt.OptString{s}
 }
 
 // version undoes libvirt's encoding: 1000000 × major + 1000 × minor + release.
@@ -267,6 +290,9 @@ func (e *Env) Close() error {
 	e.closed = true
 	var errs []error
 	if e.conn != nil {
+		if e.far != nil && e.conn.alive() {
+			errs = append(errs, e.far.remove(context.Background(), e.conn))
+		}
 		errs = append(errs, e.conn.close(context.Background()))
 	}
 	if e.daemon != nil {

@@ -30,16 +30,20 @@ type instance struct {
 	spec bench.Spec
 	cfg  Config
 	err  error // why Start will fail
+	far  *far  // in a foreign libvirt, or nil
 
 	began clock.Time
 	marks []clock.Mark
 
 	console *console
 	data    *dataDisk        // nil without one
+	shared  int              // how many folders the daemon is shown for it
 	network *testbed.Network // nil without a bridge
 	addr    netip.Prefix     // on it
 	session *session         // with the guest's init, where there is one
 	main    *program         // the workload, where that init runs it
+	idle    bool             // that init is to wait for work, and gets none
+	saved   *savedState      // what it is restored from, or nil
 
 	conn    *conn
 	created bool
@@ -70,6 +74,16 @@ func (e *Env) Prepare(ctx context.Context, s bench.Spec) (bench.Instance, error)
 	if e.bare {
 		return e.prepareBare(ctx, s)
 	}
+	i, err := e.define(ctx, actual(s))
+	if err != nil || i.err != nil || !restored(s) {
+		return i, err
+	}
+	i.saved, err = e.saved(ctx, i)
+	return i, err
+}
+
+// define writes down the domain of an instance.
+func (e *Env) define(ctx context.Context, s bench.Spec) (*instance, error) {
 	k, err := e.kernel(s)
 	if err != nil {
 		return nil, err
@@ -89,6 +103,10 @@ func (e *Env) Prepare(ctx context.Context, s bench.Spec) (bench.Instance, error)
 // workload's is Start's, as in every environment.
 func (i *instance) prepare(ctx context.Context, k guestKernel, net wire.Net) error {
 	e, s := i.env, i.spec
+	var err error
+	if i.cfg.Kernel, err = e.put(ctx, k.file); err != nil {
+		return err
+	}
 	line, err := cmdline(s, boot(s, net))
 	var missing *launch.ExecError
 	switch {
@@ -109,6 +127,9 @@ func (i *instance) prepare(ctx context.Context, k guestKernel, net wire.Net) err
 		return err
 	}
 	addData(&i.cfg, s)
+	for n, x := range shares(s) {
+		i.cfg.Shares = append(i.cfg.Shares, Share{Tag: x.Tag, Dir: i.shareDir(n)})
+	}
 	if s.Init {
 		i.cfg.Channel = e.inside(i.file(".port"))
 	}
@@ -145,9 +166,25 @@ func (e *Env) newInstance(s bench.Spec, k guestKernel) *instance {
 	i := &instance{env: e, spec: s, pidfd: -1, ended: make(chan struct{}), tried: make(chan struct{})}
 	i.cfg = e.config(s, k)
 	i.cfg.Name = fmt.Sprintf("lab-%s-%s-%d", e.tb.ID, e.Name(), e.count.Add(1))
+	if e.far != nil {
+		i.cfg.Remote, i.cfg.Owner = true, thisMachine()
+		return i
+	}
 	i.cfg.Console = e.inside(i.file(".serial"))
 	i.cfg.ConsoleLog = e.inside(i.file(".console"))
 	return i
+}
+
+// put makes a file of the lab's visible to libvirt, and returns its path there.
+func (e *Env) put(ctx context.Context, file string) (string, error) {
+	if e.far == nil {
+		return e.inside(file), nil
+	}
+	c, err := e.connection(ctx)
+	if err != nil {
+		return "", err
+	}
+	return e.far.place(ctx, c, e.tb.ID, file)
 }
 
 // file is the path of a file of the instance, outside the daemon's namespace.

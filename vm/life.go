@@ -44,9 +44,10 @@ func (i *instance) Marks() []clock.Mark { return i.marks }
 // LastPhase is what follows the last mark, the start of the guest's CPU: its
 // firmware and kernel, as PID 1 writes with its first instructions. The
 // machine without an operating system has no more than firmware there, and
-// shows how little of it that is.
+// shows how little of it that is. Where an init runs the workload, what is left
+// is the workload's alone.
 func (i *instance) LastPhase() string {
-	if i.env.bare {
+	if i.env.bare || i.main != nil {
 		return "first byte"
 	}
 	return "kernel"
@@ -57,9 +58,15 @@ func (i *instance) Inspect() (map[string]string, error) {
 	if !i.alive() {
 		return nil, os.ErrProcessDone
 	}
+	if i.far != nil {
+		return map[string]string{"domain": i.cfg.Name}, nil // its process is elsewhere
+	}
 	out := map[string]string{"pid": strconv.Itoa(i.pid), "domain": i.cfg.Name}
 	if i.cfg.Card != nil && i.cfg.Card.Tap != "" {
 		out["tap"] = i.cfg.Card.Tap
+	}
+	if i.saved != nil && i.session != nil {
+		out["clock set forward by"] = i.session.jump.String()
 	}
 	return out, nil
 }
@@ -74,7 +81,7 @@ func (i *instance) Exec(_ context.Context, c bench.Command) (bench.Process, erro
 
 // alive says whether QEMU is there.
 func (i *instance) alive() bool {
-	if i.pidfd < 0 {
+	if i.pidfd < 0 && (i.far == nil || !i.created) {
 		return false
 	}
 	select {
@@ -106,6 +113,9 @@ func (i *instance) Signal(sig os.Signal) error {
 // kill ends QEMU by the hold on its process: no PID can be mistaken, and
 // libvirt needn't be alive.
 func (i *instance) kill() error {
+	if i.far != nil {
+		return i.killFar()
+	}
 	err := unix.PidfdSendSignal(i.pidfd, unix.SIGKILL, nil, 0)
 	if err == unix.ESRCH {
 		return os.ErrProcessDone
@@ -186,7 +196,12 @@ func (i *instance) close() error {
 		i.unplug()
 		// libvirt sees QEMU's end by itself; until it has, the domain is
 		// still in its list.
-		errs = append(errs, i.forget())
+		if i.far == nil {
+			errs = append(errs, i.forget())
+		}
+	}
+	if i.far != nil {
+		i.far.close()
 	}
 	i.conn.unwatch(i.cfg.Name)
 	i.mu.Lock()
@@ -205,6 +220,6 @@ func (i *instance) close() error {
 	if i.console != nil {
 		errs = append(errs, i.console.close())
 	}
-	errs = append(errs, i.data.close())
+	errs = append(errs, i.data.close(), i.unshare())
 	return errors.Join(append(errs, i.keepLogs())...)
 }

@@ -70,6 +70,11 @@ func (m mounts) enter() error {
 	if err := tmpfs("/run", "mode=755"); err != nil {
 		return err
 	}
+	// Who has libvirt open a console is written down in /var/lock, which leads
+	// here.
+	if err := os.Mkdir("/run/lock", 0o755); err != nil {
+		return err
+	}
 	// With a device hidden rather than closed, libvirt doesn't ask QEMU
 	// about KVM again and again: it repeats its probing, some twenty times a
 	// domain, where /dev/kvm can be accessed and QEMU said no.

@@ -34,65 +34,94 @@ const (
 // A Verdict is what the probe found out about acceleration.
 type Verdict struct {
 	results.Acceleration
+	elsewhere bool // it is about another libvirt's machine
+
 	CPU string `json:"cpu"` // the CPU model with which KVM starts: host, qemu64; "" without KVM
 	Key string `json:"key"` // what it depends on
 }
 
+// Who ran the probe's guest.
+const (
+	byLibvirt = "libvirt"
+	byQEMU    = "qemu"
+)
+
 // Probe finds out what executes guests on this machine, by executing one:
-// [Tiny], under KVM and under emulation, by QEMU alone. That the device is there
-// and opens says little: in a machine that is itself a guest, KVM may be
-// emulated so slowly, or so incompletely, that it is of no use.
+// [Tiny], under KVM and under emulation. That the device is there and opens says
+// little: in a machine that is itself a guest, KVM may be emulated so slowly, or
+// so incompletely, that it is of no use.
 //
 // The verdict is kept in the cache, and is good until the machine boots anew or
-// QEMU changes. Without one there, the probe takes half a second to four. It needs
-// no testbed and, but for /dev/kvm, no root. An error means that QEMU itself
-// doesn't run.
+// QEMU changes. [Env] makes it as it opens, with the guest as a domain of
+// libvirt's. Where there is none, Probe makes one by QEMU alone, in half a second
+// to four: that needs neither libvirt nor a testbed nor, but for /dev/kvm, root.
+// An error means that QEMU itself doesn't run.
 func Probe(ctx context.Context, cache string) (Verdict, error) {
 	qemu, err := findEmulator()
 	if err != nil {
 		return Verdict{}, err
 	}
-	key, err := capsKey(qemu)
-	if err != nil {
-		return Verdict{}, err
-	}
-	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		return Verdict{}, err
-	}
-	open := kvmOpens()
-	key = strings.TrimSpace(string(boot)) + " " + key + " " + fmt.Sprint(open)
-	file := filepath.Join(cache, "acceleration.json")
-	var v Verdict
-	if b, err := os.ReadFile(file); err == nil && json.Unmarshal(b, &v) == nil && v.Key == key {
-		return v, nil
-	}
-	v = Verdict{Key: key}
-	if err := v.find(ctx, qemu, open); err != nil {
+	v, err := cachedVerdict(cache, qemu)
+	if err != nil || v.By != "" {
 		return v, err
 	}
-	// Without a cache it is found out anew each time.
-	if b, err := json.MarshalIndent(v, "", "\t"); err == nil {
-		if tmp := file + ".new"; os.WriteFile(tmp, b, 0o644) == nil {
-			os.Rename(tmp, file)
-		}
-	}
-	return v, nil
-}
-
-// find runs the guest both ways, and judges.
-func (v *Verdict) find(ctx context.Context, qemu string, open error) error {
-	v.Use = "tcg"
+	v.By = byQEMU
 	dir, err := os.MkdirTemp("", "lab-probe-")
 	if err != nil {
-		return err
+		return v, err
 	}
 	defer os.RemoveAll(dir)
 	guest := filepath.Join(dir, "tiny.elf")
 	if err := os.WriteFile(guest, Tiny(probeLoops), 0o644); err != nil {
-		return err
+		return v, err
 	}
-	tcg, err := runTiny(ctx, qemu, guest, "tcg", "qemu64", probeTimeout)
+	if err := v.find(ctx, kvmOpens(), func(ctx context.Context, accel, cpu string, limit time.Duration) (time.Duration, error) {
+		return runTiny(ctx, qemu, guest, accel, cpu, limit)
+	}); err != nil {
+		return v, err
+	}
+	v.keep(cache)
+	return v, nil
+}
+
+// cachedVerdict is the one in the cache, or an empty one, with its key alone.
+func cachedVerdict(cache, qemu string) (v Verdict, err error) {
+	key, err := capsKey(qemu)
+	if err != nil {
+		return v, err
+	}
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return v, err
+	}
+	key = strings.TrimSpace(string(boot)) + " " + key + " " + fmt.Sprint(kvmOpens())
+	b, err := os.ReadFile(verdictFile(cache))
+	if err == nil && json.Unmarshal(b, &v) == nil && v.Key == key && v.By != "" {
+		return v, nil
+	}
+	return Verdict{Key: key}, nil
+}
+
+func verdictFile(cache string) string { return filepath.Join(cache, "acceleration.json") }
+
+// keep writes a verdict to the cache. Without a cache it is found out anew each
+// time.
+func (v *Verdict) keep(cache string) {
+	if b, err := json.MarshalIndent(v, "", "\t"); err == nil {
+		if tmp := verdictFile(cache) + ".new"; os.WriteFile(tmp, b, 0o644) == nil {
+			os.Rename(tmp, verdictFile(cache))
+		}
+	}
+}
+
+// models are CPU models under KVM, the best first: the machine's own; what
+// libvirt makes of it by name and features; the least that there is.
+var models = []string{"host", "host-model", "qemu64"}
+
+// find runs the guest both ways, and judges.
+func (v *Verdict) find(ctx context.Context, open error, run func(ctx context.Context, accel, cpu string, limit time.Duration) (time.Duration, error)) error {
+	v.Use = "tcg"
+	tcg, err := run(ctx, "tcg", "qemu64", probeTimeout)
 	if err != nil {
 		return err
 	}
@@ -107,10 +136,16 @@ func (v *Verdict) find(ctx context.Context, qemu string, open error) error {
 		return nil
 	}
 	v.Device = "/dev/kvm opens"
+	if v.elsewhere {
+		v.Device = "the foreign libvirt offers KVM"
+	}
 	limit := max(kvmTimeout, kvmFactor*tcg)
 	var kvm time.Duration
-	for _, v.CPU = range []string{"host", "qemu64"} {
-		if kvm, err = runTiny(ctx, qemu, guest, "kvm", v.CPU, limit); err == nil || errors.Is(err, context.DeadlineExceeded) {
+	for _, v.CPU = range models {
+		if v.CPU == "host-model" && v.By == byQEMU {
+			continue // libvirt's word
+		}
+		if kvm, err = run(ctx, "kvm", v.CPU, limit); err == nil || errors.Is(err, context.DeadlineExceeded) {
 			break
 		}
 	}
@@ -121,7 +156,7 @@ func (v *Verdict) find(ctx context.Context, qemu string, open error) error {
 // judge compares KVM's run with emulation's, and says why.
 func (v *Verdict) judge(kvm, limit time.Duration, err error) {
 	where := ""
-	if nested() {
+	if nested() && !v.elsewhere {
 		where = "; this machine is itself a guest, and its KVM is not the CPU's own"
 	}
 	switch {

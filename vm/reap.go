@@ -20,7 +20,7 @@ import (
 //
 // wait4(-1) would take the exit status away from others in this program who
 // wait for their own children. So a zombie is waited for by its PID, and only
-// when it bears QEMU's name.
+// when it bears the name of QEMU, or of what libvirt starts beside it.
 type reaper struct {
 	sigs chan os.Signal
 	done chan struct{}
@@ -85,7 +85,10 @@ func (r *reaper) close() {
 // qemuName is how every QEMU's comm begins; the kernel cuts it at 15 bytes.
 const qemuName = "qemu-system-"
 
-// look waits for each zombie child that is a QEMU.
+// reaped says whether a zombie is the reaper's to wait for.
+func reaped(comm string) bool { return strings.HasPrefix(comm, qemuName) || comm == "virtiofsd" }
+
+// look waits for each zombie child that is a QEMU, or its companion.
 func (r *reaper) look() {
 	dir, err := os.Open("/proc")
 	if err != nil {
@@ -103,7 +106,7 @@ func (r *reaper) look() {
 		if err != nil {
 			continue
 		}
-		if comm, state, ppid := parseStat(b); state == 'Z' && ppid == self && strings.HasPrefix(comm, qemuName) {
+		if comm, state, ppid := parseStat(b); state == 'Z' && ppid == self && reaped(comm) {
 			unix.Wait4(pid, nil, unix.WNOHANG, nil)
 		}
 	}

@@ -23,6 +23,12 @@ func say(t *testing.T, e *Env, script string, set ...string) string {
 	if err := e.Check(within(t, time.Minute), s); err != nil {
 		t.Skipf("SKIPPED: %v", err)
 	}
+	return sayOf(t, e, s)
+}
+
+// sayOf runs a workload and returns what it wrote.
+func sayOf(t *testing.T, e *Env, s bench.Spec) string {
+	t.Helper()
 	i := start(t, e, s)
 	text, err := io.ReadAll(i.Ready())
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 func runTiny(ctx context.Context, qemu, guest, accel, cpu string, limit time.Duration) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	const word = "lab-probe"
+	const word = probeWord
 	cmd := exec.CommandContext(ctx, qemu,
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
 		"-machine", "pc", "-accel", accel, "-cpu", cpu, "-m", "16",

@@ -20,6 +20,9 @@ type session struct {
 	r  *bufio.Reader
 	at clock.Time // when the guest said hello
 
+	// jump is how far the clock of a guest that was restored was set forward.
+	jump time.Duration
+
 	out sync.Mutex // one frame at a time
 
 	mu    sync.Mutex
@@ -29,17 +32,30 @@ type session struct {
 	gone  chan struct{} // closed when it ended
 }
 
-// greet waits for the guest's first word.
-func greet(ctx context.Context, c net.Conn) (*session, error) {
-	s := &session{c: c, r: bufio.NewReaderSize(c, 64<<10), progs: make(map[uint32]*program), gone: make(chan struct{})}
-	stop := context.AfterFunc(ctx, func() { c.SetReadDeadline(time.Unix(1, 0)) })
+func newSession(c net.Conn) *session {
+	return &session{c: c, r: bufio.NewReaderSize(c, 64<<10), progs: make(map[uint32]*program), gone: make(chan struct{})}
+}
+
+// first reads the guest's first word, and notes when it came.
+func (s *session) first(ctx context.Context) (wire.Frame, error) {
+	stop := context.AfterFunc(ctx, func() { s.c.SetReadDeadline(time.Unix(1, 0)) })
 	f, err := wire.Read(s.r)
 	s.at = clock.Now()
 	if !stop() {
-		return nil, fmt.Errorf("the guest's init didn't say hello: %w", ctx.Err())
+		return f, fmt.Errorf("the guest's init didn't say hello: %w", ctx.Err())
 	}
 	if err != nil {
-		return nil, bench.Blamed(bench.BlameLab, fmt.Errorf("the guest's init didn't say hello: %w", err))
+		return f, bench.Blamed(bench.BlameLab, fmt.Errorf("the guest's init didn't say hello: %w", err))
+	}
+	return f, nil
+}
+
+// greet waits until the init of a guest that boots says hello.
+func greet(ctx context.Context, c net.Conn) (*session, error) {
+	s := newSession(c)
+	f, err := s.first(ctx)
+	if err != nil {
+		return nil, err
 	}
 	var hello wire.HelloBody
 	if f.Kind != wire.Hello {

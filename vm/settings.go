@@ -1,10 +1,10 @@
 package vm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"slices"
 	"strings"
@@ -15,20 +15,8 @@ import (
 	"lab/vm/kernel"
 )
 
-const (
-	// defaultMemory is a guest's RAM where no limit is asked for.
-	defaultMemory = 128 << 20
-
-	// minMemory is below what a distribution's kernel boots with.
-	minMemory = 96 << 20
-
-	// tbCache bounds QEMU's cache of translated code, whose default is a
-	// quarter of the guest's RAM on older versions and 1 GiB on newer ones.
-	tbCache = 128 << 20
-
-	// qboot is a firmware that does nothing but start a kernel.
-	qboot = "/usr/share/qemu/qboot.rom"
-)
+// qboot is a firmware that does nothing but start a kernel.
+const qboot = "/usr/share/qemu/qboot.rom"
 
 // Settings are what a user may vary.
 func (e *Env) Settings() []bench.Setting {
@@ -45,20 +33,9 @@ func (e *Env) Settings() []bench.Setting {
 			Help: "the PC's BIOS, or the least that starts a kernel"},
 		{Name: "acpi", Values: []string{"auto", "off", "on"}, Default: "auto",
 			Help: "tables that describe the machine to the guest; auto is off, as it then boots faster, but with qboot or several CPUs"},
-		{Name: "root", Values: []string{"initramfs", "ext4"}, Default: "initramfs",
-			Help: "what the image is to the guest: files that the kernel unpacks into RAM, or a disk (virtio) under a layer that is RAM"},
-		{Name: "disk", Values: []string{"none", "virtio", "ide"}, Default: "none",
-			Help: "an empty disk of the workload's own at " + DataDir + ": virtio's, or IDE of 1986 as QEMU emulates it (machine=pc)"},
-		{Name: "disk-size", Default: "1G", Help: "that disk's size; the host keeps the room while the guest lives"},
-		{Name: "cache", Values: []string{"none", "writeback", "writethrough", "directsync", "unsafe"}, Default: "none",
-			Help: "whether that disk's data lie in the host's page cache, too, and what a flush waits for: QEMU's cache modes"},
-		{Name: "io", Values: []string{"threads", "native"}, Default: "threads",
-			Help: "who carries out its I/O: threads of QEMU's, or the host kernel's own queue (with cache=none or directsync)"},
-		{Name: "net", Values: []string{"none", "bridge", "user"}, Default: "none",
-			Help: "network: none but loopback, a port of the testbed's bridge, or one that QEMU plays as a process (user mode)"},
-		{Name: "nic", Values: []string{"virtio", "e1000"}, Default: "virtio",
-			Help: "the network card: virtio's, or Intel's of 2002 as QEMU emulates it"},
 	}
+	all = append(all, startSetting)
+	all = append(append(all, sizeSettings()...), deviceSettings()...)
 	if e.bare {
 		return slices.DeleteFunc(all, func(s bench.Setting) bool { return !slices.Contains(bareSettings, s.Name) })
 	}
@@ -80,6 +57,18 @@ func kernelName(s bench.Spec) string {
 	return fullKernel
 }
 
+// startSetting is how a guest comes to life.
+var startSetting = bench.Setting{Name: "start", Values: []string{"cold", "restored"}, Default: "cold",
+	Help: "a guest that boots, or one that was saved once and is restored each time; that one runs the workload under its init, not as PID 1"}
+
+func restored(s bench.Spec) bool { return s.Settings["start"] == "restored" }
+
+// actual is a Spec as it is run: a guest that is restored has its init already.
+func actual(s bench.Spec) bench.Spec {
+	s.Init = s.Init || restored(s)
+	return s
+}
+
 // Check says whether this machine can run s.
 func (e *Env) Check(_ context.Context, s bench.Spec) error {
 	if e.tb == nil {
@@ -91,6 +80,11 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 			return bench.Unavailable(e.unfit.Error(), "")
 		}
 		return e.unfit
+	}
+	if e.far != nil {
+		if err := notFar(s); err != nil {
+			return err
+		}
 	}
 	if s.Settings["firmware"] == "qboot" && !exists(qboot) {
 		return bench.Unavailable("QEMU came without "+qboot, "--variant firmware=seabios")
@@ -104,11 +98,23 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 	if s.Settings["accel"] == "kvm" && e.accel.Use != "kvm" {
 		return bench.Unavailable(strings.TrimSuffix(e.accel.Reason, "."), "--accel tcg, which is no measure of a VM's speed; or a machine whose KVM works")
 	}
-	if len(s.Mounts) > 0 {
-		return bench.NotApplicable("a guest has a kernel of its own, and sees no folder of the host", "put the files into the image")
+	if len(s.Ports) > 0 {
+		return bench.NotApplicable("a guest's ports can be reached from the testbed's bridge alone", "--env container")
 	}
-	if m := s.Limits.Memory; m != 0 && m < minMemory && !s.Init {
-		return bench.NotApplicable(fmt.Sprintf("a memory limit is the guest's RAM, and its kernel needs %d MiB", minMemory>>20), "a larger limit")
+	if s.Hostname != "" {
+		return bench.NotApplicable("a guest's name is its own kernel's", "hostname NAME, inside; or --env container")
+	}
+	if restored(s) {
+		if err := notSaved(s); err != nil {
+			return err
+		}
+	}
+	s = actual(s)
+	if l := s.Limits; l.CPUWeight != 0 || l.Swap != 0 || l.IO != (cgroup.IO{}) {
+		return bench.NotApplicable("a guest's programs have its kernel to themselves, and nothing keeps limits of CPU weight, swap or I/O there", "limits of CPU, memory and processes")
+	}
+	if err := checkSize(s); err != nil {
+		return err
 	}
 	if !s.Init {
 		if err := direct(s); err != nil {
@@ -125,10 +131,10 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 			return bench.Unavailable(err.Error(), "make setup")
 		}
 	}
-	if err := e.checkData(s); err != nil {
-		return err
+	if restored(s) && (hasDisk(s) || hasCard(s) || len(s.Mounts) > 0) {
+		return bench.NotApplicable("guests that are restored from one would all have its address, and what it knew of its disks and folders", "--variant start=cold")
 	}
-	if err := e.checkCard(s); err != nil {
+	if err := cmp.Or(e.checkData(s), e.checkCard(s), checkShares(s)); err != nil {
 		return err
 	}
 	k, err := e.kernel(s)
@@ -146,6 +152,35 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 	}
 	if _, err := e.drivers(k, s); err != nil {
 		return bench.Unavailable(err.Error(), "a kernel that has it: ./setup.sh --full-kernel, then --variant kernel=full")
+	}
+	return nil
+}
+
+// notSaved says what a guest can't have that is restored: all that are share
+// one state, and what the kernel in it knows of its devices.
+func notSaved(s bench.Spec) error {
+	const cure = "--variant start=cold"
+	switch net := s.Settings["net"]; {
+	case hasDisk(s):
+		return bench.NotApplicable("the file system of a guest's own disk would be in the saved state, and the disk is another one each time", cure)
+	case net != "" && net != "none":
+		return bench.NotApplicable("all guests of one saved state would have the same address", cure)
+	}
+	return nil
+}
+
+// notFar says what a foreign libvirt can't be asked for.
+func notFar(s bench.Spec) error {
+	const cure = "without --connect"
+	switch {
+	case restored(s):
+		return bench.NotApplicable("a saved guest is a file of this machine's, and the foreign libvirt would restore it under one name alone", cure)
+	case s.Settings["firmware"] == "qboot":
+		return bench.NotApplicable("which firmware the foreign libvirt's machine has isn't known here", cure+", or --variant firmware=seabios")
+	case hasDisk(s):
+		return bench.NotApplicable("a guest's own disk is a file without a name on this machine", cure)
+	case s.Settings["net"] == "bridge":
+		return bench.NotApplicable("the testbed's bridge is on this machine, and the guest isn't", cure)
 	}
 	return nil
 }
@@ -185,8 +220,11 @@ func kernelEnv(env []string) (out []string) {
 // Resolved says what the settings came to.
 func (e *Env) Resolved(s bench.Spec) map[string]string {
 	out := map[string]string{"accel": e.resolve(s.Settings["accel"])}
+	if e.far != nil {
+		out["libvirt"] = e.far.name
+	}
 	if !e.bare {
-		out["acpi"] = e.acpi(s)
+		out["acpi"], out["memory"], out["vcpus"] = e.acpi(s), fmt.Sprint(e.memory(actual(s))), fmt.Sprint(cpus(s))
 		if k, err := e.kernel(s); err == nil {
 			out["kernel-version"] = k.Version
 		}
@@ -200,7 +238,7 @@ func (e *Env) Resolved(s bench.Spec) map[string]string {
 	if out["accel"] == "kvm" {
 		out["cpu"] = e.accel.CPU
 	} else {
-		out["tb-cache"] = fmt.Sprint(int64(tbCache))
+		out["tb-cache"] = fmt.Sprint(tbCache(s))
 	}
 	return out
 }
@@ -210,14 +248,6 @@ func (e *Env) resolve(accel string) string {
 		return e.accel.Use
 	}
 	return accel
-}
-
-// cpus is how many virtual CPUs a limit, and what is asked for, come to.
-func cpus(s bench.Spec) int {
-	if l := cgroup.CPUs(s.Limits.CPUSet); len(l) > 0 {
-		return len(l) // one for each that it may run on
-	}
-	return max(1, s.CPUs, int(math.Ceil(s.Limits.CPU)))
 }
 
 // acpi is what the setting comes to. Without ACPI's tables a kernel finds its
@@ -237,6 +267,13 @@ func (e *Env) acpi(s bench.Spec) string {
 
 // Describe says what Prepare and Start do.
 func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
+	if e.far != nil {
+		defer func() {
+			prepare[0] = "the foreign libvirt is connected to"
+			prepare = append(prepare, "the guest's files are uploaded as storage volumes")
+			start[0] = "connect once more, for the console"
+		}()
+	}
 	if e.bare {
 		return describeBare()
 	}
@@ -250,6 +287,11 @@ func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
 	}
 	if s.Settings["net"] == "bridge" {
 		prepare = append(prepare, "the bridge is there, an address is reserved")
+	}
+	if restored(s) {
+		return append(prepare, "a guest boots until its init waits for work, and libvirt saves it to a file in memory"), []string{
+			"listen for the console and for the guest's init", "libvirt starts QEMU and configures it",
+			"QEMU reads the saved state", "the guest's init sets its clock and takes new random numbers, and executes the workload"}
 	}
 	start = []string{"listen for the console", "libvirt starts QEMU and configures it"}
 	if hasDisk(s) {
@@ -270,6 +312,9 @@ func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
 	if hasDisk(s) {
 		start = append(start, "it mounts the data disk")
 	}
+	if len(s.Mounts) > 0 {
+		start = append(start, "it mounts the host's folders (virtiofs)")
+	}
 	if hasCard(s) {
 		start = append(start, "it configures the network card, and waits for its link")
 	}
@@ -288,10 +333,10 @@ func (e *Env) config(s bench.Spec, k guestKernel) Config {
 		CPU:      e.accel.CPU,
 		Machine:  s.Settings["machine"],
 		Emulator: e.emulator,
-		Memory:   defaultMemory,
+		Memory:   e.memory(s),
 		CPUs:     cpus(s),
-		Pinned:   cgroup.CPUs(s.Limits.CPUSet),
-		TBCache:  tbCache,
+		CPUSet:   s.Limits.CPUSet,
+		TBCache:  tbCache(s),
 		Kernel:   e.inside(k.file),
 		ACPI:     e.acpi(s) == "on",
 	}
@@ -300,16 +345,6 @@ func (e *Env) config(s bench.Spec, k guestKernel) Config {
 	}
 	if s.Settings["firmware"] == "qboot" {
 		c.Firmware = qboot
-	}
-	switch m := s.Limits.Memory; {
-	case e.bare:
-		c.Memory = bareMemory
-	case m > 0 && s.Init:
-		// The limit is kept by a cgroup in the guest, as a container's is by
-		// one in the host; the kernel and the image have their own RAM.
-		c.Memory = max(defaultMemory, (m+minMemory)&^(1<<20-1))
-	case m > 0:
-		c.Memory = m &^ (1<<20 - 1)
 	}
 	return c
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -46,6 +47,9 @@ func (i *instance) start(ctx context.Context) (err error) {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if i.env.far != nil {
+		return i.startFar(ctx)
+	}
 	i.env.reaper.hold()
 	if i.conn, err = i.env.connection(ctx); err != nil {
 		return err
@@ -64,6 +68,9 @@ func (i *instance) start(ctx context.Context) (err error) {
 		i.cfg.Data.File = i.data.path()
 		i.mark("disk", clock.Now())
 	}
+	if err := i.share(); err != nil {
+		return fmt.Errorf("show the guest a folder: %w", err)
+	}
 	var p *port
 	if i.spec.Init {
 		if p, err = listen(i.file(".port")); err != nil {
@@ -71,55 +78,70 @@ func (i *instance) start(ctx context.Context) (err error) {
 		}
 		defer p.close()
 	}
-	text, err := XML(i.cfg)
-	if err != nil {
-		return err
-	}
 	i.events = i.conn.watch(i.cfg.Name)
-	i.mark("prepare", clock.Now())
-	if err := i.create(ctx, text); err != nil {
+	if i.saved != nil {
+		err = i.restore(ctx)
+	} else {
+		err = i.boot(ctx)
+	}
+	if err != nil {
 		return i.explain(err)
 	}
 	if p == nil {
 		return ctx.Err()
 	}
-	if err := i.execute(ctx, p); err != nil {
+	c, err := i.called(ctx, p)
+	if err == nil {
+		err = i.execute(ctx, c)
+	}
+	if err != nil {
 		return i.explain(err)
 	}
 	return nil
 }
 
-// create has libvirt make the domain.
-func (i *instance) create(ctx context.Context, text string) error {
-	qemu := watchOpen(i.cfg.Emulator)
-	err := i.conn.call(ctx, "create domain", createTimeout, func(l *libvirt.Libvirt) error {
+// boot has libvirt make the domain of a guest that boots.
+func (i *instance) boot(ctx context.Context) error {
+	text, err := XML(i.cfg)
+	if err != nil {
+		return err
+	}
+	return i.create(ctx, "create domain", func(l *libvirt.Libvirt) error {
 		_, err := l.DomainCreateXML(text, libvirt.DomainStartAutodestroy)
 		return err
 	})
+}
+
+// create makes the libvirt call that makes the domain.
+func (i *instance) create(ctx context.Context, what string, make func(*libvirt.Libvirt) error) error {
+	i.mark("prepare", clock.Now())
+	qemu := watchOpen(i.cfg.Emulator)
+	err := i.conn.call(ctx, what, createTimeout, make)
 	returned := clock.Now()
 	i.mark("libvirt", qemu.stop())
 	i.mark("qemu", i.console.opened())
 	if err != nil {
+		if i.saved != nil {
+			// Restoring knows no autodestroy: what is there is ours to end.
+			i.hold()
+			i.created = i.pidfd >= 0
+		}
 		return i.env.blame(err)
 	}
 	i.created = true
 	i.hold()
-	i.mark("configure", i.resumed(returned))
+	step := "configure"
+	if i.saved != nil {
+		step = "restore"
+	}
+	i.mark(step, i.resumed(returned))
 	return nil
 }
 
 // hold takes a hold on QEMU's process, by the PID that libvirt wrote down. A
 // guest may have ended by now: then there is nothing to hold.
 func (i *instance) hold() {
-	b, err := os.ReadFile(filepath.Join(i.env.bed(), "run/qemu", i.cfg.Name+".pid"))
-	if err == nil {
-		i.pid, err = strconv.Atoi(strings.TrimSpace(string(b)))
-	}
-	if err == nil {
-		i.pidfd, err = unix.PidfdOpen(i.pid, 0)
-	}
-	if err != nil {
-		i.pidfd = -1
+	if !i.find() {
 		i.end()
 		return
 	}
@@ -132,8 +154,27 @@ func (i *instance) hold() {
 				break
 			}
 		}
+		// At once: libvirt, which has seen QEMU's monitor close, is about to
+		// look for the process, and if there is a zombie yet it sleeps for
+		// 0.2 s and looks again (virProcessKillPainfully).
+		unix.Waitid(unix.P_PIDFD, i.pidfd, nil, unix.WEXITED|unix.WNOHANG, nil)
 		i.end()
 	}()
+}
+
+// find opens QEMU's process descriptor.
+func (i *instance) find() bool {
+	b, err := os.ReadFile(filepath.Join(i.env.bed(), "run/qemu", i.cfg.Name+".pid"))
+	if err == nil {
+		i.pid, err = strconv.Atoi(strings.TrimSpace(string(b)))
+	}
+	if err == nil {
+		i.pidfd, err = unix.PidfdOpen(i.pid, 0)
+	}
+	if err != nil {
+		i.pidfd = -1
+	}
+	return err == nil
 }
 
 // end writes down how the guest ended.
@@ -144,11 +185,9 @@ func (i *instance) end() {
 	close(i.ended)
 }
 
-// execute has the guest's init execute the workload.
-func (i *instance) execute(ctx context.Context, p *port) error {
-	// The guest's end is an answer, too.
+// untilEnd is a context that the guest's end ends: it is an answer, too.
+func (i *instance) untilEnd(ctx context.Context) (context.Context, context.CancelCauseFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	go func() {
 		select {
 		case <-i.ended:
@@ -156,15 +195,36 @@ func (i *instance) execute(ctx context.Context, p *port) error {
 		case <-ctx.Done():
 		}
 	}()
+	return ctx, cancel
+}
+
+// called waits for QEMU's connection to the init's port.
+func (i *instance) called(ctx context.Context, p *port) (net.Conn, error) {
+	ctx, cancel := i.untilEnd(ctx)
+	defer cancel(nil)
 	c, err := p.wait(ctx)
 	if err != nil {
-		return errors.Join(context.Cause(ctx), err)
+		return nil, errors.Join(context.Cause(ctx), err)
 	}
-	if i.session, err = greet(ctx, c); err != nil {
+	return c, nil
+}
+
+// execute has the guest's init execute the workload.
+func (i *instance) execute(ctx context.Context, c net.Conn) (err error) {
+	ctx, cancel := i.untilEnd(ctx)
+	defer cancel(nil)
+	step, hello := "boot", greet
+	if i.saved != nil {
+		step, hello = "resume", resume
+	}
+	if i.session, err = hello(ctx, c); err != nil {
 		c.Close()
 		return errors.Join(context.Cause(ctx), err)
 	}
-	i.mark("boot", i.session.at)
+	i.mark(step, i.session.at)
+	if i.idle {
+		return nil
+	}
 	i.main = newProgram(i.session, i.spec.Command, i.spec.Limits)
 	if err := i.main.start(ctx); err != nil {
 		return err

@@ -220,7 +220,9 @@ func TestCheck(t *testing.T) {
 		{"blank, with init", func(s *bench.Spec) { s.Command.Argv = []string{"/bin/sh", "-c", "a b"}; s.Init = true }, nil},
 		{"processes", func(s *bench.Spec) { s.Limits.Pids = 10 }, bench.ErrNotApplicable},
 		{"little memory", func(s *bench.Spec) { s.Limits.Memory = 16 << 20 }, bench.ErrNotApplicable},
-		{"mount", func(s *bench.Spec) { s.Mounts = []bench.Mount{{Source: "/tmp", Target: "/x"}} }, bench.ErrNotApplicable},
+		{"mount of a file", func(s *bench.Spec) { s.Mounts = []bench.Mount{{Source: "/dev/null", Target: "/x"}} }, bench.ErrNotApplicable},
+		{"mount over all", func(s *bench.Spec) { s.Mounts = []bench.Mount{{Source: "/tmp", Target: "/.."}} }, bench.ErrNotApplicable},
+		{"restored, with a disk", func(s *bench.Spec) { s.Settings["start"], s.Settings["disk"] = "restored", "virtio" }, bench.ErrNotApplicable},
 		{"kernel that isn't there", func(s *bench.Spec) { s.Settings["kernel"] = "/nonexistent" }, bench.ErrUnavailable},
 		{"kernel that is none", func(s *bench.Spec) { s.Settings["kernel"] = "/proc/self/exe" }, bench.ErrUnavailable},
 	} {

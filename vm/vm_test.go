@@ -106,7 +106,15 @@ func conforms(t *testing.T, settings map[string]string) {
 		Settings: settings,
 		Objects:  e.domains,
 		Lacks: map[benchtest.Feature]string{
+			benchtest.Ports:      "a guest's ports are on the testbed's bridge alone",
 			benchtest.ParentsFDs: "a guest's processes are children of the guest's init",
 		},
 	})
+}
+
+func writeFile(t *testing.T, name string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(name, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -4,8 +4,6 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"libvirt.org/go/libvirtxml"
 )
@@ -15,16 +13,21 @@ import (
 type Config struct {
 	Name    string // the domain's
 	Testbed string // ID of the testbed that owns it, kept in the domain's metadata
+	Owner   string // which machine the testbed is on, where libvirt serves others, too
+
+	// Remote: no file of the lab's is there. The console is a pseudo-terminal
+	// and the channel a socket of libvirt's own, and both come through libvirt.
+	Remote bool
 
 	Accel    string // "kvm" or "tcg"
-	CPU      string // model under KVM: "host", or QEMU's name of one; under TCG it is the machine's
+	CPU      string // model under KVM: "host", "host-model", or QEMU's name of one; under TCG it is the machine's
 	Machine  string // "q35" or "pc"
 	Emulator string // QEMU's path
 	Firmware string // path of a ROM image; "" is the machine's own, SeaBIOS
 	ACPI     bool   // tables that describe the machine; without them the guest probes less
 	Memory   int64  // bytes of RAM
 	CPUs     int    // virtual CPUs
-	Pinned   []int  // the machine's CPUs that they run on, one each; nil: all
+	CPUSet   string // which of the host's CPUs QEMU may run on, "0-1,3"; "": all
 	TBCache  int64  // bytes for translated code under TCG
 
 	Kernel, Initrd, Cmdline string
@@ -36,6 +39,8 @@ type Config struct {
 	Root *Disk // the image, where it isn't in Initrd; nil: no such disk
 	Data *Disk // the workload's own
 	Card *Card // its network; nil: it has loopback alone
+
+	Shares []Share // the host's folders that it is shown
 }
 
 // ChannelName is the virtio port's name, by which a guest finds it in
@@ -46,7 +51,11 @@ const ChannelName = "lab.init"
 type tag struct {
 	XMLName xml.Name `xml:"urn:lab:testbed testbed"`
 	ID      string   `xml:"id,attr"`
+	Machine string   `xml:"machine,attr,omitempty"` // where a libvirt may serve labs of several
 }
+
+// tagSpace is the tag's namespace, by which libvirt finds it.
+const tagSpace = "urn:lab:testbed"
 
 // XML writes the domain's definition. It is a pure function.
 //
@@ -58,7 +67,7 @@ func XML(c Config) (string, error) {
 	if err := c.validate(); err != nil {
 		return "", fmt.Errorf("domain XML: %w", err)
 	}
-	meta, err := xml.Marshal(tag{ID: c.Testbed})
+	meta, err := xml.Marshal(tag{ID: c.Testbed, Machine: c.Owner})
 	if err != nil {
 		return "", fmt.Errorf("domain XML: %w", err)
 	}
@@ -84,12 +93,14 @@ func XML(c Config) (string, error) {
 			Controllers: []libvirtxml.DomainController{{Type: "usb", Model: "none"}},
 			MemBalloon:  &libvirtxml.DomainMemBalloon{Model: "none"},
 			Serials: []libvirtxml.DomainSerial{{
-				Source: &libvirtxml.DomainChardevSource{Pipe: &libvirtxml.DomainChardevSourcePipe{Path: c.Console}},
+				Source: pipeSource(c.Console),
 				Target: &libvirtxml.DomainSerialTarget{Type: "isa-serial", Port: &zero},
 			}},
 		},
 	}
-	if c.ConsoleLog != "" {
+	if c.Remote {
+		d.Devices.Serials[0].Source = &libvirtxml.DomainChardevSource{Pty: &libvirtxml.DomainChardevSourcePty{}}
+	} else if c.ConsoleLog != "" {
 		d.Devices.Serials[0].Log = &libvirtxml.DomainChardevLog{File: c.ConsoleLog, Append: "off"}
 	}
 	if c.Firmware != "" {
@@ -107,9 +118,11 @@ func XML(c Config) (string, error) {
 			Target: &libvirtxml.DomainChannelTarget{VirtIO: &libvirtxml.DomainChannelTargetVirtIO{Name: ChannelName}},
 		}}
 	}
+	d.CPUTune = c.pins()
+	c.shares(d)
 	d.Devices.Disks, d.Devices.Interfaces = c.disks(), c.Card.card()
-	if len(c.Pinned) > 0 {
-		d.CPUTune = pinned(c.Pinned)
+	if c.Channel != "" && c.Remote {
+		d.Devices.Channels[0].Source = &libvirtxml.DomainChardevSource{UNIX: &libvirtxml.DomainChardevSourceUNIX{Mode: "bind"}}
 	}
 	if c.Accel == "tcg" {
 		d.Type = "qemu"
@@ -118,6 +131,8 @@ func XML(c Config) (string, error) {
 		}
 	} else if c.CPU == "host" {
 		d.CPU = &libvirtxml.DomainCPU{Mode: "host-passthrough", Check: "none", Migratable: "off"}
+	} else if c.CPU == "host-model" {
+		d.CPU = &libvirtxml.DomainCPU{Mode: "host-model", Check: "partial"}
 	} else if c.CPU != "" {
 		d.CPU = &libvirtxml.DomainCPU{Mode: "custom", Match: "exact", Check: "none",
 			Model: &libvirtxml.DomainCPUModel{Value: c.CPU, Fallback: "forbid"}}
@@ -125,17 +140,9 @@ func XML(c Config) (string, error) {
 	return d.Marshal()
 }
 
-// pinned gives each virtual CPU one of the machine's, and QEMU's other threads
-// all of these.
-func pinned(cpus []int) *libvirtxml.DomainCPUTune {
-	t := &libvirtxml.DomainCPUTune{}
-	var all []string
-	for i, cpu := range cpus {
-		t.VCPUPin = append(t.VCPUPin, libvirtxml.DomainCPUTuneVCPUPin{VCPU: uint(i), CPUSet: strconv.Itoa(cpu)})
-		all = append(all, strconv.Itoa(cpu))
-	}
-	t.EmulatorPin = &libvirtxml.DomainCPUTuneEmulatorPin{CPUSet: strings.Join(all, ",")}
-	return t
+// pipeSource is a pair of FIFOs.
+func pipeSource(path string) *libvirtxml.DomainChardevSource {
+	return &libvirtxml.DomainChardevSource{Pipe: &libvirtxml.DomainChardevSourcePipe{Path: path}}
 }
 
 // unixSource is a socket that QEMU connects to: the lab listens.
@@ -153,12 +160,15 @@ func (c Config) validate() error {
 		return fmt.Errorf("a translation cache of %d bytes is too small", c.TBCache)
 	case c.Memory < 1<<20:
 		return fmt.Errorf("%d bytes of memory are too few", c.Memory)
-	case c.Pinned != nil && len(c.Pinned) != c.CPUs:
-		return fmt.Errorf("%d virtual CPUs can't be pinned to %d", c.CPUs, len(c.Pinned))
 	case c.CPUs < 1:
 		return fmt.Errorf("%d virtual CPUs are too few", c.CPUs)
-	case c.Kernel == "" || c.Console == "":
+	case c.Kernel == "" || c.Console == "" && !c.Remote:
 		return errors.New("a domain needs a kernel and a console")
+	}
+	for _, x := range c.Shares {
+		if err := x.validate(); err != nil {
+			return err
+		}
 	}
 	return errors.Join(c.Root.validate(c.Machine), c.Data.validate(c.Machine), c.Card.validate())
 }

@@ -24,6 +24,7 @@ const (
 	slotRoot
 	slotData
 	slotCard
+	slotShare // and those after it
 )
 
 // onRootBus is a device's place.

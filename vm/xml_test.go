@@ -38,6 +38,10 @@ func TestXML(t *testing.T) {
 		{"ide", func(c *Config) {
 			c.Machine, c.Data = "pc", &Disk{Serial: "lab-data", Bus: "ide", File: "/proc/1/fd/7", Cache: "writeback", IO: "threads"}
 		}},
+		{"shares", func(c *Config) {
+			c.Shares = []Share{{"lab-0", "/run/vm/shares/lab-0123abcd-1-0"}, {"lab-1", "/run/vm/shares/lab-0123abcd-1-1"}}
+		}},
+		{"pinned", func(c *Config) { c.CPUs, c.CPUSet = 2, "1,3" }},
 		{"bridge", func(c *Config) {
 			c.Card = &Card{Model: "virtio", MAC: "52:54:00:12:00:02", Bridge: "lab0", Tap: "v120002"}
 		}},
@@ -48,7 +52,6 @@ func TestXML(t *testing.T) {
 		{"user-e1000", func(c *Config) {
 			c.Card = &Card{Model: "e1000", MAC: "52:54:00:00:02:0f"}
 		}},
-		{"pinned", func(c *Config) { c.CPUs, c.Pinned = 2, []int{1, 3} }},
 		{"bare", func(c *Config) { c.Initrd, c.ConsoleLog, c.Memory = "", "", 16<<20 }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -88,13 +91,13 @@ func TestXMLRefuses(t *testing.T) {
 		{"translation cache", func(c *Config) { c.TBCache = 0 }},
 		{"memory", func(c *Config) { c.Memory = 4096 }},
 		{"virtual CPUs", func(c *Config) { c.CPUs = 0 }},
-		{"pinned", func(c *Config) { c.Pinned = []int{0, 1} }},
 		{"kernel", func(c *Config) { c.Kernel = "" }},
 		{"console", func(c *Config) { c.Console = "" }},
 		{"no IDE", func(c *Config) { c.Data = &Disk{Serial: "x", Bus: "ide", File: "/x"} }},
 		{"bus", func(c *Config) { c.Root = &Disk{Serial: "x", Bus: "sata", File: "/x"} }},
 		{"serial", func(c *Config) { c.Root = &Disk{Bus: "virtio", File: "/x"} }},
 		{"e1000", func(c *Config) { c.Card = &Card{Model: "rtl8139", MAC: "x"} }},
+		{"tag", func(c *Config) { c.Shares = []Share{{Dir: "/x"}} }},
 		{"MAC", func(c *Config) { c.Card = &Card{Model: "virtio"} }},
 		{"both their names", func(c *Config) { c.Card = &Card{Model: "virtio", MAC: "x", Bridge: "lab0"} }},
 		{"vhost", func(c *Config) { c.Card = &Card{Model: "e1000", MAC: "x", Bridge: "b", Tap: "t", VHost: true} }},

@@ -40,6 +40,7 @@ const (
 	NotFound   Feature = "not-found"  // a missing program is told from a bad status
 	Usage      Feature = "usage"      // Exit.Usage
 	Background Feature = "background" // daemons end with the program
+	Ports      Feature = "ports"      // Spec.Ports: Check says not applicable
 	ParentsFDs Feature = "parent-fds" // the workload is a child of the lab, whose descriptors it might inherit
 )
 
@@ -123,6 +124,7 @@ func Run(t *testing.T, env bench.Environment, opts Options) {
 		{"Many", (*suite).many},
 		{"Background", (*suite).background},
 		{"Exec", (*suite).exec},
+		{"Ports", (*suite).ports},
 		{"Image", (*suite).readOnly},
 		{"Prepare", (*suite).prepare},
 		{"Nothing left", (*suite).nothingLeft},

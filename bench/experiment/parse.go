@@ -12,6 +12,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"lab/bench/results"
 )
 
 // A reader takes one key's value over.
@@ -240,13 +242,25 @@ func variant(f *File, key string, n ast.Node) error {
 	if err != nil {
 		return err
 	}
-	f.Variant = map[string]string{}
+	f.Variant = map[string]results.Values{}
 	for _, e := range entries {
-		s, ok := scalar(e.value)
-		if !ok || !plain(s) || !plain(e.key) {
-			return f.wrong(e.value, fmt.Sprintf("variant: %s has one value, without commas and spaces", e.key))
+		list := []ast.Node{e.value}
+		if seq, ok := e.value.(*ast.SequenceNode); ok {
+			if list = seq.Values; len(list) == 0 {
+				return f.wrong(e.value, fmt.Sprintf("variant: %s has no value", e.key))
+			}
 		}
-		f.Variant[e.key] = s
+		for i, n := range list {
+			s, ok := scalar(n)
+			if !ok || !plain(s) || !plain(e.key) {
+				return f.wrong(n, fmt.Sprintf("variant: %s has one value or a list of them, each without commas and spaces", e.key))
+			}
+			if slices.Contains(f.Variant[e.key], s) {
+				return f.wrong(n, fmt.Sprintf("variant: %s=%s is there twice", e.key, s))
+			}
+			f.at[fmt.Sprintf("%s.%s.%d", key, e.key, i)] = where(n)
+			f.Variant[e.key] = append(f.Variant[e.key], s)
+		}
 	}
 	return nil
 }
@@ -288,8 +302,11 @@ func duration(s string) error {
 
 var sha256Digest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 
+// IsDigest reports whether a text is "sha256:" and 64 hex digits.
+func IsDigest(s string) bool { return sha256Digest.MatchString(s) }
+
 func digest(s string) error {
-	if !sha256Digest.MatchString(s) {
+	if !IsDigest(s) {
 		return fmt.Errorf("%q isn't sha256: and 64 hex digits; lab image prints it", s)
 	}
 	return nil

@@ -65,7 +65,7 @@ type seen struct {
 	namespaces map[string]error // by kind; missing: not tried
 	overlay    error
 	mountAPI   error
-	pidns      error
+	idmap      error
 	network    error
 	tap        error
 
@@ -75,6 +75,7 @@ type seen struct {
 	libvirt  program
 	driver   bool   // libvirt's driver for QEMU is there
 	confined bool   // AppArmor holds libvirt's daemon
+	cache    string // what of the cache folder is there
 	kernel   string // the guest's, or ""
 	modules  bool   // its modules are beside it
 	busybox  string // a static one's path, or ""

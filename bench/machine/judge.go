@@ -16,17 +16,17 @@ func judge(s seen) []Check {
 	for _, n := range namespaces {
 		err, tried := s.namespaces[n.name]
 		c := Check{Name: n.name + " namespace", Why: "keeps apart " + n.what}
-		s.tried(&c, tried, err, "the container needs it", "container")
-		if n.name == "user" { // no environment is made of one
-			c.Why = "keeps apart user numbers; the lab's environments run as root and do without"
-			c.Blocks = nil
-			if c.Result == Fail {
-				c.Result, c.Cure = Warn, ""
-			}
+		need := "the container needs it"
+		if n.variant != "" {
+			need = "needed for " + n.variant
+		}
+		s.tried(&c, tried, err, need, "container")
+		if n.variant != "" && c.Result == Fail { // one that is there where it is asked for
+			c.Blocks = []string{"container " + n.variant}
 		}
 		list = append(list, c)
 	}
-	list = append(list, s.checkCgroups(), s.checkOverlay(), s.checkMountAPI(), s.checkPidns(), s.checkNetwork(), s.checkTap())
+	list = append(list, s.checkCgroups(), s.checkOverlay(), s.checkMountAPI(), s.checkIDMap(), s.checkNetwork(), s.checkTap())
 	list = append(list, s.checkAcceleration(), s.checkQEMU(), s.checkLibvirt(), s.checkKernel(), s.checkBusybox(), s.checkImage())
 	list = append(list, s.checkMemory(), s.checkDisk(), s.checkSwap(), s.checkLoad(), s.checkSteal(), s.checkGovernor(), s.checkNesting())
 	list = append(list, s.checkSecurity()...)
@@ -58,6 +58,8 @@ func kernelCure(err error) string {
 	switch {
 	case errors.Is(err, unix.ENOSPC): // namespaces(7): a limit in /proc/sys/user
 		return "sysctl user: the max_*_namespaces that is 0 wants to be larger"
+	case errors.Is(err, errOldTime):
+		return "a kernel of 6.2 or later"
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
 		return "run the lab outside of containers, or in a privileged one: docker run --privileged"
 	}
@@ -121,20 +123,20 @@ func (s seen) checkOverlay() Check {
 }
 
 func (s seen) checkMountAPI() Check {
-	c := Check{Name: "mount API", Why: "mounts are made before they are seen by anyone (fsopen, Linux 5.2)"}
+	c := Check{Name: "mount API", Why: "mounts are complete before anybody sees them, and made read-only by descriptor (fsopen, Linux 5.2; mount_setattr, 5.12)"}
 	s.tried(&c, s.root, s.mountAPI, "a container can't be put together", "container")
 	if errors.Is(s.mountAPI, unix.ENOSYS) {
-		c.Cure = "a kernel of 5.2 or later"
+		c.Cure = "a kernel of 5.12 or later"
 	}
 	return c
 }
 
-// checkPidns can't fail: older kernels have another way, which costs more.
-func (s seen) checkPidns() Check {
-	c := Check{Name: "proc of a pidns", Why: "with it a container's /proc is mounted from outside (Linux 6.17); without, by the container's own first process"}
-	s.tried(&c, s.root, s.pidns, "")
-	if c.Result == Fail {
-		c.Result, c.Detail, c.Cure = OK, "not in this kernel: the older way is taken", ""
+func (s seen) checkIDMap() Check {
+	c := Check{Name: "idmapped mounts", Why: "a container with users of its own sees the image with the right owners (Linux 5.19 below an overlay)"}
+	s.tried(&c, s.root, s.idmap, "needed for user=yes", "container user=yes")
+	if c.Result == Fail && s.cache != "" {
+		c.Detail += " (tried on " + s.cache + ")"
+		c.Cure = "Linux 5.19 or later, and the cache on ext4, xfs or btrfs: LAB_CACHE names another folder"
 	}
 	return c
 }

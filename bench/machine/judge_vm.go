@@ -22,6 +22,9 @@ func (s seen) checkAcceleration() Check {
 	default:
 		c.Result = Warn
 		c.Detail = strings.TrimSuffix("not usable ("+s.accel.Device+"): "+s.accel.Reason, ": ")
+		if s.accel.By == "qemu" {
+			c.Detail += " QEMU alone was asked; a run asks through libvirt."
+		}
 		switch {
 		case s.facts.WSL:
 			c.Cure = "nestedVirtualization=true under [wsl2] in %UserProfile%\\.wslconfig, then: wsl --shutdown"

@@ -28,11 +28,12 @@ func observe(ctx context.Context, o Options) seen {
 
 	for _, n := range namespaces {
 		if s.root || !n.root {
-			s.namespaces[n.name] = tryNamespace(ctx, n.flags)
+			s.namespaces[n.name] = tryNamespace(n.flags, s.facts.Kernel)
 		}
 	}
 	if s.root {
-		s.overlay, s.mountAPI, s.pidns = tryOverlay(), tryMountAPI(), tryPidns()
+		s.cache = existing(o.Cache)
+		s.overlay, s.mountAPI, s.idmap = tryOverlay(), tryMountAPI(), tryIDMap(s.cache)
 		s.network, s.tap = tryNetwork(), tryTap()
 	}
 
@@ -117,6 +118,17 @@ func isStatic(path string) bool {
 		}
 	}
 	return true
+}
+
+// existing is dir, or the nearest folder above it that is there.
+func existing(dir string) string {
+	for dir != "" && dir != filepath.Dir(dir) {
+		if _, err := os.Stat(dir); err == nil {
+			return dir
+		}
+		dir = filepath.Dir(dir)
+	}
+	return "/"
 }
 
 // free asks the nearest folder that is there.

@@ -1,12 +1,9 @@
 package machine
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"syscall"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -20,34 +17,76 @@ import (
 
 // namespaces are the kinds that environments are made of.
 var namespaces = []struct {
-	name  string
-	flags int
-	what  string // what it keeps apart
-	root  bool   // needs root
+	name    string
+	flags   int
+	what    string // what it keeps apart
+	root    bool   // needs root
+	variant string // of the container, which alone has one; "": it always has
 }{
-	{"mnt", unix.CLONE_NEWNS, "mounts", true},
-	{"pid", unix.CLONE_NEWPID, "processes", true},
-	{"net", unix.CLONE_NEWNET, "network devices and ports", true},
-	{"uts", unix.CLONE_NEWUTS, "the host name", true},
-	{"ipc", unix.CLONE_NEWIPC, "shared memory and message queues", true},
-	{"cgroup", unix.CLONE_NEWCGROUP, "the view of cgroups", true},
-	{"user", unix.CLONE_NEWUSER, "user numbers", false},
+	{"mnt", unix.CLONE_NEWNS, "mounts", true, ""},
+	{"pid", unix.CLONE_NEWPID, "processes", true, ""},
+	{"net", unix.CLONE_NEWNET, "network devices and ports", true, ""},
+	{"uts", unix.CLONE_NEWUTS, "the host name", true, ""},
+	{"ipc", unix.CLONE_NEWIPC, "shared memory and message queues", true, ""},
+	{"cgroup", unix.CLONE_NEWCGROUP, "the view of cgroups", true, ""},
+	{"user", unix.CLONE_NEWUSER, "user numbers: root inside is nobody outside", true, "user=yes"},
+	{"time", unix.CLONE_NEWTIME, "the clocks that count from boot", true, "time=yes"},
 }
 
+// errOldTime is a kernel that has time namespaces, and doesn't move a child
+// into one that was made by vfork.
+var errOldTime = errors.New("this kernel moves no vforked child into one when it executes")
+
 // tryNamespace makes a namespace and leaves it.
-func tryNamespace(ctx context.Context, flag int) error {
-	if flag != unix.CLONE_NEWUSER {
-		return launch.Do(func() error { return unix.Unshare(flag) })
+func tryNamespace(flag int, release string) error {
+	switch flag {
+	case unix.CLONE_NEWUSER:
+		// user_namespaces(7): a process of several threads can't unshare one,
+		// and Go's have several. A child is born in one, as it is for a container.
+		return launch.Do(func() error {
+			h, err := launch.Hold(unix.CLONE_NEWUSER)
+			if err != nil {
+				return err
+			}
+			h.Close()
+			return nil
+		})
+	case unix.CLONE_NEWTIME:
+		var major, minor int
+		if _, err := fmt.Sscanf(release, "%d.%d", &major, &minor); err == nil && (major < 6 || major == 6 && minor < 2) {
+			return errOldTime
+		}
 	}
-	// user_namespaces(7): a process of several threads can't unshare one, and
-	// Go's have several. A child can be born in one.
-	path, err := exec.LookPath("true")
-	if err != nil {
-		return err
-	}
-	cmd := exec.CommandContext(ctx, path)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: uintptr(flag)}
-	return cmd.Run()
+	return launch.Do(func() error { return unix.Unshare(flag) })
+}
+
+// tryIDMap shows a folder with other owners, as a container with users of its
+// own sees the image.
+func tryIDMap(dir string) error {
+	return launch.Do(func() error {
+		h, err := launch.Hold(unix.CLONE_NEWUSER)
+		if err != nil {
+			return err
+		}
+		defer h.Close()
+		proc := fmt.Sprintf("/proc/%d", h.PID)
+		for _, name := range []string{"/uid_map", "/gid_map"} {
+			if err := os.WriteFile(proc+name, []byte("0 65536 65536\n"), 0); err != nil {
+				return err
+			}
+		}
+		ns, err := os.Open(proc + "/ns/user")
+		if err != nil {
+			return err
+		}
+		defer ns.Close()
+		fd, err := unix.OpenTree(unix.AT_FDCWD, dir, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		return unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH, &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_IDMAP, Userns_fd: uint64(ns.Fd())})
+	})
 }
 
 // tryOverlay mounts an overlay, as a container's root is one.
@@ -82,7 +121,7 @@ func privateTmpfs() (dir string, err error) {
 	return dir, unix.Mount("lab", dir, "tmpfs", 0, "mode=0700")
 }
 
-// tryMountAPI makes a detached mount (Linux 5.2 and later).
+// tryMountAPI makes a detached mount, and makes that read-only (Linux 5.12).
 func tryMountAPI() error {
 	return launch.Do(func() error {
 		fd, err := unix.Fsopen("tmpfs", unix.FSOPEN_CLOEXEC)
@@ -97,24 +136,8 @@ func tryMountAPI() error {
 		if err != nil {
 			return err
 		}
-		return unix.Close(m)
-	})
-}
-
-// tryPidns asks procfs for another PID namespace's view (Linux 6.17 and later).
-func tryPidns() error {
-	return launch.Do(func() error {
-		ns, err := unix.Open("/proc/thread-self/ns/pid", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		if err != nil {
-			return err
-		}
-		defer unix.Close(ns)
-		fd, err := unix.Fsopen("proc", unix.FSOPEN_CLOEXEC)
-		if err != nil {
-			return err
-		}
-		defer unix.Close(fd)
-		return unix.FsconfigSetFd(fd, "pidns", ns)
+		defer unix.Close(m)
+		return unix.MountSetattr(m, "", unix.AT_EMPTY_PATH, &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY})
 	})
 }
 

@@ -8,7 +8,7 @@ type Experiment struct {
 	Title        string            `json:"title,omitempty"`         // for people; nothing depends on it
 	Scenarios    []string          `json:"scenarios"`               // each gives a results folder
 	Environments []string          `json:"environments,omitempty"`  // in the order of the report; none: the scenario's (--env)
-	Variant      map[string]string `json:"variant,omitempty"`       // settings for all cells (--variant)
+	Variant      map[string]Values `json:"variant,omitempty"`       // settings; of several values each makes a cell (--variant)
 	Accel        string            `json:"accel,omitempty"`         // what runs a VM's instructions (--accel)
 	Trials       int               `json:"trials,omitempty"`        // of each cell, 1 or more; none: as the scenario says (--runs)
 	Warmup       int               `json:"warmup,omitempty"`        // trials before them that don't count; none: as the scenario says (--warmup)
@@ -25,3 +25,6 @@ type Experiment struct {
 
 // ExperimentFormat is the version of the form of experiment files.
 const ExperimentFormat = 1
+
+// Values are one value of a setting, or a list of them.
+type Values []string

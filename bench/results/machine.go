@@ -33,6 +33,7 @@ type Acceleration struct {
 	Use    string  `json:"use"`           // kvm or tcg: what auto means on this machine; "" when not asked
 	Device string  `json:"device"`        // "/dev/kvm opens", "no /dev/kvm", …
 	Reason string  `json:"reason"`        // a whole sentence
+	By     string  `json:"by,omitempty"`  // who ran the probe's guest: libvirt, as all of the lab's guests, or qemu alone
 	KVM    float64 `json:"kvm,omitempty"` // seconds that the probe's guest took under KVM; 0 when it didn't finish
 	TCG    float64 `json:"tcg,omitempty"` // the same under emulation
 }

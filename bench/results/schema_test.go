@@ -196,6 +196,10 @@ func (g *generator) of(t reflect.Type) map[string]any {
 	case reflect.Float64:
 		return map[string]any{"type": "number"}
 	case reflect.Slice:
+		if t == reflect.TypeFor[Values]() {
+			word := map[string]any{"type": []any{"string", "number", "boolean"}}
+			return map[string]any{"anyOf": []any{word, map[string]any{"type": "array", "items": word, "minItems": 1}}}
+		}
 		return map[string]any{"type": []any{"array", "null"}, "items": g.of(t.Elem())}
 	case reflect.Map:
 		return map[string]any{"type": []any{"object", "null"}, "additionalProperties": g.of(t.Elem())}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -20,6 +21,11 @@ const (
 
 	// ExperimentFile is a copy of the experiment file that asked for the run.
 	ExperimentFile = "experiment.yaml"
+
+	// SavedImage and SavedKernel are the bytes that ran, where somebody saved
+	// them beside the results.
+	SavedImage  = "saved/image.tar.gz"
+	SavedKernel = "saved/vmlinuz"
 
 	LogsDir    = "logs"
 	SamplesDir = "samples"
@@ -130,13 +136,17 @@ func (w *Writer) replace(name string, v any) error {
 // File writes a file of the results folder, replacing an earlier one at once
 // or not at all.
 func (w *Writer) File(name string, data []byte) error {
+	return w.Stream(name, func(to io.Writer) error { _, err := to.Write(data); return err })
+}
+
+// Stream is File for what is too large to be kept in memory.
+func (w *Writer) Stream(name string, fill func(io.Writer) error) error {
 	tmp := path.Join(path.Dir(name), "."+path.Base(name)+".new")
 	f, err := w.open(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Close())
+	err = errors.Join(fill(f), f.Close())
 	if err == nil {
 		err = w.root.Rename(tmp, name)
 	}

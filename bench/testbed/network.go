@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"runtime"
 	"sync"
 
 	"github.com/vishvananda/netlink"
@@ -43,24 +42,17 @@ func newNetwork(private bool) (*Network, error) {
 	if private {
 		return n, n.build()
 	}
-	err := make(chan error, 1)
-	go func() {
-		// A thread that ends with this goroutine: it is never unlocked.
-		runtime.LockOSThread()
-		if e := unix.Unshare(unix.CLONE_NEWNET); e != nil {
-			err <- os.NewSyscallError("unshare", e)
-			return
+	err := elsewhere(func() (err error) {
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			return os.NewSyscallError("unshare", err)
 		}
-		f, e := os.Open("/proc/thread-self/ns/net")
-		if e != nil {
-			err <- e
-			return
+		if n.ns, err = os.Open("/proc/thread-self/ns/net"); err != nil {
+			return err
 		}
-		n.ns = f
-		err <- n.build()
-	}()
-	if e := <-err; e != nil {
-		return nil, errors.Join(e, n.close())
+		return n.build()
+	})
+	if err != nil {
+		return nil, errors.Join(err, n.close())
 	}
 	return n, nil
 }
@@ -136,8 +128,8 @@ func (n *Network) Release(p netip.Prefix) {
 	delete(n.used, p.Addr())
 }
 
-// Port is the name of the bridge's port that leads to an address.
-func Port(a netip.Prefix) string {
+// BridgePort is the name of the bridge's port that leads to an address.
+func BridgePort(a netip.Prefix) string {
 	b := a.Addr().As4()
 	return fmt.Sprintf("v%x", b[1:])
 }
@@ -147,7 +139,7 @@ func Port(a netip.Prefix) string {
 // descriptor of.
 func (n *Network) Connect(ns int, name string, a netip.Prefix) error {
 	attrs := netlink.NewLinkAttrs()
-	attrs.Name = Port(a)
+	attrs.Name = BridgePort(a)
 	attrs.MasterIndex = n.index
 	attrs.Flags |= net.FlagUp // in the same message
 	veth := &netlink.Veth{LinkAttrs: attrs, PeerName: name, PeerNamespace: netlink.NsFd(ns)}
@@ -161,7 +153,7 @@ func (n *Network) Connect(ns int, name string, a netip.Prefix) error {
 // namespace at its other end, too, at some time: the kernel clears those up in
 // the background.
 func (n *Network) Disconnect(a netip.Prefix) error {
-	l, err := n.handle.LinkByName(Port(a))
+	l, err := n.handle.LinkByName(BridgePort(a))
 	var none netlink.LinkNotFoundError
 	if errors.As(err, &none) {
 		return nil
@@ -173,7 +165,7 @@ func (n *Network) Disconnect(a netip.Prefix) error {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("remove veth %s: %w", Port(a), err)
+		return fmt.Errorf("remove veth %s: %w", BridgePort(a), err)
 	}
 	return nil
 }

@@ -31,9 +31,12 @@ var (
 	}
 )
 
-func (p place) mount() error {
+func (p place) mount() error { return p.from(p.fs) }
+
+// from mounts what has a source of its own.
+func (p place) from(source string) error {
 	os.MkdirAll(p.dir, 0o755) // in /sys it is there, or can't be made
-	if err := unix.Mount(p.fs, p.dir, p.fs, p.flags, p.opts); err != nil {
+	if err := unix.Mount(source, p.dir, p.fs, p.flags, p.opts); err != nil {
 		return fmt.Errorf("mount %s: %w", p.dir, err)
 	}
 	return nil
@@ -66,6 +69,13 @@ func prepare(b wire.Boot) error {
 		for name, to := range map[string]string{"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"} {
 			os.Symlink(to, "/dev/"+name)
 		}
+	}
+	for _, x := range b.Shares {
+		p := place{x.Dir, "virtiofs", "", unix.MS_NOSUID | unix.MS_NODEV}
+		if x.ReadOnly { // and so is the host's side of it
+			p.flags |= unix.MS_RDONLY
+		}
+		errs = append(errs, p.from(x.Tag))
 	}
 	errs = append(errs, loopback())
 	if b.Net.Name != "" {

@@ -62,6 +62,9 @@ func (s *server) handle(f wire.Frame) error {
 		}
 		return s.run(f.ID, b)
 	}
+	if f.Kind == wire.Resume {
+		return s.write(wire.NewResumed(resume(f)))
+	}
 	s.mu.Lock()
 	p := s.procs[f.ID]
 	s.mu.Unlock()

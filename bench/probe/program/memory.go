@@ -84,14 +84,23 @@ func touch(m []byte, write bool) {
 // mapped writes a file of that size, which has no name any more when it
 // returns, and maps it.
 func mapped(dir string, size int64) ([]byte, error) {
+	// Without a name from the beginning, where the file system can: then
+	// nothing is left whenever we are killed.
 	name := filepath.Join(dir, "probe-memory")
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := os.OpenFile(dir, os.O_RDWR|unix.O_TMPFILE, 0o600)
 	if err != nil {
-		return nil, err
+		if f, err = os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600); err != nil {
+			return nil, err
+		}
+		os.Remove(name)
 	}
 	defer f.Close()
-	os.Remove(name)
-	block := make([]byte, 1<<20)
+	// Not of the heap, which would keep it: it isn't what was asked for.
+	block, err := pages(1 << 20)
+	if err != nil {
+		return nil, os.NewSyscallError("mmap", err)
+	}
+	defer unix.Munmap(block)
 	for at := int64(0); at < size; at += int64(len(block)) {
 		touch(block, true)
 		block[16], block[17] = byte(at>>20), byte(at>>28)

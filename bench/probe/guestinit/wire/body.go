@@ -1,5 +1,55 @@
 package wire
 
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+)
+
+// SeedSize is how many random bytes a guest is given.
+const SeedSize = 64
+
+// NewResume tells a guest what it can't know that was saved: the time, and
+// random numbers that no other guest of the same saved state has.
+//
+// It is no JSON, and neither is the answer: under emulation each instruction
+// that runs for the first time has to be translated, and a guest that was
+// restored has none yet.
+func NewResume(now time.Time, seed [SeedSize]byte) Frame {
+	b := binary.BigEndian.AppendUint64(nil, uint64(now.UnixNano()))
+	return Frame{Kind: Resume, Payload: append(b, seed[:]...)}
+}
+
+// ResumeOf reads what NewResume wrote.
+func ResumeOf(f Frame) (now time.Time, seed []byte, err error) {
+	if len(f.Payload) != 8+SeedSize {
+		return now, nil, fmt.Errorf("%w: kind %d with %d bytes", ErrFrame, f.Kind, len(f.Payload))
+	}
+	return time.Unix(0, int64(binary.BigEndian.Uint64(f.Payload))), f.Payload[8:], nil
+}
+
+// NewResumed is the answer: how far the clock was set forward, and what went
+// wrong, or nil.
+func NewResumed(jump time.Duration, wrong error) Frame {
+	b := binary.BigEndian.AppendUint64(nil, uint64(jump))
+	if wrong != nil {
+		b = append(b, wrong.Error()...)
+	}
+	return Frame{Kind: Resumed, Payload: b}
+}
+
+// ResumedOf reads what NewResumed wrote; what went wrong is the error.
+func ResumedOf(f Frame) (jump time.Duration, err error) {
+	if f.Kind != Resumed || len(f.Payload) < 8 {
+		return 0, fmt.Errorf("%w: kind %d with %d bytes", ErrFrame, f.Kind, len(f.Payload))
+	}
+	jump = time.Duration(binary.BigEndian.Uint64(f.Payload))
+	if text := f.Payload[8:]; len(text) > 0 {
+		return jump, fmt.Errorf("the guest's init: %s", text)
+	}
+	return jump, nil
+}
+
 // HelloBody is the guest's first word.
 type HelloBody struct {
 	Version int    `json:"version"`

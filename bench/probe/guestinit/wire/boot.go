@@ -11,6 +11,8 @@ import (
 //
 //	root=ext4                                the image is a disk, not the initramfs
 //	data=/data                               there is a data disk, to be mounted there
+//	share=lab-0,/host,ro                     the host's folder of that tag, to be mounted there,
+//	                                         ro or rw; any number of these
 //	net=eth0,198.18.0.2/15,198.18.0.1        the card's name, address and gateway
 //	exec PATH ARG…                           then become that program; without it,
 //	                                         speak over the port
@@ -18,6 +20,8 @@ type Boot struct {
 	Root bool   // the root is the disk RootSerial with a writable layer over it
 	Data string // where to mount the disk DataSerial; "" where there is none
 	Net  Net
+
+	Shares []Share
 
 	// Exec is the workload's path and arguments, where it is to be PID 1 and
 	// needs what init sets up.
@@ -29,6 +33,13 @@ type Net struct {
 	Name    string       // "eth0"; "" where there is no card
 	Addr    netip.Prefix // its address and how much of it is the network's
 	Gateway netip.Addr
+}
+
+// A Share is a folder of the host that a guest is shown.
+type Share struct {
+	Tag      string // virtiofs's name of it
+	Dir      string // where to mount it
+	ReadOnly bool
 }
 
 // Serial numbers of disks, by which init knows one from another.
@@ -44,6 +55,13 @@ func (b Boot) Words() (out []string) {
 	}
 	if b.Data != "" {
 		out = append(out, "data="+b.Data)
+	}
+	for _, s := range b.Shares {
+		mode := "rw"
+		if s.ReadOnly {
+			mode = "ro"
+		}
+		out = append(out, fmt.Sprintf("share=%s,%s,%s", s.Tag, s.Dir, mode))
 	}
 	if b.Net.Name != "" {
 		out = append(out, fmt.Sprintf("net=%s,%v,%v", b.Net.Name, b.Net.Addr, b.Net.Gateway))
@@ -69,6 +87,12 @@ func ParseBoot(words []string) (b Boot, err error) {
 				return b, fmt.Errorf("boot: data disk at %q, which is no absolute path", v)
 			}
 			b.Data = v
+		case "share":
+			s, err := parseShare(v)
+			if err != nil {
+				return b, err
+			}
+			b.Shares = append(b.Shares, s)
 		case "net":
 			if b.Net, err = parseNet(v); err != nil {
 				return b, err
@@ -84,6 +108,15 @@ func ParseBoot(words []string) (b Boot, err error) {
 		}
 	}
 	return b, nil
+}
+
+func parseShare(v string) (s Share, err error) {
+	tag, rest, _ := strings.Cut(v, ",")
+	n := strings.LastIndexByte(rest, ',') // a folder's name may hold others
+	if n < 0 || tag == "" || rest[0] != '/' || rest[n:] != ",ro" && rest[n:] != ",rw" {
+		return s, fmt.Errorf("boot: share=%s isn't tag,/folder,ro or rw", v)
+	}
+	return Share{tag, rest[:n], rest[n:] == ",ro"}, nil
 }
 
 func parseNet(v string) (n Net, err error) {

@@ -17,6 +17,9 @@
 // hold up what is meant for others: the host may have [Window] frames of it on
 // the way to each process, and the guest says with [Credit] that one was taken.
 //
+// A guest that was saved while it waited for work, and restored, is told so with
+// [Resume], and answers [Resumed].
+//
 // The package imports nothing of ours, and both ends import it.
 package wire
 
@@ -30,7 +33,7 @@ import (
 
 // Version is the protocol's. Guest and host are built together; the number
 // finds out an init that was left over.
-const Version = 1
+const Version = 2
 
 const (
 	// MaxPayload bounds a frame.
@@ -55,6 +58,7 @@ const (
 	Errors                  // bytes of its standard error
 	Credit                  // no payload: one frame of input was taken
 	Exited                  // ExitedBody: it ended, and all its output was sent
+	Resumed                 // the guest goes on: NewResumed
 )
 
 // Frames of the host.
@@ -64,6 +68,7 @@ const (
 	InputEnd                    // no payload: end of its standard input
 	Signal                      // SignalBody
 	WindowSize                  // SizeBody: its terminal's
+	Resume                      // the guest was saved, and goes on: NewResume
 )
 
 // A Frame is one message.

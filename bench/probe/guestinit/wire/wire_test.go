@@ -6,6 +6,7 @@ import (
 	"io"
 	"reflect"
 	"testing"
+	"time"
 )
 
 func TestFrames(t *testing.T) {
@@ -81,4 +82,28 @@ func FuzzRead(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestResume(t *testing.T) {
+	now := time.Unix(1_700_000_000, 42)
+	seed := [SeedSize]byte{1, 2, 3, SeedSize - 1: 9}
+	f := NewResume(now, seed)
+	if got, s, err := ResumeOf(f); err != nil || !got.Equal(now) || !bytes.Equal(s, seed[:]) {
+		t.Errorf("%v, %x, %v", got, s, err)
+	}
+	f.Payload = f.Payload[1:]
+	if _, _, err := ResumeOf(f); !errors.Is(err, ErrFrame) {
+		t.Errorf("a short one: %v", err)
+	}
+	if jump, err := ResumedOf(NewResumed(-3*time.Second, nil)); jump != -3*time.Second || err != nil {
+		t.Errorf("%v, %v", jump, err)
+	}
+	if jump, err := ResumedOf(NewResumed(7, errors.New("no clock"))); jump != 7 || err == nil || err.Error() != "the guest's init: no clock" {
+		t.Errorf("%v, %v", jump, err)
+	}
+	for _, f := range []Frame{{Kind: Hello, Payload: make([]byte, 8)}, {Kind: Resumed, Payload: make([]byte, 7)}} {
+		if _, err := ResumedOf(f); !errors.Is(err, ErrFrame) {
+			t.Errorf("%v: %v", f, err)
+		}
+	}
 }

@@ -1,0 +1,164 @@
+//go:build !lean
+
+package main
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"time"
+
+	"lab/bench"
+	"lab/bench/experiment"
+	"lab/bench/image"
+	"lab/bench/results"
+	"lab/bench/testbed"
+	"lab/scenarios"
+	"lab/vm/kernel"
+)
+
+// An oldRun is a run that was read back, to be made once more or gone on with,
+// and the job that it was; the machine is held for it. end gives it back.
+type oldRun struct {
+	*results.Run
+	job  *job
+	lock *testbed.Lock
+	end  func()
+}
+
+// again reads the run in a folder, asks fit whether it can be made again, and
+// takes the machine for it. verb is for errors: "resume"; command is what needs
+// root: "lab run".
+func (a *app) again(verb, command, dir string, f runFlags, fit func(*results.Run) error) (*oldRun, error) {
+	run, err := results.Read(dir)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", verb, err)
+	}
+	m := run.Manifest
+	switch {
+	case scenarios.Find(m.Scenario) == nil:
+		return nil, fmt.Errorf("%s: %s is a run of %s, which this lab doesn't know; use lab %s", verb, dir, m.Scenario, m.Lab)
+	case m.Asked == nil:
+		return nil, fmt.Errorf("%s: the lab that made %s didn't write down what was asked for; lab run %s --seed %d comes near it", verb, dir, m.Scenario, m.Seed)
+	}
+	if err := fit(run); err != nil {
+		return nil, err
+	}
+	if err := a.needRoot(command, statusNothing); err != nil {
+		return nil, err
+	}
+	j, err := f.jobOf(run)
+	if err != nil {
+		return nil, err
+	}
+	o := &oldRun{Run: run, job: j}
+	if o.lock, o.end, err = a.begin(j, f.image); err != nil {
+		return nil, err
+	}
+	if f.image == "" {
+		err = a.useSavedImage(run, j)
+	}
+	if err == nil && j.Options.Variant["kernel"] == "" {
+		err = a.useSavedKernel(run, j)
+	}
+	if err == nil {
+		err = keepExperiment(run, j)
+	}
+	if err != nil {
+		o.end()
+		return nil, fmt.Errorf("%s: %w", verb, err)
+	}
+	return o, nil
+}
+
+// jobOf is the job that a run was.
+func (f *runFlags) jobOf(run *results.Run) (*job, error) {
+	m := run.Manifest
+	x := m.Asked
+	j := &job{Scenario: m.Scenario, Runs: x.Runs, Warmup: x.Warmup, Manifest: m,
+		Options: bench.Options{Envs: x.Envs, Variant: maps.Clone(x.Variant), Vary: x.Vary, Quick: m.Quick, Image: f.image, CPUs: x.CPUs},
+		Extent:  bench.Extent{Precision: x.Precision, MaxTime: time.Duration(x.MaxTime * float64(time.Second)), Strict: x.Strict}}
+	j.Budget = x.DiskBudget
+	j.UID, j.GID = owner()
+	if j.Options.Variant == nil {
+		j.Options.Variant = map[string]string{}
+	}
+	var err error
+	if j.Work, err = workDir(f.work); err != nil {
+		return nil, err
+	}
+	kernel, err := kernelFile(f.kernel)
+	if err != nil {
+		return nil, err
+	}
+	if kernel != "" {
+		j.Options.Variant["kernel"] = kernel
+	}
+	return j, nil
+}
+
+// keepExperiment takes the experiment file of a run over, which must be the one
+// that the manifest names.
+func keepExperiment(run *results.Run, j *job) error {
+	x := run.Manifest.Experiment
+	if x == nil {
+		return nil
+	}
+	e, err := experiment.Read(filepath.Join(run.Dir, results.ExperimentFile))
+	if err != nil {
+		return err
+	}
+	if e.Digested.Digest != x.Digest {
+		return fmt.Errorf("%s isn't the experiment that the run was made by: its digest is %s, and the manifest says %s", e.Name, e.Digested.Digest, x.Digest)
+	}
+	j.Experiment = e.Data
+	return nil
+}
+
+// useSavedImage makes a job use the image that was saved beside a run, where
+// this machine's own is another one. Its bytes must be the manifest's.
+func (a *app) useSavedImage(run *results.Run, j *job) error {
+	m := run.Manifest
+	name := filepath.Join(run.Dir, results.SavedImage)
+	if _, err := os.Stat(name); err != nil || j.Image.Digest == m.Image.Digest {
+		return nil
+	}
+	if !experiment.IsDigest(m.Image.Digest) {
+		return fmt.Errorf("%s: %q is no digest", filepath.Join(run.Dir, results.ManifestFile), m.Image.Digest)
+	}
+	dir := unpackedDir(j.Cache, m.Image.Digest)
+	r, err := image.Open(dir)
+	if err != nil || r.Digest != m.Image.Digest {
+		if r, err = unpackSaved(name, dir, m.Image.Digest, j.UID, j.GID); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	fmt.Fprintf(a.stderr, "lab: the image is %s, which isn't this machine's own: its programs are executed as root\n", name)
+	r.Name = m.Image.Name
+	j.Image = r
+	return describe(j)
+}
+
+// useSavedKernel does the same for the guests' kernel.
+func (a *app) useSavedKernel(run *results.Run, j *job) error {
+	name, err := filepath.Abs(filepath.Join(run.Dir, results.SavedKernel))
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(name); err != nil || run.Manifest.Kernel.Digest == "" {
+		return nil
+	}
+	if k, err := kernel.Newest(j.Cache); err == nil && k.Digest == run.Manifest.Kernel.Digest {
+		return nil
+	}
+	k, err := kernel.Named(name)
+	if err != nil {
+		return err
+	}
+	if want := run.Manifest.Kernel; k.Digest != want.Digest {
+		return fmt.Errorf("%s isn't the run's guest kernel: its digest is %s, and the manifest says %s", name, k.Digest, want.Digest)
+	}
+	j.Options.Variant["kernel"] = name
+	return nil
+}

@@ -1,0 +1,83 @@
+package cgroup
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// Memory is what a group is charged for, in bytes. File includes tmpfs's pages,
+// as both generations count them. Kernel is page tables, stacks, slabs.
+type Memory struct {
+	Anon, File, Kernel int64
+}
+
+// ErrNoMemory is returned by Group.Memory where no memory controller counts.
+var ErrNoMemory = errors.New("cgroup: no memory controller")
+
+// Memory reads what the group is charged for.
+func (g *Group) Memory() (m Memory, err error) {
+	if g.mem == "" {
+		return m, ErrNoMemory
+	}
+	b, err := os.ReadFile(filepath.Join(g.mem, "memory.stat"))
+	if err != nil {
+		return m, fmt.Errorf("cgroup: %w", err)
+	}
+	names := map[string]*int64{"total_rss": &m.Anon, "total_cache": &m.File}
+	if g.memV2 {
+		// "kernel" is there since Linux 5.18; before, it is its parts.
+		names = map[string]*int64{"anon": &m.Anon, "file": &m.File, "kernel": &m.Kernel}
+	}
+	parts := int64(0)
+	for line := range strings.Lines(string(b)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		n, err := strconv.ParseInt(value, 10, 64)
+		if err != nil {
+			continue
+		}
+		if at := names[name]; at != nil {
+			*at = n
+			delete(names, name)
+		}
+		switch name {
+		case "kernel_stack", "pagetables", "percpu", "slab", "sock", "vmalloc":
+			parts += n
+		}
+	}
+	if g.memV2 {
+		if _, missing := names["kernel"]; missing {
+			m.Kernel = parts
+			delete(names, "kernel")
+		}
+	} else if b, err := os.ReadFile(filepath.Join(g.mem, "memory.kmem.usage_in_bytes")); err == nil {
+		m.Kernel, _ = strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
+	}
+	for name := range names {
+		return m, fmt.Errorf("cgroup: memory.stat has no %s", name)
+	}
+	return m, nil
+}
+
+// Processes lists the group's, as this PID namespace numbers them.
+func (g *Group) Processes() ([]int, error) {
+	dirs := g.Dirs()
+	if len(dirs) == 0 {
+		return nil, nil
+	}
+	b, err := os.ReadFile(filepath.Join(dirs[0], "cgroup.procs"))
+	if err != nil {
+		return nil, fmt.Errorf("cgroup: %w", err)
+	}
+	var out []int
+	for f := range strings.FieldsSeq(string(b)) {
+		// 0 is one that this namespace doesn't see.
+		if pid, err := strconv.Atoi(f); err == nil && pid > 0 {
+			out = append(out, pid)
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,127 @@
+//go:build !lean
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"lab/bench/image"
+)
+
+func (a *app) imageCommand() *cobra.Command {
+	var asJSON bool
+	show := func(args []string) error {
+		r, err := a.namedImage(args)
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			return a.printJSON(describedImage(r))
+		}
+		_, err = fmt.Fprintf(a.stdout, "image:  %s\nfolder: %s\ndigest: %s\nsize:   %d bytes\n", r.Name, r.Dir, r.Digest, r.Size)
+		return err
+	}
+	dirs := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return nil, cobra.ShellCompDirectiveFilterDirs
+	}
+	oneDir := func(_ *cobra.Command, args []string) error {
+		if len(args) > 1 {
+			return usagef("image: one folder, not %d", len(args))
+		}
+		return nil
+	}
+	cmd := &cobra.Command{
+		Use:   "image [DIR] | image list | image save DIR",
+		Short: "Show an image's digest, make the default one, save the bytes of a run's",
+		Long: `Show where an image is, its digest and its size: the default image's, which is
+made where it is missing, or that of a folder.
+
+The digest covers names, types, permissions, link targets and contents, and
+neither owners nor times: the same tree unpacked elsewhere has the same one.`,
+		Args: oneDir, ValidArgsFunction: dirs,
+		RunE: func(_ *cobra.Command, args []string) error { return show(args) },
+	}
+	shown := &cobra.Command{
+		Use: "show [DIR]", Short: "Show an image's digest, as lab image does", Args: oneDir, ValidArgsFunction: dirs,
+		RunE: func(_ *cobra.Command, args []string) error { return show(args) },
+	}
+	list := &cobra.Command{
+		Use: "list", Short: "List the images in the cache: the default one, and those unpacked for lab reproduce", Args: noArgs,
+		RunE: func(*cobra.Command, []string) error { return a.listImages(asJSON) },
+	}
+	cmd.PersistentFlags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.AddCommand(shown, list, a.imageSaveCommand())
+	return cmd
+}
+
+// What lab image --json prints.
+type describedRef struct {
+	Name   string `json:"name"`
+	Dir    string `json:"dir"`
+	Digest string `json:"digest"`
+	Size   int64  `json:"size"`
+}
+
+func describedImage(r image.Ref) describedRef { return describedRef{r.Name, r.Dir, r.Digest, r.Size} }
+
+func (a *app) namedImage(args []string) (image.Ref, error) {
+	if len(args) > 0 {
+		return openImage(args[0], "")
+	}
+	cache, err := makeCache()
+	if err != nil {
+		return image.Ref{}, err
+	}
+	return openImage("", cache)
+}
+
+// listImages lists what there is; it makes nothing.
+func (a *app) listImages(asJSON bool) error {
+	cache, err := cacheDir()
+	if err != nil {
+		return err
+	}
+	dirs, _ := filepath.Glob(filepath.Join(savedDir(cache), "sha256-*"))
+	dirs = append([]string{image.DefaultDir(cache)}, dirs...)
+	all := []describedRef{}
+	var errs []error
+	for _, dir := range dirs {
+		r, err := image.Open(dir)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		all = append(all, describedImage(r))
+	}
+	if asJSON {
+		return errors.Join(append(errs, a.printJSON(all))...)
+	}
+	for _, r := range all {
+		name := r.Name
+		if name != "default" {
+			name = "saved"
+		}
+		fmt.Fprintf(a.stdout, "%-8s %s %10d bytes  %s\n", name, r.Digest, r.Size, r.Dir)
+	}
+	if len(all) == 0 {
+		fmt.Fprintln(a.stdout, "none; lab image makes the default one")
+	}
+	return errors.Join(errs...)
+}
+
+// savedDir is where in a cache the images lie that came with a results folder.
+func savedDir(cache string) string { return filepath.Join(cache, "image", "saved") }
+
+// unpackedDir is where the one with a digest does.
+func unpackedDir(cache, digest string) string {
+	return filepath.Join(savedDir(cache), strings.Replace(digest, ":", "-", 1))
+}

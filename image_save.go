@@ -1,0 +1,212 @@
+//go:build !lean
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"lab/bench/image"
+	"lab/bench/results"
+	"lab/reports"
+	"lab/vm/kernel"
+)
+
+func (a *app) imageSaveCommand() *cobra.Command {
+	var named, kernelName string
+	cmd := &cobra.Command{
+		Use:   "save DIR | save FILE",
+		Short: "Put the bytes that a run ran beside its results",
+		Long: `Put the bytes of a run's image, and of its guests' kernel, into its results
+folder, as saved/image.tar.gz and saved/vmlinuz, so that lab reproduce DIR can
+run the same ones on a machine that hasn't got them. They must be the very ones:
+their digests are compared with the manifest's. SHA256SUMS then lists them, too.
+
+With a FILE that doesn't exist yet, the image alone is written to it.
+
+lab reproduce executes saved programs as root. Take folders only from people
+whose programs you would run.`,
+		Example: `  lab image save results/mine
+  lab image save tree.tar.gz --image /srv/tree`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("image save: which results folder, or which file? lab image save DIR")
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			if st, err := os.Stat(args[0]); err == nil && st.IsDir() {
+				return a.saveBeside(args[0], named, kernelName)
+			}
+			return a.saveFile(args[0], named)
+		},
+	}
+	cmd.Flags().StringVar(&named, "image", "", "`DIR`, root folder of the image (default: the lab's own)")
+	cmd.Flags().StringVar(&kernelName, "kernel", "", "`FILE` of the guest kernel (default: the set-up's; also LAB_KERNEL)")
+	completeFlags(cmd)
+	return cmd
+}
+
+// saveFile writes an image to a new file.
+func (a *app) saveFile(name, named string) error {
+	r, err := a.namedImage(nonEmptyWords(named))
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("image save: %s exists, and isn't overwritten; name another file, or a results folder", name)
+	}
+	if err != nil {
+		return fmt.Errorf("image save: %w", err)
+	}
+	uid, gid := owner()
+	err = errors.Join(r.WriteArchive(f), f.Chown(uid, gid), f.Close())
+	if err != nil {
+		return errors.Join(err, os.Remove(name))
+	}
+	_, err = fmt.Fprintf(a.stdout, "%s: image %s, %s\n", name, r.Name, r.Digest)
+	return err
+}
+
+func nonEmptyWords(w string) []string {
+	if w == "" {
+		return nil
+	}
+	return []string{w}
+}
+
+// saveBeside writes a run's image and guest kernel into its folder.
+func (a *app) saveBeside(dir, named, kernelName string) error {
+	run, err := results.Read(dir)
+	if err != nil {
+		return fmt.Errorf("image save: %w", err)
+	}
+	m := run.Manifest
+	// The list of sums is written anew, and must not hide a change.
+	wrong, err := reports.CheckSums(dir)
+	if err != nil {
+		return fmt.Errorf("image save: %w", err)
+	}
+	if len(wrong) > 0 {
+		return fmt.Errorf("image save: %s isn't as it was written:\n     %s", dir, strings.Join(wrong, "\n     "))
+	}
+	r, err := a.namedImage(nonEmptyWords(named))
+	if err != nil {
+		return err
+	}
+	if r.Digest != m.Image.Digest {
+		return fmt.Errorf("image save: the image in %s isn't the run's: its digest is %s, and the run's was %s; name the run's folder with --image", r.Dir, r.Digest, m.Image.Digest)
+	}
+	k, err := runsKernel(m, kernelName)
+	if err != nil {
+		return err
+	}
+	f, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("image save: %w", err)
+	}
+	defer f.Close()
+	uid, gid, err := ownerOf(f)
+	if err != nil {
+		return err
+	}
+	w, err := results.NewWriter(f, uid, gid)
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	if err := w.Stream(results.SavedImage, r.WriteArchive); err != nil {
+		return fmt.Errorf("image save: %w", err)
+	}
+	fmt.Fprintf(a.stdout, "%s: image %s\n", filepath.Join(dir, results.SavedImage), r.Digest)
+	if k != nil {
+		data, err := os.ReadFile(k.Image)
+		if err == nil {
+			err = w.File(results.SavedKernel, data)
+		}
+		if err != nil {
+			return fmt.Errorf("image save: %w", err)
+		}
+		fmt.Fprintf(a.stdout, "%s: guest kernel %s, %s\n", filepath.Join(dir, results.SavedKernel), k.Version, k.Digest)
+	}
+	return reports.WriteSums(dir, uid, gid)
+}
+
+// runsKernel finds the guest kernel of a run; nil where it had no guests.
+func runsKernel(m results.Manifest, named string) (*kernel.Kernel, error) {
+	if m.Kernel.Digest == "" {
+		return nil, nil
+	}
+	file, err := kernelFile(named)
+	if err != nil {
+		return nil, err
+	}
+	cache, err := cacheDir()
+	if err != nil {
+		return nil, err
+	}
+	var k kernel.Kernel
+	if file != "" {
+		k, err = kernel.Named(file)
+	} else {
+		k, err = kernel.Newest(cache)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("image save: the run's guest kernel %s: %w; name it with --kernel", m.Kernel.Name, err)
+	}
+	if k.Digest != m.Kernel.Digest {
+		return nil, fmt.Errorf("image save: the guest kernel %s isn't the run's: its digest is %s, and the run's was %s (%s); name that with --kernel",
+			k.Image, k.Digest, m.Kernel.Digest, m.Kernel.Name)
+	}
+	return &k, nil
+}
+
+// unpackSaved unpacks an image into the folder dir, which appears whole or not
+// at all. The machine's lock is held: nobody else unpacks.
+func unpackSaved(name, dir, digest string, uid, gid int) (r image.Ref, err error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return r, err
+	}
+	defer f.Close()
+	parent := filepath.Dir(dir)
+	// Closed to others: what is in it may be setuid.
+	if err := os.MkdirAll(parent, 0o700); err != nil {
+		return r, err
+	}
+	if err := os.Lchown(parent, uid, gid); err != nil {
+		return r, err
+	}
+	old, _ := filepath.Glob(filepath.Join(parent, ".new-*")) // of a lab that was killed
+	for _, o := range append(old, dir) {
+		if err := os.RemoveAll(o); err != nil {
+			return r, err
+		}
+	}
+	tmp, err := os.MkdirTemp(parent, ".new-")
+	if err != nil {
+		return r, err
+	}
+	defer os.RemoveAll(tmp) // fails once it was renamed
+	if err := image.Unpack(f, tmp, uid, gid); err != nil {
+		return r, err
+	}
+	got, _, err := image.Sum(tmp)
+	if err != nil {
+		return r, err
+	}
+	if got != digest {
+		return r, fmt.Errorf("it isn't the run's image: its digest is %s, and the manifest says %s", got, digest)
+	}
+	if err := os.Rename(tmp, dir); err != nil {
+		return r, err
+	}
+	return image.Open(dir)
+}

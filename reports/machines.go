@@ -1,0 +1,343 @@
+package reports
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"lab/bench/results"
+	"lab/bench/stats"
+)
+
+// Machines sets runs of one scenario side by side that were made on several
+// machines: a class's laptops, a paper's servers. Trials of different machines
+// are never put into one heap, nor are those of two runs of one machine: each
+// run keeps its own median and interval, and what lies between the machines is
+// said as their spread.
+type Machines struct {
+	Scenario, Question string
+	Machines           []*Machine
+	Groups             []*MachineGroup
+	Notes              []string // what must be known to read the figures
+	metrics            []results.Metric
+}
+
+// A Machine is one machine with its runs.
+type Machine struct {
+	Name  string // "machine 1", in the order of the folders
+	Facts results.Machine
+	runs  []*analysis
+}
+
+// A MachineGroup is a row of the scenario on those machines that can be set
+// side by side: all emulated or none, all bare metal or none, the same image,
+// workload and guest kernel.
+type MachineGroup struct {
+	Label string // "container", "vm, TCG (emulated)"
+	Where string // "bare metal", "inside a virtual machine"
+	Bytes string // which image, workload or guest kernel, where there are several; or ""
+	TCG   bool
+
+	conditions conditions
+	entries    []machineEntry
+}
+
+// A machineEntry is a run's row of a group.
+type machineEntry struct {
+	machine *Machine
+	run     *analysis
+	cell    *cell
+}
+
+// A Spread is how far apart machines lie in one figure, a value each.
+type Spread struct {
+	Machines                     int
+	Least, Middle, Largest       float64
+	Interval                     stats.Interval // of the middle machine; a range where there are too few
+	LeastMachine, LargestMachine string
+}
+
+// AcrossMachines sets runs of one scenario side by side. Runs of different
+// scenarios, and one run given twice, are an error.
+func AcrossMachines(runs []*results.Run) (*Machines, error) {
+	m := &Machines{}
+	byID, seen := map[string]*Machine{}, map[string]string{}
+	for _, r := range runs {
+		x := r.Manifest
+		switch {
+		case m.Scenario == "":
+			m.Scenario, m.Question = x.Scenario, x.Question
+		case m.Scenario != x.Scenario:
+			return nil, fmt.Errorf("report: %s is a run of %s, and %s of %s: only runs of one scenario can be set side by side",
+				runs[0].Dir, m.Scenario, r.Dir, x.Scenario)
+		}
+		if first, twice := seen[x.ID]; twice && x.ID != "" {
+			return nil, fmt.Errorf("report: %s and %s are the same run (%s); name it once", first, r.Dir, x.ID)
+		}
+		seen[x.ID] = r.Dir
+		id := r.Machine.ID
+		k := byID[id]
+		if k == nil || id == "" {
+			k = &Machine{Name: fmt.Sprintf("machine %d", len(m.Machines)+1), Facts: r.Machine}
+			m.Machines = append(m.Machines, k)
+			byID[id] = k
+		}
+		a := analyse(r)
+		k.runs = append(k.runs, a)
+		for _, y := range a.metrics {
+			if !slices.ContainsFunc(m.metrics, func(z results.Metric) bool { return z.Name == y.Name }) {
+				m.metrics = append(m.metrics, y)
+			}
+		}
+	}
+	m.group()
+	m.note()
+	return m, nil
+}
+
+// conditions are what figures must have in common to be set side by side.
+type conditions struct{ label, where, image, workload, kernel string }
+
+func conditionsOf(a *analysis, c *cell) conditions {
+	x := a.run.Manifest
+	k := conditions{label: c.label, where: "bare metal", image: shortDigest(x.Image), workload: shortDigest(x.Workload)}
+	if a.run.Machine.Virtual {
+		k.where = "inside a virtual machine"
+	}
+	if strings.HasPrefix(c.Env, "vm") {
+		k.kernel = shortDigest(x.Kernel)
+	}
+	return k
+}
+
+// group puts the runs' rows into groups, in the order of the runs' rows.
+func (m *Machines) group() {
+	have := map[conditions]*MachineGroup{}
+	var rows []string
+	for _, k := range m.Machines {
+		for _, a := range k.runs {
+			for _, c := range a.cells {
+				key := conditionsOf(a, c)
+				g := have[key]
+				if g == nil {
+					g = &MachineGroup{Label: key.label, Where: key.where, TCG: c.tcg, conditions: key}
+					have[key] = g
+					m.Groups = append(m.Groups, g)
+				}
+				if !slices.Contains(rows, c.Cell.Label()) {
+					rows = append(rows, c.Cell.Label())
+				}
+				g.entries = append(g.entries, machineEntry{k, a, c})
+			}
+		}
+	}
+	slices.SortStableFunc(m.Groups, func(a, b *MachineGroup) int {
+		return slices.Index(rows, a.entries[0].cell.Cell.Label()) - slices.Index(rows, b.entries[0].cell.Cell.Label())
+	})
+	// Only what tells groups apart is named.
+	for _, g := range m.Groups {
+		var parts []string
+		for _, x := range []struct {
+			what string
+			of   func(conditions) string
+		}{
+			{"image", func(c conditions) string { return c.image }},
+			{"workload", func(c conditions) string { return c.workload }},
+			{"guest kernel", func(c conditions) string { return c.kernel }},
+		} {
+			if slices.ContainsFunc(m.Groups, func(o *MachineGroup) bool {
+				return o.Label == g.Label && o.Where == g.Where && x.of(o.conditions) != x.of(g.conditions)
+			}) {
+				parts = append(parts, x.what+" "+x.of(g.conditions))
+			}
+		}
+		g.Bytes = strings.Join(parts, ", ")
+	}
+}
+
+// measured reports whether any run has a value in the group.
+func (g *MachineGroup) measured() bool {
+	return slices.ContainsFunc(g.entries, func(e machineEntry) bool { return len(e.cell.samples) > 0 })
+}
+
+// Title names a group.
+func (g *MachineGroup) Title() string {
+	return strings.Join(nonEmpty(g.Label, g.Where, g.Bytes), ", ")
+}
+
+// A machineFigure picks one figure of a run's row; ok is false where it has
+// none.
+type machineFigure func(machineEntry) (iv stats.Interval, ok bool)
+
+// medianOf is a metric's median.
+func medianOf(metric string) machineFigure {
+	return func(e machineEntry) (stats.Interval, bool) {
+		s := e.cell.samples[metric]
+		if s == nil {
+			return stats.Interval{}, false
+		}
+		return s.median, true
+	}
+}
+
+// ratioOf is its ratio to the host's.
+func ratioOf(metric string) machineFigure {
+	return func(e machineEntry) (stats.Interval, bool) {
+		s := e.cell.samples[metric]
+		if s == nil || s.against == nil || s.against.ratio == nil {
+			return stats.Interval{}, false
+		}
+		return *s.against.ratio, true
+	}
+}
+
+// differenceOf is what it has more than the host's.
+func differenceOf(metric string) machineFigure {
+	return func(e machineEntry) (stats.Interval, bool) {
+		s := e.cell.samples[metric]
+		if s == nil || s.against == nil {
+			return stats.Interval{}, false
+		}
+		return s.against.difference, true
+	}
+}
+
+// spread is how far apart a group's machines lie. A machine with several runs
+// counts once, with the middle of their figures. Without two machines there is
+// none.
+func (g *MachineGroup) spread(f machineFigure) (Spread, bool) {
+	var names []string
+	by := map[string][]float64{}
+	for _, e := range g.entries {
+		if iv, ok := f(e); ok {
+			if by[e.machine.Name] == nil {
+				names = append(names, e.machine.Name)
+			}
+			by[e.machine.Name] = append(by[e.machine.Name], iv.Point)
+		}
+	}
+	if len(names) < 2 {
+		return Spread{}, false
+	}
+	var values []float64
+	for _, n := range names {
+		values = append(values, stats.Median(by[n]))
+	}
+	iv, err := stats.MedianInterval(values)
+	if err != nil {
+		return Spread{}, false
+	}
+	s := Spread{Machines: len(names), Least: slices.Min(values), Middle: iv.Point, Largest: slices.Max(values), Interval: iv}
+	s.LeastMachine, s.LargestMachine = names[slices.Index(values, s.Least)], names[slices.Index(values, s.Largest)]
+	return s, true
+}
+
+// note says what is different, and what can't be told.
+func (m *Machines) note() {
+	say := func(format string, args ...any) { m.Notes = append(m.Notes, fmt.Sprintf(format, args...)) }
+	runs := 0
+	for _, k := range m.Machines {
+		runs += len(k.runs)
+		if len(k.runs) > 1 {
+			say("%s has %d runs: they stand apart, and count as one machine.", capital(k.Name), len(k.runs))
+		}
+		switch {
+		case k.Facts.ID == "":
+			say("%s has no machine id: whether it is one of the others can't be told.", capital(k.Name))
+		case strings.HasPrefix(k.Facts.ID, "kind-"):
+			say("%s has no machine id of its own: runs of several machines of its kind would be taken for one machine's.", capital(k.Name))
+		}
+	}
+	if len(m.Machines) == 1 {
+		say("All %s are of one machine: there is no spread between machines to tell.", plural(runs, "run"))
+	} else {
+		say("Machines differ in many things at once: their spread tells how far figures reach, and not why.")
+	}
+	for _, x := range []struct {
+		what, because string
+		of            func(*results.Run) string
+	}{
+		{"Lab versions", "they may measure otherwise", func(r *results.Run) string { return r.Manifest.Lab }},
+		{"Images", "their figures stand apart", func(r *results.Run) string { return shortDigest(r.Manifest.Image) }},
+		{"Workloads", "their figures stand apart", func(r *results.Run) string { return shortDigest(r.Manifest.Workload) }},
+		{"Guest kernels", "their guests' figures stand apart", func(r *results.Run) string {
+			if r.Manifest.Kernel == (results.Digested{}) {
+				return ""
+			}
+			return shortDigest(r.Manifest.Kernel)
+		}},
+	} {
+		who := map[string][]string{}
+		for _, k := range m.Machines {
+			for _, a := range k.runs {
+				if v := x.of(a.run); v != "" && !slices.Contains(who[v], k.Name) {
+					who[v] = append(who[v], k.Name)
+				}
+			}
+		}
+		if len(who) > 1 {
+			var parts []string
+			for _, v := range slices.Sorted(maps.Keys(who)) {
+				parts = append(parts, v+" ("+strings.Join(who[v], ", ")+")")
+			}
+			say("%s differ, and %s: %s.", x.what, x.because, strings.Join(parts, "; "))
+		}
+	}
+	for _, g := range m.Groups {
+		for _, d := range g.settings() {
+			say("%s: the machines' settings differ: %s.", g.Title(), d)
+		}
+	}
+	m.gather(func(a *analysis) (out []string) {
+		for _, c := range a.cells {
+			if c.NotRun != nil {
+				out = append(out, c.label+" was "+notRun(c)+".")
+			}
+		}
+		return append(out, a.banners()...)
+	})
+}
+
+// gather notes what holds of some runs, each text once, with the machines.
+func (m *Machines) gather(of func(*analysis) []string) {
+	var texts []string
+	who := map[string][]string{}
+	for _, k := range m.Machines {
+		for _, a := range k.runs {
+			for _, t := range of(a) {
+				if who[t] == nil {
+					texts = append(texts, t)
+				}
+				if !slices.Contains(who[t], k.Name) {
+					who[t] = append(who[t], k.Name)
+				}
+			}
+		}
+	}
+	for _, t := range texts {
+		m.Notes = append(m.Notes, capital(strings.Join(who[t], ", "))+": "+t)
+	}
+}
+
+// settings lists those in which the entries' settings differ, with the values.
+func (g *MachineGroup) settings() []string {
+	values := map[string][]string{}
+	for _, e := range g.entries {
+		if e.cell.NotRun != nil {
+			continue
+		}
+		for k, v := range e.cell.Settings {
+			if k != "kernel" && !slices.Contains(values[k], v) { // a path; it stands there by digest
+				values[k] = append(values[k], v)
+			}
+		}
+	}
+	var out []string
+	for _, k := range slices.Sorted(maps.Keys(values)) {
+		if len(values[k]) > 1 {
+			out = append(out, k+" is "+strings.Join(values[k], ", and "))
+		}
+	}
+	return out
+}

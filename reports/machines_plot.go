@@ -1,0 +1,271 @@
+package reports
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"lab/bench/stats"
+)
+
+// A machineForest draws a panel for each group of rows that can be set side by side,
+// and in it a line for each run: its figure with its interval; below them the
+// middle machine, and from the least to the largest. Panels of one
+// environment have the same axis; each environment has its own, as one for a
+// process and a guest alike would leave no room to see machines differ.
+type machineForest struct {
+	m       *Machines
+	title   string
+	caption string
+	unit    string
+	figure  machineFigure
+	ratio   bool // of the baseline: 1 is marked, and emulated groups are left out
+	used    struct{ interval, few, spread, tcg bool }
+}
+
+const (
+	machineRow   = vg.Length(15)
+	machineLabel = 48 * vg.Millimeter
+	machineText  = 40 * vg.Millimeter
+)
+
+// plots draws each metric, and the headline one's ratio to the baseline.
+func (m *Machines) plots() ([]File, error) {
+	var out []File
+	add := func(name string, f *machineForest) error {
+		if !f.any() || !safeName.MatchString(name) {
+			return nil
+		}
+		files, err := drawn(name, m.latest(), f.draw)
+		out = append(out, files...)
+		return err
+	}
+	for i, x := range m.metrics {
+		f := &machineForest{m: m, title: x.Title + ", machine by machine", unit: x.Unit, figure: medianOf(x.Name),
+			caption: "Each line is one run: the median of its trials. Each environment has an axis of its own."}
+		if err := add("machines-"+x.Name, f); err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			continue
+		}
+		f = &machineForest{m: m, title: x.Title + " by " + baseline + "'s, machine by machine", unit: "1", figure: ratioOf(x.Name), ratio: true,
+			caption: "Each line is one run: the ratio of two medians of the same machine. 1 is as long as " + baseline + " takes."}
+		if err := add("machines-"+x.Name+"-ratio", f); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// latest is when the last of the runs began.
+func (m *Machines) latest() (t time.Time) {
+	for _, k := range m.Machines {
+		for _, a := range k.runs {
+			if s := a.run.Manifest.Started; s.After(t) {
+				t = s
+			}
+		}
+	}
+	return t
+}
+
+// shows are the entries of a group that have a figure.
+func (f *machineForest) shows(g *MachineGroup) []machineEntry {
+	if f.ratio && g.TCG {
+		return nil
+	}
+	var out []machineEntry
+	for _, e := range g.entries {
+		if iv, ok := f.figure(e); ok && (axis{}).shows(iv.Point) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func (f *machineForest) any() bool {
+	for _, g := range f.m.Groups {
+		if len(f.shows(g)) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (f *machineForest) draw(p *page) {
+	left, right := pageMargin, pageWidth-pageMargin
+	p.paragraph(titleText, left, right-left, f.title)
+	p.paragraph(smallText, left, right-left, f.caption)
+	for _, g := range f.m.Groups {
+		if entries := f.shows(g); len(entries) > 0 {
+			f.panel(p, g, entries)
+		}
+	}
+	p.y += 4
+	f.key(p)
+	f.footer(p)
+}
+
+func (f *machineForest) panel(p *page, g *MachineGroup, entries []machineEntry) {
+	left, right := pageMargin, pageWidth-pageMargin
+	x := f.axis(g)
+	x.left, x.right = left+machineLabel, right-machineText
+	p.y += 6
+	p.paragraph(boldText, left+2, right-left, g.Title())
+	p.y += 2
+	rows := len(entries)
+	s, spread := g.spread(f.figure)
+	if spread {
+		rows++
+	}
+	top := p.y
+	bottom := top + machineRow*vg.Length(rows)
+	for i := 0; i < rows; i += 2 {
+		y := top + machineRow*vg.Length(i)
+		p.rect(band, left, y, right, y+machineRow)
+	}
+	if g.TCG {
+		p.hatch(faint, x.left, top, x.right, bottom)
+		f.used.tcg = true
+	}
+	(&distribution{}).ticks(p, x, top, bottom)
+	if f.ratio {
+		p.line(x.x(1), top, x.x(1), bottom, 1, grey)
+	}
+	last := ""
+	for i, e := range entries {
+		y := top + machineRow*(vg.Length(i)+0.5)
+		if e.machine.Name != last {
+			p.write(boldText, draw.XLeft, left+2, y, e.machine.Name)
+		}
+		last = e.machine.Name
+		at := left + 2 + boldText.width("machine 00 ")
+		p.write(smallText, draw.XLeft, at, y, smallText.fit(shortDir(e.run.run.Dir), x.left-at-4))
+		iv, _ := f.figure(e)
+		f.mark(p, x, iv, y)
+		p.write(smallText, draw.XLeft, x.right+6, y, smallText.fit(f.words(iv), machineText-8))
+	}
+	if spread {
+		y := top + machineRow*(vg.Length(rows)-0.5)
+		p.write(boldText, draw.XLeft, left+2, y, "middle of "+plural(s.Machines, "machine"))
+		p.line(x.x(s.Least), y, x.x(s.Largest), y, 0.8, black)
+		for _, v := range []float64{s.Least, s.Largest} {
+			p.line(x.x(v), y-3.5, x.x(v), y+3.5, 0.8, black)
+		}
+		p.diamond(black, x.x(s.Middle), y, 3.4)
+		f.used.spread = true
+		u := scaleFor(s.Middle, f.unit)
+		middle := u.with(s.Middle)
+		if f.ratio {
+			middle = times(s.Middle)
+		}
+		text := middle + "; " + u.join(u.span(s.Least, s.Largest))
+		p.write(smallText, draw.XLeft, x.right+6, y, smallText.fit(text, machineText-8))
+	}
+	p.y = bottom + 16
+	if note := x.note(); note != "" {
+		p.write(smallText, draw.XLeft, x.left, p.y+4, note)
+		p.y += 10
+	}
+}
+
+// axis covers all groups of one label, and zero: figures and machines are
+// compared by eye.
+func (f *machineForest) axis(g *MachineGroup) axis {
+	values := []float64{0}
+	if f.ratio {
+		values = append(values, 1)
+	}
+	for _, o := range f.m.Groups {
+		if o.Label != g.Label {
+			continue
+		}
+		for _, e := range f.shows(o) {
+			iv, _ := f.figure(e)
+			values = append(values, iv.Point, iv.Lo, iv.Hi)
+		}
+	}
+	return newAxis(values, false, f.unit)
+}
+
+// mark draws a run's figure.
+func (f *machineForest) mark(p *page, x axis, iv stats.Interval, y vg.Length) {
+	c, width := palette[0], vg.Length(1.8)
+	if f.used.interval = f.used.interval || iv.Known(); !iv.Known() {
+		c, width = rgb(0x999999), 0.8
+		f.used.few = true
+	}
+	if x.shows(iv.Lo) && x.shows(iv.Hi) {
+		p.line(x.x(iv.Lo), y, x.x(iv.Hi), y, width, c)
+	}
+	p.dot(c, x.x(iv.Point), y, 2.4, false)
+}
+
+func (f *machineForest) words(iv stats.Interval) string {
+	u := scaleFor(iv.Point, f.unit)
+	if f.ratio {
+		return times(iv.Point) + "; " + spanOf(iv, u)
+	}
+	return u.with(iv.Point) + "; " + spanOf(iv, u)
+}
+
+// key explains the marks that were used.
+func (f *machineForest) key(p *page) {
+	x, y := pageMargin, p.y+5
+	entry := func(mark func(x vg.Length), text string) {
+		w := 22 + bodyText.width(text) + 10
+		if x > pageMargin && x+w > pageWidth-pageMargin {
+			x, y = pageMargin, y+bodyText.line()+2
+		}
+		mark(x + 8)
+		p.write(bodyText, draw.XLeft, x+20, y, text)
+		x += w
+	}
+	if f.used.interval {
+		entry(func(x vg.Length) {
+			p.line(x-7, y, x+7, y, 1.8, palette[0])
+			p.dot(palette[0], x, y, 2.4, false)
+		}, "a run, with its 95 % interval")
+	}
+	if f.used.few {
+		entry(func(x vg.Length) {
+			p.line(x-7, y, x+7, y, 0.8, rgb(0x999999))
+			p.dot(rgb(0x999999), x, y, 2.4, false)
+		}, "a run of too few trials for one, with its range")
+	}
+	if f.used.spread {
+		entry(func(x vg.Length) {
+			p.line(x-7, y, x+7, y, 0.8, black)
+			p.line(x-7, y-3.5, x-7, y+3.5, 0.8, black)
+			p.line(x+7, y-3.5, x+7, y+3.5, 0.8, black)
+			p.diamond(black, x, y, 3.4)
+		}, "the middle machine; the least to the largest")
+	}
+	p.y = y + 8
+	if f.used.tcg {
+		hatchKey(p, tcgStart)
+	}
+}
+
+// footer says where the picture comes from.
+func (f *machineForest) footer(p *page) {
+	labs := map[string]bool{}
+	var parts []string
+	for _, k := range f.m.Machines {
+		for _, a := range k.runs {
+			if v := oneLine(a.run.Manifest.Lab); v != "" && !labs[v] {
+				labs[v] = true
+				parts = append(parts, v)
+			}
+		}
+	}
+	st := smallText
+	st.size = 6.5
+	p.y += 2
+	p.paragraph(st, pageMargin, pageWidth-2*pageMargin,
+		fmt.Sprintf("scenario %s, %s, lab %s", oneLine(f.m.Scenario), plural(len(f.m.Machines), "machine"), strings.Join(parts, ", ")))
+}

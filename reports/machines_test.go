@@ -1,0 +1,200 @@
+package reports
+
+import (
+	"bytes"
+	"encoding/csv"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"lab/bench/results"
+)
+
+// elsewhere is the synthetic run as it might have been on another machine:
+// made up as well.
+func elsewhere(number int, factor float64) *results.Run {
+	run := synthetic(12)
+	run.Dir = fmt.Sprintf("class/laptop-%d", number)
+	run.Manifest.ID = fmt.Sprintf("5e%014d", number)
+	run.Machine.ID = fmt.Sprintf("synthetic%d", number)
+	run.Machine.CPU = fmt.Sprintf("Synthetic CPU %d", number)
+	for i, l := range run.Lines {
+		if l.Value != nil {
+			v := *l.Value * factor
+			run.Lines[i].Value = &v
+		}
+	}
+	return run
+}
+
+// class is five machines: one has two runs, one is bare metal under KVM, one
+// has another image and lab.
+func class() []*results.Run {
+	var runs []*results.Run
+	for i, f := range []float64{1, 1.3, 0.8, 2.1} {
+		runs = append(runs, elsewhere(i+1, f))
+	}
+	again := elsewhere(1, 1.04)
+	again.Dir, again.Manifest.ID = "class/laptop-1-again", "5e00000000000099"
+	bare := elsewhere(5, 0.5)
+	bare.Machine.Virtual, bare.Machine.Hypervisor, bare.Machine.Acceleration.Use = false, "", "kvm"
+	for i := range bare.Manifest.Cells {
+		if c := &bare.Manifest.Cells[i]; c.Env == "vm" {
+			c.Settings = map[string]string{"accel": "kvm", "machine": "q35"}
+		}
+	}
+	runs[3].Manifest.Lab = "v1-synthetic"
+	runs[3].Manifest.Image.Digest = "sha256:4444444444444444444444444444444444444444444444444444444444444444"
+	return append(runs, again, bare)
+}
+
+func across(t *testing.T, runs []*results.Run) *Machines {
+	t.Helper()
+	m, err := AcrossMachines(runs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func find(t *testing.T, m *Machines, title string) *MachineGroup {
+	t.Helper()
+	for _, g := range m.Groups {
+		if strings.HasPrefix(g.Title(), title) {
+			return g
+		}
+	}
+	t.Fatalf("no group %q", title)
+	return nil
+}
+
+// What can't be set side by side stands apart; what can is one group, with each
+// machine once.
+func TestAcrossMachines(t *testing.T) {
+	m := across(t, class())
+	if len(m.Machines) != 5 {
+		t.Fatalf("%d machines", len(m.Machines))
+	}
+	for title, want := range map[string]int{
+		"host, inside a virtual machine, image default sha256:1111": 3, // of 4 entries, two are one machine's
+		"host, inside a virtual machine, image default sha256:4444": 0,
+		"host, bare metal": 0,
+		"vm, bare metal":   0,
+		"vm, TCG (emulated), inside a virtual machine, image default sha256:1111": 3,
+	} {
+		g := find(t, m, title)
+		s, ok := g.spread(medianOf("ready"))
+		if ok != (want > 0) || ok && s.Machines != want {
+			t.Errorf("%s: %+v, %v; want %d machines", title, s, ok, want)
+		}
+		if strings.Contains(title, "TCG") != g.TCG {
+			t.Errorf("%s: TCG %v", title, g.TCG)
+		}
+	}
+	// The middle of 1 and 1.04, 1.3 and 0.8 times the same values.
+	s, _ := find(t, m, "host, inside a virtual machine, image default sha256:1111").spread(medianOf("ready"))
+	if r := s.Largest / s.Least; r < 1.6 || r > 1.65 || s.LeastMachine != "machine 3" || s.LargestMachine != "machine 2" {
+		t.Errorf("%+v", s)
+	}
+	if r := s.Middle / s.Least; r < 1.02/0.8-1e-9 || r > 1.02/0.8+1e-9 {
+		t.Errorf("the middle machine is %v by the least", r)
+	}
+	notes := strings.Join(m.Notes, "\n")
+	for _, want := range []string{
+		"Machine 1 has 2 runs", "Lab versions differ, and they may measure otherwise: v0-synthetic (machine 1, machine 2, machine 3, machine 5); v1-synthetic (machine 4)",
+		"Images differ, and their figures stand apart", "Machine 1, machine 2, machine 3, machine 4: This VM was emulated in software (TCG)", "docker was not run: the program docker isn't installed", "their spread tells how far",
+	} {
+		if !strings.Contains(notes, want) {
+			t.Errorf("no note %q in\n%s", want, notes)
+		}
+	}
+	// Ratios of the same machine don't move with its speed.
+	if q, ok := find(t, m, "chroot, inside a virtual machine, image default sha256:1111").spread(ratioOf("ready")); !ok || q.Largest/q.Least > 1+1e-9 {
+		t.Errorf("%+v, %v", q, ok)
+	}
+}
+
+func TestAcrossMachinesRefuses(t *testing.T) {
+	a, b := elsewhere(1, 1), elsewhere(2, 1)
+	b.Manifest.Scenario = "disk"
+	if _, err := AcrossMachines([]*results.Run{a, b}); err == nil || !strings.Contains(err.Error(), "one scenario") {
+		t.Error(err)
+	}
+	if _, err := AcrossMachines([]*results.Run{a, elsewhere(1, 1)}); err == nil || !strings.Contains(err.Error(), "the same run") {
+		t.Error(err)
+	}
+	// Without an id nobody can tell, and it is said.
+	a, b = elsewhere(1, 1), elsewhere(2, 1)
+	a.Machine.ID, b.Machine.ID = "", ""
+	if m := across(t, []*results.Run{a, b}); len(m.Machines) != 2 || !strings.Contains(strings.Join(m.Notes, " "), "can't be told") {
+		t.Errorf("%d machines, %v", len(m.Machines), m.Notes)
+	}
+	b.Machine.ID, a.Machine.ID = "kind-1", "kind-1"
+	if m := across(t, []*results.Run{a, b}); len(m.Machines) != 1 || !strings.Contains(strings.Join(m.Notes, " "), "several machines of its kind") {
+		t.Errorf("%v", m.Notes)
+	}
+}
+
+// Six machines have an interval of the middle one; whatever was given, files
+// come of it.
+func TestAcrossMachinesFiles(t *testing.T) {
+	var many []*results.Run
+	for i := range 8 {
+		many = append(many, elsewhere(i+1, 1+float64(i)/10))
+	}
+	if got := strings.Join(across(t, many).sentences(many[0].Manifest.Metrics[0]), "\n"); !strings.Contains(got, "the middle of 8 machines is") || !strings.Contains(got, "95 % interval") {
+		t.Error(got)
+	}
+	files, err := across(t, class()).Files()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, f := range files {
+		names = append(names, f.Name)
+		if dir := os.Getenv("LAB_PLOTS"); dir != "" && strings.HasSuffix(f.Name, ".png") {
+			os.WriteFile(filepath.Join(dir, filepath.Base(f.Name)), f.Data, 0o644)
+		}
+	}
+	if got := strings.Join(names, " "); got != "machines.md machines.csv plots/machines-ready.png plots/machines-ready.svg plots/machines-ready.pdf plots/machines-ready-ratio.png plots/machines-ready-ratio.svg plots/machines-ready-ratio.pdf plots/machines-gone.png plots/machines-gone.svg plots/machines-gone.pdf" {
+		t.Error(got)
+	}
+	golden(t, "machines.md", files[0].Data)
+	rows, err := csv.NewReader(bytes.NewReader(files[1].Data)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Six runs of four rows with two metrics, and one row not run.
+	if len(rows) != 1+6*(4*2+1) {
+		t.Errorf("%d lines", len(rows))
+	}
+	got := words(t, string(files[3].Data))
+	text := strings.Join(got, "\n")
+	for _, want := range []string{"machine 1", "laptop-1-again", "middle of 3 machines", "vm, TCG (emulated), inside a virtual machine", "vm, bare metal"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the plot has no %q", want)
+		}
+	}
+	if text := strings.Join(words(t, string(files[6].Data)), "\n"); strings.Contains(text, "TCG") {
+		t.Error("an emulated guest is compared in the plot of ratios")
+	}
+	for width, name := range map[int]string{160: "machines-160.txt", 80: "machines-80.txt"} {
+		var b bytes.Buffer
+		if err := across(t, class()).Terminal(&b, Options{Width: width}); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, name, b.Bytes())
+	}
+	// Nothing measured at all.
+	empty, other := &results.Run{Dir: "a"}, &results.Run{Dir: "b"}
+	files, err = across(t, []*results.Run{empty, other}).Files()
+	if err != nil || len(files) != 2 {
+		t.Errorf("%d files, %v", len(files), err)
+	}
+	var b bytes.Buffer
+	if err := across(t, []*results.Run{empty}).Terminal(&b, Options{}); err != nil || !strings.Contains(b.String(), "Nothing was measured") {
+		t.Error(b.String(), err)
+	}
+}

@@ -1,0 +1,70 @@
+package scenarios
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"lab/bench"
+)
+
+// A machine without the room says so before the first trial, with what it would
+// take; one with the room doesn't.
+func TestMemoryFits(t *testing.T) {
+	if err := memoryFits(bench.Cell{Env: "host", N: 1 << 20}); !errors.Is(err, bench.ErrUnavailable) ||
+		!strings.Contains(err.Error(), "may take 671088640 MiB") || !strings.Contains(err.Error(), "cure") {
+		t.Errorf("a million instances: %v", err)
+	}
+	m, err := bench.HostMemory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := bench.Cell{Env: "host", N: 1, Quick: true}
+	if err := memoryFits(one); (err == nil) != (memoryNeeds(one) <= m["MemAvailable"]/2) {
+		t.Errorf("one small instance: %v, with %d available", err, m["MemAvailable"])
+	}
+	if a, b := memoryNeeds(one), memoryNeeds(bench.Cell{Env: "vm", N: 1, Quick: true}); a >= b {
+		t.Errorf("a guest needs %d, and a process %d", b, a)
+	}
+}
+
+// Each metric that a figure or a finding names is declared, each scenario's
+// question is one, and names are unique.
+func TestDeclarations(t *testing.T) {
+	for _, s := range All() {
+		metrics := map[string]bool{}
+		for _, m := range s.Metrics {
+			if metrics[m.Name] || m.Title == "" || m.Help == "" {
+				t.Errorf("%s: metric %q: twice, or without title or help", s.Name, m.Name)
+			}
+			metrics[m.Name] = true
+			if m.Unit == "s" { // where it has a distribution
+				metrics[m.Name+" p50"], metrics[m.Name+" p99"] = true, true
+			}
+		}
+		for _, f := range s.Figures {
+			for _, m := range f.Metrics {
+				if !metrics[m] {
+					t.Errorf("%s: figure %s shows %s, which isn't declared", s.Name, f.Name, m)
+				}
+			}
+		}
+		findings := map[string]bool{}
+		for _, f := range s.Findings {
+			if findings[f.Name] || !metrics[f.Metric] || f.Reason == "" || !strings.HasSuffix(f.Statement, ".") {
+				t.Errorf("%s: finding %q: %+v", s.Name, f.Name, f)
+			}
+			findings[f.Name] = true
+		}
+		if !strings.HasSuffix(s.Question, "?") || s.Method == "" {
+			t.Errorf("%s: question %q, method %q", s.Name, s.Question, s.Method)
+		}
+		for _, o := range []bench.Options{{}, {Quick: true}, {Envs: []string{"host", "vm"}}} {
+			for _, c := range s.Cells(o) {
+				if c.Trials < 1 || c.Timeout <= 0 {
+					t.Errorf("%s: %+v", s.Name, c)
+				}
+			}
+		}
+	}
+}

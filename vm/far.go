@@ -1,0 +1,215 @@
+package vm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"github.com/digitalocean/go-libvirt"
+	"golang.org/x/sys/unix"
+
+	"lab/bench/clock"
+)
+
+// A far is what an instance has of a domain in a foreign libvirt: a connection
+// of its own, on which the console and the init's channel come. A guest that
+// floods its console holds up nothing else by that.
+type far struct {
+	dom     libvirt.Domain
+	tap     *tap
+	conn    *conn
+	said    *os.File      // a copy of the console's text
+	out     *os.File      // write end of the pipe that Ready is
+	console chan struct{} // closed at the console's end
+}
+
+// startFar is start for a foreign libvirt: the domain is made with its CPU
+// halted, the streams are opened, and then it runs.
+func (i *instance) startFar(ctx context.Context) (err error) {
+	i.env.reaper.hold()
+	if i.conn, err = i.env.connection(ctx); err != nil {
+		return err
+	}
+	x := &far{console: make(chan struct{})}
+	i.far = x
+	c, err := i.env.far.dial()
+	if err != nil {
+		return err
+	}
+	x.tap = newTap(c)
+	if x.conn, err = handshake(ctx, x.tap, i.env.far.driver, false); err != nil {
+		return err
+	}
+	if err := i.farConsole(); err != nil {
+		return err
+	}
+	text, err := XML(i.cfg)
+	if err != nil {
+		return err
+	}
+	i.events = i.conn.watch(i.cfg.Name)
+	i.mark("prepare", clock.Now())
+	err = i.conn.call(ctx, "create domain", createTimeout, func(l *libvirt.Libvirt) (err error) {
+		x.dom, err = l.DomainCreateXML(text, libvirt.DomainStartAutodestroy|libvirt.DomainStartPaused)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	i.created = true
+	i.mark("libvirt", clock.Now())
+	go i.followFar()
+	if err := x.open(ctx, procOpenConsole, func(l *libvirt.Libvirt) error {
+		defer close(x.console)
+		return l.DomainOpenConsole(x.dom, nil, x, 0)
+	}); err != nil {
+		return err
+	}
+	var ch net.Conn
+	if i.spec.Init {
+		if ch, err = x.channel(ctx); err != nil {
+			return err
+		}
+	}
+	i.mark("streams", clock.Now())
+	if err := i.conn.call(ctx, "start the CPU", createTimeout, func(l *libvirt.Libvirt) error { return l.DomainResume(x.dom) }); err != nil {
+		return i.explain(err)
+	}
+	i.mark("configure", clock.Now())
+	if ch == nil {
+		return ctx.Err()
+	}
+	if err := i.execute(ctx, ch); err != nil {
+		return i.explain(err)
+	}
+	return nil
+}
+
+// farConsole makes the pipe that the console's text comes through, as from
+// QEMU's own.
+func (i *instance) farConsole() (err error) {
+	var fds [2]int
+	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
+		return os.NewSyscallError("pipe2", err)
+	}
+	unix.FcntlInt(uintptr(fds[0]), unix.F_SETPIPE_SZ, consoleSize)
+	i.console = &console{f: os.NewFile(uintptr(fds[0]), "console")}
+	unix.SetNonblock(fds[1], true)
+	i.far.out = os.NewFile(uintptr(fds[1]), "console")
+	i.far.said, err = os.Create(i.file(".console"))
+	return err
+}
+
+// Write takes what the console says. What nobody reads is dropped when the pipe
+// is full: it would hold up the init's channel.
+func (x *far) Write(b []byte) (int, error) {
+	if st, err := x.said.Stat(); err == nil && st.Size() < maxLog {
+		x.said.Write(b)
+	}
+	control(x.out, func(fd int) error {
+		_, err := unix.Write(fd, b)
+		return err
+	})
+	return len(b), nil
+}
+
+// open opens a stream: a call that returns when the stream ends.
+func (x *far) open(ctx context.Context, proc uint32, call func(*libvirt.Libvirt) error) error {
+	ended := make(chan error, 1)
+	go func() { ended <- call(x.conn.l) }()
+	late := time.NewTimer(callTimeout)
+	defer late.Stop()
+	select {
+	case <-x.tap.opened(proc):
+		return nil
+	case err := <-ended:
+		return &CallError{"open stream", errors.Join(err, io.ErrUnexpectedEOF)}
+	case <-ctx.Done():
+		return &CallError{"open stream", ctx.Err()}
+	case <-late.C:
+		return &CallError{"open stream", x.conn.drop(callTimeout)}
+	}
+}
+
+// channel opens the init's channel.
+func (x *far) channel(ctx context.Context) (net.Conn, error) {
+	ours, theirs := net.Pipe()
+	err := x.open(ctx, procOpenChannel, func(l *libvirt.Libvirt) error {
+		defer theirs.Close()
+		return l.DomainOpenChannel(x.dom, libvirt.OptString{ChannelName}, theirs, 0)
+	})
+	if err != nil {
+		ours.Close()
+		return nil, err
+	}
+	go func() {
+		defer theirs.Close()
+		buf := make([]byte, rpcChunk)
+		for {
+			n, err := theirs.Read(buf)
+			if err == nil {
+				err = x.tap.send(procOpenChannel, buf[:n])
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return ours, nil
+}
+
+// followFar waits for the domain's end: libvirt tells of it, and the end of
+// the connection is the domain's, too.
+func (i *instance) followFar() {
+	for stopped := false; !stopped; {
+		select {
+		case e := <-i.events:
+			stopped = e.kind == libvirt.DomainEventStopped
+		case <-i.conn.gone:
+			stopped = true
+		}
+	}
+	// The console's last words come on another connection.
+	late := time.NewTimer(time.Second)
+	defer late.Stop()
+	select {
+	case <-i.far.console:
+	case <-late.C:
+	}
+	i.far.out.Close()
+	i.end()
+}
+
+// killFar ends the domain.
+func (i *instance) killFar() error {
+	err := i.conn.call(context.Background(), "destroy domain", callTimeout, func(l *libvirt.Libvirt) error {
+		err := l.DomainDestroy(i.far.dom)
+		if libvirt.IsNotFound(err) {
+			return nil // it ended by itself
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("end %s: %w", i.cfg.Name, err)
+	}
+	return nil
+}
+
+// close ends the streams.
+func (x *far) close() {
+	if x.conn != nil {
+		x.conn.nc.Close()
+	} else if x.tap != nil {
+		x.tap.Close()
+	}
+	if x.out != nil {
+		x.out.Close()
+	}
+	if x.said != nil {
+		x.said.Close()
+	}
+}

@@ -1,0 +1,232 @@
+package vm
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/digitalocean/go-libvirt"
+	"libvirt.org/go/libvirtxml"
+
+	"lab/bench"
+)
+
+// A foreign libvirt is one that somebody else runs, on this machine or another.
+// QEMU then lives where it is: out of the testbed's reach, so that its process,
+// its files and the bridge aren't there. The kernel and the image go to it as
+// storage volumes; the console and the init's channel come through it.
+type foreign struct {
+	name   string // for results
+	driver string // the URI that its daemon is asked for
+	dial   func() (net.Conn, error)
+
+	mu   sync.Mutex
+	pool *libvirt.StoragePool
+	vols map[string]placed // by the local file's path
+	last int
+}
+
+// A placed file is a storage volume over there.
+type placed struct {
+	vol  libvirt.StorageVol
+	path string
+}
+
+// uploadTimeout bounds the upload of a kernel or an image.
+const uploadTimeout = 5 * time.Minute
+
+// Connect makes the environment use a foreign libvirt in place of a daemon of
+// its own. It is called before Open. name is for results, driver what the
+// daemon there is asked for, dial opens a connection to it.
+func (e *Env) Connect(name, driver string, dial func() (net.Conn, error)) {
+	e.far = &foreign{name: name, driver: driver, dial: dial, vols: make(map[string]placed)}
+}
+
+// openForeign is open's part for a foreign libvirt.
+func (e *Env) openForeign(ctx context.Context) error {
+	e.reaper = newReaper() // nothing will come to it
+	c, err := e.connection(ctx)
+	if err != nil {
+		return bench.Unavailable(err.Error(), "virsh -c URI list tells whether it can be reached at all")
+	}
+	if err := os.MkdirAll(e.bed(), 0o755); err != nil {
+		return err
+	}
+	if err := e.far.sweep(ctx, c); err != nil {
+		return err
+	}
+	if err := e.far.findPool(ctx, c); err != nil {
+		return err
+	}
+	if err := e.probe(ctx); err != nil {
+		return bench.Unavailable("the foreign libvirt runs no guest: "+err.Error(), "virsh -c URI capabilities says what it can")
+	}
+	return e.warm(ctx, c)
+}
+
+// findPool picks the storage pool for kernels and images: "default", as most
+// installations have it, or else the first that is a folder.
+func (f *foreign) findPool(ctx context.Context, c *conn) error {
+	var pools []libvirt.StoragePool
+	if err := c.call(ctx, "list storage pools", callTimeout, func(l *libvirt.Libvirt) (err error) {
+		pools, _, err = l.ConnectListAllStoragePools(1, libvirt.ConnectListStoragePoolsActive|libvirt.ConnectListStoragePoolsDir)
+		return err
+	}); err != nil {
+		return bench.Unavailable(err.Error(), "a libvirt with its storage driver")
+	}
+	if len(pools) == 0 {
+		return bench.Unavailable("the foreign libvirt has no active storage pool that is a folder, and the kernel has to lie somewhere",
+			"virsh -c URI pool-create-as default dir --target /var/lib/libvirt/images")
+	}
+	slices.SortFunc(pools, func(a, b libvirt.StoragePool) int { return strings.Compare(a.Name, b.Name) })
+	f.pool = &pools[max(0, slices.IndexFunc(pools, func(p libvirt.StoragePool) bool { return p.Name == "default" }))]
+	return nil
+}
+
+// place uploads a local file, once a run, and returns its path over there.
+func (f *foreign) place(ctx context.Context, c *conn, owner, file string) (string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if p, ok := f.vols[file]; ok {
+		return p.path, nil
+	}
+	src, err := os.Open(file)
+	if err != nil {
+		return "", err
+	}
+	defer src.Close()
+	st, err := src.Stat()
+	if err != nil {
+		return "", err
+	}
+	f.last++
+	def := libvirtxml.StorageVolume{
+		Name:     fmt.Sprintf("%s%s-%d.img", volumePrefix(), owner, f.last),
+		Capacity: &libvirtxml.StorageVolumeSize{Unit: "bytes", Value: uint64(st.Size())},
+		Target: &libvirtxml.StorageVolumeTarget{
+			Format:      &libvirtxml.StorageVolumeTargetFormat{Type: "raw"},
+			Permissions: &libvirtxml.StorageVolumeTargetPermissions{Mode: "0644"},
+		},
+	}
+	text, err := def.Marshal()
+	if err != nil {
+		return "", err
+	}
+	var p placed
+	err = c.call(ctx, "upload "+filepath.Base(file), uploadTimeout, func(l *libvirt.Libvirt) (err error) {
+		if p.vol, err = l.StorageVolCreateXML(*f.pool, text, 0); err != nil {
+			return err
+		}
+		if err = l.StorageVolUpload(p.vol, src, 0, uint64(st.Size()), 0); err == nil {
+			p.path, err = l.StorageVolGetPath(p.vol)
+		}
+		if err != nil {
+			l.StorageVolDelete(p.vol, 0)
+		}
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	f.vols[file] = p
+	return p.path, nil
+}
+
+// remove deletes what was uploaded.
+func (f *foreign) remove(ctx context.Context, c *conn) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var errs []error
+	for _, p := range f.vols {
+		errs = append(errs, c.call(ctx, "delete volume", callTimeout, func(l *libvirt.Libvirt) error { return l.StorageVolDelete(p.vol, 0) }))
+	}
+	clear(f.vols)
+	return errors.Join(errs...)
+}
+
+// sweep ends the domains and deletes the volumes that killed labs of this
+// machine left over there. A domain is the lab's if it bears its tag, whatever
+// its name; and left if its testbed isn't there any more. Most go by
+// themselves, with the connection that made them.
+func (f *foreign) sweep(ctx context.Context, c *conn) error {
+	return c.call(ctx, "sweep", uploadTimeout, func(l *libvirt.Libvirt) error {
+		ds, _, err := l.ConnectListAllDomains(1, 0)
+		if err != nil {
+			return err
+		}
+		var errs []error
+		for _, d := range ds {
+			text, err := l.DomainGetMetadata(d, int32(libvirt.DomainMetadataElement), libvirt.OptString{tagSpace}, 0)
+			if err != nil {
+				continue // it has no tag, or is gone
+			}
+			if left(text) {
+				if err := l.DomainDestroy(d); err != nil && !libvirt.IsNotFound(err) {
+					errs = append(errs, err)
+				}
+			}
+		}
+		pools, _, err := l.ConnectListAllStoragePools(1, libvirt.ConnectListStoragePoolsActive|libvirt.ConnectListStoragePoolsDir)
+		if err != nil {
+			return errors.Join(append(errs, err)...)
+		}
+		for _, p := range pools {
+			vols, _, err := l.StoragePoolListAllVolumes(p, 1, 0)
+			errs = append(errs, err)
+			for _, v := range vols {
+				rest, ours := strings.CutPrefix(v.Name, volumePrefix())
+				if id, _, _ := strings.Cut(rest, "-"); ours && gone(id) {
+					errs = append(errs, l.StorageVolDelete(v, 0))
+				}
+			}
+		}
+		return errors.Join(errs...)
+	})
+}
+
+// left says whether a domain's tag is one of this machine's, of a testbed that
+// isn't there any more.
+func left(text string) bool {
+	// libvirt, which was asked for our namespace, leaves it out.
+	var t struct {
+		XMLName xml.Name `xml:"testbed"`
+		ID      string   `xml:"id,attr"`
+		Machine string   `xml:"machine,attr"`
+	}
+	return xml.Unmarshal([]byte(text), &t) == nil && t.ID != "" && t.Machine == thisMachine() && gone(t.ID)
+}
+
+// testbeds is where package bench/testbed has a folder for each that lives.
+var testbeds = "/run/lab"
+
+func gone(id string) bool {
+	if id == "" || filepath.Base(id) != id || id[0] == '.' {
+		return false
+	}
+	_, err := os.Stat(filepath.Join(testbeds, id))
+	return errors.Is(err, os.ErrNotExist)
+}
+
+// volumePrefix begins the names of this machine's volumes.
+func volumePrefix() string { return "lab-" + thisMachine() + "-" }
+
+// thisMachine tells the machines apart that use one libvirt, without telling
+// which they are.
+var thisMachine = sync.OnceValue(func() string {
+	id, err := os.ReadFile("/etc/machine-id")
+	if err != nil || len(id) < 8 {
+		id, _ = os.ReadFile("/proc/sys/kernel/random/boot_id")
+	}
+	h := sha256.Sum256(append([]byte("lab's domains: "), id...))
+	return hex.EncodeToString(h[:4])
+})

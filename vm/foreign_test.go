@@ -1,0 +1,289 @@
+package vm
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/digitalocean/go-libvirt"
+	"libvirt.org/go/libvirtxml"
+
+	"lab/bench"
+	"lab/bench/benchtest"
+	"lab/bench/clock"
+	"lab/bench/image"
+)
+
+// abroad starts a libvirt daemon that isn't the environment's own, with a
+// storage pool, and returns how to connect to it.
+func abroad(t *testing.T, adjust ...func(*mounts)) (d *daemon, c *conn) {
+	t.Helper()
+	own := open(t)    // skips where there can be no guest
+	own.reaper.hold() // the other's QEMUs are orphans of ours, too
+	t.Cleanup(own.reaper.release)
+	m, err := own.mounts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.bed = filepath.Join(own.tb.Dir, "abroad")
+	t.Cleanup(func() { os.RemoveAll(m.bed) })
+	if err := os.MkdirAll(filepath.Join(m.bed, "pool"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range adjust {
+		f(&m)
+	}
+	log, err := own.tb.Log("abroad.log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		log.Close()
+		if t.Failed() {
+			b, _ := os.ReadFile(log.Name())
+			t.Logf("abroad.log:\n%s", b)
+		}
+	})
+	if d, err = startDaemon(within(t, time.Minute), m, log); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.stop() })
+	if c, err = connect(within(t, time.Minute), d.socket); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.close(context.Background()) })
+	pool := libvirtxml.StoragePool{Type: "dir", Name: "here", Target: &libvirtxml.StoragePoolTarget{Path: insideBed + "/pool"}}
+	text, err := pool.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.call(within(t, time.Minute), "pool", callTimeout, func(l *libvirt.Libvirt) error {
+		_, err := l.StoragePoolCreateXML(text, 0)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return d, c
+}
+
+// openFar opens an environment on a foreign libvirt, over a passage as a worker
+// has it.
+func openFar(t *testing.T, name string, dial func() (net.Conn, error)) *Env {
+	t.Helper()
+	ours, theirs, err := Passage()
+	if err != nil {
+		t.Fatal(err)
+	}
+	go Serve(ours, dial)
+	t.Cleanup(func() { ours.Close() })
+	through, err := Through(theirs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := New()
+	e.Connect(name, "qemu:///system", through)
+	if err := e.Open(within(t, 2*time.Minute), benchtest.Testbed(t)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if e.unfit != nil {
+		t.Fatal(e.unfit)
+	}
+	return e
+}
+
+func TestForeign(t *testing.T) {
+	d, c := abroad(t)
+	target, err := ParseTarget("qemu+unix:///system?socket=" + d.socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	// Domains that are there: one of somebody else's with a name like ours, one
+	// that a dead lab of this machine left, one of another machine's lab.
+	for _, x := range []struct {
+		name string
+		tag  *tag
+	}{
+		{"lab-somebody-vm-1", nil},
+		{"left", &tag{ID: "feedbeef", Machine: thisMachine()}},
+		{"elsewhere", &tag{ID: "feedbeef", Machine: "00000000"}},
+	} {
+		def := &libvirtxml.Domain{Type: "qemu", Name: x.name, Memory: &libvirtxml.DomainMemory{Value: 16, Unit: "MiB"},
+			OS: &libvirtxml.DomainOS{Type: &libvirtxml.DomainOSType{Type: "hvm", Arch: "x86_64", Machine: "pc"}}}
+		if x.tag != nil {
+			meta, err := xml.Marshal(x.tag)
+			if err != nil {
+				t.Fatal(err)
+			}
+			def.Metadata = &libvirtxml.DomainMetadata{XML: string(meta)}
+		}
+		text, err := def.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.call(within(t, time.Minute), "create", createTimeout, func(l *libvirt.Libvirt) error {
+			_, err := l.DomainCreateXML(text, libvirt.DomainStartPaused)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	names := func() string {
+		var out []string
+		if err := c.call(within(t, time.Minute), "list", callTimeout, func(l *libvirt.Libvirt) error {
+			ds, _, err := l.ConnectListAllDomains(1, 0)
+			for _, d := range ds {
+				out = append(out, d.Name)
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(out, " ")
+	}
+	volume := filepath.Join(d.bed, "pool", volumePrefix()+"feedbeef-1.img")
+	other := filepath.Join(d.bed, "pool", "lab-precious.img")
+	writeFile(t, volume, []byte("x"))
+	writeFile(t, other, []byte("x"))
+	if err := c.call(within(t, time.Minute), "refresh", callTimeout, func(l *libvirt.Libvirt) error {
+		p, err := l.StoragePoolLookupByName("here")
+		if err != nil {
+			return err
+		}
+		return l.StoragePoolRefresh(p, 0)
+	}); err != nil {
+		t.Fatal(err)
+	}
+
+	e := openFar(t, target.Name, target.Dial)
+	if got := names(); strings.Contains(got, "left") || !strings.Contains(got, "lab-somebody-vm-1") || !strings.Contains(got, "elsewhere") {
+		t.Errorf("after the sweep: %s", got)
+	}
+	if exists(volume) || !exists(other) {
+		t.Errorf("volumes: the left one %v, the other %v", exists(volume), exists(other))
+	}
+	t.Logf("%+v %v", e.accel, e.Versions())
+
+	t.Run("PID 1", func(t *testing.T) {
+		token := bench.Token()
+		s := spec(t, e, image.ReadyPath, token)
+		i := start(t, e, s)
+		seen, err := clock.AwaitToken(i.Ready(), []byte(token), 30*time.Second)
+		if err != nil {
+			t.Fatal(i.Explain(err))
+		}
+		at := i.Started()
+		for _, m := range i.Marks() {
+			t.Logf("%-10s %v", m.Name, m.At.Sub(at))
+			at = m.At
+		}
+		t.Logf("ready after %v", seen.At.Sub(i.Started()))
+		if exit, err := i.Wait(within(t, 30*time.Second)); err != nil || exit.Status() != 0 {
+			t.Errorf("%v, %v", exit, err)
+		}
+		if r := e.Resolved(s); !strings.HasPrefix(r["libvirt"], "qemu+unix") {
+			t.Errorf("resolved %v", r)
+		}
+		if err := i.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("init", func(t *testing.T) {
+		s := spec(t, e, "/bin/sh", "-c", "cat; echo end; exit 7")
+		s.Init, s.Command.Env = true, []string{"PATH=/bin"}
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Command.Stdin = r
+		defer r.Close()
+		const size = 300 << 10 // more than a packet of libvirt's
+		go func() { w.Write([]byte(strings.Repeat("0123456789abcde\n", size/16))); w.Close() }()
+		i := start(t, e, s)
+		text, err := io.ReadAll(i.Ready())
+		if err != nil || len(text) != size+4 || !strings.HasSuffix(string(text), "\nend\n") {
+			t.Errorf("%d bytes, %v", len(text), err)
+		}
+		if exit, err := i.Wait(within(t, 30*time.Second)); err != nil || exit.Code != 7 {
+			t.Errorf("%v, %v", exit, err)
+		}
+		if x, err := i.Inspect(); err == nil && x["pid"] != "" {
+			t.Errorf("it has a process here: %v", x)
+		}
+		if err := i.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("not there", func(t *testing.T) {
+		for _, set := range []string{"start=restored", "firmware=qboot"} {
+			k, v, _ := strings.Cut(set, "=")
+			s := spec(t, e, image.ReadyPath, "token")
+			s.Settings[k] = v
+			if err := e.Check(within(t, time.Minute), s); !errors.Is(err, bench.ErrNotApplicable) {
+				t.Errorf("%s: %v", set, err)
+			}
+		}
+	})
+	t.Run("the connection breaks", func(t *testing.T) {
+		i := start(t, e, spec(t, e, "/bin/sleep", "1000"))
+		e.conn.nc.Close()
+		began := time.Now()
+		_, err := i.Wait(within(t, 10*time.Second))
+		says(t, began, 5*time.Second, err, "ended without the end of its PID 1")
+		i.Close()
+		if got := names(); strings.Contains(got, i.cfg.Name) {
+			t.Errorf("autodestroy left %s", got)
+		}
+		works(t, e)
+	})
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+	if got := names(); got != "lab-somebody-vm-1 elsewhere" && got != "elsewhere lab-somebody-vm-1" {
+		t.Errorf("at last: %s", got)
+	}
+	if left, _ := filepath.Glob(filepath.Join(d.bed, "pool", volumePrefix()+"*")); len(left) != 0 {
+		t.Errorf("volumes: %v", left)
+	}
+}
+
+func TestParseTarget(t *testing.T) {
+	for uri, want := range map[string]string{
+		"qemu:///system":                           "qemu+unix:///system qemu:///system",
+		"qemu+unix:///session?socket=/x":           "qemu+unix:///session qemu:///session",
+		"qemu://host/system":                       "qemu+tls:///system qemu:///system",
+		"qemu+tls://host:99/system?pkipath=/p":     "qemu+tls:///system qemu:///system",
+		"qemu+ssh://me@host/system?keyfile=/k":     "qemu+ssh:///system qemu:///system",
+		"qemu+libssh://host/system?known_hosts=/k": "qemu+libssh:///system qemu:///system",
+		"qemu+tcp://host/system":                   "",
+		"xen:///system":                            "",
+		"qemu+ssh:///system":                       "",
+		"qemu+ssh://me:secret@host/system":         "",
+		"qemu+unix://":                             "",
+		"::":                                       "",
+	} {
+		got := ""
+		target, err := ParseTarget(uri)
+		if err == nil {
+			got = target.Name + " " + target.Driver
+		}
+		if got != want {
+			t.Errorf("%s: %q, %v, want %q", uri, got, err, want)
+		}
+		if err != nil && strings.Contains(err.Error(), "secret") {
+			t.Errorf("%v tells the password", err)
+		}
+	}
+}

@@ -1,0 +1,71 @@
+package vm
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"lab/bench"
+	"lab/bench/image"
+)
+
+// The probe runs its guest as a domain, and leaves none.
+func TestProbeThroughLibvirt(t *testing.T) {
+	e := open(t)
+	if v := e.Acceleration(); v.By != byLibvirt {
+		t.Errorf("the environment's own verdict is by %q", v.By)
+	}
+	cache := e.tb.Cache
+	t.Cleanup(func() { e.tb.Cache = cache }) // the testbed is all tests'
+	e.tb.Cache, e.accel = t.TempDir(), Verdict{}
+	began := time.Now()
+	if err := e.probe(within(t, time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	v := e.accel
+	t.Logf("in %v: %+v", time.Since(began), v)
+	if v.By != byLibvirt || v.Use != "kvm" && v.Use != "tcg" || v.TCG <= 0 || v.TCG > probeTimeout.Seconds() || v.Reason == "" || v.Device == "" {
+		t.Errorf("%+v", v)
+	}
+	if names, err := e.domains(); err != nil || len(names["domain"]) != 0 {
+		t.Errorf("domains %v, %v", names, err)
+	}
+	// It is kept, and lab doctor takes the same one.
+	if again, err := Probe(context.Background(), e.tb.Cache); err != nil || again != v {
+		t.Errorf("%+v, %v, want %+v", again, err, v)
+	}
+	// KVM that is of no use is refused by what was found out, at once.
+	if v.Use == "tcg" {
+		e.tb.Cache = cache // where the kernel is
+		s := spec(t, e, image.ReadyPath, "token")
+		s.Settings["accel"] = "kvm"
+		began := time.Now()
+		err := e.Check(context.Background(), s)
+		if !errors.Is(err, bench.ErrUnavailable) || !strings.Contains(err.Error(), "KVM") || time.Since(began) > time.Second {
+			t.Errorf("accel=kvm: %v after %v", err, time.Since(began))
+		}
+	}
+}
+
+// A guest that hangs ends by the probe's limit.
+func TestProbeHangs(t *testing.T) {
+	e := open(t)
+	file := e.bed() + "/hangs.elf"
+	loop := Tiny(1)
+	loop[len(loop)-len(tinyRest)+1] = 0xeb // jnz becomes jmp
+	writeFile(t, file, loop)
+	began := time.Now()
+	_, err := e.runTiny(within(t, time.Minute), file, "tcg", "qemu64", 300*time.Millisecond)
+	if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > 10*time.Second {
+		t.Errorf("%v after %v", err, time.Since(began))
+	}
+	_, err = e.runTiny(within(t, time.Minute), file, "tcg", "no-such-cpu", time.Second)
+	if err == nil || !strings.Contains(err.Error(), "no-such-cpu") && !strings.Contains(err.Error(), "guest under tcg") {
+		t.Errorf("a CPU that there isn't: %v", err)
+	}
+	if names, err := e.domains(); err != nil || len(names["domain"]) != 0 {
+		t.Errorf("domains %v, %v", names, err)
+	}
+}

@@ -1,0 +1,159 @@
+package vm
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+
+	"lab/bench"
+	"lab/bench/probe/guestinit/wire"
+)
+
+// A folder of the host reaches a guest through virtiofs: a process on the host,
+// virtiofsd, which libvirt starts beside QEMU, does what the guest's kernel asks
+// for, and both share the guest's memory. As with a container's bind mount
+// nothing is copied, and both sides see each other's writes.
+
+// insideShares is where the daemon's namespace has the shared folders: mounts of
+// their own, so that one that is read-only is so whatever the guest does.
+const insideShares = "/run/vm/shares"
+
+// virtiofsd's places; newer distributions have it in a package of its own.
+var virtiofsds = []string{"/usr/lib/qemu/virtiofsd", "/usr/libexec/virtiofsd", "/usr/lib/virtiofsd", "/usr/libexec/qemu/virtiofsd"}
+
+// maxShares is how many there is room for on the root bus.
+const maxShares = 8
+
+// checkShares says whether this machine can show a guest the host's folders.
+func checkShares(s bench.Spec) error {
+	if len(s.Mounts) == 0 {
+		return nil
+	}
+	if len(s.Mounts) > maxShares {
+		return bench.NotApplicable(fmt.Sprintf("a guest can be shown %d folders at most", maxShares), "a folder that holds them")
+	}
+	for _, m := range s.Mounts {
+		if st, err := os.Stat(m.Source); err != nil || !st.IsDir() {
+			return bench.NotApplicable(m.Source+" isn't a folder, and a guest can be shown nothing else", "its folder")
+		}
+		if filepath.Clean(m.Target) == "/" {
+			return bench.NotApplicable("a folder can't be the guest's root", "--image takes a root folder")
+		}
+	}
+	for _, path := range virtiofsds {
+		if isProgram(path) {
+			return nil
+		}
+	}
+	return bench.Unavailable("virtiofsd, through which a guest sees the host's folders, isn't installed", "apt-get install virtiofsd, or put the files into the image")
+}
+
+// shares are a Spec's mounts, as the guest's init has to mount them.
+func shares(s bench.Spec) (out []wire.Share) {
+	for n, m := range s.Mounts {
+		out = append(out, wire.Share{Tag: fmt.Sprintf("lab-%d", n), Dir: filepath.Clean(m.Target), ReadOnly: m.ReadOnly})
+	}
+	return out
+}
+
+// share shows the daemon the folders, each at a place of its own.
+func (i *instance) share() error {
+	if len(i.spec.Mounts) == 0 {
+		return nil
+	}
+	var trees []int
+	defer func() {
+		for _, fd := range trees {
+			unix.Close(fd)
+		}
+	}()
+	for _, m := range i.spec.Mounts {
+		fd, err := unix.OpenTree(unix.AT_FDCWD, m.Source, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE)
+		if err != nil {
+			return &os.PathError{Op: "open_tree", Path: m.Source, Err: err}
+		}
+		trees = append(trees, fd)
+		attr := &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV, Propagation: unix.MS_PRIVATE}
+		if m.ReadOnly {
+			attr.Attr_set |= unix.MOUNT_ATTR_RDONLY
+		}
+		if err := unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, attr); err != nil {
+			return &os.PathError{Op: "mount_setattr", Path: m.Source, Err: err}
+		}
+	}
+	return i.env.inDaemon(func() error {
+		for n, fd := range trees {
+			at := i.shareDir(n)
+			if err := os.MkdirAll(at, 0o700); err != nil {
+				return err
+			}
+			if err := unix.MoveMount(fd, "", unix.AT_FDCWD, at, unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
+				return &os.PathError{Op: "move_mount", Path: at, Err: err}
+			}
+			i.shared = n + 1
+		}
+		return nil
+	})
+}
+
+// shareDir is where the daemon sees an instance's folder.
+func (i *instance) shareDir(n int) string {
+	return filepath.Join(insideShares, fmt.Sprintf("%s-%d", i.cfg.Name, n))
+}
+
+// unshare takes the folders away again. With the daemon they went by themselves.
+func (i *instance) unshare() error {
+	if i.shared == 0 {
+		return nil
+	}
+	err := i.env.inDaemon(func() error {
+		var errs []error
+		for n := range i.shared {
+			errs = append(errs, unix.Unmount(i.shareDir(n), unix.MNT_DETACH), os.Remove(i.shareDir(n)))
+		}
+		return errors.Join(errs...)
+	})
+	i.shared = 0
+	if errors.Is(err, errNoDaemon) || errors.Is(err, unix.EINVAL) || errors.Is(err, os.ErrNotExist) {
+		return nil // another daemon's namespace has nothing of ours
+	}
+	return err
+}
+
+var errNoDaemon = errors.New("libvirt's daemon has ended")
+
+// inDaemon calls f on a thread in the daemon's mount namespace, which ends with
+// the call.
+func (e *Env) inDaemon(f func() error) error {
+	e.mu.Lock()
+	d := e.daemon
+	e.mu.Unlock()
+	if d == nil || !d.alive() {
+		return errNoDaemon
+	}
+	ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/mnt", d.proc.PID()))
+	if err != nil {
+		return err
+	}
+	defer ns.Close()
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with this goroutine
+		done <- func() error {
+			// The threads of a program share their root and working folder,
+			// and one that does can't change its mount namespace.
+			if err := unix.Unshare(unix.CLONE_FS); err != nil {
+				return os.NewSyscallError("unshare", err)
+			}
+			if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNS); err != nil {
+				return os.NewSyscallError("setns", err)
+			}
+			return f()
+		}()
+	}()
+	return <-done
+}
