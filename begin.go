@@ -12,7 +12,7 @@ import (
 // have in common: command line, cache, image, digests, machine. end gives the
 // machine back. The image is the one named, or the lab's own.
 func (a *app) begin(j *job, named string) (lock *testbed.Lock, end func(), err error) {
-	j.Manifest.Command = a.args[1:]
+	j.Manifest.Command = withoutHost(a.args[1:])
 	if lock, err = testbed.Acquire(true); err != nil {
 		return nil, nil, err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lab/bench"
 	"lab/bench/calibrate"
 	"lab/bench/results"
 	"lab/reports"
@@ -21,7 +22,8 @@ import (
 
 type calibrateFlags struct {
 	runFlags
-	pairs int
+	pairs   int
+	disturb bool
 }
 
 func (a *app) calibrateCommand() *cobra.Command {
@@ -37,6 +39,12 @@ func (a *app) calibrateCommand() *cobra.Command {
   planted  a start of 5 ms that was slowed by 2 % is found, and by 0 % isn't
   outside  a plain process in the lab's testbed, against one outside of it
 
+With --disturb another question is asked instead: competitors for the processors,
+a program that is short of memory and a step of the wall clock (of the guard's
+reading alone; the machine's clock isn't touched) are planted into trials. Each is
+to be marked by name in 99 of 100, and of the trials that were left alone at most
+2 of 100: the machine must be quiet for that.
+
 Every threshold was set before any result. The answers, and a results folder
 for each part, are left in a folder.
 
@@ -47,6 +55,7 @@ or failed; 2 bad usage; 3 not root; 130 interrupted.`,
 	}
 	fl := cmd.Flags()
 	fl.IntVar(&f.pairs, "pairs", 200, "`N` pairs of short runs in A/A; fewer also shorten the other parts")
+	fl.BoolVar(&f.disturb, "disturb", false, "plant disturbances instead, a trial of each for every second pair of --pairs")
 	fl.StringSliceVar(&f.envs, "env", []string{"host", "container"}, "`NAMES` of environments for A/A, a,b,…")
 	fl.Uint64Var(&f.seed, "seed", 0, "`N`, the seed of the order of the trials (default: a new one)")
 	fl.StringVar(&f.out, "out", "", "`DIR` for the results; must not exist (default: results/<UTC time>-calibrate)")
@@ -79,14 +88,18 @@ func (a *app) calibrate(cmd *cobra.Command, f calibrateFlags) error {
 	defer end()
 	began := time.Now().UTC()
 	dir := f.folder([]string{"calibrate"}, "calibrate", began)
-	for i, sc := range scenarios.Calibration() {
+	parts := scenarios.Calibration()
+	if f.disturb {
+		parts = []*bench.Scenario{scenarios.Disturbed()}
+	}
+	for i, sc := range parts {
 		j := *base
 		j.Scenario = sc.Name
 		j.Manifest.ID, j.Manifest.Started = newRunID(), time.Now().UTC()
 		j.Runs = f.trials(sc.Name)
 		s := &supervisor{app: a, job: &j, lock: lock, dir: filepath.Join(dir, sc.Name), quiet: true}
 		if i == 0 {
-			fmt.Fprintf(a.stderr, "lab: calibrate: %d parts, results in %s\n", len(scenarios.Calibration()), dir)
+			fmt.Fprintf(a.stderr, "lab: calibrate: parts: %d, results in %s\n", len(parts), dir)
 		}
 		run := s.run
 		if sc.Name == scenarios.CalibrateOutside {
@@ -96,7 +109,7 @@ func (a *app) calibrate(cmd *cobra.Command, f calibrateFlags) error {
 			return err
 		}
 	}
-	return a.judgeCalibration(dir, base, f.json)
+	return a.judgeCalibration(dir, base, parts, f.json)
 }
 
 // trials is how many a part makes of each of its cells.
@@ -106,6 +119,8 @@ func (f *calibrateFlags) trials(part string) int {
 		return min(10, max(1, f.pairs/20)) * calibrate.SetSize
 	case scenarios.CalibrateOutside:
 		return 2 * f.pairs
+	case scenarios.CalibrateDisturbed:
+		return max(1, f.pairs/2)
 	}
 	return f.pairs * scenarios.ShortRun
 }
@@ -119,17 +134,19 @@ type calibration struct {
 }
 
 // judgeCalibration reads the parts back, and answers.
-func (a *app) judgeCalibration(dir string, j *job, asJSON bool) error {
+func (a *app) judgeCalibration(dir string, j *job, made []*bench.Scenario, asJSON bool) error {
 	parts := calibrate.Parts{ShortRun: scenarios.ShortRun}
-	for name, to := range map[string]**results.Run{
+	to := map[string]**results.Run{
 		scenarios.CalibrateShuffled: &parts.Shuffled, scenarios.CalibrateBlocks: &parts.Blocks,
 		scenarios.CalibratePlanted: &parts.Planted, scenarios.CalibrateOutside: &parts.Outside,
-	} {
-		run, err := results.Read(filepath.Join(dir, name))
+		scenarios.CalibrateDisturbed: &parts.Disturbed,
+	}
+	for _, sc := range made {
+		run, err := results.Read(filepath.Join(dir, sc.Name))
 		if err != nil {
 			return err
 		}
-		*to = run
+		*to[sc.Name] = run
 	}
 	checks, err := calibrate.Judge(parts)
 	if err != nil {

@@ -30,7 +30,11 @@ type execFlags struct {
 	hostname, envFile                        string
 	groups                                   []int
 	readBytes, writeBytes, readOps, writeOps []string // of a device
+	connect                                  string
 }
+
+// connectHelp is lab run's, too.
+const connectHelp = "`URI` of a libvirt that makes the virtual machine, as virsh names it: qemu:///system, qemu+tls://HOST/system, qemu+ssh://USER@HOST/system (default: a private one)"
 
 func (a *app) execCommand() *cobra.Command {
 	var f execFlags
@@ -109,6 +113,7 @@ What --variant can set:
 	fl.StringArrayVar(&f.readOps, "device-read-iops", nil, "`DEVICE:N`, reads a second")
 	fl.StringArrayVar(&f.writeOps, "device-write-iops", nil, "`DEVICE:N`, writes a second")
 	fl.StringSliceVar(&f.variant, "variant", nil, "`SETTINGS`, name=value,…")
+	fl.StringVar(&f.connect, "connect", "", connectHelp)
 	completeFlags(cmd)
 	return cmd
 }
@@ -128,14 +133,18 @@ func (a *app) exec(name string, argv []string, f *execFlags) error {
 	if err != nil {
 		return err
 	}
+	if f.connect != "" && name != "vm" {
+		return usagef("--connect: a libvirt makes virtual machines, and %s isn't one", name)
+	}
 	if err := a.needRoot("lab exec", statusLab); err != nil {
 		return err
 	}
-	run := a.execute
+	var status int
 	if name == "vm" {
-		run = a.executeApart
+		status, err = a.executeApart(env, spec, f)
+	} else {
+		status, err = a.execute(env, spec, f.image)
 	}
-	status, err := run(env, spec, f.image)
 	var st *statusError
 	if errors.As(err, &st) {
 		return err

@@ -35,6 +35,7 @@ const (
 	execIn
 	execOut
 	execErr
+	execPassage // connections to a foreign libvirt, where the order has one
 	execEnd
 )
 
@@ -43,6 +44,7 @@ type execOrder struct {
 	Env, Cache string
 	UID, GID   int
 	Spec       bench.Spec
+	Connect    *connectJob
 }
 
 // execResult is how it went.
@@ -53,7 +55,7 @@ type execResult struct {
 }
 
 // executeApart runs the command in a worker; status is the command's own.
-func (a *app) executeApart(env bench.Environment, spec bench.Spec, named string) (status int, err error) {
+func (a *app) executeApart(env bench.Environment, spec bench.Spec, f *execFlags) (status int, err error) {
 	sigs := make(chan os.Signal, 16)
 	signal.Notify(sigs, passedOn...)
 	lock, err := testbed.Acquire(false)
@@ -62,11 +64,25 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, named string)
 	}
 	defer func() { err = errors.Join(err, lock.Release()) }()
 	o := execOrder{Env: env.Name(), Spec: spec}
+	var files []*os.File
+	if f.connect != "" {
+		target, err := reach(f.connect)
+		if err != nil {
+			return 0, err
+		}
+		passage, end, err := link(target)
+		if err != nil {
+			return 0, err
+		}
+		defer end()
+		defer passage.Close()
+		o.Connect, files = &connectJob{target.Name, target.Driver}, append(files, passage)
+	}
 	o.UID, o.GID = owner()
 	if o.Cache, err = makeCache(); err != nil {
 		return 0, err
 	}
-	if o.Spec.Image, err = openImage(named, o.Cache); err != nil {
+	if o.Spec.Image, err = openImage(f.image, o.Cache); err != nil {
 		return 0, err
 	}
 	data, err := json.Marshal(o)
@@ -84,7 +100,8 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, named string)
 		}
 		defer ours[i].Close()
 	}
-	w, err := testbed.Spawn([]string{execWorkerArg}, a.stderr, theirs[0], theirs[1], theirs[2], a.stdin, a.stdout, a.stderr)
+	w, err := testbed.Spawn([]string{execWorkerArg}, a.stderr,
+		append([]*os.File{theirs[0], theirs[1], theirs[2], a.stdin, a.stdout, a.stderr}, files...)...)
 	for _, f := range theirs {
 		f.Close()
 	}
@@ -163,6 +180,9 @@ func (o *execOrder) execute(sigs *os.File) (status int, oom bool, err error) {
 	tb.Log = func(string) (*os.File, error) { return os.OpenFile(os.DevNull, os.O_WRONLY, 0) }
 	env, err := environment(environments(), o.Env)
 	if err != nil {
+		return 0, false, err
+	}
+	if err := o.Connect.join([]bench.Environment{env}, execPassage); err != nil {
 		return 0, false, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())

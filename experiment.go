@@ -20,7 +20,7 @@ import (
 // besideFile are the flags that lab run -f takes: they say where things lie and
 // what is printed. What is measured is the file's alone, so that a results
 // folder with an experiment file was made by it, and by nothing else.
-var besideFile = []string{"file", "out", "json", "image", "kernel", "predict"}
+var besideFile = []string{"file", "out", "json", "image", "kernel", "work", "predict"}
 
 // fromFile takes what the experiment file says over into the flags, as if it
 // had been typed, and returns the scenarios. Its errors are the user's, and
@@ -93,6 +93,7 @@ func typed(x *experiment.File) []struct{ key, flag, value string } {
 		add("variant", "variant", strings.Join(set, ","))
 	}
 	add("accel", "accel", x.Accel)
+	add("cpus", "cpus", x.CPUs)
 	add("trials", "runs", strconv.Itoa(x.Trials))
 	add("warmup", "warmup", strconv.Itoa(x.Warmup))
 	add("seed", "seed", strconv.FormatUint(x.Seed, 10))

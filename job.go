@@ -23,6 +23,7 @@ type job struct {
 	Budget   int64  // the most bytes in it at one time; 0: as there is room for
 	UID, GID int
 	Extent   bench.Extent
+	Connect  *connectJob    // a foreign libvirt, or nil
 	Done     []results.Line // what a run that is gone on with has
 	Before   time.Duration  // how long it took until then
 	Planned  []results.Cell // and its cells, which must be the same once more
@@ -55,6 +56,7 @@ const (
 	fdControl            // single bytes from the supervisor, see below
 	fdEvents             // events, as JSON lines
 	fdLock               // the machine's lock: held as long as anything of the run lives
+	fdPassage            // connections to a foreign libvirt, where the job has one
 	fdEnd
 )
 

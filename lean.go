@@ -79,7 +79,7 @@ func environments() []bench.Environment {
 }
 
 // executeApart is for environments that this program hasn't got.
-func (a *app) executeApart(bench.Environment, bench.Spec, string) (int, error) {
+func (a *app) executeApart(bench.Environment, bench.Spec, *execFlags) (int, error) {
 	return 0, errors.New("exec: not in this program")
 }
 

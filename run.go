@@ -18,6 +18,7 @@ import (
 	"lab/bench/experiment"
 	"lab/bench/results"
 	"lab/scenarios"
+	"lab/vm"
 )
 
 // runFlags are what lab run was asked.
@@ -30,6 +31,7 @@ type runFlags struct {
 	quick         bool
 	image         string
 	kernel        string
+	connect       string
 	json          bool
 	extent        extentFlags
 	resume        string
@@ -113,6 +115,7 @@ What --variant can set:
 	fl.BoolVar(&f.quick, "quick", false, "a first look: few trials, under a minute")
 	fl.StringVar(&f.image, "image", "", "`DIR`, root folder of the file tree to run in (default: the lab's own)")
 	fl.StringVar(&f.kernel, "kernel", "", "`FILE` of the guest kernel (default: the set-up's; also LAB_KERNEL)")
+	fl.StringVar(&f.connect, "connect", "", connectHelp)
 	fl.BoolVar(&f.json, "json", false, "print summary.json instead of the table")
 	f.extent.add(fl)
 	fl.StringVar(&f.cpus, "cpus", "", "`LIST` of processors that instances are pinned to, such as 0-1,3; a guest has one for each")
@@ -141,6 +144,16 @@ func (a *app) run(cmd *cobra.Command, names []string, f runFlags) error {
 	if err := a.needRoot("lab run", statusNothing); err != nil {
 		return err
 	}
+	var target *vm.Target
+	if f.connect != "" {
+		if target, err = reach(f.connect); err != nil {
+			if _, usage := err.(*statusError); !usage {
+				err = &statusError{statusNothing, err}
+			}
+			return err
+		}
+		base.Connect = &connectJob{target.Name, target.Driver}
+	}
 	lock, end, err := a.begin(base, f.image)
 	if err != nil {
 		return err
@@ -155,7 +168,7 @@ func (a *app) run(cmd *cobra.Command, names []string, f runFlags) error {
 		j.Scenario = name
 		j.Manifest.ID, j.Manifest.Started = newRunID(), time.Now().UTC()
 		j.Manifest.Scenario = name
-		s := &supervisor{app: a, job: &j, lock: lock, dir: f.folder(names, name, j.Manifest.Started), json: f.json}
+		s := &supervisor{app: a, job: &j, lock: lock, dir: f.folder(names, name, j.Manifest.Started), json: f.json, target: target}
 		err := s.run()
 		if err != nil {
 			last = err

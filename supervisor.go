@@ -14,6 +14,7 @@ import (
 	"lab/bench"
 	"lab/bench/results"
 	"lab/bench/testbed"
+	"lab/vm"
 )
 
 // A supervisor sees one scenario through: it owns the results folder, the
@@ -24,6 +25,8 @@ type supervisor struct {
 	lock *testbed.Lock
 	dir  string // results folder, as the user may see it
 	json bool
+
+	target *vm.Target // a foreign libvirt, or nil
 
 	// quiet leaves the report out, for a run that is part of something else.
 	quiet bool

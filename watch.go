@@ -95,14 +95,25 @@ func (s *supervisor) spawn() (<-chan event, <-chan string, error) {
 	}
 	var err error
 	s.control = ctlW
-	s.worker, err = testbed.Spawn([]string{workerArg}, errW, jobR, s.folder, ctlR, evW, s.lock.File())
+	theirs := []*os.File{jobR, s.folder, ctlR, evW, s.lock.File()}
+	unlink := func() {}
+	if s.target != nil {
+		passage, end, err := link(s.target)
+		if err != nil {
+			return nil, nil, err
+		}
+		files, theirs, unlink = append(files, passage), append(theirs, passage), end
+	}
+	s.worker, err = testbed.Spawn([]string{workerArg}, errW, theirs...)
 	if err != nil {
+		unlink()
 		return nil, nil, err
 	}
 	events, tail := make(chan event), make(chan string, 1)
 	go func() {
 		defer close(events)
 		defer evR.Close()
+		defer unlink()
 		for dec := json.NewDecoder(evR); ; {
 			var e event
 			if dec.Decode(&e) != nil {

@@ -118,6 +118,9 @@ func (w *worker) run(ctx context.Context) (outcome string, err error) {
 		return "", err
 	}
 	defer guard.Close()
+	if sc.Name == scenarios.CalibrateDisturbed {
+		sc.Trial = stepped(sc.Trial, guard)
+	}
 	if err := w.openWork(tb, sc); err != nil {
 		return "", err
 	}
@@ -152,6 +155,17 @@ func (w *worker) run(ctx context.Context) (outcome string, err error) {
 	}
 	j.Manifest.Outcome, j.Manifest.Ended = outcome, time.Now().UTC()
 	return outcome, errors.Join(err, out.Manifest(&j.Manifest))
+}
+
+// stepped plants what a scenario can't reach: that the wall clock is set while a
+// trial goes on. The guard is made to see it; the machine's clock stays.
+func stepped(trial func(context.Context, *bench.T, bench.Cell) error, guard *machine.Sampler) func(context.Context, *bench.T, bench.Cell) error {
+	return func(ctx context.Context, t *bench.T, c bench.Cell) error {
+		if c.Variant["disturb"] == "clock" {
+			guard.Step(5 * time.Millisecond)
+		}
+		return trial(ctx, t, c)
+	}
 }
 
 // openWork makes the work folder, where the scenario's instances write to one.
@@ -194,8 +208,14 @@ func (w *worker) open(ctx context.Context, tb *testbed.Testbed, sc *bench.Scenar
 	for _, c := range sc.Cells(w.job.Options) {
 		wanted[c.Env] = true
 	}
-	for _, e := range environments() {
+	all := environments()
+	linked := w.job.Connect.join(all, fdPassage)
+	for _, e := range all {
 		if !wanted[e.Name()] {
+			continue
+		}
+		if _, ok := e.(connector); ok && linked != nil {
+			envs = append(envs, closed{e, linked})
 			continue
 		}
 		if err := e.Open(ctx, tb); err != nil {

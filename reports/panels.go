@@ -66,7 +66,9 @@ func (f *multiple) group(p *page, tcg bool) {
 		p.y += 4
 		p.paragraph(boldText, pageMargin+2, pageWidth-2*pageMargin, tcgMark+": axes of their own, compared with nothing")
 	}
-	for abreast := range slices.Chunk(metrics, panelsAbreast) {
+	// Lines of panels as equal as may be: four are two and two.
+	lines := (len(metrics) + panelsAbreast - 1) / panelsAbreast
+	for abreast := range slices.Chunk(metrics, (len(metrics)+lines-1)/lines) {
 		f.abreast(p, cells, abreast, tcg)
 	}
 }
@@ -138,15 +140,18 @@ func (f *multiple) ticks(p *page, x axis, top, bottom vg.Length) {
 		}
 		at := x.x(t.value)
 		p.line(at, top, at, bottom, 0.5, faint)
+		if t.value == 0 {
+			t.label = "0"
+		}
+		// Pushed inwards where it would reach into the next panel.
 		half := smallText.width(t.label) / 2
-		// Within its own panel's width, and a little beyond.
-		e := extent{at - half - room/2, at + half + room/2}
-		touches := slices.ContainsFunc(taken, func(o extent) bool { return e.from < o.to && e.to > o.from })
-		if touches || at-half < x.left-panelGap/2+1 && t.value != 0 || at+half > x.right+panelGap/2-1 {
+		middle := max(x.left+half-panelGap/2+2, min(at, x.right-half+panelGap/2-2))
+		e := extent{middle - half - room/2, middle + half + room/2}
+		if slices.ContainsFunc(taken, func(o extent) bool { return e.from < o.to && e.to > o.from }) {
 			continue
 		}
 		p.line(at, bottom, at, bottom+3, 0.7, black)
-		p.write(smallText, draw.XCenter, at, bottom+9, t.label)
+		p.write(smallText, draw.XCenter, middle, bottom+9, t.label)
 		taken = append(taken, e)
 	}
 }

@@ -54,6 +54,7 @@ func diskFindings() []results.Finding {
 	for _, m := range []struct{ name, metric, what string }{
 		{"read", "direct-read", "Reading a file in order is"}, {"write", "direct-write", "Writing a file in order is"},
 		{"randread", "direct-randread1 p50", "A small read is"}, {"fsync", "fsync p50", "An fsync is"},
+		{"many-writes", "direct-randwrite16", "Writing at sixteen places of a file at once is"},
 	} {
 		for _, x := range []struct {
 			env, name, where, why string

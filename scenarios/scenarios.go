@@ -20,7 +20,7 @@ func All() []*bench.Scenario {
 
 // Find returns a scenario by its name, a calibration's part included, or nil.
 func Find(name string) *bench.Scenario {
-	for _, s := range append(All(), Calibration()...) {
+	for _, s := range append(append(All(), Calibration()...), Disturbed()) {
 		if s.Name == name {
 			return s
 		}

@@ -1,9 +1,7 @@
 package vm
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 
@@ -68,12 +66,12 @@ func (e *Env) prepareBare(ctx context.Context, s bench.Spec) (bench.Instance, er
 
 // bareStatus says how a tiny guest ended: its last byte is a line feed, and
 // then it switched itself off.
-func (i *instance) bareStatus(e bench.Exit, text []byte) (bench.Exit, error) {
-	if bytes.HasSuffix(text, []byte(i.cfg.Cmdline+string(tinyEnd))) {
+func (i *instance) bareStatus(e bench.Exit) (bench.Exit, error) {
+	if i.saidAll(i.cfg.Cmdline) {
 		e.Code = 0
 		return e, nil
 	}
-	return e, i.explain(bench.Blamed(bench.BlameMachine, errors.New("the guest ended before it had said all")))
+	return e, i.explain(bench.Blamed(bench.BlameMachine, errSilent))
 }
 
 func describeBare() (prepare, start []string) {

@@ -35,7 +35,7 @@ func (i *instance) status(at clock.Time) (bench.Exit, error) {
 	}
 	text := tail(i.file(".console"), 64<<10)
 	if i.env.bare {
-		return i.bareStatus(e, text)
+		return i.bareStatus(e)
 	}
 	if path, errno, ok := notExecuted(text); ok {
 		return e, bench.Blamed(bench.BlameWorkload, &launch.ExecError{Path: path, Err: errno})

@@ -184,7 +184,7 @@ func (e *Env) put(ctx context.Context, file string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return e.far.place(ctx, c, e.tb.ID, file)
+	return e.far.place(ctx, c, e.tb.ID+"-"+e.Name(), file)
 }
 
 // file is the path of a file of the instance, outside the daemon's namespace.

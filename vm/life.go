@@ -45,10 +45,13 @@ func (i *instance) Marks() []clock.Mark { return i.marks }
 // firmware and kernel, as PID 1 writes with its first instructions. The
 // machine without an operating system has no more than firmware there, and
 // shows how little of it that is. Where an init runs the workload, what is left
-// is the workload's alone.
+// is the workload's alone; where it became the workload, its own work is in it.
 func (i *instance) LastPhase() string {
-	if i.env.bare || i.main != nil {
+	switch {
+	case i.env.bare || i.main != nil:
 		return "first byte"
+	case staged(i.spec):
+		return "kernel and init"
 	}
 	return "kernel"
 }

@@ -93,10 +93,23 @@ func (e *Env) runTiny(ctx context.Context, file, accel, cpu string, limit time.D
 	if errors.Is(err, context.DeadlineExceeded) {
 		return 0, fmt.Errorf("a guest under %s: %w", accel, err)
 	}
+	if errors.Is(err, errSilent) && i.far != nil && i.saidAll(probeWord) {
+		return clock.Now().Sub(began), nil
+	}
 	if err != nil {
 		return 0, i.explain(err)
 	}
 	return said.Sub(began), nil
+}
+
+var errSilent = errors.New("the guest ended before it had said all")
+
+// saidAll says whether the tiny guest came to its end. In a foreign libvirt its
+// console is a pseudo-terminal, which takes what wasn't read with it when QEMU
+// ends: the last byte, after which the guest switches itself off, may be lost.
+func (i *instance) saidAll(word string) bool {
+	text := tail(i.file(".console"), 4<<10)
+	return bytes.HasSuffix(text, []byte(word+string(tinyEnd))) || i.far != nil && bytes.HasSuffix(text, []byte(word))
 }
 
 // readUntil reads from a descriptor that blocks, until a text came.
@@ -127,7 +140,7 @@ func readUntil(ctx context.Context, f *os.File, text []byte, limit time.Duration
 			case err != nil:
 				return os.NewSyscallError("read", err)
 			case n == 0:
-				return errors.New("the guest ended before it had said all")
+				return errSilent
 			}
 			if all = append(all, buf[:n]...); bytes.Contains(all, text) {
 				at = clock.Now()

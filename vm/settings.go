@@ -131,9 +131,6 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 			return bench.Unavailable(err.Error(), "make setup")
 		}
 	}
-	if restored(s) && (hasDisk(s) || hasCard(s) || len(s.Mounts) > 0) {
-		return bench.NotApplicable("guests that are restored from one would all have its address, and what it knew of its disks and folders", "--variant start=cold")
-	}
 	if err := cmp.Or(e.checkData(s), e.checkCard(s), checkShares(s)); err != nil {
 		return err
 	}
@@ -165,6 +162,8 @@ func notSaved(s bench.Spec) error {
 		return bench.NotApplicable("the file system of a guest's own disk would be in the saved state, and the disk is another one each time", cure)
 	case net != "" && net != "none":
 		return bench.NotApplicable("all guests of one saved state would have the same address", cure)
+	case len(s.Mounts) > 0:
+		return bench.NotApplicable("the saved state would know the files of the host's folders as they were", cure)
 	}
 	return nil
 }
@@ -181,6 +180,8 @@ func notFar(s bench.Spec) error {
 		return bench.NotApplicable("a guest's own disk is a file without a name on this machine", cure)
 	case s.Settings["net"] == "bridge":
 		return bench.NotApplicable("the testbed's bridge is on this machine, and the guest isn't", cure)
+	case len(s.Mounts) > 0:
+		return bench.NotApplicable("the folders are on this machine, and the guest isn't", cure)
 	}
 	return nil
 }

@@ -24,6 +24,8 @@ func TestSizes(t *testing.T) {
 		{bench.Spec{Limits: bench.Limits{Memory: 64 << 20}, Init: true}, 160, 1},
 		{bench.Spec{Limits: bench.Limits{Memory: 8 << 20}, Init: true}, 128, 1},
 		{bench.Spec{CPUs: 3}, 128, 3},
+		{bench.Spec{CPUs: 3, Limits: bench.Limits{CPUSet: "0-1"}}, 128, 2},
+		{bench.Spec{Limits: bench.Limits{CPUSet: "0"}, Settings: map[string]string{"vcpus": "2"}}, 128, 2},
 		{bench.Spec{CPUs: 2, Settings: map[string]string{"memory": "auto", "vcpus": "auto"}}, 128, 2},
 		{bench.Spec{Limits: bench.Limits{Memory: 8 << 20, CPU: 0.5}, Init: true, Settings: map[string]string{"memory": "1G", "vcpus": "4"}}, 1024, 4},
 	} {

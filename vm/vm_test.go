@@ -93,18 +93,20 @@ func (e *Env) domains() (map[string][]string, error) {
 
 func TestConformance(t *testing.T) { conforms(t, nil) }
 
-// With all devices that there are, all is as it was.
+// With all devices that there are, starts, ends and what is left are as they
+// were.
 func TestConformanceDevices(t *testing.T) {
-	conforms(t, map[string]string{"root": "ext4", "disk": "virtio", "disk-size": "64M", "net": "bridge"})
+	conforms(t, map[string]string{"root": "ext4", "disk": "virtio", "disk-size": "64M", "net": "bridge"},
+		"Names", "Ready", "Marks", "Status", "NotFound", "Cancel", "Close", "Order", "Many", "Exec", "Image", "Prepare", "Nothing left")
 }
 
-func conforms(t *testing.T, settings map[string]string) {
+func conforms(t *testing.T, settings map[string]string, parts ...string) {
 	open(t).Close() // skips where there can be no guest
 	e := New()
 	benchtest.Run(t, e, benchtest.Options{
 		Init: true, Slow: true,
-		Settings: settings,
-		Objects:  e.domains,
+		Settings: settings, Parts: parts,
+		Objects: e.domains,
 		Lacks: map[benchtest.Feature]string{
 			benchtest.Ports:      "a guest's ports are on the testbed's bridge alone",
 			benchtest.ParentsFDs: "a guest's processes are children of the guest's init",

@@ -42,6 +42,7 @@ func TestXML(t *testing.T) {
 			c.Shares = []Share{{"lab-0", "/run/vm/shares/lab-0123abcd-1-0"}, {"lab-1", "/run/vm/shares/lab-0123abcd-1-1"}}
 		}},
 		{"pinned", func(c *Config) { c.CPUs, c.CPUSet = 2, "1,3" }},
+		{"pinned-together", func(c *Config) { c.CPUs, c.CPUSet = 2, "1,3-4" }},
 		{"bridge", func(c *Config) {
 			c.Card = &Card{Model: "virtio", MAC: "52:54:00:12:00:02", Bridge: "lab0", Tap: "v120002"}
 		}},

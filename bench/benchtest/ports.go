@@ -5,6 +5,8 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +19,7 @@ import (
 // ports publishes one, and connects to it from outside; or Check says that
 // there is none to be had.
 func (s *suite) ports(t *testing.T) {
+	before := look(t, s.tb, nil)
 	spec := s.spec(t, sh("exec httpd -f -p 80 -h /etc"))
 	port := bench.Port{Proto: "tcp", IP: netip.MustParseAddr("127.77.3.3"), Host: 18080, Port: 80}
 	spec.Ports = []bench.Port{port}
@@ -66,5 +69,20 @@ func (s *suite) ports(t *testing.T) {
 	if c, err := net.Dial("tcp", port.Outside().String()); err == nil {
 		c.Close()
 		t.Error("after Close somebody listens still")
+	}
+	// Package net keeps the pipes that it spliced through for the next copy,
+	// until a collection: they are nobody's leak, in later tests neither.
+	for end := time.Now().Add(s.timeout); ; time.Sleep(time.Millisecond) {
+		left := slices.DeleteFunc(look(t, s.tb, nil).since(before, "descriptor"), func(d string) bool {
+			return !strings.Contains(d, "pipe:")
+		})
+		if len(left) == 0 {
+			break
+		}
+		if time.Now().After(end) {
+			t.Errorf("pipes left: %q", left)
+			break
+		}
+		runtime.GC()
 	}
 }

@@ -13,6 +13,7 @@ package benchtest
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -60,6 +61,10 @@ type Options struct {
 	// deadlines.
 	Slow bool
 
+	// Parts are the tests to run, by name; nil: all. An environment that passed
+	// all of them needn't do so again where another setting can't matter.
+	Parts []string
+
 	// Objects lists what else an instance is made of, such as domains: names
 	// by kind. May be nil.
 	Objects func() (map[string][]string, error)
@@ -97,6 +102,7 @@ func Run(t *testing.T, env bench.Environment, opts Options) {
 			}
 		}
 	})
+	ran := 0
 	for _, c := range []struct {
 		name string
 		test func(*suite, *testing.T)
@@ -129,7 +135,13 @@ func Run(t *testing.T, env bench.Environment, opts Options) {
 		{"Prepare", (*suite).prepare},
 		{"Nothing left", (*suite).nothingLeft},
 	} {
-		t.Run(c.name, func(t *testing.T) { c.test(s, t) })
+		if len(opts.Parts) == 0 || slices.Contains(opts.Parts, c.name) {
+			t.Run(c.name, func(t *testing.T) { c.test(s, t) })
+			ran++
+		}
+	}
+	if n := len(opts.Parts); n > 0 && n != ran {
+		t.Errorf("%d of the parts %q are tests of this suite", ran, opts.Parts)
 	}
 }
 

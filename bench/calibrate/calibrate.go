@@ -13,6 +13,8 @@
 //	outside   a plain process in the testbed against one outside of it
 //	pairs     the same two questions to the rule of lab compare --by, which
 //	          compares trial by trial within the shuffled blocks
+//	disturbed a trial into which a disturbance was planted is marked by its name
+//	          in 99 of 100, and one that was left alone in at most 2 of 100
 //	planted   a start of 5 ms that was slowed by 2 % is found with 100 pairs of
 //	          trials, and one slowed by 0 % isn't
 //
@@ -34,6 +36,8 @@ const (
 	MostOutside   = 0.05 // how far the testbed may move a plain process's start
 	SetSize       = 100  // pairs of trials in which a planted slowdown is to be found
 	LeastFound    = 0.9  // share of the sets in which it must be
+	LeastMarked   = 0.99 // share of the trials with a planted disturbance that must be marked, by its name
+	MostMarked    = 0.02 // share of the trials left alone that may be marked
 	MostUnplanted = 0.1  // share of the sets in which nothing planted may be found: one of ten
 )
 

@@ -14,8 +14,8 @@ const Outside = "outside"
 
 // Parts are a calibration's folders; one that is nil gives no checks.
 type Parts struct {
-	Shuffled, Blocks, Planted, Outside *results.Run
-	ShortRun                           int // trials in a short run
+	Shuffled, Blocks, Planted, Outside, Disturbed *results.Run
+	ShortRun                                      int // trials in a short run
 }
 
 // Judge answers all questions that the parts can.
@@ -26,12 +26,16 @@ func Judge(p Parts) ([]Check, error) {
 		func() ([]Check, error) { return same(p.Blocks, p.ShortRun, false) },
 		func() ([]Check, error) { return outside(p.Outside) },
 		func() ([]Check, error) { return planted(p.Planted) },
+		func() ([]Check, error) { return disturbed(p.Disturbed) },
 	} {
 		c, err := f()
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, c...)
+	}
+	if p.Disturbed != nil && p.Shuffled == nil { // its trials were disturbed on purpose
+		return out, nil
 	}
 	return append(out, quiet(p.Shuffled, p.Blocks, p.Planted, p.Outside)), nil
 }

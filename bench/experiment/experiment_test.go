@@ -26,6 +26,7 @@ environments:
   - container
 variant: {net: [none, bridge], cgroup: "no"}
 accel: auto
+cpus: 0-1,3
 trials: 200
 warmup: 0
 seed: 18446744073709551615
@@ -44,7 +45,7 @@ func TestParse(t *testing.T) {
 	}
 	want := results.Experiment{Format: 1, Title: "Start-up, as in figure 2", Scenarios: []string{"startup"},
 		Environments: []string{"host", "container"}, Variant: map[string]results.Values{"net": {"none", "bridge"}, "cgroup": {"no"}},
-		Accel: "auto", Trials: 200, Seed: 1<<64 - 1, Precision: "2%", MaxTime: "10m", Strict: true, Image: "tree",
+		Accel: "auto", CPUs: "0-1,3", Trials: 200, Seed: 1<<64 - 1, Precision: "2%", MaxTime: "10m", Strict: true, Image: "tree",
 		ImageDigest: "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", Kernel: "/boot/vmlinuz"}
 	if !reflect.DeepEqual(f.Experiment, want) {
 		t.Errorf("got %+v", f.Experiment)

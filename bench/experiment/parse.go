@@ -13,6 +13,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 
+	"lab/bench/cgroup"
 	"lab/bench/results"
 )
 
@@ -33,6 +34,7 @@ var keys = []key{
 	{"environments", words(func(f *File) *[]string { return &f.Environments })},
 	{"variant", variant},
 	{"accel", text(func(f *File) *string { return &f.Accel }, oneOf("auto", "kvm", "tcg"))},
+	{"cpus", text(func(f *File) *string { return &f.CPUs }, cpuList)},
 	{"trials", number(func(f *File) *int { return &f.Trials }, 1)},
 	{"warmup", number(func(f *File) *int { return &f.Warmup }, 0)},
 	{"seed", seed},
@@ -296,6 +298,13 @@ func ParseShare(s string) (float64, error) {
 func duration(s string) error {
 	if d, err := time.ParseDuration(s); err != nil || d <= 0 {
 		return fmt.Errorf("%q isn't a time such as 5m or 90s", s)
+	}
+	return nil
+}
+
+func cpuList(s string) error {
+	if !cgroup.ValidCPUSet(s) {
+		return fmt.Errorf("%q isn't a list of processors such as 0-1,3", s)
 	}
 	return nil
 }

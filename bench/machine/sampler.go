@@ -17,6 +17,7 @@ import (
 type Sample struct {
 	At       clock.Time
 	Pressure time.Duration // time in which some task waited for a processor, since the start
+	Stall    time.Duration // time in which some task waited for memory to be freed, or to come back
 	Steal    time.Duration // time that the hypervisor kept, over all processors
 	Running  int           // tasks that run or could, we among them; 0 where pressure is known
 	Swaps    uint64        // pages that went to swap or came back
@@ -28,9 +29,10 @@ type Sample struct {
 // some 5 µs in all, and can be taken in whatever namespaces its owner is by then.
 // It is for one goroutine at a time.
 type Sampler struct {
-	cpus                         int
-	pressure, stat, load, vmstat *os.File // nil where the kernel hasn't got it
-	buf                          []byte
+	cpus                                 int
+	pressure, memory, stat, load, vmstat *os.File // nil where the kernel hasn't got it
+	buf                                  []byte
+	stepped                              time.Duration // see Step
 }
 
 // NewSampler opens the files of the tree at root ("" for this machine's). A file
@@ -38,7 +40,7 @@ type Sampler struct {
 func NewSampler(root string) (*Sampler, error) {
 	t := tree(root)
 	s := &Sampler{buf: make([]byte, 16<<10), cpus: max(1, countCPUs(field(t.read("/proc/self/status"), "Cpus_allowed_list")))}
-	err := errors.Join(s.open(t, "/proc/stat", &s.stat), s.open(t, "/proc/pressure/cpu", &s.pressure))
+	err := errors.Join(s.open(t, "/proc/stat", &s.stat), s.open(t, "/proc/pressure/cpu", &s.pressure), s.open(t, "/proc/pressure/memory", &s.memory))
 	if s.pressure == nil {
 		err = errors.Join(err, s.open(t, "/proc/loadavg", &s.load))
 	}
@@ -70,7 +72,7 @@ func (s *Sampler) shut(f **os.File) {
 
 // Close closes the files. It may be called twice.
 func (s *Sampler) Close() error {
-	for _, f := range []**os.File{&s.pressure, &s.stat, &s.load, &s.vmstat} {
+	for _, f := range []**os.File{&s.pressure, &s.memory, &s.stat, &s.load, &s.vmstat} {
 		s.shut(f)
 	}
 	return nil
@@ -85,20 +87,28 @@ func (s *Sampler) Blind() []string {
 	if s.pressure == nil {
 		list = append(list, Pressure)
 	}
+	if s.memory == nil {
+		list = append(list, Memory)
+	}
 	return list
 }
+
+// Step makes the samples from now on see a wall clock that was set by d: a
+// planted disturbance, for lab calibrate. The machine's clock isn't touched.
+func (s *Sampler) Step(d time.Duration) { s.stepped += d }
 
 // Sample reads the counters.
 func (s *Sampler) Sample() Sample {
 	var x Sample
 	x.Pressure = time.Duration(number(s.read(s.pressure), "some ", "total=")) * time.Microsecond
+	x.Stall = time.Duration(number(s.read(s.memory), "some ", "total=")) * time.Microsecond
 	x.Steal = steal(s.read(s.stat))
 	x.Running = running(s.read(s.load))
 	if b := s.read(s.vmstat); b != nil {
 		x.Swaps = number(b, "\npswpin ", "") + number(b, "\npswpout ", "")
 	}
 	x.At = clock.Now()
-	x.Wall = since(unix.CLOCK_REALTIME, x.At)
+	x.Wall = since(unix.CLOCK_REALTIME, x.At) + s.stepped
 	x.Asleep = since(unix.CLOCK_BOOTTIME, x.At)
 	return x
 }

@@ -27,6 +27,9 @@ func TestTaints(t *testing.T) {
 		{"a fifth of the time waited", 2 * ms, Sample{Pressure: ms / 2}, 1, []string{Pressure}},
 		{"a moment of it, in a very short trial", ms / 2, Sample{Pressure: ms / 6}, 1, nil},
 		{"much of it, in a long trial", 4000 * ms, Sample{Pressure: 400 * ms}, 1, nil},
+		{"memory was short", 20 * ms, Sample{Stall: ms}, 1, []string{Memory}},
+		{"a moment of that, in a short trial", 2 * ms, Sample{Stall: ms / 10}, 1, nil},
+		{"a little of it, in a long trial", 4000 * ms, Sample{Stall: 40 * ms}, 1, nil},
 		{"others ran", 2 * ms, Sample{}, 3, []string{Load}},
 		{"a page from swap", 2 * ms, Sample{Swaps: 1}, 1, []string{Swap}},
 		{"clock set back", 2 * ms, Sample{Wall: -5 * ms}, 1, []string{ClockStep}},
@@ -38,10 +41,11 @@ func TestTaints(t *testing.T) {
 	}
 	for _, test := range tests {
 		// Counters start anywhere.
-		before := Sample{At: 77, Pressure: 3 * ms, Steal: 5 * ms, Swaps: 8, Running: test.running, Wall: time.Hour, Asleep: ms}
+		before := Sample{At: 77, Pressure: 3 * ms, Stall: ms, Steal: 5 * ms, Swaps: 8, Running: test.running, Wall: time.Hour, Asleep: ms}
 		after := test.after
 		after.At = before.At + clock.Time(test.elapsed)
 		after.Pressure += before.Pressure
+		after.Stall += before.Stall
 		after.Steal += before.Steal
 		after.Swaps += before.Swaps
 		after.Wall += before.Wall
@@ -58,10 +62,10 @@ func TestSampler(t *testing.T) {
 		want  Sample
 		blind []string
 	}{
-		{"debian", Sample{Pressure: 123456 * time.Microsecond, Swaps: 7}, nil},
-		{"hybrid", Sample{Pressure: 61335657 * time.Microsecond, Steal: 88 * time.Second}, nil},
-		{"ubuntu", Sample{Running: 1}, []string{Steal, Pressure}}, // an old kernel has no pressure
-		{"aws", Sample{Steal: 500 * time.Millisecond, Running: 1}, []string{Pressure}},
+		{"debian", Sample{Pressure: 123456 * time.Microsecond, Stall: 4321 * time.Microsecond, Swaps: 7}, nil},
+		{"hybrid", Sample{Pressure: 61335657 * time.Microsecond, Steal: 88 * time.Second}, []string{Memory}},
+		{"ubuntu", Sample{Running: 1}, []string{Steal, Pressure, Memory}}, // an old kernel has no pressure
+		{"aws", Sample{Steal: 500 * time.Millisecond, Running: 1}, []string{Pressure, Memory}},
 	}
 	for _, test := range tests {
 		s, err := NewSampler(unpack(t, test.name))
@@ -105,6 +109,15 @@ func TestSamplerHere(t *testing.T) {
 		t.Errorf("tasks waited %v of %v", a.Pressure, up)
 	}
 	end := s.Guard()
+	s.Step(-time.Second)
+	if taints := end(); !slices.Contains(taints, ClockStep) {
+		t.Errorf("a planted step of the clock isn't seen: %q", taints)
+	}
+	end = s.Guard()
+	if taints := end(); slices.Contains(taints, ClockStep) {
+		t.Error("the step is seen twice")
+	}
+	end = s.Guard()
 	if taints := end(); taints == nil {
 		t.Error("no taint is an empty list, which is written as [], not null")
 	}

@@ -8,6 +8,7 @@ const (
 	Steal     = "steal"      // the hypervisor kept more than 2 % of the processors' time
 	Pressure  = "pressure"   // some task waited for a processor a fifth of the time, for 0.2 ms at least
 	Load      = "load"       // where the kernel counts no pressure: other tasks ran on all processors as the trial began
+	Memory    = "memory"     // some task waited for memory 2 % of the time, for 0.2 ms at least
 	Swap      = "swap"       // a page went to swap, or came back from it
 	ClockStep = "clock-step" // someone set the wall clock
 	Suspend   = "suspend"    // the machine slept
@@ -24,6 +25,12 @@ const (
 	// itself, and one competitor that never sleeps makes half of the time.
 	pressureMost  = 0.2
 	pressureLeast = 200 * time.Microsecond
+
+	// Memory that is short shows as tasks that wait for others' pages to be
+	// dropped, or for their own to be read again. A machine that has enough of it
+	// has next to none: measured, 0.13 s in 3.5 hours of builds and tests.
+	stallMost  = 0.02
+	stallLeast = 200 * time.Microsecond
 
 	// Being steered to the right time (adjtimex(2), at most 500 ppm) is no step.
 	clockStepLeast = time.Millisecond
@@ -42,6 +49,9 @@ func Taints(before, after Sample, cpus int) []string {
 	}
 	if p := after.Pressure - before.Pressure; p > pressureLeast && share(p, elapsed) > pressureMost {
 		list = append(list, Pressure)
+	}
+	if p := after.Stall - before.Stall; p > stallLeast && share(p, elapsed) > stallMost {
+		list = append(list, Memory)
 	}
 	// A moment's count, and Go's own threads are in it: the second best.
 	if before.Running-1 >= cpus {

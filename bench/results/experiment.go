@@ -10,6 +10,7 @@ type Experiment struct {
 	Environments []string          `json:"environments,omitempty"`  // in the order of the report; none: the scenario's (--env)
 	Variant      map[string]Values `json:"variant,omitempty"`       // settings; of several values each makes a cell (--variant)
 	Accel        string            `json:"accel,omitempty"`         // what runs a VM's instructions (--accel)
+	CPUs         string            `json:"cpus,omitempty"`          // "0-1,3": what instances are pinned to (--cpus)
 	Trials       int               `json:"trials,omitempty"`        // of each cell, 1 or more; none: as the scenario says (--runs)
 	Warmup       int               `json:"warmup,omitempty"`        // trials before them that don't count; none: as the scenario says (--warmup)
 	Seed         uint64            `json:"seed,omitempty"`          // of the order of the trials; none: a new one each time (--seed)
