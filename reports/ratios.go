@@ -86,7 +86,7 @@ func (f *ratios) panel(p *page, tcg bool) {
 	}
 	left, right := pageMargin, pageWidth-pageMargin
 	x := newAxis(values, true, unitRatio)
-	x.left, x.right = left+ratioLabel, right-ratioText
+	x.left, x.right = left+labelRoom(cells), right-ratioText
 	p.y += 5
 	if tcg {
 		f.used.tcg = true
@@ -121,6 +121,17 @@ func (f *ratios) panel(p *page, tcg bool) {
 	p.y = bottom + 16
 	p.write(smallText, draw.XLeft, x.left, p.y+4, x.note())
 	p.y += 10
+}
+
+// labelRoom is how wide the names before the axis are: the cells' are whole, as
+// far as they leave the axis its room.
+func labelRoom(cells []*cell) vg.Length {
+	const most = 82 * vg.Millimeter
+	room := ratioLabel
+	for _, c := range cells {
+		room = max(room, ratioName+8+smallText.width(c.Cell.Label()))
+	}
+	return min(room, most)
 }
 
 // metrics are those of the figure that have values.
@@ -175,7 +186,7 @@ func (f *ratios) row(p *page, c *cell, m results.Metric, x axis, y vg.Length, ba
 	p.write(st, draw.XLeft, x.right+6, y, st.fit(text, ratioText-6))
 	st = smallText
 	st.color = colour
-	p.write(st, draw.XRight, x.left-3, y, st.fit(name, ratioLabel-ratioName-8))
+	p.write(st, draw.XRight, x.left-3, y, st.fit(name, x.left-pageMargin-ratioName-8))
 }
 
 // key explains the marks that were used.

@@ -161,7 +161,7 @@ func networkClient(ctx context.Context, t *bench.T, c bench.Cell, server netip.A
 	return run(ctx, args, func(_ bench.Instance, h bench.Heard) (err error) {
 		switch h.Kind {
 		case line.Begin:
-			before, err = observe(t)
+			before, err = carried(t)
 			return err
 		case line.End:
 			v, err := h.Value("value")
@@ -172,7 +172,7 @@ func networkClient(ctx context.Context, t *bench.T, c bench.Cell, server netip.A
 			if err != nil {
 				return err
 			}
-			after, err := observe(t)
+			after, err := carried(t)
 			if err != nil {
 				return err
 			}

@@ -50,7 +50,7 @@ type passage struct {
 	devices []bench.Device
 }
 
-func observe(t *bench.T) (passage, error) {
+func carried(t *bench.T) (passage, error) {
 	devices, err := t.Devices()
 	p := passage{bytes: map[string]float64{}, devices: devices}
 	for _, d := range devices {
@@ -59,7 +59,7 @@ func observe(t *bench.T) (passage, error) {
 	return p, err
 }
 
-// since is what was carried from another look on.
+// since is what was carried from an earlier count on.
 func (p passage) since(before passage) passage {
 	out := passage{bytes: map[string]float64{}, devices: p.devices}
 	for name, n := range p.bytes {
