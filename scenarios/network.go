@@ -214,9 +214,14 @@ var networkMetrics = []results.Metric{
 
 var networkFigures = []results.Figure{
 	{
-		Name: "network", Title: "What gets through, and how fast", Kind: "panels",
-		Metrics: []string{"stream", "streams", "latency p50", "latency p99", "connect"},
+		Name: "throughput", Title: "How much gets through", Kind: "panels",
+		Metrics: []string{"stream", "streams", "connect"},
 		Caption: "net=host: over loopback, as between two processes of one machine. net=bridge: a network of its own, over a virtual cable and the testbed's bridge. from=host: the client is a process of the host; from=twin: in a second instance; from=inside: in the instance, and the server on the host.",
+	},
+	{
+		Name: "latency", Title: "How long a byte takes there and back", Kind: "panels", Log: true,
+		Metrics: []string{"latency p50", "latency p99"},
+		Caption: "p50 is what half of a trial's round trips stay below, p99 what all but one in a hundred do. One axis a panel, as above.",
 	},
 	{
 		Name: "loopback", Title: "What each costs beside two host processes over loopback", Kind: "ratios", To: "host", ToVariant: onHost,

@@ -117,11 +117,10 @@ func (w way) prove(p passage, payload float64) error {
 	}
 	want = append(want, ports[:w.ports]...)
 	for _, name := range want {
-		n, ok := p.bytes[name]
-		if !ok {
+		switch n, ok := p.bytes[name]; {
+		case !ok:
 			return fmt.Errorf("the bytes were to pass %v, and there is no %s", w, name)
-		}
-		if n < payload {
+		case n < payload:
 			return fmt.Errorf("%.0f bytes were to pass %v, and %s carried %.0f", payload, w, name, n)
 		}
 	}
