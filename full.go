@@ -62,7 +62,7 @@ what each costs, and explains the numbers.
 	}
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(a.runCommand(), a.execCommand(), a.reportCommand(), a.compareCommand(), a.reproduceCommand(), a.checkCommand(), a.calibrateCommand(),
-		a.listCommand(), a.doctorCommand(), a.imageCommand(), a.cleanCommand(), a.versionCommand())
+		a.listCommand(), a.doctorCommand(), a.imageCommand(), a.explainCommand(), a.cleanCommand(), a.versionCommand())
 	return root
 }
 
