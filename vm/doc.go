@@ -71,5 +71,28 @@
 // made them (autodestroy); the daemon and every QEMU end with the testbed's PID
 // namespace.
 //
+// # Whose libvirt
+//
+// By default the private daemon. After [Env.Connect] it is a foreign one, and
+// QEMU lives where that is: the kernel and the image are uploaded as storage
+// volumes; console and channel are streams of libvirt's ([tap]); the end of a
+// guest is libvirt's event; what dies with a killed lab is what its connection
+// made, and the next one sweeps by the tag in the domains' metadata.
+//
+// # What libvirt costs
+//
+// BenchmarkVirshCreate and the marks tell. Two things were large and aren't any
+// more: some 400 questions to QEMU about each CPU's properties (see qemuConf's
+// capability_filters), and 0.2 s of sleep at the end wherever libvirt found
+// QEMU's zombie before we had waited for it (see hold).
+//
+// # What isn't a choice
+//
+// The machine microvm would boot fastest. libvirt makes it, and bare QEMU does,
+// but under emulation (QEMU 7.2, Linux 6.1) it hangs in half of the boots: the
+// kernel waits in calibrate_delay for its first tick, while the timer's
+// interrupt is pending in the interrupt controller and never gets to the CPU. A
+// kernel that talks while it boots hides it.
+//
 // Only this package imports libvirt's modules.
 package vm
