@@ -37,3 +37,20 @@ func TestBoot(t *testing.T) {
 		}
 	}
 }
+
+// What is taken for a Boot is one, and its words say the same.
+func FuzzParseBoot(f *testing.F) {
+	f.Add("root=ext4 data=/data share=lab-0,/a,ro net=eth0,198.18.0.2/15,198.18.0.1 name=web exec /bin/sh x")
+	f.Add("net=eth0,::1/64,1.2.3.4")
+	f.Add("share=,")
+	f.Fuzz(func(t *testing.T, line string) {
+		b, err := ParseBoot(strings.Fields(line))
+		if err != nil {
+			return
+		}
+		back, err := ParseBoot(b.Words())
+		if err != nil || !reflect.DeepEqual(back, b) {
+			t.Errorf("%q: %+v became %+v, %v", line, b, back, err)
+		}
+	})
+}
