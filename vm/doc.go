@@ -35,6 +35,21 @@
 // workload. With Spec.Init it stays PID 1, and runs the workload, and further
 // commands, as the host asks over a virtio serial port.
 //
+// # Devices
+//
+// A guest has no device that it isn't asked to have. The image can be a disk
+// (root=ext4), read-only, under a layer that is the guest's RAM: one file for
+// all guests. A disk of its own (disk=virtio, or disk=ide, which is emulated
+// register by register) is a file without a name, gone when QEMU and the lab
+// are. Its network (net=bridge) is a port of the testbed's bridge with an
+// address from the containers' pool, or (net=user) one that QEMU plays; the
+// card is virtio's or, nic=e1000, one that a driver of 2002 takes for real. The
+// folders of Spec.Mounts come through virtiofs.
+//
+// The guest's init is told of these on the kernel's command line (wire.Boot). It
+// knows the disks by their serial numbers. What is the guest's alone, a disk's
+// file or a port, is made in Start, where "disk" is a mark.
+//
 // # Marks
 //
 // All on the host's clock: "prepare" is our own work; "libvirt" ends when QEMU
