@@ -45,6 +45,7 @@ func (d *document) steps(c *cell) {
 		phrase("before the clock (Prepare): ", c.Prepare),
 		phrase("on the clock (Start): ", c.Start),
 		phrase("settings: ", pairs(c.Settings)),
+		phrase("found: ", pairs(c.Found)),
 		fmt.Sprintf("planned: %s, %s before", plural(c.Trials, "trial"), plural(c.Warmup, "warm-up"))))
 }
 

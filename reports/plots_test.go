@@ -264,3 +264,32 @@ func TestPanels(t *testing.T) {
 		}
 	}
 }
+
+// A figure that names what its rows are set beside takes that, and not the
+// baseline that each has in the table.
+func TestRatiosToOneRow(t *testing.T) {
+	six := func(v float64) map[string]*sample {
+		return map[string]*sample{"m": {values: []float64{v, v, v, v, v, v}}}
+	}
+	make := func(env, net string, v float64) *cell {
+		c := newCell(results.Cell{Env: env, Variant: map[string]string{"net": net}})
+		c.samples, c.trials = six(v), []trial{{}}
+		return c
+	}
+	lo, bridge, inside := make("host", "host", 2), make("host", "bridge", 4), make("container", "bridge", 6)
+	inside.base = bridge
+	a := &analysis{run: &results.Run{}, cells: []*cell{lo, bridge, inside}}
+	m := results.Metric{Name: "m", Better: "lower"}
+	to := &ratios{a: a, figure: results.Figure{To: "host", ToVariant: map[string]string{"net": "host"}}}
+	for c, want := range map[*cell]float64{bridge: 2, inside: 3} {
+		if iv, ok := to.of(c, m); !ok || iv.Point != want {
+			t.Errorf("%s beside %s: %+v, want %v", c.label, to.baseName(), iv, want)
+		}
+	}
+	if _, ok := to.of(lo, m); ok {
+		t.Error("a row is set beside itself")
+	}
+	if iv, ok := (&ratios{a: a}).of(inside, m); !ok || iv.Point != 1.5 {
+		t.Errorf("beside its own baseline: %+v", iv)
+	}
+}
