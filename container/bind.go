@@ -26,6 +26,11 @@ func (c *container) bind(t *launch.Thread) error {
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			return err
 		}
+		if c.mapped() { // it is the container's root that writes there
+			if err := os.Chown(dir, c.base, c.base); err != nil {
+				return err
+			}
+		}
 		mounts = append(slices.Clone(mounts), bench.Mount{Source: dir, Target: dataDir})
 	}
 	for _, m := range mounts {
