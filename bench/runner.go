@@ -105,7 +105,7 @@ func (r *Runner) Plan(ctx context.Context) error {
 		spec := Spec{Image: r.Image, Command: Command{Argv: []string{"/bin/true"}}, Limits: r.Limits, Settings: settings, Init: c.Init, CPUs: c.CPUs, Work: c.Work}
 		err = env.Check(ctx, spec)
 		if err == nil {
-			err = r.room(c.Disk)
+			err = r.room(c)
 		}
 		if err == nil && r.Scenario.Fits != nil {
 			c.N = cell.N
