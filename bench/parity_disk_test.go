@@ -105,7 +105,9 @@ func TestParityDisk(t *testing.T) {
 		got[m] = append(got[m], v)
 	}
 	for i, p := range diskParities {
-		parity(t, "disk, "+p.section, "fio", p.unit, got[measure{i, 0}], got[measure{i, 1}])
+		if !parity(t, "disk, "+p.section, "fio", p.unit, got[measure{i, 0}], got[measure{i, 1}]) {
+			t.Errorf("%s isn't what fio measures", p.section)
+		}
 	}
 }
 

@@ -178,6 +178,9 @@ func (d *document) repeat() {
 			items = append(items, text)
 		}
 	}
+	if m.Work != "" {
+		items = append(items, "what instances wrote lay on one file system, "+escape(m.Work))
+	}
 	items = append(items,
 		"every value is in `trials.csv` (`pandas.read_csv`, R's `read.csv`); `benchstat bench.txt` reads the rest; `summary.json` has what this page computed",
 		"`lab report` draws this page again from `manifest.json`, `machine.json` and `trials.jsonl`, without a new run")

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"os"
-	"path/filepath"
 
 	"golang.org/x/sys/unix"
 
@@ -84,15 +83,9 @@ func touch(m []byte, write bool) {
 // mapped writes a file of that size, which has no name any more when it
 // returns, and maps it.
 func mapped(dir string, size int64) ([]byte, error) {
-	// Without a name from the beginning, where the file system can: then
-	// nothing is left whenever we are killed.
-	name := filepath.Join(dir, "probe-memory")
-	f, err := os.OpenFile(dir, os.O_RDWR|unix.O_TMPFILE, 0o600)
+	f, err := nameless(dir)
 	if err != nil {
-		if f, err = os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600); err != nil {
-			return nil, err
-		}
-		os.Remove(name)
+		return nil, err
 	}
 	defer f.Close()
 	// Not of the heap, which would keep it: it isn't what was asked for.
@@ -105,11 +98,36 @@ func mapped(dir string, size int64) ([]byte, error) {
 		touch(block, true)
 		block[16], block[17] = byte(at>>20), byte(at>>28)
 		if _, err := f.Write(block[:min(int64(len(block)), size-at)]); err != nil {
-			return nil, errors.New("fill " + name + ": " + err.Error())
+			return nil, errors.New("fill a file in " + dir + ": " + err.Error())
 		}
 	}
 	m, err := unix.Mmap(int(f.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_SHARED)
 	return m, os.NewSyscallError("mmap", err)
+}
+
+// nameless makes a file in a folder, which goes with its descriptor.
+func nameless(dir string) (*os.File, error) {
+	// Without a name from the beginning, where the file system can: then
+	// nothing is left whenever we are killed.
+	if f, err := os.OpenFile(dir, os.O_RDWR|unix.O_TMPFILE, 0o600); err == nil {
+		return f, nil
+	}
+	return unnamed(dir)
+}
+
+// unnamed makes a file with a name, and takes the name away. Nobody else has
+// that name: two programs that write in one folder at a time (processes of the
+// host do) would otherwise open one file, and hold the pages of one.
+func unnamed(dir string) (*os.File, error) {
+	f, err := os.CreateTemp(dir, "probe-memory-")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
 }
 
 // meminfo is the kernel's own count, in bytes; empty without /proc.

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"os"
+	"sync"
+	"testing"
+)
+
+// Programs that write in one folder at a time have a file each, on a file system
+// that makes none without a name, too, and leave none.
+func TestFilesOfTheirOwn(t *testing.T) {
+	for name, open := range map[string]func(string) (*os.File, error){"nameless": nameless, "unnamed": unnamed} {
+		dir := t.TempDir()
+		files := make([]*os.File, 64)
+		var all sync.WaitGroup
+		for i := range files {
+			all.Go(func() {
+				var err error
+				if files[i], err = open(dir); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if t.Failed() {
+			return
+		}
+		var infos []os.FileInfo
+		for _, f := range files {
+			defer f.Close()
+			st, err := f.Stat()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, other := range infos {
+				if os.SameFile(st, other) {
+					t.Fatalf("%s: two programs hold one file", name)
+				}
+			}
+			infos = append(infos, st)
+		}
+		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+			t.Errorf("%s: left in the folder: %v, %v", name, left, err)
+		}
+	}
+}
