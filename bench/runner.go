@@ -102,7 +102,7 @@ func (r *Runner) Plan(ctx context.Context) error {
 		if cell.Variant == nil {
 			cell.Variant = map[string]string{}
 		}
-		spec := Spec{Image: r.Image, Command: Command{Argv: []string{"/bin/true"}}, Limits: r.Limits, Settings: settings, Init: c.Init, CPUs: c.CPUs, Work: c.Work}
+		spec := Spec{Image: r.Image, Command: Command{Argv: []string{"/bin/true"}}, Limits: r.limits(c), Settings: settings, Init: c.Init, CPUs: c.CPUs, Work: c.Work}
 		err = env.Check(ctx, spec)
 		if err == nil {
 			err = r.room(c)
@@ -143,6 +143,15 @@ func (r *Runner) asks(env string, variant map[string]string) bool {
 		}
 		return c.Env == env
 	})
+}
+
+// limits are the run's, with what the cell asks for beside them.
+func (r *Runner) limits(c Cell) Limits {
+	l := r.Limits
+	if l.CPUWeight == 0 {
+		l.CPUWeight = c.Weight
+	}
+	return l
 }
 
 // has says whether an environment has a setting.

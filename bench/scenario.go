@@ -63,6 +63,7 @@ type Cell struct {
 	Variant map[string]string // what this cell sets beside the defaults
 	Set     map[string]string // further settings, which follow from the variant and needn't be in a label
 	N       int               // instances at a time; 0 means 1
+	Weight  int               // Limits.CPUWeight, where the run has none: gives each instance a cgroup, in every environment
 	Trials  int               // how many, warm-ups not counted
 	Warmup  int               // further ones before them, kept and marked
 	Timeout time.Duration     // of one trial
