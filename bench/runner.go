@@ -102,7 +102,7 @@ func (r *Runner) Plan(ctx context.Context) error {
 		if cell.Variant == nil {
 			cell.Variant = map[string]string{}
 		}
-		spec := Spec{Image: r.Image, Command: Command{Argv: []string{"/bin/true"}}, Limits: r.Limits, Settings: settings, Init: c.Init, CPUs: c.CPUs, Work: c.Work}
+		spec := Spec{Image: r.Image, Command: Command{Argv: []string{"/bin/true"}}, Limits: c.limits(r.Limits), Settings: settings, Init: c.Init, CPUs: c.CPUs, Work: c.Work}
 		err = env.Check(ctx, spec)
 		if err == nil {
 			err = r.room(c.Disk)

@@ -53,7 +53,8 @@ func memoryCells(o bench.Options) []bench.Cell {
 	for _, e := range everywhere(o) {
 		for _, n := range memoryInstances(e, o.Quick) {
 			c := bench.Cell{Env: e, N: n, Trials: 10, Warmup: 1, Timeout: time.Minute,
-				Init: guest(e), Work: !guest(e), Quick: o.Quick}
+				Memory: memoryLimit(memorySize(o.Quick)),
+				Init:   guest(e), Work: !guest(e), Quick: o.Quick}
 			// Writing a page takes a microsecond or less; a guest's take several.
 			c.Expect = time.Duration(n) * time.Duration(memorySize(o.Quick)>>20) * 3 * time.Millisecond
 			switch {

@@ -25,11 +25,10 @@ func memoryTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 	if err != nil {
 		return err
 	}
-	limit := memoryLimit(held)
 	release := make(chan struct{})
 	var all []*holder
 	for range c.N {
-		h, err := hold(ctx, t, held, limit, release)
+		h, err := hold(ctx, t, held, release)
 		if err != nil {
 			return err
 		}
@@ -61,14 +60,13 @@ func memoryTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 }
 
 // hold starts one instance.
-func hold(ctx context.Context, t *bench.T, held, limit int64, release chan struct{}) (*holder, error) {
+func hold(ctx context.Context, t *bench.T, held int64, release chan struct{}) (*holder, error) {
 	p, err := bench.NewProbe()
 	if err != nil {
 		return nil, err
 	}
 	h := &holder{p: p, says: map[string]float64{}, held: make(chan struct{}), done: make(chan error, 1)}
 	spec := t.Spec(p.Command("memory", fmt.Sprint("anon=", held), fmt.Sprint("file=", held)))
-	spec.Limits.Memory = limit
 	if h.i, err = t.Prepare(ctx, spec); err == nil {
 		if x, ok := h.i.(bench.Placer); ok && spec.Work {
 			// Where it writes is known only now; the host's place isn't /tmp.
