@@ -171,6 +171,7 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	sigs := make(chan os.Signal, 16)
 	signal.Notify(sigs, passedOn...)
 	ctx := context.Background()
+	go launch.Ready(1) // the thread that Prepare would wait for
 	lock, err := testbed.Acquire(false)
 	if err != nil {
 		return 0, err
@@ -220,7 +221,7 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	}
 	// While the command runs nobody waits for this.
 	swept := make(chan struct{})
-	go func() { testbed.Sweep(); close(swept) }()
+	go func() { testbed.SweepFolders(); close(swept) }()
 	exit, err := p.Wait(ctx)
 	finish()
 	<-swept

@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	"github.com/spf13/cobra"
 
@@ -17,6 +18,11 @@ import (
 	"lab/container"
 	"lab/vm"
 )
+
+// The worker must be started from the main thread, as the kernel kills it when
+// the thread that started it ends (prctl(2), PR_SET_PDEATHSIG); and the main
+// thread must never be one that bench/launch uses up.
+func init() { runtime.LockOSThread() }
 
 func main() { os.Exit(full(os.Args)) }
 
@@ -56,7 +62,7 @@ what each costs, and explains the numbers.
 	}
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(a.runCommand(), a.execCommand(), a.reportCommand(), a.compareCommand(), a.reproduceCommand(), a.checkCommand(), a.calibrateCommand(),
-		a.listCommand(), a.doctorCommand(), a.imageCommand(), a.cleanCommand(), a.versionCommand())
+		a.listCommand(), a.doctorCommand(), a.imageCommand(), a.explainCommand(), a.cleanCommand(), a.versionCommand())
 	return root
 }
 

@@ -16,15 +16,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 
 	"github.com/spf13/cobra"
 )
-
-// The worker must be started from the main thread, as the kernel kills it when
-// the thread that started it ends (prctl(2), PR_SET_PDEATHSIG); and the main
-// thread must never be one that bench/launch uses up.
-func init() { runtime.LockOSThread() }
 
 // Exit statuses. Those of exec are its payload's own, and a shell's.
 const (

@@ -264,6 +264,11 @@ func (f *runFlags) job(cmd *cobra.Command) (*job, error) {
 	if kernel != "" {
 		j.Options.Variant["kernel"] = kernel
 	}
+	if f.connect != "" {
+		if _, err := vm.ParseTarget(f.connect); err != nil {
+			return nil, usagef("--%w", err)
+		}
+	}
 	if f.cpus != "" && !cgroup.ValidCPUSet(f.cpus) {
 		return nil, usagef("--cpus %q: not a list of processors such as 0-1,3", f.cpus)
 	}

@@ -20,6 +20,7 @@ import (
 	"lab/bench/machine"
 	"lab/bench/results"
 	"lab/bench/testbed"
+	"lab/bench/testbed/nat"
 	"lab/scenarios"
 )
 
@@ -106,7 +107,7 @@ func (w *worker) run(ctx context.Context) (outcome string, err error) {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, tb.Close()) }()
-	tb.Log = out.Log
+	tb.Log, tb.NAT = out.Log, nat.Publish
 
 	sc := scenarios.Find(j.Scenario)
 	if sc == nil {

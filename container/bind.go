@@ -61,45 +61,108 @@ func (c *container) bindOne(m bench.Mount) error {
 	return attach(src, at)
 }
 
-// target opens the place a volume goes to, and makes what is missing of it: the
-// folders on the way, and at the end a folder or an empty file. Below a
-// volume that is mounted already this makes it on the host, as it does
-// everywhere else.
+// target opens the place a volume goes to. Links on the way are followed as a
+// program inside would follow them: the container's root is where they begin,
+// and no ".." leads out of it. What they come to is opened once, and it is that
+// which is mounted on, whatever becomes of the path meanwhile.
+//
+// What is missing is made: folders on the way, and at the end a folder or an
+// empty file; not the target of a link that leads nowhere. Below a volume that
+// is mounted already this makes it on the host, as it does everywhere else.
 func (c *container) target(name string, dir bool) (int, error) {
 	name = path.Clean("/" + name)
-	if name == "/" {
-		return -1, errors.New("a volume can't be the root; --image takes a root folder")
+	flags := unix.O_PATH
+	if dir {
+		flags |= unix.O_DIRECTORY
 	}
-	parts := strings.Split(name[1:], "/")
-	at, err := unix.Dup(c.root)
+	fd, err := inRoot(c.root, name, flags)
+	if errors.Is(err, unix.ENOENT) {
+		fd, err = c.makeTarget(name, dir, flags)
+	}
 	if err != nil {
-		return -1, os.NewSyscallError("dup", err)
+		return -1, bench.Blamed(bench.BlameWorkload, err)
 	}
-	for i, p := range parts {
-		last := i == len(parts)-1
-		flags := unix.O_PATH
-		if !last || dir {
-			flags |= unix.O_DIRECTORY
+	if err := c.mayCover(fd); err != nil {
+		unix.Close(fd)
+		return -1, bench.Blamed(bench.BlameWorkload, err)
+	}
+	return fd, nil
+}
+
+// makeTarget makes what is missing of a path.
+func (c *container) makeTarget(name string, dir bool, flags int) (int, error) {
+	parts := strings.Split(name[1:], "/")
+	there := len(parts) - 1 // so many of them are
+	at, err := -1, error(nil)
+	for ; ; there-- {
+		at, err = inRoot(c.root, "/"+path.Join(parts[:there]...), unix.O_PATH|unix.O_DIRECTORY)
+		if err == nil || there == 0 || !errors.Is(err, unix.ENOENT) {
+			break
 		}
-		next, err := below(at, p, flags)
-		if errors.Is(err, unix.ENOENT) {
-			if !last || dir {
-				err = unix.Mkdirat(at, p, 0o755)
-			} else {
-				err = unix.Mknodat(at, p, unix.S_IFREG|0o644, 0)
-			}
-			if err == nil {
-				err = c.own(at, p)
-			}
-			if err == nil || err == unix.EEXIST {
-				next, err = below(at, p, flags)
-			}
+	}
+	if err != nil {
+		return -1, err
+	}
+	for i, p := range parts[there:] {
+		last := there+i == len(parts)-1
+		want := flags
+		if !last {
+			want = unix.O_PATH | unix.O_DIRECTORY
+		}
+		if !last || dir {
+			err = unix.Mkdirat(at, p, 0o755)
+		} else {
+			err = unix.Mknodat(at, p, unix.S_IFREG|0o644, 0)
+		}
+		if err == nil {
+			err = c.own(at, p)
+		}
+		next := -1
+		if err == nil || err == unix.EEXIST { // a link that leads nowhere is there, and isn't followed
+			next, err = below(at, p, want)
 		}
 		unix.Close(at)
 		if err != nil {
-			return -1, bench.Blamed(bench.BlameWorkload, err)
+			return -1, err
 		}
 		at = next
 	}
 	return at, nil
+}
+
+// mayCover refuses the root, and all that is below /proc. The latter isn't
+// mounted yet, and the program is looked up before it is: a volume there could
+// show it one that won't be there when it is executed (see launch).
+func (c *container) mayCover(fd int) error {
+	at, err := where(fd)
+	if err != nil {
+		return err
+	}
+	root, err := where(c.root)
+	if err != nil {
+		return err
+	}
+	proc := root + "/proc"
+	switch {
+	case at == root:
+		return errors.New("a volume can't be the root; --image takes a root folder")
+	case at == proc || strings.HasPrefix(at, proc+"/"):
+		return errors.New("a volume can't be in /proc, where the kernel shows processes")
+	}
+	return nil
+}
+
+// where is the path of what a descriptor is open on, as the thread sees it.
+func where(fd int) (string, error) {
+	name := fmt.Sprintf("/proc/thread-self/fd/%d", fd)
+	at, err := os.Readlink(name)
+	return at, err
+}
+
+// inRoot opens name with root as its root.
+func inRoot(root int, name string, flags int) (int, error) {
+	return openat2(root, name, &unix.OpenHow{
+		Flags:   uint64(flags | unix.O_CLOEXEC),
+		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
+	})
 }

@@ -3,6 +3,7 @@ package container
 import (
 	"testing"
 
+	"lab/bench"
 	"lab/bench/benchtest"
 )
 
@@ -18,6 +19,7 @@ func TestContainer(t *testing.T) {
 	}{
 		{"default", nil, noPorts},
 		{"bridge", map[string]string{"net": "bridge"}, nil},
+		{"ports by nftables", map[string]string{"net": "bridge", "publish": "nftables"}, nil},
 		{"net=host", map[string]string{"net": "host"}, noPorts},
 		{"no overlay", map[string]string{"overlay": "no"}, noPorts},
 		{"no PID namespace", map[string]string{"pid": "no"}, noPorts},
@@ -34,6 +36,16 @@ func TestContainer(t *testing.T) {
 			}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			if c.settings["user"] == "yes" {
+				if err := checkUsers(bench.Spec{Image: benchtest.Image(t)}); err != nil {
+					t.Skip("SKIP: ", err)
+				}
+			}
+			if c.settings["time"] == "yes" {
+				if err := checkTime(); err != nil {
+					t.Skip("SKIP: ", err)
+				}
+			}
 			benchtest.Run(t, New(), benchtest.Options{Settings: c.settings, Lacks: c.lacks})
 		})
 	}

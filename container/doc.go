@@ -29,8 +29,8 @@
 //
 //   - A path in the image is never handed to the kernel as text that it
 //     resolves from the host's root. It is opened below the root's descriptor
-//     with openat2, which refuses to leave it, and what is mounted is mounted
-//     on that descriptor.
+//     with openat2, which refuses to leave it, or takes it for the root of all
+//     links (bind.go), and what is mounted is mounted on that descriptor.
 //   - What is mounted is complete before it is attached: /dev is filled while
 //     nobody can see it.
 //   - The payload inherits three descriptors and no folder of the host's.

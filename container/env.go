@@ -33,6 +33,8 @@ func (e *Env) Settings() []bench.Setting {
 	return []bench.Setting{
 		{Name: "net", Values: []string{"none", "bridge", "host"}, Default: "none",
 			Help: "network: none but loopback, a port of the testbed's bridge, or the testbed's own"},
+		{Name: "publish", Values: []string{"forward", "nftables"}, Default: "forward",
+			Help: "a published port: the lab passes bytes on, or the kernel rewrites addresses (in a testbed's own network alone)"},
 		{Name: "cgroup", Values: yesno, Default: "yes", Help: "a cgroup and a cgroup namespace of its own"},
 		{Name: "pid", Values: yesno, Default: "yes", Help: "a PID namespace: the workload is PID 1 and sees only its own"},
 		{Name: "ipc", Values: yesno, Default: "yes", Help: "an IPC namespace: System V IPC and message queues of its own"},
@@ -87,6 +89,9 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 	}
 	if net := s.Settings["net"]; len(s.Ports) > 0 && net != "bridge" {
 		return bench.NotApplicable("with net="+net+" a container has no address that a port could be published from", "--net bridge")
+	}
+	if len(s.Ports) > 0 && s.Settings["publish"] == "nftables" && e.tb.NAT == nil {
+		return bench.NotApplicable("the port would be the machine's, whose firewall the lab never touches", "--variant publish=forward")
 	}
 	if s.Hostname != "" && s.Settings["uts"] == "no" {
 		return bench.NotApplicable("with uts=no the host's name is the container's", "--variant uts=yes")

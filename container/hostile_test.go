@@ -79,6 +79,10 @@ func (h *hostile) run(s bench.Spec, script string) (string, bench.Exit, error) {
 		s.Settings = map[string]string{}
 	}
 	out, x, err := h.runOnce(s, script)
+	if unfit := checkUsers(bench.Spec{Image: image.Ref{Dir: h.dir}}); unfit != nil {
+		h.Log("without a user namespace alone: ", unfit)
+		return out, x, err
+	}
 	s.Settings["user"] = "yes"
 	out2, x2, err2 := h.runOnce(s, script)
 	if out != out2 || x.Status() != x2.Status() || (err == nil) != (err2 == nil) {
@@ -154,34 +158,63 @@ func TestLinkInPlaceOfMountPoint(t *testing.T) {
 	}
 }
 
-// Defence: target() opens each part of the way below the root, and follows no
-// link.
+// Defence: target() resolves the whole way with the container's root as the root,
+// and mounts on what it has opened.
 func TestVolumeThroughLink(t *testing.T) {
 	volume := t.TempDir()
-	for _, c := range []struct{ name, link, to, target string }{
-		{"absolute", "data", "/etc", "/data"},
-		{"up", "data", "../../../etc", "/data"},
-		{"in the middle", "data", "/", "/data/etc"},
+	if err := os.WriteFile(filepath.Join(volume, "here"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	run := func(t *testing.T, link, to, target, look string) (string, error) {
+		h := newHostile(t)
+		if link != "" {
+			h.replace(link, to)
+		}
+		out, _, err := h.run(bench.Spec{Mounts: []bench.Mount{{Source: volume, Target: target}}}, "ls "+look)
+		return out, err
+	}
+	host, err := os.ReadDir("/etc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, link, to, target, look string }{
+		{"absolute", "data", "/etc", "/data", "/etc"},
+		{"up", "data", "../../../etc", "/data", "/etc"},
+		{"in the middle", "data", "/", "/data/etc", "/etc"},
+		{"a part is missing", "data", "/tmp", "/data/new/folder", "/tmp/new/folder"},
+		{"up beyond a link", "data", "/usr/bin", "/data/../vol", "/vol"}, // lexical, as docker's
+		{"dots", "", "", "/a/../../../vol", "/vol"},
+		{"out of the root and in again", "data", "../../../../../../etc/../etc", "/data", "/etc"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			h := newHostile(t)
-			h.replace(c.link, c.to)
-			out, _, err := h.run(bench.Spec{Mounts: []bench.Mount{{Source: volume, Target: c.target}}}, "ls /etc")
-			if err == nil {
-				t.Errorf("it started, and /etc has %q", out)
+			if out, err := run(t, c.link, c.to, c.target, c.look); err != nil || out != "here\n" {
+				t.Errorf("%q, %v", out, err)
 			}
 		})
 	}
-	t.Run("dots", func(t *testing.T) {
-		h := newHostile(t)
-		if err := os.WriteFile(filepath.Join(volume, "here"), nil, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		out, x, err := h.run(bench.Spec{Mounts: []bench.Mount{{Source: volume, Target: "/a/../../../vol"}}}, "ls /vol")
-		if err != nil || x.Status() != 0 || out != "here\n" {
-			t.Errorf("%q, %v, %v", out, x, err)
-		}
-	})
+	for _, c := range []struct{ name, link, to, target string }{
+		{"the root", "data", "/", "/data"},
+		{"the root by dots", "", "", "/x/.."},
+		{"nowhere", "data", "/nowhere", "/data"},
+		{"below nowhere", "data", "/nowhere", "/data/x"},
+		{"round and round", "data", "data", "/data"},
+		{"the lab's processes", "data", "/proc", "/data"},
+		{"the lab's own", "data", "/proc/self", "/data"},
+		{"below the lab's own", "data", "/proc", "/data/self"},
+		{"by its name", "", "", "/proc/self"},
+		{"a file", "data", "/bin/busybox", "/data"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			out, err := run(t, c.link, c.to, c.target, "/")
+			if err == nil || bench.Whose(err) != bench.BlameWorkload {
+				t.Errorf("it started: %q, %v", out, err)
+			}
+		})
+	}
+	after, err := os.ReadDir("/etc")
+	if err != nil || len(after) != len(host) {
+		t.Errorf("the host's /etc had %d entries, and has %d (%v)", len(host), len(after), err)
+	}
 }
 
 // Defence: close_range in launch, before the change of folder

@@ -74,10 +74,13 @@ func attach(mount, at int) error {
 // leads to another place inside, which would put a mount where nobody looks
 // for it (CVE-2021-30465, CVE-2025-52881).
 func below(dir int, name string, flags int) (int, error) {
-	how := &unix.OpenHow{
+	return openat2(dir, name, &unix.OpenHow{
 		Flags:   uint64(flags | unix.O_CLOEXEC | unix.O_NOFOLLOW),
 		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS,
-	}
+	})
+}
+
+func openat2(dir int, name string, how *unix.OpenHow) (int, error) {
 	for {
 		fd, err := unix.Openat2(dir, name, how)
 		// EAGAIN: somebody renamed something on the way (openat2(2)).

@@ -75,7 +75,11 @@ func (c *container) connect(*launch.Thread) error {
 // publish listens to the ports outside that lead to ports inside.
 func (c *container) publish(*launch.Thread) error {
 	for _, p := range c.spec.Ports {
-		f, err := c.network.Publish(p, c.addr.Addr())
+		publish := c.network.Publish
+		if c.spec.Settings["publish"] == "nftables" {
+			publish = c.env.tb.NAT
+		}
+		f, err := publish(p, c.addr.Addr())
 		if err != nil {
 			return bench.Blamed(bench.BlameMachine, err)
 		}

@@ -14,6 +14,7 @@ import (
 	"lab/bench"
 	"lab/bench/benchtest"
 	"lab/bench/clock"
+	"lab/bench/image"
 	"lab/bench/launch"
 )
 
@@ -140,6 +141,9 @@ func TestUserNamespace(t *testing.T) {
 // What a program sees there, and may do.
 func TestUsersInside(t *testing.T) {
 	h := newHostile(t)
+	if err := checkUsers(bench.Spec{Image: image.Ref{Dir: h.dir}}); err != nil {
+		t.Skip("SKIP: ", err)
+	}
 	secret := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(secret, []byte("root's own"), 0o600); err != nil {
 		t.Fatal(err)

@@ -28,6 +28,9 @@ func (a *analysis) doubts() []string {
 			}
 		}
 	}
+	if w := a.run.Manifest.Work; w == "tmpfs" || w == "ramfs" {
+		out = append(out, "What instances wrote lay on a "+w+", which is RAM: no figure here is a disk's. Another folder: `--work DIR`.")
+	}
 	if disturbed > 0 {
 		var kinds []string
 		for _, name := range slices.Sorted(maps.Keys(taints)) {

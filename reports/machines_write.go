@@ -54,7 +54,7 @@ func (g *MachineGroup) machineRows(x results.Metric) [][]string {
 			u := scaleFor(s.median.Point, x.Unit)
 			r[3], r[4] = u.with(s.median.Point), spanOf(s.median, u)
 			if k := s.against; k != nil && !g.TCG {
-				u := addedScale(k.difference.Point, x.Unit)
+				u := addedScale(k.difference.Point, s.median.Point, x.Unit)
 				r[5] = u.join(u.signed(k.difference.Point))
 				if k.ratio != nil {
 					r[6] = times(k.ratio.Point) + " (" + spanOf(*k.ratio, scale{"", 1}) + ")"
@@ -70,7 +70,7 @@ func (g *MachineGroup) machineRows(x results.Metric) [][]string {
 	u := scaleFor(s.Middle, x.Unit)
 	r := []string{"middle of " + plural(s.Machines, "machine"), "", "", u.with(s.Middle), u.join(u.span(s.Least, s.Largest)), "", ""}
 	if d, ok := g.spread(differenceOf(x.Name)); ok && !g.TCG {
-		u := addedScale(d.Middle, x.Unit)
+		u := addedScale(d.Middle, s.Middle, x.Unit)
 		r[5] = u.join(u.signed(d.Middle))
 	}
 	if q, ok := g.spread(ratioOf(x.Name)); ok && !g.TCG {

@@ -45,6 +45,7 @@ func (d *document) steps(c *cell) {
 		phrase("before the clock (Prepare): ", c.Prepare),
 		phrase("on the clock (Start): ", c.Start),
 		phrase("settings: ", pairs(c.Settings)),
+		phrase("found: ", pairs(c.Found)),
 		fmt.Sprintf("planned: %s, %s before", plural(c.Trials, "trial"), plural(c.Warmup, "warm-up"))))
 }
 
@@ -176,6 +177,9 @@ func (d *document) repeat() {
 			}
 			items = append(items, text)
 		}
+	}
+	if m.Work != "" {
+		items = append(items, "what instances wrote lay on one file system, "+escape(m.Work))
 	}
 	items = append(items,
 		"every value is in `trials.csv` (`pandas.read_csv`, R's `read.csv`); `benchstat bench.txt` reads the rest; `summary.json` has what this page computed",

@@ -79,7 +79,7 @@ func configuration(c *cell) string {
 	if n := c.failures(); n > 0 {
 		s += fmt.Sprintf(", %s failed", plural(n, "trial"))
 	}
-	for _, p := range []string{phrase("before the clock: ", c.Prepare), phrase("on the clock: ", c.Start), phrase("settings: ", pairs(c.Settings))} {
+	for _, p := range []string{phrase("before the clock: ", c.Prepare), phrase("on the clock: ", c.Start), phrase("settings: ", pairs(c.Settings)), phrase("found: ", pairs(c.Found))} {
 		if p != "" {
 			s += "; " + p
 		}

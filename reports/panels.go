@@ -66,7 +66,9 @@ func (f *multiple) group(p *page, tcg bool) {
 		p.y += 4
 		p.paragraph(boldText, pageMargin+2, pageWidth-2*pageMargin, tcgMark+": axes of their own, compared with nothing")
 	}
-	for abreast := range slices.Chunk(metrics, panelsAbreast) {
+	// Lines of panels as equal as may be: four are two and two.
+	lines := (len(metrics) + panelsAbreast - 1) / panelsAbreast
+	for abreast := range slices.Chunk(metrics, (len(metrics)+lines-1)/lines) {
 		f.abreast(p, cells, abreast, tcg)
 	}
 }

@@ -164,14 +164,22 @@ func TestAxisCoversAndIsMonotonous(t *testing.T) {
 	}
 }
 
-// A figure of ratios is drawn with what there is: with no baseline, with one
-// trial, with a guest that is emulated alone, with a metric that has only words.
-func TestRatios(t *testing.T) {
-	fig := results.Figure{Name: "ratios", Title: "Ratios", Kind: "ratios", Metrics: []string{"ready", "gone", "none"}}
+// Figures of ratios and of panels are drawn with what there is: with no baseline,
+// with one trial, with a guest that is emulated alone, with a metric that has only
+// words.
+func TestSeveralMetrics(t *testing.T) {
+	for _, kind := range []string{"ratios", "panels"} {
+		t.Run(kind, func(t *testing.T) { testSeveralMetrics(t, kind) })
+	}
+}
+
+func testSeveralMetrics(t *testing.T, kind string) {
+	fig := results.Figure{Name: kind, Title: "Several", Kind: kind, Metrics: []string{"ready", "gone", "none"}}
 	for name, keep := range map[string]func(results.Cell) bool{
 		"all":         func(results.Cell) bool { return true },
 		"no baseline": func(c results.Cell) bool { return c.Env != "host" },
 		"host alone":  func(c results.Cell) bool { return c.Env == "host" },
+		"vm alone":    func(c results.Cell) bool { return c.Env == "vm" },
 	} {
 		run := *stored(t)
 		run.Manifest.Figures = []results.Figure{fig}
@@ -212,5 +220,76 @@ func TestRatioIsTurned(t *testing.T) {
 	}
 	if iv, _ = f.of(half, results.Metric{Name: "m", Better: "lower"}); iv.Point != 0.5 {
 		t.Errorf("as it is: %+v", iv)
+	}
+}
+
+// The panels of a figure say all that was measured, in the order of the cells, and
+// emulated guests stand apart from what they aren't compared with.
+func TestPanels(t *testing.T) {
+	run := *stored(t)
+	run.Manifest.Figures = []results.Figure{{Name: "panels", Title: "Panels", Kind: "panels", Metrics: []string{"ready", "gone"}}}
+	a := analyse(&run)
+	files, err := a.plots()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var svg string
+	for _, f := range files {
+		if strings.HasSuffix(f.Name, ".svg") {
+			svg = string(f.Data)
+		}
+	}
+	at := 0
+	for _, want := range []string{">Time until ready<", ">host<", ">chroot<", ">container net=bridge<", "not run", ">Time until gone<", "compared with nothing", ">vm<", "emulated in software"} {
+		i := strings.Index(svg[at:], want)
+		if want == ">host<" || want == ">chroot<" || want == ">container net=bridge<" || want == "not run" {
+			// Names come first, once for panels that stand abreast.
+			if !strings.Contains(svg, want) {
+				t.Errorf("no %q", want)
+			}
+			continue
+		}
+		if i < 0 {
+			t.Errorf("no %q after byte %d", want, at)
+			continue
+		}
+		at += i
+	}
+	for _, c := range a.cells {
+		if s := c.samples["ready"]; s != nil {
+			u := scaleFor(s.median.Point, "s")
+			if want := u.with(s.median.Point) + " (" + u.span(s.median.Lo, s.median.Hi) + ")"; !strings.Contains(svg, want) {
+				t.Errorf("%s: no %q", c.label, want)
+			}
+		}
+	}
+}
+
+// A figure that names what its rows are set beside takes that, and not the
+// baseline that each has in the table.
+func TestRatiosToOneRow(t *testing.T) {
+	six := func(v float64) map[string]*sample {
+		return map[string]*sample{"m": {values: []float64{v, v, v, v, v, v}}}
+	}
+	make := func(env, net string, v float64) *cell {
+		c := newCell(results.Cell{Env: env, Variant: map[string]string{"net": net}})
+		c.samples, c.trials = six(v), []trial{{}}
+		return c
+	}
+	lo, bridge, inside := make("host", "host", 2), make("host", "bridge", 4), make("container", "bridge", 6)
+	inside.base = bridge
+	a := &analysis{run: &results.Run{}, cells: []*cell{lo, bridge, inside}}
+	m := results.Metric{Name: "m", Better: "lower"}
+	to := &ratios{a: a, figure: results.Figure{To: "host", ToVariant: map[string]string{"net": "host"}}}
+	for c, want := range map[*cell]float64{bridge: 2, inside: 3} {
+		if iv, ok := to.of(c, m); !ok || iv.Point != want {
+			t.Errorf("%s beside %s: %+v, want %v", c.label, to.baseName(), iv, want)
+		}
+	}
+	if _, ok := to.of(lo, m); ok {
+		t.Error("a row is set beside itself")
+	}
+	if iv, ok := (&ratios{a: a}).of(inside, m); !ok || iv.Point != 1.5 {
+		t.Errorf("beside its own baseline: %+v", iv)
 	}
 }

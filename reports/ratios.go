@@ -45,12 +45,32 @@ func (f *ratios) draw(p *page) {
 	footer(p, f.a)
 }
 
+// base is what a cell is set beside, or nil.
+func (f *ratios) base(c *cell) *cell {
+	if f.figure.To == "" {
+		return c.base
+	}
+	if found, _ := f.a.find(f.figure.To, f.figure.ToVariant); len(found) > 0 && found[0] != c {
+		return found[0]
+	}
+	return nil
+}
+
+// baseName is what the figure calls it.
+func (f *ratios) baseName() string {
+	if f.figure.To == "" {
+		return baseline
+	}
+	return results.Label(f.figure.To, f.figure.ToVariant, 1)
+}
+
 // of is the ratio of a cell's by its baseline in a metric, worse being above 1.
 func (f *ratios) of(c *cell, m results.Metric) (stats.Interval, bool) {
-	if c.base == nil {
+	base := f.base(c)
+	if base == nil {
 		return stats.Interval{}, false
 	}
-	x, y := c.samples[m.Name], c.base.samples[m.Name]
+	x, y := c.samples[m.Name], base.samples[m.Name]
 	if x == nil || y == nil {
 		return stats.Interval{}, false
 	}
@@ -68,7 +88,7 @@ func (f *ratios) of(c *cell, m results.Metric) (stats.Interval, bool) {
 func (f *ratios) panel(p *page, tcg bool) {
 	var cells []*cell
 	for _, c := range f.a.cells {
-		if c.tcg == tcg && (c.base != nil || c.NotRun != nil) {
+		if c.tcg == tcg && (f.base(c) != nil || c.NotRun != nil) {
 			cells = append(cells, c)
 		}
 	}
@@ -86,15 +106,15 @@ func (f *ratios) panel(p *page, tcg bool) {
 	}
 	left, right := pageMargin, pageWidth-pageMargin
 	x := newAxis(values, true, unitRatio)
-	x.left, x.right = left+ratioLabel, right-ratioText
+	x.left, x.right = left+labelRoom(cells), right-ratioText
 	p.y += 5
 	if tcg {
 		f.used.tcg = true
 		p.write(boldText, draw.XLeft, left+2, p.y+6, "What emulation in software (TCG) costs: an axis of its own, no measure of VMs")
 	} else {
-		p.write(smallText, draw.XLeft, x.right+6, p.y+6, "ratio to "+baseline+", 95 % interval")
-		p.write(smallText, draw.XRight, x.x(1)-4, p.y+6, "less than on the "+baseline)
-		p.write(smallText, draw.XLeft, x.x(1)+4, p.y+6, "more")
+		p.write(smallText, draw.XLeft, x.right+6, p.y+6, "ratio, 95 % interval")
+		p.write(smallText, draw.XRight, x.x(1)-4, p.y+6, "better than "+f.baseName())
+		p.write(smallText, draw.XLeft, x.x(1)+4, p.y+6, "worse")
 	}
 	p.y += 13
 	top := p.y
@@ -121,6 +141,17 @@ func (f *ratios) panel(p *page, tcg bool) {
 	p.y = bottom + 16
 	p.write(smallText, draw.XLeft, x.left, p.y+4, x.note())
 	p.y += 10
+}
+
+// labelRoom is how wide the names before the axis are: the cells' are whole, as
+// far as they leave the axis its room.
+func labelRoom(cells []*cell) vg.Length {
+	const most = 82 * vg.Millimeter
+	room := ratioLabel
+	for _, c := range cells {
+		room = max(room, ratioName+8+smallText.width(c.Cell.Label()))
+	}
+	return min(room, most)
 }
 
 // metrics are those of the figure that have values.
@@ -175,7 +206,7 @@ func (f *ratios) row(p *page, c *cell, m results.Metric, x axis, y vg.Length, ba
 	p.write(st, draw.XLeft, x.right+6, y, st.fit(text, ratioText-6))
 	st = smallText
 	st.color = colour
-	p.write(st, draw.XRight, x.left-3, y, st.fit(name, ratioLabel-ratioName-8))
+	p.write(st, draw.XRight, x.left-3, y, st.fit(name, x.left-pageMargin-ratioName-8))
 }
 
 // key explains the marks that were used.
@@ -198,7 +229,7 @@ func (f *ratios) key(p *page) {
 	}
 	p.y = y + 7
 	if turned := f.turned(); len(turned) > 0 {
-		p.paragraph(smallText, pageMargin, pageWidth-2*pageMargin, fmt.Sprintf("More is better of %s: there the ratio is the %s's figure by the row's.", strings.Join(turned, ", "), baseline))
+		p.paragraph(smallText, pageMargin, pageWidth-2*pageMargin, fmt.Sprintf("More is better of %s: there the ratio is the %s's figure by the row's.", strings.Join(turned, ", "), f.baseName()))
 	}
 	if f.used.tcg {
 		hatchKey(p, f.a.tcgShows())

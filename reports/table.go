@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 
 	"lab/bench/results"
@@ -74,7 +75,7 @@ func (a *analysis) fillComparison(r *row, c *cell, x *sample, unit string) {
 		r.added, r.ratio = "no "+baseline, ""
 	default:
 		d := x.against.difference
-		s := addedScale(d.Point, unit)
+		s := addedScale(d.Point, x.median.Point, unit)
 		r.added = s.join(s.signed(d.Point))
 		r.addedE = s.span(d.Lo, d.Hi)
 		if !d.Known() {
@@ -91,9 +92,13 @@ func (a *analysis) fillComparison(r *row, c *cell, x *sample, unit string) {
 }
 
 // addedScale is milliseconds for all times, so that a column of added times
-// can be compared at a glance.
-func addedScale(v float64, unit string) scale {
-	if unit == "s" {
+// can be compared at a glance; but for what takes less than 10 µs in all. whole
+// is the figure that v is a part of.
+func addedScale(v, whole float64, unit string) scale {
+	switch {
+	case unit == "s" && math.Abs(whole) < 10e-6:
+		return scaleFor(whole, unit)
+	case unit == "s":
 		return scale{"ms", 1e-3}
 	}
 	return scaleFor(v, unit)

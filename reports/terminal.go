@@ -115,6 +115,22 @@ func (t *terminal) paragraph(color, head, indent, text string) {
 	}
 }
 
+// Paragraphs writes a title and wrapped paragraphs, which an empty line parts in
+// the text.
+func Paragraphs(w io.Writer, title, text string, o Options) error {
+	t := &terminal{o: o}
+	if t.o.Width <= 0 {
+		t.o.Width = 100
+	}
+	t.paragraph(bold, "", "", title)
+	for _, p := range strings.Split(text, "\n\n") {
+		t.b.WriteByte('\n')
+		t.paragraph("", "", "", p)
+	}
+	_, err := w.Write(t.b.Bytes())
+	return err
+}
+
 func (t *terminal) verdicts(a *analysis) {
 	colors := map[string]string{holds: green, fails: red, undecided: yellow, unmeasured: yellow}
 	for _, v := range a.verdicts {

@@ -77,15 +77,8 @@ func diskCells(o bench.Options) []bench.Cell {
 	var cells []bench.Cell
 	for _, e := range everywhere(o) {
 		p := diskPlanFor(o.Quick, e)
-		variants := diskVariants[e]
-		if variants == nil {
-			variants = []map[string]string{{}}
-		}
-		for _, v := range variants {
-			if contradicts(v, o.Variant) {
-				continue
-			}
-			c := bench.Cell{Env: e, Variant: maps.Clone(v), Trials: 20, Warmup: 1, Timeout: time.Minute,
+		for _, v := range variantsOf(e, o.Variant) {
+			c := bench.Cell{Env: e, Variant: v, Trials: 20, Warmup: 1, Timeout: time.Minute,
 				Init: guest(e), CPUs: min(2, runtime.NumCPU()), Work: true, Disk: diskNeed(e, p, o), Quick: o.Quick}
 			// A part is over when its last pass is, and filling takes time, too.
 			c.Expect = p.section*15 + time.Duration(p.size/(1<<20))*2*time.Millisecond
@@ -107,15 +100,27 @@ func diskCells(o bench.Options) []bench.Cell {
 	return cells
 }
 
-// contradicts says whether the user asked for another value of something that
-// makes a cell what it is: then it isn't wanted.
-func contradicts(variant, asked map[string]string) bool {
-	for k, v := range variant {
-		if w, ok := asked[k]; ok && w != v {
-			return true
+// variantsOf are the cells of an environment. Where the user asked for another
+// value of something that makes a cell what it is, that cell isn't wanted; where
+// none is left, the first one stays, with what was asked for.
+func variantsOf(env string, asked map[string]string) (out []map[string]string) {
+	all := diskVariants[env]
+	if all == nil {
+		return []map[string]string{{}}
+	}
+	differs := func(k, v string) bool { w, ok := asked[k]; return ok && w != v }
+	for _, v := range all {
+		keep := maps.Clone(v)
+		if maps.DeleteFunc(keep, differs); len(keep) == len(v) {
+			out = append(out, keep)
 		}
 	}
-	return false
+	if len(out) == 0 {
+		first := maps.Clone(all[0])
+		maps.DeleteFunc(first, differs)
+		out = append(out, first)
+	}
+	return out
 }
 
 // diskNeed is the most that a trial has on the disk: the file, a copy of a
@@ -186,21 +191,19 @@ func diskTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 const diskGrain = 10_000
 
 // diskFact looks at what the program found out about its file, and records the
-// change of an image's, which is over too soon for two clocks.
+// change of an image's, which is over too soon for two clocks, and what its file
+// system can't do.
 func diskFact(t *bench.T, h bench.Heard) error {
 	if h.Name == "first-write" {
 		return errors.Join(diskRecord(t, h, "first-write", "seconds"), diskRecord(t, h, "second-write", "again"))
 	}
+	if why := h.Text("skip"); why != "" {
+		t.RecordText(h.Name, "not applicable: "+why)
+		return nil
+	}
 	grain, err := h.Value("grain")
 	if err == nil && grain > diskGrain {
 		err = bench.Blamed(bench.BlameMachine, fmt.Errorf("the clock inside moves by %v at once, too coarse for requests of microseconds; cure for a guest: --variant acpi=on, which gives it better clocks, or KVM, and a quieter machine", time.Duration(grain)))
-	}
-	if err != nil {
-		return err
-	}
-	kept, err := h.Value("kept")
-	if err == nil && kept > 0 {
-		err = bench.Blamed(bench.BlameMachine, fmt.Errorf("%d bytes of the file stay in the page cache whatever is asked of it, so no read would be cold; cure: --work a folder on another file system", int64(kept)))
 	}
 	return err
 }

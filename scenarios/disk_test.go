@@ -30,6 +30,10 @@ func TestDiskCells(t *testing.T) {
 	if want := []string{all[0], all[1], all[3], all[4], all[5], all[6], all[7]}; !slices.Equal(got, want) {
 		t.Errorf("on machine pc: %q\nwant %q", got, want)
 	}
+	got = label(bench.Options{Envs: []string{"vm"}, Variant: map[string]string{"machine": "q35", "cache": "unsafe"}})
+	if want := []string{"vm disk=virtio"}; !slices.Equal(got, want) {
+		t.Errorf("with another cache: %q, want %q", got, want)
+	}
 	for _, c := range Disk().Cells(bench.Options{Variant: map[string]string{"disk-size": "2G"}}) {
 		if want := int64(2 << 30); guest(c.Env) && c.Disk != want || !c.Work {
 			t.Errorf("%s: %d bytes on the disk, work %v", c.Env, c.Disk, c.Work)

@@ -91,7 +91,7 @@ func networkCells(o bench.Options) []bench.Cell {
 			case guest(e) && o.Quick:
 				c.Trials, c.Warmup = 3, 0
 			case o.Quick:
-				c.Trials = 6
+				c.Trials, c.Warmup = 6, 0
 			}
 			if guest(e) {
 				c.Timeout = 3 * time.Minute
@@ -214,13 +214,23 @@ var networkMetrics = []results.Metric{
 
 var networkFigures = []results.Figure{
 	{
-		Name: "network", Title: "What gets through, and how fast", Kind: "panels",
-		Metrics: []string{"stream", "streams", "latency p50", "latency p99", "connect"},
+		Name: "throughput", Title: "How much gets through", Kind: "panels",
+		Metrics: []string{"stream", "streams", "connect"},
 		Caption: "net=host: over loopback, as between two processes of one machine. net=bridge: a network of its own, over a virtual cable and the testbed's bridge. from=host: the client is a process of the host; from=twin: in a second instance; from=inside: in the instance, and the server on the host.",
 	},
 	{
-		Name: "ratios", Title: "What the isolation costs beside a host process on the same network", Kind: "ratios",
-		Metrics: []string{"stream", "streams", "latency p50", "latency p99", "connect"},
-		Caption: "Each row beside the host process whose bytes go the same way: net=host beside net=host, net=bridge beside net=bridge. What the bridge itself costs is in the table and in the sentences.",
+		Name: "latency", Title: "How long a byte takes there and back", Kind: "panels", Log: true,
+		Metrics: []string{"latency p50", "latency p99"},
+		Caption: "p50 is what half of a trial's round trips stay below, p99 what all but one in a hundred do. One axis a panel, as above.",
+	},
+	{
+		Name: "loopback", Title: "What each costs beside two host processes over loopback", Kind: "ratios", To: "host", ToVariant: onHost,
+		Metrics: []string{"stream", "streams", "latency p50", "connect"},
+		Caption: "The bridge's cost and the isolation's, together. A diamond is the ratio of medians, its bar the 95 % interval; on the line at 1 it costs nothing.",
+	},
+	{
+		Name: "same-network", Title: "What the isolation alone costs, on the same network", Kind: "ratios",
+		Metrics: []string{"stream", "streams", "latency p50", "connect"},
+		Caption: "Each row beside the plain host process whose bytes go the same way: net=host beside net=host, net=bridge beside net=bridge, each with the same from=.",
 	},
 }

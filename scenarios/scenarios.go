@@ -12,8 +12,8 @@ func All() []*bench.Scenario {
 	return []*bench.Scenario{
 		Startup(),
 		CPU(),
-		Disk(),
 		Memory(),
+		Disk(),
 		Network(),
 	}
 }

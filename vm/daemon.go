@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -85,14 +86,16 @@ func startDaemon(ctx context.Context, m mounts, log *os.File) (*daemon, error) {
 	defer ready.Close()
 
 	conf := daemonConf()
-	m.files = map[string]string{
+	files := map[string]string{
 		"/etc/libvirt/qemu.conf":      qemuConf,
 		"/etc/libvirt/libvirtd.conf":  conf,
 		"/etc/libvirt/virtqemud.conf": conf,
 	}
+	maps.Copy(files, m.files)
+	m.files = files
 	d.proc = launch.New(launch.Plan{
 		Command: bench.Command{
-			Argv: []string{path},
+			Argv: append([]string{path}, m.args...),
 			Env: []string{
 				"PATH=" + bench.DefaultPath, "HOME=/", "LANG=C.UTF-8",
 				"NOTIFY_SOCKET=" + insideBed + "/notify",

@@ -2,6 +2,7 @@ package vm
 
 import (
 	"context"
+	"os"
 	"strings"
 
 	"lab/bench"
@@ -119,6 +120,13 @@ func (e *Env) addRoot(ctx context.Context, c *Config, s bench.Spec, k guestKerne
 		return err
 	}
 	e.giveFile(path)
+	st, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if err := unpacks(st.Size(), c.Memory); err != nil {
+		return err
+	}
 	c.Initrd, err = e.put(ctx, path)
 	return err
 }

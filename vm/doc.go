@@ -35,6 +35,21 @@
 // workload. With Spec.Init it stays PID 1, and runs the workload, and further
 // commands, as the host asks over a virtio serial port.
 //
+// # Devices
+//
+// A guest has no device that it isn't asked to have. The image can be a disk
+// (root=ext4), read-only, under a layer that is the guest's RAM: one file for
+// all guests. A disk of its own (disk=virtio, or disk=ide, which is emulated
+// register by register) is a file without a name, gone when QEMU and the lab
+// are. Its network (net=bridge) is a port of the testbed's bridge with an
+// address from the containers' pool, or (net=user) one that QEMU plays; the
+// card is virtio's or, nic=e1000, one that a driver of 2002 takes for real. The
+// folders of Spec.Mounts come through virtiofs.
+//
+// The guest's init is told of these on the kernel's command line (wire.Boot). It
+// knows the disks by their serial numbers. What is the guest's alone, a disk's
+// file or a port, is made in Start, where "disk" is a mark.
+//
 // # Marks
 //
 // All on the host's clock: "prepare" is our own work; "libvirt" ends when QEMU
@@ -55,6 +70,29 @@
 // needs nobody's help. Domains are transient, and end with the connection that
 // made them (autodestroy); the daemon and every QEMU end with the testbed's PID
 // namespace.
+//
+// # Whose libvirt
+//
+// By default the private daemon. After [Env.Connect] it is a foreign one, and
+// QEMU lives where that is: the kernel and the image are uploaded as storage
+// volumes; console and channel are streams of libvirt's ([tap]); the end of a
+// guest is libvirt's event; what dies with a killed lab is what its connection
+// made, and the next one sweeps by the tag in the domains' metadata.
+//
+// # What libvirt costs
+//
+// BenchmarkVirshCreate and the marks tell. Two things were large and aren't any
+// more: some 400 questions to QEMU about each CPU's properties (see qemuConf's
+// capability_filters), and 0.2 s of sleep at the end wherever libvirt found
+// QEMU's zombie before we had waited for it (see hold).
+//
+// # What isn't a choice
+//
+// The machine microvm would boot fastest. libvirt makes it, and bare QEMU does,
+// but under emulation (QEMU 7.2, Linux 6.1) it hangs in half of the boots: the
+// kernel waits in calibrate_delay for its first tick, while the timer's
+// interrupt is pending in the interrupt controller and never gets to the CPU. A
+// kernel that talks while it boots hides it.
 //
 // Only this package imports libvirt's modules.
 package vm

@@ -21,11 +21,13 @@ const (
 
 // mounts is what the daemon sees of the file system.
 type mounts struct {
-	bed   string // folder for sockets and logs
-	cache string // the lab's cache folder
-	caps  string // folder in which libvirt keeps what it found out about QEMU
-	kvm   bool   // whether /dev/kvm is there
-	files map[string]string
+	bed   string            // folder for sockets and logs
+	cache string            // the lab's cache folder
+	caps  string            // folder in which libvirt keeps what it found out about QEMU
+	kvm   bool              // whether /dev/kvm is there
+	files map[string]string // and what is written there: the daemon's configuration
+
+	args []string // further arguments of the daemon's
 }
 
 // enter gives the calling thread a mount namespace in which libvirt can live

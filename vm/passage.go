@@ -1,6 +1,8 @@
 package vm
 
 import (
+	"bufio"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -84,14 +86,38 @@ func handOver(dial func() (net.Conn, error)) (*os.File, error) {
 		unix.Close(fds[1])
 		return nil, err
 	}
-	for _, x := range [][2]net.Conn{{c, near}, {near, c}} {
-		go func() {
-			io.Copy(x[0], x[1])
-			x[0].Close() // one end's end is the other's
-			x[1].Close()
-		}()
-	}
+	end := func() { c.Close(); near.Close() } // one end's end is the other's
+	go func() { io.Copy(near, c); end() }()
+	go func() { copyPackets(c, near); end() }()
 	return os.NewFile(uintptr(fds[1]), "far"), nil
+}
+
+// maxPacket bounds a packet of libvirt's (virnetprotocol.x: 32 MiB, its length
+// and some room).
+const maxPacket = 32<<20 + 4<<10
+
+// copyPackets hands packets on, each in a write of its own. libvirt's daemon
+// reads a packet and then waits for its socket: what follows in the same TLS
+// record it would find with the next packet, which may never come.
+func copyPackets(to io.Writer, from io.Reader) error {
+	r := bufio.NewReaderSize(from, 64<<10)
+	for {
+		head, err := r.Peek(4)
+		if err != nil {
+			return err
+		}
+		n := binary.BigEndian.Uint32(head)
+		if n < 4 || n > maxPacket {
+			return fmt.Errorf("libvirt: a packet of %d bytes", n)
+		}
+		p := make([]byte, n)
+		if _, err := io.ReadFull(r, p); err != nil {
+			return err
+		}
+		if _, err := to.Write(p); err != nil {
+			return err
+		}
+	}
 }
 
 // dialTimeout bounds the opening of a connection, which may be over SSH.

@@ -116,6 +116,11 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 	if err := checkSize(s); err != nil {
 		return err
 	}
+	if s.Settings["root"] != "ext4" {
+		if err := unpacks(s.Image.Size, e.memory(s)); err != nil {
+			return err
+		}
+	}
 	if !s.Init {
 		if err := direct(s); err != nil {
 			return err

@@ -83,6 +83,21 @@ func tbCache(s bench.Spec) int64 {
 	return 128 << 20
 }
 
+// unpackRoom is what the kernel and the guest's init need beside an initramfs.
+const unpackRoom = 48 << 20
+
+// unpacks says whether an initramfs of a size fits into the guest's RAM. It lies
+// there twice while the kernel unpacks it, and its files may take half of what
+// the first leaves (tmpfs(5)).
+func unpacks(size, memory int64) error {
+	need := 3*size + unpackRoom
+	if need <= memory {
+		return nil
+	}
+	return bench.NotApplicable(fmt.Sprintf("the image is %d MiB of files in the guest's RAM, which takes %d MiB while the kernel unpacks them, and it has %d", size>>20, need>>20, memory>>20),
+		fmt.Sprintf("--variant root=ext4, or memory=%dM", (need+1<<20-1)>>20))
+}
+
 // checkSize says whether the settings make sense, and fit the limits.
 func checkSize(s bench.Spec) error {
 	if m := s.Settings["memory"]; given(m) {

@@ -52,6 +52,19 @@ func TestSizes(t *testing.T) {
 	}
 }
 
+func TestUnpacks(t *testing.T) {
+	if err := unpacks(13<<20, defaultMemory); err != nil {
+		t.Errorf("a small image: %v", err)
+	}
+	err := unpacks(300<<20, defaultMemory)
+	if !errors.Is(err, bench.ErrNotApplicable) || !strings.Contains(err.Error(), "memory=948M") {
+		t.Fatalf("a large image: %v", err)
+	}
+	if err := unpacks(300<<20, 948<<20); err != nil {
+		t.Errorf("the cure doesn't cure: %v", err)
+	}
+}
+
 // A guest has the size that was asked for, and QEMU's threads run where they
 // may.
 func TestSizeOfGuest(t *testing.T) {

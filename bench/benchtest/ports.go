@@ -46,11 +46,11 @@ func (s *suite) ports(t *testing.T) {
 	var got string
 	for end := time.Now().Add(s.timeout); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		c, err := net.Dial("tcp", port.Outside().String())
-		if errors.Is(err, unix.ECONNRESET) {
+		if errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.ECONNREFUSED) {
 			continue // the program inside isn't there yet
 		}
 		if err != nil {
-			t.Fatal(err) // the listener is there since Start
+			t.Fatal(err)
 		}
 		c.SetDeadline(time.Now().Add(s.timeout))
 		io.WriteString(c, "GET /passwd HTTP/1.0\r\n\r\n")

@@ -126,14 +126,14 @@ func TestJudgeOutside(t *testing.T) {
 	for by, want := range map[float64]string{1: Yes, 1.2: No, 0.8: No, 1.05: CantTell} {
 		rng := rand.New(rand.NewPCG(5, 6))
 		run := &results.Run{}
-		for range 400 {
+		for i := range 400 {
 			in, out := by*(1+0.1*rng.Float64()), 1+0.1*rng.Float64()
 			run.Lines = append(run.Lines,
-				results.Line{Env: "host", N: 1, Metric: "ready", Value: &in},
-				results.Line{Env: Outside, N: 1, Metric: "ready", Value: &out})
+				results.Line{Env: "host", N: 1, Block: i, Metric: "ready", Value: &in},
+				results.Line{Env: Outside, N: 1, Block: i, Metric: "ready", Value: &out})
 		}
 		checks, err := Judge(Parts{Outside: run})
-		if err != nil || len(checks) != 2 || checks[0].Answer != want {
+		if err != nil || len(checks) != 3 || checks[0].Answer != want || checks[1].Answer != want {
 			t.Errorf("×%v: %+v, %v; want %s", by, checks, err, want)
 		}
 	}

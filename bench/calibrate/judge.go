@@ -154,12 +154,34 @@ func outside(run *results.Run) ([]Check, error) {
 	if err != nil {
 		return nil, fmt.Errorf("calibrate: %s: host in and outside of the testbed: %w", run.Dir, err)
 	}
-	return []Check{{
+	checks := []Check{{
 		Name: "host, in the testbed by outside", Question: "does the testbed change how a plain process starts?",
 		Wanted: "1 ± " + percent(MostOutside), Figure: ratio, Answer: around(ratio, MostOutside),
 		Measured: fmt.Sprintf("%.3f (%.3f to %.3f), %.0f µs by %.0f µs, %d starts each",
 			ratio.Point, ratio.Lo, ratio.Hi, stats.Median(in)*1e6, stats.Median(out)*1e6, ratio.N),
-	}}, nil
+	}}
+	// Start by start: what the machine did to both of a pair drops out.
+	first := map[int]float64{}
+	for _, l := range counted(run, "host", nil) {
+		first[l.Block] = *l.Value
+	}
+	var a, b []float64
+	for _, l := range counted(run, Outside, nil) {
+		if v, ok := first[l.Block]; ok {
+			a, b = append(a, v), append(b, *l.Value)
+		}
+	}
+	if len(a) < stats.MinPairs {
+		return checks, nil
+	}
+	paired, _, err := stats.PairedRatio(a, b)
+	if err != nil {
+		return nil, fmt.Errorf("calibrate: %s: host in and outside of the testbed, by pairs: %w", run.Dir, err)
+	}
+	c := checks[0]
+	c.Question, c.Figure, c.Answer = "and by pairs of starts of one block?", paired, around(paired, MostOutside)
+	c.Measured = fmt.Sprintf("%.3f (%.3f to %.3f), %d pairs", paired.Point, paired.Lo, paired.Hi, len(a))
+	return append(checks, c), nil
 }
 
 // planted judges the slowed starts, in sets of pairs of trials.

@@ -127,6 +127,9 @@ var controllers = map[string]bool{
 // unescape undoes mountinfo's octal escapes for space, tab, newline and
 // backslash.
 func unescape(s string) string {
+	if strings.IndexByte(s, '\\') < 0 {
+		return s // and no table is made for it
+	}
 	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(s)
 }
 

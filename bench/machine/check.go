@@ -67,6 +67,7 @@ type seen struct {
 	mountAPI   error
 	idmap      error
 	network    error
+	nat        error
 	tap        error
 
 	accel    *results.Acceleration // nil: not looked at

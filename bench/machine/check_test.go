@@ -98,6 +98,7 @@ func TestJudge(t *testing.T) {
 		{"no overlay", func(s *seen) { s.overlay = unix.ENODEV }, "overlayfs", Fail, "no such device", "modprobe overlay", "container"},
 		{"Linux 5.11", func(s *seen) { s.mountAPI = unix.ENOSYS }, "mount API", Fail, "not implemented", "5.12", "container"},
 		{"no bridge", func(s *seen) { s.network = fmt.Errorf("bridge: %w", unix.EOPNOTSUPP) }, "veth and bridge", Fail, "bridge: ", "modprobe -a bridge veth", "container net=bridge, vm net=bridge"},
+		{"no nftables", func(s *seen) { s.nat = unix.EPROTONOSUPPORT }, "nftables", Fail, "protocol not supported: needed for publish=nftables", "modprobe -a nf_tables", "container publish=nftables"},
 		{"no tun", func(s *seen) { s.tap = unix.ENOENT }, "tap", Fail, "no such file", "modprobe tun", "vm net=bridge"},
 		{"not root", func(s *seen) { s.root = false }, "root", Fail, "not root", "sudo", "host, chroot, container, vm"},
 		{"not root, namespaces", func(s *seen) { delete(s.namespaces, "net") }, "net namespace", Warn, "not root: can't tell", "sudo", ""},

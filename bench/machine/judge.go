@@ -26,7 +26,7 @@ func judge(s seen) []Check {
 		}
 		list = append(list, c)
 	}
-	list = append(list, s.checkCgroups(), s.checkOverlay(), s.checkMountAPI(), s.checkIDMap(), s.checkNetwork(), s.checkTap())
+	list = append(list, s.checkCgroups(), s.checkOverlay(), s.checkMountAPI(), s.checkIDMap(), s.checkNetwork(), s.checkNAT(), s.checkTap())
 	list = append(list, s.checkAcceleration(), s.checkQEMU(), s.checkLibvirt(), s.checkKernel(), s.checkBusybox(), s.checkImage())
 	list = append(list, s.checkMemory(), s.checkDisk(), s.checkSwap(), s.checkLoad(), s.checkSteal(), s.checkGovernor(), s.checkNesting())
 	list = append(list, s.checkSecurity()...)
@@ -146,6 +146,15 @@ func (s seen) checkNetwork() Check {
 	s.tried(&c, s.root, s.network, "no container with a network of its own", "container net=bridge", "vm net=bridge")
 	if errors.Is(s.network, unix.EOPNOTSUPP) {
 		c.Cure = "modprobe -a bridge veth"
+	}
+	return c
+}
+
+func (s seen) checkNAT() Check {
+	c := Check{Name: "nftables", Why: "in a run a container's port can be published by rules of the kernel (publish=nftables); lab exec -p does without"}
+	s.tried(&c, s.root, s.nat, "needed for publish=nftables", "container publish=nftables")
+	if errors.Is(s.nat, unix.ENOENT) || errors.Is(s.nat, unix.EOPNOTSUPP) || errors.Is(s.nat, unix.EPROTONOSUPPORT) || errors.Is(s.nat, unix.EINVAL) {
+		c.Cure = "modprobe -a nf_tables nft_chain_nat nft_masq nft_fib_ipv4"
 	}
 	return c
 }

@@ -34,7 +34,7 @@ func observe(ctx context.Context, o Options) seen {
 	if s.root {
 		s.cache = existing(o.Cache)
 		s.overlay, s.mountAPI, s.idmap = tryOverlay(), tryMountAPI(), tryIDMap(s.cache)
-		s.network, s.tap = tryNetwork(), tryTap()
+		s.network, s.nat, s.tap = tryNetwork(), tryNAT(), tryTap()
 	}
 
 	s.qemu = ask(ctx, "--version", "qemu-system-x86_64")

@@ -14,6 +14,17 @@ const (
 	Suspend   = "suspend"    // the machine slept
 )
 
+// Explained says what happened during a trial that bears a taint, for people.
+var Explained = []struct{ Name, Means string }{
+	{Steal, "the hypervisor kept more than 2 % of the processors' time from this machine, which is itself a virtual one"},
+	{Pressure, "some task waited for a processor a fifth of the time, and 0.2 ms at least: something else was computing"},
+	{Memory, "some task waited for memory 2 % of the time, and 0.2 ms at least: pages had to be dropped, or read again"},
+	{Load, "other tasks ran on all processors as it began (said where the kernel counts no pressure)"},
+	{Swap, "a page went to swap, or came back from it"},
+	{ClockStep, "someone set the wall clock"},
+	{Suspend, "the machine slept"},
+}
+
 // Thresholds. Those of time are shares of the trial's length, so that they mean
 // the same for a container's 2 ms and a guest's 4 s. Counters have grains: one
 // tick of steal is 10 ms, and taints a short trial, as it should: it is then

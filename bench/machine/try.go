@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench/launch"
+	"lab/bench/testbed/nat"
 )
 
 // The functions in this file try what environments do, for real, on a thread
@@ -161,6 +162,16 @@ func tryNetwork() error {
 			return fmt.Errorf("veth: %w", err)
 		}
 		return nil
+	})
+}
+
+// tryNAT makes the rules of a published port, in a network of its own.
+func tryNAT() error {
+	return launch.Do(func() error {
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			return err
+		}
+		return nat.Try()
 	})
 }
 

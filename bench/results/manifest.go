@@ -116,6 +116,11 @@ type Figure struct {
 	Metrics []string `json:"metrics"`
 	Log     bool     `json:"log,omitempty"` // logarithmic axis
 	Caption string   `json:"caption,omitempty"`
+
+	// Of ratios: the environment that all rows are set beside, and what its
+	// variant has; "" sets each beside the baseline that is most like it.
+	To        string            `json:"to,omitempty"`
+	ToVariant map[string]string `json:"to_variant,omitempty"`
 }
 
 // A Finding is a statement whose verdict will be computed: what is compared,

@@ -19,7 +19,8 @@ import (
 // namespace of this process, and to pass on what comes. The engines have the
 // kernel do that, by rules in the machine's own firewall; the lab never touches
 // those. Bytes take a way through this process instead, as they do with
-// docker's userland proxy.
+// docker's userland proxy. Where the process lives in the testbed's own network
+// namespace the kernel can be asked: package nat.
 
 // dialTime is how long an instance may take to accept.
 const dialTime = 10 * time.Second
@@ -43,23 +44,34 @@ type forwarder struct {
 // passes on what comes to the instance at an address of the bridge. The caller
 // closes what it returns, which ends all connections.
 func (n *Network) Publish(p Port, to netip.Addr) (io.Closer, error) {
-	f := &forwarder{n: n, to: netip.AddrPortFrom(to, p.Port), open: map[net.Conn]bool{}}
-	if p.Proto == "udp" {
-		l, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(p.Outside()))
-		if err != nil {
-			return nil, listenError(p, err)
-		}
-		f.listen = l
-		f.all.Go(func() { f.datagrams(l) })
-		return f, nil
+	l, err := Reserve(p)
+	if err != nil {
+		return nil, err
 	}
-	l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(p.Outside()))
+	f := &forwarder{n: n, to: netip.AddrPortFrom(to, p.Port), listen: l, open: map[net.Conn]bool{}}
+	f.all.Go(func() {
+		switch l := l.(type) {
+		case *net.UDPConn:
+			f.datagrams(l)
+		case *net.TCPListener:
+			f.accept(l)
+		}
+	})
+	return f, nil
+}
+
+// Reserve takes the port outside, so that nobody else can have it: a
+// *net.TCPListener or a *net.UDPConn.
+func Reserve(p Port) (l io.Closer, err error) {
+	if p.Proto == "udp" {
+		l, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(p.Outside()))
+	} else {
+		l, err = net.ListenTCP("tcp", net.TCPAddrFromAddrPort(p.Outside()))
+	}
 	if err != nil {
 		return nil, listenError(p, err)
 	}
-	f.listen = l
-	f.all.Go(func() { f.accept(l) })
-	return f, nil
+	return l, nil
 }
 
 // Close ends the listener and all connections, and returns when none is left.

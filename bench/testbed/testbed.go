@@ -18,6 +18,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
@@ -44,6 +46,10 @@ type Testbed struct {
 	// Private is true in a worker: this process is alone in its mount,
 	// network, PID and IPC namespaces.
 	Private bool
+
+	// NAT publishes a port by rules of the kernel: nat.Publish. Nil where this
+	// process isn't in the testbed's network namespace.
+	NAT func(p Port, to netip.Addr) (io.Closer, error)
 
 	// Log makes a file in the results folder's logs/ (in lab exec: a file
 	// that nobody keeps).

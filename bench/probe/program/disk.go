@@ -75,6 +75,12 @@ func disk(t *talk, o options) error {
 		if o["only"] != "" && !slices.Contains(only, j.name) {
 			continue
 		}
+		if why := d.lacks(j); why != "" {
+			if err := t.fact(j.name, line.Pair{Key: "skip", Value: why}); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := d.run(t, j); err != nil {
 			return &kernelError{j.name, err}
 		}
@@ -96,7 +102,8 @@ type disks struct {
 	budget    time.Duration
 	once      bool // one cold pass
 
-	cached, direct int // descriptors: through the page cache, and past it
+	cached, direct int  // descriptors: through the page cache, and past it; that one is -1 where there is no way past
+	kept           bool // it can't be driven out of the page cache
 	buf            []byte
 }
 
@@ -119,7 +126,7 @@ func (d *disks) open() (err error) {
 		return rerr
 	}
 	if err == unix.EINVAL {
-		return errors.New("the file system of " + d.dir + " can't go past the page cache (O_DIRECT); cure: --work a folder on another one")
+		d.direct, err = -1, nil
 	}
 	if err != nil {
 		return &os.PathError{Op: "open", Path: name, Err: err}
@@ -166,8 +173,21 @@ func (d *disks) facts(t *talk) error {
 	if err != nil {
 		return err
 	}
+	d.kept = after > 0
 	return t.fact("file", line.Count("grain", grain()), line.Count("size", d.size), line.Count("hot", d.hot), line.Count("fs", int64(st.Type)),
 		line.Count("cached", before), line.Count("kept", after))
+}
+
+// lacks says why a job can't be done on this file system, or "". A tmpfs is such
+// a one: its files are nowhere but in the page cache.
+func (d *disks) lacks(j job) string {
+	switch {
+	case j.direct && d.direct < 0:
+		return "this file system has no way past the page cache (O_DIRECT)"
+	case j.cold && d.kept:
+		return "this file system keeps its files in the page cache, so no read is cold"
+	}
+	return ""
 }
 
 // drop drives the file, and nothing else, out of the page cache. What is still

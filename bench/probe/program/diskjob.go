@@ -211,7 +211,7 @@ func (w *worker) work(end int64) {
 	if once || i == 0 {
 		i = w.first
 	}
-	for last := tick(); ; {
+	for {
 		if i >= len(w.order) {
 			if i = w.first; once {
 				break
@@ -222,10 +222,7 @@ func (w *worker) work(end int64) {
 		if w.write {
 			stamp(w.buf, at)
 		}
-		began := last
-		if w.each || w.write {
-			began = tick() // the stamp isn't the disk's
-		}
+		began := tick() // the stamp and the counting aren't the disk's
 		if w.err = whole(w.write, w.fd, w.buf, at); w.err != nil {
 			return
 		}
@@ -235,7 +232,7 @@ func (w *worker) work(end int64) {
 				return
 			}
 		}
-		last = tick()
+		last := tick()
 		w.n++
 		if w.random {
 			w.seen.Add(last - began)
@@ -317,13 +314,16 @@ func stamp(b []byte, at int64) {
 	}
 }
 
-// verify reads blocks from all over the file, past the page cache, and looks
-// whether each is the one that was written there.
+// verify reads blocks from all over the file, past the page cache where there is
+// a way, and looks whether each is the one that was written there.
 func (d *disks) verify() error {
-	b := d.buf[:small]
+	b, fd := d.buf[:small], d.direct
+	if fd < 0 {
+		fd = d.cached
+	}
 	for i := range int64(256) {
 		at := i * (d.size / small) / 256 * small
-		if err := whole(false, d.direct, b, at); err != nil {
+		if err := whole(false, fd, b, at); err != nil {
 			return err
 		}
 		if got := binary.NativeEndian.Uint64(b); got != uint64(at) {

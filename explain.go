@@ -1,0 +1,212 @@
+//go:build !lean
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"lab/bench"
+	"lab/bench/machine"
+	"lab/bench/results"
+	"lab/reports"
+	"lab/scenarios"
+)
+
+// An explained is a name with what is known of it. It is made of the data that
+// measures and reports are made of, so that it can't say anything else.
+type explained struct {
+	Name string `json:"name"`
+	Kind string `json:"kind"` // scenario, environment, metric, setting, taint
+	Text string `json:"text"` // paragraphs
+}
+
+func (a *app) explainCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "explain NAME",
+		Short: "Say what a scenario, environment, metric, setting or taint is",
+		Long: `Say what a name means: a scenario, an environment, a metric, a setting of
+--variant, or a taint that a report marks trials with. Without a name, the names
+are listed. It measures nothing, and needs no root.`,
+		Example: `  lab explain startup
+  lab explain pressure`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usagef("explain: one name, not %d", len(args))
+			}
+			return nil
+		},
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return explainedNames(everything()), cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			all := everything()
+			if len(args) == 0 {
+				if asJSON {
+					return a.printJSON(all)
+				}
+				listExplained(a.stdout, all)
+				return nil
+			}
+			found := slices.DeleteFunc(slices.Clone(all), func(x explained) bool { return x.Name != args[0] })
+			if len(found) == 0 {
+				return unknown("name", args[0], explainedNames(all))
+			}
+			if asJSON {
+				return a.printJSON(found)
+			}
+			for i, x := range found { // a word may be a scenario and a metric
+				if i > 0 {
+					fmt.Fprintln(a.stdout)
+				}
+				reports.Paragraphs(a.stdout, x.Name+", "+article(x.Kind), x.Text, reports.OptionsFor(a.stdout))
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func article(kind string) string {
+	if strings.ContainsRune("aeiou", rune(kind[0])) {
+		return "an " + kind
+	}
+	return "a " + kind
+}
+
+func explainedNames(all []explained) []string {
+	var out []string
+	for _, x := range all {
+		if !slices.Contains(out, x.Name) {
+			out = append(out, x.Name)
+		}
+	}
+	return out
+}
+
+func listExplained(w io.Writer, all []explained) {
+	var kinds []string
+	names := map[string][]string{}
+	for _, x := range all {
+		if names[x.Kind] == nil {
+			kinds = append(kinds, x.Kind)
+		}
+		names[x.Kind] = append(names[x.Kind], x.Name)
+	}
+	for _, k := range kinds {
+		fmt.Fprintf(w, "%-12s %s\n", k+"s", strings.Join(names[k], ", "))
+	}
+}
+
+// everything lists all that there is to explain.
+func everything() []explained {
+	var out []explained
+	for _, s := range scenarios.All() {
+		out = append(out, explained{s.Name, "scenario", explainScenario(s)})
+	}
+	for _, e := range environments() {
+		text := e.Name() + " is " + about[e.Name()].is + ". It needs " + about[e.Name()].needs + "."
+		for _, s := range e.Settings() {
+			text += "\n\n" + settingText(s)
+		}
+		out = append(out, explained{e.Name(), "environment", text})
+	}
+	out = append(out, explainMetrics()...)
+	out = append(out, explainSettings()...)
+	taints := append(slices.Clone(machine.Explained), struct{ Name, Means string }{bench.TwoClocks,
+		"the program inside and the host's clock disagreed by more than 1 % on how long it ran"})
+	for _, t := range taints {
+		out = append(out, explained{t.Name, "taint", "Marks a trial during which " + t.Means +
+			". The trial is kept, counted, and drawn hollow; --strict makes it once more."})
+	}
+	return out
+}
+
+func explainScenario(s *bench.Scenario) string {
+	var metrics, envs []string
+	for _, m := range s.Metrics {
+		metrics = append(metrics, m.Name)
+	}
+	for _, c := range s.Cells(bench.Options{}) {
+		if l := results.Label(c.Env, c.Variant, c.N); !slices.Contains(envs, l) {
+			envs = append(envs, l)
+		}
+	}
+	text := s.Question + "\n\n" + s.Method + "\n\nIt measures " + strings.Join(metrics, ", ") + ". Its rows: " + strings.Join(envs, "; ") + "."
+	if len(s.Findings) > 0 {
+		text += "\n\nIt answers, by thresholds that are written down before any result:"
+	}
+	for _, f := range s.Findings {
+		text += "\n\n“" + f.Statement + "” " + strings.ToUpper(f.Reason[:1]) + f.Reason[1:] + "."
+	}
+	return text
+}
+
+// explainMetrics lists each metric once, with the scenarios that give it.
+func explainMetrics() []explained {
+	var out []explained
+	by := map[string][]string{}
+	for _, s := range scenarios.All() {
+		for _, m := range s.Metrics {
+			if m.Help == "" {
+				continue
+			}
+			if by[m.Name] == nil {
+				better := ""
+				if m.Better != "" {
+					better = " " + strings.ToUpper(m.Better[:1]) + m.Better[1:] + " is better."
+				}
+				unit := m.Unit
+				if unit == "1" {
+					unit = "none"
+				}
+				out = append(out, explained{m.Name, "metric", m.Title + " (unit: " + unit + "). " + m.Help + better})
+			}
+			by[m.Name] = append(by[m.Name], s.Name)
+		}
+	}
+	for i := range out {
+		out[i].Text += " Given by: " + strings.Join(by[out[i].Name], ", ") + "."
+	}
+	return out
+}
+
+// explainSettings lists each setting once, as each environment that has it does.
+func explainSettings() []explained {
+	var names []string
+	text := map[string]string{}
+	for _, e := range environments() {
+		for _, s := range e.Settings() {
+			if text[s.Name] == "" {
+				names = append(names, s.Name)
+				text[s.Name] = "--variant " + s.Name + "=… changes an environment."
+			}
+			text[s.Name] += "\n\n" + e.Name() + ": " + settingText(s)
+		}
+	}
+	var out []explained
+	for _, n := range names {
+		out = append(out, explained{n, "setting", text[n]})
+	}
+	return out
+}
+
+func settingText(s bench.Setting) string {
+	values := strings.Join(s.Values, " or ")
+	if values == "" {
+		values = "any text"
+	}
+	if s.Default != "" {
+		values += " (" + s.Default + " where nothing is said)"
+	}
+	return s.Name + ": " + s.Help + ". It is " + values + "."
+}
