@@ -151,6 +151,9 @@ func (r *Runner) limits(c Cell) Limits {
 	if l.CPUWeight == 0 {
 		l.CPUWeight = c.Weight
 	}
+	if c.Memory > 0 {
+		l.Memory = c.Memory
+	}
 	return l
 }
 

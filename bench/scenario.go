@@ -72,5 +72,6 @@ type Cell struct {
 	Work    bool              // what instances write lies in the work folder (Spec.Work)
 	Disk    int64             // the most bytes that a trial has there at one time
 	CPUs    int               // processors that a guest has at least (Spec.CPUs)
+	Memory  int64             // the limit of each instance's memory, in bytes; 0: the run's. Known before the trials, as a guest's RAM follows from it
 	Quick   bool              // Options.Quick, for the trial
 }

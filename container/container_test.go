@@ -13,6 +13,12 @@ import (
 
 func TestMain(m *testing.M) { benchtest.Main(m) }
 
+// Without an overlay a program has no place to write a file to.
+var readOnly = map[benchtest.Feature]string{
+	benchtest.Ports: noPorts[benchtest.Ports],
+	benchtest.Meter: "overlay=no: it can't write the file that it is to hold",
+}
+
 var noPorts = map[benchtest.Feature]string{benchtest.Ports: "not net=bridge: no address of its own"}
 
 func TestContainer(t *testing.T) {
@@ -25,17 +31,18 @@ func TestContainer(t *testing.T) {
 		{"bridge", map[string]string{"net": "bridge"}, nil},
 		{"ports by nftables", map[string]string{"net": "bridge", "publish": "nftables"}, nil},
 		{"net=host", map[string]string{"net": "host"}, noPorts},
-		{"no overlay", map[string]string{"overlay": "no"}, noPorts},
+		{"no overlay", map[string]string{"overlay": "no"}, readOnly},
 		{"no PID namespace", map[string]string{"pid": "no"}, noPorts},
 		{"user", map[string]string{"user": "yes"}, noPorts},
 		{"user, bridge", map[string]string{"user": "yes", "net": "bridge", "time": "yes"}, nil},
-		{"user, bare", map[string]string{"user": "yes", "pid": "no", "ipc": "no", "uts": "no", "net": "host", "caps": "all", "seccomp": "none", "overlay": "no"}, noPorts},
+		{"user, bare", map[string]string{"user": "yes", "pid": "no", "ipc": "no", "uts": "no", "net": "host", "caps": "all", "seccomp": "none", "overlay": "no"}, readOnly},
 		{"time", map[string]string{"time": "yes"}, noPorts},
 		{"bare", map[string]string{"pid": "no", "ipc": "no", "uts": "no", "net": "host", "cgroup": "no", "caps": "all", "seccomp": "none", "overlay": "no"},
 			map[benchtest.Feature]string{
 				benchtest.CPU:    "cgroup=no",
 				benchtest.Memory: "cgroup=no",
 				benchtest.Pids:   "cgroup=no",
+				benchtest.Meter:  readOnly[benchtest.Meter],
 				benchtest.Ports:  "net=host",
 			}},
 	} {

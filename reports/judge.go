@@ -29,6 +29,9 @@ type verdict struct {
 
 // judge evaluates a finding, once for each cell that it speaks of.
 func (a *analysis) judge(f results.Finding) []verdict {
+	if f.Compare == "slope" {
+		return a.judgeSlopes(f)
+	}
 	of, why := a.find(f.Of, f.OfVariant)
 	if len(of) == 0 {
 		return []verdict{cannot(f, results.Label(f.Of, f.OfVariant, 1), why)}

@@ -22,6 +22,7 @@ func markdown(a *analysis) []byte {
 	for i, x := range a.metrics {
 		d.table(i, x)
 	}
+	d.slopes()
 	d.phases()
 	d.verdicts()
 	d.notRun()

@@ -109,6 +109,8 @@ func (d *document) machine() {
 	if k.Swap > 0 {
 		add("swap", quantity(float64(k.Swap), "B"))
 	}
+	add("equal pages merged (KSM)", k.KSM)
+	add("transparent huge pages", k.HugePages)
 	if k.Virtual || k.Kernel != "" { // else nothing is known
 		add("itself a guest", virtual)
 	}

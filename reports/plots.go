@@ -18,6 +18,7 @@ const (
 	kindPhases       = "phases"
 	kindRatios       = "ratios"
 	kindPanels       = "panels"
+	kindSlopes       = "slopes"
 )
 
 // safeName keeps a figure's name from leaving the plots folder.
@@ -28,7 +29,7 @@ func (a *analysis) drawable(f results.Figure) error {
 	switch {
 	case !safeName.MatchString(f.Name):
 		return fmt.Errorf("figure %q: its name isn't a file name", f.Name)
-	case f.Kind != kindDistribution && f.Kind != kindPhases && f.Kind != kindRatios && f.Kind != kindPanels:
+	case f.Kind != kindDistribution && f.Kind != kindPhases && f.Kind != kindRatios && f.Kind != kindPanels && f.Kind != kindSlopes:
 		return fmt.Errorf("figure %s: this lab doesn't know the kind %q", f.Name, f.Kind)
 	}
 	for _, name := range f.Metrics {
@@ -57,6 +58,8 @@ func (a *analysis) plots() ([]File, error) {
 			fill = (&ratios{a: a, figure: f}).draw
 		case kindPanels:
 			fill = (&multiple{a: a, figure: f}).draw
+		case kindSlopes:
+			fill = (&slopes{a: a, figure: f}).draw
 		}
 		files, err := drawn(f.Name, a.run.Manifest.Started, fill)
 		if err != nil {

@@ -19,6 +19,7 @@ type Summary struct {
 	Banners  []string         `json:"banners"`
 	Tests    int              `json:"tests"` // comparisons that p_corrected is corrected for
 	Cells    []SummaryCell    `json:"cells"`
+	Slopes   []SummarySlope   `json:"slopes,omitempty"` // what one more instance costs, where a figure shows it
 	Verdicts []SummaryVerdict `json:"verdicts"`
 	Doubts   []string         `json:"doubts"`
 }
@@ -118,6 +119,7 @@ func summarize(a *analysis) Summary {
 		}
 		s.Cells = append(s.Cells, x)
 	}
+	s.Slopes = a.summarizeSlopes()
 	for _, v := range a.verdicts {
 		x := SummaryVerdict{Name: v.finding.Name, Claim: v.finding.Claim, Statement: v.finding.Statement,
 			Cell: v.cell, Outcome: v.outcome, Sentence: v.sentence}

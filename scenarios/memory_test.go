@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"lab/bench"
+	"lab/bench/cgroup"
+	"lab/bench/smaps"
 )
 
 // A machine without the room says so before the first trial, with what it would
@@ -65,6 +67,40 @@ func TestDeclarations(t *testing.T) {
 					t.Errorf("%s: %+v", s.Name, c)
 				}
 			}
+		}
+	}
+}
+
+// A trial names the instance that doesn't hold what it asked for, and by whose
+// count; two that hold the pages of one file show as one without.
+func TestMemoryHolds(t *testing.T) {
+	const held = 256 << 20
+	cost := func(pss, anon, file int64) bench.Cost {
+		return bench.Cost{Group: &cgroup.Memory{Anon: anon, File: file}, Processes: []smaps.Process{{PSS: pss}}}
+	}
+	guest := func(anon, file float64) *holder {
+		return &holder{says: map[string]float64{"grown.AnonPages": anon, "grown.Cached": file}}
+	}
+	for _, x := range []struct {
+		name    string
+		h       *holder
+		cost    bench.Cost
+		inGuest bool
+		want    string // in the error; "" is none
+	}{
+		{"all there", &holder{}, cost(2*held+1<<20, held+1<<20, held), false, ""},
+		{"just there", &holder{}, cost(2*held, held*99/100, held*99/100), false, ""},
+		{"no file", &holder{}, cost(2*held, held, 0), false, "instance 4 doesn't hold what it asked for: by its cgroup's file memory 0 KiB of 262144"},
+		{"half a file", &holder{}, cost(held*3/2, held, held), false, "by its processes on the host 393216 KiB of 524288"},
+		{"swapped", &holder{}, cost(2*held, held/2, held), false, "anonymous"},
+		{"without a cgroup", &holder{}, bench.Cost{Processes: []smaps.Process{{PSS: held}}}, false, "processes"},
+		{"a guest", guest(held, held), bench.Cost{Processes: []smaps.Process{{PSS: 1}}}, true, ""},
+		{"a guest without", guest(held, held*97/100), bench.Cost{}, true, "the guest's Cached"},
+		{"a guest without /proc", &holder{}, bench.Cost{}, true, "the guest's AnonPages 0 KiB"},
+	} {
+		err := holds(3, x.h, x.cost, x.inGuest, held)
+		if (err == nil) != (x.want == "") || err != nil && (!strings.Contains(err.Error(), x.want) || bench.Whose(err) != bench.BlameMachine) {
+			t.Errorf("%s: %v", x.name, err)
 		}
 	}
 }

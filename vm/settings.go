@@ -69,6 +69,9 @@ func (e *Env) Resolved(s bench.Spec) map[string]string {
 	if e.far != nil {
 		out["libvirt"] = e.far.name
 	}
+	if e.far == nil { // the domain is the lab's own, and has no such device
+		out["balloon"], out["free-page-reporting"] = "none", "none"
+	}
 	if !e.bare {
 		out["acpi"], out["memory"], out["vcpus"] = e.acpi(s), fmt.Sprint(e.memory(actual(s))), fmt.Sprint(cpus(s))
 		if k, err := e.kernel(s); err == nil {

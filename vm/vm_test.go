@@ -108,6 +108,7 @@ func conforms(t *testing.T, settings map[string]string, parts ...string) {
 		Settings: settings, Parts: parts,
 		Objects: e.domains,
 		Lacks: map[benchtest.Feature]string{
+			benchtest.Work:       "a guest without a disk of its own has no place on the host's file system",
 			benchtest.Ports:      "a guest's ports are on the testbed's bridge alone",
 			benchtest.ParentsFDs: "a guest's processes are children of the guest's init",
 		},

@@ -42,6 +42,8 @@ const (
 	Usage      Feature = "usage"      // Exit.Usage
 	Background Feature = "background" // daemons end with the program
 	Ports      Feature = "ports"      // Spec.Ports: Check says not applicable
+	Meter      Feature = "meter"      // bench.Meter
+	Work       Feature = "work"       // Spec.Work, and bench.Placer
 	ParentsFDs Feature = "parent-fds" // the workload is a child of the lab, whose descriptors it might inherit
 )
 
@@ -124,6 +126,7 @@ func Run(t *testing.T, env bench.Environment, opts Options) {
 		{"CPU", (*suite).cpu},
 		{"Memory", (*suite).memory},
 		{"Pids", (*suite).pids},
+		{"Meter", (*suite).meter},
 		{"Cancel", (*suite).cancel},
 		{"Close", (*suite).close},
 		{"Order", (*suite).order},

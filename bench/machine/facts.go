@@ -29,6 +29,8 @@ func Facts(root string) (results.Machine, error) {
 		CPUs:        countCPUs(field(t.read("/proc/self/status"), "Cpus_allowed_list")),
 		Memory:      meminfo(t, "MemTotal"),
 		Swap:        meminfo(t, "SwapTotal"),
+		KSM:         ksm(t),
+		HugePages:   hugePages(t),
 		Governor:    governor(t),
 		Mitigations: mitigations(t),
 		WSL:         isWSL(t),

@@ -12,6 +12,8 @@ type Machine struct {
 	CPUs         int      `json:"cpus"` // usable by the lab
 	Memory       int64    `json:"memory"`
 	Swap         int64    `json:"swap"`
+	KSM          string   `json:"ksm,omitempty"`       // whether the kernel merges equal pages: on, off, "off, and what was merged is being parted", "not built in"
+	HugePages    string   `json:"hugepages,omitempty"` // transparent ones: always, madvise, never; "not built in"
 	Governor     string   `json:"governor,omitempty"`
 	Mitigations  []string `json:"mitigations,omitempty"` // "spectre_v2: …", as the kernel words them
 	Hypervisor   string   `json:"hypervisor,omitempty"`  // what this machine itself is a guest of; "" on bare metal

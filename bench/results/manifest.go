@@ -112,7 +112,7 @@ type Metric struct {
 type Figure struct {
 	Name    string   `json:"name"`  // file name without extension
 	Title   string   `json:"title"` // a sentence that says what is seen
-	Kind    string   `json:"kind"`  // distribution (every trial a point), phases (stacked parts), ratios (each metric by the baseline's), panels (a small one for each metric)
+	Kind    string   `json:"kind"`  // distribution (every trial a point), phases (stacked parts), ratios (each metric by the baseline's), panels (a small one for each metric), slopes (a total against the number of instances)
 	Metrics []string `json:"metrics"`
 	Log     bool     `json:"log,omitempty"` // logarithmic axis
 	Caption string   `json:"caption,omitempty"`
@@ -133,7 +133,7 @@ type Finding struct {
 	Metric    string `json:"metric"`
 	Of        string `json:"of"`      // an environment
 	To        string `json:"to"`      // the one that it is compared with; "" compares with the threshold itself
-	Compare   string `json:"compare"` // ratio, difference, value, share (of metric's parts; Part names it)
+	Compare   string `json:"compare"` // ratio, difference, value, share (of metric's parts; Part names it), slope (by the number of instances; less To's)
 	Part      string `json:"part,omitempty"`
 
 	// OfVariant and ToVariant, where given, pick among an environment's cells

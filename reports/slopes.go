@@ -1,0 +1,214 @@
+package reports
+
+import (
+	"fmt"
+	"slices"
+
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"lab/bench/results"
+	"lab/bench/stats"
+)
+
+// A slopes figure draws a total against the number of instances: a small panel
+// for each environment, all on one axis, which has zero on it, so that steeper is
+// dearer. The slope is the answer, and stands above its panel in words.
+//
+// Emulated guests have panels and an axis of their own, hatched.
+type slopes struct {
+	a      *analysis
+	figure results.Figure
+	used   struct{ disturbed, interval, span, tcg bool }
+}
+
+const (
+	slopeAbreast = 3
+	slopeHeight  = vg.Length(105)
+	slopeAxis    = 17 * vg.Millimeter // for the labels of the amounts
+	slopeGap     = vg.Length(10)
+)
+
+func (f *slopes) draw(p *page) {
+	left, right := pageMargin, pageWidth-pageMargin
+	p.paragraph(titleText, left, right-left, f.figure.Title)
+	if f.figure.Caption != "" {
+		p.paragraph(smallText, left, right-left, f.figure.Caption)
+	}
+	for _, name := range f.figure.Metrics {
+		m, ok := f.a.metric(name)
+		if !ok {
+			continue
+		}
+		for _, tcg := range []bool{false, true} {
+			f.group(p, m, tcg)
+		}
+	}
+	p.y += 2
+	f.key(p)
+	footer(p, f.a)
+}
+
+// group draws the panels of one metric, those of emulated guests or the others.
+func (f *slopes) group(p *page, m results.Metric, tcg bool) {
+	var all []*series
+	values, most := []float64{0}, 1
+	for _, s := range f.a.series(m.Name) {
+		if s.tcg != tcg {
+			continue
+		}
+		all = append(all, s)
+		values = append(values, metricValues(s.cells, m.Name)...)
+		for _, c := range s.cells {
+			most = max(most, c.N)
+		}
+	}
+	if len(values) == 1 {
+		return
+	}
+	p.y += 5
+	head := capital(m.Title)
+	if tcg {
+		f.used.tcg = true
+		head += ", " + tcgMark + ": an axis of its own, compared with nothing"
+	}
+	p.paragraph(boldText, pageMargin, pageWidth-2*pageMargin, head)
+	for abreast := range slices.Chunk(all, slopeAbreast) {
+		f.abreast(p, m, abreast, newAxis(values, false, m.Unit), most)
+	}
+}
+
+// abreast draws up to three panels with one axis at their left.
+func (f *slopes) abreast(p *page, m results.Metric, some []*series, y axis, most int) {
+	from := pageMargin + slopeAxis
+	width := (pageWidth - pageMargin - from - slopeGap*(slopeAbreast-1)) / slopeAbreast
+	p.y += 3
+	top := p.y + 2*smallText.line() + boldText.line() + 2
+	y.left, y.right = top+slopeHeight, top // upwards
+	for i, s := range some {
+		left := from + (width+slopeGap)*vg.Length(i)
+		x := axis{min: 0, max: float64(most) * 1.06, left: left, right: left + width}
+		f.panel(p, m, s, x, y, i == 0)
+	}
+	p.y = y.left + 16
+	p.write(smallText, draw.XLeft, from, p.y+3, "instances at a time")
+	p.y += 12
+}
+
+// panel draws one series, and its slope in words above.
+func (f *slopes) panel(p *page, m results.Metric, s *series, x, y axis, labels bool) {
+	head := p.y + boldText.line()/2
+	p.write(boldText, draw.XLeft, x.left, head, boldText.fit(s.label, x.right-x.left))
+	p.rect(band, x.left, y.right, x.right, y.left)
+	if s.tcg {
+		p.hatch(faint, x.left, y.right, x.right, y.left)
+	}
+	for _, t := range y.ticks() {
+		at := y.x(t.value)
+		p.line(x.left, at, x.right, at, 0.5, faint)
+		if t.value == 0 {
+			t.label = "0"
+			p.line(x.left, at, x.right, at, 0.7, black)
+		}
+		if labels {
+			p.write(smallText, draw.XRight, x.left-4, at, t.label)
+		}
+	}
+	p.line(x.left, y.right, x.left, y.left, 0.7, black)
+	st := smallText
+	st.color = black
+	first, second := head+boldText.line(), head+boldText.line()+smallText.line()
+	if len(s.cells) == 0 {
+		p.write(st, draw.XLeft, x.left, first, "no values")
+		p.write(smallText, draw.XLeft, x.left, second, smallText.fit(oneLine(s.why), x.right-x.left))
+		return
+	}
+	colour := rowColor(slices.Index(f.a.cells, s.cells[0]))
+	l, err := s.line(m.Name, nil, f.a.run.Manifest.Seed)
+	if err == nil {
+		f.line(p, s, l, x, y)
+		u := scaleFor(l.Slope.Point, m.Unit)
+		p.write(st, draw.XLeft, x.left, first, st.fit(u.join(u.signed(l.Slope.Point))+" for each further one", x.right-x.left))
+		span := u.join(u.span(l.Slope.Lo, l.Slope.Hi))
+		if !l.Slope.Known() {
+			span = "range " + span
+		}
+		p.write(smallText, draw.XLeft, x.left, second, smallText.fit(span, x.right-x.left))
+	} else {
+		p.write(st, draw.XLeft, x.left, first, "one number of instances: no slope")
+	}
+	for _, c := range s.cells {
+		n := float64(max(c.N, 1))
+		at := x.x(n)
+		p.line(at, y.left, at, y.left+3, 0.7, black)
+		p.write(smallText, draw.XCenter, at, y.left+9, fmt.Sprint(max(c.N, 1)))
+		for i, t := range c.trials {
+			v, ok := t.values[m.Name]
+			if !ok || !t.counts() {
+				continue
+			}
+			hollow := len(t.taint) > 0
+			f.used.disturbed = f.used.disturbed || hollow
+			if dx := vg.Length(jitter(i) * 7); hollow {
+				p.dot(colour, at+dx, y.x(v), 1.4, true)
+			} else {
+				p.dot(seeThrough(colour), at+dx, y.x(v), 1.4, false)
+			}
+		}
+		p.diamond(black, at, y.x(c.samples[m.Name].median.Point), 2.6)
+	}
+}
+
+// line draws the line through the medians, and the fan of its slope's interval,
+// from the fewest instances to the most: beyond nothing was measured.
+func (f *slopes) line(p *page, s *series, l stats.Line, x, y axis) {
+	mid := 0.0
+	for _, c := range s.cells {
+		mid += float64(max(c.N, 1)) / float64(len(s.cells))
+	}
+	from, to := float64(max(s.cells[0].N, 1)), float64(max(s.cells[len(s.cells)-1].N, 1))
+	place := func(n, slope float64) vg.Point {
+		v := l.At(mid) + slope*(n-mid)
+		return vg.Point{X: x.x(n), Y: max(y.right, min(y.x(v), y.left))}
+	}
+	if l.Slope.Known() {
+		f.used.interval = true
+		p.fill(restColor, place(from, l.Slope.Lo), place(mid, 0), place(from, l.Slope.Hi))
+		p.fill(restColor, place(to, l.Slope.Lo), place(mid, 0), place(to, l.Slope.Hi))
+	} else {
+		f.used.span = true
+	}
+	a, b := place(from, l.Slope.Point), place(to, l.Slope.Point)
+	p.line(a.X, a.Y, b.X, b.Y, 1, black)
+}
+
+// key explains the marks that were used.
+func (f *slopes) key(p *page) {
+	x, y := pageMargin, p.y+5
+	entry := func(text string, mark func(vg.Length)) {
+		if w := 14 + bodyText.width(text); x > pageMargin && x+w > pageWidth-pageMargin {
+			x, y = pageMargin, y+bodyText.line()
+		}
+		mark(x + 5)
+		p.write(bodyText, draw.XLeft, x+14, y, text)
+		x += 26 + bodyText.width(text)
+	}
+	entry("one trial", func(x vg.Length) { p.dot(rowColor(0), x, y, 1.6, false) })
+	if f.used.disturbed {
+		entry("a disturbed trial (counted)", func(x vg.Length) { p.dot(rowColor(0), x, y, 1.6, true) })
+	}
+	entry("median", func(x vg.Length) { p.diamond(black, x, y, 2.6) })
+	entry("line through the medians", func(x vg.Length) { p.line(x-5, y+2, x+5, y-2, 1, black) })
+	if f.used.interval {
+		entry("95 % interval of its slope", func(x vg.Length) {
+			p.fill(restColor, vg.Point{X: x - 5, Y: y}, vg.Point{X: x + 5, Y: y - 4}, vg.Point{X: x + 5, Y: y + 4})
+		})
+	}
+	if f.used.span {
+		entry("range: too few trials for an interval", func(vg.Length) {})
+	}
+	p.y = y + 7
+	if f.used.tcg {
+		hatchKey(p, f.a.tcgShows())
+	}
+}
