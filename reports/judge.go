@@ -38,6 +38,9 @@ func (a *analysis) judge(f results.Finding) []verdict {
 	}
 	var out []verdict
 	for _, c := range of {
+		if len(f.OfExcept) > 0 && includes(c.Settings, f.OfExcept) {
+			continue
+		}
 		out = append(out, a.judgeCell(f, c))
 	}
 	return out

@@ -97,7 +97,7 @@ func TestFindingsOfVariants(t *testing.T) {
 	run := &results.Run{}
 	add := func(env, net string, base float64) {
 		variant := map[string]string{"net": net}
-		run.Manifest.Cells = append(run.Manifest.Cells, results.Cell{Env: env, Variant: variant, N: 1, Trials: 10})
+		run.Manifest.Cells = append(run.Manifest.Cells, results.Cell{Env: env, Variant: variant, Settings: map[string]string{"net": net, "cgroup": "yes"}, N: 1, Trials: 10})
 		for i := range 10 {
 			v := base + float64(i)*1e-6
 			run.Lines = append(run.Lines, results.Line{Env: env, Variant: variant, N: 1, Block: i, Trial: len(run.Lines), Metric: "ready", Value: &v, Unit: "s"})
@@ -111,6 +111,8 @@ func TestFindingsOfVariants(t *testing.T) {
 		{Name: "each", Metric: "ready", Of: "container", To: "host", Compare: "ratio", Op: "below", Threshold: 3},
 		{Name: "one", Metric: "ready", Of: "container", OfVariant: map[string]string{"net": "none"},
 			To: "container", ToVariant: map[string]string{"net": "host"}, Compare: "ratio", Op: "within", Threshold: 0.05},
+		{Name: "but one", Metric: "ready", Of: "container", OfExcept: map[string]string{"net": "host"}, Compare: "value", Op: "below", Threshold: 1},
+		{Name: "of nobody", Metric: "ready", Of: "container", OfExcept: map[string]string{"cgroup": "yes"}, Compare: "value", Op: "below", Threshold: 1},
 		{Name: "absent", Metric: "ready", Of: "container", OfVariant: map[string]string{"net": "bridge"}, Compare: "value"},
 	}
 	got := ""
@@ -118,6 +120,7 @@ func TestFindingsOfVariants(t *testing.T) {
 		got += v.Name + " " + v.Cell + ": " + v.Outcome + "\n"
 	}
 	want := "each container net=none: doesn't hold\neach container net=host: holds\none container net=none: holds\n" +
+		"but one container net=none: holds\n" +
 		"absent container net=bridge: can't be measured here\n"
 	if got != want {
 		t.Errorf("got\n%swant\n%s", got, want)

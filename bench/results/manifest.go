@@ -141,6 +141,10 @@ type Finding struct {
 	OfVariant map[string]string `json:"of_variant,omitempty"`
 	ToVariant map[string]string `json:"to_variant,omitempty"`
 
+	// OfExcept, where given, leaves out the cells of Of that have these
+	// settings, defaults included: the statement isn't about them.
+	OfExcept map[string]string `json:"of_except,omitempty"`
+
 	Op        string  `json:"op"` // below, above, within (threshold is the half-width around 1 or 0)
 	Threshold float64 `json:"threshold"`
 	Reason    string  `json:"reason"`              // why this threshold
