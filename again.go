@@ -15,6 +15,7 @@ import (
 	"lab/bench/results"
 	"lab/bench/testbed"
 	"lab/scenarios"
+	"lab/vm"
 	"lab/vm/kernel"
 )
 
@@ -22,9 +23,10 @@ import (
 // and the job that it was; the machine is held for it. end gives it back.
 type oldRun struct {
 	*results.Run
-	job  *job
-	lock *testbed.Lock
-	end  func()
+	job    *job
+	target *vm.Target // a foreign libvirt, or nil
+	lock   *testbed.Lock
+	end    func()
 }
 
 // again reads the run in a folder, asks fit whether it can be made again, and
@@ -45,6 +47,9 @@ func (a *app) again(verb, command, dir string, f runFlags, fit func(*results.Run
 	if err := fit(run); err != nil {
 		return nil, err
 	}
+	if err := f.sameLibvirt(verb, run); err != nil {
+		return nil, err
+	}
 	if err := a.needRoot(command, statusNothing); err != nil {
 		return nil, err
 	}
@@ -53,6 +58,12 @@ func (a *app) again(verb, command, dir string, f runFlags, fit func(*results.Run
 		return nil, err
 	}
 	o := &oldRun{Run: run, job: j}
+	if f.connect != "" {
+		if o.target, err = reach(f.connect); err != nil {
+			return nil, err
+		}
+		j.Connect = &connectJob{o.target.Name, o.target.Driver}
+	}
 	if o.lock, o.end, err = a.begin(j, f.image); err != nil {
 		return nil, err
 	}
@@ -70,6 +81,31 @@ func (a *app) again(verb, command, dir string, f runFlags, fit func(*results.Run
 		return nil, fmt.Errorf("%s: %w", verb, err)
 	}
 	return o, nil
+}
+
+// sameLibvirt says whether it is said where the guests of a run shall be made.
+func (f *runFlags) sameLibvirt(verb string, run *results.Run) error {
+	switch was := run.Manifest.Asked.Connect; {
+	case was != "" && f.connect == "":
+		return usagef("%s: a foreign libvirt (%s) made the guests of %s, and results don't say on whose machine; name it with --connect URI", verb, was, run.Dir)
+	case was == "" && f.connect != "":
+		return usagef("%s: the lab's own libvirt made the guests of %s, and --connect would change that; begin a new run for it", verb, run.Dir)
+	case f.connect != "":
+		if _, err := vm.ParseTarget(f.connect); err != nil {
+			return usagef("--%w", err)
+		}
+	}
+	return nil
+}
+
+// otherLibvirt is what a run's notes say where its guests were made by a
+// foreign libvirt that was named anew; else nothing.
+func (o *oldRun) otherLibvirt() []string {
+	if o.target == nil {
+		return nil
+	}
+	return []string{"The foreign libvirt that makes the guests was named anew (" + o.target.Name +
+		"). Results say of no libvirt where it is: whether this is the original's machine can't be told from them."}
 }
 
 // jobOf is the job that a run was.

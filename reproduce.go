@@ -34,6 +34,9 @@ Where lab image save put the image and the guest kernel beside the original, and
 this machine's own are other ones, the saved ones are run, as root: reproduce
 only folders of people whose programs you would run.
 
+Where a foreign libvirt made the original's guests, name it once more with
+--connect; results don't say on whose machine it was.
+
 The original stays as it is. The new folder has reproduction.md beside its report.
 
 Exit status: 0 nothing differs; 1 something differs, or failed; 2 bad usage;
@@ -53,6 +56,7 @@ Exit status: 0 nothing differs; 1 something differs, or failed; 2 bad usage;
 	fl.StringVar(&f.out, "out", "", "`DIR` for the results; must not exist (default: results/<UTC time>-<scenario>)")
 	fl.StringVar(&f.image, "image", "", "`DIR`, root folder of the original's file tree (default: the lab's own, or the one saved in DIR)")
 	fl.StringVar(&f.kernel, "kernel", "", "`FILE` of the guest kernel (default: the set-up's, or the one saved in DIR; also LAB_KERNEL)")
+	fl.StringVar(&f.connect, "connect", "", "`URI` of the libvirt that makes the guests, where one made the original's (results don't say on whose machine)")
 	completeFlags(cmd)
 	return cmd
 }
@@ -70,12 +74,13 @@ func (a *app) reproduce(dir string, f runFlags) error {
 		Scenario: m.Scenario, Seed: m.Seed, Quick: m.Quick, Accel: m.Accel, Asked: m.Asked, Command: now.Command,
 		Image: now.Image, Workload: now.Workload, Experiment: m.Experiment,
 		Notes: []string{fmt.Sprintf("Made to reproduce run %s of %s.", m.ID, m.Started.UTC().Format("2006-01-02 15:04 MST"))}}
+	j.Manifest.Notes = append(j.Manifest.Notes, old.otherLibvirt()...)
 	if now.Image.Digest != m.Image.Digest {
 		fmt.Fprintf(a.stderr, "lab: the image isn't the original's (%s, and that was %s): nothing will be comparable; name the same one with --image\n",
 			now.Image.Digest, m.Image.Digest)
 	}
 	out := f.folder([]string{m.Scenario}, m.Scenario, j.Manifest.Started)
-	s := &supervisor{app: a, job: j, lock: old.lock, dir: out, quiet: true}
+	s := &supervisor{app: a, job: j, lock: old.lock, dir: out, quiet: true, target: old.target}
 	// A cell that can't run here, and a failed trial, show in the verdicts.
 	if err := s.run(); s.end.Outcome == "" || s.signals > 0 {
 		return err

@@ -21,7 +21,7 @@ import (
 func (a *app) resume(cmd *cobra.Command, names []string, f runFlags) error {
 	var wrong string
 	cmd.Flags().Visit(func(fl *pflag.Flag) {
-		if !slices.Contains([]string{"resume", "image", "kernel", "work", "json"}, fl.Name) {
+		if !slices.Contains([]string{"resume", "image", "kernel", "work", "json", "connect"}, fl.Name) {
 			wrong = fl.Name
 		}
 	})
@@ -59,11 +59,12 @@ func (a *app) resume(cmd *cobra.Command, names []string, f runFlags) error {
 	m := run.Manifest // what begin found out is what there was
 	m.Outcome, m.Ended = "", time.Time{}
 	m.Notes = append(slices.DeleteFunc(m.Notes, func(n string) bool { return strings.HasPrefix(n, brokeOff) }), note)
+	m.Notes = append(m.Notes, old.otherLibvirt()...)
 	j.Manifest, j.Machine, j.Planned = m, run.Machine, m.Cells
 	if j.Planned == nil { // it came to an end before its plan
 		j.Planned = []results.Cell{}
 	}
-	s := &supervisor{app: a, job: j, lock: old.lock, dir: f.resume, json: f.json}
+	s := &supervisor{app: a, job: j, lock: old.lock, dir: f.resume, json: f.json, target: old.target}
 	return s.run()
 }
 

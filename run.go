@@ -153,6 +153,7 @@ func (a *app) run(cmd *cobra.Command, names []string, f runFlags) error {
 			return err
 		}
 		base.Connect = &connectJob{target.Name, target.Driver}
+		base.Manifest.Asked.Connect = target.Name
 	}
 	lock, end, err := a.begin(base, f.image)
 	if err != nil {

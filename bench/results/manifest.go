@@ -64,6 +64,7 @@ type Asked struct {
 	CPUs       string              `json:"cpus,omitempty"`        // processors that instances are pinned to, "0-1,3"; "": none
 	DiskBudget int64               `json:"disk_budget,omitempty"` // bytes that instances may have on the disk at one time; 0: not asked
 	Strict     bool                `json:"strict,omitempty"`      // disturbed trials are repeated
+	Connect    string              `json:"connect,omitempty"`     // the foreign libvirt that made the guests, by its URI without host and user; "": the lab's own
 }
 
 // Digested names bytes by what they are.
