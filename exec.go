@@ -91,7 +91,7 @@ What --variant can set:
 	fl.StringVar(&f.net, "net", "", "`KIND`: short for --variant net=…")
 	fl.StringArrayVarP(&f.env, "env-var", "e", nil, "`NAME=VALUE` for the command; NAME alone: as it is here")
 	fl.StringVar(&f.envFile, "env-file", "", "`FILE` with a NAME=VALUE a line; # begins a comment")
-	fl.StringVar(&f.hostname, "hostname", "", "`NAME` of the machine that the container believes to be")
+	fl.StringVar(&f.hostname, "hostname", "", "`NAME` of the machine that the container believes to be, or of the guest")
 	fl.StringVarP(&f.dir, "workdir", "w", "", "`DIR`, working folder inside")
 	fl.StringVarP(&f.user, "user", "u", "", "`UID[:GID]` to run as")
 	fl.IntSliceVar(&f.groups, "group-add", nil, "`GID,…`, further groups of the user")

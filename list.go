@@ -21,7 +21,7 @@ var about = map[string]struct{ is, needs string }{
 	"chroot":    {"a process that sees another root folder", "root"},
 	"container": {"namespaces, overlay, cgroups, fewer capabilities, in process", "root, overlayfs, Linux 5.12 or later"},
 	"vm":        {"a libvirt domain whose first process is the workload", "root, QEMU, libvirt's daemon, a guest kernel; KVM to be fast"},
-	"vm-bare":   {"the same guest without libvirt", "root, QEMU, a guest kernel; KVM to be fast"},
+	"vm-bare":   {"a libvirt domain without an operating system: what the machine alone takes", "root, QEMU, libvirt's daemon; KVM to be fast"},
 }
 
 // What lab list --json prints.

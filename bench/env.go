@@ -177,6 +177,12 @@ type (
 		HostAddr(Spec) string
 	}
 
+	// A Keeper is an environment that puts something into the testbed's work
+	// folder which stays there until the run's end: how many bytes, at most.
+	Keeper interface {
+		Keeps(Spec) int64
+	}
+
 	// A Cooler keeps what its program wrote in a page cache of the host's
 	// below the program's own, and can drive it out of there: that instance's,
 	// and nothing else.

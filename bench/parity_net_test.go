@@ -130,6 +130,7 @@ func iperfStreams(t *testing.T, iperf3 string, streams int) (rate float64, cpu t
 		}
 	}
 	client := exec.Command(iperf3, "-c", "127.0.0.1", "-p", port, "-t", "1", "-l", "128K", "-P", strconv.Itoa(streams), "-J")
+	ownSession(client)
 	out, err := client.Output()
 	if err != nil {
 		t.Fatalf("iperf3: %v: %s", err, out)

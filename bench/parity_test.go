@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -60,9 +61,15 @@ func parity(t *testing.T, what, other, unit string, ours, theirs []float64) bool
 	return ok
 }
 
+// ownSession gives a program a session of its own, to which the kernel gives a
+// share of a contended CPU (sched(7), the autogroup feature): what else runs
+// then takes as much from one program as from another.
+func ownSession(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} }
+
 // child starts a program that ends with the test.
 func child(t *testing.T, cmd *exec.Cmd) (end func()) {
 	t.Helper()
+	ownSession(cmd)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

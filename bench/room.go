@@ -31,12 +31,19 @@ func (t *T) Place(ctx context.Context) (string, error) {
 	return p.Place(), nil
 }
 
-// room says whether a trial may have as much in the work folder as it wants: no
-// more than the budget, and than there is. Trials follow one another, and each
-// leaves nothing, so that one's need is the run's.
-func (r *Runner) room(need int64) error {
-	if need == 0 {
+// room says whether a trial of a cell may have as much in the work folder as it
+// wants, beside what environments keep there: no more than the budget, and than
+// there is. Trials follow one another, and each leaves nothing, so that the
+// largest one's need is the run's.
+func (r *Runner) room(c Cell) error {
+	if c.Disk == 0 {
 		return nil
+	}
+	need := c.Disk
+	for _, e := range r.Envs {
+		if k, ok := e.(Keeper); ok && r.asks(e.Name(), nil) {
+			need += k.Keeps(Spec{Image: r.Image, Work: true})
+		}
 	}
 	wants := "a trial has up to " + mebibytes(need) + " on the disk at one time"
 	if r.Budget > 0 && need > r.Budget {

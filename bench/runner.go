@@ -107,10 +107,10 @@ func (r *Runner) Plan(ctx context.Context) error {
 		if cell.Variant == nil {
 			cell.Variant = map[string]string{}
 		}
-		spec := Spec{Image: r.Image, Command: Command{Argv: []string{"/bin/true"}}, Limits: c.limits(r.Limits), Settings: settings, Init: c.Init, CPUs: c.CPUs, Work: c.Work}
+		spec := Spec{Image: r.Image, Command: Command{Argv: []string{"/bin/true"}}, Limits: r.limits(c), Settings: settings, Init: c.Init, CPUs: c.CPUs, Work: c.Work}
 		err = env.Check(ctx, spec)
 		if err == nil {
-			err = r.room(c.Disk)
+			err = r.room(c)
 		}
 		if err == nil && r.Scenario.Fits != nil {
 			c.N = cell.N
@@ -148,6 +148,18 @@ func (r *Runner) asks(env string, variant map[string]string) bool {
 		}
 		return c.Env == env
 	})
+}
+
+// limits are the run's, with what the cell asks for beside them.
+func (r *Runner) limits(c Cell) Limits {
+	l := r.Limits
+	if l.CPUWeight == 0 {
+		l.CPUWeight = c.Weight
+	}
+	if c.Memory > 0 {
+		l.Memory = c.Memory
+	}
+	return l
 }
 
 // has says whether an environment has a setting.

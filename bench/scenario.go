@@ -63,6 +63,7 @@ type Cell struct {
 	Variant map[string]string // what this cell sets beside the defaults
 	Set     map[string]string // further settings, which follow from the variant and needn't be in a label
 	N       int               // instances at a time; 0 means 1
+	Weight  int               // Limits.CPUWeight, where the run has none: gives each instance a cgroup, in every environment
 	Trials  int               // how many, warm-ups not counted
 	Warmup  int               // further ones before them, kept and marked
 	Timeout time.Duration     // of one trial
@@ -73,12 +74,4 @@ type Cell struct {
 	CPUs    int               // processors that a guest has at least (Spec.CPUs)
 	Memory  int64             // the limit of each instance's memory, in bytes; 0: the run's. Known before the trials, as a guest's RAM follows from it
 	Quick   bool              // Options.Quick, for the trial
-}
-
-// limits are the run's with the cell's own.
-func (c Cell) limits(l Limits) Limits {
-	if c.Memory > 0 {
-		l.Memory = c.Memory
-	}
-	return l
 }

@@ -152,7 +152,7 @@ func (s *session) trial(ctx context.Context, at slot, may bool) ([]results.Line,
 	runtime.GC()
 	start := clock.Now()
 	t := &T{
-		env: r.env(cell.Env), beside: r.env(r.Scenario.Beside), cell: cell, plan: r.cells[i], image: r.Image, limits: r.Limits, metric: s.metric,
+		env: r.env(cell.Env), beside: r.env(r.Scenario.Beside), cell: cell, plan: r.cells[i], image: r.Image, limits: r.limits(r.cells[i]), metric: s.metric,
 		line: results.Line{
 			ID: r.Manifest.ID, Scenario: r.Manifest.Scenario, Env: cell.Env, Variant: cell.Variant, N: cell.N,
 			Session: r.Session, Block: r.FirstBlock + at.block, Pos: at.pos, Trial: s.next, Warmup: at.warmup,

@@ -52,7 +52,7 @@ func (t *T) Environment() Environment { return t.env }
 // Spec is the workload cmd in the run's image with the cell's settings and
 // limits.
 func (t *T) Spec(cmd Command) Spec {
-	return Spec{Image: t.image, Command: cmd, Limits: t.plan.limits(t.limits), Settings: maps.Clone(t.cell.Settings), Init: t.plan.Init, CPUs: t.plan.CPUs, Work: t.plan.Work}
+	return Spec{Image: t.image, Command: cmd, Limits: t.limits, Settings: maps.Clone(t.cell.Settings), Init: t.plan.Init, CPUs: t.plan.CPUs, Work: t.plan.Work}
 }
 
 // Prepare prepares an instance, which is closed after the trial at the latest.

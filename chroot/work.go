@@ -35,6 +35,14 @@ func (e *Env) prepareWork(s bench.Spec) (bench.Instance, error) {
 	return &working{launch.New(e.plan(s, root)), "/tmp"}, nil
 }
 
+// Keeps is the size of the image's copy, in whole blocks.
+func (e *Env) Keeps(s bench.Spec) int64 {
+	if e.name == "host" || !s.Work {
+		return 0
+	}
+	return s.Image.Size + s.Image.Size/8
+}
+
 // copied is the image's copy.
 func (e *Env) copied(dir string) (string, error) {
 	e.mu.Lock()

@@ -26,6 +26,9 @@ func (c *container) bind(t *launch.Thread) error {
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			return err
 		}
+		if err := c.own(unix.AT_FDCWD, dir); err != nil {
+			return err
+		}
 		mounts = append(slices.Clone(mounts), bench.Mount{Source: dir, Target: dataDir})
 	}
 	for _, m := range mounts {

@@ -3,8 +3,12 @@ package container
 import (
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"lab/bench"
 	"lab/bench/benchtest"
+	"lab/bench/launch"
+	"lab/bench/testbed/nat"
 )
 
 func TestMain(m *testing.M) { benchtest.Main(m) }
@@ -46,6 +50,17 @@ func TestContainer(t *testing.T) {
 			if c.settings["user"] == "yes" {
 				if err := checkUsers(bench.Spec{Image: benchtest.Image(t)}); err != nil {
 					t.Skip("SKIP: ", err)
+				}
+			}
+			if c.settings["publish"] == "nftables" {
+				err := launch.Do(func() error {
+					if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+						return err
+					}
+					return nat.Try()
+				})
+				if err != nil {
+					t.Skip("SKIP: this kernel has no nftables: ", err, "; cure: modprobe -a nf_tables nft_chain_nat nft_masq")
 				}
 			}
 			if c.settings["time"] == "yes" {

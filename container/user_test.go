@@ -177,6 +177,18 @@ func TestUsersInside(t *testing.T) {
 	if b, err := os.ReadFile(secret); err != nil || string(b) != "root's own" {
 		t.Errorf("%q, %v", b, err)
 	}
+	// Its layer, and its folder for data, on a disk.
+	h.env.tb.Work = t.TempDir()
+	for _, data := range []string{"layer", "bind"} {
+		out, exit, err := h.runOnce(bench.Spec{Work: true, Settings: map[string]string{"user": "yes", "data": data}},
+			"mkdir -p "+dataDir+" && touch /x "+dataDir+"/x && stat -c '%u %g' / /x "+dataDir+" "+dataDir+"/x | sort -u")
+		if err != nil || out != "0 0\n" {
+			t.Errorf("data=%s: %q, %v, %v", data, out, exit, err)
+		}
+	}
+	if left, err := os.ReadDir(h.env.tb.Work); err != nil || len(left) > 0 {
+		t.Errorf("left in the work folder: %v, %v", left, err)
+	}
 	s := bench.Spec{Settings: map[string]string{"user": "yes"}, Command: bench.Command{User: bench.User{UID: ids}}}
 	if err := h.env.Check(t.Context(), s); err == nil || !strings.Contains(err.Error(), "0 to 65535") {
 		t.Errorf("user %d: %v", ids, err)

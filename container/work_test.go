@@ -41,6 +41,8 @@ func TestWork(t *testing.T) {
 	}{
 		{map[string]string{"data": "layer"}, "/tmp", "container-*/upper/tmp/f"},
 		{map[string]string{"data": "bind"}, "/data", "container-*/data/f"},
+		{map[string]string{"data": "layer", "user": "yes"}, "/tmp", "container-*/upper/tmp/f"},
+		{map[string]string{"data": "bind", "user": "yes"}, "/data", "container-*/data/f"},
 	} {
 		s := spec(x.set)
 		if err := env.Check(t.Context(), s); err != nil {

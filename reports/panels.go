@@ -3,6 +3,7 @@ package reports
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 
 	"gonum.org/v1/plot/vg"
@@ -68,15 +69,16 @@ func (f *multiple) group(p *page, tcg bool) {
 	}
 	// Lines of panels as equal as may be: four are two and two.
 	lines := (len(metrics) + panelsAbreast - 1) / panelsAbreast
-	for abreast := range slices.Chunk(metrics, (len(metrics)+lines-1)/lines) {
-		f.abreast(p, cells, abreast, tcg)
+	many := (len(metrics) + lines - 1) / lines
+	width := (pageWidth - 2*pageMargin - panelLabel - panelGap*vg.Length(many-1)) / vg.Length(many)
+	for abreast := range slices.Chunk(metrics, many) {
+		f.abreast(p, cells, abreast, width, tcg)
 	}
 }
 
 // abreast draws up to three panels, and the rows' names before them.
-func (f *multiple) abreast(p *page, cells []*cell, metrics []results.Metric, tcg bool) {
+func (f *multiple) abreast(p *page, cells []*cell, metrics []results.Metric, width vg.Length, tcg bool) {
 	from := pageMargin + panelLabel
-	width := (pageWidth - pageMargin - from - panelGap*(panelsAbreast-1)) / panelsAbreast
 	lines := 1
 	for _, m := range metrics {
 		lines = max(lines, len(boldText.wrap(f.title(m), width)))
@@ -93,11 +95,7 @@ func (f *multiple) abreast(p *page, cells []*cell, metrics []results.Metric, tcg
 		writeNarrow(p, c, pageMargin+2, y+panelRow/2, panelLabel-8)
 	}
 	for i, m := range metrics {
-		values := metricValues(cells, m.Name)
-		if !f.figure.Log { // so that noise looks no larger than it is
-			values = append(values, 0)
-		}
-		x := newAxis(values, f.figure.Log, m.Unit)
+		x := f.axis(metricValues(cells, m.Name), m.Unit)
 		x.left = from + (width+panelGap)*vg.Length(i)
 		x.right = x.left + width
 		f.panel(p, cells, m, x, top, bottom, tcg)
@@ -126,34 +124,94 @@ func (f *multiple) panel(p *page, cells []*cell, m results.Metric, x axis, top, 
 	}
 }
 
+// axis is a panel's. A linear one begins at zero, so that noise looks no larger than
+// it is; a logarithmic one ends at round values, so that it has two at least.
+func (f *multiple) axis(values []float64, unit string) axis {
+	if !f.figure.Log {
+		return newAxis(append(values, 0), false, unit)
+	}
+	above := slices.DeleteFunc(slices.Clone(values), func(v float64) bool { return v < tiniest })
+	if len(above) > 0 {
+		values = append(values, roundDown(slices.Min(above)), roundUp(slices.Max(above)))
+	}
+	return newAxis(values, true, unit)
+}
+
+// roundDown is the next of 1, 2, 5, 10, … at or below a value, and roundUp the next
+// at or above it.
+func roundDown(v float64) float64 {
+	e := math.Pow(10, math.Floor(math.Log10(v)))
+	for _, m := range []float64{5, 2} {
+		if m*e <= v {
+			return m * e
+		}
+	}
+	return e
+}
+
+func roundUp(v float64) float64 {
+	e := math.Pow(10, math.Floor(math.Log10(v)))
+	for _, m := range []float64{1, 2, 5} {
+		if m*e >= v {
+			return m * e
+		}
+	}
+	return 10 * e
+}
+
 // ticks draws the grid, and as many labels as the narrow axis has room for.
 func (f *multiple) ticks(p *page, x axis, top, bottom vg.Length) {
-	const room = vg.Length(8) // between two labels
 	p.line(x.left, bottom, x.right, bottom, 0.7, black)
+	ticks := slices.DeleteFunc(x.ticks(), func(t tick) bool { return t.label == "" })
+	for _, t := range ticks {
+		p.line(x.x(t.value), top, x.x(t.value), bottom, 0.5, faint)
+	}
+	slices.SortStableFunc(ticks, func(s, t tick) int { return cmp.Compare(s.rank, t.rank) })
+	var labels []panelTick
+	for every := 1; len(labels) == 0 && every <= max(1, len(ticks)); every++ {
+		labels = f.labels(x, ticks, every)
+	}
+	for _, l := range labels {
+		p.line(l.at, bottom, l.at, bottom+3, 0.7, black)
+		p.write(smallText, draw.XCenter, l.middle, bottom+9, l.label)
+	}
+}
+
+// A panelTick is a label, its place on the axis, and where its middle is written.
+type panelTick struct {
+	label      string
+	at, middle vg.Length
+}
+
+// labels places the labels of every so manieth tick. On a logarithmic axis those
+// that find no room are left out; on a linear one they are none then, as what is
+// left must be at equal distances.
+func (f *multiple) labels(x axis, ticks []tick, every int) (out []panelTick) {
+	const room = vg.Length(8) // between two labels
 	type extent struct{ from, to vg.Length }
 	var taken []extent
-	ticks := x.ticks()
-	slices.SortStableFunc(ticks, func(s, t tick) int { return cmp.Compare(s.rank, t.rank) })
-	for _, t := range ticks {
-		if t.label == "" {
+	for i, t := range ticks {
+		if i%every != 0 {
 			continue
 		}
-		at := x.x(t.value)
-		p.line(at, top, at, bottom, 0.5, faint)
+		l := panelTick{label: t.label, at: x.x(t.value)}
 		if t.value == 0 {
-			t.label = "0"
+			l.label = "0"
 		}
 		// Pushed inwards where it would reach into the next panel.
-		half := smallText.width(t.label) / 2
-		middle := max(x.left+half-panelGap/2+2, min(at, x.right-half+panelGap/2-2))
-		e := extent{middle - half - room/2, middle + half + room/2}
+		half := smallText.width(l.label) / 2
+		l.middle = max(x.left+half-panelGap/2+2, min(l.at, x.right-half+panelGap/2-2))
+		e := extent{l.middle - half - room/2, l.middle + half + room/2}
 		if slices.ContainsFunc(taken, func(o extent) bool { return e.from < o.to && e.to > o.from }) {
-			continue
+			if x.log {
+				continue
+			}
+			return nil
 		}
-		p.line(at, bottom, at, bottom+3, 0.7, black)
-		p.write(smallText, draw.XCenter, middle, bottom+9, t.label)
 		taken = append(taken, e)
+		out = append(out, l)
 	}
+	return out
 }
 
 // row draws one cell in one panel.

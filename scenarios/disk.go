@@ -25,7 +25,7 @@ func Disk() *bench.Scenario {
 		Name:     "disk",
 		Question: "What does isolation cost a program that reads and writes files?",
 		Method: "A trial starts one instance of the lab's probe, the same bytes everywhere, which makes a file, fills it, and then reads and writes it in fifteen ways, " +
-			"each for a fixed time: in order (1 MiB at a time) and at random (4 KiB, one request at a time or sixteen), past the page cache (O_DIRECT) and through it, " +
+			"each for a fixed time (under --quick longer in a guest, whose words take longer to arrive): in order (1 MiB at a time) and at random (4 KiB, one request at a time or sixteen), past the page cache (O_DIRECT) and through it, " +
 			"and with an fsync after each write. Every environment's file lies on the work folder's file system: directly (host; chroot, whose root is there, too), " +
 			"through a bind mount, through an overlay, or in a guest's own file system on a virtual disk that is a file there. " +
 			"Reads through the page cache begin cold: the file's own pages are dropped before, and nobody else's; those called cached are of a part that was read before. " +
@@ -54,9 +54,9 @@ type diskPlan struct {
 func diskPlanFor(quick bool, env string) diskPlan {
 	switch {
 	case quick && guest(env):
-		return diskPlan{64 << 20, 16 << 20, 200 * time.Millisecond}
+		return diskPlan{64 << 20, 16 << 20, 140 * time.Millisecond}
 	case quick:
-		return diskPlan{64 << 20, 16 << 20, 100 * time.Millisecond}
+		return diskPlan{64 << 20, 16 << 20, 80 * time.Millisecond}
 	}
 	return diskPlan{256 << 20, 16 << 20, 250 * time.Millisecond}
 }

@@ -82,6 +82,34 @@ func TestDiskBudget(t *testing.T) {
 	}
 }
 
+// What an environment keeps in the work folder takes its part of the budget from
+// every cell.
+func TestDiskKept(t *testing.T) {
+	for _, x := range []struct {
+		envs []bench.Environment
+		need string
+	}{{[]bench.Environment{&benchtest.Fake{Label: "host"}}, "80M"}, {[]bench.Environment{&benchtest.Fake{Label: "host"}, keeper{&benchtest.Fake{Label: "chroot"}}}, "180M"}} {
+		o := bench.Options{Quick: true}
+		for _, e := range x.envs {
+			o.Envs = append(o.Envs, e.Name())
+		}
+		m := &results.Manifest{}
+		r := &bench.Runner{Scenario: Disk(), Options: o, Envs: x.envs, Manifest: m, Work: t.TempDir(), Budget: 1, Image: image.Ref{Size: 100 << 20}}
+		if err := r.Plan(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range m.Cells {
+			if c.NotRun == nil || !strings.Contains(c.NotRun.Reason, "up to "+x.need+" ") {
+				t.Errorf("%s of %q: %+v, want %s", c.Env, o.Envs, c.NotRun, x.need)
+			}
+		}
+	}
+}
+
+type keeper struct{ *benchtest.Fake }
+
+func (keeper) Keeps(s bench.Spec) int64 { return s.Image.Size }
+
 // A disk that has no room for a trial, whatever the budget says.
 func TestDiskRoom(t *testing.T) {
 	m := &results.Manifest{}

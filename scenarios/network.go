@@ -24,6 +24,7 @@ func Network() *bench.Scenario {
 			"or a second instance of the same kind (from=twin); a network that lets nobody in (a guest's net=user) has the client inside and the server outside (from=inside). The client does four things in turn, each for a fixed time: it sends on one TCP stream, on four, " +
 			"sends a byte back and forth, and makes connections one after the other. It sends in blocks of 128 KiB, in one thread, and what counts is what the server has read. " +
 			"What each takes is the client's own figure; the host stamps the beginning and the end of each on its own clock, and where the two lengths differ by more than 1 % the trial is marked (two-clocks). " +
+			"Each process has a cgroup of its own, so that what else runs on the machine takes as much from one environment as from another. " +
 			"The path is proved: the counters of the testbed's devices are read before and after, and a trial whose bytes went another way fails. " +
 			"No packet leaves the machine, and no wire slows it: these are figures of the kernel's work, not of a network card's.",
 		Cells:    networkCells,
@@ -35,14 +36,20 @@ func Network() *bench.Scenario {
 	}
 }
 
-// Times for each of the four things.
+// Times for each of the four things. A guest's words take up to some
+// milliseconds to the host; where the client is in one, that has to be little
+// beside what the client times.
 const (
 	netSection      = 500 * time.Millisecond
 	netSectionQuick = 150 * time.Millisecond
+	netSectionGuest = time.Second
 )
 
-func netLength(quick bool) time.Duration {
-	if quick {
+func netLength(c bench.Cell) time.Duration {
+	switch from := c.Variant["from"]; {
+	case guest(c.Env) && (from == "twin" || from == "inside") && !c.Quick:
+		return netSectionGuest
+	case c.Quick && (!guest(c.Env) || from == "host"):
 		return netSectionQuick
 	}
 	return netSection
@@ -75,6 +82,13 @@ var exactClock = map[string]string{"acpi": "on"}
 // in the distribution's full kernel alone. It is left out of a first look.
 var sameKernel = bench.Cell{Env: "vm", Variant: map[string]string{"net": "bridge", "nic": "virtio", "from": "host", "kernel": "full"}, Set: exactClock}
 
+// evenWeight is the kernel's default share of a contended CPU. Named, it gives
+// each process a cgroup of its own, as a container has. Without, the two
+// processes of a host's trial share what one of a container's has for itself as
+// soon as something else runs on the machine: two containers then looked up to
+// twice as fast as two plain processes.
+const evenWeight = 100
+
 // networkCells: as many trials as an interval of the median needs to be a few
 // percent wide; under --quick just enough for one. What a user asks for with
 // --variant leaves out the cells that are otherwise.
@@ -86,10 +100,16 @@ func networkCells(o bench.Options) []bench.Cell {
 				continue
 			}
 			c.Trials, c.Warmup, c.Timeout, c.Init, c.Quick = 20, 1, time.Minute, guest(e), o.Quick
-			c.Expect = 4*netLength(o.Quick) + 50*time.Millisecond
+			c.Expect = 4*netLength(c) + 50*time.Millisecond
+			if !guest(e) && o.Variant["cgroup"] != "no" {
+				c.Weight = evenWeight
+			}
 			switch {
 			case guest(e) && o.Quick:
 				c.Trials, c.Warmup = 3, 0
+				if c.Variant["from"] == "twin" { // two guests, which boot one after the other
+					c.Trials = 2
+				}
 			case o.Quick:
 				c.Trials, c.Warmup = 6, 0
 			}
@@ -155,7 +175,7 @@ func networkClient(ctx context.Context, t *bench.T, c bench.Cell, server netip.A
 	if from := c.Variant["from"]; from == "twin" || from == "inside" {
 		run = t.Probe
 	}
-	args := []string{"net", "to=" + server.String(), "ms=" + strconv.FormatInt(netLength(c.Quick).Milliseconds(), 10)}
+	args := []string{"net", "to=" + server.String(), "ms=" + strconv.FormatInt(netLength(c).Milliseconds(), 10)}
 	way := wayOf(c)
 	var before passage
 	return run(ctx, args, func(_ bench.Instance, h bench.Heard) (err error) {
@@ -221,7 +241,7 @@ var networkFigures = []results.Figure{
 	{
 		Name: "latency", Title: "How long a byte takes there and back", Kind: "panels", Log: true,
 		Metrics: []string{"latency p50", "latency p99"},
-		Caption: "p50 is what half of a trial's round trips stay below, p99 what all but one in a hundred do. One axis a panel, as above.",
+		Caption: "p50 is what half of a trial's round trips stay below, p99 what all but one in a hundred do. net= and from= as in the figure of throughput.",
 	},
 	{
 		Name: "loopback", Title: "What each costs beside two host processes over loopback", Kind: "ratios", To: "host", ToVariant: onHost,

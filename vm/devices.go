@@ -34,9 +34,9 @@ func deviceSettings() []bench.Setting {
 
 // staged says whether a guest begins with the lab's init: because it was asked
 // for, or because a device needs a driver that distributions build as a module,
-// which somebody has to load.
+// which somebody has to load, or because the machine is to have a name.
 func staged(s bench.Spec) bool {
-	return s.Init || s.Settings["root"] == "ext4" || hasDisk(s) || hasCard(s) || len(s.Mounts) > 0
+	return s.Init || s.Settings["root"] == "ext4" || hasDisk(s) || hasCard(s) || len(s.Mounts) > 0 || s.Hostname != ""
 }
 
 // modules are those that the guest's init loads: virtio's PCI transport, and a
@@ -86,7 +86,7 @@ func (e *Env) drivers(k guestKernel, s bench.Spec) ([]kernel.Module, error) {
 
 // boot says what the guest's init has to set up.
 func boot(s bench.Spec, n wire.Net) wire.Boot {
-	b := wire.Boot{Root: s.Settings["root"] == "ext4", Net: n, Shares: shares(s)}
+	b := wire.Boot{Root: s.Settings["root"] == "ext4", Net: n, Shares: shares(s), Name: s.Hostname}
 	if hasDisk(s) {
 		b.Data = DataDir
 	}

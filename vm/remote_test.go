@@ -183,6 +183,8 @@ func TestSSH(t *testing.T) {
 			if err != nil {
 				return
 			}
+			// The libvirt package closes the channel, and leaves this open.
+			t.Cleanup(func() { c.Close() })
 			go forward(c, conf, d.socket)
 		}
 	}()

@@ -96,15 +96,16 @@ func TestRootDiskOfPID1(t *testing.T) {
 	e := open(t)
 	token := bench.Token()
 	s := spec(t, e, "/bin/sh", "/script", "one", "two")
+	s.Hostname = "web"
 	s.Settings["root"] = "ext4"
 	s.Command.Env = []string{"HOME=/", "TERM=linux", "COLOR=red"}
-	s.Image = withScript(t, `echo $$ $# $2 $COLOR; for f in /.lab /proc/self; do [ -e $f ] && echo $f; done; printf %s `+token+`; exit 42`)
+	s.Image = withScript(t, `echo $$ $# $2 $COLOR; hostname; for f in /.lab /proc/self; do [ -e $f ] && echo $f; done; printf %s `+token+`; exit 42`)
 	i := start(t, e, s)
 	seen, err := clock.AwaitToken(i.Ready(), []byte(token), 30*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.ReplaceAll(string(seen.Text), "\r", ""); !strings.HasPrefix(got, "1 2 two red\n"+token) {
+	if got := strings.ReplaceAll(string(seen.Text), "\r", ""); !strings.HasPrefix(got, "1 2 two red\nweb\n"+token) {
 		t.Errorf("it says %q", got)
 	}
 	if exit, err := i.Wait(within(t, 30*time.Second)); err != nil || exit.Code != 42 {

@@ -193,7 +193,7 @@ func withScript(t *testing.T, script string) image.Ref {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range []string{"sh", "sleep", "yes"} {
+	for _, name := range []string{"sh", "sleep", "yes", "hostname"} {
 		if err := os.Symlink("busybox", filepath.Join(dir, "bin", name)); err != nil {
 			t.Fatal(err)
 		}

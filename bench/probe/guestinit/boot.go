@@ -77,6 +77,9 @@ func prepare(b wire.Boot) error {
 		}
 		errs = append(errs, p.from(x.Tag))
 	}
+	if b.Name != "" {
+		errs = append(errs, os.NewSyscallError("sethostname", unix.Sethostname([]byte(b.Name))))
+	}
 	errs = append(errs, loopback())
 	if b.Net.Name != "" {
 		errs = append(errs, configure(b.Net))

@@ -14,6 +14,7 @@ import (
 //	share=lab-0,/host,ro                     the host's folder of that tag, to be mounted there,
 //	                                         ro or rw; any number of these
 //	net=eth0,198.18.0.2/15,198.18.0.1        the card's name, address and gateway
+//	name=web                                 what the machine is called
 //	exec PATH ARG…                           then become that program; without it,
 //	                                         speak over the port
 type Boot struct {
@@ -22,6 +23,7 @@ type Boot struct {
 	Net  Net
 
 	Shares []Share
+	Name   string // of the machine; "" where it needs none
 
 	// Exec is the workload's path and arguments, where it is to be PID 1 and
 	// needs what init sets up.
@@ -66,6 +68,9 @@ func (b Boot) Words() (out []string) {
 	if b.Net.Name != "" {
 		out = append(out, fmt.Sprintf("net=%s,%v,%v", b.Net.Name, b.Net.Addr, b.Net.Gateway))
 	}
+	if b.Name != "" {
+		out = append(out, "name="+b.Name)
+	}
 	if len(b.Exec) > 0 {
 		out = append(append(out, "exec"), b.Exec...)
 	}
@@ -97,6 +102,11 @@ func ParseBoot(words []string) (b Boot, err error) {
 			if b.Net, err = parseNet(v); err != nil {
 				return b, err
 			}
+		case "name":
+			if v == "" {
+				return b, fmt.Errorf("boot: %q names nothing", w)
+			}
+			b.Name = v
 		case "exec":
 			if w != "exec" || n+1 == len(words) {
 				return b, fmt.Errorf("boot: %q without a program", w)

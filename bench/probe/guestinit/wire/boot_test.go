@@ -15,6 +15,7 @@ func TestBoot(t *testing.T) {
 		{Boot{}, ""},
 		{Boot{Root: true}, "root=ext4"},
 		{Boot{Data: "/data"}, "data=/data"},
+		{Boot{Name: "web"}, "name=web"},
 		{Boot{Shares: []Share{{"lab-0", "/a,b", true}, {"lab-1", "/c", false}}}, "share=lab-0,/a,b,ro share=lab-1,/c,rw"},
 		{Boot{Root: true, Exec: []string{"/bin/ready", "root=x", "exec"}}, "root=ext4 exec /bin/ready root=x exec"},
 		{Boot{Net: Net{"eth0", netip.MustParsePrefix("198.18.0.2/15"), netip.MustParseAddr("198.18.0.1")}},
@@ -30,9 +31,26 @@ func TestBoot(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"root", "root=xfs", "data=", "data=data", "exec", "exec=/bin/sh x", "what", "=",
-		"share=", "share=x", "share=x,/y", "share=x,y,ro", "share=,/y,ro", "share=x,/y,r", "share=x,", "net=", "net=eth0", "net=eth0,x,y", "net=eth0,::1/64,::2", "net=,1.2.3.4/8,1.2.3.1", "net=eth0,1.2.3.4,1.2.3.1"} {
+		"name", "name=", "share=", "share=x", "share=x,/y", "share=x,y,ro", "share=,/y,ro", "share=x,/y,r", "share=x,", "net=", "net=eth0", "net=eth0,x,y", "net=eth0,::1/64,::2", "net=,1.2.3.4/8,1.2.3.1", "net=eth0,1.2.3.4,1.2.3.1"} {
 		if b, err := ParseBoot(strings.Fields(bad)); err == nil {
 			t.Errorf("%q is taken for %+v", bad, b)
 		}
 	}
+}
+
+// What is taken for a Boot is one, and its words say the same.
+func FuzzParseBoot(f *testing.F) {
+	f.Add("root=ext4 data=/data share=lab-0,/a,ro net=eth0,198.18.0.2/15,198.18.0.1 name=web exec /bin/sh x")
+	f.Add("net=eth0,::1/64,1.2.3.4")
+	f.Add("share=,")
+	f.Fuzz(func(t *testing.T, line string) {
+		b, err := ParseBoot(strings.Fields(line))
+		if err != nil {
+			return
+		}
+		back, err := ParseBoot(b.Words())
+		if err != nil || !reflect.DeepEqual(back, b) {
+			t.Errorf("%q: %+v became %+v, %v", line, b, back, err)
+		}
+	})
 }
