@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"context"
 	"net/netip"
 
 	"lab/bench"
@@ -33,9 +34,9 @@ func (e *Env) HostAddr(s bench.Spec) string {
 func hasCard(s bench.Spec) bool { n := s.Settings["net"]; return n != "" && n != "none" }
 
 // checkCard says whether this machine can give a guest its network.
-func (e *Env) checkCard(s bench.Spec) error {
+func (e *Env) checkCard(ctx context.Context, s bench.Spec) error {
 	if s.Settings["net"] != "bridge" {
-		return nil
+		return e.checkNetwork(ctx, s)
 	}
 	if !e.tb.Private {
 		return bench.Unavailable("this testbed has no network of its own", "lab exec vm or lab run, which make one")
@@ -53,9 +54,9 @@ func (e *Env) vhost(s bench.Spec) bool {
 		e.resolve(s.Settings["accel"]) == "kvm" && exists("/dev/vhost-net")
 }
 
-// addCard gives the domain its network card, and on the bridge an address, which
-// is the instance's until release.
-func (i *instance) addCard() (wire.Net, error) {
+// addCard gives the domain its network card, and on the bridge or a network of
+// libvirt's an address, which is the instance's until release.
+func (i *instance) addCard(ctx context.Context) (wire.Net, error) {
 	s := i.spec
 	if !hasCard(s) {
 		return wire.Net{}, nil
@@ -65,6 +66,18 @@ func (i *instance) addCard() (wire.Net, error) {
 	if s.Settings["net"] == "user" {
 		c.MAC = mac(userNet.Addr.Addr())
 		return userNet, nil
+	}
+	if name := networkName(s); name != "" {
+		conn, err := i.env.connection(ctx)
+		if err != nil {
+			return wire.Net{}, err
+		}
+		addr, gateway, err := i.env.far.lease(ctx, conn, name, i.env.tb.ID)
+		if err != nil {
+			return wire.Net{}, err
+		}
+		i.addr, c.Network, c.MAC = addr, name, mac(addr.Addr())
+		return wire.Net{Name: cardName, Addr: addr, Gateway: gateway}, nil
 	}
 	n, err := i.env.tb.Network()
 	if err != nil {
@@ -85,9 +98,14 @@ func (i *instance) release() {
 		i.network.Release(i.addr)
 		i.network = nil
 	}
+	if c := i.cfg.Card; c != nil && c.Network != "" {
+		i.env.far.giveBack(c.Network, i.addr)
+	}
 }
 
-// Addr is the guest's address on the bridge, or "".
+// Addr is the guest's address on the bridge, or on a network of a foreign
+// libvirt's, where others on that network reach it and the testbed doesn't; else
+// "".
 func (i *instance) Addr() string {
 	if !i.addr.IsValid() {
 		return ""

@@ -196,7 +196,7 @@ func TestCheckCard(t *testing.T) {
 		t.Errorf("an emulated card without its kernel: %v", err)
 	}
 	e.tb.Private = false
-	if err := e.checkCard(s); !errors.Is(err, bench.ErrUnavailable) {
+	if err := e.checkCard(context.Background(), s); !errors.Is(err, bench.ErrUnavailable) {
 		t.Errorf("a bridge that lies elsewhere: %v", err)
 	}
 	for net, want := range map[string]string{"": "", "none": "", "user": fullKernel, "bridge": fullKernel} {

@@ -13,7 +13,7 @@ import (
 )
 
 // Check says whether this machine can run s.
-func (e *Env) Check(_ context.Context, s bench.Spec) error {
+func (e *Env) Check(ctx context.Context, s bench.Spec) error {
 	if e.tb == nil {
 		return errors.New("vm: not open")
 	}
@@ -76,7 +76,7 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 			return bench.Unavailable(err.Error(), "make setup")
 		}
 	}
-	if err := cmp.Or(e.checkData(s), e.checkCard(s), checkShares(s)); err != nil {
+	if err := cmp.Or(e.checkData(s), e.checkCard(ctx, s), checkShares(s)); err != nil {
 		return err
 	}
 	k, err := e.kernel(s)
@@ -124,7 +124,7 @@ func notFar(s bench.Spec) error {
 	case hasDisk(s):
 		return bench.NotApplicable("a guest's own disk is a file without a name on this machine", cure)
 	case s.Settings["net"] == "bridge":
-		return bench.NotApplicable("the testbed's bridge is on this machine, and the guest isn't", cure)
+		return bench.NotApplicable("the testbed's bridge is on this machine, and the guest isn't", cure+", or --variant net=network,network=NAME of one that the foreign libvirt has")
 	case len(s.Mounts) > 0:
 		return bench.NotApplicable("the folders are on this machine, and the guest isn't", cure)
 	}

@@ -25,8 +25,10 @@ func deviceSettings() []bench.Setting {
 			Help: "whether that disk's data lie in the host's page cache, too, and what a flush waits for: QEMU's cache modes"},
 		{Name: "io", Values: []string{"threads", "native"}, Default: "threads",
 			Help: "who carries out its I/O: threads of QEMU's, or the host kernel's own queue (with cache=none or directsync)"},
-		{Name: "net", Values: []string{"none", "bridge", "user"}, Default: "none",
-			Help: "network: none but loopback, a port of the testbed's bridge, or one that QEMU plays as a process (user mode)"},
+		{Name: "net", Values: []string{"none", "bridge", "user", "network"}, Default: "none",
+			Help: "network: none but loopback, a port of the testbed's bridge, one that QEMU plays as a process (user mode), or with --connect one that libvirt has there"},
+		{Name: "network", Default: "",
+			Help: "with net=network: the name of that one, as virsh net-list has it; empty is " + defaultNetwork},
 		{Name: "nic", Values: []string{"virtio", "e1000"}, Default: "virtio",
 			Help: "the network card: virtio's, or Intel's of 2002 as QEMU emulates it"},
 	}

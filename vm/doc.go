@@ -42,7 +42,8 @@
 // all guests. A disk of its own (disk=virtio, or disk=ide, which is emulated
 // register by register) is a file without a name, gone when QEMU and the lab
 // are. Its network (net=bridge) is a port of the testbed's bridge with an
-// address from the containers' pool, or (net=user) one that QEMU plays; the
+// address from the containers' pool, or (net=user) one that QEMU plays, or
+// (net=network) one that a foreign libvirt has; the
 // card is virtio's or, nic=e1000, one that a driver of 2002 takes for real. The
 // folders of Spec.Mounts come through virtiofs.
 //

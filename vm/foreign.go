@@ -34,6 +34,8 @@ type foreign struct {
 	pool *libvirt.StoragePool
 	vols map[string]placed // by the local file's path
 	last int
+
+	leases map[farLease]bool // addresses that this run's guests have
 }
 
 // A placed file is a storage volume over there.
@@ -49,7 +51,7 @@ const uploadTimeout = 5 * time.Minute
 // its own. It is called before Open. name is for results, driver what the
 // daemon there is asked for, dial opens a connection to it.
 func (e *Env) Connect(name, driver string, dial func() (net.Conn, error)) {
-	e.far = &foreign{name: name, driver: driver, dial: dial, vols: make(map[string]placed)}
+	e.far = &foreign{name: name, driver: driver, dial: dial, vols: make(map[string]placed), leases: make(map[farLease]bool)}
 }
 
 // openForeign is open's part for a foreign libvirt.

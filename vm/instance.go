@@ -38,8 +38,8 @@ type instance struct {
 	console *console
 	data    *dataDisk        // nil without one
 	shared  int              // how many folders the daemon is shown for it
-	network *testbed.Network // nil without a bridge
-	addr    netip.Prefix     // on it
+	network *testbed.Network // the testbed's; nil without a bridge
+	addr    netip.Prefix     // on it, or on a network of a foreign libvirt's
 	session *session         // with the guest's init, where there is one
 	main    *program         // the workload, where that init runs it
 	idle    bool             // that init is to wait for work, and gets none
@@ -89,7 +89,7 @@ func (e *Env) define(ctx context.Context, s bench.Spec) (*instance, error) {
 		return nil, err
 	}
 	i := e.newInstance(s, k)
-	net, err := i.addCard()
+	net, err := i.addCard(ctx)
 	if err != nil {
 		return nil, err
 	}

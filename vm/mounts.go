@@ -25,7 +25,7 @@ type mounts struct {
 	cache string            // the lab's cache folder
 	caps  string            // folder in which libvirt keeps what it found out about QEMU
 	kvm   bool              // whether /dev/kvm is there
-	files map[string]string // and what is written there: the daemon's configuration
+	files map[string]string // and what is written there, and the folders for it: the daemon's configuration
 
 	args []string // further arguments of the daemon's
 }
@@ -108,6 +108,9 @@ func (m mounts) enter() error {
 		return err
 	}
 	for name, text := range m.files {
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			return err
+		}
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			return err
 		}

@@ -84,6 +84,9 @@ func (e *Env) Resolved(s bench.Spec) map[string]string {
 			out["vhost"] = "yes"
 		}
 	}
+	if name := networkName(s); name != "" {
+		out["network"], out["vhost"] = name, "no"
+	}
 	if out["accel"] == "kvm" {
 		out["cpu"] = e.accel.CPU
 	} else {
@@ -136,6 +139,9 @@ func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
 	}
 	if s.Settings["net"] == "bridge" {
 		prepare = append(prepare, "the bridge is there, an address is reserved")
+	}
+	if networkName(s) != "" {
+		prepare = append(prepare, "an address of libvirt's network is reserved")
 	}
 	if restored(s) {
 		return append(prepare, "a guest boots until its init waits for work, and libvirt saves it to a file in memory"), []string{

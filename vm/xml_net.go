@@ -12,9 +12,11 @@ import (
 type Card struct {
 	Model  string // "virtio" or "e1000"
 	MAC    string
-	Bridge string // the host's bridge, whose port Tap becomes; "" is QEMU's user-mode network
+	Bridge string // the host's bridge, whose port Tap becomes; without it and Network it is QEMU's user-mode network
 	Tap    string // name of the device that libvirt makes on the host
 	VHost  bool   // the host's kernel moves virtio's packets, and not QEMU
+
+	Network string // a network of libvirt's own, by its name
 }
 
 // mac is the MAC address that goes with an address on the bridge, in the range
@@ -37,20 +39,31 @@ func (c *Card) card() []libvirtxml.DomainInterface {
 		// No boot ROM, which firmware would run to look for a server.
 		ROM: &libvirtxml.DomainROM{Enabled: "no"},
 	}
+	if c.Network != "" {
+		out.Source = &libvirtxml.DomainInterfaceSource{Network: &libvirtxml.DomainInterfaceSourceNetwork{Network: c.Network}}
+		c.driver(&out)
+		return []libvirtxml.DomainInterface{out}
+	}
 	if c.Bridge == "" {
 		out.Source = &libvirtxml.DomainInterfaceSource{User: &libvirtxml.DomainInterfaceSourceUser{}}
 		return []libvirtxml.DomainInterface{out}
 	}
 	out.Source = &libvirtxml.DomainInterfaceSource{Bridge: &libvirtxml.DomainInterfaceSourceBridge{Bridge: c.Bridge}}
 	out.Target = &libvirtxml.DomainInterfaceTarget{Dev: c.Tap}
-	if c.Model == "virtio" {
-		// Named, as otherwise libvirt would choose, and fall back in silence.
-		out.Driver = &libvirtxml.DomainInterfaceDriver{Name: "qemu"}
-		if c.VHost {
-			out.Driver.Name = "vhost"
-		}
-	}
+	c.driver(&out)
 	return []libvirtxml.DomainInterface{out}
+}
+
+// driver names who moves virtio's packets. Otherwise libvirt would choose, and
+// fall back in silence.
+func (c *Card) driver(out *libvirtxml.DomainInterface) {
+	if c.Model != "virtio" {
+		return
+	}
+	out.Driver = &libvirtxml.DomainInterfaceDriver{Name: "qemu"}
+	if c.VHost {
+		out.Driver.Name = "vhost"
+	}
 }
 
 func (c *Card) validate() error {
@@ -61,6 +74,8 @@ func (c *Card) validate() error {
 		return fmt.Errorf("a network card is virtio or e1000, and not %q", c.Model)
 	case c.MAC == "":
 		return errors.New("a network card needs a MAC address")
+	case c.Network != "" && c.Bridge != "":
+		return errors.New("a network card is on a bridge or on a network of libvirt's, and not on both")
 	case (c.Bridge == "") != (c.Tap == ""):
 		return errors.New("a port of a bridge needs both their names")
 	case c.VHost && (c.Model != "virtio" || c.Bridge == ""):

@@ -53,6 +53,12 @@ func TestXML(t *testing.T) {
 		{"user-e1000", func(c *Config) {
 			c.Card = &Card{Model: "e1000", MAC: "52:54:00:00:02:0f"}
 		}},
+		{"network", func(c *Config) {
+			c.Remote, c.Card = true, &Card{Model: "virtio", MAC: "52:54:00:a8:7a:42", Network: "default"}
+		}},
+		{"network-e1000", func(c *Config) {
+			c.Remote, c.Card = true, &Card{Model: "e1000", MAC: "52:54:00:a8:7a:42", Network: "students <&>"}
+		}},
 		{"bare", func(c *Config) { c.Initrd, c.ConsoleLog, c.Memory = "", "", 16<<20 }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -101,6 +107,7 @@ func TestXMLRefuses(t *testing.T) {
 		{"tag", func(c *Config) { c.Shares = []Share{{Dir: "/x"}} }},
 		{"MAC", func(c *Config) { c.Card = &Card{Model: "virtio"} }},
 		{"both their names", func(c *Config) { c.Card = &Card{Model: "virtio", MAC: "x", Bridge: "lab0"} }},
+		{"not on both", func(c *Config) { c.Card = &Card{Model: "virtio", MAC: "x", Bridge: "b", Tap: "t", Network: "n"} }},
 		{"vhost", func(c *Config) { c.Card = &Card{Model: "e1000", MAC: "x", Bridge: "b", Tap: "t", VHost: true} }},
 		{"native", func(c *Config) {
 			c.Data = &Disk{Serial: "x", Bus: "virtio", File: "/x", Cache: "writeback", IO: "native"}
