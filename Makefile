@@ -40,7 +40,8 @@ chaos: setup
 	LAB_STARTS=10000 ./.ci/gotest "$(GO)" -count=1 -timeout 30m -run TestManyStarts ./container
 
 # Our probes beside the programs that papers use, with the same settings, in one
-# run: fio (apt-get install fio), iperf3 (apt-get install iperf3).
+# run: fio, iperf3 and sysbench (apt-get install fio iperf3 sysbench). What isn't
+# there is skipped, and named.
 parity: setup
 	LAB_PARITY=15 ./.ci/gotest "$(GO)" -count=1 -p 1 -timeout 30m -v -run TestParity ./bench
 

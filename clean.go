@@ -22,7 +22,7 @@ func (a *app) cleanCommand() *cobra.Command {
 		Use:   "clean",
 		Short: "Remove what killed runs left on this machine",
 		Long: `Remove what killed runs left on this machine: cgroup folders that bear the
-lab's tag and run folders whose owner is dead. The kernel has freed everything
+lab's tag, run folders and work folders whose owner is dead. The kernel has freed everything
 else by itself. Other commands do the same by the way, as root. Nothing
 without the tag is touched, nor anything of a run that is still going on.
 
@@ -33,6 +33,11 @@ The cache (guest kernel, image) stays: make uninstall removes it. Results stay.`
 				return err
 			}
 			removed, err := testbed.Sweep()
+			// Where work folders are made by default; those of --work elsewhere are
+			// found as long as the machine stays on, and by the next run there.
+			if cache, cerr := cacheDir(); cerr == nil {
+				removed = append(removed, testbed.SweepWork(workIn(cache))...)
+			}
 			for _, name := range removed {
 				fmt.Fprintln(a.stdout, "removed", name)
 			}

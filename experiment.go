@@ -96,6 +96,7 @@ func typed(x *experiment.File) []struct{ key, flag, value string } {
 	add("cpus", "cpus", x.CPUs)
 	add("trials", "runs", strconv.Itoa(x.Trials))
 	add("warmup", "warmup", strconv.Itoa(x.Warmup))
+	add("sessions", "sessions", strconv.Itoa(x.Sessions))
 	add("seed", "seed", strconv.FormatUint(x.Seed, 10))
 	add("precision", "precision", x.Precision)
 	add("max_time", "max-time", x.MaxTime)

@@ -23,10 +23,13 @@ type job struct {
 	Budget   int64  // the most bytes in it at one time; 0: as there is room for
 	UID, GID int
 	Extent   bench.Extent
-	Connect  *connectJob    // a foreign libvirt, or nil
-	Done     []results.Line // what a run that is gone on with has
-	Before   time.Duration  // how long it took until then
-	Planned  []results.Cell // and its cells, which must be the same once more
+	Sessions int                        // how many times the whole set is made; below 2: once
+	Session  int                        // which one this is, from 1; 0: there is one
+	First    struct{ Trial, Block int } // of this session
+	Connect  *connectJob                // a foreign libvirt, or nil
+	Done     []results.Line             // what a run that is gone on with has
+	Before   time.Duration              // how long it took until then
+	Planned  []results.Cell             // and its cells, which must be the same once more
 	Manifest results.Manifest
 	Machine  results.Machine
 

@@ -155,3 +155,7 @@ func quote(w string) string {
 	}
 	return "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
 }
+
+// workIn is where in the cache work folders are made where --work names no other
+// place.
+func workIn(cache string) string { return filepath.Join(cache, "work") }

@@ -80,6 +80,8 @@ func resumable(run *results.Run, names []string) error {
 	case m.Lab != labVersion():
 		return fmt.Errorf("resume: %s was begun by lab %s, and this is %s, which may measure otherwise; go on with that one, or begin a new run",
 			run.Dir, m.Lab, labVersion())
+	case m.Asked != nil && m.Asked.Sessions > 1:
+		return fmt.Errorf("resume: %s is a run of %d sessions, which can't be gone on with; lab report draws what there is, lab reproduce makes all of it again", run.Dir, m.Asked.Sessions)
 	case m.Outcome == bench.Complete || m.Outcome == bench.Failures && !slices.ContainsFunc(m.Notes, func(n string) bool { return strings.HasPrefix(n, brokeOff) }):
 		return fmt.Errorf("resume: %s has all of its trials; lab report draws it again, lab reproduce does it once more", run.Dir)
 	}

@@ -25,6 +25,7 @@ import (
 type runFlags struct {
 	envs, variant []string
 	runs, warmup  int
+	sessions      int
 	seed          uint64
 	out           string
 	accel         string
@@ -121,6 +122,7 @@ What --variant can set:
 	fl.StringVar(&f.cpus, "cpus", "", "`LIST` of processors that instances are pinned to, such as 0-1,3; a guest has one for each")
 	fl.StringVar(&f.work, "work", "", "`DIR` on the file system that instances write to, where a scenario asks (default: the cache's)")
 	fl.StringVar(&f.budget, "disk-budget", "", "`SIZE`, such as 2G: the most that a run may have on the disk at any time, its results aside")
+	fl.IntVar(&f.sessions, "sessions", 1, "`N` times the whole set, each in a testbed of its own: what differs between them is shown beside what differs within")
 	fl.StringVar(&f.resume, "resume", "", "`DIR` of a run that was broken off: goes on with it")
 	fl.StringVarP(&f.file, "file", "f", "", "`FILE`, an experiment, in place of scenarios and flags")
 	fl.BoolVar(&f.predict, "predict", false, "print how many trials it would be and how long they take; runs nothing")
@@ -288,9 +290,17 @@ func (f *runFlags) job(cmd *cobra.Command) (*job, error) {
 	if err := f.extent.check(given, j); err != nil {
 		return nil, err
 	}
+	if f.sessions < 1 || f.sessions > maxSessions {
+		return nil, usagef("--sessions %d: from 1 to %d", f.sessions, maxSessions)
+	}
+	if f.sessions > 1 {
+		if j.Sessions = f.sessions; j.Extent.Precision > 0 || j.Extent.MaxTime > 0 {
+			return nil, usagef("--sessions makes one and the same set each time, and --precision and --max-time change it; leave one of them out")
+		}
+	}
 	j.Manifest = results.Manifest{Format: results.Format, Lab: labVersion(), Seed: f.seed, Quick: f.quick, Accel: f.accel,
 		Asked: &results.Asked{Envs: j.Options.Envs, Variant: j.asked(), Vary: j.Options.Vary, Runs: j.Runs, Warmup: j.Warmup,
-			Precision: j.Extent.Precision, MaxTime: j.Extent.MaxTime.Seconds(), Strict: j.Extent.Strict, CPUs: f.cpus, DiskBudget: j.Budget}}
+			Precision: j.Extent.Precision, MaxTime: j.Extent.MaxTime.Seconds(), Strict: j.Extent.Strict, CPUs: f.cpus, DiskBudget: j.Budget, Sessions: j.Sessions}}
 	if x := f.experiment; x != nil {
 		j.Manifest.Experiment, j.Experiment, j.KernelDigest = &x.Digested, x.Data, x.KernelDigest
 	}

@@ -73,7 +73,7 @@ func (s *supervisor) run() error {
 	}
 	s.meter = newMeter(s.stderr)
 	s.job.Paced = s.meter.on || s.between != nil
-	died := s.watch(sigs)
+	died := s.sessions(sigs)
 	s.meter.clear()
 	if died != nil {
 		if err := s.amend(died); err != nil {

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -127,7 +126,7 @@ func (w *worker) run(ctx context.Context) (outcome string, err error) {
 	}
 	r := &bench.Runner{Work: tb.Work, Budget: j.Budget, Limits: bench.Limits{CPUSet: j.Options.CPUs}, Scenario: sc, Options: j.Options, Image: j.Image, Seed: j.Manifest.Seed,
 		Manifest: &j.Manifest, Write: out.Trial, Samples: out.Samples, Guard: guard.Guard, Progress: w.between,
-		Extent: j.Extent, Done: j.Done, Before: j.Before}
+		Extent: j.Extent, Done: j.Done, Before: j.Before, Session: j.Session, FirstTrial: j.First.Trial, FirstBlock: j.First.Block}
 	envs, closeAll := w.open(ctx, tb, sc)
 	defer func() { err = errors.Join(err, closeAll()) }()
 	r.Envs = envs
@@ -177,7 +176,7 @@ func (w *worker) openWork(tb *testbed.Testbed, sc *bench.Scenario) error {
 	}
 	dir := j.Work
 	if dir == "" {
-		dir = filepath.Join(j.Cache, "work")
+		dir = workIn(j.Cache)
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return fmt.Errorf("work folder: %w", err)
 		}

@@ -26,6 +26,7 @@ type plan struct {
 	seed           uint64
 	trials, warmup []int // by cell
 	group          int   // Scenario.Grouped
+	first          int   // Runner.FirstBlock: no session has another's order
 }
 
 // blocks counts those planned, warm-up blocks among them.
@@ -68,7 +69,7 @@ func (p plan) block(b int) []slot {
 	}
 	// A generator for each block: a block's order doesn't depend on how many
 	// cells the blocks before it had.
-	r := rand.New(rand.NewPCG(p.seed, uint64(b)))
+	r := rand.New(rand.NewPCG(p.seed, uint64(p.first+b)))
 	r.Shuffle(len(cells), func(i, j int) { cells[i], cells[j] = cells[j], cells[i] })
 	var out []slot
 	for pos, c := range cells {

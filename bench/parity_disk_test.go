@@ -51,6 +51,9 @@ const (
 	parityDiskMS   = 500
 )
 
+// fioPasses are so many passes in place of a limit of time.
+var fioPasses = []string{"--time_based=0", "--runtime=0", "--loops=4"}
+
 var diskParities = []diskParity{
 	{"direct-read", "rate", "B/s", []string{"--rw=read", "--bs=1M", "--direct=1"}, func(j fioJob) float64 { return j.Read.Bytes }},
 	{"direct-write", "rate", "B/s", []string{"--rw=write", "--bs=1M", "--direct=1"}, func(j fioJob) float64 { return j.Write.Bytes }},
@@ -59,6 +62,11 @@ var diskParities = []diskParity{
 	{"direct-randread16", "ops", "1/s", []string{"--rw=randread", "--bs=4k", "--direct=1", "--numjobs=16"}, func(j fioJob) float64 { return j.Read.IOPS }},
 	{"direct-randwrite16", "ops", "1/s", []string{"--rw=randwrite", "--bs=4k", "--direct=1", "--numjobs=16"}, func(j fioJob) float64 { return j.Write.IOPS }},
 	{"fsync", "", "s", []string{"--rw=randwrite", "--bs=4k", "--fsync=1"}, func(j fioJob) float64 { return j.Sync.Lat.p50() }},
+	// Passes over the whole file and no less, as the probe makes them. What a
+	// pass of writes leaves in the page cache is written by the fsync at its
+	// end, and stays there for the next; before one of reads fio empties it.
+	{"buffered-write", "rate", "B/s", append([]string{"--rw=write", "--bs=1M", "--end_fsync=1", "--invalidate=0"}, fioPasses...), func(j fioJob) float64 { return j.Write.Bytes }},
+	{"buffered-read", "rate", "B/s", append([]string{"--rw=read", "--bs=1M"}, fioPasses...), func(j fioJob) float64 { return j.Read.Bytes }},
 	{"buffered-randread1", "", "s", []string{"--rw=randread", "--bs=4k"}, func(j fioJob) float64 { return j.Read.Clat.p50() }},
 	{"cached-randread1", "", "s", []string{"--rw=randread", "--bs=4k", "--size=16m", "--pre_read=1", "--invalidate=0"}, func(j fioJob) float64 { return j.Read.Clat.p50() }},
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -293,4 +294,16 @@ func (t *T) probe(ctx context.Context, env Environment, s Spec, args []string, o
 		return Blamed(BlameWorkload, fmt.Errorf("probe: said bye, then ended with %v", exit))
 	}
 	return t.Close(i)
+}
+
+// hasProbe says whether the image of a Spec has the probe, where that is its
+// program: a lab that was built without its probe makes images without one.
+func hasProbe(s Spec) error {
+	if len(s.Command.Argv) == 0 || s.Command.Argv[0] != image.ProbePath || s.Image.Dir == "" {
+		return nil
+	}
+	if _, err := os.Lstat(filepath.Join(s.Image.Dir, image.ProbePath)); err != nil {
+		return Unavailable("the image "+s.Image.Dir+" has no "+image.ProbePath+", the program that measures inside", "make build, where the image is the lab's own; or run without --image")
+	}
+	return nil
 }

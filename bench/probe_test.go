@@ -5,12 +5,15 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"lab/bench"
+	"lab/bench/benchtest"
 	"lab/bench/clock"
+	"lab/bench/image"
 	"lab/bench/probe/line"
 )
 
@@ -195,5 +198,35 @@ func TestProbeProgram(t *testing.T) {
 	want := "begin integer, end integer, begin timer, end timer, samples timer"
 	if got := strings.Join(said, ", "); err != nil || got != want {
 		t.Errorf("%s, %v; want %s", got, err, want)
+	}
+}
+
+// An image without the probe fails the trial with the cure, before anything is
+// started; one that has it goes on.
+func TestNoProbe(t *testing.T) {
+	for _, has := range []bool{false, true} {
+		dir := t.TempDir()
+		if has {
+			if err := os.MkdirAll(filepath.Join(dir, "bin"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, image.ProbePath), nil, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		env := &benchtest.Fake{Label: "a"}
+		s := startup(cell("a", 1, 0))
+		s.Trial = func(ctx context.Context, x *bench.T, _ bench.Cell) error {
+			_, err := x.Prepare(ctx, x.Spec(bench.Command{Argv: []string{image.ProbePath, "token", "cpu"}}))
+			if err == nil {
+				x.Record("ready", 1)
+			}
+			return err
+		}
+		_, trials := run(t, context.Background(), &bench.Runner{Scenario: s, Envs: []bench.Environment{env}, Image: image.Ref{Dir: dir}})
+		l := trials[0][0]
+		if has != (l.Err == "") || !has && (!strings.Contains(l.Err, "has no /bin/probe") || !strings.Contains(l.Err, "make build") || l.Blame != "machine") {
+			t.Errorf("has it %v: %q, %q", has, l.Err, l.Blame)
+		}
 	}
 }

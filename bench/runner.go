@@ -45,6 +45,11 @@ type Runner struct {
 	Done   []results.Line
 	Before time.Duration
 
+	// Session counts the times that the whole set is made, from 1; 0 where it is
+	// made once. Each has a testbed and a Runner of its own, whose trials and blocks
+	// go on from FirstTrial and FirstBlock.
+	Session, FirstTrial, FirstBlock int
+
 	cells []Cell
 }
 

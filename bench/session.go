@@ -18,7 +18,8 @@ import (
 func (r *Runner) Run(ctx context.Context) (outcome string, err error) {
 	m := r.Manifest
 	s := &session{r: r, tally: newTally(m), eta: newEstimate(m.Cells), metric: map[string]results.Metric{},
-		plan: plan{seed: r.Seed, group: r.Scenario.Grouped}, have: map[place]*made{}, ends: map[int]int{}}
+		next: r.FirstTrial,
+		plan: plan{seed: r.Seed, first: r.FirstBlock, group: r.Scenario.Grouped}, have: map[place]*made{}, ends: map[int]int{}}
 	for i, c := range m.Cells {
 		if c.NotRun == nil {
 			s.run = append(s.run, i)
@@ -154,7 +155,7 @@ func (s *session) trial(ctx context.Context, at slot, may bool) ([]results.Line,
 		env: r.env(cell.Env), beside: r.env(r.Scenario.Beside), cell: cell, plan: r.cells[i], image: r.Image, limits: r.limits(r.cells[i]), metric: s.metric,
 		line: results.Line{
 			ID: r.Manifest.ID, Scenario: r.Manifest.Scenario, Env: cell.Env, Variant: cell.Variant, N: cell.N,
-			Block: at.block, Pos: at.pos, Trial: s.next, Warmup: at.warmup,
+			Session: r.Session, Block: r.FirstBlock + at.block, Pos: at.pos, Trial: s.next, Warmup: at.warmup,
 			Taint: []string{}, At: (r.Before + start.Sub(s.began)).Seconds(),
 		},
 	}

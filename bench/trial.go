@@ -61,6 +61,9 @@ func (t *T) Prepare(ctx context.Context, s Spec) (Instance, error) {
 }
 
 func (t *T) prepare(ctx context.Context, env Environment, s Spec) (Instance, error) {
+	if err := hasProbe(s); err != nil {
+		return nil, err
+	}
 	i, err := env.Prepare(ctx, s)
 	if err != nil {
 		return nil, fmt.Errorf("prepare: %w", err)

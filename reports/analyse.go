@@ -67,7 +67,7 @@ func (a *analysis) sort() {
 			i = len(c.trials)
 			at[p] = i
 			values[p] = map[string][]float64{}
-			c.trials = append(c.trials, trial{number: l.Trial, block: l.Block, warmup: l.Warmup, again: l.Repeated,
+			c.trials = append(c.trials, trial{number: l.Trial, block: l.Block, session: l.Session, warmup: l.Warmup, again: l.Repeated,
 				values: map[string]float64{}, parts: map[string]map[string]float64{}})
 		}
 		t := &c.trials[i]

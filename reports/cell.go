@@ -25,15 +25,16 @@ type cell struct {
 
 // A trial is one execution, warm-ups and failures included.
 type trial struct {
-	number int
-	block  int
-	warmup bool
-	again  bool // disturbed, and made once more
-	err    string
-	blame  string
-	taint  []string
-	values map[string]float64            // one a metric
-	parts  map[string]map[string]float64 // by whole, by part
+	number  int
+	block   int
+	session int // from 1; 0: the set was made once
+	warmup  bool
+	again   bool // disturbed, and made once more
+	err     string
+	blame   string
+	taint   []string
+	values  map[string]float64            // one a metric
+	parts   map[string]map[string]float64 // by whole, by part
 }
 
 // failed reports whether the trial gave no values.

@@ -29,7 +29,7 @@ func trialsCSV(a *analysis) ([]byte, error) {
 	for _, k := range keys {
 		header = append(header, "variant_"+k)
 	}
-	header = append(header, "n", "block", "pos", "trial", "warmup", "repeated", "metric", "value", "unit", "better", "stat",
+	header = append(header, "n", "session", "block", "pos", "trial", "warmup", "repeated", "metric", "value", "unit", "better", "stat",
 		"samples", "part_of", "seq", "instance", "text", "err", "blame", "taint", "at")
 
 	var b bytes.Buffer
@@ -50,7 +50,7 @@ func trialsCSV(a *analysis) ([]byte, error) {
 		if l.Value != nil {
 			value = strconv.FormatFloat(*l.Value, 'g', -1, 64)
 		}
-		row = append(row, strconv.Itoa(l.N), strconv.Itoa(l.Block), strconv.Itoa(l.Pos), strconv.Itoa(l.Trial),
+		row = append(row, strconv.Itoa(l.N), strconv.Itoa(l.Session), strconv.Itoa(l.Block), strconv.Itoa(l.Pos), strconv.Itoa(l.Trial),
 			strconv.FormatBool(l.Warmup), strconv.FormatBool(l.Repeated), l.Metric, value, l.Unit, l.Better, l.Stat, strconv.Itoa(l.Samples),
 			l.PartOf, strconv.Itoa(l.Seq), strconv.Itoa(l.Instance), l.Text, l.Err, l.Blame,
 			strings.Join(l.Taint, ";"), strconv.FormatFloat(l.At, 'g', -1, 64))

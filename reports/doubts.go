@@ -42,6 +42,11 @@ func (a *analysis) doubts() []string {
 		out = append(out, fmt.Sprintf("None of the %s was marked as disturbed.", plural(counted, "trial")))
 	}
 	for _, c := range a.cells {
+		if len(a.metrics) > 0 {
+			if s := c.sessionDoubt(a.metrics[0].Name, a.metrics[0].Title); s != "" {
+				out = append(out, s+".")
+			}
+		}
 		out = append(out, a.doubtsOf(c)...)
 		if b := a.breakdown(c, a.wholeOf(c)); b != nil && b.apart() {
 			out = append(out, fmt.Sprintf("%s: the medians of its parts add up to %s of the median of the whole, as medians may where trials differ; shares are of their sum.", c.label, percent(b.sum/b.whole)))

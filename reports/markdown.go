@@ -23,6 +23,7 @@ func markdown(a *analysis) []byte {
 		d.table(i, x)
 	}
 	d.slopes()
+	d.sessions()
 	d.phases()
 	d.verdicts()
 	d.notRun()

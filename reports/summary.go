@@ -53,6 +53,7 @@ type SummaryMetric struct {
 	P95        *float64        `json:"p95,omitempty"` // only where the sample carries it
 	Against    *SummaryAgainst `json:"against,omitempty"`
 	Parts      []SummaryPart   `json:"parts,omitempty"`
+	Sessions   *SummarySpread  `json:"sessions,omitempty"` // where the set was made several times
 	Warnings   []string        `json:"warnings,omitempty"`
 }
 
@@ -145,6 +146,9 @@ func (a *analysis) summarizeMetric(c *cell, m results.Metric, s *sample) Summary
 		if k.ratio != nil {
 			x.Against.Ratio = estimate(*k.ratio)
 		}
+	}
+	if v, err := c.spread(m.Name); err == nil {
+		x.Sessions = &SummarySpread{Medians: v.Medians, Between: v.Between, Within: v.Within}
 	}
 	if b := a.breakdown(c, m.Name); b != nil {
 		for _, p := range b.parts {

@@ -104,6 +104,9 @@ func (a *analysis) planned() int {
 			n += c.Trials
 		}
 	}
+	if x := a.run.Manifest.Asked; x != nil && x.Sessions > 1 {
+		n *= x.Sessions
+	}
 	return n
 }
 

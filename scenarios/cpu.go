@@ -89,7 +89,7 @@ func cpuTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 			if err != nil {
 				return err
 			}
-			// A timer that fires early on average would be a broken clock.
+			// A timer that fires early would be a broken clock.
 			if v <= 0 {
 				return bench.Blamed(bench.BlameMachine, fmt.Errorf("probe: %s took %v", h.Name, v))
 			}
@@ -127,7 +127,7 @@ var cpuMetrics = []results.Metric{
 	{Name: "exec", Title: "Start of a program", Unit: "s", Better: "lower",
 		Help: "Time from a process's clone to the moment at which its end is known: clone, execve of a few dozen bytes, exit, wait."},
 	{Name: "timer", Title: "Lateness of a timer", Unit: "s", Better: "lower",
-		Help: "Time by which a sleep of 0.1 ms is late, the middle one of the batches' means. p50 and p99 are of all sleeps of a trial; samples/ has all of them."},
+		Help: "Time by which a sleep of 0.1 ms is late, the median of all sleeps of a trial; samples/ has all of them."},
 	{Name: "ipi", Title: "Waking another CPU", Unit: "s", Better: "lower",
 		Help: "Half of the time in which a byte goes to a process on another CPU, which sleeps, and another comes back: an interrupt from CPU to CPU wakes it. Needs two CPUs."},
 }

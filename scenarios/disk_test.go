@@ -3,6 +3,8 @@ package scenarios
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -127,9 +129,14 @@ func TestDiskRoom(t *testing.T) {
 // An environment that can't say where its disk is isn't measured somewhere else.
 func TestDiskNoPlace(t *testing.T) {
 	var lines []results.Line
+	dir := t.TempDir()
+	probe := filepath.Join(dir, image.ProbePath)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(probe), 0o755), os.WriteFile(probe, nil, 0o755)); err != nil {
+		t.Fatal(err)
+	}
 	s := Disk()
 	s.Cells = func(bench.Options) []bench.Cell { return []bench.Cell{{Env: "host", Trials: 1, Timeout: 1e9}} }
-	r := &bench.Runner{Scenario: s, Image: image.Ref{Dir: t.TempDir()}, Envs: []bench.Environment{&benchtest.Fake{Label: "host"}}, Manifest: &results.Manifest{},
+	r := &bench.Runner{Scenario: s, Image: image.Ref{Dir: dir}, Envs: []bench.Environment{&benchtest.Fake{Label: "host"}}, Manifest: &results.Manifest{},
 		Write: func(l []results.Line) error { lines = append(lines, l...); return nil }}
 	if err := errors.Join(r.Plan(context.Background())); err != nil {
 		t.Fatal(err)

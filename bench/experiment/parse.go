@@ -37,6 +37,7 @@ var keys = []key{
 	{"cpus", text(func(f *File) *string { return &f.CPUs }, cpuList)},
 	{"trials", number(func(f *File) *int { return &f.Trials }, 1)},
 	{"warmup", number(func(f *File) *int { return &f.Warmup }, 0)},
+	{"sessions", number(func(f *File) *int { return &f.Sessions }, 1)},
 	{"seed", seed},
 	{"precision", text(func(f *File) *string { return &f.Precision }, share)},
 	{"max_time", text(func(f *File) *string { return &f.MaxTime }, duration)},

@@ -13,6 +13,7 @@ type Experiment struct {
 	CPUs         string            `json:"cpus,omitempty"`          // "0-1,3": what instances are pinned to (--cpus)
 	Trials       int               `json:"trials,omitempty"`        // of each cell, 1 or more; none: as the scenario says (--runs)
 	Warmup       int               `json:"warmup,omitempty"`        // trials before them that don't count; none: as the scenario says (--warmup)
+	Sessions     int               `json:"sessions,omitempty"`      // how many times the whole set is made, each in a testbed of its own; none: once (--sessions)
 	Seed         uint64            `json:"seed,omitempty"`          // of the order of the trials; none: a new one each time (--seed)
 	Precision    string            `json:"precision,omitempty"`     // "2%": how wide a median's 95 % interval may be (--precision)
 	MaxTime      string            `json:"max_time,omitempty"`      // "5m": when the trials end (--max-time)

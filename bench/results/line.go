@@ -17,10 +17,11 @@ type Line struct {
 	Scenario string            `json:"scenario"`
 	Env      string            `json:"env"`
 	Variant  map[string]string `json:"variant"`
-	N        int               `json:"n"`     // instances at a time
-	Block    int               `json:"block"` // blocks count from 0, warm-up blocks included
-	Pos      int               `json:"pos"`   // place within the block's shuffled order
-	Trial    int               `json:"trial"` // the run's trials, counted from 0 in the order they were made
+	N        int               `json:"n"`                 // instances at a time
+	Session  int               `json:"session,omitempty"` // which time the whole set was made, from 1 (--sessions); 0: it was made once
+	Block    int               `json:"block"`             // blocks count from 0, warm-up blocks included
+	Pos      int               `json:"pos"`               // place within the block's shuffled order
+	Trial    int               `json:"trial"`             // the run's trials, counted from 0 in the order they were made
 	Warmup   bool              `json:"warmup"`
 	Metric   string            `json:"metric"`
 	Value    *float64          `json:"value"` // base unit; null for a failed trial

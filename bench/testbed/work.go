@@ -32,7 +32,7 @@ func (tb *Testbed) OpenWork(dir string) (err error) {
 	if dir, err = filepath.EvalSymlinks(dir); err != nil {
 		return fmt.Errorf("work folder: %w; cure: make it, or name another with --work", err)
 	}
-	sweepWork(dir)
+	SweepWork(dir)
 	path := filepath.Join(dir, "lab-"+tb.ID)
 	// Before the folder: what is there has a link to it. The descriptor leads
 	// to the run folder itself, which in a worker is covered.
@@ -86,17 +86,20 @@ func buryWork(f *os.File) (removed []string, err error) {
 	return removeWork(path, id)
 }
 
-// sweepWork removes what dead testbeds left in dir, whose run folders are gone
-// (the machine was switched off). What can't be is left.
-func sweepWork(dir string) {
+// SweepWork removes what dead testbeds left in a folder in which work folders are
+// made, also where their run folders are gone (the machine was switched off), and
+// returns what it removed. What can't be is left.
+func SweepWork(dir string) (removed []string) {
 	entries, _ := os.ReadDir(dir)
 	for _, e := range entries {
 		if id, ok := strings.CutPrefix(e.Name(), "lab-"); ok && id != "" {
 			if _, err := os.Lstat(filepath.Join(runDir, id)); err != nil {
-				removeWork(filepath.Join(dir, e.Name()), id)
+				gone, _ := removeWork(filepath.Join(dir, e.Name()), id)
+				removed = append(removed, gone...)
 			}
 		}
 	}
+	return removed
 }
 
 // removeWork removes a work folder that bears the tag of testbed id, or is empty

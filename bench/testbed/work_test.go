@@ -78,6 +78,9 @@ func TestWorkFolder(t *testing.T) {
 	if err := unix.Setxattr(lost, cgroup.Tag, []byte("0badcafe"), 0); err != nil {
 		t.Fatal(err)
 	}
+	if gone := SweepWork(dir); len(gone) != 1 || gone[0] != lost {
+		t.Errorf("swept %v, not %s", gone, lost)
+	}
 	tb = open()
 	if l := left(); len(l) != 2 {
 		t.Errorf("a lost folder is still there, or more is gone: %v", l)

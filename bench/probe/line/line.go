@@ -3,7 +3,7 @@
 // output, which is a pipe or a console.
 //
 //	TOKEN 1 begin fault
-//	TOKEN 1 end fault ns=151204133 seconds=2.51e-07 rounds=602112
+//	TOKEN 1 end fault ns=151204133 value=2.51e-07 rounds=602112 cpu=151120871
 //	TOKEN 1 samples fault unit=s b=640:12 b=641:7
 //	TOKEN 1 fact fault cpus=2
 //	TOKEN 1 error fault text="mmap: cannot allocate memory"

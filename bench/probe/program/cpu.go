@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"lab/bench/probe/line"
 )
 
@@ -45,18 +47,20 @@ var kernels = []kernel{
 	{"ipi", ipis},
 }
 
-// cpu runs the kernels, each as a section that takes about ms milliseconds.
+// cpu runs the kernels, or those that only= names, each as a section that takes
+// about ms milliseconds.
 func cpu(t *talk, o options) error {
 	ms, err := o.number("ms", 150)
 	if err != nil {
 		return err
 	}
 	budget := time.Duration(ms) * time.Millisecond
-	only := strings.Split(o["only"], ",")
-	for _, k := range kernels {
-		if o["only"] != "" && !slices.Contains(only, k.name) {
-			continue
-		}
+	some := kernels
+	if o["only"] != "" {
+		only := strings.Split(o["only"], ",")
+		some = slices.DeleteFunc(slices.Concat(kernels, asked), func(k kernel) bool { return !slices.Contains(only, k.name) })
+	}
+	for _, k := range some {
 		if err := k.run(t, budget); err != nil {
 			return &kernelError{k.name, err}
 		}
@@ -90,14 +94,16 @@ func (k kernel) run(t *talk, budget time.Duration) error {
 		r.reset()
 	}
 	err = t.section(k.name, func() ([]line.Pair, error) {
+		before := cpuTime()
 		rounds, v, err := m.run(budget)
+		spent := cpuTime() - before
 		if err != nil {
 			return nil, err
 		}
 		if r.value != nil {
 			v = r.value(v)
 		}
-		return []line.Pair{line.Number("value", v), line.Count("rounds", rounds)}, nil
+		return []line.Pair{line.Number("value", v), line.Count("rounds", rounds), line.Count("cpu", spent)}, nil
 	})
 	if err == nil && r.check != nil {
 		err = r.check()
@@ -106,4 +112,12 @@ func (k kernel) run(t *talk, budget time.Duration) error {
 		err = r.after(t)
 	}
 	return err
+}
+
+// cpuTime is the CPU time that this process has taken, in nanoseconds: what of a
+// section is missing in it, the processor did something else, or nothing.
+func cpuTime() int64 {
+	var ts unix.Timespec
+	unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &ts)
+	return ts.Nano()
 }

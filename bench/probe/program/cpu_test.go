@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -40,8 +41,9 @@ func TestKernels(t *testing.T) {
 		"integer": {1e6, 1e10}, "float": {1e6, 1e12}, "triad": {1e7, 1e13}, "chase": {1e-10, 1e-5},
 		"syscall": {1e-9, 1e-4}, "fault": {1e-8, 1e-3}, "switch": {1e-8, 1e-2}, "exec": {1e-6, 1},
 		"timer": {1e-9, 1e-1}, "ipi": {1e-8, 1e-1},
+		"primes": {1, 1e6}, "words-write": {1e7, 1e13}, "words-read": {1e7, 1e13},
 	}
-	for _, k := range kernels {
+	for _, k := range slices.Concat(kernels, asked) {
 		r, err := k.open()
 		if err != nil {
 			t.Errorf("%s: %v", k.name, err)
@@ -102,6 +104,48 @@ func TestSolve(t *testing.T) {
 	s.a = [][]float64{{1, 2, 3}, {2, 4, 6}, {1, 1, 1}}
 	if err := s.solve(); err == nil {
 		t.Error("a singular system is solved")
+	}
+}
+
+// The search counts what a sieve leaves.
+func TestOddPrimes(t *testing.T) {
+	const limit = 2000
+	var composite [limit]bool
+	want := uint64(0)
+	for c := 2; c < limit; c++ {
+		if got := oddPrimes(uint64(c)); got != want {
+			t.Fatalf("%d primes from 3 to below %d, not %d", got, c, want)
+		}
+		if composite[c] {
+			continue
+		}
+		if c > 2 {
+			want++
+		}
+		for m := c * c; m < limit; m += c {
+			composite[m] = true
+		}
+	}
+}
+
+// Each word of a block is written, and looked at.
+func TestWords(t *testing.T) {
+	block := make([]eight, 3)
+	countDown(block)
+	for i := range 24 {
+		if w := block[i/8][i%8]; w != uint64(24-i) {
+			t.Errorf("word %d is %d", i, w)
+		}
+	}
+	if !counted(block) {
+		t.Error("it isn't what was written")
+	}
+	for i := range 24 {
+		block[i/8][i%8]++
+		if counted(block) {
+			t.Errorf("word %d is wrong and isn't noticed", i)
+		}
+		block[i/8][i%8]--
 	}
 }
 

@@ -1,0 +1,120 @@
+package bench_test
+
+import (
+	"errors"
+	"math/rand/v2"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"testing"
+
+	"lab/bench"
+	"lab/bench/probe/line"
+)
+
+// A cpuParity is one of the probe's sections, and how sysbench is told to do the
+// same: one of its events is one of the section's rounds.
+type cpuParity struct {
+	section string
+	unit    string
+	event   float64 // units in an event
+	args    []string
+}
+
+// The time ends sysbench, never its limit of bytes.
+var cpuParities = []cpuParity{
+	{"primes", "1/s", 1, []string{"cpu", "--cpu-max-prime=10000"}},
+	{"words-write", "B/s", 1 << 20, []string{"memory", "--memory-block-size=1M", "--memory-total-size=100T", "--memory-oper=write", "--memory-access-mode=seq"}},
+	{"words-read", "B/s", 1 << 20, []string{"memory", "--memory-block-size=1M", "--memory-total-size=100T", "--memory-oper=read", "--memory-access-mode=seq"}},
+}
+
+// TestParityCPU divides, writes and reads in the same loops with the lab's probe
+// and with sysbench, one thread for one second each, in shuffled order.
+func TestParityCPU(t *testing.T) {
+	rounds := parityRounds(t)
+	sysbench, err := exec.LookPath("sysbench")
+	if err != nil {
+		t.Skip("SKIPPED: no sysbench; cure: apt-get install sysbench")
+	}
+	program := probeProgram(t)
+	type measure struct{ which, who int }
+	rate, effort := map[measure][]float64{}, map[measure][]float64{}
+	for range rounds {
+		var block []measure
+		for i := range cpuParities {
+			block = append(block, measure{i, 0}, measure{i, 1})
+		}
+		rand.Shuffle(len(block), func(i, j int) { block[i], block[j] = block[j], block[i] })
+		for _, m := range block {
+			p, did := cpuParities[m.which], counted{}
+			if m.who == 0 {
+				did = probeCPU(t, program, p.section)
+			} else {
+				did = sysbenchCPU(t, sysbench, p.args)
+			}
+			if did.events <= 0 || did.seconds <= 0 || did.cpu <= 0 {
+				t.Fatalf("%s: %+v", p.section, did)
+			}
+			rate[m] = append(rate[m], did.events*p.event/did.seconds)
+			effort[m] = append(effort[m], did.events*p.event/did.cpu)
+		}
+	}
+	for i, p := range cpuParities {
+		what, ours, theirs := "cpu, "+p.section, measure{i, 0}, measure{i, 1}
+		// As with the network: what else runs takes processors from the one
+		// or the other, and the second line is without that.
+		even := parity(t, what+", by CPU time", "sysbench", p.unit, effort[ours], effort[theirs])
+		if !parity(t, what, "sysbench", p.unit, rate[ours], rate[theirs]) && !even {
+			t.Errorf("%s: neither the figure nor the figure by CPU time is within 10 %% of sysbench's", what)
+		}
+	}
+}
+
+// counted is how often something was done, in how many seconds, and in how many
+// of CPU time.
+type counted struct{ events, seconds, cpu float64 }
+
+// probeCPU is a section of the lab's probe: all its rounds in all its time, as
+// sysbench counts. The section's own value is that of its middle batch.
+func probeCPU(t *testing.T, program, section string) (did counted) {
+	t.Helper()
+	converse(t, program, []string{"cpu", "ms=1000", "only=" + section}, func(h bench.Heard) error {
+		if h.Kind != line.End {
+			return nil
+		}
+		rounds, err := h.Value("rounds")
+		cpu, cerr := h.Value("cpu")
+		did = counted{rounds, h.Own.Seconds(), cpu / 1e9}
+		return errors.Join(err, cerr)
+	})
+	return did
+}
+
+var (
+	sysbenchTime   = regexp.MustCompile(`total time: +([0-9.]+)s`)
+	sysbenchEvents = regexp.MustCompile(`total number of events: +([0-9]+)`)
+)
+
+// sysbenchCPU is the same by sysbench. Its CPU time has its start in it, some
+// milliseconds.
+func sysbenchCPU(t *testing.T, sysbench string, args []string) counted {
+	t.Helper()
+	cmd := exec.Command(sysbench, append(args[:len(args):len(args)], "--threads=1", "--time=1", "--events=0", "run")...)
+	ownSession(cmd)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %v: %s", cmd.Args, err, out)
+	}
+	figure := func(of *regexp.Regexp) float64 {
+		said := of.FindSubmatch(out)
+		if said == nil {
+			t.Fatalf("%v: no %v in: %s", cmd.Args, of, out)
+		}
+		v, err := strconv.ParseFloat(string(said[1]), 64)
+		if err != nil {
+			t.Fatalf("%v: %v", cmd.Args, err)
+		}
+		return v
+	}
+	return counted{figure(sysbenchEvents), figure(sysbenchTime), spent(cmd).Seconds()}
+}

@@ -1,0 +1,55 @@
+//go:build !lean
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"lab/bench"
+	"lab/bench/results"
+)
+
+// maxSessions is more than anybody has time for.
+const maxSessions = 1000
+
+// sessions makes the whole set as many times as was asked, each by a worker of its
+// own in a testbed of its own: what a machine does otherwise from one day, one
+// boot of a daemon, one layout of memory to the next, no trial within one shows.
+func (s *supervisor) sessions(sigs <-chan os.Signal) error {
+	if s.job.Sessions < 2 {
+		return s.watch(sigs)
+	}
+	j, failed := s.job, false
+	for j.Session = 1; ; j.Session++ {
+		s.meter.clear()
+		fmt.Fprintf(s.stderr, "lab: session %d of %d\n", j.Session, j.Sessions)
+		s.end = event{}
+		if err := s.watch(sigs); err != nil {
+			return err
+		}
+		failed = failed || s.end.Outcome == bench.Failures
+		if s.signals > 0 || s.end.Outcome == bench.Nothing {
+			return nil
+		}
+		run, err := results.Read(s.dir)
+		if err != nil {
+			return err
+		}
+		if j.Session == j.Sessions {
+			if failed && s.end.Outcome == bench.Complete {
+				s.end.Outcome, run.Manifest.Outcome = bench.Failures, bench.Failures
+				return s.write(func(w *results.Writer) error { return w.Manifest(&run.Manifest) })
+			}
+			return nil
+		}
+		// The next one's manifest is this one's: notes and what was found stay.
+		j.Manifest = run.Manifest
+		j.Manifest.Outcome, j.Manifest.Ended = "", time.Time{}
+		for _, l := range run.Lines {
+			j.First.Trial, j.First.Block = max(j.First.Trial, l.Trial+1), max(j.First.Block, l.Block+1)
+			j.Before = max(j.Before, time.Duration(l.At*float64(time.Second)))
+		}
+	}
+}
