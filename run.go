@@ -290,7 +290,7 @@ func (f *runFlags) job(cmd *cobra.Command) (*job, error) {
 	if err := f.extent.check(given, j); err != nil {
 		return nil, err
 	}
-	if f.sessions < 1 || f.sessions > maxSessions {
+	if given("sessions") && (f.sessions < 1 || f.sessions > maxSessions) {
 		return nil, usagef("--sessions %d: from 1 to %d", f.sessions, maxSessions)
 	}
 	if f.sessions > 1 {
