@@ -157,7 +157,9 @@ func fioDisk(t *testing.T, fio, dir string, p diskParity) float64 {
 	args := append([]string{"--name=lab", "--filename=" + name, "--size=" + strconv.Itoa(parityDiskSize), "--ioengine=psync", "--thread", "--overwrite=1",
 		"--scramble_buffers=0", "--clocksource=clock_gettime",
 		"--time_based", "--runtime=" + strconv.Itoa(parityDiskMS) + "ms", "--group_reporting", "--output-format=json"}, p.fio...)
-	out, err := exec.Command(fio, args...).Output()
+	cmd := exec.Command(fio, args...)
+	ownSession(cmd)
+	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("fio %v: %v: %s", args, err, out)
 	}
