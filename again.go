@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"lab/bench"
+	"lab/bench/cgroup"
 	"lab/bench/experiment"
 	"lab/bench/image"
 	"lab/bench/results"
@@ -121,6 +122,11 @@ func (f *runFlags) jobOf(run *results.Run) (*job, error) {
 		j.Options.Variant = map[string]string{}
 	}
 	var err error
+	if x.CPUs != "" {
+		if err = cgroup.CheckCPUSet(x.CPUs); err != nil {
+			return nil, fmt.Errorf("the run was pinned to processors %s: %w", x.CPUs, err)
+		}
+	}
 	if j.Work, err = workDir(f.work); err != nil {
 		return nil, err
 	}

@@ -32,8 +32,8 @@ func (s *supervisor) announce(cells []results.Cell) {
 	if len(labels) == 0 {
 		return
 	}
-	fmt.Fprintf(s.stderr, "lab: %s: %s; %d trials and %d warm-ups in shuffled order, seed %d; about %s\n",
-		s.job.Scenario, strings.Join(labels, ", "), trials, warmup, s.job.Manifest.Seed, roughly(about))
+	fmt.Fprintf(s.stderr, "lab: %s: %s; %d trials and %s in shuffled order, seed %d; about %s\n",
+		s.job.Scenario, strings.Join(labels, ", "), trials, warmups(warmup), s.job.Manifest.Seed, roughly(about))
 	if long {
 		fmt.Fprintf(s.stderr, "lab: a trial takes about: %s\n", strings.Join(each, ", "))
 	}
@@ -57,4 +57,12 @@ func guess(c results.Cell) time.Duration {
 		return time.Second + rest
 	}
 	return 4*time.Millisecond + rest
+}
+
+// warmups counts them in words.
+func warmups(n int) string {
+	if n == 1 {
+		return "1 warm-up"
+	}
+	return fmt.Sprintf("%d warm-ups", n)
 }

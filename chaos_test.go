@@ -60,6 +60,11 @@ func TestKilledAtAnyPoint(t *testing.T) {
 		{"exec", "container", "--variant", "user=yes,time=yes", "--", "sleep", token},
 		{"exec", "chroot", "--pids", "20", "--", "sleep", token},
 	}
+	// Images on a file system without idmapped mounts, and older kernels.
+	if out, err := exec.Command(lab, "exec", "container", "--variant", "user=yes,time=yes", "--", "true").CombinedOutput(); err != nil && bytes.Contains(out, []byte("unavailable: ")) {
+		t.Logf("without user=yes,time=yes: %s", out)
+		args = slices.Delete(args, 2, 3)
+	}
 	var points []time.Duration
 	for i := range n {
 		cmd := exec.Command(lab, args[i%len(args)]...)

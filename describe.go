@@ -10,6 +10,7 @@ import (
 	"lab/bench/image"
 	"lab/bench/machine"
 	"lab/bench/results"
+	"lab/scenarios"
 )
 
 // newRunID makes a run's own name.
@@ -24,14 +25,22 @@ func newRunID() string {
 func describe(j *job) error {
 	m := &j.Manifest
 	m.Image = results.Digested{Name: j.Image.Name, Digest: j.Image.Digest, Size: j.Image.Size}
-	prog := filepath.Join(j.Image.Dir, image.ReadyPath)
-	digest, size, err := image.SumFile(prog)
+	nameWorkload(j)
+	// What can't be told is left out; the trials are worth having without it.
+	j.Machine, _ = machine.Facts("")
+	return nil
+}
+
+// nameWorkload writes down which program the job's scenario starts.
+func nameWorkload(j *job) {
+	name := image.ReadyPath
+	if sc := scenarios.Find(j.Scenario); sc != nil && sc.Workload != "" {
+		name = sc.Workload
+	}
+	digest, size, err := image.SumFile(filepath.Join(j.Image.Dir, name))
 	if err != nil {
 		// Another image: what needs the program says so when it is missing.
 		digest = ""
 	}
-	// What can't be told is left out; the trials are worth having without it.
-	j.Machine, _ = machine.Facts("")
-	m.Workload = results.Digested{Name: image.ReadyPath, Digest: digest, Size: size}
-	return nil
+	j.Manifest.Workload = results.Digested{Name: name, Digest: digest, Size: size}
 }

@@ -23,13 +23,16 @@ func (f *execFlags) limits() (l bench.Limits, err error) {
 	if l.Swap, err = size(f.swap); err != nil {
 		return l, usagef("--swap %q: %w", f.swap, err)
 	}
+	if f.cpuset != "" {
+		if err := cgroup.CheckCPUSet(f.cpuset); err != nil {
+			return l, usagef("--cpuset %q: %w", f.cpuset, err)
+		}
+	}
 	switch {
 	case f.cpus < 0 || f.pids < 0:
 		return l, usagef("--cpus and --pids: a limit is above 0")
 	case f.weight < 0 || f.weight > 10000:
 		return l, usagef("--cpu-weight %d: from 1 to 10000", f.weight)
-	case f.cpuset != "" && !cgroup.ValidCPUSet(f.cpuset):
-		return l, usagef("--cpuset %q: not a list of processors such as 0-1,3", f.cpuset)
 	case f.swap != "" && f.memory == "":
 		return l, usagef("--swap: it goes beyond --memory, which isn't limited")
 	}

@@ -79,7 +79,7 @@ func (a *app) predict(cmd *cobra.Command, names []string, f runFlags) error {
 }
 
 func (a *app) printPrediction(p prediction, x bench.Extent) {
-	fmt.Fprintf(a.stdout, "%s: %d trials that count, %d warm-ups\n", p.Scenario, p.Trials, p.Warmup)
+	fmt.Fprintf(a.stdout, "%s: %d trials that count, %s\n", p.Scenario, p.Trials, warmups(p.Warmup))
 	for _, c := range p.Cells {
 		text := "how long isn't known: no earlier run on this machine lies in results/"
 		if c.Seconds != nil {

@@ -171,6 +171,7 @@ func (a *app) run(cmd *cobra.Command, names []string, f runFlags) error {
 		j.Scenario = name
 		j.Manifest.ID, j.Manifest.Started = newRunID(), time.Now().UTC()
 		j.Manifest.Scenario = name
+		nameWorkload(&j)
 		s := &supervisor{app: a, job: &j, lock: lock, dir: f.folder(names, name, j.Manifest.Started), json: f.json, target: target}
 		err := s.run()
 		if err != nil {
@@ -272,8 +273,10 @@ func (f *runFlags) job(cmd *cobra.Command) (*job, error) {
 			return nil, usagef("--%w", err)
 		}
 	}
-	if f.cpus != "" && !cgroup.ValidCPUSet(f.cpus) {
-		return nil, usagef("--cpus %q: not a list of processors such as 0-1,3", f.cpus)
+	if f.cpus != "" {
+		if err := cgroup.CheckCPUSet(f.cpus); err != nil {
+			return nil, usagef("--cpus %q: %w", f.cpus, err)
+		}
 	}
 	j.Options.CPUs = f.cpus
 	if j.Work, err = workDir(f.work); err != nil {

@@ -17,6 +17,10 @@ type Scenario struct {
 	Question string // one sentence that ends in "?"
 	Method   string // what a trial does, in one paragraph
 
+	// Workload is the path of the program that is started, in the default
+	// image; "" is image.ReadyPath.
+	Workload string
+
 	// Cells lists what is measured: environments with their variants. The
 	// environments come from Options; the order doesn't matter.
 	Cells func(Options) []Cell

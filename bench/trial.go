@@ -107,24 +107,32 @@ func (t *T) RecordSince(metric string, start, end clock.Time) {
 // percentile as values of the metric, and all of it in the results folder's
 // samples/. The metric's unit must be s.
 func (t *T) RecordSamples(metric string, h *histogram.Histogram) {
-	for _, q := range []struct {
-		stat string
-		at   float64
-	}{{"p50", 0.5}, {"p99", 0.99}} {
-		ns, ok := h.Quantile(q.at)
-		if !ok {
-			return
-		}
-		t.Record(metric, ns/1e9)
-		l := &t.lines[len(t.lines)-1]
-		l.Stat, l.Samples = q.stat, int(h.N())
+	t.quantile(metric, "p50", 0.5, h)
+	t.RecordTail(metric, h)
+}
+
+// RecordTail is RecordSamples for a metric whose value is the median already.
+func (t *T) RecordTail(metric string, h *histogram.Histogram) {
+	if h.N() == 0 {
+		return
 	}
+	t.quantile(metric, "p99", 0.99, h)
 	s := results.Sample{Trial: t.line.Trial, Env: t.line.Env, Variant: t.line.Variant, N: t.line.N,
 		Warmup: t.line.Warmup, Metric: metric, Unit: "s"}
 	for _, b := range h.Buckets() {
 		s.Buckets = append(s.Buckets, [2]int64{int64(b.Index), b.Count})
 	}
 	t.samples = append(t.samples, s)
+}
+
+func (t *T) quantile(metric, stat string, at float64, h *histogram.Histogram) {
+	ns, ok := h.Quantile(at)
+	if !ok {
+		return
+	}
+	t.Record(metric, ns/1e9)
+	l := &t.lines[len(t.lines)-1]
+	l.Stat, l.Samples = stat, int(h.N())
 }
 
 // Taint names something that disturbed the trial, for its lines: it is kept,

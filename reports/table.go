@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"lab/bench/results"
+	"lab/bench/stats"
 )
 
 // A row is one line of the main table, as words.
@@ -75,7 +76,7 @@ func (a *analysis) fillComparison(r *row, c *cell, x *sample, unit string) {
 		r.added, r.ratio = "no "+baseline, ""
 	default:
 		d := x.against.difference
-		s := addedScale(d.Point, x.median.Point, unit)
+		s := addedScale(widest(d), x.median.Point, unit)
 		r.added = s.join(s.signed(d.Point))
 		r.addedE = s.span(d.Lo, d.Hi)
 		if !d.Known() {
@@ -91,12 +92,18 @@ func (a *analysis) fillComparison(r *row, c *cell, x *sample, unit string) {
 	}
 }
 
+// widest is the number of an interval that is furthest from zero: its scale suits
+// the others, too.
+func widest(iv stats.Interval) float64 {
+	return max(math.Abs(iv.Point), math.Abs(iv.Lo), math.Abs(iv.Hi))
+}
+
 // addedScale is milliseconds for all times, so that a column of added times
-// can be compared at a glance; but for what takes less than 10 µs in all. whole
+// can be compared at a glance; but for what takes less than 100 µs in all. whole
 // is the figure that v is a part of.
 func addedScale(v, whole float64, unit string) scale {
 	switch {
-	case unit == "s" && math.Abs(whole) < 10e-6:
+	case unit == "s" && math.Abs(whole) < 100e-6:
 		return scaleFor(whole, unit)
 	case unit == "s":
 		return scale{"ms", 1e-3}

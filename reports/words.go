@@ -148,7 +148,7 @@ func (a *analysis) sentences() []string {
 // against says how a cell lies to its baseline: first what is added, then the
 // ratio.
 func against(c *cell, k *comparison, unit string) string {
-	s := scaleFor(k.difference.Point, unit)
+	s := scaleFor(widest(k.difference), unit)
 	d := k.difference
 	if !d.Known() {
 		return fmt.Sprintf("too few trials to compare with %s", c.base.label)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"lab/bench"
+	"lab/bench/image"
 	"lab/bench/probe/line"
 	"lab/bench/results"
 )
@@ -18,6 +19,7 @@ import (
 func CPU() *bench.Scenario {
 	return &bench.Scenario{
 		Name:     "cpu",
+		Workload: image.ProbePath,
 		Question: "What does isolation cost a program that runs: when it computes, and when it asks its kernel for something?",
 		Method: "A trial starts one instance of the lab's probe, the same bytes everywhere, which does ten things in turn, " +
 			"each for a fixed time: it computes (integers, a system of linear equations), works on memory (in order, at random), and " +
@@ -99,7 +101,7 @@ func cpuTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 			if err != nil {
 				return err
 			}
-			t.RecordSamples(h.Name, d)
+			t.RecordTail(h.Name, d)
 		case line.Fact:
 			if why := h.Text("skip"); why != "" {
 				t.RecordText(h.Name, "not applicable: "+why)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"lab/bench"
+	"lab/bench/image"
 	"lab/bench/probe/line"
 	"lab/bench/results"
 )
@@ -23,6 +24,7 @@ import (
 func Disk() *bench.Scenario {
 	return &bench.Scenario{
 		Name:     "disk",
+		Workload: image.ProbePath,
 		Question: "What does isolation cost a program that reads and writes files?",
 		Method: "A trial starts one instance of the lab's probe, the same bytes everywhere, which makes a file, fills it, and then reads and writes it in fifteen ways, " +
 			"each for a fixed time (under --quick longer in a guest, whose words take longer to arrive): in order (1 MiB at a time) and at random (4 KiB, one request at a time or sixteen), past the page cache (O_DIRECT) and through it, " +

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"lab/bench"
+	"lab/bench/image"
 )
 
 // Memory asks what one more instance costs beside what its workload asked for.
@@ -14,6 +15,7 @@ import (
 func Memory() *bench.Scenario {
 	return &bench.Scenario{
 		Name:     "memory",
+		Workload: image.ProbePath,
 		Question: "What memory does an instance cost the host, beside what its workload asked for?",
 		Method: "A trial starts instances of the lab's probe, the same bytes everywhere, each of which takes a known amount of anonymous memory " +
 			"and as much of a file that it writes and maps. Every page is written to, no two are alike. When all hold what they asked for, " +

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"lab/bench"
+	"lab/bench/image"
 	"lab/bench/probe/line"
 	"lab/bench/results"
 )
@@ -19,6 +20,7 @@ import (
 func Network() *bench.Scenario {
 	return &bench.Scenario{
 		Name:     "network",
+		Workload: image.ProbePath,
 		Question: "What does isolation cost on the network: how much gets through, how long does a byte take, and how many connections can be made?",
 		Method: "A trial starts one instance of the lab's probe, the same bytes everywhere, as a server, and a client: a plain process in the testbed's network (from=host), " +
 			"or a second instance of the same kind (from=twin); a network that lets nobody in (a guest's net=user) has the client inside and the server outside (from=inside). The client does four things in turn, each for a fixed time: it sends on one TCP stream, on four, " +

@@ -1,6 +1,9 @@
 package cgroup
 
 import (
+	"errors"
+	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -141,6 +144,26 @@ func ValidCPUSet(s string) bool {
 		}
 	}
 	return true
+}
+
+// CheckCPUSet says what is wrong with a set that somebody typed: that it is
+// none, or names a CPU that this machine doesn't have or has switched off.
+func CheckCPUSet(s string) error {
+	if !ValidCPUSet(s) {
+		return errors.New("not a list of processors such as 0-1,3")
+	}
+	text, err := os.ReadFile("/sys/devices/system/cpu/online")
+	if err != nil {
+		return nil // the kernel will say so
+	}
+	online := strings.TrimSpace(string(text))
+	have := CPUs(online)
+	for _, n := range CPUs(s) {
+		if !slices.Contains(have, n) {
+			return fmt.Errorf("there is no processor %d; this machine has %s", n, online)
+		}
+	}
+	return nil
 }
 
 // CPUs lists the CPUs of a set that ValidCPUSet has passed, from the lowest on,

@@ -4,7 +4,7 @@ import "slices"
 
 // Spent is how long a run's trials took, by cell (see [Line.Label]), in
 // seconds: each from its beginning to the next one's, preparation, collection
-// and drawing included. The last trial, whose end isn't written down, is left
+// and drawing included. Failed trials are left out, as they may end at once; the last trial, whose end isn't written down, is left
 // out, and so is one after which the run was broken off.
 func (r *Run) Spent() map[string][]float64 {
 	type begin struct {
@@ -13,8 +13,11 @@ func (r *Run) Spent() map[string][]float64 {
 		at    float64
 	}
 	var order []begin
-	seen := map[int]bool{}
+	seen, bad := map[int]bool{}, map[int]bool{}
 	for _, l := range r.Lines {
+		if l.Err != "" {
+			bad[l.Trial] = true
+		}
 		if !seen[l.Trial] {
 			seen[l.Trial] = true
 			order = append(order, begin{l.Label(), l.Trial, l.At})
@@ -23,7 +26,7 @@ func (r *Run) Spent() map[string][]float64 {
 	slices.SortStableFunc(order, func(a, b begin) int { return a.trial - b.trial })
 	out := map[string][]float64{}
 	for i := 1; i < len(order); i++ {
-		if d := order[i].at - order[i-1].at; d > 0 && order[i].trial == order[i-1].trial+1 {
+		if d := order[i].at - order[i-1].at; d > 0 && order[i].trial == order[i-1].trial+1 && !bad[order[i-1].trial] {
 			out[order[i-1].label] = append(out[order[i-1].label], d)
 		}
 	}

@@ -40,7 +40,7 @@ func (tb *Testbed) OpenWork(dir string) (err error) {
 		return fmt.Errorf("work folder: %w", os.NewSyscallError("symlinkat", err))
 	}
 	if err := os.Mkdir(path, 0o755); err != nil {
-		return fmt.Errorf("work folder: %w", err)
+		return fmt.Errorf("work folder: %w; cure: a folder that can be written to, --work DIR", err)
 	}
 	f, err := lockFolder(path, unix.LOCK_EX)
 	if err == nil {
