@@ -1,7 +1,6 @@
 package chroot
 
 import (
-	"fmt"
 	"net/netip"
 	"os"
 
@@ -59,15 +58,7 @@ func (w *wired) connect(*launch.Thread) error {
 	if err := testbed.Loopback(); err != nil {
 		return err
 	}
-	ns, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return fmt.Errorf("open the network namespace: %w", err)
-	}
-	defer unix.Close(ns)
-	if err := w.network.Connect(ns, "eth0", w.addr); err != nil {
-		return err
-	}
-	return w.network.Configure("eth0", w.addr)
+	return w.network.Attach("eth0", w.addr)
 }
 
 // leave takes the thread back to the lab's own network, so that the process's

@@ -1,13 +1,13 @@
 package container
 
 import (
-	"fmt"
 	"os"
 
 	"golang.org/x/sys/unix"
 
 	"lab/bench"
 	"lab/bench/launch"
+	"lab/bench/testbed"
 )
 
 // A new network namespace has one device, loopback, which is down. Its way out
@@ -15,22 +15,6 @@ import (
 // into one comes out of the other. One end lies inside and is called eth0; the
 // other is a port of the bridge, a switch in software, in the testbed's
 // namespace (veth(4)).
-
-// loopback sets the new namespace's loopback device up: programs that talk to
-// themselves over 127.0.0.1 expect it, and every engine does it.
-func loopback() error {
-	s, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return os.NewSyscallError("socket", err)
-	}
-	defer unix.Close(s)
-	r, err := unix.NewIfreq("lo")
-	if err != nil {
-		return err
-	}
-	r.SetUint16(unix.IFF_UP | unix.IFF_RUNNING) // netdevice(7)
-	return os.NewSyscallError("set lo up", unix.IoctlIfreq(s, unix.SIOCSIFFLAGS, r))
-}
 
 // pingGroups lets every group send ICMP echo requests through a datagram
 // socket, which needs no capability (icmp(7)). It is how the engines give ping
@@ -52,7 +36,9 @@ func pingGroups() error {
 // connect sets up the container's own network: loopback, and for net=bridge its
 // cable, address and route.
 func (c *container) connect(*launch.Thread) error {
-	if err := loopback(); err != nil {
+	// Programs that talk to themselves over 127.0.0.1 expect it, and every
+	// engine does it.
+	if err := testbed.Loopback(); err != nil {
 		return err
 	}
 	if err := pingGroups(); err != nil {
@@ -61,15 +47,7 @@ func (c *container) connect(*launch.Thread) error {
 	if c.network == nil {
 		return nil
 	}
-	ns, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return fmt.Errorf("open the network namespace: %w", err)
-	}
-	defer unix.Close(ns)
-	if err := c.network.Connect(ns, "eth0", c.addr); err != nil {
-		return err
-	}
-	return c.network.Configure("eth0", c.addr)
+	return c.network.Attach("eth0", c.addr)
 }
 
 // publish listens to the ports outside that lead to ports inside.

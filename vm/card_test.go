@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"runtime"
 	"strings"
 	"testing"
@@ -116,15 +115,7 @@ func inNamespace(n *testbed.Network, f func() error) error {
 			if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 				return err
 			}
-			ns, err := os.Open("/proc/thread-self/ns/net")
-			if err != nil {
-				return err
-			}
-			defer ns.Close()
-			if err := n.Connect(int(ns.Fd()), "eth0", a); err != nil {
-				return err
-			}
-			if err := n.Configure("eth0", a); err != nil {
+			if err := n.Attach("eth0", a); err != nil {
 				return err
 			}
 			return f()

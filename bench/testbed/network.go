@@ -134,10 +134,24 @@ func BridgePort(a netip.Prefix) string {
 	return fmt.Sprintf("v%x", b[1:])
 }
 
-// Connect makes a pair of virtual Ethernet devices: one is a port of the
+// Attach makes the calling thread's network namespace a port of the bridge,
+// by a device called name that has the address.
+func (n *Network) Attach(name string, a netip.Prefix) error {
+	ns, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("open the network namespace: %w", err)
+	}
+	defer unix.Close(ns)
+	if err := n.connect(ns, name, a); err != nil {
+		return err
+	}
+	return n.configure(name, a)
+}
+
+// connect makes a pair of virtual Ethernet devices: one is a port of the
 // bridge, the other is called name in the network namespace that ns is a
 // descriptor of.
-func (n *Network) Connect(ns int, name string, a netip.Prefix) error {
+func (n *Network) connect(ns int, name string, a netip.Prefix) error {
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name = BridgePort(a)
 	attrs.MasterIndex = n.index
@@ -170,9 +184,9 @@ func (n *Network) Disconnect(a netip.Prefix) error {
 	return nil
 }
 
-// Configure gives the device called name in the calling thread's network
+// configure gives the device called name in the calling thread's network
 // namespace its address and its route to the bridge, and sets it up.
-func (n *Network) Configure(name string, a netip.Prefix) error {
+func (n *Network) configure(name string, a netip.Prefix) error {
 	h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
 	if err != nil {
 		return err

@@ -478,15 +478,7 @@ func TestConnect(t *testing.T) {
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 			return err
 		}
-		ns, err := os.Open("/proc/thread-self/ns/net")
-		if err != nil {
-			return err
-		}
-		defer ns.Close()
-		if err := n.Connect(int(ns.Fd()), "eth0", a); err != nil {
-			return err
-		}
-		if err := n.Configure("eth0", a); err != nil {
+		if err := n.Attach("eth0", a); err != nil {
 			return err
 		}
 		c, err := net.DialTimeout("tcp", ln.Addr().String(), 5*time.Second)

@@ -3,7 +3,6 @@ package nat_test
 import (
 	"net"
 	"net/netip"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -57,15 +56,7 @@ func TestPublish(t *testing.T) {
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 			return err
 		}
-		ns, err := os.Open("/proc/thread-self/ns/net")
-		if err != nil {
-			return err
-		}
-		defer ns.Close()
-		if err := n.Connect(int(ns.Fd()), "eth0", addr); err != nil {
-			return err
-		}
-		if err := n.Configure("eth0", addr); err != nil {
+		if err := n.Attach("eth0", addr); err != nil {
 			return err
 		}
 		at := netip.AddrPortFrom(addr.Addr(), inside).String()
