@@ -49,12 +49,8 @@ func incomparable(x, y *analysis, p, q *cell, m results.Metric) string {
 	if p.tcg != q.tcg {
 		return "one was emulated in software (TCG), which is no measure of how fast VMs are"
 	}
-	a, b := x.run.Manifest, y.run.Manifest
-	switch {
-	case a.Image.Digest != b.Image.Digest:
-		return "the images differ: " + digests(a.Image, b.Image)
-	case a.Workload.Digest != b.Workload.Digest:
-		return "the workloads differ: " + digests(a.Workload, b.Workload)
+	if why := otherBytes(x, y); why != "" {
+		return why
 	}
 	mx, inA := x.metric(m.Name)
 	my, inB := y.metric(m.Name)
@@ -68,6 +64,18 @@ func incomparable(x, y *analysis, p, q *cell, m results.Metric) string {
 		case len(s.values) < stats.MinInterval:
 			return fmt.Sprintf("%s, and an interval needs %d", plural(len(s.values), "value"), stats.MinInterval)
 		}
+	}
+	return ""
+}
+
+// otherBytes says that two runs didn't run the same, or nothing.
+func otherBytes(x, y *analysis) string {
+	a, b := x.run.Manifest, y.run.Manifest
+	switch {
+	case a.Image.Digest != b.Image.Digest:
+		return "the images differ: " + digests(a.Image, b.Image)
+	case a.Workload.Digest != b.Workload.Digest:
+		return "the workloads differ: " + digests(a.Workload, b.Workload)
 	}
 	return ""
 }

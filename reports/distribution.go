@@ -31,11 +31,7 @@ const (
 )
 
 func (d *distribution) draw(p *page) {
-	left, right := pageMargin, pageWidth-pageMargin
-	p.paragraph(titleText, left, right-left, d.figure.Title)
-	if d.figure.Caption != "" {
-		p.paragraph(smallText, left, right-left, d.figure.Caption)
-	}
+	p.heading(d.figure.Title, d.figure.Caption)
 	for _, name := range d.figure.Metrics {
 		if m, ok := d.a.metric(name); ok {
 			d.panel(p, m, capital(m.Title), false)
@@ -221,33 +217,23 @@ func jitter(i int) float64 {
 
 // key explains the marks that were used.
 func (d *distribution) key(p *page) {
-	x := pageMargin
-	y := p.y + 5
-	entry := func(mark func(x vg.Length), text string) {
-		w := 12 + bodyText.width(text) + 14
-		if x > pageMargin && x+w > pageWidth {
-			x, y = pageMargin, y+bodyText.line()
-		}
-		mark(x + 5)
-		p.write(bodyText, draw.XLeft, x+13, y, text)
-		x += w
-	}
-	entry(func(x vg.Length) { p.dot(rowColor(0), x, y, dotRadius*1.3, false) }, "one trial")
+	k := newKey(p, 5)
+	k.entry("one trial", func(x, y vg.Length) { p.dot(rowColor(0), x, y, dotRadius*1.3, false) })
 	if d.used.disturbed {
-		entry(func(x vg.Length) { p.dot(rowColor(0), x, y, dotRadius*1.3, true) }, "a disturbed trial (counted)")
+		k.entry("a disturbed trial (counted)", func(x, y vg.Length) { p.dot(rowColor(0), x, y, dotRadius*1.3, true) })
 	}
 	if d.used.warmup {
-		entry(func(x vg.Length) { p.cross(grey, x, y, dotRadius*1.2) }, "a warm-up trial (not counted)")
+		k.entry("a warm-up trial (not counted)", func(x, y vg.Length) { p.cross(grey, x, y, dotRadius*1.2) })
 	}
-	entry(func(x vg.Length) { p.diamond(black, x, y, 3) }, "median")
+	k.entry("median", func(x, y vg.Length) { p.diamond(black, x, y, 3) })
 	if d.used.interval {
-		entry(func(x vg.Length) {
+		k.entry("its 95 % interval", func(x, y vg.Length) {
 			p.line(x-5, y, x+5, y, 2.2, black)
 			p.line(x-5, y-3, x-5, y+3, 1, black)
 			p.line(x+5, y-3, x+5, y+3, 1, black)
-		}, "its 95 % interval")
+		})
 	}
-	p.y = y + 7
+	k.end()
 	if d.used.tcg {
 		hatchKey(p, d.a.tcgShows())
 	}

@@ -97,9 +97,7 @@ func (f *machineForest) any() bool {
 }
 
 func (f *machineForest) draw(p *page) {
-	left, right := pageMargin, pageWidth-pageMargin
-	p.paragraph(titleText, left, right-left, f.title)
-	p.paragraph(smallText, left, right-left, f.caption)
+	p.heading(f.title, f.caption)
 	for _, g := range f.m.Groups {
 		if entries := f.shows(g); len(entries) > 0 {
 			f.panel(p, g, entries)
@@ -215,37 +213,28 @@ func (f *machineForest) words(iv stats.Interval) string {
 
 // key explains the marks that were used.
 func (f *machineForest) key(p *page) {
-	x, y := pageMargin, p.y+5
-	entry := func(mark func(x vg.Length), text string) {
-		w := 22 + bodyText.width(text) + 10
-		if x > pageMargin && x+w > pageWidth-pageMargin {
-			x, y = pageMargin, y+bodyText.line()+2
-		}
-		mark(x + 8)
-		p.write(bodyText, draw.XLeft, x+20, y, text)
-		x += w
-	}
+	k := newKey(p, 8)
 	if f.used.interval {
-		entry(func(x vg.Length) {
+		k.entry("a run, with its 95 % interval", func(x, y vg.Length) {
 			p.line(x-7, y, x+7, y, 1.8, palette[0])
 			p.dot(palette[0], x, y, 2.4, false)
-		}, "a run, with its 95 % interval")
+		})
 	}
 	if f.used.few {
-		entry(func(x vg.Length) {
+		k.entry("a run of too few trials for one, with its range", func(x, y vg.Length) {
 			p.line(x-7, y, x+7, y, 0.8, rgb(0x999999))
 			p.dot(rgb(0x999999), x, y, 2.4, false)
-		}, "a run of too few trials for one, with its range")
+		})
 	}
 	if f.used.spread {
-		entry(func(x vg.Length) {
+		k.entry("the middle machine; the least to the largest", func(x, y vg.Length) {
 			p.line(x-7, y, x+7, y, 0.8, black)
 			p.line(x-7, y-3.5, x-7, y+3.5, 0.8, black)
 			p.line(x+7, y-3.5, x+7, y+3.5, 0.8, black)
 			p.diamond(black, x, y, 3.4)
-		}, "the middle machine; the least to the largest")
+		})
 	}
-	p.y = y + 8
+	k.end()
 	if f.used.tcg {
 		hatchKey(p, tcgStart)
 	}

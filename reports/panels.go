@@ -33,11 +33,7 @@ const (
 )
 
 func (f *multiple) draw(p *page) {
-	left, right := pageMargin, pageWidth-pageMargin
-	p.paragraph(titleText, left, right-left, f.figure.Title)
-	if f.figure.Caption != "" {
-		p.paragraph(smallText, left, right-left, f.figure.Caption)
-	}
+	p.heading(f.figure.Title, f.figure.Caption)
 	f.group(p, false)
 	f.group(p, true)
 	p.y += 2
@@ -293,27 +289,15 @@ func joined(lines []string) string {
 
 // key explains the marks that were used.
 func (f *multiple) key(p *page) {
-	x, y := pageMargin, p.y+5
-	entry := func(text string, mark func(vg.Length)) {
-		if w := 14 + bodyText.width(text); x > pageMargin && x+w > pageWidth-pageMargin {
-			x, y = pageMargin, y+bodyText.line()
-		}
-		mark(x + 5)
-		p.write(bodyText, draw.XLeft, x+14, y, text)
-		x += 26 + bodyText.width(text)
-	}
-	entry("one trial", func(x vg.Length) { p.dot(rowColor(0), x, y, 1.6, false) })
-	if f.used.disturbed {
-		entry("a disturbed trial (counted)", func(x vg.Length) { p.dot(rowColor(0), x, y, 1.6, true) })
-	}
-	entry("median", func(x vg.Length) { p.diamond(black, x, y, 2.6) })
+	k := newKey(p, 5)
+	k.trials(f.used.disturbed)
 	if f.used.interval {
-		entry("its 95 % interval", func(x vg.Length) { p.line(x-5, y, x+5, y, 2, black) })
+		k.bar("its 95 % interval", 2)
 	}
 	if f.used.span {
-		entry("range: too few trials for an interval", func(x vg.Length) { p.line(x-5, y, x+5, y, 0.8, black) })
+		k.bar("range: too few trials for an interval", 0.8)
 	}
-	p.y = y + 7
+	k.end()
 	if f.figure.Log {
 		p.paragraph(smallText, pageMargin, pageWidth-2*pageMargin, "logarithmic scales: equal distances are equal factors")
 	}

@@ -33,11 +33,7 @@ const (
 )
 
 func (f *ratios) draw(p *page) {
-	left, right := pageMargin, pageWidth-pageMargin
-	p.paragraph(titleText, left, right-left, f.figure.Title)
-	if f.figure.Caption != "" {
-		p.paragraph(smallText, left, right-left, f.figure.Caption)
-	}
+	p.heading(f.figure.Title, f.figure.Caption)
 	f.panel(p, false)
 	f.panel(p, true)
 	p.y += 6
@@ -211,23 +207,15 @@ func (f *ratios) row(p *page, c *cell, m results.Metric, x axis, y vg.Length, ba
 
 // key explains the marks that were used.
 func (f *ratios) key(p *page) {
-	x, y := pageMargin, p.y+5
-	entry := func(text string, mark func(vg.Length)) {
-		if w := 14 + bodyText.width(text); x > pageMargin && x+w > pageWidth-pageMargin {
-			x, y = pageMargin, y+bodyText.line()
-		}
-		mark(x + 5)
-		p.write(bodyText, draw.XLeft, x+14, y, text)
-		x += 26 + bodyText.width(text)
-	}
-	entry("ratio of medians", func(x vg.Length) { p.diamond(black, x, y, 3.4) })
+	k := newKey(p, 5)
+	k.entry("ratio of medians", func(x, y vg.Length) { p.diamond(black, x, y, 3.4) })
 	if f.used.interval {
-		entry("its 95 % interval", func(x vg.Length) { p.line(x-5, y, x+5, y, 2.2, black) })
+		k.bar("its 95 % interval", 2.2)
 	}
 	if f.used.span {
-		entry("its range: too few trials for an interval", func(x vg.Length) { p.line(x-5, y, x+5, y, 0.8, black) })
+		k.bar("its range: too few trials for an interval", 0.8)
 	}
-	p.y = y + 7
+	k.end()
 	if turned := f.turned(); len(turned) > 0 {
 		p.paragraph(smallText, pageMargin, pageWidth-2*pageMargin, fmt.Sprintf("More is better of %s: there the ratio is the %s's figure by the row's.", strings.Join(turned, ", "), f.baseName()))
 	}

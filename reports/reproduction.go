@@ -94,13 +94,10 @@ func quoted(s string) string { return "“" + s + "”" }
 
 // unlike says why two runs' values can't be set beside each other.
 func unlike(v verdict, x, y *analysis) string {
-	a, b := x.run.Manifest, y.run.Manifest
-	switch {
-	case a.Image.Digest != b.Image.Digest:
-		return "the images differ: " + digests(a.Image, b.Image)
-	case a.Workload.Digest != b.Workload.Digest:
-		return "the workloads differ: " + digests(a.Workload, b.Workload)
+	if why := otherBytes(x, y); why != "" {
+		return why
 	}
+	a, b := x.run.Manifest.Kernel, y.run.Manifest.Kernel
 	for _, env := range []string{v.finding.Of, v.finding.To} {
 		for _, p := range x.cells {
 			q := sameCell(p, y.cells)
@@ -110,8 +107,8 @@ func unlike(v verdict, x, y *analysis) string {
 			if p.tcg != q.tcg {
 				return "one was emulated in software (TCG), which is no measure of how fast VMs are"
 			}
-			if strings.HasPrefix(env, "vm") && a.Kernel.Digest != b.Kernel.Digest {
-				return "the guests' kernels differ: " + digests(a.Kernel, b.Kernel)
+			if strings.HasPrefix(env, "vm") && a.Digest != b.Digest {
+				return "the guests' kernels differ: " + digests(a, b)
 			}
 		}
 	}

@@ -30,11 +30,7 @@ const (
 )
 
 func (f *slopes) draw(p *page) {
-	left, right := pageMargin, pageWidth-pageMargin
-	p.paragraph(titleText, left, right-left, f.figure.Title)
-	if f.figure.Caption != "" {
-		p.paragraph(smallText, left, right-left, f.figure.Caption)
-	}
+	p.heading(f.figure.Title, f.figure.Caption)
 	for _, name := range f.figure.Metrics {
 		m, ok := f.a.metric(name)
 		if !ok {
@@ -184,30 +180,18 @@ func (f *slopes) line(p *page, s *series, l stats.Line, x, y axis) {
 
 // key explains the marks that were used.
 func (f *slopes) key(p *page) {
-	x, y := pageMargin, p.y+5
-	entry := func(text string, mark func(vg.Length)) {
-		if w := 14 + bodyText.width(text); x > pageMargin && x+w > pageWidth-pageMargin {
-			x, y = pageMargin, y+bodyText.line()
-		}
-		mark(x + 5)
-		p.write(bodyText, draw.XLeft, x+14, y, text)
-		x += 26 + bodyText.width(text)
-	}
-	entry("one trial", func(x vg.Length) { p.dot(rowColor(0), x, y, 1.6, false) })
-	if f.used.disturbed {
-		entry("a disturbed trial (counted)", func(x vg.Length) { p.dot(rowColor(0), x, y, 1.6, true) })
-	}
-	entry("median", func(x vg.Length) { p.diamond(black, x, y, 2.6) })
-	entry("line through the medians", func(x vg.Length) { p.line(x-5, y+2, x+5, y-2, 1, black) })
+	k := newKey(p, 5)
+	k.trials(f.used.disturbed)
+	k.entry("line through the medians", func(x, y vg.Length) { p.line(x-5, y+2, x+5, y-2, 1, black) })
 	if f.used.interval {
-		entry("95 % interval of its slope", func(x vg.Length) {
+		k.entry("95 % interval of its slope", func(x, y vg.Length) {
 			p.fill(restColor, vg.Point{X: x - 5, Y: y}, vg.Point{X: x + 5, Y: y - 4}, vg.Point{X: x + 5, Y: y + 4})
 		})
 	}
 	if f.used.span {
-		entry("range: too few trials for an interval", func(vg.Length) {})
+		k.entry("range: too few trials for an interval", func(_, _ vg.Length) {})
 	}
-	p.y = y + 7
+	k.end()
 	if f.used.tcg {
 		hatchKey(p, f.a.tcgShows())
 	}

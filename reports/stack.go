@@ -26,10 +26,7 @@ const barHeight = vg.Length(17)
 
 func (s *stack) draw(p *page) {
 	left, right := pageMargin, pageWidth-pageMargin
-	p.paragraph(titleText, left, right-left, s.figure.Title)
-	if s.figure.Caption != "" {
-		p.paragraph(smallText, left, right-left, s.figure.Caption)
-	}
+	p.heading(s.figure.Title, s.figure.Caption)
 	p.paragraph(smallText, left, right-left, "Each bar is 100 % of that row's own "+lower(s.metric.Title)+
 		". The totals differ, and stand at the right: don't compare lengths between bars.")
 	hatched := false
