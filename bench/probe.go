@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -108,12 +109,12 @@ func (p *Probe) listen(f *os.File) {
 		}
 		text = append(text, buf[:n]...)
 		for {
-			l, rest, whole := strings.Cut(string(text), "\n")
+			l, rest, whole := bytes.Cut(text, []byte("\n"))
 			if !whole {
 				break
 			}
-			text = []byte(rest)
-			said, err := line.Parse(l, p.token)
+			text = rest
+			said, err := line.Parse(string(l), p.token)
 			if errors.Is(err, line.ErrForeign) {
 				continue
 			}

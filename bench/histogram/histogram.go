@@ -21,9 +21,8 @@ const (
 
 // A Histogram counts observations by bucket. The zero value is empty.
 type Histogram struct {
-	count map[int]int64
+	count []int64 // by bucket; nil as long as it is empty
 	n     int64
-	max   int64
 }
 
 // A Bucket is how many observations fell between two bounds.
@@ -44,7 +43,8 @@ func index(ns int64) int {
 	return (octave+1)<<shift + int(ns>>octave) - perOctave
 }
 
-// bounds are the least value of a bucket, and of the one above it.
+// bounds are the least value in nanoseconds that a bucket holds, and the least
+// one of the bucket above it.
 func bounds(index int) (from, to float64) {
 	if index < perOctave {
 		return float64(index), float64(index + 1)
@@ -57,10 +57,6 @@ func bounds(index int) (from, to float64) {
 // Last is the highest index that a bucket can have.
 var Last = index(1<<63 - 1)
 
-// Bounds are the least value in nanoseconds that a bucket holds, and the least
-// one of the bucket above it.
-func Bounds(index int) (from, to float64) { return bounds(index) }
-
 // Add counts an observation, in nanoseconds. Negative ones count as 0.
 func (h *Histogram) Add(ns int64) { h.AddN(index(ns), 1) }
 
@@ -70,11 +66,10 @@ func (h *Histogram) AddN(index int, n int64) {
 		return
 	}
 	if h.count == nil {
-		h.count = map[int]int64{}
+		h.count = make([]int64, Last+1)
 	}
 	h.count[index] += n
 	h.n += n
-	h.max = max(h.max, int64(index))
 }
 
 // N is how many observations there are.
@@ -83,11 +78,8 @@ func (h *Histogram) N() int64 { return h.n }
 // Buckets are those that hold something, from the lowest on.
 func (h *Histogram) Buckets() []Bucket {
 	var out []Bucket
-	if h.n == 0 {
-		return nil
-	}
-	for i := 0; i <= int(h.max); i++ {
-		if n := h.count[i]; n > 0 {
+	for i, n := range h.count {
+		if n > 0 {
 			out = append(out, Bucket{i, n})
 		}
 	}
