@@ -43,7 +43,7 @@ chaos: setup
 # run: fio, iperf3 and sysbench (apt-get install fio iperf3 sysbench). What isn't
 # there is skipped, and named.
 parity: setup
-	LAB_PARITY=15 ./.ci/gotest "$(GO)" -count=1 -p 1 -timeout 30m -v -run TestParity ./bench
+	TELL=yes LAB_PARITY=15 ./.ci/gotest "$(GO)" -count=1 -p 1 -timeout 30m -run TestParity ./bench
 
 lint:
 	@unformatted=$$("$$(dirname "$(GO)")/gofmt" -l .); \

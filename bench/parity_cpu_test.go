@@ -2,7 +2,6 @@ package bench_test
 
 import (
 	"errors"
-	"math/rand/v2"
 	"os/exec"
 	"regexp"
 	"strconv"
@@ -29,7 +28,7 @@ var cpuParities = []cpuParity{
 }
 
 // TestParityCPU divides, writes and reads in the same loops with the lab's probe
-// and with sysbench, one thread for one second each, in shuffled order.
+// and with sysbench, one thread for one second each.
 func TestParityCPU(t *testing.T) {
 	rounds := parityRounds(t)
 	sysbench, err := exec.LookPath("sysbench")
@@ -37,34 +36,26 @@ func TestParityCPU(t *testing.T) {
 		t.Skip("SKIPPED: no sysbench; cure: apt-get install sysbench")
 	}
 	program := probeProgram(t)
-	type measure struct{ which, who int }
-	rate, effort := map[measure][]float64{}, map[measure][]float64{}
-	for range rounds {
-		var block []measure
-		for i := range cpuParities {
-			block = append(block, measure{i, 0}, measure{i, 1})
+	rate, effort := make([]figures, len(cpuParities)), make([]figures, len(cpuParities))
+	beside(rounds, len(cpuParities), func(i int, ours bool) {
+		p, did := cpuParities[i], counted{}
+		if ours {
+			did = probeCPU(t, program, p.section)
+		} else {
+			did = sysbenchCPU(t, sysbench, p.args)
 		}
-		rand.Shuffle(len(block), func(i, j int) { block[i], block[j] = block[j], block[i] })
-		for _, m := range block {
-			p, did := cpuParities[m.which], counted{}
-			if m.who == 0 {
-				did = probeCPU(t, program, p.section)
-			} else {
-				did = sysbenchCPU(t, sysbench, p.args)
-			}
-			if did.events <= 0 || did.seconds <= 0 || did.cpu <= 0 {
-				t.Fatalf("%s: %+v", p.section, did)
-			}
-			rate[m] = append(rate[m], did.events*p.event/did.seconds)
-			effort[m] = append(effort[m], did.events*p.event/did.cpu)
+		if did.events <= 0 || did.seconds <= 0 || did.cpu <= 0 {
+			t.Fatalf("%s: %+v", p.section, did)
 		}
-	}
+		rate[i].add(ours, did.events*p.event/did.seconds)
+		effort[i].add(ours, did.events*p.event/did.cpu)
+	})
 	for i, p := range cpuParities {
-		what, ours, theirs := "cpu, "+p.section, measure{i, 0}, measure{i, 1}
+		what := "cpu, " + p.section
 		// As with the network: what else runs takes processors from the one
 		// or the other, and the second line is without that.
-		even := parity(t, what+", by CPU time", "sysbench", p.unit, effort[ours], effort[theirs])
-		if !parity(t, what, "sysbench", p.unit, rate[ours], rate[theirs]) && !even {
+		even := parity(t, what+", by CPU time", "sysbench", p.unit, effort[i])
+		if !parity(t, what, "sysbench", p.unit, rate[i]) && !even {
 			t.Errorf("%s: neither the figure nor the figure by CPU time is within 10 %% of sysbench's", what)
 		}
 	}

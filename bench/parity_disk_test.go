@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -72,7 +71,7 @@ var diskParities = []diskParity{
 }
 
 // TestParityDisk reads and writes files of the same size in one folder with the
-// lab's probe and with fio, in the same ways and for as long, in shuffled order.
+// lab's probe and with fio, in the same ways and for as long.
 func TestParityDisk(t *testing.T) {
 	rounds := parityRounds(t)
 	fio, err := exec.LookPath("fio")
@@ -88,21 +87,10 @@ func TestParityDisk(t *testing.T) {
 		t.Skip("SKIPPED: temporary files are in RAM here; cure: TMPDIR=a folder on a disk make parity")
 	}
 	program := probeProgram(t)
-	type measure struct{ which, who int }
-	var plan []measure
-	for range rounds {
-		var block []measure
-		for i := range diskParities {
-			block = append(block, measure{i, 0}, measure{i, 1})
-		}
-		rand.Shuffle(len(block), func(i, j int) { block[i], block[j] = block[j], block[i] })
-		plan = append(plan, block...)
-	}
-	got := map[measure][]float64{}
-	for _, m := range plan {
-		p := diskParities[m.which]
-		v := 0.0
-		if m.who == 0 {
+	got := make([]figures, len(diskParities))
+	beside(rounds, len(got), func(i int, ours bool) {
+		p, v := diskParities[i], 0.0
+		if ours {
 			v = probeDisk(t, program, dir, p)
 		} else {
 			v = fioDisk(t, fio, dir, p)
@@ -110,10 +98,10 @@ func TestParityDisk(t *testing.T) {
 		if v <= 0 {
 			t.Fatalf("%s: %v", p.section, v)
 		}
-		got[m] = append(got[m], v)
-	}
+		got[i].add(ours, v)
+	})
 	for i, p := range diskParities {
-		if !parity(t, "disk, "+p.section, "fio", p.unit, got[measure{i, 0}], got[measure{i, 1}]) {
+		if !parity(t, "disk, "+p.section, "fio", p.unit, got[i]) {
 			t.Errorf("%s isn't what fio measures", p.section)
 		}
 	}

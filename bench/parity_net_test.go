@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"strconv"
@@ -20,7 +19,7 @@ import (
 )
 
 // TestParityNetwork measures TCP over loopback with the lab's probe and with
-// iperf3, one second each, on one stream and on four, in shuffled order.
+// iperf3, one second each, on one stream and on four.
 func TestParityNetwork(t *testing.T) {
 	rounds := parityRounds(t)
 	iperf3, err := exec.LookPath("iperf3")
@@ -38,36 +37,26 @@ func TestParityNetwork(t *testing.T) {
 		t.Fatal(err)
 	}
 	program := probeProgram(t)
-	type measure struct {
-		who     string
-		streams int
-	}
-	var plan []measure
-	for range rounds {
-		block := []measure{{"probe", 1}, {"iperf3", 1}, {"probe", 4}, {"iperf3", 4}}
-		rand.Shuffle(len(block), func(i, j int) { block[i], block[j] = block[j], block[i] })
-		plan = append(plan, block...)
-	}
-	rate, effort := map[measure][]float64{}, map[measure][]float64{}
-	for _, m := range plan {
+	streams := []int{1, 4}
+	rate, effort := make([]figures, len(streams)), make([]figures, len(streams))
+	beside(rounds, len(streams), func(i int, ours bool) {
 		var bytes float64
 		var cpu time.Duration
-		if m.who == "probe" {
-			bytes, cpu = probeStreams(t, program, m.streams)
+		if ours {
+			bytes, cpu = probeStreams(t, program, streams[i])
 		} else {
-			bytes, cpu = iperfStreams(t, iperf3, m.streams)
+			bytes, cpu = iperfStreams(t, iperf3, streams[i])
 		}
-		rate[m] = append(rate[m], bytes)
-		effort[m] = append(effort[m], bytes/cpu.Seconds())
-	}
-	for _, n := range []int{1, 4} {
+		rate[i].add(ours, bytes)
+		effort[i].add(ours, bytes/cpu.Seconds())
+	})
+	for i, n := range streams {
 		what := fmt.Sprintf("TCP over loopback, %d stream(s)", n)
-		ours, theirs := measure{"probe", n}, measure{"iperf3", n}
 		// Both ends and what else runs share this machine's processors. Where
 		// one program was given more of them than the other, the second line
 		// shows it.
-		even := parity(t, what+", by the CPU time of both ends", "iperf3", "B/s", effort[ours], effort[theirs])
-		if !parity(t, what, "iperf3", "B/s", rate[ours], rate[theirs]) && !even {
+		even := parity(t, what+", by the CPU time of both ends", "iperf3", "B/s", effort[i])
+		if !parity(t, what, "iperf3", "B/s", rate[i]) && !even {
 			t.Errorf("%s: neither the figure nor the figure by CPU time is within 10 %% of iperf3's", what)
 		}
 	}

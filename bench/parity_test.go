@@ -2,6 +2,7 @@ package bench_test
 
 import (
 	"context"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"strconv"
@@ -27,25 +28,51 @@ func parityRounds(t *testing.T) int {
 		t.Skip("sets our figures beside other programs', for minutes: make parity")
 	}
 	n, err := strconv.Atoi(word)
-	if err != nil || n < 6 {
-		t.Fatalf("LAB_PARITY=%s isn't a number of rounds, 6 or more", word)
+	if err != nil || n < stats.MinPairs {
+		t.Fatalf("LAB_PARITY=%s isn't a number of rounds, %d or more", word, stats.MinPairs)
 	}
 	return n
 }
 
-// parity prints both medians with their intervals, and the ratio with its own.
-// It is false where the whole interval lies further from 1 than parityApart.
-func parity(t *testing.T, what, other, unit string, ours, theirs []float64) bool {
+// beside measures each of n things with the probe and with another program, one
+// right after the other: what the machine does meanwhile it does to both of a
+// pair. The things' order is shuffled anew in each round, and the pair's.
+func beside(rounds, n int, measure func(thing int, ours bool)) {
+	for range rounds {
+		for _, i := range rand.Perm(n) {
+			ours := rand.IntN(2) == 0
+			measure(i, ours)
+			measure(i, !ours)
+		}
+	}
+}
+
+// figures are what was measured of one thing: by the probe, and by the other
+// program.
+type figures struct{ ours, theirs []float64 }
+
+func (f *figures) add(ours bool, v float64) {
+	if ours {
+		f.ours = append(f.ours, v)
+	} else {
+		f.theirs = append(f.theirs, v)
+	}
+}
+
+// parity prints both medians with their intervals, and the ratio of the pairs
+// with its own. It is false where that whole interval lies further from 1 than
+// parityApart.
+func parity(t *testing.T, what, other, unit string, f figures) bool {
 	t.Helper()
-	a, err := stats.MedianInterval(ours)
+	a, err := stats.MedianInterval(f.ours)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := stats.MedianInterval(theirs)
+	b, err := stats.MedianInterval(f.theirs)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := stats.RatioOfMedians(ours, theirs, 1)
+	r, _, err := stats.PairedRatio(f.ours, f.theirs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +83,7 @@ func parity(t *testing.T, what, other, unit string, ours, theirs []float64) bool
 	case r.Lo < 1-parityApart || r.Hi > 1+parityApart:
 		verdict = "undecided: this machine isn't quiet enough"
 	}
-	t.Logf("%s, %d rounds: probe %.4g %s (%.4g to %.4g), %s %.4g %s (%.4g to %.4g); ratio %.3f (%.3f to %.3f): %s", what, len(ours),
+	t.Logf("%s, %d pairs: probe %.4g %s (%.4g to %.4g), %s %.4g %s (%.4g to %.4g); ratio of the pairs %.3f (%.3f to %.3f): %s", what, len(f.ours),
 		a.Point, unit, a.Lo, a.Hi, other, b.Point, unit, b.Lo, b.Hi, r.Point, r.Lo, r.Hi, verdict)
 	return ok
 }
