@@ -22,7 +22,7 @@ func Memory() *bench.Scenario {
 			"the host looks: at the account of each one's cgroup (anonymous, file, kernel), at the proportional share (PSS) of its processes on the host, " +
 			"which for a guest is QEMU's with the guest's RAM apart, and at what the machine has left. What the program's own kernel sees, it says itself. " +
 			"A trial in which one doesn't hold what it asked for, by 2 % or more, fails. " +
-			"The answer is the slope: what one more costs, by a line through the medians for 1, 2, 4, … at a time; no more at a time than may take half of the memory that the machine has available. " +
+			"The answer is the slope: what one more costs, by a line through the medians for 1, 2, 4, … at a time; as many as may take a third of the machine's memory, and no more than half of what it has available. " +
 			"Each instance is limited to what it asks for and a quarter more, or 64 MiB; a guest has that and what its kernel needs as RAM.",
 		Cells:    memoryCells,
 		Fits:     memoryFits,
@@ -52,8 +52,12 @@ func memoryLimit(held int64) int64 { return 2*held + max(held/2, 64<<20) }
 
 func memoryCells(o bench.Options) []bench.Cell {
 	var cells []bench.Cell
+	var all int64
+	if m, err := bench.HostMemory(); err == nil { // else memoryFits says so
+		all = m["MemTotal"]
+	}
 	for _, e := range everywhere(o) {
-		for _, n := range memoryInstances(e, o.Quick) {
+		for _, n := range memoryInstances(e, o.Quick, all) {
 			c := bench.Cell{Env: e, N: n, Trials: 10, Warmup: 1, Timeout: time.Minute,
 				Memory: memoryLimit(memorySize(o.Quick)),
 				Init:   guest(e), Work: !guest(e), Quick: o.Quick}
@@ -74,16 +78,27 @@ func memoryCells(o bench.Options) []bench.Cell {
 	return cells
 }
 
-// memoryInstances are the numbers of instances at a time. Guests are fewer, as
-// an emulated one takes seconds to start.
-func memoryInstances(env string, quick bool) []int {
+// memoryInstances are the numbers of instances at a time on a machine that has
+// so many bytes of memory: 1, 2, 4, … while they take no more than a third of
+// it, and two at least, without which there is no slope. It is the machine's
+// whole memory that decides, so that a second run has the same rows as the first.
+func memoryInstances(env string, quick bool, all int64) []int {
+	// Beyond these a line is known well, and a trial takes a minute. Guests are
+	// fewer, as an emulated one takes seconds to start.
+	most := 64
 	switch {
 	case quick && guest(env):
-		return []int{1, 2}
-	case quick || guest(env):
-		return []int{1, 2, 4}
+		most = 2
+	case quick:
+		most = 4
+	case guest(env):
+		most = 16
 	}
-	return []int{1, 2, 4, 8}
+	out := []int{1, 2}
+	for n := 4; n <= most && memoryNeeds(bench.Cell{Env: env, N: n, Quick: quick}) <= all/3; n *= 2 {
+		out = append(out, n)
+	}
+	return out
 }
 
 // guestRoom is what a guest needs beside its limit: its RAM is larger by what

@@ -30,6 +30,31 @@ func TestMemoryFits(t *testing.T) {
 	}
 }
 
+func TestMemoryInstances(t *testing.T) {
+	const gib = 1 << 30
+	for _, c := range []struct {
+		env   string
+		quick bool
+		all   int64
+		most  int
+	}{
+		{"host", false, 24 * gib, 8}, {"vm", false, 24 * gib, 8},
+		{"host", false, 1 << 40, 64}, {"vm", false, 1 << 40, 16},
+		{"host", false, 2 * gib, 2}, {"vm", false, 0, 2},
+		{"host", true, 1 << 40, 4}, {"vm", true, 1 << 40, 2},
+	} {
+		ns := memoryInstances(c.env, c.quick, c.all)
+		if ns[len(ns)-1] != c.most {
+			t.Errorf("%+v: %v", c, ns)
+		}
+		for i, n := range ns {
+			if n != 1<<i {
+				t.Errorf("%+v: %v", c, ns)
+			}
+		}
+	}
+}
+
 // Each metric that a figure or a finding names is declared, each scenario's
 // question is one, and names are unique.
 func TestDeclarations(t *testing.T) {
