@@ -209,6 +209,9 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
+	if err := bench.Chill(p, spec); err != nil {
+		return 0, err
+	}
 	if err := p.Start(ctx); err != nil {
 		return 0, err
 	}

@@ -216,6 +216,9 @@ func (o *execOrder) execute(sigs *os.File) (status int, oom bool, err error) {
 		return 0, false, err
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
+	if err := bench.Chill(p, o.Spec); err != nil {
+		return 0, false, err
+	}
 	if err := p.Start(ctx); err != nil {
 		return 0, false, err
 	}

@@ -183,6 +183,12 @@ type (
 		Keeps(Spec) int64
 	}
 
+	// A Loader names the files and folders of the lab's own that its start
+	// reads, where those aren't its image's: see Chill. Valid before Start.
+	Loader interface {
+		Loads() []string
+	}
+
 	// A Cooler keeps what its program wrote in a page cache of the host's
 	// below the program's own, and can drive it out of there: that instance's,
 	// and nothing else.

@@ -110,6 +110,9 @@ func (r *Runner) Plan(ctx context.Context) error {
 		spec := Spec{Image: r.Image, Command: Command{Argv: []string{"/bin/true"}}, Limits: r.limits(c), Settings: settings, Init: c.Init, CPUs: c.CPUs, Work: c.Work}
 		err = env.Check(ctx, spec)
 		if err == nil {
+			err = checkCold(spec)
+		}
+		if err == nil {
 			err = r.room(c)
 		}
 		if err == nil && r.Scenario.Fits != nil {

@@ -69,6 +69,13 @@ func (t *T) prepare(ctx context.Context, env Environment, s Spec) (Instance, err
 		return nil, fmt.Errorf("prepare: %w", err)
 	}
 	t.open = append(t.open, i)
+	// The files of a trial's first instance are its further ones', too, which
+	// find them as the first has left them.
+	if len(t.open) == 1 {
+		if err := Chill(i, s); err != nil {
+			return nil, err
+		}
+	}
 	return i, nil
 }
 

@@ -48,12 +48,12 @@ func Chroot() *Env { return &Env{name: "chroot"} }
 // Name is "host" or "chroot".
 func (e *Env) Name() string { return e.name }
 
-// Settings are none but the host's network: else there is nothing to vary.
+// Settings are what every environment has, and the host's network.
 func (e *Env) Settings() []bench.Setting {
 	if e.name == "host" {
-		return []bench.Setting{netns}
+		return []bench.Setting{netns, bench.PageCache}
 	}
-	return nil
+	return []bench.Setting{bench.PageCache}
 }
 
 // Open keeps the testbed.

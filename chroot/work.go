@@ -14,11 +14,14 @@ import (
 // a copy in the work folder, made once.
 type working struct {
 	*launch.Process
-	place string
+	place, root string
 }
 
 // Place is the folder to write into, as the program sees it.
 func (w *working) Place() string { return w.place }
+
+// Loads is the folder of its image.
+func (w *working) Loads() []string { return []string{w.root} }
 
 func (e *Env) prepareWork(s bench.Spec) (bench.Instance, error) {
 	if e.name == "host" {
@@ -26,13 +29,13 @@ func (e *Env) prepareWork(s bench.Spec) (bench.Instance, error) {
 		if err := os.MkdirAll(place, 0o777); err != nil {
 			return nil, fmt.Errorf("host: %w", err)
 		}
-		return &working{launch.New(e.plan(s, s.Image.Dir)), place}, nil
+		return &working{launch.New(e.plan(s, s.Image.Dir)), place, s.Image.Dir}, nil
 	}
 	root, err := e.copied(s.Image.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("chroot: copy the image: %w", err)
 	}
-	return &working{launch.New(e.plan(s, root)), "/tmp"}, nil
+	return &working{launch.New(e.plan(s, root)), "/tmp", root}, nil
 }
 
 // Keeps is the size of the image's copy, in whole blocks.

@@ -46,6 +46,7 @@ func (e *Env) Settings() []bench.Setting {
 			Help: "where what it writes to a disk goes, where a scenario asks for one: the overlay's layer, or a folder of the host bound to " + dataDir},
 		{Name: "caps", Values: []string{"default", "all"}, Default: "default", Help: "what root inside may do: what the engines leave it, or all"},
 		{Name: "seccomp", Values: []string{"default", "none"}, Default: "default", Help: "which system calls may be made: what the engines allow, or all"},
+		bench.PageCache,
 	}
 }
 

@@ -66,7 +66,7 @@ func (e *Env) prepareBare(ctx context.Context, s bench.Spec) (bench.Instance, er
 	}
 	i := e.newInstance(s, guestKernel{file: file})
 	var err error
-	if i.cfg.Kernel, err = e.put(ctx, file); err != nil {
+	if i.cfg.Kernel, err = i.put(ctx, file); err != nil {
 		return nil, err
 	}
 	i.cfg.Cmdline = c.Argv[1]

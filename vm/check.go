@@ -107,6 +107,8 @@ func notSaved(s bench.Spec) error {
 		return bench.NotApplicable("the file system of a guest's own disk would be in the saved state, and the disk is another one each time", cure)
 	case net != "" && net != "none":
 		return bench.NotApplicable("all guests of one saved state would have the same address", cure)
+	case bench.Cold(s):
+		return bench.NotApplicable("the saved state lies in RAM, and nowhere else", cure)
 	case len(s.Mounts) > 0:
 		return bench.NotApplicable("the saved state would know the files of the host's folders as they were", cure)
 	}
@@ -119,6 +121,8 @@ func notFar(s bench.Spec) error {
 	switch {
 	case restored(s):
 		return bench.NotApplicable("a saved guest is a file of this machine's, and the foreign libvirt would restore it under one name alone", cure)
+	case bench.Cold(s):
+		return bench.NotApplicable("what the foreign libvirt's machine has in memory is its own affair", cure)
 	case s.Settings["firmware"] == "qboot":
 		return bench.NotApplicable("which firmware the foreign libvirt's machine has isn't known here", cure+", or --variant firmware=seabios")
 	case hasDisk(s):

@@ -96,7 +96,8 @@ func boot(s bench.Spec, n wire.Net) wire.Boot {
 }
 
 // addRoot gives the domain the image: as a disk, or in the initramfs.
-func (e *Env) addRoot(ctx context.Context, c *Config, s bench.Spec, k guestKernel) error {
+func (i *instance) addRoot(ctx context.Context, s bench.Spec, k guestKernel) error {
+	e, c := i.env, &i.cfg
 	inner := s.Image
 	if s.Settings["root"] == "ext4" {
 		path, err := rootDisk(ctx, e.tb.Cache, s.Image)
@@ -105,7 +106,7 @@ func (e *Env) addRoot(ctx context.Context, c *Config, s bench.Spec, k guestKerne
 		}
 		e.giveFile(path)
 		c.Root = &Disk{Serial: wire.RootSerial, Bus: "virtio", ReadOnly: true}
-		if c.Root.File, err = e.put(ctx, path); err != nil {
+		if c.Root.File, err = i.put(ctx, path); err != nil {
 			return err
 		}
 		inner.Dir, inner.Digest = "", "none"
@@ -129,6 +130,6 @@ func (e *Env) addRoot(ctx context.Context, c *Config, s bench.Spec, k guestKerne
 	if err := unpacks(st.Size(), c.Memory); err != nil {
 		return err
 	}
-	c.Initrd, err = e.put(ctx, path)
+	c.Initrd, err = i.put(ctx, path)
 	return err
 }

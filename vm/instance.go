@@ -35,6 +35,7 @@ type instance struct {
 	began clock.Time
 	marks []clock.Mark
 
+	loads   []string // files of the cache's that its machine starts with
 	console *console
 	data    *dataDisk        // nil without one
 	shared  int              // how many folders the daemon is shown for it
@@ -104,7 +105,7 @@ func (e *Env) define(ctx context.Context, s bench.Spec) (*instance, error) {
 func (i *instance) prepare(ctx context.Context, k guestKernel, net wire.Net) error {
 	e, s := i.env, i.spec
 	var err error
-	if i.cfg.Kernel, err = e.put(ctx, k.file); err != nil {
+	if i.cfg.Kernel, err = i.put(ctx, k.file); err != nil {
 		return err
 	}
 	line, err := cmdline(s, boot(s, net))
@@ -123,7 +124,7 @@ func (i *instance) prepare(ctx context.Context, k guestKernel, net wire.Net) err
 	if i.cfg.Cmdline, err = line.String(); err != nil {
 		return bench.Blamed(bench.BlameWorkload, err)
 	}
-	if err := e.addRoot(ctx, &i.cfg, s, k); err != nil {
+	if err := i.addRoot(ctx, s, k); err != nil {
 		return err
 	}
 	addData(&i.cfg, s)
@@ -176,7 +177,9 @@ func (e *Env) newInstance(s bench.Spec, k guestKernel) *instance {
 }
 
 // put makes a file of the lab's visible to libvirt, and returns its path there.
-func (e *Env) put(ctx context.Context, file string) (string, error) {
+func (i *instance) put(ctx context.Context, file string) (string, error) {
+	e := i.env
+	i.loads = append(i.loads, file)
 	if e.far == nil {
 		return e.inside(file), nil
 	}
@@ -186,6 +189,9 @@ func (e *Env) put(ctx context.Context, file string) (string, error) {
 	}
 	return e.far.place(ctx, c, e.tb.ID+"-"+e.Name(), file)
 }
+
+// Loads is what put was given: kernel, initramfs, the image's disk.
+func (i *instance) Loads() []string { return i.loads }
 
 // file is the path of a file of the instance, outside the daemon's namespace.
 func (i *instance) file(suffix string) string {

@@ -80,7 +80,7 @@ func (e *Env) probeFar(ctx context.Context) error {
 func (e *Env) runTiny(ctx context.Context, file, accel, cpu string, limit time.Duration) (took time.Duration, err error) {
 	i := e.newInstance(bench.Spec{Settings: map[string]string{"accel": accel}}, guestKernel{file: file})
 	i.cfg.CPU, i.cfg.Memory, i.cfg.ACPI, i.cfg.Cmdline = cpu, bareMemory, true, probeWord
-	if i.cfg.Kernel, err = e.put(ctx, file); err != nil {
+	if i.cfg.Kernel, err = i.put(ctx, file); err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, i.Close()) }()

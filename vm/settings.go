@@ -28,7 +28,7 @@ func (e *Env) Settings() []bench.Setting {
 		{Name: "acpi", Values: []string{"auto", "off", "on"}, Default: "auto",
 			Help: "tables that describe the machine to the guest; auto is off, as it then boots faster, but with qboot or several CPUs"},
 	}
-	all = append(all, startSetting)
+	all = append(all, startSetting, bench.PageCache)
 	all = append(append(all, sizeSettings()...), deviceSettings()...)
 	if e.bare {
 		return slices.DeleteFunc(all, func(s bench.Setting) bool { return !slices.Contains(bareSettings, s.Name) })
