@@ -65,7 +65,7 @@ func TestParityNetwork(t *testing.T) {
 // insideNetwork runs the calling test once more in a network namespace of its
 // own: no packet of it leaves that, and nobody's ports are in the way.
 func insideNetwork(t *testing.T) {
-	cmd := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=25m")
+	cmd := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=55m")
 	cmd.Env = append(os.Environ(), "LAB_PARITY_INSIDE=yes")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.CombinedOutput()
