@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -25,6 +26,43 @@ type verdict struct {
 	outcome  string
 	sentence string // figures, threshold and reason; ends "on this machine."
 	interval *stats.Interval
+	caveat   string // what nobody may quote it without, or ""
+}
+
+// mostly is the share of disturbed trials from above which a verdict says so
+// beside itself: a reader who takes nothing else along has to take this.
+const mostly = 0.5
+
+// caveat says that most of the trials of a row that a verdict rests on were
+// disturbed; "" where they weren't.
+func caveat(metric string, rests ...*cell) string {
+	disturbed, all, most := 0, 0, false
+	for _, c := range rests {
+		n, of := c.disturbedIn(metric)
+		disturbed, all = disturbed+n, all+of
+		most = most || float64(n) > mostly*float64(of)
+	}
+	if !most {
+		return ""
+	}
+	return disturbedOf(disturbed, all)
+}
+
+// disturbedOf writes "14 of 20 trials were disturbed".
+func disturbedOf(n, of int) string {
+	verb := "were"
+	if n == 1 {
+		verb = "was"
+	}
+	return fmt.Sprintf("%d of %s %s disturbed", n, plural(of, "trial"), verb)
+}
+
+// beside writes a caveat behind a verdict's outcome.
+func beside(caveat string) string {
+	if caveat == "" {
+		return ""
+	}
+	return " (" + caveat + ")"
 }
 
 // judge evaluates a finding, once for each cell that it speaks of.
@@ -102,7 +140,10 @@ func (a *analysis) judgeCell(f results.Finding, c *cell) verdict {
 	if err != nil {
 		return cannot(f, c.label, err.Error())
 	}
-	v := verdict{finding: f, cell: c.label, interval: &iv, outcome: decide(f, iv)}
+	v := verdict{finding: f, cell: c.label, interval: &iv, outcome: decide(f, iv), caveat: caveat(f.Metric, c)}
+	if to != nil {
+		v.caveat = caveat(f.Metric, c, to)
+	}
 	text = capital(text)
 	v.sentence = text + "; " + a.thresholdText(f) + ", on this machine."
 	if !iv.Known() {
@@ -145,12 +186,12 @@ func (a *analysis) figure(f results.Finding, c, to *cell) (stats.Interval, strin
 	m, ok := a.metric(f.Metric)
 	x := c.samples[f.Metric]
 	if !ok || x == nil {
-		return none, "", fmt.Errorf("no value of %s", f.Metric)
+		return none, "", errors.New(strings.Join(nonEmpty("no value of "+f.Metric, c.why(f.Metric)), ": "))
 	}
 	var y *sample
 	if to != nil {
 		if y = to.samples[f.Metric]; y == nil {
-			return none, "", fmt.Errorf("%s has no value of %s", to.label, f.Metric)
+			return none, "", errors.New(strings.Join(nonEmpty(to.label+" has no value of "+f.Metric, to.why(f.Metric)), ": "))
 		}
 	}
 	seed := a.run.Manifest.Seed

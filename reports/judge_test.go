@@ -164,4 +164,9 @@ func TestNumber(t *testing.T) {
 			t.Errorf("quantity(%v) = %q, want %q", v, got, want)
 		}
 	}
+	for v, want := range map[float64]string{12345678: "12.3 M/s", 1.9e9: "1.90 G/s", 38542: "38.5 k/s", 1000: "1.00 k/s", 920: "920 /s", 0: "0 /s", -2500: "−2.50 k/s"} {
+		if got := quantity(v, "1/s"); got != want {
+			t.Errorf("quantity(%v) = %q, want %q", v, got, want)
+		}
+	}
 }

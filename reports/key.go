@@ -14,6 +14,27 @@ func (p *page) heading(title, caption string) {
 	}
 }
 
+// notRun says below a picture which rows it hasn't got, and why.
+func (p *page) notRun(cells []*cell) {
+	var items []string
+	for _, c := range cells {
+		if c.NotRun != nil {
+			items = append(items, c.label+": "+notRun(c))
+		}
+	}
+	p.notes(items)
+}
+
+// notes writes what must be said below a picture, each on a line of its own.
+func (p *page) notes(items []string) {
+	for i, s := range items {
+		if i == 0 {
+			p.y += 4
+		}
+		p.paragraph(smallText, pageMargin, pageWidth-2*pageMargin, oneLine(s))
+	}
+}
+
 // A key explains a picture's marks, side by side below it, in as many lines as it
 // takes. Pictures are copied without the report around them.
 type key struct {
