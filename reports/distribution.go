@@ -47,6 +47,9 @@ func (d *distribution) draw(p *page) {
 			d.panel(p, m, capital(m.Title)+", "+tcgMark+": an axis of its own, compared with nothing", true)
 		}
 	}
+	if d.low() {
+		p.notes(d.a.notRunNotes())
+	}
 	p.y += 6
 	d.key(p)
 	footer(p, d.a)
@@ -152,7 +155,9 @@ func (d *distribution) row(p *page, c *cell, m results.Metric, x axis, y vg.Leng
 	if c.NotRun != nil || s == nil {
 		text := "no values"
 		if c.NotRun != nil {
-			text = notRun(c)
+			if text = notRun(c); d.low() {
+				text = "not run: see below"
+			}
 		}
 		ground := paper // no grid behind words
 		if i%2 == 0 {
@@ -160,12 +165,8 @@ func (d *distribution) row(p *page, c *cell, m results.Metric, x axis, y vg.Leng
 		}
 		p.rect(ground, x.left, y, x.right+1, y+d.height-0.5)
 		lines := smallText.wrap(oneLine(text), x.right-x.left-12)
-		most := 3
-		if d.low() {
-			most = 2
-		}
-		if len(lines) > most {
-			lines = append(lines[:most-1], smallText.fit(strings.Join(lines[most-1:], " "), x.right-x.left-12))
+		if len(lines) > 3 {
+			lines = append(lines[:2], smallText.fit(strings.Join(lines[2:], " "), x.right-x.left-12))
 		}
 		for j, l := range lines {
 			p.write(smallText, draw.XLeft, x.left+6, y+d.height/2+(vg.Length(j)-vg.Length(len(lines)-1)/2)*smallText.line(), l)
@@ -213,22 +214,6 @@ func (d *distribution) row(p *page, c *cell, m results.Metric, x axis, y vg.Leng
 func (d *distribution) words(p *page, c *cell, s *sample, m results.Metric, x, y vg.Length) {
 	u := scaleFor(s.median.Point, m.Unit)
 	median, span := u.with(s.median.Point), u.span(s.median.Lo, s.median.Hi)
-	if !d.low() {
-		span = u.join(span)
-	}
-	if !s.median.Known() {
-		span = "range " + span
-	}
-	second, third := y+21, y+30.5
-	if d.low() {
-		at := x + boldText.width(median) + 4
-		second, third = y+8, y+17.5
-		p.write(boldText, draw.XLeft, x, second, median)
-		p.write(smallText, draw.XLeft, at, second, smallText.fit("("+span+")", x+textWidth-6-at))
-	} else {
-		p.write(boldText, draw.XLeft, x, y+11, median)
-		p.write(smallText, draw.XLeft, x, second, span)
-	}
 	trials := plural(len(s.values), "trial")
 	if n := c.failures(); n > 0 {
 		trials += fmt.Sprintf(", %d failed", n)
@@ -236,7 +221,23 @@ func (d *distribution) words(p *page, c *cell, s *sample, m results.Metric, x, y
 	if n := c.disturbed(); n > 0 {
 		trials += fmt.Sprintf(", %d disturbed", n)
 	}
-	p.write(smallText, draw.XLeft, x, third, smallText.fit(trials, textWidth-6))
+	say := func(st style, x, y vg.Length, text string, room vg.Length) {
+		p.write(st, draw.XLeft, x, y, st.fit(text, room))
+	}
+	const room = textWidth - 6
+	if d.low() {
+		at := boldText.width(median) + 4
+		say(boldText, x, y+8, median, room)
+		say(smallText, x+at, y+8, spanOf(s.median, scale{"", u.times}), room-at)
+		say(smallText, x, y+17.5, trials, room)
+		return
+	}
+	if span = u.join(span); !s.median.Known() {
+		span = "range " + span
+	}
+	say(boldText, x, y+11, median, room)
+	say(smallText, x, y+21, span, room)
+	say(smallText, x, y+30.5, trials, room)
 }
 
 // jitter spreads points over a row, from −0.5 to 0.5, evenly and always the same

@@ -14,15 +14,14 @@ func (p *page) heading(title, caption string) {
 	}
 }
 
-// notRun says below a picture which rows it hasn't got, and why.
-func (p *page) notRun(cells []*cell) {
-	var items []string
-	for _, c := range cells {
+// notRunNotes say which rows a picture hasn't got, and why.
+func (a *analysis) notRunNotes() (out []string) {
+	for _, c := range a.cells {
 		if c.NotRun != nil {
-			items = append(items, c.label+": "+notRun(c))
+			out = append(out, c.label+": "+notRun(c))
 		}
 	}
-	p.notes(items)
+	return out
 }
 
 // notes writes what must be said below a picture, each on a line of its own.
@@ -32,6 +31,9 @@ func (p *page) notes(items []string) {
 			p.y += 4
 		}
 		p.paragraph(smallText, pageMargin, pageWidth-2*pageMargin, oneLine(s))
+	}
+	if len(items) > 0 {
+		p.y += 2
 	}
 }
 

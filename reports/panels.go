@@ -38,8 +38,7 @@ func (f *multiple) draw(p *page) {
 	p.heading(f.figure.Title, f.figure.Caption)
 	f.group(p, false)
 	f.group(p, true)
-	p.notRun(f.a.cells)
-	p.notes(f.notes)
+	p.notes(append(f.a.notRunNotes(), f.notes...))
 	p.y += 2
 	f.key(p)
 	footer(p, f.a)

@@ -35,7 +35,7 @@ func (f *ratios) draw(p *page) {
 	p.heading(f.figure.Title, f.figure.Caption)
 	f.panel(p, false)
 	f.panel(p, true)
-	p.notRun(f.a.cells)
+	p.notes(append(f.a.notRunNotes(), f.alone()...))
 	p.y += 6
 	f.key(p)
 	footer(p, f.a)
@@ -50,6 +50,17 @@ func (f *ratios) base(c *cell) *cell {
 		return found[0]
 	}
 	return nil
+}
+
+// alone are the rows that ran and aren't drawn, as nothing is there to set them
+// beside.
+func (f *ratios) alone() (out []string) {
+	for _, c := range f.a.cells {
+		if c.NotRun == nil && c.Env != baseline && f.base(c) == nil && len(c.samples) > 0 {
+			out = append(out, fmt.Sprintf("%s: there is no row of %s to set it beside", c.label, f.baseName()))
+		}
+	}
+	return out
 }
 
 // baseName is what the figure calls it.

@@ -85,19 +85,22 @@ func (r *Reproduction) judge(v verdict, row ReproductionRow, x, y *analysis) (ve
 	}
 	if r.Same {
 		if moved := r.moved(v); moved != "" {
-			return Differs, "its outcome is the same, its figures aren't: " + moved
+			return Differs, "its outcome is the same" + row.caveats() + ", its figures aren't: " + moved
 		}
 	}
 	return Agrees, ""
 }
 
-// agreed says the one outcome of both.
-func (row ReproductionRow) agreed() string {
-	s := capital(row.Was) + beside(row.WasCaveat)
-	if row.IsCaveat != "" {
-		s += ", and once more" + beside(row.IsCaveat)
+// caveats are those of an outcome that is the same in both.
+func (row ReproductionRow) caveats() string {
+	return beside(strings.Join(nonEmpty(prefixed("originally ", row.WasCaveat), prefixed("now ", row.IsCaveat)), ", "))
+}
+
+func prefixed(head, s string) string {
+	if s == "" {
+		return ""
 	}
-	return s
+	return head + s
 }
 
 // changed says both outcomes.
@@ -196,7 +199,7 @@ func (r *Reproduction) Terminal(w io.Writer, o Options) error {
 		if color == "" {
 			color = yellow
 		}
-		text := fmt.Sprintf(" %s (%s): “%s” %s", row.Name, row.Cell, row.Statement, row.agreed()+".")
+		text := fmt.Sprintf(" %s (%s): “%s” %s", row.Name, row.Cell, row.Statement, capital(row.Was)+row.caveats()+".")
 		if row.Reason != "" {
 			text = fmt.Sprintf(" %s (%s): “%s” %s.", row.Name, row.Cell, row.Statement, capital(oneLine(row.Reason)))
 		}

@@ -40,7 +40,7 @@ func (f *slopes) draw(p *page) {
 			f.group(p, m, tcg)
 		}
 	}
-	p.notRun(f.a.cells)
+	p.notes(f.a.notRunNotes())
 	p.y += 2
 	f.key(p)
 	footer(p, f.a)
@@ -88,7 +88,8 @@ func (f *slopes) abreast(p *page, m results.Metric, some []*series, y axis, most
 		f.panel(p, m, s, x, y, i == 0)
 	}
 	p.y = y.left + 16
-	p.write(smallText, draw.XLeft, from, p.y+3, "instances at a time")
+	longest := slices.MaxFunc(some, func(s, t *series) int { return len(s.cells) - len(t.cells) })
+	p.write(smallText, draw.XLeft, from, p.y+3, "instances at a time: "+longest.counts())
 	p.y += 12
 }
 

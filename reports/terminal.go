@@ -59,8 +59,10 @@ func Terminal(w io.Writer, run *results.Run, o Options) error {
 	for _, c := range a.cells {
 		if c.NotRun != nil {
 			t.paragraph(yellow, c.label+" ", "", notRun(c))
-		} else if len(a.metrics) > 0 && c.samples[a.metrics[0].Name] == nil && c.why(a.metrics[0].Name) != "" {
-			t.paragraph(yellow, c.label+" ", "", c.why(a.metrics[0].Name))
+		} else if len(a.metrics) > 0 {
+			if m := a.metrics[0]; c.samples[m.Name] == nil && c.why(m.Name) != "" {
+				t.paragraph(yellow, c.label, "", ", "+lower(m.Title)+": "+c.why(m.Name))
+			}
 		}
 	}
 	t.verdicts(a)
