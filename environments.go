@@ -63,9 +63,8 @@ func parseVariants(words []string, envs []bench.Environment) (map[string][]strin
 }
 
 func checkSetting(k, v string, envs []bench.Environment) error {
-	var names, who []string
+	var names []string
 	for _, e := range envs {
-		who = append(who, e.Name())
 		for _, s := range e.Settings() {
 			if !slices.Contains(names, s.Name) {
 				names = append(names, s.Name)
@@ -79,10 +78,11 @@ func checkSetting(k, v string, envs []bench.Environment) error {
 		}
 	}
 	if !slices.Contains(names, k) {
-		if len(names) == 0 {
-			return usagef("unknown variant %q: %s has nothing to vary", k, strings.Join(who, ", "))
+		what := "variant"
+		if len(envs) == 1 {
+			what += " of " + envs[0].Name()
 		}
-		return unknown("variant", k, names)
+		return unknown(what, k, names)
 	}
 	return nil
 }

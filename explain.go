@@ -180,22 +180,31 @@ func explainMetrics() []explained {
 	return out
 }
 
-// explainSettings lists each setting once, as each environment that has it does.
+// explainSettings lists each setting once, with each of its meanings and the
+// environments in which it has that.
 func explainSettings() []explained {
 	var names []string
-	text := map[string]string{}
+	texts := map[string][]string{} // by setting: its meanings
+	who := map[string][]string{}   // by meaning
 	for _, e := range environments() {
 		for _, s := range e.Settings() {
-			if text[s.Name] == "" {
+			if texts[s.Name] == nil {
 				names = append(names, s.Name)
-				text[s.Name] = "--variant " + s.Name + "=… changes an environment."
 			}
-			text[s.Name] += "\n\n" + e.Name() + ": " + settingText(s)
+			text := settingText(s)
+			if !slices.Contains(texts[s.Name], text) {
+				texts[s.Name] = append(texts[s.Name], text)
+			}
+			who[text] = append(who[text], e.Name())
 		}
 	}
 	var out []explained
 	for _, n := range names {
-		out = append(out, explained{n, "setting", text[n]})
+		all := "--variant " + n + "=… changes an environment."
+		for _, t := range texts[n] {
+			all += "\n\n" + strings.Join(who[t], ", ") + ": " + t
+		}
+		out = append(out, explained{n, "setting", all})
 	}
 	return out
 }

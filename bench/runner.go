@@ -92,12 +92,10 @@ func (r *Runner) Plan(ctx context.Context) error {
 		if env == nil {
 			return fmt.Errorf("scenario %s wants environment %s, which there isn't", r.Scenario.Name, c.Env)
 		}
-		set := maps.Clone(r.Options.Variant)
-		if set == nil {
-			set = map[string]string{}
+		set := map[string]string{}
+		for _, s := range []map[string]string{c.Default, r.Options.Variant, c.Variant, c.Set} {
+			maps.Copy(set, s)
 		}
-		maps.Copy(set, c.Variant)
-		maps.Copy(set, c.Set)
 		settings, err := Resolve(env, set)
 		if err != nil {
 			return err

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"os"
+	"path/filepath"
 	"reflect"
 	"runtime/debug"
 	"slices"
@@ -12,9 +15,13 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"lab/bench"
 	"lab/bench/benchtest"
 	"lab/bench/clock"
+	"lab/bench/image"
+	"lab/bench/pagecache"
 	"lab/bench/results"
 )
 
@@ -301,6 +308,79 @@ func TestPlan(t *testing.T) {
 		Options: bench.Options{Variant: map[string]string{"net": "pigeon", "other": "x"}}}
 	if err := r.Plan(context.Background()); err == nil || !strings.Contains(err.Error(), "none, bridge") {
 		t.Errorf("a value that isn't allowed: %v", err)
+	}
+}
+
+// What the scenario prefers gives way to what the user asks for, and that to what
+// makes the cell what it is.
+func TestPlanPrecedence(t *testing.T) {
+	has := []bench.Setting{{Name: "a", Default: "environment"}, {Name: "b"}, {Name: "c"}, {Name: "d"}, {Name: "e"}}
+	c := cell("good", 1, 0)
+	c.Default = map[string]string{"a": "scenario", "b": "scenario", "c": "scenario", "d": "scenario", "e": "scenario"}
+	c.Variant = map[string]string{"c": "cell"}
+	c.Set = map[string]string{"d": "follows"}
+	r := &bench.Runner{Scenario: startup(c), Envs: []bench.Environment{&benchtest.Fake{Label: "good", Has: has}}, Manifest: &results.Manifest{},
+		Options: bench.Options{Variant: map[string]string{"b": "user", "c": "user", "d": "user"}, Vary: map[string][]string{"e": {"user"}}}}
+	if err := r.Plan(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"a": "scenario", "b": "user", "c": "cell", "d": "follows", "e": "user"}
+	if got := r.Manifest.Cells[0].Settings; !maps.Equal(got, want) {
+		t.Errorf("settings %v, want %v", got, want)
+	}
+}
+
+// With pagecache=cold a trial's first instance finds the image's files out of
+// the page cache, and its further ones as they are.
+func TestPrepareCold(t *testing.T) {
+	dir := t.TempDir()
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		t.Fatal(err)
+	}
+	if st.Type == unix.TMPFS_MAGIC {
+		t.Skip("SKIPPED: temporary files are in RAM here; cure: TMPDIR=a folder on a disk make test")
+	}
+	name := filepath.Join(dir, "program")
+	if err := os.WriteFile(name, make([]byte, 1<<16), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	sc := startup(cell("a", 1, 0))
+	var found []int64
+	sc.Trial = func(ctx context.Context, t *bench.T, _ bench.Cell) error {
+		t.RecordText("ready", "not asked")
+		for range 2 {
+			if _, err := t.Prepare(ctx, t.Spec(bench.Command{})); err != nil {
+				return err
+			}
+			f, err := os.Open(name)
+			if err != nil {
+				return err
+			}
+			n, _, err := pagecache.Resident(f)
+			io.Copy(io.Discard, f)
+			if err := errors.Join(err, f.Close()); err != nil {
+				return err
+			}
+			found = append(found, n)
+		}
+		return nil
+	}
+	r := &bench.Runner{Scenario: sc, Image: image.Ref{Dir: dir}, Envs: []bench.Environment{&benchtest.Fake{Label: "a", Has: []bench.Setting{bench.PageCache}}},
+		Options: bench.Options{Vary: map[string][]string{bench.PageCache.Name: {"warm", "cold"}}}}
+	outcome, trials := run(t, context.Background(), r)
+	if outcome != bench.Complete || len(trials) != 2 {
+		t.Fatalf("%s: %v", outcome, trials)
+	}
+	for i, lines := range trials {
+		// Before the first one, and before the second.
+		want := []int64{1 << 16, 1 << 16}
+		if lines[0].Variant[bench.PageCache.Name] == "cold" {
+			want[0] = 0
+		}
+		if got := found[2*i : 2*i+2]; !slices.Equal(got, want) {
+			t.Errorf("%v: %d bytes in the page cache, want %d", lines[0].Variant, got, want)
+		}
 	}
 }
 

@@ -66,6 +66,7 @@ type Cell struct {
 	Env     string
 	Variant map[string]string // what this cell sets beside the defaults
 	Set     map[string]string // further settings, which follow from the variant and needn't be in a label
+	Default map[string]string // settings in place of the environment's own defaults, where the user asks for nothing else
 	N       int               // instances at a time; 0 means 1
 	Weight  int               // Limits.CPUWeight, where the run has none: gives each instance a cgroup, in every environment
 	Trials  int               // how many, warm-ups not counted

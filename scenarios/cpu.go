@@ -49,6 +49,10 @@ func cpuLength(env string, quick bool) time.Duration {
 	return 120 * time.Millisecond
 }
 
+// cpuMemory is a guest's RAM: the longest chain's and the arrays', and as much
+// again.
+const cpuMemory = "256M"
+
 // cpuCells: as many trials as an interval of the median needs to be a few
 // percent wide; under --quick just enough for one.
 func cpuCells(o bench.Options) []bench.Cell {
@@ -67,6 +71,9 @@ func cpuCells(o bench.Options) []bench.Cell {
 			c.Timeout = 3 * time.Minute
 		}
 		c.Variant = map[string]string{}
+		if guest(e) {
+			c.Default = map[string]string{"memory": cpuMemory}
+		}
 		c.Quick = o.Quick
 		cells = append(cells, c)
 	}
@@ -114,7 +121,7 @@ var cpuMetrics = []results.Metric{
 	{Name: "triad", Title: "Memory in order", Unit: "B/s", Better: "higher",
 		Help: "Bytes a second of a = b + s·c over three arrays of 16 MiB (STREAM's triad, by its count). Go uses no vector unit, and a large cache may hold the arrays: no figure of the machine's memory."},
 	{Name: "chase", Title: "Memory at random", Unit: "s", Better: "lower",
-		Help: "Time of one step along a chain through 32 MiB that visits each cache line in an order that can't be foreseen."},
+		Help: "Time of one step along a chain through 128 MiB that visits each cache line in an order that can't be foreseen."},
 	{Name: "syscall", Title: "System call", Unit: "s", Better: "lower",
 		Help: "Time of getppid(2), the shortest system call there is. A seccomp filter looks at each."},
 	{Name: "fault", Title: "Page fault", Unit: "s", Better: "lower",

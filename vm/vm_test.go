@@ -97,7 +97,7 @@ func TestConformance(t *testing.T) { conforms(t, nil) }
 // were.
 func TestConformanceDevices(t *testing.T) {
 	conforms(t, map[string]string{"root": "ext4", "disk": "virtio", "disk-size": "64M", "net": "bridge"},
-		"Names", "Ready", "Marks", "Status", "NotFound", "Cancel", "Close", "Order", "Many", "Exec", "Image", "Prepare", "Nothing left")
+		"Names", "Ready", "Marks", "Cold", "Status", "NotFound", "Cancel", "Close", "Order", "Many", "Exec", "Image", "Prepare", "Nothing left")
 }
 
 func conforms(t *testing.T, settings map[string]string, parts ...string) {

@@ -112,6 +112,7 @@ func Run(t *testing.T, env bench.Environment, opts Options) {
 		{"Names", (*suite).names},
 		{"Ready", (*suite).ready},
 		{"Marks", (*suite).marks},
+		{"Cold", (*suite).cold},
 		{"Status", (*suite).status},
 		{"Stdout", (*suite).stdout},
 		{"Stderr", (*suite).stderr},

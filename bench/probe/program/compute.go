@@ -188,9 +188,11 @@ func triad() (*running, error) {
 	}, nil
 }
 
-// chaseSize is what chase walks through, a cache line at a time.
+// chaseSize is what chase walks through, a cache line at a time: more lines than
+// it makes steps in a section, so that none was in a cache by its own doing. Of a
+// smaller chain the neighbours on a shared cache decide how much is.
 const (
-	chaseSize = 32 << 20
+	chaseSize = 128 << 20
 	cacheLine = 64
 )
 
