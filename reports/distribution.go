@@ -29,7 +29,7 @@ func (d *distribution) low() bool { return d.height < rowHeight }
 
 const (
 	rowHeight  = vg.Length(42)
-	rowLow     = vg.Length(25) // where there are more rows than rowsHigh, which fill a page
+	rowLow     = vg.Length(23) // where there are more rows than rowsHigh, which fill a page
 	rowsHigh   = 14
 	dotRadius  = vg.Length(1.6)
 	labelWidth = 36 * vg.Millimeter

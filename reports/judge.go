@@ -104,10 +104,11 @@ func (a *analysis) judgeCell(f results.Finding, c *cell) verdict {
 	if err != nil {
 		return cannot(f, c.label, err.Error())
 	}
-	v := verdict{finding: f, cell: c.label, interval: &iv, outcome: decide(f, iv), caveat: caveat(f.Metric, c)}
+	rests := []*cell{c}
 	if to != nil {
-		v.caveat = caveat(f.Metric, c, to)
+		rests = append(rests, to)
 	}
+	v := verdict{finding: f, cell: c.label, interval: &iv, outcome: decide(f, iv), caveat: caveat(f.Metric, rests...)}
 	text = capital(text)
 	v.sentence = text + "; " + a.thresholdText(f) + ", on this machine."
 	if !iv.Known() {

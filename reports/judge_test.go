@@ -205,11 +205,14 @@ func TestCaveat(t *testing.T) {
 			"report.md":    "- **Doesn't hold**" + beside(x.want) + ": “A container starts like a process.”",
 			"terminal":     "Doesn't hold" + beside(x.want) + ": “A container starts like a process.”",
 			ArtifactFile:   "“A container starts like a process.” (container net=bridge): **doesn't hold**" + beside(x.want) + "\n",
-			"summary.json": `"outcome": "doesn't hold"`,
+			"summary.json": map[bool]string{true: `"caveat": "` + x.want + `"`}[x.want != ""],
 		} {
 			if got := files[file]; !strings.Contains(strings.Join(strings.Fields(got), " "), strings.TrimSpace(text)) {
 				t.Errorf("%s: %s has no %q", name, file, text)
 			}
+		}
+		if x.want == "" && strings.Contains(files["summary.json"], "caveat") {
+			t.Errorf("%s: summary.json has a caveat", name)
 		}
 		if opening := "“A container starts like a process.” **Doesn't hold**" + beside(x.want) + ", on this machine"; !strings.Contains(files["report.md"], opening) {
 			t.Errorf("%s: report.md has no %q", name, opening)

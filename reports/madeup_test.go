@@ -22,17 +22,15 @@ type madeUp struct {
 	middle func(c results.Cell, metric string) (v float64, ok bool)
 	why    func(c results.Cell, metric string) string
 
-	// tails are the metrics with a distribution: their p99 by their p50. where
+	// tails are the metrics with a distribution: their p99 by their p50. Where
 	// plain is set the median is a plain value, as that of a probe's section.
 	tails map[string]float64
 	plain bool
 
-	// disturbed of each ten trials; failed are cells in which some trials fail,
-	// or all of them, with their error.
-	disturbed int
-	failed    map[string]string // by label: one trial in seven
-	broken    map[string]string // by label: all trials
-	notRun    map[string]results.NotRun
+	disturbed int                       // of each ten trials
+	failed    map[string]string         // by label: the error of one trial in seven
+	broken    map[string]string         // by label: that of all trials
+	notRun    map[string]results.NotRun // by label
 	found     func(c results.Cell) map[string]string
 }
 

@@ -2,6 +2,7 @@ package reports
 
 import (
 	"bytes"
+	"image/png"
 	"os"
 	"path/filepath"
 	"strings"
@@ -74,7 +75,8 @@ func TestScenariosUnderKVM(t *testing.T) {
 	}
 }
 
-// keepPlots says which figures are there, each as PNG, SVG and PDF.
+// keepPlots says which figures are there, each as PNG, SVG and PDF, on no more
+// than a page of A4.
 func keepPlots(t *testing.T, name string, files []File) map[string]bool {
 	t.Helper()
 	kinds := map[string]int{}
@@ -84,6 +86,15 @@ func keepPlots(t *testing.T, name string, files []File) map[string]bool {
 		}
 		base := filepath.Base(f.Name)
 		kinds[strings.TrimSuffix(base, filepath.Ext(base))]++
+		if strings.HasSuffix(base, ".png") {
+			img, err := png.DecodeConfig(bytes.NewReader(f.Data))
+			if err != nil {
+				t.Fatalf("%s: %v", base, err)
+			}
+			if high := float64(img.Height) / float64(img.Width) * 170; high > 297 {
+				t.Errorf("%s is %.0f mm high where it is 170 mm wide", base, high)
+			}
+		}
 		if dir := os.Getenv("LAB_PLOTS"); dir != "" {
 			if err := os.WriteFile(filepath.Join(dir, name+"-"+base), f.Data, 0o644); err != nil {
 				t.Fatal(err)
