@@ -3,6 +3,7 @@ package bench_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"lab/bench/clock"
 	"lab/bench/image"
 	"lab/bench/probe/line"
+	"lab/bench/results"
 )
 
 // play is a program that says these lines, and waits after each begin and end
@@ -145,6 +147,52 @@ func TestProbeTalkFails(t *testing.T) {
 	h := bench.Heard{Line: line.Line{Name: "a", Pairs: []line.Pair{{Key: "b", Value: "3"}}}}
 	if _, err := h.Histogram(); err == nil {
 		t.Error("a bucket without a count is taken")
+	}
+}
+
+// A samples line becomes values, with how many observations they stand for, and
+// the distribution itself; one that is damaged fails the trial.
+func TestRecordSamples(t *testing.T) {
+	said := func(b ...string) bench.Heard {
+		h := bench.Heard{Line: line.Line{Kind: line.Samples, Name: "a"}}
+		for _, v := range b {
+			h.Pairs = append(h.Pairs, line.Pair{Key: "b", Value: v})
+		}
+		return h
+	}
+	for name, x := range map[string]struct {
+		line    bench.Heard
+		tail    bool
+		want    string
+		samples int
+	}{
+		"both":    {said("10:99", "50:1"), false, "p50 1e-08 100, p99 1e-08 100, ", 1},
+		"tail":    {said("10:9", "50:1"), true, "p99 5e-08 10, ", 1},
+		"nothing": {said(), true, "recorded nothing", 0},
+		"damaged": {said("10"), false, "bad bucket", 0},
+	} {
+		s := startup(cell("host", 1, 0))
+		s.Trial = func(_ context.Context, t *bench.T, _ bench.Cell) error {
+			if x.tail {
+				return t.RecordTail("ready", x.line)
+			}
+			return t.RecordSamples("ready", x.line)
+		}
+		kept := 0
+		r := &bench.Runner{Scenario: s, Envs: []bench.Environment{&benchtest.Fake{Label: "host"}},
+			Samples: func(l []results.Sample) error { kept += len(l); return nil }}
+		_, trials := run(t, context.Background(), r)
+		got := ""
+		for _, l := range trials[0] {
+			if l.Err != "" {
+				got = l.Err
+				continue
+			}
+			got += fmt.Sprintf("%s %.3g %d, ", l.Stat, *l.Value, l.Samples)
+		}
+		if !strings.Contains(got, x.want) || kept != x.samples {
+			t.Errorf("%s: %q and %d samples, want %q and %d", name, got, kept, x.want, x.samples)
+		}
 	}
 }
 

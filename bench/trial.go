@@ -110,16 +110,30 @@ func (t *T) RecordSince(metric string, start, end clock.Time) {
 	t.Record(metric, end.Sub(start).Seconds())
 }
 
-// RecordSamples records a distribution of times: its median and its 99th
-// percentile as values of the metric, and all of it in the results folder's
-// samples/. The metric's unit must be s.
-func (t *T) RecordSamples(metric string, h *histogram.Histogram) {
-	t.quantile(metric, "p50", 0.5, h)
-	t.RecordTail(metric, h)
+// RecordSamples records the distribution of times that a probe's samples line
+// has: its median and its 99th percentile as values of the metric, and all of it
+// in the results folder's samples/. The metric's unit must be s. An error says
+// that the line is damaged.
+func (t *T) RecordSamples(metric string, h Heard) error {
+	d, err := h.Histogram()
+	if err == nil {
+		t.quantile(metric, "p50", 0.5, d)
+		t.tail(metric, d)
+	}
+	return err
 }
 
 // RecordTail is RecordSamples for a metric whose value is the median already.
-func (t *T) RecordTail(metric string, h *histogram.Histogram) {
+func (t *T) RecordTail(metric string, h Heard) error {
+	d, err := h.Histogram()
+	if err == nil {
+		t.tail(metric, d)
+	}
+	return err
+}
+
+// tail records a distribution but for its median.
+func (t *T) tail(metric string, h *histogram.Histogram) {
 	if h.N() == 0 {
 		return
 	}

@@ -2,6 +2,8 @@ package reports
 
 import (
 	"cmp"
+	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -107,10 +109,16 @@ func (a *analysis) sort() {
 			p.cell.trials[at[p]].values[name] = stats.Median(vs)
 		}
 	}
+	hues := map[string]int{}
 	for _, c := range a.cells {
 		if len(c.trials) > 0 {
 			c.NotRun = nil
 		}
+		label := results.Label(c.Env, c.Variant, 1)
+		if _, ok := hues[label]; !ok {
+			hues[label] = len(hues)
+		}
+		c.hue = hues[label]
 		c.base = baseOf(c, a.cells)
 	}
 }
@@ -123,10 +131,14 @@ func metricName(metric, stat string) string {
 	return metric + " " + stat
 }
 
+// percentile is how a line's stat names one: p50, p99, p99.9.
+var percentile = regexp.MustCompile(`^p[0-9.]+$`)
+
 // findMetrics lists the metrics that have values: the manifest's in its
 // order, then others as they come.
 func (a *analysis) findMetrics() {
 	first := map[string]results.Metric{}
+	stat := map[string]results.Line{} // those that are a statistic
 	var order []string
 	for _, l := range a.run.Lines {
 		if l.Value == nil || l.PartOf != "" || l.Metric == "" {
@@ -143,6 +155,16 @@ func (a *analysis) findMetrics() {
 		}
 		first[name] = m
 		order = append(order, name)
+		if l.Stat != "" {
+			stat[name] = l
+		}
+	}
+	for name, l := range stat {
+		if of, ok := first[l.Metric]; ok && percentile.MatchString(l.Stat) {
+			m := first[name]
+			m.Help = tailHelp(l.Stat, of.Title)
+			first[name] = m
+		}
 	}
 	for _, m := range a.run.Manifest.Metrics {
 		for _, name := range order {
@@ -159,6 +181,12 @@ func (a *analysis) findMetrics() {
 			a.metrics = append(a.metrics, f)
 		}
 	}
+}
+
+// tailHelp says what a percentile is of a metric whose plain value is the median
+// of the same observations: that one's own help speaks of the median.
+func tailHelp(stat, of string) string {
+	return fmt.Sprintf("What %s %% of a trial's observations stay below. “%s” is the median of the same ones; samples/ has them all.", strings.TrimPrefix(stat, "p"), of)
 }
 
 // described finds a metric, or a part, in the manifest.

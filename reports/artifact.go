@@ -131,7 +131,7 @@ func (d *document) expected() {
 		d.line("On a machine of the same kind, the statements should come to the same outcome; each one's threshold was written down before the first trial:")
 		var items []string
 		for _, v := range a.verdicts {
-			items = append(items, fmt.Sprintf("“%s” (%s): **%s**", escape(v.finding.Statement), escape(v.cell), v.outcome))
+			items = append(items, fmt.Sprintf("“%s” (%s): **%s**%s", escape(v.finding.Statement), escape(v.cell), v.outcome, beside(v.caveat)))
 		}
 		d.items(items)
 	}

@@ -2,6 +2,7 @@ package reports
 
 import (
 	"slices"
+	"strings"
 
 	"lab/bench/results"
 	"lab/bench/stats"
@@ -15,6 +16,7 @@ const baseline = "host"
 type cell struct {
 	results.Cell
 	label   string // what rows and axes call it
+	hue     int    // its colour in plots: cells that differ in the number of instances alone have the same one
 	tcg     bool   // a guest under software emulation
 	trials  []trial
 	samples map[string]*sample        // by metric; nil where nothing was measured
@@ -77,6 +79,23 @@ func (c *cell) failures() int {
 // disturbed is how many of the counted trials are tainted.
 func (c *cell) disturbed() int {
 	return c.count(func(t trial) bool { return t.counts() && len(t.taint) > 0 })
+}
+
+// disturbedIn is how many of the counted trials that have a value of a metric are
+// tainted, and how many of these there are.
+func (c *cell) disturbedIn(metric string) (disturbed, of int) {
+	has := func(t trial) bool { _, ok := t.values[metric]; return ok && t.counts() }
+	return c.count(func(t trial) bool { return has(t) && len(t.taint) > 0 }), c.count(has)
+}
+
+// why is the text that trials gave in place of a metric's number, or "". One that
+// is said of a metric is said of its statistics, "fsync p99", too.
+func (c *cell) why(metric string) string {
+	text, ok := c.texts[metric]
+	if base, _, stat := strings.Cut(metric, " "); !ok && stat {
+		text = c.texts[base]
+	}
+	return oneLine(text)
 }
 
 // warmups is how many warm-up trials there are.

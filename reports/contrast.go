@@ -153,6 +153,6 @@ func (c *Contrast) disturbed(name string, a *analysis) {
 		of += x.counted()
 	}
 	if n > 0 {
-		c.note("%s: %d of %s were disturbed; they are counted.", name, n, plural(of, "trial"))
+		c.note("%s: %s; they are counted.", name, disturbedOf(n, of))
 	}
 }

@@ -20,11 +20,17 @@ import (
 type distribution struct {
 	a      *analysis
 	figure results.Figure
+	height vg.Length                                       // of a row
 	used   struct{ disturbed, warmup, interval, tcg bool } // marks that need a key
 }
 
+// low reports whether rows are low: two lines of words in place of three.
+func (d *distribution) low() bool { return d.height < rowHeight }
+
 const (
 	rowHeight  = vg.Length(42)
+	rowLow     = vg.Length(23) // where there are more rows than rowsHigh, which fill a page
+	rowsHigh   = 14
 	dotRadius  = vg.Length(1.6)
 	labelWidth = 36 * vg.Millimeter
 	textWidth  = 38 * vg.Millimeter
@@ -32,11 +38,17 @@ const (
 
 func (d *distribution) draw(p *page) {
 	p.heading(d.figure.Title, d.figure.Caption)
+	if d.height = rowHeight; len(d.a.cells) > rowsHigh {
+		d.height = rowLow
+	}
 	for _, name := range d.figure.Metrics {
 		if m, ok := d.a.metric(name); ok {
 			d.panel(p, m, capital(m.Title), false)
 			d.panel(p, m, capital(m.Title)+", "+tcgMark+": an axis of its own, compared with nothing", true)
 		}
+	}
+	if d.low() {
+		p.notes(d.a.notRunNotes())
 	}
 	p.y += 6
 	d.key(p)
@@ -66,11 +78,11 @@ func (d *distribution) panel(p *page, m results.Metric, heading string, tcg bool
 	p.y += 13
 
 	top := p.y
-	bottom := top + rowHeight*vg.Length(len(cells))
+	bottom := top + d.height*vg.Length(len(cells))
 	for i := range cells {
 		if i%2 == 0 {
-			y := top + rowHeight*vg.Length(i)
-			p.rect(band, left, y, right, y+rowHeight)
+			y := top + d.height*vg.Length(i)
+			p.rect(band, left, y, right, y+d.height)
 		}
 	}
 	if tcg {
@@ -79,7 +91,7 @@ func (d *distribution) panel(p *page, m results.Metric, heading string, tcg bool
 	}
 	d.ticks(p, x, top, bottom)
 	for i, c := range cells {
-		d.row(p, c, m, x, top+rowHeight*vg.Length(i), i)
+		d.row(p, c, m, x, top+d.height*vg.Length(i), i)
 	}
 	p.y = bottom + 16
 	note := x.note()
@@ -134,37 +146,43 @@ func (d *distribution) ticks(p *page, x axis, top, bottom vg.Length) {
 
 // row draws one cell.
 func (d *distribution) row(p *page, c *cell, m results.Metric, x axis, y vg.Length, i int) {
-	writeLabel(p, c, pageMargin+2, y+rowHeight/2)
+	if d.low() {
+		writeLow(p, c, pageMargin+2, y+d.height/2)
+	} else {
+		writeLabel(p, c, pageMargin+2, y+d.height/2)
+	}
 	s := c.samples[m.Name]
 	if c.NotRun != nil || s == nil {
 		text := "no values"
 		if c.NotRun != nil {
-			text = notRun(c)
+			if text = notRun(c); d.low() {
+				text = "not run: see below"
+			}
 		}
 		ground := paper // no grid behind words
 		if i%2 == 0 {
 			ground = band
 		}
-		p.rect(ground, x.left, y, x.right+1, y+rowHeight-0.5)
+		p.rect(ground, x.left, y, x.right+1, y+d.height-0.5)
 		lines := smallText.wrap(oneLine(text), x.right-x.left-12)
 		if len(lines) > 3 {
 			lines = append(lines[:2], smallText.fit(strings.Join(lines[2:], " "), x.right-x.left-12))
 		}
 		for j, l := range lines {
-			p.write(smallText, draw.XLeft, x.left+6, y+rowHeight/2+(vg.Length(j)-vg.Length(len(lines)-1)/2)*smallText.line(), l)
+			p.write(smallText, draw.XLeft, x.left+6, y+d.height/2+(vg.Length(j)-vg.Length(len(lines)-1)/2)*smallText.line(), l)
 		}
 		if n := c.failures(); n > 0 {
-			p.write(smallText, draw.XLeft, x.right+6, y+rowHeight/2, fmt.Sprintf("all %s failed", plural(n, "trial")))
+			p.write(smallText, draw.XLeft, x.right+6, y+d.height/2, fmt.Sprintf("all %s failed", plural(n, "trial")))
 		}
 		return
 	}
-	colour := rowColor(slices.Index(d.a.cells, c))
+	colour := rowColor(c.hue)
 	for j, t := range c.trials {
 		v, ok := t.values[m.Name]
 		if !ok || t.failed() || !x.shows(v) {
 			continue
 		}
-		at := vg.Point{X: x.x(v), Y: y + 15 + vg.Length(jitter(j)*22)}
+		at := vg.Point{X: x.x(v), Y: y + (d.height-12)/2 + vg.Length(jitter(j))*(d.height-16)*0.85}
 		switch {
 		case t.warmup:
 			p.cross(grey, at.X, at.Y, dotRadius)
@@ -176,7 +194,10 @@ func (d *distribution) row(p *page, c *cell, m results.Metric, x axis, y vg.Leng
 			p.dot(seeThrough(colour), at.X, at.Y, dotRadius, false)
 		}
 	}
-	middle := y + rowHeight - 9
+	middle := y + d.height - 9
+	if d.low() {
+		middle = y + d.height - 5
+	}
 	if iv := s.median; x.shows(iv.Point) {
 		if iv.Known() && x.shows(iv.Lo) {
 			d.used.interval = true
@@ -192,12 +213,7 @@ func (d *distribution) row(p *page, c *cell, m results.Metric, x axis, y vg.Leng
 // words writes the median, its interval and the trials beside a row.
 func (d *distribution) words(p *page, c *cell, s *sample, m results.Metric, x, y vg.Length) {
 	u := scaleFor(s.median.Point, m.Unit)
-	p.write(boldText, draw.XLeft, x, y+11, u.with(s.median.Point))
-	span := u.join(u.span(s.median.Lo, s.median.Hi))
-	if !s.median.Known() {
-		span = "range " + span
-	}
-	p.write(smallText, draw.XLeft, x, y+21, span)
+	median, span := u.with(s.median.Point), u.span(s.median.Lo, s.median.Hi)
 	trials := plural(len(s.values), "trial")
 	if n := c.failures(); n > 0 {
 		trials += fmt.Sprintf(", %d failed", n)
@@ -205,7 +221,23 @@ func (d *distribution) words(p *page, c *cell, s *sample, m results.Metric, x, y
 	if n := c.disturbed(); n > 0 {
 		trials += fmt.Sprintf(", %d disturbed", n)
 	}
-	p.write(smallText, draw.XLeft, x, y+30.5, smallText.fit(trials, textWidth-6))
+	say := func(st style, x, y vg.Length, text string, room vg.Length) {
+		p.write(st, draw.XLeft, x, y, st.fit(text, room))
+	}
+	const room = textWidth - 6
+	if d.low() {
+		at := boldText.width(median) + 4
+		say(boldText, x, y+8, median, room)
+		say(smallText, x+at, y+8, spanOf(s.median, scale{"", u.times}), room-at)
+		say(smallText, x, y+17.5, trials, room)
+		return
+	}
+	if span = u.join(span); !s.median.Known() {
+		span = "range " + span
+	}
+	say(boldText, x, y+11, median, room)
+	say(smallText, x, y+21, span, room)
+	say(smallText, x, y+30.5, trials, room)
 }
 
 // jitter spreads points over a row, from −0.5 to 0.5, evenly and always the same

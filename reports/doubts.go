@@ -36,8 +36,8 @@ func (a *analysis) doubts() []string {
 		for _, name := range slices.Sorted(maps.Keys(taints)) {
 			kinds = append(kinds, fmt.Sprintf("%s %d", name, taints[name]))
 		}
-		out = append(out, fmt.Sprintf("This machine wasn't quiet: %d of %s were disturbed (%s). They are counted, and drawn hollow.",
-			disturbed, plural(counted, "trial"), strings.Join(kinds, ", ")))
+		out = append(out, fmt.Sprintf("This machine wasn't quiet: %s (%s). They are counted, and drawn hollow.",
+			disturbedOf(disturbed, counted), strings.Join(kinds, ", ")))
 	} else if counted > 0 {
 		out = append(out, fmt.Sprintf("None of the %s was marked as disturbed.", plural(counted, "trial")))
 	}

@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -25,6 +26,7 @@ type verdict struct {
 	outcome  string
 	sentence string // figures, threshold and reason; ends "on this machine."
 	interval *stats.Interval
+	caveat   string // what nobody may quote it without, or ""
 }
 
 // judge evaluates a finding, once for each cell that it speaks of.
@@ -102,7 +104,11 @@ func (a *analysis) judgeCell(f results.Finding, c *cell) verdict {
 	if err != nil {
 		return cannot(f, c.label, err.Error())
 	}
-	v := verdict{finding: f, cell: c.label, interval: &iv, outcome: decide(f, iv)}
+	rests := []*cell{c}
+	if to != nil {
+		rests = append(rests, to)
+	}
+	v := verdict{finding: f, cell: c.label, interval: &iv, outcome: decide(f, iv), caveat: caveat(f.Metric, rests...)}
 	text = capital(text)
 	v.sentence = text + "; " + a.thresholdText(f) + ", on this machine."
 	if !iv.Known() {
@@ -145,12 +151,12 @@ func (a *analysis) figure(f results.Finding, c, to *cell) (stats.Interval, strin
 	m, ok := a.metric(f.Metric)
 	x := c.samples[f.Metric]
 	if !ok || x == nil {
-		return none, "", fmt.Errorf("no value of %s", f.Metric)
+		return none, "", errors.New(strings.Join(nonEmpty("no value of "+f.Metric, c.why(f.Metric)), ": "))
 	}
 	var y *sample
 	if to != nil {
 		if y = to.samples[f.Metric]; y == nil {
-			return none, "", fmt.Errorf("%s has no value of %s", to.label, f.Metric)
+			return none, "", errors.New(strings.Join(nonEmpty(to.label+" has no value of "+f.Metric, to.why(f.Metric)), ": "))
 		}
 	}
 	seed := a.run.Manifest.Seed

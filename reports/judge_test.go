@@ -164,4 +164,83 @@ func TestNumber(t *testing.T) {
 			t.Errorf("quantity(%v) = %q, want %q", v, got, want)
 		}
 	}
+	for v, want := range map[float64]string{12345678: "12.3 M/s", 1.9e9: "1.90 G/s", 38542: "38.5 k/s", 1000: "1.00 k/s", 920: "920 /s", 0: "0 /s", -2500: "−2.50 k/s"} {
+		if got := quantity(v, "1/s"); got != want {
+			t.Errorf("quantity(%v) = %q, want %q", v, got, want)
+		}
+	}
+}
+
+// A verdict on trials most of which were disturbed says so wherever it stands,
+// in the same words; one on half of them, or without figures, says nothing.
+func TestCaveat(t *testing.T) {
+	taint := func(env string, of func(block int) bool) *results.Run {
+		return whole(12, func(l *results.Line) {
+			if l.Taint = nil; (env == "" || l.Env == env) && of(l.Block) {
+				l.Taint = []string{"pressure"}
+			}
+		})
+	}
+	always := func(int) bool { return true }
+	for name, x := range map[string]struct {
+		run  *results.Run
+		want string // of “A container starts like a process.”
+	}{
+		"none":           {taint("nobody", always), ""},
+		"all":            {taint("", always), "23 of 23 trials were disturbed"},
+		"the host alone": {taint("host", always), "12 of 23 trials were disturbed"},
+		"half":           {taint("host", func(block int) bool { return block%2 == 0 }), ""},
+		"more than half": {taint("host", func(block int) bool { return block > 6 }), "7 of 23 trials were disturbed"},
+	} {
+		files := exercise(t, x.run)
+		for _, v := range Summarize(x.run).Verdicts {
+			if v.Outcome == unmeasured && v.Caveat != "" {
+				t.Errorf("%s: %s can't be measured: %s", name, v.Name, v.Caveat)
+			}
+			if v.Name == "container-process" && v.Caveat != x.want {
+				t.Errorf("%s: %q, want %q", name, v.Caveat, x.want)
+			}
+		}
+		for file, text := range map[string]string{
+			"report.md":    "- **Doesn't hold**" + beside(x.want) + ": “A container starts like a process.”",
+			"terminal":     "Doesn't hold" + beside(x.want) + ": “A container starts like a process.”",
+			ArtifactFile:   "“A container starts like a process.” (container net=bridge): **doesn't hold**" + beside(x.want) + "\n",
+			"summary.json": map[bool]string{true: `"caveat": "` + x.want + `"`}[x.want != ""],
+		} {
+			if got := files[file]; !strings.Contains(strings.Join(strings.Fields(got), " "), strings.TrimSpace(text)) {
+				t.Errorf("%s: %s has no %q", name, file, text)
+			}
+		}
+		if x.want == "" && strings.Contains(files["summary.json"], "caveat") {
+			t.Errorf("%s: summary.json has a caveat", name)
+		}
+		if opening := "“A container starts like a process.” **Doesn't hold**" + beside(x.want) + ", on this machine"; !strings.Contains(files["report.md"], opening) {
+			t.Errorf("%s: report.md has no %q", name, opening)
+		}
+	}
+	// A slope rests on the trials of all its cells, the baseline's included.
+	run := totals(10)
+	for i := range run.Lines {
+		run.Lines[i].Taint = []string{"pressure"}
+	}
+	for _, v := range Summarize(run).Verdicts {
+		want := map[string]string{"near": "60 of 60 trials were disturbed", "far": "60 of 60 trials were disturbed", "alone": "30 of 30 trials were disturbed"}[v.Name]
+		if v.Caveat != want {
+			t.Errorf("%s: %q, want %q", v.Name, v.Caveat, want)
+		}
+	}
+}
+
+// Where trials gave a reason in place of a number, a verdict names it.
+func TestNoValueSaysWhy(t *testing.T) {
+	run := whole(12, func(l *results.Line) {
+		if l.Env == "container" && l.Metric == "ready" {
+			l.Value, l.Text, l.Err = nil, "not applicable: made up", ""
+		}
+	})
+	for _, v := range Summarize(run).Verdicts {
+		if v.Name == "container-process" && (v.Outcome != unmeasured || !strings.Contains(v.Sentence, "no value of ready: not applicable: made up")) {
+			t.Errorf("%s: %s", v.Outcome, v.Sentence)
+		}
+	}
 }

@@ -14,6 +14,29 @@ func (p *page) heading(title, caption string) {
 	}
 }
 
+// notRunNotes say which rows a picture hasn't got, and why.
+func (a *analysis) notRunNotes() (out []string) {
+	for _, c := range a.cells {
+		if c.NotRun != nil {
+			out = append(out, c.label+": "+notRun(c))
+		}
+	}
+	return out
+}
+
+// notes writes what must be said below a picture, each on a line of its own.
+func (p *page) notes(items []string) {
+	for i, s := range items {
+		if i == 0 {
+			p.y += 4
+		}
+		p.paragraph(smallText, pageMargin, pageWidth-2*pageMargin, oneLine(s))
+	}
+	if len(items) > 0 {
+		p.y += 2
+	}
+}
+
 // A key explains a picture's marks, side by side below it, in as many lines as it
 // takes. Pictures are copied without the report around them.
 type key struct {

@@ -65,7 +65,7 @@ func (d *document) opening() {
 	d.items(d.a.sentences())
 	var judged []string
 	for _, v := range d.a.verdicts {
-		judged = append(judged, fmt.Sprintf("“%s” **%s**, %s (%s).", escape(v.finding.Statement), capital(v.outcome), here, escape(v.cell)))
+		judged = append(judged, fmt.Sprintf("“%s” **%s**%s, %s (%s).", escape(v.finding.Statement), capital(v.outcome), beside(v.caveat), here, escape(v.cell)))
 	}
 	if len(judged) > 0 {
 		d.line("What people say, and what became of it:")
@@ -126,6 +126,9 @@ func (d *document) table(i int, m results.Metric) {
 	fmt.Fprintf(&d.b, "| %s |\n|:---|%s\n", strings.Join(head, " | "), strings.Repeat("---:|", len(head)-1))
 	for _, r := range d.a.rows(m, nil) {
 		cells := []string{r.label, strings.Join(nonEmpty(r.trials, r.taints), ", "), r.median, r.ends, r.added, r.addedE, r.ratio, r.ratioE}
+		if r.why != "" {
+			cells[2] = r.why
+		}
 		if r.notRun != "" {
 			cells = []string{r.label, r.notRun, "", "", "", "", "", ""}
 			if i > 0 {
@@ -182,7 +185,7 @@ func (d *document) verdicts() {
 		if v.finding.Claim > 0 {
 			claim = fmt.Sprintf(" (claim %d)", v.finding.Claim)
 		}
-		fmt.Fprintf(&d.b, "- **%s**: “%s”%s %s\n", capital(v.outcome), escape(v.finding.Statement), claim, escape(v.sentence))
+		fmt.Fprintf(&d.b, "- **%s**%s: “%s”%s %s\n", capital(v.outcome), beside(v.caveat), escape(v.finding.Statement), claim, escape(v.sentence))
 	}
 	d.b.WriteByte('\n')
 }

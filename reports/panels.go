@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -23,6 +24,7 @@ type multiple struct {
 	a      *analysis
 	figure results.Figure
 	used   struct{ disturbed, interval, span, tcg bool } // marks that need a key
+	notes  []string                                      // what had no room in its row
 }
 
 const (
@@ -36,6 +38,7 @@ func (f *multiple) draw(p *page) {
 	p.heading(f.figure.Title, f.figure.Caption)
 	f.group(p, false)
 	f.group(p, true)
+	p.notes(append(f.a.notRunNotes(), f.notes...))
 	p.y += 2
 	f.key(p)
 	footer(p, f.a)
@@ -212,7 +215,7 @@ func (f *multiple) labels(x axis, ticks []tick, every int) (out []panelTick) {
 
 // row draws one cell in one panel.
 func (f *multiple) row(p *page, c *cell, m results.Metric, x axis, y vg.Length, banded bool) {
-	colour := rowColor(slices.Index(f.a.cells, c))
+	colour := rowColor(c.hue)
 	ground := paper
 	if banded {
 		ground = band
@@ -227,9 +230,9 @@ func (f *multiple) row(p *page, c *cell, m results.Metric, x axis, y vg.Length, 
 		text := "no values"
 		switch {
 		case c.NotRun != nil:
-			text = "not run: see the report"
-		case c.texts[m.Name] != "":
-			text = oneLine(c.texts[m.Name])
+			text = "not run: see below"
+		case c.why(m.Name) != "":
+			text = f.short(c, c.why(m.Name), x.right-x.left-4)
 		case c.failures() > 0:
 			text = fmt.Sprintf("all %s failed", plural(c.failures(), "trial"))
 		}
@@ -264,6 +267,19 @@ func (f *multiple) row(p *page, c *cell, m results.Metric, x axis, y vg.Length, 
 	st := smallText
 	st.color = black
 	say(st, u.with(s.median.Point)+" ("+u.span(s.median.Lo, s.median.Hi)+")")
+}
+
+// short is a text that fits, or its beginning, up to a colon where it has one,
+// and then all of it stands below the picture.
+func (f *multiple) short(c *cell, text string, width vg.Length) string {
+	if smallText.width(text) <= width {
+		return text
+	}
+	if note := c.label + ": " + text; !slices.Contains(f.notes, note) {
+		f.notes = append(f.notes, note)
+	}
+	head, _, _ := strings.Cut(text, ":")
+	return head + ": see below"
 }
 
 // writeNarrow puts a cell's label beside its row, in two lines where it must.

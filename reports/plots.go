@@ -106,10 +106,25 @@ func writeLabel(p *page, c *cell, x, y vg.Length) {
 	}
 }
 
+// writeLow is writeLabel for a low row: in two lines.
+func writeLow(p *page, c *cell, x, y vg.Length) {
+	const width = labelWidth - 6
+	rest := strings.TrimSpace(strings.TrimPrefix(c.Cell.Label(), c.Env))
+	if c.tcg {
+		rest = strings.Join(nonEmpty(rest, tcgMark), ", ")
+	}
+	if rest == "" {
+		p.write(boldText, draw.XLeft, x, y, boldText.fit(c.Env, width))
+		return
+	}
+	p.write(boldText, draw.XLeft, x, y-bodyText.line()/2, boldText.fit(c.Env, width))
+	p.write(bodyText, draw.XLeft, x, y+bodyText.line()/2, bodyText.fit(rest, width))
+}
+
 // hatchKey explains the hatch. It stands in the picture itself, since pictures
 // are copied without the report around them.
 func hatchKey(p *page, shows string) {
-	y := p.y + 5
+	y := p.y + 7
 	p.hatch(grey, pageMargin, y-4, pageMargin+16, y+4)
 	p.frame(grey, 0.5, pageMargin, y-4, pageMargin+16, y+4)
 	x := pageMargin + 21

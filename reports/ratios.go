@@ -2,7 +2,6 @@ package reports
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"gonum.org/v1/plot/vg"
@@ -36,6 +35,7 @@ func (f *ratios) draw(p *page) {
 	p.heading(f.figure.Title, f.figure.Caption)
 	f.panel(p, false)
 	f.panel(p, true)
+	p.notes(append(f.a.notRunNotes(), f.alone()...))
 	p.y += 6
 	f.key(p)
 	footer(p, f.a)
@@ -50,6 +50,17 @@ func (f *ratios) base(c *cell) *cell {
 		return found[0]
 	}
 	return nil
+}
+
+// alone are the rows that ran and aren't drawn, as nothing is there to set them
+// beside.
+func (f *ratios) alone() (out []string) {
+	for _, c := range f.a.cells {
+		if c.NotRun == nil && c.Env != baseline && f.base(c) == nil && len(c.samples) > 0 {
+			out = append(out, fmt.Sprintf("%s: there is no row of %s to set it beside", c.label, f.baseName()))
+		}
+	}
+	return out
 }
 
 // baseName is what the figure calls it.
@@ -84,7 +95,7 @@ func (f *ratios) of(c *cell, m results.Metric) (stats.Interval, bool) {
 func (f *ratios) panel(p *page, tcg bool) {
 	var cells []*cell
 	for _, c := range f.a.cells {
-		if c.tcg == tcg && (f.base(c) != nil || c.NotRun != nil) {
+		if c.tcg == tcg && f.base(c) != nil && c.NotRun == nil {
 			cells = append(cells, c)
 		}
 	}
@@ -162,16 +173,16 @@ func (f *ratios) metrics() (out []results.Metric) {
 
 // row draws one cell's ratio in one metric, with its middle at y.
 func (f *ratios) row(p *page, c *cell, m results.Metric, x axis, y vg.Length, banded bool) {
-	colour := rowColor(slices.Index(f.a.cells, c))
+	colour := rowColor(c.hue)
 	name := strings.TrimSpace(c.Cell.Label())
 	iv, ok := f.of(c, m)
 	if !ok {
 		text := "no ratio"
 		switch {
-		case c.NotRun != nil:
-			text = notRun(c)
-		case c.texts[m.Name] != "":
-			text = c.texts[m.Name]
+		case c.why(m.Name) != "":
+			text = c.why(m.Name)
+		case c.counted() == 0 && c.failures() > 0:
+			text = fmt.Sprintf("all %s failed", plural(c.failures(), "trial"))
 		}
 		ground := paper
 		if banded {
@@ -189,10 +200,13 @@ func (f *ratios) row(p *page, c *cell, m results.Metric, x axis, y vg.Length, ba
 		thick = 0.8
 	}
 	p.line(x.x(iv.Lo), y, x.x(iv.Hi), y, thick, colour)
+	const radius = vg.Length(3.4)
 	for _, end := range []float64{iv.Lo, iv.Hi} {
-		p.line(x.x(end), y-2.5, x.x(end), y+2.5, 1, colour)
+		if d := x.x(end) - x.x(iv.Point); d < -radius || d > radius { // or the diamond looks like a star
+			p.line(x.x(end), y-2.5, x.x(end), y+2.5, 1, colour)
+		}
 	}
-	p.diamond(colour, x.x(iv.Point), y, 3.4)
+	p.diamond(colour, x.x(iv.Point), y, radius)
 	if c.tcg { // hollow
 		p.diamond(paper, x.x(iv.Point), y, 2)
 	}

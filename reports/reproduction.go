@@ -31,6 +31,7 @@ type Reproduction struct {
 type ReproductionRow struct {
 	Name, Statement, Cell string
 	Was, Is               string // outcomes
+	WasCaveat, IsCaveat   string // what they may not be quoted without, or ""
 	Verdict, Reason       string
 }
 
@@ -51,9 +52,9 @@ func Reproduce(original, again *results.Run) (*Reproduction, error) {
 	r := &Reproduction{Figures: figures, Same: original.Machine.ID != "" && original.Machine.ID == again.Machine.ID}
 	x, y := analyse(original), analyse(&copied)
 	for _, v := range x.verdicts {
-		row := ReproductionRow{Name: v.finding.Name, Statement: v.finding.Statement, Cell: v.cell, Was: v.outcome, Is: "not measured"}
+		row := ReproductionRow{Name: v.finding.Name, Statement: v.finding.Statement, Cell: v.cell, Was: v.outcome, WasCaveat: v.caveat, Is: "not measured"}
 		if w := sameVerdict(v, y.verdicts); w != nil {
-			row.Is = w.outcome
+			row.Is, row.IsCaveat = w.outcome, w.caveat
 		}
 		row.Verdict, row.Reason = r.judge(v, row, x, y)
 		r.Rows = append(r.Rows, row)
@@ -77,17 +78,34 @@ func (r *Reproduction) judge(v verdict, row ReproductionRow, x, y *analysis) (ve
 	}
 	decided := func(s string) bool { return s == holds || s == fails }
 	if !decided(row.Was) || !decided(row.Is) {
-		return CantTell, fmt.Sprintf("it was %s, and now it is %s", quoted(row.Was), quoted(row.Is))
+		return CantTell, row.changed()
 	}
 	if row.Was != row.Is {
-		return Differs, fmt.Sprintf("it was %s, and now it is %s", quoted(row.Was), quoted(row.Is))
+		return Differs, row.changed()
 	}
 	if r.Same {
 		if moved := r.moved(v); moved != "" {
-			return Differs, "its outcome is the same, its figures aren't: " + moved
+			return Differs, "its outcome is the same" + row.caveats() + ", its figures aren't: " + moved
 		}
 	}
 	return Agrees, ""
+}
+
+// caveats are those of an outcome that is the same in both.
+func (row ReproductionRow) caveats() string {
+	return beside(strings.Join(nonEmpty(prefixed("originally ", row.WasCaveat), prefixed("now ", row.IsCaveat)), ", "))
+}
+
+func prefixed(head, s string) string {
+	if s == "" {
+		return ""
+	}
+	return head + s
+}
+
+// changed says both outcomes.
+func (row ReproductionRow) changed() string {
+	return fmt.Sprintf("it was %s%s, and now it is %s%s", quoted(row.Was), beside(row.WasCaveat), quoted(row.Is), beside(row.IsCaveat))
 }
 
 func quoted(s string) string { return "“" + s + "”" }
@@ -181,7 +199,7 @@ func (r *Reproduction) Terminal(w io.Writer, o Options) error {
 		if color == "" {
 			color = yellow
 		}
-		text := fmt.Sprintf(" %s (%s): “%s” %s", row.Name, row.Cell, row.Statement, capital(row.Was)+".")
+		text := fmt.Sprintf(" %s (%s): “%s” %s", row.Name, row.Cell, row.Statement, capital(row.Was)+row.caveats()+".")
 		if row.Reason != "" {
 			text = fmt.Sprintf(" %s (%s): “%s” %s.", row.Name, row.Cell, row.Statement, capital(oneLine(row.Reason)))
 		}
@@ -204,7 +222,7 @@ func (r *Reproduction) Markdown(w io.Writer) error {
 		if row.Reason != "" {
 			verdict += ": " + escape(row.Reason)
 		}
-		fmt.Fprintf(&b, "| %s: “%s” | %s | %s | %s | %s |\n", escape(row.Name), escape(row.Statement), escape(row.Cell), row.Was, row.Is, verdict)
+		fmt.Fprintf(&b, "| %s: “%s” | %s | %s | %s | %s |\n", escape(row.Name), escape(row.Statement), escape(row.Cell), row.Was+beside(row.WasCaveat), row.Is+beside(row.IsCaveat), verdict)
 	}
 	b.WriteString("\n## The medians\n\n")
 	if err := r.Figures.Markdown(&b); err != nil {

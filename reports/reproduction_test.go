@@ -2,6 +2,7 @@ package reports
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 
@@ -78,6 +79,32 @@ func TestReproduceNotComparable(t *testing.T) {
 	// The guests' kernel is no matter of a container's.
 	if _, rows := reproduction(t, base, changed(40, "", 1, func(r *results.Run) { r.Manifest.Kernel.Digest = "x" })); rows["container-second"].Verdict != Agrees {
 		t.Errorf("%+v", rows["container-second"])
+	}
+}
+
+// What neither outcome may be quoted without stands beside each.
+func TestReproduceCaveat(t *testing.T) {
+	disturbed := func(r *results.Run) {
+		for i := range r.Lines {
+			r.Lines[i].Taint = []string{"pressure"}
+		}
+	}
+	r, _ := reproduction(t, changed(40, "", 1, nil), changed(40, "container", 1000, disturbed))
+	var text, page bytes.Buffer
+	if err := errors.Join(r.Terminal(&text, Options{Width: 300}), r.Markdown(&page)); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"It was “doesn't hold”, and now it is “holds” (38 of 38 trials were disturbed).", // a second or two
+		"Its outcome is the same (now 78 of 78 trials were disturbed), its figures aren't",
+		"Holds (now 13 of 13 trials were disturbed).",
+	} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("the terminal has no %q:\n%s", want, text.String())
+		}
+	}
+	if want := "| doesn't hold | holds (38 of 38 trials were disturbed) |"; !strings.Contains(page.String(), want) {
+		t.Errorf("the page has no %q:\n%s", want, page.String())
 	}
 }
 

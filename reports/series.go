@@ -55,16 +55,39 @@ func (s *series) line(metric string, minus *series, seed uint64) (stats.Line, er
 	var xs, ys [][]float64
 	for _, c := range s.cells {
 		if minus != nil {
-			i := slices.IndexFunc(minus.cells, func(o *cell) bool { return max(o.N, 1) == max(c.N, 1) })
-			if i < 0 {
+			o := minus.at(c.N)
+			if o == nil {
 				continue
 			}
-			ys = append(ys, minus.cells[i].samples[metric].values)
+			ys = append(ys, o.samples[metric].values)
 		}
 		at = append(at, float64(max(c.N, 1)))
 		xs = append(xs, c.samples[metric].values)
 	}
 	return stats.LineOfMedians(at, xs, ys, seed)
+}
+
+// rests are the cells that such a line rests on, those of the other series included.
+func (s *series) rests(minus *series) (out []*cell) {
+	for _, c := range s.cells {
+		if minus == nil {
+			out = append(out, c)
+			continue
+		}
+		if o := minus.at(c.N); o != nil {
+			out = append(out, c, o)
+		}
+	}
+	return out
+}
+
+// at is the cell with so many instances, or nil.
+func (s *series) at(n int) *cell {
+	i := slices.IndexFunc(s.cells, func(c *cell) bool { return max(c.N, 1) == max(n, 1) })
+	if i < 0 {
+		return nil
+	}
+	return s.cells[i]
 }
 
 // counts are the numbers of instances, in words: "1, 2, 4".
@@ -131,7 +154,7 @@ func (a *analysis) judgeSlope(f results.Finding, s, to *series) verdict {
 		text += ", less the same of " + to.label
 	}
 	text += fmt.Sprintf(": %s (%s)", u.with(l.Slope.Point), ends(l.Slope, u))
-	v := verdict{finding: f, cell: label, interval: &l.Slope, outcome: decide(f, l.Slope),
+	v := verdict{finding: f, cell: label, interval: &l.Slope, outcome: decide(f, l.Slope), caveat: caveat(f.Metric, s.rests(to)...),
 		sentence: text + "; " + a.thresholdText(f) + ", " + here + "."}
 	if !l.Slope.Known() {
 		v.sentence = text + ", too few trials for a verdict, " + here + "."

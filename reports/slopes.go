@@ -40,6 +40,7 @@ func (f *slopes) draw(p *page) {
 			f.group(p, m, tcg)
 		}
 	}
+	p.notes(f.a.notRunNotes())
 	p.y += 2
 	f.key(p)
 	footer(p, f.a)
@@ -87,7 +88,8 @@ func (f *slopes) abreast(p *page, m results.Metric, some []*series, y axis, most
 		f.panel(p, m, s, x, y, i == 0)
 	}
 	p.y = y.left + 16
-	p.write(smallText, draw.XLeft, from, p.y+3, "instances at a time")
+	longest := slices.MaxFunc(some, func(s, t *series) int { return len(s.cells) - len(t.cells) })
+	p.write(smallText, draw.XLeft, from, p.y+3, "instances at a time: "+longest.counts())
 	p.y += 12
 }
 
@@ -119,7 +121,7 @@ func (f *slopes) panel(p *page, m results.Metric, s *series, x, y axis, labels b
 		p.write(smallText, draw.XLeft, x.left, second, smallText.fit(oneLine(s.why), x.right-x.left))
 		return
 	}
-	colour := rowColor(slices.Index(f.a.cells, s.cells[0]))
+	colour := rowColor(s.cells[0].hue)
 	l, err := s.line(m.Name, nil, f.a.run.Manifest.Seed)
 	if err == nil {
 		f.line(p, s, l, x, y)
@@ -133,19 +135,18 @@ func (f *slopes) panel(p *page, m results.Metric, s *series, x, y axis, labels b
 	} else {
 		p.write(st, draw.XLeft, x.left, first, "one number of instances: no slope")
 	}
-	for _, c := range s.cells {
-		n := float64(max(c.N, 1))
-		at := x.x(n)
-		p.line(at, y.left, at, y.left+3, 0.7, black)
-		p.write(smallText, draw.XCenter, at, y.left+9, fmt.Sprint(max(c.N, 1)))
-		for i, t := range c.trials {
+	f.counts(p, s, x, y.left)
+	for i, c := range s.cells {
+		at := x.x(float64(max(c.N, 1)))
+		wide := f.room(s, i, x)
+		for j, t := range c.trials {
 			v, ok := t.values[m.Name]
 			if !ok || !t.counts() {
 				continue
 			}
 			hollow := len(t.taint) > 0
 			f.used.disturbed = f.used.disturbed || hollow
-			if dx := vg.Length(jitter(i) * 7); hollow {
+			if dx := vg.Length(jitter(j)) * wide; hollow {
 				p.dot(colour, at+dx, y.x(v), 1.4, true)
 			} else {
 				p.dot(seeThrough(colour), at+dx, y.x(v), 1.4, false)
@@ -153,6 +154,35 @@ func (f *slopes) panel(p *page, m results.Metric, s *series, x, y axis, labels b
 		}
 		p.diamond(black, at, y.x(c.samples[m.Name].median.Point), 2.6)
 	}
+}
+
+// counts writes the numbers of instances below a panel, the most first: where they
+// are doubled the small ones lie close together, and some have no room.
+func (f *slopes) counts(p *page, s *series, x axis, y vg.Length) {
+	free := pageWidth // what lies to the left of it is free
+	for _, c := range slices.Backward(s.cells) {
+		n := max(c.N, 1)
+		at := x.x(float64(n))
+		p.line(at, y, at, y+3, 0.7, black)
+		text := fmt.Sprint(n)
+		if half := smallText.width(text) / 2; at+half < free {
+			p.write(smallText, draw.XCenter, at, y+9, text)
+			free = at - half - 2
+		}
+	}
+}
+
+// room is how wide a cell's trials may be strewn without reaching the next cell's.
+func (f *slopes) room(s *series, i int, x axis) vg.Length {
+	at := func(i int) vg.Length { return x.x(float64(max(s.cells[i].N, 1))) }
+	wide := vg.Length(7)
+	if i > 0 {
+		wide = min(wide, 0.8*(at(i)-at(i-1)))
+	}
+	if i+1 < len(s.cells) {
+		wide = min(wide, 0.8*(at(i+1)-at(i)))
+	}
+	return wide
 }
 
 // line draws the line through the medians, and the fan of its slope's interval,

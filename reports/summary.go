@@ -97,6 +97,7 @@ type SummaryVerdict struct {
 	Statement string       `json:"statement"`
 	Cell      string       `json:"cell"`
 	Outcome   string       `json:"outcome"`
+	Caveat    string       `json:"caveat,omitempty"` // most trials of a row that it rests on were disturbed
 	Sentence  string       `json:"sentence"`
 	Figure    *SummaryEnds `json:"figure,omitempty"`
 }
@@ -123,7 +124,7 @@ func summarize(a *analysis) Summary {
 	s.Slopes = a.summarizeSlopes()
 	for _, v := range a.verdicts {
 		x := SummaryVerdict{Name: v.finding.Name, Claim: v.finding.Claim, Statement: v.finding.Statement,
-			Cell: v.cell, Outcome: v.outcome, Sentence: v.sentence}
+			Cell: v.cell, Outcome: v.outcome, Caveat: v.caveat, Sentence: v.sentence}
 		if v.interval != nil {
 			x.Figure = estimate(*v.interval)
 		}

@@ -22,6 +22,7 @@ type row struct {
 	others []string // medians of further metrics
 	notRun string   // why, and the cure
 	taints string   // "4 disturbed", or ""
+	why    string   // what trials gave in place of a number, or ""
 }
 
 // notCompared stands where a figure would compare an emulated guest.
@@ -55,6 +56,8 @@ func (a *analysis) rows(m results.Metric, others []results.Metric) []row {
 				r.ends = "range " + r.ends
 			}
 			a.fillComparison(&r, c, x, m.Unit)
+		} else {
+			r.why = c.why(m.Name)
 		}
 		for i, o := range others {
 			if x := c.samples[o.Name]; x != nil {

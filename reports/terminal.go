@@ -59,6 +59,10 @@ func Terminal(w io.Writer, run *results.Run, o Options) error {
 	for _, c := range a.cells {
 		if c.NotRun != nil {
 			t.paragraph(yellow, c.label+" ", "", notRun(c))
+		} else if len(a.metrics) > 0 {
+			if m := a.metrics[0]; c.samples[m.Name] == nil && c.why(m.Name) != "" {
+				t.paragraph(yellow, c.label, "", ", "+lower(m.Title)+": "+c.why(m.Name))
+			}
 		}
 	}
 	t.verdicts(a)
@@ -134,7 +138,7 @@ func Paragraphs(w io.Writer, title, text string, o Options) error {
 func (t *terminal) verdicts(a *analysis) {
 	colors := map[string]string{holds: green, fails: red, undecided: yellow, unmeasured: yellow}
 	for _, v := range a.verdicts {
-		t.paragraph(colors[v.outcome], capital(v.outcome)+":", "", fmt.Sprintf(" “%s” %s", v.finding.Statement, v.sentence))
+		t.paragraph(colors[v.outcome], capital(v.outcome)+beside(v.caveat)+":", "", fmt.Sprintf(" “%s” %s", v.finding.Statement, v.sentence))
 	}
 }
 

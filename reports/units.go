@@ -17,7 +17,7 @@ var scales = map[string][]scale{
 	"s":   {{"min", 60}, {"s", 1}, {"ms", 1e-3}, {"µs", 1e-6}, {"ns", 1e-9}},
 	"B":   {{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}},
 	"B/s": {{"GB/s", 1e9}, {"MB/s", 1e6}, {"kB/s", 1e3}, {"B/s", 1}},
-	"1/s": {{"billion/s", 1e9}, {"million/s", 1e6}, {"1/s", 1}},
+	"1/s": {{"G/s", 1e9}, {"M/s", 1e6}, {"k/s", 1e3}, {"/s", 1}}, // files have 1/s; "250 1/s" would read as a fraction
 }
 
 // scaleFor picks the unit in which v is easy to read.

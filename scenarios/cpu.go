@@ -103,11 +103,7 @@ func cpuTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 			}
 			t.Record(h.Name, v)
 		case line.Samples:
-			d, err := h.Histogram()
-			if err != nil {
-				return err
-			}
-			t.RecordTail(h.Name, d)
+			return t.RecordTail(h.Name, h)
 		case line.Fact:
 			if why := h.Text("skip"); why != "" {
 				t.RecordText(h.Name, "not applicable: "+why)

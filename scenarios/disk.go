@@ -178,11 +178,7 @@ func diskTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 				return diskRecord(t, h, h.Name, key)
 			}
 		case line.Samples:
-			d, err := h.Histogram()
-			if err != nil {
-				return err
-			}
-			t.RecordSamples(latencyOf(h.Name), d)
+			return t.RecordSamples(latencyOf(h.Name), h)
 		}
 		return nil
 	})

@@ -211,11 +211,7 @@ func networkClient(ctx context.Context, t *bench.T, c bench.Cell, server netip.A
 			}
 			t.Record(h.Name, v)
 		case line.Samples:
-			d, err := h.Histogram()
-			if err != nil {
-				return err
-			}
-			t.RecordSamples(h.Name, d)
+			return t.RecordSamples(h.Name, h)
 		}
 		return nil
 	})

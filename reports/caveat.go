@@ -1,0 +1,39 @@
+package reports
+
+import "fmt"
+
+// mostly is the share of disturbed trials from above which a verdict says so
+// beside itself: a reader who takes nothing else along has to take this.
+const mostly = 0.5
+
+// caveat says that most of the trials of a row that a verdict rests on were
+// disturbed; "" where they weren't.
+func caveat(metric string, rests ...*cell) string {
+	disturbed, all, most := 0, 0, false
+	for _, c := range rests {
+		n, of := c.disturbedIn(metric)
+		disturbed, all = disturbed+n, all+of
+		most = most || float64(n) > mostly*float64(of)
+	}
+	if !most {
+		return ""
+	}
+	return disturbedOf(disturbed, all)
+}
+
+// disturbedOf writes "14 of 20 trials were disturbed".
+func disturbedOf(n, of int) string {
+	verb := "were"
+	if n == 1 {
+		verb = "was"
+	}
+	return fmt.Sprintf("%d of %s %s disturbed", n, plural(of, "trial"), verb)
+}
+
+// beside writes a caveat behind a verdict's outcome.
+func beside(caveat string) string {
+	if caveat == "" {
+		return ""
+	}
+	return " (" + caveat + ")"
+}
