@@ -24,9 +24,20 @@ type verdict struct {
 	finding  results.Finding
 	cell     string // whom it is about
 	outcome  string
-	sentence string // figures, threshold and reason; ends "on this machine."
+	said     string // the figures alone
+	rule     string // threshold and reason; "" where there is no verdict by it
+	sentence string // both; ends "on this machine."
 	interval *stats.Interval
 	caveat   string // what nobody may quote it without, or ""
+}
+
+// says words a verdict: the figures, and the rule where there are enough of them.
+func (v *verdict) says(text, rule string) {
+	v.said, v.rule = text, rule
+	if !v.interval.Known() {
+		v.said, v.rule = text+", too few trials for a verdict", ""
+	}
+	v.sentence = strings.Join(nonEmpty(v.said, v.rule), "; ") + ", " + here + "."
 }
 
 // judge evaluates a finding, once for each cell that it speaks of.
@@ -110,10 +121,7 @@ func (a *analysis) judgeCell(f results.Finding, c *cell) verdict {
 	}
 	v := verdict{finding: f, cell: c.label, interval: &iv, outcome: decide(f, iv), caveat: caveat(f.Metric, rests...)}
 	text = capital(text)
-	v.sentence = text + "; " + a.thresholdText(f) + ", on this machine."
-	if !iv.Known() {
-		v.sentence = text + ", too few trials for a verdict, on this machine."
-	}
+	v.says(text, a.thresholdText(f))
 	return v
 }
 

@@ -154,11 +154,8 @@ func (a *analysis) judgeSlope(f results.Finding, s, to *series) verdict {
 		text += ", less the same of " + to.label
 	}
 	text += fmt.Sprintf(": %s (%s)", u.with(l.Slope.Point), ends(l.Slope, u))
-	v := verdict{finding: f, cell: label, interval: &l.Slope, outcome: decide(f, l.Slope), caveat: caveat(f.Metric, s.rests(to)...),
-		sentence: text + "; " + a.thresholdText(f) + ", " + here + "."}
-	if !l.Slope.Known() {
-		v.sentence = text + ", too few trials for a verdict, " + here + "."
-	}
+	v := verdict{finding: f, cell: label, interval: &l.Slope, outcome: decide(f, l.Slope), caveat: caveat(f.Metric, s.rests(to)...)}
+	v.says(text, a.thresholdText(f))
 	return v
 }
 

@@ -135,10 +135,38 @@ func Paragraphs(w io.Writer, title, text string, o Options) error {
 	return err
 }
 
+// verdicts says what several have in common once: the rule after those that it
+// decided, and why there are none after the statements that it keeps from one.
 func (t *terminal) verdicts(a *analysis) {
 	colors := map[string]string{holds: green, fails: red, undecided: yellow, unmeasured: yellow}
+	var keys []string
+	alike := map[string][]verdict{}
 	for _, v := range a.verdicts {
-		t.paragraph(colors[v.outcome], capital(v.outcome)+beside(v.caveat)+":", "", fmt.Sprintf(" “%s” %s", v.finding.Statement, v.sentence))
+		key := v.rule
+		if key == "" {
+			key = v.sentence
+		}
+		if alike[key] == nil {
+			keys = append(keys, key)
+		}
+		alike[key] = append(alike[key], v)
+	}
+	for _, key := range keys {
+		vs := alike[key]
+		v := vs[0]
+		head := func(v verdict) string { return capital(v.outcome) + beside(v.caveat) + ":" }
+		if len(vs) == 1 || v.rule == "" {
+			var statements string
+			for _, x := range vs {
+				statements += " “" + x.finding.Statement + "”"
+			}
+			t.paragraph(colors[v.outcome], head(v), "", statements+" "+v.sentence)
+			continue
+		}
+		for _, v := range vs {
+			t.paragraph(colors[v.outcome], head(v), "", fmt.Sprintf(" “%s” %s, %s.", v.finding.Statement, v.said, here))
+		}
+		t.paragraph("", "", "  ", capital(v.rule)+".")
 	}
 }
 
