@@ -42,6 +42,8 @@ const depth = 16
 //	copy=BYTES   or one of so many bytes that the probe made itself
 //	cold=once    one pass for what begins with an empty page cache: below it
 //	             is another one, which only the host can empty
+//	direct=once  and for reads past it: a second would find in that other one
+//	             what the first has left there
 func disk(t *talk, o options) error {
 	ms, err := o.number("ms", 150)
 	if err != nil {
@@ -62,7 +64,7 @@ func disk(t *talk, o options) error {
 	}
 	// More than there are threads that block in raw system calls.
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(depth + 4))
-	d.once = o["cold"] == "once"
+	d.once, d.directOnce = o["cold"] == "once", o["direct"] == "once"
 	defer d.close()
 	if err := d.open(); err != nil {
 		return err
@@ -101,6 +103,8 @@ type disks struct {
 	size, hot int64
 	budget    time.Duration
 	once      bool // one cold pass
+
+	directOnce bool // one pass of reads past the page cache
 
 	cached, direct int  // descriptors: through the page cache, and past it; that one is -1 where there is no way past
 	kept           bool // it can't be driven out of the page cache

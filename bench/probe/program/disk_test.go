@@ -154,6 +154,28 @@ func TestDiskCache(t *testing.T) {
 	}
 }
 
+// With a page cache below it that only the host can empty, no block is read
+// twice in a section that isn't to find it there.
+func TestDiskOnce(t *testing.T) {
+	dir := real(t)
+	for _, l := range said(t, options{"dir": dir, "size": "1048576", "hot": "1048576", "ms": "60", "cold": "once", "direct": "once",
+		"only": "direct-read,direct-randread1,direct-randread16,buffered-read,cached-read"}) {
+		if l.Kind != line.End {
+			continue
+		}
+		blocks := map[string]float64{"direct-read": 1, "direct-randread1": 256, "direct-randread16": 256, "buffered-read": 1}[l.Name]
+		switch n, ok := l.Float("requests"); {
+		case !ok, l.Name != "cached-read" && n > blocks:
+			t.Errorf("%s: %v requests of %v blocks", l.Name, n, blocks)
+		case l.Name == "cached-read" && n < 2:
+			t.Errorf("%s: %v requests in 60 ms", l.Name, n)
+		}
+		if ns, _ := l.Float("ns"); ns < 60e6 {
+			t.Errorf("%s: a section of %v ms, too short for the host's clock", l.Name, ns/1e6)
+		}
+	}
+}
+
 // A block that isn't what was written there fails the probe.
 func TestDiskVerify(t *testing.T) {
 	d := &disks{dir: real(t), size: 4 << 20, hot: 1 << 20}
