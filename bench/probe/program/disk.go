@@ -106,6 +106,8 @@ type disks struct {
 
 	directOnce bool // one pass of reads past the page cache
 
+	rewritten uint64 // when the last pass began that wrote all of the file; see tick
+
 	cached, direct int  // descriptors: through the page cache, and past it; that one is -1 where there is no way past
 	kept           bool // it can't be driven out of the page cache
 	buf            []byte

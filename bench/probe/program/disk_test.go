@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/binary"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -192,6 +193,25 @@ func TestDiskVerify(t *testing.T) {
 	}
 	if err := d.verify(); err == nil {
 		t.Error("a block of another place wasn't noticed")
+	}
+	// All written once more, but for one block that the disk has forgotten.
+	d.rewritten = uint64(tick())
+	for at := int64(0); at < d.size; at += large {
+		stamp(d.buf, at)
+		if err := whole(true, d.direct, d.buf, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.verify(); err != nil {
+		t.Error(err)
+	}
+	binary.NativeEndian.PutUint64(d.buf[0:], 0)
+	binary.NativeEndian.PutUint64(d.buf[8:], d.rewritten-1)
+	if err := whole(true, d.direct, d.buf[:small], 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.verify(); err == nil {
+		t.Error("a block as it was before wasn't noticed")
 	}
 }
 

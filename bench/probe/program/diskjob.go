@@ -110,6 +110,9 @@ func (d *disks) run(t *talk, j job) error {
 				}
 			}
 			began := tick()
+			if j.write && j.whole {
+				d.rewritten = uint64(began)
+			}
 			n, err := pass(workers, end)
 			if err == nil && j.flush {
 				err = os.NewSyscallError("fsync", unix.Fsync(fd))
@@ -321,7 +324,8 @@ func stamp(b []byte, at int64) {
 }
 
 // verify reads blocks from all over the file, past the page cache where there is
-// a way, and looks whether each is the one that was written there.
+// a way, and looks whether each is the one that was written there, and no older
+// than the last time that all were.
 func (d *disks) verify() error {
 	b, fd := d.buf[:small], d.direct
 	if fd < 0 {
@@ -332,7 +336,7 @@ func (d *disks) verify() error {
 		if err := whole(false, fd, b, at); err != nil {
 			return err
 		}
-		if got := binary.NativeEndian.Uint64(b); got != uint64(at) {
+		if got := binary.NativeEndian.Uint64(b); got != uint64(at) || binary.NativeEndian.Uint64(b[8:]) < d.rewritten {
 			return errors.New("a block of the file isn't what was written there: the disk, or what lies between, lost it")
 		}
 	}
