@@ -3,6 +3,7 @@ package bench
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -27,7 +28,11 @@ func (c Cost) PSS() (all, ram int64) {
 	return all, ram
 }
 
-// HostMemory reads the machine's /proc/meminfo, in bytes.
+// HostMemory reads the machine's /proc/meminfo, in bytes. Its MemAvailable has
+// the free pages that the kernel keeps at hand for each CPU, too: they are as
+// available as others, and newer kernels keep a gigabyte of them, so that what
+// takes some hundred MiB after somebody else gave as much back would seem to
+// cost nothing.
 func HostMemory() (map[string]int64, error) {
 	f, err := os.Open("/proc/meminfo")
 	if err != nil {
@@ -43,5 +48,33 @@ func HostMemory() (map[string]int64, error) {
 			}
 		}
 	}
+	zones, err := os.Open("/proc/zoneinfo")
+	if err != nil {
+		return nil, fmt.Errorf("host memory: %w", err)
+	}
+	defer zones.Close()
+	pages, err := atHand(zones)
+	if err != nil {
+		return nil, fmt.Errorf("host memory: %w", err)
+	}
+	out["MemAvailable"] += pages * int64(os.Getpagesize())
 	return out, nil
+}
+
+// atHand is how many free pages a zoneinfo (the kernel's mm/vmstat.c)
+// has in the lists of the CPUs: the lines "count: N".
+func atHand(zoneinfo io.Reader) (pages int64, err error) {
+	s := bufio.NewScanner(zoneinfo)
+	for s.Scan() {
+		name, rest, _ := strings.Cut(strings.TrimSpace(s.Text()), ":")
+		if name != "count" {
+			continue
+		}
+		n, err := strconv.ParseInt(strings.TrimSpace(rest), 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("/proc/zoneinfo: %w", err)
+		}
+		pages += n
+	}
+	return pages, s.Err()
 }

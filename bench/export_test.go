@@ -38,3 +38,6 @@ func SetGrace(d time.Duration) (restore func()) {
 	grace = d
 	return func() { grace = old }
 }
+
+// AtHand reads a zoneinfo.
+var AtHand = atHand

@@ -384,6 +384,46 @@ func TestPrepareCold(t *testing.T) {
 	}
 }
 
+// Something beside the cell, which is started before it, leaves the cell's files
+// to be driven out all the same.
+func TestPrepareColdBeside(t *testing.T) {
+	dir := t.TempDir()
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		t.Fatal(err)
+	}
+	if st.Type == unix.TMPFS_MAGIC {
+		t.Skip("SKIPPED: temporary files are in RAM here; cure: TMPDIR=a folder on a disk make test")
+	}
+	name := filepath.Join(dir, "program")
+	if err := os.WriteFile(name, make([]byte, 1<<16), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	sc := startup(cell("a", 1, 0))
+	var found int64
+	sc.Trial = func(ctx context.Context, t *bench.T, _ bench.Cell) error {
+		t.RecordText("ready", "not asked")
+		warm := t.Spec(bench.Command{})
+		warm.Settings[bench.PageCache.Name] = "warm"
+		for _, s := range []bench.Spec{warm, t.Spec(bench.Command{})} {
+			if _, err := t.Prepare(ctx, s); err != nil {
+				return err
+			}
+		}
+		f, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		found, _, err = pagecache.Resident(f)
+		return errors.Join(err, f.Close())
+	}
+	r := &bench.Runner{Scenario: sc, Image: image.Ref{Dir: dir}, Envs: []bench.Environment{&benchtest.Fake{Label: "a", Has: []bench.Setting{bench.PageCache}}},
+		Options: bench.Options{Variant: map[string]string{bench.PageCache.Name: "cold"}}}
+	if outcome, trials := run(t, context.Background(), r); outcome != bench.Complete || found != 0 {
+		t.Errorf("%s, %v: %d bytes in the page cache", outcome, trials, found)
+	}
+}
+
 // A setting with several values makes a cell of each, where the environment has
 // it and the scenario doesn't set it itself.
 func TestPlanVaries(t *testing.T) {

@@ -30,6 +30,8 @@ type T struct {
 	metric map[string]results.Metric
 	open   []Instance
 
+	chilled bool // the files of the open instances were driven out of the page cache
+
 	taint   []string         // what disturbed the trial, by its own word
 	samples []results.Sample // distributions
 }
@@ -70,8 +72,13 @@ func (t *T) prepare(ctx context.Context, env Environment, s Spec) (Instance, err
 	}
 	t.open = append(t.open, i)
 	// The files of a trial's first instance are its further ones', too, which
-	// find them as the first has left them.
+	// find them as the first has left them. What is beside the cell (another
+	// environment's server, say) is not the first.
 	if len(t.open) == 1 {
+		t.chilled = false
+	}
+	if Cold(s) && !t.chilled {
+		t.chilled = true
 		if err := Chill(i, s); err != nil {
 			return nil, err
 		}

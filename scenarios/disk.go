@@ -31,7 +31,7 @@ func Disk() *bench.Scenario {
 			"and with an fsync after each write. Every environment's file lies on the work folder's file system: directly (host; chroot, whose root is there, too), " +
 			"through a bind mount, through an overlay, or in a guest's own file system on a virtual disk that is a file there. " +
 			"Reads through the page cache begin cold: the file's own pages are dropped before, and nobody else's; those called cached are of a part that was read before. " +
-			"For a guest with cache=writeback, the host's copies of its disk are dropped as well. " +
+			"For a guest whose disk the host caches (cache=writeback), the host's copies of it are dropped as well, and past the guest's page cache each block is read once. " +
 			"What lies further down (the drive's cache, or that of a machine which this one is a guest of) can't be emptied and may answer in the disk's place. " +
 			"Sixteen requests come from sixteen threads with pread and pwrite: io_uring is forbidden by the filter that containers have. " +
 			"The host stamps each part's beginning and end on its own clock; where the two lengths differ by more than 1 % the trial is marked (two-clocks).",
@@ -155,6 +155,9 @@ func diskTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 	if guest(c.Env) {
 		// Once: the host's pages can be dropped between parts alone.
 		args = append(args, "cold=once")
+		if cache := t.Spec(bench.Command{}).Settings["cache"]; cache != "none" && cache != "directsync" {
+			args = append(args, "direct=once") // the host's keep what was read past the guest's
+		}
 	}
 	if st, err := os.Stat(filepath.Join(t.Image().Dir, firstFile)); err == nil && st.Mode().IsRegular() {
 		if c.Variant["data"] == "layer" {

@@ -260,3 +260,41 @@ func TestExt4OfManyGroups(t *testing.T) {
 		t.Errorf("a tree with a hole of 300 MiB takes %d bytes of disk", used)
 	}
 }
+
+// The journal of an empty file system is written: in a file whose room is only
+// reserved the host sees data there, 4 MiB of a disk of 64.
+func TestFormatExt4Writes(t *testing.T) {
+	tools(t)
+	f, err := os.Create(filepath.Join(t.TempDir(), "disk"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	const size = 64 << 20
+	if err := unix.Fallocate(int(f.Fd()), 0, 0, size); err != nil {
+		t.Skipf("SKIPPED: no room can be reserved here: %v", err)
+	}
+	if err := FormatExt4(t.Context(), f.Name()); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	var written int64
+	for at := int64(0); ; {
+		from, err := unix.Seek(int(f.Fd()), at, unix.SEEK_DATA)
+		if err == unix.ENXIO {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if at, err = unix.Seek(int(f.Fd()), from, unix.SEEK_HOLE); err != nil {
+			t.Fatal(err)
+		}
+		written += at - from
+	}
+	if written < 4<<20 || written > size/2 {
+		t.Errorf("%d KiB of the disk are written", written>>10)
+	}
+}

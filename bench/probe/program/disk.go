@@ -42,6 +42,8 @@ const depth = 16
 //	copy=BYTES   or one of so many bytes that the probe made itself
 //	cold=once    one pass for what begins with an empty page cache: below it
 //	             is another one, which only the host can empty
+//	direct=once  and for reads past it: a second would find in that other one
+//	             what the first has left there
 func disk(t *talk, o options) error {
 	ms, err := o.number("ms", 150)
 	if err != nil {
@@ -62,7 +64,7 @@ func disk(t *talk, o options) error {
 	}
 	// More than there are threads that block in raw system calls.
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(depth + 4))
-	d.once = o["cold"] == "once"
+	d.once, d.directOnce = o["cold"] == "once", o["direct"] == "once"
 	defer d.close()
 	if err := d.open(); err != nil {
 		return err
@@ -101,6 +103,10 @@ type disks struct {
 	size, hot int64
 	budget    time.Duration
 	once      bool // one cold pass
+
+	directOnce bool // one pass of reads past the page cache
+
+	rewritten uint64 // when the last pass began that wrote all of the file; see tick
 
 	cached, direct int  // descriptors: through the page cache, and past it; that one is -1 where there is no way past
 	kept           bool // it can't be driven out of the page cache
@@ -174,8 +180,29 @@ func (d *disks) facts(t *talk) error {
 		return err
 	}
 	d.kept = after > 0
+	if err := d.checkDirect(); err != nil {
+		return err
+	}
 	return t.fact("file", line.Count("grain", grain()), line.Count("size", d.size), line.Count("hot", d.hot), line.Count("fs", int64(st.Type)),
 		line.Count("cached", before), line.Count("kept", after))
+}
+
+// checkDirect gives up a way past the page cache that is none: some file systems
+// take the flag, and then read through it all the same (tmpfs since Linux 6.6,
+// ext4 that journals data). The file was driven out before.
+func (d *disks) checkDirect() error {
+	if d.direct < 0 {
+		return nil
+	}
+	if err := whole(false, d.direct, d.buf, 0); err != nil {
+		return err
+	}
+	in, err := d.resident(large)
+	if err == nil && in > 0 {
+		err = os.NewSyscallError("close", unix.Close(d.direct))
+		d.direct = -1
+	}
+	return err
 }
 
 // lacks says why a job can't be done on this file system, or "". A tmpfs is such

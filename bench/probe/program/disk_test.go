@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/binary"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -154,6 +155,28 @@ func TestDiskCache(t *testing.T) {
 	}
 }
 
+// With a page cache below it that only the host can empty, no block is read
+// twice in a section that isn't to find it there.
+func TestDiskOnce(t *testing.T) {
+	dir := real(t)
+	for _, l := range said(t, options{"dir": dir, "size": "1048576", "hot": "1048576", "ms": "60", "cold": "once", "direct": "once",
+		"only": "direct-read,direct-randread1,direct-randread16,buffered-read,cached-read"}) {
+		if l.Kind != line.End {
+			continue
+		}
+		blocks := map[string]float64{"direct-read": 1, "direct-randread1": 256, "direct-randread16": 256, "buffered-read": 1}[l.Name]
+		switch n, ok := l.Float("requests"); {
+		case !ok, l.Name != "cached-read" && n > blocks:
+			t.Errorf("%s: %v requests of %v blocks", l.Name, n, blocks)
+		case l.Name == "cached-read" && n < 2:
+			t.Errorf("%s: %v requests in 60 ms", l.Name, n)
+		}
+		if ns, _ := l.Float("ns"); ns < 60e6 {
+			t.Errorf("%s: a section of %v ms, too short for the host's clock", l.Name, ns/1e6)
+		}
+	}
+}
+
 // A block that isn't what was written there fails the probe.
 func TestDiskVerify(t *testing.T) {
 	d := &disks{dir: real(t), size: 4 << 20, hot: 1 << 20}
@@ -170,6 +193,25 @@ func TestDiskVerify(t *testing.T) {
 	}
 	if err := d.verify(); err == nil {
 		t.Error("a block of another place wasn't noticed")
+	}
+	// All written once more, but for one block that the disk has forgotten.
+	d.rewritten = uint64(tick())
+	for at := int64(0); at < d.size; at += large {
+		stamp(d.buf, at)
+		if err := whole(true, d.direct, d.buf, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.verify(); err != nil {
+		t.Error(err)
+	}
+	binary.NativeEndian.PutUint64(d.buf[0:], 0)
+	binary.NativeEndian.PutUint64(d.buf[8:], d.rewritten-1)
+	if err := whole(true, d.direct, d.buf[:small], 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.verify(); err == nil {
+		t.Error("a block as it was before wasn't noticed")
 	}
 }
 
@@ -210,17 +252,24 @@ func TestDiskDepth(t *testing.T) {
 }
 
 // Where there is no room for the file, the probe says so, and leaves nothing. A
-// tmpfs has no cold file, and every other section.
+// tmpfs has no cold file and no way past the page cache, whether or not its
+// kernel takes O_DIRECT there, and every other section.
 func TestDiskFull(t *testing.T) {
 	const name = "LAB_FULL_DISK"
 	if dir := os.Getenv(name); dir != "" { // the second time, in a namespace
 		var skipped []string
 		for _, l := range said(t, options{"dir": dir, "size": "2097152", "ms": "1"}) {
-			if l.Text("skip") != "" && !strings.Contains(l.Name, "direct") { // which older kernels' tmpfs hasn't
+			if l.Text("skip") != "" {
 				skipped = append(skipped, l.Name)
 			}
 		}
-		if want := []string{"buffered-read", "buffered-randread1", "buffered-randread16"}; !slices.Equal(skipped, want) {
+		var want []string
+		for _, j := range jobs {
+			if j.direct || j.cold {
+				want = append(want, j.name)
+			}
+		}
+		if !slices.Equal(skipped, want) {
 			t.Errorf("a tmpfs lacks %q, want %q", skipped, want)
 		}
 		err := disk(&talk{token: "lab-test", out: -1, ended: true}, options{"dir": dir, "size": "8388608"})

@@ -40,13 +40,11 @@ func faults() (*running, error) {
 		value: func(perRound float64) float64 { return perRound / faultPages },
 		work: func(rounds int) error {
 			for range rounds {
-				mem, err := pages(faultPages * size)
+				// One fault a page: the kernel may take 512 at a time.
+				mem, err := smallPages(faultPages * size)
 				if err != nil {
 					return os.NewSyscallError("mmap", err)
 				}
-				// One fault a page: the kernel may take 512 at a time. An
-				// older one that doesn't know the word has no such pages.
-				unix.Madvise(mem, unix.MADV_NOHUGEPAGE)
 				for i := 0; i < len(mem); i += size {
 					mem[i] = 1
 				}

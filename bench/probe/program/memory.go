@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/binary"
 	"errors"
 	"os"
 
@@ -26,6 +27,7 @@ func memory(t *talk, o options) error {
 	if dir == "" {
 		dir = "/tmp"
 	}
+	k := newMark(t.token)
 	before := meminfo()
 	var held [][]byte
 	defer func() {
@@ -39,15 +41,15 @@ func memory(t *talk, o options) error {
 			return os.NewSyscallError("mmap", err)
 		}
 		held = append(held, m)
-		touch(m, true)
+		k.touch(m)
 	}
 	if file > 0 {
-		m, err := mapped(dir, file)
+		m, err := mapped(dir, file, k)
 		if err != nil {
 			return err
 		}
 		held = append(held, m)
-		touch(m, false)
+		look(m)
 	}
 	after := meminfo()
 	var pairs []line.Pair
@@ -64,25 +66,41 @@ func memory(t *talk, o options) error {
 	})
 }
 
-// touch makes every page be there: written to with something that isn't zero
-// and isn't any other page's, so that no two can be merged, or read.
-func touch(m []byte, write bool) {
+// A mark is what tells one page that is held from all others: of this program,
+// and of the other instances', whose token is another one (in containers all
+// are PID 1). Without it, a host that looks for equal pages (KSM) would keep one
+// in the place of many.
+type mark struct{ salt, next uint64 }
+
+// newMark's salt is the token's 64-bit FNV-1a hash.
+func newMark(token string) *mark {
+	k := &mark{salt: 14695981039346656037}
+	for i := range len(token) {
+		k.salt = (k.salt ^ uint64(token[i])) * 1099511628211
+	}
+	return k
+}
+
+// touch writes to every page.
+func (k *mark) touch(m []byte) {
 	size := os.Getpagesize()
 	for i := 0; i < len(m); i += size {
-		if write {
-			for j, n := 0, i/size+1; j < 8; j, n = j+1, n>>8 {
-				m[i+j] = byte(n)
-			}
-			m[i+8] = 0xa5
-		} else {
-			sink += uint64(m[i])
-		}
+		k.next++
+		binary.NativeEndian.PutUint64(m[i:], k.salt)
+		binary.NativeEndian.PutUint64(m[i+8:], k.next)
+	}
+}
+
+// look reads from every page, which maps it.
+func look(m []byte) {
+	for i := 0; i < len(m); i += os.Getpagesize() {
+		sink += uint64(m[i])
 	}
 }
 
 // mapped writes a file of that size, which has no name any more when it
 // returns, and maps it.
-func mapped(dir string, size int64) ([]byte, error) {
+func mapped(dir string, size int64, k *mark) ([]byte, error) {
 	f, err := nameless(dir)
 	if err != nil {
 		return nil, err
@@ -95,8 +113,7 @@ func mapped(dir string, size int64) ([]byte, error) {
 	}
 	defer unix.Munmap(block)
 	for at := int64(0); at < size; at += int64(len(block)) {
-		touch(block, true)
-		block[16], block[17] = byte(at>>20), byte(at>>28)
+		k.touch(block)
 		if _, err := f.Write(block[:min(int64(len(block)), size-at)]); err != nil {
 			return nil, errors.New("fill a file in " + dir + ": " + err.Error())
 		}

@@ -4,6 +4,8 @@ import (
 	"os"
 	"sync"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // Programs that write in one folder at a time have a file each, on a file system
@@ -41,6 +43,35 @@ func TestFilesOfTheirOwn(t *testing.T) {
 		}
 		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 			t.Errorf("%s: left in the folder: %v, %v", name, left, err)
+		}
+	}
+}
+
+// No page that is held is like another one: not of the same kind, not of the
+// other, and not of another program's.
+func TestPagesDiffer(t *testing.T) {
+	const size = 3 << 20
+	seen, page := map[string]bool{}, os.Getpagesize()
+	for _, token := range []string{"lab-000000000001", "lab-000000000002"} { // two instances
+		k := newMark(token)
+		anon, err := pages(size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Munmap(anon)
+		k.touch(anon)
+		file, err := mapped(t.TempDir(), size, k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Munmap(file)
+		for _, m := range [][]byte{anon, file} {
+			for i := 0; i < len(m); i += page {
+				if seen[string(m[i:i+page])] {
+					t.Fatalf("the page at %d KiB is like another one", i>>10)
+				}
+				seen[string(m[i:i+page])] = true
+			}
 		}
 	}
 }
