@@ -7,36 +7,70 @@ import (
 	"strings"
 	"time"
 
+	"lab/bench"
 	"lab/bench/results"
 )
 
-// announce says in one line what will be done.
+// announce says in one line what will be done: all sessions of it, before the
+// first, and for a run that is gone on with what is left.
 func (s *supervisor) announce(cells []results.Cell) {
-	var labels []string
-	trials, warmup := 0, 0
+	j := s.job
+	if j.Session > 1 {
+		return
+	}
+	made := map[string]int{} // by cell, by an earlier process
+	for _, l := range j.Done {
+		if l.Last && !l.Repeated {
+			made[l.Label()]++
+		}
+	}
+	var labels, each []string // and what a trial takes
+	var trials, warmup, done int
 	var about time.Duration
-	var each []string // what a trial takes
 	long := false
 	for _, c := range cells {
+		label := c.Label()
 		if c.NotRun != nil {
-			fmt.Fprintf(s.stderr, "lab: %s can't run: %s\n", c.Label(), reason(c.NotRun))
+			fmt.Fprintf(s.stderr, "lab: %s can't run: %s\n", label, reason(c.NotRun))
 			continue
 		}
-		labels = append(labels, c.Label())
-		trials += c.Trials
-		warmup += c.Warmup
-		about += time.Duration(c.Trials+c.Warmup) * guess(c)
-		each = append(each, fmt.Sprintf("%s %s", c.Label(), roughly(guess(c))))
+		labels = append(labels, label)
+		trials += c.Trials * j.times()
+		warmup += c.Warmup * j.times()
+		done += made[label]
+		left := max((c.Trials+c.Warmup)*j.times()-made[label], 0)
+		about += time.Duration(left) * guess(c)
+		each = append(each, label+" "+briefly(guess(c)))
 		long = long || c.Expect > 0
 	}
 	if len(labels) == 0 {
 		return
 	}
-	fmt.Fprintf(s.stderr, "lab: %s: %s; %d trials and %s in shuffled order, seed %d; about %s\n",
-		s.job.Scenario, strings.Join(labels, ", "), trials, warmups(warmup), s.job.Manifest.Seed, roughly(about))
+	how := fmt.Sprintf("%d trials and %s in shuffled order", trials, warmups(warmup))
+	if j.times() > 1 {
+		how += fmt.Sprintf(", in %d sessions", j.times())
+	}
+	how += fmt.Sprintf(", seed %d", j.Manifest.Seed)
+	if done > 0 {
+		how += fmt.Sprintf("; %d are there", done)
+	}
+	fmt.Fprintf(s.stderr, "lab: %s: %s; %s; %s\n", j.Scenario, strings.Join(labels, ", "), how, within(about, j.Extent, j.Before))
 	if long {
 		fmt.Fprintf(s.stderr, "lab: a trial takes about: %s\n", strings.Join(each, ", "))
 	}
+}
+
+// within words how long a run will take whose plan takes about d, within what
+// was asked of its extent; before is what it took already.
+func within(d time.Duration, x bench.Extent, before time.Duration) string {
+	limit := max(x.MaxTime-before, 0)
+	switch {
+	case x.MaxTime > 0 && d >= limit:
+		return "at most about " + roughly(limit)
+	case x.Precision > 0 && x.MaxTime > 0:
+		return fmt.Sprintf("about %s, and up to %s for --precision", roughly(d), roughly(limit))
+	}
+	return "about " + roughly(d)
 }
 
 func reason(n *results.NotRun) string {

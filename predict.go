@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"time"
@@ -14,7 +15,6 @@ import (
 	"lab/bench/machine"
 	"lab/bench/results"
 	"lab/bench/stats"
-	"lab/scenarios"
 )
 
 // What lab run --predict prints.
@@ -22,6 +22,7 @@ type (
 	prediction struct {
 		Scenario string          `json:"scenario"`
 		Cells    []predictedCell `json:"cells"`
+		Sessions int             `json:"sessions"` // all numbers of trials are of all of these together
 		Trials   int             `json:"trials"`
 		Warmup   int             `json:"warmup"`
 		Seconds  *float64        `json:"seconds"`            // null where a cell's aren't known
@@ -44,23 +45,24 @@ func (a *app) predict(cmd *cobra.Command, names []string, f runFlags) error {
 	if err != nil {
 		return err
 	}
+	if err := f.used(names, j); err != nil {
+		return err
+	}
 	facts, _ := machine.Facts("")
-	before := earlier(facts.ID, f.out)
+	before, envs := earlier(facts.ID, f.out), environments()
 	var all []prediction
 	for _, name := range names {
-		sc := scenarios.Find(name)
-		adjust(sc, j.Runs, j.Warmup)
-		p := prediction{Scenario: name, MaxTime: j.Extent.MaxTime.Seconds()}
+		p := prediction{Scenario: name, Sessions: j.times(), MaxTime: j.Extent.MaxTime.Seconds()}
 		total, known := 0.0, true
-		for _, c := range sc.Cells(j.Options) {
-			x := predictedCell{Cell: results.Label(c.Env, c.Variant, c.N), Trials: c.Trials, Warmup: c.Warmup}
-			if x.Seconds, x.From = took(before, name, x.Cell, j); x.Seconds != nil {
-				total += *x.Seconds * float64(c.Trials+c.Warmup)
+		for _, c := range j.scenario(name).Planned(j.Options, envs) {
+			x := predictedCell{Cell: results.Label(c.Env, c.Variant, c.N), Trials: c.Trials * p.Sessions, Warmup: c.Warmup * p.Sessions}
+			if x.Seconds, x.From = took(before, name, x.Cell, c.Expect, j); x.Seconds != nil {
+				total += *x.Seconds * float64(x.Trials+x.Warmup)
 			} else {
 				known = false
 			}
-			p.Trials += c.Trials
-			p.Warmup += c.Warmup
+			p.Trials += x.Trials
+			p.Warmup += x.Warmup
 			p.Cells = append(p.Cells, x)
 		}
 		if known {
@@ -79,7 +81,11 @@ func (a *app) predict(cmd *cobra.Command, names []string, f runFlags) error {
 }
 
 func (a *app) printPrediction(p prediction, x bench.Extent) {
-	fmt.Fprintf(a.stdout, "%s: %d trials that count, %s\n", p.Scenario, p.Trials, warmups(p.Warmup))
+	sessions := ""
+	if p.Sessions > 1 {
+		sessions = fmt.Sprintf(", in %d sessions", p.Sessions)
+	}
+	fmt.Fprintf(a.stdout, "%s: %d trials that count, %s%s\n", p.Scenario, p.Trials, warmups(p.Warmup), sessions)
 	for _, c := range p.Cells {
 		text := "how long isn't known: no earlier run on this machine lies in results/"
 		if c.Seconds != nil {
@@ -91,6 +97,8 @@ func (a *app) printPrediction(p prediction, x bench.Extent) {
 	switch {
 	case p.Seconds == nil:
 		fmt.Fprintf(a.stdout, "  about: can't be told; lab run %s --quick measures it\n", p.Scenario)
+	case p.Sessions > 1:
+		fmt.Fprintf(a.stdout, "  about %s, and some seconds for each session's set-up, and for the report\n", minutes(*p.Seconds))
 	default:
 		fmt.Fprintf(a.stdout, "  about %s, and some seconds for set-up and report\n", minutes(*p.Seconds))
 	}
@@ -138,17 +146,38 @@ func earlier(machineID, out string) []*results.Run {
 	return runs
 }
 
-// took is the median of what a cell's trials took in the newest run that has
-// some, under the same acceleration.
-func took(runs []*results.Run, scenario, label string, j *job) (*float64, string) {
+// took is the median of what a cell's trials took in the newest run that was
+// asked for in the same way and has some. The lengths of a trial's parts are the
+// scenario's, and shorter in a first look: where that run had others, what was
+// expected then and is now makes the difference.
+func took(runs []*results.Run, scenario, label string, expect time.Duration, j *job) (*float64, string) {
 	for _, r := range runs {
-		if r.Manifest.Scenario != scenario || r.Manifest.Accel != j.Manifest.Accel {
+		if m := r.Manifest; m.Scenario != scenario || m.Accel != j.Manifest.Accel || !sameAsked(m.Asked, j) {
 			continue
 		}
-		if s := r.Spent()[label]; len(s) > 0 {
-			m := stats.Median(s)
-			return &m, r.Dir
+		s := r.Spent()[label]
+		if len(s) == 0 {
+			continue
 		}
+		took := stats.Median(s)
+		for _, c := range r.Manifest.Cells {
+			if c.Label() == label {
+				took = max(took+expect.Seconds()-c.Expect, 0)
+			}
+		}
+		return &took, r.Dir
 	}
 	return nil, ""
+}
+
+// sameAsked says whether a run had the settings for all cells, and the
+// processors, that a job has. The acceleration is compared by itself.
+func sameAsked(was *results.Asked, j *job) bool {
+	if was == nil {
+		return false
+	}
+	then, now := maps.Clone(was.Variant), j.asked()
+	delete(then, "accel")
+	delete(now, "accel")
+	return maps.Equal(then, now) && was.CPUs == j.Options.CPUs
 }
