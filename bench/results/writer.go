@@ -211,14 +211,22 @@ func (w *Writer) Samples(samples []Sample) error {
 	return nil
 }
 
-// append adds to a file of the folder in one write.
+// append adds to a file of the folder in one write; what came short is cut off
+// again.
 func (w *Writer) append(name string, data []byte) error {
 	f, err := w.open(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(data)
-	return errors.Join(err, f.Close())
+	defer f.Close()
+	before, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if _, err := f.Write(data); err != nil {
+		return errors.Join(err, f.Truncate(before.Size()))
+	}
+	return nil
 }
 
 // Close closes the files. What was written stays.
