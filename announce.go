@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,7 +25,7 @@ func (s *supervisor) announce(cells []results.Cell) {
 			made[l.Label()]++
 		}
 	}
-	var labels, each []string // and what a trial takes
+	var labels []string
 	var trials, warmup, done int
 	var about time.Duration
 	long := false
@@ -40,7 +41,6 @@ func (s *supervisor) announce(cells []results.Cell) {
 		done += made[label]
 		left := max((c.Trials+c.Warmup)*j.times()-made[label], 0)
 		about += time.Duration(left) * guess(c)
-		each = append(each, label+" "+briefly(guess(c)))
 		long = long || c.Expect > 0
 	}
 	if len(labels) == 0 {
@@ -56,8 +56,33 @@ func (s *supervisor) announce(cells []results.Cell) {
 	}
 	fmt.Fprintf(s.stderr, "lab: %s: %s; %s; %s\n", j.Scenario, strings.Join(labels, ", "), how, within(about, j.Extent, j.Before))
 	if long {
-		fmt.Fprintf(s.stderr, "lab: a trial takes about: %s\n", strings.Join(each, ", "))
+		fmt.Fprintf(s.stderr, "lab: a trial takes about: %s\n", strings.Join(eachTakes(cells), ", "))
 	}
+}
+
+// eachTakes words what a trial takes, by environment.
+func eachTakes(cells []results.Cell) (out []string) {
+	var envs []string
+	least, most := map[string]time.Duration{}, map[string]time.Duration{}
+	for _, c := range cells {
+		if c.NotRun != nil {
+			continue
+		}
+		d := guess(c)
+		if !slices.Contains(envs, c.Env) {
+			envs = append(envs, c.Env)
+			least[c.Env] = d
+		}
+		least[c.Env], most[c.Env] = min(least[c.Env], d), max(most[c.Env], d)
+	}
+	for _, e := range envs {
+		text := e + " " + briefly(least[e])
+		if m := briefly(most[e]); m != briefly(least[e]) {
+			text += " to " + m
+		}
+		out = append(out, text)
+	}
+	return out
 }
 
 // within words how long a run will take whose plan takes about d, within what

@@ -55,6 +55,11 @@ func TestAnnounce(t *testing.T) {
 	if got := announced(t, &job{}, cells[1]); strings.Contains(got, "about") {
 		t.Errorf("nothing can run: %s", got)
 	}
+	// Rows of one environment are told of together.
+	many := append(cells, results.Cell{Env: "host", N: 4, Expect: 20, Trials: 1}, results.Cell{Env: "chroot", Expect: 0.5, Trials: 1}, results.Cell{Env: "chroot", Expect: 0.52, Trials: 1})
+	if got := announced(t, &job{}, many...); !strings.HasSuffix(got, "a trial takes about: host 10 s to 20 s, chroot 0.5 s\n") {
+		t.Errorf("rows together: %s", got)
+	}
 	for x, want := range map[bench.Extent]string{
 		{}:                          "about 50 s",
 		{MaxTime: 40 * time.Second}: "at most about 30 s",
