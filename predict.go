@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -86,17 +87,21 @@ func (a *app) printPrediction(p prediction, x bench.Extent) {
 		sessions = fmt.Sprintf(", in %d sessions", p.Sessions)
 	}
 	fmt.Fprintf(a.stdout, "%s: %d trials that count, %s%s\n", p.Scenario, p.Trials, warmups(p.Warmup), sessions)
+	width := 24
 	for _, c := range p.Cells {
-		text := "how long isn't known: no earlier run on this machine lies in results/"
+		width = max(width, utf8.RuneCountInString(c.Cell))
+	}
+	for _, c := range p.Cells {
+		text := "how long isn't known"
 		if c.Seconds != nil {
 			each := time.Duration(*c.Seconds * float64(time.Second))
-			text = fmt.Sprintf("%v each in %s", each.Round(max(each/100, 1).Round(time.Microsecond)), c.From)
+			text = fmt.Sprintf("%v each, as in %s", each.Round(max(each/100, 1).Round(time.Microsecond)), c.From)
 		}
-		fmt.Fprintf(a.stdout, "  %-24s %4d + %d, %s\n", c.Cell, c.Trials, c.Warmup, text)
+		fmt.Fprintf(a.stdout, "  %-*s %4d + %d, %s\n", width, c.Cell, c.Trials, c.Warmup, text)
 	}
 	switch {
 	case p.Seconds == nil:
-		fmt.Fprintf(a.stdout, "  about: can't be told; lab run %s --quick measures it\n", p.Scenario)
+		fmt.Fprintf(a.stdout, "  about: can't be told: no earlier run on this machine in results/ has these rows; lab run %s --quick measures them\n", p.Scenario)
 	case p.Sessions > 1:
 		fmt.Fprintf(a.stdout, "  about %s, and some seconds for each session's set-up, and for the report\n", minutes(*p.Seconds))
 	default:
