@@ -82,10 +82,22 @@ func TestTook(t *testing.T) {
 	}
 	runs := []*results.Run{then}
 	j := &job{Manifest: results.Manifest{Accel: "auto"}, Options: bench.Options{Variant: map[string]string{"net": "none", "accel": "auto"}}}
+	took := func(c bench.Cell, j *job) predictedCell {
+		x := predictedCell{Cell: results.Label(c.Env, c.Variant, c.N)}
+		x.took(runs, "cpu", c, j)
+		return x
+	}
 	for expect, want := range map[time.Duration]float64{1500 * time.Millisecond: 2, 3 * time.Second: 3.5} {
-		if got, from := took(runs, "cpu", "host", expect, j); got == nil || *got != want || from != "then" {
-			t.Errorf("expected %v: %v from %s, want %v", expect, got, from, want)
+		if x := took(bench.Cell{Env: "host", Expect: expect}, j); x.Seconds == nil || *x.Seconds != want || x.From != "then" || x.Like != "" {
+			t.Errorf("expected %v: %+v, want %v", expect, x, want)
 		}
+	}
+	// A row that wasn't there is like another one of its environment.
+	if x := took(bench.Cell{Env: "host", N: 4, Expect: 6 * time.Second}, j); x.Seconds == nil || *x.Seconds != 6.5 || x.Like != "host" {
+		t.Errorf("four at a time: %+v", x)
+	}
+	if x := took(bench.Cell{Env: "vm"}, j); x.Seconds != nil {
+		t.Errorf("another environment: %+v", x)
 	}
 	for name, j := range map[string]*job{
 		"another setting":     {Manifest: j.Manifest, Options: bench.Options{Variant: map[string]string{"net": "host"}}},
@@ -93,8 +105,8 @@ func TestTook(t *testing.T) {
 		"other processors":    {Manifest: j.Manifest, Options: bench.Options{Variant: j.Options.Variant, CPUs: "0"}},
 		"another accelerator": {Manifest: results.Manifest{Accel: "tcg"}, Options: j.Options},
 	} {
-		if got, _ := took(runs, "cpu", "host", time.Second, j); got != nil {
-			t.Errorf("%s: %v", name, *got)
+		if x := took(bench.Cell{Env: "host", Expect: time.Second}, j); x.Seconds != nil {
+			t.Errorf("%s: %v", name, *x.Seconds)
 		}
 	}
 }

@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"maps"
+	"math"
 	"path/filepath"
 	"slices"
 	"time"
@@ -35,6 +36,7 @@ type (
 		Warmup  int      `json:"warmup"`
 		Seconds *float64 `json:"seconds_per_trial"` // median of an earlier run on this machine; null: there is none
 		From    string   `json:"from,omitempty"`    // its folder
+		Like    string   `json:"like,omitempty"`    // the row there that this one is taken to be like; "": itself
 	}
 )
 
@@ -57,7 +59,7 @@ func (a *app) predict(cmd *cobra.Command, names []string, f runFlags) error {
 		total, known := 0.0, true
 		for _, c := range j.scenario(name).Planned(j.Options, envs) {
 			x := predictedCell{Cell: results.Label(c.Env, c.Variant, c.N), Trials: c.Trials * p.Sessions, Warmup: c.Warmup * p.Sessions}
-			if x.Seconds, x.From = took(before, name, x.Cell, c.Expect, j); x.Seconds != nil {
+			if x.took(before, name, c, j); x.Seconds != nil {
 				total += *x.Seconds * float64(x.Trials+x.Warmup)
 			} else {
 				known = false
@@ -94,8 +96,11 @@ func (a *app) printPrediction(p prediction, x bench.Extent) {
 	for _, c := range p.Cells {
 		text := "how long isn't known"
 		if c.Seconds != nil {
-			each := time.Duration(*c.Seconds * float64(time.Second))
-			text = fmt.Sprintf("%v each, as in %s", each.Round(max(each/100, 1).Round(time.Microsecond)), c.From)
+			text = briefly(time.Duration(*c.Seconds*float64(time.Second))) + " each, as "
+			if c.Like != "" {
+				text += c.Like + " "
+			}
+			text += "in " + c.From
 		}
 		fmt.Fprintf(a.stdout, "  %-*s %4d + %d, %s\n", width, c.Cell, c.Trials, c.Warmup, text)
 	}
@@ -151,28 +156,41 @@ func earlier(machineID, out string) []*results.Run {
 	return runs
 }
 
-// took is the median of what a cell's trials took in the newest run that was
-// asked for in the same way and has some. The lengths of a trial's parts are the
-// scenario's, and shorter in a first look: where that run had others, what was
-// expected then and is now makes the difference.
-func took(runs []*results.Run, scenario, label string, expect time.Duration, j *job) (*float64, string) {
-	for _, r := range runs {
-		if m := r.Manifest; m.Scenario != scenario || m.Accel != j.Manifest.Accel || !sameAsked(m.Asked, j) {
-			continue
-		}
-		s := r.Spent()[label]
-		if len(s) == 0 {
-			continue
-		}
-		took := stats.Median(s)
-		for _, c := range r.Manifest.Cells {
-			if c.Label() == label {
-				took = max(took+expect.Seconds()-c.Expect, 0)
+// took fills in what a trial of the cell x takes: the median in the newest run
+// that was asked for in the same way and has some, or else of a row that is most
+// like it, of the same environment. The lengths of a trial's parts are the
+// scenario's, and shorter in a first look: where that row had others than c, what
+// was expected of both makes the difference.
+func (x *predictedCell) took(runs []*results.Run, scenario string, c bench.Cell, j *job) {
+	expect := c.Expect.Seconds()
+	var like *results.Cell
+	for _, same := range []bool{true, false} {
+		for _, r := range runs {
+			if m := r.Manifest; m.Scenario != scenario || m.Accel != j.Manifest.Accel || !sameAsked(m.Asked, j) {
+				continue
+			}
+			spent := r.Spent()
+			for i := range r.Manifest.Cells {
+				was := &r.Manifest.Cells[i]
+				s := spent[was.Label()]
+				if len(s) == 0 || was.Env != c.Env || same && was.Label() != x.Cell {
+					continue
+				}
+				if like != nil && math.Abs(like.Expect-expect) <= math.Abs(was.Expect-expect) {
+					continue
+				}
+				like = was
+				took := max(stats.Median(s)+expect-was.Expect, 0)
+				x.Seconds, x.From = &took, r.Dir
+				if !same {
+					x.Like = was.Label()
+				}
+			}
+			if like != nil {
+				return
 			}
 		}
-		return &took, r.Dir
 	}
-	return nil, ""
 }
 
 // sameAsked says whether a run had the settings for all cells, and the
