@@ -46,13 +46,13 @@ func (s *supervisor) announce(cells []results.Cell) {
 	if len(labels) == 0 {
 		return
 	}
-	how := fmt.Sprintf("%d trials and %s in shuffled order", trials, warmups(warmup))
+	how := fmt.Sprintf("%s and %s in shuffled order", counted(trials, "trial"), counted(warmup, "warm-up"))
 	if j.times() > 1 {
 		how += fmt.Sprintf(", in %d sessions", j.times())
 	}
 	how += fmt.Sprintf(", seed %d", j.Manifest.Seed)
 	if done > 0 {
-		how += fmt.Sprintf("; %d are there", done)
+		how += fmt.Sprintf("; there are %d already", done)
 	}
 	fmt.Fprintf(s.stderr, "lab: %s: %s; %s; %s\n", j.Scenario, strings.Join(labels, ", "), how, within(about, j.Extent, j.Before))
 	if long {
@@ -119,10 +119,10 @@ func guess(c results.Cell) time.Duration {
 	return time.Duration(max(c.N, 1))*start + time.Duration(c.Expect*float64(time.Second))
 }
 
-// warmups counts them in words.
-func warmups(n int) string {
+// counted is a number of things in words.
+func counted(n int, thing string) string {
 	if n == 1 {
-		return "1 warm-up"
+		return "1 " + thing
 	}
-	return fmt.Sprintf("%d warm-ups", n)
+	return fmt.Sprintf("%d %ss", n, thing)
 }

@@ -49,7 +49,7 @@ func TestAnnounce(t *testing.T) {
 	}
 	j = &job{Scenario: "cpu", Manifest: results.Manifest{Seed: 7}, Done: []results.Line{
 		{Env: "host", N: 1}, {Env: "host", N: 1, Last: true}, {Env: "host", N: 1, Last: true, Warmup: true}, {Env: "host", N: 1, Last: true, Repeated: true}}}
-	if got := announced(t, j, cells[0]); !strings.Contains(got, "6 trials and 1 warm-up in shuffled order, seed 7; 2 are there; about 50 s\n") {
+	if got := announced(t, j, cells[0]); !strings.Contains(got, "6 trials and 1 warm-up in shuffled order, seed 7; there are 2 already; about 50 s\n") {
 		t.Errorf("gone on with: %s", got)
 	}
 	if got := announced(t, &job{}, cells[1]); strings.Contains(got, "about") {

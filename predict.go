@@ -88,7 +88,7 @@ func (a *app) printPrediction(p prediction, x bench.Extent) {
 	if p.Sessions > 1 {
 		sessions = fmt.Sprintf(", in %d sessions", p.Sessions)
 	}
-	fmt.Fprintf(a.stdout, "%s: %d trials that count, %s%s\n", p.Scenario, p.Trials, warmups(p.Warmup), sessions)
+	fmt.Fprintf(a.stdout, "%s: %s that count, %s%s\n", p.Scenario, counted(p.Trials, "trial"), counted(p.Warmup, "warm-up"), sessions)
 	width := 24
 	for _, c := range p.Cells {
 		width = max(width, utf8.RuneCountInString(c.Cell))

@@ -51,8 +51,8 @@ func (a *app) resume(cmd *cobra.Command, names []string, f runFlags) error {
 		trials[l.Trial] = true
 		j.Before = max(j.Before, time.Duration(l.At*float64(time.Second)))
 	}
-	note := fmt.Sprintf("The run was broken off after %d trials, and gone on with on %s.",
-		len(trials), time.Now().UTC().Format("2006-01-02 15:04 MST"))
+	note := fmt.Sprintf("The run was broken off after %s, and gone on with on %s.",
+		counted(len(trials), "trial"), time.Now().UTC().Format("2006-01-02 15:04 MST"))
 	if cut > 0 {
 		note += " A trial that wasn't written to its end was made again."
 	}
