@@ -58,6 +58,9 @@ func (a *app) again(verb, command, dir string, f runFlags, fit func(*results.Run
 	if err != nil {
 		return nil, err
 	}
+	if err := f.used([]string{m.Scenario}, j); err != nil {
+		return nil, err
+	}
 	o := &oldRun{Run: run, job: j}
 	if f.connect != "" {
 		if o.target, err = reach(f.connect); err != nil {

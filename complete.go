@@ -31,6 +31,7 @@ func completeFlags(cmd *cobra.Command) {
 		"image":   dirs,
 		"out":     dirs,
 		"resume":  dirs,
+		"work":    dirs,
 	} {
 		if cmd.Flags().Lookup(name) != nil {
 			cmd.RegisterFlagCompletionFunc(name, f)

@@ -58,7 +58,7 @@ are listed. It measures nothing, and needs no root.`,
 			}
 			found := slices.DeleteFunc(slices.Clone(all), func(x explained) bool { return x.Name != args[0] })
 			if len(found) == 0 {
-				return unknown("name", args[0], explainedNames(all))
+				return unknownOfMany("name", args[0], explainedNames(all), "lab explain")
 			}
 			if asJSON {
 				return a.printJSON(found)

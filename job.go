@@ -9,6 +9,7 @@ import (
 	"lab/bench"
 	"lab/bench/image"
 	"lab/bench/results"
+	"lab/scenarios"
 )
 
 // A job is what the supervisor hands to the worker.
@@ -68,6 +69,32 @@ const (
 	sayGo   = 'g' // the progress is drawn
 	sayStop = 's' // finish: give up the trial, write what there is
 )
+
+// scenario is the one of that name, with the user's numbers of trials in place of
+// its own; nil: there is none. Its Planned lists the cells that the job makes.
+func (j *job) scenario(name string) *bench.Scenario {
+	sc := scenarios.Find(name)
+	if sc == nil {
+		return nil
+	}
+	cells := sc.Cells
+	sc.Cells = func(o bench.Options) []bench.Cell {
+		out := cells(o)
+		for i := range out {
+			if j.Runs > 0 {
+				out[i].Trials = j.Runs
+			}
+			if j.Warmup >= 0 {
+				out[i].Warmup = j.Warmup
+			}
+		}
+		return out
+	}
+	return sc
+}
+
+// times is how often the whole set of trials is made.
+func (j *job) times() int { return max(j.Sessions, 1) }
 
 // asked is the settings that the user gave for all cells: all but the kernel's
 // path, which says something of this machine alone and stands there by digest.

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -52,9 +53,20 @@ func run(args []string, stdin, stdout, stderr *os.File) int {
 		s = &statusError{statusFailed, err}
 	}
 	if s.err != nil {
-		fmt.Fprintln(stderr, "lab: "+s.err.Error())
+		fmt.Fprintln(stderr, "lab: "+indented(s.err.Error()))
 	}
 	return s.status
+}
+
+// indented sets the further lines of a text off; of several errors each has one.
+func indented(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, l := range lines[1:] {
+		if !strings.HasPrefix(l, " ") {
+			lines[i+1] = "     " + l
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 // A statusError is an error with the exit status that it brings. Without err

@@ -4,9 +4,12 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"math"
 	"path/filepath"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -14,7 +17,6 @@ import (
 	"lab/bench/machine"
 	"lab/bench/results"
 	"lab/bench/stats"
-	"lab/scenarios"
 )
 
 // What lab run --predict prints.
@@ -22,6 +24,7 @@ type (
 	prediction struct {
 		Scenario string          `json:"scenario"`
 		Cells    []predictedCell `json:"cells"`
+		Sessions int             `json:"sessions"` // all numbers of trials are of all of these together
 		Trials   int             `json:"trials"`
 		Warmup   int             `json:"warmup"`
 		Seconds  *float64        `json:"seconds"`            // null where a cell's aren't known
@@ -33,6 +36,7 @@ type (
 		Warmup  int      `json:"warmup"`
 		Seconds *float64 `json:"seconds_per_trial"` // median of an earlier run on this machine; null: there is none
 		From    string   `json:"from,omitempty"`    // its folder
+		Like    string   `json:"like,omitempty"`    // the row there that this one is taken to be like; "": itself
 	}
 )
 
@@ -44,23 +48,24 @@ func (a *app) predict(cmd *cobra.Command, names []string, f runFlags) error {
 	if err != nil {
 		return err
 	}
+	if err := f.used(names, j); err != nil {
+		return err
+	}
 	facts, _ := machine.Facts("")
-	before := earlier(facts.ID, f.out)
+	before, envs := earlier(facts.ID, f.out), environments()
 	var all []prediction
 	for _, name := range names {
-		sc := scenarios.Find(name)
-		adjust(sc, j.Runs, j.Warmup)
-		p := prediction{Scenario: name, MaxTime: j.Extent.MaxTime.Seconds()}
+		p := prediction{Scenario: name, Sessions: j.times(), MaxTime: j.Extent.MaxTime.Seconds()}
 		total, known := 0.0, true
-		for _, c := range sc.Cells(j.Options) {
-			x := predictedCell{Cell: results.Label(c.Env, c.Variant, c.N), Trials: c.Trials, Warmup: c.Warmup}
-			if x.Seconds, x.From = took(before, name, x.Cell, j); x.Seconds != nil {
-				total += *x.Seconds * float64(c.Trials+c.Warmup)
+		for _, c := range j.scenario(name).Planned(j.Options, envs) {
+			x := predictedCell{Cell: results.Label(c.Env, c.Variant, c.N), Trials: c.Trials * p.Sessions, Warmup: c.Warmup * p.Sessions}
+			if x.took(before, name, c, j); x.Seconds != nil {
+				total += *x.Seconds * float64(x.Trials+x.Warmup)
 			} else {
 				known = false
 			}
-			p.Trials += c.Trials
-			p.Warmup += c.Warmup
+			p.Trials += x.Trials
+			p.Warmup += x.Warmup
 			p.Cells = append(p.Cells, x)
 		}
 		if known {
@@ -79,18 +84,31 @@ func (a *app) predict(cmd *cobra.Command, names []string, f runFlags) error {
 }
 
 func (a *app) printPrediction(p prediction, x bench.Extent) {
-	fmt.Fprintf(a.stdout, "%s: %d trials that count, %s\n", p.Scenario, p.Trials, warmups(p.Warmup))
+	sessions := ""
+	if p.Sessions > 1 {
+		sessions = fmt.Sprintf(", in %d sessions", p.Sessions)
+	}
+	fmt.Fprintf(a.stdout, "%s: %s that count, %s%s\n", p.Scenario, counted(p.Trials, "trial"), counted(p.Warmup, "warm-up"), sessions)
+	width := 24
 	for _, c := range p.Cells {
-		text := "how long isn't known: no earlier run on this machine lies in results/"
+		width = max(width, utf8.RuneCountInString(c.Cell))
+	}
+	for _, c := range p.Cells {
+		text := "how long isn't known"
 		if c.Seconds != nil {
-			each := time.Duration(*c.Seconds * float64(time.Second))
-			text = fmt.Sprintf("%v each in %s", each.Round(max(each/100, 1).Round(time.Microsecond)), c.From)
+			text = briefly(time.Duration(*c.Seconds*float64(time.Second))) + " each, as "
+			if c.Like != "" {
+				text += c.Like + " "
+			}
+			text += "in " + c.From
 		}
-		fmt.Fprintf(a.stdout, "  %-24s %4d + %d, %s\n", c.Cell, c.Trials, c.Warmup, text)
+		fmt.Fprintf(a.stdout, "  %-*s %4d + %d, %s\n", width, c.Cell, c.Trials, c.Warmup, text)
 	}
 	switch {
 	case p.Seconds == nil:
-		fmt.Fprintf(a.stdout, "  about: can't be told; lab run %s --quick measures it\n", p.Scenario)
+		fmt.Fprintf(a.stdout, "  about: can't be told: no earlier run on this machine in results/ has these rows; lab run %s --quick measures them\n", p.Scenario)
+	case p.Sessions > 1:
+		fmt.Fprintf(a.stdout, "  about %s, and some seconds for each session's set-up, and for the report\n", minutes(*p.Seconds))
 	default:
 		fmt.Fprintf(a.stdout, "  about %s, and some seconds for set-up and report\n", minutes(*p.Seconds))
 	}
@@ -138,17 +156,51 @@ func earlier(machineID, out string) []*results.Run {
 	return runs
 }
 
-// took is the median of what a cell's trials took in the newest run that has
-// some, under the same acceleration.
-func took(runs []*results.Run, scenario, label string, j *job) (*float64, string) {
-	for _, r := range runs {
-		if r.Manifest.Scenario != scenario || r.Manifest.Accel != j.Manifest.Accel {
-			continue
-		}
-		if s := r.Spent()[label]; len(s) > 0 {
-			m := stats.Median(s)
-			return &m, r.Dir
+// took fills in what a trial of the cell x takes: the median in the newest run
+// that was asked for in the same way and has some, or else of a row that is most
+// like it, of the same environment. The lengths of a trial's parts are the
+// scenario's, and shorter in a first look: where that row had others than c, what
+// was expected of both makes the difference.
+func (x *predictedCell) took(runs []*results.Run, scenario string, c bench.Cell, j *job) {
+	expect := c.Expect.Seconds()
+	var like *results.Cell
+	for _, same := range []bool{true, false} {
+		for _, r := range runs {
+			if m := r.Manifest; m.Scenario != scenario || m.Accel != j.Manifest.Accel || !sameAsked(m.Asked, j) {
+				continue
+			}
+			spent := r.Spent()
+			for i := range r.Manifest.Cells {
+				was := &r.Manifest.Cells[i]
+				s := spent[was.Label()]
+				if len(s) == 0 || was.Env != c.Env || same && was.Label() != x.Cell {
+					continue
+				}
+				if like != nil && math.Abs(like.Expect-expect) <= math.Abs(was.Expect-expect) {
+					continue
+				}
+				like = was
+				took := max(stats.Median(s)+expect-was.Expect, 0)
+				x.Seconds, x.From = &took, r.Dir
+				if !same {
+					x.Like = was.Label()
+				}
+			}
+			if like != nil {
+				return
+			}
 		}
 	}
-	return nil, ""
+}
+
+// sameAsked says whether a run had the settings for all cells, and the
+// processors, that a job has. The acceleration is compared by itself.
+func sameAsked(was *results.Asked, j *job) bool {
+	if was == nil {
+		return false
+	}
+	then, now := maps.Clone(was.Variant), j.asked()
+	delete(then, "accel")
+	delete(now, "accel")
+	return maps.Equal(then, now) && was.CPUs == j.Options.CPUs
 }

@@ -89,3 +89,14 @@ func roughly(d time.Duration) string {
 	}
 	return fmt.Sprintf("%.1f h", d.Hours())
 }
+
+// briefly words a trial's time, which may be far below a second.
+func briefly(d time.Duration) string {
+	switch {
+	case d < 95*time.Millisecond:
+		return fmt.Sprintf("%d ms", max(d.Milliseconds(), 1))
+	case d < 9950*time.Millisecond:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	}
+	return roughly(d)
+}

@@ -56,6 +56,7 @@ Exit status: 0 nothing differs; 1 something differs, or failed; 2 bad usage;
 	fl.StringVar(&f.out, "out", "", "`DIR` for the results; must not exist (default: results/<UTC time>-<scenario>)")
 	fl.StringVar(&f.image, "image", "", "`DIR`, root folder of the original's file tree (default: the lab's own, or the one saved in DIR)")
 	fl.StringVar(&f.kernel, "kernel", "", "`FILE` of the guest kernel (default: the set-up's, or the one saved in DIR; also LAB_KERNEL)")
+	fl.StringVar(&f.work, "work", "", "`DIR` on the file system that instances write to, where the original's did (default: the cache's)")
 	fl.StringVar(&f.connect, "connect", "", "`URI` of the libvirt that makes the guests, where one made the original's (results don't say on whose machine)")
 	completeFlags(cmd)
 	return cmd
@@ -70,14 +71,19 @@ func (a *app) reproduce(dir string, f runFlags) error {
 	original, j := old.Run, old.job
 	m := original.Manifest
 	now := j.Manifest // what begin found out
+	asked := *m.Asked
+	asked.Work = f.work != ""
 	j.Manifest = results.Manifest{Format: results.Format, Lab: labVersion(), ID: newRunID(), Started: time.Now().UTC(),
-		Scenario: m.Scenario, Seed: m.Seed, Quick: m.Quick, Accel: m.Accel, Asked: m.Asked, Command: now.Command,
+		Scenario: m.Scenario, Seed: m.Seed, Quick: m.Quick, Accel: m.Accel, Asked: &asked, Command: now.Command,
 		Image: now.Image, Workload: now.Workload, Experiment: m.Experiment,
 		Notes: []string{fmt.Sprintf("Made to reproduce run %s of %s.", m.ID, m.Started.UTC().Format("2006-01-02 15:04 MST"))}}
 	j.Manifest.Notes = append(j.Manifest.Notes, old.otherLibvirt()...)
 	if now.Image.Digest != m.Image.Digest {
 		fmt.Fprintf(a.stderr, "lab: the image isn't the original's (%s, and that was %s): nothing will be comparable; name the same one with --image\n",
 			now.Image.Digest, m.Image.Digest)
+	}
+	if m.Asked.Work && f.work == "" {
+		fmt.Fprintln(a.stderr, "lab: the original's instances wrote to a folder named with --work, and these will below the cache; name another with --work")
 	}
 	out := f.folder([]string{m.Scenario}, m.Scenario, j.Manifest.Started)
 	s := &supervisor{app: a, job: j, lock: old.lock, dir: out, quiet: true, target: old.target}

@@ -28,7 +28,7 @@ func (a *app) resume(cmd *cobra.Command, names []string, f runFlags) error {
 	if wrong != "" {
 		return usagef("--resume goes on with what was asked for then, and --%s would change it; begin a new run for that", wrong)
 	}
-	old, err := a.again("resume", "lab run", f.resume, f, func(run *results.Run) error { return resumable(run, names) })
+	old, err := a.again("resume", "lab run", f.resume, f, func(run *results.Run) error { return resumable(run, names, f.work != "") })
 	if err != nil {
 		return err
 	}
@@ -51,8 +51,8 @@ func (a *app) resume(cmd *cobra.Command, names []string, f runFlags) error {
 		trials[l.Trial] = true
 		j.Before = max(j.Before, time.Duration(l.At*float64(time.Second)))
 	}
-	note := fmt.Sprintf("The run was broken off after %d trials, and gone on with on %s.",
-		len(trials), time.Now().UTC().Format("2006-01-02 15:04 MST"))
+	note := fmt.Sprintf("The run was broken off after %s, and gone on with on %s.",
+		counted(len(trials), "trial"), time.Now().UTC().Format("2006-01-02 15:04 MST"))
 	if cut > 0 {
 		note += " A trial that wasn't written to its end was made again."
 	}
@@ -71,8 +71,9 @@ func (a *app) resume(cmd *cobra.Command, names []string, f runFlags) error {
 // brokeOff begins the note of a run that didn't come to its end by itself.
 const brokeOff = "The run broke off"
 
-// resumable says why a run can't be gone on with, as far as its folder tells.
-func resumable(run *results.Run, names []string) error {
+// resumable says why a run can't be gone on with, as far as its folder tells;
+// work is whether --work is given.
+func resumable(run *results.Run, names []string, work bool) error {
 	m := run.Manifest
 	switch {
 	case len(names) > 1 || len(names) == 1 && names[0] != m.Scenario:
@@ -84,6 +85,10 @@ func resumable(run *results.Run, names []string) error {
 		return fmt.Errorf("resume: %s is a run of %d sessions, which can't be gone on with; lab report draws what there is, lab reproduce makes all of it again", run.Dir, m.Asked.Sessions)
 	case m.Outcome == bench.Complete || m.Outcome == bench.Failures && !slices.ContainsFunc(m.Notes, func(n string) bool { return strings.HasPrefix(n, brokeOff) }):
 		return fmt.Errorf("resume: %s has all of its trials; lab report draws it again, lab reproduce does it once more", run.Dir)
+	case m.Asked != nil && m.Asked.Work && !work:
+		return usagef("resume: the instances of %s wrote to a folder that --work named, and results don't say which; name it once more", run.Dir)
+	case m.Asked != nil && !m.Asked.Work && work:
+		return usagef("resume: the instances of %s wrote below the cache, and --work would change that; leave it out", run.Dir)
 	}
 	return nil
 }

@@ -143,6 +143,9 @@ func (a *app) run(cmd *cobra.Command, names []string, f runFlags) error {
 	if err != nil {
 		return err
 	}
+	if err := f.used(names, base); err != nil {
+		return err
+	}
 	if err := a.needRoot("lab run", statusNothing); err != nil {
 		return err
 	}
@@ -303,23 +306,9 @@ func (f *runFlags) job(cmd *cobra.Command) (*job, error) {
 	}
 	j.Manifest = results.Manifest{Format: results.Format, Lab: labVersion(), Seed: f.seed, Quick: f.quick, Accel: f.accel,
 		Asked: &results.Asked{Envs: j.Options.Envs, Variant: j.asked(), Vary: j.Options.Vary, Runs: j.Runs, Warmup: j.Warmup,
-			Precision: j.Extent.Precision, MaxTime: j.Extent.MaxTime.Seconds(), Strict: j.Extent.Strict, CPUs: f.cpus, DiskBudget: j.Budget, Sessions: j.Sessions}}
+			Precision: j.Extent.Precision, MaxTime: j.Extent.MaxTime.Seconds(), Strict: j.Extent.Strict, CPUs: f.cpus, DiskBudget: j.Budget, Work: j.Work != "", Sessions: j.Sessions}}
 	if x := f.experiment; x != nil {
 		j.Manifest.Experiment, j.Experiment, j.KernelDigest = &x.Digested, x.Data, x.KernelDigest
 	}
 	return j, nil
-}
-
-// workDir is the folder that the user named with --work, as an absolute path;
-// "" is none.
-func workDir(named string) (string, error) {
-	if named == "" {
-		return "", nil
-	}
-	if st, err := os.Stat(named); err != nil {
-		return "", usagef("--work: %w", err)
-	} else if !st.IsDir() {
-		return "", usagef("--work %s: not a folder", named)
-	}
-	return filepath.Abs(named)
 }

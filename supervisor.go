@@ -84,9 +84,24 @@ func (s *supervisor) run() error {
 		return s.status(died)
 	}
 	if err := s.report(s.dir, s.job.UID, s.job.GID, s.json); err != nil {
-		return errors.Join(died, err)
+		return s.whatNow(died, err)
 	}
-	return s.status(died)
+	return s.status(s.whatNow(died, nil))
+}
+
+// whatNow adds to what ended a run, and to what went wrong with its report, what
+// can be done where there was no room for the results.
+func (s *supervisor) whatNow(died, report error) error {
+	err := errors.Join(died, report)
+	// The worker's error is a text.
+	if err == nil || !strings.Contains(err.Error(), syscall.ENOSPC.Error()) {
+		return err
+	}
+	then := "lab report "
+	if died != nil && s.job.times() == 1 {
+		then = "lab run --resume "
+	}
+	return fmt.Errorf("%w\n     the trials in %s are whole; make room there, then: %s%s", err, s.dir, then, s.dir)
 }
 
 // status is the error that a run's outcome comes to.

@@ -25,6 +25,20 @@ func unknown(kind, word string, known []string) error {
 	return usagef("%s\n     there are: %s", text, strings.Join(known, ", "))
 }
 
+// unknownOfMany is unknown where there are too many to be listed: the few that
+// come near, and list, the command that has them all.
+func unknownOfMany(kind, word string, known []string, list string) error {
+	text := fmt.Sprintf("unknown %s %q", kind, word)
+	near := fewNearest(word, known, 5)
+	if len(near) > 0 {
+		text += fmt.Sprintf(": did you mean %q?", near[0])
+	}
+	if len(near) > 1 {
+		text += "\n     also near: " + strings.Join(near[1:], ", ")
+	}
+	return usagef("%s\n     %s lists all", text, list)
+}
+
 // noArgs refuses arguments where a command takes none.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
@@ -55,7 +69,59 @@ func flagError(cmd *cobra.Command, err error) error {
 	if s := no.GetSpecifiedShortnames(); s != "" {
 		name = "-" + no.GetSpecifiedName()
 	}
+	if x := otherwise(no.GetSpecifiedName(), known); x != "" {
+		return usagef("unknown flag %q: did you mean %q?", name, x)
+	}
 	return unknown("flag", name, known)
+}
+
+// otherWords are what people and other tools call what a flag of ours says; of
+// several flags the first that a command has is meant.
+var otherWords = [...]struct{ flag, words string }{
+	{"--runs", "trials trial repeat repeats repetitions iterations count n number samples times rounds"},
+	{"--warmup", "warmups warm-up warm-ups burn-in"},
+	{"--sessions", "session replications"},
+	{"--env", "envs environment environments e"},
+	{"--env-var", "env envvar"},
+	{"--variant", "variants set setting settings option options vary"},
+	{"--out", "output output-dir outdir results o"},
+	{"--work", "workdir work-dir dir folder scratch"},
+	{"--disk-budget", "budget max-disk disk-limit"},
+	{"--predict", "dry-run dryrun plan estimate"},
+	{"--max-time", "maxtime timeout time time-limit duration limit"},
+	{"--precision", "accuracy confidence interval"},
+	{"--quick", "fast short brief q"},
+	{"--file", "config experiment"},
+	{"--cpus", "cpu cpuset cpuset-cpus pin affinity"},
+	{"--cpuset", "cpuset-cpus pin affinity"},
+	{"--accel", "acceleration accelerator kvm tcg"},
+	{"--connect", "uri libvirt"},
+	{"--resume", "continue"},
+	{"--volume", "mount bind"},
+	{"--publish", "port ports expose"},
+	{"--net", "network"},
+	{"--read-only", "readonly ro"},
+}
+
+// otherwise is the flag, of those that there are, that somebody calls word; one
+// that is spelled nearly so comes after a flag of that spelling.
+func otherwise(word string, known []string) string {
+	var words, means []string
+	for _, x := range otherWords {
+		if slices.Contains(known, x.flag) {
+			for _, w := range strings.Fields(x.words) {
+				words, means = append(words, w), append(means, x.flag)
+			}
+		}
+	}
+	n := slices.Index(words, word)
+	if n < 0 && len(word) > 2 && nearest("--"+word, known) == "" {
+		n = slices.Index(words, nearest(word, words))
+	}
+	if n < 0 {
+		return ""
+	}
+	return means[n]
 }
 
 // nearest picks the known word that is nearest to word, or "" when none is
@@ -71,6 +137,30 @@ func nearest(word string, known []string) string {
 		}
 	}
 	return best
+}
+
+// fewNearest lists the known words that may have been meant, at most n of them:
+// nearest's first, then what has word in it, then what is nearly as near.
+func fewNearest(word string, known []string, n int) []string {
+	first := nearest(word, known)
+	word = strings.ToLower(word)
+	far := map[string]int{}
+	var near []string
+	for _, k := range known {
+		d := distance(word, k)
+		switch {
+		case k == first:
+			d = -2
+		case len(word) > 2 && strings.Contains(k, word):
+			d = -1
+		case d > 1+len(word)/4 || d >= len(word):
+			continue
+		}
+		far[k] = d
+		near = append(near, k)
+	}
+	slices.SortStableFunc(near, func(a, b string) int { return far[a] - far[b] })
+	return near[:min(n, len(near))]
 }
 
 // distance is how many letters must be put in, taken out, changed or swapped

@@ -78,3 +78,47 @@ func TestSetVar(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// What other tools call a flag leads to ours, on a command that has it.
+func TestOtherwise(t *testing.T) {
+	run := []string{"--env", "--runs", "--warmup", "--out", "--work", "--seed", "--max-time", "--cpus", "--json", "--predict"}
+	for word, want := range map[string]string{
+		"trials": "--runs", "trails": "--runs", "n": "--runs", "repeat": "--runs", "output": "--out", "environment": "--env",
+		"dry-run": "--predict", "timeout": "--max-time", "workdir": "--work", "cpuset": "--cpus",
+		"rnus": "", "sede": "", "mount": "", "nosuch": "", "x": "",
+	} {
+		if got := otherwise(word, run); got != want {
+			t.Errorf("otherwise(%q) = %q, want %q", word, got, want)
+		}
+	}
+	if got := otherwise("env", []string{"--env-file", "--env-var"}); got != "--env-var" {
+		t.Errorf("exec --env is %q", got)
+	}
+}
+
+// Of many words only the few that may be meant are named.
+func TestFewNearest(t *testing.T) {
+	known := []string{"direct-read", "direct-write", "latency", "latency-p99", "net", "nic", "ready", "startup", "steal", "stream", "streams"}
+	for word, want := range map[string]string{
+		"strtup": "startup", "nosuch": "", "latncy": "latency", "laten": "latency latency-p99", "stream": "stream streams steal",
+		"read": "ready direct-read", "READY": "ready", "": "", "nik": "nic",
+	} {
+		if got := strings.Join(fewNearest(word, known, 5), " "); got != want {
+			t.Errorf("fewNearest(%q) = %q, want %q", word, got, want)
+		}
+	}
+	if got := len(fewNearest("direct", []string{"direct-a", "direct-b", "direct-c"}, 2)); got != 2 {
+		t.Errorf("%d of 2", got)
+	}
+}
+
+func TestBriefly(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "1 ms", 4 * time.Millisecond: "4 ms", 94 * time.Millisecond: "94 ms", 650 * time.Millisecond: "0.7 s",
+		3300 * time.Millisecond: "3.3 s", 12 * time.Second: "12 s", 3 * time.Minute: "3 min",
+	} {
+		if got := briefly(d); got != want {
+			t.Errorf("briefly(%v) = %s, want %s", d, got, want)
+		}
+	}
+}

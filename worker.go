@@ -108,11 +108,10 @@ func (w *worker) run(ctx context.Context) (outcome string, err error) {
 	defer func() { err = errors.Join(err, tb.Close()) }()
 	tb.Log, tb.NAT = out.Log, nat.Publish
 
-	sc := scenarios.Find(j.Scenario)
+	sc := j.scenario(j.Scenario)
 	if sc == nil {
 		return "", fmt.Errorf("worker: no scenario %s", j.Scenario)
 	}
-	adjust(sc, j.Runs, j.Warmup)
 	guard, err := machine.NewSampler("")
 	if err != nil {
 		return "", err
@@ -188,7 +187,10 @@ func (w *worker) openWork(tb *testbed.Testbed, sc *bench.Scenario) error {
 		return err
 	}
 	var err error
-	j.Manifest.Work, err = testbed.FSType(tb.Work)
+	before := j.Manifest.Work
+	if j.Manifest.Work, err = testbed.FSType(tb.Work); err == nil && j.Planned != nil && before != "" && before != j.Manifest.Work {
+		err = fmt.Errorf("resume: instances wrote to %s then, and would to %s now; name the same folder with --work, or begin a new run", before, j.Manifest.Work)
+	}
 	return err
 }
 
@@ -275,20 +277,3 @@ type closed struct {
 }
 
 func (c closed) Check(context.Context, bench.Spec) error { return c.err }
-
-// adjust puts the user's numbers of trials in place of the scenario's.
-func adjust(sc *bench.Scenario, runs, warmup int) {
-	cells := sc.Cells
-	sc.Cells = func(o bench.Options) []bench.Cell {
-		out := cells(o)
-		for i := range out {
-			if runs > 0 {
-				out[i].Trials = runs
-			}
-			if warmup >= 0 {
-				out[i].Warmup = warmup
-			}
-		}
-		return out
-	}
-}

@@ -183,7 +183,8 @@ func (h Heard) Histogram() (*histogram.Histogram, error) {
 // Talk hears the program out: on is called for each of its lines, and the
 // program goes on when on has returned. So what on does at the beginning of a
 // section is done while the program waits, with all that it holds. The end is
-// the program's "bye"; its own error, and its silence, are the workload's.
+// the program's "bye"; its own error, and its silence, are the workload's, a full
+// disk the machine's.
 func (p *Probe) Talk(ctx context.Context, on func(Heard) error) error {
 	began := map[string]clock.Time{}
 	for {
@@ -201,7 +202,11 @@ func (p *Probe) Talk(ctx context.Context, on func(Heard) error) error {
 		case line.Bye:
 			return nil
 		case line.Error:
-			return Blamed(BlameWorkload, fmt.Errorf("probe: %s", x.Text("text")))
+			who := BlameWorkload
+			if strings.Contains(x.Text("text"), unix.ENOSPC.Error()) {
+				who = BlameMachine // a trial isn't begun without room: somebody took it since
+			}
+			return Blamed(who, fmt.Errorf("probe: %s", x.Text("text")))
 		case line.Begin:
 			began[x.Name] = h.at
 		case line.End:

@@ -113,10 +113,11 @@ func TestProbeTalkFails(t *testing.T) {
 		want  string
 		blame bench.Blame
 	}{
-		"TOKEN 1 error cpu text=\"no memory\"\n":   {"no memory", bench.BlameWorkload},
-		"panic: oh":                                {"panic: oh", bench.BlameWorkload},
-		"TOKEN 2 bye\n":                            {"version", bench.BlameWorkload},
-		"TOKEN 1 end a ns=3\n":                     {"without a beginning", bench.BlameLab},
+		"TOKEN 1 error cpu text=\"no memory\"\n":                         {"no memory", bench.BlameWorkload},
+		"TOKEN 1 error disk text=\"write f: no space left on device\"\n": {"no space", bench.BlameMachine},
+		"panic: oh":            {"panic: oh", bench.BlameWorkload},
+		"TOKEN 2 bye\n":        {"version", bench.BlameWorkload},
+		"TOKEN 1 end a ns=3\n": {"without a beginning", bench.BlameLab},
 		"TOKEN 1 begin a\nTOKEN 1 end a value=3\n": {"no ns", bench.BlameLab},
 		"TOKEN 1 begin stop\n":                     {"enough", bench.BlameLab},
 	} {

@@ -76,7 +76,7 @@ const (
 // and its cure. Environments must be open. An error is the user's: a setting
 // that nobody has, a value that isn't allowed.
 func (r *Runner) Plan(ctx context.Context) error {
-	r.cells = vary(r.Scenario.Cells(r.Options), r.Options.Vary, r.has)
+	r.cells = r.Scenario.Planned(r.Options, r.Envs)
 	m := r.Manifest
 	m.Scenario, m.Question, m.Method = r.Scenario.Name, r.Scenario.Question, r.Scenario.Method
 	m.Metrics, m.Figures, m.Findings = r.Scenario.Metrics, r.Scenario.Figures, nil
@@ -161,12 +161,6 @@ func (r *Runner) limits(c Cell) Limits {
 		l.Memory = c.Memory
 	}
 	return l
-}
-
-// has says whether an environment has a setting.
-func (r *Runner) has(env, setting string) bool {
-	e := r.env(env)
-	return e != nil && slices.ContainsFunc(e.Settings(), func(s Setting) bool { return s.Name == setting })
 }
 
 func (r *Runner) env(name string) Environment {

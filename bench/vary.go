@@ -5,6 +5,17 @@ import (
 	"slices"
 )
 
+// Planned lists the cells of a run for what was asked, in the manifest's order:
+// the scenario's, and where the user gave a setting several values, one for each
+// of these. Whoever makes a run, or says what it will be, asks here.
+func (s *Scenario) Planned(o Options, envs []Environment) []Cell {
+	return vary(s.Cells(o), o.Vary, func(env, setting string) bool {
+		return slices.ContainsFunc(envs, func(e Environment) bool {
+			return e.Name() == env && slices.ContainsFunc(e.Settings(), func(x Setting) bool { return x.Name == setting })
+		})
+	})
+}
+
 // vary makes of each cell one for each combination of the values that the user
 // gave a setting (Options.Vary). A setting that the cell's environment doesn't
 // have, or that the scenario sets for the cell by itself, leaves it as it is.

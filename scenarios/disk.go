@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -79,7 +80,7 @@ func diskCells(o bench.Options) []bench.Cell {
 	var cells []bench.Cell
 	for _, e := range everywhere(o) {
 		p := diskPlanFor(o.Quick, e)
-		for _, v := range variantsOf(e, o.Variant) {
+		for _, v := range variantsOf(e, o) {
 			c := bench.Cell{Env: e, Variant: v, Trials: 20, Warmup: 1, Timeout: time.Minute,
 				Init: guest(e), CPUs: min(2, runtime.NumCPU()), Work: true, Disk: diskNeed(e, p, o), Quick: o.Quick}
 			// A part is over when its last pass is, and filling takes time, too.
@@ -94,7 +95,8 @@ func diskCells(o bench.Options) []bench.Cell {
 			}
 			if guest(e) {
 				c.Timeout = 4 * time.Minute
-				c.Expect = c.Expect * 3 / 2
+				// Its disk is made and tried, too, and its passes take longer.
+				c.Expect = c.Expect*3/2 + time.Second
 			}
 			cells = append(cells, c)
 		}
@@ -102,15 +104,19 @@ func diskCells(o bench.Options) []bench.Cell {
 	return cells
 }
 
-// variantsOf are the cells of an environment. Where the user asked for another
-// value of something that makes a cell what it is, that cell isn't wanted; where
-// none is left, the first one stays, with what was asked for.
-func variantsOf(env string, asked map[string]string) (out []map[string]string) {
+// variantsOf are the cells of an environment. Where the user asked for other
+// values of something that makes a cell what it is, that cell isn't wanted; a
+// value among several that no cell has is one more, like the first. Where none is
+// left, the first one stays, with what was asked for.
+func variantsOf(env string, o bench.Options) (out []map[string]string) {
 	all := diskVariants[env]
 	if all == nil {
 		return []map[string]string{{}}
 	}
-	differs := func(k, v string) bool { w, ok := asked[k]; return ok && w != v }
+	differs := func(k, v string) bool {
+		w, ok := o.Variant[k]
+		return ok && w != v || len(o.Vary[k]) > 0 && !slices.Contains(o.Vary[k], v)
+	}
 	for _, v := range all {
 		keep := maps.Clone(v)
 		if maps.DeleteFunc(keep, differs); len(keep) == len(v) {
@@ -120,7 +126,16 @@ func variantsOf(env string, asked map[string]string) (out []map[string]string) {
 	if len(out) == 0 {
 		first := maps.Clone(all[0])
 		maps.DeleteFunc(first, differs)
-		out = append(out, first)
+		return []map[string]string{first}
+	}
+	for _, k := range slices.Sorted(maps.Keys(o.Vary)) {
+		for _, v := range o.Vary[k] {
+			if out[0][k] != "" && !slices.ContainsFunc(out, func(c map[string]string) bool { return c[k] == v }) {
+				more := maps.Clone(out[0])
+				more[k] = v
+				out = append(out, more)
+			}
+		}
 	}
 	return out
 }
@@ -130,12 +145,19 @@ func variantsOf(env string, asked map[string]string) (out []map[string]string) {
 // room at once.
 func diskNeed(env string, p diskPlan, o bench.Options) int64 {
 	need := p.size + 16<<20
-	if guest(env) {
-		size, err := bench.ParseSize(o.Variant["disk-size"])
+	if !guest(env) {
+		return need
+	}
+	sizes := o.Vary["disk-size"]
+	if len(sizes) == 0 {
+		sizes = []string{o.Variant["disk-size"]}
+	}
+	for _, s := range sizes {
+		size, err := bench.ParseSize(s)
 		if err != nil {
 			size = 1 << 30 // the setting's default
 		}
-		return max(need, size)
+		need = max(need, size)
 	}
 	return need
 }

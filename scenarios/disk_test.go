@@ -36,9 +36,20 @@ func TestDiskCells(t *testing.T) {
 	if want := []string{"vm disk=virtio"}; !slices.Equal(got, want) {
 		t.Errorf("with another cache: %q, want %q", got, want)
 	}
-	for _, c := range Disk().Cells(bench.Options{Variant: map[string]string{"disk-size": "2G"}}) {
-		if want := int64(2 << 30); guest(c.Env) && c.Disk != want || !c.Work {
-			t.Errorf("%s: %d bytes on the disk, work %v", c.Env, c.Disk, c.Work)
+	// Of several values, too: each one is measured, and no other.
+	got = label(bench.Options{Envs: []string{"vm"}, Vary: map[string][]string{"cache": {"unsafe", "none"}}})
+	if want := []string{all[4], all[6], all[7], "vm cache=unsafe disk=virtio"}; !slices.Equal(got, want) {
+		t.Errorf("two caches: %q, want %q", got, want)
+	}
+	got = label(bench.Options{Envs: []string{"vm"}, Vary: map[string][]string{"machine": {"q35", "pc"}, "disk": {"virtio", "ide"}}})
+	if want := all[4:]; !slices.Equal(got, want) {
+		t.Errorf("two machines and disks: %q, want %q", got, want)
+	}
+	for _, o := range []bench.Options{{Variant: map[string]string{"disk-size": "2G"}}, {Vary: map[string][]string{"disk-size": {"2G", "64M"}}}} {
+		for _, c := range Disk().Cells(o) {
+			if want := int64(2 << 30); guest(c.Env) && c.Disk != want || !c.Work {
+				t.Errorf("%s: %d bytes on the disk, work %v", c.Env, c.Disk, c.Work)
+			}
 		}
 	}
 }

@@ -117,6 +117,12 @@ func networkCells(o bench.Options) []bench.Cell {
 			}
 			if guest(e) {
 				c.Timeout = 3 * time.Minute
+				// Its network comes up after its kernel; a second guest boots after
+				// the first, and the full kernel has an emulated card to find.
+				c.Expect += 1200 * time.Millisecond
+				if c.Variant["from"] == "twin" || c.Variant["nic"] == "e1000" {
+					c.Expect += 2200 * time.Millisecond
+				}
 			}
 			cells = append(cells, c)
 		}

@@ -63,6 +63,7 @@ type Asked struct {
 	MaxTime    float64             `json:"max_time,omitempty"`    // seconds for the trials; 0: no limit
 	CPUs       string              `json:"cpus,omitempty"`        // processors that instances are pinned to, "0-1,3"; "": none
 	DiskBudget int64               `json:"disk_budget,omitempty"` // bytes that instances may have on the disk at one time; 0: not asked
+	Work       bool                `json:"work,omitempty"`        // --work named where instances write; results don't say which folder
 	Sessions   int                 `json:"sessions,omitempty"`    // how many times the whole set is made, each in a testbed of its own; 0: once
 	Strict     bool                `json:"strict,omitempty"`      // disturbed trials are repeated
 	Connect    string              `json:"connect,omitempty"`     // the foreign libvirt that made the guests, by its URI without host and user; "": the lab's own

@@ -49,6 +49,22 @@ func TestMend(t *testing.T) {
 			t.Fatalf("cut at %d: read back %d lines, %d dropped, %v", n, len(lines), dropped, err)
 		}
 	}
+	// A distribution's line, too, may have been cut.
+	sample := filepath.Join(dir, SamplesDir, "fsync.jsonl")
+	if err := os.Mkdir(filepath.Dir(sample), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{"{1}\n{2}\n": "{1}\n{2}\n", "{1}\n{2": "{1}\n", "{": "", "": ""} {
+		if err := os.WriteFile(sample, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Mend(dir); err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := os.ReadFile(sample); string(got) != want {
+			t.Errorf("samples %q: left %q, want %q", text, got, want)
+		}
+	}
 	// Damage in the middle isn't a cut.
 	bad := slices.Concat([]byte(line("0", "ready", last)), []byte("{\n"), []byte(line("1", "ready", last)))
 	os.WriteFile(name, bad, 0o644)

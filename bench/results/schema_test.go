@@ -28,7 +28,7 @@ var enums = map[string][]any{
 	"Manifest.Outcome":  {"complete", "failures", "interrupted", "nothing", ""},
 	"Metric.Better":     {"lower", "higher", ""},
 	"Line.Better":       {"lower", "higher", ""},
-	"Finding.Compare":   {"ratio", "difference", "value", "share"},
+	"Finding.Compare":   {"ratio", "difference", "value", "share", "slope"},
 	"Finding.Op":        {"below", "above", "within"},
 }
 

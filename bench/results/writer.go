@@ -144,7 +144,7 @@ func (w *Writer) Stream(name string, fill func(io.Writer) error) error {
 	tmp := path.Join(path.Dir(name), "."+path.Base(name)+".new")
 	f, err := w.open(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
 	if err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
+		return fmt.Errorf("write %s: %w", name, bare(err))
 	}
 	err = errors.Join(fill(f), f.Close())
 	if err == nil {
@@ -152,9 +152,19 @@ func (w *Writer) Stream(name string, fill func(io.Writer) error) error {
 	}
 	if err != nil {
 		w.root.Remove(tmp)
-		return fmt.Errorf("write %s: %w", name, err)
+		return fmt.Errorf("write %s: %w", name, bare(err))
 	}
 	return nil
+}
+
+// bare is an error without the path that it names: files are opened below a
+// descriptor, whose path says nothing to anybody.
+func bare(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
 }
 
 // Log makes a file in logs/, appending to what is there.
@@ -189,7 +199,7 @@ func (w *Writer) Trial(lines []Line) error {
 		return fmt.Errorf("write trial: %w", err)
 	}
 	if _, err := w.trials.Write(b.Bytes()); err != nil {
-		return fmt.Errorf("write trial: %w", errors.Join(err, w.trials.Truncate(before.Size())))
+		return fmt.Errorf("write %s: %w", TrialsFile, errors.Join(bare(err), w.trials.Truncate(before.Size())))
 	}
 	return nil
 }
@@ -205,20 +215,28 @@ func (w *Writer) Samples(samples []Sample) error {
 			err = w.append(path.Join(SamplesDir, s.Metric+".jsonl"), append(data, '\n'))
 		}
 		if err != nil {
-			return fmt.Errorf("write samples: %w", err)
+			return fmt.Errorf("write samples of %s: %w", s.Metric, bare(err))
 		}
 	}
 	return nil
 }
 
-// append adds to a file of the folder in one write.
+// append adds to a file of the folder in one write; what came short is cut off
+// again.
 func (w *Writer) append(name string, data []byte) error {
 	f, err := w.open(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(data)
-	return errors.Join(err, f.Close())
+	defer f.Close()
+	before, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if _, err := f.Write(data); err != nil {
+		return errors.Join(err, f.Truncate(before.Size()))
+	}
+	return nil
 }
 
 // Close closes the files. What was written stays.
