@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"lab/bench/cgroup"
 	"lab/bench/clock"
 	"lab/bench/histogram"
 	"lab/bench/image"
@@ -254,13 +255,18 @@ func (t *T) Probe(ctx context.Context, args []string, on func(Instance, Heard) e
 }
 
 // Beside is Probe in the environment Scenario.Beside, with its own default
-// settings and the run's limits: what is at the other end of what is measured.
+// settings and the run's limits, in a cgroup of its own: what is at the other end
+// of what is measured.
 func (t *T) Beside(ctx context.Context, args []string, on func(Instance, Heard) error) error {
 	settings, err := Resolve(t.beside, nil)
 	if err != nil {
 		return err
 	}
-	return t.probe(ctx, t.beside, Spec{Image: t.image, Settings: settings, Limits: t.limits}, args, on)
+	limits := t.limits
+	if limits.CPUWeight == 0 {
+		limits.CPUWeight = cgroup.DefaultWeight
+	}
+	return t.probe(ctx, t.beside, Spec{Image: t.image, Settings: settings, Limits: limits}, args, on)
 }
 
 func (t *T) probe(ctx context.Context, env Environment, s Spec, args []string, on func(Instance, Heard) error) error {

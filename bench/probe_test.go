@@ -168,7 +168,8 @@ func TestRecordSamples(t *testing.T) {
 		samples int
 	}{
 		"both":    {said("10:99", "50:1"), false, "p50 1e-08 100, p99 1e-08 100, ", 1},
-		"tail":    {said("10:9", "50:1"), true, "p99 5e-08 10, ", 1},
+		"tail":    {said("10:90", "50:10"), true, "p99 5e-08 100, ", 1},
+		"few":     {said("10:98", "50:1"), false, "p50 1e-08 99, p99: 99 of the 100 samples that a 99th percentile needs, ", 1},
 		"nothing": {said(), true, "recorded nothing", 0},
 		"damaged": {said("10"), false, "bad bucket", 0},
 	} {
@@ -187,6 +188,10 @@ func TestRecordSamples(t *testing.T) {
 		for _, l := range trials[0] {
 			if l.Err != "" {
 				got = l.Err
+				continue
+			}
+			if l.Value == nil {
+				got += l.Stat + ": " + l.Text + ", "
 				continue
 			}
 			got += fmt.Sprintf("%s %.3g %d, ", l.Stat, *l.Value, l.Samples)

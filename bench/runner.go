@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"lab/bench/cgroup"
 	"lab/bench/image"
 	"lab/bench/results"
 )
@@ -154,8 +155,8 @@ func (r *Runner) asks(env string, variant map[string]string) bool {
 // limits are the run's, with what the cell asks for beside them.
 func (r *Runner) limits(c Cell) Limits {
 	l := r.Limits
-	if l.CPUWeight == 0 {
-		l.CPUWeight = c.Weight
+	if l.CPUWeight == 0 && c.Grouped {
+		l.CPUWeight = cgroup.DefaultWeight
 	}
 	if c.Memory > 0 {
 		l.Memory = c.Memory

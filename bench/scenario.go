@@ -68,7 +68,7 @@ type Cell struct {
 	Set     map[string]string // further settings, which follow from the variant and needn't be in a label
 	Default map[string]string // settings in place of the environment's own defaults, where the user asks for nothing else
 	N       int               // instances at a time; 0 means 1
-	Weight  int               // Limits.CPUWeight, where the run has none: gives each instance a cgroup, in every environment
+	Grouped bool              // each instance has a cgroup of its own, also where its environment makes none by itself
 	Trials  int               // how many, warm-ups not counted
 	Warmup  int               // further ones before them, kept and marked
 	Timeout time.Duration     // of one trial

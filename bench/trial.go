@@ -139,12 +139,21 @@ func (t *T) RecordTail(metric string, h Heard) error {
 	return err
 }
 
+// tailNeeds is how many samples a 99th percentile is told of: of fewer it would
+// be the largest one.
+const tailNeeds = 100
+
 // tail records a distribution but for its median.
 func (t *T) tail(metric string, h *histogram.Histogram) {
 	if h.N() == 0 {
 		return
 	}
-	t.quantile(metric, "p99", 0.99, h)
+	if h.N() < tailNeeds {
+		t.RecordText(metric, fmt.Sprintf("%d of the %d samples that a 99th percentile needs", h.N(), tailNeeds))
+		t.lines[len(t.lines)-1].Stat = "p99"
+	} else {
+		t.quantile(metric, "p99", 0.99, h)
+	}
 	s := results.Sample{Trial: t.line.Trial, Env: t.line.Env, Variant: t.line.Variant, N: t.line.N,
 		Warmup: t.line.Warmup, Metric: metric, Unit: "s"}
 	for _, b := range h.Buckets() {

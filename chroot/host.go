@@ -109,7 +109,7 @@ func (e *Env) Prepare(_ context.Context, s bench.Spec) (bench.Instance, error) {
 // plan is the start of a program whose image is the folder root.
 func (e *Env) plan(s bench.Spec, root string) launch.Plan {
 	p := launch.Plan{Command: s.Command}
-	if e.Grouped(s) {
+	if e.Grouped(s) && e.tb.Cgroups != nil {
 		p.Group = func() (*cgroup.Group, error) { return e.tb.Cgroups.New(s.Limits) }
 	}
 	if p.Command.Dir == "" {

@@ -84,7 +84,7 @@ func (a *analysis) sort() {
 		switch {
 		case l.Value == nil || l.Metric == "":
 			if l.Text != "" {
-				c.texts[l.Metric] = l.Text
+				c.texts[metricName(l.Metric, l.Stat)] = l.Text
 			}
 		case l.PartOf != "":
 			if t.parts[l.PartOf] == nil {

@@ -93,6 +93,9 @@ func madeMemory() madeUp {
 			if metric == "all-over" {
 				return (n*each[c.Env]["over"] + 0.6) * mib, true // what they share
 			}
+			if metric == "all-available" {
+				return (n*each[c.Env]["available"] + 0.6) * mib, true
+			}
 			v, ok := each[c.Env][metric]
 			return (v + 0.6/n) * mib, ok
 		},

@@ -24,8 +24,9 @@ func CPU() *bench.Scenario {
 		Method: "A trial starts one instance of the lab's probe, the same bytes everywhere, which does ten things in turn, " +
 			"each for a fixed time, which is longer in a guest, whose words take longer to arrive: it computes (integers, a system of linear equations), works on memory (in order, at random), and " +
 			"asks its kernel (system call, page fault, switch between two processes, start of a program, timer, waking a process on another CPU). " +
-			"What each takes is the program's own figure, the middle one of some hundred batches; the host stamps the beginning and the end of each on its own clock, " +
+			"What each takes is the program's own figure, the middle one of some dozens of batches; the host stamps the beginning and the end of each on its own clock, " +
 			"and where the two lengths differ by more than 1 % the trial is marked (two-clocks). A guest has as many CPUs as it takes for waking, two. " +
+			ownGroupText +
 			"The program is compiled by Go, which doesn't use a processor's vector units: its operations and bytes a second are no machine's, " +
 			"the ratios between environments are sound.",
 		Cells:    cpuCells,
@@ -59,8 +60,8 @@ func cpuCells(o bench.Options) []bench.Cell {
 	var cells []bench.Cell
 	for _, e := range everywhere(o) {
 		c := bench.Cell{Env: e, Trials: 20, Warmup: 1, Timeout: time.Minute, Init: guest(e), CPUs: min(2, runtime.NumCPU())}
-		// Finding out how many rounds fill the time takes up to as long again.
-		c.Expect = time.Duration(len(cpuMetrics)) * cpuLength(e, o.Quick) * 3 / 2
+		// Its memory is filled beside, and how many rounds fill the time found out.
+		c.Expect = time.Duration(len(cpuMetrics))*cpuLength(e, o.Quick) + 250*time.Millisecond
 		switch {
 		case guest(e) && o.Quick:
 			c.Trials = 3
@@ -69,11 +70,13 @@ func cpuCells(o bench.Options) []bench.Cell {
 		}
 		if guest(e) {
 			c.Timeout = 3 * time.Minute
+			c.Expect += 2 * time.Second
 		}
 		c.Variant = map[string]string{}
 		if guest(e) {
 			c.Default = map[string]string{"memory": cpuMemory}
 		}
+		c.Grouped = ownGroup(e, o)
 		c.Quick = o.Quick
 		cells = append(cells, c)
 	}
@@ -125,7 +128,7 @@ var cpuMetrics = []results.Metric{
 	{Name: "syscall", Title: "System call", Unit: "s", Better: "lower",
 		Help: "Time of getppid(2), the shortest system call there is. A seccomp filter looks at each."},
 	{Name: "fault", Title: "Page fault", Unit: "s", Better: "lower",
-		Help: "Time to touch a fresh page of 4 KiB, and to give it back; no huge pages. A guest's page must be found by the host, too."},
+		Help: "Time to touch a fresh page of 4 KiB, and to give it back; no huge pages. A guest's kernel gives pages that the host has given it before: what the host takes to find one isn't in it."},
 	{Name: "switch", Title: "Context switch", Unit: "s", Better: "lower",
 		Help: "Half of the time in which a byte goes through a pipe to another process on the same CPU and another comes back."},
 	{Name: "exec", Title: "Start of a program", Unit: "s", Better: "lower",
@@ -133,7 +136,7 @@ var cpuMetrics = []results.Metric{
 	{Name: "timer", Title: "Lateness of a timer", Unit: "s", Better: "lower",
 		Help: "Time by which a sleep of 0.1 ms is late, the median of all sleeps of a trial; samples/ has all of them."},
 	{Name: "ipi", Title: "Waking another CPU", Unit: "s", Better: "lower",
-		Help: "Half of the time in which a byte goes to a process on another CPU, which sleeps, and another comes back: an interrupt from CPU to CPU wakes it. Needs two CPUs."},
+		Help: "Half of the time in which a byte goes to a process on another CPU, which sleeps, and another comes back: the kernel wakes it by an interrupt from CPU to CPU, or by a write to memory where an idle CPU waits for one. Needs two CPUs."},
 }
 
 var cpuFigures = []results.Figure{

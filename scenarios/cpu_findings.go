@@ -26,7 +26,7 @@ func cpuFindings() []results.Finding {
 		"ipi":     "Processes are woken on another CPU as fast %s as on the host.",
 	}
 	why := map[string]string{
-		"container": "“near native” is less than a twentieth; a container's instructions are the host's own, but its kernel filters system calls and accounts for pages",
+		"container": "“near native” is less than a twentieth; a container's instructions are the host's own, but its kernel filters system calls",
 		"vm":        "“near native” is less than a twentieth; a guest's instructions are the processor's own under KVM, but pages have two tables, and interrupts leave the guest",
 	}
 	var out []results.Finding
@@ -36,8 +36,8 @@ func cpuFindings() []results.Finding {
 			continue
 		}
 		for _, env := range []string{"container", "vm"} {
-			// A guest's kernel does system calls, switches and starts by
-			// itself; what needs the host is judged.
+			// A guest's kernel does system calls and switches by itself; of
+			// what may need the host, each is judged.
 			if env == "vm" && slices.Contains([]string{"syscall", "switch", "triad"}, m.Name) || env == "container" && m.Name == "ipi" {
 				continue
 			}

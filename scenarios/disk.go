@@ -35,6 +35,7 @@ func Disk() *bench.Scenario {
 			"For a guest whose disk the host caches (cache=writeback), the host's copies of it are dropped as well, and past the guest's page cache each block is read once. " +
 			"What lies further down (the drive's cache, or that of a machine which this one is a guest of) can't be emptied and may answer in the disk's place. " +
 			"Sixteen requests come from sixteen threads with pread and pwrite: io_uring is forbidden by the filter that containers have. " +
+			ownGroupText +
 			"The host stamps each part's beginning and end on its own clock; where the two lengths differ by more than 1 % the trial is marked (two-clocks).",
 		Cells:    diskCells,
 		Trial:    diskTrial,
@@ -82,7 +83,7 @@ func diskCells(o bench.Options) []bench.Cell {
 		p := diskPlanFor(o.Quick, e)
 		for _, v := range variantsOf(e, o) {
 			c := bench.Cell{Env: e, Variant: v, Trials: 20, Warmup: 1, Timeout: time.Minute,
-				Init: guest(e), CPUs: min(2, runtime.NumCPU()), Work: true, Disk: diskNeed(e, p, o), Quick: o.Quick}
+				Init: guest(e), CPUs: min(2, runtime.NumCPU()), Work: true, Disk: diskNeed(e, p, o), Grouped: ownGroup(e, o), Quick: o.Quick}
 			// A part is over when its last pass is, and filling takes time, too.
 			c.Expect = p.section*15 + time.Duration(p.size/(1<<20))*2*time.Millisecond
 			switch {

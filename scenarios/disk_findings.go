@@ -76,9 +76,9 @@ func diskFindings() []results.Finding {
 	}
 	return append(out,
 		results.Finding{
-			Name: "copy-up", Claim: 12, Statement: "The first change of an image's file costs a copy of it.",
+			Name: "copy-up", Claim: 12, Statement: "In a container's layer the first change of an image's file is far dearer than that of a file of its own.",
 			Metric: "first-write", Of: "container", OfVariant: map[string]string{"data": "layer"}, To: "container", ToVariant: map[string]string{"data": "bind"},
-			Compare: "ratio", Op: "above", Threshold: 5, Reason: "a copy of hundreds of pages takes several times as long as one write into a page that is there",
+			Compare: "ratio", Op: "above", Threshold: 5, Reason: "the overlay makes a copy in the layer before, and five times as long is more than the way there",
 		},
 		results.Finding{
 			Name: "copy-up-once", Claim: 12, Statement: "The next change of it costs no more than elsewhere.",

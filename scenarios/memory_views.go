@@ -49,7 +49,9 @@ func look(t *bench.T, c bench.Cell, all []*holder, held int64, before map[string
 			t.Record(m.Name, v/n)
 		}
 	}
-	t.Record("available", float64(before["MemAvailable"]-after["MemAvailable"])/n)
+	went := float64(before["MemAvailable"] - after["MemAvailable"])
+	t.Record("available", went/n)
+	t.Record("all-available", went)
 	if m, ok := t.Environment().(bench.Meter); ok {
 		cost, err := m.Meter()
 		if err != nil {
@@ -103,6 +105,8 @@ var memoryMetrics = []results.Metric{
 	{Name: "group-file", Title: "Its cgroup: file", Unit: "B", Help: "What the instance's cgroup is charged for as the page cache of files."},
 	{Name: "group-kernel", Title: "Its cgroup: kernel", Unit: "B", Help: "What the instance's cgroup is charged for as the kernel's own memory: page tables, stacks, slabs."},
 	{Name: "available", Title: "Available memory that went", Unit: "B", Help: "By how much MemAvailable of the machine fell, for each instance. Clean pages of files count as available; what else the machine does is in it."},
+	{Name: "all-available", Title: "Available memory that went with all instances", Unit: "B", Better: "lower",
+		Help: "The same, with all instances together: what their programs hold, and what the kernel keeps for them and their isolation."},
 	{Name: "guest-ram", Title: "QEMU: guest RAM", Unit: "B", Help: "PSS of the guest's RAM in QEMU: pages that the guest has touched."},
 	{Name: "qemu", Title: "QEMU: the rest", Unit: "B", Help: "PSS of QEMU beside the guest's RAM; under emulation also the translated code."},
 	{Name: "guest-anon", Title: "In the guest: anonymous", Unit: "B", Help: "By how much AnonPages grew in the guest while the workload took its memory, by the guest's own /proc/meminfo."},
@@ -114,14 +118,20 @@ var memoryFigures = []results.Figure{
 	{Name: "slope", Title: "What each further instance costs beside what its workload asked for", Kind: "slopes",
 		Metrics: []string{"all-over"},
 		Caption: "Every point is one trial: the share (PSS) of the processes of all instances on the host, less what their workloads asked for. The steeper, the dearer is one more."},
+	{Name: "machine", Title: "What each further instance takes of the machine's available memory", Kind: "slopes",
+		Metrics: []string{"all-available"},
+		Caption: "Every point is one trial: by how much MemAvailable fell. What the workload asked for is in it, but for a file's pages, which stay available; so is what the kernel keeps for an instance, and whatever else the machine did meanwhile."},
 	{Name: "over", Title: "Memory of an instance beside what its workload asked for", Kind: "distribution",
 		Metrics: []string{"over"},
 		Caption: "Every point is one trial: the share (PSS) of its processes on the host, for each instance, less what the workload asked for."},
 }
 
 var memoryFindings = []results.Finding{
-	{Name: "container-needs", Claim: 4, Statement: "A container takes only as much memory as the process needs.",
+	{Name: "container-processes", Claim: 4, Statement: "A container's processes take only as much memory as without a container.",
 		Metric: "all-over", Of: "container", To: "host", Compare: "slope", Op: "below", Threshold: 1 << 20,
+		Reason: "a MiB for each further one is what nobody would notice beside a process"},
+	{Name: "container-needs", Claim: 4, Statement: "A container takes only as much of the machine's memory as the process needs.",
+		Metric: "all-available", Of: "container", To: "host", Compare: "slope", Op: "below", Threshold: 1 << 20,
 		Reason: "a MiB for each further one is what nobody would notice beside a process"},
 	{Name: "vm-needs", Claim: 4, Statement: "A virtual machine takes only as much memory as the process needs.",
 		Metric: "all-over", Of: "vm", To: "host", Compare: "slope", Op: "below", Threshold: 32 << 20,

@@ -26,7 +26,7 @@ func Network() *bench.Scenario {
 			"or a second instance of the same kind (from=twin); a network that lets nobody in (a guest's net=user) has the client inside and the server outside (from=inside). The client does four things in turn, each for a fixed time: it sends on one TCP stream, on four, " +
 			"sends a byte back and forth, and makes connections one after the other. It sends in blocks of 128 KiB, in one thread, and what counts is what the server has read. " +
 			"What each takes is the client's own figure; the host stamps the beginning and the end of each on its own clock, and where the two lengths differ by more than 1 % the trial is marked (two-clocks). " +
-			"Each process has a cgroup of its own, so that what else runs on the machine takes as much from one environment as from another. " +
+			ownGroupText +
 			"The path is proved: the counters of the testbed's devices are read before and after, and a trial whose bytes went another way fails. " +
 			"No packet leaves the machine, and no wire slows it: these are figures of the kernel's work, not of a network card's.",
 		Cells:    networkCells,
@@ -84,13 +84,6 @@ var exactClock = map[string]string{"acpi": "on"}
 // in the distribution's full kernel alone. It is left out of a first look.
 var sameKernel = bench.Cell{Env: "vm", Variant: map[string]string{"net": "bridge", "nic": "virtio", "from": "host", "kernel": "full"}, Default: exactClock}
 
-// evenWeight is the kernel's default share of a contended CPU. Named, it gives
-// each process a cgroup of its own, as a container has. Without, the two
-// processes of a host's trial share what one of a container's has for itself as
-// soon as something else runs on the machine: two containers then looked up to
-// twice as fast as two plain processes.
-const evenWeight = 100
-
 // networkCells: as many trials as an interval of the median needs to be a few
 // percent wide; under --quick just enough for one. What a user asks for with
 // --variant leaves out the cells that are otherwise.
@@ -103,9 +96,7 @@ func networkCells(o bench.Options) []bench.Cell {
 			}
 			c.Trials, c.Warmup, c.Timeout, c.Init, c.Quick = 20, 1, time.Minute, guest(e), o.Quick
 			c.Expect = 4*netLength(c) + 50*time.Millisecond
-			if !guest(e) && o.Variant["cgroup"] != "no" {
-				c.Weight = evenWeight
-			}
+			c.Grouped = ownGroup(e, o)
 			switch {
 			case guest(e) && o.Quick:
 				c.Trials, c.Warmup = 3, 0

@@ -129,6 +129,8 @@ func TestFiles(t *testing.T) {
 			{"memory", "memory.limit_in_bytes", "67108864", "memory.max", "67108864"},
 			{"memory", "memory.memsw.limit_in_bytes", "67108864", "memory.swap.max", "0"}}},
 		{Limits{Pids: 7}, []row{{"pids", "pids.max", "7", "pids.max", "7"}}},
+		{Limits{CPUWeight: 50}, []row{{"cpu", "cpu.shares", "512", "cpu.weight", "50"}}},
+		{Limits{CPUWeight: DefaultWeight}, nil}, // what a group has by itself
 		{Limits{CPU: -1, Memory: -1, Pids: -1}, nil},
 	} {
 		var got []row
@@ -138,6 +140,9 @@ func TestFiles(t *testing.T) {
 		if !slices.Equal(got, x.want) {
 			t.Errorf("%+v:\n%v, want\n%v", x.lim, got, x.want)
 		}
+	}
+	if (Limits{CPUWeight: DefaultWeight}).None() {
+		t.Error("the default weight wants no group")
 	}
 	if (Limits{Pids: 1}).None() || !(Limits{}).None() {
 		t.Error("None is wrong")

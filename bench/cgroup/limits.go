@@ -14,7 +14,7 @@ import (
 // virtual CPUs, Memory as RAM.
 type Limits struct {
 	CPU       float64 // cores' worth of time in each period; 0.5 is half of one core
-	CPUWeight int     // share of a contended CPU beside others', 1 to 10000; the default is 100
+	CPUWeight int     // share of a contended CPU beside others', 1 to 10000; a group has [DefaultWeight]
 	CPUSet    string  // which CPUs, as "0-1,3"
 	Memory    int64   // bytes of anonymous and file memory together
 	Swap      int64   // bytes of swap beyond Memory; without it a limit of Memory allows none
@@ -29,6 +29,11 @@ type IO struct {
 	ReadBytes, WriteBytes int64  // bytes a second
 	ReadOps, WriteOps     int64  // operations a second
 }
+
+// DefaultWeight is the CPU weight of every group. As a limit it gives an instance
+// a group and changes nothing in it; where no controller shares the CPU among
+// groups, there is nothing that it would have to change.
+const DefaultWeight = 100
 
 // None says whether nothing is limited.
 func (l Limits) None() bool { return l == Limits{} }
@@ -65,11 +70,11 @@ func (l Limits) files() []file {
 			v2: "cpu.max", v2value: quota + " " + strconv.Itoa(period),
 		})
 	}
-	if l.CPUWeight > 0 {
+	if l.CPUWeight > 0 && l.CPUWeight != DefaultWeight {
 		out = append(out, file{
 			controller: "cpu",
 			// Both are linear; the defaults are 1024 and 100.
-			v1: "cpu.shares", v1value: itoa(max(2, int64(l.CPUWeight)*1024/100)),
+			v1: "cpu.shares", v1value: itoa(max(2, int64(l.CPUWeight)*1024/DefaultWeight)),
 			v2: "cpu.weight", v2value: strconv.Itoa(l.CPUWeight),
 		})
 	}

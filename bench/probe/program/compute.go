@@ -188,9 +188,10 @@ func triad() (*running, error) {
 	}, nil
 }
 
-// chaseSize is what chase walks through, a cache line at a time: more lines than
-// it makes steps in a section, so that none was in a cache by its own doing. Of a
-// smaller chain the neighbours on a shared cache decide how much is.
+// chaseSize is what chase walks through, a cache line at a time: two million
+// lines, about as many as it makes steps in a section, so that few were in a cache
+// by its own doing. Of a chain of a quarter of that the neighbours on a shared
+// cache decide how much is.
 const (
 	chaseSize = 128 << 20
 	cacheLine = 64

@@ -249,6 +249,17 @@ func TestDiskDepth(t *testing.T) {
 	if n, err := pass(workers, 0); err != nil || n != j.blocks {
 		t.Errorf("%d of %d blocks, %v", n, j.blocks, err)
 	}
+	// Its time being up, each makes as many as a 99th percentile takes of it,
+	// unless patience is at an end, too.
+	for _, w := range workers {
+		w.whole, w.cold, w.least, w.next = false, false, w.seen.N()+7, 0
+	}
+	if n, err := pass(workers, tick()); err != nil || n != 7*depth {
+		t.Errorf("%d requests, not %d, %v", n, 7*depth, err)
+	}
+	if n, err := pass(workers, tick()-int64(patience)); err != nil || n != depth {
+		t.Errorf("%d requests, not %d, %v", n, depth, err)
+	}
 }
 
 // Where there is no room for the file, the probe says so, and leaves nothing. A

@@ -85,6 +85,9 @@ func (d *disks) run(t *talk, j job) error {
 		defer unix.Munmap(b)
 		copy(b, d.buf)
 		workers[i] = &worker{job: j, fd: fd, buf: b, order: order, first: i}
+		if j.random {
+			workers[i].least = (tailSamples + int64(j.depth) - 1) / int64(j.depth)
+		}
 	}
 	if j.fill {
 		if err := d.warm(); err != nil {
@@ -176,9 +179,18 @@ type worker struct {
 	first int // which block it begins with; then every depth-th
 	next  int // where it goes on in the next pass that may
 	seen  histogram.Histogram
+	least int64 // how many requests it makes at least, if patience lasts
 	n     int64
 	err   error
 }
+
+// tailSamples is how many requests a section makes at least, however slow the
+// disk, as of fewer no 99th percentile can be told; patience is for how much longer
+// than its time it does so.
+const (
+	tailSamples = 100
+	patience    = 4 * time.Second
+)
 
 // pass lets the workers go, until the time is up or their blocks have been
 // gone through.
@@ -246,7 +258,7 @@ func (w *worker) work(end int64) {
 		if w.random {
 			w.seen.Add(last - began)
 		}
-		if !w.whole && last >= end {
+		if !w.whole && last >= end && (w.seen.N() >= w.least || last >= end+int64(patience)) {
 			break
 		}
 	}
