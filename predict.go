@@ -159,10 +159,10 @@ func earlier(machineID, out string) []*results.Run {
 // took fills in what a trial of the cell x takes: the median in the newest run
 // that was asked for in the same way and has some, or else of a row that is most
 // like it, of the same environment. The lengths of a trial's parts are the
-// scenario's, and shorter in a first look: where that row had others than c, what
-// was expected of both makes the difference.
+// scenario's, and shorter in a first look: where that row had others than c, or
+// fewer instances, what is guessed of both makes the difference.
 func (x *predictedCell) took(runs []*results.Run, scenario string, c bench.Cell, j *job) {
-	expect := c.Expect.Seconds()
+	now := results.Cell{N: c.N, Expect: c.Expect.Seconds()}
 	var like *results.Cell
 	for _, same := range []bool{true, false} {
 		for _, r := range runs {
@@ -176,11 +176,11 @@ func (x *predictedCell) took(runs []*results.Run, scenario string, c bench.Cell,
 				if len(s) == 0 || was.Env != c.Env || same && was.Label() != x.Cell {
 					continue
 				}
-				if like != nil && math.Abs(like.Expect-expect) <= math.Abs(was.Expect-expect) {
+				if like != nil && math.Abs(like.Expect-now.Expect) <= math.Abs(was.Expect-now.Expect) {
 					continue
 				}
-				like = was
-				took := max(stats.Median(s)+expect-was.Expect, 0)
+				like, now.Settings = was, was.Settings
+				took := max(stats.Median(s)+(guess(now)-guess(*was)).Seconds(), 0)
 				x.Seconds, x.From = &took, r.Dir
 				if !same {
 					x.Like = was.Label()

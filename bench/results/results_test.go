@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -128,6 +129,21 @@ func TestWriterRefuses(t *testing.T) {
 	}
 	if st, err := os.Stat(filepath.Join(dir, TrialsFile)); err != nil || st.Size() != 0 {
 		t.Errorf("something of a refused trial is left: %v, %v", st.Size(), err)
+	}
+}
+
+// A file of the folder's is named as its reader knows it, any other by its path.
+func TestWriterNamesFiles(t *testing.T) {
+	_, w := started(t)
+	if err := w.File("no/such", nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.File("no/such/folder", nil); err == nil || strings.Contains(err.Error(), "/proc/") || !strings.HasPrefix(err.Error(), "write no/such/folder: ") {
+		t.Errorf("a file where a folder is wanted: %v", err)
+	}
+	err := w.Stream("a", func(io.Writer) error { _, err := os.Open("/no/such/source"); return err })
+	if err == nil || !strings.Contains(err.Error(), "/no/such/source") {
+		t.Errorf("a source that isn't there: %v", err)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 	"sync"
 )
 
@@ -144,7 +145,7 @@ func (w *Writer) Stream(name string, fill func(io.Writer) error) error {
 	tmp := path.Join(path.Dir(name), "."+path.Base(name)+".new")
 	f, err := w.open(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
 	if err != nil {
-		return fmt.Errorf("write %s: %w", name, bare(err))
+		return fmt.Errorf("write %s: %w", name, w.bare(err))
 	}
 	err = errors.Join(fill(f), f.Close())
 	if err == nil {
@@ -152,16 +153,16 @@ func (w *Writer) Stream(name string, fill func(io.Writer) error) error {
 	}
 	if err != nil {
 		w.root.Remove(tmp)
-		return fmt.Errorf("write %s: %w", name, bare(err))
+		return fmt.Errorf("write %s: %w", name, w.bare(err))
 	}
 	return nil
 }
 
-// bare is an error without the path that it names: files are opened below a
-// descriptor, whose path says nothing to anybody.
-func bare(err error) error {
+// bare is an error without the path of a file of ours: it leads through a
+// descriptor, and says nothing to anybody.
+func (w *Writer) bare(err error) error {
 	var p *fs.PathError
-	if errors.As(err, &p) {
+	if errors.As(err, &p) && strings.HasPrefix(p.Path, w.root.Name()+"/") {
 		return p.Err
 	}
 	return err
@@ -199,7 +200,7 @@ func (w *Writer) Trial(lines []Line) error {
 		return fmt.Errorf("write trial: %w", err)
 	}
 	if _, err := w.trials.Write(b.Bytes()); err != nil {
-		return fmt.Errorf("write %s: %w", TrialsFile, errors.Join(bare(err), w.trials.Truncate(before.Size())))
+		return fmt.Errorf("write %s: %w", TrialsFile, errors.Join(w.bare(err), w.trials.Truncate(before.Size())))
 	}
 	return nil
 }
@@ -215,7 +216,7 @@ func (w *Writer) Samples(samples []Sample) error {
 			err = w.append(path.Join(SamplesDir, s.Metric+".jsonl"), append(data, '\n'))
 		}
 		if err != nil {
-			return fmt.Errorf("write samples of %s: %w", s.Metric, bare(err))
+			return fmt.Errorf("write samples of %s: %w", s.Metric, w.bare(err))
 		}
 	}
 	return nil
