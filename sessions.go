@@ -53,3 +53,22 @@ func (s *supervisor) sessions(sigs <-chan os.Signal) error {
 		}
 	}
 }
+
+// together makes one list of a session's cells and of those of the sessions before
+// it: a row that ran in one of them has trials, and stays a row. What kept it from
+// running in another is noted.
+func together(earlier []results.Cell, m *results.Manifest, session int) {
+	if len(earlier) != len(m.Cells) {
+		return // the first one, or one that was broken off
+	}
+	for i := range m.Cells {
+		was, is := earlier[i].NotRun, m.Cells[i].NotRun
+		switch label := m.Cells[i].Label(); {
+		case was == nil && is != nil:
+			m.Notes = append(m.Notes, fmt.Sprintf("%s has no trials of session %d: %s", label, session, reason(is)))
+			m.Cells[i] = earlier[i]
+		case was != nil && is == nil:
+			m.Notes = append(m.Notes, fmt.Sprintf("%s has no trials of the sessions before session %d: %s", label, session, reason(was)))
+		}
+	}
+}

@@ -129,6 +129,7 @@ func (w *worker) run(ctx context.Context) (outcome string, err error) {
 	envs, closeAll := w.open(ctx, tb, sc)
 	defer func() { err = errors.Join(err, closeAll()) }()
 	r.Envs = envs
+	earlier := j.Manifest.Cells // of the sessions before
 	if err := r.Plan(ctx); err != nil && ctx.Err() == nil {
 		return "", err
 	}
@@ -152,6 +153,7 @@ func (w *worker) run(ctx context.Context) (outcome string, err error) {
 	if outcome != bench.Complete && ctx.Err() != nil {
 		outcome = bench.Interrupted
 	}
+	together(earlier, &j.Manifest, j.Session)
 	j.Manifest.Outcome, j.Manifest.Ended = outcome, time.Now().UTC()
 	return outcome, errors.Join(err, out.Manifest(&j.Manifest))
 }

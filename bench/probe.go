@@ -289,11 +289,17 @@ func (t *T) probe(ctx context.Context, env Environment, s Spec, args []string, o
 		return on(i, h)
 	})
 	if err != nil {
-		if ctx.Err() != nil || !errors.Is(err, clock.ErrClosed) {
+		// A program that was silent until the trial's end may be one whose
+		// kernel hangs, and says so somewhere else.
+		late := errors.Is(ctx.Err(), context.DeadlineExceeded)
+		if !late && (ctx.Err() != nil || !errors.Is(err, clock.ErrClosed)) {
 			return err
 		}
 		if e, ok := i.(Explainer); ok {
 			return Blamed(Whose(err), e.Explain(err))
+		}
+		if late {
+			return err
 		}
 		if exit, werr := i.Wait(ctx); werr == nil {
 			err = Blamed(Whose(err), fmt.Errorf("%w; the program ended with %v", err, exit))

@@ -284,3 +284,32 @@ func TestNoProbe(t *testing.T) {
 		}
 	}
 }
+
+// explained is a Fake whose instances know what their kernel said.
+type explained struct{ *benchtest.Fake }
+
+func (e explained) Prepare(ctx context.Context, s bench.Spec) (bench.Instance, error) {
+	i, err := e.Fake.Prepare(ctx, s)
+	return explainer{i}, err
+}
+
+type explainer struct{ bench.Instance }
+
+func (explainer) Explain(err error) error { return fmt.Errorf("%w; the guest says: soft lockup", err) }
+
+// A program that is silent until the trial's end fails it with what its kernel
+// said meanwhile; it is the time that is to blame.
+func TestProbeSilent(t *testing.T) {
+	c := cell("a", 1, 0)
+	c.Timeout = 50 * time.Millisecond
+	s := startup(c)
+	s.Trial = func(ctx context.Context, t *bench.T, _ bench.Cell) error {
+		return t.Probe(ctx, nil, func(bench.Instance, bench.Heard) error { return nil })
+	}
+	fake := &benchtest.Fake{Label: "a", Script: func(int, bench.Spec) benchtest.Act { return benchtest.Act{Silent: true, After: time.Second} }}
+	r := &bench.Runner{Scenario: s, Envs: []bench.Environment{explained{fake}}}
+	_, trials := run(t, context.Background(), r)
+	if l := trials[0][0]; !strings.Contains(l.Err, "deadline exceeded; the guest says: soft lockup") || l.Blame != string(bench.BlameTime) {
+		t.Errorf("%q, blamed on %s", l.Err, l.Blame)
+	}
+}

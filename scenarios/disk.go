@@ -95,7 +95,7 @@ func diskCells(o bench.Options) []bench.Cell {
 				c.Trials = 10
 			}
 			if guest(e) {
-				c.Timeout = 4 * time.Minute
+				c.Timeout = 2 * time.Minute
 				// Its disk is made and tried, too, and its passes take longer.
 				c.Expect = c.Expect*3/2 + time.Second
 			}
