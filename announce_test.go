@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"lab/bench"
+	"lab/bench/machine"
 	"lab/bench/results"
 	"lab/scenarios"
 )
@@ -130,6 +132,20 @@ func TestScenariosFollowTheSchema(t *testing.T) {
 		}
 		if err := schema.Validate(v); err != nil {
 			t.Errorf("%s: %v", s.Name, err)
+		}
+	}
+}
+
+// What a scenario's trials are said to bring about by themselves are taints that
+// there are.
+func TestMakes(t *testing.T) {
+	for _, s := range scenarios.All() {
+		for _, c := range s.Cells(bench.Options{}) {
+			for _, name := range c.Makes {
+				if !slices.ContainsFunc(machine.Explained, func(x struct{ Name, Means string }) bool { return x.Name == name }) {
+					t.Errorf("%s: %s makes %q, which is no taint", s.Name, c.Env, name)
+				}
+			}
 		}
 	}
 }

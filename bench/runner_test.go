@@ -262,6 +262,15 @@ func TestRunTaints(t *testing.T) {
 			return func() []string { return nil }
 		}}
 	_, trials := run(t, context.Background(), r)
+	// What a cell's trials bring about by themselves is no sign of others.
+	own := cell("a", 2, 0)
+	own.Makes = []string{"load"}
+	r2 := &bench.Runner{Scenario: startup(own), Envs: r.Envs, Guard: r.Guard}
+	n = 0
+	_, makes := run(t, context.Background(), r2)
+	if got := makes[1][0].Taint; !slices.Equal(got, []string{"steal"}) || len(makes[0][0].Taint) > 0 {
+		t.Errorf("taints %q and %q", makes[0][0].Taint, got)
+	}
 	for i, lines := range trials {
 		for _, l := range lines {
 			want := []string{}

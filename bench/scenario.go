@@ -76,6 +76,7 @@ type Cell struct {
 	Init    bool              // the workload runs under an init (Spec.Init)
 	Work    bool              // what instances write lies in the work folder (Spec.Work)
 	Disk    int64             // the most bytes that a trial has there at one time
+	Makes   []string          // taints that its trials bring about by themselves, which then say nothing about anybody else
 	CPUs    int               // processors that a guest has at least (Spec.CPUs)
 	Memory  int64             // the limit of each instance's memory, in bytes; 0: the run's. Known before the trials, as a guest's RAM follows from it
 	Quick   bool              // Options.Quick, for the trial

@@ -166,7 +166,8 @@ func (s *session) trial(ctx context.Context, at slot, may bool) ([]results.Line,
 	lines := runTrial(ctx, r.Scenario, t, r.cells[i].Timeout)
 	var taints []string
 	if settled != nil {
-		taints = settled()
+		own := r.cells[i].Makes
+		taints = slices.DeleteFunc(settled(), func(name string) bool { return slices.Contains(own, name) })
 	}
 	if lines == nil {
 		return nil, nil
