@@ -17,14 +17,17 @@ type cpuParity struct {
 	section string
 	unit    string
 	event   float64 // units in an event
+	apart   float64 // how far both may be from one another, as a share
 	args    []string
 }
 
 // The time ends sysbench, never its limit of bytes.
 var cpuParities = []cpuParity{
-	{"primes", "1/s", 1, []string{"cpu", "--cpu-max-prime=10000"}},
-	{"words-write", "B/s", 1 << 20, []string{"memory", "--memory-block-size=1M", "--memory-total-size=100T", "--memory-oper=write", "--memory-access-mode=seq"}},
-	{"words-read", "B/s", 1 << 20, []string{"memory", "--memory-block-size=1M", "--memory-total-size=100T", "--memory-oper=read", "--memory-access-mode=seq"}},
+	{"primes", "1/s", 1, parityApart, []string{"cpu", "--cpu-max-prime=10000"}},
+	// sysbench works each word out from its address, with three instructions more,
+	// and isn't bound by the cache alone as the probe is.
+	{"words-write", "B/s", 1 << 20, 0.25, []string{"memory", "--memory-block-size=1M", "--memory-total-size=100T", "--memory-oper=write", "--memory-access-mode=seq"}},
+	{"words-read", "B/s", 1 << 20, parityApart, []string{"memory", "--memory-block-size=1M", "--memory-total-size=100T", "--memory-oper=read", "--memory-access-mode=seq"}},
 }
 
 // TestParityCPU divides, writes and reads in the same loops with the lab's probe
@@ -54,9 +57,9 @@ func TestParityCPU(t *testing.T) {
 		what := "cpu, " + p.section
 		// As with the network: what else runs takes processors from the one
 		// or the other, and the second line is without that.
-		even := parity(t, what+", by CPU time", "sysbench", p.unit, effort[i])
-		if !parity(t, what, "sysbench", p.unit, rate[i]) && !even {
-			t.Errorf("%s: neither the figure nor the figure by CPU time is within 10 %% of sysbench's", what)
+		even := parity(t, what+", by CPU time", "sysbench", p.unit, effort[i], p.apart)
+		if !parity(t, what, "sysbench", p.unit, rate[i], p.apart) && !even {
+			t.Errorf("%s: neither the figure nor the figure by CPU time is within %g %% of sysbench's", what, 100*p.apart)
 		}
 	}
 }

@@ -101,7 +101,7 @@ func TestParityDisk(t *testing.T) {
 		got[i].add(ours, v)
 	})
 	for i, p := range diskParities {
-		if !parity(t, "disk, "+p.section, "fio", p.unit, got[i]) {
+		if !parity(t, "disk, "+p.section, "fio", p.unit, got[i], parityApart) {
 			t.Errorf("%s isn't what fio measures", p.section)
 		}
 	}

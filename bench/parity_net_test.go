@@ -55,8 +55,8 @@ func TestParityNetwork(t *testing.T) {
 		// Both ends and what else runs share this machine's processors. Where
 		// one program was given more of them than the other, the second line
 		// shows it.
-		even := parity(t, what+", by the CPU time of both ends", "iperf3", "B/s", effort[i])
-		if !parity(t, what, "iperf3", "B/s", rate[i]) && !even {
+		even := parity(t, what+", by the CPU time of both ends", "iperf3", "B/s", effort[i], parityApart)
+		if !parity(t, what, "iperf3", "B/s", rate[i], parityApart) && !even {
 			t.Errorf("%s: neither the figure nor the figure by CPU time is within 10 %% of iperf3's", what)
 		}
 	}

@@ -2,6 +2,7 @@ package bench_test
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -61,8 +62,8 @@ func (f *figures) add(ours bool, v float64) {
 
 // parity prints both medians with their intervals, and the ratio of the pairs
 // with its own. It is false where that whole interval lies further from 1 than
-// parityApart.
-func parity(t *testing.T, what, other, unit string, f figures) bool {
+// apart.
+func parity(t *testing.T, what, other, unit string, f figures, apart float64) bool {
 	t.Helper()
 	a, err := stats.MedianInterval(f.ours)
 	if err != nil {
@@ -76,12 +77,13 @@ func parity(t *testing.T, what, other, unit string, f figures) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	verdict, ok := "within 10 %", true
+	within := fmt.Sprintf("within %g %%", 100*apart)
+	verdict, ok := within, true
 	switch {
-	case r.Hi < 1-parityApart || r.Lo > 1+parityApart:
-		verdict, ok = "NOT within 10 %", false
-	case r.Lo < 1-parityApart || r.Hi > 1+parityApart:
-		verdict = "undecided: this machine isn't quiet enough"
+	case r.Hi < 1-apart || r.Lo > 1+apart:
+		verdict, ok = "NOT "+within, false
+	case r.Lo < 1-apart || r.Hi > 1+apart:
+		verdict = "undecided, " + within + " or not: this machine isn't quiet enough"
 	}
 	t.Logf("%s, %d pairs: probe %.4g %s (%.4g to %.4g), %s %.4g %s (%.4g to %.4g); ratio of the pairs %.3f (%.3f to %.3f): %s", what, len(f.ours),
 		a.Point, unit, a.Lo, a.Hi, other, b.Point, unit, b.Lo, b.Hi, r.Point, r.Lo, r.Hi, verdict)
