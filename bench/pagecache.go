@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"golang.org/x/sys/unix"
-
 	"lab/bench/pagecache"
 )
 
@@ -40,17 +38,13 @@ func Chill(i Instance, s Spec) error {
 	return nil
 }
 
-// checkCold says whether the image's files can be out of memory at all.
+// checkCold says whether the image's files can be out of memory at all, by trying.
 func checkCold(s Spec) error {
 	if !Cold(s) {
 		return nil
 	}
-	var st unix.Statfs_t
-	if err := unix.Statfs(s.Image.Dir, &st); err != nil {
-		return Unavailable(fmt.Sprintf("%s: %v", s.Image.Dir, err), "")
-	}
-	if st.Type == unix.TMPFS_MAGIC || st.Type == unix.RAMFS_MAGIC {
-		return Unavailable("the image's folder "+s.Image.Dir+" lies in RAM (tmpfs), and its files are nowhere else", "XDG_CACHE_HOME=a folder on a disk, or --image a folder there")
+	if err := pagecache.Drop(s.Image.Dir); err != nil {
+		return Unavailable(err.Error()+": somebody uses it, or it lies in RAM (tmpfs) and nowhere else", "end what uses it, or XDG_CACHE_HOME=a folder on a disk, or --image a folder there")
 	}
 	return nil
 }
