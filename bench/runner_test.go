@@ -337,11 +337,12 @@ func TestPlanPrecedence(t *testing.T) {
 	}
 }
 
-// With pagecache=cold a trial's first instance finds the image's files out of
-// the page cache, and its further ones as they are.
-func TestPrepareCold(t *testing.T) {
-	dir := t.TempDir()
-	name := filepath.Join(dir, "program")
+// cached makes a folder with a file that is in the page cache, and could be out
+// of it.
+func cached(t *testing.T) (dir, name string) {
+	t.Helper()
+	dir = t.TempDir()
+	name = filepath.Join(dir, "program")
 	if err := os.WriteFile(name, make([]byte, 1<<16), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -351,6 +352,13 @@ func TestPrepareCold(t *testing.T) {
 	if _, err := os.ReadFile(name); err != nil {
 		t.Fatal(err)
 	}
+	return dir, name
+}
+
+// With pagecache=cold a trial's first instance finds the image's files out of
+// the page cache, and its further ones as they are.
+func TestPrepareCold(t *testing.T) {
+	dir, name := cached(t)
 	sc := startup(cell("a", 1, 0))
 	var found []int64
 	sc.Trial = func(ctx context.Context, t *bench.T, _ bench.Cell) error {
@@ -393,17 +401,7 @@ func TestPrepareCold(t *testing.T) {
 // Something beside the cell, which is started before it, leaves the cell's files
 // to be driven out all the same.
 func TestPrepareColdBeside(t *testing.T) {
-	dir := t.TempDir()
-	name := filepath.Join(dir, "program")
-	if err := os.WriteFile(name, make([]byte, 1<<16), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if pagecache.Drop(name) != nil {
-		t.Skip("SKIPPED: temporary files are in RAM here; cure: TMPDIR=a folder on a disk make test")
-	}
-	if _, err := os.ReadFile(name); err != nil {
-		t.Fatal(err)
-	}
+	dir, name := cached(t)
 	sc := startup(cell("a", 1, 0))
 	var found int64
 	sc.Trial = func(ctx context.Context, t *bench.T, _ bench.Cell) error {
