@@ -3,7 +3,7 @@
 # make uninstall undoes the set-up. Every target works as root or through sudo.
 
 # Lazily, as a set-up must be able to say that there is no Go.
-GO      = $(shell ./setup.sh --go)
+GO      = $(shell cmd/setup/setup.sh --go)
 VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || sed -n 's/^\#\# \([^ ]*\).*/\1/p;/^\#\# /q' CHANGELOG.md)
 # With -count=1, as what is tested is the machine too; with -p 1, as packages
 # would otherwise test it at the same time and see each other.
@@ -22,7 +22,7 @@ export HOME := $(shell getent passwd 0 | cut -d: -f6)
 endif
 
 .NOTPARALLEL:
-.PHONY: run test bench chaos parity lint build setup uninstall clean
+.PHONY: run test bench chaos parity lint build generate setup full-kernel uninstall clean
 
 run: setup build
 	$(ROOT) ./lab run startup
@@ -36,7 +36,7 @@ bench: setup generate
 
 # A thousand kills at random points of a container's life, ten thousand starts.
 chaos: setup
-	LAB_KILLS=1000 ./.ci/gotest "$(GO)" -count=1 -timeout 30m -run TestKilledAtAnyPoint .
+	LAB_KILLS=1000 ./.ci/gotest "$(GO)" -count=1 -timeout 30m -run TestKilledAtAnyPoint ./cmd/lab
 	LAB_STARTS=10000 ./.ci/gotest "$(GO)" -count=1 -timeout 30m -run TestManyStarts ./container
 
 # Our probes beside the programs that papers use, with the same settings, in one
@@ -50,8 +50,8 @@ lint:
 	@unformatted=$$("$$(dirname "$(GO)")/gofmt" -l .); \
 	if [ -n "$$unformatted" ]; then echo "gofmt -w $$unformatted" | tr '\n' ' ' && exit 1; fi
 	"$(GO)" vet ./...
-	"$(GO)" vet -tags lean .
-	@if command -v shellcheck >/dev/null; then shellcheck -x setup*.sh .ci/run .ci/gotest .ci/guest; \
+	"$(GO)" vet -tags lean ./cmd/lab
+	@if command -v shellcheck >/dev/null; then shellcheck -x cmd/setup/*.sh .ci/run .ci/gotest .ci/guest; \
 	else echo "skipped: shellcheck (apt-get install shellcheck)"; fi
 
 # Without cgo and without paths: the same source gives the same file, and runs
@@ -60,8 +60,8 @@ lint:
 # commands to (main.go says why).
 build: GOBUILD = CGO_ENABLED=0 "$(GO)" build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
 build: generate
-	$(GOBUILD) -o $(BUILD)/lab-full .
-	$(GOBUILD) -tags lean -o $(BUILD)/lab .
+	$(GOBUILD) -o $(BUILD)/lab-full ./cmd/lab
+	$(GOBUILD) -tags lean -o $(BUILD)/lab ./cmd/lab
 	@if [ -n "$$SUDO_UID" ]; then chown "$$SUDO_UID:$$SUDO_GID" "$(BUILD)/lab" "$(BUILD)/lab-full"; fi
 
 # The guest's init and the probe are embedded into the lab. The rest of the
@@ -71,10 +71,14 @@ generate:
 	@if [ -n "$$SUDO_UID" ]; then chown "$$SUDO_UID:$$SUDO_GID" vm/guest/init-* bench/probe/built/bin/probe-*; fi
 
 setup:
-	@./setup.sh
+	@cmd/setup/setup.sh
+
+# The guest kernel that has the drivers of emulated cards (nic=e1000).
+full-kernel:
+	@cmd/setup/setup.sh --full-kernel
 
 uninstall:
-	@./setup.sh --uninstall
+	@cmd/setup/setup.sh --uninstall
 
 clean:
 	rm -rf lab lab-full bench.out coverage.out

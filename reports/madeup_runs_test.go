@@ -162,7 +162,7 @@ func madeNetwork() madeUp {
 		{"vm from=inside", map[string]float64{"stream": 90, "streams": 110, "latency": 160, "connect": 210}},
 		{"vm", map[string]float64{"stream": 40, "streams": 44, "latency": 95, "connect": 120}},
 	}
-	full := results.NotRun{Kind: "unavailable", Reason: "the distribution's full kernel isn't there (made up)", Cure: "./setup.sh --full-kernel"}
+	full := results.NotRun{Kind: "unavailable", Reason: "the distribution's full kernel isn't there (made up)", Cure: "make full-kernel"}
 	return madeUp{
 		scenario: s, disturbed: 2, tails: map[string]float64{"latency": 2.4},
 		middle: func(c results.Cell, metric string) (float64, bool) {

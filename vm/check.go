@@ -82,7 +82,7 @@ func (e *Env) Check(ctx context.Context, s bench.Spec) error {
 	k, err := e.kernel(s)
 	switch {
 	case errors.Is(err, kernel.ErrNone) && kernelName(s) == fullKernel:
-		return bench.Unavailable("the distribution's full kernel isn't in the cache, and an emulated network card needs its driver", "./setup.sh --full-kernel (some 70 MB)")
+		return bench.Unavailable("the distribution's full kernel isn't in the cache, and an emulated network card needs its driver", "make full-kernel (some 70 MB)")
 	case errors.Is(err, kernel.ErrNone):
 		return bench.Unavailable(err.Error(), "make setup")
 	case err != nil:
@@ -93,7 +93,7 @@ func (e *Env) Check(ctx context.Context, s bench.Spec) error {
 		return bench.Unavailable("the modules of kernel "+k.Version+" aren't on this machine", "make setup, or install them")
 	}
 	if _, err := e.drivers(k, s); err != nil {
-		return bench.Unavailable(err.Error(), "a kernel that has it: ./setup.sh --full-kernel, then --variant kernel=full")
+		return bench.Unavailable(err.Error(), "a kernel that has it: make full-kernel, then --variant kernel=full")
 	}
 	return nil
 }

@@ -18,7 +18,7 @@ func (e *Env) Settings() []bench.Setting {
 		{Name: "accel", Values: []string{"auto", "kvm", "tcg"}, Default: "auto",
 			Help: "what executes the guest: the CPU (kvm), or QEMU's translator (tcg); auto is kvm where that works and is faster"},
 		{Name: "kernel", Default: "",
-			Help: "path of the guest's kernel; full is the distribution's with all drivers (./setup.sh --full-kernel); empty is the small one that the set-up fetched, with nic=e1000 full"},
+			Help: "path of the guest's kernel; full is the distribution's with all drivers (make full-kernel); empty is the small one that the set-up fetched, with nic=e1000 full"},
 		{Name: "machine", Values: []string{"q35", "pc"}, Default: "q35",
 			Help: "the machine: PCI Express of 2009, or PCI of 1996"},
 		{Name: "boot", Values: []string{"elf", "bzimage"}, Default: "elf",

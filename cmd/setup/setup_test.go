@@ -1,4 +1,4 @@
-package main_test
+package setup_test
 
 import (
 	"fmt"
@@ -35,7 +35,7 @@ func newMachine(t *testing.T) *machine {
 		}
 		m.must(os.Symlink(path, filepath.Join(m.bin, tool)))
 	}
-	fake, err := filepath.Abs("testdata/setup/apt-get")
+	fake, err := filepath.Abs("testdata/apt-get")
 	m.must(err)
 	for _, name := range []string{"apt-get", "apt-cache", "dpkg-query", "dpkg-deb"} {
 		m.must(os.Symlink(fake, filepath.Join(m.bin, name)))
@@ -375,7 +375,7 @@ FAIL
 		m := newMachine(t)
 		m.write(m.state+"/said", test.in, 0o644)
 		m.program("go", fmt.Sprintf("cat %s/said; exit %d", m.state, test.status))
-		cmd := exec.Command("/bin/sh", ".ci/gotest", m.bin+"/go", "./...")
+		cmd := exec.Command("/bin/sh", "../../.ci/gotest", m.bin+"/go", "./...")
 		cmd.Env = []string{"PATH=" + m.bin}
 		out, _ := cmd.Output()
 		if string(out) != test.want || cmd.ProcessState.ExitCode() != test.status {

@@ -35,7 +35,7 @@ func TestScripts(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatal("no scripts:", err)
 	}
-	top, err := os.Getwd()
+	top, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,13 +1,13 @@
 #!/bin/sh
 # setup.sh gets a fresh Debian, Ubuntu or Fedora ready for the lab.
 #
-#   ./setup.sh                  install what is missing, fetch a guest kernel
-#   ./setup.sh --full-kernel    fetch the distribution's full kernel, too: only an
+#   cmd/setup/setup.sh                  install what is missing, fetch a guest kernel
+#   cmd/setup/setup.sh --full-kernel    fetch the distribution's full kernel, too: only an
 #                               emulated network card (nic=e1000) needs its drivers
-#   ./setup.sh --uninstall      remove what earlier set-ups installed, and the cache
-#   ./setup.sh --print apt|dnf  what a set-up installs there, and why
-#   ./setup.sh --cache          where the cache is
-#   ./setup.sh --go             which Go is used
+#   cmd/setup/setup.sh --uninstall      remove what earlier set-ups installed, and the cache
+#   cmd/setup/setup.sh --print apt|dnf  what a set-up installs there, and why
+#   cmd/setup/setup.sh --cache          where the cache is
+#   cmd/setup/setup.sh --go             which Go is used
 #
 # In this order: look for Go, look for each program, plan (no root yet), say
 # what it costs, record, install, fetch the guest kernel. Where everything is
@@ -26,7 +26,7 @@ set -eu
 export LC_ALL=C # messages of apt and dnf are read
 umask 022
 
-top=$(cd "$(dirname "$0")" && pwd)
+top=$(cd "$(dirname "$0")/../.." && pwd)
 root=${LAB_TEST_ROOT:-} # the tests' stand-in for /; empty otherwise
 
 say() { printf 'set-up: %s\n' "$*" >&2; }
@@ -278,11 +278,11 @@ case ${1:-} in
 --go) find_go && exit ;;
 '' | --full-kernel | --uninstall) m=$(manager) ;;
 --print) m=${2:-} ;;
-*) die "unknown argument $1" "sed -n 2,11p setup.sh shows those there are" ;;
+*) die "unknown argument $1" "sed -n 2,11p cmd/setup/setup.sh shows those there are" ;;
 esac
-case $m in apt | dnf) ;; *) die "unknown package manager '$m'" "./setup.sh --print apt, or dnf" ;; esac
+case $m in apt | dnf) ;; *) die "unknown package manager '$m'" "cmd/setup/setup.sh --print apt, or dnf" ;; esac
 # shellcheck source=setup-apt.sh
-. "$top/setup-$m.sh"
+. "$top/cmd/setup/setup-$m.sh"
 case ${1:-} in
 '') setup ;;
 --full-kernel) full_kernel ;;
