@@ -325,7 +325,7 @@ case ${1:-} in
 *) die "unknown argument $1" "sed -n 2,11p cmd/setup/setup.sh shows those there are" ;;
 esac
 case $m in apt | dnf) ;; *) die "unknown package manager '$m'" "cmd/setup/setup.sh --print apt, or dnf" ;; esac
-# shellcheck source=setup-apt.sh
+# shellcheck source=cmd/setup/setup-apt.sh
 . "$top/cmd/setup/setup-$m.sh"
 case ${1:-} in
 '') setup ;;
