@@ -5,7 +5,7 @@ package main
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"path/filepath"
+	"strings"
 
 	"lab/bench/image"
 	"lab/bench/machine"
@@ -37,7 +37,7 @@ func nameWorkload(j *job) {
 	if sc := scenarios.Find(j.Scenario); sc != nil && sc.Workload != "" {
 		name = sc.Workload
 	}
-	digest, size, err := image.SumFile(filepath.Join(j.Image.Dir, name))
+	digest, size, err := image.SumFile(j.Image.Dir, strings.TrimPrefix(name, "/"))
 	if err != nil {
 		// Another image: what needs the program says so when it is missing.
 		digest = ""
