@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 
+	"lab/bench/input"
 	"lab/bench/probe"
 )
 
@@ -22,6 +23,9 @@ const (
 
 // DefaultDir is where the default image lies in a cache folder.
 func DefaultDir(cache string) string { return filepath.Join(cache, "image", "default") }
+
+// maxProgram is more than any program of the default image has.
+const maxProgram = 256 << 20
 
 // ErrNoBusybox is returned by MakeDefault where no static busybox is
 // installed.
@@ -73,7 +77,7 @@ func MakeDefault(cache string, uid, gid int, more ...Entry) (Ref, error) {
 // in it, as they are: one that an earlier lab made has other programs.
 func IsCurrent(cache string, more ...Entry) bool {
 	for _, f := range append([]Entry{{Name: ReadyPath[1:]}}, more...) {
-		have, err := os.ReadFile(filepath.Join(DefaultDir(cache), f.Name))
+		have, err := input.ReadFile(filepath.Join(DefaultDir(cache), f.Name), maxProgram)
 		if err != nil || f.Data != nil && !bytes.Equal(have, f.Data) {
 			return false
 		}
@@ -86,15 +90,20 @@ func IsCurrent(cache string, more ...Entry) bool {
 // machine has a dynamic one, which it mustn't replace.
 func findBusybox(cache string) (string, error) {
 	for _, name := range []string{filepath.Join(cache, "busybox/bin/busybox"), "/bin/busybox", "/usr/bin/busybox", "/usr/bin/busybox-static", "/sbin/busybox", "/usr/sbin/busybox"} {
-		f, err := elf.Open(name)
+		file, err := input.Open(name)
 		if err != nil {
+			continue
+		}
+		f, err := elf.NewFile(file)
+		if err != nil {
+			file.Close()
 			continue
 		}
 		static := true
 		for _, p := range f.Progs {
 			static = static && p.Type != elf.PT_INTERP
 		}
-		f.Close()
+		file.Close()
 		if static {
 			return name, nil
 		}
@@ -122,7 +131,7 @@ func fill(root, busybox string, more []Entry) error {
 	if err != nil {
 		return err
 	}
-	bb, err := os.ReadFile(busybox)
+	bb, err := input.ReadFile(busybox, maxProgram)
 	if err != nil {
 		return err
 	}

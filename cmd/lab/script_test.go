@@ -69,6 +69,7 @@ func TestScripts(t *testing.T) {
 					e.Setenv("USERS_CACHE", cache)
 					e.Setenv("LAB_KERNEL", os.Getenv("LAB_KERNEL"))
 					e.Setenv("NO_COLOR", "1")
+					e.Setenv("SETUP", filepath.Join(top, "cmd", "setup", "setup.sh"))
 					e.Setenv("SYNTHETIC", filepath.Join(top, "reports", "testdata", "synthetic"))
 					return nil
 				},
