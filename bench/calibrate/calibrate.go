@@ -6,7 +6,7 @@
 // folder of its own, and hands the folders to [Judge]:
 //
 //	A/A       one environment under two labels, in pairs of short runs: the lab's
-//	          rule (stats.Differ) may call at most 5 % of the pairs different
+//	          rule (stats.Compare) may call at most 5 % of the pairs different
 //	          (its own level), and half of the ratios must lie within 1 % of 1
 //	blocks    the same without shuffling, for comparison: it is what the
 //	          shuffling is for, and no property of the lab's own runs
@@ -68,19 +68,15 @@ type Pair struct {
 // Pairs cuts two samples, in the order in which they were taken, into pairs of
 // short runs of size values, and compares each as lab compare would. What is
 // left over at the end is no pair.
-func Pairs(a, b []float64, size int, seed uint64) ([]Pair, error) {
+func Pairs(a, b []float64, size int) ([]Pair, error) {
 	var out []Pair
 	for i := 0; i+size <= min(len(a), len(b)); i += size {
 		x, y := a[i:i+size], b[i:i+size]
-		d, err := stats.DifferenceOfMedians(y, x, seed+uint64(i))
+		c, err := stats.Compare(y, x, 1)
 		if err != nil {
 			return nil, err
 		}
-		t, err := stats.MannWhitney(y, x)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, Pair{stats.Median(y) / stats.Median(x), stats.Differ(d, t.P)})
+		out = append(out, Pair{stats.Median(y) / stats.Median(x), c.Differs()})
 	}
 	return out, nil
 }
@@ -90,11 +86,11 @@ func Pairs(a, b []float64, size int, seed uint64) ([]Pair, error) {
 func PairsOfTrials(a, b []float64, size int) ([]Pair, error) {
 	var out []Pair
 	for i := 0; i+size <= min(len(a), len(b)); i += size {
-		iv, t, err := stats.PairedRatio(b[i:i+size], a[i:i+size])
+		iv, _, err := stats.PairedRatio(b[i:i+size], a[i:i+size], 1)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, Pair{iv.Point, stats.DifferRatio(iv, t.P)})
+		out = append(out, Pair{iv.Point, iv.Known() && (iv.Lo > 1 || iv.Hi < 1)})
 	}
 	return out, nil
 }

@@ -72,7 +72,7 @@ func same(run *results.Run, size int, shuffled bool) ([]Check, error) {
 	var out []Check
 	for _, env := range environments(run) {
 		pairs, err := Pairs(Values(run, env, map[string]string{"label": "A"}),
-			Values(run, env, map[string]string{"label": "B"}), size, run.Manifest.Seed)
+			Values(run, env, map[string]string{"label": "B"}), size)
 		if err != nil || len(pairs) == 0 {
 			return nil, fmt.Errorf("calibrate: %s: %s under two labels has no pairs of %d trials (%v)", run.Dir, env, size, err)
 		}
@@ -150,10 +150,14 @@ func outside(run *results.Run) ([]Check, error) {
 		return nil, nil
 	}
 	in, out := Values(run, "host", nil), Values(run, Outside, nil)
-	ratio, err := stats.RatioOfMedians(in, out, run.Manifest.Seed)
+	compared, err := stats.Compare(in, out, 1)
+	if err == nil && compared.Ratio == nil {
+		err = stats.ErrNotPositive
+	}
 	if err != nil {
 		return nil, fmt.Errorf("calibrate: %s: host in and outside of the testbed: %w", run.Dir, err)
 	}
+	ratio := *compared.Ratio
 	checks := []Check{{
 		Name: "host, in the testbed by outside", Question: "does the testbed change how a plain process starts?",
 		Wanted: "1 ± " + percent(MostOutside), Figure: ratio, Answer: around(ratio, MostOutside),
@@ -174,7 +178,7 @@ func outside(run *results.Run) ([]Check, error) {
 	if len(a) < stats.MinPairs {
 		return checks, nil
 	}
-	paired, _, err := stats.PairedRatio(a, b)
+	paired, _, err := stats.PairedRatio(a, b, 1)
 	if err != nil {
 		return nil, fmt.Errorf("calibrate: %s: host in and outside of the testbed, by pairs: %w", run.Dir, err)
 	}
@@ -197,7 +201,7 @@ func planted(run *results.Run) ([]Check, error) {
 		if err != nil || len(pairs) == 0 {
 			return nil, fmt.Errorf("calibrate: %s: no set of %d pairs slowed by %s (%v)", run.Dir, SetSize, slowed, err)
 		}
-		heaps, err := Pairs(x, y, SetSize, run.Manifest.Seed)
+		heaps, err := Pairs(x, y, SetSize)
 		if err != nil {
 			return nil, err
 		}

@@ -16,6 +16,7 @@ const MinInterval = 6
 const (
 	OrderStatistics = "order statistics"
 	Bootstrap       = "bootstrap"
+	Ranks           = "ranks of two samples" // see [Compare]
 	// Range: the smallest and the largest value, for want of an interval.
 	Range = "range"
 )
@@ -40,8 +41,8 @@ type Interval struct {
 func (i Interval) Known() bool { return i.Method != Range }
 
 // tooFew is the warning that goes with a range.
-func tooFew(n int) string {
-	return fmt.Sprintf("%d of the %d values that an interval needs: range, too few for an interval", n, MinInterval)
+func tooFew(n, needed int) string {
+	return fmt.Sprintf("%d values: range only (an interval needs %d)", n, needed)
 }
 
 // MedianInterval returns the median of xs with its 95 % interval, whose ends
@@ -64,7 +65,7 @@ func MedianInterval(xs []float64) (Interval, error) {
 	n := len(s)
 	iv := Interval{Point: middle(s), Lo: s[0], Hi: s[n-1], Method: Range, N: n}
 	if n < MinInterval {
-		iv.Warnings = []string{tooFew(n)}
+		iv.Warnings = []string{tooFew(n, MinInterval)}
 		return iv, nil
 	}
 	k, confidence := medianRank(n)
