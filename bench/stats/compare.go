@@ -3,6 +3,7 @@ package stats
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 )
@@ -43,12 +44,18 @@ func (c Comparison) Differs() bool {
 //   - the difference, or ratio, of the medians, which is what readers subtract or
 //     divide in a table: of two distributions of different shapes the shift is
 //     another number. How many values lie below a median is binomial(n, ½), which
-//     says with which chance it lies between which two values; the ends are those
-//     of the differences of two medians that lie so, independently of one another;
+//     says with which chance it lies between which two values; the ends are
+//     quantiles of the differences of two medians that are placed so (half way
+//     between the two), independently of one another;
 //   - that difference, or ratio, of the two samples itself.
 //
 // So the interval leaves zero out just where the test rejects and the medians
 // agree, and no p-value has to be asked besides.
+//
+// In simulations the families cover the true differences in 95 to 99.8 % for six
+// distributions and 6 to 30 trials. The exception are six trials compared with a row
+// that has nearly no spread: their range covers a median in 96.9 %, and three such
+// rows together in 91 %.
 //
 // With fewer values than [Needed] no outcome could make the test reject. Then, and
 // with fewer than [MinInterval], the ends are the least and the greatest
@@ -139,7 +146,7 @@ func (p *twoSamples) interval(family int, f func(a, b float64) float64) (Interva
 	iv := Interval{Point: f(middle(a), middle(b)), N: min(len(a), len(b)), Method: Range}
 	if p.rank == 0 {
 		iv.Lo, iv.Hi = f(a[0], b[len(b)-1]), f(a[len(a)-1], b[0])
-		iv.Warnings = []string{tooFew(iv.N, Needed(family))}
+		iv.tooFew(Needed(family))
 		return iv, check(iv)
 	}
 	lo, hi := p.medians(f)
@@ -150,33 +157,32 @@ func (p *twoSamples) interval(family int, f func(a, b float64) float64) (Interva
 }
 
 // medians returns between what f of the two true medians lies, by where these lie
-// among their samples' values: above the i-th, and not above the one after it.
-// Beyond the outermost values nothing is known; there these stand.
+// among their samples' values: half way between two neighbours, or at an outermost
+// value, beyond which nothing is known.
 func (p *twoSamples) medians(f func(a, b float64) float64) (lo, hi float64) {
 	type weighted struct{ value, chance float64 }
-	var lower, upper []weighted
-	below := func(s []float64, i int) float64 { return s[max(i, 1)-1] }
-	above := func(s []float64, i int) float64 { return s[min(i+1, len(s))-1] }
+	var all []weighted
+	at := func(s []float64, i int) float64 { return mean(s[max(i, 1)-1], s[min(i, len(s)-1)]) }
 	a, b := places(len(p.a)), places(len(p.b))
 	for i, x := range a {
 		for j, y := range b {
 			if chance := x * y; chance > 1e-12 {
-				lower = append(lower, weighted{f(below(p.a, i), above(p.b, j)), chance})
-				upper = append(upper, weighted{-f(above(p.a, i), below(p.b, j)), chance})
+				all = append(all, weighted{f(at(p.a, i), at(p.b, j)), chance})
 			}
 		}
 	}
-	quantile := func(all []weighted) float64 {
-		slices.SortFunc(all, func(v, w weighted) int { return cmp.Compare(v.value, w.value) })
+	slices.SortFunc(all, func(v, w weighted) int { return cmp.Compare(v.value, w.value) })
+	end := func(all iter.Seq2[int, weighted]) (v float64) {
 		sum := 0.0
 		for _, w := range all {
+			v = w.value
 			if sum += w.chance; sum > p.tail {
-				return w.value
+				break
 			}
 		}
-		return all[len(all)-1].value
+		return v
 	}
-	return quantile(lower), -quantile(upper)
+	return end(slices.All(all)), end(slices.Backward(all))
 }
 
 // places are the chances that 0, 1, … n of a sample's values lie below its true

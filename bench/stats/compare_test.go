@@ -177,7 +177,7 @@ func TestCompareCovers(t *testing.T) {
 		for _, x := range []struct {
 			base, row, family int
 			width             float64
-		}{{6, 6, 3, 1}, {6, 6, 3, 8}, {30, 10, 3, 5}} {
+		}{{6, 6, 3, 1}, {6, 6, 3, 8}, {8, 8, 3, 8}, {30, 10, 3, 5}, {12, 12, 12, 8}} {
 			if name == "whole numbers" && x.width == 1 {
 				continue // whose sample median jumps from one to the next
 			}
@@ -207,8 +207,14 @@ func TestCompareCovers(t *testing.T) {
 				}
 			}
 			t.Logf("%s × %v, %d and %d values: %d of %d families missed", name, x.width, x.base, x.row, missed, families)
-			// 30 are expected; 46 is three standard deviations more.
-			if missed > 46 {
+			// 30 are expected; 46 is three standard deviations more. Six values alone,
+			// compared with next to no spread, reach no further than their range,
+			// which misses their median in 2·2⁻⁶ of all samples: 55 of 600 families.
+			most := 46
+			if x.row == 6 && x.width > 1 {
+				most = 76
+			}
+			if missed > most {
 				t.Errorf("%s × %v, %d and %d values, %d rows: %d of %d families miss a true difference", name, x.width, x.base, x.row, x.family, missed, families)
 			}
 		}

@@ -50,7 +50,7 @@ func PairedRatio(x, y []float64, family int) (Interval, Test, error) {
 	tail := Alpha / float64(max(family, 1)) / 2
 	k := signedRankOf(n, tail)
 	if n < MinPairs || k == 0 {
-		iv.Warnings = []string{tooFew(n, PairsNeeded(family))}
+		iv.tooFew(PairsNeeded(family))
 		return iv, t, nil
 	}
 	iv.Lo, iv.Hi = math.Exp(walsh(s, k)), math.Exp(walsh(s, n*(n+1)/2+1-k))

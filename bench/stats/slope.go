@@ -102,7 +102,7 @@ func lineOfMedians(at []float64, xs, minus [][]float64, seed uint64) (l Line, er
 			})
 		}
 		iv.Lo, iv.Hi = end(false), end(true)
-		iv.Warnings = []string{tooFew(n, MinInterval)}
+		iv.tooFew(MinInterval)
 	} else {
 		rng := rand.New(rand.NewPCG(seed, 0x736c6f7065)) // "slope"
 		draws := make([]float64, resamples)

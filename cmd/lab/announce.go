@@ -10,6 +10,8 @@ import (
 
 	"lab/bench/engine"
 	"lab/bench/results"
+	"lab/reports"
+	"lab/scenarios"
 )
 
 // announce says in one line what will be done: all sessions of it, before the
@@ -55,9 +57,21 @@ func (s *supervisor) announce(cells []results.Cell) {
 		how += fmt.Sprintf("; there are %d already", done)
 	}
 	fmt.Fprintf(s.stderr, "lab: %s: %s; %s; %s\n", j.Scenario, strings.Join(labels, ", "), how, within(about, j.Extent, j.Before))
+	for _, few := range j.tooFew(cells) {
+		fmt.Fprintf(s.stderr, "lab: %s\n", few)
+	}
 	if long {
 		fmt.Fprintf(s.stderr, "lab: a trial takes about: %s\n", strings.Join(eachTakes(cells), ", "))
 	}
+}
+
+// tooFew says what these cells can't tell with the trials that they are to have.
+func (j *job) tooFew(cells []results.Cell) []string {
+	m := results.Manifest{Cells: cells}
+	if sc := scenarios.Find(j.Scenario); sc != nil {
+		m.Metrics, m.Findings, m.Figures = sc.Metrics, sc.Findings, sc.Figures
+	}
+	return reports.TooFew(m, j.times())
 }
 
 // eachTakes words what a trial takes, by environment.

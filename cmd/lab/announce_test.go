@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -76,6 +77,39 @@ func TestAnnounce(t *testing.T) {
 	}
 }
 
+// What the trials can't tell is said before they are made; and as every scenario
+// plans them, in a first look too, rows without a kernel of their own can tell.
+func TestAnnounceTooFew(t *testing.T) {
+	cells := []results.Cell{{Env: "host", Trials: 3}, {Env: "container", Trials: 3}, {Env: "vm", Trials: 6}}
+	got := announced(t, &job{Scenario: "startup"}, cells...)
+	if !strings.Contains(got, "lab: host: 3 trials can't tell a difference, however large: 6 would\nlab: container: 3 trials") || strings.Contains(got, "vm: 6") {
+		t.Errorf("three trials: %s", got)
+	}
+	var many []results.Cell // 24 rows against one
+	for i := range 25 {
+		many = append(many, results.Cell{Env: "host", Variant: map[string]string{"net": strconv.Itoa(i)}, Trials: 6})
+	}
+	if got = announced(t, &job{Scenario: "startup"}, many...); !strings.Contains(got, "6 trials can't tell a difference, however large: 7 would") {
+		t.Errorf("24 comparisons of 6 trials: %s", got)
+	}
+	if got = announced(t, &job{Scenario: "startup", Sessions: 2, Session: 1}, many...); strings.Contains(got, "can't tell") {
+		t.Errorf("in two sessions: %s", got)
+	}
+	for _, s := range scenarios.All() {
+		for _, quick := range []bool{true, false} {
+			var cells []results.Cell
+			for _, c := range s.Cells(bench.Options{Quick: quick}) {
+				if !strings.HasPrefix(c.Env, "vm") {
+					cells = append(cells, results.Cell{Env: c.Env, Variant: c.Variant, N: c.N, Trials: c.Trials})
+				}
+			}
+			if few := (&job{Scenario: s.Name}).tooFew(cells); few != nil {
+				t.Errorf("%s, quick %v: %s", s.Name, quick, few)
+			}
+		}
+	}
+}
+
 // An earlier run tells what a trial takes; in a first look its parts are
 // shorter, by what the scenario expects of both.
 func TestTook(t *testing.T) {
@@ -117,7 +151,7 @@ func TestTook(t *testing.T) {
 
 // What each scenario writes into a manifest is what the published schema allows.
 func TestScenariosFollowTheSchema(t *testing.T) {
-	schema, err := jsonschema.NewCompiler().Compile("bench/results/schema/manifest.schema.json")
+	schema, err := jsonschema.NewCompiler().Compile("../../bench/results/schema/manifest.schema.json")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,6 +30,7 @@ type (
 		Warmup   int             `json:"warmup"`
 		Seconds  *float64        `json:"seconds"`            // null where a cell's aren't known
 		MaxTime  float64         `json:"max_time,omitempty"` // seconds after which the trials end, whatever else
+		TooFew   []string        `json:"too_few,omitempty"`  // rows that can't tell a difference, however large
 	}
 	predictedCell struct {
 		Cell    string   `json:"cell"`
@@ -58,6 +59,7 @@ func (a *app) predict(cmd *cobra.Command, names []string, f runFlags) error {
 	for _, name := range names {
 		p := prediction{Scenario: name, Sessions: j.times(), MaxTime: j.Extent.MaxTime.Seconds()}
 		total, known := 0.0, true
+		var planned []results.Cell
 		for _, c := range j.scenario(name).Planned(j.Options, envs) {
 			x := predictedCell{Cell: results.Label(c.Env, c.Variant, c.N), Trials: c.Trials * p.Sessions, Warmup: c.Warmup * p.Sessions}
 			if x.took(before, name, c, j); x.Seconds != nil {
@@ -65,6 +67,7 @@ func (a *app) predict(cmd *cobra.Command, names []string, f runFlags) error {
 			} else {
 				known = false
 			}
+			planned = append(planned, results.Cell{Env: c.Env, Variant: c.Variant, N: c.N, Trials: c.Trials})
 			p.Trials += x.Trials
 			p.Warmup += x.Warmup
 			p.Cells = append(p.Cells, x)
@@ -72,6 +75,9 @@ func (a *app) predict(cmd *cobra.Command, names []string, f runFlags) error {
 		if known {
 			p.Seconds = &total
 		}
+		of := *j
+		of.Scenario = name
+		p.TooFew = of.tooFew(planned)
 		all = append(all, p)
 	}
 	if f.json {
@@ -112,6 +118,9 @@ func (a *app) printPrediction(p prediction, x engine.Extent) {
 		fmt.Fprintf(a.stdout, "  about %s, and some seconds for each session's set-up, and for the report\n", minutes(*p.Seconds))
 	default:
 		fmt.Fprintf(a.stdout, "  about %s, and some seconds for set-up and report\n", minutes(*p.Seconds))
+	}
+	for _, few := range p.TooFew {
+		fmt.Fprintf(a.stdout, "  %s\n", few)
 	}
 	if x.Precision > 0 {
 		fmt.Fprintf(a.stdout, "  more trials are added until each median is known within %.3g %%\n", x.Precision*100)
