@@ -229,7 +229,7 @@ func (d *distribution) words(p *page, c *cell, s *sample, m results.Metric, x, y
 	const room = textWidth - 6
 	if s.grouped() {
 		median = spanOf(stats.Interval{Method: stats.Ranks, Lo: s.middles()[0], Hi: s.middles()[1]}, u)
-		median = "groups: " + strings.Replace(median, " to ", ", ", 1)
+		median = "groups: " + u.join(strings.Replace(median, " to ", ", ", 1))
 	}
 	if d.low() {
 		at := boldText.width(median) + 4

@@ -28,7 +28,7 @@ func (s *stack) draw(p *page) {
 	left, right := pageMargin, pageWidth-pageMargin
 	p.heading(s.figure.Title, s.figure.Caption)
 	p.paragraph(smallText, left, right-left, "Each bar is 100 % of that row's own "+lower(s.metric.Title)+
-		", its median; so are the parts. Where these medians add up to less, the rest of the bar is empty. The totals differ, and are given at the right: don't compare lengths between bars.")
+		", a median. Each part is a median, too: where these add up to less, the rest of the bar is empty. The totals differ, and are given at the right: don't compare lengths between bars.")
 	hatched := false
 	for _, c := range s.a.cells {
 		p.y += 8
