@@ -1,13 +1,16 @@
 package reports
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // mostly is the share of disturbed trials from above which a verdict says so
 // beside itself: a reader who takes nothing else along has to take this.
 const mostly = 0.5
 
-// caveat says that most of the trials of a row that a verdict rests on were
-// disturbed; "" where they weren't.
+// caveat says what a verdict may not be quoted without: that most of the trials of
+// a row that it rests on were disturbed, or that they come in two groups; or "".
 func caveat(metric string, rests ...*cell) string {
 	disturbed, all, most := 0, 0, false
 	for _, c := range rests {
@@ -15,10 +18,11 @@ func caveat(metric string, rests ...*cell) string {
 		disturbed, all = disturbed+n, all+of
 		most = most || float64(n) > mostly*float64(of)
 	}
-	if !most {
-		return ""
+	noisy := ""
+	if most {
+		noisy = disturbedOf(disturbed, all)
 	}
-	return disturbedOf(disturbed, all)
+	return strings.Join(nonEmpty(noisy, groupsNote(metric, rests...)), "; ")
 }
 
 // disturbedOf writes "14 of 20 trials were disturbed".
