@@ -93,7 +93,7 @@ func work(m *testing.M) int {
 	}
 	unix.Close(4)
 	cache, uid, gid := cache()
-	tb, err := testbed.Enter(cache, uid, gid)
+	tb, err := testbed.Enter(cache, uid, gid, testbed.Controlled)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "benchtest:", err)
 		return 1

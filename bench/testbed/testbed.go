@@ -15,6 +15,7 @@ package testbed
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -27,6 +28,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench/cgroup"
+	"lab/bench/cgroup/systemd"
 )
 
 // A Testbed is where instances are made. It is handed to environments.
@@ -69,10 +71,18 @@ func newID() string {
 	return hex.EncodeToString(b[:])
 }
 
-// Local makes a testbed without namespaces of its own, in this process; and
-// without cgroups where these won't be needed, since making and removing them
-// is a good part of a short command's time.
-func Local(cache string, cgroups bool) (*Testbed, error) {
+// Groups are the cgroups that a testbed is made with: each kind costs a part of a
+// short command's time.
+type Groups int
+
+const (
+	NoGroups   Groups = iota
+	Folders           // for an instance without limits: its processes are found and killed together
+	Controlled        // with the controllers that limit and count
+)
+
+// Local makes a testbed without namespaces of its own, in this process.
+func Local(cache string, groups Groups) (*Testbed, error) {
 	f, err := newFolder()
 	if err != nil {
 		return nil, err
@@ -80,16 +90,18 @@ func Local(cache string, cgroups bool) (*Testbed, error) {
 	tb := &Testbed{ID: filepath.Base(f.Name()), Dir: f.Name(), Cache: cache, folder: f,
 		UID: os.Getuid(), GID: os.Getgid(),
 		Log: func(string) (*os.File, error) { return os.OpenFile(os.DevNull, os.O_WRONLY, 0) }}
-	if cgroups {
-		if err := tb.cgroups(); err != nil {
-			return nil, errors.Join(err, tb.Close())
-		}
+	if err := tb.cgroups(groups, false); err != nil {
+		return nil, errors.Join(err, tb.Close())
 	}
 	return tb, nil
 }
 
-// cgroups makes the testbed's subtree, where there is anything to make it in.
-func (tb *Testbed) cgroups() error {
+// cgroups makes the testbed's subtree, where there is anything to make it in. move
+// says that this process may move into it.
+func (tb *Testbed) cgroups(groups Groups, move bool) error {
+	if groups == NoGroups {
+		return nil
+	}
 	l, err := cgroup.Read()
 	if err != nil {
 		return err
@@ -97,13 +109,30 @@ func (tb *Testbed) cgroups() error {
 	if l.Kind() == "none" {
 		return nil
 	}
-	tb.Cgroups, err = l.Create(tb.ID)
+	tb.Cgroups, err = l.Create(tb.ID, cgroup.Options{Controllers: groups == Controlled, Move: move, Scope: systemd.Scope}, tb.recordGroup)
 	if errors.Is(err, unix.EROFS) {
 		// A container's read-only view: limits will be refused, with the
 		// reason; all else works.
 		tb.Cgroups, err = nil, nil
 	}
 	return err
+}
+
+// groupLink begins the names of the links in the run folder that lead to the
+// testbed's cgroup folders.
+const groupLink = "cgroup-"
+
+// recordGroup links the run folder to a cgroup folder that is about to be made:
+// that is how the sweep finds what a killed lab left, tagged or not. The descriptor
+// leads to the run folder itself, which in a worker is covered.
+func (tb *Testbed) recordGroup(dir string) error {
+	sum := sha256.Sum256([]byte(dir)) // a path may be longer than a name
+	name := groupLink + hex.EncodeToString(sum[:8])
+	err := unix.Symlinkat(dir, int(tb.folder.Fd()), name)
+	if err == unix.EEXIST {
+		return nil
+	}
+	return os.NewSyscallError("symlinkat", err)
 }
 
 // Close removes what the testbed made that the kernel wouldn't free. It may be

@@ -188,8 +188,14 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	if spec.Image, err = image.At(dir); err != nil {
 		return 0, err
 	}
-	g, ok := env.(bench.Grouper)
-	tb, err := testbed.Local(cache, ok && g.Grouped(spec))
+	groups := testbed.NoGroups
+	if g, ok := env.(bench.Grouper); ok && g.Grouped(spec) {
+		groups = testbed.Folders
+		if !spec.Limits.None() {
+			groups = testbed.Controlled
+		}
+	}
+	tb, err := testbed.Local(cache, groups)
 	if err != nil {
 		return 0, err
 	}

@@ -101,7 +101,7 @@ func (w *worker) run(ctx context.Context) (outcome string, err error) {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
-	tb, err := testbed.Enter(j.Cache, j.UID, j.GID)
+	tb, err := testbed.Enter(j.Cache, j.UID, j.GID, testbed.Controlled)
 	if err != nil {
 		return "", err
 	}
