@@ -2,6 +2,7 @@ package cgroup
 
 import (
 	"cmp"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -105,9 +106,33 @@ func inner(a, _ string) string { return a }
 // outer is the last: what shares processors with strangers is the outermost.
 func outer(_, b string) string { return b }
 
-// both is for lines a device each: the kernel reads them one by one, and where
-// two are about the same the last written holds.
-func both(a, b string) string { return b + "\n" + a }
+// both is the lesser of each number of io.max: "8:0 rbps=1048576 wbps=max …", a
+// line for a device.
+func both(a, b string) string {
+	least := map[string]map[string]string{}
+	for line := range strings.Lines(a + "\n" + b) {
+		device, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		for _, f := range strings.Fields(rest) {
+			k, v, _ := strings.Cut(f, "=")
+			if least[device] == nil {
+				least[device] = map[string]string{}
+			}
+			if had, ok := least[device][k]; ok {
+				v = less(had, v)
+			}
+			least[device][k] = v
+		}
+	}
+	var out []string
+	for _, device := range slices.Sorted(maps.Keys(least)) {
+		line := device
+		for _, k := range slices.Sorted(maps.Keys(least[device])) {
+			line += " " + k + "=" + least[device][k]
+		}
+		out = append(out, line)
+	}
+	return strings.Join(out, "\n")
+}
 
 var knobs = []knob{
 	{"cpu", "cpu", "cpu.cfs_quota_us", "cpu.max", quota, lessTime},
@@ -191,6 +216,19 @@ func (l Layout) Left(controller string) (left int64, strictest Bound, ok bool) {
 		}
 	}
 	return left, strictest, ok
+}
+
+// CPUSet is the set of processors that the cells allow, "" where it isn't known.
+func (l Layout) CPUSet() string {
+	dirs, _ := l.chainOf("cpuset")
+	for _, dir := range dirs {
+		for _, name := range []string{"cpuset.effective_cpus", "cpuset.cpus.effective", "cpuset.cpus"} { // v1's name first
+			if set := l.read(dir, name); set != "" {
+				return set
+			}
+		}
+	}
+	return l.read("/sys/devices/system/cpu", "online")
 }
 
 // A Counter counts how often a cell's limit held something back.

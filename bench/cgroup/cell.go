@@ -74,7 +74,7 @@ func (l Layout) chain(controller string) (dirs []string) {
 	if controller == "" {
 		top = l.V2
 	}
-	if dir == "" {
+	if dir == "" || top == "" {
 		return nil
 	}
 	for ; ; dir = filepath.Dir(dir) {

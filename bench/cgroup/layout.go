@@ -74,7 +74,7 @@ func ReadIn(root string) (Layout, error) {
 	if l.V2 != "" {
 		_, err := os.Stat(l.path("/run/systemd/system")) // sd_booted(3)
 		l.systemd = err == nil
-		_, l.V2Controllers = l.base()
+		_, l.V2Controllers = l.base(l.systemd)
 	}
 	return l, nil
 }
@@ -122,6 +122,9 @@ func Parse(mounts io.Reader, self string) (Layout, error) {
 	sc := bufio.NewScanner(mounts)
 	sc.Buffer(nil, 1<<20)
 	for n := 1; sc.Scan(); n++ {
+		if sc.Text() == "" {
+			continue
+		}
 		before, after, ok := strings.Cut(sc.Text(), " - ")
 		if !ok {
 			return l, fmt.Errorf("mountinfo line %d: no separator", n)

@@ -58,8 +58,8 @@ func (l Layout) isRoot(dir string) bool {
 }
 
 // base is the v2 folder below which a tree with controllers would be made, and
-// the controllers that it can have there; under systemd the slice.
-func (l Layout) base() (dir string, have []string) {
+// the controllers that it can have there; the slice, where systemd shall make it.
+func (l Layout) base(systemd bool) (dir string, have []string) {
 	dirs := l.chain("")
 	passed := func(dir, name string) (out []string) {
 		for _, c := range strings.Fields(l.read(dir, name)) {
@@ -73,7 +73,7 @@ func (l Layout) base() (dir string, have []string) {
 		return "", nil
 	}
 	top := dirs[len(dirs)-1]
-	if l.systemd && len(dirs) > 1 && l.isRoot(top) {
+	if systemd && len(dirs) > 1 && l.isRoot(top) {
 		return l.slice(), passed(top, "cgroup.controllers")
 	}
 	dir, best := dirs[0], -1
@@ -113,11 +113,34 @@ func (l Layout) slice() string {
 	return at
 }
 
+// NeedsScope says whether a tree with controllers is made in a scope of systemd's.
+func (l Layout) NeedsScope() bool {
+	base, have := l.base(l.systemd)
+	return l.systemd && base != l.Own[""] &&
+		slices.ContainsFunc(l.wanted(), func(c string) bool { return slices.Contains(have, c) })
+}
+
+// Cure is what makes controllers available that the lab's groups can't have here.
+func (l Layout) Cure(missing ...string) string {
+	switch _, v1 := l.chainOf(missing[0]); {
+	case l.Kind() == "none":
+		return "mount -t cgroup2 none /sys/fs/cgroup"
+	case v1:
+		return "start the lab where its own cgroup can be seen: in Docker with docker run --privileged --cgroupns=host"
+	case l.V2 == "" || !strings.Contains(l.read(l.V2, "cgroup.controllers"), missing[0]) && l.isRoot(l.V2):
+		return "boot with cgroup_enable=" + strings.Join(missing, ",")
+	case !l.isRoot(l.V2):
+		return "docker run --privileged --cgroupns=host, or run the lab outside of a container"
+	}
+	return "start the lab in a cgroup below one that passes them on: under systemd systemctl status must say \"running\"; elsewhere whoever manages this machine's cgroups makes one"
+}
+
 // place finds or makes the v2 folder in which the tree's own one is made, and
 // says which controllers that can have and which limits are to be copied.
 func (l *Layout) place(id string, o Options) (base string, passes []string, copies []Bound, err error) {
 	own := l.Own[""]
-	base, passes = l.base()
+	ask := l.systemd && o.Scope != nil
+	base, passes = l.base(ask)
 	needed := slices.ContainsFunc(l.wanted(), func(c string) bool { return slices.Contains(passes, c) })
 	if base == own || !o.Controllers || !needed {
 		if base != own {
@@ -126,7 +149,7 @@ func (l *Layout) place(id string, o Options) (base string, passes []string, copi
 		return own, passes, nil, nil
 	}
 	copies = l.between(base)
-	if !l.systemd || o.Scope == nil {
+	if !ask {
 		return base, passes, copies, nil
 	}
 	name := filepath.Base(base)
@@ -209,6 +232,9 @@ func (t *Tree) moveBack() error {
 // Copied are the limits that bind the lab from outside of the tree's own place,
 // and stand at the tree's folder, too.
 func (t *Tree) Copied() []Bound { return t.copied }
+
+// Cure is the layout's.
+func (t *Tree) Cure(controller string) string { return t.layout.Cure(controller) }
 
 // Place says in words where the tree is.
 func (t *Tree) Place() string {

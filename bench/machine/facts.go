@@ -45,6 +45,10 @@ func Facts(root string) (results.Machine, error) {
 	}
 	l, _ := cgroup.ReadIn(root)
 	m.CgroupLayout, m.Controllers = l.Kind(), controllers(l)
+	for _, b := range l.Bounds() {
+		m.Limits = append(m.Limits, results.Bound{What: b.What, Value: b.Value, Text: b.Text, Above: b.Above})
+	}
+	m.Inherited = inherited(t)
 	if m.Kernel == "" {
 		return m, errors.New("machine facts: nothing to read in /proc; cure: mount -t proc proc /proc")
 	}

@@ -28,7 +28,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench/cgroup"
-	"lab/bench/cgroup/systemd"
 )
 
 // A Testbed is where instances are made. It is handed to environments.
@@ -71,18 +70,10 @@ func newID() string {
 	return hex.EncodeToString(b[:])
 }
 
-// Groups are the cgroups that a testbed is made with: each kind costs a part of a
-// short command's time.
-type Groups int
-
-const (
-	NoGroups   Groups = iota
-	Folders           // for an instance without limits: its processes are found and killed together
-	Controlled        // with the controllers that limit and count
-)
-
-// Local makes a testbed without namespaces of its own, in this process.
-func Local(cache string, groups Groups) (*Testbed, error) {
+// Local makes a testbed without namespaces of its own, in this process. groups says
+// what its cgroups are for; nil: there are none, since making and removing them is
+// a good part of a short command's time.
+func Local(cache string, groups *cgroup.Options) (*Testbed, error) {
 	f, err := newFolder()
 	if err != nil {
 		return nil, err
@@ -90,16 +81,15 @@ func Local(cache string, groups Groups) (*Testbed, error) {
 	tb := &Testbed{ID: filepath.Base(f.Name()), Dir: f.Name(), Cache: cache, folder: f,
 		UID: os.Getuid(), GID: os.Getgid(),
 		Log: func(string) (*os.File, error) { return os.OpenFile(os.DevNull, os.O_WRONLY, 0) }}
-	if err := tb.cgroups(groups, false); err != nil {
+	if err := tb.cgroups(groups); err != nil {
 		return nil, errors.Join(err, tb.Close())
 	}
 	return tb, nil
 }
 
-// cgroups makes the testbed's subtree, where there is anything to make it in. move
-// says that this process may move into it.
-func (tb *Testbed) cgroups(groups Groups, move bool) error {
-	if groups == NoGroups {
+// cgroups makes the testbed's subtree, where there is anything to make it in.
+func (tb *Testbed) cgroups(groups *cgroup.Options) error {
+	if groups == nil {
 		return nil
 	}
 	l, err := cgroup.Read()
@@ -109,7 +99,7 @@ func (tb *Testbed) cgroups(groups Groups, move bool) error {
 	if l.Kind() == "none" {
 		return nil
 	}
-	tb.Cgroups, err = l.Create(tb.ID, cgroup.Options{Controllers: groups == Controlled, Move: move, Scope: systemd.Scope}, tb.recordGroup)
+	tb.Cgroups, err = l.Create(tb.ID, *groups, tb.recordGroup)
 	if errors.Is(err, unix.EROFS) {
 		// A container's read-only view: limits will be refused, with the
 		// reason; all else works.

@@ -58,7 +58,7 @@ type made struct {
 
 // worker makes everything that a testbed may hold, and says so.
 func worker() error {
-	tb, err := testbed.Enter(os.TempDir(), 0, 0, testbed.Controlled)
+	tb, err := testbed.Enter(os.TempDir(), 0, 0, &cgroup.Options{Controllers: true})
 	if err != nil {
 		return err
 	}
@@ -239,7 +239,7 @@ func TestEnterRefused(t *testing.T) {
 	if os.Getpid() == 1 {
 		t.Skip("this is PID 1; the refusal is tested without root")
 	}
-	if _, err := testbed.Enter(t.TempDir(), 0, 0, testbed.NoGroups); err == nil {
+	if _, err := testbed.Enter(t.TempDir(), 0, 0, nil); err == nil {
 		t.Error("a testbed was entered without namespaces")
 	}
 }
@@ -304,7 +304,7 @@ func local(t *testing.T) *testbed.Testbed {
 	if os.Geteuid() != 0 {
 		t.Skip("SKIPPED: it needs root: sudo make test")
 	}
-	tb, err := testbed.Local(t.TempDir(), testbed.Controlled)
+	tb, err := testbed.Local(t.TempDir(), &cgroup.Options{Controllers: true})
 	if err != nil {
 		t.Fatal(err)
 	}

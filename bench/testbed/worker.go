@@ -10,6 +10,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"lab/bench/cgroup"
 )
 
 // A Worker is the process that lives in the testbed, as its supervisor sees
@@ -62,8 +64,8 @@ func (w *Worker) Wait() error {
 	return cmp.Or(err, berr)
 }
 
-// Enter makes the testbed in a worker that Spawn started.
-func Enter(cache string, uid, gid int, groups Groups) (*Testbed, error) {
+// Enter makes the testbed in a worker that Spawn started; groups as Local's.
+func Enter(cache string, uid, gid int, groups *cgroup.Options) (*Testbed, error) {
 	if os.Getpid() != 1 {
 		return nil, fmt.Errorf("enter testbed: not PID 1 of a PID namespace")
 	}
@@ -90,7 +92,7 @@ func Enter(cache string, uid, gid int, groups Groups) (*Testbed, error) {
 	if tb.top, err = lockFolder(name, unix.LOCK_EX); err != nil {
 		return nil, fmt.Errorf("enter testbed: %w", err)
 	}
-	if err := tb.cgroups(groups, true); err != nil {
+	if err := tb.cgroups(groups); err != nil {
 		return nil, fmt.Errorf("enter testbed: %w", err)
 	}
 	return tb, nil

@@ -10,6 +10,7 @@ import (
 
 	"lab/bench"
 	"lab/bench/calibrate"
+	"lab/bench/cgroup"
 	"lab/bench/machine"
 	"lab/bench/results"
 	"lab/bench/testbed"
@@ -36,7 +37,7 @@ type outsider struct {
 func (a *app) outside(s *supervisor) (err error) {
 	o := &outsider{turn: make(chan struct{}), made: make(chan struct{}), ended: make(chan struct{}),
 		coin: rand.New(rand.NewPCG(s.job.Manifest.Seed, 0x6f7574))} // "out"
-	tb, err := testbed.Local(s.job.Cache, testbed.Folders)
+	tb, err := testbed.Local(s.job.Cache, &cgroup.Options{})
 	if err != nil {
 		return err
 	}

@@ -172,7 +172,7 @@ func execWork(stderr *os.File) int {
 }
 
 func (o *execOrder) execute(sigs *os.File) (status int, oom bool, err error) {
-	tb, err := testbed.Enter(o.Cache, o.UID, o.GID, testbed.NoGroups)
+	tb, err := testbed.Enter(o.Cache, o.UID, o.GID, nil)
 	if err != nil {
 		return 0, false, err
 	}

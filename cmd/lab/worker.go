@@ -16,6 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench"
+	"lab/bench/cgroup"
+	"lab/bench/cgroup/systemd"
 	"lab/bench/machine"
 	"lab/bench/results"
 	"lab/bench/testbed"
@@ -101,7 +103,7 @@ func (w *worker) run(ctx context.Context) (outcome string, err error) {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
-	tb, err := testbed.Enter(j.Cache, j.UID, j.GID, testbed.Controlled)
+	tb, err := testbed.Enter(j.Cache, j.UID, j.GID, &cgroup.Options{Controllers: true, Move: true, Scope: systemd.Scope})
 	if err != nil {
 		return "", err
 	}
