@@ -18,6 +18,7 @@ import (
 	"lab/bench"
 	"lab/bench/cgroup"
 	"lab/bench/cgroup/systemd"
+	"lab/bench/engine"
 	"lab/bench/machine"
 	"lab/bench/results"
 	"lab/bench/testbed"
@@ -48,6 +49,8 @@ func work(stderr *os.File) int {
 	for fd := 3; fd < fdEnd; fd++ {
 		unix.CloseOnExec(fd)
 	}
+	// Whatever the caller's is, the same for all environments.
+	unix.Umask(0o022)
 	events := os.NewFile(fdEvents, "events")
 	w := &worker{events: json.NewEncoder(events), paced: make(chan struct{}, 1)}
 	in := os.NewFile(fdJob, "job")
@@ -109,6 +112,16 @@ func (w *worker) run(ctx context.Context) (outcome string, err error) {
 	}
 	defer func() { err = errors.Join(err, tb.Close()) }()
 	tb.Log, tb.NAT = out.Log, nat.Publish
+	if tb.Cgroups != nil {
+		j.Machine.CgroupPlace = tb.Cgroups.Place()
+		for _, b := range tb.Cgroups.Copied() {
+			for i := range j.Machine.Limits {
+				if l := &j.Machine.Limits[i]; l.What == b.What && l.Above == b.Above {
+					l.Copied = true
+				}
+			}
+		}
+	}
 
 	sc := j.scenario(j.Scenario)
 	if sc == nil {
@@ -125,7 +138,7 @@ func (w *worker) run(ctx context.Context) (outcome string, err error) {
 	if err := w.openWork(tb, sc); err != nil {
 		return "", err
 	}
-	r := &bench.Runner{Work: tb.Work, Budget: j.Budget, Limits: bench.Limits{CPUSet: j.Options.CPUs}, Scenario: sc, Options: j.Options, Image: j.Image, Seed: j.Manifest.Seed,
+	r := &engine.Runner{Work: tb.Work, Budget: j.Budget, Limits: bench.Limits{CPUSet: j.Options.CPUs}, Scenario: sc, Options: j.Options, Image: j.Image, Seed: j.Manifest.Seed,
 		Manifest: &j.Manifest, Write: out.Trial, Samples: out.Samples, Guard: guard.Guard, Progress: w.between,
 		Extent: j.Extent, Done: j.Done, Before: j.Before, Session: j.Session, FirstTrial: j.First.Trial, FirstBlock: j.First.Block}
 	envs, closeAll := w.open(ctx, tb, sc)
@@ -152,8 +165,8 @@ func (w *worker) run(ctx context.Context) (outcome string, err error) {
 	w.events.Encode(event{Plan: j.Manifest.Cells})
 
 	outcome, err = r.Run(ctx)
-	if outcome != bench.Complete && ctx.Err() != nil {
-		outcome = bench.Interrupted
+	if outcome != engine.Complete && ctx.Err() != nil {
+		outcome = engine.Interrupted
 	}
 	together(earlier, &j.Manifest, j.Session)
 	j.Manifest.Outcome, j.Manifest.Ended = outcome, time.Now().UTC()
@@ -199,7 +212,7 @@ func (w *worker) openWork(tb *testbed.Testbed, sc *bench.Scenario) error {
 }
 
 // between is called between trials.
-func (w *worker) between(p bench.Progress) {
+func (w *worker) between(p engine.Progress) {
 	testbed.Reap()
 	w.events.Encode(event{Progress: &p})
 	if w.job.Paced {
