@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lab/bench"
+	"lab/bench/cgroup"
 	"lab/bench/image"
 	"lab/bench/launch"
 	"lab/bench/testbed"
@@ -172,6 +173,15 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	sigs := make(chan os.Signal, 16)
 	signal.Notify(sigs, passedOn...)
 	ctx := context.Background()
+	var groups *cgroup.Options
+	if g, ok := env.(bench.Grouper); ok && g.Grouped(spec) {
+		groups = &cgroup.Options{Controllers: !spec.Limits.None(), Scope: scope}
+		if groups.Controllers && scope == nil {
+			if l, err := cgroup.Read(); err == nil && l.NeedsScope() {
+				return 0, becomeFull()
+			}
+		}
+	}
 	go launch.Ready(1) // the thread that Prepare would wait for
 	lock, err := testbed.Acquire(false)
 	if err != nil {
@@ -189,8 +199,7 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	if spec.Image, err = image.At(dir); err != nil {
 		return 0, err
 	}
-	g, ok := env.(bench.Grouper)
-	tb, err := testbed.Local(cache, ok && g.Grouped(spec))
+	tb, err := testbed.Local(cache, groups)
 	if err != nil {
 		return 0, err
 	}

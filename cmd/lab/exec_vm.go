@@ -119,7 +119,7 @@ func execWork(post *crew.Post) any {
 }
 
 func (o *execOrder) execute(post *crew.Post) (status int, oom bool, err error) {
-	tb, err := testbed.Enter(o.Cache, o.UID, o.GID)
+	tb, err := testbed.Enter(o.Cache, o.UID, o.GID, nil)
 	if err != nil {
 		return 0, false, err
 	}

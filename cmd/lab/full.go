@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lab/bench"
+	"lab/bench/cgroup/systemd"
 	"lab/bench/crew"
 	"lab/bench/image"
 	"lab/bench/probe/built"
@@ -62,6 +64,12 @@ what each costs, and explains the numbers.
 		a.listCommand(), a.doctorCommand(), a.imageCommand(), a.explainCommand(), a.cleanCommand(), a.versionCommand())
 	return root
 }
+
+// scope asks systemd for a cgroup, where that is how one is had.
+var scope = systemd.Scope
+
+// becomeFull isn't needed here.
+func becomeFull() error { return errors.ErrUnsupported }
 
 // environments is the one list of them.
 func environments() []bench.Environment {
