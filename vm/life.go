@@ -223,6 +223,6 @@ func (i *instance) close() error {
 	if i.console != nil {
 		errs = append(errs, i.console.close())
 	}
-	errs = append(errs, i.data.close(), i.unshare())
+	errs = append(errs, i.hide(), i.data.close())
 	return errors.Join(append(errs, i.keepLogs())...)
 }

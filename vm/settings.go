@@ -208,7 +208,7 @@ func (e *Env) config(s bench.Spec, k guestKernel) Config {
 // under which the daemon sees it.
 func (e *Env) inside(path string) string {
 	if rest, ok := strings.CutPrefix(path, e.tb.Cache+"/"); ok {
-		return insideCache + "/" + rest
+		return insideFiles + "/" + strings.ReplaceAll(rest, "/", "-")
 	}
 	if rest, ok := strings.CutPrefix(path, e.bed()+"/"); ok {
 		return insideBed + "/" + rest

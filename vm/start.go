@@ -54,7 +54,7 @@ func (i *instance) start(ctx context.Context) (err error) {
 	if i.conn, err = i.env.connection(ctx); err != nil {
 		return err
 	}
-	if i.console, err = newConsole(i.file(".serial")); err != nil {
+	if err := i.openConsole(); err != nil {
 		return err
 	}
 	if i.cfg.Data != nil {
@@ -65,7 +65,9 @@ func (i *instance) start(ctx context.Context) (err error) {
 		if i.data, err = newDataDisk(ctx, i.env.work(), size); err != nil {
 			return bench.Blamed(bench.BlameMachine, err)
 		}
-		i.cfg.Data.File = i.data.path()
+		if err := i.showData(); err != nil {
+			return fmt.Errorf("data disk: %w", err)
+		}
 		i.mark("disk", clock.Now())
 	}
 	if err := i.share(); err != nil {
@@ -77,6 +79,9 @@ func (i *instance) start(ctx context.Context) (err error) {
 			return err
 		}
 		defer p.close()
+		if err := i.give(i.file(".port")); err != nil {
+			return err
+		}
 	}
 	i.events = i.conn.watch(i.cfg.Name)
 	if i.saved != nil {
