@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/digitalocean/go-libvirt"
 	"golang.org/x/sys/unix"
@@ -227,6 +228,7 @@ func (i *instance) execute(ctx context.Context, c net.Conn) (err error) {
 		return errors.Join(context.Cause(ctx), err)
 	}
 	i.mark(step, i.session.at)
+	go i.endSession(i.session)
 	if i.idle {
 		return nil
 	}
@@ -236,6 +238,26 @@ func (i *instance) execute(ctx context.Context, c net.Conn) (err error) {
 	}
 	i.mark("exec", clock.Now())
 	return nil
+}
+
+// lastWordsGrace is how long what a guest sent before its end may take to be read.
+const lastWordsGrace = time.Second
+
+// endSession ends a session some time after QEMU's end: its reader may be
+// occupied with output that nobody takes.
+func (i *instance) endSession(s *session) {
+	select {
+	case <-s.gone:
+		return
+	case <-i.ended:
+	}
+	t := time.NewTimer(lastWordsGrace)
+	defer t.Stop()
+	select {
+	case <-s.gone:
+	case <-t.C:
+		s.end(errors.New("the guest ended"))
+	}
 }
 
 // resumed is when libvirt set the guest's CPU running: its event's time, or the
