@@ -7,8 +7,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"lab/bench/cgroup"
 )
 
 // Where the daemon's mount namespace shows the lab's folders. They are short
@@ -69,6 +73,9 @@ func (m mounts) enter() error {
 		}
 		defer b.close()
 	}
+	if err := uncover(); err != nil {
+		return err
+	}
 	if err := tmpfs("/run", "mode=755"); err != nil {
 		return err
 	}
@@ -116,6 +123,41 @@ func (m mounts) enter() error {
 		}
 	}
 	return nil
+}
+
+// uncover takes away, in this mount namespace, what is mounted below the folders
+// that are about to be covered, and each file system of huge pages: libvirt
+// reads of them in the table of mounts, which shows what is covered too, looks
+// for each, and makes folders in it. Without one its QEMU driver doesn't start.
+func uncover() error {
+	b, err := os.ReadFile("/proc/thread-self/mounts")
+	if err != nil {
+		return err
+	}
+	for _, dir := range inTheWay(string(b)) {
+		// EINVAL: it went with what it was mounted on, or whoever gave us this
+		// namespace keeps it from being taken away.
+		if err := unix.Unmount(dir, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil && err != unix.EINVAL && err != unix.ENOENT {
+			return fmt.Errorf("unmount %s: %w", dir, err)
+		}
+	}
+	return nil
+}
+
+// inTheWay finds the mount points that uncover takes away in a table of mounts
+// (fstab(5)), the last one mounted first.
+func inTheWay(mounts string) (dirs []string) {
+	for line := range strings.Lines(mounts) {
+		f := strings.Fields(line)
+		if len(f) < 3 {
+			continue
+		}
+		if dir := cgroup.Unescape(f[1]); f[2] == "hugetlbfs" || strings.HasPrefix(dir, "/dev/") || strings.HasPrefix(dir, "/run/") {
+			dirs = append(dirs, dir)
+		}
+	}
+	slices.Reverse(dirs)
+	return dirs
 }
 
 func tmpfs(dir, options string) error {
