@@ -21,7 +21,7 @@ func judge(s seen) []Check {
 			need = "needed for " + n.variant
 		}
 		s.tried(&c, tried, err, need, "container")
-		if n.variant != "" && c.Result == Fail { // one that is there where it is asked for
+		if n.variant != "" && c.Result == Fail { // only made on request
 			c.Blocks = []string{"container " + n.variant}
 		}
 		list = append(list, c)
@@ -33,6 +33,8 @@ func judge(s seen) []Check {
 	for i := range list {
 		if list[i].Blocks == nil {
 			list[i].Blocks = []string{}
+		} else if !slices.ContainsFunc(list[i].Blocks, func(b string) bool { return !strings.Contains(b, "=") }) {
+			list[i].Result = Warn // optional: every environment can run without it
 		}
 	}
 	return list
