@@ -65,6 +65,7 @@ func TestJudgeMachines(t *testing.T) {
 		{"aws", []string{"warn steal", "warn nesting"}},
 		{"aws-metal", []string{"warn steal"}},
 		{"gcp", []string{"warn cgroups", "warn nesting"}},
+		{"emulated", []string{"warn cgroups", "warn nesting"}},
 	}
 	for _, test := range tests {
 		s := well(t, test.name)

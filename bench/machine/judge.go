@@ -180,6 +180,9 @@ func (s seen) checkNesting() Check {
 		c.Cure = "keep the lab under your Linux home; for virtual machines set nestedVirtualization=true under [wsl2] in %UserProfile%\\.wslconfig, then: wsl --shutdown"
 	case f.Virtual:
 		c.Result, c.Detail = Warn, "this machine is itself a guest ("+f.Hypervisor+"): figures hold for guests"
+		if f.Emulated {
+			c.Detail = "this machine is itself emulated in software (" + f.Hypervisor + "): everything works, and no figure says how fast anything is"
+		}
 	}
 	return c
 }
