@@ -1,24 +1,34 @@
 package reports
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // mostly is the share of disturbed trials from above which a verdict says so
 // beside itself: a reader who takes nothing else along has to take this.
 const mostly = 0.5
 
+// machineEmulated is said of the speed of virtual machines on a machine that is
+// itself a program. Its KVM is real, and rests on emulated hardware.
+const machineEmulated = "this machine was itself emulated in software, which is no measure of how fast VMs are"
+
 // caveat says that most of the trials of a row that a verdict rests on were
 // disturbed; "" where they weren't.
 func caveat(metric string, rests ...*cell) string {
-	disturbed, all, most := 0, 0, false
+	disturbed, all, most, unreal := 0, 0, false, ""
 	for _, c := range rests {
 		n, of := c.disturbedIn(metric)
 		disturbed, all = disturbed+n, all+of
 		most = most || float64(n) > mostly*float64(of)
+		if c.unreal {
+			unreal = machineEmulated
+		}
 	}
 	if !most {
-		return ""
+		return unreal
 	}
-	return disturbedOf(disturbed, all)
+	return strings.Join(nonEmpty(disturbedOf(disturbed, all), unreal), "; ")
 }
 
 // disturbedOf writes "14 of 20 trials were disturbed".

@@ -105,13 +105,16 @@ func (e *Env) open(ctx context.Context) (err error) {
 	}
 	c, err := e.connection(ctx)
 	if err != nil {
-		return bench.Unavailable(err.Error(), "see logs/"+e.Name()+"-libvirt.log of the run")
+		return bench.Unavailable(err.Error(), daemonCure)
 	}
 	if err := e.probe(ctx); err != nil {
 		return bench.Unavailable("QEMU runs no guest: "+err.Error(), "make setup")
 	}
 	return e.warm(ctx, c)
 }
+
+// daemonCure is for a libvirt that doesn't do what it should.
+const daemonCure = "--env host,chroot,container leaves virtual machines out; --connect qemu:///system uses the system's libvirt"
 
 // bed is the environment's folder in the testbed's.
 func (e *Env) bed() string { return filepath.Join(e.tb.Dir, e.Name()) }
@@ -149,7 +152,7 @@ func (e *Env) connection(ctx context.Context) (*conn, error) {
 			return nil, err
 		}
 	}
-	c, err := connect(ctx, e.daemon.socket)
+	c, err := e.daemon.connect(ctx)
 	if err != nil {
 		// Started, and doesn't answer: the next attempt starts another.
 		if ctx.Err() == nil {
@@ -239,7 +242,7 @@ func (e *Env) warm(ctx context.Context, c *conn) error {
 		hv, err = l.ConnectGetVersion()
 		return err
 	}); err != nil {
-		return bench.Unavailable(err.Error(), "see logs/"+e.Name()+"-libvirt.log of the run")
+		return bench.Unavailable(err.Error(), daemonCure)
 	}
 	e.versions = map[string]string{"libvirt": version(lib), "qemu": version(hv)}
 	return nil

@@ -96,7 +96,7 @@ func Parse(r io.Reader) (Layout, error) {
 		if len(left) < 6 || len(right) < 2 {
 			return l, fmt.Errorf("cgroup layout: mountinfo line %d: too few fields", n)
 		}
-		kind, all, point := right[0], left[3] == "/", unescape(left[4])
+		kind, all, point := right[0], left[3] == "/", Unescape(left[4])
 		better := func(c, have string) bool {
 			take := have == "" || all && !whole[c]
 			whole[c] = whole[c] || take && all
@@ -124,9 +124,9 @@ var controllers = map[string]bool{
 	"pids": true, "blkio": true, "io": true,
 }
 
-// unescape undoes mountinfo's octal escapes for space, tab, newline and
-// backslash.
-func unescape(s string) string {
+// Unescape undoes the octal escapes for space, tab, newline and backslash in the
+// kernel's tables of mounts.
+func Unescape(s string) string {
 	if strings.IndexByte(s, '\\') < 0 {
 		return s // and no table is made for it
 	}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -177,7 +178,10 @@ func (o *execOrder) execute(sigs *os.File) (status int, oom bool, err error) {
 		return 0, false, err
 	}
 	defer func() { err = errors.Join(err, tb.Close()) }()
-	tb.Log = func(string) (*os.File, error) { return os.OpenFile(os.DevNull, os.O_WRONLY, 0) }
+	// They go with the testbed; what a daemon said that doesn't start is read there.
+	tb.Log = func(name string) (*os.File, error) {
+		return os.OpenFile(filepath.Join(tb.Dir, name), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	}
 	env, err := environment(environments(), o.Env)
 	if err != nil {
 		return 0, false, err
