@@ -26,6 +26,8 @@ type program struct {
 	id     uint32
 	io     *stdio
 
+	unplug func() // ends the guest; nil where it isn't the program's alone
+
 	answer chan wire.Frame // Started or Failed
 	credit chan struct{}   // one for each frame of input that may be sent
 	ended  chan struct{}   // closed when exit is valid

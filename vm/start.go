@@ -233,6 +233,7 @@ func (i *instance) execute(ctx context.Context, c net.Conn) (err error) {
 		return nil
 	}
 	i.main = newProgram(i.session, i.spec.Command, i.spec.Limits)
+	i.main.unplug = i.unplug
 	if err := i.main.start(ctx); err != nil {
 		return err
 	}

@@ -11,9 +11,12 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
+	"golang.org/x/term"
 
 	"lab/bench"
 	"lab/bench/launch"
@@ -113,10 +116,18 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, f *execFlags)
 		return 0, errors.Join(err, w.Wait())
 	}
 	ours[0].Close()
+	var ended atomic.Bool // at once, as asked
+	terminal := keepTerminal(a.stdin)
 	go func() {
+		var asked asks
 		for s := range sigs {
 			if n, ok := s.(syscall.Signal); ok {
 				ours[1].Write([]byte{byte(n)})
+			}
+			if asked.enough(s) {
+				// A guest that halted, or a QEMU that was stopped, takes no
+				// signal. The kernel ends all that the worker has begun.
+				time.AfterFunc(endGrace, func() { ended.Store(true); w.Kill() })
 			}
 		}
 	}()
@@ -124,7 +135,11 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, f *execFlags)
 	derr := json.NewDecoder(ours[2]).Decode(&res)
 	werr := w.Wait()
 	switch {
+	case derr != nil && ended.Load():
+		terminal()
+		return 128 + int(syscall.SIGKILL), nil
 	case derr != nil:
+		terminal()
 		return 0, fmt.Errorf("exec: the worker died: %w", errors.Join(derr, werr))
 	case res.Err != "" && res.Status > 0: // not found, can't be executed
 		return 0, &statusError{res.Status, errors.New(res.Err)}
@@ -134,6 +149,20 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, f *execFlags)
 		fmt.Fprintf(a.stderr, "lab: %s was killed: it used more memory than its limit\n", spec.Command.Argv[0])
 	}
 	return res.Status, nil
+}
+
+// endGrace is how long a guest may take to obey the third signal that asks for
+// an end.
+const endGrace = time.Second
+
+// keepTerminal returns what puts a terminal back to how it is now, as a worker
+// that was killed doesn't.
+func keepTerminal(f *os.File) (restore func()) {
+	state, err := term.GetState(int(f.Fd()))
+	if err != nil {
+		return func() {}
+	}
+	return func() { term.Restore(int(f.Fd()), state) }
 }
 
 // execWork is the worker's main function.
