@@ -90,6 +90,9 @@ func (d *document) machine() {
 		if k.Hypervisor != "" {
 			virtual += ", of " + k.Hypervisor
 		}
+		if k.Emulated {
+			virtual += ", emulated in software"
+		}
 	}
 	var rows [][2]string
 	add := func(name, value string) {

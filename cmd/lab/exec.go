@@ -248,14 +248,23 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 // container's first process ignores every signal that it has no handler for
 // (pid_namespaces(7)), and somebody is pressing Ctrl-C.
 func passSignals(sigs <-chan os.Signal, p bench.Process) {
-	asked := 0
+	var asked asks
 	for s := range sigs {
-		if s == syscall.SIGINT || s == syscall.SIGTERM {
-			asked++
-		}
-		if asked >= 3 {
+		if asked.enough(s) {
 			s = syscall.SIGKILL
 		}
 		p.Signal(s) // it may have ended meanwhile
 	}
+}
+
+// asks counts the signals that ask for an end.
+type asks int
+
+// enough says whether this signal, after those before it, is to be obeyed
+// whatever the command thinks of it.
+func (n *asks) enough(s os.Signal) bool {
+	if s == syscall.SIGINT || s == syscall.SIGTERM {
+		*n++
+	}
+	return *n >= 3
 }
