@@ -71,6 +71,7 @@ func TestScripts(t *testing.T) {
 					e.Setenv("NO_COLOR", "1")
 					e.Setenv("SETUP", filepath.Join(top, "cmd", "setup", "setup.sh"))
 					e.Setenv("SYNTHETIC", filepath.Join(top, "reports", "testdata", "synthetic"))
+					e.Setenv("OLD", filepath.Join(top, "cmd", "lab", "testdata", "old"))
 					return nil
 				},
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){"nobody": nobody},
