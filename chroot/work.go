@@ -2,6 +2,7 @@ package chroot
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -26,7 +27,7 @@ func (w *working) Loads() []string { return []string{w.root} }
 func (e *Env) prepareWork(s bench.Spec) (bench.Instance, error) {
 	if e.name == "host" {
 		place := filepath.Join(e.tb.Work, "host")
-		if err := os.MkdirAll(place, 0o777); err != nil {
+		if err := os.MkdirAll(place, 0o755); err != nil {
 			return nil, fmt.Errorf("host: %w", err)
 		}
 		return &working{launch.New(e.plan(s, s.Image.Dir)), place, s.Image.Dir}, nil
@@ -60,10 +61,12 @@ func (e *Env) copied(dir string) (string, error) {
 	if err == nil {
 		err = os.CopyFS(to, os.DirFS(dir))
 	}
-	// CopyFS gives files 0666 and what their own mode adds to it, and an image
-	// without a place to write has none.
 	if err == nil {
-		err = os.MkdirAll(filepath.Join(to, "tmp"), 0o777)
+		err = copyModes(to, dir)
+	}
+	// An image without a place to write has none.
+	if err == nil {
+		err = os.MkdirAll(filepath.Join(to, "tmp"), 0o755)
 	}
 	if err != nil {
 		return "", err
@@ -73,4 +76,23 @@ func (e *Env) copied(dir string) (string, error) {
 	}
 	e.copies[dir] = to
 	return to, nil
+}
+
+// copyModes gives a copy the modes of the tree from: CopyFS gives folders 0777
+// and files 0666 at least, less the umask.
+func copyModes(to, from string) error {
+	return filepath.WalkDir(from, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.Type()&fs.ModeSymlink != 0 {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, name)
+		if err != nil {
+			return err
+		}
+		return os.Chmod(filepath.Join(to, rel), info.Mode())
+	})
 }

@@ -181,7 +181,7 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	if err != nil {
 		return 0, err
 	}
-	dir, err := imageDir(named, cache)
+	dir, err := imageDir(named, cache, false)
 	if err != nil {
 		return 0, err
 	}
