@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"golang.org/x/sys/unix"
+
 	"lab/bench"
 	"lab/bench/launch"
 )
@@ -30,13 +32,17 @@ func (e *Env) prepareWork(s bench.Spec) (bench.Instance, error) {
 		if err := os.MkdirAll(place, 0o755); err != nil {
 			return nil, fmt.Errorf("host: %w", err)
 		}
-		return &working{launch.New(e.plan(s, s.Image.Dir)), place, s.Image.Dir}, nil
+		return &working{launch.New(e.hosted(s)), place, s.Image.Dir}, nil
 	}
 	root, err := e.copied(s.Image.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("chroot: copy the image: %w", err)
 	}
-	return &working{launch.New(e.plan(s, root)), "/tmp", root}, nil
+	fd, err := e.once(root, func() (int, error) { return unix.Open(root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0) })
+	if err != nil {
+		return nil, fmt.Errorf("chroot: %w", err)
+	}
+	return &working{launch.New(e.rooted(s, fd)), "/tmp", root}, nil
 }
 
 // Keeps is the size of the image's copy, in whole blocks.
