@@ -146,6 +146,7 @@ func TestJudge(t *testing.T) {
 		{"no modules", func(s *seen) { s.modules = false }, "guest kernel", Warn, "without its modules", "/lib/modules", ""},
 		{"no busybox", func(s *seen) { s.busybox = "" }, "busybox", Fail, "no static one", "make setup", "chroot, container, vm"},
 		{"no image", func(s *seen) { s.image = false }, "default image", OK, "not made yet", "", ""},
+		{"a changed image", func(s *seen) { s.broken = true }, "default image", Warn, "changed since it was made", "lab image", ""},
 		{"no memory", func(s *seen) { s.available = 1 << 20 }, "memory", Fail, "1 MiB of", "ps ", "vm"},
 		{"no disk", func(s *seen) { s.disk[1].free = 1 << 20 }, "disk", Fail, "1 MiB free for writable data", "LAB_CACHE", "chroot, container, vm"},
 		{"little disk", func(s *seen) { s.disk[0].free = 1 << 30 }, "disk", Warn, "1.0 GiB free for cache", "LAB_CACHE", ""},

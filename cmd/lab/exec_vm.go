@@ -196,7 +196,7 @@ func (o *execOrder) execute(post *crew.Post) (status int, oom bool, err error) {
 	if err := p.Start(ctx); err != nil {
 		return 0, false, err
 	}
-	go passSignals(pass, p)
+	passSignals(pass, p)
 	x, err := p.Wait(ctx)
 	return x.Status(), x.OOM, err
 }

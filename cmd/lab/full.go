@@ -18,6 +18,7 @@ import (
 	"lab/bench/probe/built"
 	"lab/bench/results"
 	"lab/bench/runs"
+	"lab/bench/usercache"
 	"lab/chroot"
 	"lab/container"
 	"lab/vm"
@@ -108,13 +109,10 @@ func programs() []image.Entry {
 	return []image.Entry{{Name: image.ProbePath[1:], Mode: 0o755, Data: b}}
 }
 
-// imageIsCurrent says whether there is a default image of this lab's.
-func imageIsCurrent(cache string) bool { return image.IsCurrent(cache, programs()...) }
-
-// makeImage makes the default image.
-func makeImage(cache string, uid, gid int) error {
-	_, err := image.MakeDefault(cache, uid, gid, programs()...)
-	return err
+// storedImage is the default image of this lab's.
+func storedImage(cache string, read bool) (image.Ref, error) {
+	uid, gid := usercache.Owner()
+	return image.Default(cache, read, uid, gid, programs()...)
 }
 
 // probe finds out whether KVM is usable.

@@ -131,3 +131,18 @@ func nobody(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Check(os.WriteFile(ts.MkAbs("code"), []byte(cmd.ProcessState.String()+"\n"), 0o644))
 }
+
+// command is a program to start that is lab: the test's own, where it is called
+// so.
+func command(t *testing.T) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lab := filepath.Join(t.TempDir(), "lab")
+	if err := os.Symlink(self, lab); err != nil {
+		t.Fatal(err)
+	}
+	return lab
+}
