@@ -177,6 +177,7 @@ func TestSetupLong(t *testing.T) {
 		}
 	}
 	m.write(m.cache+"/stock/machine", "", 0o644)
+	m.write(m.cache+"/stock/CACHEDIR.TAG", "Signature: 8a477f597d28d172789f06886806bc55\n# Made by lab, see setup.sh.\n", 0o644)
 	m.remove(m.cache + "/CACHEDIR.TAG") // the folder was the user's
 	if _, ok := m.setup("--uninstall"); !ok {
 		t.Error("uninstall failed")
