@@ -34,6 +34,7 @@ type Writer struct {
 	w     io.Writer
 	width int
 	line  []byte // that has no end yet
+	err   error  // the first
 }
 
 // NewWriter wraps what goes to w at width columns; 0 leaves lines as they are.
@@ -51,18 +52,24 @@ func (w *Writer) Write(b []byte) (int, error) {
 		out.WriteString(Wrap(l, w.width))
 	}
 	w.line = w.line[end:]
-	if _, err := io.WriteString(w.w, out.String()); err != nil {
-		return 0, err
-	}
-	return len(b), nil
+	w.put(out.String())
+	return len(b), w.err
 }
 
-// Flush writes a last line that has no end.
+// Flush writes a last line that has no end, and returns the first error of all
+// that was written.
 func (w *Writer) Flush() error {
-	rest := Wrap(string(w.line), w.width)
-	w.line = nil
-	_, err := io.WriteString(w.w, rest)
-	return err
+	if len(w.line) > 0 {
+		w.put(Wrap(string(w.line), w.width))
+		w.line = nil
+	}
+	return w.err
+}
+
+func (w *Writer) put(s string) {
+	if _, err := io.WriteString(w.w, s); w.err == nil {
+		w.err = err
+	}
 }
 
 // Wrap breaks one line at width columns. No word is cut; and what begins with

@@ -180,7 +180,7 @@ func (a *app) useSavedImage(run *results.Run, j *job) error {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	fmt.Fprintf(a.stderr, "lab: the image is %s, which isn't this machine's own: its programs are executed as root\n", name)
+	fmt.Fprintf(a.note, "lab: the image is %s, which isn't this machine's own: its programs are executed as root\n", name)
 	r.Name = m.Image.Name
 	j.Image = r
 	return describe(j)

@@ -32,7 +32,7 @@ func (s *supervisor) announce(cells []results.Cell) {
 	for _, c := range cells {
 		label := c.Label()
 		if c.NotRun != nil {
-			fmt.Fprintf(s.stderr, "lab: %s can't run: %s\n", label, reason(c.NotRun))
+			fmt.Fprintf(s.note, "lab: %s can't run: %s\n", label, reason(c.NotRun))
 			continue
 		}
 		labels = append(labels, label)
@@ -54,9 +54,9 @@ func (s *supervisor) announce(cells []results.Cell) {
 	if done > 0 {
 		how += fmt.Sprintf("; there are %d already", done)
 	}
-	fmt.Fprintf(s.stderr, "lab: %s: %s; %s; %s\n", j.Scenario, strings.Join(labels, ", "), how, within(about, j.Extent, j.Before))
+	fmt.Fprintf(s.note, "lab: %s: %s; %s; %s\n", j.Scenario, strings.Join(labels, ", "), how, within(about, j.Extent, j.Before))
 	if long {
-		fmt.Fprintf(s.stderr, "lab: a trial takes about: %s\n", strings.Join(eachTakes(cells), ", "))
+		fmt.Fprintf(s.note, "lab: a trial takes about: %s\n", strings.Join(eachTakes(cells), ", "))
 	}
 }
 

@@ -13,12 +13,12 @@ import (
 // machine back. The image is the one named, or the lab's own.
 func (a *app) begin(j *job, named string) (lock *testbed.Lock, end func(), err error) {
 	j.Manifest.Command = withoutHost(a.args[1:])
-	if lock, err = testbed.Acquire(true); err != nil {
+	if lock, err = a.acquire(true, nil); err != nil {
 		return nil, nil, err
 	}
 	end = func() {
 		if err := giveCache(j.Cache); err != nil {
-			fmt.Fprintln(a.stderr, "lab: cache folder:", err)
+			fmt.Fprintln(a.note, "lab: cache folder:", err)
 		}
 		lock.Release()
 	}
@@ -28,7 +28,7 @@ func (a *app) begin(j *job, named string) (lock *testbed.Lock, end func(), err e
 		}
 	}()
 	if _, err := testbed.Sweep(); err != nil {
-		fmt.Fprintln(a.stderr, "lab: clean up after an earlier run:", err)
+		fmt.Fprintln(a.note, "lab: clean up after an earlier run:", err)
 	}
 	if j.Cache, err = makeCache(); err != nil {
 		return nil, nil, err

@@ -60,6 +60,7 @@ or failed; 2 bad usage; 3 not root; 130 interrupted.`,
 	fl.Uint64Var(&f.seed, "seed", 0, "`N`, the seed of the order of the trials (default: a new one)")
 	fl.StringVar(&f.out, "out", "", "`DIR` for the results; must not exist (default: results/<UTC time>-calibrate)")
 	fl.BoolVar(&f.json, "json", false, "print calibration.json instead of the table")
+	a.waitFlag(fl)
 	completeFlags(cmd)
 	return cmd
 }
@@ -99,7 +100,7 @@ func (a *app) calibrate(cmd *cobra.Command, f calibrateFlags) error {
 		j.Runs = f.trials(sc.Name)
 		s := &supervisor{app: a, job: &j, lock: lock, dir: filepath.Join(dir, sc.Name), quiet: true}
 		if i == 0 {
-			fmt.Fprintf(a.stderr, "lab: calibrate: parts: %d, results in %s\n", len(parts), dir)
+			fmt.Fprintf(a.note, "lab: calibrate: parts: %d, results in %s\n", len(parts), dir)
 		}
 		run := s.run
 		if sc.Name == scenarios.CalibrateOutside {
@@ -161,8 +162,8 @@ func (a *app) judgeCalibration(dir string, j *job, made []*bench.Scenario, asJSO
 		_, werr := a.stdout.Write(append(data, '\n'))
 		err = errors.Join(err, werr)
 	} else {
-		err = errors.Join(err, reports.CalibrationTable(a.stdout, rowsOf(checks), reports.OptionsFor(a.stdout)))
-		fmt.Fprintf(a.stdout, "\nresults: %s\n", dir)
+		err = errors.Join(err, reports.CalibrationTable(a.page, rowsOf(checks), reports.OptionsFor(a.stdout)))
+		fmt.Fprintf(a.page, "\nresults: %s\n", dir)
 	}
 	for _, c := range checks {
 		if c.Answer == calibrate.No {

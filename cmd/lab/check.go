@@ -68,6 +68,6 @@ func (a *app) check(dir string) error {
 	for _, l := range run.Lines {
 		trials[l.Trial] = true
 	}
-	_, err = fmt.Fprintf(a.stdout, "%s: whole, and as it was written: %s of %s\n", dir, counted(len(trials), "trial"), run.Manifest.Scenario)
+	_, err = fmt.Fprintf(a.page, "%s: whole, and as it was written: %s of %s\n", dir, counted(len(trials), "trial"), run.Manifest.Scenario)
 	return err
 }

@@ -39,10 +39,10 @@ The cache (guest kernel, image) stays: make uninstall removes it. Results stay.`
 				removed = append(removed, testbed.SweepWork(workIn(cache))...)
 			}
 			for _, name := range removed {
-				fmt.Fprintln(a.stdout, "removed", name)
+				fmt.Fprintln(a.page, "removed", name)
 			}
 			if err == nil && len(removed) == 0 {
-				fmt.Fprintln(a.stdout, "nothing was left")
+				fmt.Fprintln(a.page, "nothing was left")
 			}
 			return err
 		},

@@ -28,11 +28,12 @@ Exit status: 0 nothing is blocked; 1 something can't run.`,
 			if err != nil {
 				return err
 			}
-			write := machine.Print
 			if asJSON {
-				write = machine.JSON
+				err = machine.JSON(a.stdout, checks)
+			} else {
+				err = machine.Print(a.page, checks)
 			}
-			if err := write(a.stdout, checks); err != nil {
+			if err != nil {
 				return err
 			}
 			for _, c := range checks {

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -114,6 +116,7 @@ What --variant can set:
 	fl.StringArrayVar(&f.writeOps, "device-write-iops", nil, "`DEVICE:N`, writes a second")
 	fl.StringSliceVar(&f.variant, "variant", nil, "`SETTINGS`, name=value,…")
 	fl.StringVar(&f.connect, "connect", "", connectHelp)
+	a.waitFlag(fl)
 	completeFlags(cmd)
 	return cmd
 }
@@ -172,7 +175,7 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	signal.Notify(sigs, passedOn...)
 	ctx := context.Background()
 	go launch.Ready(1) // the thread that Prepare would wait for
-	lock, err := testbed.Acquire(false)
+	lock, err := a.acquire(false, sigs)
 	if err != nil {
 		return 0, err
 	}
@@ -215,7 +218,8 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	if err := p.Start(ctx); err != nil {
 		return 0, err
 	}
-	go passSignals(sigs, p)
+	done := make(chan struct{})
+	go passSignals(sigs, done, p, a.note)
 	finish := func() {}
 	if t, ok := p.(bench.Terminaler); ok && spec.Command.TTY {
 		if finish, err = attach(t.Terminal(), a.stdin, a.stdout); err != nil {
@@ -226,26 +230,45 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	swept := make(chan struct{})
 	go func() { testbed.SweepFolders(); close(swept) }()
 	exit, err := p.Wait(ctx)
+	close(done)
 	finish()
 	<-swept
 	if exit.OOM {
-		fmt.Fprintf(a.stderr, "lab: %s was killed: it used more memory than its limit\n", spec.Command.Argv[0])
+		fmt.Fprintf(a.note, "lab: %s was killed: it used more memory than its limit\n", spec.Command.Argv[0])
 	}
 	return exit.Status(), err
 }
 
-// passSignals passes signals on. The third that asks for an end is a SIGKILL: a
-// container's first process ignores every signal that it has no handler for
-// (pid_namespaces(7)), and somebody is pressing Ctrl-C.
-func passSignals(sigs <-chan os.Signal, p bench.Process) {
+// passSignals passes signals on until done. The third that asks for an end is a
+// SIGKILL: a container's first process ignores every signal that it has no
+// handler for (pid_namespaces(7)), and somebody is pressing Ctrl-C. Who pressed it
+// once, and sees nothing happen, is told so on note.
+func passSignals(sigs <-chan os.Signal, done <-chan struct{}, p bench.Process, note io.Writer) {
 	asked := 0
-	for s := range sigs {
-		if s == syscall.SIGINT || s == syscall.SIGTERM {
-			asked++
+	var unheard <-chan time.Time
+	for {
+		select {
+		case s := <-sigs:
+			if s == syscall.SIGINT || s == syscall.SIGTERM {
+				asked++
+			}
+			if asked == 1 && s == syscall.SIGINT {
+				unheard = time.After(300 * time.Millisecond)
+			}
+			if asked >= 3 {
+				s = syscall.SIGKILL
+			}
+			p.Signal(s) // it may have ended meanwhile
+		case <-unheard:
+			unheard = nil
+			switch asked {
+			case 1:
+				fmt.Fprintln(note, "lab: Ctrl-C was passed on to the command, which is still running; twice more ends it")
+			case 2:
+				fmt.Fprintln(note, "lab: Ctrl-C was passed on to the command, which is still running; once more ends it")
+			}
+		case <-done:
+			return
 		}
-		if asked >= 3 {
-			s = syscall.SIGKILL
-		}
-		p.Signal(s) // it may have ended meanwhile
 	}
 }

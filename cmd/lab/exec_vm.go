@@ -58,7 +58,7 @@ type execResult struct {
 func (a *app) executeApart(env bench.Environment, spec bench.Spec, f *execFlags) (status int, err error) {
 	sigs := make(chan os.Signal, 16)
 	signal.Notify(sigs, passedOn...)
-	lock, err := testbed.Acquire(false)
+	lock, err := a.acquire(false, sigs)
 	if err != nil {
 		return 0, err
 	}
@@ -130,7 +130,7 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, f *execFlags)
 	case res.Err != "":
 		return 0, errors.New(res.Err)
 	case res.OOM:
-		fmt.Fprintf(a.stderr, "lab: %s was killed: it used more memory than its limit\n", spec.Command.Argv[0])
+		fmt.Fprintf(a.note, "lab: %s was killed: it used more memory than its limit\n", spec.Command.Argv[0])
 	}
 	return res.Status, nil
 }
@@ -222,7 +222,9 @@ func (o *execOrder) execute(sigs *os.File) (status int, oom bool, err error) {
 	if err := p.Start(ctx); err != nil {
 		return 0, false, err
 	}
-	go passSignals(pass, p)
+	done := make(chan struct{})
+	go passSignals(pass, done, p, c.Stderr)
 	x, err := p.Wait(ctx)
+	close(done)
 	return x.Status(), x.OOM, err
 }

@@ -53,7 +53,7 @@ are listed. It measures nothing, and needs no root.`,
 				if asJSON {
 					return a.printJSON(all)
 				}
-				listExplained(a.stdout, all)
+				listExplained(a.page, all)
 				return nil
 			}
 			found := slices.DeleteFunc(slices.Clone(all), func(x explained) bool { return x.Name != args[0] })
@@ -65,9 +65,9 @@ are listed. It measures nothing, and needs no root.`,
 			}
 			for i, x := range found { // a word may be a scenario and a metric
 				if i > 0 {
-					fmt.Fprintln(a.stdout)
+					fmt.Fprintln(a.page)
 				}
-				reports.Paragraphs(a.stdout, x.Name+", "+article(x.Kind), x.Text, reports.OptionsFor(a.stdout))
+				reports.Paragraphs(a.page, x.Name+", "+article(x.Kind), x.Text, reports.OptionsFor(a.stdout))
 			}
 			return nil
 		},

@@ -41,8 +41,9 @@ func full(args []string) int {
 
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "lab",
-		Short: "One workload in every kind of isolation: measured, compared, explained",
+		Use:     "lab",
+		Version: versionLine(),
+		Short:   "One workload in every kind of isolation: measured, compared, explained",
 		Long: `lab puts one and the same workload into every kind of isolation that this
 machine offers (plain process, chroot, container, virtual machine), measures
 what each costs, and explains the numbers.
@@ -61,6 +62,7 @@ what each costs, and explains the numbers.
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(flagError)
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(a.runCommand(), a.execCommand(), a.reportCommand(), a.compareCommand(), a.reproduceCommand(), a.checkCommand(), a.calibrateCommand(),
 		a.listCommand(), a.doctorCommand(), a.imageCommand(), a.explainCommand(), a.cleanCommand(), a.versionCommand())
 	return root

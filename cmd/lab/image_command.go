@@ -24,7 +24,7 @@ func (a *app) imageCommand() *cobra.Command {
 		if asJSON {
 			return a.printJSON(describedImage(r))
 		}
-		_, err = fmt.Fprintf(a.stdout, "image:  %s\nfolder: %s\ndigest: %s\nsize:   %d bytes\n", r.Name, r.Dir, r.Digest, r.Size)
+		_, err = fmt.Fprintf(a.page, "image:  %s\nfolder: %s\ndigest: %s\nsize:   %d bytes\n", r.Name, r.Dir, r.Digest, r.Size)
 		return err
 	}
 	dirs := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -110,10 +110,10 @@ func (a *app) listImages(asJSON bool) error {
 		if name != "default" {
 			name = "saved"
 		}
-		fmt.Fprintf(a.stdout, "%-8s %s %10d bytes  %s\n", name, r.Digest, r.Size, r.Dir)
+		fmt.Fprintf(a.page, "%-8s %s %10d bytes  %s\n", name, r.Digest, r.Size, r.Dir)
 	}
 	if len(all) == 0 {
-		fmt.Fprintln(a.stdout, "none; lab image makes the default one")
+		fmt.Fprintln(a.page, "none; lab image makes the default one")
 	}
 	return errors.Join(errs...)
 }

@@ -71,7 +71,7 @@ func (a *app) saveFile(name, named string) error {
 	if err != nil {
 		return errors.Join(err, os.Remove(name))
 	}
-	_, err = fmt.Fprintf(a.stdout, "%s: image %s, %s\n", name, r.Name, r.Digest)
+	_, err = fmt.Fprintf(a.page, "%s: image %s, %s\n", name, r.Name, r.Digest)
 	return err
 }
 
@@ -125,7 +125,7 @@ func (a *app) saveBeside(dir, named, kernelName string) error {
 	if err := w.Stream(results.SavedImage, r.WriteArchive); err != nil {
 		return fmt.Errorf("image save: %w", err)
 	}
-	fmt.Fprintf(a.stdout, "%s: image %s\n", filepath.Join(dir, results.SavedImage), r.Digest)
+	fmt.Fprintf(a.page, "%s: image %s\n", filepath.Join(dir, results.SavedImage), r.Digest)
 	if k != nil {
 		data, err := os.ReadFile(k.Image)
 		if err == nil {
@@ -134,7 +134,7 @@ func (a *app) saveBeside(dir, named, kernelName string) error {
 		if err != nil {
 			return fmt.Errorf("image save: %w", err)
 		}
-		fmt.Fprintf(a.stdout, "%s: guest kernel %s, %s\n", filepath.Join(dir, results.SavedKernel), k.Version, k.Digest)
+		fmt.Fprintf(a.page, "%s: guest kernel %s, %s\n", filepath.Join(dir, results.SavedKernel), k.Version, k.Digest)
 	}
 	return reports.WriteSums(dir, uid, gid)
 }

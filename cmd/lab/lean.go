@@ -38,7 +38,7 @@ func own(args []string) bool {
 	switch {
 	case len(args) == 0:
 		return false
-	case args[0] == "version":
+	case args[0] == "version", args[0] == "--version":
 		return len(args) == 1
 	}
 	before := args
@@ -68,7 +68,8 @@ func becomeFull() error {
 }
 
 func (a *app) root() *cobra.Command {
-	root := &cobra.Command{Use: "lab", SilenceErrors: true, SilenceUsage: true}
+	root := &cobra.Command{Use: "lab", Version: versionLine(), SilenceErrors: true, SilenceUsage: true}
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(a.execCommand(), a.versionCommand())
 	return root

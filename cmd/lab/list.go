@@ -66,7 +66,7 @@ func (a *app) listCommand() *cobra.Command {
 			if asJSON {
 				return a.printJSON(l)
 			}
-			l.print(a.stdout)
+			l.print(a.page)
 			return nil
 		},
 	}

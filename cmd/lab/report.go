@@ -82,12 +82,12 @@ func (a *app) report(dir string, uid, gid int, json bool) error {
 		_, err = a.stdout.Write(summary)
 		return err
 	}
-	if err := reports.Terminal(a.stdout, run, reports.OptionsFor(a.stdout)); err != nil {
+	if err := reports.Terminal(a.page, run, reports.OptionsFor(a.stdout)); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.stdout, "\nreport: %s\n", filepath.Join(dir, "report.md"))
+	_, err = fmt.Fprintf(a.page, "\nreport: %s\n", filepath.Join(dir, "report.md"))
 	if plots, _ := filepath.Glob(filepath.Join(dir, "plots", "*.png")); len(plots) > 0 {
-		_, err = fmt.Fprintf(a.stdout, "plots:  %s\n", strings.Join(plots, ", "))
+		_, err = fmt.Fprintf(a.page, "plots:  %s\n", strings.Join(plots, ", "))
 	}
 	return err
 }
@@ -117,11 +117,11 @@ func (a *app) reportMachines(dirs []string, out string) error {
 	}
 	for i, name := range names {
 		if i > 0 {
-			fmt.Fprintln(a.stdout)
+			fmt.Fprintln(a.page)
 		}
 		m, err := reports.AcrossMachines(by[name])
 		if err == nil {
-			err = m.Terminal(a.stdout, reports.OptionsFor(a.stdout))
+			err = m.Terminal(a.page, reports.OptionsFor(a.stdout))
 		}
 		if err == nil && out != "" {
 			err = a.writeMachines(m, out)
@@ -141,6 +141,6 @@ func (a *app) writeMachines(m *reports.Machines, out string) error {
 	if err := m.Write(out, uid, gid); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.stdout, "\nreport: %s\n", filepath.Join(out, "machines.md"))
+	_, err = fmt.Fprintf(a.page, "\nreport: %s\n", filepath.Join(out, "machines.md"))
 	return err
 }

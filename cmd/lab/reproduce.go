@@ -58,6 +58,7 @@ Exit status: 0 nothing differs; 1 something differs, or failed; 2 bad usage;
 	fl.StringVar(&f.kernel, "kernel", "", "`FILE` of the guest kernel (default: the set-up's, or the one saved in DIR; also LAB_KERNEL)")
 	fl.StringVar(&f.work, "work", "", "`DIR` on the file system that instances write to, where the original's did (default: the cache's)")
 	fl.StringVar(&f.connect, "connect", "", "`URI` of the libvirt that makes the guests, where one made the original's (results don't say on whose machine)")
+	a.waitFlag(fl)
 	completeFlags(cmd)
 	return cmd
 }
@@ -79,11 +80,11 @@ func (a *app) reproduce(dir string, f runFlags) error {
 		Notes: []string{fmt.Sprintf("Made to reproduce run %s of %s.", m.ID, m.Started.UTC().Format("2006-01-02 15:04 MST"))}}
 	j.Manifest.Notes = append(j.Manifest.Notes, old.otherLibvirt()...)
 	if now.Image.Digest != m.Image.Digest {
-		fmt.Fprintf(a.stderr, "lab: the image isn't the original's (%s, and that was %s): nothing will be comparable; name the same one with --image\n",
+		fmt.Fprintf(a.note, "lab: the image isn't the original's (%s, and that was %s): nothing will be comparable; name the same one with --image\n",
 			now.Image.Digest, m.Image.Digest)
 	}
 	if m.Asked.Work && f.work == "" {
-		fmt.Fprintln(a.stderr, "lab: the original's instances wrote to a folder named with --work, and these will below the cache; name another with --work")
+		fmt.Fprintln(a.note, "lab: the original's instances wrote to a folder named with --work, and these will below the cache; name another with --work")
 	}
 	out := f.folder([]string{m.Scenario}, m.Scenario, j.Manifest.Started)
 	s := &supervisor{app: a, job: j, lock: old.lock, dir: out, quiet: true, target: old.target}
@@ -104,10 +105,10 @@ func (a *app) reproduce(dir string, f runFlags) error {
 		return err
 	}
 	if err := errors.Join(keep(out, j, map[string][]byte{"reproduction.md": page.Bytes()}),
-		reports.WriteRun(again, out, j.UID, j.GID), r.Terminal(a.stdout, reports.OptionsFor(a.stdout))); err != nil {
+		reports.WriteRun(again, out, j.UID, j.GID), r.Terminal(a.page, reports.OptionsFor(a.stdout))); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stdout, "\nreport: %s\n", filepath.Join(out, "reproduction.md"))
+	fmt.Fprintf(a.page, "\nreport: %s\n", filepath.Join(out, "reproduction.md"))
 	if n := r.Count(reports.Differs); n > 0 {
 		return &statusError{statusFailed, nil}
 	}

@@ -21,7 +21,7 @@ import (
 func (a *app) resume(cmd *cobra.Command, names []string, f runFlags) error {
 	var wrong string
 	cmd.Flags().Visit(func(fl *pflag.Flag) {
-		if !slices.Contains([]string{"resume", "image", "kernel", "work", "json", "connect"}, fl.Name) {
+		if !slices.Contains([]string{"resume", "image", "kernel", "work", "json", "connect", "wait"}, fl.Name) {
 			wrong = fl.Name
 		}
 	})
@@ -64,7 +64,7 @@ func (a *app) resume(cmd *cobra.Command, names []string, f runFlags) error {
 	if j.Planned == nil { // it came to an end before its plan
 		j.Planned = []results.Cell{}
 	}
-	s := &supervisor{app: a, job: j, lock: old.lock, dir: f.resume, json: f.json, target: old.target}
+	s := &supervisor{app: a, job: j, lock: old.lock, dir: f.resume, json: f.json, target: old.target, connect: f.connect}
 	return s.run()
 }
 

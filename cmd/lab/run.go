@@ -126,6 +126,7 @@ What --variant can set:
 	fl.StringVar(&f.resume, "resume", "", "`DIR` of a run that was broken off: goes on with it")
 	fl.StringVarP(&f.file, "file", "f", "", "`FILE`, an experiment, in place of scenarios and flags")
 	fl.BoolVar(&f.predict, "predict", false, "print how many trials it would be and how long they take; runs nothing")
+	a.waitFlag(fl)
 	completeFlags(cmd)
 	return cmd
 }
@@ -175,7 +176,7 @@ func (a *app) run(cmd *cobra.Command, names []string, f runFlags) error {
 		j.Manifest.ID, j.Manifest.Started = newRunID(), time.Now().UTC()
 		j.Manifest.Scenario = name
 		nameWorkload(&j)
-		s := &supervisor{app: a, job: &j, lock: lock, dir: f.folder(names, name, j.Manifest.Started), json: f.json, target: target}
+		s := &supervisor{app: a, job: &j, lock: lock, dir: f.folder(names, name, j.Manifest.Started), json: f.json, target: target, connect: f.connect}
 		err := s.run()
 		if err != nil {
 			last = err

@@ -24,7 +24,7 @@ func (s *supervisor) sessions(sigs <-chan os.Signal) error {
 	j, failed := s.job, false
 	for j.Session = 1; ; j.Session++ {
 		s.meter.clear()
-		fmt.Fprintf(s.stderr, "lab: session %d of %d\n", j.Session, j.Sessions)
+		fmt.Fprintf(s.note, "lab: session %d of %d\n", j.Session, j.Sessions)
 		s.end = event{}
 		if err := s.watch(sigs); err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -26,7 +27,8 @@ type supervisor struct {
 	dir  string // results folder, as the user may see it
 	json bool
 
-	target *vm.Target // a foreign libvirt, or nil
+	target  *vm.Target // a foreign libvirt, or nil
+	connect string     // its URI
 
 	// quiet leaves the report out, for a run that is part of something else.
 	quiet bool
@@ -77,7 +79,7 @@ func (s *supervisor) run() error {
 	s.meter.clear()
 	if died != nil {
 		if err := s.amend(died); err != nil {
-			fmt.Fprintln(s.stderr, "lab:", err)
+			fmt.Fprintln(s.note, "lab:", err)
 		}
 	}
 	if s.quiet {
@@ -90,18 +92,46 @@ func (s *supervisor) run() error {
 }
 
 // whatNow adds to what ended a run, and to what went wrong with its report, what
-// can be done where there was no room for the results.
+// the user can type next: to go on, or to draw the report when there is room.
 func (s *supervisor) whatNow(died, report error) error {
 	err := errors.Join(died, report)
 	// The worker's error is a text.
-	if err == nil || !strings.Contains(err.Error(), syscall.ENOSPC.Error()) {
+	full := err != nil && strings.Contains(err.Error(), syscall.ENOSPC.Error())
+	next := ""
+	switch {
+	case (died != nil || s.signals > 0) && s.job.times() == 1 && s.hasTrials():
+		next = s.typed(s.resumeWords())
+	case full:
+		next = s.typed([]string{"report", s.dir})
+	default:
 		return err
 	}
-	then := "lab report "
-	if died != nil && s.job.times() == 1 {
-		then = "lab run --resume "
+	if full {
+		return fmt.Errorf("%w\n     the trials in %s are whole; make room there, then type:\n     %s", err, s.dir, next)
 	}
-	return fmt.Errorf("%w\n     the trials in %s are whole; make room there, then: %s%s", err, s.dir, then, s.dir)
+	if err == nil || s.signals > 0 {
+		fmt.Fprintf(s.note, "lab: to go on with this run, type:\n     %s\n", next)
+		return err
+	}
+	return fmt.Errorf("%w\n     to go on with this run, type:\n     %s", err, next)
+}
+
+// hasTrials says whether there is anything to go on with.
+func (s *supervisor) hasTrials() bool {
+	st, err := os.Stat(filepath.Join(s.dir, results.TrialsFile))
+	return err == nil && st.Size() > 0
+}
+
+// resumeWords goes on with this run: what its folder doesn't keep is said again.
+func (s *supervisor) resumeWords() []string {
+	words := []string{"run", "--resume", s.dir}
+	for _, x := range [][2]string{{"--image", s.job.Options.Image}, {"--kernel", s.job.Options.Variant["kernel"]},
+		{"--work", s.job.Work}, {"--connect", s.connect}} {
+		if x[1] != "" {
+			words = append(words, x[0], x[1])
+		}
+	}
+	return words
 }
 
 // status is the error that a run's outcome comes to.

@@ -32,7 +32,7 @@ func (s *supervisor) watch(sigs <-chan os.Signal) error {
 			s.signals++
 			if s.signals == 1 {
 				s.meter.clear()
-				fmt.Fprintf(s.stderr, "lab: %v: giving up the current trial; a report of what was measured follows (again: end at once)\n", sig)
+				fmt.Fprintf(s.note, "lab: %v: giving up the current trial; a report of what was measured follows (again: end at once)\n", sig)
 				s.say(sayStop)
 			} else {
 				s.worker.Kill()
@@ -53,7 +53,7 @@ func (s *supervisor) watch(sigs <-chan os.Signal) error {
 			switch {
 			case s.end.Outcome != "" && s.end.Err == "":
 				if err != nil {
-					fmt.Fprintln(s.stderr, "lab:", err)
+					fmt.Fprintln(s.note, "lab:", err)
 				}
 				return nil
 			case s.end.Err != "":
@@ -139,7 +139,7 @@ func (s *supervisor) keep(said string) {
 		return errors.Join(err, f.Close())
 	})
 	if err != nil {
-		fmt.Fprintln(s.stderr, "lab:", err)
+		fmt.Fprintln(s.note, "lab:", err)
 	}
 }
 
@@ -159,7 +159,7 @@ func (s *supervisor) take(e event) {
 		}
 	case e.Note != "":
 		s.meter.clear()
-		fmt.Fprintln(s.stderr, "lab:", e.Note)
+		fmt.Fprintln(s.note, "lab:", e.Note)
 	default:
 		s.end = e
 	}
