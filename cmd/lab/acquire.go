@@ -14,7 +14,7 @@ import (
 
 // waitFlag gives a command that takes the machine's lock its --wait.
 func (a *app) waitFlag(fl *pflag.FlagSet) {
-	fl.BoolVar(&a.wait, "wait", false, "wait while another lab holds the machine, rather than fail")
+	fl.BoolVar(&a.wait, "wait", false, "wait while another lab holds the machine, instead of failing")
 }
 
 // acquire takes the machine's lock, and with --wait waits for it until a signal

@@ -56,9 +56,9 @@ given, and nothing could be compared.`,
 		RunE: func(_ *cobra.Command, dirs []string) error { return a.compare(dirs, f) },
 	}
 	fl := cmd.Flags()
-	fl.StringVar(&f.by, "by", "", "`NAME=A,B`: rows of one folder that differ in NAME alone (env, n, a variant), B against A")
-	fl.StringVar(&f.format, "format", "table", "`KIND`: "+strings.Join(formats, ", "))
-	fl.StringSliceVar(&f.failIf, "fail-if", nil, "`slower:5%,…` exit status 1 where a difference was found and is larger; also faster, different")
+	fl.StringVar(&f.by, "by", "", "`NAME=A,B` compare rows of one folder that differ only in NAME (env, n or a setting): B against A")
+	fl.StringVar(&f.format, "format", "table", "`KIND` "+strings.Join(formats, ", "))
+	fl.StringSliceVar(&f.failIf, "fail-if", nil, "`slower:5%,…` exit with 1 if a difference was found and is larger; also faster, different")
 	cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }

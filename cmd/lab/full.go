@@ -62,6 +62,7 @@ what each costs, and explains the numbers.
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(flagError)
+	root.SetHelpFunc(a.help)
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(a.runCommand(), a.execCommand(), a.reportCommand(), a.compareCommand(), a.reproduceCommand(), a.checkCommand(), a.calibrateCommand(),
 		a.listCommand(), a.doctorCommand(), a.imageCommand(), a.explainCommand(), a.cleanCommand(), a.versionCommand())

@@ -47,8 +47,8 @@ whose programs you would run.`,
 			return a.saveFile(args[0], named)
 		},
 	}
-	cmd.Flags().StringVar(&named, "image", "", "`DIR`, root folder of the image (default: the lab's own)")
-	cmd.Flags().StringVar(&kernelName, "kernel", "", "`FILE` of the guest kernel (default: the set-up's; also LAB_KERNEL)")
+	cmd.Flags().StringVar(&named, "image", "", "`DIR` root folder of the image (default: the lab's own)")
+	cmd.Flags().StringVar(&kernelName, "kernel", "", "`FILE` guest kernel (default: the set-up's; also LAB_KERNEL)")
 	completeFlags(cmd)
 	return cmd
 }

@@ -59,7 +59,7 @@ and machines that are themselves virtual, other images and guest kernels. With
 		},
 	}
 	cmd.Flags().BoolVar(&json, "json", false, "print each summary.json instead of the tables")
-	cmd.Flags().StringVar(&out, "out", "", "`DIR` for the report across machines; must not exist")
+	cmd.Flags().StringVar(&out, "out", "", "`DIR` new folder for the report across machines")
 	completeFlags(cmd)
 	return cmd
 }

@@ -53,11 +53,11 @@ Exit status: 0 nothing differs; 1 something differs, or failed; 2 bad usage;
 		RunE: func(_ *cobra.Command, args []string) error { return a.reproduce(args[0], f) },
 	}
 	fl := cmd.Flags()
-	fl.StringVar(&f.out, "out", "", "`DIR` for the results; must not exist (default: results/<UTC time>-<scenario>)")
-	fl.StringVar(&f.image, "image", "", "`DIR`, root folder of the original's file tree (default: the lab's own, or the one saved in DIR)")
-	fl.StringVar(&f.kernel, "kernel", "", "`FILE` of the guest kernel (default: the set-up's, or the one saved in DIR; also LAB_KERNEL)")
-	fl.StringVar(&f.work, "work", "", "`DIR` on the file system that instances write to, where the original's did (default: the cache's)")
-	fl.StringVar(&f.connect, "connect", "", "`URI` of the libvirt that makes the guests, where one made the original's (results don't say on whose machine)")
+	fl.StringVar(&f.out, "out", "", "`DIR` new folder for the results (default: results/<UTC time>-<scenario>)")
+	fl.StringVar(&f.image, "image", "", "`DIR` root folder of the original's file tree (default: the one saved in the results folder, or the lab's own)")
+	fl.StringVar(&f.kernel, "kernel", "", "`FILE` guest kernel (default: the one saved in the results folder, or the set-up's; also LAB_KERNEL)")
+	fl.StringVar(&f.work, "work", "", "`DIR` folder on the disk that instances write to, if the original had one (default: in the cache)")
+	fl.StringVar(&f.connect, "connect", "", "`URI` libvirt that makes the guests, if the original's were made by one (results don't say where it is)")
 	a.waitFlag(fl)
 	completeFlags(cmd)
 	return cmd
