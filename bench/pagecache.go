@@ -30,7 +30,7 @@ func Chill(i Instance, s Spec) error {
 	}
 	err := pagecache.Drop(paths...)
 	if stayed := (*pagecache.StayedError)(nil); errors.As(err, &stayed) {
-		err = fmt.Errorf("%w; cure: end what else uses that file, or --variant pagecache=warm", err)
+		err = fmt.Errorf("%w; fix: end what else uses that file, or --variant pagecache=warm", err)
 	}
 	if err != nil {
 		return Blamed(BlameMachine, fmt.Errorf("pagecache=cold: %w", err))

@@ -80,10 +80,10 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 	// mount_setattr(2) is the newest system call that has no older way here; a
 	// wrong descriptor tells whether it is there.
 	if err := unix.MountSetattr(-1, "", unix.AT_EMPTY_PATH, &unix.MountAttr{}); err == unix.ENOSYS || err == unix.EPERM {
-		return bench.Unavailable("mount_setattr(2) is missing or forbidden: "+err.Error(), "Linux 5.12 or later, outside of another container")
+		return bench.Unavailable("mount_setattr(2) is missing or forbidden: "+err.Error(), "use Linux 5.12 or later, outside of another container")
 	}
 	if _, err := os.Stat("/proc/self/ns/cgroup"); err != nil {
-		return bench.Unavailable("this kernel has no cgroup namespaces", "a kernel with CONFIG_CGROUPS and CONFIG_NAMESPACES")
+		return bench.Unavailable("this kernel has no cgroup namespaces", "use a kernel with CONFIG_CGROUPS and CONFIG_NAMESPACES")
 	}
 	if err := testbed.CheckPorts(s.Ports); err != nil {
 		return bench.NotApplicable(err.Error(), "")

@@ -108,10 +108,10 @@ func checkSize(s bench.Spec) error {
 		case n < minMemory:
 			return bench.NotApplicable(fmt.Sprintf("memory=%s: the guest's kernel needs %d MiB", m, minMemory>>20), "--variant memory=128M")
 		case s.Limits.Memory > 0 && !s.Init:
-			return bench.NotApplicable("a memory limit is the guest's RAM, and memory="+m+" is, too", "one of them, or the guest's init (Spec.Init)")
+			return bench.NotApplicable("a memory limit is the guest's RAM, and memory="+m+" is, too", "leave out one of the two")
 		}
 	} else if l := s.Limits.Memory; l != 0 && l < minMemory && !s.Init {
-		return bench.NotApplicable(fmt.Sprintf("a memory limit is the guest's RAM, and its kernel needs %d MiB", minMemory>>20), "a larger limit")
+		return bench.NotApplicable(fmt.Sprintf("a memory limit is the guest's RAM, and its kernel needs %d MiB", minMemory>>20), fmt.Sprintf("raise the limit to %dM or more", minMemory>>20))
 	}
 	if v := s.Settings["vcpus"]; given(v) {
 		n, err := strconv.Atoi(v)
@@ -121,7 +121,7 @@ func checkSize(s bench.Spec) error {
 		case n < s.CPUs:
 			return bench.NotApplicable(fmt.Sprintf("vcpus=%d: the workload needs %d", n, s.CPUs), fmt.Sprintf("--variant vcpus=%d", s.CPUs))
 		case float64(n) < s.Limits.CPU:
-			return bench.NotApplicable(fmt.Sprintf("vcpus=%d are fewer than the limit of %g", n, s.Limits.CPU), "a lower limit")
+			return bench.NotApplicable(fmt.Sprintf("vcpus=%d are fewer than the limit of %g", n, s.Limits.CPU), "lower the limit, or raise vcpus")
 		}
 	}
 	if c := s.Settings["tbcache"]; c != "" {

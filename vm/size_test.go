@@ -61,7 +61,7 @@ func TestUnpacks(t *testing.T) {
 		t.Fatalf("a large image: %v", err)
 	}
 	if err := unpacks(300<<20, 948<<20); err != nil {
-		t.Errorf("the cure doesn't cure: %v", err)
+		t.Errorf("the cure doesn't fix: %v", err)
 	}
 }
 

@@ -348,7 +348,7 @@ func cached(t *testing.T) (dir, name string) {
 		t.Fatal(err)
 	}
 	if pagecache.Drop(name) != nil {
-		t.Skip("SKIPPED: temporary files are in RAM here; cure: TMPDIR=a folder on a disk make test")
+		t.Skip("SKIPPED: temporary files are in RAM here; fix: TMPDIR=a folder on a disk make test")
 	}
 	if _, err := os.ReadFile(name); err != nil {
 		t.Fatal(err)

@@ -223,11 +223,11 @@ func TestPrint(t *testing.T) {
 	const want = `ok    root  root
 warn  swap  7 MiB used
             why: disks are slow
-            cure: swapoff -a
+            fix: swapoff -a
 fail  QEMU  not installed
             why: it is the hardware
             blocks: vm, vm-bare
-            cure: make setup
+            fix: make setup
 
 1 ok, 1 to know about, 1 blocking
 `

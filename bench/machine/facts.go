@@ -46,7 +46,7 @@ func Facts(root string) (results.Machine, error) {
 	l := layout(t)
 	m.CgroupLayout, m.Controllers = l.Kind(), controllers(l)
 	if m.Kernel == "" {
-		return m, errors.New("machine facts: nothing to read in /proc; cure: mount -t proc proc /proc")
+		return m, errors.New("machine facts: nothing to read in /proc; fix: mount -t proc proc /proc")
 	}
 	return m, nil
 }

@@ -30,7 +30,7 @@ func (a *app) calibrateCommand() *cobra.Command {
 	var f calibrateFlags
 	cmd := &cobra.Command{
 		Use:   "calibrate",
-		Short: "How far the lab can be trusted on this machine",
+		Short: "Test how far the lab can be trusted on this machine",
 		Long: `How far the lab can be trusted on this machine, in some minutes:
 
   A/A      one environment under two labels, in pairs of short runs: how many of

@@ -25,15 +25,15 @@ func (a *app) compareCommand() *cobra.Command {
 	var f compareFlags
 	cmd := &cobra.Command{
 		Use:   "compare A B | compare DIR --by NAME=A,B",
-		Short: "Set one run against another, or two rows of one run",
-		Long: `Set one results folder against another, cell by cell and metric by metric, or
-with --by two rows of one folder: the ratio of their medians with its interval,
-a verdict that is corrected for the number of comparisons, and what differs
-between the two machines and settings. It needs no root, and measures nothing.
-Rows of one folder are compared trial by trial, within the shuffled blocks.
+		Short: "Compare two runs, or two rows of one run",
+		Long: `Compare two results folders, row by row and metric by metric, or with --by two
+rows of one folder. It prints the ratio of the medians with its interval, a
+verdict corrected for the number of comparisons, and how the machines and
+settings differ. It needs no root, and measures nothing. Rows of one folder are
+compared trial by trial, within the shuffled blocks.
 
-Not compared is what can't be: a guest under KVM with an emulated one, runs of
-different images or workloads, metrics in different units, fewer than 6 trials.
+Some things can't be compared: a guest under KVM with an emulated one, different
+images or workloads, metrics in different units, fewer than 6 trials.
 
 Exit status: 0; 1 something is beyond --fail-if; 2 bad usage; 3 --fail-if was
 given, and nothing could be compared.`,

@@ -50,7 +50,8 @@ what each costs, and explains the numbers.
 
   sudo lab run startup           how long until the workload runs?
   sudo lab exec container -- sh  a shell in a container
-  lab doctor                     what this machine can and can't`,
+  lab list                       what there is to measure, and where
+  lab doctor                     what this machine can and can't do`,
 		SilenceErrors: true, // run prints them, in its own form
 		SilenceUsage:  true,
 		Args: func(cmd *cobra.Command, args []string) error {

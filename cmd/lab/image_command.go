@@ -38,12 +38,12 @@ func (a *app) imageCommand() *cobra.Command {
 	}
 	cmd := &cobra.Command{
 		Use:   "image [DIR] | image list | image save DIR",
-		Short: "Show an image's digest, make the default one, save the bytes of a run's",
-		Long: `Show where an image is, its digest and its size: the default image's, which is
-made where it is missing, or that of a folder.
+		Short: "Show, list or save images",
+		Long: `Show where an image is, its digest and its size. Without DIR it is the default
+image, which is made if it is missing.
 
-The digest covers names, types, permissions, link targets and contents, and
-neither owners nor times: the same tree unpacked elsewhere has the same one.`,
+The digest covers names, types, permissions, link targets and contents. It leaves
+out owners and times, so that a copy of the tree elsewhere has the same digest.`,
 		Args: oneDir, ValidArgsFunction: dirs,
 		RunE: func(_ *cobra.Command, args []string) error { return show(args) },
 	}
@@ -52,7 +52,7 @@ neither owners nor times: the same tree unpacked elsewhere has the same one.`,
 		RunE: func(_ *cobra.Command, args []string) error { return show(args) },
 	}
 	list := &cobra.Command{
-		Use: "list", Short: "List the images in the cache: the default one, and those unpacked for lab reproduce", Args: noArgs,
+		Use: "list", Short: "List the images in the cache", Args: noArgs,
 		RunE: func(*cobra.Command, []string) error { return a.listImages(asJSON) },
 	}
 	cmd.PersistentFlags().BoolVar(&asJSON, "json", false, "print JSON")
@@ -113,7 +113,7 @@ func (a *app) listImages(asJSON bool) error {
 		fmt.Fprintf(a.page, "%-8s %s %10d bytes  %s\n", name, r.Digest, r.Size, r.Dir)
 	}
 	if len(all) == 0 {
-		fmt.Fprintln(a.page, "none; lab image makes the default one")
+		fmt.Fprintln(a.page, "none yet; lab image makes the default one")
 	}
 	return errors.Join(errs...)
 }

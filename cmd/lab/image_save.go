@@ -22,16 +22,16 @@ func (a *app) imageSaveCommand() *cobra.Command {
 	var named, kernelName string
 	cmd := &cobra.Command{
 		Use:   "save DIR | save FILE",
-		Short: "Put the bytes that a run ran beside its results",
-		Long: `Put the bytes of a run's image, and of its guests' kernel, into its results
-folder, as saved/image.tar.gz and saved/vmlinuz, so that lab reproduce DIR can
-run the same ones on a machine that hasn't got them. They must be the very ones:
-their digests are compared with the manifest's. SHA256SUMS then lists them, too.
+		Short: "Save a run's image and guest kernel in its results folder",
+		Long: `Save a run's image and its guests' kernel in its results folder, as
+saved/image.tar.gz and saved/vmlinuz. lab reproduce DIR can then run the same
+ones on any machine. Their digests must be those in the manifest. SHA256SUMS
+lists the saved files, too.
 
-With a FILE that doesn't exist yet, the image alone is written to it.
+With a FILE that doesn't exist yet, only the image is written, to that file.
 
-lab reproduce executes saved programs as root. Take folders only from people
-whose programs you would run.`,
+lab reproduce runs saved programs as root. Accept folders only from people whose
+programs you would run.`,
 		Example: `  lab image save results/mine
   lab image save tree.tar.gz --image /srv/tree`,
 		Args: func(_ *cobra.Command, args []string) error {

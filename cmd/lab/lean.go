@@ -62,7 +62,7 @@ func becomeFull() error {
 	full := filepath.Join(filepath.Dir(self), fullName)
 	err = syscall.Exec(full, os.Args, os.Environ())
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s isn't there: lab has two programs, and they stay in one folder; cure: make build", full)
+		return fmt.Errorf("%s is missing: lab has two programs, and they belong in one folder; fix: make build", full)
 	}
 	return fmt.Errorf("execute %s: %w", full, err)
 }

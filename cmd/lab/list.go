@@ -15,12 +15,14 @@ import (
 )
 
 // about says of each environment what it is, and what it needs.
-var about = map[string]struct{ is, needs string }{
-	"host":      {"a process, nothing more", "root, for the testbed around it"},
-	"chroot":    {"a process that sees another root folder", "root"},
-	"container": {"namespaces, an overlay, cgroups and fewer capabilities", "root, overlayfs, Linux 5.12 or later"},
-	"vm":        {"a libvirt domain whose first process is the workload", "root, QEMU, libvirt's daemon, a guest kernel; KVM to be fast"},
-	"vm-bare":   {"a libvirt domain without an operating system: the machine alone", "root, QEMU, libvirt's daemon; KVM to be fast"},
+var about = map[string]struct{ is, needs, more string }{
+	"host":   {"a process, nothing more", "root, for the testbed around it", ""},
+	"chroot": {"a process that sees another root folder", "root", ""},
+	"container": {"namespaces, an overlay, cgroups and fewer capabilities", "root, overlayfs, Linux 5.12 or later",
+		"Limits of memory and processor time are kept by the kernel and not shown by /proc: free, top and nproc inside see the whole machine. " +
+			"The limits are in the container's cgroup; --cpuset is what nproc follows."},
+	"vm":      {"a libvirt domain whose first process is the workload", "root, QEMU, libvirt's daemon, a guest kernel; KVM to be fast", ""},
+	"vm-bare": {"a libvirt domain without an operating system: the machine alone", "root, QEMU, libvirt's daemon; KVM to be fast", ""},
 }
 
 // What lab list --json prints.
@@ -54,7 +56,7 @@ func (a *app) listCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List scenarios and environments, and whether this machine can run them",
+		Short: "List scenarios and environments, and what can run here",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			checks, err := checks(cmd.Context(), false)

@@ -20,17 +20,17 @@ func (a *app) reportCommand() *cobra.Command {
 	var out string
 	cmd := &cobra.Command{
 		Use:   "report DIR…",
-		Short: "Draw the report of results folders again; set several machines' side by side",
+		Short: "Draw reports again; compare the runs of several machines",
 		Long: `Draw the report of results folders again: the table here, and in each folder
 report.md, plots/, trials.csv, bench.txt and summary.json. Nothing is measured,
-and the machine that it was measured on isn't needed.
+and any machine will do.
 
-Several folders of one scenario are also set side by side with the machine as a
-factor: each machine's figures with their intervals, the middle machine, the
-least and the largest. Runs of one machine are known by its salted id, and count
-once. What can't be set side by side stands apart: KVM and emulation, bare metal
-and machines that are themselves virtual, other images and guest kernels. With
---out DIR, machines.md, machines.csv and plots of it are left there.`,
+Several folders of one scenario are also compared, with the machine as a factor:
+each machine's figures with their intervals, the middle machine, the smallest and
+the largest. Runs of one machine have the same salted id and count once. Groups
+that can't be compared are kept apart: KVM and emulation, bare metal and virtual
+machines, other images and guest kernels. With --out DIR, machines.md,
+machines.csv and plots are written there.`,
 		Example: `  lab report results/mine
   lab report class/* --out class-report`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -48,7 +48,7 @@ and machines that are themselves virtual, other images and guest kernels. With
 				return a.reportMachines(dirs, out)
 			}
 			if out != "" {
-				return usagef("report: --out is for several folders; one folder's report lies in it")
+				return usagef("report: --out is for several folders; the report of a single one is written into it")
 			}
 			var errs []error
 			for _, dir := range dirs {

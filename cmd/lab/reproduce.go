@@ -19,25 +19,25 @@ func (a *app) reproduceCommand() *cobra.Command {
 	var f runFlags
 	cmd := &cobra.Command{
 		Use:   "reproduce DIR",
-		Short: "Do a run once more here, and judge its findings again",
-		Long: `Do what a results folder says once more on this machine: the same scenario,
-environments, settings, numbers of trials and seed. Then judge each of the
-original's findings by both runs:
+		Short: "Repeat a run here, and judge its findings again",
+		Long: `Repeat the run of a results folder on this machine: the same scenario,
+environments, settings, numbers of trials and seed. Then judge each finding of
+the original by both runs:
 
-  agrees          both came to the same outcome
-  differs         it holds in the one and doesn't in the other; on the same
-                  machine also: a median that it rests on has moved by over 10 %
+  agrees          both runs came to the same outcome
+  differs         it holds in one and not in the other; on the same machine also
+                  if a median that it rests on has moved by over 10 %
   can't be told   one of the two is undecided, or couldn't be measured
-  not comparable  another image, workload or guest kernel; KVM against emulation
+  not comparable  another image, workload or guest kernel; KVM with emulation
 
-Where lab image save put the image and the guest kernel beside the original, and
-this machine's own are other ones, the saved ones are run, as root: reproduce
-only folders of people whose programs you would run.
+If the folder has a saved image and guest kernel (lab image save) that differ
+from this machine's, the saved ones run, as root: reproduce only folders of
+people whose programs you would run.
 
-Where a foreign libvirt made the original's guests, name it once more with
---connect; results don't say on whose machine it was.
+If another libvirt made the original's guests, name it again with --connect;
+results don't record its address.
 
-The original stays as it is. The new folder has reproduction.md beside its report.
+The original isn't changed. The new folder has reproduction.md and its report.
 
 Exit status: 0 nothing differs; 1 something differs, or failed; 2 bad usage;
 3 nothing could be run; 130 interrupted.`,
@@ -80,11 +80,11 @@ func (a *app) reproduce(dir string, f runFlags) error {
 		Notes: []string{fmt.Sprintf("Made to reproduce run %s of %s.", m.ID, m.Started.UTC().Format("2006-01-02 15:04 MST"))}}
 	j.Manifest.Notes = append(j.Manifest.Notes, old.otherLibvirt()...)
 	if now.Image.Digest != m.Image.Digest {
-		fmt.Fprintf(a.note, "lab: the image isn't the original's (%s, and that was %s): nothing will be comparable; name the same one with --image\n",
+		fmt.Fprintf(a.note, "lab: the image isn't the original's (%s, and that was %s): nothing will be comparable; fix: --image DIR with the original one\n",
 			now.Image.Digest, m.Image.Digest)
 	}
 	if m.Asked.Work && f.work == "" {
-		fmt.Fprintln(a.note, "lab: the original's instances wrote to a folder named with --work, and these will below the cache; name another with --work")
+		fmt.Fprintln(a.note, "lab: the original's instances wrote to a folder given with --work, and these will write to the cache; fix: --work DIR")
 	}
 	out := f.folder([]string{m.Scenario}, m.Scenario, j.Manifest.Started)
 	s := &supervisor{app: a, job: j, lock: old.lock, dir: out, quiet: true, target: old.target}

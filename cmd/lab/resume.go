@@ -26,7 +26,7 @@ func (a *app) resume(cmd *cobra.Command, names []string, f runFlags) error {
 		}
 	})
 	if wrong != "" {
-		return usagef("--resume goes on with what was asked for then, and --%s would change it; begin a new run for that", wrong)
+		return usagef("--resume goes on with what was asked for then, and --%s would change it; fix: leave it out, or begin a new run", wrong)
 	}
 	old, err := a.again("resume", "lab run", f.resume, f, func(run *results.Run) error { return resumable(run, names, f.work != "") })
 	if err != nil {
@@ -51,10 +51,10 @@ func (a *app) resume(cmd *cobra.Command, names []string, f runFlags) error {
 		trials[l.Trial] = true
 		j.Before = max(j.Before, time.Duration(l.At*float64(time.Second)))
 	}
-	note := fmt.Sprintf("The run was broken off after %s, and gone on with on %s.",
+	note := fmt.Sprintf("The run was interrupted after %s and resumed on %s.",
 		counted(len(trials), "trial"), time.Now().UTC().Format("2006-01-02 15:04 MST"))
 	if cut > 0 {
-		note += " A trial that wasn't written to its end was made again."
+		note += " A trial that wasn't completely written was repeated."
 	}
 	m := run.Manifest // what begin found out is what there was
 	m.Outcome, m.Ended = "", time.Time{}
@@ -79,16 +79,16 @@ func resumable(run *results.Run, names []string, work bool) error {
 	case len(names) > 1 || len(names) == 1 && names[0] != m.Scenario:
 		return usagef("resume: %s is a run of %s, not of %s", run.Dir, m.Scenario, strings.Join(names, ", "))
 	case m.Lab != labVersion():
-		return fmt.Errorf("resume: %s was begun by lab %s, and this is %s, which may measure otherwise; go on with that one, or begin a new run",
+		return fmt.Errorf("resume: %s was made by lab %s, and this is %s, which may measure differently; fix: use that version, or begin a new run",
 			run.Dir, m.Lab, labVersion())
 	case m.Asked != nil && m.Asked.Sessions > 1:
-		return fmt.Errorf("resume: %s is a run of %d sessions, which can't be gone on with; lab report draws what there is, lab reproduce makes all of it again", run.Dir, m.Asked.Sessions)
+		return fmt.Errorf("resume: %s is a run of %d sessions, which can't be resumed; lab report draws what there is, lab reproduce repeats all of it", run.Dir, m.Asked.Sessions)
 	case m.Outcome == engine.Complete || m.Outcome == engine.Failures && !slices.ContainsFunc(m.Notes, func(n string) bool { return strings.HasPrefix(n, brokeOff) }):
-		return fmt.Errorf("resume: %s has all of its trials; lab report draws it again, lab reproduce does it once more", run.Dir)
+		return fmt.Errorf("resume: %s is complete; lab report draws it again, lab reproduce repeats it", run.Dir)
 	case m.Asked != nil && m.Asked.Work && !work:
-		return usagef("resume: the instances of %s wrote to a folder that --work named, and results don't say which; name it once more", run.Dir)
+		return usagef("resume: the instances of %s wrote to a folder given with --work, and results don't record which; fix: --work DIR", run.Dir)
 	case m.Asked != nil && !m.Asked.Work && work:
-		return usagef("resume: the instances of %s wrote below the cache, and --work would change that; leave it out", run.Dir)
+		return usagef("resume: the instances of %s wrote to the cache, and --work would change that; fix: leave it out", run.Dir)
 	}
 	return nil
 }
@@ -97,7 +97,7 @@ func resumable(run *results.Run, names []string, work bool) error {
 func sameConditions(run *results.Run, j *job) error {
 	m := run.Manifest
 	for _, x := range []struct{ what, was, is, cure string }{
-		{"the machine", run.Machine.ID, j.Machine.ID, "go on there"},
+		{"the machine", run.Machine.ID, j.Machine.ID, "resume there"},
 		{"the machine's kernel", run.Machine.Kernel, j.Machine.Kernel, "boot that one"},
 		{"the image", m.Image.Digest, j.Manifest.Image.Digest, "name the same one with --image"},
 		{"the workload", m.Workload.Digest, j.Manifest.Workload.Digest, "name the same image with --image"},
@@ -122,16 +122,16 @@ func samePlan(planned []results.Cell, kernel results.Digested, now *results.Mani
 		case p.Label() != c.Label() || p.Trials != c.Trials || p.Warmup != c.Warmup:
 			same = false
 		case (p.NotRun == nil) != (c.NotRun == nil):
-			return fmt.Errorf("resume: %s could be run then and not now, or now and not then; begin a new run", p.Label())
+			return fmt.Errorf("resume: %s could run then and can't now, or the other way round; fix: begin a new run", p.Label())
 		case !maps.Equal(p.Settings, c.Settings):
-			return fmt.Errorf("resume: the settings of %s came to %v then, and come to %v now; begin a new run", p.Label(), p.Settings, c.Settings)
+			return fmt.Errorf("resume: the settings of %s were %v then, and are %v now; fix: begin a new run", p.Label(), p.Settings, c.Settings)
 		}
 	}
 	switch {
 	case !same:
-		return fmt.Errorf("resume: the scenario plans other trials than it did then; begin a new run")
+		return fmt.Errorf("resume: the scenario's plan isn't the same as then; fix: begin a new run")
 	case kernel.Digest != now.Kernel.Digest:
-		return fmt.Errorf("resume: the guests' kernel was %s then, and is %s now; name the same one with --kernel, or begin a new run", kernel.Name, now.Kernel.Name)
+		return fmt.Errorf("resume: the guests' kernel was %s then, and is %s now; fix: --kernel with the same one, or begin a new run", kernel.Name, now.Kernel.Name)
 	}
 	return nil
 }

@@ -195,7 +195,7 @@ func (f *runFlags) outIsFree() error {
 		return nil
 	}
 	if _, err := os.Lstat(f.out); err == nil {
-		return &statusError{statusFailed, fmt.Errorf("results folder %s exists, and results are never overwritten; name another with --out", f.out)}
+		return &statusError{statusFailed, fmt.Errorf("results folder %s exists, and results are never overwritten; fix: another name for --out", f.out)}
 	}
 	return nil
 }
@@ -302,7 +302,7 @@ func (f *runFlags) job(cmd *cobra.Command) (*job, error) {
 	}
 	if f.sessions > 1 {
 		if j.Sessions = f.sessions; j.Extent.Precision > 0 || j.Extent.MaxTime > 0 {
-			return nil, usagef("--sessions makes one and the same set each time, and --precision and --max-time change it; leave one of them out")
+			return nil, usagef("--sessions repeats the same set each time, and --precision and --max-time change it; fix: leave one of them out")
 		}
 	}
 	j.Manifest = results.Manifest{Format: results.Format, Lab: labVersion(), Seed: f.seed, Quick: f.quick, Accel: f.accel,

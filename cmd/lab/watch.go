@@ -32,7 +32,7 @@ func (s *supervisor) watch(sigs <-chan os.Signal) error {
 			s.signals++
 			if s.signals == 1 {
 				s.meter.clear()
-				fmt.Fprintf(s.note, "lab: %v: giving up the current trial; a report of what was measured follows (again: end at once)\n", sig)
+				fmt.Fprintf(s.note, "lab: %v: giving up the current trial; a report of what was measured follows (once more ends it at once)\n", sig)
 				s.say(sayStop)
 			} else {
 				s.worker.Kill()
