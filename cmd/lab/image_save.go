@@ -95,7 +95,7 @@ func (a *app) saveBeside(dir, named, kernelName string) error {
 		return fmt.Errorf("image save: %w", err)
 	}
 	if len(wrong) > 0 {
-		return fmt.Errorf("image save: %s isn't as it was written:\n     %s", dir, strings.Join(wrong, "\n     "))
+		return fmt.Errorf("image save: %s was changed:\n     %s", dir, strings.Join(wrong, "\n     "))
 	}
 	r, err := a.namedImage(nonEmptyWords(named))
 	if err != nil {

@@ -89,13 +89,13 @@ func (a *app) printPrediction(p prediction, x engine.Extent) {
 	if p.Sessions > 1 {
 		sessions = fmt.Sprintf(", in %d sessions", p.Sessions)
 	}
-	fmt.Fprintf(a.page, "%s: %s and %s%s\n", p.Scenario, counted(p.Trials, "trial"), counted(p.Warmup, "warm-up"), sessions)
+	fmt.Fprintf(a.page, "%s: %s that count, %s%s\n", p.Scenario, counted(p.Trials, "trial"), counted(p.Warmup, "warm-up"), sessions)
 	width := 24
 	for _, c := range p.Cells {
 		width = max(width, utf8.RuneCountInString(c.Cell))
 	}
 	for _, c := range p.Cells {
-		text := "duration not known"
+		text := "how long isn't known"
 		if c.Seconds != nil {
 			text = briefly(time.Duration(*c.Seconds*float64(time.Second))) + " each, as "
 			if c.Like != "" {
@@ -107,7 +107,7 @@ func (a *app) printPrediction(p prediction, x engine.Extent) {
 	}
 	switch {
 	case p.Seconds == nil:
-		fmt.Fprintf(a.page, "  duration not known: no earlier run on this machine in results/ has these rows; lab run %s --quick measures them\n", p.Scenario)
+		fmt.Fprintf(a.page, "  how long isn't known: no earlier run on this machine in results/ has these rows; lab run %s --quick measures them\n", p.Scenario)
 	case p.Sessions > 1:
 		fmt.Fprintf(a.page, "  about %s, and some seconds for each session's set-up, and for the report\n", minutes(*p.Seconds))
 	default:
