@@ -16,8 +16,8 @@ import (
 // deviceSettings are the settings of devices.
 func deviceSettings() []bench.Setting {
 	return []bench.Setting{
-		{Name: "root", Values: []string{"initramfs", "ext4"}, Default: "initramfs",
-			Help: "what the image is to the guest: files that the kernel unpacks into RAM, or a disk (virtio) under a layer that is RAM"},
+		{Name: "root", Values: []string{auto, "initramfs", "ext4"}, Default: auto,
+			Help: "what the image is to the guest: files that the kernel unpacks into RAM, or a disk (virtio) under a layer in RAM; auto is a disk if the image is too large for the guest's RAM"},
 		{Name: "disk", Values: []string{"none", "virtio", "ide"}, Default: "none",
 			Help: "an empty disk of the workload's own at " + DataDir + ": virtio's, or IDE of 1986 as QEMU emulates it (machine=pc)"},
 		{Name: "disk-size", Default: "1G", Help: "that disk's size; the host keeps the room while the guest lives"},

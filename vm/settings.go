@@ -2,6 +2,7 @@ package vm
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -57,9 +58,17 @@ var startSetting = bench.Setting{Name: "start", Values: []string{"cold", "restor
 
 func restored(s bench.Spec) bool { return s.Settings["start"] == "restored" }
 
-// actual is a Spec as it is run: a guest that is restored has its init already.
+// actual is a Spec as it is run: a guest that is restored has its init already,
+// and an image that doesn't fit into the guest's RAM is a disk.
 func actual(s bench.Spec) bench.Spec {
 	s.Init = s.Init || restored(s)
+	if s.Settings["root"] == auto {
+		s.Settings = maps.Clone(s.Settings)
+		s.Settings["root"] = "initramfs"
+		if unpacks(s.Image.Size+driverRoom, memory(s)) != nil {
+			s.Settings["root"] = "ext4"
+		}
+	}
 	return s
 }
 
@@ -73,7 +82,8 @@ func (e *Env) Resolved(s bench.Spec) map[string]string {
 		out["balloon"], out["free-page-reporting"] = "none", "none"
 	}
 	if !e.bare {
-		out["acpi"], out["memory"], out["vcpus"] = e.acpi(s), fmt.Sprint(e.memory(actual(s))), fmt.Sprint(cpus(s))
+		a := actual(s)
+		out["acpi"], out["memory"], out["vcpus"], out["root"] = e.acpi(s), fmt.Sprint(e.memory(a)), fmt.Sprint(cpus(s)), a.Settings["root"]
 		if k, err := e.kernel(s); err == nil {
 			out["kernel-version"] = k.Version
 		}
@@ -134,8 +144,13 @@ func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
 		"the kernel is unpacked",
 		"the image is packed into an initramfs",
 	}
+	big := s.Settings["root"] == auto
+	s.Settings = actual(s).Settings
 	if s.Settings["root"] == "ext4" {
 		prepare[2] = "the image is made a disk"
+		if big {
+			prepare[2] += ", as it is too large for the guest's RAM (root=auto)"
+		}
 	}
 	if s.Settings["net"] == "bridge" {
 		prepare = append(prepare, "the bridge is there, an address is reserved")

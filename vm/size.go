@@ -50,6 +50,11 @@ func (e *Env) memory(s bench.Spec) int64 {
 	if e.bare {
 		return bareMemory
 	}
+	return memory(s)
+}
+
+// memory is the RAM of a guest that has an operating system.
+func memory(s bench.Spec) int64 {
 	if n, err := bench.ParseSize(s.Settings["memory"]); err == nil {
 		return n &^ (1<<20 - 1)
 	}
@@ -82,6 +87,9 @@ func tbCache(s bench.Spec) int64 {
 	}
 	return 128 << 20
 }
+
+// driverRoom is for what else may be in an initramfs: the init, and modules.
+const driverRoom = 8 << 20
 
 // unpackRoom is what the kernel and the guest's init need beside an initramfs.
 const unpackRoom = 48 << 20

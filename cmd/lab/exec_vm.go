@@ -211,6 +211,9 @@ func (o *execOrder) execute(sigs *os.File) (status int, oom bool, err error) {
 	if err := env.Check(ctx, o.Spec); err != nil {
 		return 0, false, err
 	}
+	if r, ok := env.(bench.Resolver); ok && o.Spec.Settings["root"] == "auto" && r.Resolved(o.Spec)["root"] == "ext4" {
+		fmt.Fprintf(c.Stderr, "lab: the image (%d MiB) is too large for the guest's RAM, and is given to it as a disk (root=ext4)\n", o.Spec.Image.Size>>20)
+	}
 	p, err := env.Prepare(ctx, o.Spec)
 	if err != nil {
 		return 0, false, err
