@@ -70,6 +70,7 @@ func TestScripts(t *testing.T) {
 					e.Setenv("LAB_KERNEL", os.Getenv("LAB_KERNEL"))
 					e.Setenv("NO_COLOR", "1")
 					e.Setenv("COLUMNS", "1000") // what is looked for may not be wrapped; width_test.go looks at 80
+					e.Setenv("TOP", top)
 					e.Setenv("SYNTHETIC", filepath.Join(top, "reports", "testdata", "synthetic"))
 					return nil
 				},
