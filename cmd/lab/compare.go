@@ -27,10 +27,11 @@ func (a *app) compareCommand() *cobra.Command {
 		Use:   "compare A B | compare DIR --by NAME=A,B",
 		Short: "Compare two runs, or two rows of one run",
 		Long: `Compare two results folders, row by row and metric by metric, or with --by two
-rows of one folder. It prints the ratio of the medians with its interval, a
-verdict corrected for the number of comparisons, and how the machines and
-settings differ. It needs no root, and measures nothing. Rows of one folder are
-compared trial by trial, within the shuffled blocks.
+rows of one folder. It prints the ratio of the medians with its interval, the
+interval's verdict, and how the machines and settings differ. The intervals of
+one metric hold together with 95 %; with --fail-if those of all rows do. It needs
+no root, and measures nothing. Rows of one folder are compared trial by trial,
+within the shuffled blocks.
 
 Some things can't be compared: a guest under KVM with an emulated one, different
 images or workloads, metrics in different units, fewer than 6 trials.
@@ -87,6 +88,9 @@ func (a *app) compare(dirs []string, f compareFlags) error {
 	if err != nil {
 		return err
 	}
+	if len(limits) > 0 { // one question to all rows
+		c.Together()
+	}
 	switch f.format {
 	case "markdown":
 		err = c.Markdown(a.stdout)
@@ -125,8 +129,8 @@ func contrast(runs []*results.Run, by string) (*reports.Contrast, error) {
 
 // beyond is the error of a contrast that exceeds a limit.
 func beyond(c *reports.Contrast, limits []reports.Limit) error {
-	if len(limits) > 0 && c.Tests == 0 {
-		return &statusError{statusNothing, errors.New("compare: nothing could be compared, so --fail-if can't be answered; the reasons are above")}
+	if len(limits) > 0 && c.Told() == 0 {
+		return &statusError{statusNothing, errors.New("compare: no row could have been found different, so --fail-if can't be answered; the reasons are above")}
 	}
 	var said []string
 	for _, l := range limits {

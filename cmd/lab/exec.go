@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lab/bench"
+	"lab/bench/cgroup"
 	"lab/bench/image"
 	"lab/bench/launch"
 	"lab/bench/testbed"
@@ -181,6 +182,15 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	sigs := make(chan os.Signal, 16)
 	signal.Notify(sigs, passedOn...)
 	ctx := context.Background()
+	var groups *cgroup.Options
+	if g, ok := env.(bench.Grouper); ok && g.Grouped(spec) {
+		groups = &cgroup.Options{Controllers: !spec.Limits.None(), Scope: scope}
+		if groups.Controllers && scope == nil {
+			if l, err := cgroup.Read(); err == nil && l.NeedsScope() {
+				return 0, becomeFull()
+			}
+		}
+	}
 	go launch.Ready(1) // the thread that Prepare would wait for
 	lock, err := a.acquire(false, sigs)
 	if err != nil {
@@ -191,15 +201,14 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	if err != nil {
 		return 0, err
 	}
-	dir, err := imageDir(named, cache)
+	dir, err := imageDir(named, cache, false)
 	if err != nil {
 		return 0, err
 	}
 	if spec.Image, err = image.At(dir); err != nil {
 		return 0, err
 	}
-	g, ok := env.(bench.Grouper)
-	tb, err := testbed.Local(cache, ok && g.Grouped(spec))
+	tb, err := testbed.Local(cache, groups)
 	if err != nil {
 		return 0, err
 	}
@@ -211,8 +220,15 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	if err := env.Check(ctx, spec); err != nil {
 		return 0, err
 	}
-	if !spec.Command.TTY {
-		spec.Command.Stdin, spec.Command.Stdout, spec.Command.Stderr = a.stdin, a.stdout, a.stderr
+	var pumps *launch.Pumps
+	switch c := &spec.Command; {
+	case c.TTY:
+	case env.Name() == "host": // nothing keeps it from the machine's files
+		c.Stdin, c.Stdout, c.Stderr = a.stdin, a.stdout, a.stderr
+	default:
+		if pumps, err = launch.Pump(c, a.stdin, a.stdout, a.stderr); err != nil {
+			return 0, err
+		}
 	}
 	p, err := env.Prepare(ctx, spec)
 	if err != nil {
@@ -225,9 +241,12 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	if err := p.Start(ctx); err != nil {
 		return 0, err
 	}
+	if pumps != nil {
+		pumps.Begin()
+	}
 	done := make(chan struct{})
-	go passSignals(sigs, done, p, a.note)
-	finish := func() {}
+	abort := passSignals(sigs, done, p, a.note)
+	finish := func(<-chan struct{}) {}
 	if t, ok := p.(bench.Terminaler); ok && spec.Command.TTY {
 		if finish, err = attach(t.Terminal(), a.stdin, a.stdout); err != nil {
 			return 0, err
@@ -238,44 +257,68 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	go func() { testbed.SweepFolders(); close(swept) }()
 	exit, err := p.Wait(ctx)
 	close(done)
-	finish()
+	finish(abort)
+	status = exit.Status()
+	if pumps != nil {
+		broken, perr := pumps.End(abort)
+		if err = errors.Join(err, perr); broken && status == 0 {
+			// It would have been told by the signal, had it written later.
+			status = 128 + int(syscall.SIGPIPE)
+		}
+	}
 	<-swept
 	if exit.OOM {
 		fmt.Fprintf(a.note, "lab: %s was killed: it used more memory than its limit\n", spec.Command.Argv[0])
 	}
-	return exit.Status(), err
+	return status, err
 }
 
-// passSignals passes signals on until done. The third that asks for an end is a
-// SIGKILL: a container's first process ignores every signal that it has no
-// handler for (pid_namespaces(7)), and somebody is pressing Ctrl-C. Who pressed it
-// once, and sees nothing happen, is told so on note.
-func passSignals(sigs <-chan os.Signal, done <-chan struct{}, p bench.Process, note io.Writer) {
-	asked := 0
-	var unheard <-chan time.Time
-	for {
-		select {
-		case s := <-sigs:
-			if s == syscall.SIGINT || s == syscall.SIGTERM {
-				asked++
+// passSignals passes signals on. The third that asks for an end is a SIGKILL: a
+// container's first process ignores every signal that it has no handler for
+// (pid_namespaces(7)), and the user is pressing Ctrl-C; before that, if the command
+// isn't done soon after the first one, a note says so. late is closed when one
+// asks for the end of what has ended.
+func passSignals(sigs <-chan os.Signal, done <-chan struct{}, p bench.Process, note io.Writer) (late <-chan struct{}) {
+	c := make(chan struct{})
+	go func() {
+		var asked asks
+		var unheard <-chan time.Time
+		for {
+			select {
+			case s := <-sigs:
+				ends := s == syscall.SIGINT || s == syscall.SIGTERM || s == syscall.SIGHUP
+				if asked.enough(s) {
+					s = syscall.SIGKILL
+				}
+				if s == syscall.SIGINT && asked == 1 && done != nil {
+					unheard = time.After(300 * time.Millisecond)
+				}
+				if err := p.Signal(s); err != nil && ends {
+					close(c)
+					return
+				}
+			case <-unheard:
+				unheard = nil
+				times := map[asks]string{1: "twice", 2: "once"}[asked]
+				if times != "" {
+					fmt.Fprintf(note, "lab: Ctrl-C was passed on to the command, which is still running; %s more ends it\n", times)
+				}
+			case <-done:
+				done, unheard = nil, nil
 			}
-			if asked == 1 && s == syscall.SIGINT {
-				unheard = time.After(300 * time.Millisecond)
-			}
-			if asked >= 3 {
-				s = syscall.SIGKILL
-			}
-			p.Signal(s) // it may have ended meanwhile
-		case <-unheard:
-			unheard = nil
-			switch asked {
-			case 1:
-				fmt.Fprintln(note, "lab: Ctrl-C was passed on to the command, which is still running; twice more ends it")
-			case 2:
-				fmt.Fprintln(note, "lab: Ctrl-C was passed on to the command, which is still running; once more ends it")
-			}
-		case <-done:
-			return
 		}
+	}()
+	return c
+}
+
+// asks counts the signals that ask for an end.
+type asks int
+
+// enough says whether this signal, after those before it, is to be obeyed
+// whatever the command thinks of it.
+func (n *asks) enough(s os.Signal) bool {
+	if s == syscall.SIGINT || s == syscall.SIGTERM {
+		*n++
 	}
+	return *n >= 3
 }

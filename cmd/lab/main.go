@@ -19,6 +19,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -58,6 +59,9 @@ func newApp(args []string, stdin, stdout, stderr *os.File) *app {
 // run is the whole command; it returns the exit status.
 func run(args []string, stdin, stdout, stderr *os.File) int {
 	a := newApp(args, stdin, stdout, stderr)
+	// What we make has the modes that we name, whatever the caller's umask is:
+	// users other than root are to see images and results.
+	syscall.Umask(0o022)
 	root := a.root()
 	root.SetArgs(args[1:])
 	root.SetIn(stdin)

@@ -114,7 +114,7 @@ run; 2 bad usage; 3 nothing could be run, or not root; 130 interrupted.`,
 	fl.StringVar(&f.out, "out", "", "`DIR` new folder for the results (default: results/<UTC time>-<scenario>)")
 	fl.StringSliceVar(&f.variant, "variant", nil, "`NAME=VALUE,…` settings; several values of a name make a row of each: start=cold,start=restored")
 	fl.StringVar(&f.accel, "accel", "auto", "`KIND` what runs a guest's instructions: "+strings.Join(accels, ", "))
-	fl.BoolVar(&f.quick, "quick", false, "a first look: fewer trials")
+	fl.BoolVar(&f.quick, "quick", false, "a first look: few trials, and shorter ones (--predict says how long)")
 	fl.StringVar(&f.image, "image", "", "`DIR` root folder of the file tree to run in (default: the lab's own)")
 	fl.StringVar(&f.kernel, "kernel", "", "`FILE` guest kernel (default: the set-up's; also LAB_KERNEL)")
 	fl.StringVar(&f.connect, "connect", "", connectHelp)
