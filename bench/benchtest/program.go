@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -249,9 +250,15 @@ func (s *suite) inherits(t *testing.T) {
 	// Without a shell, which ignores signals of its own accord.
 	i := s.start(t, s.spec(t, bench.Command{Argv: []string{"/bin/sleep", "1000"}, Stdin: r, Stderr: w}))
 	pid := s.pid(t, i)
-	entries, err := os.ReadDir("/proc/" + pid + "/fd")
-	if err != nil {
-		t.Fatal(err)
+	var entries []os.DirEntry
+	// Start may return a moment before exec has closed what it is to close.
+	for end := time.Now().Add(time.Second); ; time.Sleep(time.Millisecond) {
+		if entries, err = os.ReadDir("/proc/" + pid + "/fd"); err != nil {
+			t.Fatal(err)
+		}
+		if len(entries) == 3 || time.Now().After(end) {
+			break
+		}
 	}
 	for _, e := range entries {
 		if !slices.Contains([]string{"0", "1", "2"}, e.Name()) {
