@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"lab/bench/input"
 	"lab/bench/probe"
 )
 
@@ -24,6 +25,9 @@ const (
 
 // DefaultDir is where the default image lies in a cache folder.
 func DefaultDir(cache string) string { return filepath.Join(cache, "image", "default") }
+
+// maxProgram is more than any program of the default image has.
+const maxProgram = 256 << 20
 
 // ErrNoBusybox is returned by MakeDefault where no static busybox is
 // installed.
@@ -165,15 +169,20 @@ func IsCurrent(cache string, more ...Entry) bool {
 // machine has a dynamic one, which it mustn't replace.
 func findBusybox(cache string) (string, error) {
 	for _, name := range []string{filepath.Join(cache, "busybox/bin/busybox"), "/bin/busybox", "/usr/bin/busybox", "/usr/bin/busybox-static", "/sbin/busybox", "/usr/sbin/busybox"} {
-		f, err := elf.Open(name)
+		file, err := input.Open(name)
 		if err != nil {
+			continue
+		}
+		f, err := elf.NewFile(file)
+		if err != nil {
+			file.Close()
 			continue
 		}
 		static := true
 		for _, p := range f.Progs {
 			static = static && p.Type != elf.PT_INTERP
 		}
-		f.Close()
+		file.Close()
 		if static {
 			return name, nil
 		}
@@ -201,7 +210,7 @@ func fill(root, busybox string, more []Entry) error {
 	if err != nil {
 		return err
 	}
-	bb, err := os.ReadFile(busybox)
+	bb, err := input.ReadFile(busybox, maxProgram)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ type Result string
 
 const (
 	OK   Result = "ok"
-	Warn Result = "warn" // the lab works, and figures need care; or it can't be told
+	Warn Result = "warn" // the lab works, and figures need care, or a variant can't run; or it can't be told
 	Fail Result = "fail" // what Blocks names can't run
 )
 
@@ -25,7 +25,7 @@ type Check struct {
 	Detail string   `json:"detail"`         // what was found
 	Why    string   `json:"why"`            // why it matters
 	Cure   string   `json:"cure,omitempty"` // the exact command, or the setting; "" where all is well or nothing helps
-	Blocks []string `json:"blocks"`         // environments, or environments with a variant, that can't run; empty unless Result is Fail
+	Blocks []string `json:"blocks"`         // environments that can't run (Fail), or variants of them alone (Warn)
 }
 
 // Options are what Checks can't know by itself.

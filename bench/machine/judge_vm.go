@@ -105,6 +105,10 @@ const (
 func (s seen) checkMemory() Check {
 	c := Check{Name: "memory", Result: OK, Why: "where memory is short the kernel swaps and kills, and that is measured instead",
 		Detail: fmt.Sprintf("%s of %s available", size(s.available), size(s.facts.Memory))}
+	if left, by, ok := s.layout.Left("memory"); ok && left < s.available {
+		s.available = left
+		c.Detail = fmt.Sprintf("%s available of the %s that the limit of %s allows", size(left), by.Text, by.Dir)
+	}
 	switch {
 	case s.available < littleMemory:
 		c.Result, c.Cure, c.Blocks = Fail, "end other programs: ps axo rss,comm --sort=-rss | head", []string{"vm"}

@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -101,9 +102,14 @@ func TestKilledAtAnyPoint(t *testing.T) {
 		t.Errorf("cgroup folders left: %v", o)
 	}
 	// By name, too: whatever its tag, no folder of ours may be there.
-	named, _ := filepath.Glob("/sys/fs/cgroup/*/lab-*")
-	atTop, _ := filepath.Glob("/sys/fs/cgroup/lab-*")
-	for _, dir := range append(named, atTop...) {
+	var named []string
+	filepath.WalkDir("/sys/fs/cgroup", func(dir string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && strings.HasPrefix(d.Name(), "lab-") {
+			named = append(named, dir)
+		}
+		return nil
+	})
+	for _, dir := range named {
 		if !cgroup.Owned(dir) && !alive(filepath.Join("/run/lab", strings.TrimPrefix(filepath.Base(dir), "lab-"))) {
 			t.Errorf("left: %s", dir)
 		}

@@ -13,9 +13,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"lab/bench"
+	"lab/bench/cgroup"
 	"lab/bench/image"
 	"lab/bench/launch"
 	"lab/bench/testbed"
+	"lab/bench/usercache"
 )
 
 // execFlags are what lab exec was asked.
@@ -171,13 +173,22 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	sigs := make(chan os.Signal, 16)
 	signal.Notify(sigs, passedOn...)
 	ctx := context.Background()
+	var groups *cgroup.Options
+	if g, ok := env.(bench.Grouper); ok && g.Grouped(spec) {
+		groups = &cgroup.Options{Controllers: !spec.Limits.None(), Scope: scope}
+		if groups.Controllers && scope == nil {
+			if l, err := cgroup.Read(); err == nil && l.NeedsScope() {
+				return 0, becomeFull()
+			}
+		}
+	}
 	go launch.Ready(1) // the thread that Prepare would wait for
 	lock, err := testbed.Acquire(false)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, lock.Release()) }()
-	cache, err := cacheDir()
+	cache, err := usercache.Dir()
 	if err != nil {
 		return 0, err
 	}
@@ -188,8 +199,7 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	if spec.Image, err = image.At(dir); err != nil {
 		return 0, err
 	}
-	g, ok := env.(bench.Grouper)
-	tb, err := testbed.Local(cache, ok && g.Grouped(spec))
+	tb, err := testbed.Local(cache, groups)
 	if err != nil {
 		return 0, err
 	}
@@ -259,20 +269,29 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 func passSignals(sigs <-chan os.Signal, p bench.Process) (late <-chan struct{}) {
 	c := make(chan struct{})
 	go func() {
-		asked := 0
+		var asked asks
 		for s := range sigs {
-			asks := s == syscall.SIGINT || s == syscall.SIGTERM || s == syscall.SIGHUP
-			if s == syscall.SIGINT || s == syscall.SIGTERM {
-				asked++
-			}
-			if asked >= 3 {
+			ends := s == syscall.SIGINT || s == syscall.SIGTERM || s == syscall.SIGHUP
+			if asked.enough(s) {
 				s = syscall.SIGKILL
 			}
-			if err := p.Signal(s); err != nil && asks {
+			if err := p.Signal(s); err != nil && ends {
 				close(c)
 				return
 			}
 		}
 	}()
 	return c
+}
+
+// asks counts the signals that ask for an end.
+type asks int
+
+// enough says whether this signal, after those before it, is to be obeyed
+// whatever the command thinks of it.
+func (n *asks) enough(s os.Signal) bool {
+	if s == syscall.SIGINT || s == syscall.SIGTERM {
+		*n++
+	}
+	return *n >= 3
 }

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"lab/bench/crew"
 	"lab/bench/results"
 	"lab/bench/testbed"
 )
@@ -127,7 +128,7 @@ func childOf(pid int, is func(line string) bool) int {
 	return 0
 }
 
-func isWorker(line string) bool { return strings.Contains(line, workerArg) }
+func isWorker(line string) bool { return strings.Contains(line, crew.Arg) }
 
 func pidNamespace(pid int) string {
 	ns, _ := os.Readlink("/proc/" + strconv.Itoa(pid) + "/ns/pid")

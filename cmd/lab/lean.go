@@ -78,6 +78,9 @@ func environments() []bench.Environment {
 	return []bench.Environment{chroot.Host(), chroot.Chroot(), container.New()}
 }
 
+// scope is for lab-full, as few need it, and each start would pay for linking it.
+var scope func(slice, name string) error
+
 // executeApart is for environments that this program hasn't got.
 func (a *app) executeApart(bench.Environment, bench.Spec, *execFlags) (int, error) {
 	return 0, errors.New("exec: not in this program")

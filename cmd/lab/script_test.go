@@ -15,6 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"lab/bench/testbed"
+	"lab/bench/usercache"
 	"lab/vm/kernel"
 )
 
@@ -50,7 +51,7 @@ func TestScripts(t *testing.T) {
 			if strings.HasPrefix(first, "# needs root") {
 				needs(t)
 			}
-			cache, err := cacheDir()
+			cache, err := usercache.Dir()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -68,7 +69,9 @@ func TestScripts(t *testing.T) {
 					e.Setenv("USERS_CACHE", cache)
 					e.Setenv("LAB_KERNEL", os.Getenv("LAB_KERNEL"))
 					e.Setenv("NO_COLOR", "1")
+					e.Setenv("SETUP", filepath.Join(top, "cmd", "setup", "setup.sh"))
 					e.Setenv("SYNTHETIC", filepath.Join(top, "reports", "testdata", "synthetic"))
+					e.Setenv("OLD", filepath.Join(top, "cmd", "lab", "testdata", "old"))
 					return nil
 				},
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){"nobody": nobody},

@@ -1,0 +1,147 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"lab/bench/results"
+	"lab/bench/stats"
+)
+
+// An Extent says how long a run goes on beyond its plan, or ends before it.
+type Extent struct {
+	// Precision is how wide the 95 % interval of a median may be: half of it,
+	// by the median; 0.02 is ±2 %. While the headline metric's is wider in a
+	// cell, blocks are added to the plan, whole ones. 0: the plan is enough.
+	//
+	// The rule looks at widths alone, never at what differs, so that it can't
+	// go on until a difference shows. The interval's confidence then is 95 % in
+	// the limit of many trials.
+	//
+	// Source: Y. S. Chow, H. Robbins, On the asymptotic theory of fixed-width
+	// sequential confidence intervals for the mean, Annals of Mathematical
+	// Statistics 36 (1965) 457-462.
+	Precision float64
+
+	// MaxTime ends the run before the block that wouldn't be over by then.
+	// The first block that counts is always made. 0: no limit.
+	MaxTime time.Duration
+
+	// Strict repeats a disturbed trial at the end of its block, up to
+	// [MaxRepeats] times; disturbed ones that were repeated are kept, marked,
+	// and in no figure. The last try counts, however disturbed.
+	Strict bool
+}
+
+// Bounds of an Extent, whatever is asked.
+const (
+	MaxRepeats = 2      // of one trial
+	MaxBlocks  = 10_000 // that count, where more are asked for than planned
+)
+
+// maxBlocks is MaxBlocks. A variable for the tests alone.
+var maxBlocks = MaxBlocks
+
+// half is half of a median's interval by the median; ok is false where there
+// is no interval yet.
+func half(values []float64) (h float64, ok bool) {
+	iv, err := stats.MedianInterval(values)
+	if err != nil || !iv.Known() || iv.Point <= 0 {
+		return 0, false
+	}
+	return max(iv.Hi-iv.Point, iv.Point-iv.Lo) / iv.Point, true
+}
+
+// A tally keeps the headline metric's values by cell, and the blocks' times.
+type tally struct {
+	metric  string
+	values  [][]float64 // by cell; disturbed and repeated ones left out
+	blocks  int         // that were timed
+	spent   time.Duration
+	counted []int // by cell: trials that are neither warm-ups nor repeated
+	repeat  int   // trials that were repeated
+}
+
+func newTally(m *results.Manifest) *tally {
+	t := &tally{values: make([][]float64, len(m.Cells)), counted: make([]int, len(m.Cells))}
+	if len(m.Metrics) > 0 {
+		t.metric = m.Metrics[0].Name
+	}
+	return t
+}
+
+// add takes a trial's value in. Several instances in one trial are one value,
+// as in every table.
+func (t *tally) add(cell int, lines []results.Line) {
+	switch l := lines[0]; {
+	case l.Repeated:
+		t.repeat++
+		return
+	case l.Warmup:
+		return
+	}
+	t.counted[cell]++
+	var vs []float64
+	for _, l := range lines {
+		if l.Metric == t.metric && l.PartOf == "" && l.Stat == "" && l.Value != nil {
+			vs = append(vs, *l.Value)
+		}
+	}
+	if len(vs) > 0 {
+		t.values[cell] = append(t.values[cell], stats.Median(vs))
+	}
+}
+
+// wide lists the cells whose interval is wider than precision, with how wide
+// it is.
+func (t *tally) wide(m *results.Manifest, precision float64) []string {
+	var out []string
+	for i, c := range m.Cells {
+		if c.NotRun != nil {
+			continue
+		}
+		switch h, ok := half(t.values[i]); {
+		case !ok:
+			out = append(out, c.Label()+" (no interval yet)")
+		case h > precision:
+			out = append(out, fmt.Sprintf("%s (±%.2g %%)", c.Label(), h*100))
+		}
+	}
+	return out
+}
+
+// over says whether another block would pass the time limit.
+func (t *tally) over(limit, elapsed time.Duration) bool {
+	if limit == 0 || t.blocks == 0 {
+		return false
+	}
+	return elapsed+t.spent/time.Duration(t.blocks) > limit
+}
+
+// said is the plain word for the report: what was asked, and what came of it.
+func (t *tally) said(m *results.Manifest, x Extent, late bool, counted, planned int) []string {
+	var out []string
+	if late {
+		out = append(out, fmt.Sprintf("The time of %v (--max-time) was over after %d of %d planned blocks.", x.MaxTime, min(counted, planned), planned))
+		if counted >= planned {
+			out[0] = fmt.Sprintf("The time of %v (--max-time) was over.", x.MaxTime)
+		}
+	}
+	if x.Precision > 0 {
+		asked := fmt.Sprintf("±%.3g %% of each median of %s (--precision)", x.Precision*100, t.metric)
+		if w := t.wide(m, x.Precision); len(w) > 0 {
+			why := ""
+			if !late {
+				why = ", the most that are made"
+			}
+			out = append(out, fmt.Sprintf("%s was asked for, and not reached after %d blocks%s: %s.", asked, counted, why, strings.Join(w, ", ")))
+		} else {
+			out = append(out, fmt.Sprintf("%s was asked for, and reached after %d blocks.", asked, counted))
+		}
+	}
+	if x.Strict {
+		out = append(out, fmt.Sprintf("Disturbed trials were repeated (--strict): %d. They are in trials.jsonl, and in no figure.", t.repeat))
+	}
+	return out
+}

@@ -1,0 +1,181 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"lab/bench"
+	"maps"
+	"slices"
+	"time"
+
+	"lab/bench/cgroup"
+	"lab/bench/image"
+	"lab/bench/results"
+)
+
+// A Runner executes a scenario: it finds out which cells can run, makes
+// shuffled blocks of trials, and writes each trial as it ends.
+type Runner struct {
+	Scenario *bench.Scenario
+	Envs     []bench.Environment
+	Options  bench.Options
+	Image    image.Ref
+	Limits   bench.Limits
+	Seed     uint64
+	Work     string // the testbed's work folder; "" where no cell wants one
+	Budget   int64  // the most bytes that there may be in it at one time; 0: as it has room for
+
+	Manifest *results.Manifest // filled in by Plan and Run
+	Write    func([]results.Line) error
+	Samples  func([]results.Sample) error // keeps a trial's distributions; may be nil
+
+	// Guard is called at the beginning of each trial; what it returns is
+	// called at the end, and names what disturbed the machine in between.
+	// Nil: nothing is looked at.
+	Guard func() func() []string
+
+	// Progress is called between trials, never inside one. May be nil.
+	Progress func(Progress)
+
+	// Extent says how long the run goes on beyond its plan, or ends before.
+	Extent Extent
+
+	// Done are the lines of a run that was broken off, and Before is the time
+	// that it took until then: what there is isn't made again, and all else as
+	// if it hadn't been broken off. The rest of its manifest is the caller's.
+	Done   []results.Line
+	Before time.Duration
+
+	// Session counts the times that the whole set is made, from 1; 0 where it is
+	// made once. Each has a testbed and a Runner of its own, whose trials and blocks
+	// go on from FirstTrial and FirstBlock.
+	Session, FirstTrial, FirstBlock int
+
+	cells []bench.Cell
+}
+
+// Progress is how far a run is.
+type Progress struct {
+	Done, Total int
+	Failed      int
+	Next        string        // label of the cell that comes next; "" at the end
+	Left        time.Duration // estimate; 0 while there is nothing to go by
+	Err         string        // why the last trial failed, or ""
+	Warmup      bool
+}
+
+// Outcomes of a run, as the manifest states them.
+const (
+	Complete    = "complete"
+	Failures    = "failures" // a trial failed, or a cell couldn't run
+	Interrupted = "interrupted"
+	Nothing     = "nothing" // no cell could run
+)
+
+// Plan resolves the scenario's cells into the manifest: settings with their
+// defaults, what Prepare and Start do, and for a cell that can't run the reason
+// and its cure. Environments must be open. An error is the user's: a setting
+// that nobody has, a value that isn't allowed.
+func (r *Runner) Plan(ctx context.Context) error {
+	r.cells = r.Scenario.Planned(r.Options, r.Envs)
+	m := r.Manifest
+	m.Scenario, m.Question, m.Method = r.Scenario.Name, r.Scenario.Question, r.Scenario.Method
+	m.Metrics, m.Figures, m.Findings = r.Scenario.Metrics, r.Scenario.Figures, nil
+	for _, f := range r.Scenario.Findings {
+		// What was left out on purpose is no open question.
+		if r.asks(f.Of, f.OfVariant) && (f.To == "" || r.asks(f.To, f.ToVariant)) {
+			m.Findings = append(m.Findings, f)
+		}
+	}
+	m.Cells, m.Grouped = nil, r.Scenario.Grouped
+	for _, c := range r.cells {
+		env := r.env(c.Env)
+		if env == nil {
+			return fmt.Errorf("scenario %s wants environment %s, which there isn't", r.Scenario.Name, c.Env)
+		}
+		set := map[string]string{}
+		for _, s := range []map[string]string{c.Default, r.Options.Variant, c.Variant, c.Set} {
+			maps.Copy(set, s)
+		}
+		settings, err := bench.Resolve(env, set)
+		if err != nil {
+			return err
+		}
+		cell := results.Cell{Env: c.Env, Variant: c.Variant, Settings: settings,
+			N: max(c.N, 1), Trials: c.Trials, Warmup: c.Warmup, Expect: c.Expect.Seconds()}
+		if cell.Variant == nil {
+			cell.Variant = map[string]string{}
+		}
+		spec := bench.Spec{Image: r.Image, Command: bench.Command{Argv: []string{"/bin/true"}}, Limits: r.limits(c), Settings: settings, Init: c.Init, CPUs: c.CPUs, Work: c.Work}
+		err = env.Check(ctx, spec)
+		if err == nil {
+			err = checkCold(spec)
+		}
+		if err == nil {
+			err = r.room(c)
+		}
+		if err == nil && r.Scenario.Fits != nil {
+			c.N = cell.N
+			err = r.Scenario.Fits(c)
+		}
+		if err != nil {
+			var u *bench.UnfitError
+			if !errors.As(err, &u) {
+				u = &bench.UnfitError{Err: bench.ErrUnavailable, Reason: err.Error()}
+			}
+			cell.NotRun = &results.NotRun{Kind: u.Err.Error(), Reason: u.Reason, Cure: u.Cure}
+		} else {
+			if v, ok := env.(bench.Resolver); ok {
+				// What "auto" came to is part of what was measured, and
+				// is seen wherever the cell is named.
+				maps.Copy(cell.Settings, v.Resolved(spec))
+			}
+			if d, ok := env.(bench.Describer); ok {
+				cell.Prepare, cell.Start = d.Describe(spec)
+			}
+		}
+		m.Cells = append(m.Cells, cell)
+	}
+	return nil
+}
+
+// asks says whether an environment has a cell in the run, with this in its
+// variant.
+func (r *Runner) asks(env string, variant map[string]string) bool {
+	return slices.ContainsFunc(r.cells, func(c bench.Cell) bool {
+		for k, v := range variant {
+			if c.Variant[k] != v {
+				return false
+			}
+		}
+		return c.Env == env
+	})
+}
+
+// limits are the run's, with what the cell asks for beside them.
+func (r *Runner) limits(c bench.Cell) bench.Limits {
+	l := r.Limits
+	if l.CPUWeight == 0 && c.Grouped {
+		l.CPUWeight = cgroup.DefaultWeight
+	}
+	if c.Memory > 0 {
+		l.Memory = c.Memory
+	}
+	return l
+}
+
+func (r *Runner) env(name string) bench.Environment {
+	for _, e := range r.Envs {
+		if e.Name() == name {
+			return e
+		}
+	}
+	return nil
+}
+
+func (r *Runner) report(p Progress) {
+	if r.Progress != nil {
+		r.Progress(p)
+	}
+}

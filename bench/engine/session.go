@@ -1,0 +1,217 @@
+package engine
+
+import (
+	"context"
+	"lab/bench"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"lab/bench/clock"
+	"lab/bench/results"
+)
+
+// Run makes the planned trials, and as many more as Extent asks for; those in
+// Done it takes as made. A failed trial is written and the run goes on; the run
+// ends early when ctx does. It returns one of the outcomes; an error means that
+// results could no longer be written.
+func (r *Runner) Run(ctx context.Context) (outcome string, err error) {
+	m := r.Manifest
+	s := &session{r: r, tally: newTally(m), eta: newEstimate(m.Cells), metric: map[string]results.Metric{},
+		next: r.FirstTrial,
+		plan: plan{seed: r.Seed, first: r.FirstBlock, group: r.Scenario.Grouped}, have: map[place]*made{}, ends: map[int]int{}}
+	for i, c := range m.Cells {
+		if c.NotRun == nil {
+			s.run = append(s.run, i)
+			s.plan.trials = append(s.plan.trials, c.Trials)
+			s.plan.warmup = append(s.plan.warmup, c.Warmup)
+		}
+	}
+	if len(s.run) == 0 {
+		return Nothing, nil
+	}
+	s.bad = len(s.run) < len(m.Cells)
+	for _, x := range m.Metrics {
+		s.metric[x.Name] = x
+	}
+	for _, at := range s.plan.slots() {
+		s.expect(at)
+	}
+	s.takeOver(r.Done)
+
+	// A collection inside a trial would be measured as part of it. Between
+	// trials it is made by hand.
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	s.began = clock.Now()
+	ended, err := s.blocks(ctx)
+	switch {
+	case err != nil:
+		return Failures, err
+	case !ended:
+		return Interrupted, nil
+	}
+	s.p.Next, s.p.Left, s.p.Total = "", 0, s.p.Done
+	r.report(s.p)
+	if s.bad {
+		return Failures, nil
+	}
+	return Complete, nil
+}
+
+// A session is a Run while it goes on.
+type session struct {
+	r      *Runner
+	run    []int // cells that can run, by their place in the manifest
+	plan   plan
+	metric map[string]results.Metric
+	tally  *tally
+	eta    *estimate
+	p      Progress
+	began  clock.Time
+	have   map[place]*made // what an earlier session made
+	ends   map[int]int     // by block: the place after its last trial there
+	next   int             // number of the next trial
+	bad    bool            // something failed, or couldn't run
+}
+
+// A place is a cell in a block.
+type place struct{ block, cell int }
+
+// blocks makes one block after the other; ended is false where ctx ended
+// first. What Extent says is decided between blocks alone.
+func (s *session) blocks(ctx context.Context) (ended bool, err error) {
+	x, m := s.r.Extent, s.r.Manifest
+	warm, all := s.plan.blocks()
+	late, b := false, 0
+	for ; ; b++ {
+		begun := s.ends[b] > 0 // by an earlier session, which would have gone on with it
+		if b >= all {
+			if !begun && (x.Precision == 0 || b-warm >= maxBlocks || len(s.tally.wide(m, x.Precision)) == 0) {
+				break
+			}
+			for _, at := range s.plan.block(b) {
+				s.expect(at)
+			}
+		}
+		if late = !begun && b > warm && s.tally.over(x.MaxTime, s.elapsed()); late {
+			break
+		}
+		start := clock.Now()
+		n, ended, err := s.block(ctx, b)
+		if !ended || err != nil {
+			return ended, err
+		}
+		if n > 0 && b >= warm {
+			s.tally.blocks++
+			s.tally.spent += clock.Now().Sub(start)
+		}
+	}
+	m.Notes = append(m.Notes, s.tally.said(m, x, late, b-warm, all-warm)...)
+	if b != all {
+		for _, c := range s.run { // those planned weren't enough, or too many
+			m.Cells[c].Trials = s.tally.counted[c]
+		}
+	}
+	return true, nil
+}
+
+// block makes a block's trials, but for those that there are already; what is
+// to be repeated comes at its end, after as many others as may be.
+func (s *session) block(ctx context.Context, b int) (trials int, ended bool, err error) {
+	queue, again := s.rest(b)
+	end := max(len(s.plan.block(b)), s.ends[b]) // the place of the next one that is repeated
+	for len(queue) > 0 {
+		at := queue[0]
+		queue = queue[1:]
+		if again[at.cell] > 0 {
+			at.pos, end = end, end+1
+		}
+		may := s.r.Extent.Strict && again[at.cell] < MaxRepeats
+		lines, err := s.trial(ctx, at, may)
+		if lines == nil || err != nil {
+			return trials, false, err
+		}
+		trials++
+		if lines[0].Repeated {
+			again[at.cell]++
+			s.p.Total++
+			s.eta.left[s.run[at.cell]]++
+			queue = append(queue, at)
+		}
+	}
+	return trials, true, nil
+}
+
+// trial makes one trial and writes it; without lines ctx ended. Where it may be
+// repeated and is disturbed, its lines say that it will be.
+func (s *session) trial(ctx context.Context, at slot, may bool) ([]results.Line, error) {
+	r, i := s.r, s.run[at.cell]
+	cell := &r.Manifest.Cells[i]
+	s.p.Next, s.p.Warmup, s.p.Left = cell.Label(), at.warmup, s.eta.time()
+	r.report(s.p)
+	runtime.GC()
+	start := clock.Now()
+	p := bench.TrialPlan{
+		Env: r.env(cell.Env), Other: r.env(r.Scenario.Beside), Cell: cell, Asked: r.cells[i], Image: r.Image, Limits: r.limits(r.cells[i]),
+		Line: results.Line{
+			ID: r.Manifest.ID, Scenario: r.Manifest.Scenario, Env: cell.Env, Variant: cell.Variant, N: cell.N,
+			Session: r.Session, Block: r.FirstBlock + at.block, Pos: at.pos, Trial: s.next, Warmup: at.warmup,
+			Taint: []string{}, At: (r.Before + start.Sub(s.began)).Seconds(),
+		},
+	}
+	var settled func() []string
+	if r.Guard != nil {
+		settled = r.Guard()
+	}
+	lines, samples := runTrial(ctx, r.Scenario, p, s.metric)
+	var taints []string
+	if settled != nil {
+		own := r.cells[i].Makes
+		taints = slices.DeleteFunc(settled(), func(name string) bool { return slices.Contains(own, name) })
+	}
+	if lines == nil {
+		return nil, nil
+	}
+	for j := range lines {
+		for _, name := range taints {
+			if !slices.Contains(lines[j].Taint, name) {
+				// A new slice: the lines share the empty one.
+				lines[j].Taint = append(slices.Clone(lines[j].Taint), name)
+			}
+		}
+		lines[j].Repeated = may && !at.warmup && len(taints) > 0
+	}
+	if err := r.Write(lines); err != nil {
+		return nil, err
+	}
+	if r.Samples != nil && len(samples) > 0 {
+		if err := r.Samples(samples); err != nil {
+			return nil, err
+		}
+	}
+	s.count(i, lines)
+	s.p.Err = lines[0].Err
+	s.eta.add(i, clock.Now().Sub(start))
+	return lines, nil
+}
+
+// expect takes a planned trial into what is still to do.
+func (s *session) expect(at slot) {
+	s.p.Total++
+	s.eta.left[s.run[at.cell]]++
+}
+
+func (s *session) elapsed() time.Duration { return s.r.Before + clock.Now().Sub(s.began) }
+
+// count takes a trial into the tallies, whenever it was made.
+func (s *session) count(cell int, lines []results.Line) {
+	s.tally.add(cell, lines)
+	s.next = max(s.next, lines[0].Trial+1)
+	if lines[0].Err != "" {
+		s.p.Failed++
+		s.bad = true
+	}
+	s.p.Done++
+	s.eta.left[cell]--
+}

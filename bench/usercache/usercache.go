@@ -1,0 +1,138 @@
+// Package usercache is the user's cache folder: where it is, and whose.
+//
+// The lab runs as root for somebody else, mostly through sudo. What it keeps
+// between runs (guest kernel, images, what was found out about the machine) is
+// below one folder of that user's, and belongs to that user.
+package usercache
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"syscall"
+)
+
+// Owner is whom the files that we make belong to: under sudo the user who
+// called it.
+func Owner() (uid, gid int) {
+	uid, gid = os.Getuid(), os.Getgid()
+	if uid != 0 {
+		return uid, gid
+	}
+	if u, err := strconv.Atoi(os.Getenv("SUDO_UID")); err == nil {
+		uid = u
+	}
+	if g, err := strconv.Atoi(os.Getenv("SUDO_GID")); err == nil {
+		gid = g
+	}
+	return uid, gid
+}
+
+// OwnerOf is whom an open file or folder belongs to.
+func OwnerOf(f *os.File) (uid, gid int, err error) {
+	var st syscall.Stat_t
+	if err := syscall.Fstat(int(f.Fd()), &st); err != nil {
+		return 0, 0, fmt.Errorf("owner of %s: %w", f.Name(), err)
+	}
+	return int(st.Uid), int(st.Gid), nil
+}
+
+// Dir is the user's cache folder, the same one for a user and for root
+// through sudo. It isn't made.
+func Dir() (string, error) {
+	if d := os.Getenv("LAB_CACHE"); d != "" {
+		return filepath.Abs(d)
+	}
+	if d := os.Getenv("XDG_CACHE_HOME"); filepath.IsAbs(d) { // relative ones are to be ignored, says its specification
+		return filepath.Join(d, "lab"), nil
+	}
+	home := os.Getenv("HOME")
+	if name := os.Getenv("SUDO_USER"); name != "" && os.Getuid() == 0 {
+		u, err := user.Lookup(name)
+		if err != nil {
+			return "", fmt.Errorf("cache folder: %w; name one with LAB_CACHE", err)
+		}
+		home = u.HomeDir
+	}
+	if home == "" {
+		return "", errors.New("cache folder: no HOME is set; name a folder with LAB_CACHE")
+	}
+	return filepath.Join(home, ".cache", "lab"), nil
+}
+
+// cacheTag tells backup programs that a folder is a cache, and setup.sh, which
+// writes the same, that its --uninstall may remove it.
+const cacheTag = "Signature: 8a477f597d28d172789f06886806bc55\n# Made by lab, see setup.sh.\n"
+
+// Make makes the cache folder; what had to be made belongs to the owner.
+func Make() (string, error) {
+	dir, err := Dir()
+	if err != nil {
+		return "", err
+	}
+	uid, gid := Owner()
+	var made []string
+	for d := dir; ; d = filepath.Dir(d) {
+		if _, err := os.Stat(d); err == nil || d == filepath.Dir(d) {
+			break
+		}
+		made = append(made, d)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("cache folder: %w; name another with LAB_CACHE", err)
+	}
+	if len(made) > 0 {
+		tag := filepath.Join(dir, "CACHEDIR.TAG")
+		if err := os.WriteFile(tag, []byte(cacheTag), 0o644); err != nil {
+			return "", fmt.Errorf("cache folder: %w", err)
+		}
+		made = append(made, tag)
+	}
+	for _, d := range made {
+		if err := os.Lchown(d, uid, gid); err != nil {
+			return "", fmt.Errorf("cache folder: %w", err)
+		}
+	}
+	return dir, nil
+}
+
+// Give gives what root made in the user's cache to the user.
+func Give(dir string) error {
+	uid, gid := Owner()
+	if os.Geteuid() != 0 || uid == 0 {
+		return nil
+	}
+	// Through a root, since the folder is the user's: a link there must not
+	// lead root elsewhere.
+	root, err := os.OpenRoot(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return fs.WalkDir(root.FS(), ".", func(name string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := root.Lstat(name)
+		if err != nil {
+			return err
+		}
+		st := info.Sys().(*syscall.Stat_t)
+		// A file of several names may have one of them somewhere else.
+		if st.Uid != 0 || !info.IsDir() && st.Nlink > 1 {
+			return nil
+		}
+		return root.Lchown(name, uid, gid)
+	})
+}
+
+// Work is where in the cache work folders are made where --work names no other
+// place.
+func Work(cache string) string { return filepath.Join(cache, "work") }
