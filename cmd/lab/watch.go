@@ -61,7 +61,10 @@ func (s *supervisor) watch(sigs <-chan os.Signal) error {
 			case s.signals > 1:
 				return errors.New("ended at once, as asked")
 			}
-			return fmt.Errorf("the worker died: %v%s", err, excerpt(said))
+			if err == nil {
+				err = errors.New("ended without a result")
+			}
+			return fmt.Errorf("the worker %v%s", err, excerpt(said))
 		case <-sigs:
 			s.signals++
 			s.worker.Kill()
