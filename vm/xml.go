@@ -28,6 +28,7 @@ type Config struct {
 	Memory   int64  // bytes of RAM
 	CPUs     int    // virtual CPUs
 	CPUSet   string // which of the host's CPUs QEMU may run on, "0-1,3"; "": all
+	Allowed  string // which of them the lab itself may run on; "": all
 	TBCache  int64  // bytes for translated code under TCG
 
 	// User and Group are whom QEMU runs as; 0 leaves it to libvirt.
@@ -80,7 +81,7 @@ func XML(c Config) (string, error) {
 		Name:     c.Name,
 		Metadata: &libvirtxml.DomainMetadata{XML: string(meta)},
 		Memory:   &libvirtxml.DomainMemory{Value: uint(c.Memory >> 10), Unit: "KiB"},
-		VCPU:     &libvirtxml.DomainVCPU{Value: uint(c.CPUs)},
+		VCPU:     &libvirtxml.DomainVCPU{Value: uint(c.CPUs), CPUSet: c.Allowed},
 		OS: &libvirtxml.DomainOS{
 			Type:    &libvirtxml.DomainOSType{Type: "hvm", Arch: "x86_64", Machine: c.Machine},
 			Kernel:  c.Kernel,

@@ -18,6 +18,7 @@ import (
 
 	"lab/bench/launch"
 	"lab/bench/testbed"
+	"lab/bench/usercache"
 	"lab/vm/kernel"
 )
 
@@ -25,7 +26,7 @@ import (
 // seconds nothing of it is left, and the machine is free.
 func TestEndsWhateverItIs(t *testing.T) {
 	needs(t)
-	cache, err := cacheDir()
+	cache, err := usercache.Dir()
 	if err != nil {
 		t.Fatal(err)
 	}
