@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -103,7 +104,7 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, f *execFlags)
 		return 128 + int(syscall.SIGKILL), nil
 	case derr != nil:
 		terminal()
-		return 0, fmt.Errorf("exec: the worker died: %w", errors.Join(derr, werr))
+		return 0, fmt.Errorf("exec: the worker %w", cmp.Or(werr, derr))
 	case res.Err != "" && res.Status > 0: // not found, can't be executed
 		return 0, &statusError{res.Status, errors.New(res.Err)}
 	case res.Err != "":
