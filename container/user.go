@@ -145,8 +145,9 @@ func (c *container) ownPipes() error {
 		if err := unix.Fstatfs(int(f.Fd()), &st); err != nil || st.Type != unix.PIPEFS_MAGIC {
 			continue
 		}
-		if err := c.own(int(f.Fd()), ""); err != nil {
-			return err
+		u := cmd.User
+		if err := unix.Fchown(int(f.Fd()), c.base+int(u.UID), c.base+int(u.GID)); err != nil {
+			return os.NewSyscallError("fchown", err)
 		}
 	}
 	return nil

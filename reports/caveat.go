@@ -13,8 +13,9 @@ const mostly = 0.5
 // itself a program. Its KVM is real, and rests on emulated hardware.
 const machineEmulated = "this machine was itself emulated in software, which is no measure of how fast VMs are"
 
-// caveat says that most of the trials of a row that a verdict rests on were
-// disturbed; "" where they weren't.
+// caveat says what a verdict may not be quoted without: that most of the trials of
+// a row that it rests on were disturbed, that they come in two groups, or that the
+// machine was itself emulated; or "".
 func caveat(metric string, rests ...*cell) string {
 	disturbed, all, most, unreal := 0, 0, false, ""
 	for _, c := range rests {
@@ -25,10 +26,11 @@ func caveat(metric string, rests ...*cell) string {
 			unreal = machineEmulated
 		}
 	}
-	if !most {
-		return unreal
+	noisy := ""
+	if most {
+		noisy = disturbedOf(disturbed, all)
 	}
-	return strings.Join(nonEmpty(disturbedOf(disturbed, all), unreal), "; ")
+	return strings.Join(nonEmpty(noisy, groupsNote(metric, rests...), unreal), "; ")
 }
 
 // disturbedOf writes "14 of 20 trials were disturbed".

@@ -188,10 +188,10 @@ func medianOf(metric string) machineFigure {
 func ratioOf(metric string) machineFigure {
 	return func(e machineEntry) (stats.Interval, bool) {
 		s := e.cell.samples[metric]
-		if s == nil || s.against == nil || s.against.ratio == nil {
+		if s == nil || s.against == nil || s.against.Ratio == nil {
 			return stats.Interval{}, false
 		}
-		return *s.against.ratio, true
+		return *s.against.Ratio, true
 	}
 }
 
@@ -202,7 +202,7 @@ func differenceOf(metric string) machineFigure {
 		if s == nil || s.against == nil {
 			return stats.Interval{}, false
 		}
-		return s.against.difference, true
+		return s.against.Difference, true
 	}
 }
 

@@ -54,10 +54,10 @@ func (g *MachineGroup) machineRows(x results.Metric) [][]string {
 			u := scaleFor(s.median.Point, x.Unit)
 			r[3], r[4] = u.with(s.median.Point), spanOf(s.median, u)
 			if k := s.against; k != nil && !g.TCG {
-				u := addedScale(k.difference.Point, s.median.Point, x.Unit)
-				r[5] = u.join(u.signed(k.difference.Point))
-				if k.ratio != nil {
-					r[6] = times(k.ratio.Point) + " (" + spanOf(*k.ratio, scale{"", 1}) + ")"
+				u := addedScale(k.Difference.Point, s.median.Point, x.Unit)
+				r[5] = u.join(u.signed(k.Difference.Point))
+				if k.Ratio != nil {
+					r[6] = times(k.Ratio.Point) + " (" + spanOf(*k.Ratio, scale{"", 1}) + ")"
 				}
 			}
 		}

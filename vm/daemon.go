@@ -91,7 +91,7 @@ func startDaemon(ctx context.Context, m mounts, log *os.File) (*daemon, error) {
 
 	conf := daemonConf()
 	files := map[string]string{
-		"/etc/libvirt/qemu.conf":      qemuConf,
+		"/etc/libvirt/qemu.conf":      qemuConf(qemuID()),
 		"/etc/libvirt/libvirtd.conf":  conf,
 		"/etc/libvirt/virtqemud.conf": conf,
 	}
@@ -107,7 +107,10 @@ func startDaemon(ctx context.Context, m mounts, log *os.File) (*daemon, error) {
 			Dir:    "/",
 			Stdout: log, Stderr: log,
 		},
-		Steps: []launch.Step{{Name: "mounts", Do: func(*launch.Thread) error { return m.enter() }}},
+		Steps: []launch.Step{
+			{Name: "mounts", Do: func(*launch.Thread) error { return m.enter() }},
+			{Name: "privileges", Do: func(*launch.Thread) error { return bound() }},
+		},
 	})
 	if err := d.proc.Start(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("start %s: %w", path, err), d.proc.Close())
@@ -264,13 +267,16 @@ func killQEMU(pid int) {
 	}
 }
 
-// qemuConf is libvirt's configuration of its QEMU driver.
-const qemuConf = `# Written by lab for its private daemon.
-# Root, inside the testbed: as another user QEMU could open neither the lab's
-# sockets nor, on many systems, /dev/kvm.
-user = "root"
-group = "root"
-# The files are the lab's own. Nobody's labels or owners are changed.
+// qemuConf is libvirt's configuration of its QEMU driver, which runs QEMU as a
+// user of that number by default.
+func qemuConf(id int) string {
+	return fmt.Sprintf(`# Written by lab for its private daemon.
+# Nobody's. Each domain has a user of its own besides; this one asks QEMU what it
+# can do.
+user = "+%[1]d"
+group = "+%[1]d"
+# The lab gives QEMU the files that are the domain's. libvirt changes no labels
+# and no owners.
 security_driver = "none"
 dynamic_ownership = 0
 remember_owner = 0
@@ -283,7 +289,10 @@ max_core = 0
 # Else libvirt asks QEMU, in each start, for some 400 properties of each CPU, one
 # after the other; without this it gets them in two answers.
 capability_filters = [ "cpu-unavailable-features" ]
-`
+# Whatever the guest makes of QEMU, it starts no program and changes no user.
+seccomp_sandbox = 1
+`, id)
+}
 
 // daemonConf is the configuration of the daemon itself.
 func daemonConf() string {

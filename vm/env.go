@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -40,6 +42,7 @@ type Env struct {
 	conn    *conn
 	kernels map[string]guestKernel // by the settings kernel and boot
 	modules map[string][]kernel.Module
+	shown   []string // files of the cache's that the daemon sees
 	closed  bool
 }
 
@@ -164,7 +167,10 @@ func (e *Env) connection(ctx context.Context) (*conn, error) {
 
 // mounts says what the daemon shall see.
 func (e *Env) mounts() (mounts, error) {
-	m := mounts{bed: e.bed(), cache: e.tb.Cache}
+	m := mounts{bed: e.bed()}
+	for _, file := range e.shown {
+		m.binds = append(m.binds, e.fileBind(file))
+	}
 	key, err := capsKey(e.emulator)
 	if err != nil {
 		return m, err
@@ -181,6 +187,38 @@ func (e *Env) mounts() (mounts, error) {
 	}
 	e.give(filepath.Dir(m.caps), m.caps)
 	return m, nil
+}
+
+// show shows the daemon a file of the cache's, and those that come after it. The
+// rest of the cache isn't QEMU's business.
+func (e *Env) show(file string) error {
+	if e.inside(file) == file || strings.HasPrefix(file, e.bed()+"/") {
+		return nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if slices.Contains(e.shown, file) {
+		return nil
+	}
+	// Whoever's umask it was made with: QEMU is another user.
+	if err := os.Chmod(file, 0o644); err != nil {
+		return err
+	}
+	b := e.fileBind(file)
+	if err := b.open(); err != nil {
+		return err
+	}
+	defer b.close()
+	err := e.daemon.enter(func() error { return b.attach("") })
+	if err == nil || errors.Is(err, errNoDaemon) { // its successor will see it
+		e.shown = append(e.shown, file)
+		return nil
+	}
+	return err
+}
+
+func (e *Env) fileBind(file string) *bind {
+	return &bind{from: file, to: e.inside(file), attr: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOSUID}
 }
 
 // warm lets libvirt find out what QEMU can do, before anything is timed: 4 s

@@ -33,6 +33,7 @@ type Options struct {
 	Root   string // file tree of the machine, "" for the one that we run on
 	Cache  string // the cache folder: guest kernel, images
 	Image  string // the default image's folder
+	Broken bool   // it isn't as it was made
 	Work   string // where writable data of instances goes; "" is the current folder
 	Kernel string // the user's own guest kernel, or ""
 
@@ -81,6 +82,7 @@ type seen struct {
 	modules  bool   // its modules are beside it
 	busybox  string // a static one's path, or ""
 	image    bool   // the default image is made
+	broken   bool   // and was changed since
 
 	available int64 // memory that can be had without swapping
 	swapFree  int64

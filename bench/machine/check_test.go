@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"lab/bench/cgroup"
 	"lab/bench/results"
 )
 
@@ -28,7 +29,11 @@ func well(t *testing.T, name string) seen {
 		t.Fatal(err)
 	}
 	f.Arch = "amd64"
-	s := seen{root: true, facts: f, layout: layout(tr), namespaces: map[string]error{}, confined: confined(tr),
+	l, err := cgroup.ReadIn(string(tr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := seen{root: true, facts: f, layout: l, namespaces: map[string]error{}, confined: confined(tr),
 		accel: &results.Acceleration{Use: "kvm", Device: "/dev/kvm opens", Reason: "a guest ran"},
 		qemu:  program{"/usr/bin/qemu-system-x86_64", "7.2.22", nil}, libvirt: program{"/usr/sbin/libvirtd", "9.0.0", nil}, driver: true,
 		kernel: "/cache/kernel/boot/vmlinuz-6.1.0", modules: true, busybox: "/bin/busybox", image: true,
@@ -57,7 +62,7 @@ func TestJudgeMachines(t *testing.T) {
 		name string
 		want []string
 	}{
-		{"debian", []string{"warn swap", "warn governor", "warn AppArmor"}},
+		{"debian", []string{"warn limits", "warn swap", "warn governor", "warn AppArmor"}},
 		{"hybrid", []string{"warn load", "warn nesting"}},
 		{"ubuntu", []string{"warn memory", "warn nesting"}},
 		{"fedora", []string{"warn governor", "warn SELinux"}},
@@ -76,6 +81,28 @@ func TestJudgeMachines(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
 		}
 	}
+}
+
+// bounded is a machine on which the lab's own cell has one limit.
+func bounded(t *testing.T, file, text string) cgroup.Layout {
+	t.Helper()
+	root := t.TempDir()
+	for name, text := range map[string]string{
+		"proc/self/mountinfo": "30 20 0:25 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw", "proc/self/cgroup": "0::/x",
+		"sys/fs/cgroup/cgroup.subtree_control": "cpu memory pids", "sys/fs/cgroup/x/cgroup.type": "domain", "sys/fs/cgroup/x/" + file: text,
+	} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(root, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(root, name), []byte(text+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l, err := cgroup.ReadIn(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
 }
 
 // TestJudge spoils one thing at a time, and expects one check to say so.
@@ -119,13 +146,22 @@ func TestJudge(t *testing.T) {
 		{"no modules", func(s *seen) { s.modules = false }, "guest kernel", Warn, "without its modules", "/lib/modules", ""},
 		{"no busybox", func(s *seen) { s.busybox = "" }, "busybox", Fail, "no static one", "make setup", "chroot, container, vm"},
 		{"no image", func(s *seen) { s.image = false }, "default image", OK, "not made yet", "", ""},
+		{"a changed image", func(s *seen) { s.broken = true }, "default image", Warn, "changed since it was made", "lab image", ""},
 		{"no memory", func(s *seen) { s.available = 1 << 20 }, "memory", Fail, "1 MiB of", "ps ", "vm"},
 		{"no disk", func(s *seen) { s.disk[1].free = 1 << 20 }, "disk", Fail, "1 MiB free for writable data", "LAB_CACHE", "chroot, container, vm"},
 		{"little disk", func(s *seen) { s.disk[0].free = 1 << 30 }, "disk", Warn, "1.0 GiB free for cache", "LAB_CACHE", ""},
 		{"disk unknown", func(s *seen) { s.disk[0].err = unix.EIO }, "disk", Warn, "input/output error", "", ""},
 		{"pressure unknown", func(s *seen) { s.pressure = -1 }, "load", OK, "psi=1", "", ""},
 		{"busy", func(s *seen) { s.facts.Load = 20 }, "load", Warn, "20.00 in the last minute", "top", ""},
-		{"cgroup v2, none passed on", func(s *seen) { s.layout.V2Controllers = nil }, "cgroups", Warn, "without cpu, memory, pids", "echo +cpu +memory +pids >/sys/fs/cgroup/cgroup.subtree_control", ""},
+		{"cgroup v2, none passed on", func(s *seen) { s.layout.V2Controllers = nil }, "cgroups", Warn, "without cpu, memory, pids", "systemctl status", ""},
+		{"an old root that passes nothing on", func(s *seen) {
+			s.layout, _ = cgroup.ReadIn(string(tree(unpack(t, "ubuntu"))))
+			s.layout.V2Controllers = nil
+		}, "cgroups", Warn, "without cpu, memory, pids", "start the lab in a cgroup", ""},
+		{"a quota", func(s *seen) { s.layout = bounded(t, "cpu.max", "20000 100000") }, "limits", Warn, "cpu 20 % of a processor (/sys/fs/cgroup/x)", "outside of x", ""},
+		{"a memory limit", func(s *seen) { s.layout = bounded(t, "memory.max", "100663296") }, "memory", Fail, "96 MiB available of the 96 MiB that the limit of /sys/fs/cgroup/x allows", "ps ", "vm"},
+		{"few processes", func(s *seen) { s.layout = bounded(t, "pids.max", "20") }, "limits", Fail, "20 more processes", "outside of x", "host, chroot, container, vm"},
+		{"nice", func(s *seen) { s.facts.Inherited = map[string]string{"nice": "19", "stack size limit": "1"} }, "inherited", Warn, "nice 19, stack size limit 1", "without nice", ""},
 		{"no cgroups", func(s *seen) { s.layout.V2 = "" }, "cgroups", Warn, "none mounted", "mount -t cgroup2", ""},
 	}
 	for _, test := range tests {

@@ -26,7 +26,7 @@ func judge(s seen) []Check {
 		}
 		list = append(list, c)
 	}
-	list = append(list, s.checkCgroups(), s.checkOverlay(), s.checkMountAPI(), s.checkIDMap(), s.checkNetwork(), s.checkNAT(), s.checkTap())
+	list = append(list, s.checkCgroups(), s.checkLimits(), s.checkInherited(), s.checkOverlay(), s.checkMountAPI(), s.checkIDMap(), s.checkNetwork(), s.checkNAT(), s.checkTap())
 	list = append(list, s.checkAcceleration(), s.checkQEMU(), s.checkLibvirt(), s.checkKernel(), s.checkBusybox(), s.checkImage())
 	list = append(list, s.checkMemory(), s.checkDisk(), s.checkSwap(), s.checkLoad(), s.checkSteal(), s.checkGovernor(), s.checkNesting())
 	list = append(list, s.checkSecurity()...)
@@ -106,11 +106,7 @@ func (s seen) checkCgroups() Check {
 	case len(missing) > 0:
 		c.Result = Warn
 		c.Detail += "; without " + strings.Join(missing, ", ")
-		c.Cure = "the lab writes to no cgroup but its own: whoever owns the root's may pass them on: echo +" +
-			strings.Join(missing, " +") + " >" + s.layout.V2 + "/cgroup.subtree_control"
-		if s.layout.V2 == "" {
-			c.Cure = "boot with cgroup_enable=" + strings.Join(missing, ",")
-		}
+		c.Cure = s.layout.Cure(missing...)
 	}
 	return c
 }

@@ -89,8 +89,7 @@ install() {
 
 install_failed() {
 	if grep -qE 'Failed to fetch|Unable to fetch|Could not resolve' "$log"; then no_network "$*"; fi
-	owned "$cache"
-	die "apt-get install failed: $(grep -E '^(E|dpkg):|^sudo' "$log" | tail -n 2 | tr '\n' ' ')" "mend that (all it said: $log) and try again: make setup"
+	die "apt-get install failed: $(grep -E '^(E|dpkg):|^sudo' "$log" | tail -n 2 | tr '\n' ' ')" "mend that (all it said: $cache/setup.log) and try again: make setup"
 }
 
 # quiet ends the services that came with the new packages: newer releases start
