@@ -10,6 +10,7 @@ import (
 	"lab/bench/image"
 	"lab/bench/machine"
 	"lab/bench/results"
+	"lab/bench/usercache"
 )
 
 func (a *app) doctorCommand() *cobra.Command {
@@ -51,7 +52,7 @@ Exit status: 0 nothing is blocked; 1 something can't run.`,
 // takes a second.
 func checks(ctx context.Context, accel bool) ([]machine.Check, error) {
 	sweep()
-	cache, err := cacheDir()
+	cache, err := usercache.Dir()
 	if err != nil {
 		return nil, err
 	}
@@ -67,5 +68,5 @@ func checks(ctx context.Context, accel bool) ([]machine.Check, error) {
 		ctx = context.Background()
 	}
 	c := machine.Checks(ctx, o)
-	return c, giveCache(cache)
+	return c, usercache.Give(cache)
 }

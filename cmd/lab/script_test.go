@@ -15,6 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"lab/bench/testbed"
+	"lab/bench/usercache"
 	"lab/vm/kernel"
 )
 
@@ -50,7 +51,7 @@ func TestScripts(t *testing.T) {
 			if strings.HasPrefix(first, "# needs root") {
 				needs(t)
 			}
-			cache, err := cacheDir()
+			cache, err := usercache.Dir()
 			if err != nil {
 				t.Fatal(err)
 			}
