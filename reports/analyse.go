@@ -56,6 +56,7 @@ func (a *analysis) sort() {
 	}
 	for _, c := range a.run.Manifest.Cells {
 		x := newCell(c)
+		x.unreal = a.run.Machine.Emulated && c.Settings["accel"] != ""
 		a.cells = append(a.cells, x)
 		byKey[key(c.Env, c.Variant, c.N)] = x
 	}

@@ -18,6 +18,7 @@ type cell struct {
 	label   string // what rows and axes call it
 	hue     int    // its colour in plots: cells that differ in the number of instances alone have the same one
 	tcg     bool   // a guest under software emulation
+	unreal  bool   // a guest of a machine that is itself emulated
 	trials  []trial
 	samples map[string]*sample        // by metric; nil where nothing was measured
 	base    *cell                     // what it is compared with, or nil

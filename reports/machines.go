@@ -105,6 +105,9 @@ func conditionsOf(a *analysis, c *cell) conditions {
 	if a.run.Machine.Virtual {
 		k.where = "inside a virtual machine"
 	}
+	if a.run.Machine.Emulated {
+		k.where = "inside an emulated machine"
+	}
 	if strings.HasPrefix(c.Env, "vm") {
 		k.kernel = shortDigest(x.Kernel)
 	}

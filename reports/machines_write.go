@@ -203,6 +203,9 @@ func (m *Machines) markdown(plots []File) []byte {
 		if f.Virtual {
 			where = strings.TrimSpace("virtual " + f.Hypervisor)
 		}
+		if f.Emulated {
+			where += ", emulated"
+		}
 		var dirs, labs []string
 		for _, a := range k.runs {
 			dirs = append(dirs, shortDir(a.run.Dir))

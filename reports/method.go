@@ -90,6 +90,9 @@ func (d *document) machine() {
 		if k.Hypervisor != "" {
 			virtual += ", of " + k.Hypervisor
 		}
+		if k.Emulated {
+			virtual += ", emulated in software"
+		}
 	}
 	var rows [][2]string
 	add := func(name, value string) {
@@ -122,6 +125,9 @@ func (d *document) machine() {
 	add("mitigations", strings.Join(k.Mitigations, "; "))
 	add("security modules", strings.Join(k.Security, ", "))
 	add("cgroups", strings.TrimSpace(k.CgroupLayout+" "+strings.Join(k.Controllers, ", ")))
+	add("the run's cgroups", k.CgroupPlace)
+	add("limits of the lab's own cgroup", boundsOf(k))
+	add("inherited, not as usual", strings.Join(pairs(k.Inherited), ", "))
 	add("init", k.Init)
 	if k.Kernel != "" {
 		add("load at the start", number(k.Load, 2))

@@ -138,6 +138,9 @@ func machineSentence(k results.Machine) string {
 		if k.Hypervisor != "" {
 			s += " of " + k.Hypervisor
 		}
+		if k.Emulated {
+			s += ", emulated in software"
+		}
 	}
 	for _, v := range pairs(k.Versions) {
 		s += "; " + v

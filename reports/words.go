@@ -111,6 +111,9 @@ func (a *analysis) banners() []string {
 	case "":
 		out = append(out, fmt.Sprintf("This run has no end: it is still going on, or was killed. It has %d of %d planned trials.", a.done(), a.planned()))
 	}
+	if a.run.Machine.Emulated {
+		out = append(out, "The machine that this ran on was itself emulated in software (QEMU's TCG). That everything works can be seen here, and not how fast anything is.")
+	}
 	if a.anyTCG() {
 		out = append(out, "This VM was emulated in software (TCG) "+a.becauseTCG()+". It shows "+a.tcgShows()+", not how fast VMs are.")
 	}

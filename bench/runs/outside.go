@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 
 	"lab/bench"
+	"lab/bench/cgroup"
 	"lab/bench/engine"
 	"lab/bench/machine"
 	"lab/bench/results"
@@ -36,7 +37,7 @@ type outsider struct {
 func (s *Supervisor) RunBeside(p Parts, plain bench.Environment, label string) (end End, err error) {
 	o := &outsider{turn: make(chan struct{}), made: make(chan struct{}), ended: make(chan struct{}),
 		coin: rand.New(rand.NewPCG(s.Job.Manifest.Seed, 0x6f7574))} // "out"
-	tb, err := testbed.Local(s.Job.Cache, true)
+	tb, err := testbed.Local(s.Job.Cache, &cgroup.Options{})
 	if err != nil {
 		return end, err
 	}

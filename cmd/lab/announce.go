@@ -57,7 +57,7 @@ func (c *console) Plan(j *runs.Job, cells []results.Cell) {
 		how += fmt.Sprintf("; there are %d already", done)
 	}
 	fmt.Fprintf(c.stderr, "lab: %s: %s; %s; %s\n", j.Scenario, strings.Join(labels, ", "), how, within(about, j.Extent, j.Before))
-	for _, few := range tooFew(j, j.Scenario, cells) {
+	for _, few := range tooFew(j, cells) {
 		fmt.Fprintf(c.stderr, "lab: %s\n", few)
 	}
 	if long {
@@ -66,9 +66,9 @@ func (c *console) Plan(j *runs.Job, cells []results.Cell) {
 }
 
 // tooFew says what these cells can't tell with the trials that they are to have.
-func tooFew(j *runs.Job, scenario string, cells []results.Cell) []string {
+func tooFew(j *runs.Job, cells []results.Cell) []string {
 	m := results.Manifest{Cells: cells}
-	if sc := scenarios.Find(scenario); sc != nil {
+	if sc := scenarios.Find(j.Scenario); sc != nil {
 		m.Metrics, m.Findings, m.Figures = sc.Metrics, sc.Findings, sc.Figures
 	}
 	return reports.TooFew(m, j.Times())

@@ -11,15 +11,8 @@ import (
 
 	"lab/bench/engine"
 	"lab/bench/machine"
-	"lab/bench/results"
 	"lab/bench/runs"
 )
-
-// A prediction is what is printed of one.
-type prediction struct {
-	runs.Prediction
-	TooFew []string `json:"too_few,omitempty"` // rows that can't tell a difference, however large
-}
 
 // predict says what a run would be. It runs nothing, and needs no root. How
 // long it takes is told from an earlier run on this machine alone: a guest takes
@@ -34,13 +27,13 @@ func (a *app) predict(cmd *cobra.Command, names []string, f runFlags) error {
 	}
 	facts, _ := machine.Facts("")
 	before := runs.Earlier(facts.ID, f.out)
-	var all []prediction
+	var all []runs.Prediction
 	for _, name := range names {
-		var cells []results.Cell
-		for _, c := range j.Numbered(parts, name).Planned(j.Options, parts.Environments()) {
-			cells = append(cells, results.Cell{Env: c.Env, Variant: c.Variant, N: c.N, Trials: c.Trials})
-		}
-		all = append(all, prediction{j.Predict(parts, name, before), tooFew(j, name, cells)})
+		p := j.Predict(parts, name, before)
+		of := *j
+		of.Scenario = name
+		p.TooFew = tooFew(&of, p.Planned)
+		all = append(all, p)
 	}
 	if f.json {
 		return a.printJSON(all)
@@ -52,7 +45,7 @@ func (a *app) predict(cmd *cobra.Command, names []string, f runFlags) error {
 	return nil
 }
 
-func (a *app) printPrediction(p prediction, x engine.Extent) {
+func (a *app) printPrediction(p runs.Prediction, x engine.Extent) {
 	sessions := ""
 	if p.Sessions > 1 {
 		sessions = fmt.Sprintf(", in %d sessions", p.Sessions)
