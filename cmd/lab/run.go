@@ -19,6 +19,7 @@ import (
 	"lab/bench/results"
 	"lab/bench/runs"
 	"lab/bench/usercache"
+	"lab/reports/serve"
 	"lab/scenarios"
 	"lab/vm"
 )
@@ -32,6 +33,7 @@ type runFlags struct {
 	out           string
 	accel         string
 	quick         bool
+	live          string
 	image         string
 	kernel        string
 	connect       string
@@ -115,6 +117,8 @@ run; 2 bad usage; 3 nothing could be run, or not root; 130 interrupted.`,
 	fl.StringSliceVar(&f.variant, "variant", nil, "`NAME=VALUE,…` settings; several values of a name make a row of each: start=cold,start=restored")
 	fl.StringVar(&f.accel, "accel", "auto", "`KIND` what runs a guest's instructions: "+strings.Join(accels, ", "))
 	fl.BoolVar(&f.quick, "quick", false, "a first look: few trials, and shorter ones (--predict says how long)")
+	fl.StringVar(&f.live, "live", "", "`[HOST:]PORT` show the report in a browser while trials come in (default: a free port of this machine alone)")
+	fl.Lookup("live").NoOptDefVal = serve.Loopback
 	fl.StringVar(&f.image, "image", "", "`DIR` root folder of the file tree to run in (default: the lab's own)")
 	fl.StringVar(&f.kernel, "kernel", "", "`FILE` guest kernel (default: the set-up's; also LAB_KERNEL)")
 	fl.StringVar(&f.connect, "connect", "", connectHelp)
@@ -175,7 +179,7 @@ func (a *app) run(cmd *cobra.Command, names []string, f runFlags) error {
 	for _, name := range names {
 		j := *base
 		j.Begin(parts, name)
-		s := &supervisor{Supervisor: runs.Supervisor{Job: &j, Lock: lock, Dir: f.folder(names, name, j.Manifest.Started), Passage: passage(target)}, app: a, json: f.json, connect: f.connect}
+		s := &supervisor{Supervisor: runs.Supervisor{Job: &j, Lock: lock, Dir: f.folder(names, name, j.Manifest.Started), Passage: passage(target)}, app: a, json: f.json, connect: f.connect, live: f.live}
 		err := s.run()
 		if err != nil {
 			last = err
