@@ -13,6 +13,9 @@ import (
 // machine back. The image is the one named, or the lab's own.
 func (a *app) begin(j *job, named string) (lock *testbed.Lock, end func(), err error) {
 	j.Manifest.Command = withoutHost(a.args[1:])
+	if err := tight(true); err != nil {
+		return nil, nil, &statusError{statusNothing, err}
+	}
 	if lock, err = testbed.Acquire(true); err != nil {
 		return nil, nil, err
 	}

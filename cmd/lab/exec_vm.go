@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -124,7 +125,7 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, f *execFlags)
 	werr := w.Wait()
 	switch {
 	case derr != nil:
-		return 0, fmt.Errorf("exec: the worker died: %w", errors.Join(derr, werr))
+		return 0, fmt.Errorf("exec: the worker died: %w", cmp.Or(werr, derr))
 	case res.Err != "" && res.Status > 0: // not found, can't be executed
 		return 0, &statusError{res.Status, errors.New(res.Err)}
 	case res.Err != "":
