@@ -57,7 +57,7 @@ func (a *analysis) doubts() []string {
 		}
 		out = append(out, a.doubtsOf(c)...)
 		if b := a.breakdown(c, a.wholeOf(c)); b != nil && b.apart() {
-			out = append(out, fmt.Sprintf("%s: the medians of its parts add up to %s of the median of the whole, as medians may where trials differ; shares are of their sum.", c.label, percent(b.sum/b.whole)))
+			out = append(out, fmt.Sprintf("%s: the medians of its parts add up to %s of the median of the whole, as medians may where trials differ.", c.label, percent(b.sum/b.whole)))
 		}
 	}
 	if a.run.Dropped > 0 {

@@ -235,7 +235,7 @@ func (e *Env) allowed() string {
 // under which the daemon sees it.
 func (e *Env) inside(path string) string {
 	if rest, ok := strings.CutPrefix(path, e.tb.Cache+"/"); ok {
-		return insideCache + "/" + rest
+		return insideFiles + "/" + strings.ReplaceAll(rest, "/", "-")
 	}
 	if rest, ok := strings.CutPrefix(path, e.bed()+"/"); ok {
 		return insideBed + "/" + rest

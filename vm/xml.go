@@ -31,6 +31,9 @@ type Config struct {
 	Allowed  string // which of them the lab itself may run on; "": all
 	TBCache  int64  // bytes for translated code under TCG
 
+	// User and Group are whom QEMU runs as; 0 leaves it to libvirt.
+	User, Group int
+
 	Kernel, Initrd, Cmdline string
 
 	Console    string // pair of FIFOs that the first serial port is; without .in and .out
@@ -104,6 +107,9 @@ func XML(c Config) (string, error) {
 	} else if c.ConsoleLog != "" {
 		d.Devices.Serials[0].Log = &libvirtxml.DomainChardevLog{File: c.ConsoleLog, Append: "off"}
 	}
+	if c.User != 0 {
+		d.SecLabel = []libvirtxml.DomainSecLabel{c.label()}
+	}
 	if c.Firmware != "" {
 		d.OS.Loader = &libvirtxml.DomainLoader{Path: c.Firmware, Readonly: "yes", Type: "rom"}
 	}
@@ -139,6 +145,11 @@ func XML(c Config) (string, error) {
 			Model: &libvirtxml.DomainCPUModel{Value: c.CPU, Fallback: "forbid"}}
 	}
 	return d.Marshal()
+}
+
+// label is the user that QEMU runs as. libvirt is to change no file's owner.
+func (c Config) label() libvirtxml.DomainSecLabel {
+	return libvirtxml.DomainSecLabel{Type: "static", Model: "dac", Relabel: "no", Label: fmt.Sprintf("+%d:+%d", c.User, c.Group)}
 }
 
 // pipeSource is a pair of FIFOs.

@@ -133,7 +133,7 @@ func Parse(mounts io.Reader, self string) (Layout, error) {
 		if len(left) < 6 || len(right) < 2 {
 			return l, fmt.Errorf("mountinfo line %d: too few fields", n)
 		}
-		root, point := unescape(left[3]), unescape(left[4])
+		root, point := Unescape(left[3]), Unescape(left[4])
 		better := func(c string) bool {
 			own, shown := show(root, point, paths[c])
 			r := 1
@@ -175,9 +175,9 @@ var controllers = map[string]bool{
 	"pids": true, "blkio": true, "io": true,
 }
 
-// unescape undoes mountinfo's octal escapes for space, tab, newline and
-// backslash.
-func unescape(s string) string {
+// Unescape undoes the octal escapes for space, tab, newline and backslash in the
+// kernel's tables of mounts.
+func Unescape(s string) string {
 	if strings.IndexByte(s, '\\') < 0 {
 		return s // and no table is made for it
 	}

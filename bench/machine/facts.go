@@ -40,6 +40,7 @@ func Facts(root string) (results.Machine, error) {
 		Versions:    map[string]string{},
 	}
 	m.Hypervisor, m.Virtual = hypervisor(t)
+	m.Emulated = m.Virtual && emulated(t.read("/proc/cpuinfo"), root == "")
 	if load, _, ok := strings.Cut(t.read("/proc/loadavg"), " "); ok {
 		m.Load, _ = strconv.ParseFloat(load, 64)
 	}

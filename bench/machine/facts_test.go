@@ -79,6 +79,10 @@ func TestFacts(t *testing.T) {
 			OS: "Debian GNU/Linux 12 (bookworm)", Kernel: "6.1.0-28-cloud-arm64", CPU: "implementer 0x41 part 0xd0c", CPUs: 4,
 			Memory: 16000000 * kib, Hypervisor: "Google Compute Engine", Virtual: true, Security: []string{}, CgroupLayout: "v2",
 			Controllers: []string{"cpu:v2", "memory:v2"}, Init: "systemd"}},
+		{"emulated", results.Machine{
+			OS: "Debian GNU/Linux 12 (bookworm)", Kernel: "6.1.0-28-cloud-amd64", CPU: "QEMU TCG CPU version 2.5+", CPUs: 2,
+			Memory: 3000000 * kib, Hypervisor: "QEMU", Virtual: true, Emulated: true, Security: []string{}, CgroupLayout: "v2",
+			Controllers: []string{"memory:v2", "pids:v2"}, Init: "systemd"}},
 	}
 	ids := map[string]string{}
 	for _, test := range tests {

@@ -21,7 +21,7 @@ func judge(s seen) []Check {
 			need = "needed for " + n.variant
 		}
 		s.tried(&c, tried, err, need, "container")
-		if n.variant != "" && c.Result == Fail { // one that is there where it is asked for
+		if n.variant != "" && c.Result == Fail { // only made on request
 			c.Blocks = []string{"container " + n.variant}
 		}
 		list = append(list, c)
@@ -33,6 +33,8 @@ func judge(s seen) []Check {
 	for i := range list {
 		if list[i].Blocks == nil {
 			list[i].Blocks = []string{}
+		} else if !slices.ContainsFunc(list[i].Blocks, func(b string) bool { return !strings.Contains(b, "=") }) {
+			list[i].Result = Warn // optional: every environment can run without it
 		}
 	}
 	return list
@@ -174,6 +176,9 @@ func (s seen) checkNesting() Check {
 		c.Cure = "keep the lab under your Linux home; for virtual machines set nestedVirtualization=true under [wsl2] in %UserProfile%\\.wslconfig, then: wsl --shutdown"
 	case f.Virtual:
 		c.Result, c.Detail = Warn, "this machine is itself a guest ("+f.Hypervisor+"): figures hold for guests"
+		if f.Emulated {
+			c.Detail = "this machine is itself emulated in software (" + f.Hypervisor + "): everything works, and no figure says how fast anything is"
+		}
 	}
 	return c
 }

@@ -88,6 +88,8 @@ func (s seen) checkImage() Check {
 	c := Check{Name: "default image", Result: OK, Detail: "made", Why: "one file tree for all environments, known by its digest"}
 	if !s.image {
 		c.Detail = "not made yet: the first lab run makes it"
+	} else if s.broken {
+		c.Result, c.Detail, c.Cure = Warn, "changed since it was made; the next lab run or exec makes it again", "lab image"
 	}
 	return c
 }

@@ -51,7 +51,8 @@ func observe(ctx context.Context, o Options) seen {
 			s.busybox = b
 		}
 	}
-	s.image = o.Image != "" && tree(o.Image).has("/bin")
+	s.image = o.Image != "" && tree(o.Image).has(".")
+	s.broken = o.Broken
 	work := o.Work
 	if work == "" {
 		work = "."

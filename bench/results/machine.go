@@ -18,6 +18,7 @@ type Machine struct {
 	Mitigations  []string `json:"mitigations,omitempty"` // "spectre_v2: …", as the kernel words them
 	Hypervisor   string   `json:"hypervisor,omitempty"`  // what this machine itself is a guest of; "" on bare metal
 	Virtual      bool     `json:"virtual"`               // this machine is itself a guest
+	Emulated     bool     `json:"emulated,omitempty"`    // this machine itself is emulated in software (QEMU's TCG): its figures are no processor's
 	WSL          bool     `json:"wsl,omitempty"`
 	Security     []string `json:"security,omitempty"`     // selinux, apparmor, …, with their mode
 	CgroupLayout string   `json:"cgroup_layout"`          // v1, v2, hybrid

@@ -3,7 +3,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -14,8 +16,11 @@ import (
 	"lab/bench/engine"
 	"lab/bench/experiment"
 	"lab/bench/image"
+	"lab/bench/input"
 	"lab/bench/results"
+	"lab/bench/runs"
 	"lab/bench/testbed"
+	"lab/bench/usercache"
 	"lab/scenarios"
 	"lab/vm"
 	"lab/vm/kernel"
@@ -25,7 +30,7 @@ import (
 // and the job that it was; the machine is held for it. end gives it back.
 type oldRun struct {
 	*results.Run
-	job    *job
+	job    *runs.Job
 	target *vm.Target // a foreign libvirt, or nil
 	lock   *testbed.Lock
 	end    func()
@@ -67,7 +72,7 @@ func (a *app) again(verb, command, dir string, f runFlags, fit func(*results.Run
 		if o.target, err = reach(f.connect); err != nil {
 			return nil, err
 		}
-		j.Connect = &connectJob{o.target.Name, o.target.Driver}
+		j.Connect = &runs.Connection{Name: o.target.Name, Driver: o.target.Driver}
 	}
 	if o.lock, o.end, err = a.begin(j, f.image); err != nil {
 		return nil, err
@@ -114,14 +119,14 @@ func (o *oldRun) otherLibvirt() []string {
 }
 
 // jobOf is the job that a run was.
-func (f *runFlags) jobOf(run *results.Run) (*job, error) {
+func (f *runFlags) jobOf(run *results.Run) (*runs.Job, error) {
 	m := run.Manifest
 	x := m.Asked
-	j := &job{Scenario: m.Scenario, Runs: x.Runs, Warmup: x.Warmup, Manifest: m,
+	j := &runs.Job{Scenario: m.Scenario, Runs: x.Runs, Warmup: x.Warmup, Manifest: m,
 		Options: bench.Options{Envs: x.Envs, Variant: maps.Clone(x.Variant), Vary: x.Vary, Quick: m.Quick, Image: f.image, CPUs: x.CPUs},
 		Extent:  engine.Extent{Precision: x.Precision, MaxTime: time.Duration(x.MaxTime * float64(time.Second)), Strict: x.Strict}}
 	j.Budget, j.Sessions = x.DiskBudget, x.Sessions
-	j.UID, j.GID = owner()
+	j.UID, j.GID = usercache.Owner()
 	if j.Options.Variant == nil {
 		j.Options.Variant = map[string]string{}
 	}
@@ -146,12 +151,12 @@ func (f *runFlags) jobOf(run *results.Run) (*job, error) {
 
 // keepExperiment takes the experiment file of a run over, which must be the one
 // that the manifest names.
-func keepExperiment(run *results.Run, j *job) error {
+func keepExperiment(run *results.Run, j *runs.Job) error {
 	x := run.Manifest.Experiment
 	if x == nil {
 		return nil
 	}
-	e, err := experiment.Read(filepath.Join(run.Dir, results.ExperimentFile))
+	e, err := experiment.ReadIn(run.Dir)
 	if err != nil {
 		return err
 	}
@@ -164,10 +169,15 @@ func keepExperiment(run *results.Run, j *job) error {
 
 // useSavedImage makes a job use the image that was saved beside a run, where
 // this machine's own is another one. Its bytes must be the manifest's.
-func (a *app) useSavedImage(run *results.Run, j *job) error {
+func (a *app) useSavedImage(run *results.Run, j *runs.Job) error {
 	m := run.Manifest
 	name := filepath.Join(run.Dir, results.SavedImage)
-	if _, err := os.Stat(name); err != nil || j.Image.Digest == m.Image.Digest {
+	f, err := saved(run, results.SavedImage)
+	if f == nil || err != nil {
+		return err
+	}
+	defer f.Close()
+	if j.Image.Digest == m.Image.Digest {
 		return nil
 	}
 	if !experiment.IsDigest(m.Image.Digest) {
@@ -176,23 +186,43 @@ func (a *app) useSavedImage(run *results.Run, j *job) error {
 	dir := unpackedDir(j.Cache, m.Image.Digest)
 	r, err := image.Open(dir)
 	if err != nil || r.Digest != m.Image.Digest {
-		if r, err = unpackSaved(name, dir, m.Image.Digest, j.UID, j.GID); err != nil {
+		if r, err = unpackSaved(f, dir, m.Image.Digest, j.UID, j.GID); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	fmt.Fprintf(a.stderr, "lab: the image is %s, which isn't this machine's own: its programs are executed as root\n", name)
 	r.Name = m.Image.Name
 	j.Image = r
-	return describe(j)
+	j.Describe(parts)
+	return nil
+}
+
+// saved opens what was saved beside a run; nil where nothing was.
+func saved(run *results.Run, name string) (*os.File, error) {
+	root, err := input.OpenRoot(run.Dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	f, err := input.OpenIn(root, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return f, err
 }
 
 // useSavedKernel does the same for the guests' kernel.
-func (a *app) useSavedKernel(run *results.Run, j *job) error {
+func (a *app) useSavedKernel(run *results.Run, j *runs.Job) error {
 	name, err := filepath.Abs(filepath.Join(run.Dir, results.SavedKernel))
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(name); err != nil || run.Manifest.Kernel.Digest == "" {
+	f, err := saved(run, results.SavedKernel)
+	if f == nil || err != nil {
+		return err
+	}
+	f.Close()
+	if run.Manifest.Kernel.Digest == "" {
 		return nil
 	}
 	if k, err := kernel.Newest(j.Cache); err == nil && k.Digest == run.Manifest.Kernel.Digest {

@@ -3,41 +3,52 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
+	"lab/bench/machine"
+	"lab/bench/runs"
 	"lab/bench/testbed"
+	"lab/bench/usercache"
 )
 
 // begin takes the machine for itself and fills in what all jobs of this call
 // have in common: command line, cache, image, digests, machine. end gives the
-// machine back. The image is the one named, or the lab's own.
-func (a *app) begin(j *job, named string) (lock *testbed.Lock, end func(), err error) {
+// machine back; after an error it is given back already. The image is the one
+// named, or the lab's own.
+func (a *app) begin(j *runs.Job, named string) (*testbed.Lock, func(), error) {
 	j.Manifest.Command = withoutHost(a.args[1:])
 	if err := tight(true); err != nil {
 		return nil, nil, &statusError{statusNothing, err}
 	}
-	if lock, err = testbed.Acquire(true); err != nil {
+	lock, err := testbed.Acquire(true)
+	if err != nil {
 		return nil, nil, err
 	}
-	end = func() {
-		if err := giveCache(j.Cache); err != nil {
-			fmt.Fprintln(a.stderr, "lab: cache folder:", err)
-		}
-		lock.Release()
-	}
-	defer func() {
-		if err != nil {
-			lock.Release()
-		}
-	}()
 	if _, err := testbed.Sweep(); err != nil {
 		fmt.Fprintln(a.stderr, "lab: clean up after an earlier run:", err)
 	}
-	if j.Cache, err = makeCache(); err != nil {
-		return nil, nil, err
+	if err := furnish(j, named); err != nil {
+		return nil, nil, &statusError{statusNothing, errors.Join(err, lock.Release())}
+	}
+	return lock, func() {
+		if err := usercache.Give(j.Cache); err != nil {
+			fmt.Fprintln(a.stderr, "lab: cache folder:", err)
+		}
+		lock.Release()
+	}, nil
+}
+
+// furnish fills in a job's cache and image, and what is known before the start.
+func furnish(j *runs.Job, named string) (err error) {
+	if j.Cache, err = usercache.Make(); err != nil {
+		return err
 	}
 	if j.Image, err = openImage(named, j.Cache); err != nil {
-		return nil, nil, &statusError{statusNothing, err}
+		return err
 	}
-	return lock, end, describe(j)
+	j.Describe(parts)
+	// What can't be told is left out; the trials are worth having without it.
+	j.Machine, _ = machine.Facts("")
+	return nil
 }

@@ -38,15 +38,7 @@ func TestKilledAtAnyPoint(t *testing.T) {
 			t.Fatal("LAB_KILLS: ", err)
 		}
 	}
-	// The test's own program is the command where it is called lab.
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	lab := filepath.Join(t.TempDir(), "lab")
-	if err := os.Symlink(self, lab); err != nil {
-		t.Fatal(err)
-	}
+	lab := command(t)
 	// As long as a whole life takes here and now, and twice that again.
 	began := time.Now()
 	if out, err := exec.Command(lab, "exec", "container", "--net", "bridge", "--", "true").CombinedOutput(); err != nil {

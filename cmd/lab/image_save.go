@@ -14,6 +14,7 @@ import (
 
 	"lab/bench/image"
 	"lab/bench/results"
+	"lab/bench/usercache"
 	"lab/reports"
 	"lab/vm/kernel"
 )
@@ -66,7 +67,7 @@ func (a *app) saveFile(name, named string) error {
 	if err != nil {
 		return fmt.Errorf("image save: %w", err)
 	}
-	uid, gid := owner()
+	uid, gid := usercache.Owner()
 	err = errors.Join(r.WriteArchive(f), f.Chown(uid, gid), f.Close())
 	if err != nil {
 		return errors.Join(err, os.Remove(name))
@@ -113,7 +114,7 @@ func (a *app) saveBeside(dir, named, kernelName string) error {
 		return fmt.Errorf("image save: %w", err)
 	}
 	defer f.Close()
-	uid, gid, err := ownerOf(f)
+	uid, gid, err := usercache.OwnerOf(f)
 	if err != nil {
 		return err
 	}
@@ -127,7 +128,7 @@ func (a *app) saveBeside(dir, named, kernelName string) error {
 	}
 	fmt.Fprintf(a.stdout, "%s: image %s\n", filepath.Join(dir, results.SavedImage), r.Digest)
 	if k != nil {
-		data, err := os.ReadFile(k.Image)
+		data, err := k.Read()
 		if err == nil {
 			err = w.File(results.SavedKernel, data)
 		}
@@ -148,7 +149,7 @@ func runsKernel(m results.Manifest, named string) (*kernel.Kernel, error) {
 	if err != nil {
 		return nil, err
 	}
-	cache, err := cacheDir()
+	cache, err := usercache.Dir()
 	if err != nil {
 		return nil, err
 	}
@@ -170,11 +171,7 @@ func runsKernel(m results.Manifest, named string) (*kernel.Kernel, error) {
 
 // unpackSaved unpacks an image into the folder dir, which appears whole or not
 // at all. The machine's lock is held: nobody else unpacks.
-func unpackSaved(name, dir, digest string, uid, gid int) (r image.Ref, err error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return r, err
-	}
+func unpackSaved(f *os.File, dir, digest string, uid, gid int) (r image.Ref, err error) {
 	defer f.Close()
 	parent := filepath.Dir(dir)
 	// Closed to others: what is in it may be setuid.

@@ -29,7 +29,8 @@ var rules = []struct {
 	{"bench/probe/line", nil, "a leaf: the programs inside an instance link it", true},
 	{"bench/probe/program", []string{"bench/histogram", "bench/probe", "bench/probe/line"}, "a small program of its own", true},
 	{"bench/cgroup", nil, "a leaf", false},
-	{"bench/results", nil, "a folder's schema, for all that read or write one", false},
+	{"bench/input", nil, "a leaf", true},
+	{"bench/results", []string{"bench/input"}, "a folder's schema, for all that read or write one", false},
 	{"bench", []string{"bench/cgroup", "bench/clock", "bench/histogram", "bench/image", "bench/pagecache", "bench/probe/line", "bench/results", "bench/smaps", "bench/testbed"},
 		"the contract imports no engine, no statistics and nothing that implements it", false},
 	{"bench/...", []string{"bench/..."}, "what a measurement is knows no environment, no scenario and no report", true},
@@ -38,7 +39,7 @@ var rules = []struct {
 	{"vm/...", []string{"bench/...", "vm/..."}, "environments never import one another", true},
 	{"scenarios", []string{"bench", "bench/stats", "bench/clock", "bench/results", "bench/image", "bench/probe", "bench/probe/line", "bench/histogram"},
 		"what differs between environments is data, or an optional interface", false},
-	{"reports/...", []string{"bench/results", "bench/stats", "reports/..."}, "a report is made from a results folder alone", false},
+	{"reports/...", []string{"bench/results", "bench/stats", "bench/input", "reports/..."}, "a report is made from a results folder alone", false},
 	{"cmd/...", []string{"..."}, "the command wires the parts", true},
 }
 
@@ -107,7 +108,7 @@ func TestImports(t *testing.T) {
 // lean are packages that link, directly or not, none of these: a program pays
 // at each start for what it links, and lab exec is measured as a whole command.
 var lean = struct{ who, not []string }{
-	[]string{"bench", "bench/launch", "bench/testbed", "bench/image", "chroot", "container"},
+	[]string{"bench", "bench/launch", "bench/testbed", "bench/image", "bench/crew", "bench/usercache", "chroot", "container"},
 	[]string{"bench/engine", "bench/stats", "gonum.org/", "golang.org/x/perf", "github.com/olekukonko/"},
 }
 

@@ -86,12 +86,15 @@ func (a *app) executeApart(bench.Environment, bench.Spec, *execFlags) (int, erro
 	return 0, errors.New("exec: not in this program")
 }
 
-// imageIsCurrent says whether there is a default image. That it is this lab's
-// matters to what is measured, which is lab-full's.
-func imageIsCurrent(cache string) bool { return image.IsCurrent(cache) }
-
-// makeImage leaves the command to lab-full, which has the programs to put into
-// an image. It returns only with an error.
-func makeImage(string, int, int) error { return becomeFull() }
+// storedImage is the default image, where nobody changed it. That it is this
+// lab's matters to what is measured, which is lab-full's. Else the command is
+// left to lab-full, which has the programs to put into an image; that returns
+// only with an error.
+func storedImage(cache string, _ bool) (image.Ref, error) {
+	if image.IsCurrent(cache) {
+		return image.At(image.DefaultDir(cache))
+	}
+	return image.Ref{}, becomeFull()
+}
 
 func completeFlags(*cobra.Command) {}
