@@ -7,9 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
-	"sync/atomic"
 	"syscall"
 
 	"github.com/vishvananda/netlink"
@@ -23,8 +20,7 @@ import (
 type Worker struct {
 	cmd    *exec.Cmd
 	folder *os.File
-	kills  int64 // by the kernel, for want of memory, before it was started
-	killed atomic.Bool
+	ooms   int64 // when it was started
 }
 
 // Spawn starts this program again, with args, as PID 1 of new mount, network,
@@ -51,66 +47,30 @@ func Spawn(args []string, stderr *os.File, files ...*os.File) (*Worker, error) {
 		Setsid:     true,
 		Pdeathsig:  syscall.SIGKILL,
 	}
-	kills := oomKills()
+	ooms := OOMKills()
 	if err := cmd.Start(); err != nil {
 		removeFolder(folder)
 		folder.Close()
 		return nil, fmt.Errorf("spawn worker: %w", err)
 	}
-	return &Worker{cmd: cmd, folder: folder, kills: kills}, nil
+	return &Worker{cmd, folder, ooms}, nil
 }
 
 // Kill ends the worker at once, and with it all in the testbed.
-func (w *Worker) Kill() {
-	w.killed.Store(true)
-	w.cmd.Process.Kill()
-}
+func (w *Worker) Kill() { w.cmd.Process.Kill() }
 
-// Wait waits for the worker's end, and removes what is left of its testbed. Its
-// error says what ended the worker.
+// Wait waits for the worker's end, and removes what is left of its testbed. An
+// error that wraps an exec.ExitError says how the worker died: "was killed by …".
 func (w *Worker) Wait() error {
 	err := w.cmd.Wait()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && !w.killed.Load() {
-		if ws, ok := exit.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
-			err = death(ws.Signal(), oomKills() > w.kills)
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		if ws, ok := exit.Sys().(syscall.WaitStatus); ok {
+			err = &deathError{Death(unix.WaitStatus(ws), w.ooms), err}
 		}
 	}
 	defer w.folder.Close()
 	_, berr := bury(w.folder)
 	return cmp.Or(err, berr)
-}
-
-// oomKills is how many processes the kernel has killed on this machine for want of
-// memory, of the machine or of a cgroup.
-func oomKills() int64 {
-	b, _ := os.ReadFile("/proc/vmstat")
-	_, rest, _ := strings.Cut(string(b), "\noom_kill ")
-	line, _, _ := strings.Cut(rest, "\n")
-	n, _ := strconv.ParseInt(line, 10, 64)
-	return n
-}
-
-// death words the end of a worker by a signal. outOfMemory says that the kernel
-// killed something meanwhile for want of memory.
-func death(sig syscall.Signal, outOfMemory bool) error {
-	switch {
-	case sig == syscall.SIGKILL && outOfMemory:
-		why := "this machine's memory ran out"
-		if l, err := cgroup.Read(); err == nil {
-			if _, by, ok := l.Left("memory"); ok {
-				why = "its cgroup " + by.Dir + " allows " + by.Text
-			}
-		}
-		return fmt.Errorf("the kernel killed it for want of memory: %s; cure: a larger limit, or less at a time (--quick, fewer environments)", why)
-	case sig == syscall.SIGXCPU:
-		return errors.New("it used up the caller's limit of CPU time; cure: ulimit -t unlimited")
-	case sig == syscall.SIGXFSZ:
-		return errors.New("a file reached the caller's limit of size; cure: ulimit -f unlimited")
-	case sig == syscall.SIGKILL:
-		return errors.New("another process killed it (SIGKILL)")
-	}
-	return fmt.Errorf("signal %d ended it (%v)", int(sig), sig)
 }
 
 // Enter makes the testbed in a worker that Spawn started; groups as Local's.
