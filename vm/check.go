@@ -53,7 +53,7 @@ func (e *Env) Check(ctx context.Context, s bench.Spec) error {
 	if l := s.Limits; l.CPUWeight != 0 || l.Swap != 0 || l.IO != (cgroup.IO{}) {
 		return bench.NotApplicable("a guest's programs have its kernel to themselves, and nothing keeps limits of CPU weight, swap or I/O there", "use limits of CPU, memory and processes only")
 	}
-	if err := checkSize(s); err != nil {
+	if err := cmp.Or(checkSize(s), e.checkRoom(s)); err != nil {
 		return err
 	}
 	if s.Settings["root"] != "ext4" {
