@@ -32,7 +32,7 @@ type Pumps struct {
 }
 
 // Pump gives a command pipes in place of the descriptors in, out and errs. The
-// null device, and what is closed, becomes the lab's own null.
+// null device, and what is closed, becomes [Null].
 func Pump(c *bench.Command, in, out, errs *os.File) (p *Pumps, err error) {
 	p = &Pumps{}
 	defer func() {
@@ -64,16 +64,8 @@ func Pump(c *bench.Command, in, out, errs *os.File) (p *Pumps, err error) {
 		case open && kind == unix.S_IFDIR:
 			return p, bench.Blamed(bench.BlameWorkload, fmt.Errorf("%s is a folder, and isn't shown inside; give it a file, or /dev/null", x.name))
 		case !open || kind == unix.S_IFCHR && x.st.Rdev == unix.Mkdev(1, 3):
-			fd, err := null()
-			if err == nil {
-				fd, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3)
-			}
-			if err != nil {
-				return p, err
-			}
-			*x.to = os.NewFile(uintptr(fd), os.DevNull)
-			p.theirs = append(p.theirs, *x.to)
-		case x.to == &c.Stderr && c.Stdout != nil && same(&outSt, &errSt):
+			*x.to = Null
+		case x.to == &c.Stderr && c.Stdout != Null && same(&outSt, &errSt):
 			// As in 2>&1: through two pipes the order would be lost.
 			c.Stderr = c.Stdout
 		default:
