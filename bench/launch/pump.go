@@ -211,7 +211,7 @@ const (
 // is set it copies what is there already, and returns: others may have the pipe
 // open for long.
 func Drain(src, dst int, end Latch) error {
-	buf := make([]byte, chunk)
+	var buf []byte // needed where the kernel can't pass pages on: terminals, files to append to
 	fds := []unix.PollFd{{Fd: int32(src), Events: unix.POLLIN}, {Fd: int32(end.Fd()), Events: unix.POLLIN}}
 	for after := 0; after < late; {
 		wait := -1
@@ -228,15 +228,32 @@ func Drain(src, dst int, end Latch) error {
 			fds = fds[:1]
 			continue
 		}
-		n, err = unix.Read(src, buf)
-		if err == unix.EINTR || err == unix.EAGAIN {
-			continue
-		}
-		if err != nil || n == 0 { // a terminal's end is EIO
-			return nil
-		}
-		if err := write(dst, buf[:n]); err != nil {
-			return err
+		if buf == nil {
+			moved, err := unix.Splice(src, nil, dst, nil, late, 0)
+			switch {
+			case err == unix.EINVAL:
+				buf = make([]byte, chunk)
+				continue
+			case err == unix.EAGAIN:
+				unix.Poll([]unix.PollFd{{Fd: int32(dst), Events: unix.POLLOUT}}, -1)
+				continue
+			case err == unix.EINTR:
+				continue
+			case err != nil || moved == 0:
+				return err
+			}
+			n = int(moved)
+		} else {
+			n, err = unix.Read(src, buf)
+			if err == unix.EINTR || err == unix.EAGAIN {
+				continue
+			}
+			if err != nil || n == 0 { // a terminal's end is EIO
+				return nil
+			}
+			if err := write(dst, buf[:n]); err != nil {
+				return err
+			}
 		}
 		if len(fds) == 1 {
 			after += n
