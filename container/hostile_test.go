@@ -35,12 +35,12 @@ type hostile struct {
 func newHostile(t *testing.T) *hostile {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("SKIP: containers need root; cure: sudo make test")
+		t.Skip("SKIP: containers need root; fix: sudo make test")
 	}
 	cache := t.TempDir()
 	img, err := image.MakeDefault(cache, 0, 0)
 	if err != nil {
-		t.Skip("SKIP: ", err, "; cure: make setup")
+		t.Skip("SKIP: ", err, "; fix: make setup")
 	}
 	tb, err := testbed.Local(cache, &cgroup.Options{Controllers: true})
 	if err != nil {
