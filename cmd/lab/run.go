@@ -31,6 +31,7 @@ type runFlags struct {
 	seed          uint64
 	out           string
 	accel         string
+	anyway        bool
 	quick         bool
 	image         string
 	kernel        string
@@ -115,6 +116,7 @@ What --variant can set:
 	fl.StringVar(&f.out, "out", "", "`DIR` for the results; must not exist (default: results/<UTC time>-<scenario>)")
 	fl.StringSliceVar(&f.variant, "variant", nil, "`SETTINGS`, name=value,…; a name given several values makes a row of each: start=cold,start=restored")
 	fl.StringVar(&f.accel, "accel", "auto", "`KIND`: what runs a VM's instructions: "+strings.Join(accels, ", "))
+	fl.BoolVar(&f.anyway, "anyway", false, "with --accel kvm: also where this machine's KVM was found unfit; every table marks such rows")
 	fl.BoolVar(&f.quick, "quick", false, "a first look: few trials, and shorter ones (--predict says how long)")
 	fl.StringVar(&f.image, "image", "", "`DIR`, root folder of the file tree to run in (default: the lab's own)")
 	fl.StringVar(&f.kernel, "kernel", "", "`FILE` of the guest kernel (default: the set-up's; also LAB_KERNEL)")
@@ -262,6 +264,12 @@ func (f *runFlags) job(cmd *cobra.Command) (*runs.Job, error) {
 		}
 		j.Options.Variant["accel"] = f.accel // environments without that setting leave it out
 		delete(j.Options.Vary, "accel")
+	}
+	if f.anyway {
+		if f.accel != "kvm" {
+			return nil, usagef("--anyway is for --accel kvm")
+		}
+		j.Options.Variant["anyway"] = "yes"
 	}
 	kernel, err := kernelFile(f.kernel)
 	if err != nil {
