@@ -227,7 +227,7 @@ func diskFact(t *bench.T, h bench.Heard) error {
 	}
 	grain, err := h.Value("grain")
 	if err == nil && grain > diskGrain {
-		err = bench.Blamed(bench.BlameMachine, fmt.Errorf("the clock inside moves by %v at once, too coarse for requests of microseconds; cure for a guest: --variant acpi=on, which gives it better clocks, or KVM, and a quieter machine", time.Duration(grain)))
+		err = bench.Blamed(bench.BlameMachine, fmt.Errorf("the clock inside moves by %v at once, too coarse for requests of microseconds; fix, for a guest: --variant acpi=on, which gives it better clocks, or KVM, and a quieter machine", time.Duration(grain)))
 	}
 	return err
 }

@@ -82,7 +82,7 @@ func holds(i int, h *holder, cost bench.Cost, inGuest bool, held int64) error {
 	for _, v := range views {
 		if float64(v.has) < (1-memoryApart)*float64(v.asked) {
 			return bench.Blamed(bench.BlameMachine, fmt.Errorf(
-				"instance %d doesn't hold what it asked for: by %s %d KiB of %d; the machine took it back, or somebody else holds it; cure: end what else wants memory here, or --quick",
+				"instance %d doesn't hold what it asked for: by %s %d KiB of %d; the machine took it back, or somebody else holds it; fix: end what else wants memory here, or --quick",
 				i+1, v.who, v.has>>10, v.asked>>10))
 		}
 	}
