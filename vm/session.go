@@ -96,12 +96,14 @@ func (s *session) listen() {
 	}
 }
 
+var errInitGone = errors.New("the guest's init is gone")
+
 // end ends the session, and with it all that waits for the guest.
 func (s *session) end(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err == nil {
-		s.err = fmt.Errorf("the guest's init is gone: %w", err)
+		s.err = fmt.Errorf("%w: %w", errInitGone, err)
 		s.c.Close()
 		close(s.gone)
 	}
@@ -158,7 +160,7 @@ func (s *session) why() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err == nil {
-		return errors.New("the guest's init is gone")
+		return errInitGone
 	}
 	return s.err
 }

@@ -68,7 +68,10 @@ func (s *Supervisor) watch(sigs <-chan os.Signal) error {
 			case s.signals > 1:
 				return errors.New("ended at once, as asked")
 			}
-			return fmt.Errorf("the worker died: %v%s", x.err, crew.Excerpt(x.said))
+			if x.err == nil {
+				x.err = errors.New("ended without a result")
+			}
+			return fmt.Errorf("the worker %w%s", x.err, crew.Excerpt(x.said))
 		case <-sigs:
 			s.signals++
 			s.worker.Kill()

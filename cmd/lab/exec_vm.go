@@ -3,11 +3,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -92,7 +92,7 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, f *execFlags)
 		}
 	}()
 	var res execResult
-	derr := io.ErrUnexpectedEOF
+	derr := errors.New("ended without a result")
 	for e := range w.Events() {
 		derr = json.Unmarshal(e, &res)
 	}
@@ -103,7 +103,7 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, f *execFlags)
 		return 128 + int(syscall.SIGKILL), nil
 	case derr != nil:
 		terminal()
-		return 0, fmt.Errorf("exec: the worker died: %w", errors.Join(derr, werr))
+		return 0, fmt.Errorf("exec: the worker %w", cmp.Or(werr, derr))
 	case res.Err != "" && res.Status > 0: // not found, can't be executed
 		return 0, &statusError{res.Status, errors.New(res.Err)}
 	case res.Err != "":
