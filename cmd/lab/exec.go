@@ -152,6 +152,9 @@ func (a *app) exec(name string, argv []string, f *execFlags) error {
 	if err := a.needRoot("lab exec", statusLab); err != nil {
 		return err
 	}
+	if err := tight(name == "vm"); err != nil {
+		return &statusError{statusLab, err}
+	}
 	var status int
 	if name == "vm" {
 		status, err = a.executeApart(env, spec, f)
