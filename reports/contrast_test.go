@@ -74,7 +74,7 @@ func TestCompareRefuses(t *testing.T) {
 		cell   string
 		reason string
 	}{
-		"TCG against KVM": {func(r *results.Run) { r.Manifest.Cells[3].Settings = map[string]string{"accel": "kvm"} }, "vm, TCG (emulated) → vm", "emulated in software (TCG)"},
+		"TCG against KVM": {func(r *results.Run) { r.Manifest.Cells[3].Settings = map[string]string{"accel": "kvm"} }, "vm, TCG (emulated) → vm, KVM (unfit)", "emulated in software (TCG)"},
 		"image":           {func(r *results.Run) { r.Manifest.Image.Digest = "sha256:abcdef" }, "host", "the images differ"},
 		"workload":        {func(r *results.Run) { r.Manifest.Workload.Digest = "" }, "host", "the workloads differ"},
 		"unit": {func(r *results.Run) {
