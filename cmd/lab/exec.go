@@ -47,8 +47,9 @@ func (a *app) execCommand() *cobra.Command {
 
 Standard input, output and error are the command's own. SIGINT, SIGTERM, SIGHUP,
 SIGQUIT, SIGUSR1 and SIGUSR2 are passed on to it; the third Ctrl-C kills it, as a
-container's first process may ignore them. It starts with a small set of
-variables (PATH, HOME, TERM); --env-var adds to them.
+container's first process may ignore them, and ends a guest that has halted or
+stands still. It starts with a small set of variables (PATH, HOME, TERM);
+--env-var adds to them.
 
 Exit status: the command's own; 128+n when signal n ended it; 125 the lab
 failed; 126 it can't be executed; 127 it isn't found.
