@@ -96,7 +96,7 @@ func (i *instance) Explain(err error) error {
 	if err == nil {
 		return nil
 	}
-	if (errors.Is(err, clock.ErrClosed) || errors.Is(err, errInitGone)) && i.alive() {
+	if (errors.Is(err, clock.ErrClosed) || errors.Is(err, errInitGone) || errors.Is(err, errSilent)) && i.alive() {
 		// QEMU closes the console on its way out, a little before its end is
 		// seen.
 		t := time.NewTimer(time.Second)
@@ -172,12 +172,15 @@ func lastWords(text []byte) []byte {
 }
 
 // qemuSaid finds in a domain's log what QEMU itself wrote: lines that begin
-// with a time and its name, and what KVM did to it. The others are libvirt's,
-// with the command line, and registers.
+// with a time and its name, but for warnings, and what KVM did to it. The others
+// are libvirt's, with the command line, and registers.
 func qemuSaid(log []byte) string {
 	var said []string
 	for line := range strings.Lines(string(log)) {
 		if _, rest, ok := strings.Cut(line, " qemu-system-"); ok && strings.Contains(rest, ": ") {
+			if strings.Contains(rest, ": warning: ") || strings.Contains(rest, ": terminating on signal 15") {
+				continue // of no death; and what libvirt does to a guest that ended itself
+			}
 			said = append(said, strings.TrimSpace("qemu-system-"+rest))
 		} else if strings.HasPrefix(line, "KVM internal error") || strings.HasPrefix(line, "KVM: entry failed") ||
 			strings.HasPrefix(line, "error: kvm run failed") || strings.HasPrefix(line, "emulation failure") {
