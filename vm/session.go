@@ -65,7 +65,7 @@ func greet(ctx context.Context, c net.Conn) (*session, error) {
 		return nil, err
 	}
 	if hello.Version != wire.Version {
-		return nil, fmt.Errorf("the guest's init speaks version %d, and the lab %d; cure: make build", hello.Version, wire.Version)
+		return nil, fmt.Errorf("the guest's init speaks version %d, and the lab %d; fix: make build", hello.Version, wire.Version)
 	}
 	if hello.Err != "" {
 		return nil, fmt.Errorf("the guest's init: %s", hello.Err)
