@@ -55,7 +55,8 @@ to them. Under chroot the image is read-only.
 
 Ctrl-C (SIGINT) is passed on to the command, and so are SIGTERM, SIGHUP,
 SIGQUIT, SIGUSR1 and SIGUSR2. The third Ctrl-C kills it, since the first process
-of a container ignores signals that it has no handler for.
+of a container ignores signals that it has no handler for, and ends a guest that
+has halted or doesn't answer.
 
 Limits (--memory, --cpus, --pids) are kept by the kernel and not shown by /proc:
 free, top and nproc in a container see the whole machine. Programs that size
