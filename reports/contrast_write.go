@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"lab/bench/clean"
 	"lab/bench/stats"
 )
 
@@ -161,7 +162,7 @@ func (c *Contrast) CSV(w io.Writer) error {
 		} else {
 			row = append(row, "", "", "")
 		}
-		out.Write(append(row, r.Verdict, oneLine(r.Reason)))
+		out.Write(clean.Fields(append(row, r.Verdict, r.Reason)))
 	}
 	out.Flush()
 	return out.Error()

@@ -132,13 +132,13 @@ func (a *analysis) sentences() []string {
 			continue
 		}
 		s := scaleFor(x.median.Point, m.Unit)
-		text := fmt.Sprintf("**%s**: %s %s (%s, %s)", c.label, lower(m.Title), s.with(x.median.Point),
+		text := fmt.Sprintf("**%s**: %s %s (%s, %s)", escape(c.label), escape(lower(m.Title)), s.with(x.median.Point),
 			ends(x.median, s), plural(len(x.values), "trial"))
 		switch {
 		case c.tcg:
-			text += a.consists(c, m.Name)
+			text += escape(a.consists(c, m.Name))
 		case x.against != nil:
-			text += ", " + against(c, x.against, m.Unit)
+			text += ", " + escape(against(c, x.against, m.Unit))
 		}
 		out = append(out, text+", "+here+".")
 	}

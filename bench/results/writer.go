@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"lab/bench/clean"
 	"lab/bench/input"
 )
 
@@ -129,10 +130,14 @@ func (w *Writer) open(name string, flag int) (*os.File, error) {
 
 // Manifest writes manifest.json, replacing an earlier one at once or not at
 // all.
-func (w *Writer) Manifest(m *Manifest) error { return w.replace(ManifestFile, m) }
+func (w *Writer) Manifest(m *Manifest) error {
+	return w.replace(ManifestFile, clean.Strings(m, clean.Text))
+}
 
 // Machine writes machine.json in the same way.
-func (w *Writer) Machine(m *Machine) error { return w.replace(MachineFile, m) }
+func (w *Writer) Machine(m *Machine) error {
+	return w.replace(MachineFile, clean.Strings(m, clean.Text))
+}
 
 func (w *Writer) replace(name string, v any) error {
 	data, err := json.MarshalIndent(v, "", "  ")
@@ -197,7 +202,8 @@ func (w *Writer) Trial(lines []Line) error {
 	enc.SetEscapeHTML(false)
 	for i, l := range lines {
 		l.Last = i == len(lines)-1
-		if err := enc.Encode(l); err != nil { // NaN and Inf aren't JSON
+		// What a guest or a program said may be in it.
+		if err := enc.Encode(clean.Strings(l, clean.Text)); err != nil { // NaN and Inf aren't JSON
 			return fmt.Errorf("write trial: metric %s: %w", l.Metric, err)
 		}
 	}

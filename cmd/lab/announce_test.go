@@ -29,7 +29,7 @@ func announced(t *testing.T, j *job, cells ...results.Cell) string {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	(&supervisor{app: &app{stderr: w}, job: j}).announce(cells)
+	(&supervisor{app: &app{stderr: newOutput(w)}, job: j}).announce(cells)
 	w.Close()
 	b, err := io.ReadAll(r)
 	if err != nil {

@@ -161,7 +161,7 @@ func (a *app) judgeCalibration(dir string, j *job, made []*bench.Scenario, asJSO
 		_, werr := a.stdout.Write(append(data, '\n'))
 		err = errors.Join(err, werr)
 	} else {
-		err = errors.Join(err, reports.CalibrationTable(a.stdout, rowsOf(checks), reports.OptionsFor(a.stdout)))
+		err = errors.Join(err, reports.CalibrationTable(a.stdout, rowsOf(checks), reports.OptionsFor(a.stdout.file)))
 		fmt.Fprintf(a.stdout, "\nresults: %s\n", dir)
 	}
 	for _, c := range checks {

@@ -202,7 +202,7 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 		return 0, err
 	}
 	if !spec.Command.TTY {
-		spec.Command.Stdin, spec.Command.Stdout, spec.Command.Stderr = a.stdin, a.stdout, a.stderr
+		spec.Command.Stdin, spec.Command.Stdout, spec.Command.Stderr = a.stdin, a.stdout.file, a.stderr.file
 	}
 	p, err := env.Prepare(ctx, spec)
 	if err != nil {
@@ -216,9 +216,9 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 		return 0, err
 	}
 	go passSignals(sigs, p)
-	finish := func() {}
+	finish := func() error { return nil }
 	if t, ok := p.(bench.Terminaler); ok && spec.Command.TTY {
-		if finish, err = attach(t.Terminal(), a.stdin, a.stdout); err != nil {
+		if finish, err = attach(t.Terminal(), a.stdin, a.stdout.file); err != nil {
 			return 0, err
 		}
 	}
@@ -226,7 +226,7 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	swept := make(chan struct{})
 	go func() { testbed.SweepFolders(); close(swept) }()
 	exit, err := p.Wait(ctx)
-	finish()
+	err = errors.Join(err, finish())
 	<-swept
 	if exit.OOM {
 		fmt.Fprintf(a.stderr, "lab: %s was killed: it used more memory than its limit\n", spec.Command.Argv[0])

@@ -100,8 +100,8 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, f *execFlags)
 		}
 		defer ours[i].Close()
 	}
-	w, err := testbed.Spawn([]string{execWorkerArg}, a.stderr,
-		append([]*os.File{theirs[0], theirs[1], theirs[2], a.stdin, a.stdout, a.stderr}, files...)...)
+	w, err := testbed.Spawn([]string{execWorkerArg}, a.stderr.file,
+		append([]*os.File{theirs[0], theirs[1], theirs[2], a.stdin, a.stdout.file, a.stderr.file}, files...)...)
 	for _, f := range theirs {
 		f.Close()
 	}
@@ -157,7 +157,7 @@ func execWork(stderr *os.File) int {
 		status, oom, err := o.execute(os.NewFile(execSigs, "signals"))
 		r := execResult{Status: status, OOM: oom}
 		if err != nil {
-			r.Err = err.Error()
+			r.Status, r.Err = 0, err.Error()
 			var e *launch.ExecError
 			if errors.As(err, &e) {
 				r.Status = e.Status()

@@ -67,7 +67,7 @@ are listed. It measures nothing, and needs no root.`,
 				if i > 0 {
 					fmt.Fprintln(a.stdout)
 				}
-				reports.Paragraphs(a.stdout, x.Name+", "+article(x.Kind), x.Text, reports.OptionsFor(a.stdout))
+				reports.Paragraphs(a.stdout, x.Name+", "+article(x.Kind), x.Text, reports.OptionsFor(a.stdout.file))
 			}
 			return nil
 		},

@@ -32,19 +32,20 @@ const (
 
 // An app is one invocation of the command.
 type app struct {
-	args                  []string // args[0] is the program, as it was called
-	stdin, stdout, stderr *os.File
+	args           []string // args[0] is the program, as it was called
+	stdin          *os.File
+	stdout, stderr *output
 }
 
 // run is the whole command; it returns the exit status.
 func run(args []string, stdin, stdout, stderr *os.File) int {
-	a := &app{args, stdin, stdout, stderr}
+	a := &app{args, stdin, newOutput(stdout), newOutput(stderr)}
 	root := a.root()
 	root.SetArgs(args[1:])
 	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	err := root.Execute()
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	err := a.stdout.lost(root.Execute())
 	var s *statusError
 	switch {
 	case err == nil:
@@ -53,7 +54,7 @@ func run(args []string, stdin, stdout, stderr *os.File) int {
 		s = &statusError{statusFailed, err}
 	}
 	if s.err != nil {
-		fmt.Fprintln(stderr, "lab: "+indented(s.err.Error()))
+		fmt.Fprintln(a.stderr, "lab: "+indented(s.err.Error()))
 	}
 	return s.status
 }

@@ -104,7 +104,7 @@ func (a *app) reproduce(dir string, f runFlags) error {
 		return err
 	}
 	if err := errors.Join(keep(out, j, map[string][]byte{"reproduction.md": page.Bytes()}),
-		reports.WriteRun(again, out, j.UID, j.GID), r.Terminal(a.stdout, reports.OptionsFor(a.stdout))); err != nil {
+		reports.WriteRun(again, out, j.UID, j.GID), r.Terminal(a.stdout, reports.OptionsFor(a.stdout.file))); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.stdout, "\nreport: %s\n", filepath.Join(out, "reproduction.md"))

@@ -71,7 +71,7 @@ func (s *supervisor) run() error {
 	}); err != nil {
 		return err
 	}
-	s.meter = newMeter(s.stderr)
+	s.meter = newMeter(s.stderr.file)
 	s.job.Paced = s.meter.on || s.between != nil
 	died := s.sessions(sigs)
 	s.meter.clear()
