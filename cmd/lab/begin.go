@@ -6,14 +6,17 @@ import (
 	"errors"
 	"fmt"
 
+	"lab/bench/machine"
+	"lab/bench/runs"
 	"lab/bench/testbed"
+	"lab/bench/usercache"
 )
 
 // begin takes the machine for itself and fills in what all jobs of this call
 // have in common: command line, cache, image, digests, machine. end gives the
 // machine back; after an error it is given back already. The image is the one
 // named, or the lab's own.
-func (a *app) begin(j *job, named string) (*testbed.Lock, func(), error) {
+func (a *app) begin(j *runs.Job, named string) (*testbed.Lock, func(), error) {
 	j.Manifest.Command = withoutHost(a.args[1:])
 	lock, err := testbed.Acquire(true)
 	if err != nil {
@@ -26,7 +29,7 @@ func (a *app) begin(j *job, named string) (*testbed.Lock, func(), error) {
 		return nil, nil, &statusError{statusNothing, errors.Join(err, lock.Release())}
 	}
 	return lock, func() {
-		if err := giveCache(j.Cache); err != nil {
+		if err := usercache.Give(j.Cache); err != nil {
 			fmt.Fprintln(a.stderr, "lab: cache folder:", err)
 		}
 		lock.Release()
@@ -34,12 +37,15 @@ func (a *app) begin(j *job, named string) (*testbed.Lock, func(), error) {
 }
 
 // furnish fills in a job's cache and image, and what is known before the start.
-func furnish(j *job, named string) (err error) {
-	if j.Cache, err = makeCache(); err != nil {
+func furnish(j *runs.Job, named string) (err error) {
+	if j.Cache, err = usercache.Make(); err != nil {
 		return err
 	}
 	if j.Image, err = openImage(named, j.Cache); err != nil {
 		return err
 	}
-	return describe(j)
+	j.Describe(parts)
+	// What can't be told is left out; the trials are worth having without it.
+	j.Machine, _ = machine.Facts("")
+	return nil
 }

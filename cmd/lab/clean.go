@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lab/bench/testbed"
+	"lab/bench/usercache"
 )
 
 // sweep removes what dead runs left, for commands whose own matter is another;
@@ -35,8 +36,8 @@ The cache (guest kernel, image) stays: make uninstall removes it. Results stay.`
 			removed, err := testbed.Sweep()
 			// Where work folders are made by default; those of --work elsewhere are
 			// found as long as the machine stays on, and by the next run there.
-			if cache, cerr := cacheDir(); cerr == nil {
-				removed = append(removed, testbed.SweepWork(workIn(cache))...)
+			if cache, cerr := usercache.Dir(); cerr == nil {
+				removed = append(removed, testbed.SweepWork(usercache.Work(cache))...)
 			}
 			for _, name := range removed {
 				fmt.Fprintln(a.stdout, "removed", name)

@@ -10,6 +10,7 @@ import (
 	"lab/bench/image"
 	"lab/bench/machine"
 	"lab/bench/results"
+	"lab/bench/usercache"
 )
 
 func (a *app) doctorCommand() *cobra.Command {
@@ -51,7 +52,7 @@ Exit status: 0 nothing is blocked; 1 something can't run.`,
 // takes a second.
 func checks(ctx context.Context, accel bool) ([]machine.Check, error) {
 	sweep()
-	cache, err := cacheDir()
+	cache, err := usercache.Dir()
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +60,7 @@ func checks(ctx context.Context, accel bool) ([]machine.Check, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := machine.Options{Cache: cache, Image: image.DefaultDir(cache), Kernel: kernel}
+	o := machine.Options{Cache: cache, Image: image.DefaultDir(cache), Broken: !image.IsCurrent(cache), Kernel: kernel}
 	if accel {
 		o.Accel = func(ctx context.Context) (results.Acceleration, error) { return probe(ctx, cache) }
 	}
@@ -67,5 +68,5 @@ func checks(ctx context.Context, accel bool) ([]machine.Check, error) {
 		ctx = context.Background()
 	}
 	c := machine.Checks(ctx, o)
-	return c, giveCache(cache)
+	return c, usercache.Give(cache)
 }

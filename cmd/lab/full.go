@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -11,9 +12,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"lab/bench"
+	"lab/bench/cgroup/systemd"
+	"lab/bench/crew"
 	"lab/bench/image"
 	"lab/bench/probe/built"
 	"lab/bench/results"
+	"lab/bench/runs"
+	"lab/bench/usercache"
 	"lab/chroot"
 	"lab/container"
 	"lab/vm"
@@ -28,13 +33,8 @@ func main() { os.Exit(full(os.Args)) }
 
 // full is the whole command, and the worker that lab run starts of it.
 func full(args []string) int {
-	if len(args) > 1 {
-		switch args[1] {
-		case workerArg:
-			return work(os.Stderr)
-		case execWorkerArg:
-			return execWork(os.Stderr)
-		}
+	if len(args) > 1 && args[1] == crew.Arg {
+		return crew.Work(map[string]crew.Duty{runs.Duty: parts.Work, execDuty: execWork})
 	}
 	return run(args, os.Stdin, os.Stdout, os.Stderr)
 }
@@ -65,6 +65,12 @@ what each costs, and explains the numbers.
 		a.listCommand(), a.doctorCommand(), a.imageCommand(), a.explainCommand(), a.cleanCommand(), a.versionCommand())
 	return root
 }
+
+// scope asks systemd for a cgroup, where that is how one is had.
+var scope = systemd.Scope
+
+// becomeFull isn't needed here.
+func becomeFull() error { return errors.ErrUnsupported }
 
 // environments is the one list of them.
 func environments() []bench.Environment {
@@ -103,13 +109,10 @@ func programs() []image.Entry {
 	return []image.Entry{{Name: image.ProbePath[1:], Mode: 0o755, Data: b}}
 }
 
-// imageIsCurrent says whether there is a default image of this lab's.
-func imageIsCurrent(cache string) bool { return image.IsCurrent(cache, programs()...) }
-
-// makeImage makes the default image.
-func makeImage(cache string, uid, gid int) error {
-	_, err := image.MakeDefault(cache, uid, gid, programs()...)
-	return err
+// storedImage is the default image of this lab's.
+func storedImage(cache string, read bool) (image.Ref, error) {
+	uid, gid := usercache.Owner()
+	return image.Default(cache, read, uid, gid, programs()...)
 }
 
 // probe finds out whether KVM is usable.

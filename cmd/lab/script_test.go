@@ -15,6 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"lab/bench/testbed"
+	"lab/bench/usercache"
 	"lab/vm/kernel"
 )
 
@@ -50,7 +51,7 @@ func TestScripts(t *testing.T) {
 			if strings.HasPrefix(first, "# needs root") {
 				needs(t)
 			}
-			cache, err := cacheDir()
+			cache, err := usercache.Dir()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -70,6 +71,7 @@ func TestScripts(t *testing.T) {
 					e.Setenv("NO_COLOR", "1")
 					e.Setenv("SETUP", filepath.Join(top, "cmd", "setup", "setup.sh"))
 					e.Setenv("SYNTHETIC", filepath.Join(top, "reports", "testdata", "synthetic"))
+					e.Setenv("OLD", filepath.Join(top, "cmd", "lab", "testdata", "old"))
 					return nil
 				},
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){"nobody": nobody},
@@ -128,4 +130,19 @@ func nobody(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("nobody %s: %v\n%s%s", strings.Join(args, " "), err, out.String(), errs.String())
 	}
 	ts.Check(os.WriteFile(ts.MkAbs("code"), []byte(cmd.ProcessState.String()+"\n"), 0o644))
+}
+
+// command is a program to start that is lab: the test's own, where it is called
+// so.
+func command(t *testing.T) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lab := filepath.Join(t.TempDir(), "lab")
+	if err := os.Symlink(self, lab); err != nil {
+		t.Fatal(err)
+	}
+	return lab
 }

@@ -14,6 +14,7 @@ packages() {
 		libvirt-daemon|libvirtd virtqemud|starts virtual machines; run privately, not as a service
 		libvirt-daemon-driver-qemu|/usr/lib/*/libvirt/connection-driver/libvirt_driver_qemu.so|libvirt's part for QEMU
 	END
+	[ -z "${long:-}" ] || echo 'mmdebstrap|mmdebstrap|makes the stock Debian that make test-long boots'
 }
 
 # The guest's kernel: distribution|meta package|that of the full kernel. One made

@@ -165,6 +165,31 @@ func TestSetupWhole(t *testing.T) {
 	}
 }
 
+// What the long tests need is installed only for them, and is as much ours to remove.
+func TestSetupLong(t *testing.T) {
+	m := newMachine(t)
+	for _, arg := range []string{"", "--long"} {
+		if out, ok := m.setup(strings.Fields(arg)...); !ok {
+			t.Fatalf("set-up failed: %s", out)
+		}
+		if slices.Contains(m.lines(m.cache+"/packages"), "mmdebstrap") != (arg == "--long") {
+			t.Errorf("setup %s recorded %q", arg, m.lines(m.cache+"/packages"))
+		}
+	}
+	m.write(m.cache+"/stock/machine", "", 0o644)
+	m.write(m.cache+"/stock/CACHEDIR.TAG", "Signature: 8a477f597d28d172789f06886806bc55\n# Made by lab, see setup.sh.\n", 0o644)
+	m.remove(m.cache + "/CACHEDIR.TAG") // the folder was the user's
+	if _, ok := m.setup("--uninstall"); !ok {
+		t.Error("uninstall failed")
+	}
+	if got := m.lines(m.state + "/installed"); slices.Contains(got, "mmdebstrap") {
+		t.Errorf("after uninstall %q is installed", got)
+	}
+	if _, err := os.Stat(m.cache + "/stock"); err == nil {
+		t.Error("uninstall left the stock machine")
+	}
+}
+
 // The full kernel is fetched only when it is asked for, beside the small one.
 func TestSetupFullKernel(t *testing.T) {
 	m := newMachine(t)
