@@ -17,6 +17,7 @@ import (
 
 	"lab/bench/clean"
 	"lab/bench/input"
+	"lab/bench/owner"
 )
 
 // Names of what a run writes itself.
@@ -62,7 +63,7 @@ func Create(dir string, uid, gid int) (*os.File, error) {
 		return nil, fmt.Errorf("create results folder: %w", err)
 	}
 	for _, d := range append(made, dir) {
-		if err := os.Lchown(d, uid, gid); err != nil {
+		if err := owner.Courtesy(os.Lchown(d, uid, gid)); err != nil {
 			f.Close()
 			return nil, fmt.Errorf("create results folder: %w", err)
 		}
@@ -105,7 +106,7 @@ func (w *Writer) open(name string, flag int) (*os.File, error) {
 			continue
 		}
 		if err := w.root.Mkdir(name[:i], 0o755); err == nil {
-			err = w.root.Lchown(name[:i], w.uid, w.gid)
+			err = owner.Courtesy(w.root.Lchown(name[:i], w.uid, w.gid))
 			if err != nil {
 				return nil, err
 			}
@@ -119,7 +120,7 @@ func (w *Writer) open(name string, flag int) (*os.File, error) {
 		return nil, err
 	}
 	if err = input.Regular(name, f); err == nil {
-		err = f.Chown(w.uid, w.gid)
+		err = owner.Courtesy(f.Chown(w.uid, w.gid))
 	}
 	if err != nil {
 		f.Close()

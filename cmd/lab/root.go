@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 )
 
@@ -12,8 +13,7 @@ func (a *app) needRoot(what string, status int) error {
 	if os.Geteuid() == 0 {
 		return nil
 	}
-	// sudo has a PATH of its own, and hands no variable on unless it is told.
-	words := []string{"sudo"}
+	words := asRoot()
 	for _, name := range []string{"LAB_CACHE", "LAB_KERNEL", "XDG_CACHE_HOME"} {
 		if v := os.Getenv(name); v != "" {
 			words = append(words, name+"="+v)
@@ -31,6 +31,17 @@ func (a *app) needRoot(what string, status int) error {
 	}
 	return &statusError{status, fmt.Errorf("%s needs root (namespaces, mounts and cgroups are made); nothing was touched; type:\n     %s",
 		what, strings.Join(words, " "))}
+}
+
+// asRoot is how a command becomes root here. Each has a PATH of its own, and hands
+// no variable on unless it is told.
+func asRoot() []string {
+	for _, words := range [][]string{{"sudo"}, {"doas", "env"}, {"pkexec", "env"}} {
+		if _, err := exec.LookPath(words[0]); err == nil {
+			return words
+		}
+	}
+	return []string{"sudo"}
 }
 
 // quote makes a word safe for a shell where it has to be.
