@@ -149,7 +149,7 @@ func (d *document) table(i int, m results.Metric) {
 		if x := c.samples[m.Name]; x != nil && x.against != nil && x.against.Difference.Known() {
 			k := x.against
 			differ = append(differ, fmt.Sprintf("%s and %s: Cliff's delta %s (%s), Mann-Whitney p of this comparison alone %s.",
-				c.label, c.base.label, number(k.Effect.Delta, 2), k.Effect.Size(), probability(k.P)))
+				escape(c.label), escape(c.base.label), number(k.Effect.Delta, 2), k.Effect.Size(), probability(k.P)))
 		}
 	}
 	d.items(differ)

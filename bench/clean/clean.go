@@ -57,16 +57,39 @@ var (
 
 	// What makes a block of a line by standing at its beginning: a heading, a
 	// list, a quotation, a rule.
-	block = regexp.MustCompile(`^(?:[#>+=_-]|[0-9]+[.)])`)
+	block = regexp.MustCompile(`^(?:#{1,6}(?: |$)|>|[-+](?: |$)|-+$|=+$|([0-9]+)[.)](?: |$))`)
 )
 
 // Markdown makes a text one line in which nothing is Markdown or HTML.
 func Markdown(s string) string {
 	s = markdown.Replace(strings.Join(strings.Fields(Line(s)), " "))
-	if at := block.FindStringIndex(s); at != nil {
-		s = s[:at[1]-1] + `\` + s[at[1]-1:]
+	if at := block.FindStringSubmatchIndex(s); at != nil {
+		digits := max(at[3], 0)
+		s = s[:digits] + `\` + s[digits:]
 	}
-	return s
+	return underlines(s)
+}
+
+// underlines quotes those that aren't within a word: they would be emphasis.
+func underlines(s string) string {
+	if !strings.Contains(s, "_") {
+		return s
+	}
+	within := func(i int) bool {
+		if i < 0 || i >= len(s) {
+			return false
+		}
+		r := rune(s[i])
+		return r >= utf8.RuneSelf || unicode.IsLetter(r) || unicode.IsDigit(r)
+	}
+	var b strings.Builder
+	for i := range len(s) {
+		if s[i] == '_' && !(within(i-1) && within(i+1)) {
+			b.WriteByte('\\')
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
 }
 
 // Code makes a text one line of a block of code, which it can't end.
