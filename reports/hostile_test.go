@@ -134,6 +134,10 @@ func harmless(f File) (wrong []error) {
 				bad("a formula", field)
 			}
 		}
+	case ".html":
+		if text := string(f.Data); strings.Contains(text, "<b>x") || strings.Contains(text, "=1+1,\"]") {
+			bad("HTML", "<b>x")
+		}
 	case ".tex":
 		text := string(f.Data)
 		if strings.Contains(text, `\input`) || strings.Contains(text, "^^") || strings.Count(text, `\end{table}`) != strings.Count(text, `\begin{table}`) {

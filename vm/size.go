@@ -50,6 +50,11 @@ func (e *Env) memory(s bench.Spec) int64 {
 	if e.bare {
 		return bareMemory
 	}
+	return memory(s)
+}
+
+// memory is the RAM of a guest that has an operating system.
+func memory(s bench.Spec) int64 {
 	if n, err := bench.ParseSize(s.Settings["memory"]); err == nil {
 		return n &^ (1<<20 - 1)
 	}
@@ -83,6 +88,9 @@ func tbCache(s bench.Spec) int64 {
 	return 128 << 20
 }
 
+// driverRoom is for what else may be in an initramfs: the init, and modules.
+const driverRoom = 8 << 20
+
 // unpackRoom is what the kernel and the guest's init need beside an initramfs.
 const unpackRoom = 48 << 20
 
@@ -98,6 +106,23 @@ func unpacks(size, memory int64) error {
 		fmt.Sprintf("--variant root=ext4, or memory=%dM", (need+1<<20-1)>>20))
 }
 
+// checkRoom says whether the guest's RAM fits into what the lab itself may have: the
+// kernel would kill QEMU in the midst of a trial.
+func (e *Env) checkRoom(s bench.Spec) error {
+	if e.far != nil {
+		return nil
+	}
+	l, err := cgroup.Read()
+	if err != nil {
+		return nil // the limits can't be told; those of cgroups are the testbed's to read
+	}
+	if left, by, ok := l.Left("memory"); ok && left < e.memory(s) {
+		return bench.Unavailable(fmt.Sprintf("the guest has %d MiB of RAM, and the limit of the lab's cgroup %s leaves %d", e.memory(s)>>20, by.Dir, left>>20),
+			"start the lab from a shell outside of that cgroup, or --variant memory=96M")
+	}
+	return nil
+}
+
 // checkSize says whether the settings make sense, and fit the limits.
 func checkSize(s bench.Spec) error {
 	if m := s.Settings["memory"]; given(m) {
@@ -108,10 +133,10 @@ func checkSize(s bench.Spec) error {
 		case n < minMemory:
 			return bench.NotApplicable(fmt.Sprintf("memory=%s: the guest's kernel needs %d MiB", m, minMemory>>20), "--variant memory=128M")
 		case s.Limits.Memory > 0 && !s.Init:
-			return bench.NotApplicable("a memory limit is the guest's RAM, and memory="+m+" is, too", "one of them, or the guest's init (Spec.Init)")
+			return bench.NotApplicable("a memory limit is the guest's RAM, and memory="+m+" is, too", "leave out one of the two")
 		}
 	} else if l := s.Limits.Memory; l != 0 && l < minMemory && !s.Init {
-		return bench.NotApplicable(fmt.Sprintf("a memory limit is the guest's RAM, and its kernel needs %d MiB", minMemory>>20), "a larger limit")
+		return bench.NotApplicable(fmt.Sprintf("a memory limit is the guest's RAM, and its kernel needs %d MiB", minMemory>>20), fmt.Sprintf("raise the limit to %dM or more", minMemory>>20))
 	}
 	if v := s.Settings["vcpus"]; given(v) {
 		n, err := strconv.Atoi(v)
@@ -121,7 +146,7 @@ func checkSize(s bench.Spec) error {
 		case n < s.CPUs:
 			return bench.NotApplicable(fmt.Sprintf("vcpus=%d: the workload needs %d", n, s.CPUs), fmt.Sprintf("--variant vcpus=%d", s.CPUs))
 		case float64(n) < s.Limits.CPU:
-			return bench.NotApplicable(fmt.Sprintf("vcpus=%d are fewer than the limit of %g", n, s.Limits.CPU), "a lower limit")
+			return bench.NotApplicable(fmt.Sprintf("vcpus=%d are fewer than the limit of %g", n, s.Limits.CPU), "lower the limit, or raise vcpus")
 		}
 	}
 	if c := s.Settings["tbcache"]; c != "" {

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // Where a tree is made. In v1 that is below the lab's own cell. In v2 a cell
@@ -219,10 +217,6 @@ func (t *Tree) moveBack() error {
 		return nil
 	}
 	err := write(t.back, "cgroup.procs", "0")
-	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EBUSY) || errors.Is(err, unix.ENODEV) {
-		// It is gone, or has got children: the next one above takes us.
-		err = write(filepath.Dir(t.back), "cgroup.procs", "0")
-	}
 	if err == nil {
 		t.back = ""
 	}

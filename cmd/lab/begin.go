@@ -18,19 +18,22 @@ import (
 // named, or the lab's own.
 func (a *app) begin(j *runs.Job, named string) (*testbed.Lock, func(), error) {
 	j.Manifest.Command = withoutHost(a.args[1:])
-	lock, err := testbed.Acquire(true)
+	if err := tight(true); err != nil {
+		return nil, nil, &statusError{statusNothing, err}
+	}
+	lock, err := a.acquire(true, nil)
 	if err != nil {
 		return nil, nil, err
 	}
 	if _, err := testbed.Sweep(); err != nil {
-		fmt.Fprintln(a.stderr, "lab: clean up after an earlier run:", err)
+		fmt.Fprintln(a.note, "lab: clean up after an earlier run:", err)
 	}
 	if err := furnish(j, named); err != nil {
 		return nil, nil, &statusError{statusNothing, errors.Join(err, lock.Release())}
 	}
 	return lock, func() {
 		if err := usercache.Give(j.Cache); err != nil {
-			fmt.Fprintln(a.stderr, "lab: cache folder:", err)
+			fmt.Fprintln(a.note, "lab: cache folder:", err)
 		}
 		lock.Release()
 	}, nil

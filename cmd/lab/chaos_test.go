@@ -29,7 +29,7 @@ import (
 // LAB_KILLS says how many times; "make chaos" does it a thousand times.
 func TestKilledAtAnyPoint(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("SKIPPED: containers need root; cure: sudo make test")
+		t.Skip("SKIPPED: containers need root; fix: sudo make test")
 	}
 	n := 50
 	if s := os.Getenv("LAB_KILLS"); s != "" {

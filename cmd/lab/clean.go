@@ -22,10 +22,10 @@ func (a *app) cleanCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "clean",
 		Short: "Remove what killed runs left on this machine",
-		Long: `Remove what killed runs left on this machine: cgroup folders that bear the
-lab's tag, run folders and work folders whose owner is dead. The kernel has freed everything
-else by itself. Other commands do the same by the way, as root. Nothing
-without the tag is touched, nor anything of a run that is still going on.
+		Long: `Remove what killed runs left on this machine: cgroup folders with the lab's tag,
+and the run and work folders of labs that are dead. The kernel has freed all
+else. Every command that runs as root does the same. Nothing without the tag is
+touched, and nothing of a run that is still going on.
 
 The cache (guest kernel, image) stays: make uninstall removes it. Results stay.`,
 		Args: noArgs,
@@ -40,10 +40,10 @@ The cache (guest kernel, image) stays: make uninstall removes it. Results stay.`
 				removed = append(removed, testbed.SweepWork(usercache.Work(cache))...)
 			}
 			for _, name := range removed {
-				fmt.Fprintln(a.stdout, "removed", name)
+				fmt.Fprintln(a.page, "removed", name)
 			}
 			if err == nil && len(removed) == 0 {
-				fmt.Fprintln(a.stdout, "nothing was left")
+				fmt.Fprintln(a.page, "nothing was left")
 			}
 			return err
 		},

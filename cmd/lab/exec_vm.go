@@ -3,11 +3,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -51,7 +51,7 @@ type execResult struct {
 func (a *app) executeApart(env bench.Environment, spec bench.Spec, f *execFlags) (status int, err error) {
 	sigs := make(chan os.Signal, 16)
 	signal.Notify(sigs, passedOn...)
-	lock, err := testbed.Acquire(false)
+	lock, err := a.acquire(false, sigs)
 	if err != nil {
 		return 0, err
 	}
@@ -92,7 +92,7 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, f *execFlags)
 		}
 	}()
 	var res execResult
-	derr := io.ErrUnexpectedEOF
+	derr := errors.New("ended without a result")
 	for e := range w.Events() {
 		derr = json.Unmarshal(e, &res)
 	}
@@ -103,13 +103,13 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, f *execFlags)
 		return 128 + int(syscall.SIGKILL), nil
 	case derr != nil:
 		terminal()
-		return 0, fmt.Errorf("exec: the worker died: %w", errors.Join(derr, werr))
+		return 0, fmt.Errorf("exec: the worker %w", cmp.Or(werr, derr))
 	case res.Err != "" && res.Status > 0: // not found, can't be executed
 		return 0, &statusError{res.Status, errors.New(res.Err)}
 	case res.Err != "":
 		return 0, errors.New(res.Err)
 	case res.OOM:
-		fmt.Fprintf(a.stderr, "lab: %s was killed: it used more memory than its limit\n", spec.Command.Argv[0])
+		fmt.Fprintf(a.note, "lab: %s was killed: it used more memory than its limit\n", spec.Command.Argv[0])
 	}
 	return res.Status, nil
 }
@@ -185,6 +185,9 @@ func (o *execOrder) execute(post *crew.Post) (status int, oom bool, err error) {
 	if err := env.Check(ctx, o.Spec); err != nil {
 		return 0, false, err
 	}
+	if r, ok := env.(bench.Resolver); ok && o.Spec.Settings["root"] == "auto" && r.Resolved(o.Spec)["root"] == "ext4" {
+		fmt.Fprintf(c.Stderr, "lab: the image (%d MiB) is too large for the guest's RAM, and is given to it as a disk (root=ext4)\n", o.Spec.Image.Size>>20)
+	}
 	p, err := env.Prepare(ctx, o.Spec)
 	if err != nil {
 		return 0, false, err
@@ -196,7 +199,9 @@ func (o *execOrder) execute(post *crew.Post) (status int, oom bool, err error) {
 	if err := p.Start(ctx); err != nil {
 		return 0, false, err
 	}
-	passSignals(pass, p)
+	done := make(chan struct{})
+	passSignals(pass, done, p, c.Stderr)
 	x, err := p.Wait(ctx)
+	close(done)
 	return x.Status(), x.OOM, err
 }

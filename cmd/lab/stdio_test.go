@@ -102,6 +102,17 @@ func TestDescriptors(t *testing.T) {
 	}
 }
 
+// TestContainersNull: what is the null device outside is the container's own
+// inside.
+func TestContainersNull(t *testing.T) {
+	needs(t)
+	null := openFile(t, os.DevNull, os.O_RDWR)
+	const script = `for n in 0 1 2; do [ "$(stat -L -c %d:%i /proc/self/fd/$n)" = "$(stat -L -c %d:%i /dev/null)" ] && [ $(readlink /proc/self/fd/$n) = /dev/null ] || exit 9; done`
+	if code := runLab(t, null, null, null, "exec", "container", "--", "sh", "-c", strings.ReplaceAll(script, "/self/", "/$$/")); code != 0 {
+		t.Errorf("status %d", code)
+	}
+}
+
 // TestDescriptorsTouched tries what a hostile program would: to write to its
 // input, and to make it everybody's.
 func TestDescriptorsTouched(t *testing.T) {
