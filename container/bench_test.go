@@ -37,7 +37,7 @@ func newRig(b *testing.B) *rig {
 		b.Skip("SKIP: containers need root; cure: sudo make bench")
 	}
 	dir := b.TempDir()
-	tb, err := testbed.Local(dir, true)
+	tb, err := testbed.Local(dir, true, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -41,7 +41,7 @@ func newHostile(t *testing.T) *hostile {
 	if err != nil {
 		t.Skip("SKIP: ", err, "; cure: make setup")
 	}
-	tb, err := testbed.Local(cache, true)
+	tb, err := testbed.Local(cache, true, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

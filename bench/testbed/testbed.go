@@ -8,9 +8,10 @@
 // it for a single program (lab exec) without namespaces of its own.
 //
 // What the kernel doesn't free by itself is tagged with the testbed's ID before
-// it is used, and removed by the next lab's [Sweep]: cgroup folders, the work
-// folder, and the run folder /run/lab/<ID>. The owner of a testbed holds a lock on its run
-// folder; a testbed whose folder isn't locked has no owner any more.
+// it is used: cgroup folders, the work folder, and the run folder /run/lab/<ID>.
+// A process that outlives the owner removes it ([Undertaker]); where that was
+// killed, too, the next lab does ([Sweep]). The owner of a testbed holds a lock on
+// its run folder; a testbed whose folder isn't locked has no owner any more.
 package testbed
 
 import (
@@ -55,11 +56,12 @@ type Testbed struct {
 	// that nobody keeps).
 	Log func(name string) (*os.File, error)
 
-	folder *os.File // the run folder, locked
-	top    *os.File // in a worker: the tmpfs on it, locked
-	work   *os.File // Work, locked; or nil
-	mu     sync.Mutex
-	net    *Network
+	watcher Watcher
+	folder  *os.File // the run folder, locked
+	top     *os.File // in a worker: the tmpfs on it, locked
+	work    *os.File // Work, locked; or nil
+	mu      sync.Mutex
+	net     *Network
 }
 
 // newID makes a testbed's ID.
@@ -71,13 +73,18 @@ func newID() string {
 
 // Local makes a testbed without namespaces of its own, in this process; and
 // without cgroups where these won't be needed, since making and removing them
-// is a good part of a short command's time.
-func Local(cache string, cgroups bool) (*Testbed, error) {
+// is a good part of a short command's time. What a killed process leaves of it the
+// undertaker removes.
+func Local(cache string, cgroups bool, u Undertaker) (*Testbed, error) {
 	f, err := newFolder()
 	if err != nil {
 		return nil, err
 	}
-	tb := &Testbed{ID: filepath.Base(f.Name()), Dir: f.Name(), Cache: cache, folder: f,
+	w, err := u.watch(f)
+	if err != nil {
+		return nil, errors.Join(err, removeFolder(f), f.Close())
+	}
+	tb := &Testbed{ID: filepath.Base(f.Name()), Dir: f.Name(), Cache: cache, folder: f, watcher: w,
 		UID: os.Getuid(), GID: os.Getgid(),
 		Log: func(string) (*os.File, error) { return os.OpenFile(os.DevNull, os.O_WRONLY, 0) }}
 	if cgroups {
@@ -106,6 +113,14 @@ func (tb *Testbed) cgroups() error {
 	return err
 }
 
+// Follow names the process that the workload is, which leads a session: should
+// this process be killed, all that is left of the session is, too. 0 is none.
+func (tb *Testbed) Follow(pid int) {
+	if tb.watcher != nil {
+		tb.watcher.Follow(pid)
+	}
+}
+
 // Close removes what the testbed made that the kernel wouldn't free. It may be
 // called twice.
 func (tb *Testbed) Close() error {
@@ -129,6 +144,8 @@ func (tb *Testbed) Close() error {
 		tb.top.Close() // nil where there is none
 		tb.folder, tb.top = nil, nil
 	}
+	closeWatcher(tb.watcher)
+	tb.watcher = nil
 	return errors.Join(errs...)
 }
 

@@ -1,6 +1,7 @@
 package testbed
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,8 +17,9 @@ import (
 // A Worker is the process that lives in the testbed, as its supervisor sees
 // it.
 type Worker struct {
-	cmd    *exec.Cmd
-	folder *os.File
+	cmd     *exec.Cmd
+	folder  *os.File
+	watcher Watcher
 }
 
 // Spawn starts this program again, with args, as PID 1 of new mount, network,
@@ -26,14 +28,19 @@ type Worker struct {
 // folder's). Its standard output and error are stderr.
 //
 // The kernel kills it when the calling thread ends, so the caller must be
-// locked to the main thread.
-func Spawn(args []string, stderr *os.File, files ...*os.File) (*Worker, error) {
+// locked to the main thread. What is left when that process is killed the
+// undertaker removes.
+func Spawn(u Undertaker, args []string, stderr *os.File, files ...*os.File) (*Worker, error) {
 	if unix.Gettid() != unix.Getpid() {
 		return nil, fmt.Errorf("spawn worker: not called from the main thread")
 	}
 	folder, err := newFolder()
 	if err != nil {
 		return nil, err
+	}
+	watcher, err := u.watch(folder)
+	if err != nil {
+		return nil, errors.Join(err, removeFolder(folder), folder.Close())
 	}
 	cmd := exec.Command("/proc/self/exe", args...)
 	cmd.Args[0] = os.Args[0]
@@ -47,9 +54,10 @@ func Spawn(args []string, stderr *os.File, files ...*os.File) (*Worker, error) {
 	if err := cmd.Start(); err != nil {
 		removeFolder(folder)
 		folder.Close()
+		closeWatcher(watcher)
 		return nil, fmt.Errorf("spawn worker: %w", err)
 	}
-	return &Worker{cmd, folder}, nil
+	return &Worker{cmd, folder, watcher}, nil
 }
 
 // Kill ends the worker at once, and with it all in the testbed.
@@ -58,6 +66,7 @@ func (w *Worker) Kill() { w.cmd.Process.Kill() }
 // Wait waits for the worker's end, and removes what is left of its testbed.
 func (w *Worker) Wait() error {
 	err := w.cmd.Wait()
+	defer closeWatcher(w.watcher)
 	defer w.folder.Close()
 	l, lerr := cgroup.Read()
 	if lerr == nil {

@@ -36,7 +36,7 @@ type outsider struct {
 func (a *app) outside(s *supervisor) (err error) {
 	o := &outsider{turn: make(chan struct{}), made: make(chan struct{}), ended: make(chan struct{}),
 		coin: rand.New(rand.NewPCG(s.job.Manifest.Seed, 0x6f7574))} // "out"
-	tb, err := testbed.Local(s.job.Cache, true)
+	tb, err := testbed.Local(s.job.Cache, true, s.undertaker())
 	if err != nil {
 		return err
 	}

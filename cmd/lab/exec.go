@@ -189,7 +189,7 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 		return 0, err
 	}
 	g, ok := env.(bench.Grouper)
-	tb, err := testbed.Local(cache, ok && g.Grouped(spec))
+	tb, err := testbed.Local(cache, ok && g.Grouped(spec), a.undertaker())
 	if err != nil {
 		return 0, err
 	}
@@ -214,6 +214,10 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	}
 	if err := p.Start(ctx); err != nil {
 		return 0, err
+	}
+	if l, ok := p.(interface{ PID() int }); ok { // it leads a session
+		tb.Follow(l.PID())
+		defer tb.Follow(0)
 	}
 	go passSignals(sigs, p)
 	finish := func() {}

@@ -100,7 +100,7 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, f *execFlags)
 		}
 		defer ours[i].Close()
 	}
-	w, err := testbed.Spawn([]string{execWorkerArg}, a.stderr,
+	w, err := testbed.Spawn(a.undertaker(), []string{execWorkerArg}, a.stderr,
 		append([]*os.File{theirs[0], theirs[1], theirs[2], a.stdin, a.stdout, a.stderr}, files...)...)
 	for _, f := range theirs {
 		f.Close()
@@ -119,6 +119,10 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, f *execFlags)
 			}
 		}
 	}()
+	// While it starts nobody waits for this.
+	swept := make(chan struct{})
+	go func() { testbed.SweepFolders(); close(swept) }()
+	defer func() { <-swept }()
 	var res execResult
 	derr := json.NewDecoder(ours[2]).Decode(&res)
 	werr := w.Wait()

@@ -14,6 +14,7 @@ import (
 	"lab/bench/image"
 	"lab/bench/probe/built"
 	"lab/bench/results"
+	"lab/bench/testbed"
 	"lab/chroot"
 	"lab/container"
 	"lab/vm"
@@ -28,6 +29,7 @@ func main() { os.Exit(full(os.Args)) }
 
 // full is the whole command, and the worker that lab run starts of it.
 func full(args []string) int {
+	testbed.Bury(args)
 	if len(args) > 1 {
 		switch args[1] {
 		case workerArg:

@@ -15,6 +15,7 @@ import (
 
 	"lab/bench"
 	"lab/bench/image"
+	"lab/bench/testbed"
 	"lab/chroot"
 	"lab/container"
 )
@@ -23,6 +24,7 @@ import (
 const fullName = "lab-full"
 
 func main() {
+	testbed.Bury(os.Args)
 	if !own(os.Args[1:]) {
 		err := becomeFull()
 		fmt.Fprintln(os.Stderr, "lab: "+err.Error())

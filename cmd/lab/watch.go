@@ -104,7 +104,7 @@ func (s *supervisor) spawn() (<-chan event, <-chan string, error) {
 		}
 		files, theirs, unlink = append(files, passage), append(theirs, passage), end
 	}
-	s.worker, err = testbed.Spawn([]string{workerArg}, errW, theirs...)
+	s.worker, err = testbed.Spawn(s.undertaker(), []string{workerArg}, errW, theirs...)
 	if err != nil {
 		unlink()
 		return nil, nil, err

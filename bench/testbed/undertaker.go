@@ -1,0 +1,144 @@
+package testbed
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"lab/bench/cgroup"
+)
+
+// An Undertaker starts the process that removes what a testbed leaves whose owner
+// was killed. It outlives the owner, holds its run folder and with it the lock, so
+// that no [Sweep] comes in between, and calls [Bury]. Nil is none: what is left stays
+// until the next Sweep. See launch.Undertaker.
+type Undertaker func(folder *os.File) (Watcher, error)
+
+// A Watcher is that process, as the owner sees it.
+type Watcher interface {
+	// Follow names a process that leads a session: all that is left of it is to
+	// end with the owner. 0 is none.
+	Follow(pid int)
+	// Close ends the watcher: the owner has cleaned up by itself.
+	Close()
+}
+
+// What a watcher executes this program with: its first argument, after which comes
+// what Follow said last, and descriptors. It isn't for users, and does nothing for
+// them.
+const (
+	BuryArg    = "__bury"
+	BuryFolder = 3 // the run folder
+	BuryOwner  = 4 // the owner, as a pidfd
+)
+
+func (u Undertaker) watch(folder *os.File) (Watcher, error) {
+	if u == nil {
+		return nil, nil
+	}
+	return u(folder)
+}
+
+func closeWatcher(w Watcher) {
+	if w != nil {
+		w.Close()
+	}
+}
+
+// Bury is the undertaker's main function, where the program's arguments are an
+// undertaker's; else it returns at once.
+func Bury(args []string) {
+	if len(args) != 3 || args[1] != BuryArg {
+		return
+	}
+	if err := buryKilled(args[2]); err != nil {
+		fmt.Fprintln(os.Stderr, "lab: clean up after a killed lab:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+func buryKilled(follow string) error {
+	// Somebody may call us by hand, with whatever descriptors: EBADF is for those
+	// that are no pidfd.
+	if err := unix.PidfdSendSignal(BuryOwner, 0, nil, 0); err == unix.EBADF {
+		return errors.New("not started by a watcher")
+	}
+	for {
+		n, err := unix.Poll([]unix.PollFd{{Fd: BuryOwner, Events: unix.POLLIN}}, -1)
+		if err != nil && err != unix.EINTR {
+			return os.NewSyscallError("poll", err)
+		}
+		if n == 1 {
+			break
+		}
+	}
+	// The name that /proc gives for the descriptor is a path like any other;
+	// that of a folder that is gone isn't.
+	name, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(BuryFolder))
+	if err != nil {
+		return err
+	}
+	folder := os.NewFile(BuryFolder, name)
+	if filepath.Dir(name) != runDir || !same(folder, name) {
+		return nil
+	}
+	if pid, err := strconv.Atoi(follow); err == nil && pid > 1 {
+		endSession(pid)
+	}
+	l, err := cgroup.Read()
+	if err != nil {
+		return err
+	}
+	_, err = bury(l, folder)
+	return err
+}
+
+// endSession kills the processes of a session whose leader was, or is, PID sid:
+// the kernel has ended the leader with its lab, and nobody what it left in the
+// background. It goes on until there are none, a second at most, as they may fork.
+func endSession(sid int) {
+	for end := time.Now().Add(time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		found := false
+		entries, _ := os.ReadDir("/proc")
+		for _, e := range entries {
+			pid, err := strconv.Atoi(e.Name())
+			if err != nil {
+				continue
+			}
+			fd, err := unix.PidfdOpen(pid, 0) // before the look: no stranger can come by the number
+			if err != nil {
+				continue
+			}
+			if s, alive := sessionOf(pid); alive && s == sid {
+				found = true
+				unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
+			}
+			unix.Close(fd)
+		}
+		if !found {
+			return
+		}
+	}
+}
+
+// sessionOf reads a process's session from /proc/PID/stat, "4711 (name) S ppid
+// pgrp session …"; a zombie isn't alive.
+func sessionOf(pid int) (sid int, alive bool) {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return 0, false
+	}
+	f := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:])
+	if len(f) < 4 {
+		return 0, false
+	}
+	sid, err = strconv.Atoi(string(f[3]))
+	return sid, err == nil && string(f[0]) != "Z"
+}
