@@ -29,16 +29,16 @@ type Watcher struct {
 // WatcherName is the watcher's name in ps(1).
 const WatcherName = "tidier"
 
-// Undertaker watches over a testbed for this program, called by this name.
+// Undertaker watches over testbeds for this program, called by this name.
 func Undertaker(program string) testbed.Undertaker {
-	return func(folder *os.File) (testbed.Watcher, error) { return watch(program, folder) }
+	return func(dir string) (testbed.Watcher, error) { return watch(program, dir) }
 }
 
-// watch starts one, which keeps the folder open, with the lock that is on it.
-func watch(program string, folder *os.File) (*Watcher, error) {
+// watch starts one, for a testbed's run folder.
+func watch(program, dir string) (*Watcher, error) {
 	w := new(Watcher)
 	var err error
-	if w.argv, err = cStrings([]string{program, testbed.BuryArg, "0"}); err != nil {
+	if w.argv, err = cStrings([]string{program, testbed.BuryArg, dir, "0"}); err != nil {
 		return nil, err
 	}
 	null, err := null()
@@ -50,12 +50,12 @@ func watch(program string, folder *os.File) (*Watcher, error) {
 		return nil, os.NewSyscallError("pidfd_open", err)
 	}
 	defer unix.Close(ended) // the child has a copy
-	t, fd := &w.tape, int(folder.Fd())
+	t := &w.tape
 	t.Call("setsid", unix.SYS_SETSID)
 	t.Maybe("set name", unix.SYS_PRCTL, unix.PR_SET_NAME, WatcherName, 0, 0, 0)
 	// Out of the way first, above all: the numbers they get may be theirs.
-	top := max(null, ended, fd, testbed.BuryOwner) + 1
-	for i, have := range []int{null, null, null, fd, ended} {
+	top := max(null, ended, testbed.BuryOwner) + 1
+	for i, have := range []int{null, null, null, ended} {
 		t.Call("dup", unix.SYS_DUP3, have, top+i, 0)
 	}
 	for i := range testbed.BuryOwner + 1 {

@@ -76,13 +76,9 @@ func newID() string {
 // is a good part of a short command's time. What a killed process leaves of it the
 // undertaker removes.
 func Local(cache string, cgroups bool, u Undertaker) (*Testbed, error) {
-	f, err := newFolder()
+	f, w, err := newFolder(u)
 	if err != nil {
 		return nil, err
-	}
-	w, err := u.watch(f)
-	if err != nil {
-		return nil, errors.Join(err, removeFolder(f), f.Close())
 	}
 	tb := &Testbed{ID: filepath.Base(f.Name()), Dir: f.Name(), Cache: cache, folder: f, watcher: w,
 		UID: os.Getuid(), GID: os.Getgid(),

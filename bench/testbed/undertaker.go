@@ -15,10 +15,9 @@ import (
 )
 
 // An Undertaker starts the process that removes what a testbed leaves whose owner
-// was killed. It outlives the owner, holds its run folder and with it the lock, so
-// that no [Sweep] comes in between, and calls [Bury]. Nil is none: what is left stays
-// until the next Sweep. See launch.Undertaker.
-type Undertaker func(folder *os.File) (Watcher, error)
+// was killed. It outlives the owner, and then calls [Bury] for the run folder of this
+// name. Nil is none: what is left stays until the next [Sweep]. See launch.Undertaker.
+type Undertaker func(dir string) (Watcher, error)
 
 // A Watcher is that process, as the owner sees it.
 type Watcher interface {
@@ -29,20 +28,19 @@ type Watcher interface {
 	Close()
 }
 
-// What a watcher executes this program with: its first argument, after which comes
-// what Follow said last, and descriptors. It isn't for users, and does nothing for
-// them.
+// What a watcher executes this program with: its first argument, after which come
+// the folder and what Follow said last; and a descriptor. It isn't for users, and
+// does nothing for them.
 const (
-	BuryArg    = "__bury"
-	BuryFolder = 3 // the run folder
-	BuryOwner  = 4 // the owner, as a pidfd
+	BuryArg   = "__bury"
+	BuryOwner = 3 // the owner, as a pidfd
 )
 
-func (u Undertaker) watch(folder *os.File) (Watcher, error) {
+func (u Undertaker) watch(dir string) (Watcher, error) {
 	if u == nil {
 		return nil, nil
 	}
-	return u(folder)
+	return u(dir)
 }
 
 func closeWatcher(w Watcher) {
@@ -54,17 +52,17 @@ func closeWatcher(w Watcher) {
 // Bury is the undertaker's main function, where the program's arguments are an
 // undertaker's; else it returns at once.
 func Bury(args []string) {
-	if len(args) != 3 || args[1] != BuryArg {
+	if len(args) != 4 || args[1] != BuryArg {
 		return
 	}
-	if err := buryKilled(args[2]); err != nil {
+	if err := buryKilled(args[2], args[3]); err != nil {
 		fmt.Fprintln(os.Stderr, "lab: clean up after a killed lab:", err)
 		os.Exit(1)
 	}
 	os.Exit(0)
 }
 
-func buryKilled(follow string) error {
+func buryKilled(dir, follow string) error {
 	// Somebody may call us by hand, with whatever descriptors: EBADF is for those
 	// that are no pidfd.
 	if err := unix.PidfdSendSignal(BuryOwner, 0, nil, 0); err == unix.EBADF {
@@ -79,19 +77,17 @@ func buryKilled(follow string) error {
 			break
 		}
 	}
-	// The name that /proc gives for the descriptor is a path like any other;
-	// that of a folder that is gone isn't.
-	name, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(BuryFolder))
-	if err != nil {
-		return err
-	}
-	folder := os.NewFile(BuryFolder, name)
-	if filepath.Dir(name) != runDir || !same(folder, name) {
-		return nil
+	if filepath.Dir(dir) != runDir {
+		return fmt.Errorf("%s: not a run folder", dir)
 	}
 	if pid, err := strconv.Atoi(follow); err == nil && pid > 1 {
 		endSession(pid)
 	}
+	folder, alive := claim(dir)
+	if folder == nil || alive { // never made, or another lab sweeps it
+		return nil
+	}
+	defer folder.Close()
 	l, err := cgroup.Read()
 	if err != nil {
 		return err

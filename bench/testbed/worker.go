@@ -1,7 +1,6 @@
 package testbed
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -34,13 +33,9 @@ func Spawn(u Undertaker, args []string, stderr *os.File, files ...*os.File) (*Wo
 	if unix.Gettid() != unix.Getpid() {
 		return nil, fmt.Errorf("spawn worker: not called from the main thread")
 	}
-	folder, err := newFolder()
+	folder, watcher, err := newFolder(u)
 	if err != nil {
 		return nil, err
-	}
-	watcher, err := u.watch(folder)
-	if err != nil {
-		return nil, errors.Join(err, removeFolder(folder), folder.Close())
 	}
 	cmd := exec.Command("/proc/self/exe", args...)
 	cmd.Args[0] = os.Args[0]
