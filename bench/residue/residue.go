@@ -75,7 +75,8 @@ type Snapshot struct {
 }
 
 // Left lists what is the lab's, and whose maker is dead.
-func (s Snapshot) Left() (out []Item) {
+func (s Snapshot) Left() []Item {
+	out := []Item{}
 	for _, i := range s.Items {
 		if i.Ours && !i.Used {
 			out = append(out, i)
@@ -85,7 +86,8 @@ func (s Snapshot) Left() (out []Item) {
 }
 
 // Used lists what is the lab's, and in use.
-func (s Snapshot) Used() (out []Item) {
+func (s Snapshot) Used() []Item {
+	out := []Item{}
 	for _, i := range s.Items {
 		if i.Ours && i.Used {
 			out = append(out, i)
