@@ -24,7 +24,7 @@ func (t *T) Devices() ([]Device, error) {
 // HostAddr is the address by which the cell's instances reach programs of the
 // testbed that listen on its loopback device.
 func (t *T) HostAddr() string {
-	if o, ok := t.env.(Outsider); ok {
+	if o, ok := t.plan.Env.(Outsider); ok {
 		if a := o.HostAddr(t.Spec(Command{})); a != "" {
 			return a
 		}
@@ -39,7 +39,7 @@ func (t *T) NetworkFacts() map[string]string { return testbed.NetworkFacts() }
 // finds something else says so beside what was there.
 func (t *T) Found(facts map[string]string) {
 	// A new map each time: the manifest may be being written.
-	all := maps.Clone(t.cell.Found)
+	all := maps.Clone(t.plan.Cell.Found)
 	if all == nil {
 		all = map[string]string{}
 	}
@@ -49,5 +49,5 @@ func (t *T) Found(facts map[string]string) {
 		}
 		all[k] = v
 	}
-	t.cell.Found = all
+	t.plan.Cell.Found = all
 }

@@ -9,8 +9,10 @@
 //     does, what is drawn, what may be concluded;
 //   - a trial is one execution of a cell, and the values that it gave; [T] is
 //     what a scenario's trial function is handed;
-//   - a [Runner] makes blocks of trials in a shuffled order, and writes each
-//     trial to the results folder as it ends.
+//
+// This is the contract alone. Package bench/engine makes trials of a scenario's
+// plan, bench/launch starts programs, bench/testbed is where they live, and
+// bench/results is what is left of a run.
 //
 // # The clock starts when Start is called
 //
@@ -20,5 +22,6 @@
 // overlay, veth, tap, domain, libvirt call) is made in Start, and is timed. The
 // conformance suite in bench/benchtest proves it for every environment.
 //
-// Package bench imports no environment, no scenario and no report.
+// Package bench imports no engine, no environment, no scenario, no report and no
+// statistics.
 package bench

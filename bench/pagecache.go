@@ -37,14 +37,3 @@ func Chill(i Instance, s Spec) error {
 	}
 	return nil
 }
-
-// checkCold says whether the image's files can be out of memory at all, by trying.
-func checkCold(s Spec) error {
-	if !Cold(s) {
-		return nil
-	}
-	if err := pagecache.Drop(s.Image.Dir); err != nil {
-		return Unavailable(err.Error()+": somebody uses it, or it lies in RAM (tmpfs) and nowhere else", "end what uses it, or XDG_CACHE_HOME=a folder on a disk, or --image a folder there")
-	}
-	return nil
-}

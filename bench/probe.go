@@ -251,22 +251,22 @@ func (t *T) Check(h Heard) {
 // subcommand, hears it out, and closes it: what on does, Probe.Talk says. The
 // clocks are checked.
 func (t *T) Probe(ctx context.Context, args []string, on func(Instance, Heard) error) error {
-	return t.probe(ctx, t.env, t.Spec(Command{}), args, on)
+	return t.probe(ctx, t.plan.Env, t.Spec(Command{}), args, on)
 }
 
 // Beside is Probe in the environment Scenario.Beside, with its own default
 // settings and the run's limits, in a cgroup of its own: what is at the other end
 // of what is measured.
 func (t *T) Beside(ctx context.Context, args []string, on func(Instance, Heard) error) error {
-	settings, err := Resolve(t.beside, nil)
+	settings, err := Resolve(t.plan.Other, nil)
 	if err != nil {
 		return err
 	}
-	limits := t.limits
+	limits := t.plan.Limits
 	if limits.CPUWeight == 0 {
 		limits.CPUWeight = cgroup.DefaultWeight
 	}
-	return t.probe(ctx, t.beside, Spec{Image: t.image, Settings: settings, Limits: limits}, args, on)
+	return t.probe(ctx, t.plan.Other, Spec{Image: t.plan.Image, Settings: settings, Limits: limits}, args, on)
 }
 
 func (t *T) probe(ctx context.Context, env Environment, s Spec, args []string, on func(Instance, Heard) error) error {

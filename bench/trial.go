@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"lab/bench/clock"
 	"lab/bench/histogram"
@@ -19,22 +18,41 @@ import (
 // records values. When the function returns, T closes the instances that are
 // still open.
 type T struct {
-	env    Environment
-	beside Environment // Scenario.Beside's, or nil
-	cell   *results.Cell
-	plan   Cell // as the scenario listed it
-	image  image.Ref
-	limits Limits
-	lines  []results.Line
-	line   results.Line // what is the same in each
+	plan   TrialPlan
 	metric map[string]results.Metric
 	open   []Instance
 
 	chilled bool // the files of the open instances were driven out of the page cache
 
-	taint   []string         // what disturbed the trial, by its own word
-	samples []results.Sample // distributions
+	record Record
 }
+
+// A TrialPlan is what a trial is made from.
+type TrialPlan struct {
+	Env    Environment
+	Other  Environment // Scenario.Beside's, or nil
+	Cell   *results.Cell
+	Asked  Cell // the cell as the scenario listed it
+	Image  image.Ref
+	Limits Limits
+	Line   results.Line // what is the same in each of the trial's lines
+}
+
+// A Record is what a trial gave.
+type Record struct {
+	Lines   []results.Line   // without the trial's taints
+	Taint   []string         // what disturbed it, by its own word
+	Samples []results.Sample // distributions
+}
+
+// NewT begins a trial, in which these metrics can be recorded.
+func NewT(p TrialPlan, metrics map[string]results.Metric) *T {
+	return &T{plan: p, metric: metrics}
+}
+
+// Recorded is what was recorded so far. It may be asked for once the trial's
+// function has returned, and [T.CloseAll].
+func (t *T) Recorded() Record { return t.record }
 
 // TokenSize is how many bytes a token has: what a UART's FIFO takes at once, so
 // that a guest's console sends it whole even when its PID 1 ends right after.
@@ -49,17 +67,17 @@ func Token() string {
 }
 
 // Environment is the cell's.
-func (t *T) Environment() Environment { return t.env }
+func (t *T) Environment() Environment { return t.plan.Env }
 
 // Spec is the workload cmd in the run's image with the cell's settings and
 // limits.
 func (t *T) Spec(cmd Command) Spec {
-	return Spec{Image: t.image, Command: cmd, Limits: t.limits, Settings: maps.Clone(t.cell.Settings), Init: t.plan.Init, CPUs: t.plan.CPUs, Work: t.plan.Work}
+	return Spec{Image: t.plan.Image, Command: cmd, Limits: t.plan.Limits, Settings: maps.Clone(t.plan.Cell.Settings), Init: t.plan.Asked.Init, CPUs: t.plan.Asked.CPUs, Work: t.plan.Asked.Work}
 }
 
 // Prepare prepares an instance, which is closed after the trial at the latest.
 func (t *T) Prepare(ctx context.Context, s Spec) (Instance, error) {
-	return t.prepare(ctx, t.env, s)
+	return t.prepare(ctx, t.plan.Env, s)
 }
 
 func (t *T) prepare(ctx context.Context, env Environment, s Spec) (Instance, error) {
@@ -98,18 +116,18 @@ func (t *T) Close(i Instance) error {
 func (t *T) Record(metric string, value float64) {
 	m, ok := t.metric[metric]
 	if !ok {
-		panic("bench: scenario " + t.line.Scenario + " records a metric that it doesn't declare: " + metric)
+		panic("bench: scenario " + t.plan.Line.Scenario + " records a metric that it doesn't declare: " + metric)
 	}
-	l := t.line
+	l := t.plan.Line
 	l.Metric, l.Value, l.Unit, l.Better, l.Samples = metric, &value, m.Unit, m.Better, 1
-	t.lines = append(t.lines, l)
+	t.record.Lines = append(t.record.Lines, l)
 }
 
 // RecordText records that a metric has no number in this trial, and why.
 func (t *T) RecordText(metric, text string) {
-	l := t.line
+	l := t.plan.Line
 	l.Metric, l.Text = metric, text
-	t.lines = append(t.lines, l)
+	t.record.Lines = append(t.record.Lines, l)
 }
 
 // RecordSince records the time from start to end in seconds.
@@ -150,16 +168,16 @@ func (t *T) tail(metric string, h *histogram.Histogram) {
 	}
 	if h.N() < tailNeeds {
 		t.RecordText(metric, fmt.Sprintf("%d of the %d samples that a 99th percentile needs", h.N(), tailNeeds))
-		t.lines[len(t.lines)-1].Stat = "p99"
+		t.record.Lines[len(t.record.Lines)-1].Stat = "p99"
 	} else {
 		t.quantile(metric, "p99", 0.99, h)
 	}
-	s := results.Sample{Trial: t.line.Trial, Env: t.line.Env, Variant: t.line.Variant, N: t.line.N,
-		Warmup: t.line.Warmup, Metric: metric, Unit: "s"}
+	s := results.Sample{Trial: t.plan.Line.Trial, Env: t.plan.Line.Env, Variant: t.plan.Line.Variant, N: t.plan.Line.N,
+		Warmup: t.plan.Line.Warmup, Metric: metric, Unit: "s"}
 	for _, b := range h.Buckets() {
 		s.Buckets = append(s.Buckets, [2]int64{int64(b.Index), b.Count})
 	}
-	t.samples = append(t.samples, s)
+	t.record.Samples = append(t.record.Samples, s)
 }
 
 func (t *T) quantile(metric, stat string, at float64, h *histogram.Histogram) {
@@ -168,15 +186,15 @@ func (t *T) quantile(metric, stat string, at float64, h *histogram.Histogram) {
 		return
 	}
 	t.Record(metric, ns/1e9)
-	l := &t.lines[len(t.lines)-1]
+	l := &t.record.Lines[len(t.record.Lines)-1]
 	l.Stat, l.Samples = stat, int(h.N())
 }
 
 // Taint names something that disturbed the trial, for its lines: it is kept,
 // and counted in the report.
 func (t *T) Taint(name string) {
-	if !slices.Contains(t.taint, name) {
-		t.taint = append(t.taint, name)
+	if !slices.Contains(t.record.Taint, name) {
+		t.record.Taint = append(t.record.Taint, name)
 	}
 }
 
@@ -189,10 +207,10 @@ func (t *T) RecordPhases(metric string, start, end clock.Time, marks []clock.Mar
 	seq := 0
 	add := func(name string, to clock.Time) {
 		v := to.Sub(at).Seconds()
-		l := t.line
+		l := t.plan.Line
 		l.Metric, l.Value, l.Unit, l.Samples = name, &v, "s", 1
 		l.PartOf, l.Seq = metric, seq
-		t.lines = append(t.lines, l)
+		t.record.Lines = append(t.record.Lines, l)
 		at = to
 		seq++
 	}
@@ -204,8 +222,8 @@ func (t *T) RecordPhases(metric string, start, end clock.Time, marks []clock.Mar
 	add(last, end)
 }
 
-// closeAll closes what is left, and says what went wrong.
-func (t *T) closeAll() error {
+// CloseAll closes what is left, and says what went wrong.
+func (t *T) CloseAll() error {
 	var first error
 	for _, i := range slices.Backward(t.open) {
 		if err := i.Close(); err != nil && first == nil {
@@ -214,66 +232,4 @@ func (t *T) closeAll() error {
 	}
 	t.open = nil
 	return first
-}
-
-// grace is how long a trial whose deadline passed may take to close what it
-// opened. A variable for the tests alone.
-var grace = 10 * time.Second
-
-// runTrial executes a cell once. It returns the lines of the trial: its values,
-// or the one line of a failure. Nil lines mean that the trial was given up
-// because ctx ended, which is nobody's failure.
-func runTrial(ctx context.Context, s *Scenario, t *T, timeout time.Duration) []results.Line {
-	tctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	done := make(chan error, 1)
-	go func() {
-		c := t.plan
-		c.Env, c.Variant, c.N = t.cell.Env, t.cell.Variant, t.cell.N
-		err := s.Trial(tctx, t, c)
-		if cerr := t.closeAll(); err == nil {
-			err = cerr
-		}
-		done <- err
-	}()
-	var err error
-	select {
-	case err = <-done:
-	case <-tctx.Done():
-		// It was told to end; what doesn't in time is stuck, and the run goes
-		// on without it.
-		late := time.NewTimer(grace)
-		defer late.Stop()
-		select {
-		case err = <-done:
-		case <-late.C:
-			if ctx.Err() != nil {
-				return nil
-			}
-			// Its lines stay its own: it may still be writing them.
-			err = Blamed(BlameLab, fmt.Errorf("the trial didn't end %v after its deadline of %v", grace, timeout))
-			return []results.Line{failed(t.line, err)}
-		}
-	}
-	if ctx.Err() != nil {
-		return nil
-	}
-	if err == nil && tctx.Err() != nil {
-		err = tctx.Err()
-	}
-	if err == nil && len(t.lines) == 0 {
-		err = Blamed(BlameLab, fmt.Errorf("the trial recorded nothing"))
-	}
-	if err != nil {
-		return []results.Line{failed(t.line, err)}
-	}
-	for i := range t.lines {
-		t.lines[i].Taint = append([]string{}, t.taint...)
-	}
-	return t.lines
-}
-
-func failed(l results.Line, err error) results.Line {
-	l.Err, l.Blame = err.Error(), string(Whose(err))
-	return l
 }

@@ -11,6 +11,7 @@ import (
 
 	"lab/bench"
 	"lab/bench/benchtest"
+	"lab/bench/engine"
 	"lab/bench/image"
 	"lab/bench/results"
 )
@@ -73,7 +74,7 @@ func TestDiskBudget(t *testing.T) {
 			return out
 		}
 		m := &results.Manifest{}
-		r := &bench.Runner{Scenario: s, Options: o, Envs: []bench.Environment{&benchtest.Fake{Label: "host"}, &benchtest.Fake{Label: "vm"}}, Manifest: m,
+		r := &engine.Runner{Scenario: s, Options: o, Envs: []bench.Environment{&benchtest.Fake{Label: "host"}, &benchtest.Fake{Label: "vm"}}, Manifest: m,
 			Work: t.TempDir(), Budget: x.budget}
 		if err := r.Plan(context.Background()); err != nil {
 			t.Fatal(err)
@@ -107,7 +108,7 @@ func TestDiskKept(t *testing.T) {
 			o.Envs = append(o.Envs, e.Name())
 		}
 		m := &results.Manifest{}
-		r := &bench.Runner{Scenario: Disk(), Options: o, Envs: x.envs, Manifest: m, Work: t.TempDir(), Budget: 1, Image: image.Ref{Size: 100 << 20}}
+		r := &engine.Runner{Scenario: Disk(), Options: o, Envs: x.envs, Manifest: m, Work: t.TempDir(), Budget: 1, Image: image.Ref{Size: 100 << 20}}
 		if err := r.Plan(context.Background()); err != nil {
 			t.Fatal(err)
 		}
@@ -128,7 +129,7 @@ func TestDiskRoom(t *testing.T) {
 	m := &results.Manifest{}
 	s := Disk()
 	s.Cells = func(bench.Options) []bench.Cell { return []bench.Cell{{Env: "host", Disk: 1 << 60}} }
-	r := &bench.Runner{Scenario: s, Envs: []bench.Environment{&benchtest.Fake{Label: "host"}}, Manifest: m, Work: t.TempDir()}
+	r := &engine.Runner{Scenario: s, Envs: []bench.Environment{&benchtest.Fake{Label: "host"}}, Manifest: m, Work: t.TempDir()}
 	if err := r.Plan(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +148,7 @@ func TestDiskNoPlace(t *testing.T) {
 	}
 	s := Disk()
 	s.Cells = func(bench.Options) []bench.Cell { return []bench.Cell{{Env: "host", Trials: 1, Timeout: 1e9}} }
-	r := &bench.Runner{Scenario: s, Image: image.Ref{Dir: dir}, Envs: []bench.Environment{&benchtest.Fake{Label: "host"}}, Manifest: &results.Manifest{},
+	r := &engine.Runner{Scenario: s, Image: image.Ref{Dir: dir}, Envs: []bench.Environment{&benchtest.Fake{Label: "host"}}, Manifest: &results.Manifest{},
 		Write: func(l []results.Line) error { lines = append(lines, l...); return nil }}
 	if err := errors.Join(r.Plan(context.Background())); err != nil {
 		t.Fatal(err)

@@ -113,7 +113,7 @@ func (s *Sampler) Sample() Sample {
 	return x
 }
 
-// Guard is what a bench.Runner calls around a trial.
+// Guard is what an engine.Runner calls around a trial.
 func (s *Sampler) Guard() func() []string {
 	before := s.Sample()
 	return func() []string { return Taints(before, s.Sample(), s.cpus) }

@@ -11,6 +11,7 @@ import (
 
 	"lab/bench"
 	"lab/bench/cgroup"
+	"lab/bench/engine"
 	"lab/bench/experiment"
 	"lab/bench/image"
 	"lab/bench/results"
@@ -118,7 +119,7 @@ func (f *runFlags) jobOf(run *results.Run) (*job, error) {
 	x := m.Asked
 	j := &job{Scenario: m.Scenario, Runs: x.Runs, Warmup: x.Warmup, Manifest: m,
 		Options: bench.Options{Envs: x.Envs, Variant: maps.Clone(x.Variant), Vary: x.Vary, Quick: m.Quick, Image: f.image, CPUs: x.CPUs},
-		Extent:  bench.Extent{Precision: x.Precision, MaxTime: time.Duration(x.MaxTime * float64(time.Second)), Strict: x.Strict}}
+		Extent:  engine.Extent{Precision: x.Precision, MaxTime: time.Duration(x.MaxTime * float64(time.Second)), Strict: x.Strict}}
 	j.Budget, j.Sessions = x.DiskBudget, x.Sessions
 	j.UID, j.GID = owner()
 	if j.Options.Variant == nil {

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"lab/bench"
+	"lab/bench/engine"
 	"lab/bench/results"
 )
 
@@ -87,7 +87,7 @@ func eachTakes(cells []results.Cell) (out []string) {
 
 // within words how long a run will take whose plan takes about d, within what
 // was asked of its extent; before is what it took already.
-func within(d time.Duration, x bench.Extent, before time.Duration) string {
+func within(d time.Duration, x engine.Extent, before time.Duration) string {
 	limit := max(x.MaxTime-before, 0)
 	switch {
 	case x.MaxTime > 0 && d >= limit:

@@ -15,6 +15,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"lab/bench"
+	"lab/bench/engine"
 	"lab/bench/machine"
 	"lab/bench/results"
 	"lab/scenarios"
@@ -63,7 +64,7 @@ func TestAnnounce(t *testing.T) {
 	if got := announced(t, &job{}, many...); !strings.HasSuffix(got, "a trial takes about: host 10 s to 20 s, chroot 0.5 s\n") {
 		t.Errorf("rows together: %s", got)
 	}
-	for x, want := range map[bench.Extent]string{
+	for x, want := range map[engine.Extent]string{
 		{}:                          "about 50 s",
 		{MaxTime: 40 * time.Second}: "at most about 30 s",
 		{MaxTime: time.Hour}:        "about 50 s",

@@ -10,6 +10,7 @@ import (
 
 	"lab/bench"
 	"lab/bench/calibrate"
+	"lab/bench/engine"
 	"lab/bench/machine"
 	"lab/bench/results"
 	"lab/bench/testbed"
@@ -64,7 +65,7 @@ func (a *app) outside(s *supervisor) (err error) {
 		return out
 	}
 	m := s.job.Manifest
-	r := &bench.Runner{Scenario: sc, Envs: []bench.Environment{env}, Options: s.job.Options, Image: s.job.Image,
+	r := &engine.Runner{Scenario: sc, Envs: []bench.Environment{env}, Options: s.job.Options, Image: s.job.Image,
 		Seed: m.Seed, Manifest: &m, Guard: guard.Guard, Progress: o.wait,
 		Write: func(l []results.Line) error {
 			return s.write(func(w *results.Writer) error { return w.Trial(l) })
@@ -93,13 +94,13 @@ func (a *app) outside(s *supervisor) (err error) {
 
 // wait is called between the outsider's trials: it says that one is made, and
 // waits for the next turn.
-func (o *outsider) wait(bench.Progress) {
+func (o *outsider) wait(engine.Progress) {
 	o.made <- struct{}{}
 	<-o.turn
 }
 
 // between is called between the worker's trials.
-func (o *outsider) between(p bench.Progress) {
+func (o *outsider) between(p engine.Progress) {
 	if o.late {
 		o.one()
 	}

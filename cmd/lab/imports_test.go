@@ -30,6 +30,8 @@ var rules = []struct {
 	{"bench/probe/program", []string{"bench/histogram", "bench/probe", "bench/probe/line"}, "a small program of its own", true},
 	{"bench/cgroup", nil, "a leaf", false},
 	{"bench/results", nil, "a folder's schema, for all that read or write one", false},
+	{"bench", []string{"bench/cgroup", "bench/clock", "bench/histogram", "bench/image", "bench/pagecache", "bench/probe/line", "bench/results", "bench/smaps", "bench/testbed"},
+		"the contract imports no engine, no statistics and nothing that implements it", false},
 	{"bench/...", []string{"bench/..."}, "what a measurement is knows no environment, no scenario and no report", true},
 	{"chroot", []string{"bench/..."}, "environments never import one another", true},
 	{"container/...", []string{"bench/...", "container/..."}, "environments never import one another", true},
@@ -98,6 +100,49 @@ func TestImports(t *testing.T) {
 				t.Errorf("%s imports %s: %s", f.name, own, r.why)
 			}
 		}
+	}
+}
+
+// lean are packages that link, directly or not, none of these: a program pays
+// at each start for what it links, and lab exec is measured as a whole command.
+var lean = struct{ who, not []string }{
+	[]string{"bench", "bench/launch", "bench/testbed", "bench/image", "chroot", "container"},
+	[]string{"bench/engine", "bench/stats", "gonum.org/", "golang.org/x/perf", "github.com/olekukonko/"},
+}
+
+func TestLinks(t *testing.T) {
+	mod := module(t)
+	imports := map[string][]string{}
+	for _, f := range sources(t) {
+		if !strings.HasSuffix(f.name, "_test.go") {
+			imports[f.pkg] = append(imports[f.pkg], f.imports...)
+		}
+	}
+	for _, who := range lean.who {
+		if imports[who] == nil {
+			t.Errorf("there is no package %s", who)
+		}
+		seen := map[string]bool{}
+		var walk func(pkg, path string)
+		walk = func(pkg, path string) {
+			for _, imp := range imports[pkg] {
+				own, ok := strings.CutPrefix(imp, mod+"/")
+				if !ok {
+					own = imp
+				}
+				if seen[own] {
+					continue
+				}
+				seen[own] = true
+				for _, not := range lean.not {
+					if own == not || strings.HasSuffix(not, "/") && strings.HasPrefix(own, not) || strings.HasPrefix(own, not+"/") {
+						t.Errorf("%s links %s, through %s", who, own, path)
+					}
+				}
+				walk(own, path+" → "+own)
+			}
+		}
+		walk(who, who)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"lab/bench"
+	"lab/bench/engine"
 	"lab/bench/image"
 	"lab/bench/results"
 	"lab/scenarios"
@@ -23,7 +24,7 @@ type job struct {
 	Work     string // where the work folder is made, should it be wanted; "": in the cache
 	Budget   int64  // the most bytes in it at one time; 0: as there is room for
 	UID, GID int
-	Extent   bench.Extent
+	Extent   engine.Extent
 	Sessions int                        // how many times the whole set is made; below 2: once
 	Session  int                        // which one this is, from 1; 0: there is one
 	First    struct{ Trial, Block int } // of this session
@@ -44,12 +45,12 @@ type job struct {
 
 // An event is one line of what the worker tells its supervisor.
 type event struct {
-	Plan     []results.Cell  `json:",omitempty"`
-	Progress *bench.Progress `json:",omitempty"`
-	Note     string          `json:",omitempty"`
-	Outcome  string          `json:",omitempty"` // the last event
-	Err      string          `json:",omitempty"` // why there is no outcome
-	Usage    bool            `json:",omitempty"` // the error is the user's
+	Plan     []results.Cell   `json:",omitempty"`
+	Progress *engine.Progress `json:",omitempty"`
+	Note     string           `json:",omitempty"`
+	Outcome  string           `json:",omitempty"` // the last event
+	Err      string           `json:",omitempty"` // why there is no outcome
+	Usage    bool             `json:",omitempty"` // the error is the user's
 }
 
 // Descriptors that the worker starts with; testbed.Spawn hands over the

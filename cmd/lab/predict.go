@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lab/bench"
+	"lab/bench/engine"
 	"lab/bench/machine"
 	"lab/bench/results"
 	"lab/bench/stats"
@@ -83,7 +84,7 @@ func (a *app) predict(cmd *cobra.Command, names []string, f runFlags) error {
 	return nil
 }
 
-func (a *app) printPrediction(p prediction, x bench.Extent) {
+func (a *app) printPrediction(p prediction, x engine.Extent) {
 	sessions := ""
 	if p.Sessions > 1 {
 		sessions = fmt.Sprintf(", in %d sessions", p.Sessions)
@@ -119,7 +120,7 @@ func (a *app) printPrediction(p prediction, x bench.Extent) {
 		fmt.Fprintf(a.stdout, "  the trials end after %v at the latest, and what is begun\n", x.MaxTime)
 	}
 	if x.Strict {
-		fmt.Fprintf(a.stdout, "  disturbed trials are repeated, up to %d times each\n", bench.MaxRepeats)
+		fmt.Fprintf(a.stdout, "  disturbed trials are repeated, up to %d times each\n", engine.MaxRepeats)
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"lab/bench"
+	"lab/bench/engine"
 )
 
 // A meter draws how far a run is, on one line of a terminal. Anywhere else,
@@ -29,7 +29,7 @@ func newMeter(f *os.File) *meter {
 
 const barWidth = 24
 
-func (m *meter) draw(p bench.Progress) {
+func (m *meter) draw(p engine.Progress) {
 	if !m.on {
 		return
 	}

@@ -11,11 +11,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"lab/bench"
+	"lab/bench/engine"
 	"lab/bench/launch"
 )
 
-var half = bench.Progress{Done: 6, Total: 12, Failed: 1, Next: "container", Left: 90 * time.Second, Warmup: true}
+var half = engine.Progress{Done: 6, Total: 12, Failed: 1, Next: "container", Left: 90 * time.Second, Warmup: true}
 
 func TestMeter(t *testing.T) {
 	master, slave, err := launch.OpenTerminal(unix.AT_FDCWD, "/dev/ptmx")

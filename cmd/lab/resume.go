@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"lab/bench"
+	"lab/bench/engine"
 	"lab/bench/results"
 )
 
@@ -83,7 +83,7 @@ func resumable(run *results.Run, names []string, work bool) error {
 			run.Dir, m.Lab, labVersion())
 	case m.Asked != nil && m.Asked.Sessions > 1:
 		return fmt.Errorf("resume: %s is a run of %d sessions, which can't be gone on with; lab report draws what there is, lab reproduce makes all of it again", run.Dir, m.Asked.Sessions)
-	case m.Outcome == bench.Complete || m.Outcome == bench.Failures && !slices.ContainsFunc(m.Notes, func(n string) bool { return strings.HasPrefix(n, brokeOff) }):
+	case m.Outcome == engine.Complete || m.Outcome == engine.Failures && !slices.ContainsFunc(m.Notes, func(n string) bool { return strings.HasPrefix(n, brokeOff) }):
 		return fmt.Errorf("resume: %s has all of its trials; lab report draws it again, lab reproduce does it once more", run.Dir)
 	case m.Asked != nil && m.Asked.Work && !work:
 		return usagef("resume: the instances of %s wrote to a folder that --work named, and results don't say which; name it once more", run.Dir)

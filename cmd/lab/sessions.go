@@ -7,7 +7,7 @@ import (
 	"os"
 	"time"
 
-	"lab/bench"
+	"lab/bench/engine"
 	"lab/bench/results"
 )
 
@@ -29,8 +29,8 @@ func (s *supervisor) sessions(sigs <-chan os.Signal) error {
 		if err := s.watch(sigs); err != nil {
 			return err
 		}
-		failed = failed || s.end.Outcome == bench.Failures
-		if s.signals > 0 || s.end.Outcome == bench.Nothing {
+		failed = failed || s.end.Outcome == engine.Failures
+		if s.signals > 0 || s.end.Outcome == engine.Nothing {
 			return nil
 		}
 		run, err := results.Read(s.dir)
@@ -38,8 +38,8 @@ func (s *supervisor) sessions(sigs <-chan os.Signal) error {
 			return err
 		}
 		if j.Session == j.Sessions {
-			if failed && s.end.Outcome == bench.Complete {
-				s.end.Outcome, run.Manifest.Outcome = bench.Failures, bench.Failures
+			if failed && s.end.Outcome == engine.Complete {
+				s.end.Outcome, run.Manifest.Outcome = engine.Failures, engine.Failures
 				return s.write(func(w *results.Writer) error { return w.Manifest(&run.Manifest) })
 			}
 			return nil

@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"lab/bench"
+	"lab/bench/engine"
 	"lab/bench/results"
 	"lab/bench/testbed"
 	"lab/vm"
@@ -32,7 +32,7 @@ type supervisor struct {
 	quiet bool
 	// between is called between trials, while the worker waits; only where
 	// the job is Paced. May be nil.
-	between func(bench.Progress)
+	between func(engine.Progress)
 
 	folder  *os.File
 	worker  *testbed.Worker
@@ -113,9 +113,9 @@ func (s *supervisor) status(died error) error {
 		return &statusError{statusUsage, died}
 	case died != nil:
 		return died
-	case s.end.Outcome == bench.Nothing:
+	case s.end.Outcome == engine.Nothing:
 		return &statusError{statusNothing, nil}
-	case s.end.Outcome != bench.Complete:
+	case s.end.Outcome != engine.Complete:
 		return &statusError{statusFailed, nil}
 	}
 	return nil
@@ -128,9 +128,9 @@ func (s *supervisor) amend(died error) error {
 		return err
 	}
 	m := &run.Manifest
-	m.Ended, m.Outcome = time.Now().UTC(), bench.Failures
+	m.Ended, m.Outcome = time.Now().UTC(), engine.Failures
 	if s.signals > 0 {
-		m.Outcome = bench.Interrupted
+		m.Outcome = engine.Interrupted
 	} else {
 		why, _, _ := strings.Cut(died.Error(), "\n") // what follows is in the log
 		m.Notes = append(m.Notes, "The run broke off: "+why+".")

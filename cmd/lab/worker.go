@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench"
+	"lab/bench/engine"
 	"lab/bench/machine"
 	"lab/bench/results"
 	"lab/bench/testbed"
@@ -123,7 +124,7 @@ func (w *worker) run(ctx context.Context) (outcome string, err error) {
 	if err := w.openWork(tb, sc); err != nil {
 		return "", err
 	}
-	r := &bench.Runner{Work: tb.Work, Budget: j.Budget, Limits: bench.Limits{CPUSet: j.Options.CPUs}, Scenario: sc, Options: j.Options, Image: j.Image, Seed: j.Manifest.Seed,
+	r := &engine.Runner{Work: tb.Work, Budget: j.Budget, Limits: bench.Limits{CPUSet: j.Options.CPUs}, Scenario: sc, Options: j.Options, Image: j.Image, Seed: j.Manifest.Seed,
 		Manifest: &j.Manifest, Write: out.Trial, Samples: out.Samples, Guard: guard.Guard, Progress: w.between,
 		Extent: j.Extent, Done: j.Done, Before: j.Before, Session: j.Session, FirstTrial: j.First.Trial, FirstBlock: j.First.Block}
 	envs, closeAll := w.open(ctx, tb, sc)
@@ -150,8 +151,8 @@ func (w *worker) run(ctx context.Context) (outcome string, err error) {
 	w.events.Encode(event{Plan: j.Manifest.Cells})
 
 	outcome, err = r.Run(ctx)
-	if outcome != bench.Complete && ctx.Err() != nil {
-		outcome = bench.Interrupted
+	if outcome != engine.Complete && ctx.Err() != nil {
+		outcome = engine.Interrupted
 	}
 	together(earlier, &j.Manifest, j.Session)
 	j.Manifest.Outcome, j.Manifest.Ended = outcome, time.Now().UTC()
@@ -197,7 +198,7 @@ func (w *worker) openWork(tb *testbed.Testbed, sc *bench.Scenario) error {
 }
 
 // between is called between trials.
-func (w *worker) between(p bench.Progress) {
+func (w *worker) between(p engine.Progress) {
 	testbed.Reap()
 	w.events.Encode(event{Progress: &p})
 	if w.job.Paced {

@@ -1,9 +1,10 @@
-package bench
+package engine
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"lab/bench"
 	"maps"
 	"slices"
 	"time"
@@ -16,11 +17,11 @@ import (
 // A Runner executes a scenario: it finds out which cells can run, makes
 // shuffled blocks of trials, and writes each trial as it ends.
 type Runner struct {
-	Scenario *Scenario
-	Envs     []Environment
-	Options  Options
+	Scenario *bench.Scenario
+	Envs     []bench.Environment
+	Options  bench.Options
 	Image    image.Ref
-	Limits   Limits
+	Limits   bench.Limits
 	Seed     uint64
 	Work     string // the testbed's work folder; "" where no cell wants one
 	Budget   int64  // the most bytes that there may be in it at one time; 0: as it has room for
@@ -51,7 +52,7 @@ type Runner struct {
 	// go on from FirstTrial and FirstBlock.
 	Session, FirstTrial, FirstBlock int
 
-	cells []Cell
+	cells []bench.Cell
 }
 
 // Progress is how far a run is.
@@ -97,7 +98,7 @@ func (r *Runner) Plan(ctx context.Context) error {
 		for _, s := range []map[string]string{c.Default, r.Options.Variant, c.Variant, c.Set} {
 			maps.Copy(set, s)
 		}
-		settings, err := Resolve(env, set)
+		settings, err := bench.Resolve(env, set)
 		if err != nil {
 			return err
 		}
@@ -106,7 +107,7 @@ func (r *Runner) Plan(ctx context.Context) error {
 		if cell.Variant == nil {
 			cell.Variant = map[string]string{}
 		}
-		spec := Spec{Image: r.Image, Command: Command{Argv: []string{"/bin/true"}}, Limits: r.limits(c), Settings: settings, Init: c.Init, CPUs: c.CPUs, Work: c.Work}
+		spec := bench.Spec{Image: r.Image, Command: bench.Command{Argv: []string{"/bin/true"}}, Limits: r.limits(c), Settings: settings, Init: c.Init, CPUs: c.CPUs, Work: c.Work}
 		err = env.Check(ctx, spec)
 		if err == nil {
 			err = checkCold(spec)
@@ -119,18 +120,18 @@ func (r *Runner) Plan(ctx context.Context) error {
 			err = r.Scenario.Fits(c)
 		}
 		if err != nil {
-			var u *UnfitError
+			var u *bench.UnfitError
 			if !errors.As(err, &u) {
-				u = &UnfitError{ErrUnavailable, err.Error(), ""}
+				u = &bench.UnfitError{Err: bench.ErrUnavailable, Reason: err.Error()}
 			}
 			cell.NotRun = &results.NotRun{Kind: u.Err.Error(), Reason: u.Reason, Cure: u.Cure}
 		} else {
-			if v, ok := env.(Resolver); ok {
+			if v, ok := env.(bench.Resolver); ok {
 				// What "auto" came to is part of what was measured, and
 				// is seen wherever the cell is named.
 				maps.Copy(cell.Settings, v.Resolved(spec))
 			}
-			if d, ok := env.(Describer); ok {
+			if d, ok := env.(bench.Describer); ok {
 				cell.Prepare, cell.Start = d.Describe(spec)
 			}
 		}
@@ -142,7 +143,7 @@ func (r *Runner) Plan(ctx context.Context) error {
 // asks says whether an environment has a cell in the run, with this in its
 // variant.
 func (r *Runner) asks(env string, variant map[string]string) bool {
-	return slices.ContainsFunc(r.cells, func(c Cell) bool {
+	return slices.ContainsFunc(r.cells, func(c bench.Cell) bool {
 		for k, v := range variant {
 			if c.Variant[k] != v {
 				return false
@@ -153,7 +154,7 @@ func (r *Runner) asks(env string, variant map[string]string) bool {
 }
 
 // limits are the run's, with what the cell asks for beside them.
-func (r *Runner) limits(c Cell) Limits {
+func (r *Runner) limits(c bench.Cell) bench.Limits {
 	l := r.Limits
 	if l.CPUWeight == 0 && c.Grouped {
 		l.CPUWeight = cgroup.DefaultWeight
@@ -164,7 +165,7 @@ func (r *Runner) limits(c Cell) Limits {
 	return l
 }
 
-func (r *Runner) env(name string) Environment {
+func (r *Runner) env(name string) bench.Environment {
 	for _, e := range r.Envs {
 		if e.Name() == name {
 			return e

@@ -1,4 +1,4 @@
-package bench_test
+package engine_test
 
 import (
 	"context"
@@ -18,6 +18,7 @@ import (
 	"lab/bench"
 	"lab/bench/benchtest"
 	"lab/bench/clock"
+	"lab/bench/engine"
 	"lab/bench/image"
 	"lab/bench/pagecache"
 	"lab/bench/results"
@@ -62,7 +63,7 @@ func cell(env string, trials, warmup int) bench.Cell {
 }
 
 // run plans and runs, and gives the trials' lines.
-func run(t *testing.T, ctx context.Context, r *bench.Runner) (outcome string, trials [][]results.Line) {
+func run(t *testing.T, ctx context.Context, r *engine.Runner) (outcome string, trials [][]results.Line) {
 	t.Helper()
 	if r.Manifest == nil {
 		r.Manifest = &results.Manifest{ID: "feed"}
@@ -85,10 +86,10 @@ func run(t *testing.T, ctx context.Context, r *bench.Runner) (outcome string, tr
 
 func TestRun(t *testing.T) {
 	a, b := &benchtest.Fake{Label: "a"}, &benchtest.Fake{Label: "b"}
-	var seen []bench.Progress
-	r := &bench.Runner{
+	var seen []engine.Progress
+	r := &engine.Runner{
 		Scenario: startup(cell("a", 6, 2), cell("b", 3, 1)), Envs: []bench.Environment{a, b}, Seed: 7,
-		Progress: func(p bench.Progress) { seen = append(seen, p) },
+		Progress: func(p engine.Progress) { seen = append(seen, p) },
 	}
 	gc := debug.SetGCPercent(100)
 	defer debug.SetGCPercent(gc)
@@ -96,7 +97,7 @@ func TestRun(t *testing.T) {
 	if now := debug.SetGCPercent(100); now != 100 {
 		t.Errorf("the collector's setting is %d after the run, want 100", now)
 	}
-	if outcome != bench.Complete {
+	if outcome != engine.Complete {
 		t.Errorf("outcome %s", outcome)
 	}
 	count := map[string]int{}
@@ -135,7 +136,7 @@ func TestRun(t *testing.T) {
 func TestRunOrder(t *testing.T) {
 	var first []string
 	for range 2 {
-		r := &bench.Runner{Scenario: startup(cell("a", 8, 1), cell("b", 8, 1)),
+		r := &engine.Runner{Scenario: startup(cell("a", 8, 1), cell("b", 8, 1)),
 			Envs: []bench.Environment{&benchtest.Fake{Label: "a"}, &benchtest.Fake{Label: "b"}}, Seed: 42}
 		_, trials := run(t, context.Background(), r)
 		var got []string
@@ -172,8 +173,8 @@ func TestRunFailures(t *testing.T) {
 				}
 				return benchtest.Act{}
 			}}
-			outcome, trials := run(t, context.Background(), &bench.Runner{Scenario: startup(cell("a", 4, 0)), Envs: []bench.Environment{f}})
-			if outcome != bench.Failures || len(trials) != 4 {
+			outcome, trials := run(t, context.Background(), &engine.Runner{Scenario: startup(cell("a", 4, 0)), Envs: []bench.Environment{f}})
+			if outcome != engine.Failures || len(trials) != 4 {
 				t.Fatalf("outcome %s after %d trials, want failures after 4", outcome, len(trials))
 			}
 			for n, lines := range trials {
@@ -197,7 +198,7 @@ func TestRunFailures(t *testing.T) {
 
 // A trial that doesn't end is given up, and what it does later harms nobody.
 func TestRunStuck(t *testing.T) {
-	defer bench.SetGrace(20 * time.Millisecond)()
+	defer engine.SetGrace(20 * time.Millisecond)()
 	hang := make(chan struct{})
 	f := &benchtest.Fake{Label: "a", Script: func(n int, _ bench.Spec) benchtest.Act {
 		if n == 0 {
@@ -207,8 +208,8 @@ func TestRunStuck(t *testing.T) {
 	}}
 	c := cell("a", 3, 0)
 	c.Timeout = 50 * time.Millisecond
-	outcome, trials := run(t, context.Background(), &bench.Runner{Scenario: startup(c), Envs: []bench.Environment{f}})
-	if outcome != bench.Failures || len(trials) != 3 {
+	outcome, trials := run(t, context.Background(), &engine.Runner{Scenario: startup(c), Envs: []bench.Environment{f}})
+	if outcome != engine.Failures || len(trials) != 3 {
 		t.Fatalf("outcome %s after %d trials, want failures after 3", outcome, len(trials))
 	}
 	if l := trials[0][0]; l.Err == "" || l.Blame != string(bench.BlameLab) || len(trials[0]) != 1 {
@@ -221,7 +222,7 @@ func TestRunStuck(t *testing.T) {
 }
 
 func TestRunInterrupted(t *testing.T) {
-	defer bench.SetGrace(20 * time.Millisecond)()
+	defer engine.SetGrace(20 * time.Millisecond)()
 	for name, hang := range map[string]chan struct{}{"willing": nil, "stuck": make(chan struct{})} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(context.Background())
@@ -233,8 +234,8 @@ func TestRunInterrupted(t *testing.T) {
 				}
 				return benchtest.Act{}
 			}}
-			outcome, trials := run(t, ctx, &bench.Runner{Scenario: startup(cell("a", 9, 0)), Envs: []bench.Environment{f}})
-			if outcome != bench.Interrupted || len(trials) != 2 {
+			outcome, trials := run(t, ctx, &engine.Runner{Scenario: startup(cell("a", 9, 0)), Envs: []bench.Environment{f}})
+			if outcome != engine.Interrupted || len(trials) != 2 {
 				t.Errorf("outcome %s after %d trials, want interrupted after 2", outcome, len(trials))
 			}
 			for _, l := range trials {
@@ -251,7 +252,7 @@ func TestRunInterrupted(t *testing.T) {
 
 func TestRunTaints(t *testing.T) {
 	n := 0
-	r := &bench.Runner{Scenario: startup(cell("a", 3, 0)), Envs: []bench.Environment{&benchtest.Fake{Label: "a"}},
+	r := &engine.Runner{Scenario: startup(cell("a", 3, 0)), Envs: []bench.Environment{&benchtest.Fake{Label: "a"}},
 		Guard: func() func() []string {
 			n++
 			if n == 2 {
@@ -263,7 +264,7 @@ func TestRunTaints(t *testing.T) {
 	// What a cell's trials bring about by themselves is no sign of others.
 	own := cell("a", 2, 0)
 	own.Makes = []string{"load"}
-	r2 := &bench.Runner{Scenario: startup(own), Envs: r.Envs, Guard: r.Guard}
+	r2 := &engine.Runner{Scenario: startup(own), Envs: r.Envs, Guard: r.Guard}
 	n = 0
 	_, makes := run(t, context.Background(), r2)
 	if got := makes[1][0].Taint; !slices.Equal(got, []string{"steal"}) || len(makes[0][0].Taint) > 0 {
@@ -289,9 +290,9 @@ func TestPlan(t *testing.T) {
 	bad := &benchtest.Fake{Label: "bad", Unfit: bench.Unavailable("no such thing", "get one")}
 	c := cell("good", 2, 0)
 	c.Variant = map[string]string{"net": "bridge"}
-	r := &bench.Runner{Scenario: startup(c, cell("bad", 2, 0)), Envs: []bench.Environment{good, bad}, Manifest: &results.Manifest{}}
+	r := &engine.Runner{Scenario: startup(c, cell("bad", 2, 0)), Envs: []bench.Environment{good, bad}, Manifest: &results.Manifest{}}
 	outcome, trials := run(t, context.Background(), r)
-	if outcome != bench.Failures || len(trials) != 2 {
+	if outcome != engine.Failures || len(trials) != 2 {
 		t.Errorf("outcome %s after %d trials", outcome, len(trials))
 	}
 	cells := r.Manifest.Cells
@@ -302,16 +303,16 @@ func TestPlan(t *testing.T) {
 		t.Errorf("not run: %+v", nr)
 	}
 	// Nothing can run.
-	r = &bench.Runner{Scenario: startup(cell("bad", 2, 0)), Envs: []bench.Environment{bad}}
-	if outcome, trials := run(t, context.Background(), r); outcome != bench.Nothing || len(trials) != 0 {
+	r = &engine.Runner{Scenario: startup(cell("bad", 2, 0)), Envs: []bench.Environment{bad}}
+	if outcome, trials := run(t, context.Background(), r); outcome != engine.Nothing || len(trials) != 0 {
 		t.Errorf("outcome %s after %d trials, want nothing", outcome, len(trials))
 	}
 	// The user's mistakes.
-	r = &bench.Runner{Scenario: startup(cell("nobody", 1, 0)), Manifest: &results.Manifest{}}
+	r = &engine.Runner{Scenario: startup(cell("nobody", 1, 0)), Manifest: &results.Manifest{}}
 	if err := r.Plan(context.Background()); err == nil || !strings.Contains(err.Error(), "nobody") {
 		t.Errorf("an environment that there isn't: %v", err)
 	}
-	r = &bench.Runner{Scenario: startup(cell("good", 1, 0)), Envs: []bench.Environment{good}, Manifest: &results.Manifest{},
+	r = &engine.Runner{Scenario: startup(cell("good", 1, 0)), Envs: []bench.Environment{good}, Manifest: &results.Manifest{},
 		Options: bench.Options{Variant: map[string]string{"net": "pigeon", "other": "x"}}}
 	if err := r.Plan(context.Background()); err == nil || !strings.Contains(err.Error(), "none, bridge") {
 		t.Errorf("a value that isn't allowed: %v", err)
@@ -326,7 +327,7 @@ func TestPlanPrecedence(t *testing.T) {
 	c.Default = map[string]string{"a": "scenario", "b": "scenario", "c": "scenario", "d": "scenario", "e": "scenario"}
 	c.Variant = map[string]string{"c": "cell"}
 	c.Set = map[string]string{"d": "follows"}
-	r := &bench.Runner{Scenario: startup(c), Envs: []bench.Environment{&benchtest.Fake{Label: "good", Has: has}}, Manifest: &results.Manifest{},
+	r := &engine.Runner{Scenario: startup(c), Envs: []bench.Environment{&benchtest.Fake{Label: "good", Has: has}}, Manifest: &results.Manifest{},
 		Options: bench.Options{Variant: map[string]string{"b": "user", "c": "user", "d": "user"}, Vary: map[string][]string{"e": {"user"}}}}
 	if err := r.Plan(context.Background()); err != nil {
 		t.Fatal(err)
@@ -380,10 +381,10 @@ func TestPrepareCold(t *testing.T) {
 		}
 		return nil
 	}
-	r := &bench.Runner{Scenario: sc, Image: image.Ref{Dir: dir}, Envs: []bench.Environment{&benchtest.Fake{Label: "a", Has: []bench.Setting{bench.PageCache}}},
+	r := &engine.Runner{Scenario: sc, Image: image.Ref{Dir: dir}, Envs: []bench.Environment{&benchtest.Fake{Label: "a", Has: []bench.Setting{bench.PageCache}}},
 		Options: bench.Options{Vary: map[string][]string{bench.PageCache.Name: {"warm", "cold"}}}}
 	outcome, trials := run(t, context.Background(), r)
-	if outcome != bench.Complete || len(trials) != 2 {
+	if outcome != engine.Complete || len(trials) != 2 {
 		t.Fatalf("%s: %v", outcome, trials)
 	}
 	for i, lines := range trials {
@@ -420,9 +421,9 @@ func TestPrepareColdBeside(t *testing.T) {
 		found, _, err = pagecache.Resident(f)
 		return errors.Join(err, f.Close())
 	}
-	r := &bench.Runner{Scenario: sc, Image: image.Ref{Dir: dir}, Envs: []bench.Environment{&benchtest.Fake{Label: "a", Has: []bench.Setting{bench.PageCache}}},
+	r := &engine.Runner{Scenario: sc, Image: image.Ref{Dir: dir}, Envs: []bench.Environment{&benchtest.Fake{Label: "a", Has: []bench.Setting{bench.PageCache}}},
 		Options: bench.Options{Variant: map[string]string{bench.PageCache.Name: "cold"}}}
-	if outcome, trials := run(t, context.Background(), r); outcome != bench.Complete || found != 0 {
+	if outcome, trials := run(t, context.Background(), r); outcome != engine.Complete || found != 0 {
 		t.Errorf("%s, %v: %d bytes in the page cache", outcome, trials, found)
 	}
 }
@@ -438,7 +439,7 @@ func TestPlanVaries(t *testing.T) {
 		{Name: "asked", Of: "a", OfVariant: map[string]string{"net": "x"}, To: "b"},
 		{Name: "not asked", Of: "a", OfVariant: map[string]string{"net": "z"}, To: "b"},
 	}
-	r := &bench.Runner{Scenario: sc, Manifest: &results.Manifest{},
+	r := &engine.Runner{Scenario: sc, Manifest: &results.Manifest{},
 		Envs:    []bench.Environment{&benchtest.Fake{Label: "a", Has: has}, &benchtest.Fake{Label: "b"}},
 		Options: bench.Options{Vary: map[string][]string{"net": {"x", "y"}, "size": {"1", "2"}}}}
 	outcome, trials := run(t, context.Background(), r)
@@ -453,7 +454,7 @@ func TestPlanVaries(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("cells %q, want %q", got, want)
 	}
-	if outcome != bench.Complete || len(trials) != 7 {
+	if outcome != engine.Complete || len(trials) != 7 {
 		t.Errorf("outcome %s after %d trials", outcome, len(trials))
 	}
 	if f := r.Manifest.Findings; len(f) != 1 || f[0].Name != "asked" {
@@ -464,7 +465,7 @@ func TestPlanVaries(t *testing.T) {
 // A full disk ends the run.
 func TestRunWriteFails(t *testing.T) {
 	full := errors.New("no space left on device")
-	r := &bench.Runner{Scenario: startup(cell("a", 3, 0)), Envs: []bench.Environment{&benchtest.Fake{Label: "a"}},
+	r := &engine.Runner{Scenario: startup(cell("a", 3, 0)), Envs: []bench.Environment{&benchtest.Fake{Label: "a"}},
 		Manifest: &results.Manifest{}, Write: func([]results.Line) error { return full }}
 	if err := r.Plan(context.Background()); err != nil {
 		t.Fatal(err)

@@ -1,4 +1,4 @@
-package bench_test
+package engine_test
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 
 	"lab/bench"
 	"lab/bench/benchtest"
+	"lab/bench/engine"
 	"lab/bench/results"
 )
 
@@ -60,11 +61,11 @@ func TestPrecision(t *testing.T) {
 		return 1 + 0.1*rng.Float64()
 	}
 	var lines []results.Line
-	r := &bench.Runner{Scenario: valued(noisy, cell("a", 8, 1), cell("b", 8, 1)), Envs: two, Seed: 3,
-		Manifest: &results.Manifest{}, Write: written(&lines), Extent: bench.Extent{Precision: 0.01}}
+	r := &engine.Runner{Scenario: valued(noisy, cell("a", 8, 1), cell("b", 8, 1)), Envs: two, Seed: 3,
+		Manifest: &results.Manifest{}, Write: written(&lines), Extent: engine.Extent{Precision: 0.01}}
 	outcome, _ := run(t, context.Background(), r)
 	n := len(lines)/2 - 1
-	if outcome != bench.Complete || n <= 8 {
+	if outcome != engine.Complete || n <= 8 {
 		t.Fatalf("%s after %d blocks", outcome, n)
 	}
 	m := r.Manifest
@@ -85,12 +86,12 @@ func TestPrecision(t *testing.T) {
 			t.Errorf("block %d has %d trials", b, in)
 		}
 	}
-	defer bench.SetMaxBlocks(50)()
+	defer engine.SetMaxBlocks(50)()
 	// What isn't reached is said, with how wide it was left.
 	lines = nil
 	wild := func(n int, _ string) float64 { return float64(1 + n%2*9) }
-	r = &bench.Runner{Scenario: valued(wild, cell("a", 1, 0)), Envs: two, Manifest: &results.Manifest{}, Write: written(&lines),
-		Extent: bench.Extent{Precision: 0.01}}
+	r = &engine.Runner{Scenario: valued(wild, cell("a", 1, 0)), Envs: two, Manifest: &results.Manifest{}, Write: written(&lines),
+		Extent: engine.Extent{Precision: 0.01}}
 	run(t, context.Background(), r)
 	if len(lines) != 50 || len(r.Manifest.Notes) != 1 || !strings.Contains(r.Manifest.Notes[0], "not reached after 50 blocks, the most that are made: a (±") {
 		t.Errorf("%d trials, notes %q", len(lines), r.Manifest.Notes)
@@ -100,11 +101,11 @@ func TestPrecision(t *testing.T) {
 func TestMaxTime(t *testing.T) {
 	slow := func(int, string) float64 { time.Sleep(10 * time.Millisecond); return 1 }
 	var lines []results.Line
-	r := &bench.Runner{Scenario: valued(slow, cell("a", 1000, 1)), Envs: two, Manifest: &results.Manifest{}, Write: written(&lines),
-		Extent: bench.Extent{MaxTime: 200 * time.Millisecond}}
+	r := &engine.Runner{Scenario: valued(slow, cell("a", 1000, 1)), Envs: two, Manifest: &results.Manifest{}, Write: written(&lines),
+		Extent: engine.Extent{MaxTime: 200 * time.Millisecond}}
 	start := time.Now()
 	outcome, _ := run(t, context.Background(), r)
-	if d := time.Since(start); outcome != bench.Complete || d > time.Second || len(lines) < 3 {
+	if d := time.Since(start); outcome != engine.Complete || d > time.Second || len(lines) < 3 {
 		t.Errorf("%s after %v and %d trials", outcome, d, len(lines))
 	}
 	if n := r.Manifest.Notes; len(n) != 1 || !strings.Contains(n[0], "200ms (--max-time) was over after ") || r.Manifest.Cells[0].Trials != len(lines)-1 {
@@ -112,8 +113,8 @@ func TestMaxTime(t *testing.T) {
 	}
 	// However short: one block.
 	lines = nil
-	r = &bench.Runner{Scenario: valued(slow, cell("a", 10, 1)), Envs: two, Manifest: &results.Manifest{}, Write: written(&lines),
-		Extent: bench.Extent{MaxTime: 1}}
+	r = &engine.Runner{Scenario: valued(slow, cell("a", 10, 1)), Envs: two, Manifest: &results.Manifest{}, Write: written(&lines),
+		Extent: engine.Extent{MaxTime: 1}}
 	if run(t, context.Background(), r); len(lines) != 2 {
 		t.Errorf("%d trials", len(lines))
 	}
@@ -136,8 +137,8 @@ func TestStrict(t *testing.T) {
 		}
 	}
 	var lines []results.Line
-	r := &bench.Runner{Scenario: valued(func(int, string) float64 { return 1 }, cell("a", 4, 1), cell("b", 4, 1)), Envs: two, Seed: 5,
-		Manifest: &results.Manifest{}, Write: written(&lines), Extent: bench.Extent{Strict: true},
+	r := &engine.Runner{Scenario: valued(func(int, string) float64 { return 1 }, cell("a", 4, 1), cell("b", 4, 1)), Envs: two, Seed: 5,
+		Manifest: &results.Manifest{}, Write: written(&lines), Extent: engine.Extent{Strict: true},
 		Guard: guard(func(i int) bool { return i == 0 || i == 2 || i == 4 })}
 	run(t, context.Background(), r)
 	var got []string
@@ -156,8 +157,8 @@ func TestStrict(t *testing.T) {
 	}
 	// A machine that is never quiet: it ends.
 	lines = nil
-	r = &bench.Runner{Scenario: valued(func(int, string) float64 { return 1 }, cell("a", 5, 0)), Envs: two,
-		Manifest: &results.Manifest{}, Write: written(&lines), Extent: bench.Extent{Strict: true}, Guard: guard(func(int) bool { return true })}
+	r = &engine.Runner{Scenario: valued(func(int, string) float64 { return 1 }, cell("a", 5, 0)), Envs: two,
+		Manifest: &results.Manifest{}, Write: written(&lines), Extent: engine.Extent{Strict: true}, Guard: guard(func(int) bool { return true })}
 	run(t, context.Background(), r)
 	counted := 0
 	for _, l := range lines {
@@ -183,17 +184,17 @@ func TestResume(t *testing.T) {
 			}
 		}
 	}
-	for name, x := range map[string]bench.Extent{"plain": {}, "strict": {Strict: true}, "precise": {Precision: 0.06}} {
+	for name, x := range map[string]engine.Extent{"plain": {}, "strict": {Strict: true}, "precise": {Precision: 0.06}} {
 		value := func(lines *[]results.Line) func(int, string) float64 {
 			return func(int, string) float64 { return 1 + float64(len(*lines)*7919%97)/200 }
 		}
-		make := func(lines *[]results.Line, done []results.Line) *bench.Runner {
-			return &bench.Runner{Scenario: valued(value(lines), cell("a", 9, 2), cell("b", 4, 1)), Envs: two, Seed: 8,
+		make := func(lines *[]results.Line, done []results.Line) *engine.Runner {
+			return &engine.Runner{Scenario: valued(value(lines), cell("a", 9, 2), cell("b", 4, 1)), Envs: two, Seed: 8,
 				Manifest: &results.Manifest{}, Write: written(lines), Extent: x, Guard: taint(lines), Done: done}
 		}
 		var whole []results.Line
 		run(t, context.Background(), make(&whole, nil))
-		if planned := 9 + 4 + 2 + 1; x != (bench.Extent{}) && len(whole) <= planned {
+		if planned := 9 + 4 + 2 + 1; x != (engine.Extent{}) && len(whole) <= planned {
 			t.Fatalf("%s: %d trials, no more than planned: nothing is tested", name, len(whole))
 		}
 		for cut := range len(whole) + 1 {
@@ -203,7 +204,7 @@ func TestResume(t *testing.T) {
 			lines := slices.Clone(whole[:cut])
 			r := make(&lines, slices.Clone(lines))
 			outcome, _ := run(t, context.Background(), r)
-			if outcome != bench.Complete || !slices.Equal(spots(lines), spots(whole)) {
+			if outcome != engine.Complete || !slices.Equal(spots(lines), spots(whole)) {
 				i := 0
 				for i < min(len(lines), len(whole)) && spots(lines)[i] == spots(whole)[i] {
 					i++
@@ -218,10 +219,10 @@ func TestResume(t *testing.T) {
 // A failed trial was made, and stays the run's failure.
 func TestResumeFailed(t *testing.T) {
 	lines := []results.Line{{Env: "a", Trial: 0, Err: "it broke", Last: true}}
-	r := &bench.Runner{Scenario: valued(func(int, string) float64 { return 1 }, cell("a", 2, 0)), Envs: two,
+	r := &engine.Runner{Scenario: valued(func(int, string) float64 { return 1 }, cell("a", 2, 0)), Envs: two,
 		Manifest: &results.Manifest{}, Write: written(&lines), Done: slices.Clone(lines), Before: time.Minute}
 	outcome, _ := run(t, context.Background(), r)
-	if outcome != bench.Failures || len(lines) != 2 || lines[1].Trial != 1 || lines[1].At < 60 {
+	if outcome != engine.Failures || len(lines) != 2 || lines[1].Trial != 1 || lines[1].At < 60 {
 		t.Errorf("%s, %+v", outcome, lines)
 	}
 	if !reflect.DeepEqual(lines[0].Err, "it broke") {

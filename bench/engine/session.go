@@ -1,7 +1,8 @@
-package bench
+package engine
 
 import (
 	"context"
+	"lab/bench"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -151,9 +152,9 @@ func (s *session) trial(ctx context.Context, at slot, may bool) ([]results.Line,
 	r.report(s.p)
 	runtime.GC()
 	start := clock.Now()
-	t := &T{
-		env: r.env(cell.Env), beside: r.env(r.Scenario.Beside), cell: cell, plan: r.cells[i], image: r.Image, limits: r.limits(r.cells[i]), metric: s.metric,
-		line: results.Line{
+	p := bench.TrialPlan{
+		Env: r.env(cell.Env), Other: r.env(r.Scenario.Beside), Cell: cell, Asked: r.cells[i], Image: r.Image, Limits: r.limits(r.cells[i]),
+		Line: results.Line{
 			ID: r.Manifest.ID, Scenario: r.Manifest.Scenario, Env: cell.Env, Variant: cell.Variant, N: cell.N,
 			Session: r.Session, Block: r.FirstBlock + at.block, Pos: at.pos, Trial: s.next, Warmup: at.warmup,
 			Taint: []string{}, At: (r.Before + start.Sub(s.began)).Seconds(),
@@ -163,7 +164,7 @@ func (s *session) trial(ctx context.Context, at slot, may bool) ([]results.Line,
 	if r.Guard != nil {
 		settled = r.Guard()
 	}
-	lines := runTrial(ctx, r.Scenario, t, r.cells[i].Timeout)
+	lines, samples := runTrial(ctx, r.Scenario, p, s.metric)
 	var taints []string
 	if settled != nil {
 		own := r.cells[i].Makes
@@ -184,9 +185,8 @@ func (s *session) trial(ctx context.Context, at slot, may bool) ([]results.Line,
 	if err := r.Write(lines); err != nil {
 		return nil, err
 	}
-	// A trial that failed may still be at it.
-	if r.Samples != nil && lines[0].Err == "" && len(t.samples) > 0 {
-		if err := r.Samples(t.samples); err != nil {
+	if r.Samples != nil && len(samples) > 0 {
+		if err := r.Samples(samples); err != nil {
 			return nil, err
 		}
 	}

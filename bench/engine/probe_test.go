@@ -1,4 +1,4 @@
-package bench_test
+package engine_test
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"lab/bench"
 	"lab/bench/benchtest"
 	"lab/bench/clock"
+	"lab/bench/engine"
 	"lab/bench/image"
 	"lab/bench/probe/line"
 	"lab/bench/results"
@@ -181,7 +182,7 @@ func TestRecordSamples(t *testing.T) {
 			return t.RecordSamples("ready", x.line)
 		}
 		kept := 0
-		r := &bench.Runner{Scenario: s, Envs: []bench.Environment{&benchtest.Fake{Label: "host"}},
+		r := &engine.Runner{Scenario: s, Envs: []bench.Environment{&benchtest.Fake{Label: "host"}},
 			Samples: func(l []results.Sample) error { kept += len(l); return nil }}
 		_, trials := run(t, context.Background(), r)
 		got := ""
@@ -277,7 +278,7 @@ func TestNoProbe(t *testing.T) {
 			}
 			return err
 		}
-		_, trials := run(t, context.Background(), &bench.Runner{Scenario: s, Envs: []bench.Environment{env}, Image: image.Ref{Dir: dir}})
+		_, trials := run(t, context.Background(), &engine.Runner{Scenario: s, Envs: []bench.Environment{env}, Image: image.Ref{Dir: dir}})
 		l := trials[0][0]
 		if has != (l.Err == "") || !has && (!strings.Contains(l.Err, "has no /bin/probe") || !strings.Contains(l.Err, "make build") || l.Blame != "machine") {
 			t.Errorf("has it %v: %q, %q", has, l.Err, l.Blame)
@@ -307,7 +308,7 @@ func TestProbeSilent(t *testing.T) {
 		return t.Probe(ctx, nil, func(bench.Instance, bench.Heard) error { return nil })
 	}
 	fake := &benchtest.Fake{Label: "a", Script: func(int, bench.Spec) benchtest.Act { return benchtest.Act{Silent: true, After: time.Second} }}
-	r := &bench.Runner{Scenario: s, Envs: []bench.Environment{explained{fake}}}
+	r := &engine.Runner{Scenario: s, Envs: []bench.Environment{explained{fake}}}
 	_, trials := run(t, context.Background(), r)
 	if l := trials[0][0]; !strings.Contains(l.Err, "deadline exceeded; the guest says: soft lockup") || l.Blame != string(bench.BlameTime) {
 		t.Errorf("%q, blamed on %s", l.Err, l.Blame)

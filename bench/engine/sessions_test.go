@@ -1,4 +1,4 @@
-package bench_test
+package engine_test
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 
 	"lab/bench"
 	"lab/bench/benchtest"
+	"lab/bench/engine"
 	"lab/bench/results"
 )
 
@@ -14,10 +15,10 @@ import (
 // one it is, and has an order of its own.
 func TestSessions(t *testing.T) {
 	order := func(session, trial, block int) (text string, last []results.Line) {
-		r := &bench.Runner{Scenario: startup(cell("a", 8, 1), cell("b", 8, 1)), Seed: 7, Session: session, FirstTrial: trial, FirstBlock: block,
+		r := &engine.Runner{Scenario: startup(cell("a", 8, 1), cell("b", 8, 1)), Seed: 7, Session: session, FirstTrial: trial, FirstBlock: block,
 			Envs: []bench.Environment{&benchtest.Fake{Label: "a"}, &benchtest.Fake{Label: "b"}}}
 		outcome, trials := run(t, context.Background(), r)
-		if outcome != bench.Complete || len(trials) != 18 {
+		if outcome != engine.Complete || len(trials) != 18 {
 			t.Fatalf("%s, %d trials", outcome, len(trials))
 		}
 		for i, lines := range trials {

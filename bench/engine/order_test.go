@@ -1,10 +1,10 @@
-package bench_test
+package engine_test
 
 import (
 	"reflect"
 	"testing"
 
-	"lab/bench"
+	"lab/bench/engine"
 )
 
 func TestOrder(t *testing.T) {
@@ -20,8 +20,8 @@ func TestOrder(t *testing.T) {
 		{"no trial", []int{0, 0}, []int{0, 1}},
 	} {
 		t.Run(x.name, func(t *testing.T) {
-			plan := bench.Order(7, x.trials, x.warmup)
-			if again := bench.Order(7, x.trials, x.warmup); !reflect.DeepEqual(plan, again) {
+			plan := engine.Order(7, x.trials, x.warmup)
+			if again := engine.Order(7, x.trials, x.warmup); !reflect.DeepEqual(plan, again) {
 				t.Error("the same seed gives two orders")
 			}
 			n, warm := make([]int, len(x.trials)), make([]int, len(x.trials))
@@ -65,7 +65,7 @@ func TestOrder(t *testing.T) {
 // first twenty: what drifts has to fall on all alike.
 func TestOrderSpreads(t *testing.T) {
 	var in []int
-	for _, s := range bench.Order(1, []int{60, 20}, []int{0, 0}) {
+	for _, s := range engine.Order(1, []int{60, 20}, []int{0, 0}) {
 		if s.Cell == 1 {
 			in = append(in, s.Block)
 		}
@@ -80,11 +80,11 @@ func TestOrderSpreads(t *testing.T) {
 func TestOrderShuffles(t *testing.T) {
 	trials := []int{200, 200, 200}
 	none := []int{0, 0, 0}
-	if reflect.DeepEqual(bench.Order(1, trials, none), bench.Order(2, trials, none)) {
+	if reflect.DeepEqual(engine.Order(1, trials, none), engine.Order(2, trials, none)) {
 		t.Error("two seeds give the same order")
 	}
 	first := make([]int, 3)
-	for _, s := range bench.Order(1, trials, none) {
+	for _, s := range engine.Order(1, trials, none) {
 		if s.Pos == 0 {
 			first[s.Cell]++
 		}
@@ -100,7 +100,7 @@ func TestOrderShuffles(t *testing.T) {
 // change with a version of Go or of the lab.
 func TestOrderGolden(t *testing.T) {
 	var got []int
-	for _, s := range bench.Order(7, []int{3, 3, 3, 3}, []int{0, 0, 0, 0}) {
+	for _, s := range engine.Order(7, []int{3, 3, 3, 3}, []int{0, 0, 0, 0}) {
 		got = append(got, s.Cell)
 	}
 	want := []int{3, 1, 0, 2, 0, 3, 2, 1, 3, 1, 2, 0}
@@ -112,14 +112,14 @@ func TestOrderGolden(t *testing.T) {
 // A grouped plan makes size trials of each cell in turn, warm-ups first, and
 // all of them.
 func TestGrouped(t *testing.T) {
-	cells, blocks := bench.Grouped(2, []int{5, 3}, []int{1, 0})
+	cells, blocks := engine.Grouped(2, []int{5, 3}, []int{1, 0})
 	if want := []int{0, 0, 0, 1, 1, 0, 0, 1, 0}; !reflect.DeepEqual(cells, want) {
 		t.Errorf("cells %v, want %v", cells, want)
 	}
 	if want := []int{0, 1, 1, 1, 1, 2, 2, 2, 3}; !reflect.DeepEqual(blocks, want) {
 		t.Errorf("blocks %v, want %v", blocks, want)
 	}
-	if cells, _ := bench.Grouped(2, nil, nil); cells != nil {
+	if cells, _ := engine.Grouped(2, nil, nil); cells != nil {
 		t.Errorf("of no cell: %v", cells)
 	}
 }

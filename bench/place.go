@@ -1,0 +1,28 @@
+package bench
+
+import (
+	"context"
+
+	"lab/bench/image"
+)
+
+// Image is the run's.
+func (t *T) Image() image.Ref { return t.plan.Image }
+
+// Place is the folder, as a program of the cell sees it, in which what it writes
+// lies in the testbed's work folder (see Placer). It is the same for every
+// instance of the cell, and known before there is one.
+func (t *T) Place(ctx context.Context) (string, error) {
+	i, err := t.Prepare(ctx, t.Spec(Command{Argv: []string{image.ProbePath}}))
+	if err != nil {
+		return "", err
+	}
+	p, ok := i.(Placer)
+	if err := t.Close(i); err != nil {
+		return "", err
+	}
+	if !ok {
+		return "", NotApplicable(t.plan.Env.Name()+" has no place to write to on the work folder's file system", "another --env")
+	}
+	return p.Place(), nil
+}
