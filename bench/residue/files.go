@@ -24,11 +24,20 @@ func files(o Options) ([]Item, error) {
 		add(glob(dir, "lab-*"), name.MatchString, cgroup.Owned)
 	}
 	if o.Cache != "" {
-		half := func(name string) bool { return begins(name, ".new-", "new-") || strings.HasSuffix(name, ".new") }
-		add(append(glob(o.Cache, "*"), append(glob(o.Cache, ".*"), append(glob(o.Cache, "*/*"), glob(o.Cache, "*/.*")...)...)...), half, nobody)
-	}
-	if o.Temp != "" {
-		add(glob(o.Temp, "lab-*"), func(name string) bool { return begins(name, "lab-probe-", "lab-guestinit-", "lab-cold-") }, nobody)
+		add(HalfMade(o.Cache), any, nobody)
 	}
 	return out, nil
+}
+
+// HalfMade lists what somebody is making in a cache, or was when he was killed:
+// what is in it appears whole, by a change of its name.
+func HalfMade(cache string) (out []string) {
+	for _, pattern := range []string{"*", ".*", "*/*", "*/.*"} {
+		for _, f := range glob(cache, pattern) {
+			if name := filepath.Base(f); begins(name, ".new-", "new-") || strings.HasSuffix(name, ".new") {
+				out = append(out, f)
+			}
+		}
+	}
+	return out
 }

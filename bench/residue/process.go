@@ -49,6 +49,9 @@ func processes(o Options) ([]Item, error) {
 		if p.pid == os.Getpid() || p.pid == 2 || p.parent == 2 {
 			continue
 		}
+		if p.parent == 1 && o.Tree != 1 && strings.Contains("ZX", p.state) { // dead, and init's to bury
+			continue
+		}
 		out = append(out, Item{Kind: Process, Name: fmt.Sprintf("%d %s", p.pid, p.name), Ours: p.ours, Used: p.used,
 			Detail: strings.TrimSpace("since tick " + p.began + ": " + p.args)})
 		for _, link := range glob("/proc", strconv.Itoa(p.pid), "ns/*") {

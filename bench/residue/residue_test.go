@@ -38,8 +38,8 @@ func place(t *testing.T) residue.Options {
 	}
 	t.Cleanup(func() { os.RemoveAll(top) })
 	o := residue.Options{Root: filepath.Join(top, "root"), Run: filepath.Join(top, "run"), Dev: filepath.Join(top, "dev"),
-		Cache: filepath.Join(top, "cache"), Work: []string{filepath.Join(top, "work")}, Temp: filepath.Join(top, "tmp"), Tree: os.Getpid()}
-	for _, dir := range []string{"run", "dev/shm", "cache", "work", "tmp", "root/run/libvirt/qemu", "root/etc/libvirt/qemu/networks", "root/sys/block/loop7/loop", "root/proc/sys/vm"} {
+		Cache: filepath.Join(top, "cache"), Work: []string{filepath.Join(top, "work")}, Tree: os.Getpid()}
+	for _, dir := range []string{"run", "dev/shm", "cache", "work", "root/run/libvirt/qemu", "root/etc/libvirt/qemu/networks", "root/sys/block/loop7/loop", "root/proc/sys/vm"} {
 		if err := os.MkdirAll(filepath.Join(top, dir), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -159,7 +159,10 @@ var planted = []struct {
 	{"run folder", residue.File, residue.Made, true, true, func(t *testing.T, o residue.Options) func() { return folder(t, o.Run, id) }},
 	{"work folder", residue.File, residue.Made, true, true, func(t *testing.T, o residue.Options) func() { return folder(t, o.Work[0], "lab-"+id) }},
 	{"half an image", residue.File, residue.Made, true, true, func(t *testing.T, o residue.Options) func() { return folder(t, o.Cache, ".new-1234") }},
-	{"half a probe", residue.File, residue.Made, true, true, func(t *testing.T, o residue.Options) func() { return folder(t, o.Temp, "lab-probe-1234") }},
+	{"half a kernel", residue.File, residue.Made, true, true, func(t *testing.T, o residue.Options) func() {
+		os.Mkdir(filepath.Join(o.Cache, "kernel-elf"), 0o755)
+		return plain(t, o.Cache, "kernel-elf/new-1234")
+	}},
 	{"owner of a device file", residue.Device, residue.Changed, false, true, func(t *testing.T, o residue.Options) func() {
 		f := filepath.Join(o.Dev, "null")
 		if err := os.Chown(f, 65534, 65534); err != nil {
@@ -314,6 +317,9 @@ func TestDecoyNames(t *testing.T) {
 			file(t, filepath.Join(dir, name+end), "")
 		}
 	}
+	// What is whole in a cache is what that is for.
+	file(t, filepath.Join(o.Cache, "acceleration.json"), "")
+	file(t, filepath.Join(o.Cache, "new"), "")
 	for _, i := range take(t, o).Left() {
 		if !foreign(i) {
 			t.Errorf("%v is said to be the lab's", i)

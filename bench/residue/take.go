@@ -17,11 +17,8 @@ type Options struct {
 	Run  string // the folder of run folders; "" is /run/lab
 	Dev  string // the folder of device files; "" is /dev
 
-	// Cache is the lab's, with folders for work in Work; and what a killed one
-	// may have left half made in Temp.
-	Cache string
-	Work  []string
-	Temp  string
+	Cache string   // the lab's; "" is none
+	Work  []string // where work folders are made
 
 	// Tree is a process all of whose descendants count as the lab's; 0: none does
 	// for that reason. It should be a subreaper (prctl(2)), so that those stay its

@@ -27,12 +27,10 @@ func (a *app) begin(j *job, named string) (lock *testbed.Lock, end func(), err e
 			lock.Release()
 		}
 	}()
-	if _, err := testbed.Sweep(); err != nil {
-		fmt.Fprintln(a.stderr, "lab: clean up after an earlier run:", err)
-	}
 	if j.Cache, err = makeCache(); err != nil {
 		return nil, nil, err
 	}
+	sweepHalfMade(j.Cache)
 	if j.Image, err = openImage(named, j.Cache); err != nil {
 		return nil, nil, &statusError{statusNothing, err}
 	}

@@ -33,6 +33,7 @@ Exit status: 0 nothing is blocked, or left; 1 something can't run, or is left.`,
 			if left.any() {
 				return a.residue(left, asJSON)
 			}
+			a.sweep()
 			checks, err := checks(cmd.Context(), true)
 			if err != nil {
 				return err
@@ -62,7 +63,6 @@ Exit status: 0 nothing is blocked, or left; 1 something can't run, or is left.`,
 // checks looks at this machine; accel says whether KVM is tried, too, which
 // takes a second.
 func checks(ctx context.Context, accel bool) ([]machine.Check, error) {
-	sweep()
 	cache, err := cacheDir()
 	if err != nil {
 		return nil, err

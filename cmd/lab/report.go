@@ -43,7 +43,6 @@ and machines that are themselves virtual, other images and guest kernels. With
 			return nil, cobra.ShellCompDirectiveFilterDirs
 		},
 		RunE: func(_ *cobra.Command, dirs []string) error {
-			sweep()
 			if len(dirs) > 1 && !json {
 				return a.reportMachines(dirs, out)
 			}

@@ -26,7 +26,7 @@ func lookForResidue() (residue.Snapshot, error) {
 	if err != nil {
 		return residue.Snapshot{}, err
 	}
-	return residue.Take(residue.Options{Cache: cache, Work: []string{workIn(cache)}, Temp: os.TempDir()}), nil
+	return residue.Take(residue.Options{Cache: cache, Work: []string{workIn(cache)}}), nil
 }
 
 // residue is lab doctor --residue and its kin. It sweeps nothing: what is left is to
