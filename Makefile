@@ -27,14 +27,17 @@ endif
 run: setup build
 	$(ROOT) ./lab run startup
 
+# At the end nothing may be left of it on this machine.
 test: setup build
+	$(ROOT) ./lab doctor --save before.out
 	./.ci/gotest "$(GO)" $(TESTFLAGS) ./...
 	./.ci/guest "$(GO)" $(ROOT) ./lab
+	$(ROOT) ./lab doctor --since before.out
 
 bench: setup generate
 	./.ci/gotest "$(GO)" -run '^$$' -bench . -benchtime $(BENCHTIME) -p 1 -timeout 30m ./...
 
-# A thousand kills at random points of a container's life, ten thousand starts.
+# A thousand kills at random points of a lab's life, ten thousand starts.
 chaos: setup
 	LAB_KILLS=1000 ./.ci/gotest "$(GO)" -count=1 -timeout 30m -run TestKilledAtAnyPoint ./cmd/lab
 	LAB_STARTS=10000 ./.ci/gotest "$(GO)" -count=1 -timeout 30m -run TestManyStarts ./container
@@ -81,4 +84,4 @@ uninstall:
 	@cmd/setup/setup.sh --uninstall
 
 clean:
-	rm -rf lab lab-full bench.out coverage.out
+	rm -rf lab lab-full bench.out before.out coverage.out

@@ -57,6 +57,10 @@ func (a *app) residue(f residueFlags, asJSON bool) error {
 		if err := os.WriteFile(f.save, b, 0o644); err != nil {
 			return fmt.Errorf("--save: %w", err)
 		}
+		uid, gid := owner()
+		if err := os.Lchown(f.save, uid, gid); err != nil {
+			return fmt.Errorf("--save: %w", err)
+		}
 		if f.since == "" && !f.list {
 			return nil
 		}

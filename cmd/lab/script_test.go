@@ -4,16 +4,21 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
 
+	"lab/bench/residue"
 	"lab/bench/testbed"
 	"lab/vm/kernel"
 )
@@ -49,6 +54,7 @@ func TestScripts(t *testing.T) {
 			first, _, _ := strings.Cut(string(text), "\n")
 			if strings.HasPrefix(first, "# needs root") {
 				needs(t)
+				nothingLeft(t)
 			}
 			cache, err := cacheDir()
 			if err != nil {
@@ -97,6 +103,40 @@ func needs(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// nothingLeft has a test fail which leaves on this machine what wasn't there before
+// it, as far as it may be the lab's: see package residue.
+func nothingLeft(t *testing.T) {
+	t.Helper()
+	// So that whoever loses its parent stays our descendant.
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	look := func() residue.Snapshot {
+		// Orphans fall to the main thread, which is no other process's parent.
+		b, _ := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/children", os.Getpid()))
+		for pid := range strings.FieldsSeq(string(b)) {
+			if n, err := strconv.Atoi(pid); err == nil {
+				unix.Wait4(n, nil, unix.WNOHANG, nil)
+			}
+		}
+		return residue.Take(residue.Options{Tree: os.Getpid()})
+	}
+	before := look()
+	t.Cleanup(func() {
+		// Others who test the lab at the same time are given some time, too.
+		var left []residue.Difference
+		for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+			left = slices.DeleteFunc(look().Since(before), func(d residue.Difference) bool { return !d.Counts })
+			if len(left) == 0 {
+				return
+			}
+		}
+		for _, d := range left {
+			t.Errorf("left behind: %v", d)
+		}
+	})
 }
 
 // nobody runs lab as a user without rights: nobody lab run …
