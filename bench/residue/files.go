@@ -29,12 +29,14 @@ func files(o Options) ([]Item, error) {
 	return out, nil
 }
 
-// HalfMade lists what somebody is making in a cache, or was when he was killed:
+// HalfMade lists what a lab is making in its cache, or was when it was killed:
 // what is in it appears whole, by a change of its name.
 func HalfMade(cache string) (out []string) {
-	for _, pattern := range []string{"*", ".*", "*/*", "*/.*"} {
+	for _, pattern := range []string{"image/.new-*", "image/*/.new-*", "initramfs/new-*", "rootdisk/new-*", "kernel-elf/new-*", "acceleration.json.new"} {
 		for _, f := range glob(cache, pattern) {
-			if name := filepath.Base(f); begins(name, ".new-", "new-") || strings.HasSuffix(name, ".new") {
+			// A random number follows: a cache may lie where somebody has things of
+			// his own.
+			if _, n, ok := strings.Cut(filepath.Base(f), "new-"); !ok || strings.Trim(n, "0123456789") == "" {
 				out = append(out, f)
 			}
 		}

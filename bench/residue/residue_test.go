@@ -158,7 +158,10 @@ var planted = []struct {
 	}},
 	{"run folder", residue.File, residue.Made, true, true, func(t *testing.T, o residue.Options) func() { return folder(t, o.Run, id) }},
 	{"work folder", residue.File, residue.Made, true, true, func(t *testing.T, o residue.Options) func() { return folder(t, o.Work[0], "lab-"+id) }},
-	{"half an image", residue.File, residue.Made, true, true, func(t *testing.T, o residue.Options) func() { return folder(t, o.Cache, ".new-1234") }},
+	{"half an image", residue.File, residue.Made, true, true, func(t *testing.T, o residue.Options) func() {
+		os.Mkdir(filepath.Join(o.Cache, "image"), 0o755)
+		return folder(t, o.Cache, "image/.new-1234")
+	}},
 	{"half a kernel", residue.File, residue.Made, true, true, func(t *testing.T, o residue.Options) func() {
 		os.Mkdir(filepath.Join(o.Cache, "kernel-elf"), 0o755)
 		return plain(t, o.Cache, "kernel-elf/new-1234")
@@ -319,7 +322,9 @@ func TestDecoyNames(t *testing.T) {
 	}
 	// What is whole in a cache is what that is for.
 	file(t, filepath.Join(o.Cache, "acceleration.json"), "")
-	file(t, filepath.Join(o.Cache, "new"), "")
+	for _, name := range []string{"new-1234", ".new-1234", "image/.new-plans", "projects/new-1234"} {
+		os.MkdirAll(filepath.Join(o.Cache, name), 0o755)
+	}
 	for _, i := range take(t, o).Left() {
 		if !foreign(i) {
 			t.Errorf("%v is said to be the lab's", i)

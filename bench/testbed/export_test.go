@@ -9,3 +9,6 @@ func SetRunDir(dir string) (restore func()) {
 
 // SessionOf says to which session a process belongs, and whether it is alive.
 var SessionOf = sessionOf
+
+// NewID makes a testbed's ID.
+var NewID = newID

@@ -23,6 +23,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -70,6 +71,10 @@ func newID() string {
 	rand.Read(b[:])
 	return hex.EncodeToString(b[:])
 }
+
+// isID says whether a name can be a testbed's ID. What can't isn't the lab's, though
+// it lie where the lab's things do or bear its tag.
+func isID(s string) bool { return len(s) == 8 && strings.Trim(s, "0123456789abcdef") == "" }
 
 // Local makes a testbed without namespaces of its own, in this process; and
 // without cgroups where these won't be needed, since making and removing them

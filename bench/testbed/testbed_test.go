@@ -471,38 +471,22 @@ func TestSweep(t *testing.T) {
 		}
 		return dirs
 	}
-	me := strconv.Itoa(os.Getpid()) + strconv.FormatInt(time.Now().UnixNano(), 36)
-	gone := tree("dead-"+me, true) // its run folder is gone already
+	gone := tree(testbed.NewID(), true) // its run folder is gone already
 
-	unlocked := filepath.Join(filepath.Dir(alive.Dir), "left-"+me)
+	leftID := testbed.NewID()
+	unlocked := filepath.Join(filepath.Dir(alive.Dir), leftID)
 	if err := os.MkdirAll(filepath.Join(unlocked, "some", "files"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(unlocked)
 	// Its owner was killed before it tagged anything.
-	left := append(tree("left-"+me, false), unlocked)
+	left := append(tree(leftID, false), unlocked)
 	// Its run folder is another system's, as /run is, and it lives.
-	elsewhere, err := l.Create("elsewhere-" + me)
+	elsewhere, err := l.Create(testbed.NewID())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer elsewhere.Remove()
-
-	// Untagged, though it has the lab's name: somebody else's.
-	untagged := filepath.Join(filepath.Dir(gone[0]), "lab-untagged-"+me)
-	if err := os.Mkdir(untagged, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	defer os.Remove(untagged)
-	// A tag that isn't a name leads nowhere.
-	odd := filepath.Join(filepath.Dir(gone[0]), "odd-"+me)
-	if err := os.Mkdir(odd, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	defer os.Remove(odd)
-	if err := unix.Setxattr(odd, cgroup.Tag, []byte("../"+filepath.Base(alive.Dir)), 0); err != nil {
-		t.Fatal(err)
-	}
 
 	removed, err := testbed.Sweep()
 	if err != nil {
@@ -514,7 +498,7 @@ func TestSweep(t *testing.T) {
 			t.Errorf("Sweep doesn't say that it removed %s: %v", p, removed)
 		}
 	}
-	exist(t, true, untagged, odd, alive.Dir, mine.Dir)
+	exist(t, true, alive.Dir, mine.Dir)
 	exist(t, true, elsewhere.Dirs()...)
 	exist(t, true, alive.Cgroups.Dirs()...)
 	exist(t, true, mine.Cgroups.Dirs()...)

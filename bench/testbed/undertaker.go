@@ -77,7 +77,7 @@ func buryKilled(dir, follow string) error {
 			break
 		}
 	}
-	if filepath.Dir(dir) != runDir {
+	if filepath.Dir(dir) != runDir || !isID(filepath.Base(dir)) {
 		return fmt.Errorf("%s: not a run folder", dir)
 	}
 	if pid, err := strconv.Atoi(follow); err == nil && pid > 1 {
