@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"time"
 
 	"lab/bench/clock"
+	"lab/bench/results"
 	"lab/bench/testbed"
 )
 
@@ -219,6 +221,25 @@ type (
 	// Spec that Check has passed.
 	Resolver interface {
 		Resolved(Spec) map[string]string
+	}
+
+	// A Connecter can have its instances made by a foreign libvirt, of which it
+	// is told a name without host and user, and the driver's URI; dial opens
+	// connections to it. Before Open.
+	Connecter interface {
+		Connect(name, driver string, dial func() (net.Conn, error))
+	}
+
+	// Accelerated is an environment that found out what runs its guests'
+	// instructions. Valid after Open.
+	Accelerated interface {
+		Acceleration() results.Acceleration
+	}
+
+	// Kernelled is an environment whose instances have a kernel of their own:
+	// which one. Valid for a Spec that Check has passed.
+	Kernelled interface {
+		Kernel(Spec) (results.Digested, error)
 	}
 
 	// A Versioner says which foreign programs it rests on ("qemu": "7.2.22").

@@ -80,4 +80,8 @@ type Cell struct {
 	CPUs    int               // processors that a guest has at least (Spec.CPUs)
 	Memory  int64             // the limit of each instance's memory, in bytes; 0: the run's. Known before the trials, as a guest's RAM follows from it
 	Quick   bool              // Options.Quick, for the trial
+
+	// StepClock makes the runner's guard see a step of the wall clock in each
+	// trial, which stays as it is: for lab calibrate.
+	StepClock bool
 }

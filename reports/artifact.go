@@ -102,8 +102,8 @@ func (d *document) minutes() {
 	text := "Measured in this run, from a trial's beginning to the next one's. One trial may serve several figures: the times don't add up."
 	if !m.Started.IsZero() && m.Ended.After(m.Started) {
 		text += fmt.Sprintf(" All of it, with set-up and warm-ups, took %s", minutesOf(m.Ended.Sub(m.Started).Seconds()))
-		if slices.ContainsFunc(m.Notes, func(n string) bool { return strings.Contains(n, "gone on with on") }) {
-			text += ", the pause before it was gone on with included"
+		if wasResumed(&m) {
+			text += ", the pause before it was resumed included"
 		}
 		text += "."
 	}

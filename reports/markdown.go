@@ -83,7 +83,7 @@ func (d *document) opening() {
 			seen[c.Env] = true
 		}
 	}
-	for _, n := range d.a.run.Manifest.Notes {
+	for _, n := range notesOf(&d.a.run.Manifest) {
 		notes = append(notes, escape(n))
 	}
 	if len(notes) > 0 {

@@ -3,7 +3,6 @@ package reports
 import (
 	"bytes"
 	"fmt"
-	"slices"
 	"strings"
 
 	"lab/bench/results"
@@ -52,7 +51,7 @@ func methods(a *analysis) []byte {
 	say("%s", escape(machineSentence(a.run.Machine)))
 	say("## Deviations")
 	doubts := a.doubts()
-	for _, n := range append(slices.Clone(m.Notes), doubts...) {
+	for _, n := range append(notesOf(&m), doubts...) {
 		fmt.Fprintf(&b, "- %s\n", escape(n))
 	}
 	return b.Bytes()

@@ -69,7 +69,7 @@ func Terminal(w io.Writer, run *results.Run, o Options) error {
 	if len(a.verdicts) > 0 {
 		t.b.WriteByte('\n')
 	}
-	for _, n := range run.Manifest.Notes {
+	for _, n := range notesOf(&run.Manifest) {
 		t.paragraph("", "", "- ", n)
 	}
 	for _, d := range a.doubts() {

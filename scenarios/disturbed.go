@@ -30,7 +30,7 @@ func Disturbed() *bench.Scenario {
 		func(bench.Options) []bench.Cell {
 			var cells []bench.Cell
 			for _, d := range append([]string{"no"}, Disturbances...) {
-				cells = append(cells, bench.Cell{Env: "host", Variant: map[string]string{"disturb": d}, Trials: 100, Warmup: 2})
+				cells = append(cells, bench.Cell{Env: "host", Variant: map[string]string{"disturb": d}, StepClock: d == "clock", Trials: 100, Warmup: 2})
 			}
 			return cells
 		}, 0)
@@ -39,7 +39,7 @@ func Disturbed() *bench.Scenario {
 }
 
 // disturbedTrial is a start while a disturbance goes on. That of the clock is
-// made by who owns the guard (see the command's worker).
+// made by who owns the guard (Cell.StepClock).
 func disturbedTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 	var err error
 	switch c.Variant["disturb"] {

@@ -18,6 +18,7 @@ import (
 	"lab/bench"
 	"lab/bench/benchtest"
 	"lab/bench/clock"
+	"lab/bench/crew"
 	"lab/bench/image"
 )
 
@@ -77,13 +78,12 @@ func abroad(t *testing.T, adjust ...func(*mounts)) (d *daemon, c *conn) {
 // has it.
 func openFar(t *testing.T, name string, dial func() (net.Conn, error)) *Env {
 	t.Helper()
-	ours, theirs, err := Passage()
+	theirs, end, err := Passage(dial).Open()
 	if err != nil {
 		t.Fatal(err)
 	}
-	go Serve(ours, dial)
-	t.Cleanup(func() { ours.Close() })
-	through, err := Through(theirs)
+	t.Cleanup(end)
+	through, err := crew.Through(theirs)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,6 +23,7 @@ import (
 
 	"lab/bench"
 	"lab/bench/clock"
+	"lab/bench/crew"
 	"lab/bench/image"
 )
 
@@ -197,13 +198,12 @@ func TestSSH(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ours, theirs, err := Passage()
+	theirs, end, err := Passage(target.Dial).Open()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ours.Close()
-	go Serve(ours, target.Dial)
-	through, err := Through(theirs)
+	defer end()
+	through, err := crew.Through(theirs)
 	if err != nil {
 		t.Fatal(err)
 	}

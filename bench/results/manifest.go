@@ -49,6 +49,16 @@ type Manifest struct {
 	Figures  []Figure  `json:"figures"`
 	Findings []Finding `json:"findings"`
 	Notes    []string  `json:"notes,omitempty"` // what the run wants said in every report
+
+	Died    string    `json:"died,omitempty"`    // why the run's worker ended before the run did; "": it didn't
+	Resumed []Resumed `json:"resumed,omitempty"` // each time that an interrupted run was resumed
+}
+
+// Resumed is one time that a run was resumed.
+type Resumed struct {
+	At     time.Time `json:"at"`            // UTC
+	Trials int       `json:"trials"`        // that there were
+	Cut    bool      `json:"cut,omitempty"` // a trial wasn't written to its end, and was made again
 }
 
 // Asked is what the user wanted of the run beside its scenario: enough to go on
@@ -100,6 +110,14 @@ type NotRun struct {
 	Kind   string `json:"kind"` // unavailable, not applicable
 	Reason string `json:"reason"`
 	Cure   string `json:"cure,omitempty"`
+}
+
+// Because is the reason, and what helps.
+func (n *NotRun) Because() string {
+	if n.Cure == "" {
+		return n.Reason
+	}
+	return n.Reason + "; " + n.Cure
 }
 
 // A Metric is what a number measures.

@@ -49,6 +49,9 @@ func closeWatcher(w Watcher) {
 	}
 }
 
+// buryWithin is how long a testbed's processes may take to end.
+const buryWithin = time.Minute
+
 // Bury is the undertaker's main function, where the program's arguments are an
 // undertaker's; else it returns at once.
 func Bury(args []string) {
@@ -84,7 +87,14 @@ func buryKilled(dir, follow string) error {
 		endSession(pid)
 	}
 	folder, alive := claim(dir)
-	if folder == nil || alive { // never made, or another lab sweeps it
+	// Its worker holds the lock, too, and dies a moment after the owner.
+	for end := time.Now().Add(buryWithin); alive && time.Now().Before(end); folder, alive = claim(dir) {
+		time.Sleep(time.Millisecond)
+	}
+	if alive {
+		return fmt.Errorf("%s is locked after %v", dir, buryWithin)
+	}
+	if folder == nil { // never made, or another lab has swept it
 		return nil
 	}
 	defer folder.Close()

@@ -15,7 +15,9 @@ import (
 	"lab/bench/experiment"
 	"lab/bench/image"
 	"lab/bench/results"
+	"lab/bench/runs"
 	"lab/bench/testbed"
+	"lab/bench/usercache"
 	"lab/scenarios"
 	"lab/vm"
 	"lab/vm/kernel"
@@ -25,7 +27,7 @@ import (
 // and the job that it was; the machine is held for it. end gives it back.
 type oldRun struct {
 	*results.Run
-	job    *job
+	job    *runs.Job
 	target *vm.Target // a foreign libvirt, or nil
 	lock   *testbed.Lock
 	end    func()
@@ -67,7 +69,7 @@ func (a *app) again(verb, command, dir string, f runFlags, fit func(*results.Run
 		if o.target, err = reach(f.connect); err != nil {
 			return nil, err
 		}
-		j.Connect = &connectJob{o.target.Name, o.target.Driver}
+		j.Connect = &runs.Connection{Name: o.target.Name, Driver: o.target.Driver}
 	}
 	if o.lock, o.end, err = a.begin(j, f.image); err != nil {
 		return nil, err
@@ -114,14 +116,14 @@ func (o *oldRun) otherLibvirt() []string {
 }
 
 // jobOf is the job that a run was.
-func (f *runFlags) jobOf(run *results.Run) (*job, error) {
+func (f *runFlags) jobOf(run *results.Run) (*runs.Job, error) {
 	m := run.Manifest
 	x := m.Asked
-	j := &job{Scenario: m.Scenario, Runs: x.Runs, Warmup: x.Warmup, Manifest: m,
+	j := &runs.Job{Scenario: m.Scenario, Runs: x.Runs, Warmup: x.Warmup, Manifest: m,
 		Options: bench.Options{Envs: x.Envs, Variant: maps.Clone(x.Variant), Vary: x.Vary, Quick: m.Quick, Image: f.image, CPUs: x.CPUs},
 		Extent:  engine.Extent{Precision: x.Precision, MaxTime: time.Duration(x.MaxTime * float64(time.Second)), Strict: x.Strict}}
 	j.Budget, j.Sessions = x.DiskBudget, x.Sessions
-	j.UID, j.GID = owner()
+	j.UID, j.GID = usercache.Owner()
 	if j.Options.Variant == nil {
 		j.Options.Variant = map[string]string{}
 	}
@@ -146,7 +148,7 @@ func (f *runFlags) jobOf(run *results.Run) (*job, error) {
 
 // keepExperiment takes the experiment file of a run over, which must be the one
 // that the manifest names.
-func keepExperiment(run *results.Run, j *job) error {
+func keepExperiment(run *results.Run, j *runs.Job) error {
 	x := run.Manifest.Experiment
 	if x == nil {
 		return nil
@@ -164,7 +166,7 @@ func keepExperiment(run *results.Run, j *job) error {
 
 // useSavedImage makes a job use the image that was saved beside a run, where
 // this machine's own is another one. Its bytes must be the manifest's.
-func (a *app) useSavedImage(run *results.Run, j *job) error {
+func (a *app) useSavedImage(run *results.Run, j *runs.Job) error {
 	m := run.Manifest
 	name := filepath.Join(run.Dir, results.SavedImage)
 	if _, err := os.Stat(name); err != nil || j.Image.Digest == m.Image.Digest {
@@ -183,11 +185,12 @@ func (a *app) useSavedImage(run *results.Run, j *job) error {
 	fmt.Fprintf(a.stderr, "lab: the image is %s, which isn't this machine's own: its programs are executed as root\n", name)
 	r.Name = m.Image.Name
 	j.Image = r
-	return describe(j)
+	j.Describe(parts)
+	return nil
 }
 
 // useSavedKernel does the same for the guests' kernel.
-func (a *app) useSavedKernel(run *results.Run, j *job) error {
+func (a *app) useSavedKernel(run *results.Run, j *runs.Job) error {
 	name, err := filepath.Abs(filepath.Join(run.Dir, results.SavedKernel))
 	if err != nil {
 		return err

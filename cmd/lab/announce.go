@@ -10,12 +10,12 @@ import (
 
 	"lab/bench/engine"
 	"lab/bench/results"
+	"lab/bench/runs"
 )
 
-// announce says in one line what will be done: all sessions of it, before the
+// Plan says in one line what will be done: all sessions of it, before the
 // first, and for a run that is gone on with what is left.
-func (s *supervisor) announce(cells []results.Cell) {
-	j := s.job
+func (c *console) Plan(j *runs.Job, cells []results.Cell) {
 	if j.Session > 1 {
 		return
 	}
@@ -29,34 +29,34 @@ func (s *supervisor) announce(cells []results.Cell) {
 	var trials, warmup, done int
 	var about time.Duration
 	long := false
-	for _, c := range cells {
-		label := c.Label()
-		if c.NotRun != nil {
-			fmt.Fprintf(s.stderr, "lab: %s can't run: %s\n", label, reason(c.NotRun))
+	for _, x := range cells {
+		label := x.Label()
+		if x.NotRun != nil {
+			fmt.Fprintf(c.stderr, "lab: %s can't run: %s\n", label, x.NotRun.Because())
 			continue
 		}
 		labels = append(labels, label)
-		trials += c.Trials * j.times()
-		warmup += c.Warmup * j.times()
+		trials += x.Trials * j.Times()
+		warmup += x.Warmup * j.Times()
 		done += made[label]
-		left := max((c.Trials+c.Warmup)*j.times()-made[label], 0)
-		about += time.Duration(left) * guess(c)
-		long = long || c.Expect > 0
+		left := max((x.Trials+x.Warmup)*j.Times()-made[label], 0)
+		about += time.Duration(left) * runs.Guess(x)
+		long = long || x.Expect > 0
 	}
 	if len(labels) == 0 {
 		return
 	}
 	how := fmt.Sprintf("%s and %s in shuffled order", counted(trials, "trial"), counted(warmup, "warm-up"))
-	if j.times() > 1 {
-		how += fmt.Sprintf(", in %d sessions", j.times())
+	if j.Times() > 1 {
+		how += fmt.Sprintf(", in %d sessions", j.Times())
 	}
 	how += fmt.Sprintf(", seed %d", j.Manifest.Seed)
 	if done > 0 {
 		how += fmt.Sprintf("; there are %d already", done)
 	}
-	fmt.Fprintf(s.stderr, "lab: %s: %s; %s; %s\n", j.Scenario, strings.Join(labels, ", "), how, within(about, j.Extent, j.Before))
+	fmt.Fprintf(c.stderr, "lab: %s: %s; %s; %s\n", j.Scenario, strings.Join(labels, ", "), how, within(about, j.Extent, j.Before))
 	if long {
-		fmt.Fprintf(s.stderr, "lab: a trial takes about: %s\n", strings.Join(eachTakes(cells), ", "))
+		fmt.Fprintf(c.stderr, "lab: a trial takes about: %s\n", strings.Join(eachTakes(cells), ", "))
 	}
 }
 
@@ -68,7 +68,7 @@ func eachTakes(cells []results.Cell) (out []string) {
 		if c.NotRun != nil {
 			continue
 		}
-		d := guess(c)
+		d := runs.Guess(c)
 		if !slices.Contains(envs, c.Env) {
 			envs = append(envs, c.Env)
 			least[c.Env] = d
@@ -96,27 +96,6 @@ func within(d time.Duration, x engine.Extent, before time.Duration) string {
 		return fmt.Sprintf("about %s, and up to %s for --precision", roughly(d), roughly(limit))
 	}
 	return "about " + roughly(d)
-}
-
-func reason(n *results.NotRun) string {
-	if n.Cure == "" {
-		return n.Reason
-	}
-	return n.Reason + "; " + n.Cure
-}
-
-// guess is how long a trial of the cell may take, before any was made: the start
-// and the end of its instances, and what the scenario expects of the rest. An
-// emulated guest boots in 1 s on one machine and in 3 on another.
-func guess(c results.Cell) time.Duration {
-	start := 4 * time.Millisecond
-	switch c.Settings["accel"] {
-	case "tcg":
-		start = 1700 * time.Millisecond
-	case "kvm":
-		start = time.Second
-	}
-	return time.Duration(max(c.N, 1))*start + time.Duration(c.Expect*float64(time.Second))
 }
 
 // counted is a number of things in words.

@@ -5,7 +5,6 @@ package main
 import (
 	"encoding/json"
 	"io"
-	"math"
 	"os"
 	"slices"
 	"strings"
@@ -18,18 +17,19 @@ import (
 	"lab/bench/engine"
 	"lab/bench/machine"
 	"lab/bench/results"
+	"lab/bench/runs"
 	"lab/scenarios"
 )
 
 // announced is what a job with these cells says before it runs.
-func announced(t *testing.T, j *job, cells ...results.Cell) string {
+func announced(t *testing.T, j *runs.Job, cells ...results.Cell) string {
 	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	(&supervisor{app: &app{stderr: w}, job: j}).announce(cells)
+	(&console{app: &app{stderr: w}}).Plan(j, cells)
 	w.Close()
 	b, err := io.ReadAll(r)
 	if err != nil {
@@ -42,7 +42,7 @@ func announced(t *testing.T, j *job, cells ...results.Cell) string {
 // the time, and a limit is never passed.
 func TestAnnounce(t *testing.T) {
 	cells := []results.Cell{{Env: "host", Trials: 6, Warmup: 1, Expect: 10}, {Env: "vm", NotRun: &results.NotRun{Reason: "no kernel", Cure: "make setup"}}}
-	j := &job{Scenario: "cpu", Sessions: 3, Session: 1, Manifest: results.Manifest{Seed: 7}}
+	j := &runs.Job{Scenario: "cpu", Sessions: 3, Session: 1, Manifest: results.Manifest{Seed: 7}}
 	want := "lab: vm can't run: no kernel; make setup\nlab: cpu: host; 18 trials and 3 warm-ups in shuffled order, in 3 sessions, seed 7; about 4 min\nlab: a trial takes about: host 10 s\n"
 	if got := announced(t, j, cells...); got != want {
 		t.Errorf("got\n%s, want\n%s", got, want)
@@ -51,17 +51,17 @@ func TestAnnounce(t *testing.T) {
 	if got := announced(t, j, cells...); got != "" {
 		t.Errorf("before the second session: %s", got)
 	}
-	j = &job{Scenario: "cpu", Manifest: results.Manifest{Seed: 7}, Done: []results.Line{
+	j = &runs.Job{Scenario: "cpu", Manifest: results.Manifest{Seed: 7}, Done: []results.Line{
 		{Env: "host", N: 1}, {Env: "host", N: 1, Last: true}, {Env: "host", N: 1, Last: true, Warmup: true}, {Env: "host", N: 1, Last: true, Repeated: true}}}
 	if got := announced(t, j, cells[0]); !strings.Contains(got, "6 trials and 1 warm-up in shuffled order, seed 7; there are 2 already; about 50 s\n") {
 		t.Errorf("gone on with: %s", got)
 	}
-	if got := announced(t, &job{}, cells[1]); strings.Contains(got, "about") {
+	if got := announced(t, &runs.Job{}, cells[1]); strings.Contains(got, "about") {
 		t.Errorf("nothing can run: %s", got)
 	}
 	// Rows of one environment are told of together.
 	many := append(cells, results.Cell{Env: "host", N: 4, Expect: 20, Trials: 1}, results.Cell{Env: "chroot", Expect: 0.5, Trials: 1}, results.Cell{Env: "chroot", Expect: 0.52, Trials: 1})
-	if got := announced(t, &job{}, many...); !strings.HasSuffix(got, "a trial takes about: host 10 s to 20 s, chroot 0.5 s\n") {
+	if got := announced(t, &runs.Job{}, many...); !strings.HasSuffix(got, "a trial takes about: host 10 s to 20 s, chroot 0.5 s\n") {
 		t.Errorf("rows together: %s", got)
 	}
 	for x, want := range map[engine.Extent]string{
@@ -76,48 +76,9 @@ func TestAnnounce(t *testing.T) {
 	}
 }
 
-// An earlier run tells what a trial takes; in a first look its parts are
-// shorter, by what the scenario expects of both.
-func TestTook(t *testing.T) {
-	then := &results.Run{Dir: "then", Manifest: results.Manifest{Scenario: "cpu", Accel: "auto", Quick: true, Asked: &results.Asked{Variant: map[string]string{"net": "none"}},
-		Cells: []results.Cell{{Env: "host", N: 1, Expect: 1.5}}}}
-	for i, at := range []float64{0, 2, 4, 6.5} {
-		then.Lines = append(then.Lines, results.Line{Env: "host", N: 1, Trial: i, At: at, Last: true})
-	}
-	runs := []*results.Run{then}
-	j := &job{Manifest: results.Manifest{Accel: "auto"}, Options: bench.Options{Variant: map[string]string{"net": "none", "accel": "auto"}}}
-	took := func(c bench.Cell, j *job) predictedCell {
-		x := predictedCell{Cell: results.Label(c.Env, c.Variant, c.N)}
-		x.took(runs, "cpu", c, j)
-		return x
-	}
-	for expect, want := range map[time.Duration]float64{1500 * time.Millisecond: 2, 3 * time.Second: 3.5} {
-		if x := took(bench.Cell{Env: "host", Expect: expect}, j); x.Seconds == nil || *x.Seconds != want || x.From != "then" || x.Like != "" {
-			t.Errorf("expected %v: %+v, want %v", expect, x, want)
-		}
-	}
-	// A row that wasn't there is like another one of its environment.
-	if x := took(bench.Cell{Env: "host", N: 4, Expect: 6 * time.Second}, j); x.Seconds == nil || math.Round(*x.Seconds*1000) != 6512 || x.Like != "host" { // three starts more
-		t.Errorf("four at a time: %+v", x)
-	}
-	if x := took(bench.Cell{Env: "vm"}, j); x.Seconds != nil {
-		t.Errorf("another environment: %+v", x)
-	}
-	for name, j := range map[string]*job{
-		"another setting":     {Manifest: j.Manifest, Options: bench.Options{Variant: map[string]string{"net": "host"}}},
-		"no setting":          {Manifest: j.Manifest},
-		"other processors":    {Manifest: j.Manifest, Options: bench.Options{Variant: j.Options.Variant, CPUs: "0"}},
-		"another accelerator": {Manifest: results.Manifest{Accel: "tcg"}, Options: j.Options},
-	} {
-		if x := took(bench.Cell{Env: "host", Expect: time.Second}, j); x.Seconds != nil {
-			t.Errorf("%s: %v", name, *x.Seconds)
-		}
-	}
-}
-
 // What each scenario writes into a manifest is what the published schema allows.
 func TestScenariosFollowTheSchema(t *testing.T) {
-	schema, err := jsonschema.NewCompiler().Compile("bench/results/schema/manifest.schema.json")
+	schema, err := jsonschema.NewCompiler().Compile("../../bench/results/schema/manifest.schema.json")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,8 @@ import (
 	"lab/bench"
 	"lab/bench/calibrate"
 	"lab/bench/results"
+	"lab/bench/runs"
+	"lab/chroot"
 	"lab/reports"
 	"lab/scenarios"
 )
@@ -88,28 +90,27 @@ func (a *app) calibrate(cmd *cobra.Command, f calibrateFlags) error {
 	defer end()
 	began := time.Now().UTC()
 	dir := f.folder([]string{"calibrate"}, "calibrate", began)
-	parts := scenarios.Calibration()
+	todo := scenarios.Calibration()
 	if f.disturb {
-		parts = []*bench.Scenario{scenarios.Disturbed()}
+		todo = []*bench.Scenario{scenarios.Disturbed()}
 	}
-	for i, sc := range parts {
+	for i, sc := range todo {
 		j := *base
-		j.Scenario = sc.Name
-		j.Manifest.ID, j.Manifest.Started = newRunID(), time.Now().UTC()
+		j.Begin(parts, sc.Name)
 		j.Runs = f.trials(sc.Name)
-		s := &supervisor{app: a, job: &j, lock: lock, dir: filepath.Join(dir, sc.Name), quiet: true}
+		s := &supervisor{Supervisor: runs.Supervisor{Job: &j, Lock: lock, Dir: filepath.Join(dir, sc.Name)}, app: a}
 		if i == 0 {
-			fmt.Fprintf(a.stderr, "lab: calibrate: parts: %d, results in %s\n", len(parts), dir)
+			fmt.Fprintf(a.stderr, "lab: calibrate: parts: %d, results in %s\n", len(todo), dir)
 		}
-		run := s.run
+		measure := s.Supervisor.Run
 		if sc.Name == scenarios.CalibrateOutside {
-			run = func() error { return a.outside(s) }
+			measure = func() (runs.End, error) { return s.RunBeside(parts, chroot.Host(), calibrate.Outside) }
 		}
-		if err := run(); err != nil {
+		if err := status(s.measure(measure)); err != nil {
 			return err
 		}
 	}
-	return a.judgeCalibration(dir, base, parts, f.json)
+	return a.judgeCalibration(dir, base, todo, f.json)
 }
 
 // trials is how many a part makes of each of its cells.
@@ -134,7 +135,7 @@ type calibration struct {
 }
 
 // judgeCalibration reads the parts back, and answers.
-func (a *app) judgeCalibration(dir string, j *job, made []*bench.Scenario, asJSON bool) error {
+func (a *app) judgeCalibration(dir string, j *runs.Job, made []*bench.Scenario, asJSON bool) error {
 	parts := calibrate.Parts{ShortRun: scenarios.ShortRun}
 	to := map[string]**results.Run{
 		scenarios.CalibrateShuffled: &parts.Shuffled, scenarios.CalibrateBlocks: &parts.Blocks,
@@ -183,7 +184,7 @@ func rowsOf(checks []calibrate.Check) [][]string {
 
 // keep writes files of the user's into the folder. Through a root: the folder is
 // the user's, and a planted link must not lead elsewhere.
-func keep(dir string, j *job, files map[string][]byte) error {
+func keep(dir string, j *runs.Job, files map[string][]byte) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 
 	"lab/bench/residue"
 	"lab/bench/testbed"
+	"lab/bench/usercache"
 )
 
 // sweep removes what dead labs left, before each command whose own matter is another
@@ -70,8 +71,8 @@ The cache (guest kernel, image) stays: make uninstall removes it. Results stay.`
 			removed, err := testbed.Sweep()
 			// Where work folders are made by default; those of --work elsewhere are
 			// found as long as the machine stays on, and by the next run there.
-			if cache, cerr := cacheDir(); cerr == nil {
-				removed = append(removed, testbed.SweepWork(workIn(cache))...)
+			if cache, cerr := usercache.Dir(); cerr == nil {
+				removed = append(removed, testbed.SweepWork(usercache.Work(cache))...)
 				if lock, err := testbed.Acquire(true); err == nil {
 					removed = append(removed, sweepHalfMade(cache)...)
 					lock.Release()

@@ -10,6 +10,7 @@ import (
 	"lab/bench/image"
 	"lab/bench/machine"
 	"lab/bench/results"
+	"lab/bench/usercache"
 )
 
 func (a *app) doctorCommand() *cobra.Command {
@@ -63,7 +64,7 @@ Exit status: 0 nothing is blocked, or left; 1 something can't run, or is left.`,
 // checks looks at this machine; accel says whether KVM is tried, too, which
 // takes a second.
 func checks(ctx context.Context, accel bool) ([]machine.Check, error) {
-	cache, err := cacheDir()
+	cache, err := usercache.Dir()
 	if err != nil {
 		return nil, err
 	}
@@ -79,5 +80,5 @@ func checks(ctx context.Context, accel bool) ([]machine.Check, error) {
 		ctx = context.Background()
 	}
 	c := machine.Checks(ctx, o)
-	return c, giveCache(cache)
+	return c, usercache.Give(cache)
 }

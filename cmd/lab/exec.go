@@ -16,6 +16,7 @@ import (
 	"lab/bench/image"
 	"lab/bench/launch"
 	"lab/bench/testbed"
+	"lab/bench/usercache"
 )
 
 // execFlags are what lab exec was asked.
@@ -177,7 +178,7 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, lock.Release()) }()
-	cache, err := cacheDir()
+	cache, err := usercache.Dir()
 	if err != nil {
 		return 0, err
 	}
@@ -189,7 +190,7 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 		return 0, err
 	}
 	g, ok := env.(bench.Grouper)
-	tb, err := testbed.Local(cache, ok && g.Grouped(spec), a.undertaker())
+	tb, err := testbed.Local(cache, ok && g.Grouped(spec), launch.Undertaker(a.args[0]))
 	if err != nil {
 		return 0, err
 	}

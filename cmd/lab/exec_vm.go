@@ -3,20 +3,22 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
 	"lab/bench"
+	"lab/bench/crew"
 	"lab/bench/launch"
+	"lab/bench/runs"
 	"lab/bench/testbed"
+	"lab/bench/usercache"
+	"lab/vm"
 )
 
 // A command in a guest needs what a run needs: a testbed of its own, in which
@@ -24,27 +26,13 @@ import (
 // a worker, which has the user's own standard descriptors, and passes signals
 // on to it.
 
-// execWorkerArg makes this program the worker of lab exec.
-const execWorkerArg = "__exec"
-
-// Descriptors that it starts with; 3 is the testbed's folder.
-const (
-	execJob   = 4 + iota // an execOrder, as JSON
-	execSigs             // numbers of signals, a byte each; end of file: the supervisor died
-	execReply            // an execResult, as JSON
-	execIn
-	execOut
-	execErr
-	execPassage // connections to a foreign libvirt, where the order has one
-	execEnd
-)
-
-// execOrder is what the worker is told to do.
+// An execOrder is what the worker is told to do. It has the standard descriptors
+// as files; what the supervisor says to it are numbers of signals.
 type execOrder struct {
 	Env, Cache string
 	UID, GID   int
 	Spec       bench.Spec
-	Connect    *connectJob
+	Connect    *runs.Connection
 }
 
 // execResult is how it went.
@@ -64,58 +52,29 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, f *execFlags)
 	}
 	defer func() { err = errors.Join(err, lock.Release()) }()
 	o := execOrder{Env: env.Name(), Spec: spec}
-	var files []*os.File
+	var target *vm.Target
 	if f.connect != "" {
-		target, err := reach(f.connect)
-		if err != nil {
+		if target, err = reach(f.connect); err != nil {
 			return 0, err
 		}
-		passage, end, err := link(target)
-		if err != nil {
-			return 0, err
-		}
-		defer end()
-		defer passage.Close()
-		o.Connect, files = &connectJob{target.Name, target.Driver}, append(files, passage)
+		o.Connect = &runs.Connection{Name: target.Name, Driver: target.Driver}
 	}
-	o.UID, o.GID = owner()
-	if o.Cache, err = makeCache(); err != nil {
+	o.UID, o.GID = usercache.Owner()
+	if o.Cache, err = usercache.Make(); err != nil {
 		return 0, err
 	}
 	if o.Spec.Image, err = openImage(f.image, o.Cache); err != nil {
 		return 0, err
 	}
-	data, err := json.Marshal(o)
+	w, err := crew.Spawn(crew.Order{Duty: execDuty, Job: o, Passage: passage(target), Stderr: a.stderr,
+		Files: []crew.File{{Name: "stdin", File: a.stdin}, {Name: "stdout", File: a.stdout}, {Name: "stderr", File: a.stderr}}})
 	if err != nil {
 		return 0, err
 	}
-	var ours, theirs [3]*os.File // order, signals, reply
-	for i := range ours {
-		r, w, err := os.Pipe()
-		if err != nil {
-			return 0, err
-		}
-		if ours[i], theirs[i] = w, r; i == 2 {
-			ours[i], theirs[i] = r, w
-		}
-		defer ours[i].Close()
-	}
-	w, err := testbed.Spawn(a.undertaker(), []string{execWorkerArg}, a.stderr,
-		append([]*os.File{theirs[0], theirs[1], theirs[2], a.stdin, a.stdout, a.stderr}, files...)...)
-	for _, f := range theirs {
-		f.Close()
-	}
-	if err != nil {
-		return 0, err
-	}
-	if _, err := ours[0].Write(data); err != nil {
-		return 0, errors.Join(err, w.Wait())
-	}
-	ours[0].Close()
 	go func() {
 		for s := range sigs {
 			if n, ok := s.(syscall.Signal); ok {
-				ours[1].Write([]byte{byte(n)})
+				w.Say(byte(n))
 			}
 		}
 	}()
@@ -124,8 +83,11 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, f *execFlags)
 	go func() { testbed.SweepFolders(); close(swept) }()
 	defer func() { <-swept }()
 	var res execResult
-	derr := json.NewDecoder(ours[2]).Decode(&res)
-	werr := w.Wait()
+	derr := io.ErrUnexpectedEOF
+	for e := range w.Events() {
+		derr = json.Unmarshal(e, &res)
+	}
+	_, werr := w.Wait()
 	switch {
 	case derr != nil:
 		return 0, fmt.Errorf("exec: the worker died: %w", errors.Join(derr, werr))
@@ -139,43 +101,28 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, f *execFlags)
 	return res.Status, nil
 }
 
-// execWork is the worker's main function.
-func execWork(stderr *os.File) int {
-	if os.Getpid() != 1 {
-		fmt.Fprintln(stderr, "lab: the worker is started by lab exec alone")
-		return statusUsage
-	}
-	for fd := 3; fd < execEnd; fd++ {
-		unix.CloseOnExec(fd)
-	}
+// execDuty is the worker's.
+const execDuty = "exec"
+
+// execWork is the worker's part of lab exec.
+func execWork(post *crew.Post) any {
 	var o execOrder
-	in := os.NewFile(execJob, "order")
-	if err := json.NewDecoder(in).Decode(&o); err != nil {
-		fmt.Fprintln(stderr, "lab: worker: read order:", err)
-		return statusFailed
+	err := post.Job(&o)
+	var r execResult
+	if err == nil {
+		r.Status, r.OOM, err = o.execute(post)
 	}
-	in.Close()
-	done := make(chan execResult)
-	// Not on this goroutine, which holds the main thread; see work.
-	go func() {
-		status, oom, err := o.execute(os.NewFile(execSigs, "signals"))
-		r := execResult{Status: status, OOM: oom}
-		if err != nil {
-			r.Err = err.Error()
-			var e *launch.ExecError
-			if errors.As(err, &e) {
-				r.Status = e.Status()
-			}
+	if err != nil {
+		r.Err = err.Error()
+		var e *launch.ExecError
+		if errors.As(err, &e) {
+			r.Status = e.Status()
 		}
-		done <- r
-	}()
-	if err := json.NewEncoder(os.NewFile(execReply, "reply")).Encode(<-done); err != nil {
-		return statusFailed
 	}
-	return 0
+	return r
 }
 
-func (o *execOrder) execute(sigs *os.File) (status int, oom bool, err error) {
+func (o *execOrder) execute(post *crew.Post) (status int, oom bool, err error) {
 	tb, err := testbed.Enter(o.Cache, o.UID, o.GID)
 	if err != nil {
 		return 0, false, err
@@ -186,32 +133,25 @@ func (o *execOrder) execute(sigs *os.File) (status int, oom bool, err error) {
 	if err != nil {
 		return 0, false, err
 	}
-	if err := o.Connect.join([]bench.Environment{env}, execPassage); err != nil {
+	if err := runs.Join(o.Connect, post, []bench.Environment{env}); err != nil {
 		return 0, false, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	pass := make(chan os.Signal, 16)
-	go func() {
-		r := bufio.NewReader(sigs)
-		for {
-			b, err := r.ReadByte()
-			if err != nil {
-				os.Exit(statusFailed) // PID 1's end is the testbed's
-			}
-			select {
-			case pass <- syscall.Signal(b):
-			default:
-			}
+	go post.Obey(func(signal byte) {
+		select {
+		case pass <- syscall.Signal(signal):
+		default:
 		}
-	}()
+	})
 	if err := env.Open(ctx, tb); err != nil {
 		return 0, false, err
 	}
 	defer func() { err = errors.Join(err, env.Close()) }()
 	o.Spec.Init = true
 	c := &o.Spec.Command
-	c.Stdin, c.Stdout, c.Stderr = os.NewFile(execIn, "stdin"), os.NewFile(execOut, "stdout"), os.NewFile(execErr, "stderr")
+	c.Stdin, c.Stdout, c.Stderr = post.File("stdin"), post.File("stdout"), post.File("stderr")
 	if err := env.Check(ctx, o.Spec); err != nil {
 		return 0, false, err
 	}

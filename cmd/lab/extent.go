@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"lab/bench/experiment"
+	"lab/bench/runs"
 )
 
 // extentFlags say how long a run goes on.
@@ -24,7 +25,7 @@ func (f *extentFlags) add(fl *pflag.FlagSet) {
 }
 
 // check reads them into the job; its errors are the user's.
-func (f *extentFlags) check(given func(string) bool, j *job) error {
+func (f *extentFlags) check(given func(string) bool, j *runs.Job) error {
 	if given("precision") {
 		v, err := experiment.ParseShare(f.precision)
 		if err != nil {

@@ -12,9 +12,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"lab/bench"
+	"lab/bench/crew"
 	"lab/bench/image"
 	"lab/bench/probe/built"
 	"lab/bench/results"
+	"lab/bench/runs"
 	"lab/bench/testbed"
 	"lab/chroot"
 	"lab/container"
@@ -31,13 +33,8 @@ func main() { os.Exit(full(os.Args)) }
 // full is the whole command, and the worker that lab run starts of it.
 func full(args []string) int {
 	testbed.Bury(args)
-	if len(args) > 1 {
-		switch args[1] {
-		case workerArg:
-			return work(os.Stderr)
-		case execWorkerArg:
-			return execWork(os.Stderr)
-		}
+	if len(args) > 1 && args[1] == crew.Arg {
+		return crew.Work(map[string]crew.Duty{runs.Duty: parts.Work, execDuty: execWork})
 	}
 	return run(args, os.Stdin, os.Stdout, os.Stderr)
 }

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"lab/bench/crew"
 	"lab/bench/results"
 	"lab/bench/testbed"
 )
@@ -119,7 +120,7 @@ func childOf(pid int) int {
 			continue
 		}
 		line, _ := os.ReadFile(filepath.Dir(name) + "/cmdline")
-		if strings.Contains(string(line), workerArg) {
+		if strings.Contains(string(line), crew.Arg) {
 			n, _ := strconv.Atoi(filepath.Base(filepath.Dir(name)))
 			return n
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"lab/bench/image"
+	"lab/bench/usercache"
 )
 
 // imageDir is the folder of the image that a user named, or of the default
@@ -18,7 +19,7 @@ func imageDir(named, cache string) (string, error) {
 	if imageIsCurrent(cache) {
 		return dir, nil
 	}
-	uid, gid := owner()
+	uid, gid := usercache.Owner()
 	err := makeImage(cache, uid, gid)
 	if errors.Is(err, image.ErrNoBusybox) {
 		return "", fmt.Errorf("%w; make setup, or apt-get install busybox-static", err)

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lab/bench/image"
+	"lab/bench/usercache"
 )
 
 func (a *app) imageCommand() *cobra.Command {
@@ -74,7 +75,7 @@ func (a *app) namedImage(args []string) (image.Ref, error) {
 	if len(args) > 0 {
 		return openImage(args[0], "")
 	}
-	cache, err := makeCache()
+	cache, err := usercache.Make()
 	if err != nil {
 		return image.Ref{}, err
 	}
@@ -83,7 +84,7 @@ func (a *app) namedImage(args []string) (image.Ref, error) {
 
 // listImages lists what there is; it makes nothing.
 func (a *app) listImages(asJSON bool) error {
-	cache, err := cacheDir()
+	cache, err := usercache.Dir()
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"lab/bench/image"
 	"lab/bench/results"
+	"lab/bench/usercache"
 	"lab/reports"
 	"lab/vm/kernel"
 )
@@ -66,7 +67,7 @@ func (a *app) saveFile(name, named string) error {
 	if err != nil {
 		return fmt.Errorf("image save: %w", err)
 	}
-	uid, gid := owner()
+	uid, gid := usercache.Owner()
 	err = errors.Join(r.WriteArchive(f), f.Chown(uid, gid), f.Close())
 	if err != nil {
 		return errors.Join(err, os.Remove(name))
@@ -113,7 +114,7 @@ func (a *app) saveBeside(dir, named, kernelName string) error {
 		return fmt.Errorf("image save: %w", err)
 	}
 	defer f.Close()
-	uid, gid, err := ownerOf(f)
+	uid, gid, err := usercache.OwnerOf(f)
 	if err != nil {
 		return err
 	}
@@ -148,7 +149,7 @@ func runsKernel(m results.Manifest, named string) (*kernel.Kernel, error) {
 	if err != nil {
 		return nil, err
 	}
-	cache, err := cacheDir()
+	cache, err := usercache.Dir()
 	if err != nil {
 		return nil, err
 	}

@@ -106,7 +106,7 @@ func TestImports(t *testing.T) {
 // lean are packages that link, directly or not, none of these: a program pays
 // at each start for what it links, and lab exec is measured as a whole command.
 var lean = struct{ who, not []string }{
-	[]string{"bench", "bench/launch", "bench/testbed", "bench/image", "chroot", "container"},
+	[]string{"bench", "bench/launch", "bench/testbed", "bench/image", "bench/crew", "bench/usercache", "chroot", "container"},
 	[]string{"bench/engine", "bench/stats", "gonum.org/", "golang.org/x/perf", "github.com/olekukonko/"},
 }
 

@@ -19,9 +19,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-
-	"lab/bench/launch"
-	"lab/bench/testbed"
 )
 
 // Exit statuses. Those of exec are its payload's own, and a shell's.
@@ -60,9 +57,6 @@ func run(args []string, stdin, stdout, stderr *os.File) int {
 	}
 	return s.status
 }
-
-// undertaker cleans up after this program, should it be killed.
-func (a *app) undertaker() testbed.Undertaker { return launch.Undertaker(a.args[0]) }
 
 // indented sets the further lines of a text off; of several errors each has one.
 func indented(text string) string {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lab/bench/results"
+	"lab/bench/usercache"
 	"lab/reports"
 )
 
@@ -131,7 +132,7 @@ func (a *app) reportMachines(dirs []string, out string) error {
 }
 
 func (a *app) writeMachines(m *reports.Machines, out string) error {
-	uid, gid := owner()
+	uid, gid := usercache.Owner()
 	f, err := results.Create(out, uid, gid)
 	if err != nil {
 		return err

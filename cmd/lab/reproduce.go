@@ -7,11 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"lab/bench/results"
+	"lab/bench/runs"
 	"lab/reports"
 )
 
@@ -73,11 +73,11 @@ func (a *app) reproduce(dir string, f runFlags) error {
 	now := j.Manifest // what begin found out
 	asked := *m.Asked
 	asked.Work = f.work != ""
-	j.Manifest = results.Manifest{Format: results.Format, Lab: labVersion(), ID: newRunID(), Started: time.Now().UTC(),
-		Scenario: m.Scenario, Seed: m.Seed, Quick: m.Quick, Accel: m.Accel, Asked: &asked, Command: now.Command,
+	j.Manifest = results.Manifest{Format: results.Format, Lab: labVersion(), Seed: m.Seed, Quick: m.Quick, Accel: m.Accel, Asked: &asked, Command: now.Command,
 		Image: now.Image, Workload: now.Workload, Experiment: m.Experiment,
 		Notes: []string{fmt.Sprintf("Made to reproduce run %s of %s.", m.ID, m.Started.UTC().Format("2006-01-02 15:04 MST"))}}
 	j.Manifest.Notes = append(j.Manifest.Notes, old.otherLibvirt()...)
+	j.Begin(parts, m.Scenario)
 	if now.Image.Digest != m.Image.Digest {
 		fmt.Fprintf(a.stderr, "lab: the image isn't the original's (%s, and that was %s): nothing will be comparable; name the same one with --image\n",
 			now.Image.Digest, m.Image.Digest)
@@ -86,10 +86,11 @@ func (a *app) reproduce(dir string, f runFlags) error {
 		fmt.Fprintln(a.stderr, "lab: the original's instances wrote to a folder named with --work, and these will below the cache; name another with --work")
 	}
 	out := f.folder([]string{m.Scenario}, m.Scenario, j.Manifest.Started)
-	s := &supervisor{app: a, job: j, lock: old.lock, dir: out, quiet: true, target: old.target}
+	s := &supervisor{Supervisor: runs.Supervisor{Job: j, Lock: old.lock, Dir: out, Passage: passage(old.target)}, app: a}
+	end, err := s.measure(s.Supervisor.Run)
 	// A cell that can't run here, and a failed trial, show in the verdicts.
-	if err := s.run(); s.end.Outcome == "" || s.signals > 0 {
-		return err
+	if end.Outcome == "" || end.Interrupted {
+		return status(end, err)
 	}
 	again, err := results.Read(out)
 	if err != nil {
@@ -111,5 +112,5 @@ func (a *app) reproduce(dir string, f runFlags) error {
 	if n := r.Count(reports.Differs); n > 0 {
 		return &statusError{statusFailed, nil}
 	}
-	return s.status(nil)
+	return status(end, nil)
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"lab/bench/residue"
+	"lab/bench/usercache"
 )
 
 // residueFlags are those of lab doctor that are about what is left.
@@ -22,11 +23,11 @@ func (f residueFlags) any() bool { return f.list || f.save != "" || f.since != "
 // lookForResidue takes a snapshot of this machine. Its default folders are this
 // user's.
 func lookForResidue() (residue.Snapshot, error) {
-	cache, err := cacheDir()
+	cache, err := usercache.Dir()
 	if err != nil {
 		return residue.Snapshot{}, err
 	}
-	return residue.Take(residue.Options{Cache: cache, Work: []string{workIn(cache)}}), nil
+	return residue.Take(residue.Options{Cache: cache, Work: []string{usercache.Work(cache)}}), nil
 }
 
 // residue is lab doctor --residue and its kin. It sweeps nothing: what is left is to
@@ -57,7 +58,7 @@ func (a *app) residue(f residueFlags, asJSON bool) error {
 		if err := os.WriteFile(f.save, b, 0o644); err != nil {
 			return fmt.Errorf("--save: %w", err)
 		}
-		uid, gid := owner()
+		uid, gid := usercache.Owner()
 		if err := os.Lchown(f.save, uid, gid); err != nil {
 			return fmt.Errorf("--save: %w", err)
 		}

@@ -4,16 +4,14 @@ package main
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"lab/bench/engine"
 	"lab/bench/results"
+	"lab/bench/runs"
 )
 
 // resume goes on with a run that was broken off: the same seed and plan, but
@@ -34,7 +32,7 @@ func (a *app) resume(cmd *cobra.Command, names []string, f runFlags) error {
 	}
 	defer old.end()
 	run, j := old.Run, old.job
-	if err := sameConditions(run, j); err != nil {
+	if err := runs.SameConditions(run, j); err != nil {
 		return err
 	}
 	// Only now does nobody else write there.
@@ -45,31 +43,11 @@ func (a *app) resume(cmd *cobra.Command, names []string, f runFlags) error {
 	if err != nil {
 		return fmt.Errorf("resume: %w", err)
 	}
-	j.Done = run.Lines
-	trials := map[int]bool{}
-	for _, l := range run.Lines {
-		trials[l.Trial] = true
-		j.Before = max(j.Before, time.Duration(l.At*float64(time.Second)))
-	}
-	note := fmt.Sprintf("The run was broken off after %s, and gone on with on %s.",
-		counted(len(trials), "trial"), time.Now().UTC().Format("2006-01-02 15:04 MST"))
-	if cut > 0 {
-		note += " A trial that wasn't written to its end was made again."
-	}
-	m := run.Manifest // what begin found out is what there was
-	m.Outcome, m.Ended = "", time.Time{}
-	m.Notes = append(slices.DeleteFunc(m.Notes, func(n string) bool { return strings.HasPrefix(n, brokeOff) }), note)
-	m.Notes = append(m.Notes, old.otherLibvirt()...)
-	j.Manifest, j.Machine, j.Planned = m, run.Machine, m.Cells
-	if j.Planned == nil { // it came to an end before its plan
-		j.Planned = []results.Cell{}
-	}
-	s := &supervisor{app: a, job: j, lock: old.lock, dir: f.resume, json: f.json, target: old.target}
+	j.Resume(run, cut)
+	j.Manifest.Notes = append(j.Manifest.Notes, old.otherLibvirt()...)
+	s := &supervisor{Supervisor: runs.Supervisor{Job: j, Lock: old.lock, Dir: f.resume, Passage: passage(old.target)}, app: a, json: f.json}
 	return s.run()
 }
-
-// brokeOff begins the note of a run that didn't come to its end by itself.
-const brokeOff = "The run broke off"
 
 // resumable says why a run can't be gone on with, as far as its folder tells;
 // work is whether --work is given.
@@ -83,55 +61,12 @@ func resumable(run *results.Run, names []string, work bool) error {
 			run.Dir, m.Lab, labVersion())
 	case m.Asked != nil && m.Asked.Sessions > 1:
 		return fmt.Errorf("resume: %s is a run of %d sessions, which can't be gone on with; lab report draws what there is, lab reproduce makes all of it again", run.Dir, m.Asked.Sessions)
-	case m.Outcome == engine.Complete || m.Outcome == engine.Failures && !slices.ContainsFunc(m.Notes, func(n string) bool { return strings.HasPrefix(n, brokeOff) }):
+	case !runs.Interrupted(&m):
 		return fmt.Errorf("resume: %s has all of its trials; lab report draws it again, lab reproduce does it once more", run.Dir)
 	case m.Asked != nil && m.Asked.Work && !work:
 		return usagef("resume: the instances of %s wrote to a folder that --work named, and results don't say which; name it once more", run.Dir)
 	case m.Asked != nil && !m.Asked.Work && work:
 		return usagef("resume: the instances of %s wrote below the cache, and --work would change that; leave it out", run.Dir)
-	}
-	return nil
-}
-
-// sameConditions says what isn't any more as it was when the run began.
-func sameConditions(run *results.Run, j *job) error {
-	m := run.Manifest
-	for _, x := range []struct{ what, was, is, cure string }{
-		{"the machine", run.Machine.ID, j.Machine.ID, "go on there"},
-		{"the machine's kernel", run.Machine.Kernel, j.Machine.Kernel, "boot that one"},
-		{"the image", m.Image.Digest, j.Manifest.Image.Digest, "name the same one with --image"},
-		{"the workload", m.Workload.Digest, j.Manifest.Workload.Digest, "name the same image with --image"},
-	} {
-		if x.was != x.is {
-			return fmt.Errorf("resume: %s isn't the same as when %s began (%s, now %s); %s, or begin a new run", x.what, run.Dir, x.was, x.is, x.cure)
-		}
-	}
-	return nil
-}
-
-// samePlan compares the cells, and the guests' kernel, of a run that is gone on
-// with; without planned ones there is nothing to compare.
-func samePlan(planned []results.Cell, kernel results.Digested, now *results.Manifest) error {
-	if len(planned) == 0 {
-		return nil
-	}
-	same := len(planned) == len(now.Cells)
-	for i := 0; same && i < len(planned); i++ {
-		p, c := planned[i], now.Cells[i]
-		switch {
-		case p.Label() != c.Label() || p.Trials != c.Trials || p.Warmup != c.Warmup:
-			same = false
-		case (p.NotRun == nil) != (c.NotRun == nil):
-			return fmt.Errorf("resume: %s could be run then and not now, or now and not then; begin a new run", p.Label())
-		case !maps.Equal(p.Settings, c.Settings):
-			return fmt.Errorf("resume: the settings of %s came to %v then, and come to %v now; begin a new run", p.Label(), p.Settings, c.Settings)
-		}
-	}
-	switch {
-	case !same:
-		return fmt.Errorf("resume: the scenario plans other trials than it did then; begin a new run")
-	case kernel.Digest != now.Kernel.Digest:
-		return fmt.Errorf("resume: the guests' kernel was %s then, and is %s now; name the same one with --kernel, or begin a new run", kernel.Name, now.Kernel.Name)
 	}
 	return nil
 }

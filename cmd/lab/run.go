@@ -17,6 +17,8 @@ import (
 	"lab/bench/cgroup"
 	"lab/bench/experiment"
 	"lab/bench/results"
+	"lab/bench/runs"
+	"lab/bench/usercache"
 	"lab/scenarios"
 	"lab/vm"
 )
@@ -157,7 +159,7 @@ func (a *app) run(cmd *cobra.Command, names []string, f runFlags) error {
 			}
 			return err
 		}
-		base.Connect = &connectJob{target.Name, target.Driver}
+		base.Connect = &runs.Connection{Name: target.Name, Driver: target.Driver}
 		base.Manifest.Asked.Connect = target.Name
 	}
 	lock, end, err := a.begin(base, f.image)
@@ -171,11 +173,8 @@ func (a *app) run(cmd *cobra.Command, names []string, f runFlags) error {
 	var last error
 	for _, name := range names {
 		j := *base
-		j.Scenario = name
-		j.Manifest.ID, j.Manifest.Started = newRunID(), time.Now().UTC()
-		j.Manifest.Scenario = name
-		nameWorkload(&j)
-		s := &supervisor{app: a, job: &j, lock: lock, dir: f.folder(names, name, j.Manifest.Started), json: f.json, target: target}
+		j.Begin(parts, name)
+		s := &supervisor{Supervisor: runs.Supervisor{Job: &j, Lock: lock, Dir: f.folder(names, name, j.Manifest.Started), Passage: passage(target)}, app: a, json: f.json}
 		err := s.run()
 		if err != nil {
 			last = err
@@ -211,9 +210,9 @@ func (f *runFlags) folder(names []string, name string, t time.Time) string {
 }
 
 // job checks what was asked; its errors are the user's.
-func (f *runFlags) job(cmd *cobra.Command) (*job, error) {
-	j := &job{Runs: f.runs, Warmup: -1}
-	j.UID, j.GID = owner()
+func (f *runFlags) job(cmd *cobra.Command) (*runs.Job, error) {
+	j := &runs.Job{Runs: f.runs, Warmup: -1}
+	j.UID, j.GID = usercache.Owner()
 	given := cmd.Flags().Changed
 	if given("runs") && f.runs < 1 {
 		return nil, usagef("--runs %d: at least 1", f.runs)
@@ -296,8 +295,8 @@ func (f *runFlags) job(cmd *cobra.Command) (*job, error) {
 	if err := f.extent.check(given, j); err != nil {
 		return nil, err
 	}
-	if given("sessions") && (f.sessions < 1 || f.sessions > maxSessions) {
-		return nil, usagef("--sessions %d: from 1 to %d", f.sessions, maxSessions)
+	if given("sessions") && (f.sessions < 1 || f.sessions > runs.MaxSessions) {
+		return nil, usagef("--sessions %d: from 1 to %d", f.sessions, runs.MaxSessions)
 	}
 	if f.sessions > 1 {
 		if j.Sessions = f.sessions; j.Extent.Precision > 0 || j.Extent.MaxTime > 0 {
@@ -305,7 +304,7 @@ func (f *runFlags) job(cmd *cobra.Command) (*job, error) {
 		}
 	}
 	j.Manifest = results.Manifest{Format: results.Format, Lab: labVersion(), Seed: f.seed, Quick: f.quick, Accel: f.accel,
-		Asked: &results.Asked{Envs: j.Options.Envs, Variant: j.asked(), Vary: j.Options.Vary, Runs: j.Runs, Warmup: j.Warmup,
+		Asked: &results.Asked{Envs: j.Options.Envs, Variant: j.Asked(), Vary: j.Options.Vary, Runs: j.Runs, Warmup: j.Warmup,
 			Precision: j.Extent.Precision, MaxTime: j.Extent.MaxTime.Seconds(), Strict: j.Extent.Strict, CPUs: f.cpus, DiskBudget: j.Budget, Work: j.Work != "", Sessions: j.Sessions}}
 	if x := f.experiment; x != nil {
 		j.Manifest.Experiment, j.Experiment, j.KernelDigest = &x.Digested, x.Data, x.KernelDigest

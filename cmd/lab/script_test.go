@@ -20,6 +20,7 @@ import (
 
 	"lab/bench/residue"
 	"lab/bench/testbed"
+	"lab/bench/usercache"
 	"lab/vm/kernel"
 )
 
@@ -56,7 +57,7 @@ func TestScripts(t *testing.T) {
 				needs(t)
 				nothingLeft(t)
 			}
-			cache, err := cacheDir()
+			cache, err := usercache.Dir()
 			if err != nil {
 				t.Fatal(err)
 			}

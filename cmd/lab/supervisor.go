@@ -5,143 +5,90 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
-	"os/signal"
-	"strings"
 	"syscall"
-	"time"
 
+	"lab/bench/crew"
 	"lab/bench/engine"
-	"lab/bench/results"
-	"lab/bench/testbed"
+	"lab/bench/runs"
+	"lab/scenarios"
 	"lab/vm"
 )
 
-// A supervisor sees one scenario through: it owns the results folder, the
-// terminal and the signals; a worker in a testbed of its own makes the trials.
+// parts are what a run can be made of.
+var parts = runs.Parts{Environments: environments, Scenario: scenarios.Find}
+
+// A supervisor is a run as this command makes it: one that is reported, and
+// comes to an exit status.
 type supervisor struct {
+	runs.Supervisor
 	*app
-	job  *job
-	lock *testbed.Lock
-	dir  string // results folder, as the user may see it
 	json bool
-
-	target *vm.Target // a foreign libvirt, or nil
-
-	// quiet leaves the report out, for a run that is part of something else.
-	quiet bool
-	// between is called between trials, while the worker waits; only where
-	// the job is Paced. May be nil.
-	between func(engine.Progress)
-
-	folder  *os.File
-	worker  *testbed.Worker
-	control *os.File
-	meter   *meter
-	end     event // the worker's last
-	signals int   // how many came
 }
 
 // run measures and reports. Its error's status is the scenario's.
 func (s *supervisor) run() error {
-	sigs := make(chan os.Signal, 4)
-	signal.Notify(sigs, syscall.SIGINT, syscall.SIGTERM)
-	if !signal.Ignored(syscall.SIGHUP) { // nohup lab run …
-		signal.Notify(sigs, syscall.SIGHUP)
-	}
-	defer signal.Stop(sigs)
+	end, err := s.measure(s.Supervisor.Run)
+	return status(end, s.whatNow(end, err, s.report(s.Dir, s.Job.UID, s.Job.GID, s.json)))
+}
 
-	var err error
-	if s.job.Planned != nil { // it is gone on with
-		s.folder, err = os.Open(s.dir)
-	} else {
-		s.folder, err = results.Create(s.dir, s.job.UID, s.job.GID)
-	}
-	if err != nil {
-		return err
-	}
-	defer s.folder.Close()
-	// From here on the folder can be read back, whatever happens.
-	if err := s.write(func(w *results.Writer) error {
-		err := errors.Join(w.Machine(&s.job.Machine), w.Manifest(&s.job.Manifest))
-		if s.job.Experiment != nil {
-			err = errors.Join(err, w.File(results.ExperimentFile, s.job.Experiment))
-		}
-		return err
-	}); err != nil {
-		return err
-	}
-	s.meter = newMeter(s.stderr)
-	s.job.Paced = s.meter.on || s.between != nil
-	died := s.sessions(sigs)
-	s.meter.clear()
-	if died != nil {
-		if err := s.amend(died); err != nil {
-			fmt.Fprintln(s.stderr, "lab:", err)
-		}
-	}
-	if s.quiet {
-		return s.status(died)
-	}
-	if err := s.report(s.dir, s.job.UID, s.job.GID, s.json); err != nil {
-		return s.whatNow(died, err)
-	}
-	return s.status(s.whatNow(died, nil))
+// measure is a run of the supervisor's, drawn on this terminal.
+func (s *supervisor) measure(run func() (runs.End, error)) (runs.End, error) {
+	c := &console{s.app, newMeter(s.stderr)}
+	s.Console = c
+	defer c.clear()
+	return run()
 }
 
 // whatNow adds to what ended a run, and to what went wrong with its report, what
 // can be done where there was no room for the results.
-func (s *supervisor) whatNow(died, report error) error {
+func (s *supervisor) whatNow(end runs.End, died, report error) error {
 	err := errors.Join(died, report)
-	// The worker's error is a text.
-	if err == nil || !strings.Contains(err.Error(), syscall.ENOSPC.Error()) {
+	if err == nil || !end.Full && !errors.Is(report, syscall.ENOSPC) {
 		return err
 	}
 	then := "lab report "
-	if died != nil && s.job.times() == 1 {
+	if died != nil && s.Job.Times() == 1 {
 		then = "lab run --resume "
 	}
-	return fmt.Errorf("%w\n     the trials in %s are whole; make room there, then: %s%s", err, s.dir, then, s.dir)
+	return fmt.Errorf("%w\n     the trials in %s are whole; make room there, then: %s%s", err, s.Dir, then, s.Dir)
 }
 
-// status is the error that a run's outcome comes to.
-func (s *supervisor) status(died error) error {
+// status is the error that a run's end comes to.
+func status(end runs.End, err error) error {
 	switch {
-	case s.signals > 0:
+	case end.Interrupted:
 		return &statusError{statusInterrupted, nil}
-	case s.end.Usage:
-		return &statusError{statusUsage, died}
-	case died != nil:
-		return died
-	case s.end.Outcome == engine.Nothing:
+	case end.Usage:
+		return &statusError{statusUsage, err}
+	case err != nil:
+		return err
+	case end.Outcome == engine.Nothing:
 		return &statusError{statusNothing, nil}
-	case s.end.Outcome != engine.Complete:
+	case end.Outcome != engine.Complete:
 		return &statusError{statusFailed, nil}
 	}
 	return nil
 }
 
-// amend writes into the manifest how a run ended whose worker couldn't.
-func (s *supervisor) amend(died error) error {
-	run, err := results.Read(s.dir)
-	if err != nil {
-		return err
-	}
-	m := &run.Manifest
-	m.Ended, m.Outcome = time.Now().UTC(), engine.Failures
-	if s.signals > 0 {
-		m.Outcome = engine.Interrupted
-	} else {
-		why, _, _ := strings.Cut(died.Error(), "\n") // what follows is in the log
-		m.Notes = append(m.Notes, "The run broke off: "+why+".")
-	}
-	return s.write(func(w *results.Writer) error { return w.Manifest(m) })
+// A console is the user's terminal during a run.
+type console struct {
+	*app
+	*meter
 }
 
-func (s *supervisor) write(f func(*results.Writer) error) error {
-	w, err := results.NewWriter(s.folder, s.job.UID, s.job.GID)
-	if err != nil {
-		return err
+func (c *console) Say(text string) {
+	c.clear()
+	fmt.Fprintln(c.stderr, "lab: "+text)
+}
+
+func (c *console) Progress(p engine.Progress) { c.draw(p) }
+
+func (c *console) Draws() bool { return c.on }
+
+// passage is a worker's way to a foreign libvirt; nil where there is none.
+func passage(t *vm.Target) *crew.Passage {
+	if t == nil {
+		return nil
 	}
-	return errors.Join(f(w), w.Close())
+	return vm.Passage(t.Dial)
 }

@@ -9,13 +9,14 @@ import (
 	"strings"
 
 	"lab/bench"
+	"lab/bench/runs"
 	"lab/scenarios"
 )
 
 // used refuses what says where instances write, and how much, where none of the
 // cells that were asked for does: whoever names a disk believes that it is
 // measured. Of several scenarios one is enough.
-func (f *runFlags) used(names []string, j *job) error {
+func (f *runFlags) used(names []string, j *runs.Job) error {
 	for _, x := range []struct {
 		flag  string
 		given bool

@@ -1,8 +1,6 @@
-package vm
+package crew
 
 import (
-	"bufio"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -15,24 +13,44 @@ import (
 
 // The worker lives in a network namespace of its own, from which no other
 // machine can be reached, and has none of the user's keys. So its supervisor
-// opens the connections to a foreign libvirt and hands their descriptors over:
-// over a pair of sockets, the worker's requests one way, each a byte, and the
-// answers the other, each a descriptor or the words of an error.
+// opens the connections to foreign services (a libvirt, an engine, a registry)
+// and hands their descriptors over: over a pair of sockets, the worker's
+// requests one way, each a byte, and the answers the other, each a descriptor or
+// the words of an error.
 
-// Passage makes the pair: ours for [Serve], theirs for the worker.
-func Passage() (ours *net.UnixConn, theirs *os.File, err error) {
+// A Passage is what the supervisor opens connections with.
+type Passage struct {
+	Dial func() (net.Conn, error)
+
+	// Copy hands on what the foreign service sends where that isn't a plain
+	// socket whose descriptor can be handed over (TLS, SSH); nil is io.Copy.
+	Copy func(to io.Writer, from io.Reader) error
+}
+
+// Open begins to serve the passage: theirs is the worker's end, for [Through];
+// end closes ours.
+func (p *Passage) Open() (theirs *os.File, end func(), err error) {
+	ours, theirs, err := pair()
+	if err != nil {
+		return nil, nil, err
+	}
+	go p.serve(ours)
+	return theirs, func() { ours.Close() }, nil
+}
+
+func pair() (ours *net.UnixConn, theirs *os.File, err error) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, nil, os.NewSyscallError("socketpair", err)
 	}
 	theirs = os.NewFile(uintptr(fds[1]), "passage")
-	if ours, err = passage(os.NewFile(uintptr(fds[0]), "passage")); err != nil {
+	if ours, err = unixConn(os.NewFile(uintptr(fds[0]), "passage")); err != nil {
 		theirs.Close()
 	}
 	return ours, theirs, err
 }
 
-func passage(f *os.File) (*net.UnixConn, error) {
+func unixConn(f *os.File) (*net.UnixConn, error) {
 	defer f.Close() // FileConn takes a copy
 	c, err := net.FileConn(f)
 	if err != nil {
@@ -46,14 +64,14 @@ func passage(f *os.File) (*net.UnixConn, error) {
 	return u, nil
 }
 
-// Serve opens connections for the worker until the passage is closed.
-func Serve(c *net.UnixConn, dial func() (net.Conn, error)) {
+// serve opens connections for the worker until the passage is closed.
+func (p *Passage) serve(c *net.UnixConn) {
 	var buf [1]byte
 	for {
 		if n, err := c.Read(buf[:]); err != nil || n == 0 {
 			return
 		}
-		f, err := handOver(dial)
+		f, err := p.handOver()
 		if err != nil {
 			c.Write([]byte(err.Error()))
 			continue
@@ -66,8 +84,8 @@ func Serve(c *net.UnixConn, dial func() (net.Conn, error)) {
 // handOver opens a connection and returns a descriptor for it: its own where it
 // is a plain socket; where something has to be done to each byte (TLS, SSH),
 // one end of a pair whose other end is copied to and fro.
-func handOver(dial func() (net.Conn, error)) (*os.File, error) {
-	c, err := dial()
+func (p *Passage) handOver() (*os.File, error) {
+	c, err := p.Dial()
 	if err != nil {
 		return nil, err
 	}
@@ -80,53 +98,29 @@ func handOver(dial func() (net.Conn, error)) (*os.File, error) {
 		c.Close()
 		return nil, os.NewSyscallError("socketpair", err)
 	}
-	near, err := passage(os.NewFile(uintptr(fds[0]), "near"))
+	near, err := unixConn(os.NewFile(uintptr(fds[0]), "near"))
 	if err != nil {
 		c.Close()
 		unix.Close(fds[1])
 		return nil, err
 	}
+	hand := p.Copy
+	if hand == nil {
+		hand = func(to io.Writer, from io.Reader) error { _, err := io.Copy(to, from); return err }
+	}
 	end := func() { c.Close(); near.Close() } // one end's end is the other's
 	go func() { io.Copy(near, c); end() }()
-	go func() { copyPackets(c, near); end() }()
+	go func() { hand(c, near); end() }()
 	return os.NewFile(uintptr(fds[1]), "far"), nil
-}
-
-// maxPacket bounds a packet of libvirt's (virnetprotocol.x: 32 MiB, its length
-// and some room).
-const maxPacket = 32<<20 + 4<<10
-
-// copyPackets hands packets on, each in a write of its own. libvirt's daemon
-// reads a packet and then waits for its socket: what follows in the same TLS
-// record it would find with the next packet, which may never come.
-func copyPackets(to io.Writer, from io.Reader) error {
-	r := bufio.NewReaderSize(from, 64<<10)
-	for {
-		head, err := r.Peek(4)
-		if err != nil {
-			return err
-		}
-		n := binary.BigEndian.Uint32(head)
-		if n < 4 || n > maxPacket {
-			return fmt.Errorf("libvirt: a packet of %d bytes", n)
-		}
-		p := make([]byte, n)
-		if _, err := io.ReadFull(r, p); err != nil {
-			return err
-		}
-		if _, err := to.Write(p); err != nil {
-			return err
-		}
-	}
 }
 
 // dialTimeout bounds the opening of a connection, which may be over SSH.
 const dialTimeout = 30 * time.Second
 
-// Through returns the worker's way to open connections, over its end of the
+// Through returns the worker's way to open connections, over its end of a
 // passage.
 func Through(f *os.File) (func() (net.Conn, error), error) {
-	c, err := passage(f)
+	c, err := unixConn(f)
 	if err != nil {
 		return nil, err
 	}
@@ -155,6 +149,6 @@ func Through(f *os.File) (func() (net.Conn, error), error) {
 			return nil, fmt.Errorf("ask for a connection: %w", err)
 		}
 		unix.CloseOnExec(fds[0])
-		return passage(os.NewFile(uintptr(fds[0]), "libvirt"))
+		return unixConn(os.NewFile(uintptr(fds[0]), "connection"))
 	}, nil
 }

@@ -1,6 +1,4 @@
-//go:build !lean
-
-package main
+package crew
 
 import (
 	"fmt"
@@ -38,16 +36,16 @@ func keepTail(f *os.File) string {
 	return string(head) + string(tail)
 }
 
-// excerpt is the few lines of a worker's last words that a person wants to see
+// Excerpt is the few lines of a worker's last words that a person wants to see
 // at once, indented.
-func excerpt(said string) string {
+func Excerpt(said string) string {
 	said = strings.TrimSpace(said)
 	if said == "" {
 		return ""
 	}
 	lines := strings.Split(said, "\n")
 	if len(lines) > 8 {
-		lines = append(lines[:8:8], "… (all of it: logs/worker.log)")
+		lines = append(lines[:8:8], "… (more in logs/worker.log)")
 	}
 	return "\n     " + strings.Join(lines, "\n     ")
 }

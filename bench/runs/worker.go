@@ -1,103 +1,70 @@
-//go:build !lean
-
-package main
+package runs
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"slices"
+	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"lab/bench"
+	"lab/bench/crew"
 	"lab/bench/engine"
 	"lab/bench/machine"
 	"lab/bench/results"
 	"lab/bench/testbed"
 	"lab/bench/testbed/nat"
-	"lab/scenarios"
+	"lab/bench/usercache"
 )
 
-// workerArg makes this program the worker: PID 1 of the testbed. It isn't for
-// users, and does nothing useful anywhere else.
-const workerArg = "__worker"
+// Duty is the worker's, by which crew.Work finds it; fileResults is the results
+// folder among its descriptors.
+const (
+	Duty        = "run"
+	fileResults = "results"
+)
 
 // A worker makes the trials.
 type worker struct {
-	job    job
-	events *json.Encoder
-	paced  chan struct{} // a value for each sayGo
+	Parts
+	*crew.Post
+	job   Job
+	paced chan struct{} // a value for each sayGo
 }
 
-// work is the worker's main function. Nothing is read from standard input, and
-// standard error goes to the supervisor, who prints it if we die.
-func work(stderr *os.File) int {
-	if os.Getpid() != 1 {
-		fmt.Fprintln(stderr, "lab: the worker is started by lab run alone")
-		return statusUsage
-	}
-	// Before anything is executed: what the testbed's daemons inherit they
-	// would keep.
-	for fd := 3; fd < fdEnd; fd++ {
-		unix.CloseOnExec(fd)
-	}
-	events := os.NewFile(fdEvents, "events")
-	w := &worker{events: json.NewEncoder(events), paced: make(chan struct{}, 1)}
-	in := os.NewFile(fdJob, "job")
-	if err := json.NewDecoder(in).Decode(&w.job); err != nil {
-		fmt.Fprintln(stderr, "lab: worker: read job:", err)
-		return statusFailed
-	}
-	in.Close()
+// Work is the worker's part of a run.
+func (p Parts) Work(post *crew.Post) any {
+	w := &worker{Parts: p, Post: post, paced: make(chan struct{}, 1)}
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	go w.obey(os.NewFile(fdControl, "control"), stop)
-
-	// Not on this goroutine: it holds the main thread, which must never be
-	// the parent of anything that is waited for (see testbed.Reap).
-	done := make(chan event)
-	go func() { done <- w.measure(ctx) }()
-	w.events.Encode(<-done)
-	events.Close()
-	return 0
-}
-
-// obey does what the supervisor says, and ends the testbed when it is gone.
-func (w *worker) obey(control *os.File, stop func()) {
-	r := bufio.NewReader(control)
-	for {
-		c, err := r.ReadByte()
-		switch {
-		case err != nil:
-			os.Exit(statusFailed)
-		case c == sayStop:
+	go post.Obey(func(c byte) {
+		switch c {
+		case sayStop:
 			stop()
-		case c == sayGo:
+		case sayGo:
 			w.paced <- struct{}{}
 		}
+	})
+	var e event
+	var err error
+	if err = post.Job(&w.job); err == nil {
+		e.Outcome, err = w.run(ctx)
 	}
-}
-
-// measure is the whole run; it returns its last event.
-func (w *worker) measure(ctx context.Context) event {
-	outcome, err := w.run(ctx)
-	e := event{Outcome: outcome}
 	if err != nil {
-		var u *statusError
-		e.Err, e.Usage = err.Error(), errors.As(err, &u) && u.status == statusUsage
+		e.Err, e.Usage, e.Full = err.Error(), errors.As(err, new(*askedError)), errors.Is(err, syscall.ENOSPC)
 	}
 	return e
 }
 
+// An askedError is about what was asked for.
+type askedError struct{ error }
+
 func (w *worker) run(ctx context.Context) (outcome string, err error) {
 	j := &w.job
-	out, err := results.NewWriter(os.NewFile(fdResults, "results"), j.UID, j.GID)
+	out, err := results.NewWriter(w.File(fileResults), j.UID, j.GID)
 	if err != nil {
 		return "", err
 	}
@@ -109,7 +76,7 @@ func (w *worker) run(ctx context.Context) (outcome string, err error) {
 	defer func() { err = errors.Join(err, tb.Close()) }()
 	tb.Log, tb.NAT = out.Log, nat.Publish
 
-	sc := j.scenario(j.Scenario)
+	sc := j.Numbered(w.Parts, j.Scenario)
 	if sc == nil {
 		return "", fmt.Errorf("worker: no scenario %s", j.Scenario)
 	}
@@ -118,9 +85,7 @@ func (w *worker) run(ctx context.Context) (outcome string, err error) {
 		return "", err
 	}
 	defer guard.Close()
-	if sc.Name == scenarios.CalibrateDisturbed {
-		sc.Trial = stepped(sc.Trial, guard)
-	}
+	sc.Trial = stepped(sc.Trial, guard)
 	if err := w.openWork(tb, sc); err != nil {
 		return "", err
 	}
@@ -132,7 +97,7 @@ func (w *worker) run(ctx context.Context) (outcome string, err error) {
 	r.Envs = envs
 	earlier := j.Manifest.Cells // of the sessions before
 	if err := r.Plan(ctx); err != nil && ctx.Err() == nil {
-		return "", err
+		return "", &askedError{err}
 	}
 	if ctx.Err() != nil { // an environment that was told to stop hasn't failed
 		j.Manifest.Cells, j.Manifest.Findings = nil, nil
@@ -148,7 +113,7 @@ func (w *worker) run(ctx context.Context) (outcome string, err error) {
 	if err := errors.Join(out.Machine(&j.Machine), out.Manifest(&j.Manifest)); err != nil {
 		return "", err
 	}
-	w.events.Encode(event{Plan: j.Manifest.Cells})
+	w.Tell(event{Plan: j.Manifest.Cells})
 
 	outcome, err = r.Run(ctx)
 	if outcome != engine.Complete && ctx.Err() != nil {
@@ -159,11 +124,12 @@ func (w *worker) run(ctx context.Context) (outcome string, err error) {
 	return outcome, errors.Join(err, out.Manifest(&j.Manifest))
 }
 
-// stepped plants what a scenario can't reach: that the wall clock is set while a
-// trial goes on. The guard is made to see it; the machine's clock stays.
+// stepped plants what a scenario can't reach, where a cell asks for it: that the
+// wall clock is set while a trial goes on. The guard is made to see it; the
+// machine's clock stays.
 func stepped(trial func(context.Context, *bench.T, bench.Cell) error, guard *machine.Sampler) func(context.Context, *bench.T, bench.Cell) error {
 	return func(ctx context.Context, t *bench.T, c bench.Cell) error {
-		if c.Variant["disturb"] == "clock" {
+		if c.StepClock {
 			guard.Step(5 * time.Millisecond)
 		}
 		return trial(ctx, t, c)
@@ -178,7 +144,7 @@ func (w *worker) openWork(tb *testbed.Testbed, sc *bench.Scenario) error {
 	}
 	dir := j.Work
 	if dir == "" {
-		dir = workIn(j.Cache)
+		dir = usercache.Work(j.Cache)
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return fmt.Errorf("work folder: %w", err)
 		}
@@ -200,7 +166,7 @@ func (w *worker) openWork(tb *testbed.Testbed, sc *bench.Scenario) error {
 // between is called between trials.
 func (w *worker) between(p engine.Progress) {
 	testbed.Reap()
-	w.events.Encode(event{Progress: &p})
+	w.Tell(event{Progress: &p})
 	if w.job.Paced {
 		<-w.paced
 	}
@@ -213,13 +179,13 @@ func (w *worker) open(ctx context.Context, tb *testbed.Testbed, sc *bench.Scenar
 	for _, c := range sc.Cells(w.job.Options) {
 		wanted[c.Env] = true
 	}
-	all := environments()
-	linked := w.job.Connect.join(all, fdPassage)
+	all := w.Environments()
+	linked := Join(w.job.Connect, w.Post, all)
 	for _, e := range all {
 		if !wanted[e.Name()] {
 			continue
 		}
-		if _, ok := e.(connector); ok && linked != nil {
+		if _, ok := e.(bench.Connecter); ok && linked != nil {
 			envs = append(envs, closed{e, linked})
 			continue
 		}
@@ -249,7 +215,7 @@ func (w *worker) describe(e bench.Environment) {
 		}
 		maps.Copy(m.Versions, v.Versions())
 	}
-	if v, ok := e.(interface{ Acceleration() results.Acceleration }); ok {
+	if v, ok := e.(bench.Accelerated); ok {
 		m.Acceleration = v.Acceleration()
 	}
 }
@@ -258,9 +224,7 @@ func (w *worker) describe(e bench.Environment) {
 func (w *worker) nameKernel(envs []bench.Environment) {
 	for _, c := range w.job.Manifest.Cells {
 		for _, e := range envs {
-			k, ok := e.(interface {
-				Kernel(bench.Spec) (results.Digested, error)
-			})
+			k, ok := e.(bench.Kernelled)
 			if !ok || e.Name() != c.Env || c.NotRun != nil {
 				continue
 			}
@@ -271,6 +235,24 @@ func (w *worker) nameKernel(envs []bench.Environment) {
 			}
 		}
 	}
+}
+
+// Join gives the environments that can use a foreign libvirt the worker's way to
+// it; c is nil where there is none.
+func Join(c *Connection, post *crew.Post, envs []bench.Environment) error {
+	if c == nil {
+		return nil
+	}
+	dial, err := post.Dial()
+	if err != nil {
+		return err
+	}
+	for _, e := range envs {
+		if x, ok := e.(bench.Connecter); ok {
+			x.Connect(c.Name, c.Driver, dial)
+		}
+	}
+	return nil
 }
 
 // closed is an environment that couldn't be opened: Check says why.

@@ -1,6 +1,4 @@
-//go:build !lean
-
-package main
+package runs
 
 import (
 	"context"
@@ -9,19 +7,20 @@ import (
 	"os"
 
 	"lab/bench"
-	"lab/bench/calibrate"
 	"lab/bench/engine"
+	"lab/bench/launch"
 	"lab/bench/machine"
 	"lab/bench/results"
 	"lab/bench/testbed"
-	"lab/chroot"
-	"lab/scenarios"
 )
 
-// hostOutside is the host environment in this process's own namespaces.
-type hostOutside struct{ bench.Environment }
+// outside is an environment under another name: in this process's own namespaces.
+type outside struct {
+	bench.Environment
+	label string
+}
 
-func (hostOutside) Name() string { return calibrate.Outside }
+func (o outside) Name() string { return o.label }
 
 // An outsider makes the same trials as a worker, in the supervisor: outside of
 // the testbed. It makes one when it is told to.
@@ -32,46 +31,48 @@ type outsider struct {
 	err               error
 }
 
-// outside runs the part in which starts in the testbed and outside of it take
-// turns. A coin decides for each block which of the two comes first.
-func (a *app) outside(s *supervisor) (err error) {
+// RunBeside is Run while the supervisor makes the same trials itself, outside of
+// the testbed, in plain, whose cells are added under the name label: for lab
+// calibrate, which asks what the testbed does to a program. The two take turns; a
+// coin decides for each block which of them comes first.
+func (s *Supervisor) RunBeside(p Parts, plain bench.Environment, label string) (end End, err error) {
 	o := &outsider{turn: make(chan struct{}), made: make(chan struct{}), ended: make(chan struct{}),
-		coin: rand.New(rand.NewPCG(s.job.Manifest.Seed, 0x6f7574))} // "out"
-	tb, err := testbed.Local(s.job.Cache, true, s.undertaker())
+		coin: rand.New(rand.NewPCG(s.Job.Manifest.Seed, 0x6f7574))} // "out"
+	tb, err := testbed.Local(s.Job.Cache, true, launch.Undertaker(os.Args[0]))
 	if err != nil {
-		return err
+		return end, err
 	}
 	defer func() { err = errors.Join(err, tb.Close()) }()
 	guard, err := machine.NewSampler("")
 	if err != nil {
-		return err
+		return end, err
 	}
 	defer guard.Close()
-	env := hostOutside{chroot.Host()}
+	env := outside{plain, label}
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	if err := env.Open(ctx, tb); err != nil {
-		return err
+		return end, err
 	}
 	defer env.Close()
 
-	sc := scenarios.Find(scenarios.CalibrateOutside)
+	sc := s.Job.Numbered(p, s.Job.Scenario)
 	cells := sc.Cells
 	sc.Cells = func(opt bench.Options) []bench.Cell {
 		out := cells(opt)
 		for i := range out {
-			out[i].Env = calibrate.Outside
+			out[i].Env = label
 		}
 		return out
 	}
-	m := s.job.Manifest
-	r := &engine.Runner{Scenario: sc, Envs: []bench.Environment{env}, Options: s.job.Options, Image: s.job.Image,
+	m := s.Job.Manifest
+	r := &engine.Runner{Scenario: sc, Envs: []bench.Environment{env}, Options: s.Job.Options, Image: s.Job.Image,
 		Seed: m.Seed, Manifest: &m, Guard: guard.Guard, Progress: o.wait,
 		Write: func(l []results.Line) error {
-			return s.write(func(w *results.Writer) error { return w.Trial(l) })
+			return s.Write(func(w *results.Writer) error { return w.Trial(l) })
 		}}
 	if err := r.Plan(ctx); err != nil {
-		return err
+		return end, err
 	}
 	go func() {
 		defer close(o.ended)
@@ -81,15 +82,15 @@ func (a *app) outside(s *supervisor) (err error) {
 	case <-o.made:
 	case <-o.ended:
 	}
-	s.between = o.between
-	err = s.run()
+	s.Between = o.between
+	end, err = s.Run()
 	stop()
 	close(o.turn)
 	<-o.ended
 	if err = errors.Join(err, o.err); err != nil {
-		return err
+		return end, err
 	}
-	return s.addCells(m.Cells)
+	return end, s.Amend(func(whole *results.Manifest) { whole.Cells = append(whole.Cells, m.Cells...) })
 }
 
 // wait is called between the outsider's trials: it says that one is made, and
@@ -124,21 +125,4 @@ func (o *outsider) one() {
 	case <-o.made:
 	case <-o.ended:
 	}
-}
-
-// addCells adds cells to the manifest of a run that has ended.
-func (s *supervisor) addCells(cells []results.Cell) error {
-	run, err := results.Read(s.dir)
-	if err != nil {
-		return err
-	}
-	m := &run.Manifest
-	m.Cells = append(m.Cells, cells...)
-	f, err := os.Open(s.dir)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	s.folder = f
-	return s.write(func(w *results.Writer) error { return w.Manifest(m) })
 }

@@ -1,4 +1,9 @@
-package main
+// Package usercache is the user's cache folder: where it is, and whose.
+//
+// The lab runs as root for somebody else, mostly through sudo. What it keeps
+// between runs (guest kernel, images, what was found out about the machine) is
+// below one folder of that user's, and belongs to that user.
+package usercache
 
 import (
 	"errors"
@@ -8,13 +13,12 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 )
 
-// owner is whom the files that we make belong to: under sudo the user who
+// Owner is whom the files that we make belong to: under sudo the user who
 // called it.
-func owner() (uid, gid int) {
+func Owner() (uid, gid int) {
 	uid, gid = os.Getuid(), os.Getgid()
 	if uid != 0 {
 		return uid, gid
@@ -28,8 +32,8 @@ func owner() (uid, gid int) {
 	return uid, gid
 }
 
-// ownerOf is whom an open file or folder belongs to.
-func ownerOf(f *os.File) (uid, gid int, err error) {
+// OwnerOf is whom an open file or folder belongs to.
+func OwnerOf(f *os.File) (uid, gid int, err error) {
 	var st syscall.Stat_t
 	if err := syscall.Fstat(int(f.Fd()), &st); err != nil {
 		return 0, 0, fmt.Errorf("owner of %s: %w", f.Name(), err)
@@ -37,9 +41,9 @@ func ownerOf(f *os.File) (uid, gid int, err error) {
 	return int(st.Uid), int(st.Gid), nil
 }
 
-// cacheDir is the user's cache folder, the same one for a user and for root
+// Dir is the user's cache folder, the same one for a user and for root
 // through sudo. It isn't made.
-func cacheDir() (string, error) {
+func Dir() (string, error) {
 	if d := os.Getenv("LAB_CACHE"); d != "" {
 		return filepath.Abs(d)
 	}
@@ -60,13 +64,13 @@ func cacheDir() (string, error) {
 	return filepath.Join(home, ".cache", "lab"), nil
 }
 
-// makeCache makes the cache folder; what had to be made belongs to the owner.
-func makeCache() (string, error) {
-	dir, err := cacheDir()
+// Make makes the cache folder; what had to be made belongs to the owner.
+func Make() (string, error) {
+	dir, err := Dir()
 	if err != nil {
 		return "", err
 	}
-	uid, gid := owner()
+	uid, gid := Owner()
 	var made []string
 	for d := dir; ; d = filepath.Dir(d) {
 		if _, err := os.Stat(d); err == nil || d == filepath.Dir(d) {
@@ -85,9 +89,9 @@ func makeCache() (string, error) {
 	return dir, nil
 }
 
-// giveCache gives what root made in the user's cache to the user.
-func giveCache(dir string) error {
-	uid, gid := owner()
+// Give gives what root made in the user's cache to the user.
+func Give(dir string) error {
+	uid, gid := Owner()
 	if os.Geteuid() != 0 || uid == 0 {
 		return nil
 	}
@@ -118,44 +122,6 @@ func giveCache(dir string) error {
 	})
 }
 
-// needRoot is nil for root, else an error that ends in the exact command to
-// type. what needs it: "lab run".
-func (a *app) needRoot(what string, status int) error {
-	if os.Geteuid() == 0 {
-		return nil
-	}
-	// sudo has a PATH of its own, and hands no variable on unless it is told.
-	words := []string{"sudo"}
-	for _, name := range []string{"LAB_CACHE", "LAB_KERNEL", "XDG_CACHE_HOME"} {
-		if v := os.Getenv(name); v != "" {
-			words = append(words, name+"="+v)
-		}
-	}
-	prog := a.args[0]
-	if !strings.Contains(prog, "/") {
-		if exe, err := os.Executable(); err == nil {
-			prog = exe
-		}
-	}
-	words = append(append(words, prog), a.args[1:]...)
-	for i, w := range words {
-		words[i] = quote(w)
-	}
-	return &statusError{status, fmt.Errorf("%s needs root (namespaces, mounts and cgroups are made); nothing was touched; type:\n     %s",
-		what, strings.Join(words, " "))}
-}
-
-// quote makes a word safe for a shell where it has to be.
-func quote(w string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_=+,./:@%", r)
-	}
-	if w != "" && strings.IndexFunc(w, func(r rune) bool { return !plain(r) }) < 0 {
-		return w
-	}
-	return "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
-}
-
-// workIn is where in the cache work folders are made where --work names no other
+// Work is where in the cache work folders are made where --work names no other
 // place.
-func workIn(cache string) string { return filepath.Join(cache, "work") }
+func Work(cache string) string { return filepath.Join(cache, "work") }

@@ -1,6 +1,4 @@
-//go:build !lean
-
-package main
+package runs
 
 import (
 	"fmt"
@@ -11,20 +9,19 @@ import (
 	"lab/bench/results"
 )
 
-// maxSessions is more than anybody has time for.
-const maxSessions = 1000
+// MaxSessions is more than anybody has time for.
+const MaxSessions = 1000
 
 // sessions makes the whole set as many times as was asked, each by a worker of its
 // own in a testbed of its own: what a machine does otherwise from one day, one
 // boot of a daemon, one layout of memory to the next, no trial within one shows.
-func (s *supervisor) sessions(sigs <-chan os.Signal) error {
-	if s.job.Sessions < 2 {
+func (s *Supervisor) sessions(sigs <-chan os.Signal) error {
+	if s.Job.Sessions < 2 {
 		return s.watch(sigs)
 	}
-	j, failed := s.job, false
+	j, failed := s.Job, false
 	for j.Session = 1; ; j.Session++ {
-		s.meter.clear()
-		fmt.Fprintf(s.stderr, "lab: session %d of %d\n", j.Session, j.Sessions)
+		s.say("session %d of %d", j.Session, j.Sessions)
 		s.end = event{}
 		if err := s.watch(sigs); err != nil {
 			return err
@@ -33,14 +30,14 @@ func (s *supervisor) sessions(sigs <-chan os.Signal) error {
 		if s.signals > 0 || s.end.Outcome == engine.Nothing {
 			return nil
 		}
-		run, err := results.Read(s.dir)
+		run, err := results.Read(s.Dir)
 		if err != nil {
 			return err
 		}
 		if j.Session == j.Sessions {
 			if failed && s.end.Outcome == engine.Complete {
 				s.end.Outcome, run.Manifest.Outcome = engine.Failures, engine.Failures
-				return s.write(func(w *results.Writer) error { return w.Manifest(&run.Manifest) })
+				return s.Write(func(w *results.Writer) error { return w.Manifest(&run.Manifest) })
 			}
 			return nil
 		}
@@ -65,10 +62,10 @@ func together(earlier []results.Cell, m *results.Manifest, session int) {
 		was, is := earlier[i].NotRun, m.Cells[i].NotRun
 		switch label := m.Cells[i].Label(); {
 		case was == nil && is != nil:
-			m.Notes = append(m.Notes, fmt.Sprintf("%s has no trials of session %d: %s", label, session, reason(is)))
+			m.Notes = append(m.Notes, fmt.Sprintf("%s has no trials of session %d: %s", label, session, is.Because()))
 			m.Cells[i] = earlier[i]
 		case was != nil && is == nil:
-			m.Notes = append(m.Notes, fmt.Sprintf("%s has no trials of the sessions before session %d: %s", label, session, reason(was)))
+			m.Notes = append(m.Notes, fmt.Sprintf("%s has no trials of the sessions before session %d: %s", label, session, was.Because()))
 		}
 	}
 }

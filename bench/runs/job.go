@@ -1,0 +1,131 @@
+package runs
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"maps"
+	"path/filepath"
+	"time"
+
+	"lab/bench"
+	"lab/bench/engine"
+	"lab/bench/image"
+	"lab/bench/results"
+)
+
+// Parts are what a run is made of that this package doesn't know.
+type Parts struct {
+	Environments func() []bench.Environment
+	Scenario     func(name string) *bench.Scenario // nil: there is none of that name
+}
+
+// A Job is what the supervisor hands to the worker.
+type Job struct {
+	Scenario string
+	Options  bench.Options
+	Runs     int // trials of each cell; 0: as the scenario says
+	Warmup   int // warm-ups of each cell; -1: as the scenario says
+	Image    image.Ref
+	Cache    string
+	Work     string // where the work folder is made, should it be wanted; "": in the cache
+	Budget   int64  // the most bytes in it at one time; 0: as there is room for
+	UID, GID int    // whom files belong to
+	Extent   engine.Extent
+	Sessions int                        // how many times the whole set is made; below 2: once
+	Session  int                        // which one this is, from 1; 0: there is one
+	First    struct{ Trial, Block int } // of this session
+	Connect  *Connection                // a foreign libvirt, or nil
+	Done     []results.Line             // what a resumed run has
+	Before   time.Duration              // how long it took until then
+	Planned  []results.Cell             // and its cells, which must be the same once more
+	Manifest results.Manifest
+	Machine  results.Machine
+
+	Experiment   []byte // the experiment file's bytes, to be kept; nil: there is none
+	KernelDigest string // that the guests' kernel must have; "": any
+
+	// Paced makes the worker wait before each trial until the supervisor has
+	// drawn its progress: the drawing isn't to fall into a trial.
+	Paced bool
+}
+
+// A Connection is what the worker is told of a foreign libvirt: no host and no
+// user. Its connections come through the supervisor (crew.Passage).
+type Connection struct{ Name, Driver string }
+
+// An event is what the worker tells its supervisor.
+type event struct {
+	Plan     []results.Cell   `json:",omitempty"`
+	Progress *engine.Progress `json:",omitempty"`
+	Outcome  string           `json:",omitempty"` // the last event
+	Err      string           `json:",omitempty"` // why there is no outcome
+	Usage    bool             `json:",omitempty"` // the error is the user's
+	Full     bool             `json:",omitempty"` // the error is that a file system had no room
+}
+
+// What the supervisor says to the worker.
+const (
+	sayGo   = 'g' // the progress is drawn
+	sayStop = 's' // finish: give up the trial, write what there is
+)
+
+// Numbered is the scenario of that name, with the user's numbers of trials in
+// place of its own; nil: there is none. Its Planned lists the cells that the job
+// makes.
+func (j *Job) Numbered(p Parts, name string) *bench.Scenario {
+	sc := p.Scenario(name)
+	if sc == nil {
+		return nil
+	}
+	cells := sc.Cells
+	sc.Cells = func(o bench.Options) []bench.Cell {
+		out := cells(o)
+		for i := range out {
+			if j.Runs > 0 {
+				out[i].Trials = j.Runs
+			}
+			if j.Warmup >= 0 {
+				out[i].Warmup = j.Warmup
+			}
+		}
+		return out
+	}
+	return sc
+}
+
+// Times is how often the whole set of trials is made.
+func (j *Job) Times() int { return max(j.Sessions, 1) }
+
+// Asked is the settings that the user gave for all cells: all but the kernel's
+// path, which says something of this machine alone and is in the manifest by
+// its digest.
+func (j *Job) Asked() map[string]string {
+	v := maps.Clone(j.Options.Variant)
+	delete(v, "kernel")
+	return v
+}
+
+// Begin gives the job the name of a new run, of a scenario.
+func (j *Job) Begin(p Parts, scenario string) {
+	var id [8]byte
+	rand.Read(id[:])
+	j.Scenario, j.Manifest.Scenario = scenario, scenario
+	j.Manifest.ID, j.Manifest.Started = hex.EncodeToString(id[:]), time.Now().UTC()
+	j.Describe(p)
+}
+
+// Describe writes down which bytes the job runs: its image, and the program that
+// its scenario starts.
+func (j *Job) Describe(p Parts) {
+	j.Manifest.Image = results.Digested{Name: j.Image.Name, Digest: j.Image.Digest, Size: j.Image.Size}
+	name := image.ReadyPath
+	if sc := p.Scenario(j.Scenario); sc != nil && sc.Workload != "" {
+		name = sc.Workload
+	}
+	digest, size, err := image.SumFile(filepath.Join(j.Image.Dir, name))
+	if err != nil {
+		// Another image: what needs the program says so when it is missing.
+		digest = ""
+	}
+	j.Manifest.Workload = results.Digested{Name: name, Digest: digest, Size: size}
+}

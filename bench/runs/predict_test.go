@@ -1,0 +1,49 @@
+package runs
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"lab/bench"
+	"lab/bench/results"
+)
+
+// An earlier run tells what a trial takes; in a first look its parts are
+// shorter, by what the scenario expects of both.
+func TestTook(t *testing.T) {
+	then := &results.Run{Dir: "then", Manifest: results.Manifest{Scenario: "cpu", Accel: "auto", Quick: true, Asked: &results.Asked{Variant: map[string]string{"net": "none"}},
+		Cells: []results.Cell{{Env: "host", N: 1, Expect: 1.5}}}}
+	for i, at := range []float64{0, 2, 4, 6.5} {
+		then.Lines = append(then.Lines, results.Line{Env: "host", N: 1, Trial: i, At: at, Last: true})
+	}
+	before := []*results.Run{then}
+	j := &Job{Manifest: results.Manifest{Accel: "auto"}, Options: bench.Options{Variant: map[string]string{"net": "none", "accel": "auto"}}}
+	took := func(c bench.Cell, j *Job) PredictedCell {
+		x := PredictedCell{Cell: results.Label(c.Env, c.Variant, c.N)}
+		x.took(before, "cpu", c, j)
+		return x
+	}
+	for expect, want := range map[time.Duration]float64{1500 * time.Millisecond: 2, 3 * time.Second: 3.5} {
+		if x := took(bench.Cell{Env: "host", Expect: expect}, j); x.Seconds == nil || *x.Seconds != want || x.From != "then" || x.Like != "" {
+			t.Errorf("expected %v: %+v, want %v", expect, x, want)
+		}
+	}
+	// A row that wasn't there is like another one of its environment.
+	if x := took(bench.Cell{Env: "host", N: 4, Expect: 6 * time.Second}, j); x.Seconds == nil || math.Round(*x.Seconds*1000) != 6512 || x.Like != "host" { // three starts more
+		t.Errorf("four at a time: %+v", x)
+	}
+	if x := took(bench.Cell{Env: "vm"}, j); x.Seconds != nil {
+		t.Errorf("another environment: %+v", x)
+	}
+	for name, j := range map[string]*Job{
+		"another setting":     {Manifest: j.Manifest, Options: bench.Options{Variant: map[string]string{"net": "host"}}},
+		"no setting":          {Manifest: j.Manifest},
+		"other processors":    {Manifest: j.Manifest, Options: bench.Options{Variant: j.Options.Variant, CPUs: "0"}},
+		"another accelerator": {Manifest: results.Manifest{Accel: "tcg"}, Options: j.Options},
+	} {
+		if x := took(bench.Cell{Env: "host", Expect: time.Second}, j); x.Seconds != nil {
+			t.Errorf("%s: %v", name, *x.Seconds)
+		}
+	}
+}

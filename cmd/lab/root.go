@@ -1,0 +1,45 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+)
+
+// needRoot is nil for root, else an error that ends in the exact command to
+// type. what needs it: "lab run".
+func (a *app) needRoot(what string, status int) error {
+	if os.Geteuid() == 0 {
+		return nil
+	}
+	// sudo has a PATH of its own, and hands no variable on unless it is told.
+	words := []string{"sudo"}
+	for _, name := range []string{"LAB_CACHE", "LAB_KERNEL", "XDG_CACHE_HOME"} {
+		if v := os.Getenv(name); v != "" {
+			words = append(words, name+"="+v)
+		}
+	}
+	prog := a.args[0]
+	if !strings.Contains(prog, "/") {
+		if exe, err := os.Executable(); err == nil {
+			prog = exe
+		}
+	}
+	words = append(append(words, prog), a.args[1:]...)
+	for i, w := range words {
+		words[i] = quote(w)
+	}
+	return &statusError{status, fmt.Errorf("%s needs root (namespaces, mounts and cgroups are made); nothing was touched; type:\n     %s",
+		what, strings.Join(words, " "))}
+}
+
+// quote makes a word safe for a shell where it has to be.
+func quote(w string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_=+,./:@%", r)
+	}
+	if w != "" && strings.IndexFunc(w, func(r rune) bool { return !plain(r) }) < 0 {
+		return w
+	}
+	return "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+}

@@ -1,0 +1,32 @@
+package reports
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"lab/bench/results"
+)
+
+// notesOf is what a run wants said in every report: its own notes, and how it was
+// interrupted and resumed.
+func notesOf(m *results.Manifest) []string {
+	out := slices.Clone(m.Notes)
+	for _, r := range m.Resumed {
+		text := fmt.Sprintf("The run was interrupted after %s and resumed on %s.", plural(r.Trials, "trial"), r.At.UTC().Format("2006-01-02 15:04 MST"))
+		if r.Cut {
+			text += " One trial hadn't been written completely and was made again."
+		}
+		out = append(out, text)
+	}
+	if m.Died != "" {
+		out = append(out, "The run ended early: "+m.Died+".")
+	}
+	return out
+}
+
+// wasResumed says whether a run's time has a pause in it. Before there was a
+// field for it, the lab wrote a note.
+func wasResumed(m *results.Manifest) bool {
+	return len(m.Resumed) > 0 || slices.ContainsFunc(m.Notes, func(n string) bool { return strings.Contains(n, "gone on with on") })
+}
