@@ -133,7 +133,7 @@ func (a *app) reportMachines(dirs []string, out string) error {
 
 func (a *app) writeMachines(m *reports.Machines, out string) error {
 	uid, gid := usercache.Owner()
-	f, err := results.Create(out, uid, gid)
+	f, err := results.Create(out, uid, gid, nil)
 	if err != nil {
 		return err
 	}

@@ -28,11 +28,12 @@ import (
 // Beside lab they have some programs of their own, in helpers_test.go.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"lab":    func() { os.Exit(full(os.Args)) },
-		"status": func() { os.Exit(statusMain(os.Args[1:])) },
-		"trials": func() { os.Exit(trialsMain(os.Args[1:])) },
-		"await":  func() { os.Exit(awaitMain(os.Args[1:])) },
-		"smite":  func() { os.Exit(smiteMain(os.Args[1:])) },
+		"lab":     func() { os.Exit(full(os.Args)) },
+		"status":  func() { os.Exit(statusMain(os.Args[1:])) },
+		"trials":  func() { os.Exit(trialsMain(os.Args[1:])) },
+		"await":   func() { os.Exit(awaitMain(os.Args[1:])) },
+		"smite":   func() { os.Exit(smiteMain(os.Args[1:])) },
+		"failing": func() { os.Exit(failMain(os.Args[1:])) },
 	})
 }
 
