@@ -1,5 +1,6 @@
 # make run    set up, build, and run the first scenario
 # make test   set up, and run all tests
+# make test-long  then the same on a stock Debian, half an hour: see .ci/stock
 # make uninstall undoes the set-up. Every target works as root or through sudo.
 
 # Lazily, as a set-up must be able to say that there is no Go.
@@ -22,7 +23,7 @@ export HOME := $(shell getent passwd 0 | cut -d: -f6)
 endif
 
 .NOTPARALLEL:
-.PHONY: run test bench chaos parity lint build generate setup full-kernel uninstall clean
+.PHONY: run test test-long bench chaos parity lint build generate setup setup-long full-kernel uninstall clean
 
 run: setup build
 	$(ROOT) ./lab run startup
@@ -33,6 +34,10 @@ test: setup build
 	./.ci/gotest "$(GO)" $(TESTFLAGS) ./...
 	./.ci/guest "$(GO)" $(ROOT) ./lab
 	$(ROOT) ./lab doctor --since before.out
+
+# A stock Debian with systemd and KVM is built, booted by emulation, and tested in.
+test-long: setup-long generate build
+	./.ci/gotest ./.ci/stock "$(GO)" $(ROOT)
 
 bench: setup generate
 	./.ci/gotest "$(GO)" -run '^$$' -bench . -benchtime $(BENCHTIME) -p 1 -timeout 30m ./...
@@ -56,7 +61,7 @@ lint:
 	if [ -n "$$unformatted" ]; then echo "gofmt -w $$unformatted" | tr '\n' ' ' && exit 1; fi
 	"$(GO)" vet ./...
 	"$(GO)" vet -tags lean ./cmd/lab
-	@if command -v shellcheck >/dev/null; then shellcheck -x cmd/setup/*.sh .ci/run .ci/gotest .ci/guest; \
+	@if command -v shellcheck >/dev/null; then shellcheck -x cmd/setup/*.sh .ci/run .ci/gotest .ci/guest .ci/stock .ci/stock-guest; \
 	else echo "skipped: shellcheck (apt-get install shellcheck)"; fi
 
 # Without cgo and without paths: the same source gives the same file, and runs
@@ -77,6 +82,9 @@ generate:
 
 setup:
 	@cmd/setup/setup.sh
+
+setup-long:
+	@cmd/setup/setup.sh --long
 
 # The guest kernel that has the drivers of emulated cards (nic=e1000).
 full-kernel:

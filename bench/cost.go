@@ -61,6 +61,26 @@ func HostMemory() (map[string]int64, error) {
 	return out, nil
 }
 
+// MemoryRoom is how much memory the lab may take, in all and still: the machine's,
+// or what the limits of the cgroups leave that it stands in. whose says which, for
+// people.
+func MemoryRoom() (all, left int64, whose string, err error) {
+	m, err := HostMemory()
+	if err != nil {
+		return 0, 0, "", err
+	}
+	all, left, whose = m["MemTotal"], m["MemAvailable"], "this machine"
+	if l, err := cgroup.Read(); err == nil {
+		if n, by, ok := l.Left("memory"); ok {
+			all = min(all, int64(by.Value))
+			if n < left {
+				left, whose = n, "the cgroup "+by.Dir
+			}
+		}
+	}
+	return all, left, whose, nil
+}
+
 // atHand is how many free pages a zoneinfo (the kernel's mm/vmstat.c)
 // has in the lists of the CPUs: the lines "count: N".
 func atHand(zoneinfo io.Reader) (pages int64, err error) {

@@ -17,7 +17,7 @@ func CheckLimits(tb *testbed.Testbed, l Limits) error {
 		return Unavailable("limits need cgroups, and this machine mounts none that can be written", "mount -t cgroup2 none /sys/fs/cgroup, or run outside of a container")
 	}
 	if c := tb.Cgroups.Lacks(l); c != "" {
-		return Unavailable("the limit needs the cgroup controller "+c+", which this machine's cgroup root doesn't pass on", "echo +"+c+" > /sys/fs/cgroup/cgroup.subtree_control")
+		return Unavailable("the limit needs the cgroup controller "+c+", which the lab's cgroups can't have here", tb.Cgroups.Cure(c))
 	}
 	return nil
 }

@@ -73,7 +73,7 @@ func parity(t *testing.T, what, other, unit string, f figures, apart float64) bo
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, _, err := stats.PairedRatio(f.ours, f.theirs)
+	r, _, err := stats.PairedRatio(f.ours, f.theirs, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

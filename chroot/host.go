@@ -8,12 +8,17 @@
 //	unshare(CLONE_FS)   the thread's root and working folder become its own
 //	chdir, chroot       and are moved into the image
 //
+// chroot protects nothing below the new root, and all instances share their
+// image. So the folder that they are moved into is a second view of it, which
+// is read-only (image.go): made once, before the clock starts.
+//
 // Neither has a cgroup unless limits are asked for, and then both get the
 // same, as the container does.
 package chroot
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,6 +39,7 @@ type Env struct {
 
 	mu     sync.Mutex
 	copies map[string]string // by image folder: its copy in the work folder
+	views  map[string]int    // likewise: a descriptor of its read-only view
 }
 
 // Host is the environment in which the workload is a process of the testbed,
@@ -62,8 +68,16 @@ func (e *Env) Open(_ context.Context, tb *testbed.Testbed) error {
 	return nil
 }
 
-// Close has nothing to close.
-func (e *Env) Close() error { return nil }
+// Close lets go of the images.
+func (e *Env) Close() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, fd := range e.views {
+		unix.Close(fd)
+	}
+	e.views = nil
+	return nil
+}
 
 // Check says whether the limits can be kept, and, for chroot, whether we may.
 func (e *Env) Check(_ context.Context, s bench.Spec) error {
@@ -78,6 +92,11 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 	}
 	if e.name == "chroot" && os.Geteuid() != 0 {
 		return bench.Unavailable("chroot(2) needs root", "sudo lab …")
+	}
+	if e.name == "chroot" && !s.Work && s.Image.Dir != "" {
+		if _, err := e.view(s.Image.Dir); err != nil {
+			return bench.Unavailable(err.Error(), "Linux 5.12 or later, outside of another container")
+		}
 	}
 	if s.Settings["netns"] == "own" && os.Geteuid() != 0 {
 		return bench.Unavailable("a network namespace needs root", "sudo lab …")
@@ -101,13 +120,34 @@ func (e *Env) Prepare(_ context.Context, s bench.Spec) (bench.Instance, error) {
 		return e.prepareWork(s)
 	}
 	if s.Settings["netns"] == "own" {
-		return e.wire(e.plan(s, s.Image.Dir))
+		return e.wire(e.hosted(s))
 	}
-	return launch.New(e.plan(s, s.Image.Dir)), nil
+	if e.name == "host" {
+		return launch.New(e.hosted(s)), nil
+	}
+	fd, err := e.view(s.Image.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("chroot: %w", err)
+	}
+	return launch.New(e.rooted(s, fd)), nil
 }
 
-// plan is the start of a program whose image is the folder root.
-func (e *Env) plan(s bench.Spec, root string) launch.Plan {
+// hosted is the start of a host process.
+func (e *Env) hosted(s bench.Spec) launch.Plan {
+	p := e.plan(s)
+	p.Find = func(c bench.Command) []string { return find(s.Image.Dir, c) }
+	return p
+}
+
+// rooted is the start of a program whose root is the folder that fd is open on.
+func (e *Env) rooted(s bench.Spec, fd int) launch.Plan {
+	p := e.plan(s)
+	p.Steps = []launch.Step{{Name: "chroot", Do: func(*launch.Thread) error { return enter(fd) }}}
+	return p
+}
+
+// plan is what both have.
+func (e *Env) plan(s bench.Spec) launch.Plan {
 	p := launch.Plan{Command: s.Command}
 	if e.Grouped(s) && e.tb.Cgroups != nil {
 		p.Group = func() (*cgroup.Group, error) { return e.tb.Cgroups.New(s.Limits) }
@@ -115,25 +155,20 @@ func (e *Env) plan(s bench.Spec, root string) launch.Plan {
 	if p.Command.Dir == "" {
 		p.Command.Dir = "/"
 	}
-	if e.name == "host" {
-		p.Find = func(c bench.Command) []string { return find(root, c) }
-		return p
-	}
-	p.Steps = []launch.Step{{Name: "chroot", Do: func(*launch.Thread) error { return enter(root) }}}
 	return p
 }
 
-// enter makes root the calling thread's root and working folder.
-func enter(root string) error {
+// enter makes a folder the calling thread's root and working folder.
+func enter(fd int) error {
 	// Threads share both (clone(2), CLONE_FS) until one of them asks not to.
 	if err := unix.Unshare(unix.CLONE_FS); err != nil {
 		return os.NewSyscallError("unshare", err)
 	}
-	if err := unix.Chroot(root); err != nil {
-		return &os.PathError{Op: "chroot", Path: root, Err: err}
+	// A working folder that stays outside leads out, by "..".
+	if err := unix.Fchdir(fd); err != nil {
+		return os.NewSyscallError("chdir", err)
 	}
-	// Without this the working folder stays outside, and ".." leads out.
-	return os.NewSyscallError("chdir", unix.Chdir("/"))
+	return os.NewSyscallError("chroot", unix.Chroot("."))
 }
 
 // find lists where a host process's program may be: in the image, then on the
@@ -159,6 +194,8 @@ func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
 	prepare = []string{"a thread waits"}
 	if s.Work && e.name == "chroot" {
 		prepare = append(prepare, "the image is copied into the work folder")
+	} else if e.name == "chroot" {
+		prepare = append(prepare, "a read-only view of the image is made (a mount that is attached nowhere)")
 	}
 	if !s.Limits.None() {
 		start = append(start, "make the cgroup")

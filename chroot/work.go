@@ -2,8 +2,11 @@ package chroot
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+
+	"golang.org/x/sys/unix"
 
 	"lab/bench"
 	"lab/bench/launch"
@@ -26,16 +29,20 @@ func (w *working) Loads() []string { return []string{w.root} }
 func (e *Env) prepareWork(s bench.Spec) (bench.Instance, error) {
 	if e.name == "host" {
 		place := filepath.Join(e.tb.Work, "host")
-		if err := os.MkdirAll(place, 0o777); err != nil {
+		if err := os.MkdirAll(place, 0o755); err != nil {
 			return nil, fmt.Errorf("host: %w", err)
 		}
-		return &working{launch.New(e.plan(s, s.Image.Dir)), place, s.Image.Dir}, nil
+		return &working{launch.New(e.hosted(s)), place, s.Image.Dir}, nil
 	}
 	root, err := e.copied(s.Image.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("chroot: copy the image: %w", err)
 	}
-	return &working{launch.New(e.plan(s, root)), "/tmp", root}, nil
+	fd, err := e.once(root, func() (int, error) { return unix.Open(root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0) })
+	if err != nil {
+		return nil, fmt.Errorf("chroot: %w", err)
+	}
+	return &working{launch.New(e.rooted(s, fd)), "/tmp", root}, nil
 }
 
 // Keeps is the size of the image's copy, in whole blocks.
@@ -60,10 +67,12 @@ func (e *Env) copied(dir string) (string, error) {
 	if err == nil {
 		err = os.CopyFS(to, os.DirFS(dir))
 	}
-	// CopyFS gives files 0666 and what their own mode adds to it, and an image
-	// without a place to write has none.
 	if err == nil {
-		err = os.MkdirAll(filepath.Join(to, "tmp"), 0o777)
+		err = copyModes(to, dir)
+	}
+	// An image without a place to write has none.
+	if err == nil {
+		err = os.MkdirAll(filepath.Join(to, "tmp"), 0o755)
 	}
 	if err != nil {
 		return "", err
@@ -73,4 +82,23 @@ func (e *Env) copied(dir string) (string, error) {
 	}
 	e.copies[dir] = to
 	return to, nil
+}
+
+// copyModes gives a copy the modes of the tree from: CopyFS gives folders 0777
+// and files 0666 at least, less the umask.
+func copyModes(to, from string) error {
+	return filepath.WalkDir(from, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.Type()&fs.ModeSymlink != 0 {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, name)
+		if err != nil {
+			return err
+		}
+		return os.Chmod(filepath.Join(to, rel), info.Mode())
+	})
 }

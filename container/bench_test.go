@@ -37,7 +37,7 @@ func newRig(b *testing.B) *rig {
 		b.Skip("SKIP: containers need root; cure: sudo make bench")
 	}
 	dir := b.TempDir()
-	tb, err := testbed.Local(dir, true, nil)
+	tb, err := testbed.Local(dir, &cgroup.Options{Controllers: true}, nil)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -147,10 +147,11 @@ func tell(b *testing.B, name string, x, reference []float64, against string) {
 	}
 	line := fmt.Sprintf("%-44s %7.3f ms (%.3f to %.3f)", name, m.Point*1e3, m.Lo*1e3, m.Hi*1e3)
 	if reference != nil {
-		r, err := stats.RatioOfMedians(x, reference, 1)
-		if err != nil {
-			b.Fatal(err)
+		c, err := stats.Compare(x, reference, 1)
+		if err != nil || c.Ratio == nil {
+			b.Fatalf("no ratio: %v", err)
 		}
+		r := c.Ratio
 		line += fmt.Sprintf("   %.2f × %s (%.2f to %.2f)", r.Point, against, r.Lo, r.Hi)
 		b.ReportMetric(r.Point, "×"+against+"/"+strings.ReplaceAll(strings.Fields(name)[0], ",", ""))
 	}

@@ -106,7 +106,7 @@ func (c *container) makeDev(t *launch.Thread) error {
 			return fmt.Errorf("mount %s: %w", m.name, err)
 		}
 	}
-	return c.cover(t, dev)
+	return nil
 }
 
 // devMount makes one of them, for the container's own users.

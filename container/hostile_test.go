@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench"
+	"lab/bench/cgroup"
 	"lab/bench/image"
 	"lab/bench/launch"
 	"lab/bench/testbed"
@@ -41,7 +42,7 @@ func newHostile(t *testing.T) *hostile {
 	if err != nil {
 		t.Skip("SKIP: ", err, "; cure: make setup")
 	}
-	tb, err := testbed.Local(cache, true, nil)
+	tb, err := testbed.Local(cache, &cgroup.Options{Controllers: true}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

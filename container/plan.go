@@ -103,7 +103,5 @@ func (c *container) inside(t *launch.Thread, tape *launch.Tape) error {
 		// (cgroup_namespaces(7)).
 		tape.Call("unshare the cgroup namespace", unix.SYS_UNSHARE, unix.CLONE_NEWCGROUP)
 	}
-	// The thread made nodes and folders with exactly the modes it named.
-	tape.Call("set the umask", unix.SYS_UMASK, 0o022)
 	return nil
 }

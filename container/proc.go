@@ -36,57 +36,69 @@ type mask struct {
 // here exists inside. The empty file is a node of the new /dev that the thread
 // itself has made; the image's idea of /dev/null is never asked
 // (CVE-2025-31133).
-func (c *container) cover(t *launch.Thread, dev int) error {
-	clone := func(dir int, name string, flags uint) error {
-		fd, err := unix.OpenTree(dir, name, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|flags)
-		if err != nil {
-			return fmt.Errorf("clone a mount: %w", err)
-		}
-		keep(t, fd, "mask")
-		c.hidden[len(c.hidden)-1].mount = fd
-		return nil
-	}
+func (c *container) cover(t *launch.Thread) error {
 	for _, p := range readOnlyPaths {
 		if exists("/proc/" + p) {
 			c.locked = append(c.locked, p)
 		}
 	}
-	for _, p := range hiddenFiles {
-		if !exists("/proc/" + p) {
-			continue
+	hide := func(paths []string, mount func() (int, error)) error {
+		for _, p := range paths {
+			if !exists("/proc/" + p) {
+				continue
+			}
+			fd, err := mount()
+			if err != nil {
+				return fmt.Errorf("prepare a cover for /proc/%s: %w", p, err)
+			}
+			keep(t, fd, "mask")
+			c.hidden = append(c.hidden, mask{p, fd})
 		}
-		c.hidden = append(c.hidden, mask{path: p})
-		if err := clone(dev, "null", 0); err != nil {
-			return err
-		}
+		return nil
 	}
-	empty := -1
-	for _, p := range hiddenFolders {
-		if !exists("/proc/" + p) {
-			continue
-		}
-		if empty < 0 {
-			var err error
-			if empty, err = newEmpty(t); err != nil {
-				return err
+	if err := hide(hiddenFiles, func() (int, error) { return clone(c.dev, "null") }); err != nil {
+		return err
+	}
+	return hide(hiddenFolders, func() (int, error) {
+		if c.empty == 0 {
+			if err := c.hide(t, c.proc); err != nil {
+				return -1, err
 			}
 		}
-		c.hidden = append(c.hidden, mask{path: p})
-		if err := clone(empty, "", unix.AT_EMPTY_PATH); err != nil {
-			return err
-		}
-	}
-	return nil
+		return clone(c.empty, "")
+	})
 }
 
-// newEmpty makes an empty read-only folder to hide others with.
-func newEmpty(t *launch.Thread) (int, error) {
+// clone returns another mount of what is at name below dir, or of dir where name
+// is empty. Before Linux 6.15 only what is attached in the caller's own mount
+// namespace can be cloned (may_copy_tree in the kernel's fs/namespace.c).
+func clone(dir int, name string) (int, error) {
+	fd, err := unix.OpenTree(dir, name, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH)
+	if err != nil {
+		return -1, fmt.Errorf("clone a mount: %w", err)
+	}
+	return fd, nil
+}
+
+// hide puts an empty read-only folder over the one that at is open on. The first
+// is a file system, which the others are further mounts of: these cost a third.
+func (c *container) hide(t *launch.Thread, at int) error {
+	if c.empty != 0 {
+		fd, err := clone(c.empty, "")
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		return attach(fd, at)
+	}
 	fd, err := newFS("tmpfs", unix.MOUNT_ATTR_RDONLY|unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOEXEC,
 		option{"size", "4k"}, option{"mode", "555"})
-	if err == nil {
-		keep(t, fd, "empty")
+	if err != nil {
+		return err
 	}
-	return fd, err
+	keep(t, fd, "empty")
+	c.empty = fd
+	return attach(fd, at)
 }
 
 func exists(name string) bool {
@@ -124,14 +136,14 @@ func (c *container) mountProc(tape *launch.Tape) {
 
 // makeSys mounts /sys, which shows the network devices of the namespace that
 // it is made in, read-only; and opens the folder that /proc will be on, while
-// the root is still below a folder of the host.
+// the root is still below a folder of the host, with what will cover parts of it.
 func (c *container) makeSys(t *launch.Thread) (err error) {
 	if c.proc, err = c.folder(t, "proc"); err != nil {
 		return err
 	}
 	// What an image has below /proc would be seen while the program is looked
 	// up, and not when it is executed.
-	if err := hideContents(t, c.proc); err != nil {
+	if err := c.hideContents(t, c.proc); err != nil {
 		return fmt.Errorf("hide what the image has in /proc: %w", err)
 	}
 	at, err := c.folder(t, "sys")
@@ -151,20 +163,17 @@ func (c *container) makeSys(t *launch.Thread) (err error) {
 		if err != nil {
 			continue // this kernel hasn't got it
 		}
-		empty, err := newEmpty(t)
-		if err == nil {
-			err = attach(empty, fd)
-		}
+		err = c.hide(t, fd)
 		unix.Close(fd)
 		if err != nil {
 			return fmt.Errorf("hide /sys/%s: %w", p, err)
 		}
 	}
-	return nil
+	return c.cover(t)
 }
 
 // hideContents puts an empty folder over one that isn't empty.
-func hideContents(t *launch.Thread, dir int) error {
+func (c *container) hideContents(t *launch.Thread, dir int) error {
 	fd, err := unix.Openat(dir, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return err
@@ -179,9 +188,5 @@ func hideContents(t *launch.Thread, dir int) error {
 	if entries == 0 {
 		return nil
 	}
-	empty, err := newEmpty(t)
-	if err != nil {
-		return err
-	}
-	return attach(empty, dir)
+	return c.hide(t, dir)
 }

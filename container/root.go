@@ -129,9 +129,9 @@ func (c *container) readOnly(image int) (int, error) {
 	if c.mapped() {
 		return c.shift(image, unix.MOUNT_ATTR_RDONLY|unix.MOUNT_ATTR_NODEV)
 	}
-	fd, err := unix.OpenTree(image, "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH)
+	fd, err := clone(image, "")
 	if err != nil {
-		return -1, fmt.Errorf("clone the image's mount: %w", err)
+		return -1, fmt.Errorf("the image: %w", err)
 	}
 	attr := &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NODEV, Propagation: unix.MS_PRIVATE}
 	if err := unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH, attr); err != nil {

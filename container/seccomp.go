@@ -70,9 +70,34 @@ const (
 // low half of its first argument (both of ours are little-endian).
 const offNr, offArch, offArg0 = 0, 4, 16
 
-// Flags of clone(2) that make a namespace.
+// Flags of clone(2) that make a namespace. CLONE_NEWTIME isn't one: its bit is
+// a part of the signal's number there.
 const newNamespaces = unix.CLONE_NEWNS | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWUSER |
-	unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWCGROUP | unix.CLONE_NEWTIME
+	unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWCGROUP
+
+// refusedFamilies are kinds of sockets that a container can't make, up to
+// newestFamily; later ones are unknown. A kernel loads the module of a family
+// by itself when the first program asks for one, so each is code that anybody
+// could reach.
+var refusedFamilies = []int{
+	unix.AF_ALG,   // the kernel's cryptography, by which programs became root ("copy fail", 2026)
+	unix.AF_VSOCK, // reaches the hypervisor's host past any network namespace
+	// Old networks, which newer kernels have thrown out.
+	unix.AF_AX25, unix.AF_IPX, unix.AF_APPLETALK, unix.AF_NETROM, unix.AF_ROSE, unix.AF_DECnet, unix.AF_ECONET,
+	unix.AF_ATMSVC, unix.AF_IRDA, unix.AF_WANPIPE, unix.AF_ISDN, unix.AF_CAIF,
+}
+
+const newestFamily = unix.AF_MCTP
+
+// families is the set of those that are allowed, a bit each.
+func families() (set uint64) {
+	for f := range newestFamily + 1 {
+		if !slices.Contains(refusedFamilies, f) {
+			set |= 1 << f
+		}
+	}
+	return set
+}
 
 // A span is a run of call numbers, from first to the next span's first, with
 // the same verdict.
@@ -113,6 +138,15 @@ func Filter() []unix.SockFilter {
 	op := func(code int, k uint32, jt, jf int) unix.SockFilter {
 		return unix.SockFilter{Code: uint16(code), K: k, Jt: uint8(jt), Jf: uint8(jf)}
 	}
+	const alu, toX = unix.BPF_ALU | unix.BPF_LSH | unix.BPF_X, unix.BPF_MISC | unix.BPF_TAX
+	// in looks the number in A, below 32, up in a set of bits.
+	in := func(set uint32) []unix.SockFilter {
+		return []unix.SockFilter{
+			op(toX, 0, 0, 0), op(unix.BPF_LD|unix.BPF_IMM, 1, 0, 0), op(alu, 0, 0, 0),
+			op(unix.BPF_JMP|unix.BPF_JSET|unix.BPF_K, set, 0, 1), op(ret, allow, 0, 0), op(ret, eperm, 0, 0),
+		}
+	}
+	low, high := in(uint32(families())), in(uint32(families()>>32))
 	leaf := map[uint32][]unix.SockFilter{
 		lookClone: {
 			op(ld, offArg0, 0, 0), op(and, newNamespaces, 0, 0), op(jeq, 0, 0, 1),
@@ -125,10 +159,9 @@ func Filter() []unix.SockFilter {
 			op(jeq, 0x0, 4, 0), op(jeq, 0x8, 3, 0), op(jeq, 0x20000, 2, 0), op(jeq, 0x20008, 1, 0), op(jeq, 0xffffffff, 0, 1),
 			op(ret, allow, 0, 0), op(ret, eperm, 0, 0),
 		},
-		// vsock reaches the hypervisor's host past any network namespace.
-		lookSocket: {
-			op(ld, offArg0, 0, 0), op(jeq, unix.AF_VSOCK, 0, 1), op(ret, eperm, 0, 0), op(ret, allow, 0, 0),
-		},
+		lookSocket: slices.Concat([]unix.SockFilter{
+			op(ld, offArg0, 0, 0), op(jge, 64, 0, 1), op(ret, eperm, 0, 0), op(jge, 32, len(low), 0),
+		}, low, []unix.SockFilter{op(unix.BPF_ALU|unix.BPF_SUB|unix.BPF_K, 32, 0, 0)}, high),
 	}
 	var search func(s []span) []unix.SockFilter
 	search = func(s []span) []unix.SockFilter {

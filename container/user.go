@@ -121,9 +121,9 @@ func (c *container) makeUsers(t *launch.Thread, flags int) error {
 func (c *container) shift(dir int, attr uint64) (int, error) { return shift(dir, c.users, attr) }
 
 func shift(dir, users int, attr uint64) (int, error) {
-	fd, err := unix.OpenTree(dir, "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH)
+	fd, err := clone(dir, "")
 	if err != nil {
-		return -1, fmt.Errorf("clone the image's mount: %w", err)
+		return -1, fmt.Errorf("the image: %w", err)
 	}
 	a := &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_IDMAP | attr, Propagation: unix.MS_PRIVATE, Userns_fd: uint64(users)}
 	if err := unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH, a); err != nil {
@@ -145,8 +145,9 @@ func (c *container) ownPipes() error {
 		if err := unix.Fstatfs(int(f.Fd()), &st); err != nil || st.Type != unix.PIPEFS_MAGIC {
 			continue
 		}
-		if err := c.own(int(f.Fd()), ""); err != nil {
-			return err
+		u := cmd.User
+		if err := unix.Fchown(int(f.Fd()), c.base+int(u.UID), c.base+int(u.GID)); err != nil {
+			return os.NewSyscallError("fchown", err)
 		}
 	}
 	return nil

@@ -13,17 +13,21 @@ import (
 
 // An analysis is a run with all that was computed from it.
 type analysis struct {
-	run      *results.Run
-	cells    []*cell          // in the manifest's order, not-run ones included
-	metrics  []results.Metric // those that have values, the headline first
-	tests    int              // how many comparisons the p-values are corrected for
-	verdicts []verdict
+	run         *results.Run
+	cells       []*cell          // in the manifest's order, not-run ones included
+	metrics     []results.Metric // those that have values, the headline first
+	firstIsBase bool             // the run has no host, or nothing else
+	family      map[string]int   // by metric: how many comparisons answer one question
+	pairs       []pair           // these comparisons
+	compared    map[pair]*stats.Comparison
+	verdicts    []verdict
 }
 
 // analyse computes everything that the writers lay out.
 func analyse(run *results.Run) *analysis {
 	a := &analysis{run: run}
 	a.sort()
+	a.bases()
 	a.findMetrics()
 	for _, c := range a.cells {
 		for _, m := range a.metrics {
@@ -32,7 +36,12 @@ func analyse(run *results.Run) *analysis {
 			}
 		}
 	}
-	a.compare()
+	a.families()
+	for _, p := range a.pairs {
+		if p.to == p.row.base {
+			p.row.samples[p.metric].against = a.versus(p.row, p.to, p.metric)
+		}
+	}
 	for _, f := range run.Manifest.Findings {
 		a.verdicts = append(a.verdicts, a.judge(f)...)
 	}
@@ -47,6 +56,7 @@ func (a *analysis) sort() {
 	}
 	for _, c := range a.run.Manifest.Cells {
 		x := newCell(c)
+		x.unreal = a.run.Machine.Emulated && c.Settings["accel"] != ""
 		a.cells = append(a.cells, x)
 		byKey[key(c.Env, c.Variant, c.N)] = x
 	}
@@ -119,7 +129,6 @@ func (a *analysis) sort() {
 			hues[label] = len(hues)
 		}
 		c.hue = hues[label]
-		c.base = baseOf(c, a.cells)
 	}
 }
 
@@ -226,46 +235,10 @@ func newSample(c *cell, metric string) *sample {
 		s.doubts = append(s.doubts, trend.String())
 	}
 	if many, err := stats.ManyHumps(s.values); err == nil && many {
+		s.groups[0], s.groups[1] = stats.TwoGroups(s.values)
 		s.doubts = append(s.doubts, "values come in more than one group (dip test at 1 %), which one median describes badly: see the plot")
 	}
 	return s
-}
-
-// compare sets each sample beside its baseline, and corrects all tests of the
-// run together. What ran under TCG is compared with nothing.
-func (a *analysis) compare() {
-	var all []*comparison
-	var ps []float64
-	for _, c := range a.cells {
-		if c.base == nil || c.tcg {
-			continue
-		}
-		for _, m := range a.metrics {
-			x, y := c.samples[m.Name], c.base.samples[m.Name]
-			if x == nil || y == nil {
-				continue
-			}
-			seed := a.run.Manifest.Seed
-			d, err := stats.DifferenceOfMedians(x.values, y.values, seed)
-			if err != nil {
-				continue
-			}
-			k := &comparison{difference: d}
-			if r, err := stats.RatioOfMedians(x.values, y.values, seed); err == nil {
-				k.ratio = &r
-			}
-			k.effect, _ = stats.EffectSize(x.values, y.values)
-			test, _ := stats.MannWhitney(x.values, y.values)
-			k.p = test.P
-			x.against = k
-			all = append(all, k)
-			ps = append(ps, k.p)
-		}
-	}
-	for i, p := range stats.Holm(ps) {
-		all[i].corrected = p
-	}
-	a.tests = len(all)
 }
 
 // anyTCG reports whether a guest of the run was emulated.

@@ -1,24 +1,36 @@
 package reports
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // mostly is the share of disturbed trials from above which a verdict says so
 // beside itself: a reader who takes nothing else along has to take this.
 const mostly = 0.5
 
-// caveat says that most of the trials of a row that a verdict rests on were
-// disturbed; "" where they weren't.
+// machineEmulated is said of the speed of virtual machines on a machine that is
+// itself a program. Its KVM is real, and rests on emulated hardware.
+const machineEmulated = "this machine was itself emulated in software, which is no measure of how fast VMs are"
+
+// caveat says what a verdict may not be quoted without: that most of the trials of
+// a row that it rests on were disturbed, that they come in two groups, or that the
+// machine was itself emulated; or "".
 func caveat(metric string, rests ...*cell) string {
-	disturbed, all, most := 0, 0, false
+	disturbed, all, most, unreal := 0, 0, false, ""
 	for _, c := range rests {
 		n, of := c.disturbedIn(metric)
 		disturbed, all = disturbed+n, all+of
 		most = most || float64(n) > mostly*float64(of)
+		if c.unreal {
+			unreal = machineEmulated
+		}
 	}
-	if !most {
-		return ""
+	noisy := ""
+	if most {
+		noisy = disturbedOf(disturbed, all)
 	}
-	return disturbedOf(disturbed, all)
+	return strings.Join(nonEmpty(noisy, groupsNote(metric, rests...), unreal), "; ")
 }
 
 // disturbedOf writes "14 of 20 trials were disturbed".

@@ -18,9 +18,11 @@ type cell struct {
 	label   string // what rows and axes call it
 	hue     int    // its colour in plots: cells that differ in the number of instances alone have the same one
 	tcg     bool   // a guest under software emulation
+	unreal  bool   // a guest of a machine that is itself emulated
 	trials  []trial
 	samples map[string]*sample        // by metric; nil where nothing was measured
 	base    *cell                     // what it is compared with, or nil
+	isBase  bool                      // others are compared with it
 	texts   map[string]string         // by metric: why it has no number
 	seqs    map[string]map[string]int // by whole, by part: its place in time
 }
@@ -50,22 +52,9 @@ func (t trial) counts() bool { return !t.warmup && !t.again && !t.failed() }
 type sample struct {
 	values  []float64
 	median  stats.Interval
-	against *comparison // with the baseline, or nil
+	against *stats.Comparison // with the baseline, or nil
+	groups  [2][]float64      // the values, where they come in two groups (dip test); else nil
 	doubts  []string
-}
-
-// A comparison sets one sample beside the baseline's.
-type comparison struct {
-	difference stats.Interval
-	ratio      *stats.Interval // nil where values aren't above zero
-	effect     stats.Effect
-	p          float64 // as tested
-	corrected  float64 // for all comparisons of the report
-}
-
-// differs reports whether a difference was found.
-func (c comparison) differs() bool {
-	return stats.Differ(c.difference, c.corrected)
 }
 
 // counted is how many trials entered the statistics.
@@ -136,6 +125,37 @@ func newCell(c results.Cell) *cell {
 		x.label += ", " + tcgMark
 	}
 	return x
+}
+
+// bases finds what each row is compared with: the host's, or where the run has no
+// host, or nothing else, its first row that has trials.
+func (a *analysis) bases() {
+	ofHost := func(c *cell) bool { return c.Env == baseline }
+	if slices.ContainsFunc(a.cells, ofHost) && (len(a.cells) == 1 || slices.ContainsFunc(a.cells, func(c *cell) bool { return !ofHost(c) })) {
+		for _, c := range a.cells {
+			c.base, c.isBase = baseOf(c, a.cells), ofHost(c)
+		}
+		return
+	}
+	a.firstIsBase = true
+	for _, c := range a.cells {
+		for _, b := range a.cells {
+			if b.NotRun == nil && b.counted() > 0 && max(b.N, 1) == max(c.N, 1) && b.tcg == c.tcg {
+				if c.isBase = b == c; !c.isBase {
+					c.base = b
+				}
+				break
+			}
+		}
+	}
+}
+
+// baseName is what headings call the row that others are compared with.
+func (a *analysis) baseName() string {
+	if a.firstIsBase {
+		return "the first row"
+	}
+	return baseline
 }
 
 // baseOf finds the baseline cell that differs from c in nothing but the

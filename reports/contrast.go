@@ -18,6 +18,7 @@ const (
 	Lower         = "lower"
 	Higher        = "higher"
 	NoDifference  = "no difference found"
+	TooFewTrials  = "too few trials" // no outcome would have been a difference
 	NotComparable = "not comparable"
 )
 
@@ -28,7 +29,9 @@ type Contrast struct {
 	Rows    []ContrastRow
 	Differs []Difference // between machines and settings
 	Notes   []string     // what must be known to read the rows
-	Tests   int          // comparisons that Corrected is corrected for
+	Tests   int          // rows that are compared
+
+	together bool // all rows are one family: see Together
 }
 
 // A ContrastRow is one metric of one cell, or of two that stand against each
@@ -43,10 +46,14 @@ type ContrastRow struct {
 	// Of b against a. Ratio is nil where a value isn't above zero.
 	Difference stats.Interval
 	Ratio      *stats.Interval
-	Paired     bool // Ratio and P are of the trials' pairs, one a block (stats.PairedRatio)
+	Paired     bool // Ratio and P are of the trials' pairs, one a block (stats.PairedRatio); Difference has no ends then
 	Effect     stats.Effect
-	P          float64 // Mann-Whitney, two-sided
-	Corrected  float64 // after Holm, for all rows
+	P          float64 // Mann-Whitney's, two-sided, of this row alone
+	Family     int     // how many comparisons hold together with 95 %
+
+	a, b    []float64    // what is compared
+	pairs   [2][]float64 // by block, where each has one of either
+	atLeast int          // the family that the run's own report has
 }
 
 // Compared reports whether the row has figures of b against a.
@@ -108,7 +115,9 @@ func CompareBy(run *results.Run, by, a, b string) (*Contrast, error) {
 				first := len(c.Rows)
 				c.add(x, x, p, q)
 				for i := range c.Rows[first:] {
-					c.Rows[first+i].pair(run, p, q)
+					r := &c.Rows[first+i]
+					r.pair(run, p, q)
+					r.atLeast = x.family[r.Metric.Name]
 				}
 				c.Differs = append(c.Differs, settingsOf(p, q)...)
 			}
@@ -122,14 +131,14 @@ func CompareBy(run *results.Run, by, a, b string) (*Contrast, error) {
 	} else {
 		c.note("The trials of the rows were mixed in one order shuffled from the seed %d.", run.Manifest.Seed)
 	}
+	c.decide()
 	if slices.ContainsFunc(c.Rows, func(r ContrastRow) bool { return r.Paired }) {
-		c.note("Each ratio is of the pairs of trials that one block has: the middle one, after Hodges and Lehmann, with the interval and the p-value of Wilcoxon's signed-rank test in place of those named below. It needn't be the ratio of the two medians.")
+		c.note("Each ratio is of the pairs of trials that one block has: the middle one, after Hodges and Lehmann, with the interval and the p-value of Wilcoxon's signed-rank test. It needn't be the ratio of the two medians.")
 	}
 	c.disturbed(run.Dir, x)
 	for _, b := range x.banners() {
 		c.note("%s", b)
 	}
-	c.decide()
 	return c, nil
 }
 

@@ -42,8 +42,8 @@ func (l Limit) String() string {
 
 // Exceeds lists the rows that exceed a limit: those in which a difference was
 // found, in the limit's direction, and whose ratio of medians lies further from
-// 1 than its share. Noise alone trips it once in twenty contrasts at the most,
-// as the verdicts are corrected together.
+// 1 than its share. After [Contrast.Together] noise alone trips it once in twenty
+// contrasts at the most.
 func (c *Contrast) Exceeds(l Limit) []ContrastRow {
 	var out []ContrastRow
 	for _, r := range c.Rows {

@@ -33,7 +33,15 @@ func (c *Contrast) add(x, y *analysis, p, q *cell) {
 			r.B = t.median
 		}
 		if r.Reason = incomparable(x, y, p, q, m); r.Reason == "" {
-			r.fill(s.values, t.values, x.run.Manifest.Seed)
+			r.a, r.b, r.Verdict = s.values, t.values, NoDifference
+		}
+		for _, x := range []struct {
+			name string
+			of   *cell
+		}{{c.A, p}, {c.B, q}} {
+			if n := groupsNote(m.Name, x.of); n != "" {
+				c.note("%s, %s: %s.", x.name, m.Name, n)
+			}
 		}
 		c.Rows = append(c.Rows, r)
 	}
@@ -89,25 +97,38 @@ func shortDigest(d results.Digested) string {
 	if d == (results.Digested{}) {
 		return "none"
 	}
-	return strings.TrimSpace(d.Name + " " + d.Digest[:min(len(d.Digest), len("sha256:")+12)])
+	return strings.TrimSpace(d.Name + " " + strings.ToValidUTF8(d.Digest[:min(len(d.Digest), len("sha256:")+12)], ""))
 }
 
-func (r *ContrastRow) fill(a, b []float64, seed uint64) {
-	d, err := stats.DifferenceOfMedians(b, a, seed)
+// fill compares as one of a family, and finds the verdict: the interval's.
+func (r *ContrastRow) fill(family int) {
+	r.Family = max(family, r.atLeast)
+	r.Paired, r.Ratio = false, nil
+	k, err := stats.Compare(r.b, r.a, r.Family)
 	if err != nil {
-		r.Reason = err.Error()
+		r.Verdict, r.Reason = NotComparable, err.Error()
 		return
 	}
-	r.Verdict, r.Difference = NoDifference, d
-	if q, err := stats.RatioOfMedians(b, a, seed); err == nil {
-		r.Ratio = &q
+	r.Difference, r.Ratio, r.Effect, r.P = k.Difference, k.Ratio, k.Effect, k.P
+	iv, no := k.Difference, 0.0
+	if r.pairs[0] != nil {
+		if ratio, t, err := stats.PairedRatio(r.pairs[1], r.pairs[0], r.Family); err == nil && ratio.Known() {
+			r.Ratio, r.P, r.Paired = &ratio, t.P, true
+			r.Difference = stats.Interval{}
+			iv, no = ratio, 1
+		}
 	}
-	r.Effect, _ = stats.EffectSize(b, a)
-	t, _ := stats.MannWhitney(b, a)
-	r.P = t.P
+	switch {
+	case !iv.Known():
+		r.Verdict, r.Reason = TooFewTrials, cantTell(iv)
+	case iv.Lo > no || iv.Hi < no:
+		r.Verdict = word(r.Metric, iv.Hi < no)
+	default:
+		r.Verdict = NoDifference
+	}
 }
 
-// pair compares trial by trial, where each block has one of either cell: what
+// pair finds the trials to be compared one by one, where each block has one of either cell: what
 // the machine did to both drops out.
 func (r *ContrastRow) pair(run *results.Run, p, q *cell) {
 	if !r.Compared() || run.Manifest.Grouped > 0 {
@@ -132,31 +153,47 @@ func (r *ContrastRow) pair(run *results.Run, p, q *cell) {
 	if len(a) < stats.MinPairs || len(a) < max(r.A.N, r.B.N)*9/10 {
 		return
 	}
-	if iv, t, err := stats.PairedRatio(b, a); err == nil {
-		r.Ratio, r.P, r.Paired = &iv, t.P, true
+	r.pairs = [2][]float64{a, b}
+}
+
+// decide compares the rows that can be, as families: those of one metric answer one
+// question.
+func (c *Contrast) decide() {
+	family := map[string]int{}
+	c.Tests = 0
+	for _, r := range c.Rows {
+		if r.Compared() {
+			family[r.Metric.Name]++
+			c.Tests++
+		}
+	}
+	for i := range c.Rows {
+		r := &c.Rows[i]
+		switch {
+		case !r.Compared():
+		case c.together:
+			r.fill(c.Tests)
+		default:
+			r.fill(family[r.Metric.Name])
+		}
 	}
 }
 
-// decide corrects all rows' tests together, and finds the verdicts.
-func (c *Contrast) decide() {
-	var rows []*ContrastRow
-	var ps []float64
-	for i := range c.Rows {
-		if r := &c.Rows[i]; r.Compared() {
-			rows, ps = append(rows, r), append(ps, r.P)
+// Together decides anew with all rows as one family, for a question that is put to
+// all of them at once, such as whether anything has become slower.
+func (c *Contrast) Together() {
+	c.together = true
+	c.decide()
+}
+
+// Told is how many rows have a verdict.
+func (c *Contrast) Told() (n int) {
+	for _, r := range c.Rows {
+		if r.Compared() && r.Verdict != TooFewTrials {
+			n++
 		}
 	}
-	for i, p := range stats.Holm(ps) {
-		r := rows[i]
-		r.Corrected = p
-		switch {
-		case r.Paired && stats.DifferRatio(*r.Ratio, p):
-			r.Verdict = word(r.Metric, r.Ratio.Point < 1)
-		case !r.Paired && stats.Differ(r.Difference, p):
-			r.Verdict = word(r.Metric, r.Difference.Point < 0)
-		}
-	}
-	c.Tests = len(rows)
+	return n
 }
 
 // word is what a metric's being lower, or higher, comes to.

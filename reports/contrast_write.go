@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 
@@ -12,8 +13,27 @@ import (
 )
 
 // rule says when a row is called different.
-const differRule = "A difference is called one where the 95 %% interval of the difference of medians leaves out zero " +
-	"and a Mann-Whitney test, corrected after Holm for %s, stays below 0.05."
+func (c *Contrast) rule() string {
+	s := "A difference is called one where its interval leaves out zero, and a ratio's 1."
+	least, most := math.MaxInt, 0
+	for _, r := range c.Rows {
+		if r.Compared() {
+			least, most = min(least, r.Family), max(most, r.Family)
+		}
+	}
+	if most < 2 {
+		return s
+	}
+	of := strconv.Itoa(most)
+	if least < most {
+		of = fmt.Sprintf("%d to %d", least, most)
+	}
+	question := "The comparisons of a metric"
+	if c.together {
+		question = "All rows"
+	}
+	return s + fmt.Sprintf(" %s hold together with 95 %% (a family of %s).", question, of)
+}
 
 // words lays a row out: cell, metric, medians of a and b, ratio, its
 // interval, verdict.
@@ -28,7 +48,7 @@ func (r ContrastRow) words() []string {
 	switch {
 	case !r.Compared():
 	case r.Ratio != nil:
-		w[4], w[5] = times(r.Ratio.Point), scale{"", 1}.span(r.Ratio.Lo, r.Ratio.Hi)
+		w[4], w[5] = times(r.Ratio.Point), scale{"", 1}.span(r.Ratio.Lo, r.Ratio.Hi, 1)
 	default: // no ratio of what may be zero
 		s := scaleFor(r.Difference.Point, r.Metric.Unit)
 		w[4], w[5] = s.join(s.signed(r.Difference.Point)), s.join(s.span(r.Difference.Lo, r.Difference.Hi))
@@ -36,7 +56,7 @@ func (r ContrastRow) words() []string {
 	return w
 }
 
-var contrastHead = []string{"cell", "metric", "median A", "median B", "B / A", "95 % interval", "verdict on B"}
+var contrastHead = []string{"cell", "metric", "median A", "median B", "B / A", "interval", "verdict on B"}
 
 // Terminal writes the contrast as a table for people.
 func (c *Contrast) Terminal(w io.Writer, o Options) error {
@@ -53,7 +73,7 @@ func (c *Contrast) Terminal(w io.Writer, o Options) error {
 	}
 	out, err := render(contrastHead, rows)
 	if err == nil && width(out) > t.o.Width {
-		head := []string{"cell,\nmetric", "median A", "median B", "B / A,\n95 % interval", "verdict\non B"}
+		head := []string{"cell,\nmetric", "median A", "median B", "B / A,\ninterval", "verdict\non B"}
 		for i, r := range rows {
 			rows[i] = []string{strings.Join(wrapWords(r[0], 26), "\n") + "\n" + r[1], r[2], r[3], r[4] + "\n" + r[5], strings.ReplaceAll(r[6], " found", "\nfound")}
 		}
@@ -73,7 +93,7 @@ func (c *Contrast) Terminal(w io.Writer, o Options) error {
 			t.paragraph("", "", "- ", d.String())
 		}
 	}
-	for _, n := range append(c.Notes, fmt.Sprintf(differRule, plural(c.Tests, "comparison"))) {
+	for _, n := range append(c.Notes, c.rule()) {
 		t.paragraph("", "", "- ", n)
 	}
 	_, err = w.Write(t.b.Bytes())
@@ -90,12 +110,12 @@ func (d Difference) String() string {
 	return d.What + ": " + or(d.A) + " → " + or(d.B)
 }
 
-// reasons are why rows aren't comparable, each once a cell.
+// reasons are why rows have no verdict, each once a cell.
 func (c *Contrast) reasons() [][2]string {
 	var out [][2]string
 	for _, r := range c.Rows {
-		x := [2]string{r.Cell, NotComparable + ": " + r.Reason}
-		if r.Compared() || len(out) > 0 && out[len(out)-1] == x {
+		x := [2]string{r.Cell, r.Verdict + ": " + r.Reason}
+		if r.Reason == "" || len(out) > 0 && out[len(out)-1] == x {
 			continue
 		}
 		out = append(out, x)
@@ -113,7 +133,7 @@ func (c *Contrast) Markdown(w io.Writer) error {
 		for i := range cells {
 			cells[i] = escape(cells[i])
 		}
-		if r.Verdict != NoDifference {
+		if r.Verdict != NoDifference && r.Verdict != TooFewTrials {
 			cells[6] = "**" + cells[6] + "**"
 		}
 		if r.Reason != "" {
@@ -129,7 +149,7 @@ func (c *Contrast) Markdown(w io.Writer) error {
 		}
 		b.WriteByte('\n')
 	}
-	for _, n := range append(c.Notes, fmt.Sprintf(differRule, plural(c.Tests, "comparison"))) {
+	for _, n := range append(c.Notes, c.rule()) {
 		fmt.Fprintf(&b, "- %s\n", escape(n))
 	}
 	_, err := w.Write(b.Bytes())
@@ -142,7 +162,7 @@ func (c *Contrast) CSV(w io.Writer) error {
 	out.Write([]string{"a", "b", "cell", "metric", "unit", "better",
 		"n_a", "median_a", "lo_a", "hi_a", "n_b", "median_b", "lo_b", "hi_b",
 		"difference", "difference_lo", "difference_hi", "ratio", "ratio_lo", "ratio_hi",
-		"cliffs_delta", "p", "p_corrected", "verdict", "reason"})
+		"cliffs_delta", "p", "family", "verdict", "reason"})
 	num := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 	three := func(iv *stats.Interval) []string {
 		if iv == nil || iv.N == 0 {
@@ -157,7 +177,7 @@ func (c *Contrast) CSV(w io.Writer) error {
 		}
 		row = append(append(row, three(&r.Difference)...), three(r.Ratio)...)
 		if r.Compared() {
-			row = append(row, num(r.Effect.Delta), num(r.P), num(r.Corrected))
+			row = append(row, num(r.Effect.Delta), num(r.P), strconv.Itoa(r.Family))
 		} else {
 			row = append(row, "", "", "")
 		}

@@ -68,7 +68,7 @@ func TestDegenerateRuns(t *testing.T) {
 	}{
 		"nothing at all":  {&results.Run{}, []string{"Nothing was measured"}},
 		"no trials":       {whole(0, nil), []string{"has no trials", "not run: the program docker"}},
-		"one trial":       {whole(1, nil), []string{"too few for an interval", "too few trials"}},
+		"one trial":       {whole(1, nil), []string{"too few for an interval", "1 trial can't tell: 6 would"}},
 		"five trials":     {whole(5, nil), []string{"too few for an interval"}},
 		"all zero":        {whole(12, set(0)), []string{"0 ms"}},
 		"all negative":    {whole(12, set(-1)), nil},

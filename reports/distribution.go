@@ -11,6 +11,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 
 	"lab/bench/results"
+	"lab/bench/stats"
 )
 
 // A distribution draws every trial of every cell as a point on one axis, a row
@@ -20,8 +21,8 @@ import (
 type distribution struct {
 	a      *analysis
 	figure results.Figure
-	height vg.Length                                       // of a row
-	used   struct{ disturbed, warmup, interval, tcg bool } // marks that need a key
+	height vg.Length                                               // of a row
+	used   struct{ disturbed, warmup, interval, groups, tcg bool } // marks that need a key
 }
 
 // low reports whether rows are low: two lines of words in place of three.
@@ -44,7 +45,7 @@ func (d *distribution) draw(p *page) {
 	for _, name := range d.figure.Metrics {
 		if m, ok := d.a.metric(name); ok {
 			d.panel(p, m, capital(m.Title), false)
-			d.panel(p, m, capital(m.Title)+", "+tcgMark+": an axis of its own, compared with nothing", true)
+			d.panel(p, m, capital(m.Title)+", "+tcgMark+": an axis of its own, no measure of how fast VMs are", true)
 		}
 	}
 	if d.low() {
@@ -205,7 +206,8 @@ func (d *distribution) row(p *page, c *cell, m results.Metric, x axis, y vg.Leng
 			p.line(x.x(iv.Lo), middle-3, x.x(iv.Lo), middle+3, 1, black)
 			p.line(x.x(iv.Hi), middle-3, x.x(iv.Hi), middle+3, 1, black)
 		}
-		p.diamond(black, x.x(iv.Point), middle, 3)
+		d.used.groups = d.used.groups || s.grouped()
+		p.middle(black, s, 3, func(v float64) (vg.Length, vg.Length, bool) { return x.x(v), middle, x.shows(v) })
 	}
 	d.words(p, c, s, m, x.right+6, y)
 }
@@ -225,6 +227,10 @@ func (d *distribution) words(p *page, c *cell, s *sample, m results.Metric, x, y
 		p.write(st, draw.XLeft, x, y, st.fit(text, room))
 	}
 	const room = textWidth - 6
+	if s.grouped() {
+		median = spanOf(stats.Interval{Method: stats.Ranks, Lo: s.middles()[0], Hi: s.middles()[1]}, u)
+		median = "groups: " + u.join(strings.Replace(median, " to ", ", ", 1))
+	}
 	if d.low() {
 		at := boldText.width(median) + 4
 		say(boldText, x, y+8, median, room)
@@ -258,6 +264,9 @@ func (d *distribution) key(p *page) {
 		k.entry("a warm-up trial (not counted)", func(x, y vg.Length) { p.cross(grey, x, y, dotRadius*1.2) })
 	}
 	k.entry("median", func(x, y vg.Length) { p.diamond(black, x, y, 3) })
+	if d.used.groups {
+		k.groupKey(3)
+	}
 	if d.used.interval {
 		k.entry("its 95 % interval", func(x, y vg.Length) {
 			p.line(x-5, y, x+5, y, 2.2, black)

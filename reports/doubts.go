@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"lab/bench/results"
 )
 
 // doubts are what a reader must know before quoting a number: failures,
@@ -28,6 +30,12 @@ func (a *analysis) doubts() []string {
 			}
 		}
 	}
+	if text := boundsOf(a.run.Machine); text != "" {
+		out = append(out, "Limits around the lab bound every row alike: "+text+".")
+	}
+	if k := a.run.Machine; len(k.Inherited) > 0 {
+		out = append(out, "What started the lab handed this on to every row: "+strings.Join(pairs(k.Inherited), ", ")+".")
+	}
 	if w := a.run.Manifest.Work; w == "tmpfs" || w == "ramfs" {
 		out = append(out, "What instances wrote lay on a "+w+", which is RAM: no figure here is a disk's. Another folder: `--work DIR`.")
 	}
@@ -49,13 +57,32 @@ func (a *analysis) doubts() []string {
 		}
 		out = append(out, a.doubtsOf(c)...)
 		if b := a.breakdown(c, a.wholeOf(c)); b != nil && b.apart() {
-			out = append(out, fmt.Sprintf("%s: the medians of its parts add up to %s of the median of the whole, as medians may where trials differ; shares are of their sum.", c.label, percent(b.sum/b.whole)))
+			out = append(out, fmt.Sprintf("%s: the medians of its parts add up to %s of the median of the whole, as medians may where trials differ.", c.label, percent(b.sum/b.whole)))
 		}
 	}
 	if a.run.Dropped > 0 {
 		out = append(out, fmt.Sprintf("%s not written to their end, and left out.", wasWere(a.run.Dropped, "trial")))
 	}
 	return out
+}
+
+// boundsOf lists the limits that bound the whole lab.
+func boundsOf(k results.Machine) string {
+	var out []string
+	for _, b := range k.Limits {
+		text := b.What + " " + oneLine(b.Text)
+		switch {
+		case b.Above == 1:
+			text += " (one cgroup above the lab's)"
+		case b.Above > 1:
+			text += fmt.Sprintf(" (%d cgroups above the lab's)", b.Above)
+		}
+		if b.Copied {
+			text += " (copied to the run's cgroups)"
+		}
+		out = append(out, text)
+	}
+	return strings.Join(out, "; ")
 }
 
 // doubtsOf are those about a cell's metrics. One that many of them share is said

@@ -35,7 +35,7 @@ type verdict struct {
 func (v *verdict) says(text, rule string) {
 	v.said, v.rule = text, rule
 	if !v.interval.Known() {
-		v.said, v.rule = text+", too few trials for a verdict", ""
+		v.said, v.rule = text+"; "+cantTell(*v.interval), ""
 	}
 	v.sentence = strings.Join(nonEmpty(v.said, v.rule), "; ") + ", " + here + "."
 }
@@ -161,34 +161,42 @@ func (a *analysis) figure(f results.Finding, c, to *cell) (stats.Interval, strin
 	if !ok || x == nil {
 		return none, "", errors.New(strings.Join(nonEmpty("no value of "+f.Metric, c.why(f.Metric)), ": "))
 	}
-	var y *sample
-	if to != nil {
-		if y = to.samples[f.Metric]; y == nil {
-			return none, "", errors.New(strings.Join(nonEmpty(to.label+" has no value of "+f.Metric, to.why(f.Metric)), ": "))
-		}
+	if to != nil && to.samples[f.Metric] == nil {
+		return none, "", errors.New(strings.Join(nonEmpty(to.label+" has no value of "+f.Metric, to.why(f.Metric)), ": "))
 	}
-	seed := a.run.Manifest.Seed
 	say := fmt.Sprintf("%s of %s", lower(m.Title), c.label)
 	switch {
 	case f.Compare == "value":
 		s := scaleFor(x.median.Point, m.Unit)
-		return x.median, fmt.Sprintf("%s: %s (%s)", say, s.with(x.median.Point), ends(x.median, s)), nil
+		return x.median, fmt.Sprintf("%s: %s (%s)", say, s.with(x.median.Point), ends(x.median, s, f.Threshold)), nil
 	case f.Compare == "share":
 		iv, err := stats.MedianInterval(shares(c, f.Metric, f.Part))
 		if err != nil {
 			return none, "", fmt.Errorf("its %s has no parts", f.Metric)
 		}
 		return iv, fmt.Sprintf("share of %s in the %s: %s (%s)", a.partTitle(f.Part), say,
-			percent(iv.Point), ends(iv, scale{"%", 0.01})), nil
-	case f.Compare == "difference" && y != nil:
-		iv, err := stats.DifferenceOfMedians(x.values, y.values, seed)
-		s := scaleFor(iv.Point, m.Unit)
-		return iv, fmt.Sprintf("%s, less that of %s: %s (%s)", say, to.label, s.with(iv.Point), ends(iv, s)), err
-	case f.Compare == "ratio" && y != nil:
-		iv, err := stats.RatioOfMedians(x.values, y.values, seed)
-		return iv, fmt.Sprintf("%s: %s that of %s (%s)", say, times(iv.Point), to.label, ends(iv, scale{"", 1})), err
+			percent(iv.Point), ends(iv, scale{"%", 0.01}, f.Threshold)), nil
+	case f.Compare == "difference" && to != nil:
+		if k := a.versus(c, to, f.Metric); k != nil {
+			s := scaleFor(k.Difference.Point, m.Unit)
+			return k.Difference, fmt.Sprintf("%s, less that of %s: %s (%s)", say, to.label, s.with(k.Difference.Point), ends(k.Difference, s, f.Threshold)), nil
+		}
+	case f.Compare == "ratio" && to != nil:
+		if k := a.versus(c, to, f.Metric); k != nil && k.Ratio != nil {
+			return *k.Ratio, fmt.Sprintf("%s: %s that of %s (%s)", say, times(k.Ratio.Point), to.label, ends(*k.Ratio, scale{"", 1}, marks(f)...)), nil
+		}
+		return none, "", errors.New("values of zero or below have no ratio")
 	}
 	return none, "", fmt.Errorf("this lab doesn't know how to compare by %q", f.Compare)
+}
+
+// marks are the values that an interval's ends must not be rounded to: a ratio's
+// bounds.
+func marks(f results.Finding) []float64 {
+	if f.Op == "within" {
+		return []float64{1 - f.Threshold, 1 + f.Threshold}
+	}
+	return []float64{f.Threshold}
 }
 
 // decide sets the whole interval against the threshold.

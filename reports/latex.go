@@ -16,10 +16,11 @@ func latex(a *analysis) []byte {
 		fmt.Fprintf(&b, "%% %s\n", comment(banner))
 	}
 	for _, x := range a.metrics {
+		joint, _ := a.joint(x.Name)
 		fmt.Fprintf(&b, "\\begin{table}\n\\centering\n\\caption{%s: median of $n$ trials with 95\\,\\%% interval%s}\n\\label{tab:%s-%s}\n",
 			tex(capital(x.Title)), tex(a.caveat()), comment(m.Scenario), comment(x.Name))
 		b.WriteString("\\begin{tabular}{lrrrrrr}\n\\toprule\n")
-		fmt.Fprintf(&b, "environment & $n$ & median & 95\\,\\%% interval & %s & 95\\,\\%% interval & ratio \\\\\n\\midrule\n", tex(heading(x)))
+		fmt.Fprintf(&b, "environment & $n$ & median & 95\\,\\%% interval & %s & %s & ratio \\\\\n\\midrule\n", tex(a.heading(x)), strings.ReplaceAll(tex(joint), " \\%", "\\,\\%"))
 		for _, r := range a.rows(x, nil) {
 			cells := []string{r.label, r.trials, r.median, r.ends, r.added, r.addedE, r.ratio}
 			if r.notRun != "" {

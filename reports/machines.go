@@ -105,6 +105,9 @@ func conditionsOf(a *analysis, c *cell) conditions {
 	if a.run.Machine.Virtual {
 		k.where = "inside a virtual machine"
 	}
+	if a.run.Machine.Emulated {
+		k.where = "inside an emulated machine"
+	}
 	if strings.HasPrefix(c.Env, "vm") {
 		k.kernel = shortDigest(x.Kernel)
 	}
@@ -185,10 +188,10 @@ func medianOf(metric string) machineFigure {
 func ratioOf(metric string) machineFigure {
 	return func(e machineEntry) (stats.Interval, bool) {
 		s := e.cell.samples[metric]
-		if s == nil || s.against == nil || s.against.ratio == nil {
+		if s == nil || s.against == nil || s.against.Ratio == nil {
 			return stats.Interval{}, false
 		}
-		return *s.against.ratio, true
+		return *s.against.Ratio, true
 	}
 }
 
@@ -199,7 +202,7 @@ func differenceOf(metric string) machineFigure {
 		if s == nil || s.against == nil {
 			return stats.Interval{}, false
 		}
-		return s.against.difference, true
+		return s.against.Difference, true
 	}
 }
 

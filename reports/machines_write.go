@@ -54,10 +54,10 @@ func (g *MachineGroup) machineRows(x results.Metric) [][]string {
 			u := scaleFor(s.median.Point, x.Unit)
 			r[3], r[4] = u.with(s.median.Point), spanOf(s.median, u)
 			if k := s.against; k != nil && !g.TCG {
-				u := addedScale(k.difference.Point, s.median.Point, x.Unit)
-				r[5] = u.join(u.signed(k.difference.Point))
-				if k.ratio != nil {
-					r[6] = times(k.ratio.Point) + " (" + spanOf(*k.ratio, scale{"", 1}) + ")"
+				u := addedScale(k.Difference.Point, s.median.Point, x.Unit)
+				r[5] = u.join(u.signed(k.Difference.Point))
+				if k.Ratio != nil {
+					r[6] = times(k.Ratio.Point) + " (" + spanOf(*k.Ratio, scale{"", 1}) + ")"
 				}
 			}
 		}
@@ -198,6 +198,9 @@ func (m *Machines) markdown(plots []File) []byte {
 		where := "bare metal"
 		if f.Virtual {
 			where = strings.TrimSpace("virtual " + f.Hypervisor)
+		}
+		if f.Emulated {
+			where += ", emulated"
 		}
 		var dirs, labs []string
 		for _, a := range k.runs {

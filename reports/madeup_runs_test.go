@@ -96,6 +96,9 @@ func madeMemory() madeUp {
 			if metric == "all-available" {
 				return (n*each[c.Env]["available"] + 0.6) * mib, true
 			}
+			if metric == "asked" {
+				return 512 * mib, true
+			}
 			v, ok := each[c.Env][metric]
 			return (v + 0.6/n) * mib, ok
 		},

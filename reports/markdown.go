@@ -122,7 +122,8 @@ func (d *document) table(i int, m results.Metric) {
 	if m.Help != "" {
 		d.line("%s", escape(m.Help))
 	}
-	head := []string{"environment", "trials", "median", "95 % interval", heading(m), "95 % interval", "ratio to " + baseline, "95 % interval"}
+	joint, why := d.a.joint(m.Name)
+	head := []string{"environment", "trials", "median", "95 % interval", d.a.heading(m), joint, "ratio to " + d.a.baseName(), joint}
 	fmt.Fprintf(&d.b, "| %s |\n|:---|%s\n", strings.Join(head, " | "), strings.Repeat("---:|", len(head)-1))
 	for _, r := range d.a.rows(m, nil) {
 		cells := []string{r.label, strings.Join(nonEmpty(r.trials, r.taints), ", "), r.median, r.ends, r.added, r.addedE, r.ratio, r.ratioE}
@@ -142,11 +143,14 @@ func (d *document) table(i int, m results.Metric) {
 	}
 	d.b.WriteByte('\n')
 	var differ []string
+	if why != "" {
+		differ = append(differ, why)
+	}
 	for _, c := range d.a.cells {
-		if x := c.samples[m.Name]; x != nil && x.against != nil && x.against.difference.Known() {
+		if x := c.samples[m.Name]; x != nil && x.against != nil && x.against.Difference.Known() {
 			k := x.against
-			differ = append(differ, fmt.Sprintf("%s and %s: Cliff's delta %s (%s), Mann-Whitney p %s, corrected %s.",
-				c.label, c.base.label, number(k.effect.Delta, 2), k.effect.Size(), probability(k.p), probability(k.corrected)))
+			differ = append(differ, fmt.Sprintf("%s and %s: Cliff's delta %s (%s), Mann-Whitney p of this comparison alone %s.",
+				c.label, c.base.label, number(k.Effect.Delta, 2), k.Effect.Size(), probability(k.P)))
 		}
 	}
 	d.items(differ)
@@ -162,12 +166,15 @@ func (d *document) phases() {
 			}
 			if !any {
 				d.line("## What it consists of")
-				d.line("Medians of each part over the counted trials. “other” is what the parts of a trial leave of its whole. Medians needn't add up as single trials do: shares are of the parts' sum.")
+				d.line("Medians of each part over the counted trials. “other” is what the parts of a trial leave of its whole. Shares are of the whole's median. Medians needn't add up as single trials do, nor do shares; a verdict on a share takes each trial's own.")
 				any = true
 			}
 			fmt.Fprintf(&d.b, "| %s: part | median | share |\n|:---|---:|---:|\n", escape(c.label))
 			for _, p := range b.parts {
 				fmt.Fprintf(&d.b, "| %s | %s | %s |\n", escape(p.title), quantity(p.median, m.Unit), percent(p.share))
+			}
+			if b.apart() {
+				fmt.Fprintf(&d.b, "| the medians' sum | %s | %s |\n", quantity(b.sum, m.Unit), percent(b.sum/b.whole))
 			}
 			fmt.Fprintf(&d.b, "| **%s** | **%s** | |\n\n", escape(lower(m.Title)), quantity(b.whole, m.Unit))
 		}
@@ -181,11 +188,7 @@ func (d *document) verdicts() {
 	d.line("## Verdicts")
 	d.line("What is compared, the threshold and its reason were written down before the first trial. A statement holds, or doesn't, where the whole 95 %% interval lies on one side of the threshold.")
 	for _, v := range d.a.verdicts {
-		claim := ""
-		if v.finding.Claim > 0 {
-			claim = fmt.Sprintf(" (claim %d)", v.finding.Claim)
-		}
-		fmt.Fprintf(&d.b, "- **%s**%s: “%s”%s %s\n", capital(v.outcome), beside(v.caveat), escape(v.finding.Statement), claim, escape(v.sentence))
+		fmt.Fprintf(&d.b, "- **%s**%s: “%s” %s\n", capital(v.outcome), beside(v.caveat), escape(v.finding.Statement), escape(v.sentence))
 	}
 	d.b.WriteByte('\n')
 }

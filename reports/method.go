@@ -23,12 +23,13 @@ func (d *document) method() {
 	d.line("%s "+
 		"Warm-up trials are kept, and left out of all figures; no other value is. "+
 		"A row's figure is the median of its trials, with a 95 %% interval from order statistics; "+
-		"fewer than six trials have a range instead. Differences and ratios are those of medians, with "+
-		"a percentile bootstrap interval drawn from the same seed. A difference is called one where its interval "+
-		"leaves out zero and a Mann-Whitney test, corrected after Holm for %s, stays below 0.05. "+
-		"The lab's own overhead is in the figures, not subtracted.", order, plural(d.a.tests, "comparison"))
+		"fewer than six trials have a range instead. Differences and ratios are those of medians. Their intervals are wide enough for the shifts that a "+
+		"Mann-Whitney test doesn't reject and for what the order statistics say of the two medians. A difference is called one where its interval "+
+		"leaves out zero (a ratio's, 1). All comparisons of one metric are a family, whose intervals hold together with 95 %% (Bonferroni): of twenty metrics without "+
+		"any difference, about one at the most shows some. "+
+		"The lab's own overhead is in the figures, not subtracted.", order)
 	if d.a.anyTCG() {
-		d.line("Rows marked %s are compared with nothing: emulation says nothing about a VM's speed.", tcgMark)
+		d.line("Rows marked %s get no verdict against others: emulation says nothing about a VM's speed. Where a figure has their ratios, these show what emulation costs.", tcgMark)
 	}
 	for _, c := range d.a.cells {
 		d.steps(c)
@@ -89,6 +90,9 @@ func (d *document) machine() {
 		if k.Hypervisor != "" {
 			virtual += ", of " + k.Hypervisor
 		}
+		if k.Emulated {
+			virtual += ", emulated in software"
+		}
 	}
 	var rows [][2]string
 	add := func(name, value string) {
@@ -121,6 +125,9 @@ func (d *document) machine() {
 	add("mitigations", strings.Join(k.Mitigations, "; "))
 	add("security modules", strings.Join(k.Security, ", "))
 	add("cgroups", strings.TrimSpace(k.CgroupLayout+" "+strings.Join(k.Controllers, ", ")))
+	add("the run's cgroups", k.CgroupPlace)
+	add("limits of the lab's own cgroup", boundsOf(k))
+	add("inherited, not as usual", strings.Join(pairs(k.Inherited), ", "))
 	add("init", k.Init)
 	if k.Kernel != "" {
 		add("load at the start", number(k.Load, 2))
@@ -158,7 +165,7 @@ func (d *document) repeat() {
 	m := d.a.run.Manifest
 	d.line("## How to repeat it")
 	if len(m.Command) > 0 {
-		d.line("```\nlab %s\n```", strings.ReplaceAll(oneLine(d.command()), "```", ""))
+		d.line("```\nsudo lab %s\n```", strings.ReplaceAll(oneLine(d.command()), "```", ""))
 	}
 	items := []string{strings.Join(nonEmpty(with("run ", m.ID), with("lab ", m.Lab), fmt.Sprintf("seed %d", m.Seed)), ", ")}
 	if !m.Started.IsZero() {

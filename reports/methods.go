@@ -36,16 +36,17 @@ func methods(a *analysis) []byte {
 	say("%s", a.design())
 	say("## Analysis")
 	say("The figure of a configuration is the median of its trials, with a 95 %% confidence interval from order statistics (David and Nagaraja 2003, "+
-		"section 7.1). Differences and ratios are those of medians, with a percentile bootstrap interval of 10,000 resamples (Efron 1979). Two "+
-		"configurations are called different where that interval leaves out zero and a two-sided Mann-Whitney test (1947), corrected after Holm (1979) for "+
-		"%s, stays below 0.05. Effect sizes are Cliff's delta (1993). No value was discarded as an outlier; fewer than six trials have a range and "+
-		"no interval.", plural(a.tests, "comparison"))
+		"section 7.1). Differences and ratios are those of medians. Their intervals are the hull of two: the shifts, or factors, that an exact two-sided Mann-Whitney "+
+		"test doesn't reject (Hodges and Lehmann 1963; Hollander, Wolfe and Chicken 2014, section 4.3), and what the order statistics of the two samples say of their medians (two "+
+		"independent confidence distributions; Singh, Xie and Strawderman 2005). Two configurations are called different where the interval leaves out zero (a ratio's, one). The comparisons of one metric are a "+
+		"family of k, whose intervals have the confidence 1 − 0.05/k each, so that they hold together with 95 %% (Dunn 1961)%s. Effect sizes are Cliff's delta (1993). No value was "+
+		"discarded as an outlier; fewer than six trials, or too few for any outcome to be a difference in its family, have a range and no interval.", a.familySizes())
 	if len(m.Findings) > 0 {
 		say("The %s that the report judges, with threshold and reason, stood in the manifest before the first trial. A statement holds, or doesn't, "+
 			"where the whole interval lies on one side of its threshold.", plural(len(m.Findings), "statement"))
 	}
 	if a.anyTCG() {
-		say("Configurations under TCG were emulated in software %s. They are compared with nothing: emulation says nothing about a virtual machine's speed.", escape(a.becauseTCG()))
+		say("Configurations under TCG were emulated in software %s. They get no verdict against others: emulation says nothing about a virtual machine's speed.", escape(a.becauseTCG()))
 	}
 	say("## Machine")
 	say("%s", escape(machineSentence(a.run.Machine)))
@@ -136,6 +137,9 @@ func machineSentence(k results.Machine) string {
 		s += "; itself a virtual machine"
 		if k.Hypervisor != "" {
 			s += " of " + k.Hypervisor
+		}
+		if k.Emulated {
+			s += ", emulated in software"
 		}
 	}
 	for _, v := range pairs(k.Versions) {

@@ -23,8 +23,8 @@ import (
 type multiple struct {
 	a      *analysis
 	figure results.Figure
-	used   struct{ disturbed, interval, span, tcg bool } // marks that need a key
-	notes  []string                                      // what had no room in its row
+	used   struct{ disturbed, interval, span, groups, tcg bool } // marks that need a key
+	notes  []string                                              // what had no room in its row
 }
 
 const (
@@ -64,7 +64,7 @@ func (f *multiple) group(p *page, tcg bool) {
 	if tcg {
 		f.used.tcg = true
 		p.y += 4
-		p.paragraph(boldText, pageMargin+2, pageWidth-2*pageMargin, tcgMark+": axes of their own, compared with nothing")
+		p.paragraph(boldText, pageMargin+2, pageWidth-2*pageMargin, tcgMark+": axes of their own, no measure of how fast VMs are")
 	}
 	// Lines of panels as equal as may be: four are two and two.
 	lines := (len(metrics) + panelsAbreast - 1) / panelsAbreast
@@ -261,7 +261,8 @@ func (f *multiple) row(p *page, c *cell, m results.Metric, x axis, y vg.Length, 
 		f.used.interval = f.used.interval || iv.Known()
 		f.used.span = f.used.span || !iv.Known()
 		p.line(x.x(iv.Lo), middle, x.x(iv.Hi), middle, thick, black)
-		p.diamond(black, x.x(iv.Point), middle, 2.6)
+		f.used.groups = f.used.groups || s.grouped()
+		p.middle(black, s, 2.6, func(v float64) (vg.Length, vg.Length, bool) { return x.x(v), middle, x.shows(v) })
 	}
 	u := scaleFor(s.median.Point, m.Unit)
 	st := smallText
@@ -307,6 +308,9 @@ func joined(lines []string) string {
 func (f *multiple) key(p *page) {
 	k := newKey(p, 5)
 	k.trials(f.used.disturbed)
+	if f.used.groups {
+		k.groupKey(2.6)
+	}
 	if f.used.interval {
 		k.bar("its 95 % interval", 2)
 	}

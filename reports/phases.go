@@ -23,7 +23,7 @@ type part struct {
 	name   string // as in the results
 	title  string // as printed
 	median float64
-	share  float64 // of the sum of all parts' medians
+	share  float64 // of the whole's median
 }
 
 // other is the part that no phase accounts for.
@@ -31,9 +31,10 @@ const other = "other"
 
 // breakdown takes the medians of a metric's parts over the counted trials.
 // What a trial's parts leave of its whole is that trial's "other", a part like
-// the rest. So each trial's parts sum to its whole, and shares sum to one;
-// but medians needn't add up as single trials do, and a sum of medians may
-// differ from the whole's median. It is nil without parts.
+// the rest. So each trial's parts sum to its whole; but medians needn't add up as
+// single trials do: a share is of the whole's median, which is what a reader
+// divides by, and what the shares leave of 100 % (or have beyond) is shown. It is
+// nil without parts.
 func (a *analysis) breakdown(c *cell, metric string) *breakdown {
 	s := c.samples[metric]
 	if s == nil || s.median.Point <= 0 {
@@ -74,7 +75,7 @@ func (a *analysis) breakdown(c *cell, metric string) *breakdown {
 		return nil
 	}
 	for i := range b.parts {
-		b.parts[i].share = b.parts[i].median / b.sum
+		b.parts[i].share = b.parts[i].median / b.whole
 	}
 	return b
 }

@@ -240,7 +240,7 @@ func TestPanels(t *testing.T) {
 		}
 	}
 	at := 0
-	for _, want := range []string{">Time until ready<", ">host<", ">chroot<", ">container net=bridge<", "not run", ">Time until gone<", "compared with nothing", ">vm<", "emulated in software"} {
+	for _, want := range []string{">Time until ready<", ">host<", ">chroot<", ">container net=bridge<", "not run", ">Time until gone<", "no measure of how fast VMs are", ">vm<", "emulated in software"} {
 		i := strings.Index(svg[at:], want)
 		if want == ">host<" || want == ">chroot<" || want == ">container net=bridge<" || want == "not run" {
 			// Names come first, once for panels that stand abreast.

@@ -21,7 +21,7 @@ import (
 type ratios struct {
 	a      *analysis
 	figure results.Figure
-	used   struct{ interval, span, tcg bool }
+	used   struct{ interval, span, groups, tcg bool }
 }
 
 const (
@@ -56,7 +56,7 @@ func (f *ratios) base(c *cell) *cell {
 // beside.
 func (f *ratios) alone() (out []string) {
 	for _, c := range f.a.cells {
-		if c.NotRun == nil && c.Env != baseline && f.base(c) == nil && len(c.samples) > 0 {
+		if c.NotRun == nil && !c.isBase && f.base(c) == nil && len(c.samples) > 0 {
 			out = append(out, fmt.Sprintf("%s: there is no row of %s to set it beside", c.label, f.baseName()))
 		}
 	}
@@ -66,7 +66,7 @@ func (f *ratios) alone() (out []string) {
 // baseName is what the figure calls it.
 func (f *ratios) baseName() string {
 	if f.figure.To == "" {
-		return baseline
+		return f.a.baseName()
 	}
 	return results.Label(f.figure.To, f.figure.ToVariant, 1)
 }
@@ -77,14 +77,11 @@ func (f *ratios) of(c *cell, m results.Metric) (stats.Interval, bool) {
 	if base == nil {
 		return stats.Interval{}, false
 	}
-	x, y := c.samples[m.Name], base.samples[m.Name]
-	if x == nil || y == nil {
+	k := f.a.versus(c, base, m.Name)
+	if k == nil || k.Ratio == nil || k.Ratio.Lo <= 0 {
 		return stats.Interval{}, false
 	}
-	iv, err := stats.RatioOfMedians(x.values, y.values, f.a.run.Manifest.Seed)
-	if err != nil || iv.Lo <= 0 {
-		return stats.Interval{}, false
-	}
+	iv := *k.Ratio
 	if m.Better == "higher" {
 		iv.Point, iv.Lo, iv.Hi = 1/iv.Point, 1/iv.Hi, 1/iv.Lo
 	}
@@ -119,7 +116,7 @@ func (f *ratios) panel(p *page, tcg bool) {
 		f.used.tcg = true
 		p.write(boldText, draw.XLeft, left+2, p.y+6, "What emulation in software (TCG) costs: an axis of its own, no measure of VMs")
 	} else {
-		p.write(smallText, draw.XLeft, x.right+6, p.y+6, "ratio, 95 % interval")
+		p.write(smallText, draw.XLeft, x.right+6, p.y+6, "ratio, interval")
 		p.write(smallText, draw.XRight, x.x(1)-4, p.y+6, "better than "+f.baseName())
 		p.write(smallText, draw.XLeft, x.x(1)+4, p.y+6, "worse")
 	}
@@ -207,10 +204,12 @@ func (f *ratios) row(p *page, c *cell, m results.Metric, x axis, y vg.Length, ba
 		}
 	}
 	p.diamond(colour, x.x(iv.Point), y, radius)
-	if c.tcg { // hollow
+	grouped := c.samples[m.Name].grouped() || f.base(c).samples[m.Name].grouped()
+	f.used.groups = f.used.groups || grouped
+	if c.tcg || grouped { // hollow
 		p.diamond(paper, x.x(iv.Point), y, 2)
 	}
-	text := times(iv.Point) + " (" + scale{"", 1}.span(iv.Lo, iv.Hi) + ")"
+	text := times(iv.Point) + " (" + scale{"", 1}.span(iv.Lo, iv.Hi, 1) + ")"
 	st := bodyText
 	st.color = colour
 	p.write(st, draw.XLeft, x.right+6, y, st.fit(text, ratioText-6))
@@ -223,8 +222,11 @@ func (f *ratios) row(p *page, c *cell, m results.Metric, x axis, y vg.Length, ba
 func (f *ratios) key(p *page) {
 	k := newKey(p, 5)
 	k.entry("ratio of medians", func(x, y vg.Length) { p.diamond(black, x, y, 3.4) })
+	if f.used.groups {
+		k.entry("trials in two groups", func(x, y vg.Length) { p.diamond(black, x, y, 3.4); p.diamond(paper, x, y, 2) })
+	}
 	if f.used.interval {
-		k.bar("its 95 % interval", 2.2)
+		k.bar("its interval: 95 % for all of a metric together", 2.2)
 	}
 	if f.used.span {
 		k.bar("its range: too few trials for an interval", 0.8)

@@ -140,11 +140,11 @@ func (r *Reproduction) moved(v verdict) string {
 		env, _, _ := strings.Cut(row.Cell, " ")
 		env = strings.TrimSuffix(env, ",")
 		if row.Metric.Name != v.finding.Metric || env != v.finding.Of && env != v.finding.To || !row.Compared() ||
-			row.Verdict == NoDifference || row.Ratio == nil || math.Abs(row.Ratio.Point-1) <= Tolerance {
+			row.Verdict == NoDifference || row.Verdict == TooFewTrials || row.Ratio == nil || math.Abs(row.Ratio.Point-1) <= Tolerance {
 			continue
 		}
 		out = append(out, fmt.Sprintf("%s of %s is %s (%s that of the original, %s)", row.Metric.Name, row.Cell,
-			row.Verdict, times(row.Ratio.Point), scale{"", 1}.span(row.Ratio.Lo, row.Ratio.Hi)))
+			row.Verdict, times(row.Ratio.Point), scale{"", 1}.span(row.Ratio.Lo, row.Ratio.Hi, 1)))
 	}
 	return strings.Join(out, "; ")
 }

@@ -19,7 +19,7 @@ import (
 type slopes struct {
 	a      *analysis
 	figure results.Figure
-	used   struct{ disturbed, interval, span, tcg bool }
+	used   struct{ disturbed, interval, span, groups, tcg bool }
 }
 
 const (
@@ -67,7 +67,7 @@ func (f *slopes) group(p *page, m results.Metric, tcg bool) {
 	head := capital(m.Title)
 	if tcg {
 		f.used.tcg = true
-		head += ", " + tcgMark + ": an axis of its own, compared with nothing"
+		head += ", " + tcgMark + ": an axis of its own, no measure of how fast VMs are"
 	}
 	p.paragraph(boldText, pageMargin, pageWidth-2*pageMargin, head)
 	for abreast := range slices.Chunk(all, slopeAbreast) {
@@ -152,7 +152,8 @@ func (f *slopes) panel(p *page, m results.Metric, s *series, x, y axis, labels b
 				p.dot(seeThrough(colour), at+dx, y.x(v), 1.4, false)
 			}
 		}
-		p.diamond(black, at, y.x(c.samples[m.Name].median.Point), 2.6)
+		f.used.groups = f.used.groups || c.samples[m.Name].grouped()
+		p.middle(black, c.samples[m.Name], 2.6, func(v float64) (vg.Length, vg.Length, bool) { return at, y.x(v), true })
 	}
 }
 
@@ -212,6 +213,9 @@ func (f *slopes) line(p *page, s *series, l stats.Line, x, y axis) {
 func (f *slopes) key(p *page) {
 	k := newKey(p, 5)
 	k.trials(f.used.disturbed)
+	if f.used.groups {
+		k.groupKey(2.6)
+	}
 	k.entry("line through the medians", func(x, y vg.Length) { p.line(x-5, y+2, x+5, y-2, 1, black) })
 	if f.used.interval {
 		k.entry("95 % interval of its slope", func(x, y vg.Length) {

@@ -12,7 +12,7 @@ import (
 )
 
 // A stack draws what each cell's median is made of, as a bar from 0 to 100 % of
-// the cell's own time. Cells differ by factors of a thousand, so that on one
+// the cell's own median time. Cells differ by factors of a thousand, so that on one
 // common scale all but the slowest would vanish: the totals stand beside the
 // bars instead.
 type stack struct {
@@ -28,7 +28,7 @@ func (s *stack) draw(p *page) {
 	left, right := pageMargin, pageWidth-pageMargin
 	p.heading(s.figure.Title, s.figure.Caption)
 	p.paragraph(smallText, left, right-left, "Each bar is 100 % of that row's own "+lower(s.metric.Title)+
-		". The totals differ, and stand at the right: don't compare lengths between bars.")
+		", a median. Each part is a median, too: where these add up to less, the rest of the bar is empty. The totals differ, and are given at the right: don't compare lengths between bars.")
 	hatched := false
 	for _, c := range s.a.cells {
 		p.y += 8
@@ -59,11 +59,15 @@ func (s *stack) bar(p *page, c *cell, left, right vg.Length) bool {
 		return false
 	}
 	total := fmt.Sprintf("total %s, median of %s", quantity(b.whole, s.metric.Unit), plural(b.n, "trial"))
+	if b.apart() && b.sum > b.whole {
+		total = fmt.Sprintf("the parts' medians add up to %s; ", percent(b.sum/b.whole)) + total
+	}
 	p.write(bodyText, draw.XRight, right, p.y+6, total)
 	p.y += 13
+	full := max(1, b.sum/b.whole) // a bar that the parts' medians overfill is as long as these
 	x := left
 	for i, q := range b.parts {
-		wide := vg.Length(q.share) * (right - left)
+		wide := vg.Length(q.share/full) * (right - left)
 		colour := s.color(q.name)
 		p.rect(colour, x, p.y, x+wide, p.y+barHeight)
 		if c.tcg {
@@ -74,6 +78,10 @@ func (s *stack) bar(p *page, c *cell, left, right vg.Length) bool {
 			p.line(x, p.y, x, p.y+barHeight, 0.8, paper)
 		}
 		x += wide
+	}
+	if room := right - x; b.apart() && b.sum < b.whole {
+		st := smallText
+		p.write(st, draw.XCenter, x+room/2, p.y+barHeight/2, st.fit("in no part's median: "+percent(1-b.sum/b.whole), room-4))
 	}
 	p.frame(black, 0.6, left, p.y, right, p.y+barHeight)
 	p.y += barHeight + 3

@@ -17,7 +17,7 @@ type Summary struct {
 	Scenario string           `json:"scenario"`
 	Outcome  string           `json:"outcome"`
 	Banners  []string         `json:"banners"`
-	Tests    int              `json:"tests"` // comparisons that p_corrected is corrected for
+	Tests    int              `json:"tests"` // comparisons, in families by metric
 	Cells    []SummaryCell    `json:"cells"`
 	Slopes   []SummarySlope   `json:"slopes,omitempty"` // what one more instance costs, where a figure shows it
 	Verdicts []SummaryVerdict `json:"verdicts"`
@@ -30,7 +30,7 @@ type SummaryCell struct {
 	Env       string            `json:"env"`
 	Variant   map[string]string `json:"variant"`
 	N         int               `json:"n"`
-	Emulated  bool              `json:"emulated"` // under TCG: compared with nothing
+	Emulated  bool              `json:"emulated"` // under TCG: no verdict against others
 	Trials    int               `json:"trials"`   // counted ones
 	Failed    int               `json:"failed"`
 	Warmup    int               `json:"warmup"`
@@ -62,8 +62,9 @@ type SummaryAgainst struct {
 	Baseline   string         `json:"baseline"`
 	Difference SummaryEnds    `json:"difference"`
 	Ratio      *SummaryEnds   `json:"ratio,omitempty"`
-	P          float64        `json:"p"` // Mann-Whitney, two-sided
-	Corrected  float64        `json:"p_corrected"`
+	Family     int            `json:"family"` // comparisons that hold together with 95 %
+	Confidence float64        `json:"confidence"`
+	P          float64        `json:"p"` // Mann-Whitney, two-sided, of this comparison alone
 	Differs    bool           `json:"differs"`
 	Effect     *SummaryEffect `json:"effect"`
 }
@@ -108,7 +109,7 @@ func Summarize(run *results.Run) Summary { return summarize(analyse(run)) }
 func summarize(a *analysis) Summary {
 	m := a.run.Manifest
 	s := Summary{Format: results.Format, ID: m.ID, Scenario: m.Scenario, Outcome: m.Outcome,
-		Banners: list(a.banners()), Tests: a.tests, Doubts: list(a.doubts()),
+		Banners: list(a.banners()), Tests: len(a.pairs), Doubts: list(a.doubts()),
 		Cells: []SummaryCell{}, Verdicts: []SummaryVerdict{}}
 	for _, c := range a.cells {
 		x := SummaryCell{Label: c.label, Env: c.Env, Variant: c.Variant, N: max(c.N, 1), Emulated: c.tcg,
@@ -141,11 +142,11 @@ func (a *analysis) summarizeMetric(c *cell, m results.Metric, s *sample) Summary
 		x.P95 = &p
 	}
 	if k := s.against; k != nil {
-		x.Against = &SummaryAgainst{Baseline: c.base.label, Difference: *estimate(k.difference),
-			P: k.p, Corrected: k.corrected, Differs: k.differs(),
-			Effect: &SummaryEffect{Cliff: k.effect.Delta, A12: k.effect.A12, Size: k.effect.Size()}}
-		if k.ratio != nil {
-			x.Against.Ratio = estimate(*k.ratio)
+		x.Against = &SummaryAgainst{Baseline: c.base.label, Difference: *estimate(k.Difference),
+			Family: k.Family, Confidence: k.Difference.Confidence, P: k.P, Differs: k.Differs(),
+			Effect: &SummaryEffect{Cliff: k.Effect.Delta, A12: k.Effect.A12, Size: k.Effect.Size()}}
+		if k.Ratio != nil {
+			x.Against.Ratio = estimate(*k.Ratio)
 		}
 	}
 	if v, err := c.spread(m.Name); err == nil {

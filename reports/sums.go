@@ -11,7 +11,12 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"lab/bench/input"
 )
+
+// maxFile is more than any file of a results folder has; a saved image may be large.
+const maxFile = 64 << 30
 
 // SumsFile lists the SHA-256 of every file of a results folder, in the form
 // that sha256sum -c reads.
@@ -52,13 +57,20 @@ func sums(root *os.Root) ([]byte, error) {
 }
 
 func sumFile(root *os.Root, name string) ([]byte, error) {
-	f, err := root.Open(name)
+	f, err := input.OpenIn(root, name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
+	st, err := f.Stat()
+	if err == nil {
+		err = input.Fits(name, st.Size(), maxFile)
+	}
+	if err != nil {
+		return nil, err
+	}
 	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
+	if _, err := io.Copy(h, io.LimitReader(f, maxFile)); err != nil {
 		return nil, err
 	}
 	return h.Sum(nil), nil
@@ -68,12 +80,12 @@ func sumFile(root *os.Root, name string) ([]byte, error) {
 // file that is changed, missing, or there and not listed, sorted; nothing when
 // all is as it was.
 func CheckSums(dir string) ([]string, error) {
-	root, err := os.OpenRoot(dir)
+	root, err := input.OpenRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("check: %w", err)
 	}
 	defer root.Close()
-	data, err := root.ReadFile(SumsFile)
+	data, err := input.ReadIn(root, SumsFile, 64<<20)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("check: %s has no %s; lab report writes it, of the files as they are now", dir, SumsFile)
 	}

@@ -71,23 +71,23 @@ func (a *analysis) rows(m results.Metric, others []results.Metric) []row {
 
 func (a *analysis) fillComparison(r *row, c *cell, x *sample, unit string) {
 	switch {
-	case c.Env == baseline:
+	case c.isBase:
 		r.added, r.ratio = "baseline", "1 ×"
 	case c.tcg && c.base != nil:
 		r.added, r.ratio = notCompared, notCompared
 	case x.against == nil:
-		r.added, r.ratio = "no "+baseline, ""
+		r.added, r.ratio = "no "+a.baseName()+" row", ""
 	default:
-		d := x.against.difference
+		d := x.against.Difference
 		s := addedScale(widest(d), x.median.Point, unit)
 		r.added = s.join(s.signed(d.Point))
 		r.addedE = s.span(d.Lo, d.Hi)
 		if !d.Known() {
 			r.addedE = "range " + r.addedE
 		}
-		if q := x.against.ratio; q != nil {
+		if q := x.against.Ratio; q != nil {
 			r.ratio = times(q.Point)
-			r.ratioE = scale{"", 1}.span(q.Lo, q.Hi)
+			r.ratioE = scale{"", 1}.span(q.Lo, q.Hi, 1)
 			if !q.Known() {
 				r.ratioE = "range " + r.ratioE
 			}
@@ -115,9 +115,9 @@ func addedScale(v, whole float64, unit string) scale {
 }
 
 // heading is how a column for added time or amount is called.
-func heading(m results.Metric) string {
+func (a *analysis) heading(m results.Metric) string {
 	if m.Unit == "s" {
-		return "time added to " + baseline
+		return "time added to " + a.baseName()
 	}
-	return "difference to " + baseline
+	return "difference to " + a.baseName()
 }

@@ -56,6 +56,11 @@ func Terminal(w io.Writer, run *results.Run, o Options) error {
 		}
 	}
 	t.b.WriteByte('\n')
+	if len(a.metrics) > 0 {
+		if _, why := a.joint(a.metrics[0].Name); why != "" {
+			t.paragraph("", "", "", why)
+		}
+	}
 	for _, c := range a.cells {
 		if c.NotRun != nil {
 			t.paragraph(yellow, c.label+" ", "", notRun(c))
@@ -174,7 +179,8 @@ func (t *terminal) verdicts(a *analysis) {
 // intervals move to a line of their own.
 func (t *terminal) table(a *analysis, m results.Metric) error {
 	others := a.metrics[1:min(len(a.metrics), 3)]
-	header := []string{"environment", "trials", "median", "95 % interval", heading(m), "95 % interval", "× " + baseline}
+	joint, _ := a.joint(m.Name)
+	header := []string{"environment", "trials", "median", "95 % interval", a.heading(m), joint, "× " + a.baseName()}
 	for _, o := range others {
 		header = append(header, o.Name)
 	}
@@ -198,7 +204,8 @@ func (t *terminal) table(a *analysis, m results.Metric) error {
 // narrow puts the intervals on a second line of each row. Where even that is
 // too wide, further metrics are left out: report.md has them.
 func (t *terminal) narrow(a *analysis, m results.Metric, others []results.Metric) (string, error) {
-	header := []string{"environment", "trials", "median,\n95 % interval", strings.Replace(heading(m), " to ", "\nto ", 1) + ", 95 %", "× " + baseline}
+	joint, _ := a.joint(m.Name)
+	header := []string{"environment", "trials", "median,\n95 % interval", strings.Replace(a.heading(m), " to ", "\nto ", 1) + ", " + strings.TrimSuffix(joint, " interval"), strings.Replace("× "+a.baseName(), " the ", " the\n", 1)}
 	for _, o := range others {
 		header = append(header, o.Name)
 	}

@@ -81,12 +81,20 @@ func (s scale) join(text string) string {
 	return text + " " + s.name
 }
 
-// span writes "2.31 to 2.52", with as many digits as tell the two apart.
-func (s scale) span(lo, hi float64) string {
+// span writes "2.31 to 2.52", with as many digits as tell the two apart, and each
+// from marks that it is held against: 1.0002 isn't written as 1.00 where a verdict
+// says that it is more than 1.
+func (s scale) span(lo, hi float64, marks ...float64) string {
 	a, b := lo/s.times, hi/s.times
 	for digits := 3; ; digits++ {
 		x, y := number(a, digits), number(b, digits)
-		if x != y || a == b || digits == 6 {
+		blurred := x == y && a != b
+		for _, m := range marks {
+			m /= s.times
+			z := number(m, digits)
+			blurred = blurred || a != m && x == z || b != m && y == z
+		}
+		if !blurred || digits == 6 {
 			return x + " to " + y
 		}
 	}

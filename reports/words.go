@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -12,15 +13,20 @@ import (
 // here ends every conclusion.
 const here = "on this machine"
 
-// capital and lower change the first letter alone; lower leaves abbreviations
+// capital and lower change the first letter alone, capital also behind a quotation
+// mark; lower leaves abbreviations
 // such as KVM as they are.
 func capital(s string) string {
-	r, n := utf8.DecodeRuneInString(s)
-	if n == 0 {
+	head := len(s) - len(strings.TrimLeft(s, "“\"'("))
+	r, n := utf8.DecodeRuneInString(s[head:])
+	if n == 0 || r == utf8.RuneError {
 		return s
 	}
-	return string(unicode.ToUpper(r)) + s[n:]
+	return s[:head] + string(unicode.ToUpper(r)) + s[head+n:]
 }
+
+// Capital writes a text as the beginning of a sentence, whatever it begins with.
+func Capital(s string) string { return capital(s) }
 
 func lower(s string) string {
 	r, n := utf8.DecodeRuneInString(s)
@@ -30,12 +36,29 @@ func lower(s string) string {
 	return string(unicode.ToLower(r)) + s[n:]
 }
 
-// ends writes an interval's two ends and what they are.
-func ends(iv stats.Interval, s scale) string {
+// ends writes an interval's two ends and what they are. The ends aren't rounded to
+// marks, which they are held against.
+func ends(iv stats.Interval, s scale, marks ...float64) string {
+	text := s.join(s.span(iv.Lo, iv.Hi, marks...))
 	if !iv.Known() {
-		return fmt.Sprintf("range %s, too few for an interval", s.join(s.span(iv.Lo, iv.Hi)))
+		return fmt.Sprintf("range %s, too few for an interval", text)
 	}
-	return "95 % interval " + s.join(s.span(iv.Lo, iv.Hi))
+	confidence := 0.95
+	if iv.Method == stats.Ranks { // made for more, where it is one of a family
+		confidence = iv.Confidence
+	}
+	return intervalName(confidence) + " " + text
+}
+
+// intervalName is what an interval is called by what it was made for: what its
+// order statistics attain may be a little more.
+func intervalName(confidence float64) string {
+	return strconv.FormatFloat(confidence*100, 'g', 3, 64) + " % interval"
+}
+
+// cantTell says that no outcome would have been a verdict, and what it takes.
+func cantTell(iv stats.Interval) string {
+	return fmt.Sprintf("%s can't tell: %d would", plural(iv.N, "trial"), iv.Needs)
 }
 
 // notRun says why a cell has no trial, and what helps.
@@ -88,6 +111,9 @@ func (a *analysis) banners() []string {
 	case "":
 		out = append(out, fmt.Sprintf("This run has no end: it is still going on, or was killed. It has %d of %d planned trials.", a.done(), a.planned()))
 	}
+	if a.run.Machine.Emulated {
+		out = append(out, "The machine that this ran on was itself emulated in software (QEMU's TCG). That everything works can be seen here, and not how fast anything is.")
+	}
 	if a.anyTCG() {
 		out = append(out, "This VM was emulated in software (TCG) "+a.becauseTCG()+". It shows "+a.tcgShows()+", not how fast VMs are.")
 	}
@@ -134,11 +160,18 @@ func (a *analysis) sentences() []string {
 		s := scaleFor(x.median.Point, m.Unit)
 		text := fmt.Sprintf("**%s**: %s %s (%s, %s)", c.label, lower(m.Title), s.with(x.median.Point),
 			ends(x.median, s), plural(len(x.values), "trial"))
+		if x.grouped() {
+			text = fmt.Sprintf("**%s**: %s %s; their common median, %s (%s), describes neither", c.label, lower(m.Title),
+				x.inGroups(m.Unit), s.with(x.median.Point), ends(x.median, s))
+		}
 		switch {
 		case c.tcg:
 			text += a.consists(c, m.Name)
 		case x.against != nil:
 			text += ", " + against(c, x.against, m.Unit)
+			if n := groupsNote(m.Name, c.base, c); n != "" {
+				text += " (of medians: " + n + ")"
+			}
 		}
 		out = append(out, text+", "+here+".")
 	}
@@ -147,13 +180,13 @@ func (a *analysis) sentences() []string {
 
 // against says how a cell lies to its baseline: first what is added, then the
 // ratio.
-func against(c *cell, k *comparison, unit string) string {
-	s := scaleFor(widest(k.difference), unit)
-	d := k.difference
+func against(c *cell, k *stats.Comparison, unit string) string {
+	d := k.Difference
+	s := scaleFor(widest(d), unit)
 	if !d.Known() {
-		return fmt.Sprintf("too few trials to compare with %s", c.base.label)
+		return fmt.Sprintf("whether it differs from %s %s", c.base.label, cantTell(d))
 	}
-	if !k.differs() {
+	if !k.Differs() {
 		return fmt.Sprintf("no difference from %s was found (%s)", c.base.label, ends(d, s))
 	}
 	word := "more"
@@ -161,14 +194,14 @@ func against(c *cell, k *comparison, unit string) string {
 		word = "less"
 		d.Point, d.Lo, d.Hi = -d.Point, -d.Hi, -d.Lo
 	}
-	text := fmt.Sprintf("%s %s than %s (%s)", s.with(d.Point), word, c.base.label, s.join(s.span(d.Lo, d.Hi)))
-	if k.ratio == nil {
+	text := fmt.Sprintf("%s %s than %s (%s)", s.with(d.Point), word, c.base.label, ends(d, s))
+	if k.Ratio == nil {
 		return text
 	}
 	if unit == "s" {
-		return text + fmt.Sprintf(": it takes %s the time (%s)", times(k.ratio.Point), scale{"", 1}.span(k.ratio.Lo, k.ratio.Hi))
+		return text + fmt.Sprintf(": it takes %s the time (%s)", times(k.Ratio.Point), scale{"", 1}.span(k.Ratio.Lo, k.Ratio.Hi, 1))
 	}
-	return text + fmt.Sprintf(": %s as much (%s)", times(k.ratio.Point), scale{"", 1}.span(k.ratio.Lo, k.ratio.Hi))
+	return text + fmt.Sprintf(": %s as much (%s)", times(k.Ratio.Point), scale{"", 1}.span(k.Ratio.Lo, k.Ratio.Hi, 1))
 }
 
 // consists says what an emulated guest's start is made of: its largest parts.

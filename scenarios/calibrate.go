@@ -23,8 +23,8 @@ const (
 	CalibrateShuffled = "calibrate-shuffled"
 	CalibrateBlocks   = "calibrate-blocks"
 
-	// CalibratePlanted slows a start of 5 ms by nothing and by 2 %: the first
-	// isn't to be found, and the second is.
+	// CalibratePlanted slows a start of 5 ms by nothing, by 2 % and by half: the
+	// first isn't to be found, the second is by 100 trials, the third by six.
 	CalibratePlanted = "calibrate-planted"
 
 	// CalibrateOutside is the host environment, whose starts the supervisor
@@ -54,10 +54,10 @@ func Calibration() []*bench.Scenario {
 			fmt.Sprintf("%d starts under the label A, then as many under B, and so on.", ShortRun), labels, ShortRun),
 		calibration(CalibratePlanted, "Is a start that was slowed by 2 % found?",
 			"A start of the host environment, before which the lab works for so long that both take about 5 ms. "+
-				"Under slowed=2% it does more of the same work, by 2 % of the whole.",
+				"Under slowed=2% and 50% it does more of the same work, by so much of the whole.",
 			func(bench.Options) []bench.Cell {
 				var cells []bench.Cell
-				for _, s := range []string{"no", "0%", "2%"} {
+				for _, s := range []string{"no", "0%", "2%", "50%"} {
 					cells = append(cells, bench.Cell{Env: "host", Variant: map[string]string{"slowed": s}, Trials: 1000, Warmup: 5})
 				}
 				return cells
@@ -135,9 +135,8 @@ func planted(slowed string) int {
 		return 0
 	}
 	n := rounds()
-	if slowed == "2%" {
-		n += int(float64(n) * 0.02 * float64(plantedWhole) / float64(plantedWork))
-	}
+	more := map[string]float64{"2%": 0.02, "50%": 0.5}[slowed]
+	n += int(float64(n) * more * float64(plantedWhole) / float64(plantedWork))
 	return n
 }
 

@@ -132,7 +132,7 @@ var cpuMetrics = []results.Metric{
 	{Name: "switch", Title: "Context switch", Unit: "s", Better: "lower",
 		Help: "Half of the time in which a byte goes through a pipe to another process on the same CPU and another comes back."},
 	{Name: "exec", Title: "Start of a program", Unit: "s", Better: "lower",
-		Help: "Time from a process's clone to the moment at which its end is known: clone, execve of a few dozen bytes, exit, wait."},
+		Help: "Time from a process's clone to the moment at which its end is known: clone, execve of a program of less than 200 bytes, exit, wait."},
 	{Name: "timer", Title: "Lateness of a timer", Unit: "s", Better: "lower",
 		Help: "Time by which a sleep of 0.1 ms is late, the median of all sleeps of a trial; samples/ has all of them."},
 	{Name: "ipi", Title: "Waking another CPU", Unit: "s", Better: "lower",

@@ -52,10 +52,7 @@ func memoryLimit(held int64) int64 { return 2*held + max(held/2, 64<<20) }
 
 func memoryCells(o bench.Options) []bench.Cell {
 	var cells []bench.Cell
-	var all int64
-	if m, err := bench.HostMemory(); err == nil { // else memoryFits says so
-		all = m["MemTotal"]
-	}
+	all, _, _, _ := bench.MemoryRoom() // an error is memoryFits' to tell
 	for _, e := range everywhere(o) {
 		for _, n := range memoryInstances(e, o.Quick, all) {
 			c := bench.Cell{Env: e, N: n, Trials: 10, Warmup: 1, Timeout: time.Minute,
@@ -126,12 +123,12 @@ func memoryNeeds(c bench.Cell) int64 {
 // memoryFits keeps to half of what is available: a machine that begins to swap,
 // or to throw file pages away, measures that.
 func memoryFits(c bench.Cell) error {
-	m, err := bench.HostMemory()
+	_, left, whose, err := bench.MemoryRoom()
 	if err != nil {
 		return err
 	}
-	if need, have := memoryNeeds(c), m["MemAvailable"]/2; need > have {
-		return bench.Unavailable(fmt.Sprintf("%d at a time may take %d MiB, and half of what this machine has available is %d MiB", c.N, need>>20, have>>20),
+	if need, have := memoryNeeds(c), left/2; need > have {
+		return bench.Unavailable(fmt.Sprintf("%d at a time may take %d MiB, and half of what %s has available is %d MiB", c.N, need>>20, whose, have>>20),
 			"end other programs, or --quick, which takes less")
 	}
 	return nil

@@ -42,6 +42,7 @@ func look(t *bench.T, c bench.Cell, all []*holder, held int64, before map[string
 			sum["group-kernel"] += float64(g.Kernel)
 		}
 	}
+	t.Record("asked", asked)
 	t.Record("all-over", sum["pss"]-n*asked)
 	t.Record("over", sum["pss"]/n-asked)
 	for _, m := range memoryMetrics {
@@ -101,6 +102,8 @@ var memoryMetrics = []results.Metric{
 		Help: "The same, of all instances together."},
 	{Name: "pss", Title: "Processes on the host", Unit: "B", Better: "lower",
 		Help: "Proportional set size of an instance's processes: shared pages are divided among those who share them."},
+	{Name: "asked", Title: "What was asked for", Unit: "B",
+		Help: "What the workload of an instance takes: half of it anonymous memory, half of it a file that it maps."},
 	{Name: "group-anon", Title: "Its cgroup: anonymous", Unit: "B", Help: "What the instance's cgroup is charged for as anonymous memory."},
 	{Name: "group-file", Title: "Its cgroup: file", Unit: "B", Help: "What the instance's cgroup is charged for as the page cache of files."},
 	{Name: "group-kernel", Title: "Its cgroup: kernel", Unit: "B", Help: "What the instance's cgroup is charged for as the kernel's own memory: page tables, stacks, slabs."},

@@ -14,14 +14,14 @@ import (
 	"lab/bench/results"
 )
 
-// Startup asks how long it takes until a workload runs. The workload is a few
-// dozen bytes of machine code that write the instance's own token and exit, so
-// that next to nothing of the time is its own.
+// Startup asks how long it takes until a workload runs. The workload is a program
+// of less than 200 bytes that writes the instance's own token and exits, so that
+// next to nothing of the time is its own.
 func Startup() *bench.Scenario {
 	return &bench.Scenario{
 		Name:     "startup",
 		Question: "How long does it take until a workload runs, and until nothing of it is left?",
-		Method: "A trial starts one instance of the same program (a few dozen bytes of machine code, the same bytes everywhere) " +
+		Method: "A trial starts one instance of the same program (less than 200 bytes, the same everywhere) " +
 			"and blocks until the host reads the first byte of the token that the program writes; the token is another one each time. " +
 			"The clock starts when the start is asked for: what later starts of the same image would share is prepared before, " +
 			"what exists once an instance is made inside the measured time. Then the instance is taken down, " +
@@ -47,7 +47,7 @@ func startupCells(o bench.Options) []bench.Cell {
 		c := bench.Cell{Env: e, Trials: 60, Warmup: 3, Timeout: 20 * time.Second}
 		switch {
 		case guest(e) && o.Quick:
-			c.Trials, c.Warmup = 3, 1
+			c.Trials, c.Warmup = 6, 1 // fewer have no interval
 		case guest(e):
 			c.Trials, c.Warmup = 20, 1
 		case o.Quick:

@@ -25,9 +25,9 @@ type console struct {
 // consoleSize is how much a guest may say while nobody reads.
 const consoleSize = 1 << 20
 
-// newConsole makes the FIFOs that QEMU will open: PATH.out for what the guest
+// newConsole makes the FIFOs that QEMU, which runs as that user, will open: PATH.out for what the guest
 // says, PATH.in for what it is told, which is nothing.
-func newConsole(path string) (c *console, err error) {
+func newConsole(path string, user int) (c *console, err error) {
 	c = &console{path: path}
 	defer func() {
 		if err != nil {
@@ -38,6 +38,9 @@ func newConsole(path string) (c *console, err error) {
 	for _, p := range []string{path + ".in", path + ".out"} {
 		if err := unix.Mkfifo(p, 0o600); err != nil {
 			return c, &os.PathError{Op: "mkfifo", Path: p, Err: err}
+		}
+		if err := os.Chown(p, user, qemuID()); err != nil {
+			return c, err
 		}
 	}
 	// Without O_NONBLOCK it would wait for a writer (fifo(7)); afterwards it
@@ -55,6 +58,18 @@ func newConsole(path string) (c *console, err error) {
 	unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, consoleSize)
 	c.open = watchOpen(path + ".out")
 	return c, nil
+}
+
+// openConsole makes the instance's console, and the file in which QEMU keeps what
+// it says.
+func (i *instance) openConsole() (err error) {
+	if i.console, err = newConsole(i.file(".serial"), i.user); err != nil {
+		return err
+	}
+	if err := i.makeFile(".console"); err != nil {
+		return fmt.Errorf("console: %w", err)
+	}
+	return nil
 }
 
 // opened says when QEMU opened the console, which it does while it makes its

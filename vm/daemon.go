@@ -32,6 +32,7 @@ type daemon struct {
 	bed    string
 	socket string
 	log    *os.File
+	from   int64 // where in the log its own lines begin
 	ended  chan struct{}
 	exit   bench.Exit
 }
@@ -73,6 +74,9 @@ func startDaemon(ctx context.Context, m mounts, log *os.File) (*daemon, error) {
 		}
 	}
 	d := &daemon{bed: m.bed, socket: filepath.Join(m.bed, "run", socket), log: log, ended: make(chan struct{})}
+	if st, err := log.Stat(); err == nil {
+		d.from = st.Size()
+	}
 
 	// The daemon says when it is ready, as it would to systemd
 	// (sd_notify(3)): an event, where trying to connect would be a guess.
@@ -87,7 +91,7 @@ func startDaemon(ctx context.Context, m mounts, log *os.File) (*daemon, error) {
 
 	conf := daemonConf()
 	files := map[string]string{
-		"/etc/libvirt/qemu.conf":      qemuConf,
+		"/etc/libvirt/qemu.conf":      qemuConf(qemuID()),
 		"/etc/libvirt/libvirtd.conf":  conf,
 		"/etc/libvirt/virtqemud.conf": conf,
 	}
@@ -103,7 +107,10 @@ func startDaemon(ctx context.Context, m mounts, log *os.File) (*daemon, error) {
 			Dir:    "/",
 			Stdout: log, Stderr: log,
 		},
-		Steps: []launch.Step{{Name: "mounts", Do: func(*launch.Thread) error { return m.enter() }}},
+		Steps: []launch.Step{
+			{Name: "mounts", Do: func(*launch.Thread) error { return m.enter() }},
+			{Name: "privileges", Do: func(*launch.Thread) error { return bound() }},
+		},
 	})
 	if err := d.proc.Start(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("start %s: %w", path, err), d.proc.Close())
@@ -127,7 +134,7 @@ func startDaemon(ctx context.Context, m mounts, log *os.File) (*daemon, error) {
 		}
 		select {
 		case <-d.ended:
-			err = fmt.Errorf("it ended with %v", d.exit)
+			err = d.complaint()
 		default:
 			if ctx.Err() != nil {
 				err = ctx.Err()
@@ -135,8 +142,52 @@ func startDaemon(ctx context.Context, m mounts, log *os.File) (*daemon, error) {
 				err = fmt.Errorf("it wasn't ready within %v", daemonStart)
 			}
 		}
-		return nil, errors.Join(fmt.Errorf("start %s: %w (its log is in logs/)", path, err), d.stop())
+		return nil, errors.Join(fmt.Errorf("start %s: %w", path, err), d.stop())
 	}
+}
+
+// connect connects to the daemon. One that said that it is ready may end when its
+// first driver doesn't start.
+func (d *daemon) connect(ctx context.Context) (*conn, error) {
+	c, err := connect(ctx, d.socket)
+	if err != nil && d.over() {
+		err = fmt.Errorf("%w: the daemon's %w", err, d.complaint())
+	}
+	return c, err
+}
+
+// complaint is the last error that an ended daemon wrote, and how it ended.
+func (d *daemon) complaint() error {
+	text := tail(fmt.Sprintf("/proc/self/fd/%d", d.log.Fd()), 64<<10)
+	if st, err := d.log.Stat(); err == nil {
+		text = text[max(0, int64(len(text))-max(0, st.Size()-d.from)):]
+	}
+	if last := lastError(string(text)); last != "" {
+		return fmt.Errorf("last error, before it ended with %v, was: %s", d.exit, last)
+	}
+	return fmt.Errorf("end was %v, without a word", d.exit)
+}
+
+// lastError finds in a libvirt log the last error that says something: a line as
+// "time: thread: error : function:line : text". What ends a daemon before it has
+// a log, as a library that is missing, is any line.
+func lastError(log string) (last string) {
+	found := false
+	for line := range strings.Lines(log) {
+		line = strings.TrimSpace(line)
+		_, text, ok := strings.Cut(line, ": error : ")
+		if !ok && found || line == "" || strings.HasSuffix(text, "Driver state initialization failed") {
+			continue
+		}
+		if last = line; ok {
+			found, last = true, text
+			if where, rest, ok := strings.Cut(text, " : "); ok && !strings.Contains(where, " ") {
+				last = rest
+			}
+		}
+	}
+	const most = 300
+	return strings.ToValidUTF8(last[:min(len(last), most)], "")
 }
 
 // alive says whether the daemon's process is there.
@@ -216,13 +267,16 @@ func killQEMU(pid int) {
 	}
 }
 
-// qemuConf is libvirt's configuration of its QEMU driver.
-const qemuConf = `# Written by lab for its private daemon.
-# Root, inside the testbed: as another user QEMU could open neither the lab's
-# sockets nor, on many systems, /dev/kvm.
-user = "root"
-group = "root"
-# The files are the lab's own. Nobody's labels or owners are changed.
+// qemuConf is libvirt's configuration of its QEMU driver, which runs QEMU as a
+// user of that number by default.
+func qemuConf(id int) string {
+	return fmt.Sprintf(`# Written by lab for its private daemon.
+# Nobody's. Each domain has a user of its own besides; this one asks QEMU what it
+# can do.
+user = "+%[1]d"
+group = "+%[1]d"
+# The lab gives QEMU the files that are the domain's. libvirt changes no labels
+# and no owners.
 security_driver = "none"
 dynamic_ownership = 0
 remember_owner = 0
@@ -235,7 +289,10 @@ max_core = 0
 # Else libvirt asks QEMU, in each start, for some 400 properties of each CPU, one
 # after the other; without this it gets them in two answers.
 capability_filters = [ "cpu-unavailable-features" ]
-`
+# Whatever the guest makes of QEMU, it starts no program and changes no user.
+seccomp_sandbox = 1
+`, id)
+}
 
 // daemonConf is the configuration of the daemon itself.
 func daemonConf() string {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -49,20 +51,25 @@ func (i *instance) Cool() error {
 // A dataDisk is the file behind a guest's data disk. It has no name: it is gone
 // when the last descriptor on it is closed, the lab's and QEMU's, however they
 // end.
-type dataDisk struct{ f *os.File }
+type dataDisk struct {
+	f    *os.File
+	dir  string
+	name string // on a file system that has no files without one, until QEMU has it
+}
 
 // newDataDisk makes a file of a size in a folder, with an empty file system in
 // it. All of its room is taken at once: a disk that turned out to be too large
 // for its host would make the guest stand still half way.
 func newDataDisk(ctx context.Context, dir string, size int64) (d *dataDisk, err error) {
-	f, err := unnamed(dir)
+	sweepDisks(dir)
+	f, name, err := newFile(dir)
 	if err != nil {
 		return nil, fmt.Errorf("data disk: %w", err)
 	}
-	d = &dataDisk{f}
+	d = &dataDisk{f, dir, name}
 	defer func() {
 		if err != nil {
-			err = errors.Join(fmt.Errorf("data disk: %w", err), f.Close())
+			err = errors.Join(fmt.Errorf("data disk: %w", err), d.close())
 			d = nil
 		}
 	}()
@@ -72,29 +79,70 @@ func newDataDisk(ctx context.Context, dir string, size int64) (d *dataDisk, err 
 	return d, image.FormatExt4(ctx, d.path())
 }
 
-// unnamed opens a new file without a name.
-func unnamed(dir string) (*os.File, error) {
-	f, err := os.OpenFile(dir, unix.O_TMPFILE|os.O_RDWR, 0o600)
+// newFile opens a new file without a name, or with one on a file system that
+// can't.
+func newFile(dir string) (f *os.File, name string, err error) {
+	f, err = os.OpenFile(dir, unix.O_TMPFILE|os.O_RDWR, 0o600)
 	if !errors.Is(err, unix.EOPNOTSUPP) && !errors.Is(err, unix.EISDIR) {
-		return f, err
+		return f, "", err
 	}
-	// A file system that can't: the name is there for a moment.
-	if f, err = os.CreateTemp(dir, ".disk-*"); err == nil {
-		err = os.Remove(f.Name())
+	if f, err = os.CreateTemp(dir, diskPrefix+"*"); err == nil {
+		name = f.Name()
 	}
-	return f, err
+	return f, name, err
 }
 
 // path is how another process of the testbed opens the file: through the lab's
 // own descriptor. A file without a name has no other path.
 func (d *dataDisk) path() string { return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), d.f.Fd()) }
 
+// showData shows QEMU the disk, which is its own, at a place in its namespace,
+// since no other user may use the lab's descriptors. The kernel mounts what has a
+// name: the file gets one for these few system calls.
+func (i *instance) showData() (err error) {
+	d := i.data
+	if err := d.f.Chown(i.user, qemuID()); err != nil {
+		return fmt.Errorf("%w: QEMU runs as another user, and the file system keeps no owners; cure: --work FOLDER on another", err)
+	}
+	if d.name == "" {
+		name := filepath.Join(d.dir, diskPrefix+i.cfg.Name)
+		if err := unix.Linkat(unix.AT_FDCWD, d.path(), unix.AT_FDCWD, name, unix.AT_SYMLINK_FOLLOW); err != nil {
+			return &os.LinkError{Op: "link", Old: "data disk", New: name, Err: err}
+		}
+		d.name = name
+	}
+	defer func() { err = errors.Join(err, d.unname()) }()
+	i.cfg.Data.File = insideFiles + "/" + i.cfg.Name + ".data"
+	return i.show([]*bind{{from: d.name, to: i.cfg.Data.File, attr: unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOSUID}})
+}
+
+// diskPrefix begins the names that data disks have for a moment.
+const diskPrefix = ".lab-disk-"
+
+// sweepDisks removes the disks of labs that were killed in that moment.
+func sweepDisks(dir string) {
+	old, _ := filepath.Glob(filepath.Join(dir, diskPrefix+"*"))
+	for _, name := range old {
+		if st, err := os.Lstat(name); err == nil && st.Mode().IsRegular() && time.Since(st.ModTime()) > time.Minute {
+			os.Remove(name)
+		}
+	}
+}
+
 // close gives the file up.
 func (d *dataDisk) close() error {
 	if d == nil {
 		return nil
 	}
-	return d.f.Close()
+	return errors.Join(d.unname(), d.f.Close())
+}
+
+func (d *dataDisk) unname() error {
+	name := d.name
+	if d.name = ""; name == "" {
+		return nil
+	}
+	return os.Remove(name)
 }
 
 // addData says what the domain's data disk will be; its file is made in Start.
@@ -149,11 +197,12 @@ func (e *Env) checkData(s bench.Spec) error {
 
 // takesDirect says whether files of a folder can be opened for direct I/O.
 func takesDirect(dir string) bool {
-	f, err := unnamed(dir)
+	f, name, err := newFile(dir)
 	if err != nil {
 		return false
 	}
-	defer f.Close()
+	d := &dataDisk{f: f, name: name}
+	defer d.close()
 	g, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", f.Fd()), os.O_RDWR|unix.O_DIRECT, 0)
 	if err != nil {
 		return false

@@ -74,7 +74,7 @@ func TestDataDiskCommandLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	line := strings.ReplaceAll(string(b), "\x00", " ")
-	for _, want := range []string{`"aio":"native"`, `"cache":{"direct":true,"no-flush":false}`, `"filename":"/proc/`, "virtio-blk-pci", "data=/data exec /bin/sleep"} {
+	for _, want := range []string{`"aio":"native"`, `"cache":{"direct":true,"no-flush":false}`, `"filename":"/run/vm/files/`, "virtio-blk-pci", "data=/data exec /bin/sleep"} {
 		if !strings.Contains(line, want) {
 			t.Errorf("no %s in %s", want, line)
 		}

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -40,6 +42,7 @@ type Env struct {
 	conn    *conn
 	kernels map[string]guestKernel // by the settings kernel and boot
 	modules map[string][]kernel.Module
+	shown   []string // files of the cache's that the daemon sees
 	closed  bool
 }
 
@@ -102,13 +105,16 @@ func (e *Env) open(ctx context.Context) (err error) {
 	}
 	c, err := e.connection(ctx)
 	if err != nil {
-		return bench.Unavailable(err.Error(), "see logs/"+e.Name()+"-libvirt.log of the run")
+		return bench.Unavailable(err.Error(), daemonCure)
 	}
 	if err := e.probe(ctx); err != nil {
 		return bench.Unavailable("QEMU runs no guest: "+err.Error(), "make setup")
 	}
 	return e.warm(ctx, c)
 }
+
+// daemonCure is for a libvirt that doesn't do what it should.
+const daemonCure = "--env host,chroot,container leaves virtual machines out; --connect qemu:///system uses the system's libvirt"
 
 // bed is the environment's folder in the testbed's.
 func (e *Env) bed() string { return filepath.Join(e.tb.Dir, e.Name()) }
@@ -146,7 +152,7 @@ func (e *Env) connection(ctx context.Context) (*conn, error) {
 			return nil, err
 		}
 	}
-	c, err := connect(ctx, e.daemon.socket)
+	c, err := e.daemon.connect(ctx)
 	if err != nil {
 		// Started, and doesn't answer: the next attempt starts another.
 		if ctx.Err() == nil {
@@ -161,7 +167,10 @@ func (e *Env) connection(ctx context.Context) (*conn, error) {
 
 // mounts says what the daemon shall see.
 func (e *Env) mounts() (mounts, error) {
-	m := mounts{bed: e.bed(), cache: e.tb.Cache}
+	m := mounts{bed: e.bed()}
+	for _, file := range e.shown {
+		m.binds = append(m.binds, e.fileBind(file))
+	}
 	key, err := capsKey(e.emulator)
 	if err != nil {
 		return m, err
@@ -178,6 +187,38 @@ func (e *Env) mounts() (mounts, error) {
 	}
 	e.give(filepath.Dir(m.caps), m.caps)
 	return m, nil
+}
+
+// show shows the daemon a file of the cache's, and those that come after it. The
+// rest of the cache isn't QEMU's business.
+func (e *Env) show(file string) error {
+	if e.inside(file) == file || strings.HasPrefix(file, e.bed()+"/") {
+		return nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if slices.Contains(e.shown, file) {
+		return nil
+	}
+	// Whoever's umask it was made with: QEMU is another user.
+	if err := os.Chmod(file, 0o644); err != nil {
+		return err
+	}
+	b := e.fileBind(file)
+	if err := b.open(); err != nil {
+		return err
+	}
+	defer b.close()
+	err := e.daemon.enter(func() error { return b.attach("") })
+	if err == nil || errors.Is(err, errNoDaemon) { // its successor will see it
+		e.shown = append(e.shown, file)
+		return nil
+	}
+	return err
+}
+
+func (e *Env) fileBind(file string) *bind {
+	return &bind{from: file, to: e.inside(file), attr: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOSUID}
 }
 
 // warm lets libvirt find out what QEMU can do, before anything is timed: 4 s
@@ -201,7 +242,7 @@ func (e *Env) warm(ctx context.Context, c *conn) error {
 		hv, err = l.ConnectGetVersion()
 		return err
 	}); err != nil {
-		return bench.Unavailable(err.Error(), "see logs/"+e.Name()+"-libvirt.log of the run")
+		return bench.Unavailable(err.Error(), daemonCure)
 	}
 	e.versions = map[string]string{"libvirt": version(lib), "qemu": version(hv)}
 	return nil

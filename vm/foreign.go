@@ -19,6 +19,7 @@ import (
 	"libvirt.org/go/libvirtxml"
 
 	"lab/bench"
+	"lab/bench/input"
 )
 
 // A foreign libvirt is one that somebody else runs, on this machine or another.
@@ -102,7 +103,7 @@ func (f *foreign) place(ctx context.Context, c *conn, owner, file string) (strin
 	if p, ok := f.vols[file]; ok {
 		return p.path, nil
 	}
-	src, err := os.Open(file)
+	src, err := input.Open(file)
 	if err != nil {
 		return "", err
 	}

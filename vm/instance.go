@@ -38,7 +38,8 @@ type instance struct {
 	loads   []string // files of the cache's that its machine starts with
 	console *console
 	data    *dataDisk        // nil without one
-	shared  int              // how many folders the daemon is shown for it
+	user    int              // that its QEMU runs as
+	shown   []*bind          // what the daemon sees for its sake
 	network *testbed.Network // the testbed's; nil without a bridge
 	addr    netip.Prefix     // on it, or on a network of a foreign libvirt's
 	session *session         // with the guest's init, where there is one
@@ -166,11 +167,14 @@ func cmdline(s bench.Spec, b wire.Boot) (line Cmdline, err error) {
 func (e *Env) newInstance(s bench.Spec, k guestKernel) *instance {
 	i := &instance{env: e, spec: s, pidfd: -1, ended: make(chan struct{}), tried: make(chan struct{})}
 	i.cfg = e.config(s, k)
-	i.cfg.Name = fmt.Sprintf("lab-%s-%s-%d", e.tb.ID, e.Name(), e.count.Add(1))
+	n := e.count.Add(1)
+	i.cfg.Name = fmt.Sprintf("lab-%s-%s-%d", e.tb.ID, e.Name(), n)
 	if e.far != nil {
 		i.cfg.Remote, i.cfg.Owner = true, thisMachine()
 		return i
 	}
+	i.user = userOf(n)
+	i.cfg.User, i.cfg.Group = i.user, qemuID()
 	i.cfg.Console = e.inside(i.file(".serial"))
 	i.cfg.ConsoleLog = e.inside(i.file(".console"))
 	return i
@@ -181,7 +185,7 @@ func (i *instance) put(ctx context.Context, file string) (string, error) {
 	e := i.env
 	i.loads = append(i.loads, file)
 	if e.far == nil {
-		return e.inside(file), nil
+		return e.inside(file), e.show(file)
 	}
 	c, err := e.connection(ctx)
 	if err != nil {

@@ -126,6 +126,13 @@ func (i *instance) kill() error {
 	return os.NewSyscallError("pidfd_send_signal", err)
 }
 
+// wasKilled says whether the guest was ended from here.
+func (i *instance) wasKilled() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.killed != 0
+}
+
 // unplug kills QEMU and waits for its end.
 func (i *instance) unplug() {
 	i.mu.Lock()
@@ -154,6 +161,9 @@ func (i *instance) Wait(ctx context.Context) (bench.Exit, error) {
 		return bench.Exit{}, errors.New("wait: it never ran")
 	case i.main != nil:
 		exit, err := i.main.Wait(ctx)
+		if err != nil && i.wasKilled() {
+			return exit, ctx.Err() // by us: it has the status of that
+		}
 		if err == nil || ctx.Err() == nil {
 			return exit, err
 		}
@@ -223,6 +233,6 @@ func (i *instance) close() error {
 	if i.console != nil {
 		errs = append(errs, i.console.close())
 	}
-	errs = append(errs, i.data.close(), i.unshare())
+	errs = append(errs, i.hide(), i.data.close())
 	return errors.Join(append(errs, i.keepLogs())...)
 }

@@ -1,7 +1,6 @@
 package vm
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,23 +15,39 @@ import (
 // own paths therefore stand in no QEMU command line.
 const (
 	insideBed   = "/run/vm/bed"   // the testbed's folder: sockets, logs
-	insideCache = "/run/vm/cache" // the cache: kernels, initramfs images
+	insideFiles = "/run/vm/files" // files of the cache, each by itself: kernels, initramfs images, disks
 )
 
 // mounts is what the daemon sees of the file system.
 type mounts struct {
 	bed   string            // folder for sockets and logs
-	cache string            // the lab's cache folder
 	caps  string            // folder in which libvirt keeps what it found out about QEMU
 	kvm   bool              // whether /dev/kvm is there
+	binds []*bind           // what else is seen
 	files map[string]string // and what is written there, and the folders for it: the daemon's configuration
 
 	args []string // further arguments of the daemon's
 }
 
+// programFolders is where a distribution has its programs and libraries; on most
+// the latter are links into the first.
+var programFolders = []string{"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"}
+
+// settingFiles are what libraries want of /etc. Nothing there says who uses the
+// machine.
+var settingFiles = []string{"ld.so.cache", "ld.so.preload", "localtime", "host.conf", "resolv.conf",
+	"protocols", "services", "gnutls/config", "ssl/openssl.cnf"}
+
+// atRoot is where the new root is put together. The folder is there on every
+// system, and covered in a namespace that nobody else is in.
+const atRoot = "/run"
+
 // enter gives the calling thread a mount namespace in which libvirt can live
-// without leaving a trace: what it writes lies on file systems that vanish with
-// the namespace, and no mount point is made on the host.
+// without leaving a trace, and QEMU without seeing anything of the machine that
+// a domain doesn't need: a root of its own, with the system's programs to read,
+// devices of its own, and the lab's folders. What is written lies on file
+// systems that vanish with the namespace, and no mount point is made on the
+// host.
 func (m mounts) enter() error {
 	// A UTS namespace, too: libvirt writes the host's name into logs that people
 	// publish.
@@ -46,168 +61,188 @@ func (m mounts) enter() error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
 		return fmt.Errorf("make mounts slaves: %w", err)
 	}
-	// Copies of the mounts that are needed, before /run and /dev, which they
-	// may lie in, are covered.
-	binds := []*bind{
+	etc, err := settings()
+	if err != nil {
+		return err
+	}
+	// The copies are made before /run, which they may lie in, is covered. Of
+	// /sys only sysfs itself: without cgroup mounts libvirt makes no cgroups
+	// (virCgroupAvailable), and QEMU stays in the one that the daemon is in.
+	binds := append([]*bind{
 		{from: m.bed, to: insideBed},
-		{from: m.cache, to: insideCache},
 		{from: m.caps, to: "/var/cache/libvirt/qemu/capabilities"},
 		{from: filepath.Join(m.bed, "log"), to: "/var/log/libvirt"},
 		{from: filepath.Join(m.bed, "run"), to: "/run/libvirt"},
-		{from: "/dev/pts", to: "/dev/pts"},
+		{from: "/sys", to: "/sys", attr: unix.MOUNT_ATTR_RDONLY},
+	}, m.binds...)
+	links := map[string]string{"/var/run": "/run", "/var/lock": "/run/lock", "/dev/ptmx": "pts/ptmx"}
+	for _, dir := range programFolders {
+		if to, err := os.Readlink(dir); err == nil {
+			links[dir] = to
+		} else if exists(dir) {
+			binds = append(binds, &bind{from: dir, to: dir, deep: true, attr: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOSUID})
+		}
 	}
-	devices := []string{"null", "zero", "full", "random", "urandom", "tty", "net/tun", "vhost-net"}
-	if m.kvm {
-		devices = append(devices, "kvm")
-	}
-	for _, d := range devices {
-		binds = append(binds, &bind{from: "/dev/" + d, to: "/dev/" + d, file: true})
-	}
+	defer func() {
+		for _, b := range binds {
+			b.close()
+		}
+	}()
 	for _, b := range binds {
 		if err := b.open(); err != nil {
 			return err
 		}
-		defer b.close()
 	}
-	if err := tmpfs("/run", "mode=755"); err != nil {
+	nodes, err := m.nodes()
+	if err != nil {
 		return err
 	}
-	// Who has libvirt open a console is written down in /var/lock, which leads
-	// here.
-	if err := os.Mkdir("/run/lock", 0o755); err != nil {
-		return err
+	// Room for libvirt's own files; the lab's are elsewhere.
+	if err := unix.Mount("tmpfs", atRoot, "tmpfs", unix.MS_NOSUID, "mode=755,size=64m"); err != nil {
+		return fmt.Errorf("mount tmpfs: %w", err)
 	}
-	// With a device hidden rather than closed, libvirt doesn't ask QEMU
-	// about KVM again and again: it repeats its probing, some twenty times a
-	// domain, where /dev/kvm can be accessed and QEMU said no.
-	if err := tmpfs("/dev", "mode=755"); err != nil {
-		return err
+	for _, dir := range []string{"proc", "tmp", "run/lock", insideFiles, "var/lib/libvirt", "dev/pts"} {
+		if err := os.MkdirAll(filepath.Join(atRoot, dir), 0o755); err != nil {
+			return err
+		}
 	}
-	if err := os.Symlink("pts/ptmx", "/dev/ptmx"); err != nil {
-		return err
-	}
-	if err := cover("/etc", "libvirt"); err != nil {
-		return err
-	}
-	if err := cover("/var", "lib/libvirt", "log/libvirt", "cache/libvirt"); err != nil {
+	if err := os.Mkdir(atRoot+insideShares, 0o700); err != nil {
 		return err
 	}
 	for _, b := range binds {
-		if err := b.attach(); err != nil {
+		if err := b.attach(atRoot); err != nil {
 			return err
 		}
 	}
-	// Without cgroup mounts libvirt makes no cgroups (virCgroupAvailable);
-	// QEMU stays in the one that the daemon is in.
-	for _, dir := range []string{"/sys/fs/cgroup"} {
-		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil && err != unix.EINVAL && err != unix.ENOENT {
-			return fmt.Errorf("unmount %s: %w", dir, err)
+	for name, to := range links {
+		if err := os.Symlink(to, atRoot+name); err != nil {
+			return err
 		}
 	}
-	if err := accounts(); err != nil {
+	for _, n := range nodes {
+		if err := n.make(atRoot); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(writeFiles(etc, 0o644), writeFiles(m.files, 0o600)); err != nil {
 		return err
 	}
-	for name, text := range m.files {
-		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+	for _, x := range []struct{ kind, dir, options string }{
+		{"proc", "/proc", "hidepid=2"}, // who isn't root sees no process but its own
+		{"devpts", "/dev/pts", "newinstance,mode=600,ptmxmode=600"},
+	} {
+		if err := unix.Mount(x.kind, atRoot+x.dir, x.kind, unix.MS_NOSUID|unix.MS_NOEXEC, x.options); err != nil {
+			return fmt.Errorf("mount %s: %w", x.kind, err)
+		}
+	}
+	return pivot(atRoot)
+}
+
+// pivot makes a mount the root, and lets go of the old one with all that was
+// mounted there.
+func pivot(dir string) error {
+	if err := unix.Chdir(dir); err != nil {
+		return os.NewSyscallError("chdir", err)
+	}
+	// With both arguments the same, the old root is put on top of the new
+	// one, at "/", and no folder is needed to hold it (pivot_root(2)).
+	if err := unix.PivotRoot(".", "."); err != nil {
+		return os.NewSyscallError("pivot_root", err)
+	}
+	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
+		return fmt.Errorf("unmount the old root: %w", err)
+	}
+	return os.NewSyscallError("chdir", unix.Chdir("/"))
+}
+
+func writeFiles(files map[string]string, mode os.FileMode) error {
+	for name, text := range files {
+		if err := os.MkdirAll(filepath.Dir(atRoot+name), 0o755); err != nil {
 			return err
 		}
-		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(atRoot+name, []byte(text), mode); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func tmpfs(dir, options string) error {
-	if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_NOSUID, options); err != nil {
-		return fmt.Errorf("mount tmpfs on %s: %w", dir, err)
-	}
-	return nil
-}
-
-// cover puts an empty tmpfs over each of the folders in parent. Where one of
-// them isn't there, and it isn't on a system that has only the daemon's
-// program installed, an overlay over parent takes the mount point.
-func cover(parent string, folders ...string) error {
-	for _, f := range folders {
-		if _, err := os.Stat(filepath.Join(parent, f)); errors.Is(err, fs.ErrNotExist) {
-			if err := overlay(parent); err != nil {
-				return err
-			}
-			break
+// settings are the files of /etc that the daemon and QEMU see.
+func settings() (map[string]string, error) {
+	files := accounts()
+	for _, name := range settingFiles {
+		b, err := os.ReadFile("/etc/" + name)
+		if err == nil {
+			files["/etc/"+name] = string(b)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
 		}
 	}
-	for _, f := range folders {
-		dir := filepath.Join(parent, f)
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return err
-		}
-		if err := tmpfs(dir, "mode=755"); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// overlay lays a writable layer over a folder; /run must be private by now.
-func overlay(dir string) error {
-	layer := filepath.Join("/run/vm/layer", dir)
-	upper, work := filepath.Join(layer, "upper"), filepath.Join(layer, "work")
-	for _, d := range []string{upper, work} {
-		if err := os.MkdirAll(d, 0o755); err != nil {
-			return err
-		}
-	}
-	opts := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s", dir, upper, work)
-	if err := unix.Mount("overlay", dir, "overlay", 0, opts); err != nil {
-		return fmt.Errorf("mount overlay on %s: %w", dir, err)
-	}
-	return nil
+	return files, nil
 }
 
 // A bind shows a folder or file of the host at another place.
 type bind struct {
 	from, to string
-	file     bool // a device node: left out where the host has none
+	deep     bool   // with what is mounted below it
+	attr     uint64 // attributes that the copy gets (mount_setattr(2))
+	file     bool   // found out by open
 	fd       int
 }
 
 // open copies the mount that from lies in, detached from every namespace.
 func (b *bind) open() (err error) {
-	b.fd, err = unix.OpenTree(unix.AT_FDCWD, b.from, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
-	if b.file && err == unix.ENOENT {
-		b.fd = -1
-		return nil
+	b.fd = -1
+	flags := uint(unix.OPEN_TREE_CLONE | unix.OPEN_TREE_CLOEXEC)
+	deep := uint(0)
+	if b.deep {
+		deep = unix.AT_RECURSIVE
 	}
-	if err != nil {
+	if b.fd, err = unix.OpenTree(unix.AT_FDCWD, b.from, flags|deep); err != nil {
 		b.fd = -1
 		return &os.PathError{Op: "open_tree", Path: b.from, Err: err}
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(b.fd, &st); err != nil {
+		return &os.PathError{Op: "stat", Path: b.from, Err: err}
+	}
+	b.file = st.Mode&unix.S_IFMT != unix.S_IFDIR
+	if b.attr == 0 {
+		return nil
+	}
+	attr := &unix.MountAttr{Attr_set: b.attr, Propagation: unix.MS_PRIVATE}
+	if err := unix.MountSetattr(b.fd, "", unix.AT_EMPTY_PATH|deep, attr); err != nil {
+		return &os.PathError{Op: "mount_setattr", Path: b.from, Err: err}
 	}
 	return nil
 }
 
-func (b *bind) attach() error {
-	if b.fd < 0 {
-		return nil
-	}
-	dir := b.to
+// attach mounts the copy below a root, "" for the caller's own.
+func (b *bind) attach(root string) error {
+	to := root + b.to
+	dir := to
 	if b.file {
-		dir = filepath.Dir(b.to)
+		dir = filepath.Dir(to)
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
 	if b.file {
-		f, err := os.OpenFile(b.to, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
+		f, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
 		if err != nil {
 			return err
 		}
 		f.Close()
 	}
-	if err := unix.MoveMount(b.fd, "", unix.AT_FDCWD, b.to, unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
-		return &os.PathError{Op: "move_mount", Path: b.to, Err: err}
+	if err := unix.MoveMount(b.fd, "", unix.AT_FDCWD, to, unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
+		return &os.PathError{Op: "move_mount", Path: to, Err: err}
 	}
 	return nil
+}
+
+// detach takes it away again, in the namespace that it was attached in.
+func (b *bind) detach() error {
+	return errors.Join(unix.Unmount(b.to, unix.MNT_DETACH), os.Remove(b.to))
 }
 
 func (b *bind) close() {
@@ -216,36 +251,19 @@ func (b *bind) close() {
 	}
 }
 
-// accounts shows the daemon a passwd and a group file with the users that
-// distributions build libvirt for. It looks for them even where its
-// configuration names others, and ends when they aren't there; the packages
-// that create them are those that we don't want.
-func accounts() error {
+// accounts are the files with names: of users those that distributions build
+// libvirt for. It looks for them even where its configuration names others, and
+// ends when they aren't there; the packages that create them are those that we
+// don't want. The machine's own users aren't QEMU's business.
+func accounts() map[string]string {
 	const nobody = 65534 // nothing runs as it
-	for _, f := range []struct{ name, rest string }{
-		{"passwd", fmt.Sprintf(":x:%d:%d::/nonexistent:/usr/sbin/nologin\n", nobody, nobody)},
-		{"group", fmt.Sprintf(":x:%d:\n", nobody)},
-	} {
-		b, err := os.ReadFile("/etc/" + f.name)
-		if err != nil {
-			return err
-		}
-		if n := len(b); n > 0 && b[n-1] != '\n' {
-			b = append(b, '\n')
-		}
-		for _, user := range []string{"libvirt-qemu", "qemu", "kvm"} {
-			if bytes.HasPrefix(b, []byte(user+":")) || bytes.Contains(b, []byte("\n"+user+":")) {
-				continue
-			}
-			b = append(b, user+f.rest...)
-		}
-		path := "/run/vm/" + f.name
-		if err := os.WriteFile(path, b, 0o644); err != nil {
-			return err
-		}
-		if err := unix.Mount(path, "/etc/"+f.name, "", unix.MS_BIND, ""); err != nil {
-			return fmt.Errorf("bind mount on /etc/%s: %w", f.name, err)
-		}
+	passwd, group := "root:x:0:0::/:/usr/sbin/nologin\n", "root:x:0:\n"
+	for _, user := range []string{"libvirt-qemu", "qemu", "kvm"} {
+		passwd += fmt.Sprintf("%s:x:%d:%d::/nonexistent:/usr/sbin/nologin\n", user, nobody, nobody)
+		group += fmt.Sprintf("%s:x:%d:\n", user, nobody)
 	}
-	return nil
+	return map[string]string{
+		"/etc/passwd": passwd, "/etc/group": group, "/etc/hosts": "127.0.0.1 localhost lab\n",
+		"/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
+	}
 }

@@ -26,16 +26,28 @@ type program struct {
 	id     uint32
 	io     *stdio
 
+	unplug func() // ends the guest; nil where it isn't the program's alone
+
 	answer chan wire.Frame // Started or Failed
 	credit chan struct{}   // one for each frame of input that may be sent
 	ended  chan struct{}   // closed when exit is valid
 	exit   bench.Exit
+	state  state // the session's reader's alone
 
 	mu      sync.Mutex // guards started, running
 	started bool
 	running bool
 	once    sync.Once
 }
+
+// A state is how far a program is, as the guest's frames have it.
+type state int
+
+const (
+	asked state = iota // Run was sent
+	begun              // Started came
+	over               // Failed or Exited did
+)
 
 func newProgram(s *session, c bench.Command, l bench.Limits) *program {
 	p := &program{s: s, cmd: c, limits: l,
@@ -100,6 +112,9 @@ func (p *program) start(ctx context.Context) (err error) {
 	return nil
 }
 
+// lastSignal is the highest that Linux has.
+const lastSignal = 64
+
 // failure words what kept a program from being executed.
 func failure(f wire.Frame) error {
 	var b wire.FailedBody
@@ -117,26 +132,37 @@ func failure(f wire.Frame) error {
 }
 
 // handle takes a frame of the guest's. It is called in the frames' order, so
-// that all output is written when the program's end is known.
+// that all output is written when the program's end is known. Who is root in the
+// guest can send what it likes: a frame out of turn is an error, which ends the
+// session, and none blocks its reader.
 func (p *program) handle(f wire.Frame) error {
-	switch f.Kind {
-	case wire.Started, wire.Failed:
-		p.answer <- f
-	case wire.Output:
+	switch {
+	case p.state == asked && (f.Kind == wire.Started || f.Kind == wire.Failed):
+		if p.state = begun; f.Kind == wire.Failed {
+			p.state = over
+		}
+		p.answer <- f // the only one there is room for, and the only one that comes
+	case p.state != begun:
+		return fmt.Errorf("%w that may come now: kind %d", wire.ErrFrame, f.Kind)
+	case f.Kind == wire.Output:
 		p.io.write(p.io.out, f.Payload)
-	case wire.Errors:
+	case f.Kind == wire.Errors:
 		p.io.write(p.io.err, f.Payload)
-	case wire.Credit:
+	case f.Kind == wire.Credit:
 		select {
 		case p.credit <- struct{}{}:
 		default: // more than it was given
 		}
-	case wire.Exited:
+	case f.Kind == wire.Exited:
 		at := clock.Now()
 		var b wire.ExitedBody
 		if err := f.Body(&b); err != nil {
 			return err
 		}
+		if b.Code < -1 || b.Code > 255 || b.Signal < 0 || b.Signal > lastSignal {
+			return fmt.Errorf("%w: exit status %d, signal %d", wire.ErrFrame, b.Code, b.Signal)
+		}
+		p.state = over
 		p.exit = bench.Exit{Code: b.Code, Signal: b.Signal, OOM: b.OOM, At: at,
 			Usage: bench.Usage{User: time.Duration(b.User), System: time.Duration(b.System), MaxRSS: b.MaxRSS}}
 		p.s.remove(p)

@@ -55,7 +55,7 @@ func (e *Env) saved(ctx context.Context, i *instance) (*savedState, error) {
 // stateKey is a domain's definition without what tells one instance from
 // another.
 func stateKey(c Config) (string, error) {
-	c.Name, c.Console, c.ConsoleLog, c.Channel = "", "", "", ""
+	c.Name, c.User, c.Console, c.ConsoleLog, c.Channel = "", 0, "", "", ""
 	b, err := json.Marshal(c)
 	return string(b), err
 }
@@ -164,6 +164,7 @@ func (m *savedImage) as(c Config, id string) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %w", errSaved, err)
 	}
 	d.Name, d.UUID = c.Name, id
+	d.SecLabel = []libvirtxml.DomainSecLabel{c.label()}
 	if d.Devices == nil || len(d.Devices.Serials) != 1 || len(d.Devices.Channels) != 1 {
 		return nil, fmt.Errorf("%w: its definition has no console or no channel", errSaved)
 	}

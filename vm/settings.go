@@ -4,9 +4,14 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
 
 	"lab/bench"
+	"lab/bench/cgroup"
 )
 
 // qboot is a firmware that does nothing but start a kernel.
@@ -191,6 +196,7 @@ func (e *Env) config(s bench.Spec, k guestKernel) Config {
 		Memory:   e.memory(s),
 		CPUs:     cpus(s),
 		CPUSet:   s.Limits.CPUSet,
+		Allowed:  e.allowed(),
 		TBCache:  tbCache(s),
 		Kernel:   e.inside(k.file),
 		ACPI:     e.acpi(s) == "on",
@@ -204,11 +210,32 @@ func (e *Env) config(s bench.Spec, k guestKernel) Config {
 	return c
 }
 
+// allowed are the processors that the lab itself may run on, where these aren't all
+// of the machine's: libvirt lets a guest's QEMU run on any, unlike whatever else the
+// lab starts.
+func (e *Env) allowed() string {
+	var may unix.CPUSet
+	if e.far != nil || unix.SchedGetaffinity(0, &may) != nil {
+		return ""
+	}
+	text, err := os.ReadFile("/sys/devices/system/cpu/online")
+	if err != nil || may.Count() == len(cgroup.CPUs(strings.TrimSpace(string(text)))) {
+		return ""
+	}
+	var list []string
+	for n := range 8 * int(unsafe.Sizeof(may)) {
+		if may.IsSet(n) {
+			list = append(list, strconv.Itoa(n))
+		}
+	}
+	return strings.Join(list, ",")
+}
+
 // inside turns a path below the cache or the testbed's folder into the one
 // under which the daemon sees it.
 func (e *Env) inside(path string) string {
 	if rest, ok := strings.CutPrefix(path, e.tb.Cache+"/"); ok {
-		return insideCache + "/" + rest
+		return insideFiles + "/" + strings.ReplaceAll(rest, "/", "-")
 	}
 	if rest, ok := strings.CutPrefix(path, e.bed()+"/"); ok {
 		return insideBed + "/" + rest

@@ -19,7 +19,8 @@ import (
 // nothing is copied, and both sides see each other's writes.
 
 // insideShares is where the daemon's namespace has the shared folders: mounts of
-// their own, so that one that is read-only is so whatever the guest does.
+// their own, so that one that is read-only is so whatever the guest does. Only
+// root gets there: virtiofsd, and not QEMU.
 const insideShares = "/run/vm/shares"
 
 // virtiofsd's places; newer distributions have it in a package of its own.
@@ -65,36 +66,31 @@ func (i *instance) share() error {
 	if len(i.spec.Mounts) == 0 {
 		return nil
 	}
-	var trees []int
-	defer func() {
-		for _, fd := range trees {
-			unix.Close(fd)
-		}
-	}()
-	for _, m := range i.spec.Mounts {
-		fd, err := unix.OpenTree(unix.AT_FDCWD, m.Source, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE)
-		if err != nil {
-			return &os.PathError{Op: "open_tree", Path: m.Source, Err: err}
-		}
-		trees = append(trees, fd)
-		attr := &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV, Propagation: unix.MS_PRIVATE}
+	var binds []*bind
+	for n, m := range i.spec.Mounts {
+		b := &bind{from: m.Source, to: i.shareDir(n), deep: true, attr: unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV}
 		if m.ReadOnly {
-			attr.Attr_set |= unix.MOUNT_ATTR_RDONLY
+			b.attr |= unix.MOUNT_ATTR_RDONLY
 		}
-		if err := unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, attr); err != nil {
-			return &os.PathError{Op: "mount_setattr", Path: m.Source, Err: err}
+		binds = append(binds, b)
+	}
+	return i.show(binds)
+}
+
+// show mounts in the daemon's namespace what is this instance's alone.
+func (i *instance) show(binds []*bind) error {
+	for _, b := range binds {
+		defer b.close()
+		if err := b.open(); err != nil {
+			return err
 		}
 	}
 	return i.env.inDaemon(func() error {
-		for n, fd := range trees {
-			at := i.shareDir(n)
-			if err := os.MkdirAll(at, 0o700); err != nil {
+		for _, b := range binds {
+			if err := b.attach(""); err != nil {
 				return err
 			}
-			if err := unix.MoveMount(fd, "", unix.AT_FDCWD, at, unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
-				return &os.PathError{Op: "move_mount", Path: at, Err: err}
-			}
-			i.shared = n + 1
+			i.shown = append(i.shown, b)
 		}
 		return nil
 	})
@@ -105,19 +101,19 @@ func (i *instance) shareDir(n int) string {
 	return filepath.Join(insideShares, fmt.Sprintf("%s-%d", i.cfg.Name, n))
 }
 
-// unshare takes the folders away again. With the daemon they went by themselves.
-func (i *instance) unshare() error {
-	if i.shared == 0 {
+// hide takes away again what show showed. With the daemon it went by itself.
+func (i *instance) hide() error {
+	if len(i.shown) == 0 {
 		return nil
 	}
 	err := i.env.inDaemon(func() error {
 		var errs []error
-		for n := range i.shared {
-			errs = append(errs, unix.Unmount(i.shareDir(n), unix.MNT_DETACH), os.Remove(i.shareDir(n)))
+		for _, b := range i.shown {
+			errs = append(errs, b.detach())
 		}
 		return errors.Join(errs...)
 	})
-	i.shared = 0
+	i.shown = nil
 	if errors.Is(err, errNoDaemon) || errors.Is(err, unix.EINVAL) || errors.Is(err, os.ErrNotExist) {
 		return nil // another daemon's namespace has nothing of ours
 	}
@@ -126,12 +122,17 @@ func (i *instance) unshare() error {
 
 var errNoDaemon = errors.New("libvirt's daemon has ended")
 
-// inDaemon calls f on a thread in the daemon's mount namespace, which ends with
-// the call.
+// inDaemon calls f in the daemon's mount namespace.
 func (e *Env) inDaemon(f func() error) error {
 	e.mu.Lock()
 	d := e.daemon
 	e.mu.Unlock()
+	return d.enter(f)
+}
+
+// enter calls f on a thread in the daemon's mount namespace, which ends with the
+// call.
+func (d *daemon) enter(f func() error) error {
 	if d == nil || !d.alive() {
 		return errNoDaemon
 	}

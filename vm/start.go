@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/digitalocean/go-libvirt"
 	"golang.org/x/sys/unix"
@@ -54,7 +55,7 @@ func (i *instance) start(ctx context.Context) (err error) {
 	if i.conn, err = i.env.connection(ctx); err != nil {
 		return err
 	}
-	if i.console, err = newConsole(i.file(".serial")); err != nil {
+	if err := i.openConsole(); err != nil {
 		return err
 	}
 	if i.cfg.Data != nil {
@@ -65,7 +66,9 @@ func (i *instance) start(ctx context.Context) (err error) {
 		if i.data, err = newDataDisk(ctx, i.env.work(), size); err != nil {
 			return bench.Blamed(bench.BlameMachine, err)
 		}
-		i.cfg.Data.File = i.data.path()
+		if err := i.showData(); err != nil {
+			return fmt.Errorf("data disk: %w", err)
+		}
 		i.mark("disk", clock.Now())
 	}
 	if err := i.share(); err != nil {
@@ -77,6 +80,9 @@ func (i *instance) start(ctx context.Context) (err error) {
 			return err
 		}
 		defer p.close()
+		if err := i.give(i.file(".port")); err != nil {
+			return err
+		}
 	}
 	i.events = i.conn.watch(i.cfg.Name)
 	if i.saved != nil {
@@ -222,15 +228,37 @@ func (i *instance) execute(ctx context.Context, c net.Conn) (err error) {
 		return errors.Join(context.Cause(ctx), err)
 	}
 	i.mark(step, i.session.at)
+	go i.endSession(i.session)
 	if i.idle {
 		return nil
 	}
 	i.main = newProgram(i.session, i.spec.Command, i.spec.Limits)
+	i.main.unplug = i.unplug
 	if err := i.main.start(ctx); err != nil {
 		return err
 	}
 	i.mark("exec", clock.Now())
 	return nil
+}
+
+// lastWordsGrace is how long what a guest sent before its end may take to be read.
+const lastWordsGrace = time.Second
+
+// endSession ends a session some time after QEMU's end: its reader may be
+// occupied with output that nobody takes.
+func (i *instance) endSession(s *session) {
+	select {
+	case <-s.gone:
+		return
+	case <-i.ended:
+	}
+	t := time.NewTimer(lastWordsGrace)
+	defer t.Stop()
+	select {
+	case <-s.gone:
+	case <-t.C:
+		s.end(errors.New("the guest ended"))
+	}
 }
 
 // resumed is when libvirt set the guest's CPU running: its event's time, or the

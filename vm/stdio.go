@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"sync"
@@ -101,14 +102,19 @@ func (s *stdio) size() *wire.SizeBody {
 	return b
 }
 
+// ctrlC is what a terminal that is a wire sends for Ctrl-C.
+const ctrlC = 3
+
 // pump sends the program's input, as far as there is credit, until its end or
-// the program's.
+// the program's. On a terminal the third Ctrl-C is the guest's end where the
+// guest took neither of the two before: it halted, or stands still.
 func (s *stdio) pump(p *program) {
 	if s.in == nil {
 		return
 	}
 	buf := make([]byte, wire.Chunk)
 	last := s.size()
+	pressed := 0
 	for {
 		select {
 		case <-p.credit:
@@ -123,6 +129,12 @@ func (s *stdio) pump(p *program) {
 		}
 		if n <= 0 {
 			p.s.write(wire.Frame{Kind: wire.InputEnd, ID: p.id})
+			return
+		}
+		if s.tty == nil || !bytes.ContainsRune(buf[:n], ctrlC) || len(p.credit) == wire.Window-1 {
+			pressed = 0 // or the guest took all that was typed before
+		} else if pressed++; pressed == 2 && p.unplug != nil {
+			p.unplug()
 			return
 		}
 		if now := s.size(); now != nil && *now != *last {

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -117,6 +118,33 @@ func TestProbe(t *testing.T) {
 	}
 	if again, err := Probe(context.Background(), cache); err != nil || again != v {
 		t.Errorf("%+v, %v, want %+v", again, err, v)
+	}
+}
+
+// A machine on which emulation is too slow for the probe has what KVM it has.
+func TestProbeOfSlowMachine(t *testing.T) {
+	late := fmt.Errorf("a guest under tcg: %w", context.DeadlineExceeded)
+	for _, c := range []struct {
+		open, kvm error
+		use, say  string
+	}{
+		{nil, nil, "kvm", "took 2.00 s with it and wasn't done after 15 s when emulated"},
+		{nil, late, "tcg", "wasn't done after 15.0 s, and wasn't done after 15 s when emulated"},
+		{os.ErrNotExist, nil, "tcg", "A small guest wasn't done after 15 s when emulated"},
+	} {
+		var v Verdict
+		err := v.find(t.Context(), c.open, func(_ context.Context, accel, _ string, limit time.Duration) (time.Duration, error) {
+			if accel == "tcg" {
+				return 0, late
+			}
+			if limit != probeTimeout {
+				t.Errorf("KVM's limit is %v", limit)
+			}
+			return 2 * time.Second, c.kvm
+		})
+		if err != nil || v.Use != c.use || !strings.Contains(v.Reason, c.say) {
+			t.Errorf("%v, %v: %v, %+v; want %s because %q", c.open, c.kvm, err, v, c.use, c.say)
+		}
 	}
 }
 

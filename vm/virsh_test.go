@@ -106,7 +106,7 @@ func (i *instance) startBy(ctx context.Context, virsh string) (err error) {
 	if i.conn, err = i.env.connection(ctx); err != nil {
 		return err
 	}
-	if i.console, err = newConsole(i.file(".serial")); err != nil {
+	if err := i.openConsole(); err != nil {
 		return err
 	}
 	text, err := XML(i.cfg)

@@ -18,8 +18,11 @@ import (
 
 func TestMain(m *testing.M) {
 	// Tests run from a source tree, in which the init need not have been
-	// generated, or may be an old one.
-	guestInit = sync.OnceValues(buildInit)
+	// generated, or may be an old one; where there is no Go to build it with, the
+	// tests were brought along with it.
+	if _, err := exec.LookPath("go"); err == nil {
+		guestInit = sync.OnceValues(buildInit)
+	}
 	benchtest.Main(m)
 }
 

@@ -28,7 +28,11 @@ type Config struct {
 	Memory   int64  // bytes of RAM
 	CPUs     int    // virtual CPUs
 	CPUSet   string // which of the host's CPUs QEMU may run on, "0-1,3"; "": all
+	Allowed  string // which of them the lab itself may run on; "": all
 	TBCache  int64  // bytes for translated code under TCG
+
+	// User and Group are whom QEMU runs as; 0 leaves it to libvirt.
+	User, Group int
 
 	Kernel, Initrd, Cmdline string
 
@@ -77,7 +81,7 @@ func XML(c Config) (string, error) {
 		Name:     c.Name,
 		Metadata: &libvirtxml.DomainMetadata{XML: string(meta)},
 		Memory:   &libvirtxml.DomainMemory{Value: uint(c.Memory >> 10), Unit: "KiB"},
-		VCPU:     &libvirtxml.DomainVCPU{Value: uint(c.CPUs)},
+		VCPU:     &libvirtxml.DomainVCPU{Value: uint(c.CPUs), CPUSet: c.Allowed},
 		OS: &libvirtxml.DomainOS{
 			Type:    &libvirtxml.DomainOSType{Type: "hvm", Arch: "x86_64", Machine: c.Machine},
 			Kernel:  c.Kernel,
@@ -102,6 +106,9 @@ func XML(c Config) (string, error) {
 		d.Devices.Serials[0].Source = &libvirtxml.DomainChardevSource{Pty: &libvirtxml.DomainChardevSourcePty{}}
 	} else if c.ConsoleLog != "" {
 		d.Devices.Serials[0].Log = &libvirtxml.DomainChardevLog{File: c.ConsoleLog, Append: "off"}
+	}
+	if c.User != 0 {
+		d.SecLabel = []libvirtxml.DomainSecLabel{c.label()}
 	}
 	if c.Firmware != "" {
 		d.OS.Loader = &libvirtxml.DomainLoader{Path: c.Firmware, Readonly: "yes", Type: "rom"}
@@ -138,6 +145,11 @@ func XML(c Config) (string, error) {
 			Model: &libvirtxml.DomainCPUModel{Value: c.CPU, Fallback: "forbid"}}
 	}
 	return d.Marshal()
+}
+
+// label is the user that QEMU runs as. libvirt is to change no file's owner.
+func (c Config) label() libvirtxml.DomainSecLabel {
+	return libvirtxml.DomainSecLabel{Type: "static", Model: "dac", Relabel: "no", Label: fmt.Sprintf("+%d:+%d", c.User, c.Group)}
 }
 
 // pipeSource is a pair of FIFOs.

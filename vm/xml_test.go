@@ -41,6 +41,7 @@ func TestXML(t *testing.T) {
 		{"shares", func(c *Config) {
 			c.Shares = []Share{{"lab-0", "/run/vm/shares/lab-0123abcd-1-0"}, {"lab-1", "/run/vm/shares/lab-0123abcd-1-1"}}
 		}},
+		{"allowed", func(c *Config) { c.Allowed = "1" }}, // taskset around the lab
 		{"pinned", func(c *Config) { c.CPUs, c.CPUSet = 2, "1,3" }},
 		{"pinned-together", func(c *Config) { c.CPUs, c.CPUSet = 2, "1,3-4" }},
 		{"bridge", func(c *Config) {

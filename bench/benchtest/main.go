@@ -15,6 +15,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"lab/bench/cgroup"
+	"lab/bench/cgroup/systemd"
 	"lab/bench/image"
 	"lab/bench/launch"
 	"lab/bench/testbed"
@@ -95,7 +97,7 @@ func work(m *testing.M) int {
 	}
 	unix.Close(4)
 	cache, uid, gid := cache()
-	tb, err := testbed.Enter(cache, uid, gid)
+	tb, err := testbed.Enter(cache, uid, gid, &cgroup.Options{Controllers: true, Move: true, Scope: systemd.Scope})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "benchtest:", err)
 		return 1

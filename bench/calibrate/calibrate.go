@@ -6,13 +6,17 @@
 // folder of its own, and hands the folders to [Judge]:
 //
 //	A/A       one environment under two labels, in pairs of short runs: the lab's
-//	          rule (stats.Differ) may call at most 5 % of the pairs different
+//	          rule (stats.Compare) may call at most 5 % of the pairs different
 //	          (its own level), and half of the ratios must lie within 1 % of 1
 //	blocks    the same without shuffling, for comparison: it is what the
 //	          shuffling is for, and no property of the lab's own runs
 //	outside   a plain process in the testbed against one outside of it
 //	pairs     the same two questions to the rule of lab compare --by, which
 //	          compares trial by trial within the shuffled blocks
+//	family    the rule as lab run --quick uses it: of families of three rows with six
+//	          trials each, all the same thing, and a fourth that they are compared
+//	          with, at most 5 % may have any row called different; and a start that
+//	          was slowed by half is found by six trials in such a family
 //	disturbed a trial into which a disturbance was planted is marked by its name
 //	          in 99 of 100, and one that was left alone in at most 2 of 100
 //	planted   a start of 5 ms that was slowed by 2 % is found with 100 pairs of
@@ -24,6 +28,8 @@ package calibrate
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
+	"slices"
 
 	"lab/bench/results"
 	"lab/bench/stats"
@@ -39,6 +45,13 @@ const (
 	LeastMarked   = 0.99 // share of the trials with a planted disturbance that must be marked, by its name
 	MostMarked    = 0.02 // share of the trials left alone that may be marked
 	MostUnplanted = 0.1  // share of the sets in which nothing planted may be found: one of ten
+)
+
+// What a first look (--quick) makes, where it makes the fewest: the family of a
+// metric in lab run startup, and the trials of a row.
+const (
+	FamilyRows   = 3
+	FamilyTrials = 6
 )
 
 // What a check can say.
@@ -66,23 +79,52 @@ type Pair struct {
 }
 
 // Pairs cuts two samples, in the order in which they were taken, into pairs of
-// short runs of size values, and compares each as lab compare would. What is
-// left over at the end is no pair.
-func Pairs(a, b []float64, size int, seed uint64) ([]Pair, error) {
+// short runs of size values, and compares each as lab compare would, as one of a
+// family. What is left over at the end is no pair.
+func Pairs(a, b []float64, size, family int) ([]Pair, error) {
 	var out []Pair
 	for i := 0; i+size <= min(len(a), len(b)); i += size {
 		x, y := a[i:i+size], b[i:i+size]
-		d, err := stats.DifferenceOfMedians(y, x, seed+uint64(i))
+		c, err := stats.Compare(y, x, family)
 		if err != nil {
 			return nil, err
 		}
-		t, err := stats.MannWhitney(y, x)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, Pair{stats.Median(y) / stats.Median(x), stats.Differ(d, t.P)})
+		out = append(out, Pair{stats.Median(y) / stats.Median(x), c.Differs()})
 	}
 	return out, nil
+}
+
+// Families cuts values of one thing, in the order in which they were taken, into
+// families of a first look: each of FamilyRows rows and of their baseline has
+// FamilyTrials values, which are dealt out in an order shuffled from the seed, as a
+// run's blocks are. It counts the families in which any row is called different.
+func Families(values []float64, seed uint64) (different, all int, err error) {
+	rng := rand.New(rand.NewPCG(seed, 0x66616d696c79)) // "family"
+	const size = FamilyRows + 1
+	for part := range slices.Chunk(values, size*FamilyTrials) {
+		if len(part) < size*FamilyTrials {
+			break
+		}
+		var rows [size][]float64
+		for block := range slices.Chunk(part, size) {
+			for i, at := range rng.Perm(size) {
+				rows[i] = append(rows[i], block[at])
+			}
+		}
+		found := false
+		for _, row := range rows[1:] {
+			c, err := stats.Compare(row, rows[0], FamilyRows)
+			if err != nil {
+				return 0, 0, err
+			}
+			found = found || c.Differs()
+		}
+		all++
+		if found {
+			different++
+		}
+	}
+	return different, all, nil
 }
 
 // PairsOfTrials does the same with values that belong together one by one: it
@@ -90,11 +132,11 @@ func Pairs(a, b []float64, size int, seed uint64) ([]Pair, error) {
 func PairsOfTrials(a, b []float64, size int) ([]Pair, error) {
 	var out []Pair
 	for i := 0; i+size <= min(len(a), len(b)); i += size {
-		iv, t, err := stats.PairedRatio(b[i:i+size], a[i:i+size])
+		iv, _, err := stats.PairedRatio(b[i:i+size], a[i:i+size], 1)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, Pair{iv.Point, stats.DifferRatio(iv, t.P)})
+		out = append(out, Pair{iv.Point, iv.Known() && (iv.Lo > 1 || iv.Hi < 1)})
 	}
 	return out, nil
 }
@@ -148,11 +190,16 @@ func counted(run *results.Run, env string, variant map[string]string) []results.
 	var out []results.Line
 	label := results.Label(env, variant, 1)
 	for _, l := range run.Lines {
-		if l.Metric == "ready" && !l.Warmup && l.Err == "" && l.Value != nil && l.Label() == label {
+		if counts(l) && l.Label() == label {
 			out = append(out, l)
 		}
 	}
 	return out
+}
+
+// counts reports whether a line is a start's time that counts.
+func counts(l results.Line) bool {
+	return l.Metric == "ready" && !l.Warmup && l.Err == "" && l.Value != nil
 }
 
 // atMost answers whether a share is as small as wanted: the count itself

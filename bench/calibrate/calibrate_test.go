@@ -55,15 +55,15 @@ func TestJudgeDrift(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(checks) != 6 {
+	if len(checks) != 7 {
 		t.Fatalf("%d checks", len(checks))
 	}
-	for _, c := range checks[:3] { // by medians, by pairs, and the middle ratio
-		if c.Answer != Yes || c.Figure.N != 200 {
+	for i, c := range checks[:4] { // by medians, by pairs, in families, and the middle ratio
+		if c.Answer != Yes || i != 2 && c.Figure.N != 200 || i == 2 && c.Figure.N != 8000/24 {
 			t.Errorf("shuffled: %+v", c)
 		}
 	}
-	if c := checks[3]; c.Answer != ForNotice || c.Figure.Point < 0.5 {
+	if c := checks[4]; c.Answer != ForNotice || c.Figure.Point < 0.5 {
 		t.Errorf("in groups: %+v", c)
 	}
 }
@@ -81,20 +81,39 @@ func TestJudgeDifferent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range checks[:3] {
-		if c.Answer != No {
+	for i, c := range checks[:4] {
+		// A family is dealt out without regard to labels, and doesn't see theirs.
+		if c.Answer != No && i != 2 {
 			t.Errorf("%+v", c)
 		}
 	}
 }
 
+// Families find what is in a row of theirs: here one value in four is another
+// thing's, and lies where a wrong deal would put it into one row.
+func TestFamilies(t *testing.T) {
+	var values []float64
+	for i := range 2400 {
+		values = append(values, 1+float64(i%4)+float64(i)*1e-6)
+	}
+	if k, n, err := Families(values, 1); err != nil || n != 100 || k > 5 {
+		t.Errorf("dealt out: %d of %d, %v", k, n, err)
+	}
+	if k, n, err := Families(values[:23], 1); err != nil || n != 0 || k != 0 {
+		t.Errorf("too few: %d of %d, %v", k, n, err)
+	}
+}
+
 func TestJudgePlanted(t *testing.T) {
-	rng := rand.New(rand.NewPCG(3, 4))
+	rng := rand.New(rand.NewPCG(3, 5))
 	run := &results.Run{}
 	for block := range 1000 {
-		for s, by := range map[string]float64{"no": 1, "0%": 1, "2%": 1.02} {
-			v := 5e-3 * by * (1 + 0.01*rng.ExpFloat64())
-			run.Lines = append(run.Lines, results.Line{Env: "host", Variant: map[string]string{"slowed": s}, N: 1, Block: block, Metric: "ready", Value: &v})
+		for _, slowed := range []struct {
+			name string
+			by   float64
+		}{{"no", 1}, {"0%", 1}, {"2%", 1.02}, {"50%", 1.5}} {
+			v := 5e-3 * slowed.by * (1 + 0.01*rng.ExpFloat64())
+			run.Lines = append(run.Lines, results.Line{Env: "host", Variant: map[string]string{"slowed": slowed.name}, N: 1, Block: block, Metric: "ready", Value: &v})
 		}
 	}
 	checks, err := Judge(Parts{Planted: run})
@@ -104,7 +123,7 @@ func TestJudgePlanted(t *testing.T) {
 	if c := checks[0]; c.Answer != Yes || c.Figure.Point != 1 || c.Figure.N != 10 {
 		t.Errorf("2 %%: %+v", c)
 	}
-	for _, c := range checks[1:4] {
+	for _, c := range checks[1:5] {
 		if c.Answer != Yes {
 			t.Errorf("%+v", c)
 		}

@@ -1,6 +1,7 @@
 package calibrate
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -72,7 +73,7 @@ func same(run *results.Run, size int, shuffled bool) ([]Check, error) {
 	var out []Check
 	for _, env := range environments(run) {
 		pairs, err := Pairs(Values(run, env, map[string]string{"label": "A"}),
-			Values(run, env, map[string]string{"label": "B"}), size, run.Manifest.Seed)
+			Values(run, env, map[string]string{"label": "B"}), size, 1)
 		if err != nil || len(pairs) == 0 {
 			return nil, fmt.Errorf("calibrate: %s: %s under two labels has no pairs of %d trials (%v)", run.Dir, env, size, err)
 		}
@@ -107,7 +108,11 @@ func same(run *results.Run, size int, shuffled bool) ([]Check, error) {
 			if err != nil {
 				return nil, err
 			}
-			out = append(out, c)
+			f, err := byFamilies(run, env, a)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, c, f)
 		}
 		out = append(out, b)
 	}
@@ -127,6 +132,28 @@ func byPairs(run *results.Run, env string, size int, a Check) (Check, error) {
 	}
 	a.Question = "and by pairs of trials of one block?"
 	a.Figure, a.Answer, a.Measured = share, atMost(share, MostDifferent), shareOf(share, "pairs")
+	return a, nil
+}
+
+// byFamilies asks the same of the rule as a first look uses it.
+func byFamilies(run *results.Run, env string, a Check) (Check, error) {
+	var values []float64 // of both labels, in the order in which they were taken
+	for _, l := range run.Lines {
+		if l.Env == env && counts(l) {
+			values = append(values, *l.Value)
+		}
+	}
+	k, n, err := Families(values, run.Manifest.Seed)
+	a.Question = fmt.Sprintf("and as --quick: in how many families of %d rows with %d trials is any called different?", FamilyRows, FamilyTrials)
+	if err == nil && n == 0 {
+		a.Figure, a.Measured, a.Answer = stats.Interval{}, "too few trials for a family", CantTell
+		return a, nil
+	}
+	share, err2 := stats.Share(k, n)
+	if err = cmp.Or(err, err2); err != nil {
+		return a, fmt.Errorf("calibrate: %s: %w", run.Dir, err)
+	}
+	a.Figure, a.Answer, a.Measured = share, atMost(share, MostDifferent), shareOf(share, "families")
 	return a, nil
 }
 
@@ -150,10 +177,14 @@ func outside(run *results.Run) ([]Check, error) {
 		return nil, nil
 	}
 	in, out := Values(run, "host", nil), Values(run, Outside, nil)
-	ratio, err := stats.RatioOfMedians(in, out, run.Manifest.Seed)
+	compared, err := stats.Compare(in, out, 1)
+	if err == nil && compared.Ratio == nil {
+		err = stats.ErrNotPositive
+	}
 	if err != nil {
 		return nil, fmt.Errorf("calibrate: %s: host in and outside of the testbed: %w", run.Dir, err)
 	}
+	ratio := *compared.Ratio
 	checks := []Check{{
 		Name: "host, in the testbed by outside", Question: "does the testbed change how a plain process starts?",
 		Wanted: "1 ± " + percent(MostOutside), Figure: ratio, Answer: around(ratio, MostOutside),
@@ -174,7 +205,7 @@ func outside(run *results.Run) ([]Check, error) {
 	if len(a) < stats.MinPairs {
 		return checks, nil
 	}
-	paired, _, err := stats.PairedRatio(a, b)
+	paired, _, err := stats.PairedRatio(a, b, 1)
 	if err != nil {
 		return nil, fmt.Errorf("calibrate: %s: host in and outside of the testbed, by pairs: %w", run.Dir, err)
 	}
@@ -197,7 +228,7 @@ func planted(run *results.Run) ([]Check, error) {
 		if err != nil || len(pairs) == 0 {
 			return nil, fmt.Errorf("calibrate: %s: no set of %d pairs slowed by %s (%v)", run.Dir, SetSize, slowed, err)
 		}
-		heaps, err := Pairs(x, y, SetSize, run.Manifest.Seed)
+		heaps, err := Pairs(x, y, SetSize, 1)
 		if err != nil {
 			return nil, err
 		}
@@ -226,5 +257,17 @@ func planted(run *results.Run) ([]Check, error) {
 			out = append(out, c)
 		}
 	}
-	return out, nil
+	x, y := Blocks(run, "host", map[string]string{"slowed": "no"}, map[string]string{"slowed": "50%"})
+	sets, err := Pairs(x, y, FamilyTrials, FamilyRows)
+	if err != nil || len(sets) == 0 { // an earlier lab's folder has no such starts
+		return out, err
+	}
+	share, err := different(sets)
+	if err != nil {
+		return nil, err
+	}
+	return append(out, Check{Name: fmt.Sprintf("a start of %.1f ms, slowed by 50%%", stats.Median(base)*1e3), Figure: share,
+		Question: fmt.Sprintf("is it found as in --quick, by %d trials in a family of %d rows?", FamilyTrials, FamilyRows),
+		Wanted:   fmt.Sprintf("in at least %s of the sets", percent(LeastFound)), Answer: atLeast(share, LeastFound),
+		Measured: shareOf(share, "sets")}), nil
 }

@@ -8,9 +8,11 @@
 // controllers that these don't. So where a controller lives is found out for
 // each one, from /proc/self/mountinfo, and no path is assumed.
 //
-// The lab creates folders of its own, tags them, and writes to no other: not
-// even to the root's cgroup.subtree_control. What the root doesn't pass on, the
-// lab hasn't got, and says so.
+// The lab stands in a cgroup itself, its cell, whose limits and those of all
+// above it bind what it measures. Its own folders are made below the cell, so
+// that the same limits bind them (place.go says what is done where that can't
+// be). It tags them, and writes to no other: not even to the root's
+// cgroup.subtree_control.
 package cgroup
 
 import (
@@ -27,37 +29,66 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Layout is where controllers live on this machine.
+// A Layout is where controllers live on this machine, and where in each
+// hierarchy this process stands.
 type Layout struct {
 	V1 map[string]string // controller → its hierarchy's mount point
 	V2 string            // mount point of the v2 tree, or ""
 
-	// V2Controllers are those that the v2 tree's root passes on to folders
-	// made below it.
+	// V2Controllers are those that the lab's folders in the v2 tree can have.
 	V2Controllers []string
+
+	// Own is this process's cell: controller → its folder, "" → that of the
+	// v2 tree. One that can't be seen from here isn't in it.
+	Own map[string]string
+
+	root    string // file tree of the machine, "" for the one that we run on
+	systemd bool   // it manages the v2 tree
 }
 
 // Read reads this machine's layout.
-func Read() (Layout, error) {
-	f, err := os.Open("/proc/self/mountinfo")
-	if err != nil {
-		return Layout{}, fmt.Errorf("cgroup layout: %w", err)
+func Read() (Layout, error) { return ReadIn("") }
+
+// ReadIn reads the layout of the machine whose file tree is at root.
+func ReadIn(root string) (Layout, error) {
+	l := Layout{root: root}
+	fail := func(err error) (Layout, error) {
+		return Layout{root: root}, fmt.Errorf("cgroup layout: %w", err)
 	}
-	defer f.Close()
-	l, err := Parse(f)
+	mounts, err := os.Open(l.path("/proc/self/mountinfo"))
 	if err != nil {
-		return l, err
+		return fail(err)
 	}
-	l.dropHidden()
+	defer mounts.Close()
+	self, err := os.ReadFile(l.path("/proc/self/cgroup"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // a kernel without cgroups has none
+		return fail(err)
+	}
+	if l, err = Parse(mounts, string(self)); err != nil {
+		return fail(err)
+	}
+	if l.root = root; root == "" {
+		l.dropHidden()
+		l.search(string(self))
+	}
 	if l.V2 != "" {
-		// What the root's folders may use; absent where the tree has none.
-		b, err := os.ReadFile(filepath.Join(l.V2, "cgroup.subtree_control"))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return l, fmt.Errorf("cgroup layout: %w", err)
-		}
-		l.V2Controllers = strings.Fields(string(b))
+		_, err := os.Stat(l.path("/run/systemd/system")) // sd_booted(3)
+		l.systemd = err == nil
+		_, l.V2Controllers = l.base(l.systemd)
 	}
 	return l, nil
+}
+
+// path is where a file of the machine's is.
+func (l Layout) path(name ...string) string {
+	return filepath.Join("/", l.root, filepath.Join(name...))
+}
+
+// read returns a file's text without the white space around it, "" where there
+// is none.
+func (l Layout) read(dir, name string) string {
+	b, _ := os.ReadFile(l.path(dir, name))
+	return strings.TrimSpace(string(b))
 }
 
 // dropHidden forgets hierarchies whose mount point is another file system, as
@@ -71,45 +102,65 @@ func (l *Layout) dropHidden() {
 	for c, point := range l.V1 {
 		if !is(point, unix.CGROUP_SUPER_MAGIC) {
 			delete(l.V1, c)
+			delete(l.Own, c)
 		}
 	}
 	if l.V2 != "" && !is(l.V2, unix.CGROUP2_SUPER_MAGIC) {
 		l.V2 = ""
+		delete(l.Own, "")
 	}
 }
 
-// Parse reads the mounts of a layout from text in the format of
-// /proc/self/mountinfo (proc_pid_mountinfo(5)). Of two mounts of one hierarchy
-// the one counts that shows it whole, and else the first: inside of another
-// container that is the part which was left to us.
-func Parse(r io.Reader) (Layout, error) {
-	l := Layout{V1: map[string]string{}}
-	whole := map[string]bool{} // controller; "" for v2
-	sc := bufio.NewScanner(r)
+// Parse reads a layout from mounts in the format of /proc/self/mountinfo
+// (proc_pid_mountinfo(5)), and from a process's cgroups in that of
+// /proc/self/cgroup (cgroups(7)). Of several mounts of one hierarchy the one
+// counts that shows the process's own folder, then one that shows the hierarchy
+// whole, then the first.
+func Parse(mounts io.Reader, self string) (Layout, error) {
+	l := Layout{V1: map[string]string{}, Own: map[string]string{}}
+	paths, rank := cells(self), map[string]int{}
+	sc := bufio.NewScanner(mounts)
 	sc.Buffer(nil, 1<<20)
 	for n := 1; sc.Scan(); n++ {
+		if sc.Text() == "" {
+			continue
+		}
 		before, after, ok := strings.Cut(sc.Text(), " - ")
 		if !ok {
-			return l, fmt.Errorf("cgroup layout: mountinfo line %d: no separator", n)
+			return l, fmt.Errorf("mountinfo line %d: no separator", n)
 		}
 		left, right := strings.Fields(before), strings.Fields(after)
 		if len(left) < 6 || len(right) < 2 {
-			return l, fmt.Errorf("cgroup layout: mountinfo line %d: too few fields", n)
+			return l, fmt.Errorf("mountinfo line %d: too few fields", n)
 		}
-		kind, all, point := right[0], left[3] == "/", unescape(left[4])
-		better := func(c, have string) bool {
-			take := have == "" || all && !whole[c]
-			whole[c] = whole[c] || take && all
-			return take
+		root, point := Unescape(left[3]), Unescape(left[4])
+		better := func(c string) bool {
+			own, shown := show(root, point, paths[c])
+			r := 1
+			if root == "/" {
+				r++
+			}
+			if shown {
+				r += 2
+			}
+			if r <= rank[c] {
+				return false
+			}
+			rank[c] = r
+			delete(l.Own, c)
+			if shown {
+				l.Own[c] = own
+			}
+			return true
 		}
 		switch {
-		case kind == "cgroup2":
-			if better("", l.V2) {
+		case right[0] == "cgroup2":
+			if better("") {
 				l.V2 = point
 			}
-		case kind == "cgroup" && len(right) > 2:
+		case right[0] == "cgroup" && len(right) > 2:
 			for _, c := range strings.Split(right[2], ",") {
-				if controllers[c] && better(c, l.V1[c]) {
+				if controllers[c] && better(c) {
 					l.V1[c] = point
 				}
 			}
@@ -124,9 +175,9 @@ var controllers = map[string]bool{
 	"pids": true, "blkio": true, "io": true,
 }
 
-// unescape undoes mountinfo's octal escapes for space, tab, newline and
-// backslash.
-func unescape(s string) string {
+// Unescape undoes the octal escapes for space, tab, newline and backslash in the
+// kernel's tables of mounts.
+func Unescape(s string) string {
 	if strings.IndexByte(s, '\\') < 0 {
 		return s // and no table is made for it
 	}
@@ -153,6 +204,9 @@ func (l Layout) Kind() string {
 // Where says in which generation a controller can be used: "v1", "v2" or "".
 func (l Layout) Where(controller string) string {
 	if l.V1[controller] != "" {
+		if l.Own[controller] == "" {
+			return "" // the lab's own cell can't be seen
+		}
 		return "v1"
 	}
 	if slices.Contains(l.V2Controllers, controller) {

@@ -43,7 +43,14 @@ func TestParse(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer f.Close()
-			l, err := Parse(f)
+			self := "0::/a/b\n1:cpu,cpuacct:/a\n2:memory:/\n3:pids:/a b\n9:name=systemd:/x\n"
+			switch name {
+			case "docker-v1":
+				self = "1:cpu,cpuacct:/docker/3f4a5b\n2:memory:/docker/3f4a5b/x\n"
+			case "docker-v2":
+				self = "0::/\n"
+			}
+			l, err := Parse(f, self)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -70,7 +77,7 @@ func TestParse(t *testing.T) {
 
 func TestParseErrors(t *testing.T) {
 	for _, text := range []string{"nonsense", "1 2 3 - cgroup2", "1 2 3 4 5 6 - cgroup2"} {
-		if l, err := Parse(strings.NewReader("22 1 8:1 / / rw - ext4 /dev/sda1 rw\n" + text)); err == nil {
+		if l, err := Parse(strings.NewReader("22 1 8:1 / / rw - ext4 /dev/sda1 rw\n"+text), ""); err == nil {
 			t.Errorf("%q gives %+v", text, l)
 		} else if !strings.Contains(err.Error(), "line 2") {
 			t.Errorf("%q: the error doesn't name its line: %v", text, err)
@@ -81,8 +88,8 @@ func TestParseErrors(t *testing.T) {
 // Where both have a controller, v1 has it: a hierarchy that is mounted there
 // takes it out of v2.
 func TestWhere(t *testing.T) {
-	l := Layout{V1: map[string]string{"cpu": "/c"}, V2: "/u", V2Controllers: []string{"memory", "hugetlb"}}
-	for c, want := range map[string]string{"cpu": "v1", "memory": "v2", "pids": ""} {
+	l := Layout{V1: map[string]string{"cpu": "/c", "io": "/b"}, Own: map[string]string{"cpu": "/c/x"}, V2: "/u", V2Controllers: []string{"memory", "hugetlb"}}
+	for c, want := range map[string]string{"cpu": "v1", "memory": "v2", "pids": "", "io": ""} {
 		if got := l.Where(c); got != want {
 			t.Errorf("%s is in %q, want %q", c, got, want)
 		}
@@ -100,7 +107,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add([]byte(`1 2 0:1 / /a\0401 rw - cgroup x cpu,cpu,,memory` + "\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		l, err := Parse(bytes.NewReader(text))
+		l, err := Parse(bytes.NewReader(text), "0::/a\n1:cpu:/../b\n2:memory:/\n")
 		if err != nil {
 			return
 		}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -38,37 +39,31 @@ func Owned(dir string) bool {
 }
 
 // Owners finds the folders of every testbed on this machine by their tag:
-// the testbed's ID and the folder.
+// the testbed's ID and the folder. They are below the cell that each one's lab
+// stands in, so that all hierarchies are walked.
 func (l Layout) Owners() map[string][]string {
 	out := map[string][]string{}
 	for _, p := range l.points() {
-		entries, _ := os.ReadDir(p)
-		for _, e := range entries {
-			if !e.IsDir() {
-				continue
-			}
+		walk(p, func(dir string) bool {
 			var buf [64]byte
-			dir := filepath.Join(p, e.Name())
-			if n, err := unix.Getxattr(dir, Tag, buf[:]); err == nil {
-				id := string(buf[:n])
-				out[id] = append(out[id], dir)
+			if strings.HasPrefix(filepath.Base(dir), Name("")) {
+				if n, err := unix.Getxattr(dir, Tag, buf[:]); err == nil {
+					id := string(buf[:n])
+					out[id] = append(out[id], dir)
+				}
 			}
-		}
+			return true
+		})
 	}
 	return out
 }
 
-// Named lists the folders that a testbed with this ID would have and that are
-// there, tagged or not.
-func (l Layout) Named(id string) []string {
-	var out []string
-	for _, p := range l.points() {
-		dir := filepath.Join(p, "lab-"+id)
-		if st, err := os.Lstat(dir); err == nil && st.IsDir() {
-			out = append(out, dir)
-		}
-	}
-	return out
+// IsFolder says whether dir is a folder that a testbed with this ID would have,
+// tagged or not.
+func IsFolder(dir, id string) bool {
+	var st unix.Statfs_t
+	return filepath.Base(dir) == Name(id) && unix.Statfs(dir, &st) == nil &&
+		(st.Type == unix.CGROUP_SUPER_MAGIC || st.Type == unix.CGROUP2_SUPER_MAGIC)
 }
 
 // points are the mount points of all hierarchies, each once.

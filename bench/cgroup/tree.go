@@ -25,30 +25,50 @@ type Tree struct {
 	layout Layout
 	dirs   map[string]string // controller → our folder in its v1 hierarchy
 	v2     string            // our folder in the v2 tree, or ""
-	on     []string          // controllers that v2 passes on
+	passes []string          // controllers that our v2 folder has
+	on     []string          // those that it passes on to groups
+	copied []Bound           // what was written to it of the lab's own limits
+	back   string            // the v2 folder that this process was in before it moved, or ""
 	id     string
 	locks  []*os.File // held as long as the tree is ours
 	count  atomic.Int64
+	before func(dir string) error
 
 	mu sync.Mutex // guards dirs, while controllers are added
 }
 
-// Create makes the tree of testbed id: a folder lab-<id> at the top of each
-// hierarchy, tagged before anything is put into it. Half a tree is removed
-// again when it fails.
-func (l Layout) Create(id string) (_ *Tree, err error) {
-	t := &Tree{layout: l, id: id, dirs: map[string]string{}}
+// Name is what the folders of a testbed's tree are called.
+func Name(id string) string { return "lab-" + id }
+
+// Create makes the tree of testbed id: a folder in each hierarchy, tagged before
+// anything is put into it. Half a tree is removed again when it fails. before is
+// called with each folder that is about to be made.
+func (l Layout) Create(id string, o Options, before func(dir string) error) (_ *Tree, err error) {
+	t := &Tree{layout: l, id: id, dirs: map[string]string{}, before: before}
 	defer func() {
 		if err != nil {
-			t.Remove()
+			err = errors.Join(err, t.Remove())
 		}
 	}()
-	if l.V2 != "" {
-		v2 := filepath.Join(l.V2, "lab-"+id)
+	if l.Own[""] != "" {
+		base, passes, copies, err := l.place(id, o)
+		if err != nil {
+			return nil, err
+		}
+		v2 := filepath.Join(base, Name(id))
 		if err := t.create(v2); err != nil {
 			return nil, err
 		}
-		t.v2 = v2
+		t.v2, t.passes, t.copied = v2, passes, copies
+		scope := base != l.Own[""] && filepath.Base(base) == Name(id)+".scope"
+		if base != l.Own[""] && (o.Move || scope) {
+			if err := t.move(base); err != nil {
+				return nil, err
+			}
+		}
+		if err := copyTo(v2, copies); err != nil {
+			return nil, err
+		}
 	}
 	for _, c := range used {
 		if err := t.add(c); err != nil {
@@ -63,8 +83,8 @@ func (t *Tree) add(c string) error {
 	if t.dirs[c] != "" || slices.Contains(t.on, c) {
 		return nil
 	}
-	if point := t.layout.V1[v1Name(c)]; point != "" {
-		dir := filepath.Join(point, "lab-"+t.id)
+	if own := t.layout.Own[v1Name(c)]; own != "" {
+		dir := filepath.Join(own, Name(t.id))
 		if !slices.Contains(folders(t.dirs, ""), dir) { // controllers may share a hierarchy
 			// What exists is another's, and isn't removed with half a tree.
 			if err := t.create(dir); err != nil {
@@ -77,7 +97,7 @@ func (t *Tree) add(c string) error {
 		}
 		return nil
 	}
-	if t.v2 != "" && slices.Contains(t.layout.V2Controllers, c) {
+	if t.v2 != "" && slices.Contains(t.passes, c) {
 		// Our own folder's: it passes the controller on to instances.
 		if err := write(t.v2, "cgroup.subtree_control", "+"+c); err != nil {
 			return err
@@ -127,6 +147,11 @@ func inherit(dir string) error {
 // on a file in /run, since several systems may share the cgroup hierarchies and
 // nothing else.
 func (t *Tree) create(dir string) error {
+	if t.before != nil {
+		if err := t.before(dir); err != nil {
+			return err
+		}
+	}
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return fmt.Errorf("cgroup: %w", err)
 	}
@@ -143,7 +168,7 @@ func (t *Tree) create(dir string) error {
 
 // Has says whether a controller can be used in the tree.
 func (t *Tree) Has(controller string) bool {
-	return t.layout.Where(v1Name(controller)) == "v1" || t.v2 != "" && slices.Contains(t.layout.V2Controllers, controller)
+	return t.layout.Own[v1Name(controller)] != "" || t.v2 != "" && slices.Contains(t.passes, controller)
 }
 
 // Lacks returns the first controller that lim needs and the tree hasn't, or "".
@@ -159,6 +184,10 @@ func (t *Tree) Lacks(lim Limits) string {
 // Remove removes the tree with all that is in it, killing processes that are
 // left. What is gone already is no error.
 func (t *Tree) Remove() error {
+	// Who stays inside would be killed as one who was left.
+	if err := t.moveBack(); err != nil {
+		return fmt.Errorf("cgroup: leave %s: %w", t.v2, err)
+	}
 	var errs []error
 	for _, dir := range t.Dirs() {
 		errs = append(errs, RemoveAll(dir))

@@ -89,7 +89,7 @@ func TestTree(t *testing.T) {
 		t.Errorf("Owners finds %v, want %v", got, tr.Dirs())
 	}
 	// A second tree under the same name isn't taken over.
-	if _, err := l.Create(id); !errors.Is(err, os.ErrExist) {
+	if _, err := l.Create(id, cgroup.Options{Controllers: true}, nil); !errors.Is(err, os.ErrExist) {
 		t.Errorf("a tree that exists is made again: %v", err)
 	}
 	for _, d := range tr.Dirs() {
@@ -231,7 +231,7 @@ func TestRemoveTree(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tr, err := l.Create(fmt.Sprintf("test-%d", os.Getpid()))
+	tr, err := l.Create(fmt.Sprintf("test-%d", os.Getpid()), cgroup.Options{Controllers: true}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

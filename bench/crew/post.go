@@ -34,6 +34,7 @@ func Work(duties map[string]Duty) int {
 		fmt.Fprintln(os.Stderr, "lab: a worker is started by lab alone")
 		return usage
 	}
+	unix.Umask(0o022) // whatever the caller's is, the same for all environments
 	p, duty, err := takePost()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "lab: worker: read order:", err)

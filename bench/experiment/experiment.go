@@ -22,10 +22,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 
+	"lab/bench/input"
 	"lab/bench/results"
 )
 
@@ -71,19 +70,28 @@ func (e *UnknownKey) Error() string { return fmt.Sprintf("unknown key %q", e.Key
 
 // Read reads the file name. What is wrong with its content is an [*Error].
 func Read(name string) (*File, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxSize+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(data) > maxSize {
+	data, err := input.ReadFile(name, maxSize)
+	if errors.Is(err, input.ErrSize) {
 		return nil, &Error{File: name, Err: fmt.Errorf("it has more than %d bytes: this is no experiment file", maxSize)}
 	}
+	if err != nil {
+		return nil, err
+	}
 	return Parse(name, data)
+}
+
+// ReadIn reads the copy that lies in a results folder.
+func ReadIn(dir string) (*File, error) {
+	root, err := input.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	data, err := input.ReadIn(root, results.ExperimentFile, maxSize)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(filepath.Join(dir, results.ExperimentFile), data)
 }
 
 // Parse reads an experiment file's bytes; name is for errors.

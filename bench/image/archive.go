@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"lab/bench/input"
 )
 
 // WriteArchive writes the tree as a compressed tar archive that [Unpack] makes
@@ -51,7 +53,7 @@ func (r Ref) WriteArchive(w io.Writer) error {
 		if err := t.WriteHeader(h); err != nil || h.Typeflag != tar.TypeReg {
 			return err
 		}
-		f, err := os.Open(name)
+		f, err := input.Open(name)
 		if err != nil {
 			return err
 		}
@@ -65,10 +67,11 @@ func (r Ref) WriteArchive(w io.Writer) error {
 	return nil
 }
 
-// Bounds of what is unpacked: an archive is somebody else's.
+// Bounds of what is unpacked and read: an image is somebody else's.
 const (
 	maxEntries  = 1_000_000
-	maxUnpacked = 64 << 30
+	maxUnpacked = 64 << 30 // bytes of all its files
+	maxFile     = 4 << 30  // of a program
 )
 
 // Unpack makes the tree of an archive in the folder dir, which must be empty.

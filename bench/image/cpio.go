@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"lab/bench/input"
 )
 
 // An Entry is a file that a CPIO archive holds beside the image's own: a
@@ -98,7 +100,7 @@ func (c *cpio) file(name, rel string, d fs.DirEntry) error {
 		}
 		e.Device = uint64(st.Rdev)
 	case 0:
-		f, err := os.Open(name)
+		f, err := input.Open(name)
 		if err != nil {
 			return err
 		}

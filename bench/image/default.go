@@ -1,16 +1,19 @@
 package image
 
 import (
-	"bytes"
 	"debug/elf"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
+	"lab/bench/input"
 	"lab/bench/probe"
 )
 
@@ -23,62 +26,142 @@ const (
 // DefaultDir is where the default image lies in a cache folder.
 func DefaultDir(cache string) string { return filepath.Join(cache, "image", "default") }
 
+// maxProgram is more than any program of the default image has.
+const maxProgram = 256 << 20
+
 // ErrNoBusybox is returned by MakeDefault where no static busybox is
 // installed.
 var ErrNoBusybox = errors.New("no static busybox on this machine")
+
+// Default is the default image in the cache folder, as it was made: where there
+// is none of this lab's, or it was changed since, it is made (again), and then
+// belongs to uid and gid. more is what else is in it. With read all its bytes
+// are read; else its stamp tells.
+func Default(cache string, read bool, uid, gid int, more ...Entry) (Ref, error) {
+	if IsCurrent(cache, more...) && !read {
+		s := readStamp(stampFile(cache))
+		return Ref{Name: "default", Dir: DefaultDir(cache), Digest: s.digest, Size: s.size}, nil
+	}
+	parent := filepath.Dir(DefaultDir(cache))
+	if err := makeFolder(parent); err != nil {
+		return Ref{}, fmt.Errorf("default image: %w", err)
+	}
+	// One at a time; who comes second finds it made.
+	lock, err := os.Open(parent)
+	if err == nil {
+		defer lock.Close()
+		err = unix.Flock(int(lock.Fd()), unix.LOCK_EX)
+	}
+	if err != nil {
+		return Ref{}, fmt.Errorf("default image: lock: %w", err)
+	}
+	programs, err := fingerprint(more)
+	if err != nil {
+		return Ref{}, fmt.Errorf("default image: %w", err)
+	}
+	if s := readStamp(stampFile(cache)); s != nil && s.programs == programs {
+		// A cache that was copied or restored has other times, and the same
+		// bytes.
+		if r, err := Open(DefaultDir(cache)); err == nil && r.Digest == s.digest {
+			if !s.holds(r.Dir) {
+				err = putStamp(cache, r, programs, uid, gid)
+			}
+			return r, err
+		}
+	}
+	return MakeDefault(cache, uid, gid, more...)
+}
 
 // MakeDefault makes the default image in the cache folder, in place of an
 // earlier one: the lab's own programs and the distribution's static busybox
 // with a link for each of its applets, so that a shell works in every
 // environment; and what more names. What it makes belongs to uid and gid.
-func MakeDefault(cache string, uid, gid int, more ...Entry) (Ref, error) {
+func MakeDefault(cache string, uid, gid int, more ...Entry) (r Ref, err error) {
+	defer func() {
+		if err != nil {
+			r, err = Ref{}, fmt.Errorf("default image: %w", err)
+		}
+	}()
 	busybox, err := findBusybox(cache)
 	if err != nil {
-		return Ref{}, fmt.Errorf("default image: %w", err)
+		return r, err
 	}
 	parent := filepath.Dir(DefaultDir(cache))
-	if err := os.MkdirAll(parent, 0o755); err != nil {
-		return Ref{}, fmt.Errorf("default image: %w", err)
+	if err := makeFolder(parent); err != nil {
+		return r, err
 	}
 	tmp, err := os.MkdirTemp(parent, ".new-")
 	if err != nil {
-		return Ref{}, fmt.Errorf("default image: %w", err)
+		return r, err
 	}
 	defer os.RemoveAll(tmp)
 	if err := fill(tmp, busybox, more); err != nil {
-		return Ref{}, fmt.Errorf("default image: %w", err)
+		return r, err
 	}
 	if err := chown(tmp, uid, gid); err != nil {
-		return Ref{}, fmt.Errorf("default image: %w", err)
+		return r, err
 	}
 	dir := DefaultDir(cache)
 	// Two names can't be exchanged by os.Rename where the target is a full
 	// folder; the gap between these two calls is seen only by somebody who
 	// makes the image and runs it at the same time.
 	if err := os.RemoveAll(dir); err != nil {
-		return Ref{}, fmt.Errorf("default image: %w", err)
+		return r, err
 	}
 	if err := os.Rename(tmp, dir); err != nil {
-		return Ref{}, fmt.Errorf("default image: %w", err)
+		return r, err
 	}
 	for _, d := range []string{cache, parent} {
 		if err := os.Lchown(d, uid, gid); err != nil {
-			return Ref{}, fmt.Errorf("default image: %w", err)
+			return r, err
 		}
 	}
-	return Open(dir)
+	if r, err = Open(dir); err != nil {
+		return r, err
+	}
+	programs, err := fingerprint(more)
+	if err != nil {
+		return r, err
+	}
+	return r, putStamp(cache, r, programs, uid, gid)
 }
 
-// IsCurrent says whether the cache folder has a default image with these files
-// in it, as they are: one that an earlier lab made has other programs.
-func IsCurrent(cache string, more ...Entry) bool {
-	for _, f := range append([]Entry{{Name: ReadyPath[1:]}}, more...) {
-		have, err := os.ReadFile(filepath.Join(DefaultDir(cache), f.Name))
-		if err != nil || f.Data != nil && !bytes.Equal(have, f.Data) {
-			return false
-		}
+// makeFolder makes a folder and those above it, with the modes that others need
+// whatever the umask is.
+func makeFolder(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
 	}
-	return true
+	if err := makeFolder(filepath.Dir(dir)); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return os.Chmod(dir, 0o755)
+}
+
+func putStamp(cache string, r Ref, programs string, uid, gid int) error {
+	s, err := newStamp(r.Dir, r.Digest, r.Size, programs)
+	if err != nil {
+		return err
+	}
+	return s.write(stampFile(cache), uid, gid)
+}
+
+// IsCurrent says whether the cache folder has a default image that nobody
+// changed since it was made; and, where more is given, whether these files are
+// in it: one that an earlier lab made has other programs.
+func IsCurrent(cache string, more ...Entry) bool {
+	s := readStamp(stampFile(cache))
+	if s == nil || !s.holds(DefaultDir(cache)) {
+		return false
+	}
+	if len(more) == 0 {
+		return true
+	}
+	programs, err := fingerprint(more)
+	return err == nil && programs == s.programs
 }
 
 // findBusybox finds a busybox that needs no library: in an image without any,
@@ -86,15 +169,20 @@ func IsCurrent(cache string, more ...Entry) bool {
 // machine has a dynamic one, which it mustn't replace.
 func findBusybox(cache string) (string, error) {
 	for _, name := range []string{filepath.Join(cache, "busybox/bin/busybox"), "/bin/busybox", "/usr/bin/busybox", "/usr/bin/busybox-static", "/sbin/busybox", "/usr/sbin/busybox"} {
-		f, err := elf.Open(name)
+		file, err := input.Open(name)
 		if err != nil {
+			continue
+		}
+		f, err := elf.NewFile(file)
+		if err != nil {
+			file.Close()
 			continue
 		}
 		static := true
 		for _, p := range f.Progs {
 			static = static && p.Type != elf.PT_INTERP
 		}
-		f.Close()
+		file.Close()
 		if static {
 			return name, nil
 		}
@@ -107,7 +195,7 @@ func fill(root, busybox string, more []Entry) error {
 		return err
 	}
 	for _, d := range []string{"bin", "dev", "etc", "proc", "root", "run", "sys", "usr", "usr/bin", "usr/sbin", "sbin", "var"} {
-		if err := os.Mkdir(filepath.Join(root, d), 0o755); err != nil {
+		if err := makeFolder(filepath.Join(root, d)); err != nil {
 			return err
 		}
 	}
@@ -122,7 +210,7 @@ func fill(root, busybox string, more []Entry) error {
 	if err != nil {
 		return err
 	}
-	bb, err := os.ReadFile(busybox)
+	bb, err := input.ReadFile(busybox, maxProgram)
 	if err != nil {
 		return err
 	}

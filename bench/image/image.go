@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"lab/bench/input"
 )
 
 // A Ref names a file tree on this machine by its content.
@@ -76,8 +78,10 @@ func Sum(dir string) (digest string, size int64, err error) {
 		var content string
 		switch {
 		case info.Mode().IsRegular():
-			content, err = sumFile(name)
-			size += info.Size()
+			if size += info.Size(); size > maxUnpacked {
+				return fmt.Errorf("%s: with it the image has more than %d GiB, the most that is read", name, maxUnpacked>>30)
+			}
+			content, err = sumFile(input.Open(name))
 		case info.Mode()&fs.ModeSymlink != 0:
 			content, err = os.Readlink(name)
 		case info.Mode()&fs.ModeDevice != 0:
@@ -95,27 +99,35 @@ func Sum(dir string) (digest string, size int64, err error) {
 	return "sha256:" + hex.EncodeToString(h.Sum(nil)), size, nil
 }
 
-// SumFile is the digest of one file's bytes, and their number.
-func SumFile(name string) (digest string, size int64, err error) {
-	st, err := os.Stat(name)
+// SumFile is the digest of the bytes of one file below dir, and their number. No
+// link leads it out of dir.
+func SumFile(dir, name string) (digest string, size int64, err error) {
+	root, err := input.OpenRoot(dir)
 	if err != nil {
 		return "", 0, fmt.Errorf("image: %w", err)
 	}
-	s, err := sumFile(name)
+	defer root.Close()
+	st, err := root.Stat(name)
+	if err == nil {
+		err = input.Fits(filepath.Join(dir, name), st.Size(), maxFile)
+	}
+	if err != nil {
+		return "", 0, fmt.Errorf("image: %w", err)
+	}
+	s, err := sumFile(input.OpenIn(root, name))
 	if err != nil {
 		return "", 0, fmt.Errorf("image: %w", err)
 	}
 	return "sha256:" + s, st.Size(), nil
 }
 
-func sumFile(name string) (string, error) {
-	f, err := os.Open(name)
+func sumFile(f *os.File, err error) (string, error) {
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
 	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
+	if _, err := io.Copy(h, io.LimitReader(f, maxUnpacked)); err != nil {
 		return "", err
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil

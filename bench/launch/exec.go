@@ -58,6 +58,9 @@ func (p *Process) record(t *Thread, tape *Tape, prog string, s *stdio) error {
 		nl := &unix.Rlimit{Cur: softFiles, Max: lim.Max}
 		tape.Call("limit descriptors", unix.SYS_PRLIMIT64, 0, unix.RLIMIT_NOFILE, unsafe.Pointer(nl), 0)
 	}
+	// The same in every environment, whatever the caller's is, and the lab's own:
+	// a container's thread has none, for nodes with exactly the modes it names.
+	tape.Call("set the umask", unix.SYS_UMASK, 0o022)
 	if strings.IndexByte(c.Dir, 0) >= 0 {
 		return bench.Blamed(bench.BlameWorkload, fmt.Errorf("working folder %q: it has a NUL byte", c.Dir))
 	}

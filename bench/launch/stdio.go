@@ -22,8 +22,14 @@ func (s *stdio) close() {
 
 // null is a descriptor of the null device, which all starts share: to open it
 // takes as long as the hand-over to the thread does.
+//
+// It isn't the machine's node but the lab's own: a program that root runs may
+// change the mode and the owner of whatever it has open.
 var null = sync.OnceValues(func() (int, error) {
-	fd, err := unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	fd, err := ownNull()
+	if err != nil { // without root, or in somebody's container
+		fd, err = unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	}
 	if err == nil && fd < 3 { // the lab was started without one of these
 		fd, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3)
 	}
@@ -32,6 +38,30 @@ var null = sync.OnceValues(func() (int, error) {
 	}
 	return fd, nil
 })
+
+// ownNull makes a null device on a tmpfs that is attached nowhere.
+func ownNull() (fd int, err error) {
+	fs, err := unix.Fsopen("tmpfs", unix.FSOPEN_CLOEXEC)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(fs)
+	if err := unix.FsconfigCreate(fs); err != nil {
+		return -1, err
+	}
+	dir, err := unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NOEXEC)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(dir)
+	if err := unix.Mknodat(dir, "null", unix.S_IFCHR|0o666, int(unix.Mkdev(1, 3))); err != nil {
+		return -1, err
+	}
+	if err := unix.Fchmodat(dir, "null", 0o666, 0); err != nil { // whatever the umask is
+		return -1, err
+	}
+	return unix.Openat(dir, "null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+}
 
 // stdio opens what the command leaves open: no input, the ready pipe, no
 // diagnostics.

@@ -14,7 +14,7 @@ type Result string
 
 const (
 	OK   Result = "ok"
-	Warn Result = "warn" // the lab works, and figures need care; or it can't be told
+	Warn Result = "warn" // the lab works, and figures need care, or a variant can't run; or it can't be told
 	Fail Result = "fail" // what Blocks names can't run
 )
 
@@ -25,7 +25,7 @@ type Check struct {
 	Detail string   `json:"detail"`         // what was found
 	Why    string   `json:"why"`            // why it matters
 	Cure   string   `json:"cure,omitempty"` // the exact command, or the setting; "" where all is well or nothing helps
-	Blocks []string `json:"blocks"`         // environments, or environments with a variant, that can't run; empty unless Result is Fail
+	Blocks []string `json:"blocks"`         // environments that can't run (Fail), or variants of them alone (Warn)
 }
 
 // Options are what Checks can't know by itself.
@@ -33,6 +33,7 @@ type Options struct {
 	Root   string // file tree of the machine, "" for the one that we run on
 	Cache  string // the cache folder: guest kernel, images
 	Image  string // the default image's folder
+	Broken bool   // it isn't as it was made
 	Work   string // where writable data of instances goes; "" is the current folder
 	Kernel string // the user's own guest kernel, or ""
 
@@ -81,6 +82,7 @@ type seen struct {
 	modules  bool   // its modules are beside it
 	busybox  string // a static one's path, or ""
 	image    bool   // the default image is made
+	broken   bool   // and was changed since
 
 	available int64 // memory that can be had without swapping
 	swapFree  int64

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"lab/bench/cgroup"
 	"lab/bench/results"
 )
 
@@ -28,7 +29,11 @@ func well(t *testing.T, name string) seen {
 		t.Fatal(err)
 	}
 	f.Arch = "amd64"
-	s := seen{root: true, facts: f, layout: layout(tr), namespaces: map[string]error{}, confined: confined(tr),
+	l, err := cgroup.ReadIn(string(tr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := seen{root: true, facts: f, layout: l, namespaces: map[string]error{}, confined: confined(tr),
 		accel: &results.Acceleration{Use: "kvm", Device: "/dev/kvm opens", Reason: "a guest ran"},
 		qemu:  program{"/usr/bin/qemu-system-x86_64", "7.2.22", nil}, libvirt: program{"/usr/sbin/libvirtd", "9.0.0", nil}, driver: true,
 		kernel: "/cache/kernel/boot/vmlinuz-6.1.0", modules: true, busybox: "/bin/busybox", image: true,
@@ -57,7 +62,7 @@ func TestJudgeMachines(t *testing.T) {
 		name string
 		want []string
 	}{
-		{"debian", []string{"warn swap", "warn governor", "warn AppArmor"}},
+		{"debian", []string{"warn limits", "warn swap", "warn governor", "warn AppArmor"}},
 		{"hybrid", []string{"warn load", "warn nesting"}},
 		{"ubuntu", []string{"warn memory", "warn nesting"}},
 		{"fedora", []string{"warn governor", "warn SELinux"}},
@@ -65,6 +70,7 @@ func TestJudgeMachines(t *testing.T) {
 		{"aws", []string{"warn steal", "warn nesting"}},
 		{"aws-metal", []string{"warn steal"}},
 		{"gcp", []string{"warn cgroups", "warn nesting"}},
+		{"emulated", []string{"warn cgroups", "warn nesting"}},
 	}
 	for _, test := range tests {
 		s := well(t, test.name)
@@ -75,6 +81,28 @@ func TestJudgeMachines(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
 		}
 	}
+}
+
+// bounded is a machine on which the lab's own cell has one limit.
+func bounded(t *testing.T, file, text string) cgroup.Layout {
+	t.Helper()
+	root := t.TempDir()
+	for name, text := range map[string]string{
+		"proc/self/mountinfo": "30 20 0:25 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw", "proc/self/cgroup": "0::/x",
+		"sys/fs/cgroup/cgroup.subtree_control": "cpu memory pids", "sys/fs/cgroup/x/cgroup.type": "domain", "sys/fs/cgroup/x/" + file: text,
+	} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(root, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(root, name), []byte(text+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l, err := cgroup.ReadIn(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
 }
 
 // TestJudge spoils one thing at a time, and expects one check to say so.
@@ -91,15 +119,15 @@ func TestJudge(t *testing.T) {
 		{"no net namespace", func(s *seen) { s.namespaces["net"] = unix.EINVAL }, "net namespace", Fail, "invalid argument", "a kernel that has it", "container"},
 		{"in a container", func(s *seen) { s.namespaces["mnt"] = unix.EPERM }, "mnt namespace", Fail, "not permitted", "docker run --privileged", "container"},
 		{"limit", func(s *seen) { s.namespaces["pid"] = unix.ENOSPC }, "pid namespace", Fail, "no space", "sysctl user", "container"},
-		{"no user namespaces", func(s *seen) { s.namespaces["user"] = unix.ENOSPC }, "user namespace", Fail, "needed for user=yes", "sysctl user", "container user=yes"},
-		{"no time namespaces", func(s *seen) { s.namespaces["time"] = unix.EINVAL }, "time namespace", Fail, "needed for time=yes", "a kernel that has it", "container time=yes"},
-		{"Linux 6.1", func(s *seen) { s.namespaces["time"] = errOldTime }, "time namespace", Fail, "vforked", "6.2", "container time=yes"},
-		{"no idmapped mounts", func(s *seen) { s.idmap, s.cache = unix.EINVAL, "/cache" }, "idmapped mounts", Fail, "invalid argument: needed for user=yes (tried on /cache)", "LAB_CACHE", "container user=yes"},
+		{"no user namespaces", func(s *seen) { s.namespaces["user"] = unix.ENOSPC }, "user namespace", Warn, "needed for user=yes", "sysctl user", "container user=yes"},
+		{"no time namespaces", func(s *seen) { s.namespaces["time"] = unix.EINVAL }, "time namespace", Warn, "needed for time=yes", "a kernel that has it", "container time=yes"},
+		{"Linux 6.1", func(s *seen) { s.namespaces["time"] = errOldTime }, "time namespace", Warn, "vforked", "6.2", "container time=yes"},
+		{"no idmapped mounts", func(s *seen) { s.idmap, s.cache = unix.EINVAL, "/cache" }, "idmapped mounts", Warn, "invalid argument: needed for user=yes (tried on /cache)", "LAB_CACHE", "container user=yes"},
 		{"no overlay", func(s *seen) { s.overlay = unix.ENODEV }, "overlayfs", Fail, "no such device", "modprobe overlay", "container"},
 		{"Linux 5.11", func(s *seen) { s.mountAPI = unix.ENOSYS }, "mount API", Fail, "not implemented", "5.12", "container"},
-		{"no bridge", func(s *seen) { s.network = fmt.Errorf("bridge: %w", unix.EOPNOTSUPP) }, "veth and bridge", Fail, "bridge: ", "modprobe -a bridge veth", "container net=bridge, vm net=bridge"},
-		{"no nftables", func(s *seen) { s.nat = unix.EPROTONOSUPPORT }, "nftables", Fail, "protocol not supported: needed for publish=nftables", "modprobe -a nf_tables", "container publish=nftables"},
-		{"no tun", func(s *seen) { s.tap = unix.ENOENT }, "tap", Fail, "no such file", "modprobe tun", "vm net=bridge"},
+		{"no bridge", func(s *seen) { s.network = fmt.Errorf("bridge: %w", unix.EOPNOTSUPP) }, "veth and bridge", Warn, "bridge: ", "modprobe -a bridge veth", "container net=bridge, vm net=bridge"},
+		{"no nftables", func(s *seen) { s.nat = unix.EPROTONOSUPPORT }, "nftables", Warn, "protocol not supported: needed for publish=nftables", "modprobe -a nf_tables", "container publish=nftables"},
+		{"no tun", func(s *seen) { s.tap = unix.ENOENT }, "tap", Warn, "no such file", "modprobe tun", "vm net=bridge"},
 		{"not root", func(s *seen) { s.root = false }, "root", Fail, "not root", "sudo", "host, chroot, container, vm"},
 		{"not root, namespaces", func(s *seen) { delete(s.namespaces, "net") }, "net namespace", Warn, "not root: can't tell", "sudo", ""},
 		{"not root, overlay", func(s *seen) { s.root = false }, "overlayfs", Warn, "not root: can't tell", "sudo", ""},
@@ -118,13 +146,22 @@ func TestJudge(t *testing.T) {
 		{"no modules", func(s *seen) { s.modules = false }, "guest kernel", Warn, "without its modules", "/lib/modules", ""},
 		{"no busybox", func(s *seen) { s.busybox = "" }, "busybox", Fail, "no static one", "make setup", "chroot, container, vm"},
 		{"no image", func(s *seen) { s.image = false }, "default image", OK, "not made yet", "", ""},
+		{"a changed image", func(s *seen) { s.broken = true }, "default image", Warn, "changed since it was made", "lab image", ""},
 		{"no memory", func(s *seen) { s.available = 1 << 20 }, "memory", Fail, "1 MiB of", "ps ", "vm"},
 		{"no disk", func(s *seen) { s.disk[1].free = 1 << 20 }, "disk", Fail, "1 MiB free for writable data", "LAB_CACHE", "chroot, container, vm"},
 		{"little disk", func(s *seen) { s.disk[0].free = 1 << 30 }, "disk", Warn, "1.0 GiB free for cache", "LAB_CACHE", ""},
 		{"disk unknown", func(s *seen) { s.disk[0].err = unix.EIO }, "disk", Warn, "input/output error", "", ""},
 		{"pressure unknown", func(s *seen) { s.pressure = -1 }, "load", OK, "psi=1", "", ""},
 		{"busy", func(s *seen) { s.facts.Load = 20 }, "load", Warn, "20.00 in the last minute", "top", ""},
-		{"cgroup v2, none passed on", func(s *seen) { s.layout.V2Controllers = nil }, "cgroups", Warn, "without cpu, memory, pids", "echo +cpu +memory +pids >/sys/fs/cgroup/cgroup.subtree_control", ""},
+		{"cgroup v2, none passed on", func(s *seen) { s.layout.V2Controllers = nil }, "cgroups", Warn, "without cpu, memory, pids", "systemctl status", ""},
+		{"an old root that passes nothing on", func(s *seen) {
+			s.layout, _ = cgroup.ReadIn(string(tree(unpack(t, "ubuntu"))))
+			s.layout.V2Controllers = nil
+		}, "cgroups", Warn, "without cpu, memory, pids", "start the lab in a cgroup", ""},
+		{"a quota", func(s *seen) { s.layout = bounded(t, "cpu.max", "20000 100000") }, "limits", Warn, "cpu 20 % of a processor (/sys/fs/cgroup/x)", "outside of x", ""},
+		{"a memory limit", func(s *seen) { s.layout = bounded(t, "memory.max", "100663296") }, "memory", Fail, "96 MiB available of the 96 MiB that the limit of /sys/fs/cgroup/x allows", "ps ", "vm"},
+		{"few processes", func(s *seen) { s.layout = bounded(t, "pids.max", "20") }, "limits", Fail, "20 more processes", "outside of x", "host, chroot, container, vm"},
+		{"nice", func(s *seen) { s.facts.Inherited = map[string]string{"nice": "19", "stack size limit": "1"} }, "inherited", Warn, "nice 19, stack size limit 1", "without nice", ""},
 		{"no cgroups", func(s *seen) { s.layout.V2 = "" }, "cgroups", Warn, "none mounted", "mount -t cgroup2", ""},
 	}
 	for _, test := range tests {
@@ -164,8 +201,8 @@ func TestChecksHere(t *testing.T) {
 			t.Errorf("half a check, or twice: %+v", c)
 		}
 		names[c.Name] = true
-		if (c.Result == Fail) != (len(c.Blocks) > 0) {
-			t.Errorf("what blocks fails, and what fails blocks: %+v", c)
+		if c.Result == Fail && len(c.Blocks) == 0 || c.Result == OK && len(c.Blocks) > 0 {
+			t.Errorf("what fails blocks, and what is well doesn't: %+v", c)
 		}
 	}
 	if os.Geteuid() == 0 {
@@ -218,18 +255,22 @@ func TestPrint(t *testing.T) {
 	checks := []Check{
 		{Name: "root", Result: OK, Detail: "root", Why: "mounts", Blocks: []string{}},
 		{Name: "swap", Result: Warn, Detail: "7 MiB used", Why: "disks are slow", Cure: "swapoff -a", Blocks: []string{}},
+		{Name: "tap", Result: Warn, Detail: "no such file", Why: "a card", Blocks: []string{"vm net=bridge"}},
 		{Name: "QEMU", Result: Fail, Detail: "not installed", Why: "it is the hardware", Cure: "make setup", Blocks: []string{"vm", "vm-bare"}},
 	}
 	const want = `ok    root  root
 warn  swap  7 MiB used
             why: disks are slow
             cure: swapoff -a
+warn  tap   no such file
+            why: a card
+            rules out: vm net=bridge
 fail  QEMU  not installed
             why: it is the hardware
             blocks: vm, vm-bare
             cure: make setup
 
-1 ok, 1 to know about, 1 blocking
+1 ok, 2 to know about, 1 blocking
 `
 	var b bytes.Buffer
 	if err := Print(&b, checks); err != nil || b.String() != want {
@@ -240,7 +281,7 @@ fail  QEMU  not installed
 		t.Fatal(err)
 	}
 	var back struct{ Checks []Check }
-	if err := json.Unmarshal(b.Bytes(), &back); err != nil || len(back.Checks) != 3 || back.Checks[2].Blocks[1] != "vm-bare" {
+	if err := json.Unmarshal(b.Bytes(), &back); err != nil || len(back.Checks) != 4 || back.Checks[3].Blocks[1] != "vm-bare" {
 		t.Errorf("%v: %s", err, &b)
 	}
 	if !strings.Contains(b.String(), `"blocks": []`) {

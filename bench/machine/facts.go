@@ -40,11 +40,16 @@ func Facts(root string) (results.Machine, error) {
 		Versions:    map[string]string{},
 	}
 	m.Hypervisor, m.Virtual = hypervisor(t)
+	m.Emulated = m.Virtual && emulated(t.read("/proc/cpuinfo"), root == "")
 	if load, _, ok := strings.Cut(t.read("/proc/loadavg"), " "); ok {
 		m.Load, _ = strconv.ParseFloat(load, 64)
 	}
-	l := layout(t)
+	l, _ := cgroup.ReadIn(root)
 	m.CgroupLayout, m.Controllers = l.Kind(), controllers(l)
+	for _, b := range l.Bounds() {
+		m.Limits = append(m.Limits, results.Bound{What: b.What, Value: b.Value, Text: b.Text, Above: b.Above})
+	}
+	m.Inherited = inherited(t)
 	if m.Kernel == "" {
 		return m, errors.New("machine facts: nothing to read in /proc; cure: mount -t proc proc /proc")
 	}
@@ -105,18 +110,6 @@ func osName(t tree) string {
 		return name
 	}
 	return "Linux"
-}
-
-// layout is [cgroup.Read] for a tree.
-func layout(t tree) cgroup.Layout {
-	l, err := cgroup.Parse(strings.NewReader(t.read("/proc/self/mountinfo")))
-	if err != nil {
-		return cgroup.Layout{}
-	}
-	if l.V2 != "" {
-		l.V2Controllers = strings.Fields(t.read(filepath.Join(l.V2, "cgroup.subtree_control")))
-	}
-	return l
 }
 
 // controllers lists where each controller that the lab uses lives: "cpu:v1".

@@ -47,7 +47,8 @@ func TestFacts(t *testing.T) {
 			CPU: "Intel(R) Core(TM) i5-8250U CPU @ 1.60GHz", CPUs: 8, Memory: 16243436 * kib, Swap: 1000444 * kib, Governor: "powersave",
 			Mitigations: []string{"meltdown: Mitigation: PTI", "spectre_v2: Mitigation: Retpolines; IBPB: conditional; IBRS_FW"},
 			Security:    []string{"apparmor: enabled", "yama: ptrace_scope 0"}, CgroupLayout: "v2",
-			Controllers: []string{"cpu:v2", "cpuset:v2", "io:v2", "memory:v2", "pids:v2"}, Init: "systemd", Load: 0.35}},
+			Controllers: []string{"cpu:v2", "cpuset:v2", "io:v2", "memory:v2", "pids:v2"}, Init: "systemd", Load: 0.35,
+			Limits: []results.Bound{{What: "memory", Value: 8 << 30, Text: "8192 MiB"}}}},
 		{"hybrid", results.Machine{
 			ID: "kind-", OS: "Debian GNU/Linux 12 (bookworm)", Kernel: "6.18.5", CPU: "Intel(R) Xeon(R) Processor", CPUs: 2,
 			Memory: 24 << 30, Hypervisor: "KVM", Virtual: true, Security: []string{}, CgroupLayout: "hybrid",
@@ -78,6 +79,10 @@ func TestFacts(t *testing.T) {
 			OS: "Debian GNU/Linux 12 (bookworm)", Kernel: "6.1.0-28-cloud-arm64", CPU: "implementer 0x41 part 0xd0c", CPUs: 4,
 			Memory: 16000000 * kib, Hypervisor: "Google Compute Engine", Virtual: true, Security: []string{}, CgroupLayout: "v2",
 			Controllers: []string{"cpu:v2", "memory:v2"}, Init: "systemd"}},
+		{"emulated", results.Machine{
+			OS: "Debian GNU/Linux 12 (bookworm)", Kernel: "6.1.0-28-cloud-amd64", CPU: "QEMU TCG CPU version 2.5+", CPUs: 2,
+			Memory: 3000000 * kib, Hypervisor: "QEMU", Virtual: true, Emulated: true, Security: []string{}, CgroupLayout: "v2",
+			Controllers: []string{"memory:v2", "pids:v2"}, Init: "systemd"}},
 	}
 	ids := map[string]string{}
 	for _, test := range tests {

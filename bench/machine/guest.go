@@ -80,6 +80,13 @@ func hypervisor(t tree) (name string, virtual bool) {
 	return "unknown", true
 }
 
+// emulated tells whether a guest's processor is a program (QEMU's TCG). A processor
+// that is asked says so, whatever model it shows; else only the name of TCG's own
+// model does.
+func emulated(cpuinfo string, ask bool) bool {
+	return ask && signature() == "TCGTCGTCGTCG" || strings.HasPrefix(cpuModel(cpuinfo), "QEMU TCG CPU")
+}
+
 // isWSL tells whether this is Linux on Windows. WSL 1 has no Linux kernel at
 // all, and fails in [Checks] by what it lacks.
 func isWSL(t tree) bool {

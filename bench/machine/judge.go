@@ -21,18 +21,20 @@ func judge(s seen) []Check {
 			need = "needed for " + n.variant
 		}
 		s.tried(&c, tried, err, need, "container")
-		if n.variant != "" && c.Result == Fail { // one that is there where it is asked for
+		if n.variant != "" && c.Result == Fail { // only made on request
 			c.Blocks = []string{"container " + n.variant}
 		}
 		list = append(list, c)
 	}
-	list = append(list, s.checkCgroups(), s.checkOverlay(), s.checkMountAPI(), s.checkIDMap(), s.checkNetwork(), s.checkNAT(), s.checkTap())
+	list = append(list, s.checkCgroups(), s.checkLimits(), s.checkInherited(), s.checkOverlay(), s.checkMountAPI(), s.checkIDMap(), s.checkNetwork(), s.checkNAT(), s.checkTap())
 	list = append(list, s.checkAcceleration(), s.checkQEMU(), s.checkLibvirt(), s.checkKernel(), s.checkBusybox(), s.checkImage())
 	list = append(list, s.checkMemory(), s.checkDisk(), s.checkSwap(), s.checkLoad(), s.checkSteal(), s.checkGovernor(), s.checkNesting())
 	list = append(list, s.checkSecurity()...)
 	for i := range list {
 		if list[i].Blocks == nil {
 			list[i].Blocks = []string{}
+		} else if !slices.ContainsFunc(list[i].Blocks, func(b string) bool { return !strings.Contains(b, "=") }) {
+			list[i].Result = Warn // optional: every environment can run without it
 		}
 	}
 	return list
@@ -104,11 +106,7 @@ func (s seen) checkCgroups() Check {
 	case len(missing) > 0:
 		c.Result = Warn
 		c.Detail += "; without " + strings.Join(missing, ", ")
-		c.Cure = "the lab writes to no cgroup but its own: whoever owns the root's may pass them on: echo +" +
-			strings.Join(missing, " +") + " >" + s.layout.V2 + "/cgroup.subtree_control"
-		if s.layout.V2 == "" {
-			c.Cure = "boot with cgroup_enable=" + strings.Join(missing, ",")
-		}
+		c.Cure = s.layout.Cure(missing...)
 	}
 	return c
 }
@@ -178,6 +176,9 @@ func (s seen) checkNesting() Check {
 		c.Cure = "keep the lab under your Linux home; for virtual machines set nestedVirtualization=true under [wsl2] in %UserProfile%\\.wslconfig, then: wsl --shutdown"
 	case f.Virtual:
 		c.Result, c.Detail = Warn, "this machine is itself a guest ("+f.Hypervisor+"): figures hold for guests"
+		if f.Emulated {
+			c.Detail = "this machine is itself emulated in software (" + f.Hypervisor + "): everything works, and no figure says how fast anything is"
+		}
 	}
 	return c
 }

@@ -88,6 +88,8 @@ func (s seen) checkImage() Check {
 	c := Check{Name: "default image", Result: OK, Detail: "made", Why: "one file tree for all environments, known by its digest"}
 	if !s.image {
 		c.Detail = "not made yet: the first lab run makes it"
+	} else if s.broken {
+		c.Result, c.Detail, c.Cure = Warn, "changed since it was made; the next lab run or exec makes it again", "lab image"
 	}
 	return c
 }
@@ -103,6 +105,10 @@ const (
 func (s seen) checkMemory() Check {
 	c := Check{Name: "memory", Result: OK, Why: "where memory is short the kernel swaps and kills, and that is measured instead",
 		Detail: fmt.Sprintf("%s of %s available", size(s.available), size(s.facts.Memory))}
+	if left, by, ok := s.layout.Left("memory"); ok && left < s.available {
+		s.available = left
+		c.Detail = fmt.Sprintf("%s available of the %s that the limit of %s allows", size(left), by.Text, by.Dir)
+	}
 	switch {
 	case s.available < littleMemory:
 		c.Result, c.Cure, c.Blocks = Fail, "end other programs: ps axo rss,comm --sort=-rss | head", []string{"vm"}

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"lab/bench/cgroup"
 )
 
 // observe looks and tries. Load comes first: the rest makes some.
@@ -22,7 +24,7 @@ func observe(ctx context.Context, o Options) seen {
 	s.pressure = pressureNow(t.read("/proc/pressure/cpu"))
 	s.steal = stealShare(t.read("/proc/stat"))
 	s.facts, _ = Facts(o.Root)
-	s.layout = layout(t)
+	s.layout, _ = cgroup.ReadIn(o.Root)
 	s.available, s.swapFree = meminfo(t, "MemAvailable"), meminfo(t, "SwapFree")
 	s.confined = confined(t)
 
@@ -49,7 +51,8 @@ func observe(ctx context.Context, o Options) seen {
 			s.busybox = b
 		}
 	}
-	s.image = o.Image != "" && tree(o.Image).has("/bin")
+	s.image = o.Image != "" && tree(o.Image).has(".")
+	s.broken = o.Broken
 	work := o.Work
 	if work == "" {
 		work = "."

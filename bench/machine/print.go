@@ -22,7 +22,11 @@ func Print(w io.Writer, checks []Check) error {
 		if c.Result == OK {
 			continue
 		}
-		for _, row := range [][2]string{{"why", c.Why}, {"blocks", strings.Join(c.Blocks, ", ")}, {"cure", c.Cure}} {
+		blocks := "blocks"
+		if c.Result == Warn {
+			blocks = "rules out"
+		}
+		for _, row := range [][2]string{{"why", c.Why}, {blocks, strings.Join(c.Blocks, ", ")}, {"cure", c.Cure}} {
 			if row[1] != "" {
 				fmt.Fprintf(b, "      %-*s  %s: %s\n", wide, "", row[0], row[1])
 			}

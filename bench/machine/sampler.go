@@ -10,19 +10,22 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"lab/bench/cgroup"
 	"lab/bench/clock"
 )
 
 // A Sample is the kernel's counters at one moment.
 type Sample struct {
-	At       clock.Time
-	Pressure time.Duration // time in which some task waited for a processor, since the start
-	Stall    time.Duration // time in which some task waited for memory to be freed, or to come back
-	Steal    time.Duration // time that the hypervisor kept, over all processors
-	Running  int           // tasks that run or could, we among them; 0 where pressure is known
-	Swaps    uint64        // pages that went to swap or came back
-	Wall     time.Duration // CLOCK_REALTIME less CLOCK_MONOTONIC: changes when someone sets the clock
-	Asleep   time.Duration // CLOCK_BOOTTIME less CLOCK_MONOTONIC: time that the machine was suspended
+	At        clock.Time
+	Pressure  time.Duration // time in which some task waited for a processor, since the start
+	Stall     time.Duration // time in which some task waited for memory to be freed, or to come back
+	Steal     time.Duration // time that the hypervisor kept, over all processors
+	Running   int           // tasks that run or could, we among them; 0 where pressure is known
+	Swaps     uint64        // pages that went to swap or came back
+	Wall      time.Duration // CLOCK_REALTIME less CLOCK_MONOTONIC: changes when someone sets the clock
+	Throttled uint64        // how often a CPU quota stopped a cgroup that the lab stands in
+	Limited   uint64        // how often a limit of memory or processes of such a one was reached
+	Asleep    time.Duration // CLOCK_BOOTTIME less CLOCK_MONOTONIC: time that the machine was suspended
 }
 
 // A Sampler takes samples. It keeps its files open: a sample is then a read each,
@@ -31,8 +34,15 @@ type Sample struct {
 type Sampler struct {
 	cpus                                 int
 	pressure, memory, stat, load, vmstat *os.File // nil where the kernel hasn't got it
+	limits                               []limit
 	buf                                  []byte
 	stepped                              time.Duration // see Step
+}
+
+// A limit is a counter of a cgroup that bounds the lab, whose file is open.
+type limit struct {
+	cgroup.Counter
+	file *os.File
 }
 
 // NewSampler opens the files of the tree at root ("" for this machine's). A file
@@ -46,6 +56,15 @@ func NewSampler(root string) (*Sampler, error) {
 	}
 	if meminfo(t, "SwapTotal") > 0 { // the costliest file, in which else nothing changes
 		err = errors.Join(err, s.open(t, "/proc/vmstat", &s.vmstat))
+	}
+	l, lerr := cgroup.ReadIn(root)
+	if errors.Is(lerr, fs.ErrNotExist) {
+		lerr = nil
+	}
+	err = errors.Join(err, lerr)
+	for _, c := range l.Counters() {
+		f, ferr := os.Open(c.File)
+		s.limits, err = append(s.limits, limit{c, f}), errors.Join(err, ferr)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("sampler: %w", errors.Join(err, s.Close()))
@@ -74,6 +93,9 @@ func (s *Sampler) shut(f **os.File) {
 func (s *Sampler) Close() error {
 	for _, f := range []**os.File{&s.pressure, &s.memory, &s.stat, &s.load, &s.vmstat} {
 		s.shut(f)
+	}
+	for i := range s.limits {
+		s.shut(&s.limits[i].file)
 	}
 	return nil
 }
@@ -106,6 +128,14 @@ func (s *Sampler) Sample() Sample {
 	x.Running = running(s.read(s.load))
 	if b := s.read(s.vmstat); b != nil {
 		x.Swaps = number(b, "\npswpin ", "") + number(b, "\npswpout ", "")
+	}
+	for _, l := range s.limits {
+		n := number(s.read(l.file), l.Row, "")
+		if l.What == "cpu" {
+			x.Throttled += n
+		} else {
+			x.Limited += n
+		}
 	}
 	x.At = clock.Now()
 	x.Wall = since(unix.CLOCK_REALTIME, x.At) + s.stepped

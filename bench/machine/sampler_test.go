@@ -36,18 +36,22 @@ func TestTaints(t *testing.T) {
 		{"clock set forward", 2 * ms, Sample{Wall: time.Hour}, 1, []string{ClockStep}},
 		{"clock steered", 10_000 * ms, Sample{Wall: 5 * ms}, 1, nil},
 		{"laptop closed", 2 * ms, Sample{Asleep: time.Hour, Wall: time.Hour}, 1, []string{ClockStep, Suspend}},
+		{"the quota was used up", 2 * ms, Sample{Throttled: 1}, 1, []string{Throttled}},
+		{"memory reached the limit", 2 * ms, Sample{Limited: 3}, 1, []string{Limit}},
 		{"everything", 2 * ms, Sample{Steal: ms, Pressure: ms, Swaps: 9}, 9, []string{Steal, Pressure, Load, Swap}},
 		{"no time at all", 0, Sample{Steal: ms, Pressure: ms}, 1, nil},
 	}
 	for _, test := range tests {
 		// Counters start anywhere.
-		before := Sample{At: 77, Pressure: 3 * ms, Stall: ms, Steal: 5 * ms, Swaps: 8, Running: test.running, Wall: time.Hour, Asleep: ms}
+		before := Sample{At: 77, Pressure: 3 * ms, Stall: ms, Steal: 5 * ms, Swaps: 8, Throttled: 5, Limited: 6, Running: test.running, Wall: time.Hour, Asleep: ms}
 		after := test.after
 		after.At = before.At + clock.Time(test.elapsed)
 		after.Pressure += before.Pressure
 		after.Stall += before.Stall
 		after.Steal += before.Steal
 		after.Swaps += before.Swaps
+		after.Throttled += before.Throttled
+		after.Limited += before.Limited
 		after.Wall += before.Wall
 		after.Asleep += before.Asleep
 		if got := Taints(before, after, 2); !slices.Equal(got, test.want) {

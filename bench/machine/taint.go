@@ -12,6 +12,8 @@ const (
 	Swap      = "swap"       // a page went to swap, or came back from it
 	ClockStep = "clock-step" // someone set the wall clock
 	Suspend   = "suspend"    // the machine slept
+	Throttled = "throttled"  // the CPU quota of a cgroup that the lab stands in was used up
+	Limit     = "limit"      // a limit of such a cgroup was reached, of memory or of processes
 )
 
 // Explained says what happened during a trial that bears a taint, for people.
@@ -23,6 +25,8 @@ var Explained = []struct{ Name, Means string }{
 	{Swap, "a page went to swap, or came back from it"},
 	{ClockStep, "someone set the wall clock"},
 	{Suspend, "the machine slept"},
+	{Throttled, "the lab's own cgroup, or one above it, has a CPU quota, and it was used up: everything in it stood still for a while"},
+	{Limit, "the lab's own cgroup, or one above it, reached its limit of memory or of processes"},
 }
 
 // Thresholds. Those of time are shares of the trial's length, so that they mean
@@ -76,6 +80,12 @@ func Taints(before, after Sample, cpus int) []string {
 	}
 	if after.Asleep-before.Asleep > suspendLeast {
 		list = append(list, Suspend)
+	}
+	if after.Throttled != before.Throttled {
+		list = append(list, Throttled)
+	}
+	if after.Limited != before.Limited {
+		list = append(list, Limit)
 	}
 	return list
 }

@@ -18,16 +18,38 @@ type Machine struct {
 	Mitigations  []string `json:"mitigations,omitempty"` // "spectre_v2: …", as the kernel words them
 	Hypervisor   string   `json:"hypervisor,omitempty"`  // what this machine itself is a guest of; "" on bare metal
 	Virtual      bool     `json:"virtual"`               // this machine is itself a guest
+	Emulated     bool     `json:"emulated,omitempty"`    // this machine itself is emulated in software (QEMU's TCG): its figures are no processor's
 	WSL          bool     `json:"wsl,omitempty"`
-	Security     []string `json:"security,omitempty"` // selinux, apparmor, …, with their mode
-	CgroupLayout string   `json:"cgroup_layout"`      // v1, v2, hybrid
-	Controllers  []string `json:"controllers"`        // "cpu:v1"
-	Init         string   `json:"init"`               // the machine's PID 1: systemd, …
-	Load         float64  `json:"load"`               // 1-minute average at the start
-	Go           string   `json:"go"`                 // version the lab was built with
+	Security     []string `json:"security,omitempty"`     // selinux, apparmor, …, with their mode
+	CgroupLayout string   `json:"cgroup_layout"`          // v1, v2, hybrid
+	Controllers  []string `json:"controllers"`            // "cpu:v1"
+	CgroupPlace  string   `json:"cgroup_place,omitempty"` // where the run's cgroups were: below the lab's own, in a scope of systemd's, …
+
+	// Limits are those of the lab's own cgroup and of all above it that can be
+	// seen: they bind all environments alike.
+	Limits []Bound `json:"limits,omitempty"`
+	// Inherited is what the lab got from whoever started it, hands on to all that
+	// it starts, and isn't as usual: nice 0, policy other, I/O priority none, all
+	// processors that its cgroup allows, timer slack 50 µs, OOM score 0,
+	// personality 0, a stack of 8 MiB, no limit of CPU time, file size, data or
+	// address space. The umask isn't inherited: a run's is 022.
+	Inherited map[string]string `json:"inherited,omitempty"`
+
+	Init string  `json:"init"` // the machine's PID 1: systemd, …
+	Load float64 `json:"load"` // 1-minute average at the start
+	Go   string  `json:"go"`   // version the lab was built with
 
 	Acceleration Acceleration      `json:"acceleration"`
 	Versions     map[string]string `json:"versions"` // qemu, libvirt, …
+}
+
+// A Bound is a limit that a cgroup puts on the whole lab.
+type Bound struct {
+	What   string  `json:"what"`             // cpu, cpu-weight, cpuset, memory, memory-high, swap, pids, io, …
+	Value  float64 `json:"value,omitempty"`  // in base units: processors, bytes, processes
+	Text   string  `json:"text"`             // the same for people; of a set or a device's limits the kernel's own words
+	Above  int     `json:"above"`            // how far above the lab's own cgroup: 0 is that itself
+	Copied bool    `json:"copied,omitempty"` // the run's cgroups aren't below that cgroup, and got the same limit
 }
 
 // Acceleration is whether KVM can be used, with its proof.

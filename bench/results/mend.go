@@ -8,6 +8,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"lab/bench/input"
 )
 
 // Mend cuts off what stands behind the last whole trial in the folder's
@@ -18,12 +22,12 @@ import (
 func Mend(dir string) (cut int64, err error) {
 	name := filepath.Join(dir, TrialsFile)
 	// Through a root: the folder is a user's, who may have put a link there.
-	root, err := os.OpenRoot(dir)
+	root, err := input.OpenRoot(dir)
 	if err != nil {
 		return 0, fmt.Errorf("mend: %w", err)
 	}
 	defer root.Close()
-	data, err := root.ReadFile(TrialsFile)
+	data, err := input.ReadIn(root, TrialsFile, maxTrials)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
 	}
@@ -53,7 +57,7 @@ func mendSamples(root *os.Root) error {
 		return err
 	}
 	for _, name := range names {
-		data, err := root.ReadFile(name)
+		data, err := input.ReadIn(root, name, maxTrials)
 		if err != nil {
 			return err
 		}
@@ -67,7 +71,7 @@ func mendSamples(root *os.Root) error {
 }
 
 func cutAt(root *os.Root, name string, size int) error {
-	f, err := root.OpenFile(name, os.O_WRONLY, 0)
+	f, err := root.OpenFile(name, os.O_WRONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return err
 	}

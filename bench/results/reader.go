@@ -10,6 +10,16 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"lab/bench/input"
+)
+
+// Bounds of what is read: a folder is somebody else's.
+const (
+	maxRecord = 64 << 20 // manifest.json, machine.json
+	maxTrials = 1 << 30  // trials.jsonl, a file of samples/
+	maxLine   = 1 << 20  // a line of it
+	maxRows   = 1000     // cells, metrics, figures, …: a report's time grows with each
 )
 
 // A Run is a results folder that was read back.
@@ -24,10 +34,17 @@ type Run struct {
 }
 
 // Read reads the folder dir. An error names the file, and for trials.jsonl the
-// line. A folder of a later format is refused.
+// line. A folder of a later format is refused, and so is what no run writes: a
+// pipe or a device in place of a file, a link out of the folder, a file without
+// an end.
 func Read(dir string) (*Run, error) {
 	r := &Run{Dir: dir}
-	if err := readJSON(filepath.Join(dir, ManifestFile), &r.Manifest); err != nil {
+	root, err := input.OpenRoot(dir)
+	if err == nil {
+		defer root.Close()
+		err = readJSON(root, ManifestFile, &r.Manifest)
+	}
+	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("%s isn't a results folder: it has no %s", dir, ManifestFile)
 		}
@@ -37,15 +54,23 @@ func Read(dir string) (*Run, error) {
 		return nil, fmt.Errorf("%s: format %d; this lab reads 1 to %d: use a newer lab",
 			filepath.Join(dir, ManifestFile), f, Format)
 	}
-	if err := readJSON(filepath.Join(dir, MachineFile), &r.Machine); err != nil {
+	if err := r.Manifest.fits(); err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, ManifestFile), err)
+	}
+	if err := readJSON(root, MachineFile, &r.Machine); err != nil {
 		return nil, err
 	}
 	name := filepath.Join(dir, TrialsFile)
-	f, err := os.Open(name)
+	f, err := input.OpenIn(root, TrialsFile)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
+	if st, err := f.Stat(); err != nil {
+		return nil, err
+	} else if err := input.Fits(name, st.Size(), maxTrials); err != nil {
+		return nil, err
+	}
 	r.Lines, r.Dropped, err = ReadTrials(f)
 	if err != nil {
 		return nil, fmt.Errorf("%s:%w", name, err)
@@ -53,11 +78,12 @@ func Read(dir string) (*Run, error) {
 	return r, nil
 }
 
-func readJSON(name string, v any) error {
-	data, err := os.ReadFile(name)
+func readJSON(root *os.Root, name string, v any) error {
+	data, err := input.ReadIn(root, name, maxRecord)
 	if err != nil {
 		return err
 	}
+	name = filepath.Join(root.Name(), name)
 	if err := json.Unmarshal(data, v); err != nil {
 		line := 1
 		var syntax *json.SyntaxError
@@ -77,10 +103,14 @@ func readJSON(name string, v any) error {
 // off. An unfinished line at the very end is a cut, too; a damaged line
 // anywhere else is an error that begins with its number.
 func ReadTrials(r io.Reader) (lines []Line, dropped int, err error) {
-	br := bufio.NewReader(r)
+	br := bufio.NewReaderSize(r, maxLine)
 	var open []Line // of the trial that is being read
+	cells, metrics := map[string]bool{}, map[string]bool{}
 	for n := 1; ; n++ {
-		text, err := br.ReadBytes('\n')
+		text, err := br.ReadSlice('\n')
+		if err == bufio.ErrBufferFull {
+			err = fmt.Errorf("a line of more than %d MiB", maxLine>>20)
+		}
 		if err == io.EOF {
 			if len(open) > 0 || len(text) > 0 {
 				dropped++
@@ -97,6 +127,10 @@ func ReadTrials(r io.Reader) (lines []Line, dropped int, err error) {
 		if err := l.check(); err != nil {
 			return nil, 0, fmt.Errorf("%d: %w", n, err)
 		}
+		cells[l.Label()], metrics[l.Metric+" "+l.Stat] = true, true
+		if err := errors.Join(few("cells", len(cells)), few("metrics", len(metrics))); err != nil {
+			return nil, 0, fmt.Errorf("%d: %w", n, err)
+		}
 		// A trial that was cut off, and then another one (a resumed run).
 		if len(open) > 0 && (open[0].Trial != l.Trial || open[0].Block != l.Block) {
 			open = nil
@@ -108,6 +142,19 @@ func ReadTrials(r io.Reader) (lines []Line, dropped int, err error) {
 			open = nil
 		}
 	}
+}
+
+// fits is an error where a manifest lists more than any run has.
+func (m *Manifest) fits() error {
+	return errors.Join(few("cells", len(m.Cells)), few("metrics", len(m.Metrics)), few("figures", len(m.Figures)),
+		few("findings", len(m.Findings)), few("notes", len(m.Notes)))
+}
+
+func few(what string, n int) error {
+	if n <= maxRows {
+		return nil
+	}
+	return fmt.Errorf("more than %d %s, which no run has", maxRows, what)
 }
 
 // check says what makes a line unusable.

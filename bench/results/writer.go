@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"lab/bench/input"
 )
 
 // Names of what a run writes itself.
@@ -206,11 +208,15 @@ func (w *Writer) open(name string, flag int) (*os.File, error) {
 			return nil, err
 		}
 	}
-	f, err := w.root.OpenFile(name, flag, 0o644)
+	// Without waiting: in a folder that is gone on with, a pipe may lie there.
+	f, err := w.root.OpenFile(name, flag|unix.O_NONBLOCK, 0o644)
 	if err != nil {
 		return nil, err
 	}
-	if err := f.Chown(w.uid, w.gid); err != nil {
+	if err = input.Regular(name, f); err == nil {
+		err = f.Chown(w.uid, w.gid)
+	}
+	if err != nil {
 		f.Close()
 		return nil, err
 	}

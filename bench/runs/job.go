@@ -4,7 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"maps"
-	"path/filepath"
+	"strings"
 	"time"
 
 	"lab/bench"
@@ -122,7 +122,7 @@ func (j *Job) Describe(p Parts) {
 	if sc := p.Scenario(j.Scenario); sc != nil && sc.Workload != "" {
 		name = sc.Workload
 	}
-	digest, size, err := image.SumFile(filepath.Join(j.Image.Dir, name))
+	digest, size, err := image.SumFile(j.Image.Dir, strings.TrimPrefix(name, "/"))
 	if err != nil {
 		// Another image: what needs the program says so when it is missing.
 		digest = ""

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"lab/bench"
+	"lab/bench/cgroup"
 	"lab/bench/engine"
 	"lab/bench/launch"
 	"lab/bench/machine"
@@ -38,7 +39,7 @@ type outsider struct {
 func (s *Supervisor) RunBeside(p Parts, plain bench.Environment, label string) (end End, err error) {
 	o := &outsider{turn: make(chan struct{}), made: make(chan struct{}), ended: make(chan struct{}),
 		coin: rand.New(rand.NewPCG(s.Job.Manifest.Seed, 0x6f7574))} // "out"
-	tb, err := testbed.Local(s.Job.Cache, true, launch.Undertaker(os.Args[0]))
+	tb, err := testbed.Local(s.Job.Cache, &cgroup.Options{}, launch.Undertaker(os.Args[0]))
 	if err != nil {
 		return end, err
 	}

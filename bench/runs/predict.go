@@ -58,6 +58,9 @@ type (
 		Warmup   int             `json:"warmup"`
 		Seconds  *float64        `json:"seconds"`            // null where a cell's aren't known
 		MaxTime  float64         `json:"max_time,omitempty"` // seconds after which the trials end, whatever else
+		TooFew   []string        `json:"too_few,omitempty"`  // rows that can't tell a difference, however large
+
+		Planned []results.Cell `json:"-"` // the rows as a manifest would have them
 	}
 	// A PredictedCell is that of one of its rows.
 	PredictedCell struct {
@@ -86,6 +89,7 @@ func (j *Job) Predict(p Parts, scenario string, before []*results.Run) Predictio
 		out.Trials += x.Trials
 		out.Warmup += x.Warmup
 		out.Cells = append(out.Cells, x)
+		out.Planned = append(out.Planned, results.Cell{Env: c.Env, Variant: c.Variant, N: c.N, Trials: c.Trials})
 	}
 	if known {
 		out.Seconds = &total

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"lab/bench"
+	"lab/bench/cgroup"
+	"lab/bench/cgroup/systemd"
 	"lab/bench/crew"
 	"lab/bench/engine"
 	"lab/bench/machine"
@@ -69,12 +71,22 @@ func (w *worker) run(ctx context.Context) (outcome string, err error) {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
-	tb, err := testbed.Enter(j.Cache, j.UID, j.GID)
+	tb, err := testbed.Enter(j.Cache, j.UID, j.GID, &cgroup.Options{Controllers: true, Move: true, Scope: systemd.Scope})
 	if err != nil {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, tb.Close()) }()
 	tb.Log, tb.NAT = out.Log, nat.Publish
+	if tb.Cgroups != nil {
+		j.Machine.CgroupPlace = tb.Cgroups.Place()
+		for _, b := range tb.Cgroups.Copied() {
+			for i := range j.Machine.Limits {
+				if l := &j.Machine.Limits[i]; l.What == b.What && l.Above == b.Above {
+					l.Copied = true
+				}
+			}
+		}
+	}
 
 	sc := j.Numbered(w.Parts, j.Scenario)
 	if sc == nil {

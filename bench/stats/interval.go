@@ -16,6 +16,7 @@ const MinInterval = 6
 const (
 	OrderStatistics = "order statistics"
 	Bootstrap       = "bootstrap"
+	Ranks           = "ranks of two samples" // see [Compare]
 	// Range: the smallest and the largest value, for want of an interval.
 	Range = "range"
 )
@@ -31,6 +32,7 @@ type Interval struct {
 
 	Method string
 	N      int // values that it rests on; the smaller sample's, of two
+	Needs  int // of a Range: how many values would have an interval
 
 	Warnings []string
 }
@@ -39,9 +41,10 @@ type Interval struct {
 // the mere range of too few values.
 func (i Interval) Known() bool { return i.Method != Range }
 
-// tooFew is the warning that goes with a range.
-func tooFew(n int) string {
-	return fmt.Sprintf("%d of the %d values that an interval needs: range, too few for an interval", n, MinInterval)
+// tooFew makes i a range, for want of values.
+func (i *Interval) tooFew(needs int) {
+	i.Method, i.Needs = Range, needs
+	i.Warnings = []string{fmt.Sprintf("%d values: range only (an interval needs %d)", i.N, needs)}
 }
 
 // MedianInterval returns the median of xs with its 95 % interval, whose ends
@@ -64,7 +67,7 @@ func MedianInterval(xs []float64) (Interval, error) {
 	n := len(s)
 	iv := Interval{Point: middle(s), Lo: s[0], Hi: s[n-1], Method: Range, N: n}
 	if n < MinInterval {
-		iv.Warnings = []string{tooFew(n)}
+		iv.tooFew(MinInterval)
 		return iv, nil
 	}
 	k, confidence := medianRank(n)

@@ -73,9 +73,9 @@ func TestFewValuesHaveARange(t *testing.T) {
 	if err != nil || iv.Known() || iv.Lo != 1 || iv.Hi != 5 || len(iv.Warnings) != 1 {
 		t.Errorf("five values: %+v, %v", iv, err)
 	}
-	iv, err = DifferenceOfMedians([]float64{5, 7}, []float64{1, 2}, 1)
-	if err != nil || iv.Known() || iv.Point != 4.5 || iv.Lo != 3 || iv.Hi != 6 {
-		t.Errorf("difference of two and two values: %+v, %v", iv, err)
+	c, err := Compare([]float64{5, 7}, []float64{1, 2}, 1)
+	if d := c.Difference; err != nil || d.Known() || d.Point != 4.5 || d.Lo != 3 || d.Hi != 6 || c.Differs() {
+		t.Errorf("difference of two and two values: %+v, %v", d, err)
 	}
 }
 

@@ -4,15 +4,14 @@ import (
 	"fmt"
 	"math"
 	"slices"
-
-	"gonum.org/v1/gonum/stat/distuv"
 )
 
 // PairedRatio compares samples whose i-th values belong together, as two trials
 // of one block do: whatever the machine did to both drops out. It returns the
-// ratio x/y with its 95 % interval: Hodges and Lehmann's estimate of the middle
-// log ratio, and the interval of those shifts that Wilcoxon's signed-rank test,
-// by its normal approximation, doesn't reject.
+// ratio x/y with its interval: Hodges and Lehmann's estimate of the middle log
+// ratio, and the interval of those shifts that Wilcoxon's signed-rank test at the
+// level Alpha/family doesn't reject, so that a family of comparisons holds
+// together with 95 %.
 //
 // The log ratios must be distributed symmetrically around their middle. They
 // are where the two samples have the same distribution, so that what has no
@@ -24,10 +23,10 @@ import (
 // M. Hollander, D. A. Wolfe, E. Chicken, Nonparametric Statistical Methods, 3rd
 // ed., Wiley 2014, sections 3.1 to 3.3.
 //
-// With fewer than [MinPairs] pairs the ends are the range of the ratios. The
-// errors are [ErrEmpty], [ErrNotFinite], [ErrNotPositive], and that the samples
+// With fewer than [MinPairs] pairs, or too few for the family, the ends are the
+// range of the ratios. The errors are [ErrEmpty], [ErrNotFinite], [ErrNotPositive], and that the samples
 // aren't of one size.
-func PairedRatio(x, y []float64) (Interval, Test, error) {
+func PairedRatio(x, y []float64, family int) (Interval, Test, error) {
 	if len(x) != len(y) {
 		return Interval{}, Test{}, fmt.Errorf("paired ratio: %d and %d values are no pairs", len(x), len(y))
 	}
@@ -48,22 +47,29 @@ func PairedRatio(x, y []float64) (Interval, Test, error) {
 	n := len(s)
 	iv := Interval{Point: math.Exp(hodgesLehmann(s)), N: n, Method: Range, Lo: math.Exp(s[0]), Hi: math.Exp(s[n-1])}
 	t := signedRank(s)
-	if n < MinPairs {
-		iv.Warnings = []string{fmt.Sprintf("%d of the %d pairs that an interval needs: range, too few for an interval", n, MinPairs)}
+	tail := Alpha / float64(max(family, 1)) / 2
+	k := signedRankOf(n, tail)
+	if n < MinPairs || k == 0 {
+		iv.tooFew(PairsNeeded(family))
 		return iv, t, nil
 	}
-	m := float64(n)
-	z := distuv.UnitNormal.Quantile(0.975)
-	k := int(math.Floor(m*(m+1)/4 - z*math.Sqrt(m*(m+1)*(2*m+1)/24)))
-	k = max(k, 1)
 	iv.Lo, iv.Hi = math.Exp(walsh(s, k)), math.Exp(walsh(s, n*(n+1)/2+1-k))
-	iv.Confidence, iv.Method = 0.95, SignedRank
+	iv.Confidence, iv.Method = 1-2*tail, SignedRank
 	return iv, t, check(iv)
 }
 
-// MinPairs is the number of pairs from which the normal approximation of the
-// signed-rank test is close enough for an interval.
+// ErrNotPositive is that a ratio was asked of values that have none.
+var ErrNotPositive = fmt.Errorf("a value is not above zero")
+
+// MinPairs is the number of pairs from which pairs are compared: with fewer, an
+// interval by pairs is wider than one by the two samples.
 const MinPairs = 10
+
+// PairsNeeded is the least number of pairs with which a comparison of a family
+// that large can find a difference.
+func PairsNeeded(family int) int {
+	return max(MinPairs, int(math.Ceil(1+math.Log2(float64(max(family, 1))/Alpha))))
+}
 
 // SignedRank is how a [PairedRatio]'s ends were found.
 const SignedRank = "signed ranks"
@@ -73,22 +79,7 @@ const SignedRank = "signed ranks"
 // making them all, those up to a value are counted, and the value is found by
 // halving.
 func walsh(s []float64, k int) float64 {
-	lo, hi := s[0], s[len(s)-1]
-	for lo < hi {
-		v := mean(lo, hi)
-		if v <= lo || v >= hi { // neighbours, as far as a float64 can tell
-			if upTo(s, lo) >= k {
-				return lo
-			}
-			break
-		}
-		if upTo(s, v) >= k {
-			hi = v
-		} else {
-			lo = v
-		}
-	}
-	return hi
+	return kth(s[0], s[len(s)-1], k, func(v float64) int { return upTo(s, v) })
 }
 
 // upTo counts the means of pairs that are at most v.

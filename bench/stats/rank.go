@@ -2,13 +2,9 @@ package stats
 
 import (
 	"fmt"
-	"slices"
 
 	"golang.org/x/perf/benchmath"
 )
-
-// Alpha is the level at which a corrected test calls two samples different.
-const Alpha = 0.05
 
 // A Test is the outcome of a rank test.
 type Test struct {
@@ -47,47 +43,4 @@ func MannWhitney(x, y []float64) (Test, error) {
 		t.Warnings = append(t.Warnings, w.Error())
 	}
 	return t, nil
-}
-
-// Differ is the one rule by which the lab calls two samples different: the
-// interval of their difference leaves zero out, and the test, corrected for
-// all that are made, stays below [Alpha]. A range, for want of an interval,
-// never says so. How often the rule finds what isn't there is counted by lab
-// calibrate.
-func Differ(difference Interval, corrected float64) bool {
-	return difference.Known() && corrected < Alpha && (difference.Lo > 0 || difference.Hi < 0)
-}
-
-// DifferRatio is the same rule for a ratio, whose interval has to leave out one.
-func DifferRatio(ratio Interval, corrected float64) bool {
-	return ratio.Known() && corrected < Alpha && (ratio.Lo > 1 || ratio.Hi < 1)
-}
-
-// Holm corrects the p-values of several tests, so that the chance of even one
-// false difference among them stays below the level that they are held
-// against. The result is in the order of p; p isn't changed.
-//
-// Source: S. Holm, A simple sequentially rejective multiple test procedure,
-// Scandinavian Journal of Statistics 6 (1979) 65-70.
-func Holm(p []float64) []float64 {
-	order := make([]int, len(p))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(i, j int) int {
-		switch {
-		case p[i] < p[j]:
-			return -1
-		case p[i] > p[j]:
-			return 1
-		}
-		return 0
-	})
-	out := make([]float64, len(p))
-	least := 0.0 // a corrected value is never below that of a smaller p
-	for rank, i := range order {
-		least = max(least, min(1, p[i]*float64(len(p)-rank)))
-		out[i] = least
-	}
-	return out
 }

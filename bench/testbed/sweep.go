@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -57,13 +58,8 @@ func SweepFolders() (removed []string, err error) {
 		if alive || f == nil {
 			continue
 		}
-		l, err := cgroup.Read()
-		if err == nil {
-			var gone []string
-			gone, err = bury(l, f)
-			removed = append(removed, gone...)
-		}
-		errs = append(errs, err)
+		gone, err := bury(f)
+		removed, errs = append(removed, gone...), append(errs, err)
 		f.Close()
 	}
 	return removed, errors.Join(errs...)
@@ -71,8 +67,8 @@ func SweepFolders() (removed []string, err error) {
 
 // bury removes all that is left of the testbed whose run folder f is, locked by
 // us: the folder last, as its name is what tells whose the rest was.
-func bury(l cgroup.Layout, f *os.File) (removed []string, err error) {
-	removed, err = removeCgroups(l.Named(filepath.Base(f.Name())))
+func bury(f *os.File) (removed []string, err error) {
+	removed, err = removeCgroups(recorded(f))
 	if err != nil {
 		return removed, err
 	}
@@ -85,6 +81,29 @@ func bury(l cgroup.Layout, f *os.File) (removed []string, err error) {
 		return removed, err
 	}
 	return append(removed, f.Name()), nil
+}
+
+// recorded lists the cgroup folders that a testbed's run folder leads to and that
+// are there. It is open, and maybe covered: its links are read through it.
+func recorded(f *os.File) (dirs []string) {
+	fd, err := unix.Openat(int(f.Fd()), ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil
+	}
+	own := os.NewFile(uintptr(fd), f.Name()) // reading moves an offset
+	defer own.Close()
+	names, _ := own.Readdirnames(-1)
+	for _, name := range names {
+		if !strings.HasPrefix(name, groupLink) {
+			continue
+		}
+		buf := make([]byte, unix.PathMax)
+		n, err := unix.Readlinkat(fd, name, buf)
+		if err == nil && cgroup.IsFolder(string(buf[:n]), filepath.Base(f.Name())) {
+			dirs = append(dirs, string(buf[:n]))
+		}
+	}
+	return dirs
 }
 
 func removeCgroups(dirs []string) (removed []string, err error) {

@@ -16,6 +16,7 @@ package testbed
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -76,11 +77,11 @@ func newID() string {
 // it lie where the lab's things do or bear its tag.
 func isID(s string) bool { return len(s) == 8 && strings.Trim(s, "0123456789abcdef") == "" }
 
-// Local makes a testbed without namespaces of its own, in this process; and
-// without cgroups where these won't be needed, since making and removing them
-// is a good part of a short command's time. What a killed process leaves of it the
+// Local makes a testbed without namespaces of its own, in this process. groups says
+// what its cgroups are for; nil: there are none, since making and removing them is
+// a good part of a short command's time. What a killed process leaves of it the
 // undertaker removes.
-func Local(cache string, cgroups bool, u Undertaker) (*Testbed, error) {
+func Local(cache string, groups *cgroup.Options, u Undertaker) (*Testbed, error) {
 	f, w, err := newFolder(u)
 	if err != nil {
 		return nil, err
@@ -88,16 +89,17 @@ func Local(cache string, cgroups bool, u Undertaker) (*Testbed, error) {
 	tb := &Testbed{ID: filepath.Base(f.Name()), Dir: f.Name(), Cache: cache, folder: f, watcher: w,
 		UID: os.Getuid(), GID: os.Getgid(),
 		Log: func(string) (*os.File, error) { return os.OpenFile(os.DevNull, os.O_WRONLY, 0) }}
-	if cgroups {
-		if err := tb.cgroups(); err != nil {
-			return nil, errors.Join(err, tb.Close())
-		}
+	if err := tb.cgroups(groups); err != nil {
+		return nil, errors.Join(err, tb.Close())
 	}
 	return tb, nil
 }
 
 // cgroups makes the testbed's subtree, where there is anything to make it in.
-func (tb *Testbed) cgroups() error {
+func (tb *Testbed) cgroups(groups *cgroup.Options) error {
+	if groups == nil {
+		return nil
+	}
 	l, err := cgroup.Read()
 	if err != nil {
 		return err
@@ -105,7 +107,7 @@ func (tb *Testbed) cgroups() error {
 	if l.Kind() == "none" {
 		return nil
 	}
-	tb.Cgroups, err = l.Create(tb.ID)
+	tb.Cgroups, err = l.Create(tb.ID, *groups, tb.recordGroup)
 	if errors.Is(err, unix.EROFS) {
 		// A container's read-only view: limits will be refused, with the
 		// reason; all else works.
@@ -120,6 +122,23 @@ func (tb *Testbed) Follow(pid int) {
 	if tb.watcher != nil {
 		tb.watcher.Follow(pid)
 	}
+}
+
+// groupLink begins the names of the links in the run folder that lead to the
+// testbed's cgroup folders.
+const groupLink = "cgroup-"
+
+// recordGroup links the run folder to a cgroup folder that is about to be made:
+// that is how the sweep finds what a killed lab left, tagged or not. The descriptor
+// leads to the run folder itself, which in a worker is covered.
+func (tb *Testbed) recordGroup(dir string) error {
+	sum := sha256.Sum256([]byte(dir)) // a path may be longer than a name
+	name := groupLink + hex.EncodeToString(sum[:8])
+	err := unix.Symlinkat(dir, int(tb.folder.Fd()), name)
+	if err == unix.EEXIST {
+		return nil
+	}
+	return os.NewSyscallError("symlinkat", err)
 }
 
 // Close removes what the testbed made that the kernel wouldn't free. It may be

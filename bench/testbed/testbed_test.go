@@ -76,7 +76,7 @@ type made struct {
 
 // worker makes everything that a testbed may hold, and says so.
 func worker() error {
-	tb, err := testbed.Enter(os.TempDir(), 0, 0)
+	tb, err := testbed.Enter(os.TempDir(), 0, 0, &cgroup.Options{Controllers: true})
 	if err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func worker() error {
 // localLab is a lab without a worker, whose workload leaves something in the
 // background.
 func localLab() error {
-	tb, err := testbed.Local(os.TempDir(), true, undertaker())
+	tb, err := testbed.Local(os.TempDir(), &cgroup.Options{Controllers: true}, undertaker())
 	if err != nil {
 		return err
 	}
@@ -364,7 +364,7 @@ func TestEnterRefused(t *testing.T) {
 	if os.Getpid() == 1 {
 		t.Skip("this is PID 1; the refusal is tested without root")
 	}
-	if _, err := testbed.Enter(t.TempDir(), 0, 0); err == nil {
+	if _, err := testbed.Enter(t.TempDir(), 0, 0, nil); err == nil {
 		t.Error("a testbed was entered without namespaces")
 	}
 }
@@ -429,7 +429,7 @@ func local(t *testing.T) *testbed.Testbed {
 	if os.Geteuid() != 0 {
 		t.Skip("SKIPPED: it needs root: sudo make test")
 	}
-	tb, err := testbed.Local(t.TempDir(), true, nil)
+	tb, err := testbed.Local(t.TempDir(), &cgroup.Options{Controllers: true}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -481,8 +481,23 @@ func TestSweep(t *testing.T) {
 	defer os.RemoveAll(unlocked)
 	// Its owner was killed before it tagged anything.
 	left := append(tree(leftID, false), unlocked)
+	for i, dir := range left[:len(left)-1] {
+		if err := os.Symlink(dir, filepath.Join(unlocked, "cgroup-"+strconv.Itoa(i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// A link that leads to no cgroup folder of this testbed's leads nowhere.
+	precious := filepath.Join(t.TempDir(), "lab-"+leftID)
+	if err := os.Mkdir(precious, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for i, to := range []string{precious, mine.Cgroups.Dirs()[0]} {
+		if err := os.Symlink(to, filepath.Join(unlocked, "cgroup-odd-"+strconv.Itoa(i))); err != nil {
+			t.Fatal(err)
+		}
+	}
 	// Its run folder is another system's, as /run is, and it lives.
-	elsewhere, err := l.Create(testbed.NewID())
+	elsewhere, err := l.Create(testbed.NewID(), cgroup.Options{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -498,7 +513,7 @@ func TestSweep(t *testing.T) {
 			t.Errorf("Sweep doesn't say that it removed %s: %v", p, removed)
 		}
 	}
-	exist(t, true, alive.Dir, mine.Dir)
+	exist(t, true, precious, alive.Dir, mine.Dir)
 	exist(t, true, elsewhere.Dirs()...)
 	exist(t, true, alive.Cgroups.Dirs()...)
 	exist(t, true, mine.Cgroups.Dirs()...)

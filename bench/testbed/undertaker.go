@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"lab/bench/cgroup"
 )
 
 // An Undertaker starts the process that removes what a testbed leaves whose owner
@@ -98,11 +96,7 @@ func buryKilled(dir, follow string) error {
 		return nil
 	}
 	defer folder.Close()
-	l, err := cgroup.Read()
-	if err != nil {
-		return err
-	}
-	_, err = bury(l, folder)
+	_, err := bury(folder)
 	return err
 }
 

@@ -1,6 +1,7 @@
 package testbed
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -63,18 +64,12 @@ func (w *Worker) Wait() error {
 	err := w.cmd.Wait()
 	defer closeWatcher(w.watcher)
 	defer w.folder.Close()
-	l, lerr := cgroup.Read()
-	if lerr == nil {
-		_, lerr = bury(l, w.folder)
-	}
-	if err == nil {
-		err = lerr
-	}
-	return err
+	_, berr := bury(w.folder)
+	return cmp.Or(err, berr)
 }
 
-// Enter makes the testbed in a worker that Spawn started.
-func Enter(cache string, uid, gid int) (*Testbed, error) {
+// Enter makes the testbed in a worker that Spawn started; groups as Local's.
+func Enter(cache string, uid, gid int, groups *cgroup.Options) (*Testbed, error) {
 	if os.Getpid() != 1 {
 		return nil, fmt.Errorf("enter testbed: not PID 1 of a PID namespace")
 	}
@@ -101,7 +96,7 @@ func Enter(cache string, uid, gid int) (*Testbed, error) {
 	if tb.top, err = lockFolder(name, unix.LOCK_EX); err != nil {
 		return nil, fmt.Errorf("enter testbed: %w", err)
 	}
-	if err := tb.cgroups(); err != nil {
+	if err := tb.cgroups(groups); err != nil {
 		return nil, fmt.Errorf("enter testbed: %w", err)
 	}
 	return tb, nil

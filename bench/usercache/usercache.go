@@ -64,6 +64,10 @@ func Dir() (string, error) {
 	return filepath.Join(home, ".cache", "lab"), nil
 }
 
+// cacheTag tells backup programs that a folder is a cache, and setup.sh, which
+// writes the same, that its --uninstall may remove it.
+const cacheTag = "Signature: 8a477f597d28d172789f06886806bc55\n# Made by lab, see setup.sh.\n"
+
 // Make makes the cache folder; what had to be made belongs to the owner.
 func Make() (string, error) {
 	dir, err := Dir()
@@ -80,6 +84,13 @@ func Make() (string, error) {
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("cache folder: %w; name another with LAB_CACHE", err)
+	}
+	if len(made) > 0 {
+		tag := filepath.Join(dir, "CACHEDIR.TAG")
+		if err := os.WriteFile(tag, []byte(cacheTag), 0o644); err != nil {
+			return "", fmt.Errorf("cache folder: %w", err)
+		}
+		made = append(made, tag)
 	}
 	for _, d := range made {
 		if err := os.Lchown(d, uid, gid); err != nil {

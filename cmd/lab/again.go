@@ -3,7 +3,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -14,6 +16,7 @@ import (
 	"lab/bench/engine"
 	"lab/bench/experiment"
 	"lab/bench/image"
+	"lab/bench/input"
 	"lab/bench/results"
 	"lab/bench/runs"
 	"lab/bench/testbed"
@@ -153,7 +156,7 @@ func keepExperiment(run *results.Run, j *runs.Job) error {
 	if x == nil {
 		return nil
 	}
-	e, err := experiment.Read(filepath.Join(run.Dir, results.ExperimentFile))
+	e, err := experiment.ReadIn(run.Dir)
 	if err != nil {
 		return err
 	}
@@ -169,7 +172,12 @@ func keepExperiment(run *results.Run, j *runs.Job) error {
 func (a *app) useSavedImage(run *results.Run, j *runs.Job) error {
 	m := run.Manifest
 	name := filepath.Join(run.Dir, results.SavedImage)
-	if _, err := os.Stat(name); err != nil || j.Image.Digest == m.Image.Digest {
+	f, err := saved(run, results.SavedImage)
+	if f == nil || err != nil {
+		return err
+	}
+	defer f.Close()
+	if j.Image.Digest == m.Image.Digest {
 		return nil
 	}
 	if !experiment.IsDigest(m.Image.Digest) {
@@ -178,7 +186,7 @@ func (a *app) useSavedImage(run *results.Run, j *runs.Job) error {
 	dir := unpackedDir(j.Cache, m.Image.Digest)
 	r, err := image.Open(dir)
 	if err != nil || r.Digest != m.Image.Digest {
-		if r, err = unpackSaved(name, dir, m.Image.Digest, j.UID, j.GID); err != nil {
+		if r, err = unpackSaved(f, dir, m.Image.Digest, j.UID, j.GID); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
@@ -189,13 +197,32 @@ func (a *app) useSavedImage(run *results.Run, j *runs.Job) error {
 	return nil
 }
 
+// saved opens what was saved beside a run; nil where nothing was.
+func saved(run *results.Run, name string) (*os.File, error) {
+	root, err := input.OpenRoot(run.Dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	f, err := input.OpenIn(root, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return f, err
+}
+
 // useSavedKernel does the same for the guests' kernel.
 func (a *app) useSavedKernel(run *results.Run, j *runs.Job) error {
 	name, err := filepath.Abs(filepath.Join(run.Dir, results.SavedKernel))
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(name); err != nil || run.Manifest.Kernel.Digest == "" {
+	f, err := saved(run, results.SavedKernel)
+	if f == nil || err != nil {
+		return err
+	}
+	f.Close()
+	if run.Manifest.Kernel.Digest == "" {
 		return nil
 	}
 	if k, err := kernel.Newest(j.Cache); err == nil && k.Digest == run.Manifest.Kernel.Digest {

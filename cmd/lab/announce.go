@@ -11,6 +11,8 @@ import (
 	"lab/bench/engine"
 	"lab/bench/results"
 	"lab/bench/runs"
+	"lab/reports"
+	"lab/scenarios"
 )
 
 // Plan says in one line what will be done: all sessions of it, before the
@@ -55,9 +57,21 @@ func (c *console) Plan(j *runs.Job, cells []results.Cell) {
 		how += fmt.Sprintf("; there are %d already", done)
 	}
 	fmt.Fprintf(c.stderr, "lab: %s: %s; %s; %s\n", j.Scenario, strings.Join(labels, ", "), how, within(about, j.Extent, j.Before))
+	for _, few := range tooFew(j, cells) {
+		fmt.Fprintf(c.stderr, "lab: %s\n", few)
+	}
 	if long {
 		fmt.Fprintf(c.stderr, "lab: a trial takes about: %s\n", strings.Join(eachTakes(cells), ", "))
 	}
+}
+
+// tooFew says what these cells can't tell with the trials that they are to have.
+func tooFew(j *runs.Job, cells []results.Cell) []string {
+	m := results.Manifest{Cells: cells}
+	if sc := scenarios.Find(j.Scenario); sc != nil {
+		m.Metrics, m.Findings, m.Figures = sc.Metrics, sc.Findings, sc.Figures
+	}
+	return reports.TooFew(m, j.Times())
 }
 
 // eachTakes words what a trial takes, by environment.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -72,6 +73,39 @@ func TestAnnounce(t *testing.T) {
 	} {
 		if got := within(50*time.Second, x, 10*time.Second); got != want {
 			t.Errorf("%+v: %s, want %s", x, got, want)
+		}
+	}
+}
+
+// What the trials can't tell is said before they are made; and as every scenario
+// plans them, in a first look too, rows without a kernel of their own can tell.
+func TestAnnounceTooFew(t *testing.T) {
+	cells := []results.Cell{{Env: "host", Trials: 3}, {Env: "container", Trials: 3}, {Env: "vm", Trials: 6}}
+	got := announced(t, &runs.Job{Scenario: "startup"}, cells...)
+	if !strings.Contains(got, "lab: host: 3 trials can't tell a difference, however large: 6 would\nlab: container: 3 trials") || strings.Contains(got, "vm: 6") {
+		t.Errorf("three trials: %s", got)
+	}
+	var many []results.Cell // 24 rows against one
+	for i := range 25 {
+		many = append(many, results.Cell{Env: "host", Variant: map[string]string{"net": strconv.Itoa(i)}, Trials: 6})
+	}
+	if got = announced(t, &runs.Job{Scenario: "startup"}, many...); !strings.Contains(got, "6 trials can't tell a difference, however large: 7 would") {
+		t.Errorf("24 comparisons of 6 trials: %s", got)
+	}
+	if got = announced(t, &runs.Job{Scenario: "startup", Sessions: 2, Session: 1}, many...); strings.Contains(got, "can't tell") {
+		t.Errorf("in two sessions: %s", got)
+	}
+	for _, s := range scenarios.All() {
+		for _, quick := range []bool{true, false} {
+			var cells []results.Cell
+			for _, c := range s.Cells(bench.Options{Quick: quick}) {
+				if !strings.HasPrefix(c.Env, "vm") {
+					cells = append(cells, results.Cell{Env: c.Env, Variant: c.Variant, N: c.N, Trials: c.Trials})
+				}
+			}
+			if few := tooFew(&runs.Job{Scenario: s.Name}, cells); few != nil {
+				t.Errorf("%s, quick %v: %s", s.Name, quick, few)
+			}
 		}
 	}
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"lab/bench/machine"
@@ -13,32 +14,36 @@ import (
 
 // begin takes the machine for itself and fills in what all jobs of this call
 // have in common: command line, cache, image, digests, machine. end gives the
-// machine back. The image is the one named, or the lab's own.
-func (a *app) begin(j *runs.Job, named string) (lock *testbed.Lock, end func(), err error) {
+// machine back; after an error it is given back already. The image is the one
+// named, or the lab's own.
+func (a *app) begin(j *runs.Job, named string) (*testbed.Lock, func(), error) {
 	j.Manifest.Command = withoutHost(a.args[1:])
-	if lock, err = testbed.Acquire(true); err != nil {
+	lock, err := testbed.Acquire(true)
+	if err != nil {
 		return nil, nil, err
 	}
-	end = func() {
+	if err := furnish(j, named); err != nil {
+		return nil, nil, &statusError{statusNothing, errors.Join(err, lock.Release())}
+	}
+	return lock, func() {
 		if err := usercache.Give(j.Cache); err != nil {
 			fmt.Fprintln(a.stderr, "lab: cache folder:", err)
 		}
 		lock.Release()
-	}
-	defer func() {
-		if err != nil {
-			lock.Release()
-		}
-	}()
+	}, nil
+}
+
+// furnish fills in a job's cache and image, and what is known before the start.
+func furnish(j *runs.Job, named string) (err error) {
 	if j.Cache, err = usercache.Make(); err != nil {
-		return nil, nil, err
+		return err
 	}
 	sweepHalfMade(j.Cache)
 	if j.Image, err = openImage(named, j.Cache); err != nil {
-		return nil, nil, &statusError{statusNothing, err}
+		return err
 	}
 	j.Describe(parts)
 	// What can't be told is left out; the trials are worth having without it.
 	j.Machine, _ = machine.Facts("")
-	return lock, end, nil
+	return nil
 }

@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -38,15 +39,7 @@ func TestKilledAtAnyPoint(t *testing.T) {
 			t.Fatal("LAB_KILLS: ", err)
 		}
 	}
-	// The test's own program is the command where it is called lab.
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	lab := filepath.Join(t.TempDir(), "lab")
-	if err := os.Symlink(self, lab); err != nil {
-		t.Fatal(err)
-	}
+	lab := command(t)
 	token := fmt.Sprintf("8%07d", rand.IntN(1e7)) // seconds to sleep: nobody else's
 	quick := [][]string{
 		{"exec", "container", "--memory", "64M", "--", "sleep", token},
@@ -160,9 +153,14 @@ func left(t *testing.T, token string) []string {
 		}
 	}
 	// By name, too: whatever its tag, no folder of ours may be there.
-	named, _ := filepath.Glob("/sys/fs/cgroup/*/lab-*")
-	atTop, _ := filepath.Glob("/sys/fs/cgroup/lab-*")
-	for _, dir := range append(named, atTop...) {
+	var named []string
+	filepath.WalkDir("/sys/fs/cgroup", func(dir string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && strings.HasPrefix(d.Name(), "lab-") {
+			named = append(named, dir)
+		}
+		return nil
+	})
+	for _, dir := range named {
 		if !cgroup.Owned(dir) && !alive(filepath.Join("/run/lab", strings.TrimPrefix(filepath.Base(dir), "lab-"))) {
 			out = append(out, "folder "+dir)
 		}

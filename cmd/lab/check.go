@@ -56,7 +56,7 @@ func (a *app) check(dir string) error {
 	}
 	if x := run.Manifest.Experiment; x != nil {
 		file := filepath.Join(dir, results.ExperimentFile)
-		sum, _, err := image.SumFile(file)
+		sum, _, err := image.SumFile(dir, results.ExperimentFile)
 		if err != nil {
 			return fmt.Errorf("check: %w", err)
 		}

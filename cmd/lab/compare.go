@@ -28,9 +28,10 @@ func (a *app) compareCommand() *cobra.Command {
 		Short: "Set one run against another, or two rows of one run",
 		Long: `Set one results folder against another, cell by cell and metric by metric, or
 with --by two rows of one folder: the ratio of their medians with its interval,
-a verdict that is corrected for the number of comparisons, and what differs
-between the two machines and settings. It needs no root, and measures nothing.
-Rows of one folder are compared trial by trial, within the shuffled blocks.
+the interval's verdict, and what differs between the two machines and settings.
+The intervals of one metric hold together with 95 %; with --fail-if those of all
+rows do. It needs no root, and measures nothing. Rows of one folder are compared
+trial by trial, within the shuffled blocks.
 
 Not compared is what can't be: a guest under KVM with an emulated one, runs of
 different images or workloads, metrics in different units, fewer than 6 trials.
@@ -87,6 +88,9 @@ func (a *app) compare(dirs []string, f compareFlags) error {
 	if err != nil {
 		return err
 	}
+	if len(limits) > 0 { // one question to all rows
+		c.Together()
+	}
 	switch f.format {
 	case "markdown":
 		err = c.Markdown(a.stdout)
@@ -125,8 +129,8 @@ func contrast(runs []*results.Run, by string) (*reports.Contrast, error) {
 
 // beyond is the error of a contrast that exceeds a limit.
 func beyond(c *reports.Contrast, limits []reports.Limit) error {
-	if len(limits) > 0 && c.Tests == 0 {
-		return &statusError{statusNothing, errors.New("compare: nothing could be compared, so --fail-if can't be answered; the reasons are above")}
+	if len(limits) > 0 && c.Told() == 0 {
+		return &statusError{statusNothing, errors.New("compare: no row could have been found different, so --fail-if can't be answered; the reasons are above")}
 	}
 	var said []string
 	for _, l := range limits {

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lab/bench"
+	"lab/bench/cgroup"
 	"lab/bench/image"
 	"lab/bench/launch"
 	"lab/bench/testbed"
@@ -172,6 +173,15 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	sigs := make(chan os.Signal, 16)
 	signal.Notify(sigs, passedOn...)
 	ctx := context.Background()
+	var groups *cgroup.Options
+	if g, ok := env.(bench.Grouper); ok && g.Grouped(spec) {
+		groups = &cgroup.Options{Controllers: !spec.Limits.None(), Scope: scope}
+		if groups.Controllers && scope == nil {
+			if l, err := cgroup.Read(); err == nil && l.NeedsScope() {
+				return 0, becomeFull()
+			}
+		}
+	}
 	go launch.Ready(1) // the thread that Prepare would wait for
 	lock, err := testbed.Acquire(false)
 	if err != nil {
@@ -182,15 +192,14 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	if err != nil {
 		return 0, err
 	}
-	dir, err := imageDir(named, cache)
+	dir, err := imageDir(named, cache, false)
 	if err != nil {
 		return 0, err
 	}
 	if spec.Image, err = image.At(dir); err != nil {
 		return 0, err
 	}
-	g, ok := env.(bench.Grouper)
-	tb, err := testbed.Local(cache, ok && g.Grouped(spec), launch.Undertaker(a.args[0]))
+	tb, err := testbed.Local(cache, groups, launch.Undertaker(a.args[0]))
 	if err != nil {
 		return 0, err
 	}
@@ -202,8 +211,15 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	if err := env.Check(ctx, spec); err != nil {
 		return 0, err
 	}
-	if !spec.Command.TTY {
-		spec.Command.Stdin, spec.Command.Stdout, spec.Command.Stderr = a.stdin, a.stdout, a.stderr
+	var pumps *launch.Pumps
+	switch c := &spec.Command; {
+	case c.TTY:
+	case env.Name() == "host": // nothing keeps it from the machine's files
+		c.Stdin, c.Stdout, c.Stderr = a.stdin, a.stdout, a.stderr
+	default:
+		if pumps, err = launch.Pump(c, a.stdin, a.stdout, a.stderr); err != nil {
+			return 0, err
+		}
 	}
 	p, err := env.Prepare(ctx, spec)
 	if err != nil {
@@ -220,8 +236,11 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 		tb.Follow(l.PID())
 		defer tb.Follow(0)
 	}
-	go passSignals(sigs, p)
-	finish := func() {}
+	if pumps != nil {
+		pumps.Begin()
+	}
+	abort := passSignals(sigs, p)
+	finish := func(<-chan struct{}) {}
 	if t, ok := p.(bench.Terminaler); ok && spec.Command.TTY {
 		if finish, err = attach(t.Terminal(), a.stdin, a.stdout); err != nil {
 			return 0, err
@@ -231,26 +250,52 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	swept := make(chan struct{})
 	go func() { testbed.SweepFolders(); close(swept) }()
 	exit, err := p.Wait(ctx)
-	finish()
+	finish(abort)
+	status = exit.Status()
+	if pumps != nil {
+		broken, perr := pumps.End(abort)
+		if err = errors.Join(err, perr); broken && status == 0 {
+			// It would have been told by the signal, had it written later.
+			status = 128 + int(syscall.SIGPIPE)
+		}
+	}
 	<-swept
 	if exit.OOM {
 		fmt.Fprintf(a.stderr, "lab: %s was killed: it used more memory than its limit\n", spec.Command.Argv[0])
 	}
-	return exit.Status(), err
+	return status, err
 }
 
 // passSignals passes signals on. The third that asks for an end is a SIGKILL: a
 // container's first process ignores every signal that it has no handler for
-// (pid_namespaces(7)), and somebody is pressing Ctrl-C.
-func passSignals(sigs <-chan os.Signal, p bench.Process) {
-	asked := 0
-	for s := range sigs {
-		if s == syscall.SIGINT || s == syscall.SIGTERM {
-			asked++
+// (pid_namespaces(7)), and somebody is pressing Ctrl-C. late is closed when one
+// asks for the end of what has ended.
+func passSignals(sigs <-chan os.Signal, p bench.Process) (late <-chan struct{}) {
+	c := make(chan struct{})
+	go func() {
+		var asked asks
+		for s := range sigs {
+			ends := s == syscall.SIGINT || s == syscall.SIGTERM || s == syscall.SIGHUP
+			if asked.enough(s) {
+				s = syscall.SIGKILL
+			}
+			if err := p.Signal(s); err != nil && ends {
+				close(c)
+				return
+			}
 		}
-		if asked >= 3 {
-			s = syscall.SIGKILL
-		}
-		p.Signal(s) // it may have ended meanwhile
+	}()
+	return c
+}
+
+// asks counts the signals that ask for an end.
+type asks int
+
+// enough says whether this signal, after those before it, is to be obeyed
+// whatever the command thinks of it.
+func (n *asks) enough(s os.Signal) bool {
+	if s == syscall.SIGINT || s == syscall.SIGTERM {
+		*n++
 	}
+	return *n >= 3
 }

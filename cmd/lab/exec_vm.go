@@ -10,7 +10,12 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"sync/atomic"
 	"syscall"
+	"time"
+
+	"golang.org/x/term"
 
 	"lab/bench"
 	"lab/bench/crew"
@@ -71,10 +76,18 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, f *execFlags)
 	if err != nil {
 		return 0, err
 	}
+	var ended atomic.Bool // at once, as asked
+	terminal := keepTerminal(a.stdin)
 	go func() {
+		var asked asks
 		for s := range sigs {
 			if n, ok := s.(syscall.Signal); ok {
 				w.Say(byte(n))
+			}
+			if asked.enough(s) {
+				// A guest that halted, or a QEMU that was stopped, takes no
+				// signal. The kernel ends all that the worker has begun.
+				time.AfterFunc(endGrace, func() { ended.Store(true); w.Kill() })
 			}
 		}
 	}()
@@ -89,7 +102,11 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, f *execFlags)
 	}
 	_, werr := w.Wait()
 	switch {
+	case derr != nil && ended.Load():
+		terminal()
+		return 128 + int(syscall.SIGKILL), nil
 	case derr != nil:
+		terminal()
 		return 0, fmt.Errorf("exec: the worker died: %w", errors.Join(derr, werr))
 	case res.Err != "" && res.Status > 0: // not found, can't be executed
 		return 0, &statusError{res.Status, errors.New(res.Err)}
@@ -99,6 +116,20 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, f *execFlags)
 		fmt.Fprintf(a.stderr, "lab: %s was killed: it used more memory than its limit\n", spec.Command.Argv[0])
 	}
 	return res.Status, nil
+}
+
+// endGrace is how long a guest may take to obey the third signal that asks for
+// an end.
+const endGrace = time.Second
+
+// keepTerminal returns what puts a terminal back to how it is now, as a worker
+// that was killed doesn't.
+func keepTerminal(f *os.File) (restore func()) {
+	state, err := term.GetState(int(f.Fd()))
+	if err != nil {
+		return func() {}
+	}
+	return func() { term.Restore(int(f.Fd()), state) }
 }
 
 // execDuty is the worker's.
@@ -123,12 +154,15 @@ func execWork(post *crew.Post) any {
 }
 
 func (o *execOrder) execute(post *crew.Post) (status int, oom bool, err error) {
-	tb, err := testbed.Enter(o.Cache, o.UID, o.GID)
+	tb, err := testbed.Enter(o.Cache, o.UID, o.GID, nil)
 	if err != nil {
 		return 0, false, err
 	}
 	defer func() { err = errors.Join(err, tb.Close()) }()
-	tb.Log = func(string) (*os.File, error) { return os.OpenFile(os.DevNull, os.O_WRONLY, 0) }
+	// They go with the testbed; what a daemon said that doesn't start is read there.
+	tb.Log = func(name string) (*os.File, error) {
+		return os.OpenFile(filepath.Join(tb.Dir, name), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	}
 	env, err := environment(environments(), o.Env)
 	if err != nil {
 		return 0, false, err
@@ -166,7 +200,7 @@ func (o *execOrder) execute(post *crew.Post) (status int, oom bool, err error) {
 	if err := p.Start(ctx); err != nil {
 		return 0, false, err
 	}
-	go passSignals(pass, p)
+	passSignals(pass, p)
 	x, err := p.Wait(ctx)
 	return x.Status(), x.OOM, err
 }

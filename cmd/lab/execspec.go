@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"lab/bench"
+	"lab/bench/input"
 	"lab/bench/testbed"
 )
 
@@ -128,7 +129,7 @@ func readEnv(name string) ([]string, error) {
 	if name == "" {
 		return nil, nil
 	}
-	b, err := os.ReadFile(name)
+	b, err := input.ReadFile(name, 1<<20)
 	if err != nil {
 		return nil, err
 	}

@@ -146,7 +146,7 @@ func explainScenario(s *bench.Scenario) string {
 		text += "\n\nIt answers, by thresholds that are written down before any result:"
 	}
 	for _, f := range s.Findings {
-		text += "\n\n“" + f.Statement + "” " + strings.ToUpper(f.Reason[:1]) + f.Reason[1:] + "."
+		text += "\n\n“" + f.Statement + "” " + reports.Capital(f.Reason) + "."
 	}
 	return text
 }
@@ -163,7 +163,7 @@ func explainMetrics() []explained {
 			if by[m.Name] == nil {
 				better := ""
 				if m.Better != "" {
-					better = " " + strings.ToUpper(m.Better[:1]) + m.Better[1:] + " is better."
+					better = " " + reports.Capital(m.Better) + " is better."
 				}
 				unit := m.Unit
 				if unit == "1" {

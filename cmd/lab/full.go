@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -12,12 +13,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"lab/bench"
+	"lab/bench/cgroup/systemd"
 	"lab/bench/crew"
 	"lab/bench/image"
 	"lab/bench/probe/built"
 	"lab/bench/results"
 	"lab/bench/runs"
 	"lab/bench/testbed"
+	"lab/bench/usercache"
 	"lab/chroot"
 	"lab/container"
 	"lab/vm"
@@ -73,6 +76,12 @@ what each costs, and explains the numbers.
 	return root
 }
 
+// scope asks systemd for a cgroup, where that is how one is had.
+var scope = systemd.Scope
+
+// becomeFull isn't needed here.
+func becomeFull() error { return errors.ErrUnsupported }
+
 // environments is the one list of them.
 func environments() []bench.Environment {
 	return []bench.Environment{
@@ -110,13 +119,10 @@ func programs() []image.Entry {
 	return []image.Entry{{Name: image.ProbePath[1:], Mode: 0o755, Data: b}}
 }
 
-// imageIsCurrent says whether there is a default image of this lab's.
-func imageIsCurrent(cache string) bool { return image.IsCurrent(cache, programs()...) }
-
-// makeImage makes the default image.
-func makeImage(cache string, uid, gid int) error {
-	_, err := image.MakeDefault(cache, uid, gid, programs()...)
-	return err
+// storedImage is the default image of this lab's.
+func storedImage(cache string, read bool) (image.Ref, error) {
+	uid, gid := usercache.Owner()
+	return image.Default(cache, read, uid, gid, programs()...)
 }
 
 // probe finds out whether KVM is usable.

@@ -86,7 +86,7 @@ func smiteMain(args []string) int {
 		fmt.Fprintln(os.Stderr, "smite: nobody is measuring:", err)
 		return 1
 	}
-	worker := childOf(busy.PID)
+	worker := childOf(busy.PID, isWorker)
 	if worker == 0 {
 		fmt.Fprintln(os.Stderr, "smite: PID", busy.PID, "has no worker")
 		return 1
@@ -109,8 +109,8 @@ func smiteMain(args []string) int {
 	return 1
 }
 
-// childOf finds the worker by its parent's PID and its first argument.
-func childOf(pid int) int {
+// childOf finds a process by its parent's PID and its command line.
+func childOf(pid int, is func(line string) bool) int {
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, name := range stats {
 		b, _ := os.ReadFile(name)
@@ -120,13 +120,15 @@ func childOf(pid int) int {
 			continue
 		}
 		line, _ := os.ReadFile(filepath.Dir(name) + "/cmdline")
-		if strings.Contains(string(line), crew.Arg) {
+		if is(string(line)) {
 			n, _ := strconv.Atoi(filepath.Base(filepath.Dir(name)))
 			return n
 		}
 	}
 	return 0
 }
+
+func isWorker(line string) bool { return strings.Contains(line, crew.Arg) }
 
 func pidNamespace(pid int) string {
 	ns, _ := os.Readlink("/proc/" + strconv.Itoa(pid) + "/ns/pid")

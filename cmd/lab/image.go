@@ -6,30 +6,25 @@ import (
 	"fmt"
 
 	"lab/bench/image"
-	"lab/bench/usercache"
 )
 
 // imageDir is the folder of the image that a user named, or of the default
-// one, which is made where there is none of this lab's.
-func imageDir(named, cache string) (string, error) {
+// one, which is made where there is none of this lab's, and made again where
+// somebody changed it. With read, that is told by all its bytes.
+func imageDir(named, cache string, read bool) (string, error) {
 	if named != "" {
 		return named, nil
 	}
-	dir := image.DefaultDir(cache)
-	if imageIsCurrent(cache) {
-		return dir, nil
-	}
-	uid, gid := usercache.Owner()
-	err := makeImage(cache, uid, gid)
+	r, err := storedImage(cache, read)
 	if errors.Is(err, image.ErrNoBusybox) {
 		return "", fmt.Errorf("%w; make setup, or apt-get install busybox-static", err)
 	}
-	return dir, err
+	return r.Dir, err
 }
 
 // openImage is imageDir's with its digest.
 func openImage(named, cache string) (image.Ref, error) {
-	dir, err := imageDir(named, cache)
+	dir, err := imageDir(named, cache, true)
 	if err != nil {
 		return image.Ref{}, err
 	}

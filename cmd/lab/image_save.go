@@ -128,7 +128,7 @@ func (a *app) saveBeside(dir, named, kernelName string) error {
 	}
 	fmt.Fprintf(a.stdout, "%s: image %s\n", filepath.Join(dir, results.SavedImage), r.Digest)
 	if k != nil {
-		data, err := os.ReadFile(k.Image)
+		data, err := k.Read()
 		if err == nil {
 			err = w.File(results.SavedKernel, data)
 		}
@@ -171,11 +171,7 @@ func runsKernel(m results.Manifest, named string) (*kernel.Kernel, error) {
 
 // unpackSaved unpacks an image into the folder dir, which appears whole or not
 // at all. The machine's lock is held: nobody else unpacks.
-func unpackSaved(name, dir, digest string, uid, gid int) (r image.Ref, err error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return r, err
-	}
+func unpackSaved(f *os.File, dir, digest string, uid, gid int) (r image.Ref, err error) {
 	defer f.Close()
 	parent := filepath.Dir(dir)
 	// Closed to others: what is in it may be setuid.

@@ -85,17 +85,23 @@ func environments() []bench.Environment {
 	return []bench.Environment{chroot.Host(), chroot.Chroot(), container.New()}
 }
 
+// scope is for lab-full, as few need it, and each start would pay for linking it.
+var scope func(slice, name string) error
+
 // executeApart is for environments that this program hasn't got.
 func (a *app) executeApart(bench.Environment, bench.Spec, *execFlags) (int, error) {
 	return 0, errors.New("exec: not in this program")
 }
 
-// imageIsCurrent says whether there is a default image. That it is this lab's
-// matters to what is measured, which is lab-full's.
-func imageIsCurrent(cache string) bool { return image.IsCurrent(cache) }
-
-// makeImage leaves the command to lab-full, which has the programs to put into
-// an image. It returns only with an error.
-func makeImage(string, int, int) error { return becomeFull() }
+// storedImage is the default image, where nobody changed it. That it is this
+// lab's matters to what is measured, which is lab-full's. Else the command is
+// left to lab-full, which has the programs to put into an image; that returns
+// only with an error.
+func storedImage(cache string, _ bool) (image.Ref, error) {
+	if image.IsCurrent(cache) {
+		return image.At(image.DefaultDir(cache))
+	}
+	return image.Ref{}, becomeFull()
+}
 
 func completeFlags(*cobra.Command) {}

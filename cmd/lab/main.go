@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 )
@@ -39,6 +40,9 @@ type app struct {
 // run is the whole command; it returns the exit status.
 func run(args []string, stdin, stdout, stderr *os.File) int {
 	a := &app{args, stdin, stdout, stderr}
+	// What we make has the modes that we name, whatever the caller's umask is:
+	// users other than root are to see images and results.
+	syscall.Umask(0o022)
 	root := a.root()
 	root.SetArgs(args[1:])
 	root.SetIn(stdin)

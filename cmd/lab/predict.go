@@ -29,7 +29,11 @@ func (a *app) predict(cmd *cobra.Command, names []string, f runFlags) error {
 	before := runs.Earlier(facts.ID, f.out)
 	var all []runs.Prediction
 	for _, name := range names {
-		all = append(all, j.Predict(parts, name, before))
+		p := j.Predict(parts, name, before)
+		of := *j
+		of.Scenario = name
+		p.TooFew = tooFew(&of, p.Planned)
+		all = append(all, p)
 	}
 	if f.json {
 		return a.printJSON(all)
@@ -69,6 +73,9 @@ func (a *app) printPrediction(p runs.Prediction, x engine.Extent) {
 		fmt.Fprintf(a.stdout, "  about %s, and some seconds for each session's set-up, and for the report\n", minutes(*p.Seconds))
 	default:
 		fmt.Fprintf(a.stdout, "  about %s, and some seconds for set-up and report\n", minutes(*p.Seconds))
+	}
+	for _, few := range p.TooFew {
+		fmt.Fprintf(a.stdout, "  %s\n", few)
 	}
 	if x.Precision > 0 {
 		fmt.Fprintf(a.stdout, "  more trials are added until each median is known within %.3g %%\n", x.Precision*100)

@@ -115,7 +115,7 @@ What --variant can set:
 	fl.StringVar(&f.out, "out", "", "`DIR` for the results; must not exist (default: results/<UTC time>-<scenario>)")
 	fl.StringSliceVar(&f.variant, "variant", nil, "`SETTINGS`, name=value,…; a name given several values makes a row of each: start=cold,start=restored")
 	fl.StringVar(&f.accel, "accel", "auto", "`KIND`: what runs a VM's instructions: "+strings.Join(accels, ", "))
-	fl.BoolVar(&f.quick, "quick", false, "a first look: few trials, under a minute")
+	fl.BoolVar(&f.quick, "quick", false, "a first look: few trials, and shorter ones (--predict says how long)")
 	fl.StringVar(&f.image, "image", "", "`DIR`, root folder of the file tree to run in (default: the lab's own)")
 	fl.StringVar(&f.kernel, "kernel", "", "`FILE` of the guest kernel (default: the set-up's; also LAB_KERNEL)")
 	fl.StringVar(&f.connect, "connect", "", connectHelp)

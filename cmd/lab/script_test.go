@@ -76,7 +76,9 @@ func TestScripts(t *testing.T) {
 					e.Setenv("USERS_CACHE", cache)
 					e.Setenv("LAB_KERNEL", os.Getenv("LAB_KERNEL"))
 					e.Setenv("NO_COLOR", "1")
+					e.Setenv("SETUP", filepath.Join(top, "cmd", "setup", "setup.sh"))
 					e.Setenv("SYNTHETIC", filepath.Join(top, "reports", "testdata", "synthetic"))
+					e.Setenv("OLD", filepath.Join(top, "cmd", "lab", "testdata", "old"))
 					return nil
 				},
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){"nobody": nobody},
@@ -181,4 +183,19 @@ func nobody(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("nobody %s: %v\n%s%s", strings.Join(args, " "), err, out.String(), errs.String())
 	}
 	ts.Check(os.WriteFile(ts.MkAbs("code"), []byte(cmd.ProcessState.String()+"\n"), 0o644))
+}
+
+// command is a program to start that is lab: the test's own, where it is called
+// so.
+func command(t *testing.T) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lab := filepath.Join(t.TempDir(), "lab")
+	if err := os.Symlink(self, lab); err != nil {
+		t.Fatal(err)
+	}
+	return lab
 }

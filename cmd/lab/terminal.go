@@ -6,17 +6,21 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
+
+	"lab/bench/launch"
 )
 
 // attach connects the user's terminal with a command's own, whose master end
 // it gets: what is typed goes in as it is, Ctrl-C included, and what is printed
 // comes out; a change of the window's size is passed on. Where stdin is no
-// terminal its bytes are typed all the same. finish waits until all that was
-// printed came out, and puts the user's terminal back.
-func attach(master, stdin, stdout *os.File) (finish func(), err error) {
+// terminal its bytes are typed all the same. finish is called after the
+// command's end: it waits until all that was printed came out, or abort is
+// closed, and puts the user's terminal back.
+func attach(master, stdin, stdout *os.File) (finish func(abort <-chan struct{}), err error) {
 	restore := func() {}
 	fd := int(stdin.Fd())
 	if term.IsTerminal(fd) {
@@ -40,18 +44,38 @@ func attach(master, stdin, stdout *os.File) (finish func(), err error) {
 			}
 		}()
 	}
-	go func() {
-		io.Copy(master, stdin)
-		// End of input on a terminal is a character: ^D at a line's start.
-		master.Write([]byte{4})
-	}()
+	end, err := launch.NewLatch()
+	if err != nil {
+		restore()
+		return nil, err
+	}
+	go typeAll(master, stdin)
 	printed := make(chan struct{})
 	go func() {
-		io.Copy(stdout, master) // ends with EIO, when nobody has the other end open
+		launch.Drain(int(master.Fd()), int(stdout.Fd()), end)
 		close(printed)
 	}()
-	return func() {
-		<-printed
+	return func(abort <-chan struct{}) {
+		end.Set()
+		select {
+		case <-printed:
+		case <-abort:
+		}
 		restore()
 	}, nil
+}
+
+// typeAll types what comes from in. The end of input on a terminal is no state
+// but a character, ^D: whoever reads at that moment is told, and a shell that
+// just begins throws it away with all that was typed before. So it is typed
+// again and again, ever slower, until nobody is there to read it: an hour of it
+// is less than a terminal holds.
+func typeAll(master, in *os.File) {
+	io.Copy(master, in)
+	for wait := 20 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		if _, err := master.Write([]byte{4}); err != nil {
+			return
+		}
+		time.Sleep(wait)
+	}
 }

@@ -14,6 +14,7 @@ packages() {
 		libvirt-daemon|libvirtd virtqemud|starts virtual machines; run privately, not as a service
 		libvirt-daemon-driver-qemu|/usr/lib/*/libvirt/connection-driver/libvirt_driver_qemu.so|libvirt's part for QEMU
 	END
+	[ -z "${long:-}" ] || echo 'mmdebstrap|mmdebstrap|makes the stock Debian that make test-long boots'
 }
 
 # The guest's kernel: distribution|meta package|that of the full kernel. One made
@@ -88,8 +89,7 @@ install() {
 
 install_failed() {
 	if grep -qE 'Failed to fetch|Unable to fetch|Could not resolve' "$log"; then no_network "$*"; fi
-	owned "$cache"
-	die "apt-get install failed: $(grep -E '^(E|dpkg):|^sudo' "$log" | tail -n 2 | tr '\n' ' ')" "mend that (all it said: $log) and try again: make setup"
+	die "apt-get install failed: $(grep -E '^(E|dpkg):|^sudo' "$log" | tail -n 2 | tr '\n' ' ')" "mend that (all it said: $cache/setup.log) and try again: make setup"
 }
 
 # quiet ends the services that came with the new packages: newer releases start

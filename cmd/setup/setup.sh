@@ -4,6 +4,7 @@
 #   cmd/setup/setup.sh                  install what is missing, fetch a guest kernel
 #   cmd/setup/setup.sh --full-kernel    fetch the distribution's full kernel, too: only an
 #                               emulated network card (nic=e1000) needs its drivers
+#   cmd/setup/setup.sh --long           and what make test-long needs: a maker of Debian roots
 #   cmd/setup/setup.sh --uninstall      remove what earlier set-ups installed, and the cache
 #   cmd/setup/setup.sh --print apt|dnf  what a set-up installs there, and why
 #   cmd/setup/setup.sh --cache          where the cache is
@@ -13,9 +14,10 @@
 # what it costs, record, install, fetch the guest kernel. Where everything is
 # there no package manager is asked, so that it works offline and at once.
 #
-# Three rules. Nothing is installed that is there, whoever put it there. Nothing
+# Four rules. Nothing is installed that is there, whoever put it there. Nothing
 # is removed, and no service is left running. The guest's kernel is unpacked
-# into the cache, never installed: a host's boot loader is not ours.
+# into the cache, never installed: a host's boot loader is not ours. What set-up
+# overwrites, owns and removes in the cache bears its mark, and no link is followed.
 #
 # LAB_KERNEL   a guest kernel of the user's own: none is fetched
 # LAB_CACHE    the cache folder, instead of ~/.cache/lab
@@ -26,6 +28,7 @@ set -eu
 export LC_ALL=C # messages of apt and dnf are read
 umask 022
 
+mark='# Made by lab, see setup.sh.'
 top=$(cd "$(dirname "$0")/../.." && pwd)
 root=${LAB_TEST_ROOT:-} # the tests' stand-in for /; empty otherwise
 
@@ -51,24 +54,52 @@ cache_dir() {
 	fi
 }
 
+# ours PATH: did set-up make this? A folder says so in its tag, a file in its
+# first line. A link says nothing.
+ours() {
+	for mark_in in "$1" "$1/CACHEDIR.TAG"; do
+		if [ -L "$mark_in" ]; then return 1; fi
+		if [ -f "$mark_in" ]; then break; fi
+	done
+	[ -f "$mark_in" ] && sed 2q "$mark_in" | grep -qxF "$mark"
+}
+
+# free PATH: is nothing there?
+free() { [ ! -e "$1" ] && [ ! -L "$1" ]; }
+
+# usable PATH: may it be read, and be replaced?
+usable() {
+	if ours "$cache" && [ ! -L "$1" ]; then return; fi
+	ours "$1" || free "$1"
+}
+
+# tag DIR: by it backup programs know a cache (bford.info/cachedir), and uninstall
+# what it may delete.
+tag() { printf 'Signature: 8a477f597d28d172789f06886806bc55\n%s\n' "$mark" >"$1/CACHEDIR.TAG"; }
+
 # owned gives what root made for a user to that user.
 owned() {
 	if [ "$(id -u)" = 0 ] && [ -n "${SUDO_UID:-}" ]; then
-		chown -R "$SUDO_UID:${SUDO_GID:-$SUDO_UID}" "$@"
+		chown -hR "$SUDO_UID:${SUDO_GID:-$SUDO_UID}" "$@"
 	fi
 }
 
-# make_cache makes the folder and its tag, by which backup programs know a cache
-# (bford.info/cachedir), and uninstall knows a folder that it may delete. A
-# folder that the user named and that is no cache yet doesn't get one.
+# make_cache makes the folder. One that was there isn't set-up's, and isn't tagged.
 make_cache() {
+	[ ! -d "$cache" ] || return 0
 	first=$cache # the outermost folder that isn't there yet
 	while [ ! -d "$(dirname "$first")" ]; do first=$(dirname "$first"); done
-	if [ ! -d "$cache" ] || [ -z "${LAB_CACHE:-}" ]; then
-		mkdir -p "$cache"
-		printf 'Signature: 8a477f597d28d172789f06886806bc55\n# Made by lab, see setup.sh.\n' >"$cache/CACHEDIR.TAG"
-		owned "$first"
-	fi
+	mkdir -p "$cache"
+	tag "$cache"
+	owned "$first"
+}
+
+# keep FILE NAME: FILE, marked, becomes NAME in the cache in one step.
+keep() {
+	usable "$cache/$2" || return 1
+	{ echo "$mark" && cat "$1"; } >"$tmp/marked"
+	owned "$tmp/marked"
+	mv -fT "$tmp/marked" "$cache/$2"
 }
 
 # become_root makes sure that as_root will work, before anything is changed.
@@ -170,7 +201,10 @@ no_network() {
 }
 
 # record NAME…: earlier set-ups' packages and these are ours to remove.
-record() { printf '%s\n' "$@" | sed '/^$/d' | sort -u - "$tmp/earlier" >"$cache/packages"; }
+record() {
+	printf '%s\n' "$@" | sed '/^$/d' | sort -u - "$tmp/earlier" >"$tmp/packages"
+	keep "$tmp/packages" packages || die "$cache/packages isn't set-up's, which would record there what it installs" "name another cache folder with LAB_CACHE"
+}
 
 megabytes() { awk -v b="$1" 'BEGIN { printf "%.0f MB", b / 1e6 + 0.499 }'; }
 
@@ -188,20 +222,30 @@ publish() {
 	if [ -d "$tmp/tree/usr/lib/modules" ] && [ ! -e "$tmp/tree/lib" ]; then
 		ln -s usr/lib "$tmp/tree/lib" # Debian 13 moved it; the lab looks in lib/modules
 	fi
-	[ -e "$1" ] || mv "$tmp/tree" "$1"
-	owned "$1"
+	tag "$tmp/tree"
+	owned "$tmp/tree"
+	free "$1" || die "$1 is there, and lacks what set-up would put there" "move it away, or name another cache folder with LAB_CACHE"
+	mv -T "$tmp/tree" "$1"
 }
 
 # workspace makes the cache, and in it $tmp, on the same file system for mv.
 workspace() {
 	make_cache
 	tmp=$(mktemp -d "$cache/.setup-XXXXXX")
-	trap 'rm -rf "$tmp"' EXIT
+	log=$tmp/setup.log
+	trap 'finish' EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM
-	log=$cache/setup.log
+	tag "$tmp"
 	: >"$log"
-	if [ -e "$cache/packages" ]; then cp "$cache/packages" "$tmp/earlier"; else : >"$tmp/earlier"; fi
+	: >"$tmp/earlier"
+	if [ -f "$cache/packages" ] && usable "$cache/packages"; then sed '/^#/d' "$cache/packages" >"$tmp/earlier"; fi
+}
+
+# finish removes $tmp; the log stays in the cache.
+finish() {
+	if [ -d "$tmp" ] && [ "$log" != /dev/null ]; then keep "$log" setup.log || true; fi
+	rm -rf "$tmp"
 }
 
 # look_around sets missing, to a list of packages, and kernel, to yes or nothing.
@@ -236,7 +280,6 @@ setup() {
 	# shellcheck disable=SC2086 # a list
 	[ -z "$missing" ] || install_packages $missing
 	[ -z "$kernel" ] || unpack_kernel "$cache/kernel" 2
-	owned "$cache"
 	say "done (cache: $cache). To undo all of it: make uninstall"
 }
 
@@ -250,7 +293,6 @@ full_kernel() {
 	done
 	workspace
 	unpack_kernel "$cache/kernel-full" 3
-	owned "$cache"
 	say "done (cache: $cache). To undo it: rm -r $cache/kernel-full"
 }
 
@@ -261,30 +303,38 @@ uninstall() {
 	fi
 	workspace
 	if [ -s "$cache/packages" ]; then remove_packages; else say "no package to remove: set-up installed none"; fi
-	rm -f "$cache/packages"
-	if [ -e "$cache/CACHEDIR.TAG" ]; then
-		say "removes the cache $cache ($(du -sh "$cache" | cut -f1))"
-		rm -rf "$cache"
+	log=/dev/null
+	if ours "$cache"; then
+		say "removes the cache $cache ($(du -shx "$cache" | cut -f1))"
+		rm -rf --one-file-system "$cache"
 	else
-		say "removes what set-up put into $cache; the folder was there before, and stays"
-		rm -rf "$cache/kernel" "$cache/kernel-full" "$cache/busybox" "$log"
+		say "removes what bears set-up's mark in $cache; the folder was there before, and stays with the rest"
+		for f in "$cache"/* "$cache"/.setup-*; do
+			if [ "${f##*/}" != CACHEDIR.TAG ] && ours "$f"; then rm -rf --one-file-system "$f"; fi
+		done
 	fi
 	say "undone. Results folders and Go's own caches are yours, and stay"
 }
 
 cache=$(cache_dir)
+while [ "$cache" != "${cache%/}" ]; do cache=${cache%/}; done # else a link would be followed
 case ${1:-} in
 --cache) echo "$cache" && exit ;;
 --go) find_go && exit ;;
-'' | --full-kernel | --uninstall) m=$(manager) ;;
+'' | --full-kernel | --long | --uninstall) m=$(manager) ;;
 --print) m=${2:-} ;;
-*) die "unknown argument $1" "sed -n 2,11p cmd/setup/setup.sh shows those there are" ;;
+*) die "unknown argument $1" "sed -n 2,12p cmd/setup/setup.sh shows those there are" ;;
 esac
 case $m in apt | dnf) ;; *) die "unknown package manager '$m'" "cmd/setup/setup.sh --print apt, or dnf" ;; esac
-# shellcheck source=setup-apt.sh
+# shellcheck source=cmd/setup/setup-apt.sh
 . "$top/cmd/setup/setup-$m.sh"
 case ${1:-} in
 '') setup ;;
+--long)
+	# shellcheck disable=SC2034 # read by packages
+	long=yes
+	setup
+	;;
 --full-kernel) full_kernel ;;
 --uninstall) uninstall ;;
 --print)

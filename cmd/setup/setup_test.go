@@ -104,9 +104,10 @@ func (m *machine) setup(args ...string) (string, bool) {
 	return string(out), err == nil
 }
 
+// lines are a file's words, without the mark that set-up makes in its own.
 func (m *machine) lines(path string) []string {
 	text, _ := os.ReadFile(path)
-	return strings.Fields(string(text))
+	return strings.Fields(strings.TrimPrefix(string(text), "# Made by lab, see setup.sh.\n"))
 }
 
 func contains(t *testing.T, out string, parts ...string) {
@@ -161,6 +162,31 @@ func TestSetupWhole(t *testing.T) {
 	}
 	if out, ok = m.setup("--uninstall"); !ok || !strings.Contains(out, "nothing to undo") {
 		t.Error("a second uninstall should have nothing to do")
+	}
+}
+
+// What the long tests need is installed only for them, and is as much ours to remove.
+func TestSetupLong(t *testing.T) {
+	m := newMachine(t)
+	for _, arg := range []string{"", "--long"} {
+		if out, ok := m.setup(strings.Fields(arg)...); !ok {
+			t.Fatalf("set-up failed: %s", out)
+		}
+		if slices.Contains(m.lines(m.cache+"/packages"), "mmdebstrap") != (arg == "--long") {
+			t.Errorf("setup %s recorded %q", arg, m.lines(m.cache+"/packages"))
+		}
+	}
+	m.write(m.cache+"/stock/machine", "", 0o644)
+	m.write(m.cache+"/stock/CACHEDIR.TAG", "Signature: 8a477f597d28d172789f06886806bc55\n# Made by lab, see setup.sh.\n", 0o644)
+	m.remove(m.cache + "/CACHEDIR.TAG") // the folder was the user's
+	if _, ok := m.setup("--uninstall"); !ok {
+		t.Error("uninstall failed")
+	}
+	if got := m.lines(m.state + "/installed"); slices.Contains(got, "mmdebstrap") {
+		t.Errorf("after uninstall %q is installed", got)
+	}
+	if _, err := os.Stat(m.cache + "/stock"); err == nil {
+		t.Error("uninstall left the stock machine")
 	}
 }
 
@@ -285,17 +311,102 @@ func TestSetupKeeps(t *testing.T) {
 	}
 }
 
-// TestSetupForeignFolder: uninstall empties no folder that set-up didn't make.
+// TestSetupForeignFolder: set-up takes nothing that it didn't make for its own,
+// and follows no link, whatever lies in the folder that is to be its cache.
 func TestSetupForeignFolder(t *testing.T) {
-	m := newMachine(t)
-	home := filepath.Dir(filepath.Dir(m.cache))
-	m.write(home+"/thesis", "precious", 0o644)
-	m.env = "LAB_CACHE=" + home
-	m.setup()
-	m.setup("--uninstall")
-	if got, _ := os.ReadDir(home); len(got) != 1 || got[0].Name() != "thesis" {
-		t.Errorf("left are %v, want thesis alone", got)
+	const tag = "Signature: 8a477f597d28d172789f06886806bc55\n"
+	tests := []struct {
+		name  string
+		fail  bool              // set-up says what is in its way
+		there map[string]string // files; -> before a link's target
+	}{
+		{"a thesis", false, map[string]string{"thesis": "precious"}},
+		{"another's cache", false, map[string]string{"CACHEDIR.TAG": tag + "# This file is a cache directory tag created by cargo.\n", "debug/x": "precious"}},
+		{"a linked tag", false, map[string]string{"CACHEDIR.TAG": "->../tag"}},
+		{"a log", false, map[string]string{"setup.log": "precious"}},
+		{"a linked log", false, map[string]string{"setup.log": "->../target"}},
+		{"a dangling log", false, map[string]string{"setup.log": "->../nothing"}},
+		{"a list of packages", true, map[string]string{"packages": "libc6\n"}},
+		{"a linked list", true, map[string]string{"packages": "->../target"}},
+		{"kernel sources", true, map[string]string{"kernel/Makefile": "precious"}},
+		{"a linked kernel", true, map[string]string{"kernel": "->../dir"}},
 	}
+	for _, test := range tests {
+		for _, which := range []string{"LAB_CACHE=", "XDG_CACHE_HOME="} {
+			t.Run(test.name+" "+which, func(t *testing.T) {
+				m := newMachine(t)
+				above := filepath.Dir(m.root) + "/above"
+				dir := above + "/lab"
+				if m.env = which + above; which == "LAB_CACHE=" {
+					m.env = which + dir + "/" // a slash behind a link would follow it
+				}
+				m.write(above+"/target", "libc6\n", 0o644)
+				m.write(above+"/tag", tag+"# Made by lab, see setup.sh.\n", 0o644)
+				m.write(above+"/dir/precious", "", 0o644)
+				for name, text := range test.there {
+					if to, ok := strings.CutPrefix(text, "->"); ok {
+						m.must(os.MkdirAll(dir, 0o755))
+						m.must(os.Symlink(to, filepath.Join(dir, name)))
+					} else {
+						m.write(filepath.Join(dir, name), text, 0o644)
+					}
+				}
+				before := m.tree(above)
+				if out, ok := m.setup(); ok == test.fail || test.fail && !strings.Contains(out, "LAB_CACHE") {
+					t.Errorf("set-up's success is %v", ok)
+				}
+				if _, ok := m.setup("--uninstall"); !ok {
+					t.Error("uninstall failed")
+				}
+				if after := m.tree(above); after != before {
+					t.Errorf("left is\n%swant\n%s", after, before)
+				}
+				if !slices.Contains(m.lines(m.state+"/installed"), "libc6") {
+					t.Error("it removed libc6, which the user's own file names")
+				}
+			})
+		}
+	}
+}
+
+// TestSetupLinkedInOwnCache: in a cache that is set-up's own, too, a planted link
+// is replaced or left alone.
+func TestSetupLinkedInOwnCache(t *testing.T) {
+	for _, name := range []string{"setup.log", "packages"} {
+		m := newMachine(t)
+		m.setup()
+		target := filepath.Dir(m.root) + "/target"
+		m.write(target, "libc6\n", 0o644)
+		m.remove(m.cache+"/"+name, m.cache+"/kernel", m.root+"/usr/sbin/mkfs.ext4")
+		m.must(os.Symlink(target, m.cache+"/"+name))
+		m.setup()
+		m.setup("--uninstall")
+		if got, _ := os.ReadFile(target); string(got) != "libc6\n" {
+			t.Errorf("%s: what a link led to was overwritten: %q", name, got)
+		}
+		if !slices.Contains(m.lines(m.state+"/installed"), "libc6") {
+			t.Errorf("%s: it removed libc6", name)
+		}
+	}
+}
+
+// tree is all that is in a folder, as text.
+func (m *machine) tree(dir string) string {
+	m.t.Helper()
+	var b strings.Builder
+	m.must(filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		text, _ := os.Readlink(path)
+		if d.Type().IsRegular() {
+			data, _ := os.ReadFile(path)
+			text = string(data)
+		}
+		_, err = fmt.Fprintf(&b, "%s %v %q\n", strings.TrimPrefix(path, dir), d.Type(), text)
+		return err
+	}))
+	return b.String()
 }
 
 func TestSetupPrint(t *testing.T) {

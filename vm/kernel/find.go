@@ -12,7 +12,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"lab/bench/input"
 )
+
+// maxImage is more than any kernel, or module, has.
+const maxImage = 256 << 20
 
 // ErrNone is returned by [Newest] where the cache holds no kernel.
 var ErrNone = errors.New("no guest kernel in the cache")
@@ -59,9 +64,9 @@ func Named(path string) (Kernel, error) {
 }
 
 func describe(image string, modules ...string) (Kernel, error) {
-	b, err := os.ReadFile(image)
+	b, err := Kernel{Image: image}.Read()
 	if err != nil {
-		return Kernel{}, fmt.Errorf("guest kernel: %w", err)
+		return Kernel{}, err
 	}
 	sum := sha256.Sum256(b)
 	k := Kernel{Image: image, Digest: "sha256:" + hex.EncodeToString(sum[:]), Size: int64(len(b))}
@@ -82,6 +87,15 @@ func describe(image string, modules ...string) (Kernel, error) {
 		}
 	}
 	return k, nil
+}
+
+// Read returns the image's bytes.
+func (k Kernel) Read() ([]byte, error) {
+	b, err := input.ReadFile(k.Image, maxImage)
+	if err != nil {
+		return nil, fmt.Errorf("guest kernel: %w", err)
+	}
+	return b, nil
 }
 
 // Folder is where in a cache the unpacked kernels lie.
@@ -116,9 +130,9 @@ func (k Kernel) keep(cache, suffix string, from func([]byte) ([]byte, error)) (s
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
-	b, err := os.ReadFile(k.Image)
+	b, err := k.Read()
 	if err != nil {
-		return "", fmt.Errorf("guest kernel: %w", err)
+		return "", err
 	}
 	if b, err = from(b); err != nil {
 		return "", fmt.Errorf("guest kernel %s: %w", k.Image, err)

@@ -6,9 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
+
+	"lab/bench/input"
 )
 
 // A Module is one that a guest will load.
@@ -40,7 +41,7 @@ func Closure(dir string, names ...string) ([]Module, error) {
 		return nil, fmt.Errorf("kernel modules: %w", err)
 	}
 	builtin := make(map[string]bool)
-	list, err := os.ReadFile(filepath.Join(dir, "modules.builtin"))
+	list, err := input.ReadFile(filepath.Join(dir, "modules.builtin"), maxImage)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("kernel modules: %w", err)
 	}
@@ -91,7 +92,7 @@ func canonical(name string) string { return strings.ReplaceAll(name, "-", "_") }
 
 // readModule reads a module, undoing .xz, .zst or .gz, and what it depends on.
 func readModule(path string) (data []byte, depends []string, err error) {
-	data, err = os.ReadFile(path)
+	data, err = input.ReadFile(path, maxImage)
 	if err != nil {
 		return nil, nil, err
 	}

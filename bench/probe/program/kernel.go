@@ -169,7 +169,7 @@ func self() string {
 	return os.Args[0]
 }
 
-// execs starts a program of a few dozen bytes, and waits for its end. Value:
+// execs starts a program of less than 200 bytes, and waits for its end. Value:
 // seconds a start, which is clone, execve, exit and wait.
 func execs() (*running, error) {
 	ready := filepath.Join(filepath.Dir(self()), "ready")

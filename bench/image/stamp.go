@@ -1,0 +1,159 @@
+package image
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"lab/bench/probe"
+)
+
+// A stamp is a text file beside a stored image that says what the image was
+// when it was made: its digest, and mode, size and ctime of each folder and
+// file in it. Nobody can set a ctime, and each change of a file's bytes or mode
+// sets it, as each entry that is added to a folder, removed or replaced sets the
+// folder's. So a few dozen lstats tell whether anything was changed, where the
+// digest would have all bytes read. Links are left out: one can't be changed,
+// only replaced.
+type stamp struct {
+	digest   string
+	size     int64
+	programs string   // fingerprint of the programs that the lab put in
+	entries  []string // one line each, see entry
+}
+
+const stampFormat = "lab image stamp 1"
+
+// stampFile is where the default image's lies.
+func stampFile(cache string) string { return DefaultDir(cache) + ".stamp" }
+
+// fingerprint tells a lab's programs from another lab's.
+func fingerprint(more []Entry) (string, error) {
+	ready, err := probe.Ready(runtime.GOARCH)
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	for _, e := range append([]Entry{{Name: ReadyPath, Data: ready}}, more...) {
+		fmt.Fprintf(h, "%s %o %d\n", e.Name, e.Mode, len(e.Data))
+		h.Write(e.Data)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// entry is a line about a file or folder of the tree at root; "" about what has
+// none.
+func entry(root, name string) (string, time.Time, error) {
+	var st unix.Stat_t
+	if err := unix.Lstat(filepath.Join(root, name), &st); err != nil {
+		return "", time.Time{}, &os.PathError{Op: "lstat", Path: name, Err: err}
+	}
+	changed := time.Unix(st.Ctim.Unix())
+	if st.Mode&unix.S_IFMT == unix.S_IFLNK {
+		return "", changed, nil
+	}
+	return fmt.Sprintf("%o %d %d %s", st.Mode, st.Size, changed.UnixNano(), strconv.Quote(name)), changed, nil
+}
+
+// tick is longer than the time between two steps of the clock that ctimes are
+// taken from: 10 ms where the kernel ticks a hundred times a second.
+const tick = 20 * time.Millisecond
+
+// newStamp describes the tree at root.
+func newStamp(root, digest string, size int64, programs string) (*stamp, error) {
+	s := &stamp{digest: digest, size: size, programs: programs}
+	var newest time.Time
+	err := filepath.WalkDir(root, func(name string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, name)
+		if err != nil {
+			return err
+		}
+		line, changed, err := entry(root, rel)
+		if line != "" {
+			s.entries = append(s.entries, line)
+		}
+		if changed.After(newest) {
+			newest = changed
+		}
+		return err
+	})
+	// Whatever changes it next does so in a later step of the clock.
+	if age := time.Since(newest); age < tick {
+		time.Sleep(tick - max(age, 0))
+	}
+	return s, err
+}
+
+// holds says whether the tree at root is what it was.
+func (s *stamp) holds(root string) bool {
+	for _, line := range s.entries {
+		f := strings.SplitN(line, " ", 4)
+		name, err := strconv.Unquote(f[len(f)-1])
+		if err != nil {
+			return false
+		}
+		if now, _, err := entry(root, name); err != nil || now != line {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *stamp) write(name string, uid, gid int) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n%s\n%d\n%s\n", stampFormat, s.digest, s.size, s.programs)
+	for _, line := range s.entries {
+		fmt.Fprintln(&b, line)
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), ".stamp-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // fails once it was renamed
+	defer f.Close()
+	if _, err := f.WriteString(b.String()); err != nil {
+		return err
+	}
+	if err := f.Chown(uid, gid); err != nil {
+		return err
+	}
+	if err := f.Chmod(0o644); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), name)
+}
+
+// readStamp reads one; nil where there is none that can be read.
+func readStamp(name string) *stamp {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	in := bufio.NewScanner(f)
+	var lines []string
+	for in.Scan() {
+		lines = append(lines, in.Text())
+	}
+	if in.Err() != nil || len(lines) < 5 || lines[0] != stampFormat {
+		return nil
+	}
+	size, err := strconv.ParseInt(lines[2], 10, 64)
+	if err != nil {
+		return nil
+	}
+	return &stamp{digest: lines[1], size: size, programs: lines[3], entries: lines[4:]}
+}

@@ -1,0 +1,139 @@
+// Package input reads files that somebody else made: regular files alone, and
+// not beyond a bound. A named pipe would be waited for without an end, and a
+// device or a file of holes read until the memory is gone.
+package input
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrKind is wrapped by errors about what is no regular file.
+var ErrKind = errors.New("only a regular file is read")
+
+// ErrSize is wrapped by errors about what is larger than its bound.
+var ErrSize = errors.New("too large")
+
+// Open opens a regular file to be read.
+func Open(name string) (*os.File, error) {
+	// Asked before it is opened, too: opening some devices does something.
+	st, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := regular(name, st); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	return opened(name, f, err)
+}
+
+// ReadFile reads a regular file of at most limit bytes.
+func ReadFile(name string, limit int64) ([]byte, error) {
+	f, err := Open(name)
+	return read(name, f, limit, err)
+}
+
+// OpenRoot opens a folder, out of which no link leads.
+func OpenRoot(dir string) (*os.Root, error) {
+	st, err := os.Stat(dir)
+	if err == nil && !st.IsDir() {
+		err = &fs.PathError{Op: "open", Path: dir, Err: unix.ENOTDIR}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return os.OpenRoot(dir)
+}
+
+// OpenIn is Open for a file below a folder.
+func OpenIn(root *os.Root, name string) (*os.File, error) {
+	st, err := root.Stat(name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", root.Name(), err)
+	}
+	path := root.Name() + "/" + name
+	if err := regular(path, st); err != nil {
+		return nil, err
+	}
+	f, err := root.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	return opened(path, f, err)
+}
+
+// ReadIn is ReadFile for a file below a folder.
+func ReadIn(root *os.Root, name string, limit int64) ([]byte, error) {
+	f, err := OpenIn(root, name)
+	return read(root.Name()+"/"+name, f, limit, err)
+}
+
+func opened(name string, f *os.File, err error) (*os.File, error) {
+	if err != nil {
+		return nil, err
+	}
+	if err := Regular(name, f); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// Regular is an error where an open file isn't a regular one; name is for it.
+func Regular(name string, f *os.File) error {
+	st, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	return regular(name, st)
+}
+
+func read(name string, f *os.File, limit int64, err error) ([]byte, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if err := Fits(name, st.Size(), limit); err != nil { // before any of it is read
+		return nil, err
+	}
+	// It may grow, and some files of the kernel's say that they are empty.
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	return data, Fits(name, int64(len(data)), limit)
+}
+
+// Fits is an error where a file's size is beyond the bound.
+func Fits(name string, size, limit int64) error {
+	if size <= limit {
+		return nil
+	}
+	unit, by := "KiB", int64(1<<10)
+	if limit >= 1<<20 {
+		unit, by = "MiB", 1<<20
+	}
+	return fmt.Errorf("%s: %w: it has more than %d %s, the most that is read of such a file", name, ErrSize, limit/by, unit)
+}
+
+func regular(name string, st fs.FileInfo) error {
+	kind := "a device"
+	switch m := st.Mode(); {
+	case m.IsRegular():
+		return nil
+	case m.IsDir():
+		kind = "a folder"
+	case m&fs.ModeNamedPipe != 0:
+		kind = "a pipe"
+	case m&fs.ModeSocket != 0:
+		kind = "a socket"
+	}
+	return fmt.Errorf("%s is %s: %w", name, kind, ErrKind)
+}

@@ -1,0 +1,231 @@
+package vm
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"lab/bench"
+)
+
+// QEMU has no privileges, and sees of the machine what its domain needs.
+func TestConfined(t *testing.T) {
+	e := open(t)
+	devices := nodesOf(t, "/dev")
+	s := spec(t, e, "/bin/sleep", "1000")
+	s.Settings = settled(t, e, map[string]string{"root": "ext4", "disk": "virtio", "disk-size": "64M", "net": "bridge"})
+	if err := e.Check(within(t, time.Minute), s); err != nil {
+		t.Skipf("SKIPPED: %v", err)
+	}
+	a, b := start(t, e, s), start(t, e, spec(t, e, "/bin/sleep", "1000"))
+	for _, i := range []*instance{a, b} {
+		unprivileged(t, i)
+		sees(t, i)
+	}
+	if a.user == b.user {
+		t.Errorf("two domains run as the same user, %d", a.user)
+	}
+	a.Close()
+	b.Close()
+	if after := nodesOf(t, "/dev"); !maps.Equal(devices, after) {
+		t.Errorf("devices were\n%v\nand are\n%v", devices, after)
+	}
+}
+
+// So is one under KVM, for which it opens the device.
+func TestConfinedKVM(t *testing.T) {
+	if err := kvmOpens(); err != nil {
+		t.Skipf("SKIPPED: %v", err)
+	}
+	devices := nodesOf(t, "/dev")
+	e := open(t)
+	file := filepath.Join(e.bed(), "loops.elf")
+	writeFile(t, file, Tiny(1<<31))
+	i := e.newInstance(bench.Spec{Settings: map[string]string{"accel": "kvm"}}, guestKernel{file: file})
+	i.cfg.CPU, i.cfg.Memory, i.cfg.Cmdline = "qemu64", bareMemory, probeWord
+	if err := i.Start(within(t, time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	defer i.Close()
+	unprivileged(t, i)
+	sees(t, i)
+	if open := openFiles(t, i.pid); !slices.Contains(open, "/dev/kvm") {
+		t.Errorf("QEMU has no /dev/kvm open, but %q", open)
+	}
+	if after := nodesOf(t, "/dev"); !maps.Equal(devices, after) {
+		t.Errorf("devices were\n%v\nand are\n%v", devices, after)
+	}
+}
+
+// And one that was restored, or is shown a folder.
+func TestConfinedMore(t *testing.T) {
+	e := open(t)
+	for name, change := range map[string]func(*bench.Spec){
+		"restored": func(s *bench.Spec) { s.Settings = settled(t, e, map[string]string{"start": "restored"}) },
+		"share":    func(s *bench.Spec) { s.Mounts = []bench.Mount{{Source: t.TempDir(), Target: "/mnt"}} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := spec(t, e, "/bin/sleep", "1000")
+			s.Init = true
+			change(&s)
+			if err := e.Check(within(t, time.Minute), s); err != nil {
+				t.Skipf("SKIPPED: %v", err)
+			}
+			i := start(t, e, s)
+			unprivileged(t, i)
+			sees(t, i)
+			i.Close()
+		})
+	}
+}
+
+// unprivileged says so of a domain's QEMU, as the kernel has it.
+func unprivileged(t *testing.T, i *instance) {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", i.pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	status := make(map[string]string)
+	for line := range strings.Lines(string(b)) {
+		k, v, _ := strings.Cut(line, ":")
+		status[k] = strings.Join(strings.Fields(v), " ")
+	}
+	four := func(id int) string { return strings.TrimSpace(strings.Repeat(fmt.Sprintf("%d ", id), 4)) }
+	for k, want := range map[string]string{
+		"Uid": four(i.user), "Gid": four(qemuID()), "Groups": fmt.Sprint(qemuID()), "NoNewPrivs": "1", "Seccomp": "2",
+		"CapInh": noCaps, "CapPrm": noCaps, "CapEff": noCaps, "CapBnd": noCaps, "CapAmb": noCaps,
+	} {
+		if status[k] != want {
+			t.Errorf("%s is %s, want %s", k, status[k], want)
+		}
+	}
+	if i.user < spareID && qemuID() == spareID {
+		t.Errorf("QEMU runs as user %d, who may be somebody", i.user)
+	}
+}
+
+const noCaps = "0000000000000000"
+
+// sees says that QEMU's root has the system's programs and the domain's files,
+// and nothing of the machine's.
+func sees(t *testing.T, i *instance) {
+	t.Helper()
+	root := fmt.Sprintf("/proc/%d/root", i.pid)
+	want := []string{"bin", "dev", "etc", "lib", "lib32", "lib64", "libx32", "proc", "run", "sbin", "sys", "tmp", "usr", "var"}
+	for _, name := range names(t, root) {
+		if !slices.Contains(want, name) {
+			t.Errorf("QEMU's root has a folder %s", name)
+		}
+	}
+	for _, name := range []string{"/root", "/home", "/etc/shadow", "/etc/hostname", "/var/lib/dpkg", i.env.tb.Cache, "/run/lab", "/sys/fs/cgroup/cgroup.procs"} {
+		if _, err := os.Lstat(root + name); err == nil {
+			t.Errorf("QEMU sees %s", name)
+		}
+	}
+	shown := names(t, root+insideFiles)
+	if want := len(i.env.shown) + 1; len(shown) > want {
+		t.Errorf("QEMU sees %d files, more than %d: %q", len(shown), want, shown)
+	}
+	for _, folder := range []string{"/usr", "/bin", "/lib"} {
+		var st syscall.Statfs_t
+		if err := syscall.Statfs(root+folder+"/.", &st); err == nil && st.Flags&syscall.MS_RDONLY == 0 {
+			t.Errorf("QEMU's %s isn't read-only", folder)
+		}
+	}
+	if st, err := os.Lstat(root + insideShares); err == nil && st.Mode().Perm()&0o077 != 0 {
+		t.Errorf("QEMU can look into %s", insideShares)
+	}
+	// What others own is none of its.
+	filepath.WalkDir(root+"/run", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || d.Type()&fs.ModeSymlink != 0 {
+			return nil
+		}
+		st, err := d.Info()
+		if err != nil {
+			return nil // of an instance that is going
+		}
+		own := int(st.Sys().(*syscall.Stat_t).Uid) == i.user
+		if mine := strings.Contains(path, i.cfg.Name+"."); own && !mine || !own && st.Mode().Perm()&0o002 != 0 && d.Type() == 0 {
+			t.Errorf("QEMU of user %d may write to %s (%v)", i.user, strings.TrimPrefix(path, root), st.Mode())
+		}
+		return nil
+	})
+}
+
+func names(t *testing.T, dir string) (out []string) {
+	t.Helper()
+	ds, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range ds {
+		out = append(out, d.Name())
+	}
+	return out
+}
+
+// openFiles are what a process has open.
+func openFiles(t *testing.T, pid int) (out []string) {
+	t.Helper()
+	dir := fmt.Sprintf("/proc/%d/fd", pid)
+	for _, fd := range names(t, dir) {
+		to, _ := os.Readlink(filepath.Join(dir, fd))
+		out = append(out, to)
+	}
+	return out
+}
+
+// nodesOf are owner and mode of each device below a folder.
+func nodesOf(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	out := make(map[string]string)
+	if err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.Type()&fs.ModeDevice == 0 || strings.HasPrefix(path, "/dev/pts/") {
+			return nil // terminals come and go
+		}
+		st, err := d.Info()
+		if err != nil {
+			return err
+		}
+		x := st.Sys().(*syscall.Stat_t)
+		out[path] = fmt.Sprintf("%d:%d %v", x.Uid, x.Gid, st.Mode())
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// The user is one that the kernel lets this namespace have.
+func TestLastID(t *testing.T) {
+	for table, want := range map[string]uint64{
+		"         0          0 4294967295\n": 4294967294,
+		"0 100000 65536\n":                   65535,
+		"0 1000 1\n1 100000 65536\n":         65536,
+		"":                                   2 * spareIDs,
+	} {
+		if got := lastID([]byte(table)); got != want {
+			t.Errorf("%q: %d, want %d", table, got, want)
+		}
+	}
+	if userOf(spareIDs*3) <= qemuID() || userOf(spareIDs-2) >= qemuID()+spareIDs {
+		t.Error("a domain's user is out of the range")
+	}
+}
+
+func settled(t *testing.T, e *Env, asked map[string]string) map[string]string {
+	t.Helper()
+	set, err := bench.Resolve(e, asked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}

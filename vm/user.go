@@ -1,0 +1,96 @@
+package vm
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// QEMU runs as nobody whom the machine knows: each domain as a user of its own,
+// all in one group, which may open /dev/kvm. So no QEMU can touch another's
+// memory or files, and none anything of the machine's.
+const (
+	// spareID is the first of the numbers. systemd's list of users and groups
+	// (UIDS-GIDS.md) gives the range from 1879048192 on to nobody.
+	spareID = 2_000_000_000
+
+	// spareIDs is how many are used, again and again.
+	spareIDs = 10_000
+)
+
+// qemuID is the group of all QEMUs, and the user as whom libvirt asks QEMU what
+// it can do.
+var qemuID = sync.OnceValue(func() int {
+	most := uint64(spareID)
+	for _, name := range []string{"uid_map", "gid_map"} {
+		b, err := os.ReadFile("/proc/self/" + name)
+		if err == nil {
+			most = min(most, lastID(b)-2*spareIDs)
+		}
+	}
+	return int(most)
+})
+
+// lastID is the highest number that a user namespace's map has (user_namespaces
+// (7)): in a container without privileges there are often only 65536.
+func lastID(table []byte) (last uint64) {
+	for line := range bytes.Lines(table) {
+		var inside, outside, count uint64
+		if n, _ := fmt.Sscan(string(line), &inside, &outside, &count); n == 3 && count > 0 {
+			last = max(last, inside+count-1)
+		}
+	}
+	return max(last, 2*spareIDs)
+}
+
+// userOf is the user that the nth domain's QEMU runs as.
+func userOf(n int64) int { return qemuID() + 1 + int(n)%(spareIDs-1) }
+
+// bound keeps what the calling thread starts from ever gaining a privilege. The
+// daemon, which is root, keeps those that it has: they are inherited, and not
+// gained. What it starts as another user has none and gets none, whatever it
+// executes; libvirt itself leaves QEMU the whole bounding set.
+func bound() error {
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("set no_new_privs: %w", err)
+	}
+	head := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&head, &data[0]); err != nil {
+		return os.NewSyscallError("capget", err)
+	}
+	for i := range data {
+		data[i].Inheritable = data[i].Permitted
+	}
+	if err := unix.Capset(&head, &data[0]); err != nil {
+		return os.NewSyscallError("capset", err)
+	}
+	for c := 0; ; c++ {
+		err := unix.Prctl(unix.PR_CAPBSET_DROP, uintptr(c), 0, 0, 0)
+		switch err {
+		case nil:
+		case unix.EINVAL, // past the kernel's last one
+			unix.EPERM: // without CAP_SETPCAP the set stays, and QEMU's effective one is as empty
+			return nil
+		default:
+			return fmt.Errorf("drop capability %d: %w", c, err)
+		}
+	}
+}
+
+// give makes a file the domain's: QEMU opens it by its name.
+func (i *instance) give(path string) error { return os.Lchown(path, i.user, qemuID()) }
+
+// makeFile makes an empty file for QEMU to write to, in a folder where it can
+// make none.
+func (i *instance) makeFile(suffix string) error {
+	f, err := os.OpenFile(i.file(suffix), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), i.give(f.Name()))
+}
