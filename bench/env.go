@@ -265,7 +265,7 @@ type UnfitError struct {
 func (e *UnfitError) Error() string {
 	s := e.Err.Error() + ": " + e.Reason
 	if e.Cure != "" {
-		s += "; cure: " + e.Cure
+		s += "; fix: " + e.Cure
 	}
 	return s
 }

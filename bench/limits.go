@@ -5,6 +5,11 @@ import (
 	"lab/bench/testbed"
 )
 
+// LeastMemory is the smallest limit of memory in which a program starts, with
+// some room: a static one took 128 KiB as a plain process and 200 in a container
+// (Linux 6.18), and the kernel counts more on machines with many processors.
+const LeastMemory = 1 << 20
+
 // CheckLimits says whether the testbed's cgroups can keep the limits.
 func CheckLimits(tb *testbed.Testbed, l Limits) error {
 	if l.None() {

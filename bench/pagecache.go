@@ -11,7 +11,7 @@ import (
 // lab's: whether these are in the host's page cache when an instance is started.
 // Whoever prepares the instance sees to it, by [Chill].
 var PageCache = Setting{Name: "pagecache", Values: []string{"warm", "cold"}, Default: "warm",
-	Help: "whether the lab's files that a start reads (image, guest kernel, disks) are in the host's page cache, as earlier starts left them, or are driven out before; the machine's own files, QEMU among them, stay"}
+	Help: "whether the files that a start reads (image, guest kernel, disks) are in the host's page cache, or are dropped from it before; programs such as QEMU stay in it"}
 
 // Cold says whether a Spec's instances are started with cold files.
 func Cold(s Spec) bool { return s.Settings[PageCache.Name] == "cold" }
@@ -30,7 +30,7 @@ func Chill(i Instance, s Spec) error {
 	}
 	err := pagecache.Drop(paths...)
 	if stayed := (*pagecache.StayedError)(nil); errors.As(err, &stayed) {
-		err = fmt.Errorf("%w; cure: end what else uses that file, or --variant pagecache=warm", err)
+		err = fmt.Errorf("%w; fix: end what else uses that file, or --variant pagecache=warm", err)
 	}
 	if err != nil {
 		return Blamed(BlameMachine, fmt.Errorf("pagecache=cold: %w", err))

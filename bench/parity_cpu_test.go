@@ -36,7 +36,7 @@ func TestParityCPU(t *testing.T) {
 	rounds := parityRounds(t)
 	sysbench, err := exec.LookPath("sysbench")
 	if err != nil {
-		t.Skip("SKIPPED: no sysbench; cure: apt-get install sysbench")
+		t.Skip("SKIPPED: no sysbench; fix: apt-get install sysbench")
 	}
 	program := probeProgram(t)
 	rate, effort := make([]figures, len(cpuParities)), make([]figures, len(cpuParities))

@@ -76,7 +76,7 @@ func TestParityDisk(t *testing.T) {
 	rounds := parityRounds(t)
 	fio, err := exec.LookPath("fio")
 	if err != nil {
-		t.Skip("SKIPPED: no fio; cure: apt-get install fio")
+		t.Skip("SKIPPED: no fio; fix: apt-get install fio")
 	}
 	dir := t.TempDir()
 	var st unix.Statfs_t
@@ -84,7 +84,7 @@ func TestParityDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	if st.Type == unix.TMPFS_MAGIC {
-		t.Skip("SKIPPED: temporary files are in RAM here; cure: TMPDIR=a folder on a disk make parity")
+		t.Skip("SKIPPED: temporary files are in RAM here; fix: TMPDIR=a folder on a disk make parity")
 	}
 	program := probeProgram(t)
 	got := make([]figures, len(diskParities))

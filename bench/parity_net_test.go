@@ -24,10 +24,10 @@ func TestParityNetwork(t *testing.T) {
 	rounds := parityRounds(t)
 	iperf3, err := exec.LookPath("iperf3")
 	if err != nil {
-		t.Skip("SKIPPED: no iperf3; cure: apt-get install iperf3")
+		t.Skip("SKIPPED: no iperf3; fix: apt-get install iperf3")
 	}
 	if os.Geteuid() != 0 {
-		t.Skip("SKIPPED: a network namespace needs root; cure: sudo make parity")
+		t.Skip("SKIPPED: a network namespace needs root; fix: sudo make parity")
 	}
 	if os.Getenv("LAB_PARITY_INSIDE") == "" {
 		insideNetwork(t)

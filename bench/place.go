@@ -22,7 +22,7 @@ func (t *T) Place(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if !ok {
-		return "", NotApplicable(t.plan.Env.Name()+" has no place to write to on the work folder's file system", "another --env")
+		return "", NotApplicable(t.plan.Env.Name()+" has no place to write to on the work folder's file system", "leave it out of --env")
 	}
 	return p.Place(), nil
 }

@@ -321,7 +321,7 @@ func hasProbe(s Spec) error {
 		return nil
 	}
 	if _, err := os.Lstat(filepath.Join(s.Image.Dir, image.ProbePath)); err != nil {
-		return Unavailable("the image "+s.Image.Dir+" has no "+image.ProbePath+", the program that measures inside", "make build, where the image is the lab's own; or run without --image")
+		return Unavailable("the image "+s.Image.Dir+" has no "+image.ProbePath+", the program that measures inside", "make build if the image is the lab's own, else leave --image out")
 	}
 	return nil
 }

@@ -204,7 +204,7 @@ func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
 		start = append(start, "unshare the thread's root folder, chroot into the image")
 	}
 	if s.Settings["netns"] == "own" {
-		prepare = append(prepare, "the bridge is there, an address is reserved")
+		prepare = append(prepare, "the bridge exists, an address is reserved")
 		start = append(start, "unshare the network namespace, make the veth pair, put one end on the bridge, set address and route")
 	}
 	return prepare, append(start, "clone, execute")

@@ -34,7 +34,7 @@ type rig struct {
 func newRig(b *testing.B) *rig {
 	b.Helper()
 	if os.Geteuid() != 0 {
-		b.Skip("SKIP: containers need root; cure: sudo make bench")
+		b.Skip("SKIP: containers need root; fix: sudo make bench")
 	}
 	dir := b.TempDir()
 	tb, err := testbed.Local(dir, &cgroup.Options{Controllers: true}, nil)
@@ -48,7 +48,7 @@ func newRig(b *testing.B) *rig {
 	})
 	img, err := image.MakeDefault(dir, 0, 0)
 	if err != nil {
-		b.Skip("SKIP: ", err, "; cure: make setup")
+		b.Skip("SKIP: ", err, "; fix: make setup")
 	}
 	env := New()
 	if err := env.Open(b.Context(), tb); err != nil {

@@ -60,7 +60,7 @@ func TestContainer(t *testing.T) {
 					return nat.Try()
 				})
 				if err != nil {
-					t.Skip("SKIP: this kernel has no nftables: ", err, "; cure: modprobe -a nf_tables nft_chain_nat nft_masq")
+					t.Skip("SKIP: this kernel has no nftables: ", err, "; fix: modprobe -a nf_tables nft_chain_nat nft_masq")
 				}
 			}
 			if c.settings["time"] == "yes" {

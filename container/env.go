@@ -34,18 +34,18 @@ func (e *Env) Settings() []bench.Setting {
 		{Name: "net", Values: []string{"none", "bridge", "host"}, Default: "none",
 			Help: "network: none but loopback, a port of the testbed's bridge, or the testbed's own"},
 		{Name: "publish", Values: []string{"forward", "nftables"}, Default: "forward",
-			Help: "a published port: the lab passes bytes on, or the kernel rewrites addresses (in a testbed's own network alone)"},
-		{Name: "cgroup", Values: yesno, Default: "yes", Help: "a cgroup and a cgroup namespace of its own"},
+			Help: "how a published port works: the lab passes bytes on, or the kernel rewrites addresses (only in the testbed's own network)"},
+		{Name: "cgroup", Values: yesno, Default: "yes", Help: "its own cgroup and cgroup namespace"},
 		{Name: "pid", Values: yesno, Default: "yes", Help: "a PID namespace: the workload is PID 1 and sees only its own"},
-		{Name: "ipc", Values: yesno, Default: "yes", Help: "an IPC namespace: System V IPC and message queues of its own"},
-		{Name: "uts", Values: yesno, Default: "yes", Help: "a UTS namespace: a host name of its own"},
-		{Name: "user", Values: []string{"no", "yes"}, Default: "no", Help: "a user namespace: root inside is a user without any right outside"},
-		{Name: "time", Values: []string{"no", "yes"}, Default: "no", Help: "a time namespace: clocks that count from boot begin with the container"},
-		{Name: "overlay", Values: yesno, Default: "yes", Help: "a writable layer over the image; without it the image is there read-only"},
+		{Name: "ipc", Values: yesno, Default: "yes", Help: "an IPC namespace: its own System V IPC and message queues"},
+		{Name: "uts", Values: yesno, Default: "yes", Help: "a UTS namespace: its own host name"},
+		{Name: "user", Values: []string{"no", "yes"}, Default: "no", Help: "a user namespace: root inside is an unprivileged user outside"},
+		{Name: "time", Values: []string{"no", "yes"}, Default: "no", Help: "a time namespace: clocks that count from boot start with the container"},
+		{Name: "overlay", Values: yesno, Default: "yes", Help: "a writable layer over the image; without it the image is read-only"},
 		{Name: "data", Values: []string{"layer", "bind"}, Default: "layer",
-			Help: "where what it writes to a disk goes, where a scenario asks for one: the overlay's layer, or a folder of the host bound to " + dataDir},
-		{Name: "caps", Values: []string{"default", "all"}, Default: "default", Help: "what root inside may do: what the engines leave it, or all"},
-		{Name: "seccomp", Values: []string{"default", "none"}, Default: "default", Help: "which system calls may be made: what the engines allow, or all"},
+			Help: "where its data go, if a scenario writes to a disk: the overlay's layer, or a folder of the host bound to " + dataDir},
+		{Name: "caps", Values: []string{"default", "all"}, Default: "default", Help: "what root inside may do: what engines such as Docker allow, or everything"},
+		{Name: "seccomp", Values: []string{"default", "none"}, Default: "default", Help: "which system calls are allowed: those that engines such as Docker allow, or all"},
 		bench.PageCache,
 	}
 }
@@ -80,10 +80,10 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 	// mount_setattr(2) is the newest system call that has no older way here; a
 	// wrong descriptor tells whether it is there.
 	if err := unix.MountSetattr(-1, "", unix.AT_EMPTY_PATH, &unix.MountAttr{}); err == unix.ENOSYS || err == unix.EPERM {
-		return bench.Unavailable("mount_setattr(2) is missing or forbidden: "+err.Error(), "Linux 5.12 or later, outside of another container")
+		return bench.Unavailable("mount_setattr(2) is missing or forbidden: "+err.Error(), "use Linux 5.12 or later, outside of another container")
 	}
 	if _, err := os.Stat("/proc/self/ns/cgroup"); err != nil {
-		return bench.Unavailable("this kernel has no cgroup namespaces", "a kernel with CONFIG_CGROUPS and CONFIG_NAMESPACES")
+		return bench.Unavailable("this kernel has no cgroup namespaces", "use a kernel with CONFIG_CGROUPS and CONFIG_NAMESPACES")
 	}
 	if err := testbed.CheckPorts(s.Ports); err != nil {
 		return bench.NotApplicable(err.Error(), "")
@@ -214,7 +214,7 @@ func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
 	c := &container{env: e, spec: s}
 	prepare = []string{"a thread waits"}
 	if s.Settings["net"] == "bridge" {
-		prepare = append(prepare, "the bridge is there, an address is reserved")
+		prepare = append(prepare, "the bridge exists, an address is reserved")
 	}
 	p := c.plan()
 	if p.Group != nil {

@@ -33,7 +33,7 @@ func (c *container) Exec(_ context.Context, cmd bench.Command) (bench.Process, e
 		proc    int      // the lab's /proc
 	)
 	p := launch.Plan{
-		Command: cmd, Join: c.Group(), Leave: c.leave,
+		Command: cmd, Pinned: true, Join: c.Group(), Leave: c.leave,
 		Steps: []launch.Step{{Name: "namespaces", Do: func(t *launch.Thread) (err error) {
 			if cgroups, err = os.Open(fmt.Sprintf("/proc/%d/ns/cgroup", c.PID())); err != nil {
 				return err

@@ -35,12 +35,12 @@ type hostile struct {
 func newHostile(t *testing.T) *hostile {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("SKIP: containers need root; cure: sudo make test")
+		t.Skip("SKIP: containers need root; fix: sudo make test")
 	}
 	cache := t.TempDir()
 	img, err := image.MakeDefault(cache, 0, 0)
 	if err != nil {
-		t.Skip("SKIP: ", err, "; cure: make setup")
+		t.Skip("SKIP: ", err, "; fix: make setup")
 	}
 	tb, err := testbed.Local(cache, &cgroup.Options{Controllers: true}, nil)
 	if err != nil {
@@ -259,6 +259,13 @@ func TestOwnProgramThroughProc(t *testing.T) {
 			return errors.Join(os.Symlink("/proc/self/exe", f+"2"), script("#!/bin/evil2\n")(f))
 		},
 		"by /dev": script("#!/dev/fd/../exe\n"),
+		"loader":  func(f string) error { return os.WriteFile(f, elfFile("/proc/self/exe"), 0o755) },
+		"link as loader": func(f string) error {
+			return errors.Join(os.Symlink("/proc/self/exe", f+"2"), os.WriteFile(f, elfFile("/bin/evil2"), 0o755))
+		},
+		"an interpreter's loader": func(f string) error {
+			return errors.Join(os.WriteFile(f+"2", elfFile("/proc/self/exe"), 0o755), script("#!/bin/evil2\n")(f))
+		},
 		"a decoy": func(f string) error {
 			dir := filepath.Join(f, "../../proc/self")
 			return errors.Join(os.MkdirAll(dir, 0o755), script("x")(filepath.Join(dir, "exe")), script("#!/proc/self/exe\n")(f))

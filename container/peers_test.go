@@ -159,7 +159,7 @@ func BenchmarkPeers(b *testing.B) {
 	for _, p := range peers {
 		b.Run(p.name, func(b *testing.B) {
 			if _, err := exec.LookPath(p.name); err != nil {
-				b.Skipf("SKIP: %v; cure: apt-get install %s", err, p.pkg)
+				b.Skipf("SKIP: %v; fix: apt-get install %s", err, p.pkg)
 			}
 			ours := []string{lab, "exec", "container", "--image", r.image.Dir}
 			if p.lab != "" {
@@ -194,7 +194,7 @@ func buildLab(b *testing.B, dir string) string {
 // else. It is a part of what BenchmarkPeers measures.
 func BenchmarkVersion(b *testing.B) {
 	if os.Geteuid() != 0 {
-		b.Skip("SKIP: the command is timed in a mount namespace; cure: sudo make bench")
+		b.Skip("SKIP: the command is timed in a mount namespace; fix: sudo make bench")
 	}
 	args := []string{buildLab(b, b.TempDir()), "version"}
 	for b.Loop() {

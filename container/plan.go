@@ -15,6 +15,7 @@ import (
 func (c *container) plan() launch.Plan {
 	p := launch.Plan{
 		Command: c.spec.Command,
+		Pinned:  true,
 		Init:    c.spec.Init,
 		Steps: []launch.Step{
 			{Name: "namespaces", Do: c.unshare},

@@ -173,12 +173,12 @@ func (c *container) becomeRoot(tape *launch.Tape) {
 // checkUsers tries a user namespace, and the image in it.
 func checkUsers(s bench.Spec) error {
 	if u := s.Command.User; u.UID >= ids || u.GID >= ids {
-		return bench.NotApplicable(fmt.Sprintf("user=yes has the users 0 to %d, and %d:%d isn't one", ids-1, u.UID, u.GID), "a smaller number, or --variant user=no")
+		return bench.NotApplicable(fmt.Sprintf("user=yes has the users 0 to %d, and %d:%d isn't one", ids-1, u.UID, u.GID), "use a smaller number, or --variant user=no")
 	}
 	return launch.Do(func() error {
 		h, ns, err := newUsers(firstID, 0)
 		if err != nil {
-			return bench.Unavailable(err.Error(), "a kernel with CONFIG_USER_NS; sysctl -w user.max_user_namespaces=15000; or --variant user=no")
+			return bench.Unavailable(err.Error(), "sysctl -w user.max_user_namespaces=15000, or use a kernel with CONFIG_USER_NS, or --variant user=no")
 		}
 		defer h.Close()
 		defer ns.Close()
@@ -192,7 +192,7 @@ func checkUsers(s bench.Spec) error {
 		defer unix.Close(dir)
 		fd, err := shift(dir, int(ns.Fd()), 0)
 		if err != nil {
-			return bench.Unavailable(err.Error(), "Linux 5.19 or later, and the image on ext4, xfs or btrfs (LAB_CACHE names another folder); or --variant user=no")
+			return bench.Unavailable(err.Error(), "use Linux 5.19 or later with the image on ext4, xfs or btrfs (LAB_CACHE names another folder), or --variant user=no")
 		}
 		return unix.Close(fd)
 	})

@@ -159,6 +159,18 @@ func (m *Machines) group() {
 	}
 }
 
+// baseName is what the runs' rows are compared with.
+func (m *Machines) baseName() string {
+	for _, k := range m.Machines {
+		for _, a := range k.runs {
+			if a.firstIsBase {
+				return a.baseName()
+			}
+		}
+	}
+	return baseline
+}
+
 // measured reports whether any run has a value in the group.
 func (g *MachineGroup) measured() bool {
 	return slices.ContainsFunc(g.entries, func(e machineEntry) bool { return len(e.cell.samples) > 0 })

@@ -52,8 +52,8 @@ func (m *Machines) plots() ([]File, error) {
 		if i > 0 {
 			continue
 		}
-		f = &machineForest{m: m, title: x.Title + " by " + baseline + "'s, machine by machine", unit: "1", figure: ratioOf(x.Name), ratio: true,
-			caption: "Each line is one run: the ratio of two medians of the same machine. 1 is as long as " + baseline + " takes."}
+		f = &machineForest{m: m, title: x.Title + " by " + m.baseName() + "'s, machine by machine", unit: "1", figure: ratioOf(x.Name), ratio: true,
+			caption: "Each line is one run: the ratio of two medians of the same machine. 1 is as long as " + m.baseName() + " takes."}
 		if err := add("machines-"+x.Name+"-ratio", f); err != nil {
 			return nil, err
 		}
@@ -215,7 +215,11 @@ func (f *machineForest) words(iv stats.Interval) string {
 func (f *machineForest) key(p *page) {
 	k := newKey(p, 8)
 	if f.used.interval {
-		k.entry("a run, with its 95 % interval", func(x, y vg.Length) {
+		text := "a run, with its 95 % interval"
+		if f.ratio {
+			text = "a run, with its interval: 95 % for all of its rows together"
+		}
+		k.entry(text, func(x, y vg.Length) {
 			p.line(x-7, y, x+7, y, 1.8, palette[0])
 			p.dot(palette[0], x, y, 2.4, false)
 		})

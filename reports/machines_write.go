@@ -108,7 +108,7 @@ func (m *Machines) sentences(x results.Metric) []string {
 			text += fmt.Sprintf(" (95 %% interval %s)", u.join(u.span(s.Interval.Lo, s.Interval.Hi)))
 		}
 		if q, ok := g.spread(ratioOf(x.Name)); ok && !g.TCG {
-			text += fmt.Sprintf(". By %s on the same machine: %s to %s", baseline, times(q.Least), times(q.Largest))
+			text += fmt.Sprintf(". By %s on the same machine: %s to %s", m.baseName(), times(q.Least), times(q.Largest))
 		}
 		out = append(out, text+".")
 	}
@@ -116,10 +116,14 @@ func (m *Machines) sentences(x results.Metric) []string {
 }
 
 var (
-	machinesHead   = []string{"machine", "folder", "trials", "median", "95 % interval", "added to " + baseline, "× " + baseline}
 	spreadSentence = "A machine's interval is of its own trials. The last line of a group is the middle machine, and from the least to the largest " +
 		"machine; with six machines or more the middle one's 95 % interval is said above. No trials of two runs are put together."
 )
+
+// head are the columns of a group's table.
+func (m *Machines) head() []string {
+	return []string{"machine", "folder", "trials", "median", "95 % interval", "added to " + m.baseName(), "× " + m.baseName()}
+}
 
 // Terminal writes the headline metric's groups as tables for people.
 func (m *Machines) Terminal(w io.Writer, o Options) error {
@@ -141,12 +145,12 @@ func (m *Machines) Terminal(w io.Writer, o Options) error {
 		t.b.WriteByte('\n')
 		t.paragraph(bold, "", "", g.Title())
 		rows := g.machineRows(x)
-		out, err := render(machinesHead, rows)
+		out, err := render(m.head(), rows)
 		if err == nil && width(out) > t.o.Width { // without the folders, and what host adds
 			for i, r := range rows {
 				rows[i] = []string{r[0], r[2], r[3] + "\n" + r[4], r[6]}
 			}
-			out, err = render([]string{"machine", "trials", "median,\n95 % interval", "× " + baseline}, rows)
+			out, err = render([]string{"machine", "trials", "median,\n95 % interval", "× " + m.baseName()}, rows)
 		}
 		if err != nil {
 			return fmt.Errorf("write table: %w", err)
@@ -218,7 +222,7 @@ func (m *Machines) markdown(plots []File) []byte {
 				continue
 			}
 			say("### %s", escape(g.Title()))
-			table(machinesHead, g.machineRows(x))
+			table(m.head(), g.machineRows(x))
 		}
 	}
 	say("## What must be known")

@@ -15,7 +15,7 @@ func notesOf(m *results.Manifest) []string {
 	for _, r := range m.Resumed {
 		text := fmt.Sprintf("The run was interrupted after %s and resumed on %s.", plural(r.Trials, "trial"), r.At.UTC().Format("2006-01-02 15:04 MST"))
 		if r.Cut {
-			text += " One trial hadn't been written completely and was made again."
+			text += " One trial hadn't been written completely and was repeated."
 		}
 		out = append(out, text)
 	}

@@ -176,9 +176,9 @@ func (d *document) slopes() {
 	for _, m := range d.a.slopesShown() {
 		d.line("## %s: for each further one", capital(m.Title))
 		d.line("The slope of a straight line through the medians at each number of instances, least squares; its interval is a bootstrap's within each number.")
-		d.b.WriteString("| environment | instances at a time | for each further one | 95 % interval | less that of " + baseline + " | 95 % interval |\n|:---|:---|---:|---:|---:|---:|\n")
+		d.b.WriteString("| environment | instances at a time | for each further one | 95 % interval | less that of " + d.a.baseName() + " | 95 % interval |\n|:---|:---|---:|---:|---:|---:|\n")
 		all := d.a.series(m.Name)
-		i := slices.IndexFunc(all, func(s *series) bool { return s.label == baseline && len(s.cells) > 0 })
+		i := slices.IndexFunc(all, func(s *series) bool { return len(s.cells) > 0 && (s.label == baseline || d.a.firstIsBase && !s.tcg) })
 		for _, s := range all {
 			row := []string{s.label, s.counts(), "", "", "", ""}
 			if s.tcg {
@@ -192,7 +192,7 @@ func (d *document) slopes() {
 				row[2], row[3] = slopeWords(l.Slope, m.Unit)
 			}
 			switch {
-			case s.label == baseline:
+			case i >= 0 && s == all[i]:
 				row[4] = "baseline"
 			case s.tcg:
 				row[4] = notCompared

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -15,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench/results"
+	"lab/bench/text"
 )
 
 // Options say what the terminal can show.
@@ -26,13 +26,12 @@ type Options struct {
 // OptionsFor finds out what f can show: colours only on a terminal, and not
 // under NO_COLOR (no-color.org) or TERM=dumb; its width, or COLUMNS.
 func OptionsFor(f *os.File) Options {
-	o := Options{}
-	if ws, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ); err == nil {
-		o.Width = int(ws.Col)
-		o.Color = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && os.Getenv("TERM") != ""
+	o := Options{Width: text.Width(f)}
+	if o.Width == 0 {
+		o.Width = text.DefaultWidth
 	}
-	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n > 0 {
-		o.Width = n
+	if _, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ); err == nil {
+		o.Color = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && os.Getenv("TERM") != ""
 	}
 	return o
 }

@@ -17,7 +17,7 @@ type File struct {
 }
 
 // Write reads the results folder dir and writes its report beside what is
-// there: report.md, plots/, trials.csv, bench.txt, summary.json, methods.md,
+// there: report.md, report.html, plots/, trials.csv, bench.txt, summary.json, methods.md,
 // table.tex, ARTIFACT.md, and SHA256SUMS over all of the folder. Earlier ones
 // are replaced, each at once or not at all. What it makes belongs to uid and
 // gid; -1 leaves them as they are.
@@ -54,8 +54,13 @@ func Files(run *results.Run) ([]File, error) {
 	if err != nil {
 		return nil, err
 	}
+	page, err := htmlReport(a)
+	if err != nil {
+		return nil, err
+	}
 	files := []File{
 		{"report.md", markdown(a)},
+		{"report.html", page},
 		{"trials.csv", table},
 		{"bench.txt", benchText(a)},
 		{"summary.json", summary},

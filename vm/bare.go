@@ -35,7 +35,7 @@ func NewBare() *Env {
 func (e *Env) checkBare(s bench.Spec) error {
 	if s.Settings["accel"] == "kvm" {
 		if err := kvmOpens(); err != nil {
-			return bench.Unavailable(err.Error(), "--accel tcg, which is no measure of a VM's speed; or a machine with KVM")
+			return bench.Unavailable(err.Error(), "--accel tcg (which says nothing of a VM's speed), or use a machine with KVM")
 		}
 	}
 	if s.Init {

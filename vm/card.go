@@ -39,7 +39,7 @@ func (e *Env) checkCard(ctx context.Context, s bench.Spec) error {
 		return e.checkNetwork(ctx, s)
 	}
 	if !e.tb.Private {
-		return bench.Unavailable("this testbed has no network of its own", "lab exec vm or lab run, which make one")
+		return bench.Unavailable("this testbed has no network of its own", "use lab exec vm or lab run, which make one")
 	}
 	if !exists("/dev/net/tun") {
 		return bench.Unavailable("the host has no /dev/net/tun, which a guest's port on the bridge needs", "modprobe tun")

@@ -39,7 +39,7 @@ func (e *Env) Check(ctx context.Context, s bench.Spec) error {
 		return e.checkBare(s)
 	}
 	if s.Settings["accel"] == "kvm" && e.accel.Use != "kvm" {
-		return bench.Unavailable(strings.TrimSuffix(e.accel.Reason, "."), "--accel tcg, which is no measure of a VM's speed; or a machine whose KVM works")
+		return bench.Unavailable(strings.TrimSuffix(e.accel.Reason, "."), "--accel tcg (which says nothing of a VM's speed), or use a machine where KVM works")
 	}
 	if len(s.Ports) > 0 {
 		return bench.NotApplicable("a guest's ports can be reached from the testbed's bridge alone", "--env container")
@@ -51,7 +51,7 @@ func (e *Env) Check(ctx context.Context, s bench.Spec) error {
 	}
 	s = actual(s)
 	if l := s.Limits; l.CPUWeight != 0 || l.Swap != 0 || l.IO != (cgroup.IO{}) {
-		return bench.NotApplicable("a guest's programs have its kernel to themselves, and nothing keeps limits of CPU weight, swap or I/O there", "limits of CPU, memory and processes")
+		return bench.NotApplicable("a guest's programs have its kernel to themselves, and nothing keeps limits of CPU weight, swap or I/O there", "use limits of CPU, memory and processes only")
 	}
 	if err := checkSize(s); err != nil {
 		return err
@@ -86,14 +86,14 @@ func (e *Env) Check(ctx context.Context, s bench.Spec) error {
 	case errors.Is(err, kernel.ErrNone):
 		return bench.Unavailable(err.Error(), "make setup")
 	case err != nil:
-		return bench.Unavailable(err.Error(), "make setup, or another file with --kernel")
+		return bench.Unavailable(err.Error(), "make setup, or name another file with --kernel")
 	case !staged(s):
 		return nil
 	case k.Modules == "":
 		return bench.Unavailable("the modules of kernel "+k.Version+" aren't on this machine", "make setup, or install them")
 	}
 	if _, err := e.drivers(k, s); err != nil {
-		return bench.Unavailable(err.Error(), "a kernel that has it: make full-kernel, then --variant kernel=full")
+		return bench.Unavailable(err.Error(), "make full-kernel, then --variant kernel=full")
 	}
 	return nil
 }

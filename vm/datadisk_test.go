@@ -124,7 +124,7 @@ func TestDataDiskCool(t *testing.T) {
 		t.Fatal(err)
 	}
 	if st.Type == unix.TMPFS_MAGIC {
-		t.Skip("skipped: temporary files are in RAM here; cure: TMPDIR=a folder on a disk")
+		t.Skip("skipped: temporary files are in RAM here; fix: TMPDIR=a folder on a disk")
 	}
 	d, err := newDataDisk(t.Context(), dir, 32<<20)
 	if err != nil {

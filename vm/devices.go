@@ -16,21 +16,21 @@ import (
 // deviceSettings are the settings of devices.
 func deviceSettings() []bench.Setting {
 	return []bench.Setting{
-		{Name: "root", Values: []string{"initramfs", "ext4"}, Default: "initramfs",
-			Help: "what the image is to the guest: files that the kernel unpacks into RAM, or a disk (virtio) under a layer that is RAM"},
+		{Name: "root", Values: []string{auto, "initramfs", "ext4"}, Default: auto,
+			Help: "what the image is to the guest: files that the kernel unpacks into RAM, or a disk (virtio) under a layer in RAM; auto is a disk if the image is too large for the guest's RAM"},
 		{Name: "disk", Values: []string{"none", "virtio", "ide"}, Default: "none",
-			Help: "an empty disk of the workload's own at " + DataDir + ": virtio's, or IDE of 1986 as QEMU emulates it (machine=pc)"},
-		{Name: "disk-size", Default: "1G", Help: "that disk's size; the host keeps the room while the guest lives"},
+			Help: "an empty disk for the workload at " + DataDir + ": virtio's, or IDE of 1986 as QEMU emulates it (machine=pc)"},
+		{Name: "disk-size", Default: "1G", Help: "that disk's size, which is reserved on the host while the guest runs"},
 		{Name: "cache", Values: []string{"none", "writeback", "writethrough", "directsync", "unsafe"}, Default: "none",
-			Help: "whether that disk's data lie in the host's page cache, too, and what a flush waits for: QEMU's cache modes"},
+			Help: "QEMU's cache mode for that disk: whether its data are in the host's page cache, too, and what a flush waits for"},
 		{Name: "io", Values: []string{"threads", "native"}, Default: "threads",
-			Help: "who carries out its I/O: threads of QEMU's, or the host kernel's own queue (with cache=none or directsync)"},
+			Help: "what carries out its I/O: threads of QEMU, or the host kernel's own queue (with cache=none or directsync)"},
 		{Name: "net", Values: []string{"none", "bridge", "user", "network"}, Default: "none",
-			Help: "network: none but loopback, a port of the testbed's bridge, one that QEMU plays as a process (user mode), or with --connect one that libvirt has there"},
+			Help: "network: none but loopback, a port of the testbed's bridge, QEMU's user mode, or with --connect a network of that libvirt"},
 		{Name: "network", Default: "",
-			Help: "with net=network: the name of that one, as virsh net-list has it; empty is " + defaultNetwork},
+			Help: "with net=network: its name, as in virsh net-list; empty is " + defaultNetwork},
 		{Name: "nic", Values: []string{"virtio", "e1000"}, Default: "virtio",
-			Help: "the network card: virtio's, or Intel's of 2002 as QEMU emulates it"},
+			Help: "the network card: virtio, or an emulated Intel card of 2002"},
 	}
 }
 

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/digitalocean/go-libvirt"
 	"golang.org/x/sys/unix"
 
 	"lab/bench"
@@ -27,11 +26,14 @@ import (
 func (i *instance) status(at clock.Time) (bench.Exit, error) {
 	e := bench.Exit{Code: -1, At: at}
 	i.mu.Lock()
-	killed := i.killed
+	killed, stuck := i.killed, i.stuck
 	i.mu.Unlock()
-	if killed != 0 {
+	switch {
+	case killed != 0:
 		e.Signal = int(killed)
 		return e, nil
+	case stuck != "":
+		return e, i.explain(bench.Blamed(bench.BlameMachine, errStuck))
 	}
 	text := tail(i.file(".console"), 64<<10)
 	if i.env.bare {
@@ -53,17 +55,11 @@ func (i *instance) status(at clock.Time) (bench.Exit, error) {
 func (i *instance) forget() error {
 	t := time.NewTimer(callTimeout)
 	defer t.Stop()
-	for {
-		select {
-		case e := <-i.events:
-			if e.kind == libvirt.DomainEventStopped {
-				return nil
-			}
-		case <-i.conn.gone:
-			return nil // autodestroy: the daemon ends what was this connection's
-		case <-t.C:
-			return &CallError{"end of domain " + i.cfg.Name, i.conn.drop(callTimeout)}
-		}
+	select {
+	case <-i.stopped:
+		return nil
+	case <-t.C:
+		return &CallError{"end of domain " + i.cfg.Name, i.conn.drop(callTimeout)}
 	}
 }
 
@@ -100,7 +96,7 @@ func (i *instance) Explain(err error) error {
 	if err == nil {
 		return nil
 	}
-	if errors.Is(err, clock.ErrClosed) && i.alive() {
+	if (errors.Is(err, clock.ErrClosed) || errors.Is(err, errInitGone)) && i.alive() {
 		// QEMU closes the console on its way out, a little before its end is
 		// seen.
 		t := time.NewTimer(time.Second)
@@ -111,8 +107,7 @@ func (i *instance) Explain(err error) error {
 		}
 	}
 	switch {
-	case !i.alive():
-		err = fmt.Errorf("%w; QEMU has ended", err)
+	case !i.alive(): // explain says how
 	case processState(i.pid) == 'T':
 		err = fmt.Errorf("%w; QEMU was stopped by a signal", err)
 	default:
@@ -143,8 +138,19 @@ func (e *Env) blame(err error) error {
 	return err
 }
 
-// explain adds what QEMU and the guest said last.
+// explain adds how QEMU ended, if it has, and what it and the guest said last.
 func (i *instance) explain(err error) error {
+	i.mu.Lock()
+	stuck, death := i.stuck, i.death
+	i.mu.Unlock()
+	switch {
+	case stuck != "":
+		err = fmt.Errorf("%w; %s", err, stuck)
+	case death != "":
+		err = fmt.Errorf("%w; QEMU %s", err, death)
+	case i.created && !i.alive():
+		err = fmt.Errorf("%w; QEMU has ended", err)
+	}
 	if said := qemuSaid(tail(i.qemuLog(), 4<<10)); said != "" {
 		err = fmt.Errorf("%w; QEMU said: %s", err, said)
 	}
@@ -166,12 +172,16 @@ func lastWords(text []byte) []byte {
 }
 
 // qemuSaid finds in a domain's log what QEMU itself wrote: lines that begin
-// with a time and its name. The others are libvirt's, with the command line.
+// with a time and its name, and what KVM did to it. The others are libvirt's,
+// with the command line, and registers.
 func qemuSaid(log []byte) string {
 	var said []string
 	for line := range strings.Lines(string(log)) {
 		if _, rest, ok := strings.Cut(line, " qemu-system-"); ok && strings.Contains(rest, ": ") {
 			said = append(said, strings.TrimSpace("qemu-system-"+rest))
+		} else if strings.HasPrefix(line, "KVM internal error") || strings.HasPrefix(line, "KVM: entry failed") ||
+			strings.HasPrefix(line, "error: kvm run failed") || strings.HasPrefix(line, "emulation failure") {
+			said = append(said, strings.TrimSpace(line))
 		}
 	}
 	return strings.Join(said[max(0, len(said)-3):], "; ")

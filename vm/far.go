@@ -165,14 +165,7 @@ func (x *far) channel(ctx context.Context) (net.Conn, error) {
 // followFar waits for the domain's end: libvirt tells of it, and the end of
 // the connection is the domain's, too.
 func (i *instance) followFar() {
-	for stopped := false; !stopped; {
-		select {
-		case e := <-i.events:
-			stopped = e.kind == libvirt.DomainEventStopped
-		case <-i.conn.gone:
-			stopped = true
-		}
-	}
+	i.follow()
 	// The console's last words come on another connection.
 	late := time.NewTimer(time.Second)
 	defer late.Stop()

@@ -124,9 +124,9 @@ func TestQEMUKilled(t *testing.T) {
 	}
 	began := time.Now()
 	_, err := clock.AwaitToken(i.Ready(), []byte("token"), 20*time.Second)
-	says(t, began, 5*time.Second, i.Explain(err), "never wrote its token", "QEMU has ended")
+	says(t, began, 5*time.Second, i.Explain(err), "never wrote its token", "QEMU was killed by signal 9 (SIGKILL)")
 	_, err = i.Wait(within(t, 10*time.Second))
-	says(t, began, 5*time.Second, err, "ended without the end of its PID 1")
+	says(t, began, 5*time.Second, err, "ended without the end of its PID 1", "QEMU was killed by signal 9 (SIGKILL)")
 	if who := bench.Whose(err); who != bench.BlameMachine {
 		t.Errorf("blames %s", who)
 	}

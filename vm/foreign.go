@@ -60,7 +60,7 @@ func (e *Env) openForeign(ctx context.Context) error {
 	e.reaper = newReaper() // nothing will come to it
 	c, err := e.connection(ctx)
 	if err != nil {
-		return bench.Unavailable(err.Error(), "virsh -c URI list tells whether it can be reached at all")
+		return bench.Unavailable(err.Error(), "try: virsh -c URI list")
 	}
 	if err := os.MkdirAll(e.bed(), 0o755); err != nil {
 		return err
@@ -72,7 +72,7 @@ func (e *Env) openForeign(ctx context.Context) error {
 		return err
 	}
 	if err := e.probe(ctx); err != nil {
-		return bench.Unavailable("the foreign libvirt runs no guest: "+err.Error(), "virsh -c URI capabilities says what it can")
+		return bench.Unavailable("the foreign libvirt runs no guest: "+err.Error(), "see what it can run: virsh -c URI capabilities")
 	}
 	return e.warm(ctx, c)
 }
@@ -85,7 +85,7 @@ func (f *foreign) findPool(ctx context.Context, c *conn) error {
 		pools, _, err = l.ConnectListAllStoragePools(1, libvirt.ConnectListStoragePoolsActive|libvirt.ConnectListStoragePoolsDir)
 		return err
 	}); err != nil {
-		return bench.Unavailable(err.Error(), "a libvirt with its storage driver")
+		return bench.Unavailable(err.Error(), "use a libvirt that has its storage driver")
 	}
 	if len(pools) == 0 {
 		return bench.Unavailable("the foreign libvirt has no active storage pool that is a folder, and the kernel has to lie somewhere",

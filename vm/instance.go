@@ -50,11 +50,14 @@ type instance struct {
 	conn    *conn
 	created bool
 	events  <-chan event
+	stopped chan struct{} // closed when libvirt has noticed its end
 	pid     int           // QEMU's
 	pidfd   int           // a hold on it
 	ended   chan struct{} // closed when QEMU is gone, and exit is valid
 	exit    bench.Exit
 	exitErr error
+	ooms    int64  // how often memory had run out when QEMU was started
+	death   string // how QEMU ended, where that is known
 
 	mu      sync.Mutex // guards what follows
 	started bool
@@ -62,6 +65,7 @@ type instance struct {
 	cancel  context.CancelFunc
 	tried   chan struct{}  // closed when Start returned
 	killed  syscall.Signal // what the caller ended the guest with
+	stuck   string         // why the guest was ended that could have gone on no more
 
 	once   sync.Once
 	closed error
@@ -165,7 +169,7 @@ func cmdline(s bench.Spec, b wire.Boot) (line Cmdline, err error) {
 
 // newInstance is an instance as far as all are alike.
 func (e *Env) newInstance(s bench.Spec, k guestKernel) *instance {
-	i := &instance{env: e, spec: s, pidfd: -1, ended: make(chan struct{}), tried: make(chan struct{})}
+	i := &instance{env: e, spec: s, pidfd: -1, ended: make(chan struct{}), stopped: make(chan struct{}), tried: make(chan struct{})}
 	i.cfg = e.config(s, k)
 	n := e.count.Add(1)
 	i.cfg.Name = fmt.Sprintf("lab-%s-%s-%d", e.tb.ID, e.Name(), n)

@@ -165,7 +165,7 @@ func (i *instance) Wait(ctx context.Context) (bench.Exit, error) {
 			return exit, ctx.Err() // by us: it has the status of that
 		}
 		if err == nil || ctx.Err() == nil {
-			return exit, err
+			return exit, i.Explain(err)
 		}
 		// Whether or not the guest said so: it is dead after this.
 		if i.main.alive() {

@@ -154,7 +154,7 @@ func (e *Env) checkNetwork(ctx context.Context, s bench.Spec) error {
 	name := networkName(s)
 	switch {
 	case name == "" && s.Settings["network"] != "":
-		return bench.NotApplicable("network="+s.Settings["network"]+" is said, and net=network isn't", "--variant net=network,network="+s.Settings["network"])
+		return bench.NotApplicable("network="+s.Settings["network"]+" is given, and net=network isn't", "--variant net=network,network="+s.Settings["network"])
 	case name == "":
 		return nil
 	case e.far == nil:
@@ -209,7 +209,7 @@ func (f *foreign) network(ctx context.Context, c *conn, name string) (n farNetwo
 		return n, noNetwork(name, has)
 	}
 	if n, err = parseNetwork(text); err != nil {
-		return n, bench.NotApplicable(fmt.Sprintf("network %s of the foreign libvirt: %v", name, err), "another network, or --variant net=user")
+		return n, bench.NotApplicable(fmt.Sprintf("network %s of the foreign libvirt: %v", name, err), "name another network, or --variant net=user")
 	}
 	for _, x := range some {
 		if a, err := netip.ParseAddr(x.Ipaddr); err == nil {
@@ -249,7 +249,7 @@ func (f *foreign) lease(ctx context.Context, c *conn, name, testbed string) (add
 	defer f.mu.Unlock()
 	addr, ok := n.free(salt.Sum32(), func(a netip.Addr) bool { return f.leases[farLease{name, a}] })
 	if !ok {
-		return addr, gateway, bench.Unavailable(fmt.Sprintf("network %s of the foreign libvirt has no address left in %v", name, n.subnet), "fewer instances, or a larger network")
+		return addr, gateway, bench.Unavailable(fmt.Sprintf("network %s of the foreign libvirt has no address left in %v", name, n.subnet), "run fewer instances, or name a larger network")
 	}
 	f.leases[farLease{name, addr.Addr()}] = true
 	return addr, n.gateway, nil

@@ -181,12 +181,12 @@ func (v *Verdict) judge(kvm, limit time.Duration, err error) {
 	}
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		v.Reason = fmt.Sprintf("KVM is there, but of no use: a guest of a few instructions wasn't done after %.1f s, and %s%s.", limit.Seconds(), v.emulated(), where)
+		v.Reason = fmt.Sprintf("KVM is present, but unusable: a tiny test guest wasn't done after %.1f s with it, and %s%s.", limit.Seconds(), v.emulated(), where)
 	case err != nil:
-		v.Reason = fmt.Sprintf("KVM is there, but QEMU can't run a guest with it (%v)%s.", err, where)
+		v.Reason = fmt.Sprintf("KVM is present, but QEMU can't run a guest with it (%v)%s.", err, where)
 	case v.TCG != 0 && kvm.Seconds() >= v.TCG:
 		v.KVM = kvm.Seconds()
-		v.Reason = fmt.Sprintf("KVM is there, but slower than emulation: the same small guest took %.2f s with it and %.2f s when emulated%s.", v.KVM, v.TCG, where)
+		v.Reason = fmt.Sprintf("KVM is present, but slower than emulation: the same tiny guest took %.2f s with it and %.2f s when emulated%s.", v.KVM, v.TCG, where)
 	default:
 		v.Use, v.KVM = "kvm", kvm.Seconds()
 		v.Reason = fmt.Sprintf("KVM works: a small guest took %.2f s with it and %s.", v.KVM, strings.TrimPrefix(v.emulated(), "took "))

@@ -28,10 +28,11 @@ type reaper struct {
 
 	mu    sync.Mutex // held while it looks
 	holds int        // how many instances want it to look
+	ended map[int]unix.WaitStatus
 }
 
 func newReaper() *reaper {
-	r := &reaper{sigs: make(chan os.Signal, 1), done: make(chan struct{})}
+	r := &reaper{sigs: make(chan os.Signal, 1), done: make(chan struct{}), ended: make(map[int]unix.WaitStatus)}
 	signal.Notify(r.sigs, unix.SIGCHLD)
 	r.wg.Add(1)
 	go func() {
@@ -76,6 +77,23 @@ func (r *reaper) reap() {
 	r.look()
 }
 
+// take waits for a process that has ended, and says how, whoever waited for it
+// first.
+func (r *reaper) take(pid int) (ws unix.WaitStatus, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if ws, ok = r.ended[pid]; ok {
+		delete(r.ended, pid)
+		return ws, true
+	}
+	got, err := unix.Wait4(pid, &ws, unix.WNOHANG, nil)
+	return ws, err == nil && got == pid
+}
+
+// keptEnds bounds what is kept of processes that nobody takes: libvirt asks
+// QEMUs what they can do.
+const keptEnds = 256
+
 func (r *reaper) close() {
 	signal.Stop(r.sigs)
 	close(r.done)
@@ -107,7 +125,13 @@ func (r *reaper) look() {
 			continue
 		}
 		if comm, state, ppid := parseStat(b); state == 'Z' && ppid == self && reaped(comm) {
-			unix.Wait4(pid, nil, unix.WNOHANG, nil)
+			var ws unix.WaitStatus
+			if got, err := unix.Wait4(pid, &ws, unix.WNOHANG, nil); err == nil && got == pid {
+				if len(r.ended) >= keptEnds {
+					clear(r.ended)
+				}
+				r.ended[pid] = ws
+			}
 		}
 	}
 }

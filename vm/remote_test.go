@@ -86,7 +86,7 @@ func TestTLS(t *testing.T) {
 	abroad(t, func(m *mounts) {
 		path, _, err := findDaemon()
 		if err != nil || filepath.Base(path) != "libvirtd" {
-			t.Skip("SKIPPED: this machine's libvirt has another daemon for TLS (virtproxyd); cure: libvirtd")
+			t.Skip("SKIPPED: this machine's libvirt has another daemon for TLS (virtproxyd); fix: libvirtd")
 		}
 		inside := filepath.Join(m.bed, "pki")
 		if err := os.MkdirAll(inside, 0o755); err != nil {

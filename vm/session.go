@@ -65,7 +65,7 @@ func greet(ctx context.Context, c net.Conn) (*session, error) {
 		return nil, err
 	}
 	if hello.Version != wire.Version {
-		return nil, fmt.Errorf("the guest's init speaks version %d, and the lab %d; cure: make build", hello.Version, wire.Version)
+		return nil, fmt.Errorf("the guest's init speaks version %d, and the lab %d; fix: make build", hello.Version, wire.Version)
 	}
 	if hello.Err != "" {
 		return nil, fmt.Errorf("the guest's init: %s", hello.Err)
@@ -96,12 +96,14 @@ func (s *session) listen() {
 	}
 }
 
+var errInitGone = errors.New("the guest's init is gone")
+
 // end ends the session, and with it all that waits for the guest.
 func (s *session) end(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err == nil {
-		s.err = fmt.Errorf("the guest's init is gone: %w", err)
+		s.err = fmt.Errorf("%w: %w", errInitGone, err)
 		s.c.Close()
 		close(s.gone)
 	}
@@ -158,7 +160,7 @@ func (s *session) why() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err == nil {
-		return errors.New("the guest's init is gone")
+		return errInitGone
 	}
 	return s.err
 }

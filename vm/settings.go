@@ -2,6 +2,7 @@ package vm
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -23,7 +24,7 @@ func (e *Env) Settings() []bench.Setting {
 		{Name: "accel", Values: []string{"auto", "kvm", "tcg"}, Default: "auto",
 			Help: "what executes the guest: the CPU (kvm), or QEMU's translator (tcg); auto is kvm where that works and is faster"},
 		{Name: "kernel", Default: "",
-			Help: "path of the guest's kernel; full is the distribution's with all drivers (make full-kernel); empty is the small one that the set-up fetched, with nic=e1000 full"},
+			Help: "the guest's kernel: a path; full for the distribution's with all drivers (make full-kernel); empty for the set-up's small one (full with nic=e1000)"},
 		{Name: "machine", Values: []string{"q35", "pc"}, Default: "q35",
 			Help: "the machine: PCI Express of 2009, or PCI of 1996"},
 		{Name: "boot", Values: []string{"elf", "bzimage"}, Default: "elf",
@@ -31,7 +32,7 @@ func (e *Env) Settings() []bench.Setting {
 		{Name: "firmware", Values: []string{"seabios", "qboot"}, Default: "seabios",
 			Help: "the PC's BIOS, or the least that starts a kernel"},
 		{Name: "acpi", Values: []string{"auto", "off", "on"}, Default: "auto",
-			Help: "tables that describe the machine to the guest; auto is off, as it then boots faster, but with qboot or several CPUs"},
+			Help: "tables that describe the machine to the guest; auto is on with qboot or several CPUs, else off, which boots faster"},
 	}
 	all = append(all, startSetting, bench.PageCache)
 	all = append(append(all, sizeSettings()...), deviceSettings()...)
@@ -58,13 +59,21 @@ func kernelName(s bench.Spec) string {
 
 // startSetting is how a guest comes to life.
 var startSetting = bench.Setting{Name: "start", Values: []string{"cold", "restored"}, Default: "cold",
-	Help: "a guest that boots, or one that was saved once and is restored each time; that one runs the workload under its init, not as PID 1"}
+	Help: "a guest that boots, or one that was saved once and is restored each time, which runs the workload under its init and not as PID 1"}
 
 func restored(s bench.Spec) bool { return s.Settings["start"] == "restored" }
 
-// actual is a Spec as it is run: a guest that is restored has its init already.
+// actual is a Spec as it is run: a guest that is restored has its init already,
+// and an image that doesn't fit into the guest's RAM is a disk.
 func actual(s bench.Spec) bench.Spec {
 	s.Init = s.Init || restored(s)
+	if s.Settings["root"] == auto {
+		s.Settings = maps.Clone(s.Settings)
+		s.Settings["root"] = "initramfs"
+		if unpacks(s.Image.Size+driverRoom, memory(s)) != nil {
+			s.Settings["root"] = "ext4"
+		}
+	}
 	return s
 }
 
@@ -78,7 +87,8 @@ func (e *Env) Resolved(s bench.Spec) map[string]string {
 		out["balloon"], out["free-page-reporting"] = "none", "none"
 	}
 	if !e.bare {
-		out["acpi"], out["memory"], out["vcpus"] = e.acpi(s), fmt.Sprint(e.memory(actual(s))), fmt.Sprint(cpus(s))
+		a := actual(s)
+		out["acpi"], out["memory"], out["vcpus"], out["root"] = e.acpi(s), fmt.Sprint(e.memory(a)), fmt.Sprint(cpus(s)), a.Settings["root"]
 		if k, err := e.kernel(s); err == nil {
 			out["kernel-version"] = k.Version
 		}
@@ -128,7 +138,7 @@ func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
 		defer func() {
 			prepare[0] = "the foreign libvirt is connected to"
 			prepare = append(prepare, "the guest's files are uploaded as storage volumes")
-			start[0] = "connect once more, for the console"
+			start[0] = "connect again, for the console"
 		}()
 	}
 	if e.bare {
@@ -139,11 +149,16 @@ func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
 		"the kernel is unpacked",
 		"the image is packed into an initramfs",
 	}
+	big := s.Settings["root"] == auto
+	s.Settings = actual(s).Settings
 	if s.Settings["root"] == "ext4" {
 		prepare[2] = "the image is made a disk"
+		if big {
+			prepare[2] += ", as it is too large for the guest's RAM (root=auto)"
+		}
 	}
 	if s.Settings["net"] == "bridge" {
-		prepare = append(prepare, "the bridge is there, an address is reserved")
+		prepare = append(prepare, "the bridge exists, an address is reserved")
 	}
 	if networkName(s) != "" {
 		prepare = append(prepare, "an address of libvirt's network is reserved")

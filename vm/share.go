@@ -35,14 +35,14 @@ func checkShares(s bench.Spec) error {
 		return nil
 	}
 	if len(s.Mounts) > maxShares {
-		return bench.NotApplicable(fmt.Sprintf("a guest can be shown %d folders at most", maxShares), "a folder that holds them")
+		return bench.NotApplicable(fmt.Sprintf("a guest can be shown %d folders at most", maxShares), "show a folder that holds them")
 	}
 	for _, m := range s.Mounts {
 		if st, err := os.Stat(m.Source); err != nil || !st.IsDir() {
-			return bench.NotApplicable(m.Source+" isn't a folder, and a guest can be shown nothing else", "its folder")
+			return bench.NotApplicable(m.Source+" isn't a folder, and a guest can be shown nothing else", "show its folder")
 		}
 		if filepath.Clean(m.Target) == "/" {
-			return bench.NotApplicable("a folder can't be the guest's root", "--image takes a root folder")
+			return bench.NotApplicable("a folder can't be the guest's root", "name the folder with --image")
 		}
 	}
 	for _, path := range virtiofsds {

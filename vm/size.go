@@ -50,6 +50,11 @@ func (e *Env) memory(s bench.Spec) int64 {
 	if e.bare {
 		return bareMemory
 	}
+	return memory(s)
+}
+
+// memory is the RAM of a guest that has an operating system.
+func memory(s bench.Spec) int64 {
 	if n, err := bench.ParseSize(s.Settings["memory"]); err == nil {
 		return n &^ (1<<20 - 1)
 	}
@@ -83,6 +88,9 @@ func tbCache(s bench.Spec) int64 {
 	return 128 << 20
 }
 
+// driverRoom is for what else may be in an initramfs: the init, and modules.
+const driverRoom = 8 << 20
+
 // unpackRoom is what the kernel and the guest's init need beside an initramfs.
 const unpackRoom = 48 << 20
 
@@ -108,10 +116,10 @@ func checkSize(s bench.Spec) error {
 		case n < minMemory:
 			return bench.NotApplicable(fmt.Sprintf("memory=%s: the guest's kernel needs %d MiB", m, minMemory>>20), "--variant memory=128M")
 		case s.Limits.Memory > 0 && !s.Init:
-			return bench.NotApplicable("a memory limit is the guest's RAM, and memory="+m+" is, too", "one of them, or the guest's init (Spec.Init)")
+			return bench.NotApplicable("a memory limit is the guest's RAM, and memory="+m+" is, too", "leave out one of the two")
 		}
 	} else if l := s.Limits.Memory; l != 0 && l < minMemory && !s.Init {
-		return bench.NotApplicable(fmt.Sprintf("a memory limit is the guest's RAM, and its kernel needs %d MiB", minMemory>>20), "a larger limit")
+		return bench.NotApplicable(fmt.Sprintf("a memory limit is the guest's RAM, and its kernel needs %d MiB", minMemory>>20), fmt.Sprintf("raise the limit to %dM or more", minMemory>>20))
 	}
 	if v := s.Settings["vcpus"]; given(v) {
 		n, err := strconv.Atoi(v)
@@ -121,7 +129,7 @@ func checkSize(s bench.Spec) error {
 		case n < s.CPUs:
 			return bench.NotApplicable(fmt.Sprintf("vcpus=%d: the workload needs %d", n, s.CPUs), fmt.Sprintf("--variant vcpus=%d", s.CPUs))
 		case float64(n) < s.Limits.CPU:
-			return bench.NotApplicable(fmt.Sprintf("vcpus=%d are fewer than the limit of %g", n, s.Limits.CPU), "a lower limit")
+			return bench.NotApplicable(fmt.Sprintf("vcpus=%d are fewer than the limit of %g", n, s.Limits.CPU), "lower the limit, or raise vcpus")
 		}
 	}
 	if c := s.Settings["tbcache"]; c != "" {

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench"
+	"lab/bench/image"
 )
 
 func TestSizes(t *testing.T) {
@@ -52,6 +53,32 @@ func TestSizes(t *testing.T) {
 	}
 }
 
+// An image that doesn't fit into the guest's RAM is a disk by itself; what was
+// asked for stays.
+func TestRootAuto(t *testing.T) {
+	e := &Env{}
+	for _, x := range []struct {
+		root, memory string
+		size         int64
+		want         string
+	}{
+		{"auto", "auto", 2 << 20, "initramfs"},
+		{"auto", "auto", 300 << 20, "ext4"},
+		{"auto", "2G", 300 << 20, "initramfs"},
+		{"initramfs", "auto", 300 << 20, "initramfs"},
+		{"ext4", "auto", 2 << 20, "ext4"},
+	} {
+		s := bench.Spec{Settings: map[string]string{"root": x.root, "memory": x.memory}, Image: image.Ref{Size: x.size}}
+		if got := actual(s).Settings["root"]; got != x.want || s.Settings["root"] != x.root {
+			t.Errorf("%+v: %s", x, got)
+		}
+		prepare, _ := e.Describe(s)
+		if said := strings.Contains(strings.Join(prepare, "; "), "too large for the guest's RAM"); said != (x.root == "auto" && x.want == "ext4") {
+			t.Errorf("%+v: %q", x, prepare)
+		}
+	}
+}
+
 func TestUnpacks(t *testing.T) {
 	if err := unpacks(13<<20, defaultMemory); err != nil {
 		t.Errorf("a small image: %v", err)
@@ -61,7 +88,7 @@ func TestUnpacks(t *testing.T) {
 		t.Fatalf("a large image: %v", err)
 	}
 	if err := unpacks(300<<20, 948<<20); err != nil {
-		t.Errorf("the cure doesn't cure: %v", err)
+		t.Errorf("the cure doesn't fix: %v", err)
 	}
 }
 

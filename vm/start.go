@@ -16,6 +16,7 @@ import (
 
 	"lab/bench"
 	"lab/bench/clock"
+	"lab/bench/testbed"
 )
 
 // Start defines and starts the domain. It returns when the guest's CPU runs;
@@ -120,6 +121,7 @@ func (i *instance) boot(ctx context.Context) error {
 
 // create makes the libvirt call that makes the domain.
 func (i *instance) create(ctx context.Context, what string, make func(*libvirt.Libvirt) error) error {
+	i.ooms = testbed.OOMKills()
 	i.mark("prepare", clock.Now())
 	qemu := watchOpen(i.cfg.Emulator)
 	err := i.conn.call(ctx, what, createTimeout, make)
@@ -130,7 +132,9 @@ func (i *instance) create(ctx context.Context, what string, make func(*libvirt.L
 		if i.saved != nil {
 			// Restoring knows no autodestroy: what is there is ours to end.
 			i.hold()
-			i.created = i.pidfd >= 0
+			if i.created = i.pidfd >= 0; i.created {
+				go i.follow()
+			}
 		}
 		return i.env.blame(err)
 	}
@@ -141,6 +145,7 @@ func (i *instance) create(ctx context.Context, what string, make func(*libvirt.L
 		step = "restore"
 	}
 	i.mark(step, i.resumed(returned))
+	go i.follow()
 	return nil
 }
 
@@ -160,10 +165,6 @@ func (i *instance) hold() {
 				break
 			}
 		}
-		// At once: libvirt, which has seen QEMU's monitor close, is about to
-		// look for the process, and if there is a zombie yet it sleeps for
-		// 0.2 s and looks again (virProcessKillPainfully).
-		unix.Waitid(unix.P_PIDFD, i.pidfd, nil, unix.WEXITED|unix.WNOHANG, nil)
 		i.end()
 	}()
 }
@@ -186,6 +187,16 @@ func (i *instance) find() bool {
 // end writes down how the guest ended.
 func (i *instance) end() {
 	at := clock.Now()
+	if i.far == nil {
+		// At once: libvirt, which has seen QEMU's monitor close, is about to
+		// look for the process, and if there is a zombie yet it sleeps for
+		// 0.2 s and looks again (virProcessKillPainfully).
+		if ws, ok := i.env.reaper.take(i.pid); ok {
+			i.mu.Lock()
+			i.death = testbed.Death(ws, i.ooms)
+			i.mu.Unlock()
+		}
+	}
 	i.env.reaper.reap()
 	i.exit, i.exitErr = i.status(at)
 	close(i.ended)

@@ -20,8 +20,12 @@ const tinyEnd = '\n'
 // operating system.
 func Tiny(loops uint32) []byte {
 	code := binary.LittleEndian.AppendUint32(append([]byte{}, tinyWrite...), max(loops, 1))
-	code = append(code, tinyRest...)
+	return pvh(append(code, tinyRest...))
+}
 
+// pvh is a guest of nothing but code: an ELF file that QEMU boots by the PVH
+// protocol.
+func pvh(code []byte) []byte {
 	// A 32-bit ELF: header, two program headers, a note, code.
 	const ehdr, phdr, note = 52, 32, 20
 	entry := uint32(tinyBase + ehdr + 2*phdr + note)

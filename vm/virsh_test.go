@@ -27,7 +27,7 @@ import (
 func BenchmarkVirshCreate(b *testing.B) {
 	virsh, err := exec.LookPath("virsh")
 	if err != nil {
-		b.Skip("SKIPPED: virsh isn't installed; cure: apt-get install libvirt-clients")
+		b.Skip("SKIPPED: virsh isn't installed; fix: apt-get install libvirt-clients")
 	}
 	e := New()
 	ctx := context.Background()

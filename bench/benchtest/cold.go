@@ -82,7 +82,7 @@ func onDisk(t *testing.T, path string) {
 		t.Fatal(err)
 	}
 	if stayed := (*pagecache.StayedError)(nil); errors.As(pagecache.DropFile(f), &stayed) {
-		t.Skipf("SKIPPED: %s lies in RAM; cure: TMPDIR= and LAB_CACHE=folders on a disk make test", path)
+		t.Skipf("SKIPPED: %s lies in RAM; fix: TMPDIR= and LAB_CACHE=folders on a disk make test", path)
 	}
 }
 

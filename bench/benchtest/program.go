@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -249,9 +250,15 @@ func (s *suite) inherits(t *testing.T) {
 	// Without a shell, which ignores signals of its own accord.
 	i := s.start(t, s.spec(t, bench.Command{Argv: []string{"/bin/sleep", "1000"}, Stdin: r, Stderr: w}))
 	pid := s.pid(t, i)
-	entries, err := os.ReadDir("/proc/" + pid + "/fd")
-	if err != nil {
-		t.Fatal(err)
+	var entries []os.DirEntry
+	// Start may return a moment before exec has closed what it is to close.
+	for end := time.Now().Add(time.Second); ; time.Sleep(time.Millisecond) {
+		if entries, err = os.ReadDir("/proc/" + pid + "/fd"); err != nil {
+			t.Fatal(err)
+		}
+		if len(entries) == 3 || time.Now().After(end) {
+			break
+		}
 	}
 	for _, e := range entries {
 		if !slices.Contains([]string{"0", "1", "2"}, e.Name()) {
@@ -273,6 +280,7 @@ func (s *suite) inherits(t *testing.T) {
 			t.Errorf("descriptor %s is in non-blocking mode", e.Name())
 		}
 	}
+	s.ownNull(t)
 	status, err := os.ReadFile("/proc/" + pid + "/status")
 	if err != nil {
 		t.Fatal(err)
@@ -282,6 +290,35 @@ func (s *suite) inherits(t *testing.T) {
 		if (name == "SigBlk" || name == "SigIgn") && strings.Trim(v, "0") != "" {
 			t.Errorf("the program begins with %s %s, want none", name, v)
 		}
+	}
+}
+
+// ownNull looks at what a program has for an input and for errors that nobody
+// gave it: a null device, and not the machine's, whose mode and owner it could
+// change through what it has open.
+func (s *suite) ownNull(t *testing.T) {
+	machines, err := os.Stat(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid := s.pid(t, s.start(t, s.spec(t, bench.Command{Argv: []string{"/bin/sleep", "1000"}})))
+	for _, fd := range []string{"0", "2"} {
+		st, err := os.Stat("/proc/" + pid + "/fd/" + fd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sys := st.Sys().(*syscall.Stat_t)
+		if os.SameFile(st, machines) || sys.Rdev != unix.Mkdev(1, 3) || st.Mode().Perm() != 0o666 {
+			t.Errorf("descriptor %s is %v, device %#x (the machine's own: %v), want a null device of the lab's", fd, st.Mode(), sys.Rdev, os.SameFile(st, machines))
+		}
+	}
+}
+
+// umask wants the same for each program, whatever the lab's caller has.
+func (s *suite) umask(t *testing.T) {
+	defer unix.Umask(unix.Umask(0o077))
+	if out := s.run(t, "umask", nil); out.text != "0022\n" {
+		t.Errorf("umask %q, want 0022", out.text)
 	}
 }
 

@@ -16,7 +16,7 @@ func Reference(b *testing.B, source string, args ...string) (in io.Writer, out i
 	b.Helper()
 	cc, err := exec.LookPath("cc")
 	if err != nil {
-		b.Skip("SKIPPED: the reference is a C program; cure: apt-get install gcc libc6-dev")
+		b.Skip("SKIPPED: the reference is a C program; fix: apt-get install gcc libc6-dev")
 	}
 	prog := filepath.Join(b.TempDir(), "reference")
 	if said, err := exec.Command(cc, "-O2", "-static", "-o", prog, source).CombinedOutput(); err != nil {

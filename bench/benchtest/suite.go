@@ -121,6 +121,7 @@ func Run(t *testing.T, env bench.Environment, opts Options) {
 		{"Argv", (*suite).argv},
 		{"Dir", (*suite).dir},
 		{"User", (*suite).user},
+		{"Umask", (*suite).umask},
 		{"NotFound", (*suite).notFound},
 		{"Signals", (*suite).signals},
 		{"Inherits", (*suite).inherits},

@@ -11,7 +11,7 @@ func checkCold(s bench.Spec) error {
 		return nil
 	}
 	if err := pagecache.Drop(s.Image.Dir); err != nil {
-		return bench.Unavailable(err.Error()+": somebody uses it, or it lies in RAM (tmpfs) and nowhere else", "end what uses it, or XDG_CACHE_HOME=a folder on a disk, or --image a folder there")
+		return bench.Unavailable(err.Error()+": a program uses it, or it is in RAM only (tmpfs)", "end what uses it, or set LAB_CACHE to a folder on a disk")
 	}
 	return nil
 }

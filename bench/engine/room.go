@@ -33,7 +33,7 @@ func (r *Runner) room(c bench.Cell) error {
 	}
 	// A file system that is filled to the brim isn't like others.
 	if free := int64(st.Bavail) * st.Bsize; free < need+need/10 {
-		return bench.Unavailable(fmt.Sprintf("%s and a tenth of it spare, and where the work folder lies there are %s left", wants, mebibytes(free)),
+		return bench.Unavailable(fmt.Sprintf("%s, with a tenth of it to spare, and the work folder's disk has %s left", wants, mebibytes(free)),
 			"make room there, or --work a folder on another disk"+r.smaller())
 	}
 	return nil

@@ -68,7 +68,7 @@ type Progress struct {
 // Outcomes of a run, as the manifest states them.
 const (
 	Complete    = "complete"
-	Failures    = "failures" // a trial failed, or a cell couldn't run
+	Failures    = "failures" // a trial failed, or a cell couldn't run that the user asked for
 	Interrupted = "interrupted"
 	Nothing     = "nothing" // no cell could run
 )
@@ -137,7 +137,23 @@ func (r *Runner) Plan(ctx context.Context) error {
 		}
 		m.Cells = append(m.Cells, cell)
 	}
+	for _, c := range m.Cells {
+		if c.NotRun != nil {
+			c.NotRun.Optional = r.optional(c, m.Cells)
+		}
+	}
 	return nil
+}
+
+// optional says whether it is no failure that a cell can't run: the user asked
+// for nothing that makes it what it is, and others of its environment run.
+func (r *Runner) optional(c results.Cell, all []results.Cell) bool {
+	for k := range c.Variant {
+		if _, asked := r.Options.Variant[k]; asked || r.Options.Vary[k] != nil {
+			return false
+		}
+	}
+	return slices.ContainsFunc(all, func(x results.Cell) bool { return x.Env == c.Env && x.NotRun == nil })
 }
 
 // asks says whether an environment has a cell in the run, with this in its

@@ -319,6 +319,47 @@ func TestPlan(t *testing.T) {
 	}
 }
 
+// A row that the scenario adds by itself, and that this machine can't run, is no
+// failure as long as its environment has another; one that was asked for is.
+func TestOptionalRows(t *testing.T) {
+	set := []bench.Setting{{Name: "nic", Values: []string{"virtio", "e1000"}, Default: "virtio", Help: "x"}}
+	for _, x := range []struct {
+		asked, vary string
+		want        string
+	}{{"", "", engine.Complete}, {"e1000", "", engine.Nothing}, {"", "nic", engine.Failures}} {
+		env := &picky{Fake: &benchtest.Fake{Label: "vm", Has: set}}
+		var cells []bench.Cell
+		for _, nic := range []string{"virtio", "e1000"} {
+			if x.asked == "" || x.asked == nic {
+				c := cell("vm", 2, 0)
+				c.Variant = map[string]string{"nic": nic}
+				cells = append(cells, c)
+			}
+		}
+		r := &engine.Runner{Scenario: startup(cells...), Envs: []bench.Environment{env}, Manifest: &results.Manifest{}}
+		r.Options.Variant = map[string]string{}
+		if x.asked != "" {
+			r.Options.Variant["nic"] = x.asked
+		}
+		if x.vary != "" {
+			r.Options.Vary = map[string][]string{x.vary: {"virtio", "e1000"}}
+		}
+		if outcome, _ := run(t, context.Background(), r); outcome != x.want {
+			t.Errorf("%+v: %s", x, outcome)
+		}
+	}
+}
+
+// picky is a Fake that lacks an emulated card's driver.
+type picky struct{ *benchtest.Fake }
+
+func (p *picky) Check(ctx context.Context, s bench.Spec) error {
+	if s.Settings["nic"] == "e1000" {
+		return bench.Unavailable("no driver", "make full-kernel")
+	}
+	return p.Fake.Check(ctx, s)
+}
+
 // What the scenario prefers gives way to what the user asks for, and that to what
 // makes the cell what it is.
 func TestPlanPrecedence(t *testing.T) {
@@ -348,7 +389,7 @@ func cached(t *testing.T) (dir, name string) {
 		t.Fatal(err)
 	}
 	if pagecache.Drop(name) != nil {
-		t.Skip("SKIPPED: temporary files are in RAM here; cure: TMPDIR=a folder on a disk make test")
+		t.Skip("SKIPPED: temporary files are in RAM here; fix: TMPDIR=a folder on a disk make test")
 	}
 	if _, err := os.ReadFile(name); err != nil {
 		t.Fatal(err)

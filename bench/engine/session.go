@@ -31,7 +31,7 @@ func (r *Runner) Run(ctx context.Context) (outcome string, err error) {
 	if len(s.run) == 0 {
 		return Nothing, nil
 	}
-	s.bad = len(s.run) < len(m.Cells)
+	s.bad = slices.ContainsFunc(m.Cells, func(c results.Cell) bool { return c.NotRun != nil && !c.NotRun.Optional })
 	for _, x := range m.Metrics {
 		s.metric[x.Name] = x
 	}

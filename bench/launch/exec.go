@@ -3,6 +3,7 @@ package launch
 import (
 	"fmt"
 	"os/signal"
+	"path"
 	"slices"
 	"strings"
 	"syscall"
@@ -18,7 +19,7 @@ import (
 const softFiles = 1024
 
 // record writes the child's tape.
-func (p *Process) record(t *Thread, tape *Tape, prog string, s *stdio) error {
+func (p *Process) record(t *Thread, tape *Tape, prog *program, s *stdio) error {
 	c := &p.plan.Command
 	// A session of its own: the terminal's Ctrl-C is the lab's to handle.
 	tape.Call("setsid", unix.SYS_SETSID)
@@ -52,6 +53,13 @@ func (p *Process) record(t *Thread, tape *Tape, prog string, s *stdio) error {
 		tape.Call("dup", unix.SYS_DUP3, fd, initFD, unix.O_CLOEXEC)
 		first = initFD + 1
 	}
+	pinned := p.plan.Pinned && !p.plan.Init // which has its own program, and looks up ours
+	if pinned {
+		if err := prog.pin(tape); err != nil {
+			return err
+		}
+		first = namesFD + 1
+	}
 	tape.Maybe("close descriptors", unix.SYS_CLOSE_RANGE, first, uintptr(^uint32(0)), 0)
 	var lim unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &lim); err == nil && lim.Cur > softFiles {
@@ -73,6 +81,12 @@ func (p *Process) record(t *Thread, tape *Tape, prog string, s *stdio) error {
 		tape.Call("set group", unix.SYS_SETRESGID, int(u.GID), int(u.GID), int(u.GID))
 		tape.Call("set user", unix.SYS_SETRESUID, int(u.UID), int(u.UID), int(u.UID))
 	}
+	if pinned {
+		// A descriptor leads past the folders on the way to it.
+		for _, name := range prog.chain {
+			tape.Call("execute", unix.SYS_FACCESSAT, unix.AT_FDCWD, name, unix.X_OK)
+		}
+	}
 	if p.plan.Privileges != nil {
 		if err := p.plan.Privileges(t, tape); err != nil {
 			return err
@@ -93,7 +107,9 @@ func (p *Process) record(t *Thread, tape *Tape, prog string, s *stdio) error {
 	p.line.dieWithUs(tape)
 	args := c.Argv
 	if p.plan.Init {
-		args = append([]string{"init", prog}, c.Argv[1:]...)
+		args = append([]string{"init", prog.path}, c.Argv[1:]...)
+	} else if pinned {
+		args = prog.args
 	}
 	argv, err := cStrings(args)
 	if err != nil {
@@ -108,7 +124,11 @@ func (p *Process) record(t *Thread, tape *Tape, prog string, s *stdio) error {
 		tape.Call("execute", unix.SYS_EXECVEAT, initFD, "", unsafe.Pointer(&argv[0]), unsafe.Pointer(&env[0]), unix.AT_EMPTY_PATH)
 		return nil
 	}
-	tape.Call("execute", unix.SYS_EXECVE, prog, unsafe.Pointer(&argv[0]), unsafe.Pointer(&env[0]))
+	if pinned {
+		tape.Call("execute", unix.SYS_EXECVEAT, namesFD, path.Base(prog.path), unsafe.Pointer(&argv[0]), unsafe.Pointer(&env[0]), 0)
+		return nil
+	}
+	tape.Call("execute", unix.SYS_EXECVE, prog.path, unsafe.Pointer(&argv[0]), unsafe.Pointer(&env[0]))
 	return nil
 }
 

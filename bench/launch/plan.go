@@ -67,6 +67,10 @@ type Plan struct {
 	// Find turns Argv[0] into the paths to try, in order; nil: PathInside.
 	Find func(bench.Command) []string
 
+	// Pinned has the very file executed that was looked at, whatever is at its
+	// path by then. The root that the child sees must have a /proc.
+	Pinned bool
+
 	// Leave runs on the disposable thread after the program's end, and may be
 	// nil. Here the thread lets go of namespaces, so that they are gone when
 	// the program counts as gone, and not only when the kernel has ended the

@@ -48,10 +48,13 @@ type Process struct {
 
 // New returns a process that Start will start. It makes nothing yet.
 func New(p Plan) *Process {
+	if p.Pinned {
+		names()
+	}
 	// Memory is taken here, and touched: a page of the heap that is new costs
 	// a fault, which is no part of a start.
 	return &Process{plan: p, ended: make(chan struct{}), marks: make([]clock.Mark, 0, 32), tape: Tape{
-		calls: make([]call, 0, 24), keep: make([]any, 0, 48),
+		calls: make([]call, 0, 32), keep: make([]any, 0, 48),
 	}}
 }
 
@@ -214,10 +217,11 @@ func (p *Process) spawn() (err error) {
 	if find == nil {
 		find = PathInside
 	}
-	prog, err := executable(find(*c), c)
+	prog, err := executable(find(*c), c, p.plan.Pinned)
 	if err != nil {
 		return bench.Blamed(bench.BlameWorkload, err)
 	}
+	defer func() { unix.Close(prog.file) }() // pin may change it
 	tape := &p.tape
 	if err := p.record(t, tape, prog, stdio); err != nil {
 		return fmt.Errorf("start: %w", err)
@@ -246,7 +250,7 @@ func (p *Process) spawn() (err error) {
 				break
 			}
 		}
-		return p.failure(tape.calls[out.failed-1], unix.Errno(out.errno), prog)
+		return p.failure(tape.calls[out.failed-1], unix.Errno(out.errno), prog.path)
 	}
 	p.mark("exec")
 	p.mu.Lock()
@@ -266,7 +270,7 @@ func (p *Process) mark(name string) {
 // failure words the tape's failed call.
 func (p *Process) failure(c call, errno unix.Errno, prog string) error {
 	switch c.nr {
-	case unix.SYS_EXECVE, unix.SYS_EXECVEAT:
+	case unix.SYS_EXECVE, unix.SYS_EXECVEAT, unix.SYS_FACCESSAT:
 		return bench.Blamed(bench.BlameWorkload, &ExecError{Path: prog, Err: errno})
 	case unix.SYS_CHDIR:
 		return bench.Blamed(bench.BlameWorkload, fmt.Errorf("start: %s %s: %w", c.what, c.detail, errno))

@@ -39,17 +39,9 @@ var null = sync.OnceValues(func() (int, error) {
 	return fd, nil
 })
 
-// ownNull makes a null device on a tmpfs that is attached nowhere.
+// ownNull makes a null device that no other program has.
 func ownNull() (fd int, err error) {
-	fs, err := unix.Fsopen("tmpfs", unix.FSOPEN_CLOEXEC)
-	if err != nil {
-		return -1, err
-	}
-	defer unix.Close(fs)
-	if err := unix.FsconfigCreate(fs); err != nil {
-		return -1, err
-	}
-	dir, err := unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NOEXEC)
+	dir, err := newTmpfs()
 	if err != nil {
 		return -1, err
 	}

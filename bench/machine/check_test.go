@@ -261,14 +261,14 @@ func TestPrint(t *testing.T) {
 	const want = `ok    root  root
 warn  swap  7 MiB used
             why: disks are slow
-            cure: swapoff -a
+            fix: swapoff -a
 warn  tap   no such file
             why: a card
             rules out: vm net=bridge
 fail  QEMU  not installed
             why: it is the hardware
             blocks: vm, vm-bare
-            cure: make setup
+            fix: make setup
 
 1 ok, 2 to know about, 1 blocking
 `

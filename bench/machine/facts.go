@@ -51,7 +51,7 @@ func Facts(root string) (results.Machine, error) {
 	}
 	m.Inherited = inherited(t)
 	if m.Kernel == "" {
-		return m, errors.New("machine facts: nothing to read in /proc; cure: mount -t proc proc /proc")
+		return m, errors.New("machine facts: nothing to read in /proc; fix: mount -t proc proc /proc")
 	}
 	return m, nil
 }

@@ -71,7 +71,7 @@ func kernelCure(err error) string {
 func (s seen) checkRoot() Check {
 	c := Check{Name: "root", Result: OK, Detail: "root", Why: "namespaces, mounts, cgroups and network devices are made by root"}
 	if !s.root {
-		c.Result, c.Detail, c.Cure = Fail, "not root", "sudo ./lab run …, or as root in a virtual machine of your own"
+		c.Result, c.Detail, c.Cure = Fail, "not root", "sudo ./lab run …, or as root in your own virtual machine"
 		c.Blocks = []string{"host", "chroot", "container", "vm"}
 	}
 	return c
@@ -124,7 +124,7 @@ func (s seen) checkMountAPI() Check {
 	c := Check{Name: "mount API", Why: "mounts are complete before anybody sees them, and made read-only by descriptor (fsopen, Linux 5.2; mount_setattr, 5.12)"}
 	s.tried(&c, s.root, s.mountAPI, "a container can't be put together", "container")
 	if errors.Is(s.mountAPI, unix.ENOSYS) {
-		c.Cure = "a kernel of 5.12 or later"
+		c.Cure = "boot a kernel of 5.12 or later"
 	}
 	return c
 }
@@ -134,7 +134,7 @@ func (s seen) checkIDMap() Check {
 	s.tried(&c, s.root, s.idmap, "needed for user=yes", "container user=yes")
 	if c.Result == Fail && s.cache != "" {
 		c.Detail += " (tried on " + s.cache + ")"
-		c.Cure = "Linux 5.19 or later, and the cache on ext4, xfs or btrfs: LAB_CACHE names another folder"
+		c.Cure = "boot Linux 5.19 or later, with the cache on ext4, xfs or btrfs: LAB_CACHE names another folder"
 	}
 	return c
 }
@@ -191,7 +191,7 @@ func (s seen) checkSecurity() []Check {
 		if selinux.Detail == "enforcing" {
 			selinux.Result = Warn
 			selinux.Detail += ": a start may fail with 'permission denied' though root asks, and each access costs a look-up"
-			selinux.Cure = "where that happens: setenforce 0, and afterwards: setenforce 1"
+			selinux.Cure = "if that happens: setenforce 0, and afterwards: setenforce 1"
 		}
 	}
 	apparmor := Check{Name: "AppArmor", Result: OK, Detail: "not there", Why: "a profile follows a program's path, so that the lab's private libvirt gets the system's"}
@@ -200,7 +200,7 @@ func (s seen) checkSecurity() []Check {
 		if s.confined {
 			apparmor.Result = Warn
 			apparmor.Detail += "; libvirt's daemon is confined, and may be refused what the private one needs"
-			apparmor.Cure = "where that happens: aa-complain /usr/sbin/libvirtd (package apparmor-utils), and afterwards: aa-enforce /usr/sbin/libvirtd"
+			apparmor.Cure = "if that happens: aa-complain /usr/sbin/libvirtd (package apparmor-utils), and afterwards: aa-enforce /usr/sbin/libvirtd"
 		}
 	}
 	return []Check{selinux, apparmor}

@@ -44,7 +44,7 @@ func (s seen) checkLoad() Check {
 func (s seen) checkSteal() Check {
 	c := Check{Name: "steal", Result: OK, Detail: fmt.Sprintf("%.1f %% since the start", 100*s.steal), Why: "time that the hypervisor gave to other guests looks like slowness of what runs here"}
 	if s.steal > muchSteal {
-		c.Result, c.Cure = Warn, "none from inside: measure at a quieter time, or on a machine of your own"
+		c.Result, c.Cure = Warn, "measure at a quieter time, or on a dedicated machine"
 	}
 	return c
 }

@@ -23,13 +23,13 @@ func (s seen) checkAcceleration() Check {
 		c.Result = Warn
 		c.Detail = strings.TrimSuffix("not usable ("+s.accel.Device+"): "+s.accel.Reason, ": ")
 		if s.accel.By == "qemu" {
-			c.Detail += " QEMU alone was asked; a run asks through libvirt."
+			c.Detail += " Only QEMU was asked; a run asks through libvirt."
 		}
 		switch {
 		case s.facts.WSL:
 			c.Cure = "nestedVirtualization=true under [wsl2] in %UserProfile%\\.wslconfig, then: wsl --shutdown"
 		case s.facts.Virtual:
-			c.Cure = "none from inside: whoever runs this guest must pass virtualization on (with KVM: options kvm_intel nested=1, and -cpu host)"
+			c.Cure = "ask the administrator of this machine's host to pass virtualization on (with KVM: options kvm_intel nested=1, and -cpu host)"
 		default:
 			c.Cure = "switch on VT-x or AMD-V in the firmware, then: modprobe -a kvm_intel kvm_amd"
 		}
@@ -44,7 +44,7 @@ func (s seen) checkQEMU() Check {
 }
 
 func (s seen) checkLibvirt() Check {
-	c := Check{Name: "libvirt", Result: OK, Detail: s.libvirt.path + ", version " + s.libvirt.version, Why: "the lab starts virtual machines through a libvirt daemon of its own, as people do through the system's"}
+	c := Check{Name: "libvirt", Result: OK, Detail: s.libvirt.path + ", version " + s.libvirt.version, Why: "the lab starts virtual machines through its own libvirt daemon, as people do through the system's"}
 	s.libvirt.judge(&c)
 	if c.Result == OK && !s.driver {
 		c.Result, c.Cure, c.Blocks = Fail, setupCure, []string{"vm"}
@@ -67,7 +67,7 @@ func (s seen) checkKernel() Check {
 	switch {
 	case s.kernel == "":
 		c.Result, c.Detail, c.Blocks = Fail, "none in the cache", []string{"vm"}
-		c.Cure = setupCure + ", or one of your own: LAB_KERNEL=/boot/vmlinuz-…"
+		c.Cure = setupCure + ", or name another: LAB_KERNEL=/boot/vmlinuz-…"
 	case !s.modules:
 		c.Result, c.Detail = Warn, s.kernel+", without its modules: what isn't built into it is missing in guests"
 		c.Cure = "put them where the kernel's package does, /lib/modules/VERSION, or: make setup without LAB_KERNEL"

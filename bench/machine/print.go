@@ -8,7 +8,7 @@ import (
 )
 
 // Print writes checks for people: a line each, and below what isn't well why it
-// matters, what it blocks and the cure. Plain text, so that it reads the same
+// matters, what it blocks and the fix. Plain text, so that it reads the same
 // in a file, on a terminal and aloud.
 func Print(w io.Writer, checks []Check) error {
 	b := bufio.NewWriter(w)
@@ -26,7 +26,7 @@ func Print(w io.Writer, checks []Check) error {
 		if c.Result == Warn {
 			blocks = "rules out"
 		}
-		for _, row := range [][2]string{{"why", c.Why}, {blocks, strings.Join(c.Blocks, ", ")}, {"cure", c.Cure}} {
+		for _, row := range [][2]string{{"why", c.Why}, {blocks, strings.Join(c.Blocks, ", ")}, {"fix", c.Cure}} {
 			if row[1] != "" {
 				fmt.Fprintf(b, "      %-*s  %s: %s\n", wide, "", row[0], row[1])
 			}

@@ -25,7 +25,7 @@ func onDisk(t *testing.T) string {
 		t.Cleanup(func() { os.RemoveAll(d) })
 		return d
 	}
-	t.Skip("SKIPPED: all file systems at hand are in RAM; cure: TMPDIR=a folder on a disk make test")
+	t.Skip("SKIPPED: all file systems at hand are in RAM; fix: TMPDIR=a folder on a disk make test")
 	return ""
 }
 

@@ -110,6 +110,10 @@ type NotRun struct {
 	Kind   string `json:"kind"` // unavailable, not applicable
 	Reason string `json:"reason"`
 	Cure   string `json:"cure,omitempty"`
+
+	// Optional: the scenario added the cell by itself, and others of its
+	// environment ran. That it didn't is no failure.
+	Optional bool `json:"optional,omitempty"`
 }
 
 // Because is the reason, and what helps.

@@ -109,7 +109,7 @@ func TestCreateRefusesWhatExists(t *testing.T) {
 			f.Close()
 			t.Errorf("%s was taken for a new folder", name)
 		} else if !strings.Contains(err.Error(), "--out") {
-			t.Errorf("no cure: %v", err)
+			t.Errorf("no fix: %v", err)
 		}
 	}
 }

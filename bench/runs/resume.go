@@ -49,7 +49,7 @@ func (j *Job) Resume(run *results.Run, cut int64) {
 func SameConditions(run *results.Run, j *Job) error {
 	m := run.Manifest
 	for _, x := range []struct{ what, was, is, cure string }{
-		{"the machine", run.Machine.ID, j.Machine.ID, "go on there"},
+		{"the machine", run.Machine.ID, j.Machine.ID, "resume there"},
 		{"the machine's kernel", run.Machine.Kernel, j.Machine.Kernel, "boot that one"},
 		{"the image", m.Image.Digest, j.Manifest.Image.Digest, "name the same one with --image"},
 		{"the workload", m.Workload.Digest, j.Manifest.Workload.Digest, "name the same image with --image"},
@@ -74,16 +74,16 @@ func samePlan(planned []results.Cell, kernel results.Digested, now *results.Mani
 		case p.Label() != c.Label() || p.Trials != c.Trials || p.Warmup != c.Warmup:
 			same = false
 		case (p.NotRun == nil) != (c.NotRun == nil):
-			return fmt.Errorf("resume: %s could be run then and not now, or now and not then; begin a new run", p.Label())
+			return fmt.Errorf("resume: %s could run then and can't now, or the other way round; fix: begin a new run", p.Label())
 		case !maps.Equal(p.Settings, c.Settings):
-			return fmt.Errorf("resume: the settings of %s came to %v then, and come to %v now; begin a new run", p.Label(), p.Settings, c.Settings)
+			return fmt.Errorf("resume: the settings of %s were %v then, and are %v now; fix: begin a new run", p.Label(), p.Settings, c.Settings)
 		}
 	}
 	switch {
 	case !same:
-		return fmt.Errorf("resume: the scenario plans other trials than it did then; begin a new run")
+		return fmt.Errorf("resume: the scenario's plan isn't the same as then; fix: begin a new run")
 	case kernel.Digest != now.Kernel.Digest:
-		return fmt.Errorf("resume: the guests' kernel was %s then, and is %s now; name the same one with --kernel, or begin a new run", kernel.Name, now.Kernel.Name)
+		return fmt.Errorf("resume: the guests' kernel was %s then, and is %s now; fix: --kernel with the same one, or begin a new run", kernel.Name, now.Kernel.Name)
 	}
 	return nil
 }

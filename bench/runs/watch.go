@@ -37,7 +37,7 @@ func (s *Supervisor) watch(sigs <-chan os.Signal) error {
 		case sig := <-sigs:
 			s.signals++
 			if s.signals == 1 {
-				s.say("%v: giving up the current trial; a report of what was measured follows (again: end at once)", sig)
+				s.say("%v: giving up the current trial; a report of what was measured follows (once more ends it at once)", sig)
 				s.worker.Say(sayStop)
 			} else {
 				s.worker.Kill()
@@ -68,7 +68,10 @@ func (s *Supervisor) watch(sigs <-chan os.Signal) error {
 			case s.signals > 1:
 				return errors.New("ended at once, as asked")
 			}
-			return fmt.Errorf("the worker died: %v%s", x.err, crew.Excerpt(x.said))
+			if x.err == nil {
+				x.err = errors.New("ended without a result")
+			}
+			return fmt.Errorf("the worker %w%s", x.err, crew.Excerpt(x.said))
 		case <-sigs:
 			s.signals++
 			s.worker.Kill()

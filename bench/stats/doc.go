@@ -1,6 +1,6 @@
 // Package stats turns samples into statements that hold: medians with their
-// intervals, ratios and differences with theirs, effect sizes, a rank test and
-// its correction for many comparisons.
+// intervals, comparisons whose one interval is the verdict and holds for a whole
+// family of them, effect sizes, a rank test.
 //
 // It assumes no distribution. Start-up times are skewed, bounded below and
 // often have two humps, so that means and standard deviations describe them

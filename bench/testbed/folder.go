@@ -6,8 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -21,19 +19,6 @@ var runDir = "/run/lab"
 // A Lock is the machine's: one exclusive holder (lab run measures), or any
 // number of shared ones (lab exec doesn't).
 type Lock struct{ f *os.File }
-
-// A BusyError says who holds the lock.
-type BusyError struct {
-	PID int // 0 when it isn't known
-}
-
-func (e *BusyError) Error() string {
-	who := "another lab"
-	if e.PID > 0 {
-		who += " (PID " + strconv.Itoa(e.PID) + ")"
-	}
-	return who + " is measuring on this machine, and two at a time would measure each other; wait for it, or end it with Ctrl-C there"
-}
 
 // Acquire takes the machine's lock without waiting. The error is a *BusyError
 // where somebody else has it.
@@ -49,7 +34,7 @@ func Acquire(exclusive bool) (*Lock, error) {
 		f, err = lockFolder(runDir, how)
 	}
 	if errors.Is(err, unix.EWOULDBLOCK) {
-		return nil, &BusyError{PID: holder(runDir)}
+		return nil, holders(runDir)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
@@ -129,29 +114,6 @@ func same(f *os.File, name string) bool {
 	}
 	b, err := os.Lstat(name)
 	return err == nil && os.SameFile(a, b)
-}
-
-// holder finds the PID that took a folder's lock, from /proc/locks:
-//
-//	1: FLOCK  ADVISORY  WRITE 4711 00:1a:38 0 EOF
-func holder(dir string) int {
-	var st unix.Stat_t
-	if err := unix.Stat(dir, &st); err != nil {
-		return 0
-	}
-	b, err := os.ReadFile("/proc/locks")
-	if err != nil {
-		return 0
-	}
-	want := fmt.Sprintf("%02x:%02x:%d", unix.Major(st.Dev), unix.Minor(st.Dev), st.Ino)
-	for line := range strings.Lines(string(b)) {
-		f := strings.Fields(line)
-		if len(f) > 5 && f[1] == "FLOCK" && f[5] == want {
-			pid, _ := strconv.Atoi(f[4])
-			return pid
-		}
-	}
-	return 0
 }
 
 // newFolder makes a testbed's run folder and locks it. Its name is the ID. The

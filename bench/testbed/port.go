@@ -94,5 +94,5 @@ func listenError(p Port, err error) error {
 	if p.Proto == "udp" {
 		flag = "-lunp"
 	}
-	return fmt.Errorf("publish %s port %v: %w; cure: another HOSTPORT, or end who has it: ss %s 'sport = :%d'", p.Proto, p.Outside(), err, flag, p.Host)
+	return fmt.Errorf("publish %s port %v: %w; fix: use another HOSTPORT, or end the program that has it: ss %s 'sport = :%d'", p.Proto, p.Outside(), err, flag, p.Host)
 }

@@ -55,7 +55,7 @@ func TestParsePort(t *testing.T) {
 func bridged(t *testing.T) *Network {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("SKIP: network namespaces need root; cure: sudo make test")
+		t.Skip("SKIP: network namespaces need root; fix: sudo make test")
 	}
 	n, err := newNetwork(false)
 	if err != nil {
@@ -89,7 +89,7 @@ func TestPublishTCP(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if _, err := n.Publish(p, n.Gateway); err == nil || !strings.Contains(err.Error(), "address already in use; cure: ") {
+	if _, err := n.Publish(p, n.Gateway); err == nil || !strings.Contains(err.Error(), "address already in use; fix: ") {
 		t.Errorf("a port that is taken: %v", err)
 	}
 	dial := func() *net.TCPConn {

@@ -386,6 +386,7 @@ func TestLock(t *testing.T) {
 		}
 		return l
 	}
+	shared := false
 	refused := func(exclusive bool) {
 		t.Helper()
 		l, err := testbed.Acquire(exclusive)
@@ -398,6 +399,10 @@ func TestLock(t *testing.T) {
 			t.Errorf("exclusive %v: %v, want a BusyError", exclusive, err)
 		case busy.PID != os.Getpid() || !strings.Contains(err.Error(), strconv.Itoa(os.Getpid())):
 			t.Errorf("exclusive %v: %v, want PID %d named", exclusive, err, os.Getpid())
+		case busy.Shared != shared || strings.Contains(err.Error(), "measuring") == shared || !strings.Contains(err.Error(), "--wait"):
+			t.Errorf("exclusive %v: %v, and shared is %v", exclusive, err, shared)
+		case !strings.HasPrefix(busy.Command, "testbed.test") || busy.Age < 0 || busy.Age > time.Hour:
+			t.Errorf("exclusive %v: %q for %v", exclusive, busy.Command, busy.Age)
 		}
 	}
 	one := acquire(true)
@@ -405,6 +410,7 @@ func TestLock(t *testing.T) {
 	refused(false)
 	one.Release()
 	a, b, c := acquire(false), acquire(false), acquire(false)
+	shared = true
 	refused(true)
 	b.Release()
 	refused(true) // the folder may not go with the first who leaves

@@ -30,7 +30,7 @@ func (tb *Testbed) OpenWork(dir string) (err error) {
 	}
 	// The link names the folder as Sweep will see it.
 	if dir, err = filepath.EvalSymlinks(dir); err != nil {
-		return fmt.Errorf("work folder: %w; cure: make it, or name another with --work", err)
+		return fmt.Errorf("work folder: %w; fix: make the folder, or name another with --work", err)
 	}
 	SweepWork(dir)
 	path := filepath.Join(dir, "lab-"+tb.ID)
@@ -40,7 +40,7 @@ func (tb *Testbed) OpenWork(dir string) (err error) {
 		return fmt.Errorf("work folder: %w", os.NewSyscallError("symlinkat", err))
 	}
 	if err := os.Mkdir(path, 0o755); err != nil {
-		return fmt.Errorf("work folder: %w; cure: a folder that can be written to, --work DIR", err)
+		return fmt.Errorf("work folder: %w; fix: name a folder that can be written to: --work DIR", err)
 	}
 	f, err := lockFolder(path, unix.LOCK_EX)
 	if err == nil {
@@ -50,7 +50,7 @@ func (tb *Testbed) OpenWork(dir string) (err error) {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("work folder: tag %s: %w; cure: a file system with extended attributes, --work DIR", path, errors.Join(err, os.Remove(path)))
+		return fmt.Errorf("work folder: tag %s: %w; fix: name a folder on a file system with extended attributes: --work DIR", path, errors.Join(err, os.Remove(path)))
 	}
 	tb.work, tb.Work = f, path
 	return nil

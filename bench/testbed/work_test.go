@@ -14,7 +14,7 @@ import (
 // what isn't the lab's stays.
 func TestWorkFolder(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("needs root; cure: sudo make test")
+		t.Skip("needs root; fix: sudo make test")
 	}
 	old := runDir
 	runDir = filepath.Join(t.TempDir(), "run")

@@ -2,6 +2,7 @@ package testbed
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -20,6 +21,7 @@ type Worker struct {
 	cmd     *exec.Cmd
 	folder  *os.File
 	watcher Watcher
+	ooms    int64 // when it was started
 }
 
 // Spawn starts this program again, with args, as PID 1 of new mount, network,
@@ -47,22 +49,29 @@ func Spawn(u Undertaker, args []string, stderr *os.File, files ...*os.File) (*Wo
 		Setsid:     true,
 		Pdeathsig:  syscall.SIGKILL,
 	}
+	ooms := OOMKills()
 	if err := cmd.Start(); err != nil {
 		removeFolder(folder)
 		folder.Close()
 		closeWatcher(watcher)
 		return nil, fmt.Errorf("spawn worker: %w", err)
 	}
-	return &Worker{cmd, folder, watcher}, nil
+	return &Worker{cmd, folder, watcher, ooms}, nil
 }
 
 // Kill ends the worker at once, and with it all in the testbed.
 func (w *Worker) Kill() { w.cmd.Process.Kill() }
 
-// Wait waits for the worker's end, and removes what is left of its testbed.
+// Wait waits for the worker's end, and removes what is left of its testbed. An
+// error that wraps an exec.ExitError says how the worker died: "was killed by …".
 func (w *Worker) Wait() error {
 	err := w.cmd.Wait()
 	defer closeWatcher(w.watcher)
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		if ws, ok := exit.Sys().(syscall.WaitStatus); ok {
+			err = &deathError{Death(unix.WaitStatus(ws), w.ooms), err}
+		}
+	}
 	defer w.folder.Close()
 	_, berr := bury(w.folder)
 	return cmp.Or(err, berr)

@@ -47,9 +47,9 @@ func (a *app) again(verb, command, dir string, f runFlags, fit func(*results.Run
 	m := run.Manifest
 	switch {
 	case scenarios.Find(m.Scenario) == nil:
-		return nil, fmt.Errorf("%s: %s is a run of %s, which this lab doesn't know; use lab %s", verb, dir, m.Scenario, m.Lab)
+		return nil, fmt.Errorf("%s: %s is a run of %s, which this lab doesn't know; fix: use lab %s", verb, dir, m.Scenario, m.Lab)
 	case m.Asked == nil:
-		return nil, fmt.Errorf("%s: the lab that made %s didn't write down what was asked for; lab run %s --seed %d comes near it", verb, dir, m.Scenario, m.Seed)
+		return nil, fmt.Errorf("%s: the lab that made %s didn't record what was asked for; the nearest is: lab run %s --seed %d", verb, dir, m.Scenario, m.Seed)
 	}
 	if err := fit(run); err != nil {
 		return nil, err
@@ -97,9 +97,9 @@ func (a *app) again(verb, command, dir string, f runFlags, fit func(*results.Run
 func (f *runFlags) sameLibvirt(verb string, run *results.Run) error {
 	switch was := run.Manifest.Asked.Connect; {
 	case was != "" && f.connect == "":
-		return usagef("%s: a foreign libvirt (%s) made the guests of %s, and results don't say on whose machine; name it with --connect URI", verb, was, run.Dir)
+		return usagef("%s: another libvirt (%s) made the guests of %s, and results don't record its address; fix: --connect URI", verb, was, run.Dir)
 	case was == "" && f.connect != "":
-		return usagef("%s: the lab's own libvirt made the guests of %s, and --connect would change that; begin a new run for it", verb, run.Dir)
+		return usagef("%s: the lab's own libvirt made the guests of %s, and --connect would change that; fix: leave it out, or begin a new run", verb, run.Dir)
 	case f.connect != "":
 		if _, err := vm.ParseTarget(f.connect); err != nil {
 			return usagef("--%w", err)
@@ -114,8 +114,8 @@ func (o *oldRun) otherLibvirt() []string {
 	if o.target == nil {
 		return nil
 	}
-	return []string{"The foreign libvirt that makes the guests was named anew (" + o.target.Name +
-		"). Results say of no libvirt where it is: whether this is the original's machine can't be told from them."}
+	return []string{"The libvirt that makes the guests was named again (" + o.target.Name +
+		"). Results don't record its address, so they can't tell whether it is the original's."}
 }
 
 // jobOf is the job that a run was.
@@ -161,7 +161,7 @@ func keepExperiment(run *results.Run, j *runs.Job) error {
 		return err
 	}
 	if e.Digested.Digest != x.Digest {
-		return fmt.Errorf("%s isn't the experiment that the run was made by: its digest is %s, and the manifest says %s", e.Name, e.Digested.Digest, x.Digest)
+		return fmt.Errorf("%s isn't the experiment of this run: its digest is %s, and the manifest says %s", e.Name, e.Digested.Digest, x.Digest)
 	}
 	j.Experiment = e.Data
 	return nil
@@ -190,7 +190,7 @@ func (a *app) useSavedImage(run *results.Run, j *runs.Job) error {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	fmt.Fprintf(a.stderr, "lab: the image is %s, which isn't this machine's own: its programs are executed as root\n", name)
+	fmt.Fprintf(a.note, "lab: the image is %s, from the results folder: its programs run as root\n", name)
 	r.Name = m.Image.Name
 	j.Image = r
 	j.Describe(parts)

@@ -30,7 +30,7 @@ func announced(t *testing.T, j *runs.Job, cells ...results.Cell) string {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	(&console{app: &app{stderr: w}}).Plan(j, cells)
+	(&console{app: newApp(nil, nil, w, w)}).Plan(j, cells)
 	w.Close()
 	b, err := io.ReadAll(r)
 	if err != nil {

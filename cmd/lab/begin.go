@@ -18,7 +18,7 @@ import (
 // named, or the lab's own.
 func (a *app) begin(j *runs.Job, named string) (*testbed.Lock, func(), error) {
 	j.Manifest.Command = withoutHost(a.args[1:])
-	lock, err := testbed.Acquire(true)
+	lock, err := a.acquire(true, nil)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -27,7 +27,7 @@ func (a *app) begin(j *runs.Job, named string) (*testbed.Lock, func(), error) {
 	}
 	return lock, func() {
 		if err := usercache.Give(j.Cache); err != nil {
-			fmt.Fprintln(a.stderr, "lab: cache folder:", err)
+			fmt.Fprintln(a.note, "lab: cache folder:", err)
 		}
 		lock.Release()
 	}, nil

@@ -32,7 +32,7 @@ func (a *app) calibrateCommand() *cobra.Command {
 	var f calibrateFlags
 	cmd := &cobra.Command{
 		Use:   "calibrate",
-		Short: "How far the lab can be trusted on this machine",
+		Short: "Test how far the lab can be trusted on this machine",
 		Long: `How far the lab can be trusted on this machine, in some minutes:
 
   A/A      one environment under two labels, in pairs of short runs: how many of
@@ -59,11 +59,12 @@ or failed; 2 bad usage; 3 not root; 130 interrupted.`,
 	}
 	fl := cmd.Flags()
 	fl.IntVar(&f.pairs, "pairs", 200, "`N` pairs of short runs in A/A; fewer also shorten the other parts")
-	fl.BoolVar(&f.disturb, "disturb", false, "plant disturbances instead, a trial of each for every second pair of --pairs")
-	fl.StringSliceVar(&f.envs, "env", []string{"host", "container"}, "`NAMES` of environments for A/A, a,b,…")
-	fl.Uint64Var(&f.seed, "seed", 0, "`N`, the seed of the order of the trials (default: a new one)")
-	fl.StringVar(&f.out, "out", "", "`DIR` for the results; must not exist (default: results/<UTC time>-calibrate)")
+	fl.BoolVar(&f.disturb, "disturb", false, "plant disturbances instead: one trial of each kind for every second pair of --pairs")
+	fl.StringSliceVar(&f.envs, "env", []string{"host", "container"}, "`ENV,…` environments to compare with themselves")
+	fl.Uint64Var(&f.seed, "seed", 0, "`N` seed of the trials' order (default: a new one)")
+	fl.StringVar(&f.out, "out", "", "`DIR` new folder for the results (default: results/<UTC time>-calibrate)")
 	fl.BoolVar(&f.json, "json", false, "print calibration.json instead of the table")
+	a.waitFlag(fl)
 	completeFlags(cmd)
 	return cmd
 }
@@ -102,7 +103,7 @@ func (a *app) calibrate(cmd *cobra.Command, f calibrateFlags) error {
 		j.Runs = f.trials(sc.Name)
 		s := &supervisor{Supervisor: runs.Supervisor{Job: &j, Lock: lock, Dir: filepath.Join(dir, sc.Name)}, app: a}
 		if i == 0 {
-			fmt.Fprintf(a.stderr, "lab: calibrate: parts: %d, results in %s\n", len(todo), dir)
+			fmt.Fprintf(a.note, "lab: calibrate: parts: %d, results in %s\n", len(todo), dir)
 		}
 		measure := s.Supervisor.Run
 		if sc.Name == scenarios.CalibrateOutside {
@@ -164,8 +165,8 @@ func (a *app) judgeCalibration(dir string, j *runs.Job, made []*bench.Scenario, 
 		_, werr := a.stdout.Write(append(data, '\n'))
 		err = errors.Join(err, werr)
 	} else {
-		err = errors.Join(err, reports.CalibrationTable(a.stdout, rowsOf(checks), reports.OptionsFor(a.stdout)))
-		fmt.Fprintf(a.stdout, "\nresults: %s\n", dir)
+		err = errors.Join(err, reports.CalibrationTable(a.page, rowsOf(checks), reports.OptionsFor(a.stdout)))
+		fmt.Fprintf(a.page, "\nresults: %s\n", dir)
 	}
 	for _, c := range checks {
 		if c.Answer == calibrate.No {

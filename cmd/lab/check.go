@@ -18,11 +18,11 @@ import (
 func (a *app) checkCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "check DIR…",
-		Short: "Is a results folder whole, and as it was written?",
+		Short: "Check that a results folder is complete and unchanged",
 		Long: `Read results folders as a report would, and compare every file with the
 checksums in SHA256SUMS, as sha256sum -c does; also names files that were added.
 
-Exit status: 0 all is as it was written; 1 something isn't; 2 bad usage.`,
+Exit status: 0 nothing was changed; 1 something was; 2 bad usage.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usagef("check: which results folder? lab check DIR…")
@@ -52,7 +52,7 @@ func (a *app) check(dir string) error {
 		return err
 	}
 	if len(wrong) > 0 {
-		return fmt.Errorf("check: %s isn't as it was written:\n     %s", dir, strings.Join(wrong, "\n     "))
+		return fmt.Errorf("check: %s was changed:\n     %s", dir, strings.Join(wrong, "\n     "))
 	}
 	if x := run.Manifest.Experiment; x != nil {
 		file := filepath.Join(dir, results.ExperimentFile)
@@ -61,13 +61,13 @@ func (a *app) check(dir string) error {
 			return fmt.Errorf("check: %w", err)
 		}
 		if sum != x.Digest {
-			return fmt.Errorf("check: %s isn't the experiment that the run was made by: its digest is %s, and the manifest says %s", file, sum, x.Digest)
+			return fmt.Errorf("check: %s isn't the experiment of this run: its digest is %s, and the manifest says %s", file, sum, x.Digest)
 		}
 	}
 	trials := map[int]bool{}
 	for _, l := range run.Lines {
 		trials[l.Trial] = true
 	}
-	_, err = fmt.Fprintf(a.stdout, "%s: whole, and as it was written: %s of %s\n", dir, counted(len(trials), "trial"), run.Manifest.Scenario)
+	_, err = fmt.Fprintf(a.page, "%s: complete and unchanged: %s of %s\n", dir, counted(len(trials), "trial"), run.Manifest.Scenario)
 	return err
 }

@@ -22,7 +22,7 @@ func (a *app) sweep() {
 		return
 	}
 	if _, err := testbed.Sweep(); err != nil {
-		fmt.Fprintln(a.stderr, "lab: clean up after an earlier run:", err)
+		fmt.Fprintln(a.note, "lab: clean up after an earlier run:", err)
 	}
 }
 
@@ -55,12 +55,12 @@ func (a *app) cleanCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "clean",
 		Short: "Remove what killed runs left on this machine",
-		Long: `Remove what killed runs left on this machine: cgroup folders that bear the
-lab's tag, run folders and work folders whose owner is dead, and what has been half
-made in the cache for an hour. The kernel has freed everything else by itself. A
-killed lab cleans up after itself; what it can't (where the process that does it
-was killed as well) each other command removes by the way, as root. Nothing
-without the tag is touched, nor anything of a run that is still going on.
+		Long: `Remove what killed runs left on this machine: cgroup folders with the lab's tag,
+the run and work folders of labs that are dead, and what has been half made in
+the cache for an hour. The kernel has freed all else, and a killed lab cleans up
+after itself; what it can't, as the process that does it was killed as well,
+every command that runs as root removes. Nothing without the tag is touched, and
+nothing of a run that is still going on.
 
 The cache (guest kernel, image) stays: make uninstall removes it. Results stay.`,
 		Args: noArgs,
@@ -79,10 +79,10 @@ The cache (guest kernel, image) stays: make uninstall removes it. Results stay.`
 				}
 			}
 			for _, name := range removed {
-				fmt.Fprintln(a.stdout, "removed", name)
+				fmt.Fprintln(a.page, "removed", name)
 			}
 			if err == nil && len(removed) == 0 {
-				fmt.Fprintln(a.stdout, "nothing was left")
+				fmt.Fprintln(a.page, "nothing was left")
 			}
 			return err
 		},

@@ -25,16 +25,16 @@ func (a *app) compareCommand() *cobra.Command {
 	var f compareFlags
 	cmd := &cobra.Command{
 		Use:   "compare A B | compare DIR --by NAME=A,B",
-		Short: "Set one run against another, or two rows of one run",
-		Long: `Set one results folder against another, cell by cell and metric by metric, or
-with --by two rows of one folder: the ratio of their medians with its interval,
-the interval's verdict, and what differs between the two machines and settings.
-The intervals of one metric hold together with 95 %; with --fail-if those of all
-rows do. It needs no root, and measures nothing. Rows of one folder are compared
-trial by trial, within the shuffled blocks.
+		Short: "Compare two runs, or two rows of one run",
+		Long: `Compare two results folders, row by row and metric by metric, or with --by two
+rows of one folder. It prints the ratio of the medians with its interval, the
+interval's verdict, and how the machines and settings differ. The intervals of
+one metric hold together with 95 %; with --fail-if those of all rows do. It needs
+no root, and measures nothing. Rows of one folder are compared trial by trial,
+within the shuffled blocks.
 
-Not compared is what can't be: a guest under KVM with an emulated one, runs of
-different images or workloads, metrics in different units, fewer than 6 trials.
+Some things can't be compared: a guest under KVM with an emulated one, different
+images or workloads, metrics in different units, fewer than 6 trials.
 
 Exit status: 0; 1 something is beyond --fail-if; 2 bad usage; 3 --fail-if was
 given, and nothing could be compared.`,
@@ -57,9 +57,9 @@ given, and nothing could be compared.`,
 		RunE: func(_ *cobra.Command, dirs []string) error { return a.compare(dirs, f) },
 	}
 	fl := cmd.Flags()
-	fl.StringVar(&f.by, "by", "", "`NAME=A,B`: rows of one folder that differ in NAME alone (env, n, a variant), B against A")
-	fl.StringVar(&f.format, "format", "table", "`KIND`: "+strings.Join(formats, ", "))
-	fl.StringSliceVar(&f.failIf, "fail-if", nil, "`slower:5%,…` exit status 1 where a difference was found and is larger; also faster, different")
+	fl.StringVar(&f.by, "by", "", "`NAME=A,B` compare rows of one folder that differ only in NAME (env, n or a setting): B against A")
+	fl.StringVar(&f.format, "format", "table", "`KIND` "+strings.Join(formats, ", "))
+	fl.StringSliceVar(&f.failIf, "fail-if", nil, "`slower:5%,…` exit with 1 if a difference was found and is larger; also faster, different")
 	cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
@@ -97,7 +97,7 @@ func (a *app) compare(dirs []string, f compareFlags) error {
 	case "csv":
 		err = c.CSV(a.stdout)
 	default:
-		err = c.Terminal(a.stdout, reports.OptionsFor(a.stdout))
+		err = c.Terminal(a.page, reports.OptionsFor(a.stdout))
 	}
 	return errors.Join(err, beyond(c, limits))
 }

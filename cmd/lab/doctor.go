@@ -18,10 +18,10 @@ func (a *app) doctorCommand() *cobra.Command {
 	var left residueFlags
 	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: "Check what this machine can and can't, with cures",
-		Long: `Check this machine: each line says what was found and, where it isn't well, why
-it matters, what can't run, and the cure. As root it also tries what only root
-may. Nothing is changed, and nothing is left behind.
+		Short: "Check what this machine can and can't do, and how to fix it",
+		Long: `Each line says what was found. If something is wrong, it also says why that
+matters, what can't run, and the fix. As root the check also tries what only
+root may do. Nothing is changed, and nothing is left behind.
 
 --residue lists instead what of the lab's is on this machine: what dead labs left,
 and how much is in use. --save writes down all that is there (processes, mounts,
@@ -39,11 +39,12 @@ Exit status: 0 nothing is blocked, or left; 1 something can't run, or is left.`,
 			if err != nil {
 				return err
 			}
-			write := machine.Print
 			if asJSON {
-				write = machine.JSON
+				err = machine.JSON(a.stdout, checks)
+			} else {
+				err = machine.Print(a.page, checks)
 			}
-			if err := write(a.stdout, checks); err != nil {
+			if err != nil {
 				return err
 			}
 			for _, c := range checks {

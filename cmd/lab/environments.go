@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -85,22 +84,4 @@ func checkSetting(k, v string, envs []bench.Environment) error {
 		return unknown(what, k, names)
 	}
 	return nil
-}
-
-// settingHelp lists what can be varied in some environments, for help texts.
-func settingHelp(names []string) string {
-	var b strings.Builder
-	for _, e := range environments() {
-		if !slices.Contains(names, e.Name()) {
-			continue
-		}
-		for _, s := range e.Settings() {
-			v := strings.Join(s.Values, "|")
-			if v == "" {
-				v = "…"
-			}
-			fmt.Fprintf(&b, "  %-10s %s=%s (default %q): %s\n", e.Name(), s.Name, v, s.Default, s.Help)
-		}
-	}
-	return b.String()
 }

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -36,25 +38,29 @@ type execFlags struct {
 }
 
 // connectHelp is lab run's, too.
-const connectHelp = "`URI` of a libvirt that makes the virtual machine, as virsh names it: qemu:///system, qemu+tls://HOST/system, qemu+ssh://USER@HOST/system (default: a private one)"
+const connectHelp = "`URI` libvirt that makes the virtual machines: qemu:///system, qemu+tls://HOST/system, qemu+ssh://USER@HOST/system (default: a private one)"
 
 func (a *app) execCommand() *cobra.Command {
 	var f execFlags
 	cmd := &cobra.Command{
 		Use:   "exec ENV [flags] -- CMD ARG…",
 		Short: "Run any command in an environment",
-		Long: `Run any command in an environment: host, chroot, container or vm.
+		Long: `ENV is ` + strings.Join(environmentNames(), ", ") + `.
+lab explain ENV says what it is, and what --variant can set for it.
 
-Standard input, output and error are the command's own. SIGINT, SIGTERM, SIGHUP,
-SIGQUIT, SIGUSR1 and SIGUSR2 are passed on to it; the third Ctrl-C kills it, as a
-container's first process may ignore them. It starts with a small set of
-variables (PATH, HOME, TERM); --env-var adds to them.
+The command's input, output and error are those of lab. The command starts with
+the variables PATH, HOME and TERM; --env-var adds to them.
 
-Exit status: the command's own; 128+n when signal n ended it; 125 the lab
-failed; 126 it can't be executed; 127 it isn't found.
+Ctrl-C (SIGINT) is passed on to the command, and so are SIGTERM, SIGHUP,
+SIGQUIT, SIGUSR1 and SIGUSR2. The third Ctrl-C kills it, since the first process
+of a container ignores signals that it has no handler for.
 
-What --variant can set:
-` + settingHelp(environmentNames()),
+Limits (--memory, --cpus, --pids) are kept by the kernel and not shown by /proc:
+free, top and nproc in a container see the whole machine. Programs that size
+themselves by these may want too much. A guest shows its own RAM and processors.
+
+Exit status: the command's own; 128+n if signal n ended it; 125 the lab failed;
+126 the command can't be executed; 127 it wasn't found; 2 bad usage.`,
 		Example: `  sudo lab exec container -- sh -c 'hostname; ps'
   sudo lab exec chroot -- ls -l /
   sudo lab exec container -it -- sh
@@ -89,33 +95,36 @@ What --variant can set:
 		}
 		return flagError(cmd, err)
 	})
-	fl.StringVar(&f.image, "image", "", "`DIR`, root folder of the file tree to run in (default: the lab's own)")
-	fl.StringVar(&f.net, "net", "", "`KIND`: short for --variant net=…")
-	fl.StringArrayVarP(&f.env, "env-var", "e", nil, "`NAME=VALUE` for the command; NAME alone: as it is here")
-	fl.StringVar(&f.envFile, "env-file", "", "`FILE` with a NAME=VALUE a line; # begins a comment")
-	fl.StringVar(&f.hostname, "hostname", "", "`NAME` of the machine that the container believes to be, or of the guest")
-	fl.StringVarP(&f.dir, "workdir", "w", "", "`DIR`, working folder inside")
-	fl.StringVarP(&f.user, "user", "u", "", "`UID[:GID]` to run as")
-	fl.IntSliceVar(&f.groups, "group-add", nil, "`GID,…`, further groups of the user")
-	fl.BoolVarP(&f.tty, "tty", "t", false, "a terminal of its own for the command")
-	fl.BoolP("interactive", "i", true, "pass input on: always so, and here for the habit of -it")
-	fl.Bool("rm", true, "leave nothing behind: always so, and here for the habit of it")
+	fl.StringVar(&f.image, "image", "", "`DIR` root folder of the file tree to run in (default: the lab's own)")
+	fl.StringVar(&f.net, "net", "", "`KIND` network: short for --variant net=KIND")
+	fl.StringArrayVarP(&f.env, "env-var", "e", nil, "`NAME=VALUE` variable of the command; NAME alone: as it is here")
+	fl.StringVar(&f.envFile, "env-file", "", "`FILE` variables, one NAME=VALUE a line; # begins a comment")
+	fl.StringVar(&f.hostname, "hostname", "", "`NAME` host name inside")
+	fl.StringVarP(&f.dir, "workdir", "w", "", "`DIR` working folder inside")
+	fl.StringVarP(&f.user, "user", "u", "", "`UID[:GID]` user and group of the command")
+	fl.IntSliceVar(&f.groups, "group-add", nil, "`GID,…` further groups of the user")
+	fl.BoolVarP(&f.tty, "tty", "t", false, "give the command a terminal of its own")
+	fl.BoolP("interactive", "i", true, "pass input on: always done, accepted for the habit of -it")
+	fl.Bool("rm", true, "leave nothing behind: always done, accepted for the habit")
 	fl.BoolVar(&f.readOnly, "read-only", false, "a root that can't be written to: short for --variant overlay=no")
-	fl.BoolVar(&f.init, "init", false, "a minimal init before the command: passes signals on, reaps orphans")
-	fl.StringArrayVarP(&f.volumes, "volume", "v", nil, "`SOURCE:TARGET[:ro]`, show a folder or file of the host inside")
-	fl.StringArrayVarP(&f.ports, "publish", "p", nil, "`[IP:]HOSTPORT:PORT[/udp]`, a port of this machine (of 127.0.0.1) that leads inside; implies --net bridge")
-	fl.StringVar(&f.cpuset, "cpuset", "", "`LIST` of processors to run on: 0-1,3")
-	fl.IntVar(&f.weight, "cpu-weight", 0, "`N`, share of busy processors beside others', 1 to 10000 (100 is usual)")
-	fl.StringVar(&f.swap, "swap", "", "`SIZE` of swap beyond --memory (default: none)")
-	fl.StringVarP(&f.memory, "memory", "m", "", "`SIZE`, limit of memory: 64M, 1G")
-	fl.Float64Var(&f.cpus, "cpus", 0, "`CORES`, limit of processor time: 0.5")
-	fl.Int64Var(&f.pids, "pids", 0, "`N`, limit of processes")
-	fl.StringArrayVar(&f.readBytes, "device-read-bps", nil, "`DEVICE:SIZE`, bytes a second that may be read from a disk: /dev/sda:10M")
-	fl.StringArrayVar(&f.writeBytes, "device-write-bps", nil, "`DEVICE:SIZE`, the same for what is written")
-	fl.StringArrayVar(&f.readOps, "device-read-iops", nil, "`DEVICE:N`, reads a second")
-	fl.StringArrayVar(&f.writeOps, "device-write-iops", nil, "`DEVICE:N`, writes a second")
-	fl.StringSliceVar(&f.variant, "variant", nil, "`SETTINGS`, name=value,…")
+	fl.BoolVar(&f.init, "init", false, "run a minimal init before the command: it passes signals on and reaps orphans")
+	fl.StringArrayVarP(&f.volumes, "volume", "v", nil, "`SOURCE:TARGET[:ro]` show a folder or file of the host inside")
+	fl.StringArrayVarP(&f.ports, "publish", "p", nil, "`[IP:]HOSTPORT:PORT[/udp]` make a port inside reachable on this machine, by default on 127.0.0.1; implies --net bridge")
+	fl.StringVar(&f.cpuset, "cpuset", "", "`LIST` processors to run on, such as 0-1,3")
+	fl.IntVar(&f.weight, "cpu-weight", 0, "`N` share of busy processors compared with others, 1 to 10000 (100 is usual)")
+	fl.StringVar(&f.swap, "swap", "", "`SIZE` swap allowed on top of --memory (default: none)")
+	fl.StringVarP(&f.memory, "memory", "m", "", "`SIZE` limit of memory, such as 64M or 1G; free and /proc/meminfo in a container still show the machine's")
+	fl.Float64Var(&f.cpus, "cpus", 0, "`CORES` limit of processor time, such as 0.5; nproc in a container still counts all processors (--cpuset changes that)")
+	fl.Int64Var(&f.pids, "pids", 0, "`N` limit of processes")
+	fl.StringArrayVar(&f.readBytes, "device-read-bps", nil, "`DEVICE:SIZE` bytes a second that may be read from a disk, such as /dev/sda:10M")
+	fl.StringArrayVar(&f.writeBytes, "device-write-bps", nil, "`DEVICE:SIZE` bytes a second that may be written to it")
+	fl.StringArrayVar(&f.readOps, "device-read-iops", nil, "`DEVICE:N` reads a second")
+	fl.StringArrayVar(&f.writeOps, "device-write-iops", nil, "`DEVICE:N` writes a second")
+	fl.StringSliceVar(&f.variant, "variant", nil, "`NAME=VALUE,…` settings of the environment: lab explain ENV lists them")
 	fl.StringVar(&f.connect, "connect", "", connectHelp)
+	a.waitFlag(fl)
+	further(fl, "group-add", "env-file", "hostname", "interactive", "rm", "init", "cpu-weight", "swap", "device-read-bps",
+		"device-write-bps", "device-read-iops", "device-write-iops", "connect", "wait")
 	completeFlags(cmd)
 	return cmd
 }
@@ -183,7 +192,7 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 		}
 	}
 	go launch.Ready(1) // the thread that Prepare would wait for
-	lock, err := testbed.Acquire(false)
+	lock, err := a.acquire(false, sigs)
 	if err != nil {
 		return 0, err
 	}
@@ -239,7 +248,8 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	if pumps != nil {
 		pumps.Begin()
 	}
-	abort := passSignals(sigs, p)
+	done := make(chan struct{})
+	abort := passSignals(sigs, done, p, a.note)
 	finish := func(<-chan struct{}) {}
 	if t, ok := p.(bench.Terminaler); ok && spec.Command.TTY {
 		if finish, err = attach(t.Terminal(), a.stdin, a.stdout); err != nil {
@@ -250,6 +260,7 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	swept := make(chan struct{})
 	go func() { testbed.SweepFolders(); close(swept) }()
 	exit, err := p.Wait(ctx)
+	close(done)
 	finish(abort)
 	status = exit.Status()
 	if pumps != nil {
@@ -261,27 +272,43 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	}
 	<-swept
 	if exit.OOM {
-		fmt.Fprintf(a.stderr, "lab: %s was killed: it used more memory than its limit\n", spec.Command.Argv[0])
+		fmt.Fprintf(a.note, "lab: %s was killed: it used more memory than its limit\n", spec.Command.Argv[0])
 	}
 	return status, err
 }
 
 // passSignals passes signals on. The third that asks for an end is a SIGKILL: a
 // container's first process ignores every signal that it has no handler for
-// (pid_namespaces(7)), and somebody is pressing Ctrl-C. late is closed when one
+// (pid_namespaces(7)), and the user is pressing Ctrl-C; before that, if the command
+// isn't done soon after the first one, a note says so. late is closed when one
 // asks for the end of what has ended.
-func passSignals(sigs <-chan os.Signal, p bench.Process) (late <-chan struct{}) {
+func passSignals(sigs <-chan os.Signal, done <-chan struct{}, p bench.Process, note io.Writer) (late <-chan struct{}) {
 	c := make(chan struct{})
 	go func() {
 		var asked asks
-		for s := range sigs {
-			ends := s == syscall.SIGINT || s == syscall.SIGTERM || s == syscall.SIGHUP
-			if asked.enough(s) {
-				s = syscall.SIGKILL
-			}
-			if err := p.Signal(s); err != nil && ends {
-				close(c)
-				return
+		var unheard <-chan time.Time
+		for {
+			select {
+			case s := <-sigs:
+				ends := s == syscall.SIGINT || s == syscall.SIGTERM || s == syscall.SIGHUP
+				if asked.enough(s) {
+					s = syscall.SIGKILL
+				}
+				if s == syscall.SIGINT && asked == 1 && done != nil {
+					unheard = time.After(300 * time.Millisecond)
+				}
+				if err := p.Signal(s); err != nil && ends {
+					close(c)
+					return
+				}
+			case <-unheard:
+				unheard = nil
+				times := map[asks]string{1: "twice", 2: "once"}[asked]
+				if times != "" {
+					fmt.Fprintf(note, "lab: Ctrl-C was passed on to the command, which is still running; %s more ends it\n", times)
+				}
+			case <-done:
+				done, unheard = nil, nil
 			}
 		}
 	}()

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -51,7 +52,7 @@ type execResult struct {
 func (a *app) executeApart(env bench.Environment, spec bench.Spec, f *execFlags) (status int, err error) {
 	sigs := make(chan os.Signal, 16)
 	signal.Notify(sigs, passedOn...)
-	lock, err := testbed.Acquire(false)
+	lock, err := a.acquire(false, sigs)
 	if err != nil {
 		return 0, err
 	}
@@ -107,13 +108,13 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, f *execFlags)
 		return 128 + int(syscall.SIGKILL), nil
 	case derr != nil:
 		terminal()
-		return 0, fmt.Errorf("exec: the worker died: %w", errors.Join(derr, werr))
+		return 0, fmt.Errorf("exec: the worker %w", cmp.Or(werr, derr))
 	case res.Err != "" && res.Status > 0: // not found, can't be executed
 		return 0, &statusError{res.Status, errors.New(res.Err)}
 	case res.Err != "":
 		return 0, errors.New(res.Err)
 	case res.OOM:
-		fmt.Fprintf(a.stderr, "lab: %s was killed: it used more memory than its limit\n", spec.Command.Argv[0])
+		fmt.Fprintf(a.note, "lab: %s was killed: it used more memory than its limit\n", spec.Command.Argv[0])
 	}
 	return res.Status, nil
 }
@@ -189,6 +190,9 @@ func (o *execOrder) execute(post *crew.Post) (status int, oom bool, err error) {
 	if err := env.Check(ctx, o.Spec); err != nil {
 		return 0, false, err
 	}
+	if r, ok := env.(bench.Resolver); ok && o.Spec.Settings["root"] == "auto" && r.Resolved(o.Spec)["root"] == "ext4" {
+		fmt.Fprintf(c.Stderr, "lab: the image (%d MiB) is too large for the guest's RAM, and is given to it as a disk (root=ext4)\n", o.Spec.Image.Size>>20)
+	}
 	p, err := env.Prepare(ctx, o.Spec)
 	if err != nil {
 		return 0, false, err
@@ -200,7 +204,9 @@ func (o *execOrder) execute(post *crew.Post) (status int, oom bool, err error) {
 	if err := p.Start(ctx); err != nil {
 		return 0, false, err
 	}
-	passSignals(pass, p)
+	done := make(chan struct{})
+	passSignals(pass, done, p, c.Stderr)
 	x, err := p.Wait(ctx)
+	close(done)
 	return x.Status(), x.OOM, err
 }

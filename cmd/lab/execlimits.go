@@ -20,6 +20,9 @@ func (f *execFlags) limits() (l bench.Limits, err error) {
 	if l.Memory, err = size(f.memory); err != nil {
 		return l, usagef("--memory %q: %w", f.memory, err)
 	}
+	if l.Memory != 0 && l.Memory < bench.LeastMemory {
+		return l, usagef("--memory %s: no program starts in that; the least that works is %dM", f.memory, bench.LeastMemory>>20)
+	}
 	if l.Swap, err = size(f.swap); err != nil {
 		return l, usagef("--swap %q: %w", f.swap, err)
 	}

@@ -16,7 +16,7 @@ import (
 // A limit of a disk's transfers holds for what is read past the cache.
 func TestDiskLimit(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("SKIP: limits need root; cure: sudo make test")
+		t.Skip("SKIP: limits need root; fix: sudo make test")
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -36,7 +36,7 @@ func TestDiskLimit(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := wholeDisk(node); err != nil {
-		t.Skipf("SKIP: %s isn't on a disk of its own (%v); cure: TMPDIR on ext4 or xfs", file, err)
+		t.Skipf("SKIP: %s isn't on a disk of its own (%v); fix: TMPDIR on ext4 or xfs", file, err)
 	}
 	f, err := os.OpenFile(file, os.O_RDWR|unix.O_DIRECT, 0)
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 // besideFile are the flags that lab run -f takes: they say where things lie and
 // what is printed. What is measured is the file's alone, so that a results
 // folder with an experiment file was made by it, and by nothing else.
-var besideFile = []string{"file", "out", "json", "image", "kernel", "work", "predict"}
+var besideFile = []string{"file", "out", "json", "image", "kernel", "work", "predict", "wait"}
 
 // fromFile takes what the experiment file says over into the flags, as if it
 // had been typed, and returns the scenarios. Its errors are the user's, and
@@ -28,7 +28,7 @@ var besideFile = []string{"file", "out", "json", "image", "kernel", "work", "pre
 func (f *runFlags) fromFile(cmd *cobra.Command, args []string) ([]string, error) {
 	fl := cmd.Flags()
 	if len(args) > 0 {
-		return nil, usagef("run: %s is given beside -f %s, which says what is run; leave one of the two out", strings.Join(args, " "), f.file)
+		return nil, usagef("run: %s was given as well as -f %s, which names the scenarios; fix: leave one of them out", strings.Join(args, " "), f.file)
 	}
 	var wrong string
 	fl.Visit(func(x *pflag.Flag) {
@@ -37,7 +37,7 @@ func (f *runFlags) fromFile(cmd *cobra.Command, args []string) ([]string, error)
 		}
 	})
 	if wrong != "" {
-		return nil, usagef("--%s is given beside -f %s, which says what is measured; write it into the file, or leave -f out\n     beside -f there are: --%s",
+		return nil, usagef("--%s can't be given with -f %s, which says what is measured; fix: write it into the file\n     with -f these can be given: --%s",
 			wrong, f.file, strings.Join(besideFile[1:], ", --"))
 	}
 	x, err := experiment.Read(f.file)

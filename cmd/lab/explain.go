@@ -29,10 +29,10 @@ func (a *app) explainCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "explain NAME",
-		Short: "Say what a scenario, environment, metric, setting or taint is",
-		Long: `Say what a name means: a scenario, an environment, a metric, a setting of
---variant, or a taint that a report marks trials with. Without a name, the names
-are listed. It measures nothing, and needs no root.`,
+		Short: "Explain a scenario, environment, metric, setting or taint",
+		Long: `NAME is a scenario, an environment, a metric, a setting of --variant, or a taint:
+what disturbed a trial, as reports mark it. Without a name, all names are listed.
+It measures nothing, and needs no root.`,
 		Example: `  lab explain startup
   lab explain pressure`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -53,7 +53,7 @@ are listed. It measures nothing, and needs no root.`,
 				if asJSON {
 					return a.printJSON(all)
 				}
-				listExplained(a.stdout, all)
+				listExplained(a.page, all)
 				return nil
 			}
 			found := slices.DeleteFunc(slices.Clone(all), func(x explained) bool { return x.Name != args[0] })
@@ -65,9 +65,9 @@ are listed. It measures nothing, and needs no root.`,
 			}
 			for i, x := range found { // a word may be a scenario and a metric
 				if i > 0 {
-					fmt.Fprintln(a.stdout)
+					fmt.Fprintln(a.page)
 				}
-				reports.Paragraphs(a.stdout, x.Name+", "+article(x.Kind), x.Text, reports.OptionsFor(a.stdout))
+				reports.Paragraphs(a.page, x.Name+", "+article(x.Kind), x.Text, reports.OptionsFor(a.stdout))
 			}
 			return nil
 		},
@@ -114,7 +114,13 @@ func everything() []explained {
 		out = append(out, explained{s.Name, "scenario", explainScenario(s)})
 	}
 	for _, e := range environments() {
-		text := e.Name() + " is " + about[e.Name()].is + ". It needs " + about[e.Name()].needs + "."
+		text := strings.ToUpper(about[e.Name()].is[:1]) + about[e.Name()].is[1:] + ". It needs " + about[e.Name()].needs + "."
+		if more := about[e.Name()].more; more != "" {
+			text += "\n\n" + more
+		}
+		if len(e.Settings()) > 0 {
+			text += "\n\nSettings, for --variant:"
+		}
 		for _, s := range e.Settings() {
 			text += "\n\n" + settingText(s)
 		}
@@ -126,7 +132,7 @@ func everything() []explained {
 		"the program inside and the host's clock disagreed by more than 1 % on how long it ran"})
 	for _, t := range taints {
 		out = append(out, explained{t.Name, "taint", "Marks a trial during which " + t.Means +
-			". The trial is kept, counted, and drawn hollow; --strict makes it once more."})
+			". The trial is kept, counted, and drawn hollow; --strict repeats it."})
 	}
 	return out
 }
@@ -143,7 +149,7 @@ func explainScenario(s *bench.Scenario) string {
 	}
 	text := s.Question + "\n\n" + s.Method + "\n\nIt measures " + strings.Join(metrics, ", ") + ". Its rows: " + strings.Join(envs, "; ") + "."
 	if len(s.Findings) > 0 {
-		text += "\n\nIt answers, by thresholds that are written down before any result:"
+		text += "\n\nIt judges these statements, by thresholds that were set before any result:"
 	}
 	for _, f := range s.Findings {
 		text += "\n\n“" + f.Statement + "” " + reports.Capital(f.Reason) + "."
@@ -210,12 +216,12 @@ func explainSettings() []explained {
 }
 
 func settingText(s bench.Setting) string {
-	values := strings.Join(s.Values, " or ")
+	values := strings.Join(s.Values, "|")
 	if values == "" {
-		values = "any text"
+		values = "…"
 	}
 	if s.Default != "" {
-		values += " (" + s.Default + " where nothing is said)"
+		values += " (default " + s.Default + ")"
 	}
-	return s.Name + ": " + s.Help + ". It is " + values + "."
+	return s.Name + "=" + values + ": " + s.Help + "."
 }

@@ -19,9 +19,9 @@ type extentFlags struct {
 }
 
 func (f *extentFlags) add(fl *pflag.FlagSet) {
-	fl.StringVar(&f.precision, "precision", "", "`2%`: add blocks of trials until the 95 % interval of each median is within that of it")
-	fl.DurationVar(&f.maxTime, "max-time", 0, "`5m`: end the trials by then, after a whole block (default with --precision: 10m)")
-	fl.BoolVar(&f.strict, "strict", false, "repeat trials that were disturbed, twice at the most")
+	fl.StringVar(&f.precision, "precision", "", "`SHARE` add trials until each median's 95 % interval is within that share of it, such as 2%")
+	fl.DurationVar(&f.maxTime, "max-time", 0, "`TIME` add no block of trials after that time, such as 5m (default with --precision: 10m)")
+	fl.BoolVar(&f.strict, "strict", false, "repeat disturbed trials, twice at most")
 }
 
 // check reads them into the job; its errors are the user's.

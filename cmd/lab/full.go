@@ -44,15 +44,17 @@ func full(args []string) int {
 
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "lab",
-		Short: "One workload in every kind of isolation: measured, compared, explained",
+		Use:     "lab",
+		Version: versionLine(),
+		Short:   "One workload in every kind of isolation: measured, compared, explained",
 		Long: `lab puts one and the same workload into every kind of isolation that this
 machine offers (plain process, chroot, container, virtual machine), measures
 what each costs, and explains the numbers.
 
   sudo lab run startup           how long until the workload runs?
   sudo lab exec container -- sh  a shell in a container
-  lab doctor                     what this machine can and can't`,
+  lab list                       what there is to measure, and where
+  lab doctor                     what this machine can and can't do`,
 		SilenceErrors: true, // run prints them, in its own form
 		SilenceUsage:  true,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -71,6 +73,8 @@ what each costs, and explains the numbers.
 		},
 	}
 	root.SetFlagErrorFunc(flagError)
+	root.SetHelpFunc(a.help)
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(a.runCommand(), a.execCommand(), a.reportCommand(), a.compareCommand(), a.reproduceCommand(), a.checkCommand(), a.calibrateCommand(),
 		a.listCommand(), a.doctorCommand(), a.imageCommand(), a.explainCommand(), a.cleanCommand(), a.versionCommand())
 	return root

@@ -25,7 +25,7 @@ func (a *app) imageCommand() *cobra.Command {
 		if asJSON {
 			return a.printJSON(describedImage(r))
 		}
-		_, err = fmt.Fprintf(a.stdout, "image:  %s\nfolder: %s\ndigest: %s\nsize:   %d bytes\n", r.Name, r.Dir, r.Digest, r.Size)
+		_, err = fmt.Fprintf(a.page, "image:  %s\nfolder: %s\ndigest: %s\nsize:   %d bytes\n", r.Name, r.Dir, r.Digest, r.Size)
 		return err
 	}
 	dirs := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -39,12 +39,12 @@ func (a *app) imageCommand() *cobra.Command {
 	}
 	cmd := &cobra.Command{
 		Use:   "image [DIR] | image list | image save DIR",
-		Short: "Show an image's digest, make the default one, save the bytes of a run's",
-		Long: `Show where an image is, its digest and its size: the default image's, which is
-made where it is missing, or that of a folder.
+		Short: "Show, list or save images",
+		Long: `Show where an image is, its digest and its size. Without DIR it is the default
+image, which is made if it is missing.
 
-The digest covers names, types, permissions, link targets and contents, and
-neither owners nor times: the same tree unpacked elsewhere has the same one.`,
+The digest covers names, types, permissions, link targets and contents. It leaves
+out owners and times, so that a copy of the tree elsewhere has the same digest.`,
 		Args: oneDir, ValidArgsFunction: dirs,
 		RunE: func(_ *cobra.Command, args []string) error { return show(args) },
 	}
@@ -53,7 +53,7 @@ neither owners nor times: the same tree unpacked elsewhere has the same one.`,
 		RunE: func(_ *cobra.Command, args []string) error { return show(args) },
 	}
 	list := &cobra.Command{
-		Use: "list", Short: "List the images in the cache: the default one, and those unpacked for lab reproduce", Args: noArgs,
+		Use: "list", Short: "List the images in the cache", Args: noArgs,
 		RunE: func(*cobra.Command, []string) error { return a.listImages(asJSON) },
 	}
 	cmd.PersistentFlags().BoolVar(&asJSON, "json", false, "print JSON")
@@ -111,10 +111,10 @@ func (a *app) listImages(asJSON bool) error {
 		if name != "default" {
 			name = "saved"
 		}
-		fmt.Fprintf(a.stdout, "%-8s %s %10d bytes  %s\n", name, r.Digest, r.Size, r.Dir)
+		fmt.Fprintf(a.page, "%-8s %s %10d bytes  %s\n", name, r.Digest, r.Size, r.Dir)
 	}
 	if len(all) == 0 {
-		fmt.Fprintln(a.stdout, "none; lab image makes the default one")
+		fmt.Fprintln(a.page, "none yet; lab image makes the default one")
 	}
 	return errors.Join(errs...)
 }

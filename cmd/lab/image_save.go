@@ -23,16 +23,16 @@ func (a *app) imageSaveCommand() *cobra.Command {
 	var named, kernelName string
 	cmd := &cobra.Command{
 		Use:   "save DIR | save FILE",
-		Short: "Put the bytes that a run ran beside its results",
-		Long: `Put the bytes of a run's image, and of its guests' kernel, into its results
-folder, as saved/image.tar.gz and saved/vmlinuz, so that lab reproduce DIR can
-run the same ones on a machine that hasn't got them. They must be the very ones:
-their digests are compared with the manifest's. SHA256SUMS then lists them, too.
+		Short: "Save a run's image and guest kernel in its results folder",
+		Long: `Save a run's image and its guests' kernel in its results folder, as
+saved/image.tar.gz and saved/vmlinuz. lab reproduce DIR can then run the same
+ones on any machine. Their digests must be those in the manifest. SHA256SUMS
+lists the saved files, too.
 
-With a FILE that doesn't exist yet, the image alone is written to it.
+With a FILE that doesn't exist yet, only the image is written, to that file.
 
-lab reproduce executes saved programs as root. Take folders only from people
-whose programs you would run.`,
+lab reproduce runs saved programs as root. Accept folders only from people whose
+programs you would run.`,
 		Example: `  lab image save results/mine
   lab image save tree.tar.gz --image /srv/tree`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -48,8 +48,8 @@ whose programs you would run.`,
 			return a.saveFile(args[0], named)
 		},
 	}
-	cmd.Flags().StringVar(&named, "image", "", "`DIR`, root folder of the image (default: the lab's own)")
-	cmd.Flags().StringVar(&kernelName, "kernel", "", "`FILE` of the guest kernel (default: the set-up's; also LAB_KERNEL)")
+	cmd.Flags().StringVar(&named, "image", "", "`DIR` root folder of the image (default: the lab's own)")
+	cmd.Flags().StringVar(&kernelName, "kernel", "", "`FILE` guest kernel (default: the set-up's; also LAB_KERNEL)")
 	completeFlags(cmd)
 	return cmd
 }
@@ -72,7 +72,7 @@ func (a *app) saveFile(name, named string) error {
 	if err != nil {
 		return errors.Join(err, os.Remove(name))
 	}
-	_, err = fmt.Fprintf(a.stdout, "%s: image %s, %s\n", name, r.Name, r.Digest)
+	_, err = fmt.Fprintf(a.page, "%s: image %s, %s\n", name, r.Name, r.Digest)
 	return err
 }
 
@@ -96,7 +96,7 @@ func (a *app) saveBeside(dir, named, kernelName string) error {
 		return fmt.Errorf("image save: %w", err)
 	}
 	if len(wrong) > 0 {
-		return fmt.Errorf("image save: %s isn't as it was written:\n     %s", dir, strings.Join(wrong, "\n     "))
+		return fmt.Errorf("image save: %s was changed:\n     %s", dir, strings.Join(wrong, "\n     "))
 	}
 	r, err := a.namedImage(nonEmptyWords(named))
 	if err != nil {
@@ -126,7 +126,7 @@ func (a *app) saveBeside(dir, named, kernelName string) error {
 	if err := w.Stream(results.SavedImage, r.WriteArchive); err != nil {
 		return fmt.Errorf("image save: %w", err)
 	}
-	fmt.Fprintf(a.stdout, "%s: image %s\n", filepath.Join(dir, results.SavedImage), r.Digest)
+	fmt.Fprintf(a.page, "%s: image %s\n", filepath.Join(dir, results.SavedImage), r.Digest)
 	if k != nil {
 		data, err := k.Read()
 		if err == nil {
@@ -135,7 +135,7 @@ func (a *app) saveBeside(dir, named, kernelName string) error {
 		if err != nil {
 			return fmt.Errorf("image save: %w", err)
 		}
-		fmt.Fprintf(a.stdout, "%s: guest kernel %s, %s\n", filepath.Join(dir, results.SavedKernel), k.Version, k.Digest)
+		fmt.Fprintf(a.page, "%s: guest kernel %s, %s\n", filepath.Join(dir, results.SavedKernel), k.Version, k.Digest)
 	}
 	return reports.WriteSums(dir, uid, gid)
 }

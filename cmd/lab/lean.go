@@ -40,7 +40,7 @@ func own(args []string) bool {
 	switch {
 	case len(args) == 0:
 		return false
-	case args[0] == "version":
+	case args[0] == "version", args[0] == "--version":
 		return len(args) == 1
 	}
 	before := args
@@ -64,18 +64,19 @@ func becomeFull() error {
 	full := filepath.Join(filepath.Dir(self), fullName)
 	err = syscall.Exec(full, os.Args, os.Environ())
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s isn't there: lab has two programs, and they stay in one folder; cure: make build", full)
+		return fmt.Errorf("%s is missing: lab has two programs, and they belong in one folder; fix: make build", full)
 	}
 	return fmt.Errorf("execute %s: %w", full, err)
 }
 
 func (a *app) root() *cobra.Command {
-	root := &cobra.Command{Use: "lab", SilenceErrors: true, SilenceUsage: true,
+	root := &cobra.Command{Use: "lab", Version: versionLine(), SilenceErrors: true, SilenceUsage: true,
 		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
 			if cmd.Name() != "exec" && os.Geteuid() == 0 { // exec does it while it waits
 				testbed.SweepFolders()
 			}
 		}}
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(a.execCommand(), a.versionCommand())
 	return root

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -16,12 +15,14 @@ import (
 )
 
 // about says of each environment what it is, and what it needs.
-var about = map[string]struct{ is, needs string }{
-	"host":      {"a process, nothing more", "root, for the testbed around it"},
-	"chroot":    {"a process that sees another root folder", "root"},
-	"container": {"namespaces, overlay, cgroups, fewer capabilities, in process", "root, overlayfs, Linux 5.12 or later"},
-	"vm":        {"a libvirt domain whose first process is the workload", "root, QEMU, libvirt's daemon, a guest kernel; KVM to be fast"},
-	"vm-bare":   {"a libvirt domain without an operating system: what the machine alone takes", "root, QEMU, libvirt's daemon; KVM to be fast"},
+var about = map[string]struct{ is, needs, more string }{
+	"host":   {"a process, nothing more", "root, for the testbed around it", ""},
+	"chroot": {"a process that sees another root folder", "root", ""},
+	"container": {"namespaces, an overlay, cgroups and fewer capabilities", "root, overlayfs, Linux 5.12 or later",
+		"Limits of memory and processor time are kept by the kernel and not shown by /proc: free, top and nproc inside see the whole machine. " +
+			"The limits are in the container's cgroup; --cpuset is what nproc follows."},
+	"vm":      {"a libvirt domain whose first process is the workload", "root, QEMU, libvirt's daemon, a guest kernel; KVM to be fast", ""},
+	"vm-bare": {"a libvirt domain without an operating system: the machine alone", "root, QEMU, libvirt's daemon; KVM to be fast", ""},
 }
 
 // What lab list --json prints.
@@ -55,7 +56,7 @@ func (a *app) listCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List scenarios and environments, and whether this machine can run them",
+		Short: "List scenarios and environments, and what can run here",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			checks, err := checks(cmd.Context(), false)
@@ -66,7 +67,7 @@ func (a *app) listCommand() *cobra.Command {
 			if asJSON {
 				return a.printJSON(l)
 			}
-			l.print(a.stdout)
+			l.print(a.page)
 			return nil
 		},
 	}
@@ -103,31 +104,26 @@ func listed(checks []machine.Check) listing {
 	return l
 }
 
+// print fits a screen of 80 columns and 24 lines; lab explain says more.
 func (l listing) print(w io.Writer) {
 	fmt.Fprintln(w, "Scenarios: sudo lab run NAME")
 	for _, s := range l.Scenarios {
-		fmt.Fprintf(w, "  %-10s %s\n             %s\n", s.Name, s.Question, strings.Join(s.Environments, ", "))
+		fmt.Fprintf(w, "  %-10s %s\n", s.Name, s.Question)
 	}
-	fmt.Fprintln(w, "\nEnvironments: --env NAME,…")
+	fmt.Fprintf(w, "\n%-56s this machine can run it\n", "Environments: --env NAME,…")
 	for _, e := range l.Environments {
-		fmt.Fprintf(w, "  %-10s %s\n             needs %s\n", e.Name, e.About, e.Needs)
-		if e.Runs {
-			fmt.Fprintln(w, "             this machine can run it")
+		can := "yes"
+		if !e.Runs {
+			can = "no"
 		}
+		fmt.Fprintf(w, "  %-10s %-63s %3s\n", e.Name, e.About, can)
 		for _, c := range e.Missing {
 			text := c.Name + ": " + c.Detail
 			if c.Cure != "" {
-				text += "; cure: " + c.Cure
+				text += "; fix: " + c.Cure
 			}
-			fmt.Fprintln(w, "             can't run here: "+text)
-		}
-		for _, s := range e.Settings {
-			v := strings.Join(s.Values, "|")
-			if v == "" {
-				v = "…"
-			}
-			fmt.Fprintf(w, "             --variant %s=%s (%s)\n", s.Name, v, s.Help)
+			fmt.Fprintln(w, "             "+text)
 		}
 	}
-	fmt.Fprintln(w, "\nlab doctor says more about this machine.")
+	fmt.Fprintln(w, "\nlab explain NAME says more about each, with its settings for --variant;\nlab doctor says more about this machine.")
 }

@@ -15,11 +15,15 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"lab/bench/text"
 )
 
 // Exit statuses. Those of exec are its payload's own, and a shell's.
@@ -35,20 +39,38 @@ const (
 type app struct {
 	args                  []string // args[0] is the program, as it was called
 	stdin, stdout, stderr *os.File
+
+	// What people read goes through these, which wrap it: a page always, and
+	// a note on a terminal, as elsewhere programs search it by the line.
+	page, note *text.Writer
+
+	wait bool // for the machine's lock
+}
+
+func newApp(args []string, stdin, stdout, stderr *os.File) *app {
+	width := text.Width(stdout)
+	if width == 0 {
+		width = text.DefaultWidth
+	}
+	return &app{args: args, stdin: stdin, stdout: stdout, stderr: stderr,
+		page: text.NewWriter(stdout, width), note: text.NewWriter(stderr, text.Width(stderr))}
 }
 
 // run is the whole command; it returns the exit status.
 func run(args []string, stdin, stdout, stderr *os.File) int {
-	a := &app{args, stdin, stdout, stderr}
+	a := newApp(args, stdin, stdout, stderr)
 	// What we make has the modes that we name, whatever the caller's umask is:
 	// users other than root are to see images and results.
 	syscall.Umask(0o022)
 	root := a.root()
 	root.SetArgs(args[1:])
 	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetOut(a.page)
+	root.SetErr(a.note)
 	err := root.Execute()
+	if lost := a.page.Flush(); err == nil && lost != nil {
+		err = fmt.Errorf("output was lost: %w", lost)
+	}
 	var s *statusError
 	switch {
 	case err == nil:
@@ -57,9 +79,34 @@ func run(args []string, stdin, stdout, stderr *os.File) int {
 		s = &statusError{statusFailed, err}
 	}
 	if s.err != nil {
-		fmt.Fprintln(stderr, "lab: "+indented(s.err.Error()))
+		fmt.Fprintln(a.note, "lab: "+indented(withoutCalls(s.err)))
 	}
 	return s.status
+}
+
+// withoutCalls is an error's text without the names of system calls before a
+// path: "lstat /nosuch: no such file" says nothing more than "/nosuch: no such
+// file" to whoever typed that path.
+func withoutCalls(err error) string {
+	said := err.Error()
+	var walk func(error)
+	walk = func(err error) {
+		if p, ok := err.(*fs.PathError); ok && slices.Contains([]string{"stat", "lstat", "open", "openat"}, p.Op) {
+			said = strings.ReplaceAll(said, p.Error(), p.Path+": "+p.Err.Error())
+		}
+		switch x := err.(type) {
+		case interface{ Unwrap() error }:
+			if e := x.Unwrap(); e != nil {
+				walk(e)
+			}
+		case interface{ Unwrap() []error }:
+			for _, e := range x.Unwrap() {
+				walk(e)
+			}
+		}
+	}
+	walk(err)
+	return said
 }
 
 // indented sets the further lines of a text off; of several errors each has one.

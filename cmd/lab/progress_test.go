@@ -20,7 +20,7 @@ var half = engine.Progress{Done: 6, Total: 12, Failed: 1, Next: "container", Lef
 func TestMeter(t *testing.T) {
 	master, slave, err := launch.OpenTerminal(unix.AT_FDCWD, "/dev/ptmx")
 	if err != nil {
-		t.Skip("no pseudo-terminal:", err, "; cure: mount -t devpts none /dev/pts")
+		t.Skip("no pseudo-terminal:", err, "; fix: mount -t devpts none /dev/pts")
 	}
 	defer master.Close()
 	for _, x := range []struct {

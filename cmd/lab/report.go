@@ -21,17 +21,17 @@ func (a *app) reportCommand() *cobra.Command {
 	var out string
 	cmd := &cobra.Command{
 		Use:   "report DIR…",
-		Short: "Draw the report of results folders again; set several machines' side by side",
+		Short: "Draw reports again; compare the runs of several machines",
 		Long: `Draw the report of results folders again: the table here, and in each folder
 report.md, plots/, trials.csv, bench.txt and summary.json. Nothing is measured,
-and the machine that it was measured on isn't needed.
+and any machine will do.
 
-Several folders of one scenario are also set side by side with the machine as a
-factor: each machine's figures with their intervals, the middle machine, the
-least and the largest. Runs of one machine are known by its salted id, and count
-once. What can't be set side by side stands apart: KVM and emulation, bare metal
-and machines that are themselves virtual, other images and guest kernels. With
---out DIR, machines.md, machines.csv and plots of it are left there.`,
+Several folders of one scenario are also compared, with the machine as a factor:
+each machine's figures with their intervals, the middle machine, the smallest and
+the largest. Runs of one machine have the same salted id and count once. Groups
+that can't be compared are kept apart: KVM and emulation, bare metal and virtual
+machines, other images and guest kernels. With --out DIR, machines.md,
+machines.csv and plots are written there.`,
 		Example: `  lab report results/mine
   lab report class/* --out class-report`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -48,7 +48,7 @@ and machines that are themselves virtual, other images and guest kernels. With
 				return a.reportMachines(dirs, out)
 			}
 			if out != "" {
-				return usagef("report: --out is for several folders; one folder's report lies in it")
+				return usagef("report: --out is for several folders; the report of a single one is written into it")
 			}
 			var errs []error
 			for _, dir := range dirs {
@@ -59,7 +59,7 @@ and machines that are themselves virtual, other images and guest kernels. With
 		},
 	}
 	cmd.Flags().BoolVar(&json, "json", false, "print each summary.json instead of the tables")
-	cmd.Flags().StringVar(&out, "out", "", "`DIR` for the report across machines; must not exist")
+	cmd.Flags().StringVar(&out, "out", "", "`DIR` new folder for the report across machines")
 	completeFlags(cmd)
 	return cmd
 }
@@ -82,12 +82,12 @@ func (a *app) report(dir string, uid, gid int, json bool) error {
 		_, err = a.stdout.Write(summary)
 		return err
 	}
-	if err := reports.Terminal(a.stdout, run, reports.OptionsFor(a.stdout)); err != nil {
+	if err := reports.Terminal(a.page, run, reports.OptionsFor(a.stdout)); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.stdout, "\nreport: %s\n", filepath.Join(dir, "report.md"))
+	_, err = fmt.Fprintf(a.page, "\nreport: %s\n", filepath.Join(dir, "report.md"))
 	if plots, _ := filepath.Glob(filepath.Join(dir, "plots", "*.png")); len(plots) > 0 {
-		_, err = fmt.Fprintf(a.stdout, "plots:  %s\n", strings.Join(plots, ", "))
+		_, err = fmt.Fprintf(a.page, "plots:  %s\n", strings.Join(plots, ", "))
 	}
 	return err
 }
@@ -117,11 +117,11 @@ func (a *app) reportMachines(dirs []string, out string) error {
 	}
 	for i, name := range names {
 		if i > 0 {
-			fmt.Fprintln(a.stdout)
+			fmt.Fprintln(a.page)
 		}
 		m, err := reports.AcrossMachines(by[name])
 		if err == nil {
-			err = m.Terminal(a.stdout, reports.OptionsFor(a.stdout))
+			err = m.Terminal(a.page, reports.OptionsFor(a.stdout))
 		}
 		if err == nil && out != "" {
 			err = a.writeMachines(m, out)
@@ -141,6 +141,6 @@ func (a *app) writeMachines(m *reports.Machines, out string) error {
 	if err := m.Write(out, uid, gid); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.stdout, "\nreport: %s\n", filepath.Join(out, "machines.md"))
+	_, err = fmt.Fprintf(a.page, "\nreport: %s\n", filepath.Join(out, "machines.md"))
 	return err
 }

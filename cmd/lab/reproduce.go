@@ -19,25 +19,25 @@ func (a *app) reproduceCommand() *cobra.Command {
 	var f runFlags
 	cmd := &cobra.Command{
 		Use:   "reproduce DIR",
-		Short: "Do a run once more here, and judge its findings again",
-		Long: `Do what a results folder says once more on this machine: the same scenario,
-environments, settings, numbers of trials and seed. Then judge each of the
-original's findings by both runs:
+		Short: "Repeat a run here, and judge its findings again",
+		Long: `Repeat the run of a results folder on this machine: the same scenario,
+environments, settings, numbers of trials and seed. Then judge each finding of
+the original by both runs:
 
-  agrees          both came to the same outcome
-  differs         it holds in the one and doesn't in the other; on the same
-                  machine also: a median that it rests on has moved by over 10 %
+  agrees          both runs came to the same outcome
+  differs         it holds in one and not in the other; on the same machine also
+                  if a median that it rests on has moved by over 10 %
   can't be told   one of the two is undecided, or couldn't be measured
-  not comparable  another image, workload or guest kernel; KVM against emulation
+  not comparable  another image, workload or guest kernel; KVM with emulation
 
-Where lab image save put the image and the guest kernel beside the original, and
-this machine's own are other ones, the saved ones are run, as root: reproduce
-only folders of people whose programs you would run.
+If the folder has a saved image and guest kernel (lab image save) that differ
+from this machine's, the saved ones run, as root: reproduce only folders of
+people whose programs you would run.
 
-Where a foreign libvirt made the original's guests, name it once more with
---connect; results don't say on whose machine it was.
+If another libvirt made the original's guests, name it again with --connect;
+results don't record its address.
 
-The original stays as it is. The new folder has reproduction.md beside its report.
+The original isn't changed. The new folder has reproduction.md and its report.
 
 Exit status: 0 nothing differs; 1 something differs, or failed; 2 bad usage;
 3 nothing could be run; 130 interrupted.`,
@@ -53,11 +53,12 @@ Exit status: 0 nothing differs; 1 something differs, or failed; 2 bad usage;
 		RunE: func(_ *cobra.Command, args []string) error { return a.reproduce(args[0], f) },
 	}
 	fl := cmd.Flags()
-	fl.StringVar(&f.out, "out", "", "`DIR` for the results; must not exist (default: results/<UTC time>-<scenario>)")
-	fl.StringVar(&f.image, "image", "", "`DIR`, root folder of the original's file tree (default: the lab's own, or the one saved in DIR)")
-	fl.StringVar(&f.kernel, "kernel", "", "`FILE` of the guest kernel (default: the set-up's, or the one saved in DIR; also LAB_KERNEL)")
-	fl.StringVar(&f.work, "work", "", "`DIR` on the file system that instances write to, where the original's did (default: the cache's)")
-	fl.StringVar(&f.connect, "connect", "", "`URI` of the libvirt that makes the guests, where one made the original's (results don't say on whose machine)")
+	fl.StringVar(&f.out, "out", "", "`DIR` new folder for the results (default: results/<UTC time>-<scenario>)")
+	fl.StringVar(&f.image, "image", "", "`DIR` root folder of the original's file tree (default: the one saved in the results folder, or the lab's own)")
+	fl.StringVar(&f.kernel, "kernel", "", "`FILE` guest kernel (default: the one saved in the results folder, or the set-up's; also LAB_KERNEL)")
+	fl.StringVar(&f.work, "work", "", "`DIR` folder on the disk that instances write to, if the original had one (default: in the cache)")
+	fl.StringVar(&f.connect, "connect", "", "`URI` libvirt that makes the guests, if the original's were made by one (results don't say where it is)")
+	a.waitFlag(fl)
 	completeFlags(cmd)
 	return cmd
 }
@@ -79,11 +80,11 @@ func (a *app) reproduce(dir string, f runFlags) error {
 	j.Manifest.Notes = append(j.Manifest.Notes, old.otherLibvirt()...)
 	j.Begin(parts, m.Scenario)
 	if now.Image.Digest != m.Image.Digest {
-		fmt.Fprintf(a.stderr, "lab: the image isn't the original's (%s, and that was %s): nothing will be comparable; name the same one with --image\n",
+		fmt.Fprintf(a.note, "lab: the image isn't the original's (%s, and that was %s): nothing will be comparable; fix: --image DIR with the original one\n",
 			now.Image.Digest, m.Image.Digest)
 	}
 	if m.Asked.Work && f.work == "" {
-		fmt.Fprintln(a.stderr, "lab: the original's instances wrote to a folder named with --work, and these will below the cache; name another with --work")
+		fmt.Fprintln(a.note, "lab: the original's instances wrote to a folder given with --work, and these will write to the cache; fix: --work DIR")
 	}
 	out := f.folder([]string{m.Scenario}, m.Scenario, j.Manifest.Started)
 	s := &supervisor{Supervisor: runs.Supervisor{Job: j, Lock: old.lock, Dir: out, Passage: passage(old.target)}, app: a}
@@ -105,10 +106,10 @@ func (a *app) reproduce(dir string, f runFlags) error {
 		return err
 	}
 	if err := errors.Join(keep(out, j, map[string][]byte{"reproduction.md": page.Bytes()}),
-		reports.WriteRun(again, out, j.UID, j.GID), r.Terminal(a.stdout, reports.OptionsFor(a.stdout))); err != nil {
+		reports.WriteRun(again, out, j.UID, j.GID), r.Terminal(a.page, reports.OptionsFor(a.stdout))); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stdout, "\nreport: %s\n", filepath.Join(out, "reproduction.md"))
+	fmt.Fprintf(a.page, "\nreport: %s\n", filepath.Join(out, "reproduction.md"))
 	if n := r.Count(reports.Differs); n > 0 {
 		return &statusError{statusFailed, nil}
 	}

@@ -123,7 +123,7 @@ func printResidue(w io.Writer, left, used []residue.Item, differ []residue.Diffe
 		say("%d objects are in use by a lab that runs (--json lists them)\n", len(used))
 	}
 	if len(left) > 0 {
-		say("cure: lab clean\n")
+		say("fix: lab clean\n")
 	} else {
 		say("nothing of the lab's is left\n")
 	}

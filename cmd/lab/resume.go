@@ -19,12 +19,12 @@ import (
 func (a *app) resume(cmd *cobra.Command, names []string, f runFlags) error {
 	var wrong string
 	cmd.Flags().Visit(func(fl *pflag.Flag) {
-		if !slices.Contains([]string{"resume", "image", "kernel", "work", "json", "connect"}, fl.Name) {
+		if !slices.Contains([]string{"resume", "image", "kernel", "work", "json", "connect", "wait"}, fl.Name) {
 			wrong = fl.Name
 		}
 	})
 	if wrong != "" {
-		return usagef("--resume goes on with what was asked for then, and --%s would change it; begin a new run for that", wrong)
+		return usagef("--resume goes on with what was asked for then, and --%s would change it; fix: leave it out, or begin a new run", wrong)
 	}
 	old, err := a.again("resume", "lab run", f.resume, f, func(run *results.Run) error { return resumable(run, names, f.work != "") })
 	if err != nil {
@@ -45,7 +45,7 @@ func (a *app) resume(cmd *cobra.Command, names []string, f runFlags) error {
 	}
 	j.Resume(run, cut)
 	j.Manifest.Notes = append(j.Manifest.Notes, old.otherLibvirt()...)
-	s := &supervisor{Supervisor: runs.Supervisor{Job: j, Lock: old.lock, Dir: f.resume, Passage: passage(old.target)}, app: a, json: f.json}
+	s := &supervisor{Supervisor: runs.Supervisor{Job: j, Lock: old.lock, Dir: f.resume, Passage: passage(old.target)}, app: a, json: f.json, connect: f.connect}
 	return s.run()
 }
 
@@ -57,16 +57,16 @@ func resumable(run *results.Run, names []string, work bool) error {
 	case len(names) > 1 || len(names) == 1 && names[0] != m.Scenario:
 		return usagef("resume: %s is a run of %s, not of %s", run.Dir, m.Scenario, strings.Join(names, ", "))
 	case m.Lab != labVersion():
-		return fmt.Errorf("resume: %s was begun by lab %s, and this is %s, which may measure otherwise; go on with that one, or begin a new run",
+		return fmt.Errorf("resume: %s was made by lab %s, and this is %s, which may measure differently; fix: use that version, or begin a new run",
 			run.Dir, m.Lab, labVersion())
 	case m.Asked != nil && m.Asked.Sessions > 1:
-		return fmt.Errorf("resume: %s is a run of %d sessions, which can't be gone on with; lab report draws what there is, lab reproduce makes all of it again", run.Dir, m.Asked.Sessions)
+		return fmt.Errorf("resume: %s is a run of %d sessions, which can't be resumed; lab report draws what there is, lab reproduce repeats all of it", run.Dir, m.Asked.Sessions)
 	case !runs.Interrupted(&m):
-		return fmt.Errorf("resume: %s has all of its trials; lab report draws it again, lab reproduce does it once more", run.Dir)
+		return fmt.Errorf("resume: %s is complete; lab report draws it again, lab reproduce repeats it", run.Dir)
 	case m.Asked != nil && m.Asked.Work && !work:
-		return usagef("resume: the instances of %s wrote to a folder that --work named, and results don't say which; name it once more", run.Dir)
+		return usagef("resume: the instances of %s wrote to a folder given with --work, and results don't record which; fix: --work DIR", run.Dir)
 	case m.Asked != nil && !m.Asked.Work && work:
-		return usagef("resume: the instances of %s wrote below the cache, and --work would change that; leave it out", run.Dir)
+		return usagef("resume: the instances of %s wrote to the cache, and --work would change that; fix: leave it out", run.Dir)
 	}
 	return nil
 }

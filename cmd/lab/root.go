@@ -12,8 +12,17 @@ func (a *app) needRoot(what string, status int) error {
 	if os.Geteuid() == 0 {
 		return nil
 	}
+	return &statusError{status, fmt.Errorf("%s needs root (namespaces, mounts and cgroups are made); nothing was touched; type:\n     %s",
+		what, a.typed(a.args[1:]))}
+}
+
+// typed is what a user types to have the lab do what the words say, as root.
+func (a *app) typed(args []string) string {
+	var words []string
+	if os.Geteuid() != 0 || os.Getenv("SUDO_UID") != "" {
+		words = append(words, "sudo")
+	}
 	// sudo has a PATH of its own, and hands no variable on unless it is told.
-	words := []string{"sudo"}
 	for _, name := range []string{"LAB_CACHE", "LAB_KERNEL", "XDG_CACHE_HOME"} {
 		if v := os.Getenv(name); v != "" {
 			words = append(words, name+"="+v)
@@ -25,12 +34,11 @@ func (a *app) needRoot(what string, status int) error {
 			prog = exe
 		}
 	}
-	words = append(append(words, prog), a.args[1:]...)
+	words = append(append(words, prog), args...)
 	for i, w := range words {
 		words[i] = quote(w)
 	}
-	return &statusError{status, fmt.Errorf("%s needs root (namespaces, mounts and cgroups are made); nothing was touched; type:\n     %s",
-		what, strings.Join(words, " "))}
+	return strings.Join(words, " ")
 }
 
 // quote makes a word safe for a shell where it has to be.

@@ -52,25 +52,24 @@ var accels = []string{"auto", "kvm", "tcg"}
 func (a *app) runCommand() *cobra.Command {
 	var f runFlags
 	cmd := &cobra.Command{
-		Use:   "run SCENARIO… | run -f FILE",
+		Use:   "run SCENARIO… [flags] | run -f FILE | run --resume DIR",
 		Short: "Measure a scenario",
-		Long: `Measure a scenario, and write a report.
+		Long: `lab list has the scenarios and environments. lab explain NAME says more about
+one of them, with what --variant can set.
 
-The trials of all environments are mixed in an order shuffled from a seed that
-is recorded. What was measured is written after each trial. Ctrl-C ends the run
-with a report of what was measured; a second one ends it at once. Whatever the
-end, nothing of the run is left on the machine but its results folder.
+The trials of all environments are made in an order that is shuffled from the
+seed. Each trial is written down at once. The first Ctrl-C ends the run with a
+report of what was measured; the second ends it at once. Nothing of the run is
+left on the machine but its results folder.
 
-An experiment file (-f, YAML) says what is measured in place of the flags, and is
-copied into each results folder. Its keys: ` + strings.Join(experiment.Keys(), ", ") + `.
-Beside it only --` + strings.Join(besideFile[1:], ", --") + ` can be given, and not
-what the file says: nothing on the command line changes an experiment.
+An experiment file (-f, YAML) takes the place of scenarios and flags, and is
+copied into each results folder. Its keys:
+  ` + strings.Join(experiment.Keys(), ", ") + `
+The only flags that can be given with it, unless the file says the same, are:
+  --` + strings.Join(besideFile[1:], ", --") + `
 
 Exit status: 0 all was measured; 1 a trial failed or an environment couldn't
-run; 2 bad usage; 3 nothing could be run; 130 interrupted.
-
-What --variant can set:
-` + settingHelp(environmentNames()),
+run; 2 bad usage; 3 nothing could be run, or not root; 130 interrupted.`,
 		Example: `  sudo lab run startup
   sudo lab run startup --quick --env host,container
   sudo lab run startup --env container -r 200 --seed 7 --out /tmp/mine
@@ -108,26 +107,28 @@ What --variant can set:
 		},
 	}
 	fl := cmd.Flags()
-	fl.StringSliceVar(&f.envs, "env", nil, "`NAMES` of environments, a,b,…, in the order of the report (default: the scenario's)")
-	fl.IntVarP(&f.runs, "runs", "r", 0, "`N` trials of each environment (default: the scenario's)")
-	fl.IntVarP(&f.warmup, "warmup", "w", 0, "`N` trials before them that don't count (default: the scenario's)")
-	fl.Uint64Var(&f.seed, "seed", 0, "`N`, the seed of the order of the trials (default: a new one)")
-	fl.StringVar(&f.out, "out", "", "`DIR` for the results; must not exist (default: results/<UTC time>-<scenario>)")
-	fl.StringSliceVar(&f.variant, "variant", nil, "`SETTINGS`, name=value,…; a name given several values makes a row of each: start=cold,start=restored")
-	fl.StringVar(&f.accel, "accel", "auto", "`KIND`: what runs a VM's instructions: "+strings.Join(accels, ", "))
+	fl.StringSliceVar(&f.envs, "env", nil, "`ENV,…` environments, in the report's order (default: the scenario's)")
+	fl.IntVarP(&f.runs, "runs", "r", 0, "`N` trials of each row (default: the scenario's)")
+	fl.IntVarP(&f.warmup, "warmup", "w", 0, "`N` uncounted trials before them (default: the scenario's)")
+	fl.Uint64Var(&f.seed, "seed", 0, "`N` seed of the trials' order (default: a new one)")
+	fl.StringVar(&f.out, "out", "", "`DIR` new folder for the results (default: results/<UTC time>-<scenario>)")
+	fl.StringSliceVar(&f.variant, "variant", nil, "`NAME=VALUE,…` settings; several values of a name make a row of each: start=cold,start=restored")
+	fl.StringVar(&f.accel, "accel", "auto", "`KIND` what runs a guest's instructions: "+strings.Join(accels, ", "))
 	fl.BoolVar(&f.quick, "quick", false, "a first look: few trials, and shorter ones (--predict says how long)")
-	fl.StringVar(&f.image, "image", "", "`DIR`, root folder of the file tree to run in (default: the lab's own)")
-	fl.StringVar(&f.kernel, "kernel", "", "`FILE` of the guest kernel (default: the set-up's; also LAB_KERNEL)")
+	fl.StringVar(&f.image, "image", "", "`DIR` root folder of the file tree to run in (default: the lab's own)")
+	fl.StringVar(&f.kernel, "kernel", "", "`FILE` guest kernel (default: the set-up's; also LAB_KERNEL)")
 	fl.StringVar(&f.connect, "connect", "", connectHelp)
 	fl.BoolVar(&f.json, "json", false, "print summary.json instead of the table")
 	f.extent.add(fl)
-	fl.StringVar(&f.cpus, "cpus", "", "`LIST` of processors that instances are pinned to, such as 0-1,3; a guest has one for each")
-	fl.StringVar(&f.work, "work", "", "`DIR` on the file system that instances write to, where a scenario asks (default: the cache's)")
-	fl.StringVar(&f.budget, "disk-budget", "", "`SIZE`, such as 2G: the most that a run may have on the disk at any time, its results aside")
-	fl.IntVar(&f.sessions, "sessions", 1, "`N` times the whole set, each in a testbed of its own: what differs between them is shown beside what differs within")
-	fl.StringVar(&f.resume, "resume", "", "`DIR` of a run that was broken off: goes on with it")
-	fl.StringVarP(&f.file, "file", "f", "", "`FILE`, an experiment, in place of scenarios and flags")
-	fl.BoolVar(&f.predict, "predict", false, "print how many trials it would be and how long they take; runs nothing")
+	fl.StringVar(&f.cpus, "cpus", "", "`LIST` processors to pin instances to, such as 0-1,3; a guest gets one for each")
+	fl.StringVar(&f.work, "work", "", "`DIR` folder on the disk that instances write to, if the scenario uses one (default: in the cache)")
+	fl.StringVar(&f.budget, "disk-budget", "", "`SIZE` the most that a run may have on the disk at a time, such as 2G; its results don't count")
+	fl.IntVar(&f.sessions, "sessions", 1, "`N` make the whole set N times, each time in a new testbed, to see how sessions differ")
+	fl.StringVar(&f.resume, "resume", "", "`DIR` go on with an interrupted run")
+	fl.StringVarP(&f.file, "file", "f", "", "`FILE` experiment to run, in place of scenarios and flags")
+	fl.BoolVar(&f.predict, "predict", false, "print how many trials there would be and how long they would take; run nothing")
+	a.waitFlag(fl)
+	further(fl, "warmup", "accel", "kernel", "connect", "max-time", "precision", "strict", "sessions", "cpus", "disk-budget", "wait")
 	completeFlags(cmd)
 	return cmd
 }
@@ -174,7 +175,7 @@ func (a *app) run(cmd *cobra.Command, names []string, f runFlags) error {
 	for _, name := range names {
 		j := *base
 		j.Begin(parts, name)
-		s := &supervisor{Supervisor: runs.Supervisor{Job: &j, Lock: lock, Dir: f.folder(names, name, j.Manifest.Started), Passage: passage(target)}, app: a, json: f.json}
+		s := &supervisor{Supervisor: runs.Supervisor{Job: &j, Lock: lock, Dir: f.folder(names, name, j.Manifest.Started), Passage: passage(target)}, app: a, json: f.json, connect: f.connect}
 		err := s.run()
 		if err != nil {
 			last = err
@@ -193,7 +194,7 @@ func (f *runFlags) outIsFree() error {
 		return nil
 	}
 	if _, err := os.Lstat(f.out); err == nil {
-		return &statusError{statusFailed, fmt.Errorf("results folder %s exists, and results are never overwritten; name another with --out", f.out)}
+		return &statusError{statusFailed, fmt.Errorf("results folder %s exists, and results are never overwritten; fix: another name for --out", f.out)}
 	}
 	return nil
 }
@@ -300,7 +301,7 @@ func (f *runFlags) job(cmd *cobra.Command) (*runs.Job, error) {
 	}
 	if f.sessions > 1 {
 		if j.Sessions = f.sessions; j.Extent.Precision > 0 || j.Extent.MaxTime > 0 {
-			return nil, usagef("--sessions makes one and the same set each time, and --precision and --max-time change it; leave one of them out")
+			return nil, usagef("--sessions repeats the same set each time, and --precision and --max-time change it; fix: leave one of them out")
 		}
 	}
 	j.Manifest = results.Manifest{Format: results.Format, Lab: labVersion(), Seed: f.seed, Quick: f.quick, Accel: f.accel,

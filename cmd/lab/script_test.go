@@ -64,7 +64,7 @@ func TestScripts(t *testing.T) {
 			}
 			if strings.Contains(first, "guest kernel") {
 				if _, err := kernel.Newest(cache); err != nil && os.Getenv("LAB_KERNEL") == "" {
-					t.Skip(err, "; cure: make setup")
+					t.Skip(err, "; fix: make setup")
 				}
 			}
 			// One at a time, unlike testscript's own way with a folder: a run
@@ -76,6 +76,8 @@ func TestScripts(t *testing.T) {
 					e.Setenv("USERS_CACHE", cache)
 					e.Setenv("LAB_KERNEL", os.Getenv("LAB_KERNEL"))
 					e.Setenv("NO_COLOR", "1")
+					e.Setenv("COLUMNS", "1000") // what is looked for may not be wrapped; width_test.go looks at 80
+					e.Setenv("TOP", top)
 					e.Setenv("SETUP", filepath.Join(top, "cmd", "setup", "setup.sh"))
 					e.Setenv("SYNTHETIC", filepath.Join(top, "reports", "testdata", "synthetic"))
 					e.Setenv("OLD", filepath.Join(top, "cmd", "lab", "testdata", "old"))
@@ -91,10 +93,10 @@ func TestScripts(t *testing.T) {
 // waits while somebody else is measuring.
 func needs(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("needs root; cure: sudo make test")
+		t.Skip("needs root; fix: sudo make test")
 	}
 	if _, err := exec.LookPath("busybox"); err != nil {
-		t.Skip("no busybox; cure: make setup, or apt-get install busybox-static")
+		t.Skip("no busybox; fix: make setup, or apt-get install busybox-static")
 	}
 	var busy *testbed.BusyError
 	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(100 * time.Millisecond) {

@@ -5,10 +5,13 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"syscall"
 
 	"lab/bench/crew"
 	"lab/bench/engine"
+	"lab/bench/results"
 	"lab/bench/runs"
 	"lab/scenarios"
 	"lab/vm"
@@ -22,7 +25,8 @@ var parts = runs.Parts{Environments: environments, Scenario: scenarios.Find}
 type supervisor struct {
 	runs.Supervisor
 	*app
-	json bool
+	json    bool
+	connect string // the URI of a foreign libvirt, or ""
 }
 
 // run measures and reports. Its error's status is the scenario's.
@@ -40,17 +44,45 @@ func (s *supervisor) measure(run func() (runs.End, error)) (runs.End, error) {
 }
 
 // whatNow adds to what ended a run, and to what went wrong with its report, what
-// can be done where there was no room for the results.
+// the user can type next: to go on, or to draw the report when there is room.
 func (s *supervisor) whatNow(end runs.End, died, report error) error {
 	err := errors.Join(died, report)
-	if err == nil || !end.Full && !errors.Is(report, syscall.ENOSPC) {
+	full := err != nil && (end.Full || errors.Is(report, syscall.ENOSPC))
+	next := ""
+	switch {
+	case (died != nil || end.Interrupted) && s.Job.Times() == 1 && s.hasTrials():
+		next = s.typed(s.resumeWords())
+	case full:
+		next = s.typed([]string{"report", s.Dir})
+	default:
 		return err
 	}
-	then := "lab report "
-	if died != nil && s.Job.Times() == 1 {
-		then = "lab run --resume "
+	if full {
+		return fmt.Errorf("%w\n     the trials in %s are whole; make room there, then type:\n     %s", err, s.Dir, next)
 	}
-	return fmt.Errorf("%w\n     the trials in %s are whole; make room there, then: %s%s", err, s.Dir, then, s.Dir)
+	if end.Interrupted {
+		fmt.Fprintf(s.note, "lab: to go on with this run, type:\n     %s\n", next)
+		return err
+	}
+	return fmt.Errorf("%w\n     to go on with this run, type:\n     %s", err, next)
+}
+
+// hasTrials says whether there is anything to go on with.
+func (s *supervisor) hasTrials() bool {
+	st, err := os.Stat(filepath.Join(s.Dir, results.TrialsFile))
+	return err == nil && st.Size() > 0
+}
+
+// resumeWords goes on with this run: what its folder doesn't keep is said again.
+func (s *supervisor) resumeWords() []string {
+	words := []string{"run", "--resume", s.Dir}
+	for _, x := range [][2]string{{"--image", s.Job.Options.Image}, {"--kernel", s.Job.Options.Variant["kernel"]},
+		{"--work", s.Job.Work}, {"--connect", s.connect}} {
+		if x[1] != "" {
+			words = append(words, x[0], x[1])
+		}
+	}
+	return words
 }
 
 // status is the error that a run's end comes to.
@@ -78,7 +110,7 @@ type console struct {
 
 func (c *console) Say(text string) {
 	c.clear()
-	fmt.Fprintln(c.stderr, "lab: "+text)
+	fmt.Fprintln(c.note, "lab: "+text)
 }
 
 func (c *console) Progress(p engine.Progress) { c.draw(p) }

@@ -10,6 +10,15 @@ import (
 	"github.com/spf13/pflag"
 )
 
+// furtherFlag marks a flag that few people need: help lists it below the others.
+const furtherFlag = "lab_further"
+
+func further(fl *pflag.FlagSet, names ...string) {
+	for _, n := range names {
+		fl.SetAnnotation(n, furtherFlag, []string{})
+	}
+}
+
 // usagef is an error of the user's typing.
 func usagef(format string, args ...any) error {
 	return &statusError{statusUsage, fmt.Errorf(format, args...)}

@@ -39,13 +39,18 @@ func labVersion() string {
 	return "devel-" + rev + dirty
 }
 
+// versionLine is what version and --version print.
+func versionLine() string {
+	return fmt.Sprintf("lab %s %s %s/%s", labVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the lab's version",
 		Args:  noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(a.stdout, "lab %s %s %s/%s\n", labVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			_, err := fmt.Fprintln(a.page, versionLine())
 			return err
 		},
 	}

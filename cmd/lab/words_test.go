@@ -6,7 +6,20 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
+
+// What is explained is text, whatever a reason begins with, and names what there is.
+func TestExplainedIsText(t *testing.T) {
+	for _, x := range everything() {
+		if !utf8.ValidString(x.Text) || strings.ContainsRune(x.Text, utf8.RuneError) {
+			t.Errorf("%s: a character was cut", x.Name)
+		}
+		if x.Name == "cpu" && !strings.Contains(x.Text, "as on the host.” “Near native” is less") {
+			t.Errorf("a quoted reason isn't a sentence: %s", x.Text)
+		}
+	}
+}
 
 func TestNearest(t *testing.T) {
 	known := []string{"host", "chroot", "container", "vm", "vm-bare"}

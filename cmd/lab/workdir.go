@@ -39,7 +39,7 @@ func (f *runFlags) used(names []string, j *runs.Job) error {
 		if len(j.Options.Envs) > 0 {
 			what += " --env " + strings.Join(j.Options.Envs, ",")
 		}
-		return usagef("--%s says %s, and nothing of %s does; leave it out (scenarios that use it: %s)",
+		return usagef("--%s says %s, and nothing of %s does; fix: leave it out (scenarios that use it: %s)",
 			x.flag, x.says, what, strings.Join(using, ", "))
 	}
 	return nil

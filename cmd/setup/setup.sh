@@ -36,7 +36,7 @@ say() { printf 'set-up: %s\n' "$*" >&2; }
 
 # die WHAT CURE
 die() {
-	printf 'set-up: %s\nset-up: cure: %s\n' "$1" "$2" >&2
+	printf 'set-up: %s\nset-up: fix: %s\n' "$1" "$2" >&2
 	exit 1
 }
 

@@ -229,15 +229,15 @@ func TestSetupMachines(t *testing.T) {
 	}{
 		{name: "no lists yet", make: func(m *machine) { m.remove(m.state + "/lists") }, say: []string{"refreshing the package lists", "done"}},
 		{name: "no network", make: func(m *machine) { m.remove(m.state + "/network") }, fail: true,
-			say: []string{"could not fetch busybox-static", "cure: connect to the network"}},
+			say: []string{"could not fetch busybox-static", "fix: connect to the network"}},
 		{name: "no network, no lists", make: func(m *machine) { m.remove(m.state+"/network", m.state+"/lists") }, fail: true,
-			say: []string{"could not fetch busybox-static", "cure: connect to the network"}},
+			say: []string{"could not fetch busybox-static", "fix: connect to the network"}},
 		{name: "no network, own kernel", make: func(m *machine) {
 			m.remove(m.state + "/network")
 			m.write(m.root+"/boot/vmlinuz-6.12", "", 0o600)
 		}, fail: true, say: []string{"/boot/vmlinuz-6.12 make run"}},
 		{name: "no root, no sudo", make: func(m *machine) { m.program("id", "echo 1000") }, fail: true,
-			say: []string{"12 MB", "needs root, and there is no sudo", "cure: as root: cd "}},
+			say: []string{"12 MB", "needs root, and there is no sudo", "fix: as root: cd "}},
 		{name: "sudo wants a password", make: func(m *machine) {
 			m.program("id", "echo 1000")
 			m.program("sudo", "exit 1")
@@ -262,12 +262,12 @@ func TestSetupMachines(t *testing.T) {
 			say: []string{"unpacks linux-image-6.8.0-9-generic linux-modules-6.8.0-9-generic"}},
 		{name: "arm64", make: func(m *machine) { m.program("uname", "echo aarch64") }, say: []string{"busybox-static"}, lack: "qemu"},
 		{name: "neither apt nor dnf", make: func(m *machine) { m.remove(m.bin + "/apt-get") }, fail: true,
-			say: []string{"Debian GNU/Linux 12 has neither apt nor dnf", "cure: "}},
+			say: []string{"Debian GNU/Linux 12 has neither apt nor dnf", "fix: "}},
 		{name: "no Go", make: func(m *machine) { m.remove(m.bin + "/go") }, fail: true, say: []string{"no Go found, and the lab needs 1.2", "go.dev/dl"}},
-		{name: "Go of Debian 12", make: func(m *machine) { m.goVersion("1.19.8", "") }, fail: true, say: []string{"Go 1.19.8 found", "the lab needs 1.2", "cure: "}},
+		{name: "Go of Debian 12", make: func(m *machine) { m.goVersion("1.19.8", "") }, fail: true, say: []string{"Go 1.19.8 found", "the lab needs 1.2", "fix: "}},
 		{name: "Go of Ubuntu 24.04", make: func(m *machine) { m.goVersion("1.22.2", "auto") }, say: []string{"Go 1.22.2 fetches Go 1.2", "done"}},
 		{name: "Go 1.22, offline", make: func(m *machine) { m.goVersion("1.22.2", "auto"); m.remove(m.state + "/network") }, fail: true,
-			say: []string{"could not fetch it", "cure: connect to the network"}},
+			say: []string{"could not fetch it", "fix: connect to the network"}},
 		{name: "Go 1.22, forbidden to fetch", make: func(m *machine) { m.goVersion("1.22.2", "local") }, fail: true, say: []string{"go env -w GOTOOLCHAIN=auto"}},
 		{name: "newer Go", make: func(m *machine) { m.goVersion("1.100", "local") }, say: []string{"done"}},
 		{name: "release candidate", make: func(m *machine) { m.goVersion("1.99rc1", "local") }, say: []string{"done"}},
@@ -285,8 +285,8 @@ func TestSetupMachines(t *testing.T) {
 			if test.lack != "" && strings.Contains(out, test.lack) {
 				t.Errorf("output has %q", test.lack)
 			}
-			if test.fail && strings.Count(out, "cure:") != 1 {
-				t.Error("an error names one cure")
+			if test.fail && strings.Count(out, "fix:") != 1 {
+				t.Error("an error names one fix")
 			}
 			// Whatever went wrong, nothing half-done lies about.
 			if left, _ := filepath.Glob(m.cache + "/.setup-*"); len(left) > 0 {
@@ -452,7 +452,7 @@ func TestGotest(t *testing.T) {
     a_test.go:5: noise
 --- PASS: TestA (0.00s)
 === RUN   TestB
-    a_test.go:9: no frob here; cure: apt-get install frob
+    a_test.go:9: no frob here; fix: apt-get install frob
 --- SKIP: TestB (0.00s)
 PASS
 ok  	lab/a	0.004s
@@ -472,7 +472,7 @@ FAIL
 		status int
 		want   string
 	}{
-		{passes, 0, "    skipped TestB: no frob here; cure: apt-get install frob\nok  \tlab/a\t0.004s\ntests: 1 passed, 0 failed, 1 skipped\n"},
+		{passes, 0, "    skipped TestB: no frob here; fix: apt-get install frob\nok  \tlab/a\t0.004s\ntests: 1 passed, 0 failed, 1 skipped\n"},
 		{fmt.Sprintf(fails, "=== RUN   TestA\n=== RUN   TestA/sub\n    a_test.go:5: noise\n--- PASS: TestA (0.00s)\n    --- PASS: TestA/sub (0.00s)\n"), 1,
 			fmt.Sprintf(fails, "") + "tests: 2 passed, 1 failed, 0 skipped\nfailed: lab/b\n    TestC:     b_test.go:3: bad\n    TestC: --- FAIL: TestC (0.00s)\nfailed: lab/c\n"},
 		{"=== RUN   TestA/sub\n--- FAIL: TestA (0.00s)\n    --- PASS: TestA/sub (0.00s)\nFAIL\tlab/b\t2s\n", 1,

@@ -20,7 +20,7 @@ import (
 var bin embed.FS
 
 // ErrNone is returned where the lab was built without the probe.
-var ErrNone = errors.New("this lab was built without its probe; cure: make build")
+var ErrNone = errors.New("this lab was built without its probe; fix: make build")
 
 // Probe is the executable for this machine's architecture.
 func Probe() ([]byte, error) {

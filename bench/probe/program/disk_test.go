@@ -62,7 +62,7 @@ func real(t *testing.T) string {
 		t.Fatal(err)
 	}
 	if st.Type == unix.TMPFS_MAGIC || st.Type == unix.RAMFS_MAGIC {
-		t.Skip("skipped: temporary files are in RAM here; cure: TMPDIR=a folder on a disk")
+		t.Skip("skipped: temporary files are in RAM here; fix: TMPDIR=a folder on a disk")
 	}
 	return dir
 }
@@ -293,7 +293,7 @@ func TestDiskFull(t *testing.T) {
 		return
 	}
 	if os.Getuid() != 0 {
-		t.Skip("skipped: mounting a small tmpfs needs root; cure: sudo -E make test")
+		t.Skip("skipped: mounting a small tmpfs needs root; fix: sudo -E make test")
 	}
 	exe, err := os.Executable()
 	if err != nil {

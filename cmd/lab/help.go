@@ -1,0 +1,90 @@
+//go:build !lean
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// help prints a command's help: how it is typed, the flags that people need, the
+// other ones, examples, and what more there is to say.
+func (a *app) help(cmd *cobra.Command, _ []string) {
+	w := a.page
+	text := strings.TrimSpace(cmd.Long)
+	if !cmd.HasParent() {
+		fmt.Fprintf(w, "%s\n\n", text)
+		text = ""
+	} else if cmd.Short != "" {
+		fmt.Fprintf(w, "%s.\n\n", cmd.Short)
+	}
+	fmt.Fprintln(w, "Usage:")
+	path := ""
+	if cmd.HasParent() {
+		path = cmd.Parent().CommandPath() + " "
+	}
+	for _, use := range strings.Split(cmd.Use, " | ") {
+		if cmd.HasAvailableSubCommands() {
+			use += " [command]"
+		}
+		fmt.Fprintf(w, "  %s%s\n", path, use)
+	}
+	if cmd.HasAvailableSubCommands() {
+		fmt.Fprintln(w, "\nCommands:")
+		for _, c := range cmd.Commands() {
+			if c.IsAvailableCommand() {
+				fmt.Fprintf(w, "  %-11s %s\n", c.Name(), c.Short)
+			}
+		}
+	}
+	printFlags(w, "Flags", cmd.Flags(), false)
+	printFlags(w, "More flags", cmd.Flags(), true)
+	if cmd.Example != "" {
+		fmt.Fprintf(w, "\nExamples:\n%s\n", cmd.Example)
+	}
+	if text != "" {
+		fmt.Fprintf(w, "\n%s\n", text)
+	}
+	if cmd.HasAvailableSubCommands() {
+		fmt.Fprintf(w, "\n%s COMMAND --help says more about a command.\n", cmd.CommandPath())
+	}
+}
+
+// flagColumn is where the text of a flag begins.
+const flagColumn = 22
+
+// printFlags lists those flags of a command that are among its further ones, or
+// those that aren't.
+func printFlags(w io.Writer, title string, fl *pflag.FlagSet, further bool) {
+	fl.SortFlags = false
+	fl.VisitAll(func(f *pflag.Flag) {
+		if f.Hidden || f.Annotations[furtherFlag] != nil != further {
+			return
+		}
+		if title != "" {
+			fmt.Fprintf(w, "\n%s:\n", title)
+			title = ""
+		}
+		name := "      --" + f.Name
+		if f.Shorthand != "" {
+			name = "  -" + f.Shorthand + ", --" + f.Name
+		}
+		// `DIR` at the beginning of the text is what stands behind the name.
+		text := f.Usage
+		if value, rest, ok := strings.Cut(strings.TrimPrefix(text, "`"), "` "); ok && text[0] == '`' {
+			name, text = name+" "+value, rest
+		}
+		if d := f.DefValue; f.Value.Type() != "bool" && d != "" && d != "0" && d != "0s" && d != "[]" {
+			text += " (default: " + strings.Trim(d, "[]") + ")"
+		}
+		if len([]rune(name)) > flagColumn-2 {
+			fmt.Fprintln(w, name)
+			name = ""
+		}
+		fmt.Fprintf(w, "%-*s%s\n", flagColumn, name, text)
+	})
+}
