@@ -49,7 +49,7 @@ func processes(o Options) ([]Item, error) {
 		if p.pid == os.Getpid() || p.pid == 2 || p.parent == 2 {
 			continue
 		}
-		if p.parent == 1 && o.Tree != 1 && strings.Contains("ZX", p.state) { // dead, and init's to bury
+		if (p.parent == 1 && o.Tree != 1 || p.parent == o.Tree) && strings.Contains("ZX", p.state) { // dead, and to be buried by whoever inherited it
 			continue
 		}
 		out = append(out, Item{Kind: Process, Name: fmt.Sprintf("%d %s", p.pid, p.name), Ours: p.ours, Used: p.used,

@@ -17,6 +17,7 @@ type Options struct {
 	Run  string // the folder of run folders; "" is /run/lab
 	Dev  string // the folder of device files; "" is /dev
 
+	Kinds []Kind   // to look for; nil: all
 	Cache string   // the lab's; "" is none
 	Work  []string // where work folders are made
 
@@ -47,6 +48,9 @@ func Take(o Options) Snapshot {
 		{[]Kind{File}, files},
 		{[]Kind{Device}, devices},
 	} {
+		if len(o.Kinds) > 0 && !slices.ContainsFunc(look.kinds, func(k Kind) bool { return slices.Contains(o.Kinds, k) }) {
+			continue
+		}
 		items, err := look.at(o)
 		if err != nil {
 			for _, k := range look.kinds {

@@ -83,7 +83,7 @@ func (a *app) residue(f residueFlags, asJSON bool) error {
 		e.SetIndent("", "  ")
 		err = e.Encode(found)
 	} else {
-		err = printResidue(a.stdout, found.Left, found.Used, found.Differ, found.Unseen)
+		err = printResidue(a.page, found.Left, found.Used, found.Differ, found.Unseen)
 	}
 	if err == nil && bad {
 		return &statusError{statusFailed, nil}
