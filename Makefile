@@ -45,7 +45,7 @@ bench: setup generate
 # A thousand kills at random points of a lab's life; each system call by which it makes
 # something failing in each way; ten thousand starts.
 chaos: setup
-	LAB_KILLS=1000 ./.ci/gotest "$(GO)" -count=1 -timeout 60m -run TestKilledAtAnyPoint ./cmd/lab
+	LAB_KILLS=1000 ./.ci/gotest "$(GO)" -count=1 -timeout 60m -run 'TestKilledAtAnyPoint|TestAnyoneKilled' ./cmd/lab
 	LAB_FAILPOINTS=all ./.ci/gotest "$(GO)" -count=1 -timeout 120m -run TestFailpoints ./cmd/lab
 	LAB_STARTS=10000 ./.ci/gotest "$(GO)" -count=1 -timeout 30m -run TestManyStarts ./container
 

@@ -127,6 +127,108 @@ func TestKilledAtAnyPoint(t *testing.T) {
 	t.Logf("%d kills, after %v to %v", n, points[0], points[len(points)-1])
 }
 
+// TestAnyoneKilled kills a random process of those that a command has started, or
+// stops it for a while: worker, daemon, QEMU, workload, watcher. The command ends by
+// itself, nothing is left, and what was measured can be read.
+func TestAnyoneKilled(t *testing.T) {
+	needs(t)
+	n := 12
+	if s := os.Getenv("LAB_KILLS"); s != "" {
+		kills, err := strconv.Atoi(s)
+		if err != nil {
+			t.Fatal("LAB_KILLS: ", err)
+		}
+		n = (kills + 4) / 5
+	}
+	lab := command(t)
+	token := fmt.Sprintf("2.8%07d", rand.IntN(1e7))
+	commands := [][]string{
+		{"exec", "container", "--memory", "64M", "--", "sh", "-c", "sleep " + token + "; sleep " + token},
+		{"exec", "host", "--init", "--", "sleep", token},
+		{"run", "startup", "--env", "host,container", "-r", "200", "--out"},
+	}
+	if _, err := exec.Command(lab, "exec", "vm", "--", "true").CombinedOutput(); err == nil {
+		commands = append(commands, []string{"exec", "vm", "--", "sleep", token})
+	} else {
+		t.Log("without vm")
+	}
+	before, struck := left(t, token), map[string]int{}
+	for i := range n {
+		args, within := commands[i%len(commands)], 500*time.Millisecond
+		out := filepath.Join(t.TempDir(), "r")
+		switch args[1] {
+		case "startup":
+			args, within = append(slices.Clone(args), out), 3*time.Second
+		case "vm":
+			within = 4 * time.Second
+		}
+		cmd := exec.Command(lab, args...)
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		cmd.WaitDelay = 10 * time.Second
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- cmd.Wait() }()
+		time.Sleep(time.Duration(rand.Int64N(int64(within))))
+		what := "nobody"
+		if all := descendants(cmd.Process.Pid); len(all) > 0 {
+			pid := all[rand.IntN(len(all))]
+			name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+			what = strings.TrimSpace(string(name)) + " killed"
+			if i%3 == 2 {
+				what = strings.TrimSpace(string(name)) + " stopped"
+				unix.Kill(pid, unix.SIGSTOP)
+				time.Sleep(300 * time.Millisecond)
+				unix.Kill(pid, unix.SIGCONT)
+			} else {
+				unix.Kill(pid, unix.SIGKILL)
+			}
+		}
+		struck[what]++
+		select {
+		case <-ended:
+		case <-time.After(2 * time.Minute):
+			cmd.Process.Kill()
+			t.Errorf("%q hangs after %s", args, what)
+			<-ended
+		}
+		if s := stderr.String(); strings.Contains(s, "goroutine ") {
+			t.Errorf("%q crashes after %s: %s", args, what, s)
+		}
+		var more []string
+		for end := time.Now().Add(10 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+			if more = without(left(t, token), before); len(more) == 0 || time.Now().After(end) {
+				break
+			}
+		}
+		if len(more) > 0 {
+			t.Errorf("%q, %s; left: %q; it said %s", args, what, more, stderr.String())
+		}
+		if _, err := os.Stat(out); err == nil {
+			if said, err := exec.Command(lab, "report", out).CombinedOutput(); err != nil {
+				t.Errorf("after %s its results can't be read: %s", what, said)
+			}
+		}
+	}
+	t.Log(struck)
+}
+
+// descendants are the processes below one, without itself.
+func descendants(pid int) (out []int) {
+	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, l := range lists {
+		b, _ := os.ReadFile(l)
+		for f := range strings.FieldsSeq(string(b)) {
+			if n, err := strconv.Atoi(f); err == nil {
+				out = append(append(out, n), descendants(n)...)
+			}
+		}
+	}
+	return out
+}
+
 // smiteWatcher kills what would clean up after a process.
 func smiteWatcher(pid int) {
 	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
