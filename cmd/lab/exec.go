@@ -230,9 +230,9 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	switch c := &spec.Command; {
 	case c.TTY:
 	case env.Name() == "host": // nothing keeps it from the machine's files
-		c.Stdin, c.Stdout, c.Stderr = a.stdin, a.stdout, a.stderr
+		c.Stdin, c.Stdout, c.Stderr = a.stdin, a.stdout.file, a.stderr.file
 	default:
-		if pumps, err = launch.Pump(c, a.stdin, a.stdout, a.stderr); err != nil {
+		if pumps, err = launch.Pump(c, a.stdin, a.stdout.file, a.stderr.file); err != nil {
 			return 0, err
 		}
 		// As a background job we read the terminal for the command; that
@@ -255,9 +255,9 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	}
 	done := make(chan struct{})
 	abort := passSignals(sigs, done, p, a.note)
-	finish := func(<-chan struct{}) {}
+	finish := func(<-chan struct{}) error { return nil }
 	if t, ok := p.(bench.Terminaler); ok && spec.Command.TTY {
-		if finish, err = attach(t.Terminal(), a.stdin, a.stdout); err != nil {
+		if finish, err = attach(t.Terminal(), a.stdin, a.stdout.file, func() { p.Signal(syscall.SIGKILL) }); err != nil {
 			return 0, err
 		}
 	}
@@ -266,7 +266,7 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	go func() { testbed.SweepFolders(); close(swept) }()
 	exit, err := p.Wait(ctx)
 	close(done)
-	finish(abort)
+	err = errors.Join(err, finish(abort))
 	status = exit.Status()
 	if pumps != nil {
 		broken, perr := pumps.End(abort)
