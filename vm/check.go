@@ -39,7 +39,12 @@ func (e *Env) Check(ctx context.Context, s bench.Spec) error {
 		return e.checkBare(s)
 	}
 	if s.Settings["accel"] == "kvm" && e.accel.Use != "kvm" {
-		return bench.Unavailable(strings.TrimSuffix(e.accel.Reason, "."), "--accel tcg (which says nothing of a VM's speed), or use a machine where KVM works")
+		if s.Settings["anyway"] != "yes" {
+			return bench.Unavailable(strings.TrimSuffix(e.accel.Reason, "."), "--accel tcg, which is no measure of a VM's speed; --anyway to try it all the same; or a machine whose KVM works")
+		}
+		if e.accel.Device != "" && e.accel.CPU == "" { // it doesn't so much as open
+			return bench.Unavailable(strings.TrimSuffix(e.accel.Reason, "."), "--accel tcg, which is no measure of a VM's speed")
+		}
 	}
 	if len(s.Ports) > 0 {
 		return bench.NotApplicable("a guest's ports can be reached from the testbed's bridge alone", "--env container")

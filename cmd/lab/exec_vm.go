@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -93,7 +92,7 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, f *execFlags)
 		}
 	}()
 	var res execResult
-	derr := io.ErrUnexpectedEOF
+	derr := errors.New("ended without a result")
 	for e := range w.Events() {
 		derr = json.Unmarshal(e, &res)
 	}
