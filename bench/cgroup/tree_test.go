@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -89,8 +90,18 @@ func TestTree(t *testing.T) {
 	if got := l.Owners()[id]; len(got) != len(tr.Dirs()) {
 		t.Errorf("Owners finds %v, want %v", got, tr.Dirs())
 	}
-	// A second tree under the same name isn't taken over.
-	if _, err := l.Create(id, cgroup.Options{Controllers: true}, nil); !errors.Is(err, os.ErrExist) {
+	// A second tree under the same name isn't taken over. One that isn't below this
+	// process's own cell, as it is in now, has its place elsewhere.
+	if again, err := l.Create(id, cgroup.Options{Controllers: true}, nil); err == nil {
+		for _, d := range again.Dirs() {
+			if slices.Contains(tr.Dirs(), d) {
+				t.Errorf("%s exists, and is made again", d)
+			}
+		}
+		if err := again.Remove(); err != nil {
+			t.Error(err)
+		}
+	} else if !errors.Is(err, os.ErrExist) {
 		t.Errorf("a tree that exists is made again: %v", err)
 	}
 	for _, d := range tr.Dirs() {
