@@ -116,17 +116,23 @@ func same(f *os.File, name string) bool {
 	return err == nil && os.SameFile(a, b)
 }
 
-// newFolder makes a testbed's run folder and locks it. Its name is the ID.
-func newFolder() (*os.File, error) {
+// newFolder makes a testbed's run folder and locks it. Its name is the ID. The
+// watcher is there before it.
+func newFolder(u Undertaker) (*os.File, Watcher, error) {
 	for {
-		f, err := lockFolder(filepath.Join(runDir, newID()), unix.LOCK_EX)
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			continue // another testbed's, by a great chance
-		}
+		dir := filepath.Join(runDir, newID())
+		w, err := u.watch(dir)
 		if err != nil {
-			return nil, fmt.Errorf("make the testbed's folder: %w", err)
+			return nil, nil, fmt.Errorf("watch over the testbed's folder: %w", err)
 		}
-		return f, nil
+		f, err := lockFolder(dir, unix.LOCK_EX)
+		if err == nil {
+			return f, w, nil
+		}
+		closeWatcher(w)
+		if !errors.Is(err, unix.EWOULDBLOCK) { // another testbed's, by a great chance
+			return nil, nil, fmt.Errorf("make the testbed's folder: %w", err)
+		}
 	}
 }
 
