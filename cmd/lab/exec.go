@@ -234,6 +234,9 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 		if pumps, err = launch.Pump(c, a.stdin, a.stdout.file, a.stderr.file); err != nil {
 			return 0, err
 		}
+		// As a background job we read the terminal for the command; that
+		// mustn't stop us.
+		signal.Ignore(syscall.SIGTTIN)
 	}
 	p, err := env.Prepare(ctx, spec)
 	if err != nil {
