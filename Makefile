@@ -68,7 +68,7 @@ lint:
 # on any Linux. -buildvcs=false: git refuses to look into another user's folder.
 # Two programs: lab, which starts fast, and lab-full, which it hands most of its
 # commands to (main.go says why).
-build: GOBUILD = CGO_ENABLED=0 "$(GO)" build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
+build: GOBUILD = CGO_ENABLED=0 "$(GO)" build -trimpath -buildvcs=false -ldflags '-s -w -E main.entry -X main.version=$(VERSION)'
 build: generate
 	$(GOBUILD) -o $(BUILD)/lab-full ./cmd/lab
 	$(GOBUILD) -tags lean -o $(BUILD)/lab ./cmd/lab

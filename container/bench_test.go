@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -19,6 +20,7 @@ import (
 	"lab/bench/cgroup"
 	"lab/bench/clock"
 	"lab/bench/image"
+	"lab/bench/launch"
 	"lab/bench/stats"
 	"lab/bench/testbed"
 )
@@ -216,5 +218,76 @@ func BenchmarkHundred(b *testing.B) {
 		fmt.Println()
 		tell(b, "100 one after another", v[0], nil, "")
 		tell(b, "8 at a time: the same 100", v[1], v[0], "sequential")
+	}
+}
+
+// BenchmarkPumps: what it costs a command that its standard descriptors aren't
+// its caller's: a whole life in process, from before Start until all that it
+// wrote is where it should be, with the caller's descriptors handed in and with
+// pipes of its own (launch.Pump), as lab exec does.
+func BenchmarkPumps(b *testing.B) {
+	r := newRig(b)
+	in, w, err := os.Pipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer w.Close()
+	out, err := os.CreateTemp(r.dir, "out")
+	if err != nil {
+		b.Fatal(err)
+	}
+	set, err := bench.Resolve(r.env, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	life := func(pumped bool, argv ...string) float64 {
+		s := bench.Spec{Image: r.image, Settings: set, Command: bench.Command{Argv: argv, Stdin: in, Stdout: out, Stderr: out}}
+		begin := clock.Now()
+		var pumps *launch.Pumps
+		if pumped {
+			if pumps, err = launch.Pump(&s.Command, in, out, out); err != nil {
+				b.Fatal(err)
+			}
+		}
+		i, err := r.env.Prepare(b.Context(), s)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := i.Start(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		if pumped {
+			pumps.Begin()
+		}
+		if x, err := i.Wait(b.Context()); err != nil || x.Status() != 0 {
+			b.Fatal(x, err)
+		}
+		if pumped {
+			if _, err := pumps.End(nil); err != nil {
+				b.Fatal(err)
+			}
+		}
+		took := clock.Now().Sub(begin).Seconds()
+		if err := errors.Join(i.Close(), out.Truncate(0)); err != nil {
+			b.Fatal(err)
+		}
+		return took
+	}
+	const much = "64" // MiB
+	pour := []string{"/bin/dd", "if=/dev/zero", "bs=65536", "count=1024"}
+	for b.Loop() {
+		fmt.Println()
+		v := pairs(200, []func() float64{
+			func() float64 { return life(false, image.ReadyPath, "token") },
+			func() float64 { return life(true, image.ReadyPath, "token") },
+		})
+		tell(b, "direct: start, one line, end", v[0], nil, "")
+		tell(b, "pumped, the same", v[1], v[0], "direct")
+		v = pairs(15, []func() float64{
+			func() float64 { return life(false, pour...) },
+			func() float64 { return life(true, pour...) },
+		})
+		tell(b, "direct: "+much+" MiB of output into a file", v[0], nil, "")
+		tell(b, "pumped/"+much+"MiB, the same", v[1], v[0], "direct")
 	}
 }

@@ -134,6 +134,23 @@ func (c *container) devMount(kind string, attr int, options []option) (fd int, e
 	return fd, nil
 }
 
+// openNull opens a null device of the container's own: that of its /dev, as long
+// as nobody put something else in its place.
+func openNull(dir int, name string) *os.File {
+	fd, err := unix.Openat(dir, name, unix.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil
+	}
+	f := os.NewFile(uintptr(fd), os.DevNull)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFCHR || st.Rdev != unix.Mkdev(1, 3) {
+		f.Close()
+		return nil
+	}
+	unix.SetNonblock(fd, false)
+	return f
+}
+
 // terminal makes a terminal in the container's own devpts, so that its name
 // inside (tty(1) prints /dev/pts/0) is right.
 func (c *container) terminal() (master, slave *os.File, err error) {

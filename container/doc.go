@@ -24,7 +24,7 @@
 //
 // # Closed against its payload
 //
-// The image is somebody else's, and so is the program. Three rules keep both
+// The image is somebody else's, and so is the program. Four rules keep both
 // from reaching the host while the container is made, and after:
 //
 //   - A path in the image is never handed to the kernel as text that it
@@ -33,5 +33,8 @@
 //     links (bind.go), and what is mounted is mounted on that descriptor.
 //   - What is mounted is complete before it is attached: /dev is filled while
 //     nobody can see it.
-//   - The payload inherits three descriptors and no folder of the host's.
+//   - The payload inherits three descriptors and no folder of the host's. In
+//     lab exec they are pipes, in lab run a pipe and the container's own null.
+//   - What is executed is the file that was looked at, by its descriptor: no
+//     script and no loader leads to the lab's own program (launch/program.go).
 package container

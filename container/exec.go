@@ -59,6 +59,7 @@ func (c *container) Exec(_ context.Context, cmd bench.Command) (bench.Process, e
 			}
 			return nil
 		},
+		Null:     func() *os.File { return openNull(unix.AT_FDCWD, "/dev/null") },
 		Terminal: func() (*os.File, *os.File, error) { return c.openTerminal(unix.AT_FDCWD, "/dev/pts/ptmx") },
 	}
 	c.confine(&p)

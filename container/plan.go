@@ -26,6 +26,7 @@ func (c *container) plan() launch.Plan {
 		Inside:   c.inside,
 		Leave:    c.leave,
 		Terminal: c.terminal,
+		Null:     func() *os.File { return openNull(c.dev, "null") },
 	}
 	if len(c.spec.Ports) > 0 {
 		// First: the listener's namespace is the one that the thread begins in.

@@ -138,7 +138,7 @@ func shift(dir, users int, attr uint64) (int, error) {
 func (c *container) ownPipes() error {
 	cmd := &c.spec.Command
 	for _, f := range []*os.File{cmd.Stdin, cmd.Stdout, cmd.Stderr, c.Ready()} {
-		if f == nil {
+		if f == nil || f == launch.Null {
 			continue
 		}
 		var st unix.Statfs_t

@@ -57,6 +57,9 @@ func (a *analysis) sort() {
 	for _, c := range a.run.Manifest.Cells {
 		x := newCell(c)
 		x.unreal = a.run.Machine.Emulated && c.Settings["accel"] != ""
+		if c.NotRun == nil && c.Settings["accel"] == "kvm" && a.run.Machine.Acceleration.Use == "tcg" {
+			x.label += ", " + unfitMark
+		}
 		a.cells = append(a.cells, x)
 		byKey[key(c.Env, c.Variant, c.N)] = x
 	}

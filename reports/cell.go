@@ -118,6 +118,10 @@ func emulated(c results.Cell) bool {
 // tcgMark stands in the label of every cell that ran under TCG.
 const tcgMark = "TCG (emulated)"
 
+// unfitMark stands in the label of every cell that ran under a KVM that the
+// machine's probe found unfit, as --anyway has it.
+const unfitMark = "KVM (unfit)"
+
 func newCell(c results.Cell) *cell {
 	x := &cell{Cell: c, label: c.Label(), samples: map[string]*sample{}, texts: map[string]string{}, seqs: map[string]map[string]int{}}
 	if emulated(c) && c.NotRun == nil {

@@ -19,7 +19,7 @@ type Difference struct {
 }
 
 // restless are facts that differ between any two runs, and are no condition.
-var restless = map[string]bool{"load": true, "acceleration.kvm": true, "acceleration.tcg": true}
+var restless = []string{"load", "acceleration.reason", "acceleration.kvm_pace.", "acceleration.tcg_pace."}
 
 // differences finds what differs between two runs' machines and settings.
 func differences(a, b *results.Run) []Difference {
@@ -33,7 +33,7 @@ func differences(a, b *results.Run) []Difference {
 	names := maps.Clone(x)
 	maps.Copy(names, y)
 	for _, k := range slices.Sorted(maps.Keys(names)) {
-		if !restless[k] {
+		if !slices.ContainsFunc(restless, func(r string) bool { return strings.HasPrefix(k, r) }) {
 			add("machine: "+strings.NewReplacer("_", " ", ".", " ").Replace(k), x[k], y[k])
 		}
 	}

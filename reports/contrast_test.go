@@ -161,7 +161,7 @@ func TestCompareBy(t *testing.T) {
 func TestDifferences(t *testing.T) {
 	b := changed(40, "", 1, func(r *results.Run) {
 		r.Machine.Kernel, r.Machine.CPUs, r.Machine.Load = "9.9", 8, 3
-		r.Machine.Acceleration.Use, r.Machine.Acceleration.KVM = "kvm", 1
+		r.Machine.Acceleration.Use, r.Machine.Acceleration.KVMPace.Ring0 = "kvm", 1e9
 		r.Machine.Versions = map[string]string{"qemu": "9"}
 		r.Manifest.Lab = "v9"
 		r.Manifest.Cells[3].Settings = map[string]string{"accel": "tcg", "machine": "microvm"}

@@ -48,7 +48,7 @@ func (u madeUp) run(t testing.TB, accel string) *results.Run {
 	m.Method = m.Notes[0] // the scenario's own would be copied as it is
 	m.Cells = u.prepared(accel)
 	if base.Machine.Acceleration.Use = accel; accel == "kvm" {
-		base.Machine.Acceleration = results.Acceleration{Use: accel, Device: "/dev/kvm opens", Reason: "made up", KVM: 0.1, TCG: 0.1}
+		base.Machine.Acceleration = results.Acceleration{Use: accel, Device: "/dev/kvm opens", Reason: "made up", KVMPace: results.Pace{Ring0: 3e9}, TCGPace: results.Pace{Ring0: 4e8}}
 	}
 	run := &results.Run{Manifest: m, Machine: base.Machine}
 	rng := rand.New(rand.NewPCG(7, 7))

@@ -94,7 +94,7 @@ func (d *document) opening() {
 
 // aboutEnv is what must be said of an environment wherever its figures stand.
 var aboutEnv = map[string]string{
-	"host":      "the same program in the testbed's own namespaces, without a file tree of its own. What “host” networking means here is the testbed's network, without the user's firewall.",
+	"host":      "the same program in the testbed's own namespaces, without its own file tree. What “host” networking means here is the testbed's network, without the user's firewall.",
 	"container": "our minimal runtime, called in process, without engine or client: a lower bound for what people deploy.",
 	"vm":        "a tuned kernel that runs the workload and next to nothing else: a lower bound for what people deploy.",
 }
@@ -186,7 +186,7 @@ func (d *document) verdicts() {
 		return
 	}
 	d.line("## Verdicts")
-	d.line("What is compared, the threshold and its reason were written down before the first trial. A statement holds, or doesn't, where the whole 95 %% interval lies on one side of the threshold.")
+	d.line("What is compared, the threshold and its reason were set before the first trial. A statement holds, or doesn't hold, if the whole 95 %% interval is on one side of the threshold.")
 	for _, v := range d.a.verdicts {
 		fmt.Fprintf(&d.b, "- **%s**%s: “%s” %s\n", capital(v.outcome), beside(v.caveat), escape(v.finding.Statement), escape(v.sentence))
 	}

@@ -133,11 +133,7 @@ func (d *document) machine() {
 		add("load at the start", number(k.Load, 2))
 	}
 	if x := k.Acceleration; x.Use+x.Device+x.Reason != "" {
-		text := strings.Join(nonEmpty(x.Use, x.Device, x.Reason), "; ")
-		if x.KVM > 0 || x.TCG > 0 {
-			text += fmt.Sprintf(" (proof: KVM %s, emulation %s)", proof(x.KVM), proof(x.TCG))
-		}
-		add("acceleration", text)
+		add("acceleration", strings.Join(nonEmpty(x.Use, x.Device, x.Reason), "; "))
 	}
 	add("versions", strings.Join(pairs(k.Versions), ", "))
 	add("built with", k.Go)
@@ -151,13 +147,6 @@ func (d *document) machine() {
 		fmt.Fprintf(&d.b, "| %s | %s |\n", r[0], escape(r[1]))
 	}
 	d.b.WriteByte('\n')
-}
-
-func proof(seconds float64) string {
-	if seconds == 0 {
-		return "not finished"
-	}
-	return quantity(seconds, "s")
 }
 
 // repeat says what the run was, and how to do it once more.

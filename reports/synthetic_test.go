@@ -46,7 +46,7 @@ func synthetic(trials int) *results.Run {
 		Machine: results.Machine{ID: "synthetic", OS: "Synthetic OS 1", Kernel: "0.0.0-synthetic", Arch: "amd64", CPU: "Synthetic CPU @ 0 GHz", CPUs: 2, Memory: 4 << 30,
 			Virtual: true, Hypervisor: "synthetic", CgroupLayout: "v2", Controllers: []string{"cpu:v2", "memory:v2"}, Init: "systemd", Load: 0.12, Go: "go1.26",
 			Mitigations: []string{"spectre_v2: Mitigation: synthetic"}, Versions: map[string]string{"qemu": "0.0", "libvirt": "0.0"},
-			Acceleration: results.Acceleration{Use: "tcg", Device: "/dev/kvm opens", Reason: "KVM is there but can't run a Linux guest: its proof took 5 s under KVM and 0.13 s under emulation.", KVM: 5, TCG: 0.13}},
+			Acceleration: results.Acceleration{Use: "tcg", Device: "/dev/kvm opens", Reason: "KVM is there but can't run a Linux guest: its proof took 5 s under KVM and 0.13 s under emulation.", Kind: results.KVMParavirtual, KVMPace: results.Pace{Unpaged: 1.5e6, Ring0: 1.5e6, Ring3: 2e9}, TCGPace: results.Pace{Unpaged: 4e8, Ring0: 4e8, Ring3: 4e8, Faults: 1e6, Calls: 5e6}}},
 	}
 	type phase struct {
 		name  string

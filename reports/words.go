@@ -65,7 +65,7 @@ func cantTell(iv stats.Interval) string {
 func notRun(c *cell) string {
 	s := "not run: " + c.NotRun.Reason
 	if c.NotRun.Cure != "" {
-		s += "; cure: " + c.NotRun.Cure
+		s += "; fix: " + c.NotRun.Cure
 	}
 	return s
 }

@@ -39,7 +39,12 @@ func (e *Env) Check(ctx context.Context, s bench.Spec) error {
 		return e.checkBare(s)
 	}
 	if s.Settings["accel"] == "kvm" && e.accel.Use != "kvm" {
-		return bench.Unavailable(strings.TrimSuffix(e.accel.Reason, "."), "--accel tcg (which says nothing of a VM's speed), or use a machine where KVM works")
+		if s.Settings["anyway"] != "yes" {
+			return bench.Unavailable(strings.TrimSuffix(e.accel.Reason, "."), "--accel tcg, which is no measure of a VM's speed; --anyway to try it all the same; or a machine whose KVM works")
+		}
+		if e.accel.Device != "" && e.accel.CPU == "" { // it doesn't so much as open
+			return bench.Unavailable(strings.TrimSuffix(e.accel.Reason, "."), "--accel tcg, which is no measure of a VM's speed")
+		}
 	}
 	if len(s.Ports) > 0 {
 		return bench.NotApplicable("a guest's ports can be reached from the testbed's bridge alone", "--env container")
@@ -53,7 +58,7 @@ func (e *Env) Check(ctx context.Context, s bench.Spec) error {
 	if l := s.Limits; l.CPUWeight != 0 || l.Swap != 0 || l.IO != (cgroup.IO{}) {
 		return bench.NotApplicable("a guest's programs have its kernel to themselves, and nothing keeps limits of CPU weight, swap or I/O there", "use limits of CPU, memory and processes only")
 	}
-	if err := checkSize(s); err != nil {
+	if err := cmp.Or(checkSize(s), e.checkRoom(s)); err != nil {
 		return err
 	}
 	if s.Settings["root"] != "ext4" {

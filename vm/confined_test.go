@@ -49,7 +49,7 @@ func TestConfinedKVM(t *testing.T) {
 	file := filepath.Join(e.bed(), "loops.elf")
 	writeFile(t, file, Tiny(1<<31))
 	i := e.newInstance(bench.Spec{Settings: map[string]string{"accel": "kvm"}}, guestKernel{file: file})
-	i.cfg.CPU, i.cfg.Memory, i.cfg.Cmdline = "qemu64", bareMemory, probeWord
+	i.cfg.CPU, i.cfg.Memory, i.cfg.Cmdline = "qemu64", bareMemory, "word"
 	if err := i.Start(within(t, time.Minute)); err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package vm
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -10,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,16 +20,12 @@ import (
 )
 
 const (
-	// probeLoops is long enough to tell a CPU (0.1 s) from an emulator of
-	// it (several times that).
-	probeLoops = 200_000_000
-
-	// probeTimeout bounds the run under emulation, and kvmTimeout the one
-	// under KVM: what takes several times as long as emulation is of no use,
-	// and there is no point in waiting for its end.
+	// probeTimeout bounds the run under emulation, and kvmTimeout the one under
+	// KVM, which has kvmFactor times as long as emulation took: what takes longer
+	// is of no use, and there is no point in waiting for its end.
 	probeTimeout = 15 * time.Second
-	kvmTimeout   = 3 * time.Second
-	kvmFactor    = 6
+	kvmTimeout   = 4 * time.Second
+	kvmFactor    = 4
 )
 
 // A Verdict is what the probe found out about acceleration.
@@ -47,10 +43,10 @@ const (
 	byQEMU    = "qemu"
 )
 
-// Probe finds out what executes guests on this machine, by executing one:
-// [Tiny], under KVM and under emulation. That the device is there and opens says
-// little: in a machine that is itself a guest, KVM may be emulated so slowly, or
-// so incompletely, that it is of no use.
+// Probe finds out what executes guests on this machine, by executing one under
+// KVM and under emulation that measures how fast each kind of guest code is. That
+// the device is there and opens says little: in a machine that is itself a guest,
+// KVM may emulate what kernels consist of, slowly, or not all of it.
 //
 // The verdict is kept in the cache, and is good until the machine boots anew or
 // QEMU changes. [Env] makes it as it opens, with the guest as a domain of
@@ -74,12 +70,12 @@ func Probe(ctx context.Context, cache string) (Verdict, error) {
 	}
 	f := os.NewFile(uintptr(fd), "tiny.elf")
 	defer f.Close()
-	if _, err := f.Write(Tiny(probeLoops)); err != nil {
+	if _, err := f.Write(paceGuest()); err != nil {
 		return v, err
 	}
 	guest := fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), fd)
-	if err := v.find(ctx, kvmOpens(), func(ctx context.Context, accel, cpu string, limit time.Duration) (time.Duration, error) {
-		return runTiny(ctx, qemu, guest, accel, cpu, limit)
+	if err := v.find(ctx, kvmOpens(), func(ctx context.Context, accel, cpu string, limit time.Duration) (pacer, error) {
+		return runPace(ctx, qemu, guest, accel, cpu, limit)
 	}); err != nil {
 		return v, err
 	}
@@ -97,7 +93,7 @@ func cachedVerdict(cache, qemu string) (v Verdict, err error) {
 	if err != nil {
 		return v, err
 	}
-	key = strings.TrimSpace(string(boot)) + " " + key + " " + fmt.Sprint(kvmOpens())
+	key = "rates " + strings.TrimSpace(string(boot)) + " " + key + " " + fmt.Sprint(kvmOpens())
 	b, err := input.ReadFile(verdictFile(cache), 1<<20)
 	if err == nil && json.Unmarshal(b, &v) == nil && v.Key == key && v.By != "" {
 		return v, nil
@@ -122,8 +118,9 @@ func (v *Verdict) keep(cache string) {
 var models = []string{"host", "host-model", "qemu64"}
 
 // find runs the guest both ways, and judges.
-func (v *Verdict) find(ctx context.Context, open error, run func(ctx context.Context, accel, cpu string, limit time.Duration) (time.Duration, error)) error {
+func (v *Verdict) find(ctx context.Context, open error, run func(ctx context.Context, accel, cpu string, limit time.Duration) (pacer, error)) error {
 	v.Use = "tcg"
+	began := time.Now()
 	tcg, err := run(ctx, "tcg", "qemu64", probeTimeout)
 	// A machine that is busy, or emulated itself, may be too slow for it; that
 	// says nothing against KVM, nor that emulation doesn't work.
@@ -131,7 +128,8 @@ func (v *Verdict) find(ctx context.Context, open error, run func(ctx context.Con
 	if err != nil && !slow {
 		return err
 	}
-	v.TCG = tcg.Seconds()
+	limit := min(probeTimeout, max(kvmTimeout, kvmFactor*time.Since(began)))
+	v.TCGPace = tcg.pace()
 	if open != nil {
 		v.Device = open.Error()
 		v.Reason = "KVM can't be used: " + open.Error() + "."
@@ -140,7 +138,7 @@ func (v *Verdict) find(ctx context.Context, open error, run func(ctx context.Con
 			v.Reason = "There is no /dev/kvm: the CPU's virtualization is off, or this machine is a guest without it."
 		}
 		if slow {
-			v.Reason += " A small guest " + v.emulated() + ": starts will take long."
+			v.Reason += fmt.Sprintf(" The test guest wasn't done after %.0f s when emulated: starts will take long.", probeTimeout.Seconds())
 		}
 		return nil
 	}
@@ -148,62 +146,78 @@ func (v *Verdict) find(ctx context.Context, open error, run func(ctx context.Con
 	if v.elsewhere {
 		v.Device = "the foreign libvirt offers KVM"
 	}
-	limit := max(kvmTimeout, kvmFactor*tcg)
-	if slow {
-		limit = probeTimeout
-	}
-	var kvm time.Duration
+	var kvm pacer
 	for _, v.CPU = range models {
 		if v.CPU == "host-model" && v.By == byQEMU {
 			continue // libvirt's word
 		}
-		if kvm, err = run(ctx, "kvm", v.CPU, limit); err == nil || errors.Is(err, context.DeadlineExceeded) {
+		// Once a guest executes code, another model of CPU makes it no better.
+		if kvm, err = run(ctx, "kvm", v.CPU, limit); err == nil || kvm.current > 0 || errors.Is(err, context.DeadlineExceeded) {
 			break
 		}
 	}
-	v.judge(kvm, limit, err)
+	if v.elsewhere {
+		v.judge(kvm, limit, err, "")
+	} else {
+		cpuinfo, _ := os.ReadFile("/proc/cpuinfo")
+		v.judge(kvm, limit, err, string(cpuinfo))
+	}
 	return ctx.Err()
 }
 
-// emulated says how long the guest took under emulation.
-func (v *Verdict) emulated() string {
-	if v.TCG == 0 {
-		return fmt.Sprintf("wasn't done after %.0f s when emulated", probeTimeout.Seconds())
+// judge compares KVM's run with emulation's, and says why. cpuinfo is the
+// machine's, or "" of one that isn't this.
+func (v *Verdict) judge(kvm pacer, limit time.Duration, err error, cpuinfo string) {
+	k, e := kvm.pace(), v.TCGPace
+	v.KVMPace = k
+	if cpuinfo != "" || k.Ring0 > 0 {
+		v.Kind = kindOf(k, cpuinfo)
 	}
-	return fmt.Sprintf("took %.2f s when emulated", v.TCG)
-}
-
-// judge compares KVM's run with emulation's, and says why.
-func (v *Verdict) judge(kvm, limit time.Duration, err error) {
-	where := ""
-	if nested() && !v.elsewhere {
-		where = "; this machine is itself a guest, and its KVM is not the CPU's own"
+	kind := ""
+	if v.Kind != "" {
+		kind = " (" + kindWords[v.Kind] + ")"
 	}
+	emulated := ""
+	if e.Ring0 > 0 {
+		emulated = fmt.Sprintf(", and %s when emulated", speed(e.Ring0))
+	}
+	// What the guest ran, the ring of kernels first.
+	ran := ""
+	if k.Ring0 > 0 {
+		ran = fmt.Sprintf("in ring 0, where kernels run, the test guest executed %s instructions a second%s", speed(k.Ring0), emulated)
+	}
+	if k.Ring3 > 0 {
+		ran += fmt.Sprintf("; in ring 3 %s", speed(k.Ring3))
+	}
+	broke := ""
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		v.Reason = fmt.Sprintf("KVM is present, but unusable: a tiny test guest wasn't done after %.1f s with it, and %s%s.", limit.Seconds(), v.emulated(), where)
+		broke = fmt.Sprintf("it wasn't done after %.1f s, %s", limit.Seconds(), kvm.lack())
 	case err != nil:
-		v.Reason = fmt.Sprintf("KVM is present, but QEMU can't run a guest with it (%v)%s.", err, where)
-	case v.TCG != 0 && kvm.Seconds() >= v.TCG:
-		v.KVM = kvm.Seconds()
-		v.Reason = fmt.Sprintf("KVM is present, but slower than emulation: the same tiny guest took %.2f s with it and %.2f s when emulated%s.", v.KVM, v.TCG, where)
+		broke = fmt.Sprintf("it broke off %s (%v)", kvm.lack(), err)
+	}
+	switch {
+	case err != nil && ran == "":
+		v.Reason = fmt.Sprintf("KVM is there%s, but unusable: %s.", kind, strings.Replace(broke, "it ", "the test guest ", 1))
+	case k.Ring0 > 0 && k.Ring0 < e.Ring0:
+		v.Reason = fmt.Sprintf("KVM is there%s, but slower than emulation: %s.", kind, strings.Join(nonEmpty(ran, broke), "; "))
+	case err != nil:
+		v.Reason = fmt.Sprintf("KVM is there%s, but doesn't execute all that guests consist of: %s; %s.", kind, broke, ran)
 	default:
-		v.Use, v.KVM = "kvm", kvm.Seconds()
-		v.Reason = fmt.Sprintf("KVM works: a small guest took %.2f s with it and %s.", v.KVM, strings.TrimPrefix(v.emulated(), "took "))
-		return
+		v.Use = "kvm"
+		v.Reason = fmt.Sprintf("KVM works%s: %s; %s page faults and %s system calls a second.", kind, ran, speed(k.Faults), speed(k.Calls))
 	}
 }
 
-// nested says whether this machine is itself a guest: CPUID tells every guest,
-// and the kernel shows it as a CPU flag.
-func nested() bool {
-	b, _ := os.ReadFile("/proc/cpuinfo")
-	for line := range bytes.Lines(b) {
-		if bytes.HasPrefix(line, []byte("flags")) {
-			return bytes.Contains(line, []byte(" hypervisor"))
-		}
-	}
-	return false
+// kindWords say what a kind of KVM means for figures.
+var kindWords = map[string]string{
+	results.KVMHardware:    "the CPU's own virtualization",
+	results.KVMNested:      "the CPU's virtualization, handed on to this machine, which is itself a guest: each exit costs more than on a machine of its own",
+	results.KVMParavirtual: "paravirtual, without the CPU's virtualization: ring 3 is native, ring 0 is emulated",
+}
+
+func nonEmpty(all ...string) []string {
+	return slices.DeleteFunc(all, func(s string) bool { return s == "" })
 }
 
 // kvmOpens says why /dev/kvm can't be used at all, or nil.

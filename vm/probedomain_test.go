@@ -26,7 +26,7 @@ func TestProbeThroughLibvirt(t *testing.T) {
 	}
 	v := e.accel
 	t.Logf("in %v: %+v", time.Since(began), v)
-	if v.By != byLibvirt || v.Use != "kvm" && v.Use != "tcg" || v.TCG <= 0 || v.TCG > probeTimeout.Seconds() || v.Reason == "" || v.Device == "" {
+	if v.By != byLibvirt || v.Use != "kvm" && v.Use != "tcg" || v.TCGPace.Ring0 <= 0 || v.TCGPace.Calls <= 0 || v.Reason == "" || v.Device == "" {
 		t.Errorf("%+v", v)
 	}
 	if names, err := e.domains(); err != nil || len(names["domain"]) != 0 {
@@ -57,11 +57,11 @@ func TestProbeHangs(t *testing.T) {
 	loop[len(loop)-len(tinyRest)+1] = 0xeb // jnz becomes jmp
 	writeFile(t, file, loop)
 	began := time.Now()
-	_, err := e.runTiny(within(t, time.Minute), file, "tcg", "qemu64", 300*time.Millisecond)
+	_, err := e.runPace(within(t, time.Minute), file, "tcg", "qemu64", 300*time.Millisecond)
 	if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > 10*time.Second {
 		t.Errorf("%v after %v", err, time.Since(began))
 	}
-	_, err = e.runTiny(within(t, time.Minute), file, "tcg", "no-such-cpu", time.Second)
+	_, err = e.runPace(within(t, time.Minute), file, "tcg", "no-such-cpu", time.Second)
 	if err == nil || !strings.Contains(err.Error(), "no-such-cpu") && !strings.Contains(err.Error(), "guest under tcg") {
 		t.Errorf("a CPU that there isn't: %v", err)
 	}

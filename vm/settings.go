@@ -23,6 +23,8 @@ func (e *Env) Settings() []bench.Setting {
 	all := []bench.Setting{
 		{Name: "accel", Values: []string{"auto", "kvm", "tcg"}, Default: "auto",
 			Help: "what executes the guest: the CPU (kvm), or QEMU's translator (tcg); auto is kvm where that works and is faster"},
+		{Name: "anyway", Values: []string{"no", "yes"}, Default: "no",
+			Help: "with accel=kvm: also where the probe found this machine's KVM unfit; every table marks it"},
 		{Name: "kernel", Default: "",
 			Help: "the guest's kernel: a path; full for the distribution's with all drivers (make full-kernel); empty for the set-up's small one (full with nic=e1000)"},
 		{Name: "machine", Values: []string{"q35", "pc"}, Default: "q35",

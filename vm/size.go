@@ -106,6 +106,23 @@ func unpacks(size, memory int64) error {
 		fmt.Sprintf("--variant root=ext4, or memory=%dM", (need+1<<20-1)>>20))
 }
 
+// checkRoom says whether the guest's RAM fits into what the lab itself may have: the
+// kernel would kill QEMU in the midst of a trial.
+func (e *Env) checkRoom(s bench.Spec) error {
+	if e.far != nil {
+		return nil
+	}
+	l, err := cgroup.Read()
+	if err != nil {
+		return nil // the limits can't be told; those of cgroups are the testbed's to read
+	}
+	if left, by, ok := l.Left("memory"); ok && left < e.memory(s) {
+		return bench.Unavailable(fmt.Sprintf("the guest has %d MiB of RAM, and the limit of the lab's cgroup %s leaves %d", e.memory(s)>>20, by.Dir, left>>20),
+			"start the lab from a shell outside of that cgroup, or --variant memory=96M")
+	}
+	return nil
+}
+
 // checkSize says whether the settings make sense, and fit the limits.
 func checkSize(s bench.Spec) error {
 	if m := s.Settings["memory"]; given(m) {

@@ -6,7 +6,6 @@ import (
 	"debug/elf"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"lab/bench/results"
 	"lab/vm/kernel"
 )
 
@@ -55,46 +53,6 @@ func qemu(t *testing.T) string {
 	return path
 }
 
-// The guest is executed: what it writes comes, and it takes longer the longer
-// it counts.
-func TestRunTiny(t *testing.T) {
-	q := qemu(t)
-	run := func(loops uint32) time.Duration {
-		file := filepath.Join(t.TempDir(), "tiny.elf")
-		if err := os.WriteFile(file, Tiny(loops), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		d, err := runTiny(context.Background(), q, file, "tcg", "qemu64", probeTimeout)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return d
-	}
-	short, long := run(1), run(probeLoops)
-	t.Logf("1 loop %v, %d loops %v", short, probeLoops, long)
-	if long < short {
-		t.Errorf("1 loop took %v, %d loops %v", short, probeLoops, long)
-	}
-	bad := filepath.Join(t.TempDir(), "bad.elf")
-	if err := os.WriteFile(bad, []byte("no guest"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := runTiny(context.Background(), q, bad, "tcg", "qemu64", probeTimeout); err == nil || !strings.Contains(err.Error(), "QEMU with tcg") {
-		t.Errorf("no guest: %v", err)
-	}
-	// One that never ends costs its deadline and no more.
-	loop := Tiny(1)
-	loop[len(loop)-len(tinyRest)+1] = 0xeb // jnz becomes jmp
-	if err := os.WriteFile(bad, loop, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	began := time.Now()
-	_, err := runTiny(context.Background(), q, bad, "tcg", "qemu64", 300*time.Millisecond)
-	if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > 5*time.Second {
-		t.Errorf("a guest that hangs: %v after %v", err, time.Since(began))
-	}
-}
-
 func TestProbe(t *testing.T) {
 	qemu(t)
 	cache := t.TempDir()
@@ -103,7 +61,7 @@ func TestProbe(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("%s: %s", v.Use, v.Reason)
-	if v.Use != "kvm" && v.Use != "tcg" || v.TCG == 0 || !strings.HasSuffix(v.Reason, ".") || v.Device == "" {
+	if v.Use != "kvm" && v.Use != "tcg" || v.TCGPace.Ring0 == 0 || !strings.HasSuffix(v.Reason, ".") || v.Device == "" {
 		t.Errorf("%+v", v)
 	}
 	// The second time it is read.
@@ -128,44 +86,19 @@ func TestProbeOfSlowMachine(t *testing.T) {
 		open, kvm error
 		use, say  string
 	}{
-		{nil, nil, "kvm", "took 2.00 s with it and wasn't done after 15 s when emulated"},
-		{nil, late, "tcg", "wasn't done after 15.0 s, and wasn't done after 15 s when emulated"},
-		{os.ErrNotExist, nil, "tcg", "A small guest wasn't done after 15 s when emulated"},
+		{nil, nil, "kvm", "3 billion instructions a second"},
+		{nil, late, "tcg", "wasn't done after 4.0 s"},
+		{os.ErrNotExist, nil, "tcg", "wasn't done after 15 s when emulated"},
 	} {
 		var v Verdict
-		err := v.find(t.Context(), c.open, func(_ context.Context, accel, _ string, limit time.Duration) (time.Duration, error) {
+		err := v.find(t.Context(), c.open, func(_ context.Context, accel, _ string, limit time.Duration) (pacer, error) {
 			if accel == "tcg" {
-				return 0, late
+				return pacer{}, late
 			}
-			if limit != probeTimeout {
-				t.Errorf("KVM's limit is %v", limit)
-			}
-			return 2 * time.Second, c.kvm
+			return paced(3e9, 3e9, 3e9, 1e6, 2e7), c.kvm
 		})
 		if err != nil || v.Use != c.use || !strings.Contains(v.Reason, c.say) {
 			t.Errorf("%v, %v: %v, %+v; want %s because %q", c.open, c.kvm, err, v, c.use, c.say)
-		}
-	}
-}
-
-func TestJudge(t *testing.T) {
-	deadline := errors.Join(errors.New("QEMU with kvm"), context.DeadlineExceeded)
-	for _, c := range []struct {
-		kvm  time.Duration
-		err  error
-		use  string
-		say  string
-		took float64
-	}{
-		{80 * time.Millisecond, nil, "kvm", "KVM works: a small guest took 0.08 s with it and 0.50 s", 0.08},
-		{5 * time.Second, nil, "tcg", "slower than emulation", 5},
-		{0, deadline, "tcg", "wasn't done after 3.0 s", 0},
-		{0, errors.New("failed to set MSR 0x10a"), "tcg", "(failed to set MSR 0x10a)", 0},
-	} {
-		v := Verdict{Acceleration: results.Acceleration{Use: "tcg", TCG: 0.5}}
-		v.judge(c.kvm, 3*time.Second, c.err)
-		if v.Use != c.use || !strings.Contains(v.Reason, c.say) || v.KVM != c.took {
-			t.Errorf("%v, %v: %+v, want %s because %q", c.kvm, c.err, v, c.use, c.say)
 		}
 	}
 }

@@ -20,7 +20,8 @@
 //	disturbed a trial into which a disturbance was planted is marked by its name
 //	          in 99 of 100, and one that was left alone in at most 2 of 100
 //	planted   a start of 5 ms that was slowed by 2 % is found with 100 pairs of
-//	          trials, and one slowed by 0 % isn't
+//	          trials, and one slowed by 0 % isn't; where most trials were disturbed
+//	          and nothing is found, that can't be told
 //
 // The thresholds are constants here: they were written down before any result.
 package calibrate

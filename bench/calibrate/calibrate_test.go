@@ -139,6 +139,14 @@ func TestJudgePlanted(t *testing.T) {
 	if checks, err = Judge(Parts{Planted: run}); err != nil || checks[0].Answer != No {
 		t.Errorf("a slowdown that isn't there: %+v, %v", checks, err)
 	}
+	for i := range run.Lines { // and with most trials disturbed
+		if run.Lines[i].Last = true; i%3 > 0 {
+			run.Lines[i].Taint = []string{"load"}
+		}
+	}
+	if checks, err = Judge(Parts{Planted: run}); err != nil || checks[0].Answer != CantTell || checks[4].Answer != Yes {
+		t.Errorf("on a busy machine: %+v, %v", checks, err)
+	}
 }
 
 func TestJudgeOutside(t *testing.T) {

@@ -184,12 +184,15 @@ func (t *Tree) Lacks(lim Limits) string {
 // Remove removes the tree with all that is in it, killing processes that are
 // left. What is gone already is no error.
 func (t *Tree) Remove() error {
-	// Who stays inside would be killed as one who was left.
-	if err := t.moveBack(); err != nil {
-		return fmt.Errorf("cgroup: leave %s: %w", t.v2, err)
+	dirs := t.Dirs()
+	// Who stays inside would be killed as one who was left. Where there is no way
+	// back, as when a session has ended, the folder goes with its scope, or is swept.
+	if t.moveBack() != nil {
+		dirs, _ = filepath.Glob(filepath.Join(t.v2, "[0-9]*"))
+		dirs = append(dirs, folders(t.dirs, "")...)
 	}
 	var errs []error
-	for _, dir := range t.Dirs() {
+	for _, dir := range dirs {
 		errs = append(errs, RemoveAll(dir))
 	}
 	t.mu.Lock()

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -308,5 +309,60 @@ func TestRootUntouched(t *testing.T) {
 	after, _ := os.ReadFile(name)
 	if !bytes.Equal(before, after) {
 		t.Errorf("%s was %q and is %q", name, before, after)
+	}
+}
+
+// What binds the lab binds its groups: a process in one gets as much of a processor
+// as one beside the lab itself, however little that is.
+func TestBoundAlike(t *testing.T) {
+	g := group(t, tree(t), cgroup.Limits{})
+	l, err := cgroup.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const busy = "exec timeout 1 sh -c 'while :; do :; done'"
+	used := func(cmd *exec.Cmd) time.Duration {
+		cmd.Wait()
+		return cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	}
+	alone := exec.Command("/bin/sh", "-c", busy)
+	if err := alone.Start(); err != nil {
+		t.Fatal(err)
+	}
+	outside := used(alone)
+	inside := used(enter(t, g, busy))
+	t.Logf("limits %v: %v of a processor beside the lab, %v in a group", l.Bounds(), outside, inside)
+	if n := l.Processors(); n > 0 && n < 1 && (outside.Seconds() > 1.5*n+0.1 || inside.Seconds() > 1.5*n+0.1) {
+		t.Errorf("more than the quota of %v", n)
+	}
+	if r := float64(inside) / float64(outside); r < 0.5 || r > 2 {
+		t.Errorf("%.2f × as much in a group", r)
+	}
+}
+
+// Where the tree isn't below the lab's own cell, as in v2, the cell's limits stand at
+// the tree's folder, and the lab has moved there: so does what it starts.
+func TestCopied(t *testing.T) {
+	tr := tree(t)
+	copied := tr.Copied()
+	if len(copied) == 0 {
+		t.Skip("SKIPPED: the tree is ", tr.Place(), ", and nothing had to be copied; .ci/guest shows it")
+	}
+	l, err := cgroup.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := tr.Dirs()[len(tr.Dirs())-1]
+	if !strings.HasPrefix(l.Own[""], root+"/") {
+		t.Errorf("the lab is in %s, not below %s", l.Own[""], root)
+	}
+	for _, b := range copied {
+		found := false
+		for _, own := range l.Bounds() {
+			found = found || own.Dir == root && own.What == b.What && own.Value == b.Value
+		}
+		if !found {
+			t.Errorf("%s of %s isn't at %s: %+v", b.What, b.Dir, root, l.Bounds())
+		}
 	}
 }

@@ -1,7 +1,6 @@
 package image
 
 import (
-	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -51,18 +50,21 @@ func fingerprint(more []Entry) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// entry is a line about a file or folder of the tree at root; "" about what has
-// none.
-func entry(root, name string) (string, time.Time, error) {
+// entry is a line about a file or folder of the tree that root is open on; ""
+// about what has none.
+func entry(root int, name string) (string, time.Time, error) {
 	var st unix.Stat_t
-	if err := unix.Lstat(filepath.Join(root, name), &st); err != nil {
+	if err := unix.Fstatat(root, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return "", time.Time{}, &os.PathError{Op: "lstat", Path: name, Err: err}
 	}
 	changed := time.Unix(st.Ctim.Unix())
 	if st.Mode&unix.S_IFMT == unix.S_IFLNK {
 		return "", changed, nil
 	}
-	return fmt.Sprintf("%o %d %d %s", st.Mode, st.Size, changed.UnixNano(), strconv.Quote(name)), changed, nil
+	b := strconv.AppendUint(make([]byte, 0, 64+len(name)), uint64(st.Mode), 8)
+	b = strconv.AppendInt(append(b, ' '), st.Size, 10)
+	b = strconv.AppendInt(append(b, ' '), changed.UnixNano(), 10)
+	return string(strconv.AppendQuote(append(b, ' '), name)), changed, nil
 }
 
 // tick is longer than the time between two steps of the clock that ctimes are
@@ -73,7 +75,12 @@ const tick = 20 * time.Millisecond
 func newStamp(root, digest string, size int64, programs string) (*stamp, error) {
 	s := &stamp{digest: digest, size: size, programs: programs}
 	var newest time.Time
-	err := filepath.WalkDir(root, func(name string, _ fs.DirEntry, err error) error {
+	dir, err := unix.Open(root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: root, Err: err}
+	}
+	defer unix.Close(dir)
+	err = filepath.WalkDir(root, func(name string, _ fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -81,7 +88,7 @@ func newStamp(root, digest string, size int64, programs string) (*stamp, error) 
 		if err != nil {
 			return err
 		}
-		line, changed, err := entry(root, rel)
+		line, changed, err := entry(dir, rel)
 		if line != "" {
 			s.entries = append(s.entries, line)
 		}
@@ -99,13 +106,18 @@ func newStamp(root, digest string, size int64, programs string) (*stamp, error) 
 
 // holds says whether the tree at root is what it was.
 func (s *stamp) holds(root string) bool {
+	dir, err := unix.Open(root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(dir)
 	for _, line := range s.entries {
 		f := strings.SplitN(line, " ", 4)
 		name, err := strconv.Unquote(f[len(f)-1])
 		if err != nil {
 			return false
 		}
-		if now, _, err := entry(root, name); err != nil || now != line {
+		if now, _, err := entry(dir, name); err != nil || now != line {
 			return false
 		}
 	}
@@ -138,17 +150,22 @@ func (s *stamp) write(name string, uid, gid int) error {
 
 // readStamp reads one; nil where there is none that can be read.
 func readStamp(name string) *stamp {
-	f, err := os.Open(name)
+	// Not by os.Open, which makes a poller for the program first.
+	fd, err := unix.Open(name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil
 	}
-	defer f.Close()
-	in := bufio.NewScanner(f)
-	var lines []string
-	for in.Scan() {
-		lines = append(lines, in.Text())
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if unix.Fstat(fd, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size > 1<<20 {
+		return nil
 	}
-	if in.Err() != nil || len(lines) < 5 || lines[0] != stampFormat {
+	text := make([]byte, st.Size)
+	if n, err := unix.Read(fd, text); err != nil || n < len(text) {
+		return nil
+	}
+	lines := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+	if len(lines) < 5 || lines[0] != stampFormat {
 		return nil
 	}
 	size, err := strconv.ParseInt(lines[2], 10, 64)

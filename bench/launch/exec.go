@@ -72,7 +72,13 @@ func (p *Process) record(t *Thread, tape *Tape, prog *program, s *stdio) error {
 	if strings.IndexByte(c.Dir, 0) >= 0 {
 		return bench.Blamed(bench.BlameWorkload, fmt.Errorf("working folder %q: it has a NUL byte", c.Dir))
 	}
-	if c.Dir != "" {
+	if pinned && c.Dir != "/" && c.Dir != "" {
+		// The two descriptors of the program are still there.
+		const folder = Reg(regs - 1)
+		how := &unix.OpenHow{Flags: unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_MAGICLINKS}
+		tape.CallTo(folder, "change folder to", unix.SYS_OPENAT2, unix.AT_FDCWD, c.Dir, unsafe.Pointer(how), unsafe.Sizeof(*how))
+		tape.Call("change folder", unix.SYS_FCHDIR, folder)
+	} else if c.Dir != "" {
 		tape.Call("change folder to", unix.SYS_CHDIR, c.Dir)
 	}
 	if u := c.User; u.UID != 0 || u.GID != 0 || len(u.Groups) > 0 {

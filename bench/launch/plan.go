@@ -64,6 +64,10 @@ type Plan struct {
 	// pseudo-terminal. Nil: one of the lab's own /dev/pts.
 	Terminal func() (master, slave *os.File, err error)
 
+	// Null is called on the disposable thread after the steps, and opens the
+	// null device that the child sees. Nil, as its result: one of the lab's own.
+	Null func() *os.File
+
 	// Find turns Argv[0] into the paths to try, in order; nil: PathInside.
 	Find func(bench.Command) []string
 

@@ -213,6 +213,14 @@ func (p *Process) spawn() (err error) {
 			return fmt.Errorf("start: %w", err)
 		}
 	}
+	if p.plan.Null != nil && len(stdio.nulls) > 0 {
+		if f := p.plan.Null(); f != nil {
+			stdio.theirs = append(stdio.theirs, f)
+			for _, i := range stdio.nulls {
+				stdio.fds[i] = int(f.Fd())
+			}
+		}
+	}
 	find := p.plan.Find
 	if find == nil {
 		find = PathInside
@@ -272,7 +280,7 @@ func (p *Process) failure(c call, errno unix.Errno, prog string) error {
 	switch c.nr {
 	case unix.SYS_EXECVE, unix.SYS_EXECVEAT, unix.SYS_FACCESSAT:
 		return bench.Blamed(bench.BlameWorkload, &ExecError{Path: prog, Err: errno})
-	case unix.SYS_CHDIR:
+	case unix.SYS_CHDIR, unix.SYS_OPENAT2:
 		return bench.Blamed(bench.BlameWorkload, fmt.Errorf("start: %s %s: %w", c.what, c.detail, errno))
 	}
 	if c.detail != "" {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -32,7 +33,7 @@ type Pumps struct {
 }
 
 // Pump gives a command pipes in place of the descriptors in, out and errs. The
-// null device, and what is closed, becomes the lab's own null.
+// null device, and what is closed, becomes [Null].
 func Pump(c *bench.Command, in, out, errs *os.File) (p *Pumps, err error) {
 	p = &Pumps{}
 	defer func() {
@@ -64,16 +65,8 @@ func Pump(c *bench.Command, in, out, errs *os.File) (p *Pumps, err error) {
 		case open && kind == unix.S_IFDIR:
 			return p, bench.Blamed(bench.BlameWorkload, fmt.Errorf("%s is a folder, and isn't shown inside; give it a file, or /dev/null", x.name))
 		case !open || kind == unix.S_IFCHR && x.st.Rdev == unix.Mkdev(1, 3):
-			fd, err := null()
-			if err == nil {
-				fd, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3)
-			}
-			if err != nil {
-				return p, err
-			}
-			*x.to = os.NewFile(uintptr(fd), os.DevNull)
-			p.theirs = append(p.theirs, *x.to)
-		case x.to == &c.Stderr && c.Stdout != nil && same(&outSt, &errSt):
+			*x.to = Null
+		case x.to == &c.Stderr && c.Stdout != Null && same(&outSt, &errSt):
 			// As in 2>&1: through two pipes the order would be lost.
 			c.Stderr = c.Stdout
 		default:
@@ -219,7 +212,7 @@ const (
 // is set it copies what is there already, and returns: others may have the pipe
 // open for long.
 func Drain(src, dst int, end Latch) error {
-	buf := make([]byte, chunk)
+	var buf []byte // needed where the kernel can't pass pages on: terminals, files to append to
 	fds := []unix.PollFd{{Fd: int32(src), Events: unix.POLLIN}, {Fd: int32(end.Fd()), Events: unix.POLLIN}}
 	for after := 0; after < late; {
 		wait := -1
@@ -236,15 +229,32 @@ func Drain(src, dst int, end Latch) error {
 			fds = fds[:1]
 			continue
 		}
-		n, err = unix.Read(src, buf)
-		if err == unix.EINTR || err == unix.EAGAIN {
-			continue
-		}
-		if err != nil || n == 0 { // a terminal's end is EIO
-			return nil
-		}
-		if err := write(dst, buf[:n]); err != nil {
-			return err
+		if buf == nil {
+			moved, err := unix.Splice(src, nil, dst, nil, late, 0)
+			switch {
+			case err == unix.EINVAL:
+				buf = make([]byte, chunk)
+				continue
+			case err == unix.EAGAIN:
+				unix.Poll([]unix.PollFd{{Fd: int32(dst), Events: unix.POLLOUT}}, -1)
+				continue
+			case err == unix.EINTR:
+				continue
+			case err != nil || moved == 0:
+				return err
+			}
+			n = int(moved)
+		} else {
+			n, err = unix.Read(src, buf)
+			if err == unix.EINTR || err == unix.EAGAIN {
+				continue
+			}
+			if err != nil || n == 0 { // a terminal's end is EIO
+				return nil
+			}
+			if err := write(dst, buf[:n]); err != nil {
+				return err
+			}
 		}
 		if len(fds) == 1 {
 			after += n
@@ -300,7 +310,12 @@ func feed(src, to int, end Latch) (rest int) {
 			}
 			b = buf[:n]
 		}
-		if err != nil && err != unix.EINTR && err != unix.EAGAIN {
+		switch {
+		case err == unix.EIO && len(b) == 0 && fds[2].Revents&unix.POLLHUP == 0:
+			// A shell's background job may not read its terminal, where what is
+			// typed is the shell's.
+			time.Sleep(100 * time.Millisecond)
+		case err != nil && err != unix.EINTR && err != unix.EAGAIN:
 			return len(b)
 		}
 	}

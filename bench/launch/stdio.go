@@ -11,6 +11,7 @@ import (
 // stdio is the child's first three descriptors.
 type stdio struct {
 	fds    [3]int
+	nulls  []int      // those that are the null device
 	theirs []*os.File // ours to close once the child has them
 }
 
@@ -20,10 +21,15 @@ func (s *stdio) close() {
 	}
 }
 
+// Null in a Command stands for the null device: for an output, where nil means
+// the ready pipe.
+var Null = new(os.File)
+
 // null is a descriptor of the null device, which all starts share: to open it
 // takes as long as the hand-over to the thread does.
 //
-// It isn't the machine's node but the lab's own: a program that root runs may
+// It isn't the machine's node but the lab's own (or the instance's, where it has
+// one: Plan.Null): a program that root runs may
 // change the mode and the owner of whatever it has open.
 var null = sync.OnceValues(func() (int, error) {
 	fd, err := ownNull()
@@ -57,13 +63,12 @@ func ownNull() (fd int, err error) {
 
 // stdio opens what the command leaves open: no input, the ready pipe, no
 // diagnostics.
-func (p *Process) stdio() (s *stdio, err error) {
+func (p *Process) stdio() (_ *stdio, err error) {
 	c := &p.plan.Command
-	s = &stdio{}
+	s := &stdio{}
 	defer func() {
 		if err != nil {
 			s.close()
-			s = nil
 		}
 	}()
 	var out *os.File
@@ -82,10 +87,11 @@ func (p *Process) stdio() (s *stdio, err error) {
 		if i == 1 && f == nil {
 			f = out
 		}
-		if f == nil {
+		if f == nil || f == Null {
 			if s.fds[i], err = null(); err != nil {
 				return nil, err
 			}
+			s.nulls = append(s.nulls, i)
 			continue
 		}
 		// Fd also puts a file that Go made non-blocking, such as an end of

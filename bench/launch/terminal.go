@@ -17,7 +17,7 @@ func (p *Process) terminal(s *stdio, open func() (master, slave *os.File, err er
 	p.tty = master
 	s.theirs = append(s.theirs, slave)
 	fd := int(slave.Fd())
-	s.fds = [3]int{fd, fd, fd}
+	s.fds, s.nulls = [3]int{fd, fd, fd}, nil
 	return nil
 }
 

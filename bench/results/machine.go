@@ -54,10 +54,30 @@ type Bound struct {
 
 // Acceleration is whether KVM can be used, with its proof.
 type Acceleration struct {
-	Use    string  `json:"use"`           // kvm or tcg: what auto means on this machine; "" when not asked
-	Device string  `json:"device"`        // "/dev/kvm opens", "no /dev/kvm", …
-	Reason string  `json:"reason"`        // a whole sentence
-	By     string  `json:"by,omitempty"`  // who ran the probe's guest: libvirt, as all of the lab's guests, or qemu alone
-	KVM    float64 `json:"kvm,omitempty"` // seconds that the probe's guest took under KVM; 0 when it didn't finish
-	TCG    float64 `json:"tcg,omitempty"` // the same under emulation
+	Use    string `json:"use"`            // kvm or tcg: what auto means on this machine; "" when not asked
+	Device string `json:"device"`         // "/dev/kvm opens", "no /dev/kvm", …
+	Reason string `json:"reason"`         // a whole sentence
+	By     string `json:"by,omitempty"`   // who ran the probe's guest: libvirt, as all of the lab's guests, or qemu alone
+	Kind   string `json:"kind,omitempty"` // what KVM is here: one of KVMHardware, …; "" where there is none, or it can't be told
+
+	// How fast the probe's guest was under KVM and under emulation; zero what it
+	// didn't come to.
+	KVMPace Pace `json:"kvm_pace,omitzero"`
+	TCGPace Pace `json:"tcg_pace,omitzero"`
+}
+
+// Kinds of KVM.
+const (
+	KVMHardware    = "hardware"
+	KVMNested      = "nested hardware" // in a machine that is itself a guest
+	KVMParavirtual = "paravirtual"     // ring 0 is emulated
+)
+
+// Pace is how much a guest executes in a second.
+type Pace struct {
+	Unpaged float64 `json:"unpaged"` // instructions in ring 0 without paging, as firmware
+	Ring0   float64 `json:"ring0"`   // instructions in ring 0 with it, as kernels
+	Ring3   float64 `json:"ring3"`   // instructions in ring 3, as programs
+	Faults  float64 `json:"faults"`  // page faults of ring 3
+	Calls   float64 `json:"calls"`   // system calls
 }

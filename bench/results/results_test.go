@@ -33,7 +33,7 @@ func started(t *testing.T) (dir string, w *Writer) {
 	if err := w.Manifest(manifest()); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Machine(&Machine{Kernel: "6.1", CPUs: 2, Acceleration: Acceleration{Use: "tcg", TCG: 0.13}}); err != nil {
+	if err := w.Machine(&Machine{Kernel: "6.1", CPUs: 2, Acceleration: Acceleration{Use: "tcg", TCGPace: Pace{Ring0: 4e8}}}); err != nil {
 		t.Fatal(err)
 	}
 	return dir, w
@@ -85,7 +85,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 	if got := run.Manifest; got.Seed != 1<<63+1 || !reflect.DeepEqual(got.Findings, manifest().Findings) || got.Cells[1].NotRun.Cure != "install it" {
 		t.Errorf("manifest: %+v", got)
 	}
-	if run.Machine.Acceleration.TCG != 0.13 {
+	if run.Machine.Acceleration.TCGPace.Ring0 != 4e8 {
 		t.Errorf("machine: %+v", run.Machine)
 	}
 	data, _ := os.ReadFile(filepath.Join(dir, TrialsFile))

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"lab/bench/cgroup"
 )
 
 // OOMKills is how many processes this machine's kernel has killed for want of
@@ -42,7 +44,13 @@ func Death(ws unix.WaitStatus, ooms int64) string {
 	sig := ws.Signal()
 	text := fmt.Sprintf("was killed by signal %d (%s)", int(sig), unix.SignalName(sig))
 	if sig == unix.SIGKILL && OOMKills() > ooms {
-		return text + ", when memory ran out: the kernel killed a process for want of it, on this machine or in the cgroup that the lab is in"
+		text += ", when memory ran out: the kernel killed a process for want of it, "
+		if l, err := cgroup.Read(); err == nil {
+			if _, by, ok := l.Left("memory"); ok {
+				return text + "and the lab's cgroup " + by.Dir + " allows " + by.Text + "; cure: a higher limit, or less at a time (--quick, fewer environments)"
+			}
+		}
+		return text + "on this machine; cure: end other programs, or less at a time (--quick, fewer environments)"
 	}
 	if why := causes[sig]; why != "" {
 		text += ": " + why

@@ -18,6 +18,9 @@ import (
 // named, or the lab's own.
 func (a *app) begin(j *runs.Job, named string) (*testbed.Lock, func(), error) {
 	j.Manifest.Command = withoutHost(a.args[1:])
+	if err := tight(true); err != nil {
+		return nil, nil, &statusError{statusNothing, err}
+	}
 	lock, err := a.acquire(true, nil)
 	if err != nil {
 		return nil, nil, err

@@ -48,8 +48,10 @@ func (a *app) execCommand() *cobra.Command {
 		Long: `ENV is ` + strings.Join(environmentNames(), ", ") + `.
 lab explain ENV says what it is, and what --variant can set for it.
 
-The command's input, output and error are those of lab. The command starts with
-the variables PATH, HOME and TERM; --env-var adds to them.
+The command's input, output and error are those of lab: under host the very
+files, elsewhere pipes that lab copies to and from these; -t gives it a terminal.
+It starts with umask 022 and the variables PATH, HOME and TERM; --env-var adds
+to them. Under chroot the image is read-only.
 
 Ctrl-C (SIGINT) is passed on to the command, and so are SIGTERM, SIGHUP,
 SIGQUIT, SIGUSR1 and SIGUSR2. The third Ctrl-C kills it, since the first process
@@ -150,6 +152,9 @@ func (a *app) exec(name string, argv []string, f *execFlags) error {
 	if err := a.needRoot("lab exec", statusLab); err != nil {
 		return err
 	}
+	if err := tight(name == "vm"); err != nil {
+		return &statusError{statusLab, err}
+	}
 	var status int
 	if name == "vm" {
 		status, err = a.executeApart(env, spec, f)
@@ -229,6 +234,9 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 		if pumps, err = launch.Pump(c, a.stdin, a.stdout, a.stderr); err != nil {
 			return 0, err
 		}
+		// As a background job we read the terminal for the command; that
+		// mustn't stop us.
+		signal.Ignore(syscall.SIGTTIN)
 	}
 	p, err := env.Prepare(ctx, spec)
 	if err != nil {

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -97,7 +96,7 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, f *execFlags)
 	go func() { testbed.SweepFolders(); close(swept) }()
 	defer func() { <-swept }()
 	var res execResult
-	derr := io.ErrUnexpectedEOF
+	derr := errors.New("ended without a result")
 	for e := range w.Events() {
 		derr = json.Unmarshal(e, &res)
 	}

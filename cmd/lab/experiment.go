@@ -20,7 +20,7 @@ import (
 // besideFile are the flags that lab run -f takes: they say where things lie and
 // what is printed. What is measured is the file's alone, so that a results
 // folder with an experiment file was made by it, and by nothing else.
-var besideFile = []string{"file", "out", "json", "image", "kernel", "work", "predict", "wait"}
+var besideFile = []string{"file", "out", "json", "live", "image", "kernel", "work", "predict", "wait"}
 
 // fromFile takes what the experiment file says over into the flags, as if it
 // had been typed, and returns the scenarios. Its errors are the user's, and

@@ -70,13 +70,12 @@ func becomeFull() error {
 }
 
 func (a *app) root() *cobra.Command {
-	root := &cobra.Command{Use: "lab", Version: versionLine(), SilenceErrors: true, SilenceUsage: true,
+	root := &cobra.Command{Use: "lab", SilenceErrors: true, SilenceUsage: true,
 		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
 			if cmd.Name() != "exec" && os.Geteuid() == 0 { // exec does it while it waits
 				testbed.SweepFolders()
 			}
 		}}
-	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(a.execCommand(), a.versionCommand())
 	return root

@@ -63,7 +63,12 @@ func run(args []string, stdin, stdout, stderr *os.File) int {
 	// users other than root are to see images and results.
 	syscall.Umask(0o022)
 	root := a.root()
-	root.SetArgs(args[1:])
+	words := args[1:]
+	if slices.Equal(words, []string{"--version"}) {
+		// Not by cobra, whose templates would double the lean program.
+		words = []string{"version"}
+	}
+	root.SetArgs(words)
 	root.SetIn(stdin)
 	root.SetOut(a.page)
 	root.SetErr(a.note)

@@ -87,7 +87,7 @@ func (a *app) report(dir string, uid, gid int, json bool) error {
 	}
 	_, err = fmt.Fprintf(a.page, "\nreport: %s\n", filepath.Join(dir, "report.md"))
 	if plots, _ := filepath.Glob(filepath.Join(dir, "plots", "*.png")); len(plots) > 0 {
-		_, err = fmt.Fprintf(a.page, "plots:  %s\n", strings.Join(plots, ", "))
+		_, err = fmt.Fprintf(a.page, "plots:  %s (%d)\n", filepath.Join(dir, "plots"), len(plots))
 	}
 	return err
 }

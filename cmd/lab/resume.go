@@ -19,7 +19,7 @@ import (
 func (a *app) resume(cmd *cobra.Command, names []string, f runFlags) error {
 	var wrong string
 	cmd.Flags().Visit(func(fl *pflag.Flag) {
-		if !slices.Contains([]string{"resume", "image", "kernel", "work", "json", "connect", "wait"}, fl.Name) {
+		if !slices.Contains([]string{"resume", "live", "image", "kernel", "work", "json", "connect", "wait"}, fl.Name) {
 			wrong = fl.Name
 		}
 	})
@@ -45,7 +45,7 @@ func (a *app) resume(cmd *cobra.Command, names []string, f runFlags) error {
 	}
 	j.Resume(run, cut)
 	j.Manifest.Notes = append(j.Manifest.Notes, old.otherLibvirt()...)
-	s := &supervisor{Supervisor: runs.Supervisor{Job: j, Lock: old.lock, Dir: f.resume, Passage: passage(old.target)}, app: a, json: f.json, connect: f.connect}
+	s := &supervisor{Supervisor: runs.Supervisor{Job: j, Lock: old.lock, Dir: f.resume, Passage: passage(old.target)}, app: a, json: f.json, connect: f.connect, live: f.live}
 	return s.run()
 }
 

@@ -19,6 +19,7 @@ import (
 	"lab/bench/results"
 	"lab/bench/runs"
 	"lab/bench/usercache"
+	"lab/reports/serve"
 	"lab/scenarios"
 	"lab/vm"
 )
@@ -31,7 +32,9 @@ type runFlags struct {
 	seed          uint64
 	out           string
 	accel         string
+	anyway        bool
 	quick         bool
+	live          string
 	image         string
 	kernel        string
 	connect       string
@@ -114,7 +117,10 @@ run; 2 bad usage; 3 nothing could be run, or not root; 130 interrupted.`,
 	fl.StringVar(&f.out, "out", "", "`DIR` new folder for the results (default: results/<UTC time>-<scenario>)")
 	fl.StringSliceVar(&f.variant, "variant", nil, "`NAME=VALUE,…` settings; several values of a name make a row of each: start=cold,start=restored")
 	fl.StringVar(&f.accel, "accel", "auto", "`KIND` what runs a guest's instructions: "+strings.Join(accels, ", "))
+	fl.BoolVar(&f.anyway, "anyway", false, "with --accel kvm: run even if this machine's KVM was found unusable; every table marks such rows")
 	fl.BoolVar(&f.quick, "quick", false, "a first look: few trials, and shorter ones (--predict says how long)")
+	fl.StringVar(&f.live, "live", "", "`[HOST:]PORT` show the report in a browser while trials come in (default: a free port of this machine alone)")
+	fl.Lookup("live").NoOptDefVal = serve.Loopback
 	fl.StringVar(&f.image, "image", "", "`DIR` root folder of the file tree to run in (default: the lab's own)")
 	fl.StringVar(&f.kernel, "kernel", "", "`FILE` guest kernel (default: the set-up's; also LAB_KERNEL)")
 	fl.StringVar(&f.connect, "connect", "", connectHelp)
@@ -128,7 +134,7 @@ run; 2 bad usage; 3 nothing could be run, or not root; 130 interrupted.`,
 	fl.StringVarP(&f.file, "file", "f", "", "`FILE` experiment to run, in place of scenarios and flags")
 	fl.BoolVar(&f.predict, "predict", false, "print how many trials there would be and how long they would take; run nothing")
 	a.waitFlag(fl)
-	further(fl, "warmup", "accel", "kernel", "connect", "max-time", "precision", "strict", "sessions", "cpus", "disk-budget", "wait")
+	further(fl, "warmup", "accel", "kernel", "connect", "anyway", "max-time", "precision", "strict", "sessions", "cpus", "disk-budget", "wait")
 	completeFlags(cmd)
 	return cmd
 }
@@ -175,7 +181,7 @@ func (a *app) run(cmd *cobra.Command, names []string, f runFlags) error {
 	for _, name := range names {
 		j := *base
 		j.Begin(parts, name)
-		s := &supervisor{Supervisor: runs.Supervisor{Job: &j, Lock: lock, Dir: f.folder(names, name, j.Manifest.Started), Passage: passage(target)}, app: a, json: f.json, connect: f.connect}
+		s := &supervisor{Supervisor: runs.Supervisor{Job: &j, Lock: lock, Dir: f.folder(names, name, j.Manifest.Started), Passage: passage(target)}, app: a, json: f.json, connect: f.connect, live: f.live}
 		err := s.run()
 		if err != nil {
 			last = err
@@ -263,6 +269,12 @@ func (f *runFlags) job(cmd *cobra.Command) (*runs.Job, error) {
 		}
 		j.Options.Variant["accel"] = f.accel // environments without that setting leave it out
 		delete(j.Options.Vary, "accel")
+	}
+	if f.anyway {
+		if f.accel != "kvm" {
+			return nil, usagef("--anyway is for --accel kvm")
+		}
+		j.Options.Variant["anyway"] = "yes"
 	}
 	kernel, err := kernelFile(f.kernel)
 	if err != nil {

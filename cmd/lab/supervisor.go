@@ -27,10 +27,19 @@ type supervisor struct {
 	*app
 	json    bool
 	connect string // the URI of a foreign libvirt, or ""
+	live    string // where the run can be watched in a browser, or ""
 }
 
 // run measures and reports. Its error's status is the scenario's.
 func (s *supervisor) run() error {
+	if s.live != "" {
+		v, err := s.goLive(s.live, s.Dir)
+		if err != nil {
+			return err
+		}
+		defer v.end()
+		s.Between = v.between
+	}
 	end, err := s.measure(s.Supervisor.Run)
 	return status(end, s.whatNow(end, err, s.report(s.Dir, s.Job.UID, s.Job.GID, s.json)))
 }

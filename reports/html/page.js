@@ -2,7 +2,7 @@
 // Draws what can be pointed at, from the data in the page. Nothing is fetched,
 // except by a live page, which asks its own server whether there is more.
 (() => {
-  const page = JSON.parse(document.getElementById('data').textContent);
+  let page = JSON.parse(document.getElementById('data').textContent);
   const NS = 'http://www.w3.org/2000/svg';
   const scales = {
     's': [['min', 60, 600], ['s', 1], ['ms', 1e-3], ['µs', 1e-6], ['ns', 1e-9]],
@@ -272,9 +272,11 @@
     }
   }
 
-  const articles = [...document.querySelectorAll('article.run')];
-  const views = [];
+  let articles = [...document.querySelectorAll('article.run')];
+  let views = [];
+  let shownRun = 0;
   const show = i => {
+    shownRun = i;
     articles.forEach((a, j) => { a.hidden = j !== i; });
     if (!views[i]) views[i] = new View(articles[i], page.runs[i]); else views[i].draw();
   };
@@ -285,6 +287,29 @@
     };
   });
   show(0);
+
+  // A live page asks for itself anew when its server says so, and keeps what the
+  // reader has chosen: the run, the plot, the rows, what is unfolded.
+  const renew = async () => {
+    const text = await (await fetch('/')).text();
+    const next = new DOMParser().parseFromString(text, 'text/html');
+    const open = articles.map(a => [...a.querySelectorAll('details')].map(d => d.open));
+    const chosen = views.map(v => v && { metric: v.metric, kind: v.kind, log: v.log, off: v.off });
+    document.querySelector('main').replaceWith(document.adoptNode(next.querySelector('main')));
+    page = JSON.parse(next.getElementById('data').textContent);
+    articles = [...document.querySelectorAll('article.run')];
+    articles.forEach((a, i) => a.querySelectorAll('details').forEach((d, j) => { d.open = (open[i] || [])[j] || false; }));
+    views = [];
+    articles.forEach((a, j) => { a.hidden = j !== shownRun; });
+    chosen.forEach((c, i) => {
+      if (!c || !articles[i]) return;
+      views[i] = new View(articles[i], page.runs[i]);
+      if (page.runs[i].metrics[c.metric]) { Object.assign(views[i], c); views[i].build(); views[i].draw(); }
+    });
+    document.documentElement.dataset.renewed = Number(document.documentElement.dataset.renewed || 0) + 1;
+  };
+  if (page.live) new EventSource('/events').addEventListener('page', renew);
+
   let width = innerWidth;
   addEventListener('resize', () => { if (innerWidth !== width) { width = innerWidth; views.forEach((v, i) => { if (!articles[i].hidden) v.draw(); }); } });
   addEventListener('beforeprint', () => document.querySelectorAll('details').forEach(d => { d.dataset.was = d.open; d.open = true; }));

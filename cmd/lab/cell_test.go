@@ -1,0 +1,206 @@
+//go:build !lean
+
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"lab/bench/cgroup"
+	"lab/bench/results"
+)
+
+// cell makes a cgroup with limits around commands, as somebody's job scheduler does,
+// and returns what runs one in it. There lab is this program.
+func cell(t *testing.T, limits cgroup.Limits) func(args ...string) *exec.Cmd {
+	t.Helper()
+	l, err := cgroup.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, err := l.Create(fmt.Sprintf("cell-%d-%d", os.Getpid(), time.Now().UnixNano()), cgroup.Options{Controllers: true}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := tree.Remove(); err != nil {
+			t.Error(err)
+		}
+	})
+	g, err := tree.New(limits)
+	if errors.Is(err, cgroup.ErrNoController) {
+		t.Skip("SKIPPED: ", err, "; cure: a machine that limits processors and memory")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	if err := os.Symlink(self, filepath.Join(bin, "lab")); err != nil {
+		t.Fatal(err)
+	}
+	dirs := g.Dirs()
+	return func(args ...string) *exec.Cmd {
+		script := fmt.Sprintf(`n=%d; while [ $n -gt 0 ]; do echo $$ >"$1/cgroup.procs" || exit 99; shift; n=$((n-1)); done; exec "$@"`, len(dirs))
+		cmd := exec.Command("/bin/sh", slices.Concat([]string{"-c", script, "sh"}, dirs, args)...)
+		cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"))
+		return cmd
+	}
+}
+
+// local are the environments whose programs are the machine's own processes.
+var local = []string{"host", "chroot", "container"}
+
+// A CPU quota around the lab slows all environments alike. Before, a container's
+// cgroup stood at the top of its hierarchy, and the quota didn't hold there.
+func TestCellQuota(t *testing.T) {
+	needs(t)
+	const quota = 0.2
+	run := cell(t, cgroup.Limits{CPU: quota})
+	took := map[string]time.Duration{}
+	// A namespace with its maker's mounts shows no path that leads to the cell.
+	const inNamespace = "container in a cgroup namespace"
+	for _, env := range append(slices.Clone(local), inNamespace) {
+		// Some 0.3 s of processor time; the least of three, as others run here, too.
+		for range 3 {
+			in := []string{"lab", "exec", env}
+			if env == inNamespace {
+				in = []string{"unshare", "-C", "lab", "exec", "container"}
+			}
+			cmd := run(append(in, "--", "sh", "-c", "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done")...)
+			began := time.Now()
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("%s: %v\n%s", env, err, out)
+			}
+			wall := time.Since(began)
+			if used := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(); wall < time.Duration(float64(used)/quota*0.7) {
+				t.Errorf("%s used %v of a processor in %v: more than a quota of %v", env, used, wall, quota)
+			}
+			if took[env] == 0 || wall < took[env] {
+				took[env] = wall
+			}
+		}
+	}
+	t.Log(took)
+	for env := range took {
+		if r := float64(took[env]) / float64(took["host"]); r < 0.6 || r > 1.7 {
+			t.Errorf("under a quota %s takes %.2f × host's time, which without one is 1", env, r)
+		}
+	}
+}
+
+// So does a limit of memory, and a set of processors.
+func TestCellMemoryAndSet(t *testing.T) {
+	needs(t)
+	last := fmt.Sprint(runtime.NumCPU() - 1)
+	run := cell(t, cgroup.Limits{Memory: 64 << 20, CPUSet: last})
+	for _, env := range local {
+		out, err := run("lab", "exec", env, "--", "sh", "-c", "while read a b; do case $a in Cpus_allowed_list:) echo $b; esac; done </proc/$$/status").CombinedOutput()
+		if env != "chroot" && (err != nil || strings.TrimSpace(string(out)) != last) { // whose /proc is empty
+			t.Errorf("%s may run on %q (%v), want %s", env, out, err, last)
+		}
+		out, err = run("lab", "exec", env, "--", "sh", "-c", "s=0123456789; while :; do s=$s$s; done").CombinedOutput()
+		var exit *exec.ExitError
+		// The kernel kills the largest: the payload, whose end is the lab's status.
+		if !errors.As(err, &exit) || exit.ExitCode() != 137 {
+			t.Errorf("%s fills its memory below a limit of 64 MiB: %v, want exit status 137\n%s", env, err, out)
+		}
+	}
+}
+
+// A run says what bound it: in machine.json, in the report, at each trial that was
+// stopped by it; and its ratio is the one without.
+func TestCellRun(t *testing.T) {
+	needs(t)
+	run := cell(t, cgroup.Limits{CPU: 0.05, Memory: 1 << 30, Pids: 400})
+	dir := filepath.Join(t.TempDir(), "r")
+	cmd := run("lab", "run", "startup", "--env", "host,chroot", "-r", "20", "--out", dir)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("lab run: %v\n%s", err, out)
+	}
+	r, err := results.Read(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]float64{}
+	for _, b := range r.Machine.Limits {
+		if b.Above <= 1 && got[b.What] == 0 {
+			got[b.What] = b.Value
+		}
+	}
+	if got["cpu"] != 0.05 || got["memory"] != 1<<30 || got["pids"] != 400 {
+		t.Errorf("machine.json has the limits %+v", r.Machine.Limits)
+	}
+	throttled := 0
+	for _, l := range r.Lines {
+		if slices.Contains(l.Taint, "throttled") {
+			throttled++
+		}
+	}
+	if throttled == 0 {
+		t.Error("no trial is marked, though a twentieth of a processor was all there was")
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "report.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"Limits around the lab bound every row alike", "cpu 5 % of a processor", "memory 1024 MiB", "pids 400"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("the report doesn't say %q", want)
+		}
+	}
+	out, err := run("lab", "doctor", "--json").Output()
+	var checks struct {
+		Checks []struct{ Name, Result, Detail string }
+	}
+	if json.Unmarshal(out, &checks) != nil {
+		t.Fatalf("doctor: %v\n%s", err, out)
+	}
+	for _, c := range checks.Checks {
+		if c.Name == "limits" && (c.Result != "warn" || !strings.Contains(c.Detail, "cpu 5 %")) || c.Name == "memory" && !strings.Contains(c.Detail, "of the 1024 MiB that the limit of ") {
+			t.Errorf("doctor says of %s: %s, %s", c.Name, c.Result, c.Detail)
+		}
+	}
+}
+
+// Where Go's runtime can't have its memory, it isn't begun.
+func TestEntry(t *testing.T) {
+	if runtime.GOARCH != "amd64" && runtime.GOARCH != "arm64" {
+		t.Skip("SKIPPED: no entry of our own on ", runtime.GOARCH)
+	}
+	lab := filepath.Join(t.TempDir(), "lab")
+	build := exec.Command("go", "build", "-tags", "lean", "-ldflags", "-E main.entry", "-o", lab, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		if errors.Is(err, exec.ErrNotFound) {
+			t.Skip("SKIPPED: go isn't in PATH")
+		}
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, x := range []struct {
+		limit, want string
+		status      int
+	}{
+		{"ulimit -v 200000", "cure: ulimit -v unlimited", 125},
+		{"ulimit -d 200000", "cure: ulimit -d unlimited", 125},
+		{"ulimit -v 4000000; ulimit -d 4000000", "linux/", 0},
+	} {
+		cmd := exec.Command("/bin/sh", "-c", x.limit+` && exec "$0" version`, lab)
+		out, _ := cmd.CombinedOutput()
+		if cmd.ProcessState.ExitCode() != x.status || !strings.Contains(string(out), x.want) || strings.Count(string(out), "\n") != 1 {
+			t.Errorf("%s: exit status %d, %q; want %d with %q", x.limit, cmd.ProcessState.ExitCode(), out, x.status, x.want)
+		}
+	}
+}

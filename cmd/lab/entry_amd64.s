@@ -1,0 +1,38 @@
+#include "textflag.h"
+
+// func entry()
+//
+// The program's first instruction (make build: -E), before Go's runtime, which
+// ends with a trace of its own, or with none, where it can't have its memory.
+TEXT ·entry(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
+	MOVQ SP, BX // argc and argv are there
+	SUBQ $16, SP
+	MOVQ $9, DI // RLIMIT_AS
+	LEAQ ·tightSpace(SB), R12
+	CALL ·atLeast(SB)
+	MOVQ $2, DI // RLIMIT_DATA
+	LEAQ ·tightData(SB), R12
+	CALL ·atLeast(SB)
+	MOVQ BX, SP
+	JMP  _rt0_amd64_linux(SB)
+
+// func atLeast()
+//
+// It ends the program with the text at R12 where limit DI is below 1 GiB.
+TEXT ·atLeast(SB),NOSPLIT|NOFRAME,$0
+	MOVQ $97, AX // getrlimit
+	LEAQ 8(SP), SI
+	SYSCALL
+	MOVQ 8(SP), CX
+	SHRQ $30, CX
+	JNZ  enough
+	MOVQ 0(R12), SI
+	MOVQ 8(R12), DX
+	MOVQ $2, DI
+	MOVQ $1, AX // write
+	SYSCALL
+	MOVQ $125, DI
+	MOVQ $231, AX // exit_group
+	SYSCALL
+enough:
+	RET

@@ -1,0 +1,37 @@
+#include "textflag.h"
+
+// func entry()
+//
+// See entry_amd64.s.
+TEXT ·entry(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
+	MOVD RSP, R19 // argc and argv are there
+	SUB  $16, RSP
+	MOVD $9, R0 // RLIMIT_AS
+	MOVD $·tightSpace(SB), R20
+	CALL ·atLeast(SB)
+	MOVD $2, R0 // RLIMIT_DATA
+	MOVD $·tightData(SB), R20
+	CALL ·atLeast(SB)
+	MOVD R19, RSP
+	JMP  _rt0_arm64_linux(SB)
+
+// func atLeast()
+//
+// It ends the program with the text at R20 where limit R0 is below 1 GiB.
+TEXT ·atLeast(SB),NOSPLIT|NOFRAME,$0
+	MOVD $163, R8 // getrlimit
+	MOVD RSP, R1
+	SVC
+	MOVD 0(RSP), R2
+	LSR  $30, R2
+	CBNZ R2, enough
+	MOVD 0(R20), R1
+	MOVD 8(R20), R2
+	MOVD $2, R0
+	MOVD $64, R8 // write
+	SVC
+	MOVD $125, R0
+	MOVD $94, R8 // exit_group
+	SVC
+enough:
+	RET

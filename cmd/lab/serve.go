@@ -1,0 +1,158 @@
+//go:build !lean
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"lab/bench/engine"
+	"lab/bench/results"
+	"lab/reports"
+	"lab/reports/serve"
+)
+
+func (a *app) serveCommand() *cobra.Command {
+	var address string
+	cmd := &cobra.Command{
+		Use:   "serve DIR…",
+		Short: "Show results in a browser, and follow a run that is going on",
+		Long: `Show results folders as one page in a browser, with a switch between them. The
+page follows a folder whose run is still going on. It is the page that is also in
+each folder as report.html.
+
+Only this machine can see it, unless --addr names another address. Nothing is
+written, no file is handed out, and Ctrl-C ends it.`,
+		Example: `  lab serve results/mine
+  lab serve class/* --addr 0.0.0.0:8000`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usagef("serve: which results folder? lab serve DIR…")
+			}
+			return nil
+		},
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveFilterDirs
+		},
+		RunE: func(_ *cobra.Command, dirs []string) error { return a.serve(dirs, address) },
+	}
+	cmd.Flags().StringVar(&address, "addr", "", "`[HOST:]PORT` to listen on (default: a free port of this machine alone)")
+	return cmd
+}
+
+// followEvery is how often a served folder is looked at.
+const followEvery = time.Second
+
+func (a *app) serve(dirs []string, address string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	page, err := pageOf(dirs)
+	if err != nil {
+		return fmt.Errorf("serve: %w", err)
+	}
+	s := serve.New()
+	s.Publish(page)
+	if err := s.Start(address); err != nil {
+		return err
+	}
+	defer s.Close()
+	if _, err := fmt.Fprintf(a.stdout, "%s (Ctrl-C ends it)\n", s.URL()); err != nil {
+		return err
+	}
+	for seen := stateOf(dirs); ; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(followEvery):
+		}
+		now := stateOf(dirs)
+		if now == seen {
+			continue
+		}
+		seen = now
+		// A folder that is being written may be unreadable for a moment.
+		if next, err := pageOf(dirs); err == nil && !bytes.Equal(next, page) {
+			page = next
+			s.Publish(page)
+		}
+	}
+}
+
+// pageOf is one page for these folders.
+func pageOf(dirs []string) ([]byte, error) {
+	var runs []*results.Run
+	var names []string
+	for _, dir := range dirs {
+		run, err := results.Read(dir)
+		if err != nil {
+			return nil, err
+		}
+		runs, names = append(runs, run), append(names, filepath.Base(filepath.Clean(dir)))
+	}
+	return reports.HTML(runs, names, true)
+}
+
+// stateOf changes when one of the folders has more trials, or another manifest.
+func stateOf(dirs []string) string {
+	state := ""
+	for _, dir := range dirs {
+		for _, name := range []string{results.TrialsFile, results.ManifestFile} {
+			if st, err := os.Lstat(filepath.Join(dir, name)); err == nil {
+				state += fmt.Sprint(st.Size(), st.ModTime().UnixNano(), " ")
+			}
+		}
+	}
+	return state
+}
+
+// A live view is a run's page while the run goes on.
+type liveView struct {
+	server *serve.Server
+	dir    string
+	last   time.Time     // when the page was made
+	took   time.Duration // how long that took
+}
+
+// goLive begins one, of the results folder dir.
+func (a *app) goLive(address, dir string) (*liveView, error) {
+	v := &liveView{server: serve.New(), dir: dir}
+	v.server.Publish([]byte("<!doctype html><meta http-equiv=refresh content=1><title>lab</title><p>The run is being prepared."))
+	if err := v.server.Start(address); err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(a.stderr, "lab: live: %s\n", v.server.URL())
+	return v, nil
+}
+
+// between makes the page anew, between trials, while the worker waits: so it costs
+// no trial anything. It is made rarely enough to take a twentieth of the run's time.
+func (v *liveView) between(engine.Progress) {
+	if now := time.Now(); now.Sub(v.last) >= max(followEvery, 20*v.took) {
+		v.renew()
+	}
+}
+
+func (v *liveView) renew() {
+	begun := time.Now()
+	if page, err := pageOf([]string{v.dir}); err == nil {
+		v.server.Publish(page)
+	}
+	v.last = time.Now()
+	v.took = v.last.Sub(begun)
+}
+
+// end shows the whole run, and gives browsers the time to fetch it: what they then
+// have needs no server.
+func (v *liveView) end() {
+	v.renew()
+	time.Sleep(followEvery)
+	v.server.Close()
+}

@@ -1,0 +1,110 @@
+package reports
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"context"
+
+	"lab/bench/results"
+	"lab/reports/html"
+)
+
+// What a page shows is what the summary says: each row, metric and verdict, with
+// the same median.
+func TestHTML(t *testing.T) {
+	run := stored(t)
+	page, err := HTML([]*results.Run{run}, []string{"one"}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := regexp.MustCompile(`(?s)id="data">(.*?)</script>`).FindSubmatch(page)
+	var p html.Page
+	if err := json.Unmarshal(data[1], &p); err != nil {
+		t.Fatal(err)
+	}
+	s, r := Summarize(run), p.Runs[0]
+	if len(r.Rows) != len(s.Cells) || len(r.Rows) < 3 {
+		t.Fatalf("%d rows, and the summary has %d", len(r.Rows), len(s.Cells))
+	}
+	for i, c := range s.Cells {
+		for _, m := range c.Metrics {
+			found := false
+			for _, x := range r.Metrics {
+				if x.Name != m.Metric {
+					continue
+				}
+				found = true
+				counted := 0
+				for _, p := range x.Points[i] {
+					if !p.W {
+						counted++
+					}
+				}
+				if x.Stats[i].Median != m.Median || counted != m.N {
+					t.Errorf("%s of %s: median %g of %d, the summary has %g of %d", m.Metric, c.Label, x.Stats[i].Median, counted, m.Median, m.N)
+				}
+			}
+			if !found {
+				t.Errorf("no %s", m.Metric)
+			}
+		}
+	}
+	for _, v := range s.Verdicts {
+		if !strings.Contains(string(page), escaped(v.Statement)) {
+			t.Errorf("no verdict on %q", v.Statement)
+		}
+	}
+}
+
+// escaped is a text as the page has it.
+func escaped(s string) string {
+	return strings.NewReplacer("&", "&amp;", "'", "&#39;", `"`, "&#34;", "<", "&lt;", ">", "&gt;").Replace(s)
+}
+
+// In a real browser the page draws its points, says nothing on the console, and
+// asks for nothing.
+func TestHTMLInBrowser(t *testing.T) {
+	browser, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Skip("no browser; cure: apt-get install chromium")
+	}
+	run := stored(t)
+	page, err := HTML([]*results.Run{run, run}, []string{"one", "two"}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "report.html")
+	if err := os.WriteFile(name, page, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+		"--disable-component-update", "--disable-sync", "--user-data-dir="+t.TempDir(), "--enable-logging=stderr", "--window-size=1000,1400", "--dump-dom", "file://"+name)
+	var said strings.Builder
+	cmd.Stderr = &said
+	dom, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, said.String())
+	}
+	for line := range strings.Lines(said.String()) {
+		if strings.Contains(line, "CONSOLE") {
+			t.Errorf("the console: %s", line)
+		}
+	}
+	if n := strings.Count(string(dom), `class="point"`); n < 20 {
+		t.Errorf("%d points are drawn", n)
+	}
+	for _, want := range []string{`aria-pressed="true"`, `role="status"`, "Cumulative", `<article class="run" data-run="1" hidden`} {
+		if !strings.Contains(string(dom), want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+}

@@ -1,0 +1,42 @@
+package vm
+
+import (
+	"runtime"
+	"strconv"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// libvirt lets QEMU run on all processors: where the lab itself may use some alone,
+// its guests are told so.
+func TestAllowed(t *testing.T) {
+	e := &Env{}
+	before := e.allowed()
+	runtime.LockOSThread() // and it ends with the test's goroutine
+	var may unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &may); err != nil {
+		t.Fatal(err)
+	}
+	if may.Count() == 1 {
+		t.Skip("SKIPPED: there is one processor")
+	}
+	last := 0
+	for n := range 1024 {
+		if may.IsSet(n) {
+			last = n
+		}
+	}
+	var one unix.CPUSet
+	one.Set(last)
+	if err := unix.SchedSetaffinity(0, &one); err != nil {
+		t.Fatal(err)
+	}
+	if got := e.allowed(); got != strconv.Itoa(last) {
+		t.Errorf("allowed %q on processor %d alone; %q before", got, last, before)
+	}
+	e.far = &foreign{}
+	if got := e.allowed(); got != "" {
+		t.Errorf("another machine's libvirt is told %q", got)
+	}
+}

@@ -1,0 +1,166 @@
+package vm
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"lab/bench/clock"
+	"lab/bench/results"
+)
+
+// paceGuest is the probe's guest, a program without an operating system that
+// executes what guests' code consists of, each for a twentieth of a second, and
+// says when it begins and ends. testdata/pace.s has its source.
+func paceGuest() []byte {
+	code, err := hex.DecodeString(paceCode)
+	if err != nil {
+		panic(err) // a constant
+	}
+	return pvh(code)
+}
+
+// The guest's tests, in their order: "A" begins a round of the first, "a" ends it.
+var paceTests = [...]struct {
+	name  string
+	first int64 // how many a first round has; each further one twice as many
+}{
+	{"instructions in ring 0 without paging", 2 * 8192},
+	{"instructions in ring 0", 2 * 8192},
+	{"instructions in ring 3", 2 * 8192},
+	{"page faults", 2 * 8},
+	{"system calls", 16},
+}
+
+const (
+	paceEnd   = '!'
+	maxRounds = 40
+)
+
+// A pacer reads what the guest says.
+type pacer struct {
+	rounds  [len(paceTests)]int
+	began   clock.Time
+	current int // the test that goes on, from 1; 0: none yet
+	rates   [len(paceTests)]float64
+	done    bool
+}
+
+// take takes bytes that came at one time.
+func (p *pacer) take(b []byte, at clock.Time) {
+	for _, c := range b {
+		n := int(c|0x20) - 'a'
+		switch {
+		case c == paceEnd:
+			p.done = true
+		case n < 0 || n >= len(paceTests) || p.rounds[n] > maxRounds:
+		case c < 'a':
+			p.rounds[n]++
+			p.current, p.began = n+1, at
+		case p.current == n+1:
+			if took := at.Sub(p.began).Seconds(); took > 0 {
+				p.rates[n] = float64(paceTests[n].first<<(p.rounds[n]-1)) / took
+			}
+		}
+	}
+}
+
+// pace is what was measured.
+func (p *pacer) pace() results.Pace {
+	r := p.rates
+	return results.Pace{Unpaged: r[0], Ring0: r[1], Ring3: r[2], Faults: r[3], Calls: r[4]}
+}
+
+// lack says in what a guest that didn't come to its end broke off.
+func (p *pacer) lack() string {
+	if p.current == 0 {
+		return "before its first instruction"
+	}
+	return "in its test of " + paceTests[p.current-1].name
+}
+
+// errSilent says that the guest ended too early.
+var errSilent = errors.New("the guest ended before it had said all")
+
+// kindOf says what kind of KVM one is, by what it does and what the CPU has. That
+// the machine is itself a guest doesn't tell: its KVM may be the CPU's own,
+// handed on, or a hypervisor that does without and emulates ring 0.
+func kindOf(p results.Pace, cpuinfo string) string {
+	flags := ""
+	for line := range strings.Lines(cpuinfo) {
+		if strings.HasPrefix(line, "flags") {
+			flags = line
+			break
+		}
+	}
+	has := func(f string) bool { return slices.Contains(strings.Fields(flags), f) }
+	switch {
+	case p.Ring0 > 0 && p.Ring3 > emulatedRing*p.Ring0, p.Ring0 == 0 && !has("vmx") && !has("svm"):
+		return results.KVMParavirtual
+	case !has("vmx") && !has("svm"):
+		return ""
+	case has("hypervisor"):
+		return results.KVMNested
+	}
+	return results.KVMHardware
+}
+
+// emulatedRing is how many times as fast ring 3 is as ring 0 where the latter is
+// emulated: hardware executes both alike.
+const emulatedRing = 20
+
+// readSerial reads from a descriptor that blocks, until enough came.
+func readSerial(ctx context.Context, f *os.File, limit time.Duration, enough func([]byte, clock.Time) bool) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	end, _ := ctx.Deadline()
+	var buf [256]byte
+	return control(f, func(fd int) error {
+		for {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			// In short turns, as poll(2) doesn't know of the context.
+			wait := min(time.Until(end), 100*time.Millisecond)
+			fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+			if _, err := unix.Poll(fds, max(0, int(wait/time.Millisecond))+1); err != nil && err != unix.EINTR {
+				return os.NewSyscallError("poll", err)
+			}
+			if fds[0].Revents == 0 {
+				continue
+			}
+			n, err := unix.Read(fd, buf[:])
+			switch {
+			case err == unix.EINTR:
+				continue
+			case err != nil:
+				return os.NewSyscallError("read", err)
+			case n == 0:
+				return errSilent
+			}
+			if enough(buf[:n], clock.Now()) {
+				return nil
+			}
+		}
+	})
+}
+
+// speed words a rate: "412 million".
+func speed(perSecond float64) string {
+	switch {
+	case perSecond >= 1e9:
+		return fmt.Sprintf("%.3g billion", perSecond/1e9)
+	case perSecond >= 1e6:
+		return fmt.Sprintf("%.3g million", perSecond/1e6)
+	case perSecond >= 1e5:
+		return fmt.Sprintf("%.2f million", perSecond/1e6)
+	}
+	return fmt.Sprintf("%.0f", perSecond)
+}
