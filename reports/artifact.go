@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"lab/bench/clean"
 	"lab/bench/results"
 	"lab/bench/stats"
 )
@@ -181,7 +182,7 @@ func (d *document) repeating() {
 		lines = append(lines, "sudo lab reproduce DIR        # repeat it, with a verdict for each statement")
 	}
 	if len(m.Command) > 0 {
-		lines = append(lines, "sudo lab "+strings.ReplaceAll(oneLine(d.command()), "```", ""))
+		lines = append(lines, "sudo lab "+clean.Code(d.command()))
 	}
 	if lines != nil {
 		d.line("```\n%s\n```", strings.Join(lines, "\n"))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"lab/bench/clean"
 	"lab/bench/results"
 )
 
@@ -56,9 +57,7 @@ func (d *document) items(items []string) {
 }
 
 // escape keeps what comes from outside from being taken for Markdown.
-func escape(s string) string {
-	return strings.NewReplacer("|", "\\|", "<", "\\<", "`", "'", "*", "\\*", "[", "\\[").Replace(oneLine(s))
-}
+func escape(s string) string { return clean.Markdown(s) }
 
 func (d *document) opening() {
 	d.line("## What this shows")
@@ -118,7 +117,7 @@ func (d *document) figures() {
 }
 
 func (d *document) table(i int, m results.Metric) {
-	d.line("## %s", capital(m.Title))
+	d.line("## %s", escape(capital(m.Title)))
 	if m.Help != "" {
 		d.line("%s", escape(m.Help))
 	}
@@ -150,7 +149,7 @@ func (d *document) table(i int, m results.Metric) {
 		if x := c.samples[m.Name]; x != nil && x.against != nil && x.against.Difference.Known() {
 			k := x.against
 			differ = append(differ, fmt.Sprintf("%s and %s: Cliff's delta %s (%s), Mann-Whitney p of this comparison alone %s.",
-				c.label, c.base.label, number(k.Effect.Delta, 2), k.Effect.Size(), probability(k.P)))
+				escape(c.label), escape(c.base.label), number(k.Effect.Delta, 2), k.Effect.Size(), probability(k.P)))
 		}
 	}
 	d.items(differ)
