@@ -19,6 +19,7 @@ type Fake struct {
 	Label string          // its name
 	Has   []bench.Setting // its settings
 	Unfit error           // what Check returns
+	Says  bench.About     // what it says about itself
 
 	// Script is asked what the n-th instance does, counted from 0; nil: it
 	// writes its token and exits with status 0.
@@ -40,6 +41,9 @@ type Act struct {
 
 // Name is Label.
 func (f *Fake) Name() string { return f.Label }
+
+// About is Says.
+func (f *Fake) About() bench.About { return f.Says }
 
 // Settings are those it was made with.
 func (f *Fake) Settings() []bench.Setting { return f.Has }
