@@ -10,6 +10,7 @@ import (
 
 	"lab/bench"
 	"lab/bench/clock"
+	"lab/bench/results"
 	"lab/bench/testbed"
 )
 
@@ -29,6 +30,14 @@ type Fake struct {
 	n    int
 	open int
 }
+
+// Known are four environments as the lab's own say they are, for scenarios.
+var Known = bench.AboutAll([]bench.Environment{
+	&Fake{Label: "host", Says: bench.About{Default: true}},
+	&Fake{Label: "chroot", Says: bench.About{Default: true}},
+	&Fake{Label: "container", Says: bench.About{Default: true}},
+	&Fake{Label: "vm", Says: bench.About{Default: true, Slow: true, Environment: results.Environment{Guest: true}}},
+})
 
 // An Act is what one instance does.
 type Act struct {

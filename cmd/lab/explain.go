@@ -143,7 +143,7 @@ func explainScenario(s *bench.Scenario) string {
 	for _, m := range s.Metrics {
 		metrics = append(metrics, m.Name)
 	}
-	for _, c := range s.Cells(bench.Options{}) {
+	for _, c := range s.Cells(bench.Options{Known: known()}) {
 		if l := results.Label(c.Env, c.Variant, c.N); !slices.Contains(envs, l) {
 			envs = append(envs, l)
 		}

@@ -68,7 +68,7 @@ func listed(checks []machine.Check) listing {
 	var l listing
 	for _, s := range scenarios.All() {
 		x := listedScenario{Name: s.Name, Question: s.Question}
-		for _, c := range s.Cells(bench.Options{}) {
+		for _, c := range s.Cells(bench.Options{Known: known()}) {
 			if !slices.Contains(x.Environments, c.Env) {
 				x.Environments = append(x.Environments, c.Env)
 			}
