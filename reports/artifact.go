@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"lab/bench/clean"
 	"lab/bench/results"
 	"lab/bench/stats"
 )
@@ -178,10 +179,10 @@ func (d *document) repeating() {
 	d.line("## How to repeat it")
 	var lines []string
 	if m.Asked != nil {
-		lines = append(lines, "sudo lab reproduce DIR        # the same once more, and a verdict for each statement")
+		lines = append(lines, "sudo lab reproduce DIR        # repeat it, with a verdict for each statement")
 	}
 	if len(m.Command) > 0 {
-		lines = append(lines, "sudo lab "+strings.ReplaceAll(oneLine(d.command()), "```", ""))
+		lines = append(lines, "sudo lab "+clean.Code(d.command()))
 	}
 	if lines != nil {
 		d.line("```\n%s\n```", strings.Join(lines, "\n"))
@@ -199,7 +200,7 @@ func (d *document) repeating() {
 		}
 	}
 	if b.Len() > 0 {
-		d.line("The bytes that ran, which must be the same again for figures to be comparable (`lab image save DIR` puts them beside the results, where `lab reproduce` finds them):")
+		d.line("The bytes that ran, which must be the same again for figures to be comparable (`lab image save DIR` saves them with the results, where `lab reproduce` finds them):")
 		d.line("%s", strings.TrimSpace(b.String()))
 	}
 }

@@ -22,7 +22,7 @@ import (
 func TestBenchstat(t *testing.T) {
 	gotool, err := exec.LookPath("go")
 	if err != nil {
-		t.Skip("no go in PATH to build benchstat with; cure: make setup")
+		t.Skip("no go in PATH to build benchstat with; fix: make setup")
 	}
 	dir := t.TempDir()
 	program := filepath.Join(dir, "benchstat")

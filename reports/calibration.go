@@ -17,7 +17,7 @@ func CalibrationTable(w io.Writer, rows [][]string, o Options) error {
 	if t.o.Width <= 0 {
 		t.o.Width = 100
 	}
-	colors := map[string]string{"yes": green, "no": red, "can't tell": yellow}
+	outcomes := map[string]struct{ word, color string }{"yes": {"Pass", green}, "no": {"Fail", red}, "can't tell": {"Undecided", yellow}}
 	last := ""
 	for _, r := range rows {
 		if r[0] != last {
@@ -28,7 +28,11 @@ func CalibrationTable(w io.Writer, rows [][]string, o Options) error {
 		if r[3] != "" {
 			wanted = "; wanted: " + r[3]
 		}
-		t.paragraph(colors[r[4]], capital(r[4])+":", "  ", fmt.Sprintf(" %s %s%s", r[1], r[2], wanted))
+		o, ok := outcomes[r[4]]
+		if !ok {
+			o.word = capital(r[4])
+		}
+		t.paragraph(o.color, o.word+":", "  ", fmt.Sprintf(" %s %s%s", r[1], r[2], wanted))
 	}
 	_, err := w.Write(t.b.Bytes())
 	return err

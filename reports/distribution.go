@@ -45,7 +45,7 @@ func (d *distribution) draw(p *page) {
 	for _, name := range d.figure.Metrics {
 		if m, ok := d.a.metric(name); ok {
 			d.panel(p, m, capital(m.Title), false)
-			d.panel(p, m, capital(m.Title)+", "+tcgMark+": an axis of its own, no measure of how fast VMs are", true)
+			d.panel(p, m, capital(m.Title)+", "+tcgMark+": its own axis, no measure of how fast VMs are", true)
 		}
 	}
 	if d.low() {

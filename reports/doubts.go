@@ -11,7 +11,11 @@ import (
 
 // doubts are what a reader must know before quoting a number: failures,
 // disturbances, drifts, samples too small, trials lost.
-func (a *analysis) doubts() []string {
+func (a *analysis) doubts() []string { return a.caveats(true) }
+
+// caveats are those that speak against a figure, and where quiet is given that nothing
+// was disturbed.
+func (a *analysis) caveats(quiet bool) []string {
 	var out []string
 	taints := map[string]int{}
 	disturbed, counted := 0, 0
@@ -46,7 +50,7 @@ func (a *analysis) doubts() []string {
 		}
 		out = append(out, fmt.Sprintf("This machine wasn't quiet: %s (%s). They are counted, and drawn hollow.",
 			disturbedOf(disturbed, counted), strings.Join(kinds, ", ")))
-	} else if counted > 0 {
+	} else if quiet && counted > 0 {
 		out = append(out, fmt.Sprintf("None of the %s was marked as disturbed.", plural(counted, "trial")))
 	}
 	for _, c := range a.cells {

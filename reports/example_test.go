@@ -78,9 +78,7 @@ func Example() {
 	//  host              8   310 µs     300 to 321            baseline                    1 ×
 	//  container         8  2.59 ms   2.50 to 2.68            +2.28 ms   2.21 to 2.35  8.33 ×
 	//
-	// Doesn't hold: “A container takes a second to start.” Time until ready of container: 2.59 ms (95 % interval
-	// 2.50 to 2.68 ms); to hold, the whole interval has to be above 1 s (as it is said), on this machine.
-	//
-	// - None of the 16 trials was marked as disturbed.
+	// Verdicts: + holds, x doesn't hold, ? undecided, * with a caveat; why: report.md
+	// x  A container takes a second to start.                                                      2.59 ms
 	// 3 plots <nil>
 }

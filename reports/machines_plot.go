@@ -45,7 +45,7 @@ func (m *Machines) plots() ([]File, error) {
 	}
 	for i, x := range m.metrics {
 		f := &machineForest{m: m, title: x.Title + ", machine by machine", unit: x.Unit, figure: medianOf(x.Name),
-			caption: "Each line is one run: the median of its trials. Each environment has an axis of its own."}
+			caption: "Each line is one run: the median of its trials. Each environment has its own axis."}
 		if err := add("machines-"+x.Name, f); err != nil {
 			return nil, err
 		}

@@ -147,7 +147,7 @@ func madeDisk() madeUp {
 			return ""
 		},
 		failed: map[string]string{"container data=bind": "no place to write (made up)"},
-		broken: map[string]string{"vm disk=ide machine=pc": "the clock inside moves by 4ms at once, too coarse for requests of microseconds; cure for a guest: --variant acpi=on, which gives it better clocks, or KVM, and a quieter machine"},
+		broken: map[string]string{"vm disk=ide machine=pc": "the clock inside moves by 4ms at once, too coarse for requests of microseconds; fix, for a guest: --variant acpi=on, which gives it better clocks, or KVM, and a quieter machine"},
 	}
 }
 

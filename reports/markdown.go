@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"lab/bench/clean"
 	"lab/bench/results"
 )
 
@@ -56,9 +57,7 @@ func (d *document) items(items []string) {
 }
 
 // escape keeps what comes from outside from being taken for Markdown.
-func escape(s string) string {
-	return strings.NewReplacer("|", "\\|", "<", "\\<", "`", "'", "*", "\\*", "[", "\\[").Replace(oneLine(s))
-}
+func escape(s string) string { return clean.Markdown(s) }
 
 func (d *document) opening() {
 	d.line("## What this shows")
@@ -94,7 +93,7 @@ func (d *document) opening() {
 
 // aboutEnv is what must be said of an environment wherever its figures stand.
 var aboutEnv = map[string]string{
-	"host":      "the same program in the testbed's own namespaces, without a file tree of its own. What “host” networking means here is the testbed's network, without the user's firewall.",
+	"host":      "the same program in the testbed's own namespaces, without its own file tree. What “host” networking means here is the testbed's network, without the user's firewall.",
 	"container": "our minimal runtime, called in process, without engine or client: a lower bound for what people deploy.",
 	"vm":        "a tuned kernel that runs the workload and next to nothing else: a lower bound for what people deploy.",
 }
@@ -118,7 +117,7 @@ func (d *document) figures() {
 }
 
 func (d *document) table(i int, m results.Metric) {
-	d.line("## %s", capital(m.Title))
+	d.line("## %s", escape(capital(m.Title)))
 	if m.Help != "" {
 		d.line("%s", escape(m.Help))
 	}
@@ -150,7 +149,7 @@ func (d *document) table(i int, m results.Metric) {
 		if x := c.samples[m.Name]; x != nil && x.against != nil && x.against.Difference.Known() {
 			k := x.against
 			differ = append(differ, fmt.Sprintf("%s and %s: Cliff's delta %s (%s), Mann-Whitney p of this comparison alone %s.",
-				c.label, c.base.label, number(k.Effect.Delta, 2), k.Effect.Size(), probability(k.P)))
+				escape(c.label), escape(c.base.label), number(k.Effect.Delta, 2), k.Effect.Size(), probability(k.P)))
 		}
 	}
 	d.items(differ)
@@ -186,7 +185,7 @@ func (d *document) verdicts() {
 		return
 	}
 	d.line("## Verdicts")
-	d.line("What is compared, the threshold and its reason were written down before the first trial. A statement holds, or doesn't, where the whole 95 %% interval lies on one side of the threshold.")
+	d.line("What is compared, the threshold and its reason were set before the first trial. A statement holds, or doesn't hold, if the whole 95 %% interval is on one side of the threshold.")
 	for _, v := range d.a.verdicts {
 		fmt.Fprintf(&d.b, "- **%s**%s: “%s” %s\n", capital(v.outcome), beside(v.caveat), escape(v.finding.Statement), escape(v.sentence))
 	}

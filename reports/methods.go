@@ -43,7 +43,7 @@ func methods(a *analysis) []byte {
 		"discarded as an outlier; fewer than six trials, or too few for any outcome to be a difference in its family, have a range and no interval.", a.familySizes())
 	if len(m.Findings) > 0 {
 		say("The %s that the report judges, with threshold and reason, stood in the manifest before the first trial. A statement holds, or doesn't, "+
-			"where the whole interval lies on one side of its threshold.", plural(len(m.Findings), "statement"))
+			"if the whole interval is on one side of its threshold.", plural(len(m.Findings), "statement"))
 	}
 	if a.anyTCG() {
 		say("Configurations under TCG were emulated in software %s. They get no verdict against others: emulation says nothing about a virtual machine's speed.", escape(a.becauseTCG()))
@@ -122,7 +122,7 @@ func (a *analysis) design() string {
 		s += fmt.Sprintf(" The trials were to end, after a whole block, within %s.", quantity(x.MaxTime, "s"))
 	}
 	if x := m.Asked; x != nil && x.Strict {
-		s += " A trial that the machine disturbed was made once more at the end of its block, twice at the most."
+		s += " A disturbed trial was repeated at the end of its block, twice at most."
 	}
 	return s
 }

@@ -64,7 +64,7 @@ func (f *multiple) group(p *page, tcg bool) {
 	if tcg {
 		f.used.tcg = true
 		p.y += 4
-		p.paragraph(boldText, pageMargin+2, pageWidth-2*pageMargin, tcgMark+": axes of their own, no measure of how fast VMs are")
+		p.paragraph(boldText, pageMargin+2, pageWidth-2*pageMargin, tcgMark+": their own axes, no measure of how fast VMs are")
 	}
 	// Lines of panels as equal as may be: four are two and two.
 	lines := (len(metrics) + panelsAbreast - 1) / panelsAbreast

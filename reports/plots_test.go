@@ -53,7 +53,7 @@ func TestPlotsSayWhatTheyShow(t *testing.T) {
 	files := exercise(t, synthetic(24))
 	for name, want := range map[string][]string{
 		"plots/ready.svg": {"How long it takes until the program runs", "host", "chroot", "container", "net=bridge",
-			"vm", "TCG (emulated)", "docker", "not run: the program docker isn't installed; cure: apt-get install docker.io",
+			"vm", "TCG (emulated)", "docker", "not run: the program docker isn't installed; fix: apt-get install docker.io",
 			"logarithmic scale: equal distances are equal factors", "one trial", "a disturbed trial (counted)", "median", "its 95 % interval"},
 		"plots/phases.svg": {"What a start consists of", "vm, TCG (emulated)", "host"},
 	} {

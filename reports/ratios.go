@@ -57,7 +57,7 @@ func (f *ratios) base(c *cell) *cell {
 func (f *ratios) alone() (out []string) {
 	for _, c := range f.a.cells {
 		if c.NotRun == nil && !c.isBase && f.base(c) == nil && len(c.samples) > 0 {
-			out = append(out, fmt.Sprintf("%s: there is no row of %s to set it beside", c.label, f.baseName()))
+			out = append(out, fmt.Sprintf("%s: no row of %s to compare it with", c.label, f.baseName()))
 		}
 	}
 	return out
@@ -114,7 +114,7 @@ func (f *ratios) panel(p *page, tcg bool) {
 	p.y += 5
 	if tcg {
 		f.used.tcg = true
-		p.write(boldText, draw.XLeft, left+2, p.y+6, "What emulation in software (TCG) costs: an axis of its own, no measure of VMs")
+		p.write(boldText, draw.XLeft, left+2, p.y+6, "What emulation in software (TCG) costs: its own axis, no measure of VMs")
 	} else {
 		p.write(smallText, draw.XLeft, x.right+6, p.y+6, "ratio, interval")
 		p.write(smallText, draw.XRight, x.x(1)-4, p.y+6, "better than "+f.baseName())

@@ -216,7 +216,7 @@ func (r *Reproduction) Terminal(w io.Writer, o Options) error {
 func (r *Reproduction) Markdown(w io.Writer) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# Reproduced: what became of the findings\n\n%s %s\n\n", escape(r.summary()), escape(r.where()))
-	b.WriteString("| finding | of | original | once more | verdict |\n|:---|:---|:---|:---|:---|\n")
+	b.WriteString("| finding | of | original | repeated | verdict |\n|:---|:---|:---|:---|:---|\n")
 	for _, row := range r.Rows {
 		verdict := "**" + row.Verdict + "**"
 		if row.Reason != "" {

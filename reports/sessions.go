@@ -39,7 +39,7 @@ func (d *document) sessions() {
 	}
 	m := d.a.metrics[0]
 	d.line("## Between sessions")
-	d.line("The whole set was made %d times, each in a testbed of its own. For %s: each session's median, and by how much sessions differ from one another, "+
+	d.line("The whole set was made %d times, each in a new testbed. For %s: each session's median, and by how much sessions differ from one another, "+
 		"and trials within one (standard deviations, by an analysis of variance). All intervals on this page take trials for independent: "+
 		"where sessions differ more than trials do, they are too narrow.", x.Sessions, escape(lower(m.Title)))
 	d.b.WriteString("| environment | medians of the sessions | between sessions | within one |\n|:---|:---|---:|---:|\n")

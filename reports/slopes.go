@@ -67,7 +67,7 @@ func (f *slopes) group(p *page, m results.Metric, tcg bool) {
 	head := capital(m.Title)
 	if tcg {
 		f.used.tcg = true
-		head += ", " + tcgMark + ": an axis of its own, no measure of how fast VMs are"
+		head += ", " + tcgMark + ": its own axis, no measure of how fast VMs are"
 	}
 	p.paragraph(boldText, pageMargin, pageWidth-2*pageMargin, head)
 	for abreast := range slices.Chunk(all, slopeAbreast) {

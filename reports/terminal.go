@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -55,29 +56,13 @@ func Terminal(w io.Writer, run *results.Run, o Options) error {
 		}
 	}
 	t.b.WriteByte('\n')
-	if len(a.metrics) > 0 {
-		if _, why := a.joint(a.metrics[0].Name); why != "" {
-			t.paragraph("", "", "", why)
-		}
-	}
-	for _, c := range a.cells {
-		if c.NotRun != nil {
-			t.paragraph(yellow, c.label+" ", "", notRun(c))
-		} else if len(a.metrics) > 0 {
-			if m := a.metrics[0]; c.samples[m.Name] == nil && c.why(m.Name) != "" {
-				t.paragraph(yellow, c.label, "", ", "+lower(m.Title)+": "+c.why(m.Name))
-			}
-		}
-	}
+	t.notRun(a)
 	t.verdicts(a)
-	if len(a.verdicts) > 0 {
-		t.b.WriteByte('\n')
-	}
 	for _, n := range notesOf(&run.Manifest) {
 		t.paragraph("", "", "- ", n)
 	}
-	for _, d := range a.doubts() {
-		t.paragraph("", "", "- ", d)
+	if n := len(a.caveats(false)); n > 0 {
+		t.paragraph("", "", "- ", plural(n, "caveat")+": see “How far these numbers go” in report.md")
 	}
 	if _, err := w.Write(t.b.Bytes()); err != nil {
 		return fmt.Errorf("write report: %w", err)
@@ -139,39 +124,74 @@ func Paragraphs(w io.Writer, title, text string, o Options) error {
 	return err
 }
 
-// verdicts says what several have in common once: the rule after those that it
-// decided, and why there are none after the statements that it keeps from one.
-func (t *terminal) verdicts(a *analysis) {
-	colors := map[string]string{holds: green, fails: red, undecided: yellow, unmeasured: yellow}
-	var keys []string
-	alike := map[string][]verdict{}
-	for _, v := range a.verdicts {
-		key := v.rule
-		if key == "" {
-			key = v.sentence
+// notRun says which rows have no values, once for each reason.
+func (t *terminal) notRun(a *analysis) {
+	var why []string
+	rows := map[string][]string{}
+	add := func(reason, label string) {
+		if rows[reason] == nil {
+			why = append(why, reason)
 		}
-		if alike[key] == nil {
-			keys = append(keys, key)
-		}
-		alike[key] = append(alike[key], v)
+		rows[reason] = append(rows[reason], label)
 	}
-	for _, key := range keys {
-		vs := alike[key]
-		v := vs[0]
-		head := func(v verdict) string { return capital(v.outcome) + beside(v.caveat) + ":" }
-		if len(vs) == 1 || v.rule == "" {
-			var statements string
-			for _, x := range vs {
-				statements += " “" + x.finding.Statement + "”"
+	for _, c := range a.cells {
+		if c.NotRun != nil {
+			add(notRun(c), c.label)
+		} else if len(a.metrics) > 0 {
+			if m := a.metrics[0]; c.samples[m.Name] == nil && c.why(m.Name) != "" {
+				add("no "+lower(m.Title)+": "+c.why(m.Name), c.label)
 			}
-			t.paragraph(colors[v.outcome], head(v), "", statements+" "+v.sentence)
+		}
+	}
+	for _, reason := range why {
+		t.paragraph(yellow, strings.Join(rows[reason], "; ")+":", "", " "+reason)
+	}
+}
+
+// signs are how a verdict begins.
+var signs = map[string]struct{ sign, color string }{holds: {"+", green}, fails: {"x", red}, undecided: {"?", yellow}}
+
+// verdicts has a line for each: its mark, the statement and the figure. The
+// threshold, the interval and the reason are in the report.
+func (t *terminal) verdicts(a *analysis) {
+	if len(a.verdicts) == 0 {
+		return
+	}
+	t.paragraph(bold, "", "", "Verdicts: + holds, x doesn't hold, ? undecided, * with a caveat; why: report.md")
+	none := 0
+	for _, v := range a.verdicts {
+		if v.outcome == unmeasured {
+			none++
 			continue
 		}
-		for _, v := range vs {
-			t.paragraph(colors[v.outcome], head(v), "", fmt.Sprintf(" “%s” %s, %s.", v.finding.Statement, v.said, here))
+		m, star := signs[v.outcome], " "
+		if v.caveat != "" {
+			star = "*"
 		}
-		t.paragraph("", "", "  ", capital(v.rule)+".")
+		figure := v.figure()
+		room := min(t.o.Width, 100) - 3 - utf8.RuneCountInString(figure) - 2
+		statement := v.finding.Statement
+		if r := []rune(statement); len(r) > room {
+			statement = strings.TrimRight(string(r[:max(room-1, 0)]), " ") + "…"
+		}
+		fmt.Fprintln(&t.b, strings.TrimRight(t.paint(m.color, m.sign)+star+" "+fmt.Sprintf("%-*s  %s", room, statement, figure), " "))
 	}
+	if none > 0 {
+		t.paragraph(yellow, "", "", fmt.Sprintf("-  %d can't be measured here", none))
+	}
+}
+
+// figure is the middle of what a verdict rests on: "2.55 ms", "7.98 ×"; "" where
+// it rests on none.
+func (v verdict) figure() string {
+	_, f, ok := strings.Cut(v.said, ": ")
+	if !ok {
+		return ""
+	}
+	f, _, _ = strings.Cut(f, " (")
+	f, _, _ = strings.Cut(f, " that of ")
+	f, _, _ = strings.Cut(f, "; ")
+	return f
 }
 
 // table draws the headline metric. Where one line a cell is too wide, the
@@ -193,6 +213,11 @@ func (t *terminal) table(a *analysis, m results.Metric) error {
 	}
 	if width(out) > t.o.Width {
 		if out, err = t.narrow(a, m, others); err != nil {
+			return err
+		}
+	}
+	if strings.Count(out, "\n") > tableLines {
+		if out, err = t.short(a, m); err != nil {
 			return err
 		}
 	}
@@ -227,6 +252,30 @@ func (t *terminal) narrow(a *analysis, m results.Metric, others []results.Metric
 			rows[i] = rows[i][:len(header)]
 		}
 	}
+}
+
+// tableLines are as many as leave room for the rest on a screen of 24.
+const tableLines = 14
+
+// short has a line for each row, without the intervals: report.md has them.
+func (t *terminal) short(a *analysis, m results.Metric) (string, error) {
+	header := []string{"environment", "trials\n(failed)", "median", a.heading(m), "× " + a.baseName()}
+	var rows [][]string
+	for _, r := range a.rows(m, nil) {
+		if r.ratio == notCompared {
+			r.ratio = ""
+		}
+		rows = append(rows, []string{strings.ReplaceAll(r.label, tcgMark, "TCG"), strings.Replace(r.trials, " failed)", ")", 1), r.median, r.added, r.ratio})
+	}
+	out, err := render(header, rows)
+	if err == nil && width(out) > t.o.Width {
+		header = slices.Delete(header, 3, 4)
+		for i := range rows {
+			rows[i] = slices.Delete(rows[i], 3, 4)
+		}
+		out, err = render(header, rows)
+	}
+	return out + "(intervals: report.md)\n", err
 }
 
 func render(header []string, rows [][]string) (string, error) {

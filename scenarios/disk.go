@@ -29,11 +29,11 @@ func Disk() *bench.Scenario {
 		Question: "What does isolation cost a program that reads and writes files?",
 		Method: "A trial starts one instance of the lab's probe, the same bytes everywhere, which makes a file, fills it, and then reads and writes it in fifteen ways, " +
 			"each for a fixed time (under --quick longer in a guest, whose words take longer to arrive): in order (1 MiB at a time) and at random (4 KiB, one request at a time or sixteen), past the page cache (O_DIRECT) and through it, " +
-			"and with an fsync after each write. Every environment's file lies on the work folder's file system: directly (host; chroot, whose root is there, too), " +
+			"and with an fsync after each write. Every environment's file is on the work folder's file system: directly (host; chroot, whose root is there, too), " +
 			"through a bind mount, through an overlay, or in a guest's own file system on a virtual disk that is a file there. " +
-			"Reads through the page cache begin cold: the file's own pages are dropped before, and nobody else's; those called cached are of a part that was read before. " +
+			"Reads through the page cache begin cold: only that file's pages are dropped before; those called cached are of a part that was read before. " +
 			"For a guest whose disk the host caches (cache=writeback), the host's copies of it are dropped as well, and past the guest's page cache each block is read once. " +
-			"What lies further down (the drive's cache, or that of a machine which this one is a guest of) can't be emptied and may answer in the disk's place. " +
+			"What is further down (the drive's cache, or that of a machine which this one is a guest of) can't be emptied and may answer in the disk's place. " +
 			"Sixteen requests come from sixteen threads with pread and pwrite: io_uring is forbidden by the filter that containers have. " +
 			ownGroupText +
 			"The host stamps each part's beginning and end on its own clock; where the two lengths differ by more than 1 % the trial is marked (two-clocks).",
@@ -221,7 +221,7 @@ func diskFact(t *bench.T, h bench.Heard) error {
 	}
 	grain, err := h.Value("grain")
 	if err == nil && grain > diskGrain {
-		err = bench.Blamed(bench.BlameMachine, fmt.Errorf("the clock inside moves by %v at once, too coarse for requests of microseconds; cure for a guest: --variant acpi=on, which gives it better clocks, or KVM, and a quieter machine", time.Duration(grain)))
+		err = bench.Blamed(bench.BlameMachine, fmt.Errorf("the clock inside moves by %v at once, too coarse for requests of microseconds; fix, for a guest: --variant acpi=on, which gives it better clocks, or KVM, and a quieter machine", time.Duration(grain)))
 	}
 	return err
 }

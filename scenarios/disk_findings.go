@@ -44,7 +44,7 @@ func diskMetrics() []results.Metric {
 		results.Metric{Name: "first-write", Title: "First change of a file", Unit: "s", Better: "lower",
 			Help: "Time to open " + firstFile + " for writing and to change one byte of it. In a container's overlay the whole file is copied up before; elsewhere it is a file of the same size."},
 		results.Metric{Name: "second-write", Title: "Next change of the file", Unit: "s", Better: "lower",
-			Help: "Time to do the same once more, when the file was copied."})
+			Help: "Time to do the same again, when the file has been copied."})
 }
 
 // diskFindings take "next to no performance is lost" and "paravirtual devices
@@ -76,7 +76,7 @@ func diskFindings() []results.Finding {
 	}
 	return append(out,
 		results.Finding{
-			Name: "copy-up", Claim: 12, Statement: "In a container's layer the first change of an image's file is far dearer than that of a file of its own.",
+			Name: "copy-up", Claim: 12, Statement: "In a container's layer the first change of an image's file costs far more than that of its own file.",
 			Metric: "first-write", Of: "container", OfVariant: map[string]string{"data": "layer"}, To: "container", ToVariant: map[string]string{"data": "bind"},
 			Compare: "ratio", Op: "above", Threshold: 5, Reason: "the overlay makes a copy in the layer before, and five times as long is more than the way there",
 		},

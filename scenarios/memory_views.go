@@ -82,7 +82,7 @@ func holds(i int, h *holder, cost bench.Cost, inGuest bool, held int64) error {
 	for _, v := range views {
 		if float64(v.has) < (1-memoryApart)*float64(v.asked) {
 			return bench.Blamed(bench.BlameMachine, fmt.Errorf(
-				"instance %d doesn't hold what it asked for: by %s %d KiB of %d; the machine took it back, or somebody else holds it; cure: end what else wants memory here, or --quick",
+				"instance %d doesn't hold what it asked for: by %s %d KiB of %d; the machine took it back, or another program holds it; fix: end what else wants memory here, or --quick",
 				i+1, v.who, v.has>>10, v.asked>>10))
 		}
 	}
@@ -96,9 +96,9 @@ type view struct {
 }
 
 var memoryMetrics = []results.Metric{
-	{Name: "over", Title: "Memory beside what was asked for", Unit: "B", Better: "lower",
+	{Name: "over", Title: "Memory beyond what was asked for", Unit: "B", Better: "lower",
 		Help: "PSS of an instance's processes on the host, less what its workload asked for: the program itself; for a guest also its kernel, its file tree and QEMU."},
-	{Name: "all-over", Title: "Memory of all instances beside what they asked for", Unit: "B", Better: "lower",
+	{Name: "all-over", Title: "Memory of all instances beyond what they asked for", Unit: "B", Better: "lower",
 		Help: "The same, of all instances together."},
 	{Name: "pss", Title: "Processes on the host", Unit: "B", Better: "lower",
 		Help: "Proportional set size of an instance's processes: shared pages are divided among those who share them."},
@@ -111,20 +111,20 @@ var memoryMetrics = []results.Metric{
 	{Name: "all-available", Title: "Available memory that went with all instances", Unit: "B", Better: "lower",
 		Help: "The same, with all instances together: what their programs hold, and what the kernel keeps for them and their isolation."},
 	{Name: "guest-ram", Title: "QEMU: guest RAM", Unit: "B", Help: "PSS of the guest's RAM in QEMU: pages that the guest has touched."},
-	{Name: "qemu", Title: "QEMU: the rest", Unit: "B", Help: "PSS of QEMU beside the guest's RAM; under emulation also the translated code."},
+	{Name: "qemu", Title: "QEMU: the rest", Unit: "B", Help: "PSS of QEMU without the guest's RAM; under emulation also the translated code."},
 	{Name: "guest-anon", Title: "In the guest: anonymous", Unit: "B", Help: "By how much AnonPages grew in the guest while the workload took its memory, by the guest's own /proc/meminfo."},
 	{Name: "guest-file", Title: "In the guest: file", Unit: "B", Help: "By how much Cached grew in the guest meanwhile."},
 	{Name: "daemon", Title: "libvirt's daemon", Unit: "B", Help: "PSS of the one daemon that all guests of the run share."},
 }
 
 var memoryFigures = []results.Figure{
-	{Name: "slope", Title: "What each further instance costs beside what its workload asked for", Kind: "slopes",
+	{Name: "slope", Title: "What each further instance costs beyond what its workload asked for", Kind: "slopes",
 		Metrics: []string{"all-over"},
-		Caption: "Every point is one trial: the share (PSS) of the processes of all instances on the host, less what their workloads asked for. The steeper, the dearer is one more."},
+		Caption: "Every point is one trial: the share (PSS) of the processes of all instances on the host, less what their workloads asked for. The steeper the line, the more one more instance costs."},
 	{Name: "machine", Title: "What each further instance takes of the machine's available memory", Kind: "slopes",
 		Metrics: []string{"all-available"},
 		Caption: "Every point is one trial: by how much MemAvailable fell. What the workload asked for is in it, but for a file's pages, which stay available; so is what the kernel keeps for an instance, and whatever else the machine did meanwhile."},
-	{Name: "over", Title: "Memory of an instance beside what its workload asked for", Kind: "distribution",
+	{Name: "over", Title: "Memory of an instance beyond what its workload asked for", Kind: "distribution",
 		Metrics: []string{"over"},
 		Caption: "Every point is one trial: the share (PSS) of its processes on the host, for each instance, less what the workload asked for."},
 }
@@ -132,10 +132,10 @@ var memoryFigures = []results.Figure{
 var memoryFindings = []results.Finding{
 	{Name: "container-processes", Claim: 4, Statement: "A container's processes take only as much memory as without a container.",
 		Metric: "all-over", Of: "container", To: "host", Compare: "slope", Op: "below", Threshold: 1 << 20,
-		Reason: "a MiB for each further one is what nobody would notice beside a process"},
+		Reason: "a MiB for each further one is too little to notice compared with a process"},
 	{Name: "container-needs", Claim: 4, Statement: "A container takes only as much of the machine's memory as the process needs.",
 		Metric: "all-available", Of: "container", To: "host", Compare: "slope", Op: "below", Threshold: 1 << 20,
-		Reason: "a MiB for each further one is what nobody would notice beside a process"},
+		Reason: "a MiB for each further one is too little to notice compared with a process"},
 	{Name: "vm-needs", Claim: 4, Statement: "A virtual machine takes only as much memory as the process needs.",
 		Metric: "all-over", Of: "vm", To: "host", Compare: "slope", Op: "below", Threshold: 32 << 20,
 		Reason: "a small kernel, its file tree and QEMU itself are some tens of MiB", NeedsKVM: true},

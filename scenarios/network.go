@@ -21,9 +21,9 @@ func Network() *bench.Scenario {
 	return &bench.Scenario{
 		Name:     "network",
 		Workload: image.ProbePath,
-		Question: "What does isolation cost on the network: how much gets through, how long does a byte take, and how many connections can be made?",
+		Question: "What does isolation cost in throughput, latency and connections?",
 		Method: "A trial starts one instance of the lab's probe, the same bytes everywhere, as a server, and a client: a plain process in the testbed's network (from=host), " +
-			"or a second instance of the same kind (from=twin); a network that lets nobody in (a guest's net=user) has the client inside and the server outside (from=inside). The client does four things in turn, each for a fixed time: it sends on one TCP stream, on four, " +
+			"or a second instance of the same kind (from=twin); a network that no connection can enter (a guest's net=user) has the client inside and the server outside (from=inside). The client does four things in turn, each for a fixed time: it sends on one TCP stream, on four, " +
 			"sends a byte back and forth, and makes connections one after the other. It sends in blocks of 128 KiB, in one thread, and what counts is what the server has read. " +
 			"What each takes is the client's own figure; the host stamps the beginning and the end of each on its own clock, and where the two lengths differ by more than 1 % the trial is marked (two-clocks). " +
 			ownGroupText +
@@ -216,15 +216,15 @@ var networkMetrics = []results.Metric{
 		Help: "Time in which one byte goes to the server and comes back, on an open TCP connection without delay. p50 and p99 are of all round trips of a trial; samples/ has all of them."},
 	{Name: "connect", Title: "Connections", Unit: "1/s", Better: "higher",
 		Help: "Connections a second, one after the other: each is opened, carries a byte there and one back, and is reset."},
-	{Name: "port", Title: "Share on a port of its own", Unit: "1",
-		Help: "Of the bytes that the testbed's devices counted during the stream, those on the instance's own port of the bridge, by those on its port and on loopback: 1 with an interface of its own, 0 without."},
+	{Name: "port", Title: "Share on its own port", Unit: "1",
+		Help: "Of the bytes that the testbed's devices counted during the stream, those on the instance's own port of the bridge, by those on its port and on loopback: 1 with its own interface, 0 without."},
 }
 
 var networkFigures = []results.Figure{
 	{
 		Name: "throughput", Title: "How much gets through", Kind: "panels",
 		Metrics: []string{"stream", "streams", "connect"},
-		Caption: "net=host: over loopback, as between two processes of one machine. net=bridge: a network of its own, over a virtual cable and the testbed's bridge. from=host: the client is a process of the host; from=twin: in a second instance; from=inside: in the instance, and the server on the host.",
+		Caption: "net=host: over loopback, as between two processes of one machine. net=bridge: its own network, over a virtual cable and the testbed's bridge. from=host: the client is a process of the host; from=twin: in a second instance; from=inside: in the instance, and the server on the host.",
 	},
 	{
 		Name: "latency", Title: "How long a byte takes there and back", Kind: "panels", Log: true,
@@ -232,13 +232,13 @@ var networkFigures = []results.Figure{
 		Caption: "p50 is what half of a trial's round trips stay below, p99 what all but one in a hundred do. net= and from= as in the figure of throughput.",
 	},
 	{
-		Name: "loopback", Title: "What each costs beside two host processes over loopback", Kind: "ratios", To: "host", ToVariant: onHost,
+		Name: "loopback", Title: "What each costs compared with two host processes over loopback", Kind: "ratios", To: "host", ToVariant: onHost,
 		Metrics: []string{"stream", "streams", "latency p50", "connect"},
 		Caption: "The bridge's cost and the isolation's, together. A diamond is the ratio of medians, its bar the 95 % interval; on the line at 1 it costs nothing.",
 	},
 	{
 		Name: "same-network", Title: "What the isolation alone costs, on the same network", Kind: "ratios",
 		Metrics: []string{"stream", "streams", "latency p50", "connect"},
-		Caption: "Each row beside the plain host process whose bytes go the same way: net=host beside net=host, net=bridge beside net=bridge, each with the same from=.",
+		Caption: "Each row compared with the plain host process whose bytes take the same path: net=host with net=host, net=bridge with net=bridge, each with the same from=.",
 	},
 }

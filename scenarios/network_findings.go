@@ -38,19 +38,19 @@ var networkFindings = []results.Finding{
 		Name: "bridge-stream", Claim: 6,
 		Statement: "A bridge costs a container a little throughput.",
 		Metric:    "stream", Of: "container", OfVariant: onBridge, To: "host", ToVariant: onHost, Compare: "ratio", Op: "above", Threshold: 1 - little,
-		Reason: "“a little” is a tenth at the most; beside loopback between two host processes",
+		Reason: "“a little” is a tenth at the most; compared with loopback between two host processes",
 	},
 	{
 		Name: "bridge-latency", Claim: 6,
 		Statement: "A bridge makes a byte's way a little longer.",
 		Metric:    "latency p50", Of: "container", OfVariant: onBridge, To: "host", ToVariant: onHost, Compare: "ratio", Op: "below", Threshold: 1 + little,
-		Reason: "“a little” is a tenth at the most; beside loopback between two host processes",
+		Reason: "“a little” is a tenth at the most; compared with loopback between two host processes",
 	},
 	{
 		Name: "bridge-connect", Claim: 6,
 		Statement: "A bridge costs a container few connections.",
 		Metric:    "connect", Of: "container", OfVariant: onBridge, To: "host", ToVariant: onHost, Compare: "ratio", Op: "above", Threshold: 1 - little,
-		Reason: "“few” is a tenth at the most; beside loopback between two host processes",
+		Reason: "“few” is a tenth at the most; compared with loopback between two host processes",
 	},
 	{
 		Name: "container-stream", Claim: 5,
@@ -90,13 +90,13 @@ var networkFindings = []results.Finding{
 	},
 	{
 		Name: "own-port", Claim: 28,
-		Statement: "A container on a bridge has an interface of its own.",
+		Statement: "A container on a bridge has its own interface.",
 		Metric:    "port", Of: "container", OfVariant: onBridge, Compare: "value", Op: "above", Threshold: 0.99,
 		Reason: "all but the neighbours' talk must have passed its own port, by the device's counters",
 	},
 	{
 		Name: "no-port", Claim: 28,
-		Statement: "A container with host networking has an interface of its own.",
+		Statement: "A container with host networking has its own interface.",
 		Metric:    "port", Of: "container", OfVariant: onHost, Compare: "value", Op: "above", Threshold: 0.99,
 		Reason: "all but the neighbours' talk must have passed its own port, by the device's counters",
 	},

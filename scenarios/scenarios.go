@@ -34,7 +34,7 @@ func All() []*bench.Scenario {
 func ownGroup(e bench.About, o bench.Options) bool { return !e.Guest && o.Variant["cgroup"] != "no" }
 
 // ownGroupText says the same of a scenario's method.
-const ownGroupText = "Each process on the host has a cgroup of its own, so that what else runs on the machine takes as much from one environment as from another; QEMU is in the lab's. "
+const ownGroupText = "Each process on the host has its own cgroup, so that what else runs on the machine takes as much from one environment as from another; QEMU is in the lab's. "
 
 // Find returns a scenario by its name, a calibration's part included, or nil.
 func Find(name string) *bench.Scenario {

@@ -19,7 +19,7 @@ import (
 func Startup() *bench.Scenario {
 	return &bench.Scenario{
 		Name:     "startup",
-		Question: "How long does it take until a workload runs, and until nothing of it is left?",
+		Question: "How long does it take until a workload runs, and until it is gone?",
 		Method: "A trial starts one instance of the same program (less than 200 bytes, the same everywhere) " +
 			"and blocks until the host reads the first byte of the token that the program writes; the token is another one each time. " +
 			"The clock starts when the start is asked for: what later starts of the same image would share is prepared before, " +

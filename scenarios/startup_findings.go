@@ -21,7 +21,7 @@ var startupFindings = []results.Finding{
 	},
 	{
 		Name: "vm-own-kernel", Claim: 2,
-		Statement: "A virtual machine is slow to start because it boots a kernel of its own.",
+		Statement: "A virtual machine is slow to start because it boots its own kernel.",
 		Metric:    "ready", Of: "vm", OfExcept: map[string]string{"start": "restored"}, Compare: "share", Part: "kernel", Op: "above", Threshold: 0.5,
 		Reason:   "the reason is what takes more than half of the time; emulation can't tell, as it slows the guest's kernel and not what starts it",
 		NeedsKVM: true,

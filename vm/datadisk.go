@@ -102,7 +102,7 @@ func (d *dataDisk) path() string { return fmt.Sprintf("/proc/%d/fd/%d", os.Getpi
 func (i *instance) showData() (err error) {
 	d := i.data
 	if err := d.f.Chown(i.user, qemuID()); err != nil {
-		return fmt.Errorf("%w: QEMU runs as another user, and the file system keeps no owners; cure: --work FOLDER on another", err)
+		return fmt.Errorf("%w: QEMU runs as another user, and the file system keeps no owners; fix: --work FOLDER on another", err)
 	}
 	if d.name == "" {
 		name := filepath.Join(d.dir, diskPrefix+i.cfg.Name)

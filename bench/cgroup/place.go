@@ -155,7 +155,7 @@ func (l *Layout) place(id string, o Options) (base string, passes []string, copi
 		name = "-.slice"
 	}
 	if err := o.Scope(name, "lab-"+id+".scope"); err != nil {
-		return "", nil, nil, fmt.Errorf("cgroup: systemd makes no scope for the lab: %w; cure: systemctl status must say \"running\"; or leave limits out", err)
+		return "", nil, nil, fmt.Errorf("cgroup: systemd makes no scope for the lab: %w; fix: systemctl status must say \"running\"; or leave limits out", err)
 	}
 	// The job that moves us is done some time after it was asked for.
 	scope := "/lab-" + id + ".scope"
@@ -166,7 +166,7 @@ func (l *Layout) place(id string, o Options) (base string, passes []string, copi
 			return now.Own[""], passes, copies, nil
 		}
 		if time.Now().After(end) {
-			return "", nil, nil, errors.New("cgroup: systemd made a scope for the lab and didn't move it there within 5 s; cure: systemctl list-jobs shows what it waits for")
+			return "", nil, nil, errors.New("cgroup: systemd made a scope for the lab and didn't move it there within 5 s; fix: systemctl list-jobs shows what it waits for")
 		}
 	}
 }

@@ -95,7 +95,7 @@ func TestParseRefuses(t *testing.T) {
 		head + "variant:\n  net: a,b\n":     "x:4:8: variant: net has one value",
 		head + "environments: host\n":       "x:3:15: environments is a list",
 		head + "environments: []\n":         "x:3:15: environments is empty",
-		head + "environments: [a, a]\n":     "x:3:19: environments: a is there twice",
+		head + "environments: [a, a]\n":     "x:3:19: environments: a is given twice",
 		head + "environments: [\"a,b\"]\n":  "x:3:16: environments: a name is one word",
 		head + "seed: 1\nseed: 2\n":         "x:4:1:",
 		head + "title: &a b\nimage: *a\n":   "x:3:8: title is one word",

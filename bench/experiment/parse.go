@@ -14,6 +14,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 
 	"lab/bench/cgroup"
+	"lab/bench/input"
 	"lab/bench/results"
 )
 
@@ -60,7 +61,7 @@ func Keys() []string {
 
 // parse reads the bytes into the experiment.
 func (f *File) parse() error {
-	tree, err := parser.ParseBytes(f.Data, 0)
+	tree, err := parser.ParseBytes([]byte(input.Text(f.Data)), 0)
 	if err != nil {
 		e := &Error{File: f.Name, Err: errors.New("not YAML")}
 		var syntax *yaml.SyntaxError
@@ -124,7 +125,7 @@ func (f *File) entries(n ast.Node, below string) ([]entry, error) {
 			return nil, f.wrong(v.Key, "a key is a plain word")
 		}
 		if f.Has(below + name) {
-			return nil, f.wrong(v.Key, fmt.Sprintf("%s is there twice", name))
+			return nil, f.wrong(v.Key, fmt.Sprintf("%s is given twice", name))
 		}
 		if v.Value == nil {
 			return nil, f.wrong(v.Key, name+" has no value")
@@ -227,7 +228,7 @@ func words(to func(*File) *[]string) reader {
 				return f.wrong(v, key+": a name is one word")
 			}
 			if slices.Contains(out, s) {
-				return f.wrong(v, fmt.Sprintf("%s: %s is there twice", key, s))
+				return f.wrong(v, fmt.Sprintf("%s: %s is given twice", key, s))
 			}
 			f.at[fmt.Sprintf("%s.%d", key, i)] = where(v)
 			out = append(out, s)
@@ -259,7 +260,7 @@ func variant(f *File, key string, n ast.Node) error {
 				return f.wrong(n, fmt.Sprintf("variant: %s has one value or a list of them, each without commas and spaces", e.key))
 			}
 			if slices.Contains(f.Variant[e.key], s) {
-				return f.wrong(n, fmt.Sprintf("variant: %s=%s is there twice", e.key, s))
+				return f.wrong(n, fmt.Sprintf("variant: %s=%s is given twice", e.key, s))
 			}
 			f.at[fmt.Sprintf("%s.%s.%d", key, e.key, i)] = where(n)
 			f.Variant[e.key] = append(f.Variant[e.key], s)

@@ -151,6 +151,9 @@ func loader(fd int, head []byte) (name string, native bool) {
 	machine := map[string]uint16{"amd64": 62, "arm64": 183}[runtime.GOARCH]
 	native = long && le.Uint16(head[18:]) == machine
 	part := func(off, n uint64) []byte {
+		if all := uint64(len(head)); off < all && n <= all-off {
+			return head[off : off+n]
+		}
 		b := make([]byte, n)
 		if got, err := unix.Pread(fd, b, int64(off)); err != nil || uint64(got) < n {
 			return nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -309,7 +310,12 @@ func feed(src, to int, end Latch) (rest int) {
 			}
 			b = buf[:n]
 		}
-		if err != nil && err != unix.EINTR && err != unix.EAGAIN {
+		switch {
+		case err == unix.EIO && len(b) == 0 && fds[2].Revents&unix.POLLHUP == 0:
+			// A shell's background job may not read its terminal, where what is
+			// typed is the shell's.
+			time.Sleep(100 * time.Millisecond)
+		case err != nil && err != unix.EINTR && err != unix.EAGAIN:
 			return len(b)
 		}
 	}

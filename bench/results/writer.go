@@ -15,7 +15,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"lab/bench/clean"
 	"lab/bench/input"
+	"lab/bench/owner"
 )
 
 // Names of what a run writes itself.
@@ -61,7 +63,7 @@ func Create(dir string, uid, gid int) (*os.File, error) {
 		return nil, fmt.Errorf("create results folder: %w", err)
 	}
 	for _, d := range append(made, dir) {
-		if err := os.Lchown(d, uid, gid); err != nil {
+		if err := owner.Courtesy(os.Lchown(d, uid, gid)); err != nil {
 			f.Close()
 			return nil, fmt.Errorf("create results folder: %w", err)
 		}
@@ -104,7 +106,7 @@ func (w *Writer) open(name string, flag int) (*os.File, error) {
 			continue
 		}
 		if err := w.root.Mkdir(name[:i], 0o755); err == nil {
-			err = w.root.Lchown(name[:i], w.uid, w.gid)
+			err = owner.Courtesy(w.root.Lchown(name[:i], w.uid, w.gid))
 			if err != nil {
 				return nil, err
 			}
@@ -118,7 +120,7 @@ func (w *Writer) open(name string, flag int) (*os.File, error) {
 		return nil, err
 	}
 	if err = input.Regular(name, f); err == nil {
-		err = f.Chown(w.uid, w.gid)
+		err = owner.Courtesy(f.Chown(w.uid, w.gid))
 	}
 	if err != nil {
 		f.Close()
@@ -129,10 +131,14 @@ func (w *Writer) open(name string, flag int) (*os.File, error) {
 
 // Manifest writes manifest.json, replacing an earlier one at once or not at
 // all.
-func (w *Writer) Manifest(m *Manifest) error { return w.replace(ManifestFile, m) }
+func (w *Writer) Manifest(m *Manifest) error {
+	return w.replace(ManifestFile, clean.Strings(m, clean.Text))
+}
 
 // Machine writes machine.json in the same way.
-func (w *Writer) Machine(m *Machine) error { return w.replace(MachineFile, m) }
+func (w *Writer) Machine(m *Machine) error {
+	return w.replace(MachineFile, clean.Strings(m, clean.Text))
+}
 
 func (w *Writer) replace(name string, v any) error {
 	data, err := json.MarshalIndent(v, "", "  ")
@@ -197,7 +203,8 @@ func (w *Writer) Trial(lines []Line) error {
 	enc.SetEscapeHTML(false)
 	for i, l := range lines {
 		l.Last = i == len(lines)-1
-		if err := enc.Encode(l); err != nil { // NaN and Inf aren't JSON
+		// What a guest or a program said may be in it.
+		if err := enc.Encode(clean.Strings(l, clean.Text)); err != nil { // NaN and Inf aren't JSON
 			return fmt.Errorf("write trial: metric %s: %w", l.Metric, err)
 		}
 	}

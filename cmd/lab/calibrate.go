@@ -15,6 +15,7 @@ import (
 
 	"lab/bench"
 	"lab/bench/calibrate"
+	"lab/bench/owner"
 	"lab/bench/results"
 	"lab/bench/runs"
 	"lab/chroot"
@@ -175,7 +176,7 @@ func (a *app) judgeCalibration(dir string, j *runs.Job, made []*bench.Scenario, 
 		_, werr := a.stdout.Write(append(data, '\n'))
 		err = errors.Join(err, werr)
 	} else {
-		err = errors.Join(err, reports.CalibrationTable(a.page, rowsOf(checks), reports.OptionsFor(a.stdout)))
+		err = errors.Join(err, reports.CalibrationTable(a.page, rowsOf(checks), reports.OptionsFor(a.stdout.file)))
 		fmt.Fprintf(a.page, "\nresults: %s\n", dir)
 	}
 	for _, c := range checks {
@@ -203,9 +204,9 @@ func keep(dir string, j *runs.Job, files map[string][]byte) error {
 		return err
 	}
 	defer root.Close()
-	errs := []error{root.Chown(".", j.UID, j.GID)}
+	errs := []error{owner.Courtesy(root.Chown(".", j.UID, j.GID))}
 	for name, data := range files {
-		errs = append(errs, root.WriteFile(name, data, 0o644), root.Lchown(name, j.UID, j.GID))
+		errs = append(errs, root.WriteFile(name, data, 0o644), owner.Courtesy(root.Lchown(name, j.UID, j.GID)))
 	}
 	return errors.Join(errs...)
 }

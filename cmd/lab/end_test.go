@@ -31,7 +31,7 @@ func TestEndsWhateverItIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := kernel.Newest(cache); err != nil {
-		t.Skip(err, "; cure: make setup")
+		t.Skip(err, "; fix: make setup")
 	}
 	const up = "it is up"
 	for _, c := range []struct {

@@ -55,7 +55,8 @@ to them. Under chroot the image is read-only.
 
 Ctrl-C (SIGINT) is passed on to the command, and so are SIGTERM, SIGHUP,
 SIGQUIT, SIGUSR1 and SIGUSR2. The third Ctrl-C kills it, since the first process
-of a container ignores signals that it has no handler for.
+of a container ignores signals that it has no handler for, and ends a guest that
+has halted or doesn't answer.
 
 Limits (--memory, --cpus, --pids) are kept by the kernel and not shown by /proc:
 free, top and nproc in a container see the whole machine. Programs that size
@@ -229,11 +230,14 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	switch c := &spec.Command; {
 	case c.TTY:
 	case env.Name() == "host": // nothing keeps it from the machine's files
-		c.Stdin, c.Stdout, c.Stderr = a.stdin, a.stdout, a.stderr
+		c.Stdin, c.Stdout, c.Stderr = a.stdin, a.stdout.file, a.stderr.file
 	default:
-		if pumps, err = launch.Pump(c, a.stdin, a.stdout, a.stderr); err != nil {
+		if pumps, err = launch.Pump(c, a.stdin, a.stdout.file, a.stderr.file); err != nil {
 			return 0, err
 		}
+		// As a background job we read the terminal for the command; that
+		// mustn't stop us.
+		signal.Ignore(syscall.SIGTTIN)
 	}
 	p, err := env.Prepare(ctx, spec)
 	if err != nil {
@@ -251,9 +255,9 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	}
 	done := make(chan struct{})
 	abort := passSignals(sigs, done, p, a.note)
-	finish := func(<-chan struct{}) {}
+	finish := func(<-chan struct{}) error { return nil }
 	if t, ok := p.(bench.Terminaler); ok && spec.Command.TTY {
-		if finish, err = attach(t.Terminal(), a.stdin, a.stdout); err != nil {
+		if finish, err = attach(t.Terminal(), a.stdin, a.stdout.file, func() { p.Signal(syscall.SIGKILL) }); err != nil {
 			return 0, err
 		}
 	}
@@ -262,7 +266,7 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	go func() { testbed.SweepFolders(); close(swept) }()
 	exit, err := p.Wait(ctx)
 	close(done)
-	finish(abort)
+	err = errors.Join(err, finish(abort))
 	status = exit.Status()
 	if pumps != nil {
 		broken, perr := pumps.End(abort)

@@ -71,8 +71,8 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, f *execFlags)
 	if o.Spec.Image, err = openImage(f.image, o.Cache); err != nil {
 		return 0, err
 	}
-	w, err := crew.Spawn(crew.Order{Duty: execDuty, Job: o, Passage: passage(target), Stderr: a.stderr,
-		Files: []crew.File{{Name: "stdin", File: a.stdin}, {Name: "stdout", File: a.stdout}, {Name: "stderr", File: a.stderr}}})
+	w, err := crew.Spawn(crew.Order{Duty: execDuty, Job: o, Passage: passage(target), Stderr: a.stderr.file,
+		Files: []crew.File{{Name: "stdin", File: a.stdin}, {Name: "stdout", File: a.stdout.file}, {Name: "stderr", File: a.stderr.file}}})
 	if err != nil {
 		return 0, err
 	}
@@ -140,7 +140,7 @@ func execWork(post *crew.Post) any {
 		r.Status, r.OOM, err = o.execute(post)
 	}
 	if err != nil {
-		r.Err = err.Error()
+		r.Status, r.Err = 0, err.Error()
 		var e *launch.ExecError
 		if errors.As(err, &e) {
 			r.Status = e.Status()

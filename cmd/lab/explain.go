@@ -67,7 +67,7 @@ It measures nothing, and needs no root.`,
 				if i > 0 {
 					fmt.Fprintln(a.page)
 				}
-				reports.Paragraphs(a.page, x.Name+", "+article(x.Kind), x.Text, reports.OptionsFor(a.stdout))
+				reports.Paragraphs(a.page, x.Name+", "+article(x.Kind), x.Text, reports.OptionsFor(a.stdout.file))
 			}
 			return nil
 		},

@@ -31,7 +31,9 @@ var rules = []struct {
 	{"bench/cgroup", nil, "a leaf", false},
 	{"bench/text", nil, "a leaf: whatever prints uses it", false},
 	{"bench/input", nil, "a leaf", true},
-	{"bench/results", []string{"bench/input"}, "a folder's schema, for all that read or write one", false},
+	{"bench/clean", nil, "a leaf", true},
+	{"bench/owner", nil, "a leaf", true},
+	{"bench/results", []string{"bench/input", "bench/clean", "bench/owner"}, "a folder's schema, for all that read or write one", false},
 	{"bench", []string{"bench/cgroup", "bench/clock", "bench/histogram", "bench/image", "bench/pagecache", "bench/probe/line", "bench/results", "bench/smaps", "bench/testbed"},
 		"the contract imports no engine, no statistics and nothing that implements it", false},
 	{"bench/...", []string{"bench/..."}, "what a measurement is knows no environment, no scenario and no report", true},
@@ -40,7 +42,7 @@ var rules = []struct {
 	{"vm/...", []string{"bench/...", "vm/..."}, "environments never import one another", true},
 	{"scenarios", []string{"bench", "bench/stats", "bench/clock", "bench/results", "bench/image", "bench/probe", "bench/probe/line", "bench/histogram"},
 		"what differs between environments is data, or an optional interface", false},
-	{"reports/...", []string{"bench/results", "bench/stats", "bench/input", "bench/text", "reports/..."}, "a report is made from a results folder alone", false},
+	{"reports/...", []string{"bench/results", "bench/stats", "bench/input", "bench/clean", "bench/owner", "bench/text", "reports/..."}, "a report is made from a results folder alone", false},
 	{"cmd/...", []string{"..."}, "the command wires the parts", true},
 }
 
@@ -121,7 +123,9 @@ func TestLinks(t *testing.T) {
 			imports[f.pkg] = append(imports[f.pkg], f.imports...)
 		}
 	}
-	for _, who := range lean.who {
+	// Of the command itself, what "lab exec" is made of: the files without a tag.
+	imports["cmd/lab, lean"] = leanImports(t)
+	for _, who := range append([]string{"cmd/lab, lean"}, lean.who...) {
 		if imports[who] == nil {
 			t.Errorf("there is no package %s", who)
 		}
@@ -147,6 +151,24 @@ func TestLinks(t *testing.T) {
 		}
 		walk(who, who)
 	}
+}
+
+// leanImports are the imports of the command's files that aren't left out of the
+// lean program.
+func leanImports(t *testing.T) (out []string) {
+	for _, f := range sources(t) {
+		if f.pkg != "cmd/lab" || strings.HasSuffix(f.name, "_test.go") {
+			continue
+		}
+		b, err := os.ReadFile(filepath.Join(top, f.name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(string(b), "//go:build !lean") {
+			out = append(out, f.imports...)
+		}
+	}
+	return out
 }
 
 // A test of the test: each rule refuses something.

@@ -68,8 +68,7 @@ func becomeFull() error {
 }
 
 func (a *app) root() *cobra.Command {
-	root := &cobra.Command{Use: "lab", Version: versionLine(), SilenceErrors: true, SilenceUsage: true}
-	root.SetVersionTemplate("{{.Version}}\n")
+	root := &cobra.Command{Use: "lab", SilenceErrors: true, SilenceUsage: true}
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(a.execCommand(), a.versionCommand())
 	return root

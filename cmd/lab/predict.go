@@ -75,7 +75,7 @@ func (a *app) printPrediction(p runs.Prediction, x engine.Extent) {
 		fmt.Fprintf(a.page, "  about %s, and some seconds for set-up and report\n", minutes(*p.Seconds))
 	}
 	for _, few := range p.TooFew {
-		fmt.Fprintf(a.stdout, "  %s\n", few)
+		fmt.Fprintf(a.page, "  %s\n", few)
 	}
 	if x.Precision > 0 {
 		fmt.Fprintf(a.page, "  more trials are added until each median is known within %.3g %%\n", x.Precision*100)

@@ -83,12 +83,12 @@ func (a *app) report(dir string, uid, gid int, json bool) error {
 		_, err = a.stdout.Write(summary)
 		return err
 	}
-	if err := reports.Terminal(a.page, run, reports.OptionsFor(a.stdout)); err != nil {
+	if err := reports.Terminal(a.page, run, reports.OptionsFor(a.stdout.file)); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(a.page, "\nreport: %s\n", filepath.Join(dir, "report.md"))
 	if plots, _ := filepath.Glob(filepath.Join(dir, "plots", "*.png")); len(plots) > 0 {
-		_, err = fmt.Fprintf(a.page, "plots:  %s\n", strings.Join(plots, ", "))
+		_, err = fmt.Fprintf(a.page, "plots:  %s (%d)\n", filepath.Join(dir, "plots"), len(plots))
 	}
 	return err
 }
@@ -122,7 +122,7 @@ func (a *app) reportMachines(dirs []string, out string) error {
 		}
 		m, err := reports.AcrossMachines(by[name])
 		if err == nil {
-			err = m.Terminal(a.page, reports.OptionsFor(a.stdout))
+			err = m.Terminal(a.page, reports.OptionsFor(a.stdout.file))
 		}
 		if err == nil && out != "" {
 			err = a.writeMachines(m, out)

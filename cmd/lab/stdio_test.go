@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench/image"
+	"lab/bench/launch"
 )
 
 // pumped are the environments of lab exec whose command gets pipes of its own.
@@ -260,26 +261,49 @@ func TestTerminalEnds(t *testing.T) {
 	}
 }
 
-// TestNoTerminal: without -t the caller's terminal isn't handed in.
-func TestNoTerminal(t *testing.T) {
-	needs(t)
-	m, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+// terminal makes one.
+func terminal(t *testing.T) (master, tty *os.File) {
+	t.Helper()
+	master, tty, err := launch.OpenTerminal(unix.AT_FDCWD, "/dev/ptmx")
 	if err != nil {
 		t.Skip("SKIPPED: no terminals here: ", err)
 	}
-	defer m.Close()
-	if err := unix.IoctlSetPointerInt(int(m.Fd()), unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	n, err := unix.IoctlGetInt(int(m.Fd()), unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tty := openFile(t, fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY)
+	t.Cleanup(func() { master.Close(); tty.Close() })
+	return master, tty
+}
+
+// TestNoTerminal: without -t the caller's terminal isn't handed in.
+func TestNoTerminal(t *testing.T) {
+	needs(t)
+	master, tty := terminal(t)
 	for _, env := range pumped {
-		fmt.Fprintln(m, "typed")
+		fmt.Fprintln(master, "typed")
 		if code := runLab(t, tty, tty, tty, "exec", env, "--", "sh", "-c", `[ -t 0 ] || [ -t 1 ] || [ -t 2 ] && exit 9; read x; [ "$x" = typed ] && exit 5`); code != 5 {
 			t.Errorf("%s: status %d, want 5", env, code)
+		}
+	}
+}
+
+// TestTerminalBackground: as a shell's background job the lab goes on, though
+// what is typed there isn't for its command.
+func TestTerminalBackground(t *testing.T) {
+	needs(t)
+	master, tty := terminal(t)
+	for _, env := range pumped {
+		cmd := exec.Command("bash", "-c", `set -m; "$0" exec `+env+` -- sh -c 'sleep 0.5; exit 4' & wait $!; echo status $? >&2`, command(t))
+		var errs bytes.Buffer
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = tty, tty, &errs
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+		cmd.WaitDelay = time.Second
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintln(master, "typed")
+		late := time.AfterFunc(20*time.Second, func() { unix.Kill(-cmd.Process.Pid, unix.SIGKILL) })
+		cmd.Wait()
+		late.Stop()
+		if !strings.Contains(errs.String(), "status 4\n") {
+			t.Errorf("%s: %q", env, errs.String())
 		}
 	}
 }

@@ -46,7 +46,7 @@ func (s *supervisor) run() error {
 
 // measure is a run of the supervisor's, drawn on this terminal.
 func (s *supervisor) measure(run func() (runs.End, error)) (runs.End, error) {
-	c := &console{s.app, newMeter(s.stderr)}
+	c := &console{s.app, newMeter(s.stderr.file)}
 	s.Console = c
 	defer c.clear()
 	return run()
