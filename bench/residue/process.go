@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -114,20 +113,19 @@ func (p *proc) isLab() bool {
 
 // cgroups are the folders of all hierarchies.
 func cgroups(o Options) ([]Item, error) {
-	l, err := cgroup.Read()
+	all, err := mounts(o)
 	if err != nil {
 		return nil, err
 	}
-	points := []string{l.V2}
-	for _, p := range l.V1 {
-		points = append(points, p)
-	}
-	slices.Sort(points)
-	var out []Item
-	for _, point := range slices.Compact(points) {
-		if point == "" {
-			continue
+	// Those of controllers that the lab has no use for, too: others have.
+	var points []string
+	for _, m := range all {
+		if begins(m.Detail, "cgroup ", "cgroup2 ") && !strings.Contains(m.Name, " #") {
+			points = append(points, m.Name)
 		}
+	}
+	var out []Item
+	for _, point := range points {
 		var walk func(dir string, ours, used bool)
 		walk = func(dir string, ours, used bool) {
 			entries, _ := os.ReadDir(dir)

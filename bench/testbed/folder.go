@@ -84,7 +84,10 @@ func lockFolder(dir string, how int) (*os.File, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB); err != nil {
+		for err = unix.EINTR; err == unix.EINTR; {
+			err = unix.Flock(int(f.Fd()), how|unix.LOCK_NB)
+		}
+		if err != nil {
 			f.Close()
 			return nil, &os.PathError{Op: "flock", Path: dir, Err: err}
 		}
@@ -131,6 +134,8 @@ func newFolder(u Undertaker) (*os.File, Watcher, error) {
 		}
 		closeWatcher(w)
 		if !errors.Is(err, unix.EWOULDBLOCK) { // another testbed's, by a great chance
+			unix.Rmdir(dir) // if it was made
+			tidy()
 			return nil, nil, fmt.Errorf("make the testbed's folder: %w", err)
 		}
 	}
