@@ -79,9 +79,9 @@ func (a *app) calibrate(cmd *cobra.Command, f calibrateFlags) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range base.Options.Envs {
-		if strings.HasPrefix(name, "vm") {
-			return usagef("--env %s: a calibration makes thousands of starts, which a guest is too slow for; there are: host, chroot, container", name)
+	for _, a := range base.Options.Chosen() {
+		if a.Slow {
+			return usagef("--env %s: a calibration makes thousands of starts, which it is too slow for; there are: %s", a.Name, strings.Join(fast(), ", "))
 		}
 	}
 	if err := a.needRoot("lab calibrate", statusNothing); err != nil {
@@ -115,6 +115,16 @@ func (a *app) calibrate(cmd *cobra.Command, f calibrateFlags) error {
 		}
 	}
 	return a.judgeCalibration(dir, base, todo, f.json)
+}
+
+// fast are the environments that start in milliseconds.
+func fast() (names []string) {
+	for _, a := range known() {
+		if !a.Slow {
+			names = append(names, a.Name)
+		}
+	}
+	return names
 }
 
 // trials is how many a part makes of each of its cells.

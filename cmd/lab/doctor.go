@@ -73,7 +73,7 @@ func checks(ctx context.Context, accel bool) ([]machine.Check, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := machine.Options{Cache: cache, Image: image.DefaultDir(cache), Broken: !image.IsCurrent(cache), Kernel: kernel}
+	o := machine.Options{Cache: cache, Image: image.DefaultDir(cache), Broken: !image.IsCurrent(cache), Kernel: kernel, Environments: environments()}
 	if accel {
 		o.Accel = func(ctx context.Context) (results.Acceleration, error) { return probe(ctx, cache) }
 	}
