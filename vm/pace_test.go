@@ -30,7 +30,7 @@ func TestPaceCode(t *testing.T) {
 		{"ld", "-m", "elf_x86_64", fmt.Sprintf("-Ttext=%#x", entry), "-e", "0", "--oformat=binary", "-o", code, object},
 	} {
 		if _, err := exec.LookPath(c[0]); err != nil {
-			t.Skip("SKIPPED: no binutils; cure: apt-get install binutils")
+			t.Skip("SKIPPED: no binutils; fix: apt-get install binutils")
 		}
 		if text, err := exec.Command(c[0], c[1:]...).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, text)

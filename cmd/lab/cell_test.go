@@ -38,7 +38,7 @@ func cell(t *testing.T, limits cgroup.Limits) func(args ...string) *exec.Cmd {
 	})
 	g, err := tree.New(limits)
 	if errors.Is(err, cgroup.ErrNoController) {
-		t.Skip("SKIPPED: ", err, "; cure: a machine that limits processors and memory")
+		t.Skip("SKIPPED: ", err, "; fix: a machine that limits processors and memory")
 	}
 	if err != nil {
 		t.Fatal(err)
