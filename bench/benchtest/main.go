@@ -112,6 +112,10 @@ func work(m *testing.M) int {
 	tb.NAT = nat.Publish
 	here = tb
 	code := m.Run()
+	if err := os.RemoveAll(imageDir); err != nil {
+		fmt.Fprintln(os.Stderr, "benchtest:", err)
+		code = max(code, 1)
+	}
 	if err := tb.Close(); err != nil {
 		fmt.Fprintln(os.Stderr, "benchtest: close testbed:", err)
 		code = max(code, 1)
@@ -150,10 +154,27 @@ func Testbed(t testing.TB) *testbed.Testbed {
 	return here
 }
 
+// imageDir is the folder of the image that isn't in the testbed, which work removes.
+var imageDir string
+
 var defaultImage = sync.OnceValues(func() (image.Ref, error) {
 	// In the testbed, so that no other test's is replaced, and the worker's
-	// end removes it.
-	return image.MakeDefault(here.Dir, os.Getuid(), os.Getgid())
+	// end removes it. But a tmpfs can be shown with other owners from Linux 6.3 on.
+	dir := here.Dir
+	var u unix.Utsname
+	var major, minor int
+	if err := unix.Uname(&u); err != nil {
+		return image.Ref{}, os.NewSyscallError("uname", err)
+	}
+	fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &major, &minor)
+	if major < 6 || major == 6 && minor < 3 {
+		var err error
+		if imageDir, err = os.MkdirTemp("", "lab-image-"); err != nil {
+			return image.Ref{}, err
+		}
+		dir = imageDir
+	}
+	return image.MakeDefault(dir, os.Getuid(), os.Getgid())
 })
 
 // Image is the default image, made for this test binary alone. Without a

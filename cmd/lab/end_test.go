@@ -171,6 +171,7 @@ func qemuOf(t *testing.T, supervisor int) int {
 		n, _ := strconv.Atoi(f)
 		spaces[pidNamespace(n)] = true
 	}
+	delete(spaces, pidNamespace(os.Getpid())) // the watcher's, and any QEMU of the machine's
 	stats, _ := filepath.Glob("/proc/[0-9]*/comm")
 	for _, name := range stats {
 		b, _ := os.ReadFile(name)
