@@ -218,9 +218,14 @@ func (e *Env) show(file string) error {
 	if slices.Contains(e.shown, file) {
 		return nil
 	}
-	// Whoever's umask it was made with: QEMU is another user.
-	if err := os.Chmod(file, 0o644); err != nil {
+	// Whoever's umask it was made with: QEMU is another user. On a file system
+	// without modes all may read it.
+	if st, err := os.Stat(file); err != nil {
 		return err
+	} else if st.Mode().Perm()&0o004 == 0 {
+		if err := os.Chmod(file, 0o644); err != nil {
+			return err
+		}
 	}
 	b := e.fileBind(file)
 	if err := b.open(); err != nil {

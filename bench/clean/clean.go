@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -57,13 +58,16 @@ var (
 
 	// What makes a block of a line by standing at its beginning: a heading, a
 	// list, a quotation, a rule.
-	block = regexp.MustCompile(`^(?:#{1,6}(?: |$)|>|[-+](?: |$)|-+$|=+$|([0-9]+)[.)](?: |$))`)
+	// Made when it is wanted: the smallest of the lab's programs links this, too.
+	block = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^(?:#{1,6}(?: |$)|>|[-+](?: |$)|-+$|=+$|([0-9]+)[.)](?: |$))`)
+	})
 )
 
 // Markdown makes a text one line in which nothing is Markdown or HTML.
 func Markdown(s string) string {
 	s = markdown.Replace(strings.Join(strings.Fields(Line(s)), " "))
-	if at := block.FindStringSubmatchIndex(s); at != nil {
+	if at := block().FindStringSubmatchIndex(s); at != nil {
 		digits := max(at[3], 0)
 		s = s[:digits] + `\` + s[digits:]
 	}

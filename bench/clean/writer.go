@@ -3,7 +3,6 @@ package clean
 import (
 	"bytes"
 	"io"
-	"regexp"
 	"unicode/utf8"
 )
 
@@ -17,8 +16,18 @@ type Writer struct {
 	err  error
 }
 
-// colors are the sequences that we write ourselves: colours and bold, and their end.
-var colors = regexp.MustCompile(`\x1b\[[0-9;]{0,8}m`)
+// color is how long the sequence is that text begins with, if it is one that we
+// write ourselves (colours and bold, and their end), else 0.
+func color(text []byte) int {
+	if !bytes.HasPrefix(text, []byte("\x1b[")) {
+		return 0
+	}
+	rest := bytes.TrimLeft(text[2:], "0123456789;")
+	if len(rest) == 0 || rest[0] != 'm' {
+		return 0
+	}
+	return len(text) - len(rest) + 1
+}
 
 func (w *Writer) Write(b []byte) (int, error) {
 	if w.err != nil {
@@ -58,10 +67,11 @@ func (w *Writer) put(text []byte) bool {
 	if !plain(string(text)) {
 		out = nil
 		at := 0
-		if w.Color {
-			for _, c := range colors.FindAllIndex(text, -1) {
-				out = append(append(out, Text(string(text[at:c[0]]))...), text[c[0]:c[1]]...)
-				at = c[1]
+		for i := 0; w.Color && i < len(text); i++ {
+			if n := color(text[i:]); n > 0 {
+				out = append(append(out, Text(string(text[at:i]))...), text[i:i+n]...)
+				at = i + n
+				i = at - 1
 			}
 		}
 		out = append(out, Text(string(text[at:]))...)

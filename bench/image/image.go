@@ -115,7 +115,9 @@ func Sum(dir string) (digest string, size int64, err error) {
 			content, err = os.Readlink(name)
 		case info.Mode()&fs.ModeDevice != 0:
 			if st, ok := info.Sys().(*syscall.Stat_t); ok {
-				content = fmt.Sprint(st.Rdev)
+				if content = fmt.Sprint(st.Rdev); st.Rdev == 0 && info.Mode()&fs.ModeCharDevice != 0 {
+					return fmt.Errorf("%s is a whiteout: an overlay hides it, and a chroot shows it; unpack the image's layers onto one another, or remove it", name)
+				}
 			}
 		}
 		// Lengths before texts: no two trees give the same records.

@@ -203,6 +203,7 @@ func TestJudge(t *testing.T) {
 		}, "cgroups", Warn, "without cpu, memory, pids", "start the lab in a cgroup", ""},
 		{"a quota", func(s *seen) { s.layout = bounded(t, "cpu.max", "20000 100000") }, "limits", Warn, "cpu 20 % of a processor (/sys/fs/cgroup/x)", "outside of x", ""},
 		{"a memory limit", func(s *seen) { s.layout = bounded(t, "memory.max", "100663296") }, "memory", Fail, "96 MiB available of the 96 MiB that the limit of /sys/fs/cgroup/x allows", "ps ", "vm"},
+		{"many processes", func(s *seen) { s.layout = bounded(t, "pids.max", "2345") }, "limits", OK, "pids 2345", "", ""},
 		{"few processes", func(s *seen) { s.layout = bounded(t, "pids.max", "20") }, "limits", Fail, "20 more processes", "outside of x", "host, container, vm, vm-bare"},
 		{"nice", func(s *seen) { s.facts.Inherited = map[string]string{"nice": "19", "stack size limit": "1"} }, "inherited", Warn, "nice 19, stack size limit 1", "without nice", ""},
 		{"no cgroups", func(s *seen) { s.layout.V2 = "" }, "cgroups", Warn, "none mounted", "mount -t cgroup2", ""},

@@ -10,7 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
+	"strings"
+	"unicode"
 
 	"lab/bench/clean"
 	"lab/bench/input"
@@ -156,13 +157,18 @@ func ReadTrials(r io.Reader) (lines []Line, dropped int, err error) {
 	}
 }
 
-// unit is what a unit may be: it is written beside numbers everywhere.
-var unit = regexp.MustCompile(`^[A-Za-z0-9%/]{0,12}$`)
+// isUnit says whether a text may be a unit: it is written next to numbers
+// everywhere.
+func isUnit(s string) bool {
+	return len(s) <= 12 && strings.IndexFunc(s, func(r rune) bool {
+		return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '%' && r != '/'
+	}) < 0
+}
 
 // fits is an error where a manifest lists more than any run has.
 func (m *Manifest) fits() error {
 	for _, x := range m.Metrics {
-		if !unit.MatchString(x.Unit) {
+		if !isUnit(x.Unit) {
 			return fmt.Errorf("metric %s: %q is no unit", x.Name, x.Unit)
 		}
 	}
@@ -186,7 +192,7 @@ func (l Line) check() error {
 		return errors.New("neither metric nor err")
 	case l.Value == nil && l.Err == "" && l.Text == "":
 		return fmt.Errorf("metric %s: neither value nor text nor err", l.Metric)
-	case !unit.MatchString(l.Unit):
+	case !isUnit(l.Unit):
 		return fmt.Errorf("metric %s: %q is no unit", l.Metric, l.Unit)
 	case l.Block < 0 || l.Pos < 0 || l.Trial < 0 || l.N < 0:
 		return errors.New("a negative block, pos, trial or n")

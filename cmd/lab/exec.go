@@ -215,7 +215,7 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	if spec.Image, err = image.At(dir); err != nil {
 		return 0, err
 	}
-	tb, err := testbed.Local(cache, groups)
+	tb, err := testbed.Local(cache, groups, launch.Undertaker(a.args[0]))
 	if err != nil {
 		return 0, err
 	}
@@ -250,6 +250,10 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	}
 	if err := p.Start(ctx); err != nil {
 		return 0, err
+	}
+	if l, ok := p.(interface{ PID() int }); ok { // it leads a session
+		tb.Follow(l.PID())
+		defer tb.Follow(0)
 	}
 	if pumps != nil {
 		pumps.Begin()

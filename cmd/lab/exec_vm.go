@@ -91,6 +91,10 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, f *execFlags)
 			}
 		}
 	}()
+	// While it starts nobody waits for this.
+	swept := make(chan struct{})
+	go func() { testbed.SweepFolders(); close(swept) }()
+	defer func() { <-swept }()
 	var res execResult
 	derr := errors.New("ended without a result")
 	for e := range w.Events() {

@@ -54,7 +54,7 @@ var foreign = []struct {
 	{"github.com/digitalocean/go-libvirt", []string{"vm/..."}},
 	{"libvirt.org/go/libvirtxml", []string{"vm/..."}},
 	{"github.com/godbus/dbus", []string{"bench/cgroup/systemd"}},
-	{"github.com/google/nftables", []string{"bench/testbed/nat"}},
+	{"github.com/google/nftables", []string{"bench/testbed/nat", "bench/residue"}},
 	{"gonum.org/v1/plot", []string{"reports/..."}},
 	{"codeberg.org/go-pdf/fpdf", []string{"reports/..."}},
 	{"github.com/olekukonko/tablewriter", []string{"reports/...", "cmd/lab"}},

@@ -44,7 +44,6 @@ machines.csv and plots are written there.`,
 			return nil, cobra.ShellCompDirectiveFilterDirs
 		},
 		RunE: func(_ *cobra.Command, dirs []string) error {
-			sweep()
 			if len(dirs) > 1 && !json {
 				return a.reportMachines(dirs, out)
 			}
@@ -134,7 +133,7 @@ func (a *app) reportMachines(dirs []string, out string) error {
 
 func (a *app) writeMachines(m *reports.Machines, out string) error {
 	uid, gid := usercache.Owner()
-	f, err := results.Create(out, uid, gid)
+	f, err := results.Create(out, uid, gid, nil)
 	if err != nil {
 		return err
 	}
