@@ -17,7 +17,7 @@ import (
 func TestOptionalInterfaces(t *testing.T) {
 	set := token.NewFileSet()
 	parse := func(name string) *ast.File {
-		f, err := parser.ParseFile(set, filepath.Join(top, name), nil, parser.SkipObjectResolution)
+		f, err := parser.ParseFile(set, filepath.Join(top, name), nil, parser.ParseComments|parser.SkipObjectResolution)
 		if err != nil {
 			t.Fatal(err)
 		}
