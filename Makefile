@@ -28,9 +28,12 @@ endif
 run: setup build
 	$(ROOT) ./lab run startup
 
+# At the end nothing may be left of it on this machine.
 test: setup build
+	$(ROOT) ./lab doctor --save before.out
 	./.ci/gotest "$(GO)" $(TESTFLAGS) ./...
 	./.ci/guest "$(GO)" $(ROOT) ./lab
+	$(ROOT) ./lab doctor --since before.out
 
 # A stock Debian with systemd and KVM is built, booted by emulation, and tested in.
 test-long: setup-long generate build
@@ -39,9 +42,11 @@ test-long: setup-long generate build
 bench: setup generate
 	./.ci/gotest "$(GO)" -run '^$$' -bench . -benchtime $(BENCHTIME) -p 1 -timeout 30m ./...
 
-# A thousand kills at random points of a container's life, ten thousand starts.
+# A thousand kills at random points of a lab's life; each system call by which it makes
+# something failing in each way; ten thousand starts.
 chaos: setup
-	LAB_KILLS=1000 ./.ci/gotest "$(GO)" -count=1 -timeout 30m -run TestKilledAtAnyPoint ./cmd/lab
+	LAB_KILLS=1000 ./.ci/gotest "$(GO)" -count=1 -timeout 60m -run 'TestKilledAtAnyPoint|TestAnyoneKilled' ./cmd/lab
+	LAB_FAILPOINTS=all ./.ci/gotest "$(GO)" -count=1 -timeout 120m -run TestFailpoints ./cmd/lab
 	LAB_STARTS=10000 ./.ci/gotest "$(GO)" -count=1 -timeout 30m -run TestManyStarts ./container
 
 # Our probes beside the programs that papers use, with the same settings, in one
@@ -89,4 +94,4 @@ uninstall:
 	@cmd/setup/setup.sh --uninstall
 
 clean:
-	rm -rf lab lab-full bench.out coverage.out
+	rm -rf lab lab-full bench.out before.out coverage.out

@@ -17,10 +17,13 @@ import (
 // An Environment is one kind of isolation.
 //
 // The order of calls is Open, then Check and Prepare any number of times, from
-// any goroutine, then Close. Name and Settings work at any time.
+// any goroutine, then Close. Name, About and Settings work at any time.
 type Environment interface {
 	// Name is the word users type: "host", "container".
 	Name() string
+
+	// About is what else is to be known of it. Name may be left out.
+	About() About
 
 	// Settings lists what a user may vary, with defaults. It feeds --variant,
 	// help texts, and the errors for unknown values.

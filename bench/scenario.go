@@ -22,7 +22,8 @@ type Scenario struct {
 	Workload string
 
 	// Cells lists what is measured: environments with their variants. The
-	// environments come from Options; the order doesn't matter.
+	// environments are Options.Chosen; the order doesn't matter. Counts.Rows is a
+	// row of each.
 	Cells func(Options) []Cell
 
 	// Fits says whether this machine has room for a cell, before the first
@@ -49,6 +50,7 @@ type Scenario struct {
 
 // Options are what the user asked of a scenario.
 type Options struct {
+	Known   []About           // all environments that there are, as they say themselves
 	Envs    []string          // as asked, in the user's order
 	Variant map[string]string // --variant: for all cells
 
@@ -64,6 +66,7 @@ type Options struct {
 // A Cell is an environment with its variant and a number of instances.
 type Cell struct {
 	Env     string
+	Guest   bool              // its environment is one (About.Guest)
 	Variant map[string]string // what this cell sets beside the defaults
 	Set     map[string]string // further settings, which follow from the variant and needn't be in a label
 	Default map[string]string // settings in place of the environment's own defaults, where the user asks for nothing else

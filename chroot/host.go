@@ -54,6 +54,22 @@ func Chroot() *Env { return &Env{name: "chroot"} }
 // Name is "host" or "chroot".
 func (e *Env) Name() string { return e.name }
 
+// About says what both are.
+func (e *Env) About() bench.About {
+	a := bench.About{Default: true}
+	if e.name == "host" {
+		a.HostFiles = true
+		a.Is, a.Needs = "a process, nothing more", "root, for the testbed around it"
+		a.Caveat = "the same program in the testbed's own namespaces, without its own file tree. " +
+			"What “host” networking means here is the testbed's network, without the user's firewall"
+		a.Rests = append(bench.RestsOn("root", "limits"), bench.Rest{Check: "veth and bridge", Variant: "netns=own"})
+		return a
+	}
+	a.Is, a.Needs = "a process that sees another root folder", "root"
+	a.Rests = bench.RestsOn("root", "limits", "busybox", "disk")
+	return a
+}
+
 // Settings are what every environment has, and the host's network.
 func (e *Env) Settings() []bench.Setting {
 	if e.name == "host" {

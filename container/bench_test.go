@@ -39,7 +39,7 @@ func newRig(b *testing.B) *rig {
 		b.Skip("SKIP: containers need root; fix: sudo make bench")
 	}
 	dir := b.TempDir()
-	tb, err := testbed.Local(dir, &cgroup.Options{Controllers: true})
+	tb, err := testbed.Local(dir, &cgroup.Options{Controllers: true}, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

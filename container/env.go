@@ -26,6 +26,21 @@ func New() *Env { return &Env{home: -1} }
 // Name is "container".
 func (e *Env) Name() string { return "container" }
 
+// About says what it is.
+func (e *Env) About() bench.About {
+	a := bench.About{Default: true, Needs: "root, overlayfs, Linux 5.12 or later",
+		More: "Limits of memory and processor time are kept by the kernel and not shown by /proc: free, top and nproc inside see the whole machine. " +
+			"The limits are in the container's cgroup; --cpuset is what nproc follows.",
+		Rests: append(bench.RestsOn("root", "limits", "mnt namespace", "pid namespace", "net namespace", "uts namespace", "ipc namespace", "cgroup namespace",
+			"overlayfs", "mount API", "busybox", "disk"),
+			bench.Rest{Check: "user namespace", Variant: "user=yes"}, bench.Rest{Check: "idmapped mounts", Variant: "user=yes"},
+			bench.Rest{Check: "time namespace", Variant: "time=yes"}, bench.Rest{Check: "veth and bridge", Variant: "net=bridge"},
+			bench.Rest{Check: "nftables", Variant: "publish=nftables"})}
+	a.Is = "namespaces, an overlay, cgroups and fewer capabilities"
+	a.LowerBound, a.Caveat = true, "our minimal runtime, called in process, without engine or client"
+	return a
+}
+
 // Settings are the ingredients: each can be left out by itself, to see what it
 // costs and what it keeps apart.
 func (e *Env) Settings() []bench.Setting {

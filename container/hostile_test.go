@@ -42,7 +42,7 @@ func newHostile(t *testing.T) *hostile {
 	if err != nil {
 		t.Skip("SKIP: ", err, "; fix: make setup")
 	}
-	tb, err := testbed.Local(cache, &cgroup.Options{Controllers: true})
+	tb, err := testbed.Local(cache, &cgroup.Options{Controllers: true}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,8 +21,11 @@ import (
 // or, where the process shares its memory with another still, for itself from
 // exec on (Linux 6.2). Until then nobody is in it and its offsets can be set.
 
-// timeOffsets are what lets both clocks begin now.
+// timeOffsets are what lets both clocks begin now. They count from the machine's own
+// clocks, and the lab may itself be in a namespace that shifts them.
 func timeOffsets() (string, error) {
+	text, _ := os.ReadFile("/proc/self/timens_offsets") // none: nothing is shifted
+	shifted := offsetsIn(string(text))
 	var b strings.Builder
 	for _, clock := range []int32{unix.CLOCK_MONOTONIC, unix.CLOCK_BOOTTIME} {
 		var now unix.Timespec
@@ -30,10 +33,30 @@ func timeOffsets() (string, error) {
 			return "", os.NewSyscallError("clock_gettime", err)
 		}
 		// Seconds may be negative, nanoseconds may not.
-		back := unix.NsecToTimespec(-now.Nano())
+		back := unix.NsecToTimespec(shifted[clock] - now.Nano())
 		fmt.Fprintf(&b, "%d %d %d\n", clock, back.Sec, back.Nsec)
 	}
 	return b.String(), nil
+}
+
+// offsetsIn reads the kernel's table: a clock by name (by number before Linux 5.9),
+// seconds, nanoseconds. The result is in nanoseconds.
+func offsetsIn(text string) map[int32]int64 {
+	out := map[int32]int64{}
+	for line := range strings.Lines(text) {
+		var name string
+		var sec, nsec int64
+		if n, _ := fmt.Sscan(line, &name, &sec, &nsec); n != 3 {
+			continue
+		}
+		switch name {
+		case "monotonic", "1":
+			out[unix.CLOCK_MONOTONIC] = sec*1e9 + nsec
+		case "boottime", "7":
+			out[unix.CLOCK_BOOTTIME] = sec*1e9 + nsec
+		}
+	}
+	return out
 }
 
 // timed says whether there is a time namespace.

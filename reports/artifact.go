@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"lab/bench/clean"
 	"lab/bench/results"
 	"lab/bench/stats"
 )
@@ -45,7 +46,7 @@ func (d *document) needed() {
 		if c.NotRun == nil && !slices.Contains(envs, c.Env) {
 			envs = append(envs, c.Env)
 		}
-		if c.NotRun == nil && strings.HasPrefix(c.Env, "vm") {
+		if accel := c.Settings["accel"]; c.NotRun == nil && accel != "" { // a virtual machine
 			guests = true
 			accelerated = accelerated || !c.tcg
 		}
@@ -181,7 +182,7 @@ func (d *document) repeating() {
 		lines = append(lines, "sudo lab reproduce DIR        # repeat it, with a verdict for each statement")
 	}
 	if len(m.Command) > 0 {
-		lines = append(lines, "sudo lab "+strings.ReplaceAll(oneLine(d.command()), "```", ""))
+		lines = append(lines, "sudo lab "+clean.Code(d.command()))
 	}
 	if lines != nil {
 		d.line("```\n%s\n```", strings.Join(lines, "\n"))

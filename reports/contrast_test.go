@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -74,7 +75,7 @@ func TestCompareRefuses(t *testing.T) {
 		cell   string
 		reason string
 	}{
-		"TCG against KVM": {func(r *results.Run) { r.Manifest.Cells[3].Settings = map[string]string{"accel": "kvm"} }, "vm, TCG (emulated) → vm", "emulated in software (TCG)"},
+		"TCG against KVM": {func(r *results.Run) { r.Manifest.Cells[3].Settings = map[string]string{"accel": "kvm"} }, "vm, TCG (emulated) → vm, KVM (unfit)", "emulated in software (TCG)"},
 		"image":           {func(r *results.Run) { r.Manifest.Image.Digest = "sha256:abcdef" }, "host", "the images differ"},
 		"workload":        {func(r *results.Run) { r.Manifest.Workload.Digest = "" }, "host", "the workloads differ"},
 		"unit": {func(r *results.Run) {
@@ -238,6 +239,35 @@ func TestContrastGolden(t *testing.T) {
 		var columns int
 		if _, err := fmt.Sscanf(name, "contrast-%d.txt", &columns); err == nil && width(b.String()) > columns {
 			t.Errorf("%s is %d columns wide", name, width(b.String()))
+		}
+	}
+}
+
+// A row that ran under a KVM that the probe found unfit says so wherever it is named.
+func TestUnfitKVM(t *testing.T) {
+	run := changed(20, "", 1, func(r *results.Run) {
+		r.Manifest.Cells[3].Settings = map[string]string{"accel": "kvm", "anyway": "yes"}
+	})
+	for use, want := range map[string]bool{"tcg": true, "kvm": false} {
+		run.Machine.Acceleration.Use = use
+		files, err := Files(run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := 0
+		for _, f := range files {
+			if name := filepath.Base(f.Name); name == "report.md" || name == "summary.json" {
+				if strings.Contains(string(f.Data), "KVM (unfit)") {
+					found++
+				}
+			}
+		}
+		var table strings.Builder
+		if err := Terminal(&table, run, Options{Width: 120}); err != nil {
+			t.Fatal(err)
+		}
+		if marked := strings.Contains(table.String(), "KVM (unfit)"); marked != want || found != map[bool]int{true: 2}[want] {
+			t.Errorf("machine's verdict %s: marked in the table %v, in %d files", use, marked, found)
 		}
 	}
 }

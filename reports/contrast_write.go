@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"lab/bench/clean"
 	"lab/bench/stats"
 )
 
@@ -181,7 +182,7 @@ func (c *Contrast) CSV(w io.Writer) error {
 		} else {
 			row = append(row, "", "", "")
 		}
-		out.Write(append(row, r.Verdict, oneLine(r.Reason)))
+		out.Write(clean.Fields(append(row, r.Verdict, r.Reason)))
 	}
 	out.Flush()
 	return out.Error()

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"lab/bench/clean"
 )
 
 // trialsCSV is trials.jsonl as one tidy table: a row a value, a column a
@@ -34,7 +36,7 @@ func trialsCSV(a *analysis) ([]byte, error) {
 
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
-	if err := w.Write(header); err != nil {
+	if err := w.Write(clean.Fields(header)); err != nil {
 		return nil, fmt.Errorf("trials.csv: %w", err)
 	}
 	for _, l := range a.run.Lines {
@@ -54,7 +56,7 @@ func trialsCSV(a *analysis) ([]byte, error) {
 			strconv.FormatBool(l.Warmup), strconv.FormatBool(l.Repeated), l.Metric, value, l.Unit, l.Better, l.Stat, strconv.Itoa(l.Samples),
 			l.PartOf, strconv.Itoa(l.Seq), strconv.Itoa(l.Instance), l.Text, l.Err, l.Blame,
 			strings.Join(l.Taint, ";"), strconv.FormatFloat(l.At, 'g', -1, 64))
-		if err := w.Write(row); err != nil {
+		if err := w.Write(clean.Fields(row)); err != nil {
 			return nil, fmt.Errorf("trials.csv: %w", err)
 		}
 	}

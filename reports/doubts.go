@@ -70,10 +70,17 @@ func (a *analysis) caveats(quiet bool) []string {
 	return out
 }
 
+// manyPids is more than any run needs: systemd limits every service and session to
+// some such number.
+const manyPids = 1000
+
 // boundsOf lists the limits that bound the whole lab.
 func boundsOf(k results.Machine) string {
 	var out []string
 	for _, b := range k.Limits {
+		if b.What == "pids" && b.Value > manyPids {
+			continue
+		}
 		text := b.What + " " + oneLine(b.Text)
 		switch {
 		case b.Above == 1:

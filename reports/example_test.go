@@ -21,7 +21,7 @@ func Example() {
 	dir := filepath.Join(parent, "run")
 
 	uid, gid := os.Getuid(), os.Getgid()
-	folder, err := results.Create(dir, uid, gid)
+	folder, err := results.Create(dir, uid, gid, nil)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"lab/bench/clean"
 	"lab/bench/results"
 	"lab/bench/stats"
 )
@@ -252,7 +253,7 @@ func (m *Machines) csv() ([]byte, error) {
 			head := []string{m.Scenario, e.machine.Name, k.ID, x.ID, shortDir(e.run.run.Dir), x.Lab, x.Image.Digest, k.Kernel, k.CPU, strconv.Itoa(k.CPUs),
 				strconv.FormatInt(k.Memory, 10), strconv.FormatBool(k.Virtual), e.cell.Cell.Label(), e.cell.Env, strconv.FormatBool(e.cell.tcg)}
 			if e.cell.NotRun != nil {
-				out.Write(append(append(head, make([]string, 15)...), oneLine(e.cell.NotRun.Reason)))
+				out.Write(clean.Fields(append(append(head, make([]string, 15)...), e.cell.NotRun.Reason)))
 				continue
 			}
 			for _, y := range m.metrics {
@@ -263,7 +264,7 @@ func (m *Machines) csv() ([]byte, error) {
 				row := append(append([]string(nil), head...), y.Name, y.Unit, y.Better, strconv.Itoa(s.median.N), strconv.Itoa(e.cell.disturbed()),
 					num(s.median.Point), num(s.median.Lo), num(s.median.Hi), s.median.Method)
 				row = append(append(row, three(differenceOf(y.Name), e)...), three(ratioOf(y.Name), e)...)
-				out.Write(append(row, ""))
+				out.Write(clean.Fields(append(row, "")))
 			}
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"lab/bench"
+	"lab/bench/benchtest"
 	"lab/bench/results"
 )
 
@@ -75,7 +76,7 @@ func (u madeUp) run(t testing.TB, accel string) *results.Run {
 func (u madeUp) prepared(accel string) []results.Cell {
 	cells := u.cells
 	if cells == nil {
-		for _, c := range u.scenario.Cells(bench.Options{}) {
+		for _, c := range u.scenario.Cells(bench.Options{Known: benchtest.Known}) {
 			cells = append(cells, results.Cell{Env: c.Env, Variant: c.Variant, N: 1, Trials: c.Trials, Warmup: c.Warmup})
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"lab/bench/clean"
 	"lab/bench/results"
 )
 
@@ -56,9 +57,7 @@ func (d *document) items(items []string) {
 }
 
 // escape keeps what comes from outside from being taken for Markdown.
-func escape(s string) string {
-	return strings.NewReplacer("|", "\\|", "<", "\\<", "`", "'", "*", "\\*", "[", "\\[").Replace(oneLine(s))
-}
+func escape(s string) string { return clean.Markdown(s) }
 
 func (d *document) opening() {
 	d.line("## What this shows")
@@ -74,12 +73,9 @@ func (d *document) opening() {
 	var notes []string
 	seen := map[string]bool{}
 	for _, c := range d.a.cells {
-		n := aboutEnv[c.Env]
-		if c.tcg {
-			n = aboutEmulated
-		}
+		n := caveatOf(d.a.run.Manifest.Environment(c.Env), c.tcg)
 		if n != "" && !seen[c.Env] && c.NotRun == nil {
-			notes = append(notes, fmt.Sprintf("`%s` is %s", c.Env, n))
+			notes = append(notes, fmt.Sprintf("`%s` is %s", escape(c.Env), n))
 			seen[c.Env] = true
 		}
 	}
@@ -92,15 +88,23 @@ func (d *document) opening() {
 	}
 }
 
-// aboutEnv is what must be said of an environment wherever its figures stand.
-var aboutEnv = map[string]string{
-	"host":      "the same program in the testbed's own namespaces, without its own file tree. What “host” networking means here is the testbed's network, without the user's firewall.",
-	"container": "our minimal runtime, called in process, without engine or client: a lower bound for what people deploy.",
-	"vm":        "a tuned kernel that runs the workload and next to nothing else: a lower bound for what people deploy.",
+// caveatOf is what must be said of an environment wherever its figures stand. A
+// guest under TCG bounds nothing.
+func caveatOf(e results.Environment, tcg bool) string {
+	if e.Caveat == "" {
+		return ""
+	}
+	text := escape(e.Caveat)
+	if tcg {
+		text += ", here emulated in software (TCG)"
+	} else if e.LowerBound {
+		text += ": a lower bound for what people deploy"
+	}
+	if e.WholeCommand {
+		text += "; what is timed is a whole command, and isn't ranked with rows that are called in process"
+	}
+	return text + "."
 }
-
-// aboutEmulated is said of a guest under TCG instead: it bounds nothing.
-const aboutEmulated = "a tuned kernel that runs the workload and next to nothing else, here emulated in software (TCG)."
 
 func (d *document) figures() {
 	for _, f := range d.a.run.Manifest.Figures {
@@ -118,7 +122,7 @@ func (d *document) figures() {
 }
 
 func (d *document) table(i int, m results.Metric) {
-	d.line("## %s", capital(m.Title))
+	d.line("## %s", escape(capital(m.Title)))
 	if m.Help != "" {
 		d.line("%s", escape(m.Help))
 	}
@@ -150,7 +154,7 @@ func (d *document) table(i int, m results.Metric) {
 		if x := c.samples[m.Name]; x != nil && x.against != nil && x.against.Difference.Known() {
 			k := x.against
 			differ = append(differ, fmt.Sprintf("%s and %s: Cliff's delta %s (%s), Mann-Whitney p of this comparison alone %s.",
-				c.label, c.base.label, number(k.Effect.Delta, 2), k.Effect.Size(), probability(k.P)))
+				escape(c.label), escape(c.base.label), number(k.Effect.Delta, 2), k.Effect.Size(), probability(k.P)))
 		}
 	}
 	d.items(differ)

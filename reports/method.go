@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"lab/bench/clean"
 	"lab/bench/results"
 )
 
@@ -154,7 +155,7 @@ func (d *document) repeat() {
 	m := d.a.run.Manifest
 	d.line("## How to repeat it")
 	if len(m.Command) > 0 {
-		d.line("```\nsudo lab %s\n```", strings.ReplaceAll(oneLine(d.command()), "```", ""))
+		d.line("```\nsudo lab %s\n```", clean.Code(d.command()))
 	}
 	items := []string{strings.Join(nonEmpty(with("run ", m.ID), with("lab ", m.Lab), fmt.Sprintf("seed %d", m.Seed)), ", ")}
 	if !m.Started.IsZero() {

@@ -158,19 +158,19 @@ func (a *analysis) sentences() []string {
 			continue
 		}
 		s := scaleFor(x.median.Point, m.Unit)
-		text := fmt.Sprintf("**%s**: %s %s (%s, %s)", c.label, lower(m.Title), s.with(x.median.Point),
+		text := fmt.Sprintf("**%s**: %s %s (%s, %s)", escape(c.label), escape(lower(m.Title)), s.with(x.median.Point),
 			ends(x.median, s), plural(len(x.values), "trial"))
 		if x.grouped() {
-			text = fmt.Sprintf("**%s**: %s %s; their common median, %s (%s), describes neither", c.label, lower(m.Title),
+			text = fmt.Sprintf("**%s**: %s %s; their common median, %s (%s), describes neither", escape(c.label), escape(lower(m.Title)),
 				x.inGroups(m.Unit), s.with(x.median.Point), ends(x.median, s))
 		}
 		switch {
 		case c.tcg:
-			text += a.consists(c, m.Name)
+			text += escape(a.consists(c, m.Name))
 		case x.against != nil:
-			text += ", " + against(c, x.against, m.Unit)
+			text += ", " + escape(against(c, x.against, m.Unit))
 			if n := groupsNote(m.Name, c.base, c); n != "" {
-				text += " (of medians: " + n + ")"
+				text += " (of medians: " + escape(n) + ")"
 			}
 		}
 		out = append(out, text+", "+here+".")

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 
+	"lab/bench/owner"
 	"lab/bench/results"
 )
 
@@ -115,7 +116,7 @@ func put(root *os.Root, f File, uid, gid int) error {
 	if dir := path.Dir(f.Name); dir != "." {
 		err := root.Mkdir(dir, 0o755)
 		if err == nil {
-			err = root.Lchown(dir, uid, gid)
+			err = owner.Courtesy(root.Lchown(dir, uid, gid))
 		}
 		if err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
@@ -130,7 +131,7 @@ func put(root *os.Root, f File, uid, gid int) error {
 		return err
 	}
 	_, err = w.Write(f.Data)
-	err = errors.Join(err, w.Chown(uid, gid), w.Close())
+	err = errors.Join(err, owner.Courtesy(w.Chown(uid, gid)), w.Close())
 	if err == nil {
 		err = root.Rename(tmp, f.Name)
 	}

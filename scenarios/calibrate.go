@@ -36,11 +36,11 @@ const (
 const ShortRun = 20
 
 // Calibration lists the parts in the order in which they are made. They aren't
-// in All: lab calibrate runs them.
+// in All: lab calibrate runs them, and names their environments.
 func Calibration() []*bench.Scenario {
 	labels := func(o bench.Options) []bench.Cell {
 		var cells []bench.Cell
-		for _, e := range calibrated(o) {
+		for _, e := range o.Envs {
 			for _, label := range []string{"A", "B"} {
 				cells = append(cells, bench.Cell{Env: e, Variant: map[string]string{"label": label}, Trials: 200 * ShortRun, Warmup: 5})
 			}
@@ -68,14 +68,6 @@ func Calibration() []*bench.Scenario {
 				return []bench.Cell{{Env: "host", Trials: 400, Warmup: 5}}
 			}, 0),
 	}
-}
-
-// calibrated are the environments whose starts take milliseconds.
-func calibrated(o bench.Options) []string {
-	if len(o.Envs) > 0 {
-		return o.Envs
-	}
-	return []string{"host", "container"}
 }
 
 func calibration(name, question, method string, cells func(bench.Options) []bench.Cell, grouped int) *bench.Scenario {

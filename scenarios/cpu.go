@@ -40,11 +40,11 @@ func CPU() *bench.Scenario {
 // cpuLength is the time for each of the ten things: a hundred times what the
 // lines around it may be late by. A guest's clock is off by a millisecond or two
 // while its kernel looks for a better one, right after the boot.
-func cpuLength(env string, quick bool) time.Duration {
+func cpuLength(guest, quick bool) time.Duration {
 	switch {
-	case guest(env) && !quick:
+	case guest && !quick:
 		return 400 * time.Millisecond
-	case guest(env) || !quick:
+	case guest || !quick:
 		return 250 * time.Millisecond
 	}
 	return 120 * time.Millisecond
@@ -54,45 +54,28 @@ func cpuLength(env string, quick bool) time.Duration {
 // again.
 const cpuMemory = "256M"
 
-// cpuCells: as many trials as an interval of the median needs to be a few
-// percent wide; under --quick just enough for one.
+// cpuCounts are the usual ones, with a warm-up under --quick as well.
+var cpuCounts = bench.Counts{Full: bench.Count{Trials: 20, Warmup: 1}, Quick: bench.Count{Trials: 6, Warmup: 1},
+	Slow: bench.Count{Trials: 20, Warmup: 1}, SlowQuick: bench.Count{Trials: 3, Warmup: 1}}
+
 func cpuCells(o bench.Options) []bench.Cell {
 	var cells []bench.Cell
-	for _, e := range everywhere(o) {
-		c := bench.Cell{Env: e, Trials: 20, Warmup: 1, Timeout: time.Minute, Init: guest(e), CPUs: min(2, runtime.NumCPU())}
+	for _, e := range o.Chosen() {
+		c := cpuCounts.Row(e, o)
+		c.Init, c.CPUs, c.Grouped = e.Guest, min(2, runtime.NumCPU()), ownGroup(e, o)
 		// Its memory is filled beside, and how many rounds fill the time found out.
-		c.Expect = time.Duration(len(cpuMetrics))*cpuLength(e, o.Quick) + 250*time.Millisecond
-		switch {
-		case guest(e) && o.Quick:
-			c.Trials = 3
-		case o.Quick:
-			c.Trials = 6
-		}
-		if guest(e) {
-			c.Timeout = 3 * time.Minute
+		c.Expect = time.Duration(len(cpuMetrics))*cpuLength(e.Guest, o.Quick) + 250*time.Millisecond
+		if e.Guest {
 			c.Expect += 2 * time.Second
-		}
-		c.Variant = map[string]string{}
-		if guest(e) {
 			c.Default = map[string]string{"memory": cpuMemory}
 		}
-		c.Grouped = ownGroup(e, o)
-		c.Quick = o.Quick
 		cells = append(cells, c)
 	}
 	return cells
 }
 
-// everywhere is the environments that were asked for, or the four.
-func everywhere(o bench.Options) []string {
-	if len(o.Envs) > 0 {
-		return o.Envs
-	}
-	return []string{"host", "chroot", "container", "vm"}
-}
-
 func cpuTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
-	args := []string{"cpu", "ms=" + strconv.FormatInt(cpuLength(c.Env, c.Quick).Milliseconds(), 10)}
+	args := []string{"cpu", "ms=" + strconv.FormatInt(cpuLength(c.Guest, c.Quick).Milliseconds(), 10)}
 	return t.Probe(ctx, args, func(_ bench.Instance, h bench.Heard) error {
 		switch h.Kind {
 		case line.End:

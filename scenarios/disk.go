@@ -55,9 +55,9 @@ type diskPlan struct {
 
 // diskPlanFor: what a guest says takes longer to arrive, and a part must be a
 // hundred times as long as that.
-func diskPlanFor(quick bool, env string) diskPlan {
+func diskPlanFor(quick, guest bool) diskPlan {
 	switch {
-	case quick && guest(env):
+	case quick && guest:
 		return diskPlan{64 << 20, 16 << 20, 140 * time.Millisecond}
 	case quick:
 		return diskPlan{64 << 20, 16 << 20, 80 * time.Millisecond}
@@ -77,26 +77,20 @@ var diskVariants = map[string][]map[string]string{
 	},
 }
 
+var diskCounts = bench.Counts{Full: bench.Count{Trials: 20, Warmup: 1}, Quick: bench.Count{Trials: 6},
+	Slow: bench.Count{Trials: 10, Warmup: 1}, SlowQuick: bench.Count{Trials: 2}}
+
 func diskCells(o bench.Options) []bench.Cell {
 	var cells []bench.Cell
-	for _, e := range everywhere(o) {
-		p := diskPlanFor(o.Quick, e)
-		for _, v := range variantsOf(e, o) {
-			c := bench.Cell{Env: e, Variant: v, Trials: 20, Warmup: 1, Timeout: time.Minute,
-				Init: guest(e), CPUs: min(2, runtime.NumCPU()), Work: true, Disk: diskNeed(e, p, o), Grouped: ownGroup(e, o), Quick: o.Quick}
+	for _, e := range o.Chosen() {
+		p := diskPlanFor(o.Quick, e.Guest)
+		for _, v := range variantsOf(e.Name, o) {
+			c := diskCounts.Row(e, o)
+			c.Variant, c.Init, c.CPUs, c.Grouped = v, e.Guest, min(2, runtime.NumCPU()), ownGroup(e, o)
+			c.Work, c.Disk = true, diskNeed(e.Guest, p, o)
 			// A part is over when its last pass is, and filling takes time, too.
 			c.Expect = p.section*15 + time.Duration(p.size/(1<<20))*2*time.Millisecond
-			switch {
-			case o.Quick && guest(e):
-				c.Trials, c.Warmup = 2, 0
-			case o.Quick:
-				c.Trials, c.Warmup = 6, 0
-			case guest(e):
-				c.Trials = 10
-			}
-			if guest(e) {
-				c.Timeout = 2 * time.Minute
-				// Its disk is made and tried, too, and its passes take longer.
+			if e.Guest { // its disk is made and tried, too, and its passes take longer
 				c.Expect = c.Expect*3/2 + time.Second
 			}
 			cells = append(cells, c)
@@ -144,9 +138,9 @@ func variantsOf(env string, o bench.Options) (out []map[string]string) {
 // diskNeed is the most that a trial has on the disk: the file, a copy of a
 // program, folders and their journal; or a guest's disk, which takes all of its
 // room at once.
-func diskNeed(env string, p diskPlan, o bench.Options) int64 {
+func diskNeed(guest bool, p diskPlan, o bench.Options) int64 {
 	need := p.size + 16<<20
-	if !guest(env) {
+	if !guest {
 		return need
 	}
 	sizes := o.Vary["disk-size"]
@@ -168,14 +162,14 @@ func diskNeed(env string, p diskPlan, o bench.Options) int64 {
 const firstFile = "/bin/busybox"
 
 func diskTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
-	p := diskPlanFor(c.Quick, c.Env)
+	p := diskPlanFor(c.Quick, c.Guest)
 	place, err := t.Place(ctx)
 	if err != nil {
 		return err
 	}
 	args := []string{"disk", "dir=" + place, "size=" + strconv.FormatInt(p.size, 10), "hot=" + strconv.FormatInt(p.hot, 10),
 		"ms=" + strconv.FormatInt(p.section.Milliseconds(), 10)}
-	if guest(c.Env) {
+	if c.Guest {
 		// Once: the host's pages can be dropped between parts alone.
 		args = append(args, "cold=once")
 		if cache := t.Spec(bench.Command{}).Settings["cache"]; cache != "none" && cache != "directsync" {

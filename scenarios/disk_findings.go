@@ -70,7 +70,7 @@ func diskFindings() []results.Finding {
 			out = append(out, results.Finding{
 				Name: x.name + "-" + m.name, Claim: 5, Statement: fmt.Sprintf("%s as fast %s as on the host.", m.what, x.where),
 				Metric: m.metric, Of: x.env, OfVariant: x.variant, To: "host", Compare: "ratio", Op: "within", Threshold: near,
-				Reason: "“near native” is less than a twentieth; " + x.why, NeedsKVM: guest(x.env),
+				Reason: "“near native” is less than a twentieth; " + x.why, NeedsKVM: x.env == "vm",
 			})
 		}
 	}

@@ -18,6 +18,7 @@ import (
 
 func TestDiskCells(t *testing.T) {
 	label := func(o bench.Options) (out []string) {
+		o.Known = benchtest.Known
 		for _, c := range Disk().Cells(o) {
 			out = append(out, results.Label(c.Env, c.Variant, 1))
 		}
@@ -47,8 +48,9 @@ func TestDiskCells(t *testing.T) {
 		t.Errorf("two machines and disks: %q, want %q", got, want)
 	}
 	for _, o := range []bench.Options{{Variant: map[string]string{"disk-size": "2G"}}, {Vary: map[string][]string{"disk-size": {"2G", "64M"}}}} {
+		o.Known = benchtest.Known
 		for _, c := range Disk().Cells(o) {
-			if want := int64(2 << 30); guest(c.Env) && c.Disk != want || !c.Work {
+			if want := int64(2 << 30); c.Guest && c.Disk != want || !c.Work {
 				t.Errorf("%s: %d bytes on the disk, work %v", c.Env, c.Disk, c.Work)
 			}
 		}
@@ -62,7 +64,7 @@ func TestDiskBudget(t *testing.T) {
 		budget int64
 		run    []string
 	}{{0, []string{"host", "vm"}}, {1 << 30, []string{"host", "vm"}}, {1<<30 - 1, []string{"host"}}, {80 << 20, []string{"host"}}, {80<<20 - 1, nil}} {
-		o := bench.Options{Quick: true, Envs: []string{"host", "vm"}}
+		o := bench.Options{Known: benchtest.Known, Quick: true, Envs: []string{"host", "vm"}}
 		s := Disk()
 		s.Cells = func(o bench.Options) (out []bench.Cell) {
 			for _, c := range Disk().Cells(o) {
@@ -103,7 +105,7 @@ func TestDiskKept(t *testing.T) {
 		envs []bench.Environment
 		need string
 	}{{[]bench.Environment{&benchtest.Fake{Label: "host"}}, "80M"}, {[]bench.Environment{&benchtest.Fake{Label: "host"}, keeper{&benchtest.Fake{Label: "chroot"}}}, "180M"}} {
-		o := bench.Options{Quick: true}
+		o := bench.Options{Known: benchtest.Known, Quick: true}
 		for _, e := range x.envs {
 			o.Envs = append(o.Envs, e.Name())
 		}

@@ -50,33 +50,26 @@ func memorySize(quick bool) int64 {
 // reclaims holds less than it should.
 func memoryLimit(held int64) int64 { return 2*held + max(held/2, 64<<20) }
 
+var memoryCounts = bench.Counts{Full: bench.Count{Trials: 10, Warmup: 1}, Quick: bench.Count{Trials: 6, Warmup: 1},
+	Slow: bench.Count{Trials: 6, Warmup: 1}, SlowQuick: bench.Count{Trials: 2}}
+
 func memoryCells(o bench.Options) []bench.Cell {
 	var cells []bench.Cell
 	all, _, _, _ := bench.MemoryRoom() // an error is memoryFits' to tell
-	for _, e := range everywhere(o) {
-		for _, n := range memoryInstances(e, o.Quick, all) {
-			c := bench.Cell{Env: e, N: n, Trials: 10, Warmup: 1, Timeout: time.Minute,
-				Memory: memoryLimit(memorySize(o.Quick)),
-				Init:   guest(e), Work: !guest(e), Quick: o.Quick,
-				// The instances fill their memory at the same time, and the
-				// kernel writes their files meanwhile; no figure is a time.
-				Makes: []string{"pressure", "load"}}
-			if !guest(e) {
-				c.Disk = int64(n) * memorySize(o.Quick)
-			}
+	held := memorySize(o.Quick)
+	for _, e := range o.Chosen() {
+		for _, n := range memoryInstances(e.Guest, o.Quick, all) {
+			c := memoryCounts.Row(e, o)
+			c.N, c.Memory, c.Init, c.Work = n, memoryLimit(held), e.Guest, !e.Guest
+			// The instances fill their memory at the same time, and the
+			// kernel writes their files meanwhile; no figure is a time.
+			c.Makes = []string{"pressure", "load"}
 			// Writing a page takes a microsecond or two; a guest's twice that.
-			c.Expect = time.Duration(n) * time.Duration(memorySize(o.Quick)>>20) * time.Millisecond / 2
-			if guest(e) {
+			c.Expect = time.Duration(n) * time.Duration(held>>20) * time.Millisecond / 2
+			if e.Guest {
 				c.Expect *= 2
-			}
-			switch {
-			case guest(e):
-				c.Timeout = 4 * time.Minute
-				if c.Trials = 6; o.Quick {
-					c.Trials, c.Warmup = 2, 0
-				}
-			case o.Quick:
-				c.Trials = 6
+			} else {
+				c.Disk = int64(n) * held
 			}
 			cells = append(cells, c)
 		}
@@ -88,20 +81,20 @@ func memoryCells(o bench.Options) []bench.Cell {
 // so many bytes of memory: 1, 2, 4, … while they take no more than a third of
 // it, and two at least, without which there is no slope. It is the machine's
 // whole memory that decides, so that a second run has the same rows as the first.
-func memoryInstances(env string, quick bool, all int64) []int {
+func memoryInstances(guest, quick bool, all int64) []int {
 	// Beyond these a line is known well, and a trial takes a minute. Guests are
 	// fewer, as an emulated one takes seconds to start.
 	most := 64
 	switch {
-	case quick && guest(env):
+	case quick && guest:
 		most = 2
 	case quick:
 		most = 4
-	case guest(env):
+	case guest:
 		most = 16
 	}
 	out := []int{1, 2}
-	for n := 4; n <= most && memoryNeeds(bench.Cell{Env: env, N: n, Quick: quick}) <= all/3; n *= 2 {
+	for n := 4; n <= most && memoryNeeds(bench.Cell{Guest: guest, N: n, Quick: quick}) <= all/3; n *= 2 {
 		out = append(out, n)
 	}
 	return out
@@ -114,7 +107,7 @@ const guestRoom = 256 << 20
 // memoryNeeds is the most that a cell's instances can take.
 func memoryNeeds(c bench.Cell) int64 {
 	each := memoryLimit(memorySize(c.Quick))
-	if guest(c.Env) {
+	if c.Guest {
 		each += guestRoom
 	}
 	return int64(c.N) * each

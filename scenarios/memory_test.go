@@ -25,7 +25,7 @@ func TestMemoryFits(t *testing.T) {
 	if err := memoryFits(one); (err == nil) != (memoryNeeds(one) <= m["MemAvailable"]/2) {
 		t.Errorf("one small instance: %v, with %d available", err, m["MemAvailable"])
 	}
-	if a, b := memoryNeeds(one), memoryNeeds(bench.Cell{Env: "vm", N: 1, Quick: true}); a >= b {
+	if a, b := memoryNeeds(one), memoryNeeds(bench.Cell{Guest: true, N: 1, Quick: true}); a >= b {
 		t.Errorf("a guest needs %d, and a process %d", b, a)
 	}
 }
@@ -33,64 +33,23 @@ func TestMemoryFits(t *testing.T) {
 func TestMemoryInstances(t *testing.T) {
 	const gib = 1 << 30
 	for _, c := range []struct {
-		env   string
+		guest bool
 		quick bool
 		all   int64
 		most  int
 	}{
-		{"host", false, 24 * gib, 8}, {"vm", false, 24 * gib, 8},
-		{"host", false, 1 << 40, 64}, {"vm", false, 1 << 40, 16},
-		{"host", false, 2 * gib, 2}, {"vm", false, 0, 2},
-		{"host", true, 1 << 40, 4}, {"vm", true, 1 << 40, 2},
+		{false, false, 24 * gib, 8}, {true, false, 24 * gib, 8},
+		{false, false, 1 << 40, 64}, {true, false, 1 << 40, 16},
+		{false, false, 2 * gib, 2}, {true, false, 0, 2},
+		{false, true, 1 << 40, 4}, {true, true, 1 << 40, 2},
 	} {
-		ns := memoryInstances(c.env, c.quick, c.all)
+		ns := memoryInstances(c.guest, c.quick, c.all)
 		if ns[len(ns)-1] != c.most {
 			t.Errorf("%+v: %v", c, ns)
 		}
 		for i, n := range ns {
 			if n != 1<<i {
 				t.Errorf("%+v: %v", c, ns)
-			}
-		}
-	}
-}
-
-// Each metric that a figure or a finding names is declared, each scenario's
-// question is one, and names are unique.
-func TestDeclarations(t *testing.T) {
-	for _, s := range All() {
-		metrics := map[string]bool{}
-		for _, m := range s.Metrics {
-			if metrics[m.Name] || m.Title == "" || m.Help == "" {
-				t.Errorf("%s: metric %q: twice, or without title or help", s.Name, m.Name)
-			}
-			metrics[m.Name] = true
-			if m.Unit == "s" { // where it has a distribution
-				metrics[m.Name+" p50"], metrics[m.Name+" p99"] = true, true
-			}
-		}
-		for _, f := range s.Figures {
-			for _, m := range f.Metrics {
-				if !metrics[m] {
-					t.Errorf("%s: figure %s shows %s, which isn't declared", s.Name, f.Name, m)
-				}
-			}
-		}
-		findings := map[string]bool{}
-		for _, f := range s.Findings {
-			if findings[f.Name] || !metrics[f.Metric] || f.Reason == "" || !strings.HasSuffix(f.Statement, ".") {
-				t.Errorf("%s: finding %q: %+v", s.Name, f.Name, f)
-			}
-			findings[f.Name] = true
-		}
-		if !strings.HasSuffix(s.Question, "?") || s.Method == "" {
-			t.Errorf("%s: question %q, method %q", s.Name, s.Question, s.Method)
-		}
-		for _, o := range []bench.Options{{}, {Quick: true}, {Envs: []string{"host", "vm"}}} {
-			for _, c := range s.Cells(o) {
-				if c.Trials < 1 || c.Timeout <= 0 {
-					t.Errorf("%s: %+v", s.Name, c)
-				}
 			}
 		}
 	}

@@ -25,12 +25,12 @@ func look(t *bench.T, c bench.Cell, all []*holder, held int64, before map[string
 		if err != nil {
 			return err
 		}
-		if err := holds(i, h, cost, guest(c.Env), held); err != nil {
+		if err := holds(i, h, cost, c.Guest, held); err != nil {
 			return err
 		}
 		pss, ram := cost.PSS()
 		sum["pss"] += float64(pss)
-		if guest(c.Env) {
+		if c.Guest {
 			sum["guest-ram"] += float64(ram)
 			sum["qemu"] += float64(pss - ram)
 			sum["guest-anon"] += h.says["grown.AnonPages"]

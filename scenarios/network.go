@@ -49,9 +49,9 @@ const (
 
 func netLength(c bench.Cell) time.Duration {
 	switch from := c.Variant["from"]; {
-	case guest(c.Env) && (from == "twin" || from == "inside") && !c.Quick:
+	case c.Guest && (from == "twin" || from == "inside") && !c.Quick:
 		return netSectionGuest
-	case c.Quick && (!guest(c.Env) || from == "host"):
+	case c.Quick && (!c.Guest || from == "host"):
 		return netSectionQuick
 	}
 	return netSection
@@ -84,35 +84,28 @@ var exactClock = map[string]string{"acpi": "on"}
 // in the distribution's full kernel alone. It is left out of a first look.
 var sameKernel = bench.Cell{Env: "vm", Variant: map[string]string{"net": "bridge", "nic": "virtio", "from": "host", "kernel": "full"}, Default: exactClock}
 
-// networkCells: as many trials as an interval of the median needs to be a few
-// percent wide; under --quick just enough for one. What a user asks for with
-// --variant leaves out the cells that are otherwise.
+// networkCells: what a user asks for with --variant leaves out the cells that
+// are otherwise.
 func networkCells(o bench.Options) []bench.Cell {
 	var cells []bench.Cell
-	for _, e := range everywhere(o) {
-		for _, c := range networkWays {
-			if c.Env != e || !agrees(c, o) || o.Quick && c.Variant["kernel"] != "" {
+	for _, e := range o.Chosen() {
+		for _, way := range networkWays {
+			if way.Env != e.Name || !agrees(way, o) || o.Quick && way.Variant["kernel"] != "" {
 				continue
 			}
-			c.Trials, c.Warmup, c.Timeout, c.Init, c.Quick = 20, 1, time.Minute, guest(e), o.Quick
+			c := bench.Usual.Row(e, o)
+			c.Variant, c.Set, c.Default = way.Variant, way.Set, way.Default
+			c.Init, c.Grouped = e.Guest, ownGroup(e, o)
 			c.Expect = 4*netLength(c) + 50*time.Millisecond
-			c.Grouped = ownGroup(e, o)
-			switch {
-			case guest(e) && o.Quick:
-				c.Trials, c.Warmup = 3, 0
-				if c.Variant["from"] == "twin" { // two guests, which boot one after the other
-					c.Trials = 2
-				}
-			case o.Quick:
-				c.Trials, c.Warmup = 6, 0
-			}
-			if guest(e) {
-				c.Timeout = 3 * time.Minute
+			if e.Guest {
 				// Its network comes up after its kernel; a second guest boots after
 				// the first, and the full kernel has an emulated card to find.
 				c.Expect += 1200 * time.Millisecond
 				if c.Variant["from"] == "twin" || c.Variant["nic"] == "e1000" {
 					c.Expect += 2200 * time.Millisecond
+				}
+				if c.Variant["from"] == "twin" && o.Quick {
+					c.Trials = 2
 				}
 			}
 			cells = append(cells, c)

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"lab/bench"
+	"lab/bench/benchtest"
 )
 
 // Bytes that went another way than the cell says fail, by the device's name.
@@ -57,7 +58,7 @@ func TestNetworkShare(t *testing.T) {
 
 // Each cell has a way that is proved, and each finding has its cells.
 func TestNetworkCells(t *testing.T) {
-	count := func(o bench.Options) int { return len(networkCells(o)) }
+	count := func(o bench.Options) int { o.Known = benchtest.Known; return len(networkCells(o)) }
 	all := count(bench.Options{})
 	if quick := count(bench.Options{Quick: true}); quick != all-1 {
 		t.Errorf("%d cells, %d under --quick", all, quick)
@@ -73,7 +74,7 @@ func TestNetworkCells(t *testing.T) {
 	for _, f := range networkFindings {
 		for env, variant := range map[string]map[string]string{f.Of: f.OfVariant, f.To: f.ToVariant} {
 			found := env == ""
-			for _, c := range networkCells(bench.Options{}) {
+			for _, c := range networkCells(bench.Options{Known: benchtest.Known}) {
 				same := c.Env == env
 				for k, v := range variant {
 					same = same && c.Variant[k] == v

@@ -7,15 +7,22 @@ package scenarios
 
 import "lab/bench"
 
-// All lists the scenarios in the order in which they are explained.
+// List is the one list of scenarios, in the order in which they are explained.
+var List = []func() *bench.Scenario{
+	Startup,
+	CPU,
+	Memory,
+	Disk,
+	Network,
+}
+
+// All makes each scenario of the list.
 func All() []*bench.Scenario {
-	return []*bench.Scenario{
-		Startup(),
-		CPU(),
-		Memory(),
-		Disk(),
-		Network(),
+	var out []*bench.Scenario
+	for _, s := range List {
+		out = append(out, s())
 	}
+	return out
 }
 
 // ownGroup says whether a cell of something that runs for a while wants each
@@ -24,7 +31,7 @@ func All() []*bench.Scenario {
 // for itself as soon as something else runs on the machine: containers then
 // looked twice as fast as plain processes at talking over the network, and fifty
 // times as fast at starting programs. A guest's processes are QEMU's.
-func ownGroup(env string, o bench.Options) bool { return !guest(env) && o.Variant["cgroup"] != "no" }
+func ownGroup(e bench.About, o bench.Options) bool { return !e.Guest && o.Variant["cgroup"] != "no" }
 
 // ownGroupText says the same of a scenario's method.
 const ownGroupText = "Each process on the host has its own cgroup, so that what else runs on the machine takes as much from one environment as from another; QEMU is in the lab's. "

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"syscall"
 	"time"
 
@@ -34,37 +33,22 @@ func Startup() *bench.Scenario {
 	}
 }
 
-// startupCells: 60 trials of what takes milliseconds, 20 of a guest, which
+// startupCounts: 60 trials of what takes milliseconds, 20 of a guest, which
 // takes seconds under emulation. With 20 values an interval of the median is
-// still narrow beside the differences that are looked for; p95 needs 59.
+// still narrow beside the differences that are looked for; p95 needs 59. Fewer
+// than 6 have no interval.
+var startupCounts = bench.Counts{Full: bench.Count{Trials: 60, Warmup: 3}, Quick: bench.Count{Trials: 10, Warmup: 1},
+	Slow: bench.Count{Trials: 20, Warmup: 1}, SlowQuick: bench.Count{Trials: 6, Warmup: 1}}
+
 func startupCells(o bench.Options) []bench.Cell {
-	envs := o.Envs
-	if len(envs) == 0 {
-		envs = []string{"host", "chroot", "container", "vm"}
-	}
-	var cells []bench.Cell
-	for _, e := range envs {
-		c := bench.Cell{Env: e, Trials: 60, Warmup: 3, Timeout: 20 * time.Second}
-		switch {
-		case guest(e) && o.Quick:
-			c.Trials, c.Warmup = 6, 1 // fewer have no interval
-		case guest(e):
-			c.Trials, c.Warmup = 20, 1
-		case o.Quick:
-			c.Trials, c.Warmup = 10, 1
+	cells := startupCounts.Rows(o)
+	for i := range cells {
+		if !cells[i].Guest { // an emulated boot takes some 3 s on an idle machine
+			cells[i].Timeout = 20 * time.Second
 		}
-		if guest(e) {
-			// An emulated boot takes some 3 s on an idle machine.
-			c.Timeout = 2 * time.Minute
-		}
-		cells = append(cells, c)
 	}
 	return cells
 }
-
-// guest says whether an environment has a kernel of its own: seconds rather
-// than milliseconds, and a PID 1 whose end is that kernel's end.
-func guest(env string) bool { return strings.HasPrefix(env, "vm") }
 
 // explaining is the time that is kept for finding out why a workload isn't
 // ready.
@@ -110,7 +94,7 @@ func startupTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 		t.RecordPhases("ready", start, seen.At, tr.Marks(), last)
 	}
 	t.RecordSince("ready", start, seen.At)
-	if !guest(c.Env) { // a guest's kernel doesn't outlive its PID 1
+	if !c.Guest { // a guest's kernel doesn't outlive its PID 1
 		exit, err := i.Wait(ctx)
 		if err != nil {
 			return err

@@ -1,12 +1,28 @@
 package vm
 
 import (
+	"errors"
 	"runtime"
 	"strconv"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"lab/bench"
+	"lab/bench/cgroup"
 )
+
+// Guests that the limits around the lab don't bind aren't compared with what they do.
+func TestElsewhere(t *testing.T) {
+	if err := elsewhere([]cgroup.Bound{{What: "pids", Text: "4000"}}); err != nil {
+		t.Errorf("a limit that moves no figure: %v", err)
+	}
+	err := elsewhere([]cgroup.Bound{{What: "pids"}, {What: "cpu", Text: "20 % of a processor", Dir: "/x"}})
+	if !errors.Is(err, bench.ErrNotApplicable) || !strings.Contains(err.Error(), "cpu 20 % of a processor, of /x") {
+		t.Errorf("%v", err)
+	}
+}
 
 // libvirt lets QEMU run on all processors: where the lab itself may use some alone,
 // its guests are told so.

@@ -39,11 +39,13 @@ func (e *Env) Check(ctx context.Context, s bench.Spec) error {
 		return e.checkBare(s)
 	}
 	if s.Settings["accel"] == "kvm" && e.accel.Use != "kvm" {
-		if s.Settings["anyway"] != "yes" {
-			return bench.Unavailable(strings.TrimSuffix(e.accel.Reason, "."), "--accel tcg, which is no measure of a VM's speed; --anyway to try it all the same; or a machine whose KVM works")
+		cure := "--accel tcg, which is no measure of a VM's speed; or a machine whose KVM works"
+		tried := e.accel.CPU != "" // else it doesn't so much as open
+		if tried {
+			cure = "--anyway runs it all the same; " + cure
 		}
-		if e.accel.Device != "" && e.accel.CPU == "" { // it doesn't so much as open
-			return bench.Unavailable(strings.TrimSuffix(e.accel.Reason, "."), "--accel tcg, which is no measure of a VM's speed")
+		if !tried || s.Settings["anyway"] != "yes" {
+			return bench.Unavailable(strings.TrimSuffix(e.accel.Reason, "."), cure)
 		}
 	}
 	if len(s.Ports) > 0 {

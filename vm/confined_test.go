@@ -7,10 +7,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"lab/bench"
 )
@@ -81,6 +84,9 @@ func TestConfinedMore(t *testing.T) {
 			i := start(t, e, s)
 			unprivileged(t, i)
 			sees(t, i)
+			for _, m := range s.Mounts {
+				serves(t, m.Source)
+			}
 			i.Close()
 		})
 	}
@@ -89,15 +95,7 @@ func TestConfinedMore(t *testing.T) {
 // unprivileged says so of a domain's QEMU, as the kernel has it.
 func unprivileged(t *testing.T, i *instance) {
 	t.Helper()
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", i.pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	status := make(map[string]string)
-	for line := range strings.Lines(string(b)) {
-		k, v, _ := strings.Cut(line, ":")
-		status[k] = strings.Join(strings.Fields(v), " ")
-	}
+	status := statusOf(t, i.pid)
 	four := func(id int) string { return strings.TrimSpace(strings.Repeat(fmt.Sprintf("%d ", id), 4)) }
 	for k, want := range map[string]string{
 		"Uid": four(i.user), "Gid": four(qemuID()), "Groups": fmt.Sprint(qemuID()), "NoNewPrivs": "1", "Seccomp": "2",
@@ -113,6 +111,52 @@ func unprivileged(t *testing.T, i *instance) {
 }
 
 const noCaps = "0000000000000000"
+
+// statusOf is a process's /proc/PID/status.
+func statusOf(t *testing.T, pid int) map[string]string {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	status := make(map[string]string)
+	for line := range strings.Lines(string(b)) {
+		k, v, _ := strings.Cut(line, ":")
+		status[k] = strings.Join(strings.Fields(v), " ")
+	}
+	return status
+}
+
+// serves says what the process is that serves a folder: root, as it makes files
+// for any user, with a filter, in a root that is the folder, and without the
+// capabilities that lead out of there.
+func serves(t *testing.T, folder string) {
+	t.Helper()
+	writeFile(t, filepath.Join(folder, "mark"), nil)
+	comms, _ := filepath.Glob("/proc/[0-9]*/comm")
+	found := 0
+	for _, name := range comms {
+		b, _ := os.ReadFile(name)
+		dir := filepath.Dir(name)
+		pid, _ := strconv.Atoi(filepath.Base(dir))
+		if _, err := os.Lstat(dir + "/root/mark"); strings.TrimSpace(string(b)) != "virtiofsd" || err != nil {
+			continue
+		}
+		found++
+		status := statusOf(t, pid)
+		caps, err := strconv.ParseUint(status["CapEff"], 16, 64)
+		const out = 1<<unix.CAP_SYS_ADMIN | 1<<unix.CAP_SYS_PTRACE | 1<<unix.CAP_SYS_MODULE | 1<<unix.CAP_NET_ADMIN | 1<<unix.CAP_SYS_CHROOT | 1<<unix.CAP_SYS_RAWIO
+		if err != nil || caps&out != 0 || status["Seccomp"] != "2" || status["NoNewPrivs"] != "1" {
+			t.Errorf("virtiofsd has capabilities %s, filter %s, no_new_privs %s", status["CapEff"], status["Seccomp"], status["NoNewPrivs"])
+		}
+		if all := names(t, dir+"/root"); len(all) != 1 {
+			t.Errorf("virtiofsd's root has %q", all)
+		}
+	}
+	if found == 0 {
+		t.Error("no virtiofsd serves the folder")
+	}
+}
 
 // sees says that QEMU's root has the system's programs and the domain's files,
 // and nothing of the machine's.
@@ -153,7 +197,7 @@ func sees(t *testing.T, i *instance) {
 			return nil // of an instance that is going
 		}
 		own := int(st.Sys().(*syscall.Stat_t).Uid) == i.user
-		if mine := strings.Contains(path, i.cfg.Name+"."); own && !mine || !own && st.Mode().Perm()&0o002 != 0 && d.Type() == 0 {
+		if mine := strings.Contains(path, i.cfg.Name+"."); own && !mine || !own && st.Mode().Perm()&0o002 != 0 {
 			t.Errorf("QEMU of user %d may write to %s (%v)", i.user, strings.TrimPrefix(path, root), st.Mode())
 		}
 		return nil

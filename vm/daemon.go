@@ -303,6 +303,11 @@ listen_tls = 0
 listen_tcp = 0
 auth_unix_rw = "none"
 auth_unix_ro = "none"
+# By itself it lets everybody in who may connect; QEMU must not: who speaks to
+# the daemon is root.
+unix_sock_rw_perms = "0700"
+unix_sock_ro_perms = "0700"
+unix_sock_admin_perms = "0700"
 # Else it asks the machine's firmware, through dmidecode.
 host_uuid = "` + uuid(id) + `"
 # Warnings and errors, to standard error.

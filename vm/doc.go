@@ -5,10 +5,12 @@
 //
 //  1. A libvirt daemon of the lab's own starts in a further mount namespace,
 //     where nothing of the system's configuration is seen and nothing it writes
-//     is kept. It dies with the testbed.
+//     is kept. It dies with the testbed. See "Who QEMU is".
 //  2. The lab connects to it, and has it find out what QEMU can do.
-//  3. A guest of a few instructions ([Tiny]) runs under KVM and under emulation,
-//     and its times say which is to be used, and why. The verdict is kept.
+//  3. A guest without an operating system (testdata/pace.s) runs under KVM and
+//     under emulation. How much of each kind of guest code either executes in a
+//     second says which is to be used, and why, and what kind of KVM this
+//     machine has. The verdict is kept.
 //
 // # What later starts share (Prepare)
 //
@@ -65,10 +67,29 @@
 // saved state and its CPU runs, "resume" when the init has the time and new
 // random numbers.
 //
+// # Who QEMU is
+//
+// A guest's kernel and its saved state may be a stranger's, and QEMU has had bugs
+// that a guest can use. So its process is nobody: each domain's is a user of its
+// own that the machine doesn't know (user.go), without capabilities or a way to
+// get any, under QEMU's own filter of system calls. Its root (mounts.go) has the
+// system's programs to read, devices of the lab's making (nodes.go), and of the
+// cache the files of this run's domains, each by itself; no home, no other
+// configuration, no process but its own. It owns its console, its channel and its
+// data disk, which is mounted for it, and nothing else. libvirt changes no owner:
+// the lab gives QEMU what is new, and the machine's own devices are not in sight.
+//
+// Two processes beside it are more: libvirt's daemon is root, in the same root
+// folder; and virtiofsd, which has to make files for whichever user the guest
+// names, is root in a sandbox of its own, whose root is the shared folder.
+//
 // # What ends a guest
 //
 // QEMU is held by a process descriptor: its end is an event, and killing it
-// needs nobody's help. Domains are transient, and end with the connection that
+// needs nobody's help. Its wait status says how it died (reap.go). A guest whose
+// CPU was stopped, by an internal error of KVM's or a full disk, says nothing more
+// and would be waited for until a deadline: it is ended when libvirt tells of it
+// (paused.go). Domains are transient, and end with the connection that
 // made them (autodestroy); the daemon and every QEMU end with the testbed's PID
 // namespace.
 //

@@ -96,15 +96,8 @@ func (i *instance) Explain(err error) error {
 	if err == nil {
 		return nil
 	}
-	if (errors.Is(err, clock.ErrClosed) || errors.Is(err, errInitGone)) && i.alive() {
-		// QEMU closes the console on its way out, a little before its end is
-		// seen.
-		t := time.NewTimer(time.Second)
-		defer t.Stop()
-		select {
-		case <-i.ended:
-		case <-t.C:
-		}
+	if errors.Is(err, clock.ErrClosed) || errors.Is(err, errInitGone) {
+		i.awaitEnd()
 	}
 	switch {
 	case !i.alive(): // explain says how
@@ -138,8 +131,31 @@ func (e *Env) blame(err error) error {
 	return err
 }
 
+// awaitEnd waits for an end that has begun: QEMU closes the console and the init's
+// channel on its way out, a little before its end is seen.
+func (i *instance) awaitEnd() {
+	if !i.alive() {
+		return
+	}
+	t := time.NewTimer(time.Second)
+	defer t.Stop()
+	select {
+	case <-i.ended:
+	case <-t.C:
+	}
+}
+
 // explain adds how QEMU ended, if it has, and what it and the guest said last.
 func (i *instance) explain(err error) error {
+	err = i.cause(err)
+	if text := lastWords(tail(i.file(".console"), 64<<10)); len(text) > 0 {
+		err = fmt.Errorf("%w; the console's last lines: %q", err, text)
+	}
+	return err
+}
+
+// cause is explain without the guest's words.
+func (i *instance) cause(err error) error {
 	i.mu.Lock()
 	stuck, death := i.stuck, i.death
 	i.mu.Unlock()
@@ -153,9 +169,6 @@ func (i *instance) explain(err error) error {
 	}
 	if said := qemuSaid(tail(i.qemuLog(), 4<<10)); said != "" {
 		err = fmt.Errorf("%w; QEMU said: %s", err, said)
-	}
-	if text := lastWords(tail(i.file(".console"), 64<<10)); len(text) > 0 {
-		err = fmt.Errorf("%w; the console's last lines: %q", err, text)
 	}
 	return err
 }
@@ -172,12 +185,15 @@ func lastWords(text []byte) []byte {
 }
 
 // qemuSaid finds in a domain's log what QEMU itself wrote: lines that begin
-// with a time and its name, and what KVM did to it. The others are libvirt's,
-// with the command line, and registers.
+// with a time and its name, but for warnings, and what KVM did to it. The others
+// are libvirt's, with the command line, and registers.
 func qemuSaid(log []byte) string {
 	var said []string
 	for line := range strings.Lines(string(log)) {
 		if _, rest, ok := strings.Cut(line, " qemu-system-"); ok && strings.Contains(rest, ": ") {
+			if strings.Contains(rest, ": warning: ") || strings.Contains(rest, ": terminating on signal 15") {
+				continue // of no death; and what libvirt does to a guest that ended itself
+			}
 			said = append(said, strings.TrimSpace("qemu-system-"+rest))
 		} else if strings.HasPrefix(line, "KVM internal error") || strings.HasPrefix(line, "KVM: entry failed") ||
 			strings.HasPrefix(line, "error: kvm run failed") || strings.HasPrefix(line, "emulation failure") {

@@ -66,6 +66,24 @@ func (e *Env) Name() string {
 	return "vm"
 }
 
+// About says what both are. The tiny guest of vm-bare has no kernel, no file and
+// next to no memory.
+func (e *Env) About() bench.About {
+	a := bench.About{Slow: true, Apart: true, Rests: bench.RestsOn("root", "limits", "system", "QEMU", "libvirt")}
+	a.Guest = true
+	if e.bare {
+		a.Is, a.Needs = "a libvirt domain without an operating system: the machine alone", "root, QEMU, libvirt's daemon; KVM to be fast"
+		a.Caveat = "a machine without an operating system, in which a few instructions stand in for the workload"
+		return a
+	}
+	a.Default, a.LowerBound = true, true
+	a.Is, a.Needs = "a libvirt domain whose first process is the workload", "root, QEMU, libvirt's daemon, a guest kernel; KVM to be fast"
+	a.Caveat = "a tuned kernel that runs the workload and next to nothing else"
+	a.Rests = append(append(a.Rests, bench.RestsOn("guest kernel", "busybox", "memory", "disk")...),
+		bench.Rest{Check: "veth and bridge", Variant: "net=bridge"}, bench.Rest{Check: "tap", Variant: "net=bridge"})
+	return a
+}
+
 // Open finds QEMU, starts the private daemon, connects to it, and tries what
 // accelerates guests. What is missing isn't an error here: it is Check's, so that
 // other environments run.
@@ -200,9 +218,14 @@ func (e *Env) show(file string) error {
 	if slices.Contains(e.shown, file) {
 		return nil
 	}
-	// Whoever's umask it was made with: QEMU is another user.
-	if err := os.Chmod(file, 0o644); err != nil {
+	// Whoever's umask it was made with: QEMU is another user. On a file system
+	// without modes all may read it.
+	if st, err := os.Stat(file); err != nil {
 		return err
+	} else if st.Mode().Perm()&0o004 == 0 {
+		if err := os.Chmod(file, 0o644); err != nil {
+			return err
+		}
 	}
 	b := e.fileBind(file)
 	if err := b.open(); err != nil {

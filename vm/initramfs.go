@@ -59,7 +59,7 @@ func initramfs(cache string, r image.Ref, staged bool, drivers []kernel.Module) 
 	}
 	defer os.Remove(f.Name()) // fails once it was renamed
 	err = r.WriteCPIO(f, more...)
-	err = cmp.Or(err, f.Chmod(0o644), f.Close())
+	err = cmp.Or(err, f.Chmod(0o644), f.Sync(), f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), path)
 	}

@@ -83,6 +83,9 @@ func (m mounts) enter() error {
 			binds = append(binds, &bind{from: dir, to: dir, deep: true, attr: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOSUID})
 		}
 	}
+	if exists("/etc/alternatives") { // links between programs, where libraries are among these
+		binds = append(binds, &bind{from: "/etc/alternatives", to: "/etc/alternatives", attr: unix.MOUNT_ATTR_RDONLY})
+	}
 	defer func() {
 		for _, b := range binds {
 			b.close()

@@ -92,7 +92,11 @@ func (e *Env) runPace(ctx context.Context, file, accel, cpu string, limit time.D
 	if errors.Is(err, context.DeadlineExceeded) {
 		return p, fmt.Errorf("a guest under %s: %w", accel, err)
 	}
-	return p, i.Explain(err)
+	if err != nil {
+		i.awaitEnd()
+		err = i.cause(err)
+	}
+	return p, err
 }
 
 // saidAll says whether the tiny guest came to its end. In a foreign libvirt its

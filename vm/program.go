@@ -144,10 +144,15 @@ func (p *program) handle(f wire.Frame) error {
 		p.answer <- f // the only one there is room for, and the only one that comes
 	case p.state != begun:
 		return fmt.Errorf("%w that may come now: kind %d", wire.ErrFrame, f.Kind)
-	case f.Kind == wire.Output:
-		p.io.write(p.io.out, f.Payload)
-	case f.Kind == wire.Errors:
-		p.io.write(p.io.err, f.Payload)
+	case f.Kind == wire.Output || f.Kind == wire.Errors:
+		to := p.io.out
+		if f.Kind == wire.Errors {
+			to = p.io.err
+		}
+		if p.io.write(to, f.Payload) {
+			// Not on this goroutine, which takes the guest's frames.
+			go p.s.send(wire.Signal, p.id, wire.SignalBody{Signal: int(unix.SIGPIPE)})
+		}
 	case f.Kind == wire.Credit:
 		select {
 		case p.credit <- struct{}{}:
@@ -219,12 +224,12 @@ func (p *program) Wait(ctx context.Context) (bench.Exit, error) {
 	}
 	select {
 	case <-p.ended:
-		return p.exit, nil
+		return p.exit, p.lost()
 	default:
 	}
 	select {
 	case <-p.ended:
-		return p.exit, nil
+		return p.exit, p.lost()
 	case <-p.s.gone:
 		return bench.Exit{Code: -1, Signal: int(unix.SIGKILL), At: clock.Now()}, p.s.why()
 	case <-ctx.Done():
@@ -239,6 +244,18 @@ func (p *program) Wait(ctx context.Context) (bench.Exit, error) {
 		}
 		return bench.Exit{Code: -1, Signal: int(unix.SIGKILL), At: clock.Now()}, ctx.Err()
 	}
+}
+
+// errLost is wrapped by errors of a program whose output couldn't be written.
+var errLost = errors.New("output was lost")
+
+// lost is the error of a program that has ended and whose output nobody took.
+// One whose reader went away was ended by SIGPIPE, as elsewhere.
+func (p *program) lost() error {
+	if p.io.lost == nil || errors.Is(p.io.lost, unix.EPIPE) && p.exit.Signal == int(unix.SIGPIPE) {
+		return nil
+	}
+	return fmt.Errorf("%w: %s: %w", errLost, p.cmd.Argv[0], p.io.lost)
 }
 
 // Close kills the program if it still runs.

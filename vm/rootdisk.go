@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -30,7 +31,8 @@ func rootDisk(ctx context.Context, cache string, r image.Ref) (string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
-	// It appears whole or not at all.
+	// It appears whole or not at all, after a power failure, too: nobody looks at what
+	// is in it again.
 	tmp, err := os.MkdirTemp(dir, "new-*")
 	if err != nil {
 		return "", err
@@ -38,6 +40,13 @@ func rootDisk(ctx context.Context, cache string, r image.Ref) (string, error) {
 	defer os.RemoveAll(tmp)
 	disk := filepath.Join(tmp, "disk")
 	if err := r.WriteExt4(ctx, disk); err != nil {
+		return "", err
+	}
+	f, err := os.Open(disk)
+	if err != nil {
+		return "", err
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
 		return "", err
 	}
 	return path, os.Rename(disk, path)

@@ -3,6 +3,7 @@ package vm
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	"lab/bench"
@@ -109,16 +110,28 @@ func unpacks(size, memory int64) error {
 // checkRoom says whether the guest's RAM fits into what the lab itself may have: the
 // kernel would kill QEMU in the midst of a trial.
 func (e *Env) checkRoom(s bench.Spec) error {
-	if e.far != nil {
-		return nil
-	}
 	l, err := cgroup.Read()
 	if err != nil {
 		return nil // the limits can't be told; those of cgroups are the testbed's to read
 	}
+	if e.far != nil {
+		return elsewhere(l.Bounds())
+	}
 	if left, by, ok := l.Left("memory"); ok && left < e.memory(s) {
 		return bench.Unavailable(fmt.Sprintf("the guest has %d MiB of RAM, and the limit of the lab's cgroup %s leaves %d", e.memory(s)>>20, by.Dir, left>>20),
 			"start the lab from a shell outside of that cgroup, or --variant memory=96M")
+	}
+	return nil
+}
+
+// elsewhere says that limits bind the lab and not the guests of a foreign libvirt,
+// which are below its own cgroup: compared with the others they would seem fast.
+func elsewhere(bounds []cgroup.Bound) error {
+	for _, b := range bounds {
+		if slices.Contains([]string{"cpu", "cpuset", "memory", "io"}, b.What) {
+			return bench.NotApplicable(fmt.Sprintf("a limit binds the lab and not the foreign libvirt's guests: %s %s, of %s", b.What, b.Text, b.Dir),
+				"start the lab from a shell outside of that cgroup, or leave out --connect")
+		}
 	}
 	return nil
 }

@@ -245,5 +245,9 @@ func TestCheck(t *testing.T) {
 		if !errors.Is(err, bench.ErrUnavailable) || !strings.Contains(err.Error(), "KVM") || time.Since(began) > time.Second {
 			t.Errorf("accel=kvm: %v after %v", err, time.Since(began))
 		}
+		s.Settings["anyway"] = "yes"
+		if err := e.Check(context.Background(), s); (err == nil) != (e.accel.CPU != "") {
+			t.Errorf("accel=kvm anyway, CPU model %q: %v", e.accel.CPU, err)
+		}
 	}
 }

@@ -26,6 +26,8 @@ type stdio struct {
 	halt  chan struct{} // closed to stop the pump where it waits for credit
 	pumps sync.WaitGroup
 
+	lost error // why output got lost
+
 	mu   sync.Mutex
 	done bool
 }
@@ -174,12 +176,16 @@ func (s *stdio) read(buf []byte) (n int, stopped bool) {
 	return n, stopped
 }
 
-// write hands output on. An error is the reader's having gone away: what it
-// would have got is thrown away.
-func (s *stdio) write(f *os.File, b []byte) {
-	if f != nil {
-		f.Write(b)
+// write hands output on, and says whether it is the first that nobody takes. What
+// comes after that is thrown away.
+func (s *stdio) write(f *os.File, b []byte) (lost bool) {
+	if f == nil || s.lost != nil {
+		return false
 	}
+	if _, err := f.Write(b); err != nil && s.ready == nil { // who waits for the first byte wants no more
+		s.lost = err
+	}
+	return s.lost != nil
 }
 
 // finish ends the streams when the program has: the reader of Ready sees the

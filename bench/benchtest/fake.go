@@ -10,6 +10,7 @@ import (
 
 	"lab/bench"
 	"lab/bench/clock"
+	"lab/bench/results"
 	"lab/bench/testbed"
 )
 
@@ -19,6 +20,7 @@ type Fake struct {
 	Label string          // its name
 	Has   []bench.Setting // its settings
 	Unfit error           // what Check returns
+	Says  bench.About     // what it says about itself
 
 	// Script is asked what the n-th instance does, counted from 0; nil: it
 	// writes its token and exits with status 0.
@@ -28,6 +30,14 @@ type Fake struct {
 	n    int
 	open int
 }
+
+// Known are four environments as the lab's own say they are, for scenarios.
+var Known = bench.AboutAll([]bench.Environment{
+	&Fake{Label: "host", Says: bench.About{Default: true}},
+	&Fake{Label: "chroot", Says: bench.About{Default: true}},
+	&Fake{Label: "container", Says: bench.About{Default: true}},
+	&Fake{Label: "vm", Says: bench.About{Default: true, Slow: true, Environment: results.Environment{Guest: true}}},
+})
 
 // An Act is what one instance does.
 type Act struct {
@@ -40,6 +50,9 @@ type Act struct {
 
 // Name is Label.
 func (f *Fake) Name() string { return f.Label }
+
+// About is Says.
+func (f *Fake) About() bench.About { return f.Says }
 
 // Settings are those it was made with.
 func (f *Fake) Settings() []bench.Setting { return f.Has }

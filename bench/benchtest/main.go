@@ -18,6 +18,7 @@ import (
 	"lab/bench/cgroup"
 	"lab/bench/cgroup/systemd"
 	"lab/bench/image"
+	"lab/bench/launch"
 	"lab/bench/testbed"
 	"lab/bench/testbed/nat"
 )
@@ -43,6 +44,7 @@ func init() { runtime.LockOSThread() }
 // worker. As another user the tests run here, and those that ask for the
 // [Testbed] are skipped.
 func Main(m *testing.M) {
+	testbed.Bury(os.Args)
 	if os.Getenv(inWorker) != "" {
 		os.Unsetenv(inWorker)
 		os.Exit(work(m))
@@ -84,7 +86,7 @@ func spawn() (*testbed.Worker, error) {
 	os.Setenv(inWorker, "1")
 	defer os.Unsetenv(inWorker)
 	// The worker's standard output is ours, under number 4.
-	return testbed.Spawn(os.Args[1:], os.Stderr, os.Stdout)
+	return testbed.Spawn(launch.Undertaker(os.Args[0]), os.Args[1:], os.Stderr, os.Stdout)
 }
 
 // work runs the tests in the testbed. PID 1's end takes all else with it.

@@ -255,10 +255,14 @@ func (l Layout) Counters() (out []Counter) {
 		default:
 			continue
 		}
-		c.File = filepath.Join(b.Dir, c.File)
-		if _, err := os.Stat(l.path(c.File)); err == nil {
-			c.File = l.path(c.File)
-			out = append(out, c)
+		// An instance's own limit counts in all events above, and in no local ones
+		// (of memory since Linux 5.2, of processes since 6.12).
+		for _, name := range []string{c.File + ".local", c.File} {
+			if _, err := os.Stat(l.path(b.Dir, name)); err == nil {
+				c.File = l.path(b.Dir, name)
+				out = append(out, c)
+				break
+			}
 		}
 	}
 	return out

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"lab/bench/launch"
 	"lab/bench/testbed"
 )
 
@@ -54,7 +55,9 @@ type Worker struct {
 }
 
 // Spawn starts a worker and hands it the order. It must be called from the main
-// thread, which the caller must be locked to: see testbed.Spawn.
+// thread, which the caller must be locked to: see testbed.Spawn. Should this process
+// be killed its program is executed once more, to clean up: its main function begins
+// with testbed.Bury.
 func Spawn(o Order) (_ *Worker, err error) {
 	job, err := json.Marshal(o.Job)
 	if err != nil {
@@ -110,7 +113,7 @@ func Spawn(o Order) (_ *Worker, err error) {
 		}
 		files, theirs = append(files, passage), append(theirs, passage)
 	}
-	if w.process, err = testbed.Spawn([]string{Arg}, stderr, files...); err != nil {
+	if w.process, err = testbed.Spawn(launch.Undertaker(os.Args[0]), []string{Arg}, stderr, files...); err != nil {
 		end()
 		return nil, err
 	}

@@ -88,7 +88,12 @@ func (r *Runner) Plan(ctx context.Context) error {
 			m.Findings = append(m.Findings, f)
 		}
 	}
-	m.Cells, m.Grouped = nil, r.Scenario.Grouped
+	m.Cells, m.Environments, m.Grouped = nil, nil, r.Scenario.Grouped
+	for _, a := range bench.AboutAll(r.Envs) {
+		if r.asks(a.Name, nil) {
+			m.Environments = append(m.Environments, a.Environment)
+		}
+	}
 	for _, c := range r.cells {
 		env := r.env(c.Env)
 		if env == nil {

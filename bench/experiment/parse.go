@@ -14,6 +14,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 
 	"lab/bench/cgroup"
+	"lab/bench/input"
 	"lab/bench/results"
 )
 
@@ -60,7 +61,7 @@ func Keys() []string {
 
 // parse reads the bytes into the experiment.
 func (f *File) parse() error {
-	tree, err := parser.ParseBytes(f.Data, 0)
+	tree, err := parser.ParseBytes([]byte(input.Text(f.Data)), 0)
 	if err != nil {
 		e := &Error{File: f.Name, Err: errors.New("not YAML")}
 		var syntax *yaml.SyntaxError

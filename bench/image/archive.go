@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench/input"
+	"lab/bench/owner"
 )
 
 // WriteArchive writes the tree as a compressed tar archive that [Unpack] makes
@@ -130,12 +131,12 @@ func unpackEntry(root *os.Root, r io.Reader, h *tar.Header, modes map[string]fs.
 			return err
 		}
 		modes[name] = mode
-		return root.Lchown(name, uid, gid)
+		return owner.Courtesy(root.Lchown(name, uid, gid))
 	case tar.TypeSymlink:
 		if err := root.Symlink(h.Linkname, name); err != nil {
 			return err
 		}
-		return root.Lchown(name, uid, gid)
+		return owner.Courtesy(root.Lchown(name, uid, gid))
 	case tar.TypeReg:
 		if *left -= h.Size; h.Size < 0 || *left < 0 {
 			return errors.New("too many bytes")
@@ -146,7 +147,7 @@ func unpackEntry(root *os.Root, r io.Reader, h *tar.Header, modes map[string]fs.
 		}
 		_, err = io.Copy(f, r)
 		// The owner first: changing it takes the bits of setuid away.
-		return errors.Join(err, f.Chown(uid, gid), f.Chmod(mode), f.Close())
+		return errors.Join(err, owner.Courtesy(f.Chown(uid, gid)), f.Chmod(mode), f.Close())
 	}
 	return fmt.Errorf("%q is neither a file, a folder nor a link", h.Name)
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench/input"
+	"lab/bench/owner"
 	"lab/bench/probe"
 )
 
@@ -112,7 +113,7 @@ func MakeDefault(cache string, uid, gid int, more ...Entry) (r Ref, err error) {
 		return r, err
 	}
 	for _, d := range []string{cache, parent} {
-		if err := os.Lchown(d, uid, gid); err != nil {
+		if err := owner.Courtesy(os.Lchown(d, uid, gid)); err != nil {
 			return r, err
 		}
 	}
@@ -252,6 +253,6 @@ func chown(dir string, uid, gid int) error {
 		if err != nil {
 			return err
 		}
-		return os.Lchown(name, uid, gid)
+		return owner.Courtesy(os.Lchown(name, uid, gid))
 	})
 }

@@ -11,8 +11,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
+	"lab/bench/cgroup"
 	"lab/bench/input"
 )
 
@@ -43,7 +45,34 @@ func At(dir string) (Ref, error) {
 	if !st.IsDir() {
 		return Ref{}, fmt.Errorf("image: %s isn't a folder; --image takes the root folder of a file tree", dir)
 	}
+	mount, err := mountBelow(real)
+	if err != nil {
+		return Ref{}, fmt.Errorf("image: %w", err)
+	}
+	if mount != "" {
+		return Ref{}, fmt.Errorf("image: another file system is mounted at %s, which some environments would show and others not; "+
+			"make a view without it: mkdir -p /mnt/tree && mount --bind %s /mnt/tree, then --image /mnt/tree", mount, dir)
+	}
 	return Ref{Name: filepath.Base(dir), Dir: real}, nil
+}
+
+// mountBelow is the first mount point that lies in a folder, or "".
+func mountBelow(dir string) (string, error) {
+	text, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return "", err
+	}
+	below := strings.TrimSuffix(dir, "/") + "/"
+	for line := range strings.Lines(string(text)) {
+		f := strings.Fields(line) // proc_pid_mountinfo(5)
+		if len(f) < 5 {
+			continue
+		}
+		if point := cgroup.Unescape(f[4]); len(point) > len(below) && strings.HasPrefix(point, below) {
+			return point, nil
+		}
+	}
+	return "", nil
 }
 
 // Open names the tree at dir, and reads all of it for its digest.
@@ -86,7 +115,9 @@ func Sum(dir string) (digest string, size int64, err error) {
 			content, err = os.Readlink(name)
 		case info.Mode()&fs.ModeDevice != 0:
 			if st, ok := info.Sys().(*syscall.Stat_t); ok {
-				content = fmt.Sprint(st.Rdev)
+				if content = fmt.Sprint(st.Rdev); st.Rdev == 0 && info.Mode()&fs.ModeCharDevice != 0 {
+					return fmt.Errorf("%s is a whiteout: an overlay hides it, and a chroot shows it; unpack the image's layers onto one another, or remove it", name)
+				}
 			}
 		}
 		// Lengths before texts: no two trees give the same records.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -121,6 +122,12 @@ func Fits(name string, size, limit int64) error {
 		unit, by = "MiB", 1<<20
 	}
 	return fmt.Errorf("%s: %w: it has more than %d %s, the most that is read of such a file", name, ErrSize, limit/by, unit)
+}
+
+// Text is what somebody wrote with an editor: without the mark that Windows' put
+// before it, and with lines that end as ours do.
+func Text(data []byte) string {
+	return strings.ReplaceAll(strings.TrimPrefix(string(data), "\ufeff"), "\r\n", "\n")
 }
 
 func regular(name string, st fs.FileInfo) error {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"io"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -108,4 +109,15 @@ func vfork(b *testing.B, prog string) func(same bool) (ready, gone float64) {
 func median(xs []float64) float64 {
 	slices.Sort(xs)
 	return (xs[len(xs)/2] + xs[(len(xs)-1)/2]) / 2
+}
+
+// A watcher that nobody needed: what each command pays for it.
+func BenchmarkWatcher(b *testing.B) {
+	for b.Loop() {
+		w, err := launch.Undertaker(os.Args[0])("/nowhere")
+		if err != nil {
+			b.Fatal(err)
+		}
+		w.Close()
+	}
 }

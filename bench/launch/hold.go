@@ -2,6 +2,7 @@ package launch
 
 import (
 	"os"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -10,12 +11,10 @@ import (
 // for a user namespace, which a thread can't enter while its process has
 // others: somebody has to be born in it, and be there while its table of users
 // is written and other threads join what it owns.
-//
-// It is no program: a child that shares the lab's memory and descriptors and
-// waits, in a dozen instructions (hold_*.s).
 type Holder struct {
 	PID  int
 	line lifeline
+	tape Tape
 }
 
 // Hold makes one; flags say which namespaces. It is to be called on a
@@ -23,39 +22,48 @@ type Holder struct {
 func Hold(flags uintptr) (*Holder, error) {
 	h := new(Holder)
 	h.line.hold()
-	pid, errno := holdFork(flags|unix.CLONE_VM|unix.CLONE_FILES|uintptr(unix.SIGCHLD), &h.line.held)
+	h.line.dieWithUs(&h.tape)
+	h.tape.Call("wait", unix.SYS_PPOLL, 0, 0, 0, 0)
+	pid, errno := bareFork(flags|unix.CLONE_FILES, h.tape.calls)
 	if errno != 0 {
 		h.line.release()
-		return nil, os.NewSyscallError("clone", unix.Errno(errno))
+		return nil, os.NewSyscallError("clone", errno)
 	}
-	h.PID = int(pid)
+	h.PID = pid
 	return h, nil
 }
 
 // Close ends the holder; what somebody else is in, or has open, stays.
 func (h *Holder) Close() {
-	unix.Kill(h.PID, unix.SIGKILL)
-	for {
-		if _, err := unix.Wait4(h.PID, nil, 0, nil); err != unix.EINTR {
-			break
-		}
-	}
+	end(h.PID)
 	h.line.release()
 }
 
-// holdFork keeps all signals blocked across the clone, for the child: a handler
-// of ours mustn't run there.
+// end kills a child and buries it.
+func end(pid int) {
+	unix.Kill(pid, unix.SIGKILL)
+	for {
+		if _, err := unix.Wait4(pid, nil, 0, nil); err != unix.EINTR {
+			break
+		}
+	}
+}
+
+// bareFork makes a child that plays a tape without registers, while the caller
+// goes on. It is no program: it shares the lab's memory, and the tape must be
+// kept there as long as it lives. All its signals are blocked, as a handler of
+// ours mustn't run there.
 //
 //go:norace
 //go:nosplit
-func holdFork(flags uintptr, held *uint32) (pid, errno uintptr) {
+func bareFork(flags uintptr, calls []call) (pid int, err unix.Errno) {
 	beforeFork()
-	pid, errno = hold(flags, held)
+	p, e := bare(flags|unix.CLONE_VM|uintptr(unix.SIGCHLD), unsafe.SliceData(calls), len(calls))
 	afterFork()
-	return pid, errno
+	return int(p), unix.Errno(e)
 }
 
-// hold is the bare system call and all that the child does; see the assembly.
+// bare is the bare system call and all that the child does; see the assembly.
 //
 //go:noescape
-func hold(flags uintptr, held *uint32) (pid, errno uintptr)
+func bare(flags uintptr, calls *call, n int) (pid, errno uintptr)

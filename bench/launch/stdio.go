@@ -63,13 +63,12 @@ func ownNull() (fd int, err error) {
 
 // stdio opens what the command leaves open: no input, the ready pipe, no
 // diagnostics.
-func (p *Process) stdio() (s *stdio, err error) {
+func (p *Process) stdio() (_ *stdio, err error) {
 	c := &p.plan.Command
-	s = &stdio{}
+	s := &stdio{}
 	defer func() {
 		if err != nil {
 			s.close()
-			s = nil
 		}
 	}()
 	var out *os.File

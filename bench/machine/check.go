@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"slices"
 
+	"lab/bench"
 	"lab/bench/cgroup"
 	"lab/bench/results"
 )
@@ -37,6 +39,9 @@ type Options struct {
 	Work   string // where writable data of instances goes; "" is the current folder
 	Kernel string // the user's own guest kernel, or ""
 
+	// Environments say which checks they rest on, and have checks of their own.
+	Environments []bench.Environment
+
 	// Accel says whether KVM is usable: vm.Probe. Nil: not looked at.
 	Accel func(context.Context) (results.Acceleration, error)
 }
@@ -45,7 +50,30 @@ type Options struct {
 // root; what then can't be told is a warning that says so. It takes a second or
 // so, most of it for Accel. The order is the one to read them in.
 func Checks(ctx context.Context, o Options) []Check {
-	return judge(observe(ctx, o))
+	list := judge(observe(ctx, o))
+	envs := bench.AboutAll(o.Environments)
+	for i, e := range o.Environments {
+		x, ok := e.(Checker)
+		if !ok {
+			continue
+		}
+		for _, c := range x.Checks(ctx) {
+			if !slices.ContainsFunc(envs[i].Rests, func(r bench.Rest) bool { return r.Check == c.Name }) {
+				envs[i].Rests = append(envs[i].Rests, bench.Rest{Check: c.Name})
+			}
+			if !slices.ContainsFunc(list, func(y Check) bool { return y.Name == c.Name }) {
+				list = append(list, c)
+			}
+		}
+	}
+	return block(list, envs)
+}
+
+// A Checker is an environment with checks of its own: of an engine that nobody
+// else needs. It needn't say that it rests on them, and two may share one, which
+// then has one name. Blocks is left empty. Before Open, and as any user.
+type Checker interface {
+	Checks(context.Context) []Check
 }
 
 // JSON writes checks as lab doctor --json does: {"checks": […]}.

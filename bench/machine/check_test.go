@@ -16,6 +16,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"lab/bench"
+	"lab/bench/benchtest"
 	"lab/bench/cgroup"
 	"lab/bench/results"
 )
@@ -77,7 +79,7 @@ func TestJudgeMachines(t *testing.T) {
 		if test.name == "hybrid" {
 			s.steal = 0.01
 		}
-		if got := notOK(judge(s)); !slices.Equal(got, test.want) {
+		if got := notOK(block(judge(s), ours)); !slices.Equal(got, test.want) {
 			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
 		}
 	}
@@ -105,6 +107,47 @@ func bounded(t *testing.T, file, text string) cgroup.Layout {
 	return l
 }
 
+// ours are environments that rest on checks as the lab's own do.
+var ours = func() []bench.About {
+	on := func(name string, variants []bench.Rest, checks ...string) bench.About {
+		return bench.About{Environment: results.Environment{Name: name}, Rests: append(bench.RestsOn(checks...), variants...)}
+	}
+	return []bench.About{
+		on("host", []bench.Rest{{Check: "veth and bridge", Variant: "netns=own"}}, "root", "limits"),
+		on("container", []bench.Rest{{Check: "user namespace", Variant: "user=yes"}, {Check: "idmapped mounts", Variant: "user=yes"}, {Check: "time namespace", Variant: "time=yes"},
+			{Check: "veth and bridge", Variant: "net=bridge"}, {Check: "nftables", Variant: "publish=nftables"}},
+			"root", "limits", "mnt namespace", "pid namespace", "net namespace", "overlayfs", "mount API", "busybox", "disk"),
+		on("vm", []bench.Rest{{Check: "veth and bridge", Variant: "net=bridge"}, {Check: "tap", Variant: "net=bridge"}},
+			"root", "limits", "system", "QEMU", "libvirt", "guest kernel", "busybox", "memory", "disk"),
+		on("vm-bare", nil, "root", "limits", "system", "QEMU", "libvirt"),
+	}
+}()
+
+// An environment's own checks are made, block it without its saying so, and are
+// made once where two have the same.
+func TestOwnChecks(t *testing.T) {
+	engine := Check{Name: "engine", Result: Fail, Detail: "not installed", Why: "it makes them"}
+	socket := Check{Name: "socket", Result: Fail, Detail: "closed", Why: "it is asked there"}
+	a := checker{&benchtest.Fake{Label: "a", Says: bench.About{Rests: []bench.Rest{{Check: "socket", Variant: "x=y"}}}}, []Check{engine, socket}}
+	b := checker{&benchtest.Fake{Label: "b"}, []Check{engine}}
+	var got []string
+	for _, c := range Checks(context.Background(), Options{Cache: t.TempDir(), Environments: []bench.Environment{a, b, &benchtest.Fake{Label: "c"}}}) {
+		if c.Name == "engine" || c.Name == "socket" {
+			got = append(got, string(c.Result)+" "+c.Name+": "+strings.Join(c.Blocks, ", "))
+		}
+	}
+	if want := []string{"fail engine: a, b", "warn socket: a x=y"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+type checker struct {
+	*benchtest.Fake
+	checks []Check
+}
+
+func (c checker) Checks(context.Context) []Check { return c.checks }
+
 // TestJudge spoils one thing at a time, and expects one check to say so.
 func TestJudge(t *testing.T) {
 	tests := []struct {
@@ -125,30 +168,30 @@ func TestJudge(t *testing.T) {
 		{"no idmapped mounts", func(s *seen) { s.idmap, s.cache = unix.EINVAL, "/cache" }, "idmapped mounts", Warn, "invalid argument: needed for user=yes (tried on /cache)", "LAB_CACHE", "container user=yes"},
 		{"no overlay", func(s *seen) { s.overlay = unix.ENODEV }, "overlayfs", Fail, "no such device", "modprobe overlay", "container"},
 		{"Linux 5.11", func(s *seen) { s.mountAPI = unix.ENOSYS }, "mount API", Fail, "not implemented", "5.12", "container"},
-		{"no bridge", func(s *seen) { s.network = fmt.Errorf("bridge: %w", unix.EOPNOTSUPP) }, "veth and bridge", Warn, "bridge: ", "modprobe -a bridge veth", "container net=bridge, vm net=bridge"},
+		{"no bridge", func(s *seen) { s.network = fmt.Errorf("bridge: %w", unix.EOPNOTSUPP) }, "veth and bridge", Warn, "bridge: ", "modprobe -a bridge veth", "host netns=own, container net=bridge, vm net=bridge"},
 		{"no nftables", func(s *seen) { s.nat = unix.EPROTONOSUPPORT }, "nftables", Warn, "protocol not supported: needed for publish=nftables", "modprobe -a nf_tables", "container publish=nftables"},
 		{"no tun", func(s *seen) { s.tap = unix.ENOENT }, "tap", Warn, "no such file", "modprobe tun", "vm net=bridge"},
-		{"not root", func(s *seen) { s.root = false }, "root", Fail, "not root", "sudo", "host, chroot, container, vm"},
+		{"not root", func(s *seen) { s.root = false }, "root", Fail, "not root", "sudo", "host, container, vm, vm-bare"},
 		{"not root, namespaces", func(s *seen) { delete(s.namespaces, "net") }, "net namespace", Warn, "not root: can't tell", "sudo", ""},
 		{"not root, overlay", func(s *seen) { s.root = false }, "overlayfs", Warn, "not root: can't tell", "sudo", ""},
-		{"arm64", func(s *seen) { s.facts.Arch = "arm64" }, "system", Fail, "no arm64 guest yet", "", "vm"},
+		{"arm64", func(s *seen) { s.facts.Arch = "arm64" }, "system", Fail, "no arm64 guest yet", "", "vm, vm-bare"},
 		{"no KVM", func(s *seen) {
 			s.accel = &results.Acceleration{Use: "tcg", Device: "no /dev/kvm", Reason: "there is no device"}
 		}, "KVM", Warn, "no /dev/kvm", "VT-x", ""},
 		{"no KVM in a guest", func(s *seen) { s.accel, s.facts.Virtual = &results.Acceleration{Use: "tcg"}, true }, "KVM", Warn, "not usable", "nested=1", ""},
 		{"no KVM in WSL", func(s *seen) { s.accel, s.facts.WSL = &results.Acceleration{Use: "tcg"}, true }, "KVM", Warn, "not usable", "wslconfig", ""},
 		{"no probe", func(s *seen) { s.accelErr, s.qemu = errors.New("no QEMU"), program{} }, "KVM", Warn, "no QEMU", "make setup", ""},
-		{"no QEMU", func(s *seen) { s.qemu = program{} }, "QEMU", Fail, "not installed", "make setup", "vm"},
-		{"broken QEMU", func(s *seen) { s.qemu.err = errors.New("exit status 127") }, "QEMU", Fail, "doesn't run: exit status 127", "anew", "vm"},
-		{"no libvirt", func(s *seen) { s.libvirt = program{} }, "libvirt", Fail, "not installed", "make setup", "vm"},
-		{"no driver", func(s *seen) { s.driver = false }, "libvirt", Fail, "without its driver", "make setup", "vm"},
+		{"no QEMU", func(s *seen) { s.qemu = program{} }, "QEMU", Fail, "not installed", "make setup", "vm, vm-bare"},
+		{"broken QEMU", func(s *seen) { s.qemu.err = errors.New("exit status 127") }, "QEMU", Fail, "doesn't run: exit status 127", "anew", "vm, vm-bare"},
+		{"no libvirt", func(s *seen) { s.libvirt = program{} }, "libvirt", Fail, "not installed", "make setup", "vm, vm-bare"},
+		{"no driver", func(s *seen) { s.driver = false }, "libvirt", Fail, "without its driver", "make setup", "vm, vm-bare"},
 		{"no kernel", func(s *seen) { s.kernel = "" }, "guest kernel", Fail, "none in the cache", "LAB_KERNEL", "vm"},
 		{"no modules", func(s *seen) { s.modules = false }, "guest kernel", Warn, "without its modules", "/lib/modules", ""},
-		{"no busybox", func(s *seen) { s.busybox = "" }, "busybox", Fail, "no static one", "make setup", "chroot, container, vm"},
+		{"no busybox", func(s *seen) { s.busybox = "" }, "busybox", Fail, "no static one", "make setup", "container, vm"},
 		{"no image", func(s *seen) { s.image = false }, "default image", OK, "not made yet", "", ""},
 		{"a changed image", func(s *seen) { s.broken = true }, "default image", Warn, "changed since it was made", "lab image", ""},
 		{"no memory", func(s *seen) { s.available = 1 << 20 }, "memory", Fail, "1 MiB of", "ps ", "vm"},
-		{"no disk", func(s *seen) { s.disk[1].free = 1 << 20 }, "disk", Fail, "1 MiB free for writable data", "LAB_CACHE", "chroot, container, vm"},
+		{"no disk", func(s *seen) { s.disk[1].free = 1 << 20 }, "disk", Fail, "1 MiB free for writable data", "LAB_CACHE", "container, vm"},
 		{"little disk", func(s *seen) { s.disk[0].free = 1 << 30 }, "disk", Warn, "1.0 GiB free for cache", "LAB_CACHE", ""},
 		{"disk unknown", func(s *seen) { s.disk[0].err = unix.EIO }, "disk", Warn, "input/output error", "", ""},
 		{"pressure unknown", func(s *seen) { s.pressure = -1 }, "load", OK, "psi=1", "", ""},
@@ -160,19 +203,20 @@ func TestJudge(t *testing.T) {
 		}, "cgroups", Warn, "without cpu, memory, pids", "start the lab in a cgroup", ""},
 		{"a quota", func(s *seen) { s.layout = bounded(t, "cpu.max", "20000 100000") }, "limits", Warn, "cpu 20 % of a processor (/sys/fs/cgroup/x)", "outside of x", ""},
 		{"a memory limit", func(s *seen) { s.layout = bounded(t, "memory.max", "100663296") }, "memory", Fail, "96 MiB available of the 96 MiB that the limit of /sys/fs/cgroup/x allows", "ps ", "vm"},
-		{"few processes", func(s *seen) { s.layout = bounded(t, "pids.max", "20") }, "limits", Fail, "20 more processes", "outside of x", "host, chroot, container, vm"},
+		{"many processes", func(s *seen) { s.layout = bounded(t, "pids.max", "2345") }, "limits", OK, "pids 2345", "", ""},
+		{"few processes", func(s *seen) { s.layout = bounded(t, "pids.max", "20") }, "limits", Fail, "20 more processes", "outside of x", "host, container, vm, vm-bare"},
 		{"nice", func(s *seen) { s.facts.Inherited = map[string]string{"nice": "19", "stack size limit": "1"} }, "inherited", Warn, "nice 19, stack size limit 1", "without nice", ""},
 		{"no cgroups", func(s *seen) { s.layout.V2 = "" }, "cgroups", Warn, "none mounted", "mount -t cgroup2", ""},
 	}
 	for _, test := range tests {
 		s := well(t, "aws-metal")
 		test.spoil(&s)
-		i := slices.IndexFunc(judge(s), func(c Check) bool { return c.Name == test.check })
+		i := slices.IndexFunc(block(judge(s), ours), func(c Check) bool { return c.Name == test.check })
 		if i < 0 {
 			t.Errorf("%s: no check %q", test.name, test.check)
 			continue
 		}
-		c := judge(s)[i]
+		c := block(judge(s), ours)[i]
 		if c.Result != test.result || !strings.Contains(c.Detail, test.detail) || strings.Join(c.Blocks, ", ") != test.blocks {
 			t.Errorf("%s: got %+v", test.name, c)
 		}
@@ -186,7 +230,7 @@ func TestJudge(t *testing.T) {
 // before and after.
 func TestChecksHere(t *testing.T) {
 	before := traces(t)
-	checks := Checks(context.Background(), Options{Cache: t.TempDir()})
+	checks := Checks(context.Background(), Options{Cache: t.TempDir(), Environments: []bench.Environment{&benchtest.Fake{Label: "toy", Says: ours[2]}}})
 	if after := traces(t); after != before {
 		t.Errorf("left behind: before\n%s\nafter\n%s", before, after)
 	}

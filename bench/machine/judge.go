@@ -7,34 +7,46 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"lab/bench"
 )
 
 // judge concludes from what was seen. It asks nobody anything, so that tables
-// can test it.
+// can test it. What a failure means to environments is block's to say.
 func judge(s seen) []Check {
 	list := []Check{s.checkRoot(), s.checkSystem()}
 	for _, n := range namespaces {
 		err, tried := s.namespaces[n.name]
 		c := Check{Name: n.name + " namespace", Why: "keeps apart " + n.what}
-		need := "the container needs it"
-		if n.variant != "" {
-			need = "needed for " + n.variant
-		}
-		s.tried(&c, tried, err, need, "container")
-		if n.variant != "" && c.Result == Fail { // only made on request
-			c.Blocks = []string{"container " + n.variant}
-		}
+		s.tried(&c, tried, err, n.need)
 		list = append(list, c)
 	}
 	list = append(list, s.checkCgroups(), s.checkLimits(), s.checkInherited(), s.checkOverlay(), s.checkMountAPI(), s.checkIDMap(), s.checkNetwork(), s.checkNAT(), s.checkTap())
 	list = append(list, s.checkAcceleration(), s.checkQEMU(), s.checkLibvirt(), s.checkKernel(), s.checkBusybox(), s.checkImage())
 	list = append(list, s.checkMemory(), s.checkDisk(), s.checkSwap(), s.checkLoad(), s.checkSteal(), s.checkGovernor(), s.checkNesting())
-	list = append(list, s.checkSecurity()...)
+	return append(list, s.checkSecurity()...)
+}
+
+// block names what each failed check blocks: the environments that say they rest
+// on it, or variants of them. Where it blocks none as a whole it is no failure.
+func block(list []Check, envs []bench.About) []Check {
 	for i := range list {
-		if list[i].Blocks == nil {
-			list[i].Blocks = []string{}
-		} else if !slices.ContainsFunc(list[i].Blocks, func(b string) bool { return !strings.Contains(b, "=") }) {
-			list[i].Result = Warn // optional: every environment can run without it
+		c := &list[i]
+		c.Blocks = []string{}
+		if c.Result != Fail {
+			continue
+		}
+		c.Result = Warn
+		for _, e := range envs {
+			for _, r := range e.Rests {
+				switch {
+				case r.Check != c.Name:
+				case r.Variant == "":
+					c.Result, c.Blocks = Fail, append(c.Blocks, e.Name)
+				default:
+					c.Blocks = append(c.Blocks, e.Name+" "+r.Variant)
+				}
+			}
 		}
 	}
 	return list
@@ -43,14 +55,14 @@ func judge(s seen) []Check {
 const setupCure = "make setup"
 
 // The result of something that was tried, or that only root may try.
-func (s seen) tried(c *Check, tried bool, err error, need string, blocks ...string) {
+func (s seen) tried(c *Check, tried bool, err error, need string) {
 	switch {
 	case !tried:
 		c.Result, c.Detail, c.Cure = Warn, "not root: can't tell", "sudo ./lab doctor"
 	case err == nil:
 		c.Result, c.Detail = OK, "tried, works"
 	default:
-		c.Result, c.Detail, c.Blocks = Fail, err.Error()+": "+need, blocks
+		c.Result, c.Detail = Fail, err.Error()+": "+need
 		c.Cure = kernelCure(err)
 	}
 }
@@ -72,7 +84,6 @@ func (s seen) checkRoot() Check {
 	c := Check{Name: "root", Result: OK, Detail: "root", Why: "namespaces, mounts, cgroups and network devices are made by root"}
 	if !s.root {
 		c.Result, c.Detail, c.Cure = Fail, "not root", "sudo ./lab run …, or as root in your own virtual machine"
-		c.Blocks = []string{"host", "chroot", "container", "vm"}
 	}
 	return c
 }
@@ -82,7 +93,7 @@ func (s seen) checkSystem() Check {
 	c := Check{Name: "system", Result: OK, Why: "what the figures are of",
 		Detail: fmt.Sprintf("%s, Linux %s, %s, %d × %s, init %s", f.OS, f.Kernel, f.Arch, f.CPUs, f.CPU, f.Init)}
 	if f.Arch != "amd64" {
-		c.Result, c.Detail, c.Blocks = Fail, c.Detail+": no "+f.Arch+" guest yet", []string{"vm"}
+		c.Result, c.Detail = Fail, c.Detail+": no "+f.Arch+" guest yet"
 	}
 	return c
 }
@@ -113,7 +124,7 @@ func (s seen) checkCgroups() Check {
 
 func (s seen) checkOverlay() Check {
 	c := Check{Name: "overlayfs", Why: "a container writes into a layer over the image, which stays as it is"}
-	s.tried(&c, s.root, s.overlay, "a container has no root file system", "container")
+	s.tried(&c, s.root, s.overlay, "a container has no root file system")
 	if errors.Is(s.overlay, unix.ENODEV) {
 		c.Cure = "modprobe overlay"
 	}
@@ -122,7 +133,7 @@ func (s seen) checkOverlay() Check {
 
 func (s seen) checkMountAPI() Check {
 	c := Check{Name: "mount API", Why: "mounts are complete before anybody sees them, and made read-only by descriptor (fsopen, Linux 5.2; mount_setattr, 5.12)"}
-	s.tried(&c, s.root, s.mountAPI, "a container can't be put together", "container")
+	s.tried(&c, s.root, s.mountAPI, "a container can't be put together")
 	if errors.Is(s.mountAPI, unix.ENOSYS) {
 		c.Cure = "boot a kernel of 5.12 or later"
 	}
@@ -131,7 +142,7 @@ func (s seen) checkMountAPI() Check {
 
 func (s seen) checkIDMap() Check {
 	c := Check{Name: "idmapped mounts", Why: "a container with users of its own sees the image with the right owners (Linux 5.19 below an overlay)"}
-	s.tried(&c, s.root, s.idmap, "needed for user=yes", "container user=yes")
+	s.tried(&c, s.root, s.idmap, "needed for user=yes")
 	if c.Result == Fail && s.cache != "" {
 		c.Detail += " (tried on " + s.cache + ")"
 		c.Cure = "boot Linux 5.19 or later, with the cache on ext4, xfs or btrfs: LAB_CACHE names another folder"
@@ -141,7 +152,7 @@ func (s seen) checkIDMap() Check {
 
 func (s seen) checkNetwork() Check {
 	c := Check{Name: "veth and bridge", Why: "a container's network is a cable to the testbed's bridge"}
-	s.tried(&c, s.root, s.network, "no container with a network of its own", "container net=bridge", "vm net=bridge")
+	s.tried(&c, s.root, s.network, "no container with a network of its own")
 	if errors.Is(s.network, unix.EOPNOTSUPP) {
 		c.Cure = "modprobe -a bridge veth"
 	}
@@ -150,7 +161,7 @@ func (s seen) checkNetwork() Check {
 
 func (s seen) checkNAT() Check {
 	c := Check{Name: "nftables", Why: "in a run a container's port can be published by rules of the kernel (publish=nftables); lab exec -p does without"}
-	s.tried(&c, s.root, s.nat, "needed for publish=nftables", "container publish=nftables")
+	s.tried(&c, s.root, s.nat, "needed for publish=nftables")
 	if errors.Is(s.nat, unix.ENOENT) || errors.Is(s.nat, unix.EOPNOTSUPP) || errors.Is(s.nat, unix.EPROTONOSUPPORT) || errors.Is(s.nat, unix.EINVAL) {
 		c.Cure = "modprobe -a nf_tables nft_chain_nat nft_masq nft_fib_ipv4"
 	}
@@ -159,7 +170,7 @@ func (s seen) checkNAT() Check {
 
 func (s seen) checkTap() Check {
 	c := Check{Name: "tap", Why: "a virtual machine's network card is a tap device on the testbed's bridge"}
-	s.tried(&c, s.root, s.tap, "no virtual machine on the bridge", "vm net=bridge")
+	s.tried(&c, s.root, s.tap, "no virtual machine on the bridge")
 	if errors.Is(s.tap, unix.ENOENT) || errors.Is(s.tap, unix.ENODEV) {
 		c.Cure = "modprobe tun"
 	}

@@ -47,7 +47,7 @@ func (s seen) checkLibvirt() Check {
 	c := Check{Name: "libvirt", Result: OK, Detail: s.libvirt.path + ", version " + s.libvirt.version, Why: "the lab starts virtual machines through its own libvirt daemon, as people do through the system's"}
 	s.libvirt.judge(&c)
 	if c.Result == OK && !s.driver {
-		c.Result, c.Cure, c.Blocks = Fail, setupCure, []string{"vm"}
+		c.Result, c.Cure = Fail, setupCure
 		c.Detail += ", without its driver for QEMU"
 	}
 	return c
@@ -56,9 +56,9 @@ func (s seen) checkLibvirt() Check {
 func (p program) judge(c *Check) {
 	switch {
 	case p.path == "":
-		c.Result, c.Detail, c.Cure, c.Blocks = Fail, "not installed", setupCure, []string{"vm"}
+		c.Result, c.Detail, c.Cure = Fail, "not installed", setupCure
 	case p.err != nil:
-		c.Result, c.Detail, c.Cure, c.Blocks = Fail, p.path+" doesn't run: "+p.err.Error(), "install its package anew", []string{"vm"}
+		c.Result, c.Detail, c.Cure = Fail, p.path+" doesn't run: "+p.err.Error(), "install its package anew"
 	}
 }
 
@@ -66,7 +66,7 @@ func (s seen) checkKernel() Check {
 	c := Check{Name: "guest kernel", Result: OK, Detail: s.kernel, Why: "guests boot it directly, without firmware or boot loader"}
 	switch {
 	case s.kernel == "":
-		c.Result, c.Detail, c.Blocks = Fail, "none in the cache", []string{"vm"}
+		c.Result, c.Detail = Fail, "none in the cache"
 		c.Cure = setupCure + ", or name another: LAB_KERNEL=/boot/vmlinuz-…"
 	case !s.modules:
 		c.Result, c.Detail = Warn, s.kernel+", without its modules: what isn't built into it is missing in guests"
@@ -79,7 +79,6 @@ func (s seen) checkBusybox() Check {
 	c := Check{Name: "busybox", Result: OK, Detail: s.busybox + ", static", Why: "the default image's shell and tools, the same bytes in every environment"}
 	if s.busybox == "" {
 		c.Result, c.Detail, c.Cure = Fail, "no static one", setupCure
-		c.Blocks = []string{"chroot", "container", "vm"}
 	}
 	return c
 }
@@ -111,7 +110,7 @@ func (s seen) checkMemory() Check {
 	}
 	switch {
 	case s.available < littleMemory:
-		c.Result, c.Cure, c.Blocks = Fail, "end other programs: ps axo rss,comm --sort=-rss | head", []string{"vm"}
+		c.Result, c.Cure = Fail, "end other programs: ps axo rss,comm --sort=-rss | head"
 	case s.available < enoughMemory:
 		c.Result, c.Cure = Warn, "end other programs: ps axo rss,comm --sort=-rss | head"
 	}
@@ -128,7 +127,7 @@ func (s seen) checkDisk() Check {
 			c.Result = Warn
 			continue
 		case r.free < littleDisk:
-			c.Result, c.Blocks = Fail, []string{"chroot", "container", "vm"}
+			c.Result = Fail
 		case r.free < enoughDisk && c.Result == OK:
 			c.Result = Warn
 		}

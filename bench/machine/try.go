@@ -18,20 +18,20 @@ import (
 
 // namespaces are the kinds that environments are made of.
 var namespaces = []struct {
-	name    string
-	flags   int
-	what    string // what it keeps apart
-	root    bool   // needs root
-	variant string // of the container, which alone has one; "": it always has
+	name  string
+	flags int
+	what  string // what it keeps apart
+	root  bool   // needs root
+	need  string // what is lost without it
 }{
-	{"mnt", unix.CLONE_NEWNS, "mounts", true, ""},
-	{"pid", unix.CLONE_NEWPID, "processes", true, ""},
-	{"net", unix.CLONE_NEWNET, "network devices and ports", true, ""},
-	{"uts", unix.CLONE_NEWUTS, "the host name", true, ""},
-	{"ipc", unix.CLONE_NEWIPC, "shared memory and message queues", true, ""},
-	{"cgroup", unix.CLONE_NEWCGROUP, "the view of cgroups", true, ""},
-	{"user", unix.CLONE_NEWUSER, "user numbers: root inside is nobody outside", true, "user=yes"},
-	{"time", unix.CLONE_NEWTIME, "the clocks that count from boot", true, "time=yes"},
+	{"mnt", unix.CLONE_NEWNS, "mounts", true, "the container needs it"},
+	{"pid", unix.CLONE_NEWPID, "processes", true, "the container needs it"},
+	{"net", unix.CLONE_NEWNET, "network devices and ports", true, "the container needs it"},
+	{"uts", unix.CLONE_NEWUTS, "the host name", true, "the container needs it"},
+	{"ipc", unix.CLONE_NEWIPC, "shared memory and message queues", true, "the container needs it"},
+	{"cgroup", unix.CLONE_NEWCGROUP, "the view of cgroups", true, "the container needs it"},
+	{"user", unix.CLONE_NEWUSER, "user numbers: root inside is nobody outside", true, "needed for user=yes"},
+	{"time", unix.CLONE_NEWTIME, "the clocks that count from boot", true, "needed for time=yes"},
 }
 
 // errOldTime is a kernel that has time namespaces, and doesn't move a child

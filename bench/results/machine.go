@@ -64,6 +64,10 @@ type Acceleration struct {
 	// didn't come to.
 	KVMPace Pace `json:"kvm_pace,omitzero"`
 	TCGPace Pace `json:"tcg_pace,omitzero"`
+
+	// Seconds that the guest of an earlier lab's probe took; only in its folders.
+	KVM float64 `json:"kvm,omitempty"`
+	TCG float64 `json:"tcg,omitempty"`
 }
 
 // Kinds of KVM.

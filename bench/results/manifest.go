@@ -40,11 +40,16 @@ type Manifest struct {
 	Experiment *Digested `json:"experiment,omitempty"` // the experiment file that asked for it; experiment.yaml has its bytes
 	Outcome    string    `json:"outcome,omitempty"`    // complete, failures, interrupted, nothing; "" while it runs
 
-	Image    Digested  `json:"image"`
-	Workload Digested  `json:"workload"`        // the program's own bytes
-	Kernel   Digested  `json:"kernel,omitzero"` // the guest's
-	Work     string    `json:"work,omitempty"`  // type of the file system that instances wrote to (ext4, xfs, …); "": none was asked for
-	Cells    []Cell    `json:"cells"`
+	Image    Digested `json:"image"`
+	Workload Digested `json:"workload"`        // the program's own bytes
+	Kernel   Digested `json:"kernel,omitzero"` // the guest's
+	Work     string   `json:"work,omitempty"`  // type of the file system that instances wrote to (ext4, xfs, …); "": none was asked for
+	Cells    []Cell   `json:"cells"`
+
+	// Environments are those of the cells, as they say themselves; an early lab
+	// didn't write it down: ask Environment.
+	Environments []Environment `json:"environments,omitempty"`
+
 	Metrics  []Metric  `json:"metrics"`
 	Figures  []Figure  `json:"figures"`
 	Findings []Finding `json:"findings"`

@@ -10,7 +10,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"unicode"
 
+	"lab/bench/clean"
 	"lab/bench/input"
 )
 
@@ -78,13 +81,13 @@ func Read(dir string) (*Run, error) {
 	return r, nil
 }
 
-func readJSON(root *os.Root, name string, v any) error {
+func readJSON[T any](root *os.Root, name string, v *T) error {
 	data, err := input.ReadIn(root, name, maxRecord)
 	if err != nil {
 		return err
 	}
 	name = filepath.Join(root.Name(), name)
-	if err := json.Unmarshal(data, v); err != nil {
+	if err := decode(data, v); err != nil {
 		line := 1
 		var syntax *json.SyntaxError
 		var typ *json.UnmarshalTypeError
@@ -96,6 +99,16 @@ func readJSON(root *os.Root, name string, v any) error {
 		}
 		return fmt.Errorf("%s:%d: %w", name, line, err)
 	}
+	return nil
+}
+
+// decode reads JSON, and makes each text in it one harmless line: it will be
+// shown.
+func decode[T any](data []byte, v *T) error {
+	if err := json.Unmarshal(data, v); err != nil {
+		return err
+	}
+	*v = clean.Strings(*v, clean.Line)
 	return nil
 }
 
@@ -121,7 +134,7 @@ func ReadTrials(r io.Reader) (lines []Line, dropped int, err error) {
 			return nil, 0, fmt.Errorf("%d: %w", n, err)
 		}
 		var l Line
-		if err := json.Unmarshal(text, &l); err != nil {
+		if err := decode(text, &l); err != nil {
 			return nil, 0, fmt.Errorf("%d: %w", n, err)
 		}
 		if err := l.check(); err != nil {
@@ -144,8 +157,21 @@ func ReadTrials(r io.Reader) (lines []Line, dropped int, err error) {
 	}
 }
 
+// isUnit says whether a text may be a unit: it is written next to numbers
+// everywhere.
+func isUnit(s string) bool {
+	return len(s) <= 12 && strings.IndexFunc(s, func(r rune) bool {
+		return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '%' && r != '/'
+	}) < 0
+}
+
 // fits is an error where a manifest lists more than any run has.
 func (m *Manifest) fits() error {
+	for _, x := range m.Metrics {
+		if !isUnit(x.Unit) {
+			return fmt.Errorf("metric %s: %q is no unit", x.Name, x.Unit)
+		}
+	}
 	return errors.Join(few("cells", len(m.Cells)), few("metrics", len(m.Metrics)), few("figures", len(m.Figures)),
 		few("findings", len(m.Findings)), few("notes", len(m.Notes)))
 }
@@ -166,6 +192,8 @@ func (l Line) check() error {
 		return errors.New("neither metric nor err")
 	case l.Value == nil && l.Err == "" && l.Text == "":
 		return fmt.Errorf("metric %s: neither value nor text nor err", l.Metric)
+	case !isUnit(l.Unit):
+		return fmt.Errorf("metric %s: %q is no unit", l.Metric, l.Unit)
 	case l.Block < 0 || l.Pos < 0 || l.Trial < 0 || l.N < 0:
 		return errors.New("a negative block, pos, trial or n")
 	}

@@ -20,7 +20,7 @@ func num(v float64) *float64 { return &v }
 func started(t *testing.T) (dir string, w *Writer) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "made", "on the way", "run")
-	f, err := Create(dir, os.Getuid(), os.Getgid())
+	f, err := Create(dir, os.Getuid(), os.Getgid(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func TestCreateRefusesWhatExists(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{dir, file, link} {
-		if f, err := Create(name, os.Getuid(), os.Getgid()); err == nil {
+		if f, err := Create(name, os.Getuid(), os.Getgid(), nil); err == nil {
 			f.Close()
 			t.Errorf("%s was taken for a new folder", name)
 		} else if !strings.Contains(err.Error(), "--out") {

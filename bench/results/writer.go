@@ -12,10 +12,13 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
+	"lab/bench/clean"
 	"lab/bench/input"
+	"lab/bench/owner"
 )
 
 // Names of what a run writes itself.
@@ -36,10 +39,27 @@ const (
 	SamplesDir = "samples"
 )
 
-// Create makes a new results folder, its parents included, and opens it.
-// It refuses a path that exists, whatever it is: no result is overwritten. The
-// folder, and the parents that it had to make, belong to uid and gid.
-func Create(dir string, uid, gid int) (*os.File, error) {
+// What is in a results folder survives. A trial is one write, so that after SIGKILL
+// every whole trial is there; it is on the disk SyncEvery later at the most, and when
+// the Writer is closed, so that a power failure takes no more than that. A file that is
+// replaced is on the disk before it takes its name, and so is a folder with its first
+// files: at every moment there is a whole one or none. What a report draws can be drawn
+// again, and isn't waited for.
+
+// SyncEvery is how long trials may be in memory alone. They aren't waited for one by
+// one, as a disk takes longer than many a trial; nor within one.
+const SyncEvery = 5 * time.Second
+
+// Create makes a new results folder with its first files, which fill writes, and opens
+// it; parents that it lacks are made. It refuses a path that exists, whatever it is: no
+// result is overwritten. The folder, and the parents that it had to make, belong to uid
+// and gid. It has another name until it is whole: see [sweepUnborn].
+func Create(dir string, uid, gid int, fill func(*Writer) error) (_ *os.File, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("create results folder: %w", err)
+		}
+	}()
 	var made []string
 	for d := filepath.Dir(dir); ; d = filepath.Dir(d) {
 		if _, err := os.Stat(d); err == nil || d == filepath.Dir(d) {
@@ -47,26 +67,101 @@ func Create(dir string, uid, gid int) (*os.File, error) {
 		}
 		made = append(made, d)
 	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return nil, fmt.Errorf("create results folder: %w", err)
+	parent := filepath.Dir(dir)
+	if err := os.MkdirAll(parent, 0o755); err != nil {
+		return nil, err
 	}
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		if errors.Is(err, fs.ErrExist) {
-			return nil, fmt.Errorf("create results folder: %s exists, and results are never overwritten: name another with --out", dir)
+	for _, d := range made {
+		if err := owner.Courtesy(os.Lchown(d, uid, gid)); err != nil {
+			return nil, err
 		}
-		return nil, fmt.Errorf("create results folder: %w", err)
 	}
-	f, err := os.Open(dir)
+	sweepUnborn(parent)
+	exists := fmt.Errorf("%s exists, and results are never overwritten: name another with --out", dir)
+	if _, err := os.Lstat(dir); err == nil {
+		return nil, exists
+	}
+	tmp, err := os.MkdirTemp(parent, "."+filepath.Base(dir)+unborn+"*")
 	if err != nil {
-		return nil, fmt.Errorf("create results folder: %w", err)
+		return nil, err
 	}
-	for _, d := range append(made, dir) {
-		if err := os.Lchown(d, uid, gid); err != nil {
-			f.Close()
-			return nil, fmt.Errorf("create results folder: %w", err)
+	f, err := os.Open(tmp)
+	if err == nil {
+		err = beBorn(f, uid, gid, fill)
+	}
+	if err == nil {
+		err = unix.Renameat2(unix.AT_FDCWD, tmp, unix.AT_FDCWD, dir, unix.RENAME_NOREPLACE)
+		switch {
+		case errors.Is(err, fs.ErrExist):
+			err = exists
+		case err == unix.EINVAL: // a file system that can't say so; it wasn't there a moment ago
+			err = os.Rename(tmp, dir)
 		}
 	}
+	if err != nil {
+		f.Close() // nil where it wasn't opened
+		return nil, errors.Join(err, os.RemoveAll(tmp))
+	}
+	unix.Flock(int(f.Fd()), unix.LOCK_UN)
+	syncFolder(parent)
 	return f, nil
+}
+
+// beBorn fills a results folder that nobody sees yet.
+func beBorn(f *os.File, uid, gid int, fill func(*Writer) error) error {
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+		return os.NewSyscallError("flock", err)
+	}
+	if err := errors.Join(owner.Courtesy(f.Chmod(0o755)), owner.Courtesy(f.Chown(uid, gid))); err != nil || fill == nil {
+		return err
+	}
+	w, err := NewWriter(f, uid, gid)
+	if err != nil {
+		return err
+	}
+	return errors.Join(fill(w), w.Close())
+}
+
+// syncFolder puts a folder's list of names on the disk. Not every file system can.
+func syncFolder(dir string) {
+	if f, err := os.Open(dir); err == nil {
+		f.Sync()
+		f.Close()
+	}
+}
+
+// unborn is part of the name of a folder that isn't whole yet: .NAME.new-1234.
+const unborn = ".new-"
+
+// sweepUnborn removes results folders that were never whole: their lab was killed in
+// their first milliseconds. They have such a name, nobody holds their lock, and there
+// is nothing in them but what a run begins with, no trial among it.
+func sweepUnborn(parent string) {
+	root, err := os.OpenRoot(parent)
+	if err != nil {
+		return
+	}
+	defer root.Close()
+	names, _ := fs.Glob(root.FS(), ".*"+unborn+"*")
+	for _, name := range names {
+		_, n, _ := strings.Cut(name[1:], unborn)
+		f, err := root.OpenFile(name, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+		if err != nil {
+			continue
+		}
+		entries, err := f.ReadDir(-1)
+		ours := err == nil && n != "" && strings.Trim(n, "0123456789") == "" && unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil
+		for _, e := range entries {
+			info, err := e.Info()
+			base := strings.TrimSuffix(strings.TrimPrefix(e.Name(), "."), ".new")
+			ours = ours && err == nil && info.Mode().IsRegular() &&
+				(base == ManifestFile || base == MachineFile || base == ExperimentFile || e.Name() == TrialsFile && info.Size() == 0)
+		}
+		if ours {
+			root.RemoveAll(name)
+		}
+		f.Close()
+	}
 }
 
 // A Writer writes a run's files below one folder, through its descriptor.
@@ -75,8 +170,11 @@ type Writer struct {
 	root     *os.Root
 	uid, gid int
 
-	mu     sync.Mutex
-	trials *os.File
+	mu      sync.Mutex
+	trials  *os.File
+	samples map[string]bool // files of them that were written to
+	synced  time.Time       // when the trials were on the disk
+	dirty   bool            // some aren't
 }
 
 // NewWriter writes below the folder that dir is open on; it doesn't take dir
@@ -88,7 +186,7 @@ func NewWriter(dir *os.File, uid, gid int) (*Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open results folder: %w", err)
 	}
-	w := &Writer{root: root, uid: uid, gid: gid}
+	w := &Writer{root: root, uid: uid, gid: gid, samples: map[string]bool{}, synced: time.Now()}
 	w.trials, err = w.open(TrialsFile, os.O_WRONLY|os.O_CREATE|os.O_APPEND)
 	if err != nil {
 		root.Close()
@@ -104,7 +202,7 @@ func (w *Writer) open(name string, flag int) (*os.File, error) {
 			continue
 		}
 		if err := w.root.Mkdir(name[:i], 0o755); err == nil {
-			err = w.root.Lchown(name[:i], w.uid, w.gid)
+			err = owner.Courtesy(w.root.Lchown(name[:i], w.uid, w.gid))
 			if err != nil {
 				return nil, err
 			}
@@ -118,7 +216,7 @@ func (w *Writer) open(name string, flag int) (*os.File, error) {
 		return nil, err
 	}
 	if err = input.Regular(name, f); err == nil {
-		err = f.Chown(w.uid, w.gid)
+		err = owner.Courtesy(f.Chown(w.uid, w.gid))
 	}
 	if err != nil {
 		f.Close()
@@ -129,17 +227,21 @@ func (w *Writer) open(name string, flag int) (*os.File, error) {
 
 // Manifest writes manifest.json, replacing an earlier one at once or not at
 // all.
-func (w *Writer) Manifest(m *Manifest) error { return w.replace(ManifestFile, m) }
+func (w *Writer) Manifest(m *Manifest) error {
+	return w.replace(ManifestFile, clean.Strings(m, clean.Text))
+}
 
 // Machine writes machine.json in the same way.
-func (w *Writer) Machine(m *Machine) error { return w.replace(MachineFile, m) }
+func (w *Writer) Machine(m *Machine) error {
+	return w.replace(MachineFile, clean.Strings(m, clean.Text))
+}
 
 func (w *Writer) replace(name string, v any) error {
 	data, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
-	return w.File(name, append(data, '\n'))
+	return w.stream(name, true, func(to io.Writer) error { _, err := to.Write(append(data, '\n')); return err })
 }
 
 // File writes a file of the results folder, replacing an earlier one at once
@@ -150,14 +252,26 @@ func (w *Writer) File(name string, data []byte) error {
 
 // Stream is File for what is too large to be kept in memory.
 func (w *Writer) Stream(name string, fill func(io.Writer) error) error {
+	return w.stream(name, false, fill)
+}
+
+// stream is Stream; durable says that the file is on the disk when it returns.
+func (w *Writer) stream(name string, durable bool, fill func(io.Writer) error) error {
 	tmp := path.Join(path.Dir(name), "."+path.Base(name)+".new")
 	f, err := w.open(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, w.bare(err))
 	}
-	err = errors.Join(fill(f), f.Close())
+	err = fill(f)
+	if err == nil && durable {
+		err = f.Sync()
+	}
+	err = errors.Join(err, f.Close())
 	if err == nil {
 		err = w.root.Rename(tmp, name)
+	}
+	if err == nil && durable {
+		syncFolder(w.root.Name())
 	}
 	if err != nil {
 		w.root.Remove(tmp)
@@ -197,7 +311,8 @@ func (w *Writer) Trial(lines []Line) error {
 	enc.SetEscapeHTML(false)
 	for i, l := range lines {
 		l.Last = i == len(lines)-1
-		if err := enc.Encode(l); err != nil { // NaN and Inf aren't JSON
+		// What a guest or a program said may be in it.
+		if err := enc.Encode(clean.Strings(l, clean.Text)); err != nil { // NaN and Inf aren't JSON
 			return fmt.Errorf("write trial: metric %s: %w", l.Metric, err)
 		}
 	}
@@ -210,6 +325,31 @@ func (w *Writer) Trial(lines []Line) error {
 	if _, err := w.trials.Write(b.Bytes()); err != nil {
 		return fmt.Errorf("write %s: %w", TrialsFile, errors.Join(w.bare(err), w.trials.Truncate(before.Size())))
 	}
+	w.dirty = true
+	if time.Since(w.synced) < SyncEvery {
+		return nil
+	}
+	return w.sync()
+}
+
+// sync puts what was measured on the disk.
+func (w *Writer) sync() error {
+	var errs []error
+	if w.dirty {
+		errs = append(errs, w.trials.Sync())
+	}
+	for name := range w.samples {
+		f, err := w.root.Open(name)
+		if err == nil {
+			err = errors.Join(f.Sync(), f.Close())
+		}
+		errs = append(errs, err)
+	}
+	w.synced, w.dirty = time.Now(), false
+	clear(w.samples)
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("write %s: %w", TrialsFile, w.bare(err))
+	}
 	return nil
 }
 
@@ -220,8 +360,12 @@ func (w *Writer) Samples(samples []Sample) error {
 			return fmt.Errorf("write samples: metric %q isn't a file name", s.Metric)
 		}
 		data, err := json.Marshal(s)
+		name := path.Join(SamplesDir, s.Metric+".jsonl")
 		if err == nil {
-			err = w.append(path.Join(SamplesDir, s.Metric+".jsonl"), append(data, '\n'))
+			w.mu.Lock()
+			err = w.append(name, append(data, '\n'))
+			w.samples[name] = true
+			w.mu.Unlock()
 		}
 		if err != nil {
 			return fmt.Errorf("write samples of %s: %w", s.Metric, w.bare(err))
@@ -250,5 +394,7 @@ func (w *Writer) append(name string, data []byte) error {
 
 // Close closes the files. What was written stays.
 func (w *Writer) Close() error {
-	return errors.Join(w.trials.Close(), w.root.Close())
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return errors.Join(w.sync(), w.trials.Close(), w.root.Close())
 }

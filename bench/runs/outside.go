@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"os"
 
 	"lab/bench"
 	"lab/bench/cgroup"
 	"lab/bench/engine"
+	"lab/bench/launch"
 	"lab/bench/machine"
 	"lab/bench/results"
 	"lab/bench/testbed"
@@ -37,7 +39,7 @@ type outsider struct {
 func (s *Supervisor) RunBeside(p Parts, plain bench.Environment, label string) (end End, err error) {
 	o := &outsider{turn: make(chan struct{}), made: make(chan struct{}), ended: make(chan struct{}),
 		coin: rand.New(rand.NewPCG(s.Job.Manifest.Seed, 0x6f7574))} // "out"
-	tb, err := testbed.Local(s.Job.Cache, &cgroup.Options{})
+	tb, err := testbed.Local(s.Job.Cache, &cgroup.Options{}, launch.Undertaker(os.Args[0]))
 	if err != nil {
 		return end, err
 	}

@@ -63,24 +63,25 @@ func (s *Supervisor) Run() (End, error) {
 	}
 	defer signal.Stop(sigs)
 
-	var err error
-	if s.Job.Planned != nil { // it is resumed
-		s.folder, err = os.Open(s.Dir)
-	} else {
-		s.folder, err = results.Create(s.Dir, s.Job.UID, s.Job.GID)
-	}
-	if err != nil {
-		return End{}, err
-	}
-	defer s.folder.Close()
-	// From here on the folder can be read back, whatever happens.
-	if err := s.Write(func(w *results.Writer) error {
+	begin := func(w *results.Writer) error {
 		err := errors.Join(w.Machine(&s.Job.Machine), w.Manifest(&s.Job.Manifest))
 		if s.Job.Experiment != nil {
 			err = errors.Join(err, w.File(results.ExperimentFile, s.Job.Experiment))
 		}
 		return err
-	}); err != nil {
+	}
+	var err error
+	if s.Job.Planned != nil { // it is resumed
+		if s.folder, err = os.Open(s.Dir); err == nil {
+			err = s.Write(begin)
+		}
+	} else {
+		s.folder, err = results.Create(s.Dir, s.Job.UID, s.Job.GID, begin)
+	}
+	if s.folder != nil {
+		defer s.folder.Close()
+	}
+	if err != nil {
 		return End{}, err
 	}
 	s.Job.Paced = s.Console.Draws() || s.Between != nil

@@ -16,6 +16,7 @@ import (
 	"lab/bench/crew"
 	"lab/bench/engine"
 	"lab/bench/machine"
+	"lab/bench/owner"
 	"lab/bench/results"
 	"lab/bench/testbed"
 	"lab/bench/testbed/nat"
@@ -160,7 +161,7 @@ func (w *worker) openWork(tb *testbed.Testbed, sc *bench.Scenario) error {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return fmt.Errorf("work folder: %w", err)
 		}
-		if err := os.Lchown(dir, j.UID, j.GID); err != nil {
+		if err := owner.Courtesy(os.Lchown(dir, j.UID, j.GID)); err != nil {
 			return fmt.Errorf("work folder: %w", err)
 		}
 	}

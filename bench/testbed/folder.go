@@ -84,7 +84,10 @@ func lockFolder(dir string, how int) (*os.File, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB); err != nil {
+		for err = unix.EINTR; err == unix.EINTR; {
+			err = unix.Flock(int(f.Fd()), how|unix.LOCK_NB)
+		}
+		if err != nil {
 			f.Close()
 			return nil, &os.PathError{Op: "flock", Path: dir, Err: err}
 		}
@@ -116,17 +119,25 @@ func same(f *os.File, name string) bool {
 	return err == nil && os.SameFile(a, b)
 }
 
-// newFolder makes a testbed's run folder and locks it. Its name is the ID.
-func newFolder() (*os.File, error) {
+// newFolder makes a testbed's run folder and locks it. Its name is the ID. The
+// watcher is there before it.
+func newFolder(u Undertaker) (*os.File, Watcher, error) {
 	for {
-		f, err := lockFolder(filepath.Join(runDir, newID()), unix.LOCK_EX)
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			continue // another testbed's, by a great chance
-		}
+		dir := filepath.Join(runDir, newID())
+		w, err := u.watch(dir)
 		if err != nil {
-			return nil, fmt.Errorf("make the testbed's folder: %w", err)
+			return nil, nil, fmt.Errorf("watch over the testbed's folder: %w", err)
 		}
-		return f, nil
+		f, err := lockFolder(dir, unix.LOCK_EX)
+		if err == nil {
+			return f, w, nil
+		}
+		closeWatcher(w)
+		if !errors.Is(err, unix.EWOULDBLOCK) { // another testbed's, by a great chance
+			unix.Rmdir(dir) // if it was made
+			tidy()
+			return nil, nil, fmt.Errorf("make the testbed's folder: %w", err)
+		}
 	}
 }
 

@@ -25,7 +25,7 @@ func Sweep() (removed []string, err error) {
 	for id, dirs := range l.Owners() {
 		// The tag was written by somebody with root's rights, yet it is
 		// made into a path below: a name, and nothing else.
-		if id == "" || filepath.Base(id) != id || id[0] == '.' {
+		if !isID(id) {
 			continue
 		}
 		// A dead owner's folder is either gone or unlocked. While we look
@@ -51,6 +51,9 @@ func SweepFolders() (removed []string, err error) {
 	var errs []error
 	entries, _ := os.ReadDir(runDir)
 	for _, e := range entries {
+		if !isID(e.Name()) {
+			continue
+		}
 		f, alive := claim(filepath.Join(runDir, e.Name()))
 		if alive || f == nil {
 			continue

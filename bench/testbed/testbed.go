@@ -8,9 +8,10 @@
 // it for a single program (lab exec) without namespaces of its own.
 //
 // What the kernel doesn't free by itself is tagged with the testbed's ID before
-// it is used, and removed by the next lab's [Sweep]: cgroup folders, the work
-// folder, and the run folder /run/lab/<ID>. The owner of a testbed holds a lock on its run
-// folder; a testbed whose folder isn't locked has no owner any more.
+// it is used: cgroup folders, the work folder, and the run folder /run/lab/<ID>.
+// A process that outlives the owner removes it ([Undertaker]); where that was
+// killed, too, the next lab does ([Sweep]). The owner of a testbed holds a lock on
+// its run folder; a testbed whose folder isn't locked has no owner any more.
 package testbed
 
 import (
@@ -23,6 +24,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -56,11 +58,12 @@ type Testbed struct {
 	// that nobody keeps).
 	Log func(name string) (*os.File, error)
 
-	folder *os.File // the run folder, locked
-	top    *os.File // in a worker: the tmpfs on it, locked
-	work   *os.File // Work, locked; or nil
-	mu     sync.Mutex
-	net    *Network
+	watcher Watcher
+	folder  *os.File // the run folder, locked
+	top     *os.File // in a worker: the tmpfs on it, locked
+	work    *os.File // Work, locked; or nil
+	mu      sync.Mutex
+	net     *Network
 }
 
 // newID makes a testbed's ID.
@@ -70,15 +73,20 @@ func newID() string {
 	return hex.EncodeToString(b[:])
 }
 
+// isID says whether a name can be a testbed's ID. What can't isn't the lab's, though
+// it lie where the lab's things do or bear its tag.
+func isID(s string) bool { return len(s) == 8 && strings.Trim(s, "0123456789abcdef") == "" }
+
 // Local makes a testbed without namespaces of its own, in this process. groups says
 // what its cgroups are for; nil: there are none, since making and removing them is
-// a good part of a short command's time.
-func Local(cache string, groups *cgroup.Options) (*Testbed, error) {
-	f, err := newFolder()
+// a good part of a short command's time. What a killed process leaves of it the
+// undertaker removes.
+func Local(cache string, groups *cgroup.Options, u Undertaker) (*Testbed, error) {
+	f, w, err := newFolder(u)
 	if err != nil {
 		return nil, err
 	}
-	tb := &Testbed{ID: filepath.Base(f.Name()), Dir: f.Name(), Cache: cache, folder: f,
+	tb := &Testbed{ID: filepath.Base(f.Name()), Dir: f.Name(), Cache: cache, folder: f, watcher: w,
 		UID: os.Getuid(), GID: os.Getgid(),
 		Log: func(string) (*os.File, error) { return os.OpenFile(os.DevNull, os.O_WRONLY, 0) }}
 	if err := tb.cgroups(groups); err != nil {
@@ -106,6 +114,14 @@ func (tb *Testbed) cgroups(groups *cgroup.Options) error {
 		tb.Cgroups, err = nil, nil
 	}
 	return err
+}
+
+// Follow names the process that the workload is, which leads a session: should
+// this process be killed, all that is left of the session is, too. 0 is none.
+func (tb *Testbed) Follow(pid int) {
+	if tb.watcher != nil {
+		tb.watcher.Follow(pid)
+	}
 }
 
 // groupLink begins the names of the links in the run folder that lead to the
@@ -148,6 +164,8 @@ func (tb *Testbed) Close() error {
 		tb.top.Close() // nil where there is none
 		tb.folder, tb.top = nil, nil
 	}
+	closeWatcher(tb.watcher)
+	tb.watcher = nil
 	return errors.Join(errs...)
 }
 

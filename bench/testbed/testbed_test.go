@@ -30,16 +30,33 @@ import (
 // asHelper makes the test binary a lab's supervisor, or its worker.
 const asHelper = "LAB_TESTBED_HELPER"
 
+// hasUndertaker is set where the helper has one.
+const hasUndertaker = "LAB_TESTBED_UNDERTAKER"
+
+// undertaker is the helper's.
+func undertaker() testbed.Undertaker {
+	if os.Getenv(hasUndertaker) == "" {
+		return nil
+	}
+	return launch.Undertaker(os.Args[0])
+}
+
 func TestMain(m *testing.M) {
 	switch os.Getenv(asHelper) {
 	case "supervisor":
 		os.Setenv(asHelper, "worker")
-		w, err := testbed.Spawn(nil, os.Stderr, os.Stdout)
+		w, err := testbed.Spawn(undertaker(), nil, os.Stderr, os.Stdout)
 		if err == nil {
 			err = w.Wait()
 		}
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
+	case "local":
+		if err := localLab(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		unix.Pause()
 	case "worker":
 		if err := worker(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -54,6 +71,7 @@ func TestMain(m *testing.M) {
 type made struct {
 	ID, Dir string
 	Cgroups []string
+	Session int // of the workload
 }
 
 // worker makes everything that a testbed may hold, and says so.
@@ -79,32 +97,139 @@ func worker() error {
 	return json.NewEncoder(os.NewFile(4, "out")).Encode(m)
 }
 
-// Whoever is killed, at once nothing is left but folders, and nothing at all
-// after the next lab's sweep.
+// localLab is a lab without a worker, whose workload leaves something in the
+// background.
+func localLab() error {
+	tb, err := testbed.Local(os.TempDir(), &cgroup.Options{Controllers: true}, undertaker())
+	if err != nil {
+		return err
+	}
+	p := launch.New(launch.Plan{Command: bench.Command{Argv: []string{"/bin/sh", "-c", "sleep 1000 & sleep 1000"}}})
+	if err := p.Start(context.Background()); err != nil {
+		return err
+	}
+	tb.Follow(p.PID())
+	if tb.Cgroups != nil {
+		if _, err := tb.Cgroups.New(cgroup.Limits{}); err != nil {
+			return err
+		}
+	}
+	m := made{ID: tb.ID, Dir: tb.Dir, Session: p.PID()}
+	if tb.Cgroups != nil {
+		m.Cgroups = tb.Cgroups.Dirs()
+	}
+	return json.NewEncoder(os.Stdout).Encode(m)
+}
+
+// help starts a helper, and returns when it has made everything.
+func help(t *testing.T, as string, undertaken bool) (cmd *exec.Cmd, m made) {
+	t.Helper()
+	cmd = exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), asHelper+"="+as)
+	if undertaken {
+		cmd.Env = append(cmd.Env, hasUndertaker+"=yes")
+	}
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	line, err := bufio.NewReader(out).ReadBytes('\n')
+	if err != nil {
+		t.Fatalf("the helper said %q, %v", line, err)
+	}
+	if err := json.Unmarshal(line, &m); err != nil {
+		t.Fatal(err)
+	}
+	return cmd, m
+}
+
+// With an undertaker nothing is left of a lab that was killed, and no other
+// command is needed for it; not even what its workload left in the background.
+func TestUndertaken(t *testing.T) {
+	benchtest.Testbed(t)
+	for _, as := range []string{"supervisor", "local"} {
+		t.Run(as, func(t *testing.T) {
+			cmd, m := help(t, as, true)
+			exist(t, true, append(m.Cgroups, m.Dir)...)
+			for end := time.Now().Add(5 * time.Second); m.Session > 0 && len(session(t, m.Session)) < 2; time.Sleep(time.Millisecond) {
+				if time.Now().After(end) {
+					t.Fatal("the workload left nothing in the background")
+				}
+			}
+			cmd.Process.Kill()
+			cmd.Wait()
+			gone(t, append(m.Cgroups, m.Dir)...)
+			if m.Session > 0 {
+				for _, pid := range session(t, m.Session) {
+					t.Errorf("PID %d of the workload's session lives on", pid)
+				}
+			}
+		})
+	}
+	t.Run("stopped", func(t *testing.T) {
+		// What is alive is nobody's to bury, stopped or not.
+		cmd, m := help(t, "local", true)
+		cmd.Process.Signal(unix.SIGSTOP)
+		time.Sleep(50 * time.Millisecond)
+		testbed.Sweep()
+		exist(t, true, append(m.Cgroups, m.Dir)...)
+	})
+	t.Run("wrongly", func(t *testing.T) {
+		// Started by hand it does nothing.
+		_, m := help(t, "local", true)
+		cmd := exec.Command("/proc/self/exe", testbed.BuryArg, m.Dir, strconv.Itoa(m.Session))
+		if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "not started by a watcher") {
+			t.Errorf("%v, %s", err, out)
+		}
+		exist(t, true, append(m.Cgroups, m.Dir)...)
+		if !slices.Contains(session(t, m.Session), m.Session) {
+			t.Errorf("the workload, PID %d, was ended", m.Session)
+		}
+	})
+}
+
+// gone waits until none of the paths exists, five seconds at most.
+func gone(t *testing.T, paths ...string) {
+	t.Helper()
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if !slices.ContainsFunc(paths, func(p string) bool { _, err := os.Lstat(p); return err == nil }) {
+			return
+		}
+	}
+	exist(t, false, paths...)
+}
+
+// session lists the processes of a session that live.
+func session(t *testing.T, sid int) (pids []int) {
+	t.Helper()
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if s, alive := testbed.SessionOf(pid); err == nil && alive && s == sid {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// Without one, or where that was killed, too: whoever is killed, at once nothing is
+// left but folders, and nothing at all after the next lab's sweep.
 func TestKilled(t *testing.T) {
 	benchtest.Testbed(t)
 	for _, who := range []string{"supervisor", "worker", "both"} {
 		t.Run(who, func(t *testing.T) {
-			cmd := exec.Command("/proc/self/exe")
-			cmd.Env = append(os.Environ(), asHelper+"=supervisor")
-			cmd.Stderr = os.Stderr
-			out, err := cmd.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			defer cmd.Wait()
-			defer cmd.Process.Kill()
-			line, err := bufio.NewReader(out).ReadBytes('\n')
-			if err != nil {
-				t.Fatalf("the helper said %q, %v", line, err)
-			}
-			var m made
-			if err := json.Unmarshal(line, &m); err != nil {
-				t.Fatal(err)
-			}
+			cmd, m := help(t, "supervisor", false)
 			first, all := inhabitants(t, cmd.Process.Pid)
 			if len(all) < 2 {
 				t.Fatalf("the testbed has processes %v, want two at least", all)
@@ -245,7 +370,7 @@ func TestEnterRefused(t *testing.T) {
 }
 
 func TestSpawnRefused(t *testing.T) {
-	if w, err := testbed.Spawn(nil, os.Stderr); err == nil {
+	if w, err := testbed.Spawn(nil, nil, os.Stderr); err == nil {
 		w.Kill()
 		t.Error("a worker that would die with a goroutine's thread was started")
 	}
@@ -310,7 +435,7 @@ func local(t *testing.T) *testbed.Testbed {
 	if os.Geteuid() != 0 {
 		t.Skip("SKIPPED: it needs root: sudo make test")
 	}
-	tb, err := testbed.Local(t.TempDir(), &cgroup.Options{Controllers: true})
+	tb, err := testbed.Local(t.TempDir(), &cgroup.Options{Controllers: true}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -352,23 +477,23 @@ func TestSweep(t *testing.T) {
 		}
 		return dirs
 	}
-	me := strconv.Itoa(os.Getpid()) + strconv.FormatInt(time.Now().UnixNano(), 36)
-	gone := tree("dead-"+me, true) // its run folder is gone already
+	gone := tree(testbed.NewID(), true) // its run folder is gone already
 
-	unlocked := filepath.Join(filepath.Dir(alive.Dir), "left-"+me)
+	leftID := testbed.NewID()
+	unlocked := filepath.Join(filepath.Dir(alive.Dir), leftID)
 	if err := os.MkdirAll(filepath.Join(unlocked, "some", "files"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(unlocked)
 	// Its owner was killed before it tagged anything.
-	left := append(tree("left-"+me, false), unlocked)
+	left := append(tree(leftID, false), unlocked)
 	for i, dir := range left[:len(left)-1] {
 		if err := os.Symlink(dir, filepath.Join(unlocked, "cgroup-"+strconv.Itoa(i))); err != nil {
 			t.Fatal(err)
 		}
 	}
 	// A link that leads to no cgroup folder of this testbed's leads nowhere.
-	precious := filepath.Join(t.TempDir(), "lab-left-"+me)
+	precious := filepath.Join(t.TempDir(), "lab-"+leftID)
 	if err := os.Mkdir(precious, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -378,27 +503,11 @@ func TestSweep(t *testing.T) {
 		}
 	}
 	// Its run folder is another system's, as /run is, and it lives.
-	elsewhere, err := l.Create("elsewhere-"+me, cgroup.Options{}, nil)
+	elsewhere, err := l.Create(testbed.NewID(), cgroup.Options{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer elsewhere.Remove()
-
-	// Untagged, though it has the lab's name: somebody else's.
-	untagged := filepath.Join(filepath.Dir(gone[0]), "lab-untagged-"+me)
-	if err := os.Mkdir(untagged, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	defer os.Remove(untagged)
-	// A tag that isn't a name leads nowhere.
-	odd := filepath.Join(filepath.Dir(gone[0]), "odd-"+me)
-	if err := os.Mkdir(odd, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	defer os.Remove(odd)
-	if err := unix.Setxattr(odd, cgroup.Tag, []byte("../"+filepath.Base(alive.Dir)), 0); err != nil {
-		t.Fatal(err)
-	}
 
 	removed, err := testbed.Sweep()
 	if err != nil {
@@ -410,7 +519,7 @@ func TestSweep(t *testing.T) {
 			t.Errorf("Sweep doesn't say that it removed %s: %v", p, removed)
 		}
 	}
-	exist(t, true, untagged, odd, precious, alive.Dir, mine.Dir)
+	exist(t, true, precious, alive.Dir, mine.Dir)
 	exist(t, true, elsewhere.Dirs()...)
 	exist(t, true, alive.Cgroups.Dirs()...)
 	exist(t, true, mine.Cgroups.Dirs()...)

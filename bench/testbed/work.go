@@ -83,7 +83,7 @@ func buryWork(f *os.File) (removed []string, err error) {
 	if filepath.Base(path) != "lab-"+id {
 		return nil, nil // not written by us
 	}
-	return removeWork(path, id)
+	return removeWork(path, id, true)
 }
 
 // SweepWork removes what dead testbeds left in a folder in which work folders are
@@ -92,9 +92,9 @@ func buryWork(f *os.File) (removed []string, err error) {
 func SweepWork(dir string) (removed []string) {
 	entries, _ := os.ReadDir(dir)
 	for _, e := range entries {
-		if id, ok := strings.CutPrefix(e.Name(), "lab-"); ok && id != "" {
+		if id, ok := strings.CutPrefix(e.Name(), "lab-"); ok && isID(id) {
 			if _, err := os.Lstat(filepath.Join(runDir, id)); err != nil {
-				gone, _ := removeWork(filepath.Join(dir, e.Name()), id)
+				gone, _ := removeWork(filepath.Join(dir, e.Name()), id, false)
 				removed = append(removed, gone...)
 			}
 		}
@@ -102,10 +102,10 @@ func SweepWork(dir string) (removed []string) {
 	return removed
 }
 
-// removeWork removes a work folder that bears the tag of testbed id, or is empty
-// (its owner was killed between making and tagging it), and that nobody holds a
-// lock on.
-func removeWork(path, id string) ([]string, error) {
+// removeWork removes a work folder that bears the tag of testbed id and that nobody
+// holds a lock on. One that was announced may also be empty: its owner was killed
+// between making and tagging it.
+func removeWork(path, id string, announced bool) ([]string, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return nil, nil
@@ -117,7 +117,7 @@ func removeWork(path, id string) ([]string, error) {
 	tag := make([]byte, 64)
 	n, err := unix.Fgetxattr(int(f.Fd()), cgroup.Tag, tag)
 	if err != nil || string(tag[:n]) != id {
-		if os.Remove(path) != nil {
+		if !announced || os.Remove(path) != nil {
 			return nil, nil
 		}
 		return []string{path}, nil

@@ -22,7 +22,7 @@ func TestWorkFolder(t *testing.T) {
 	dir := t.TempDir()
 	open := func() *Testbed {
 		t.Helper()
-		tb, err := Local(t.TempDir(), nil)
+		tb, err := Local(t.TempDir(), nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

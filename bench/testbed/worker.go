@@ -18,9 +18,10 @@ import (
 // A Worker is the process that lives in the testbed, as its supervisor sees
 // it.
 type Worker struct {
-	cmd    *exec.Cmd
-	folder *os.File
-	ooms   int64 // when it was started
+	cmd     *exec.Cmd
+	folder  *os.File
+	watcher Watcher
+	ooms    int64 // when it was started
 }
 
 // Spawn starts this program again, with args, as PID 1 of new mount, network,
@@ -29,12 +30,13 @@ type Worker struct {
 // folder's). Its standard output and error are stderr.
 //
 // The kernel kills it when the calling thread ends, so the caller must be
-// locked to the main thread.
-func Spawn(args []string, stderr *os.File, files ...*os.File) (*Worker, error) {
+// locked to the main thread. What is left when that process is killed the
+// undertaker removes.
+func Spawn(u Undertaker, args []string, stderr *os.File, files ...*os.File) (*Worker, error) {
 	if unix.Gettid() != unix.Getpid() {
 		return nil, fmt.Errorf("spawn worker: not called from the main thread")
 	}
-	folder, err := newFolder()
+	folder, watcher, err := newFolder(u)
 	if err != nil {
 		return nil, err
 	}
@@ -51,9 +53,10 @@ func Spawn(args []string, stderr *os.File, files ...*os.File) (*Worker, error) {
 	if err := cmd.Start(); err != nil {
 		removeFolder(folder)
 		folder.Close()
+		closeWatcher(watcher)
 		return nil, fmt.Errorf("spawn worker: %w", err)
 	}
-	return &Worker{cmd, folder, ooms}, nil
+	return &Worker{cmd, folder, watcher, ooms}, nil
 }
 
 // Kill ends the worker at once, and with it all in the testbed.
@@ -63,6 +66,7 @@ func (w *Worker) Kill() { w.cmd.Process.Kill() }
 // error that wraps an exec.ExitError says how the worker died: "was killed by …".
 func (w *Worker) Wait() error {
 	err := w.cmd.Wait()
+	defer closeWatcher(w.watcher)
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
 		if ws, ok := exit.Sys().(syscall.WaitStatus); ok {
 			err = &deathError{Death(unix.WaitStatus(ws), w.ooms), err}

@@ -10,27 +10,15 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"syscall"
+
+	"lab/bench/owner"
 )
 
 // Owner is whom the files that we make belong to: under sudo the user who
 // called it.
-func Owner() (uid, gid int) {
-	uid, gid = os.Getuid(), os.Getgid()
-	if uid != 0 {
-		return uid, gid
-	}
-	if u, err := strconv.Atoi(os.Getenv("SUDO_UID")); err == nil {
-		uid = u
-	}
-	if g, err := strconv.Atoi(os.Getenv("SUDO_GID")); err == nil {
-		gid = g
-	}
-	return uid, gid
-}
+func Owner() (uid, gid int) { return owner.IDs() }
 
 // OwnerOf is whom an open file or folder belongs to.
 func OwnerOf(f *os.File) (uid, gid int, err error) {
@@ -50,13 +38,9 @@ func Dir() (string, error) {
 	if d := os.Getenv("XDG_CACHE_HOME"); filepath.IsAbs(d) { // relative ones are to be ignored, says its specification
 		return filepath.Join(d, "lab"), nil
 	}
-	home := os.Getenv("HOME")
-	if name := os.Getenv("SUDO_USER"); name != "" && os.Getuid() == 0 {
-		u, err := user.Lookup(name)
-		if err != nil {
-			return "", fmt.Errorf("cache folder: %w; name one with LAB_CACHE", err)
-		}
-		home = u.HomeDir
+	home, err := owner.Home()
+	if err != nil {
+		return "", fmt.Errorf("cache folder: %w; name one with LAB_CACHE", err)
 	}
 	if home == "" {
 		return "", errors.New("cache folder: no HOME is set; name a folder with LAB_CACHE")
@@ -93,7 +77,7 @@ func Make() (string, error) {
 		made = append(made, tag)
 	}
 	for _, d := range made {
-		if err := os.Lchown(d, uid, gid); err != nil {
+		if err := owner.Courtesy(os.Lchown(d, uid, gid)); err != nil {
 			return "", fmt.Errorf("cache folder: %w", err)
 		}
 	}
@@ -129,7 +113,7 @@ func Give(dir string) error {
 		if st.Uid != 0 || !info.IsDir() && st.Nlink > 1 {
 			return nil
 		}
-		return root.Lchown(name, uid, gid)
+		return owner.Courtesy(root.Lchown(name, uid, gid))
 	})
 }
 

@@ -98,8 +98,8 @@ func TestAnnounceTooFew(t *testing.T) {
 	for _, s := range scenarios.All() {
 		for _, quick := range []bool{true, false} {
 			var cells []results.Cell
-			for _, c := range s.Cells(bench.Options{Quick: quick}) {
-				if !strings.HasPrefix(c.Env, "vm") {
+			for _, c := range s.Cells(bench.Options{Known: known(), Quick: quick}) {
+				if !c.Guest {
 					cells = append(cells, results.Cell{Env: c.Env, Variant: c.Variant, N: c.N, Trials: c.Trials})
 				}
 			}
@@ -136,7 +136,7 @@ func TestScenariosFollowTheSchema(t *testing.T) {
 // there are.
 func TestMakes(t *testing.T) {
 	for _, s := range scenarios.All() {
-		for _, c := range s.Cells(bench.Options{}) {
+		for _, c := range s.Cells(bench.Options{Known: known()}) {
 			for _, name := range c.Makes {
 				if !slices.ContainsFunc(machine.Explained, func(x struct{ Name, Means string }) bool { return x.Name == name }) {
 					t.Errorf("%s: %s makes %q, which is no taint", s.Name, c.Env, name)

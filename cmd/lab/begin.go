@@ -25,9 +25,6 @@ func (a *app) begin(j *runs.Job, named string) (*testbed.Lock, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if _, err := testbed.Sweep(); err != nil {
-		fmt.Fprintln(a.note, "lab: clean up after an earlier run:", err)
-	}
 	if err := furnish(j, named); err != nil {
 		return nil, nil, &statusError{statusNothing, errors.Join(err, lock.Release())}
 	}
@@ -44,6 +41,7 @@ func furnish(j *runs.Job, named string) (err error) {
 	if j.Cache, err = usercache.Make(); err != nil {
 		return err
 	}
+	sweepHalfMade(j.Cache)
 	if j.Image, err = openImage(named, j.Cache); err != nil {
 		return err
 	}

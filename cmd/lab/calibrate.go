@@ -15,6 +15,7 @@ import (
 
 	"lab/bench"
 	"lab/bench/calibrate"
+	"lab/bench/owner"
 	"lab/bench/results"
 	"lab/bench/runs"
 	"lab/chroot"
@@ -78,9 +79,9 @@ func (a *app) calibrate(cmd *cobra.Command, f calibrateFlags) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range base.Options.Envs {
-		if strings.HasPrefix(name, "vm") {
-			return usagef("--env %s: a calibration makes thousands of starts, which a guest is too slow for; there are: host, chroot, container", name)
+	for _, a := range base.Options.Chosen() {
+		if a.Slow {
+			return usagef("--env %s: a calibration makes thousands of starts, which it is too slow for; there are: %s", a.Name, strings.Join(fast(), ", "))
 		}
 	}
 	if err := a.needRoot("lab calibrate", statusNothing); err != nil {
@@ -114,6 +115,16 @@ func (a *app) calibrate(cmd *cobra.Command, f calibrateFlags) error {
 		}
 	}
 	return a.judgeCalibration(dir, base, todo, f.json)
+}
+
+// fast are the environments that start in milliseconds.
+func fast() (names []string) {
+	for _, a := range known() {
+		if !a.Slow {
+			names = append(names, a.Name)
+		}
+	}
+	return names
 }
 
 // trials is how many a part makes of each of its cells.
@@ -165,7 +176,7 @@ func (a *app) judgeCalibration(dir string, j *runs.Job, made []*bench.Scenario, 
 		_, werr := a.stdout.Write(append(data, '\n'))
 		err = errors.Join(err, werr)
 	} else {
-		err = errors.Join(err, reports.CalibrationTable(a.page, rowsOf(checks), reports.OptionsFor(a.stdout)))
+		err = errors.Join(err, reports.CalibrationTable(a.page, rowsOf(checks), reports.OptionsFor(a.stdout.file)))
 		fmt.Fprintf(a.page, "\nresults: %s\n", dir)
 	}
 	for _, c := range checks {
@@ -193,9 +204,9 @@ func keep(dir string, j *runs.Job, files map[string][]byte) error {
 		return err
 	}
 	defer root.Close()
-	errs := []error{root.Chown(".", j.UID, j.GID)}
+	errs := []error{owner.Courtesy(root.Chown(".", j.UID, j.GID))}
 	for name, data := range files {
-		errs = append(errs, root.WriteFile(name, data, 0o644), root.Lchown(name, j.UID, j.GID))
+		errs = append(errs, root.WriteFile(name, data, 0o644), owner.Courtesy(root.Lchown(name, j.UID, j.GID)))
 	}
 	return errors.Join(errs...)
 }

@@ -27,7 +27,7 @@ func cell(t *testing.T, limits cgroup.Limits) func(args ...string) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tree, err := l.Create(fmt.Sprintf("cell-%d-%d", os.Getpid(), time.Now().UnixNano()), cgroup.Options{Controllers: true}, nil)
+	tree, err := l.Create(fmt.Sprintf("cell-%d-%d", os.Getpid(), time.Now().UnixNano()), cgroup.Options{Controllers: true, Scope: scope}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

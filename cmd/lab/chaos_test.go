@@ -20,17 +20,18 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench/cgroup"
+	"lab/bench/launch"
 )
 
-// TestKilledAtAnyPoint kills lab exec with SIGKILL at random points of a
-// container's life. Within seconds nothing of it may be left but empty cgroup
-// folders and an empty run folder, and after the next command not even these.
+// TestKilledAtAnyPoint kills lab with SIGKILL at random points of its life, in
+// every environment. Within seconds nothing of it may be left, though no other
+// command runs. Where its watcher was killed, too, nothing may be left after the
+// next command.
 //
-// LAB_KILLS says how many times; "make chaos" does it a thousand times.
+// LAB_KILLS says how many times; "make chaos" does it a thousand times, one in
+// twenty of them with a guest.
 func TestKilledAtAnyPoint(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("SKIPPED: containers need root; fix: sudo make test")
-	}
+	needs(t)
 	n := 50
 	if s := os.Getenv("LAB_KILLS"); s != "" {
 		var err error
@@ -39,28 +40,48 @@ func TestKilledAtAnyPoint(t *testing.T) {
 		}
 	}
 	lab := command(t)
-	// As long as a whole life takes here and now, and twice that again.
-	began := time.Now()
-	if out, err := exec.Command(lab, "exec", "container", "--net", "bridge", "--", "true").CombinedOutput(); err != nil {
-		t.Fatalf("lab exec: %v\n%s", err, out)
-	}
-	window := max(3*time.Since(began), 15*time.Millisecond)
-	before := state(t)
 	token := fmt.Sprintf("8%07d", rand.IntN(1e7)) // seconds to sleep: nobody else's
-	args := [][]string{
+	quick := [][]string{
 		{"exec", "container", "--memory", "64M", "--", "sleep", token},
 		{"exec", "container", "--net", "bridge", "--", "sh", "-c", "sleep " + token + " & sleep " + token},
 		{"exec", "container", "--variant", "user=yes,time=yes", "--", "sleep", token},
 		{"exec", "chroot", "--pids", "20", "--", "sleep", token},
+		{"exec", "host", "--", "sh", "-c", "sleep " + token + " & sleep " + token},
+		{"run", "startup", "--env", "host,container", "-r", "3000", "--out"}, // and a folder
 	}
 	// Images on a file system without idmapped mounts, and older kernels.
 	if out, err := exec.Command(lab, "exec", "container", "--variant", "user=yes,time=yes", "--", "true").CombinedOutput(); err != nil && bytes.Contains(out, []byte("unavailable: ")) {
 		t.Logf("without user=yes,time=yes: %s", out)
-		args = slices.Delete(args, 2, 3)
+		quick = slices.Delete(quick, 2, 3)
 	}
+	slow := [][]string{{"exec", "vm", "--net", "bridge", "--", "sleep", token}}
+	// As long as a whole life takes here and now, and twice that again.
+	window := map[string]time.Duration{}
+	for _, args := range [][]string{{"exec", "container", "--net", "bridge", "--", "true"}, {"exec", "vm", "--net", "bridge", "--", "true"}} {
+		began := time.Now()
+		if out, err := exec.Command(lab, args...).CombinedOutput(); err != nil {
+			if args[1] == "vm" && bytes.Contains(out, []byte("unavailable: ")) {
+				t.Logf("without vm: %s", out)
+				slow = nil
+				continue
+			}
+			t.Fatalf("lab exec: %v\n%s", err, out)
+		}
+		window[args[1]] = max(3*time.Since(began)/2, 30*time.Millisecond)
+	}
+	before := left(t, token)
 	var points []time.Duration
 	for i := range n {
-		cmd := exec.Command(lab, args[i%len(args)]...)
+		args, within := quick[i%len(quick)], 2*window["container"]
+		if slow != nil && i%20 == 19 {
+			args, within = slow[0], window["vm"]
+		}
+		if args[0] == "run" {
+			args = append(slices.Clone(args), filepath.Join(t.TempDir(), "r"))
+			within *= 10
+		}
+		needs(t) // a killed run's worker has the machine's lock until it is dead
+		cmd := exec.Command(lab, args...)
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr
 		cmd.WaitDelay = 10 * time.Second // a survivor would hold stderr
@@ -69,37 +90,171 @@ func TestKilledAtAnyPoint(t *testing.T) {
 		}
 		// From before the program's first instruction to long after the
 		// workload's: a start takes some milliseconds.
-		at := time.Duration(rand.Int64N(int64(window)))
+		at := time.Duration(rand.Int64N(int64(within)))
 		points = append(points, at)
 		time.Sleep(at)
+		// Nobody else knows of a host process what it left in the background.
+		all := i%5 == 4 && args[1] != "host"
+		if all {
+			smiteWatcher(cmd.Process.Pid)
+		}
 		cmd.Process.Kill()
 		cmd.Wait()
-		if s := stderr.String(); s != "" {
-			t.Errorf("killed after %v, it said: %s", at, s)
+		if s := stderr.String(); s != "" && args[0] != "run" {
+			t.Errorf("%q, killed after %v, said: %s", args, at, s)
 		}
-		for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(2 * time.Millisecond) {
-			left := append(without(state(t), before), processes(t, token)...)
-			if len(left) == 0 {
+		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+			more := without(left(t, token), before)
+			if all { // until the next command
+				more = slices.DeleteFunc(more, func(s string) bool { return strings.HasPrefix(s, "folder ") })
+			}
+			if len(more) == 0 {
 				break
 			}
 			if time.Now().After(deadline) {
-				t.Fatalf("killed after %v (%s), left: %q", at, strings.Join(args[i%len(args)], " "), left)
+				t.Fatalf("%q, killed after %v (and its watcher: %v), left: %q", args, at, all, more)
 			}
 		}
-		for id, dirs := range owners(t) {
-			for _, dir := range dirs {
-				if procs, err := os.ReadFile(filepath.Join(dir, "cgroup.procs")); err == nil && len(procs) > 0 {
-					t.Errorf("testbed %s: processes %q in %s", id, procs, dir)
-				}
+		if all {
+			if out, err := exec.Command(lab, "exec", "host", "--", "true").CombinedOutput(); err != nil {
+				t.Errorf("the next command: %v\n%s", err, out)
+			}
+			if more := without(left(t, token), before); len(more) > 0 {
+				t.Errorf("%q, killed after %v with its watcher; left after the next command: %q", args, at, more)
 			}
 		}
 	}
-	// The next command sweeps.
-	if out, err := exec.Command(lab, "clean").CombinedOutput(); err != nil {
-		t.Errorf("lab clean: %v\n%s", err, out)
+	slices.Sort(points)
+	t.Logf("%d kills, after %v to %v", n, points[0], points[len(points)-1])
+}
+
+// TestAnyoneKilled kills a random process of those that a command has started, or
+// stops it for a while: worker, daemon, QEMU, workload, watcher. The command ends by
+// itself, nothing is left, and what was measured can be read.
+func TestAnyoneKilled(t *testing.T) {
+	needs(t)
+	n := 12
+	if s := os.Getenv("LAB_KILLS"); s != "" {
+		kills, err := strconv.Atoi(s)
+		if err != nil {
+			t.Fatal("LAB_KILLS: ", err)
+		}
+		n = (kills + 4) / 5
 	}
-	if o := owners(t); len(o) > 0 {
-		t.Errorf("cgroup folders left: %v", o)
+	lab := command(t)
+	token := fmt.Sprintf("2.8%07d", rand.IntN(1e7))
+	commands := [][]string{
+		{"exec", "container", "--memory", "64M", "--", "sh", "-c", "sleep " + token + "; sleep " + token},
+		{"exec", "host", "--init", "--", "sleep", token},
+		{"run", "startup", "--env", "host,container", "-r", "200", "--out"},
+	}
+	if _, err := exec.Command(lab, "exec", "vm", "--", "true").CombinedOutput(); err == nil {
+		commands = append(commands, []string{"exec", "vm", "--", "sleep", token})
+	} else {
+		t.Log("without vm")
+	}
+	before, struck := left(t, token), map[string]int{}
+	for i := range n {
+		args, within := commands[i%len(commands)], 500*time.Millisecond
+		out := filepath.Join(t.TempDir(), "r")
+		switch args[1] {
+		case "startup":
+			args, within = append(slices.Clone(args), out), 3*time.Second
+		case "vm":
+			within = 4 * time.Second
+		}
+		needs(t) // a killed run's worker has the machine's lock until it is dead
+		cmd := exec.Command(lab, args...)
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		cmd.WaitDelay = 10 * time.Second
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- cmd.Wait() }()
+		time.Sleep(time.Duration(rand.Int64N(int64(within))))
+		what := "nobody"
+		if all := descendants(cmd.Process.Pid); len(all) > 0 {
+			pid := all[rand.IntN(len(all))]
+			name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+			what = strings.TrimSpace(string(name)) + " killed"
+			if i%3 == 2 {
+				what = strings.TrimSpace(string(name)) + " stopped"
+				unix.Kill(pid, unix.SIGSTOP)
+				time.Sleep(300 * time.Millisecond)
+				unix.Kill(pid, unix.SIGCONT)
+			} else {
+				unix.Kill(pid, unix.SIGKILL)
+			}
+		}
+		struck[what]++
+		select {
+		case <-ended:
+		case <-time.After(2 * time.Minute):
+			cmd.Process.Kill()
+			t.Errorf("%q hangs after %s", args, what)
+			<-ended
+		}
+		if s := stderr.String(); strings.Contains(s, "goroutine ") {
+			t.Errorf("%q crashes after %s: %s", args, what, s)
+		}
+		var more []string
+		for end := time.Now().Add(10 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+			if more = without(left(t, token), before); len(more) == 0 || time.Now().After(end) {
+				break
+			}
+		}
+		if len(more) > 0 {
+			t.Errorf("%q, %s; left: %q; it said %s", args, what, more, stderr.String())
+		}
+		if _, err := os.Stat(out); err == nil {
+			if said, err := exec.Command(lab, "report", out).CombinedOutput(); err != nil {
+				t.Errorf("after %s its results can't be read: %s", what, said)
+			}
+		}
+	}
+	t.Log(struck)
+}
+
+// descendants are the processes below one, without itself.
+func descendants(pid int) (out []int) {
+	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, l := range lists {
+		b, _ := os.ReadFile(l)
+		for f := range strings.FieldsSeq(string(b)) {
+			if n, err := strconv.Atoi(f); err == nil {
+				out = append(append(out, n), descendants(n)...)
+			}
+		}
+	}
+	return out
+}
+
+// smiteWatcher kills what would clean up after a process.
+func smiteWatcher(pid int) {
+	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, l := range lists {
+		b, _ := os.ReadFile(l)
+		for child := range strings.FieldsSeq(string(b)) {
+			name, _ := os.ReadFile("/proc/" + child + "/comm")
+			if n, err := strconv.Atoi(child); err == nil && strings.TrimSpace(string(name)) == launch.WatcherName {
+				unix.Kill(n, unix.SIGKILL)
+			}
+		}
+	}
+}
+
+// left is all that a lab that is dead may have left here: its folders, what a
+// container is made of as seen from outside, and processes whose arguments have
+// the token.
+func left(t *testing.T, token string) []string {
+	t.Helper()
+	out := append(state(t), processes(t, token)...)
+	for _, dirs := range owners(t) {
+		for _, dir := range dirs {
+			out = append(out, "folder "+dir)
+		}
 	}
 	// By name, too: whatever its tag, no folder of ours may be there.
 	var named []string
@@ -111,17 +266,16 @@ func TestKilledAtAnyPoint(t *testing.T) {
 	})
 	for _, dir := range named {
 		if !cgroup.Owned(dir) && !alive(filepath.Join("/run/lab", strings.TrimPrefix(filepath.Base(dir), "lab-"))) {
-			t.Errorf("left: %s", dir)
+			out = append(out, "folder "+dir)
 		}
 	}
-	left, _ := filepath.Glob("/run/lab/*")
-	for _, dir := range left {
+	run, _ := filepath.Glob("/run/lab/*")
+	for _, dir := range run {
 		if !alive(dir) {
-			t.Errorf("left: %s", dir)
+			out = append(out, "folder "+dir)
 		}
 	}
-	slices.Sort(points)
-	t.Logf("%d kills, after %v to %v", n, points[0], points[len(points)-1])
+	return out
 }
 
 // state is what a container is made of, outside of it.
@@ -154,7 +308,7 @@ func processes(t *testing.T, token string) (out []string) {
 		t.Fatal(err)
 	}
 	for _, f := range files {
-		if b, err := os.ReadFile(f); err == nil && bytes.Contains(b, []byte(token)) {
+		if b, err := os.ReadFile(f); err == nil && token != "" && bytes.Contains(b, []byte(token)) {
 			out = append(out, f+" "+string(bytes.ReplaceAll(b, []byte{0}, []byte{' '})))
 		}
 	}

@@ -1,21 +1,54 @@
+//go:build !lean
+
 package main
 
 import (
 	"fmt"
 	"os"
+	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"lab/bench/residue"
 	"lab/bench/testbed"
 	"lab/bench/usercache"
 )
 
-// sweep removes what dead runs left, for commands whose own matter is another;
-// it needs root, and makes no fuss without it.
-func sweep() {
-	if os.Geteuid() == 0 {
-		testbed.Sweep()
+// sweep removes what dead labs left, before each command whose own matter is another
+// (exec does it while it waits); it needs root, and makes no fuss without it.
+func (a *app) sweep() {
+	if os.Geteuid() != 0 {
+		return
 	}
+	if _, err := testbed.Sweep(); err != nil {
+		fmt.Fprintln(a.note, "lab: clean up after an earlier run:", err)
+	}
+}
+
+// halfMadeFor is how long something may take that is made in the cache: by a command
+// that takes no lock, or no notice of ours.
+const halfMadeFor = time.Hour
+
+// sweepHalfMade removes from the cache what nobody goes on making, and returns what
+// it removed. The caller has the machine for itself.
+func sweepHalfMade(cache string) (removed []string) {
+	// Through a root: the folder is a user's, who may have put a link there.
+	root, err := os.OpenRoot(cache)
+	if err != nil {
+		return nil
+	}
+	defer root.Close()
+	for _, f := range residue.HalfMade(cache) {
+		rel, err := filepath.Rel(cache, f)
+		if err != nil {
+			continue
+		}
+		if st, err := root.Lstat(rel); err == nil && time.Since(st.ModTime()) > halfMadeFor && root.RemoveAll(rel) == nil {
+			removed = append(removed, f)
+		}
+	}
+	return removed
 }
 
 func (a *app) cleanCommand() *cobra.Command {
@@ -23,9 +56,11 @@ func (a *app) cleanCommand() *cobra.Command {
 		Use:   "clean",
 		Short: "Remove what killed runs left on this machine",
 		Long: `Remove what killed runs left on this machine: cgroup folders with the lab's tag,
-and the run and work folders of labs that are dead. The kernel has freed all
-else. Every command that runs as root does the same. Nothing without the tag is
-touched, and nothing of a run that is still going on.
+the run and work folders of labs that are dead, and what has been half made in
+the cache for an hour. The kernel has freed all else, and a killed lab cleans up
+after itself; what it can't, as the process that does it was killed as well,
+every command that runs as root removes. Nothing without the tag is touched, and
+nothing of a run that is still going on.
 
 The cache (guest kernel, image) stays: make uninstall removes it. Results stay.`,
 		Args: noArgs,
@@ -38,6 +73,10 @@ The cache (guest kernel, image) stays: make uninstall removes it. Results stay.`
 			// found as long as the machine stays on, and by the next run there.
 			if cache, cerr := usercache.Dir(); cerr == nil {
 				removed = append(removed, testbed.SweepWork(usercache.Work(cache))...)
+				if lock, err := testbed.Acquire(true); err == nil {
+					removed = append(removed, sweepHalfMade(cache)...)
+					lock.Release()
+				}
 			}
 			for _, name := range removed {
 				fmt.Fprintln(a.page, "removed", name)

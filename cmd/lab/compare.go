@@ -97,7 +97,7 @@ func (a *app) compare(dirs []string, f compareFlags) error {
 	case "csv":
 		err = c.CSV(a.stdout)
 	default:
-		err = c.Terminal(a.page, reports.OptionsFor(a.stdout))
+		err = c.Terminal(a.page, reports.OptionsFor(a.stdout.file))
 	}
 	return errors.Join(err, beyond(c, limits))
 }

@@ -15,6 +15,7 @@ import (
 
 func (a *app) doctorCommand() *cobra.Command {
 	var asJSON bool
+	var left residueFlags
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check what this machine can and can't do, and how to fix it",
@@ -22,9 +23,18 @@ func (a *app) doctorCommand() *cobra.Command {
 matters, what can't run, and the fix. As root the check also tries what only
 root may do. Nothing is changed, and nothing is left behind.
 
-Exit status: 0 nothing is blocked; 1 something can't run.`,
+--residue lists instead what of the lab's is on this machine: what dead labs left,
+and how much is in use. --save writes down all that is there (processes, mounts,
+namespaces, network devices, sysctls, cgroup folders, device files, …), and --since
+compares with that, later: what may be the lab's doing, and how much else differs.
+
+Exit status: 0 nothing is blocked, or left; 1 something can't run, or is left.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if left.any() {
+				return a.residue(left, asJSON)
+			}
+			a.sweep()
 			checks, err := checks(cmd.Context(), true)
 			if err != nil {
 				return err
@@ -46,13 +56,15 @@ Exit status: 0 nothing is blocked; 1 something can't run.`,
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&left.list, "residue", false, "list what of the lab's is on this machine")
+	cmd.Flags().StringVar(&left.save, "save", "", "`FILE` to write all that is on this machine to")
+	cmd.Flags().StringVar(&left.since, "since", "", "`FILE` of --save to compare this machine with")
 	return cmd
 }
 
 // checks looks at this machine; accel says whether KVM is tried, too, which
 // takes a second.
 func checks(ctx context.Context, accel bool) ([]machine.Check, error) {
-	sweep()
 	cache, err := usercache.Dir()
 	if err != nil {
 		return nil, err
@@ -61,7 +73,7 @@ func checks(ctx context.Context, accel bool) ([]machine.Check, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := machine.Options{Cache: cache, Image: image.DefaultDir(cache), Broken: !image.IsCurrent(cache), Kernel: kernel}
+	o := machine.Options{Cache: cache, Image: image.DefaultDir(cache), Broken: !image.IsCurrent(cache), Kernel: kernel, Environments: environments()}
 	if accel {
 		o.Accel = func(ctx context.Context) (results.Acceleration, error) { return probe(ctx, cache) }
 	}

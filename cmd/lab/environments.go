@@ -17,6 +17,9 @@ func environmentNames() []string {
 	return out
 }
 
+// known is what they say about themselves.
+func known() []bench.About { return bench.AboutAll(environments()) }
+
 // environment finds one by its name; an unknown one is the user's error.
 func environment(envs []bench.Environment, name string) (bench.Environment, error) {
 	var names []string

@@ -55,7 +55,8 @@ to them. Under chroot the image is read-only.
 
 Ctrl-C (SIGINT) is passed on to the command, and so are SIGTERM, SIGHUP,
 SIGQUIT, SIGUSR1 and SIGUSR2. The third Ctrl-C kills it, since the first process
-of a container ignores signals that it has no handler for.
+of a container ignores signals that it has no handler for, and ends a guest that
+has halted or doesn't answer.
 
 Limits (--memory, --cpus, --pids) are kept by the kernel and not shown by /proc:
 free, top and nproc in a container see the whole machine. Programs that size
@@ -136,7 +137,8 @@ func (a *app) exec(name string, argv []string, f *execFlags) error {
 	if err != nil {
 		return err
 	}
-	if name == "host" && f.dir == "" {
+	about := env.About()
+	if about.HostFiles && f.dir == "" {
 		// A program of the host is where its user is.
 		if f.dir, err = os.Getwd(); err != nil {
 			return &statusError{statusLab, err}
@@ -146,17 +148,17 @@ func (a *app) exec(name string, argv []string, f *execFlags) error {
 	if err != nil {
 		return err
 	}
-	if f.connect != "" && name != "vm" {
+	if _, ok := env.(bench.Connecter); f.connect != "" && !ok {
 		return usagef("--connect: a libvirt makes virtual machines, and %s isn't one", name)
 	}
 	if err := a.needRoot("lab exec", statusLab); err != nil {
 		return err
 	}
-	if err := tight(name == "vm"); err != nil {
+	if err := tight(about.Apart); err != nil {
 		return &statusError{statusLab, err}
 	}
 	var status int
-	if name == "vm" {
+	if about.Apart {
 		status, err = a.executeApart(env, spec, f)
 	} else {
 		status, err = a.execute(env, spec, f.image)
@@ -213,7 +215,7 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	if spec.Image, err = image.At(dir); err != nil {
 		return 0, err
 	}
-	tb, err := testbed.Local(cache, groups)
+	tb, err := testbed.Local(cache, groups, launch.Undertaker(a.args[0]))
 	if err != nil {
 		return 0, err
 	}
@@ -228,10 +230,10 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	var pumps *launch.Pumps
 	switch c := &spec.Command; {
 	case c.TTY:
-	case env.Name() == "host": // nothing keeps it from the machine's files
-		c.Stdin, c.Stdout, c.Stderr = a.stdin, a.stdout, a.stderr
+	case env.About().HostFiles: // nothing keeps it from the machine's files
+		c.Stdin, c.Stdout, c.Stderr = a.stdin, a.stdout.file, a.stderr.file
 	default:
-		if pumps, err = launch.Pump(c, a.stdin, a.stdout, a.stderr); err != nil {
+		if pumps, err = launch.Pump(c, a.stdin, a.stdout.file, a.stderr.file); err != nil {
 			return 0, err
 		}
 		// As a background job we read the terminal for the command; that
@@ -249,14 +251,18 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	if err := p.Start(ctx); err != nil {
 		return 0, err
 	}
+	if l, ok := p.(interface{ PID() int }); ok { // it leads a session
+		tb.Follow(l.PID())
+		defer tb.Follow(0)
+	}
 	if pumps != nil {
 		pumps.Begin()
 	}
 	done := make(chan struct{})
 	abort := passSignals(sigs, done, p, a.note)
-	finish := func(<-chan struct{}) {}
+	finish := func(<-chan struct{}) error { return nil }
 	if t, ok := p.(bench.Terminaler); ok && spec.Command.TTY {
-		if finish, err = attach(t.Terminal(), a.stdin, a.stdout); err != nil {
+		if finish, err = attach(t.Terminal(), a.stdin, a.stdout.file, func() { p.Signal(syscall.SIGKILL) }); err != nil {
 			return 0, err
 		}
 	}
@@ -265,7 +271,7 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	go func() { testbed.SweepFolders(); close(swept) }()
 	exit, err := p.Wait(ctx)
 	close(done)
-	finish(abort)
+	err = errors.Join(err, finish(abort))
 	status = exit.Status()
 	if pumps != nil {
 		broken, perr := pumps.End(abort)

@@ -71,8 +71,8 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, f *execFlags)
 	if o.Spec.Image, err = openImage(f.image, o.Cache); err != nil {
 		return 0, err
 	}
-	w, err := crew.Spawn(crew.Order{Duty: execDuty, Job: o, Passage: passage(target), Stderr: a.stderr,
-		Files: []crew.File{{Name: "stdin", File: a.stdin}, {Name: "stdout", File: a.stdout}, {Name: "stderr", File: a.stderr}}})
+	w, err := crew.Spawn(crew.Order{Duty: execDuty, Job: o, Passage: passage(target), Stderr: a.stderr.file,
+		Files: []crew.File{{Name: "stdin", File: a.stdin}, {Name: "stdout", File: a.stdout.file}, {Name: "stderr", File: a.stderr.file}}})
 	if err != nil {
 		return 0, err
 	}
@@ -91,6 +91,10 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, f *execFlags)
 			}
 		}
 	}()
+	// While it starts nobody waits for this.
+	swept := make(chan struct{})
+	go func() { testbed.SweepFolders(); close(swept) }()
+	defer func() { <-swept }()
 	var res execResult
 	derr := errors.New("ended without a result")
 	for e := range w.Events() {
@@ -140,7 +144,7 @@ func execWork(post *crew.Post) any {
 		r.Status, r.OOM, err = o.execute(post)
 	}
 	if err != nil {
-		r.Err = err.Error()
+		r.Status, r.Err = 0, err.Error()
 		var e *launch.ExecError
 		if errors.As(err, &e) {
 			r.Status = e.Status()

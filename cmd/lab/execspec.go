@@ -76,23 +76,26 @@ func (f *execFlags) spec(env bench.Environment, argv []string) (s bench.Spec, er
 	return s, nil
 }
 
-// volumes reads "SOURCE:TARGET[:ro]".
+// volumes reads "SOURCE:/TARGET[:ro]". A source may have colons in its name.
 func volumes(words []string) ([]bench.Mount, error) {
 	var out []bench.Mount
 	for _, w := range words {
-		parts := strings.Split(w, ":")
-		if len(parts) < 2 || len(parts) > 3 || parts[0] == "" || !strings.HasPrefix(parts[1], "/") ||
-			len(parts) == 3 && parts[2] != "ro" && parts[2] != "rw" {
+		both, readOnly := strings.CutSuffix(w, ":ro")
+		if !readOnly {
+			both = strings.TrimSuffix(both, ":rw")
+		}
+		at := strings.LastIndex(both, ":/")
+		if at < 1 || strings.Contains(both[at+1:], ":") {
 			return nil, usagef("--volume %q: not of the form SOURCE:/TARGET or SOURCE:/TARGET:ro", w)
 		}
-		source, err := filepath.Abs(parts[0])
+		source, err := filepath.Abs(both[:at])
 		if err != nil {
 			return nil, err
 		}
 		if _, err := os.Stat(source); err != nil {
 			return nil, usagef("--volume: %w", err)
 		}
-		out = append(out, bench.Mount{Source: source, Target: parts[1], ReadOnly: len(parts) == 3 && parts[2] == "ro"})
+		out = append(out, bench.Mount{Source: source, Target: both[at+1:], ReadOnly: readOnly})
 	}
 	return out, nil
 }
@@ -135,7 +138,7 @@ func readEnv(name string) ([]string, error) {
 	}
 	var out []string
 	n := 0
-	for line := range strings.Lines(string(b)) {
+	for line := range strings.Lines(input.Text(b)) {
 		n++
 		line = strings.TrimLeft(strings.TrimRight(line, "\r\n"), " \t")
 		if line == "" || line[0] == '#' {

@@ -67,7 +67,7 @@ It measures nothing, and needs no root.`,
 				if i > 0 {
 					fmt.Fprintln(a.page)
 				}
-				reports.Paragraphs(a.page, x.Name+", "+article(x.Kind), x.Text, reports.OptionsFor(a.stdout))
+				reports.Paragraphs(a.page, x.Name+", "+article(x.Kind), x.Text, reports.OptionsFor(a.stdout.file))
 			}
 			return nil
 		},
@@ -114,9 +114,10 @@ func everything() []explained {
 		out = append(out, explained{s.Name, "scenario", explainScenario(s)})
 	}
 	for _, e := range environments() {
-		text := strings.ToUpper(about[e.Name()].is[:1]) + about[e.Name()].is[1:] + ". It needs " + about[e.Name()].needs + "."
-		if more := about[e.Name()].more; more != "" {
-			text += "\n\n" + more
+		a := e.About()
+		text := reports.Capital(a.Is) + ". It needs " + a.Needs + "."
+		if a.More != "" {
+			text += "\n\n" + a.More
 		}
 		if len(e.Settings()) > 0 {
 			text += "\n\nSettings, for --variant:"
@@ -142,7 +143,7 @@ func explainScenario(s *bench.Scenario) string {
 	for _, m := range s.Metrics {
 		metrics = append(metrics, m.Name)
 	}
-	for _, c := range s.Cells(bench.Options{}) {
+	for _, c := range s.Cells(bench.Options{Known: known()}) {
 		if l := results.Label(c.Env, c.Variant, c.N); !slices.Contains(envs, l) {
 			envs = append(envs, l)
 		}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -18,6 +19,7 @@ import (
 	"lab/bench/probe/built"
 	"lab/bench/results"
 	"lab/bench/runs"
+	"lab/bench/testbed"
 	"lab/bench/usercache"
 	"lab/chroot"
 	"lab/container"
@@ -33,6 +35,7 @@ func main() { os.Exit(full(os.Args)) }
 
 // full is the whole command, and the worker that lab run starts of it.
 func full(args []string) int {
+	testbed.Bury(args)
 	if len(args) > 1 && args[1] == crew.Arg {
 		return crew.Work(map[string]crew.Duty{runs.Duty: parts.Work, execDuty: execWork})
 	}
@@ -61,12 +64,19 @@ what each costs, and explains the numbers.
 			return unknown("command", args[0], commands(cmd))
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
+			// Exec does it while it waits, clean says what it removes, and doctor may be
+			// asked what there is.
+			if !slices.Contains([]string{"exec", "clean", "doctor", cobra.ShellCompRequestCmd, cobra.ShellCompNoDescRequestCmd}, cmd.Name()) {
+				a.sweep()
+			}
+		},
 	}
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpFunc(a.help)
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(a.runCommand(), a.execCommand(), a.reportCommand(), a.serveCommand(), a.compareCommand(), a.reproduceCommand(), a.checkCommand(), a.calibrateCommand(),
-		a.listCommand(), a.doctorCommand(), a.imageCommand(), a.explainCommand(), a.cleanCommand(), a.versionCommand())
+		a.listCommand(), a.doctorCommand(), a.imageCommand(), a.explainCommand(), a.cleanCommand(), a.chaosCommand(), a.versionCommand())
 	return root
 }
 
@@ -76,8 +86,9 @@ var scope = systemd.Scope
 // becomeFull isn't needed here.
 func becomeFull() error { return errors.ErrUnsupported }
 
-// environments is the one list of them.
-func environments() []bench.Environment {
+// environments is the one list of them: a new one is its folder, and a line here.
+// It is a variable for the tests alone.
+var environments = func() []bench.Environment {
 	return []bench.Environment{
 		chroot.Host(),
 		chroot.Chroot(),

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lab/bench/image"
+	"lab/bench/owner"
 	"lab/bench/results"
 	"lab/bench/usercache"
 	"lab/reports"
@@ -68,7 +69,7 @@ func (a *app) saveFile(name, named string) error {
 		return fmt.Errorf("image save: %w", err)
 	}
 	uid, gid := usercache.Owner()
-	err = errors.Join(r.WriteArchive(f), f.Chown(uid, gid), f.Close())
+	err = errors.Join(r.WriteArchive(f), owner.Courtesy(f.Chown(uid, gid)), f.Close())
 	if err != nil {
 		return errors.Join(err, os.Remove(name))
 	}
@@ -178,7 +179,7 @@ func unpackSaved(f *os.File, dir, digest string, uid, gid int) (r image.Ref, err
 	if err := os.MkdirAll(parent, 0o700); err != nil {
 		return r, err
 	}
-	if err := os.Lchown(parent, uid, gid); err != nil {
+	if err := owner.Courtesy(os.Lchown(parent, uid, gid)); err != nil {
 		return r, err
 	}
 	old, _ := filepath.Glob(filepath.Join(parent, ".new-*")) // of a lab that was killed

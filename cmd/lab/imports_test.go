@@ -31,7 +31,9 @@ var rules = []struct {
 	{"bench/cgroup", nil, "a leaf", false},
 	{"bench/text", nil, "a leaf: whatever prints uses it", false},
 	{"bench/input", nil, "a leaf", true},
-	{"bench/results", []string{"bench/input"}, "a folder's schema, for all that read or write one", false},
+	{"bench/clean", nil, "a leaf", true},
+	{"bench/owner", nil, "a leaf", true},
+	{"bench/results", []string{"bench/input", "bench/clean", "bench/owner"}, "a folder's schema, for all that read or write one", false},
 	{"bench", []string{"bench/cgroup", "bench/clock", "bench/histogram", "bench/image", "bench/pagecache", "bench/probe/line", "bench/results", "bench/smaps", "bench/testbed"},
 		"the contract imports no engine, no statistics and nothing that implements it", false},
 	{"bench/...", []string{"bench/..."}, "what a measurement is knows no environment, no scenario and no report", true},
@@ -40,7 +42,7 @@ var rules = []struct {
 	{"vm/...", []string{"bench/...", "vm/..."}, "environments never import one another", true},
 	{"scenarios", []string{"bench", "bench/stats", "bench/clock", "bench/results", "bench/image", "bench/probe", "bench/probe/line", "bench/histogram"},
 		"what differs between environments is data, or an optional interface", false},
-	{"reports/...", []string{"bench/results", "bench/stats", "bench/input", "bench/text", "reports/..."}, "a report is made from a results folder alone", false},
+	{"reports/...", []string{"bench/results", "bench/stats", "bench/input", "bench/clean", "bench/owner", "bench/text", "reports/..."}, "a report is made from a results folder alone", false},
 	{"cmd/...", []string{"..."}, "the command wires the parts", true},
 }
 
@@ -52,7 +54,7 @@ var foreign = []struct {
 	{"github.com/digitalocean/go-libvirt", []string{"vm/..."}},
 	{"libvirt.org/go/libvirtxml", []string{"vm/..."}},
 	{"github.com/godbus/dbus", []string{"bench/cgroup/systemd"}},
-	{"github.com/google/nftables", []string{"bench/testbed/nat"}},
+	{"github.com/google/nftables", []string{"bench/testbed/nat", "bench/residue"}},
 	{"gonum.org/v1/plot", []string{"reports/..."}},
 	{"codeberg.org/go-pdf/fpdf", []string{"reports/..."}},
 	{"github.com/olekukonko/tablewriter", []string{"reports/...", "cmd/lab"}},

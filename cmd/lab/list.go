@@ -14,17 +14,6 @@ import (
 	"lab/scenarios"
 )
 
-// about says of each environment what it is, and what it needs.
-var about = map[string]struct{ is, needs, more string }{
-	"host":   {"a process, nothing more", "root, for the testbed around it", ""},
-	"chroot": {"a process that sees another root folder", "root", ""},
-	"container": {"namespaces, an overlay, cgroups and fewer capabilities", "root, overlayfs, Linux 5.12 or later",
-		"Limits of memory and processor time are kept by the kernel and not shown by /proc: free, top and nproc inside see the whole machine. " +
-			"The limits are in the container's cgroup; --cpuset is what nproc follows."},
-	"vm":      {"a libvirt domain whose first process is the workload", "root, QEMU, libvirt's daemon, a guest kernel; KVM to be fast", ""},
-	"vm-bare": {"a libvirt domain without an operating system: the machine alone", "root, QEMU, libvirt's daemon; KVM to be fast", ""},
-}
-
 // What lab list --json prints.
 type (
 	listing struct {
@@ -79,7 +68,7 @@ func listed(checks []machine.Check) listing {
 	var l listing
 	for _, s := range scenarios.All() {
 		x := listedScenario{Name: s.Name, Question: s.Question}
-		for _, c := range s.Cells(bench.Options{}) {
+		for _, c := range s.Cells(bench.Options{Known: known()}) {
 			if !slices.Contains(x.Environments, c.Env) {
 				x.Environments = append(x.Environments, c.Env)
 			}
@@ -87,7 +76,8 @@ func listed(checks []machine.Check) listing {
 		l.Scenarios = append(l.Scenarios, x)
 	}
 	for _, e := range environments() {
-		x := listedEnvironment{Name: e.Name(), About: about[e.Name()].is, Needs: about[e.Name()].needs,
+		a := e.About()
+		x := listedEnvironment{Name: e.Name(), About: a.Is, Needs: a.Needs,
 			Missing: []machine.Check{}, Settings: []listedSetting{}}
 		for _, c := range checks {
 			// That we aren't root here says nothing about the machine.

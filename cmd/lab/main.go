@@ -37,8 +37,9 @@ const (
 
 // An app is one invocation of the command.
 type app struct {
-	args                  []string // args[0] is the program, as it was called
-	stdin, stdout, stderr *os.File
+	args           []string // args[0] is the program, as it was called
+	stdin          *os.File
+	stdout, stderr *output
 
 	// What people read goes through these, which wrap it: a page always, and
 	// a note on a terminal, as elsewhere programs search it by the line.
@@ -52,8 +53,9 @@ func newApp(args []string, stdin, stdout, stderr *os.File) *app {
 	if width == 0 {
 		width = text.DefaultWidth
 	}
-	return &app{args: args, stdin: stdin, stdout: stdout, stderr: stderr,
-		page: text.NewWriter(stdout, width), note: text.NewWriter(stderr, text.Width(stderr))}
+	a := &app{args: args, stdin: stdin, stdout: newOutput(stdout), stderr: newOutput(stderr)}
+	a.page, a.note = text.NewWriter(a.stdout, width), text.NewWriter(a.stderr, text.Width(stderr))
+	return a
 }
 
 // run is the whole command; it returns the exit status.
@@ -73,9 +75,8 @@ func run(args []string, stdin, stdout, stderr *os.File) int {
 	root.SetOut(a.page)
 	root.SetErr(a.note)
 	err := root.Execute()
-	if lost := a.page.Flush(); err == nil && lost != nil {
-		err = fmt.Errorf("output was lost: %w", lost)
-	}
+	a.page.Flush()
+	err = a.stdout.lost(err)
 	var s *statusError
 	switch {
 	case err == nil:

@@ -44,7 +44,6 @@ machines.csv and plots are written there.`,
 			return nil, cobra.ShellCompDirectiveFilterDirs
 		},
 		RunE: func(_ *cobra.Command, dirs []string) error {
-			sweep()
 			if len(dirs) > 1 && !json {
 				return a.reportMachines(dirs, out)
 			}
@@ -83,7 +82,7 @@ func (a *app) report(dir string, uid, gid int, json bool) error {
 		_, err = a.stdout.Write(summary)
 		return err
 	}
-	if err := reports.Terminal(a.page, run, reports.OptionsFor(a.stdout)); err != nil {
+	if err := reports.Terminal(a.page, run, reports.OptionsFor(a.stdout.file)); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(a.page, "\nreport: %s\n", filepath.Join(dir, "report.md"))
@@ -122,7 +121,7 @@ func (a *app) reportMachines(dirs []string, out string) error {
 		}
 		m, err := reports.AcrossMachines(by[name])
 		if err == nil {
-			err = m.Terminal(a.page, reports.OptionsFor(a.stdout))
+			err = m.Terminal(a.page, reports.OptionsFor(a.stdout.file))
 		}
 		if err == nil && out != "" {
 			err = a.writeMachines(m, out)
@@ -134,7 +133,7 @@ func (a *app) reportMachines(dirs []string, out string) error {
 
 func (a *app) writeMachines(m *reports.Machines, out string) error {
 	uid, gid := usercache.Owner()
-	f, err := results.Create(out, uid, gid)
+	f, err := results.Create(out, uid, gid, nil)
 	if err != nil {
 		return err
 	}

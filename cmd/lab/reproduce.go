@@ -106,7 +106,7 @@ func (a *app) reproduce(dir string, f runFlags) error {
 		return err
 	}
 	if err := errors.Join(keep(out, j, map[string][]byte{"reproduction.md": page.Bytes()}),
-		reports.WriteRun(again, out, j.UID, j.GID), r.Terminal(a.page, reports.OptionsFor(a.stdout))); err != nil {
+		reports.WriteRun(again, out, j.UID, j.GID), r.Terminal(a.page, reports.OptionsFor(a.stdout.file))); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.page, "\nreport: %s\n", filepath.Join(out, "reproduction.md"))

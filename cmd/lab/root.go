@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 )
 
@@ -20,9 +21,8 @@ func (a *app) needRoot(what string, status int) error {
 func (a *app) typed(args []string) string {
 	var words []string
 	if os.Geteuid() != 0 || os.Getenv("SUDO_UID") != "" {
-		words = append(words, "sudo")
+		words = asRoot()
 	}
-	// sudo has a PATH of its own, and hands no variable on unless it is told.
 	for _, name := range []string{"LAB_CACHE", "LAB_KERNEL", "XDG_CACHE_HOME"} {
 		if v := os.Getenv(name); v != "" {
 			words = append(words, name+"="+v)
@@ -39,6 +39,17 @@ func (a *app) typed(args []string) string {
 		words[i] = quote(w)
 	}
 	return strings.Join(words, " ")
+}
+
+// asRoot is how a command becomes root here. Each has a PATH of its own, and hands
+// no variable on unless it is told.
+func asRoot() []string {
+	for _, words := range [][]string{{"sudo"}, {"doas", "env"}, {"pkexec", "env"}} {
+		if _, err := exec.LookPath(words[0]); err == nil {
+			return words
+		}
+	}
+	return []string{"sudo"}
 }
 
 // quote makes a word safe for a shell where it has to be.

@@ -234,7 +234,7 @@ func (f *runFlags) job(cmd *cobra.Command) (*runs.Job, error) {
 	}
 	envs := environments()
 	var asked []bench.Environment
-	j.Options = bench.Options{Image: f.image, Quick: f.quick, Envs: split(f.envs)}
+	j.Options = bench.Options{Known: known(), Image: f.image, Quick: f.quick, Envs: split(f.envs)}
 	for _, name := range j.Options.Envs {
 		e, err := environment(envs, name)
 		if err != nil {

@@ -4,16 +4,21 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
 
+	"lab/bench/residue"
 	"lab/bench/testbed"
 	"lab/bench/usercache"
 	"lab/vm/kernel"
@@ -23,11 +28,12 @@ import (
 // Beside lab they have some programs of their own, in helpers_test.go.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"lab":    func() { os.Exit(full(os.Args)) },
-		"status": func() { os.Exit(statusMain(os.Args[1:])) },
-		"trials": func() { os.Exit(trialsMain(os.Args[1:])) },
-		"await":  func() { os.Exit(awaitMain(os.Args[1:])) },
-		"smite":  func() { os.Exit(smiteMain(os.Args[1:])) },
+		"lab":     func() { os.Exit(full(os.Args)) },
+		"status":  func() { os.Exit(statusMain(os.Args[1:])) },
+		"trials":  func() { os.Exit(trialsMain(os.Args[1:])) },
+		"await":   func() { os.Exit(awaitMain(os.Args[1:])) },
+		"smite":   func() { os.Exit(smiteMain(os.Args[1:])) },
+		"failing": func() { os.Exit(failMain(os.Args[1:])) },
 	})
 }
 
@@ -50,6 +56,7 @@ func TestScripts(t *testing.T) {
 			first, _, _ := strings.Cut(string(text), "\n")
 			if strings.HasPrefix(first, "# needs root") {
 				needs(t)
+				nothingLeft(t)
 			}
 			cache, err := usercache.Dir()
 			if err != nil {
@@ -102,6 +109,52 @@ func needs(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// nothingLeft has a test fail which leaves on this machine what wasn't there before
+// it, as far as it may be the lab's: see package residue.
+func nothingLeft(t *testing.T) {
+	t.Helper()
+	// So that whoever loses its parent stays our descendant.
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	// Orphans fall to the main thread, which is no other process's parent.
+	bury := func() {
+		b, _ := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/children", os.Getpid()))
+		for pid := range strings.FieldsSeq(string(b)) {
+			if n, err := strconv.Atoi(pid); err == nil {
+				unix.Wait4(n, nil, unix.WNOHANG, nil)
+			}
+		}
+	}
+	done := make(chan struct{})
+	go func() { // as init would, by and by
+		for {
+			select {
+			case <-done:
+				return
+			case <-time.After(5 * time.Millisecond):
+				bury()
+			}
+		}
+	}()
+	look := func() residue.Snapshot { return residue.Take(residue.Options{Tree: os.Getpid()}) }
+	before := look()
+	t.Cleanup(func() {
+		defer close(done)
+		// Others who test the lab at the same time are given some time, too.
+		var left []residue.Difference
+		for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+			left = slices.DeleteFunc(look().Since(before), func(d residue.Difference) bool { return !d.Counts })
+			if len(left) == 0 {
+				return
+			}
+		}
+		for _, d := range left {
+			t.Errorf("left behind: %v", d)
+		}
+	})
 }
 
 // nobody runs lab as a user without rights: nobody lab run …

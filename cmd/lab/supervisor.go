@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"lab/bench"
 	"lab/bench/crew"
 	"lab/bench/engine"
 	"lab/bench/results"
@@ -18,7 +19,7 @@ import (
 )
 
 // parts are what a run can be made of.
-var parts = runs.Parts{Environments: environments, Scenario: scenarios.Find}
+var parts = runs.Parts{Environments: func() []bench.Environment { return environments() }, Scenario: scenarios.Find}
 
 // A supervisor is a run as this command makes it: one that is reported, and
 // comes to an exit status.
@@ -46,7 +47,7 @@ func (s *supervisor) run() error {
 
 // measure is a run of the supervisor's, drawn on this terminal.
 func (s *supervisor) measure(run func() (runs.End, error)) (runs.End, error) {
-	c := &console{s.app, newMeter(s.stderr)}
+	c := &console{s.app, newMeter(s.stderr.file)}
 	s.Console = c
 	defer c.clear()
 	return run()

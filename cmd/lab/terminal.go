@@ -19,8 +19,9 @@ import (
 // comes out; a change of the window's size is passed on. Where stdin is no
 // terminal its bytes are typed all the same. finish is called after the
 // command's end: it waits until all that was printed came out, or abort is
-// closed, and puts the user's terminal back.
-func attach(master, stdin, stdout *os.File) (finish func(abort <-chan struct{}), err error) {
+// closed, and puts the user's terminal back. Its error is output that got lost;
+// kill was called then, as the command would write on into a full terminal.
+func attach(master, stdin, stdout *os.File, kill func()) (finish func(abort <-chan struct{}) error, err error) {
 	restore := func() {}
 	fd := int(stdin.Fd())
 	if term.IsTerminal(fd) {
@@ -50,18 +51,23 @@ func attach(master, stdin, stdout *os.File) (finish func(abort <-chan struct{}),
 		return nil, err
 	}
 	go typeAll(master, stdin)
-	printed := make(chan struct{})
+	printed := make(chan error, 1)
 	go func() {
-		launch.Drain(int(master.Fd()), int(stdout.Fd()), end)
-		close(printed)
+		err := launch.Drain(int(master.Fd()), int(stdout.Fd()), end)
+		if err != nil {
+			err = fmt.Errorf("standard output: some of what the program wrote is lost: %w", err)
+			kill()
+		}
+		printed <- err
 	}()
-	return func(abort <-chan struct{}) {
+	return func(abort <-chan struct{}) (err error) {
 		end.Set()
 		select {
-		case <-printed:
+		case err = <-printed:
 		case <-abort:
 		}
 		restore()
+		return err
 	}, nil
 }
 

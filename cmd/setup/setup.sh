@@ -30,6 +30,7 @@ umask 022
 
 mark='# Made by lab, see setup.sh.'
 top=$(cd "$(dirname "$0")/../.." && pwd)
+caller=${SUDO_USER:-${SUDO_UID:-${DOAS_USER:-${PKEXEC_UID:-}}}} # who became root
 root=${LAB_TEST_ROOT:-} # the tests' stand-in for /; empty otherwise
 
 say() { printf 'set-up: %s\n' "$*" >&2; }
@@ -47,8 +48,8 @@ cache_dir() {
 		case $LAB_CACHE in /*) echo "$LAB_CACHE" ;; *) echo "$PWD/$LAB_CACHE" ;; esac
 	elif [ "$xdg" != "${xdg#/}" ]; then # relative ones are to be ignored, says its specification
 		echo "$xdg/lab"
-	elif [ "$(id -u)" = 0 ] && [ -n "${SUDO_USER:-}" ]; then
-		echo "$(getent passwd "$SUDO_USER" | cut -d: -f6)/.cache/lab"
+	elif [ "$(id -u)" = 0 ] && [ -n "$caller" ]; then
+		echo "$(getent passwd "$caller" | cut -d: -f6)/.cache/lab"
 	else
 		echo "$HOME/.cache/lab"
 	fi
@@ -79,8 +80,9 @@ tag() { printf 'Signature: 8a477f597d28d172789f06886806bc55\n%s\n' "$mark" >"$1/
 
 # owned gives what root made for a user to that user.
 owned() {
-	if [ "$(id -u)" = 0 ] && [ -n "${SUDO_UID:-}" ]; then
-		chown -hR "$SUDO_UID:${SUDO_GID:-$SUDO_UID}" "$@"
+	if [ "$(id -u)" = 0 ] && [ -n "$caller" ]; then
+		# Not on a file system without owners.
+		chown -hR "$(getent passwd "$caller" | cut -d: -f3,4)" "$@" 2>/dev/null || true
 	fi
 }
 

@@ -146,7 +146,7 @@ func (k Kernel) keep(cache, suffix string, from func([]byte) ([]byte, error)) (s
 	}
 	defer os.Remove(f.Name()) // fails once it was renamed
 	_, err = f.Write(b)
-	err = cmp.Or(err, f.Chmod(0o644), f.Close())
+	err = cmp.Or(err, f.Chmod(0o644), f.Sync(), f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), path)
 	}

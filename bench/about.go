@@ -1,0 +1,43 @@
+package bench
+
+import "lab/bench/results"
+
+// An About is what an environment says about itself, so that nobody else needs
+// a list of names: the command, doctor, scenarios and reports ask here.
+type About struct {
+	// What reports need; it is copied into the manifest.
+	results.Environment
+
+	Needs string // what a machine must have, in words: "root, QEMU"
+	More  string // what lab explain adds, in paragraphs; "" is nothing
+	Rests []Rest // doctor's checks that it can't run without
+
+	Default   bool // scenarios measure it where no environment was named
+	Slow      bool // a start takes seconds: fewer trials, and no calibration
+	Apart     bool // an instance can't run in the lab's own process: lab exec starts a worker, as lab run does
+	HostFiles bool // a program inside sees the machine's own files, under their own names
+}
+
+// A Rest is a check of doctor's (package machine) that an environment rests on.
+type Rest struct {
+	Check   string // its name: "overlayfs"
+	Variant string // "net=bridge": only what has this setting rests on it; "": all of it does
+}
+
+// RestsOn makes a list of what all of an environment rests on.
+func RestsOn(checks ...string) (out []Rest) {
+	for _, c := range checks {
+		out = append(out, Rest{Check: c})
+	}
+	return out
+}
+
+// AboutAll is what each environment says about itself, in the same order.
+func AboutAll(envs []Environment) (out []About) {
+	for _, e := range envs {
+		a := e.About()
+		a.Name = e.Name()
+		out = append(out, a)
+	}
+	return out
+}

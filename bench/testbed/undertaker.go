@@ -1,0 +1,144 @@
+package testbed
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// An Undertaker starts the process that removes what a testbed leaves whose owner
+// was killed. It outlives the owner, and then calls [Bury] for the run folder of this
+// name. Nil is none: what is left stays until the next [Sweep]. See launch.Undertaker.
+type Undertaker func(dir string) (Watcher, error)
+
+// A Watcher is that process, as the owner sees it.
+type Watcher interface {
+	// Follow names a process that leads a session: all that is left of it is to
+	// end with the owner. 0 is none.
+	Follow(pid int)
+	// Close ends the watcher: the owner has cleaned up by itself.
+	Close()
+}
+
+// What a watcher executes this program with: its first argument, after which come
+// the folder and what Follow said last; and a descriptor. It isn't for users, and
+// does nothing for them.
+const (
+	BuryArg   = "__bury"
+	BuryOwner = 3 // the owner, as a pidfd
+)
+
+func (u Undertaker) watch(dir string) (Watcher, error) {
+	if u == nil {
+		return nil, nil
+	}
+	return u(dir)
+}
+
+func closeWatcher(w Watcher) {
+	if w != nil {
+		w.Close()
+	}
+}
+
+// buryWithin is how long a testbed's processes may take to end.
+const buryWithin = time.Minute
+
+// Bury is the undertaker's main function, where the program's arguments are an
+// undertaker's; else it returns at once.
+func Bury(args []string) {
+	if len(args) != 4 || args[1] != BuryArg {
+		return
+	}
+	if err := buryKilled(args[2], args[3]); err != nil {
+		fmt.Fprintln(os.Stderr, "lab: clean up after a killed lab:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+func buryKilled(dir, follow string) error {
+	// Somebody may call us by hand, with whatever descriptors: EBADF is for those
+	// that are no pidfd.
+	if err := unix.PidfdSendSignal(BuryOwner, 0, nil, 0); err == unix.EBADF {
+		return errors.New("not started by a watcher")
+	}
+	for {
+		n, err := unix.Poll([]unix.PollFd{{Fd: BuryOwner, Events: unix.POLLIN}}, -1)
+		if err != nil && err != unix.EINTR {
+			return os.NewSyscallError("poll", err)
+		}
+		if n == 1 {
+			break
+		}
+	}
+	if filepath.Dir(dir) != runDir || !isID(filepath.Base(dir)) {
+		return fmt.Errorf("%s: not a run folder", dir)
+	}
+	if pid, err := strconv.Atoi(follow); err == nil && pid > 1 {
+		endSession(pid)
+	}
+	folder, alive := claim(dir)
+	// Its worker holds the lock, too, and dies a moment after the owner.
+	for end := time.Now().Add(buryWithin); alive && time.Now().Before(end); folder, alive = claim(dir) {
+		time.Sleep(time.Millisecond)
+	}
+	if alive {
+		return fmt.Errorf("%s is locked after %v", dir, buryWithin)
+	}
+	if folder == nil { // never made, or another lab has swept it
+		return nil
+	}
+	defer folder.Close()
+	_, err := bury(folder)
+	return err
+}
+
+// endSession kills the processes of a session whose leader was, or is, PID sid:
+// the kernel has ended the leader with its lab, and nobody what it left in the
+// background. It goes on until there are none, a second at most, as they may fork.
+func endSession(sid int) {
+	for end := time.Now().Add(time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		found := false
+		entries, _ := os.ReadDir("/proc")
+		for _, e := range entries {
+			pid, err := strconv.Atoi(e.Name())
+			if err != nil {
+				continue
+			}
+			fd, err := unix.PidfdOpen(pid, 0) // before the look: no stranger can come by the number
+			if err != nil {
+				continue
+			}
+			if s, alive := sessionOf(pid); alive && s == sid {
+				found = true
+				unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
+			}
+			unix.Close(fd)
+		}
+		if !found {
+			return
+		}
+	}
+}
+
+// sessionOf reads a process's session from /proc/PID/stat, "4711 (name) S ppid
+// pgrp session …"; a zombie isn't alive.
+func sessionOf(pid int) (sid int, alive bool) {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return 0, false
+	}
+	f := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:])
+	if len(f) < 4 {
+		return 0, false
+	}
+	sid, err = strconv.Atoi(string(f[3]))
+	return sid, err == nil && string(f[0]) != "Z"
+}

@@ -1,0 +1,174 @@
+//go:build !lean
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"lab/bench/chaos"
+	"lab/bench/usercache"
+)
+
+func (a *app) chaosCommand() *cobra.Command {
+	var envs []string
+	var kills int
+	var seed uint64
+	var asJSON bool
+	names := func() (own, all []string) {
+		own = environmentNames()
+		for _, v := range chaos.Others() {
+			all = append(all, v.Name)
+		}
+		return own, append(slices.Clone(own), all...)
+	}
+	cmd := &cobra.Command{
+		Use:   "chaos",
+		Short: "Kill environments and other launchers at random points, and say what they leave",
+		Long: `Start a program in each environment, kill what started it with SIGKILL at a random
+point of its life, again and again, and say what is left: processes, mounts,
+cgroup folders, files. The same is done to other launchers (runc, crun, bwrap),
+where they are installed. All that is left is taken away.
+
+Exit status: 0 the lab's own environments left nothing; 1 they left something.`,
+		Example: `  sudo lab chaos -n 50
+  sudo lab chaos --env container,runc,crun
+  sudo lab chaos --env vm -n 10`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			own, all := names()
+			for _, e := range envs {
+				if !slices.Contains(all, e) {
+					return usagef("chaos: unknown environment %q; there are: %s", e, strings.Join(all, ", "))
+				}
+			}
+			if kills < 1 {
+				return usagef("-n %d: one kill at least", kills)
+			}
+			if err := a.needRoot("lab chaos", statusFailed); err != nil {
+				return err
+			}
+			lab, err := os.Executable()
+			if err != nil {
+				return err
+			}
+			if len(envs) == 0 { // a guest takes seconds each time
+				envs = slices.DeleteFunc(slices.Clone(all), func(e string) bool { return strings.HasPrefix(e, "vm") })
+			}
+			var victims []chaos.Victim
+			for _, e := range envs {
+				if slices.Contains(own, e) {
+					victims = append(victims, chaos.Ours(lab, e))
+				} else {
+					all := chaos.Others()
+					victims = append(victims, all[slices.IndexFunc(all, func(v chaos.Victim) bool { return v.Name == e })])
+				}
+			}
+			if !cmd.Flags().Changed("seed") {
+				seed = rand.Uint64()
+			}
+			rows, err := a.chaos(victims, kills, seed)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				err = a.printJSON(struct {
+					Seed uint64      `json:"seed"`
+					Rows []chaos.Row `json:"rows"`
+				}{seed, rows})
+			} else {
+				err = printChaos(a.page, rows, seed)
+			}
+			if err == nil && slices.ContainsFunc(rows, func(r chaos.Row) bool { return slices.Contains(own, r.Victim) && r.Clean < r.Kills }) {
+				return &statusError{statusFailed, nil}
+			}
+			return err
+		},
+	}
+	fl := cmd.Flags()
+	fl.StringSliceVar(&envs, "env", nil, "`NAMES` of environments and other launchers (default: all but virtual machines)")
+	fl.IntVarP(&kills, "kills", "n", 20, "`N` kills of each")
+	fl.Uint64Var(&seed, "seed", 0, "`N` that the points follow from (default: another each time)")
+	fl.BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// chaos kills each victim, until it is told to stop.
+func (a *app) chaos(victims []chaos.Victim, kills int, seed uint64) (rows []chaos.Row, err error) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	cache, err := usercache.Make()
+	if err != nil {
+		return nil, err
+	}
+	img, err := openImage("", cache)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "lab-chaos-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	r := chaos.Run{Image: img.Dir, Dir: dir, Kills: kills, Rand: rand.New(rand.NewPCG(seed, 0))}
+	for _, v := range victims {
+		row, err := r.Of(ctx, v)
+		if err != nil {
+			return rows, fmt.Errorf("chaos: %s: %w", v.Name, err)
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+// printChaos writes a line for each victim: after how many kills something of each
+// kind was left.
+func printChaos(w io.Writer, rows []chaos.Row, seed uint64) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	kinds := chaos.Kinds(rows)
+	fmt.Fprint(t, "killed\tkills\tclean\tafter (ms)")
+	for _, k := range kinds {
+		fmt.Fprintf(t, "\t%s", k)
+	}
+	fmt.Fprintln(t)
+	for _, r := range rows {
+		if r.NotRun != "" {
+			fmt.Fprintf(t, "%s\tnot run: %s\n", r.Victim, r.NotRun)
+			continue
+		}
+		gone := "-"
+		if r.Clean > 0 {
+			gone = fmt.Sprintf("%.0f", r.Gone.Seconds()*1000)
+		}
+		fmt.Fprintf(t, "%s\t%d\t%d\t%s", r.Victim, r.Kills, r.Clean, gone)
+		for _, k := range kinds {
+			fmt.Fprintf(t, "\t%d", r.Left[k])
+		}
+		fmt.Fprintln(t)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for _, r := range rows {
+		for i, x := range r.Examples {
+			if i == 2 {
+				break
+			}
+			if _, err := fmt.Fprintf(w, "%s left, for instance: %v\n", r.Victim, x); err != nil {
+				return err
+			}
+		}
+	}
+	_, err := fmt.Fprintf(w, "clean: nothing was left within %v, at the latest after so many ms; seed %d\n", chaos.Patience.Round(time.Second), seed)
+	return err
+}

@@ -1,0 +1,118 @@
+package scenarios
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"lab/bench"
+	"lab/bench/benchtest"
+	"lab/bench/results"
+)
+
+// Each scenario of the list keeps the rules; one that breaks them is found.
+func TestDeclarations(t *testing.T) {
+	for _, s := range All() {
+		for _, f := range faults(s) {
+			t.Errorf("%s: %s", s.Name, f)
+		}
+	}
+	good := func() *bench.Scenario {
+		return &bench.Scenario{Name: "toy", Question: "How long is a toy?", Method: "It is measured.", Cells: bench.Usual.Rows,
+			Metrics:  []results.Metric{{Name: "long", Title: "Length", Unit: "s", Help: "From end to end."}},
+			Figures:  []results.Figure{{Name: "long", Metrics: []string{"long"}}},
+			Findings: []results.Finding{{Name: "long", Statement: "Toys are long.", Metric: "long", Of: "host", Reason: "that is long"}}}
+	}
+	if f := faults(good()); f != nil {
+		t.Errorf("a good one: %q", f)
+	}
+	for want, spoil := range map[string]func(*bench.Scenario){
+		"figure long shows wide":    func(s *bench.Scenario) { s.Figures[0].Metrics[0] = "wide" },
+		"finding \"long\"":          func(s *bench.Scenario) { s.Findings[0].Metric = "wide" },
+		"finding long is of docker": func(s *bench.Scenario) { s.Findings[0].Of = "docker" },
+		"metric \"long\"":           func(s *bench.Scenario) { s.Metrics[0].Help = "" },
+		"question":                  func(s *bench.Scenario) { s.Question = "Toys!" },
+		"a row of host":             func(s *bench.Scenario) { s.Cells = bench.Counts{}.Rows },
+	} {
+		s := good()
+		spoil(s)
+		if f := faults(s); !slices.ContainsFunc(f, func(f string) bool { return strings.Contains(f, want) }) {
+			t.Errorf("%s: %q", want, f)
+		}
+	}
+}
+
+// faults are what is wrong with a scenario: each metric that a figure or a
+// finding names is declared, its question is one, and names are unique.
+func faults(s *bench.Scenario) (out []string) {
+	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	metrics := map[string]bool{}
+	for _, m := range s.Metrics {
+		if metrics[m.Name] || m.Title == "" || m.Help == "" {
+			add("metric %q: twice, or without title or help", m.Name)
+		}
+		metrics[m.Name] = true
+		if m.Unit == "s" { // where it has a distribution
+			metrics[m.Name+" p50"], metrics[m.Name+" p99"] = true, true
+		}
+	}
+	for _, f := range s.Figures {
+		for _, m := range f.Metrics {
+			if !metrics[m] {
+				add("figure %s shows %s, which isn't declared", f.Name, m)
+			}
+		}
+	}
+	envs := map[string]bool{"": true}
+	for _, o := range []bench.Options{{}, {Quick: true}, {Envs: []string{"host", "vm"}}} {
+		o.Known = benchtest.Known
+		for _, c := range s.Cells(o) {
+			envs[c.Env] = true
+			if c.Trials < 1 || c.Timeout <= 0 {
+				add("a row of %s without trials or timeout: %+v", c.Env, c)
+			}
+		}
+	}
+	findings := map[string]bool{}
+	for _, f := range s.Findings {
+		if findings[f.Name] || !metrics[f.Metric] || f.Reason == "" || !strings.HasSuffix(f.Statement, ".") {
+			add("finding %q: twice, of another scenario's metric, or without its reason or a full stop: %+v", f.Name, f)
+		}
+		if !envs[f.Of] || !envs[f.To] {
+			add("finding %s is of %s and %s, of which one has no row", f.Name, f.Of, f.To)
+		}
+		findings[f.Name] = true
+	}
+	if !strings.HasSuffix(s.Question, "?") || s.Method == "" {
+		add("question %q, method %q", s.Question, s.Method)
+	}
+	return out
+}
+
+// How many trials a row has follows from whether its environment is slow, and
+// not from its name.
+func TestCounts(t *testing.T) {
+	known := slices.Clone(benchtest.Known)
+	known[3].Name = "snail"
+	for _, x := range []struct {
+		o    bench.Options
+		want string
+	}{
+		{bench.Options{}, "host 60+3, chroot 60+3, container 60+3, snail 20+1"},
+		{bench.Options{Quick: true, Envs: []string{"snail", "host"}}, "snail 6+1, host 10+1"},
+		{bench.Options{Envs: []string{"nobody"}}, "nobody 60+3"},
+	} {
+		x.o.Known = known
+		var got []string
+		for _, c := range Startup().Cells(x.o) {
+			got = append(got, fmt.Sprintf("%s %d+%d", c.Env, c.Trials, c.Warmup))
+			if c.Guest != (c.Env == "snail") {
+				t.Errorf("%s: guest %v", c.Env, c.Guest)
+			}
+		}
+		if got := strings.Join(got, ", "); got != x.want {
+			t.Errorf("%+v: %s, want %s", x.o.Envs, got, x.want)
+		}
+	}
+}
