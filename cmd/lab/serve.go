@@ -44,7 +44,7 @@ written, no file is handed out, and Ctrl-C ends it.`,
 		},
 		RunE: func(_ *cobra.Command, dirs []string) error { return a.serve(dirs, address) },
 	}
-	cmd.Flags().StringVar(&address, "addr", "", "`[HOST:]PORT` to listen on (default: a free port of this machine alone)")
+	cmd.Flags().StringVar(&address, "addr", "", "`[HOST:]PORT` address to listen on (default: a free port of this machine alone)")
 	return cmd
 }
 
