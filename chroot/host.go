@@ -60,7 +60,7 @@ func (e *Env) About() bench.About {
 	if e.name == "host" {
 		a.HostFiles = true
 		a.Is, a.Needs = "a process, nothing more", "root, for the testbed around it"
-		a.Caveat = "the same program in the testbed's own namespaces, without a file tree of its own. " +
+		a.Caveat = "the same program in the testbed's own namespaces, without its own file tree. " +
 			"What “host” networking means here is the testbed's network, without the user's firewall"
 		a.Rests = append(bench.RestsOn("root", "limits"), bench.Rest{Check: "veth and bridge", Variant: "netns=own"})
 		return a

@@ -193,8 +193,8 @@ func TestEntry(t *testing.T) {
 		limit, want string
 		status      int
 	}{
-		{"ulimit -v 200000", "cure: ulimit -v unlimited", 125},
-		{"ulimit -d 200000", "cure: ulimit -d unlimited", 125},
+		{"ulimit -v 200000", "fix: ulimit -v unlimited", 125},
+		{"ulimit -d 200000", "fix: ulimit -d unlimited", 125},
 		{"ulimit -v 4000000; ulimit -d 4000000", "linux/", 0},
 	} {
 		cmd := exec.Command("/bin/sh", "-c", x.limit+` && exec "$0" version`, lab)
