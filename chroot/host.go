@@ -98,7 +98,7 @@ func (e *Env) Close() error {
 // Check says whether the limits can be kept, and, for chroot, whether we may.
 func (e *Env) Check(_ context.Context, s bench.Spec) error {
 	if len(s.Mounts) > 0 {
-		return bench.NotApplicable(e.name+" has no mounts of its own", "use the folder itself, or --env container")
+		return bench.NotApplicable(e.name+" has no mounts of its own", "use the folder itself, or a container")
 	}
 	if len(s.Ports) > 0 {
 		return bench.NotApplicable(e.name+" has no network of its own: its ports are there already", "--env container")
