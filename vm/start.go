@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -100,6 +101,9 @@ func (i *instance) start(ctx context.Context) (err error) {
 	c, err := i.called(ctx, p)
 	if err == nil {
 		err = i.execute(ctx, c)
+	}
+	if errors.Is(err, io.EOF) {
+		i.awaitEnd()
 	}
 	if err != nil {
 		return i.explain(err)
