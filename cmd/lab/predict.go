@@ -52,23 +52,19 @@ func (a *app) printPrediction(p runs.Prediction, x engine.Extent) {
 	}
 	fmt.Fprintf(a.page, "%s: %s that count, %s%s\n", p.Scenario, counted(p.Trials, "trial"), counted(p.Warmup, "warm-up"), sessions)
 	width := 24
-	known := false // how long at least one row takes
 	for _, c := range p.Cells {
 		width = max(width, utf8.RuneCountInString(c.Cell))
-		known = known || c.Seconds != nil
 	}
 	for _, c := range p.Cells {
-		text := ""
+		text := "how long isn't known"
 		if c.Seconds != nil {
 			text = briefly(time.Duration(*c.Seconds*float64(time.Second))) + " each, as "
 			if c.Like != "" {
 				text += c.Like + " "
 			}
-			text = ", " + text + "in " + c.From
-		} else if known {
-			text = ", how long isn't known"
+			text += "in " + c.From
 		}
-		fmt.Fprintf(a.page, "  %-*s %4d + %d%s\n", width, c.Cell, c.Trials, c.Warmup, text)
+		fmt.Fprintf(a.page, "  %-*s %4d + %d, %s\n", width, c.Cell, c.Trials, c.Warmup, text)
 	}
 	switch {
 	case p.Seconds == nil:
