@@ -10,6 +10,9 @@
 //   - a trial is one execution of a cell, and the values that it gave; [T] is
 //     what a scenario's trial function is handed;
 //
+// What differs between environments is what each says about itself ([About]); what
+// only some can do is an optional interface, all of which optional.go lists.
+//
 // This is the contract alone. Package bench/engine makes trials of a scenario's
 // plan, bench/launch starts programs, bench/testbed is where they live, and
 // bench/results is what is left of a run.

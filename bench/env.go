@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"time"
 
 	"lab/bench/clock"
-	"lab/bench/results"
 	"lab/bench/testbed"
 )
 
@@ -119,138 +117,6 @@ type Setting struct {
 	Default string
 	Help    string // one line: what it changes
 }
-
-// What only some environments or instances can do is an optional interface of
-// one or two methods. A scenario asks for it, and reports "not applicable"
-// where it is missing.
-type (
-	// A Tracer marks the clock while it starts: on the host, in order, the
-	// last one at or before the workload's first instruction. The marks are
-	// complete once Start has returned and the ready token was seen.
-	Tracer interface {
-		// Started is the reading at the very beginning of Start.
-		Started() clock.Time
-		Marks() []clock.Mark
-	}
-
-	// A Terminaler has the master end of the new pseudo-terminal that its
-	// program runs on (Command.TTY without Stdin): what is written there is
-	// typed, what is read was printed. Valid after Start; the Process closes
-	// it.
-	Terminaler interface {
-		Terminal() *os.File
-	}
-
-	// A Grouper says whether its instance of a Spec that Check has passed is in
-	// a cgroup of its own: a testbed without cgroups is made faster.
-	Grouper interface {
-		Grouped(Spec) bool
-	}
-
-	// A Finisher names what a start ends with, after the last mark and until
-	// the workload's first byte, where that isn't the workload alone.
-	Finisher interface {
-		LastPhase() string
-	}
-
-	// An Explainer adds to the error of a wait that was in vain what became
-	// of the instance: ended, stopped, or running on, and what it said last.
-	Explainer interface {
-		Explain(error) error
-	}
-
-	// An Execer runs a further command inside a running instance.
-	Execer interface {
-		Exec(context.Context, Command) (Process, error)
-	}
-
-	// An Addresser has an address of its own, valid from Prepare on.
-	Addresser interface {
-		Addr() string // IPv4, without prefix length
-	}
-
-	// A Placer knows the folder, as the program inside sees it, in which what
-	// it writes lies in the testbed's work folder. It needs Spec.Work.
-	Placer interface {
-		Place() string
-	}
-
-	// An Outsider knows the address by which a program inside reaches those
-	// that listen on the testbed's loopback device, where that isn't
-	// 127.0.0.1; "" is none. It is an Environment.
-	Outsider interface {
-		HostAddr(Spec) string
-	}
-
-	// A Keeper is an environment that puts something into the testbed's work
-	// folder which stays there until the run's end: how many bytes, at most.
-	Keeper interface {
-		Keeps(Spec) int64
-	}
-
-	// A Loader names the files and folders of the lab's own that its start
-	// reads, where those aren't its image's: see Chill. Valid before Start.
-	Loader interface {
-		Loads() []string
-	}
-
-	// A Cooler keeps what its program wrote in a page cache of the host's
-	// below the program's own, and can drive it out of there: that instance's,
-	// and nothing else.
-	Cooler interface {
-		Cool() error
-	}
-
-	// A Meter tells what memory it costs the host now. An Instance's is its
-	// own; an Environment that is one tells of the daemons that its instances
-	// share.
-	Meter interface {
-		Meter() (Cost, error)
-	}
-
-	// An Inspector names the kernel objects that an instance is made of.
-	Inspector interface {
-		// Inspect returns for instance {"pid": "4711", "mnt": "mnt:[402653]"}.
-		Inspect() (map[string]string, error)
-	}
-
-	// A Describer says in words what its Prepare and Start do, for the method
-	// section of a report: one short phrase a step.
-	Describer interface {
-		Describe(Spec) (prepare, start []string)
-	}
-
-	// A Resolver says what settings such as accel=auto came to. Valid for a
-	// Spec that Check has passed.
-	Resolver interface {
-		Resolved(Spec) map[string]string
-	}
-
-	// A Connecter can have its instances made by a foreign libvirt, of which it
-	// is told a name without host and user, and the driver's URI; dial opens
-	// connections to it. Before Open.
-	Connecter interface {
-		Connect(name, driver string, dial func() (net.Conn, error))
-	}
-
-	// Accelerated is an environment that found out what runs its guests'
-	// instructions. Valid after Open.
-	Accelerated interface {
-		Acceleration() results.Acceleration
-	}
-
-	// Kernelled is an environment whose instances have a kernel of their own:
-	// which one. Valid for a Spec that Check has passed.
-	Kernelled interface {
-		Kernel(Spec) (results.Digested, error)
-	}
-
-	// A Versioner says which foreign programs it rests on ("qemu": "7.2.22").
-	// Valid after Open.
-	Versioner interface {
-		Versions() map[string]string
-	}
-)
 
 // The two ways in which an environment can be unfit for a Spec.
 var (

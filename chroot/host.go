@@ -60,7 +60,7 @@ func (e *Env) About() bench.About {
 	if e.name == "host" {
 		a.HostFiles = true
 		a.Is, a.Needs = "a process, nothing more", "root, for the testbed around it"
-		a.Caveat = "the same program in the testbed's own namespaces, without a file tree of its own. " +
+		a.Caveat = "the same program in the testbed's own namespaces, without its own file tree. " +
 			"What “host” networking means here is the testbed's network, without the user's firewall"
 		a.Rests = append(bench.RestsOn("root", "limits"), bench.Rest{Check: "veth and bridge", Variant: "netns=own"})
 		return a
@@ -98,7 +98,7 @@ func (e *Env) Close() error {
 // Check says whether the limits can be kept, and, for chroot, whether we may.
 func (e *Env) Check(_ context.Context, s bench.Spec) error {
 	if len(s.Mounts) > 0 {
-		return bench.NotApplicable(e.name+" has no mounts of its own", "use the folder itself, or --env container")
+		return bench.NotApplicable(e.name+" has no mounts of its own", "use the folder itself, or a container")
 	}
 	if len(s.Ports) > 0 {
 		return bench.NotApplicable(e.name+" has no network of its own: its ports are there already", "--env container")

@@ -213,7 +213,7 @@ func (c *container) on(setting string) bool { return c.spec.Settings[setting] !=
 
 // Inspect names the namespaces that the running container lives in.
 func (c *container) Inspect() (map[string]string, error) {
-	out := map[string]string{"pid": fmt.Sprint(c.PID())}
+	out := map[string]string{}
 	for _, ns := range []string{"cgroup", "ipc", "mnt", "net", "pid", "uts", "user", "time"} {
 		l, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", c.PID(), ns))
 		if err != nil {
@@ -221,6 +221,7 @@ func (c *container) Inspect() (map[string]string, error) {
 		}
 		out[ns] = l
 	}
+	out["pid namespace"], out["pid"] = out["pid"], fmt.Sprint(c.PID())
 	return out, nil
 }
 

@@ -46,7 +46,7 @@ func (d *document) needed() {
 		if c.NotRun == nil && !slices.Contains(envs, c.Env) {
 			envs = append(envs, c.Env)
 		}
-		if c.NotRun == nil && strings.HasPrefix(c.Env, "vm") {
+		if accel := c.Settings["accel"]; c.NotRun == nil && accel != "" { // a virtual machine
 			guests = true
 			accelerated = accelerated || !c.tcg
 		}

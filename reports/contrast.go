@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 
 	"lab/bench/results"
@@ -83,11 +84,17 @@ func Compare(a, b *results.Run) (*Contrast, error) {
 			c.note("%s has a row %s, and %s hasn't.", c.B, q.Label(), c.A)
 		}
 	}
-	c.note("The trials of the two runs weren't mixed: whatever the machine did differently between the runs is part of each ratio, and no interval knows of it.")
-	for _, s := range []struct {
+	sides := []struct {
 		name string
 		a    *analysis
-	}{{c.A, x}, {c.B, y}} {
+	}{{c.A, x}, {c.B, y}}
+	if len(c.Differs) == 0 && a.Manifest.ID == b.Manifest.ID && reflect.DeepEqual(a.Lines, b.Lines) {
+		c.note("A and B are the same run: this compares it with itself.")
+		sides = sides[:1]
+	} else {
+		c.note("The trials of the two runs weren't mixed: whatever the machine did differently between the runs is part of each ratio, and no interval knows of it.")
+	}
+	for _, s := range sides {
 		c.disturbed(s.name, s.a)
 		for _, b := range s.a.banners() {
 			c.note("%s: %s", s.name, b)

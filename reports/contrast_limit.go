@@ -28,6 +28,8 @@ func ParseLimit(s string) (Limit, error) {
 	v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
 	if percent {
 		v /= 100
+	} else if v >= 1 { // 5 would be 500 %
+		return l, fmt.Errorf("%q: write %s%% for a percentage", s, share)
 	}
 	if err != nil || !(v >= 0) || math.IsInf(v, 0) {
 		return l, fmt.Errorf("%q: %q is no share from 0 up; write 5%%", s, share)

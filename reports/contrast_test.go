@@ -194,7 +194,7 @@ func TestLimits(t *testing.T) {
 			t.Errorf("%s: %d rows, want %d", limit, len(got), want)
 		}
 	}
-	for _, bad := range []string{"", "slow:5%", "slower:", "slower:x%", "slower:-1%", "slower:nan", "slower:inf%"} {
+	for _, bad := range []string{"", "slow:5%", "slower:", "slower:x%", "slower:-1%", "slower:5", "slower:1", "slower:nan", "slower:inf%"} {
 		if l, err := ParseLimit(bad); err == nil {
 			t.Errorf("%q is taken for %v", bad, l)
 		}

@@ -57,7 +57,7 @@ func (r ContrastRow) words() []string {
 	return w
 }
 
-var contrastHead = []string{"cell", "metric", "median A", "median B", "B / A", "interval", "verdict on B"}
+var contrastHead = []string{"row", "metric", "median A", "median B", "B / A", "interval", "verdict on B"}
 
 // Terminal writes the contrast as a table for people.
 func (c *Contrast) Terminal(w io.Writer, o Options) error {
@@ -74,7 +74,7 @@ func (c *Contrast) Terminal(w io.Writer, o Options) error {
 	}
 	out, err := render(contrastHead, rows)
 	if err == nil && width(out) > t.o.Width {
-		head := []string{"cell,\nmetric", "median A", "median B", "B / A,\ninterval", "verdict\non B"}
+		head := []string{"row,\nmetric", "median A", "median B", "B / A,\ninterval", "verdict\non B"}
 		for i, r := range rows {
 			rows[i] = []string{strings.Join(wrapWords(r[0], 26), "\n") + "\n" + r[1], r[2], r[3], r[4] + "\n" + r[5], strings.ReplaceAll(r[6], " found", "\nfound")}
 		}

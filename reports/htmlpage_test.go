@@ -73,7 +73,7 @@ func escaped(s string) string {
 func TestHTMLInBrowser(t *testing.T) {
 	browser, err := exec.LookPath("chromium")
 	if err != nil {
-		t.Skip("no browser; cure: apt-get install chromium")
+		t.Skip("no browser; fix: apt-get install chromium")
 	}
 	run := stored(t)
 	page, err := HTML([]*results.Run{run, run}, []string{"one", "two"}, false)

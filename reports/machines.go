@@ -108,7 +108,7 @@ func conditionsOf(a *analysis, c *cell) conditions {
 	if a.run.Machine.Emulated {
 		k.where = "inside an emulated machine"
 	}
-	if strings.HasPrefix(c.Env, "vm") {
+	if x.Environment(c.Env).Guest {
 		k.kernel = shortDigest(x.Kernel)
 	}
 	return k

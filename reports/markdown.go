@@ -73,12 +73,9 @@ func (d *document) opening() {
 	var notes []string
 	seen := map[string]bool{}
 	for _, c := range d.a.cells {
-		n := aboutEnv[c.Env]
-		if c.tcg {
-			n = aboutEmulated
-		}
+		n := caveatOf(d.a.run.Manifest.Environment(c.Env), c.tcg)
 		if n != "" && !seen[c.Env] && c.NotRun == nil {
-			notes = append(notes, fmt.Sprintf("`%s` is %s", c.Env, n))
+			notes = append(notes, fmt.Sprintf("`%s` is %s", escape(c.Env), n))
 			seen[c.Env] = true
 		}
 	}
@@ -91,15 +88,23 @@ func (d *document) opening() {
 	}
 }
 
-// aboutEnv is what must be said of an environment wherever its figures stand.
-var aboutEnv = map[string]string{
-	"host":      "the same program in the testbed's own namespaces, without its own file tree. What “host” networking means here is the testbed's network, without the user's firewall.",
-	"container": "our minimal runtime, called in process, without engine or client: a lower bound for what people deploy.",
-	"vm":        "a tuned kernel that runs the workload and next to nothing else: a lower bound for what people deploy.",
+// caveatOf is what must be said of an environment wherever its figures stand. A
+// guest under TCG bounds nothing.
+func caveatOf(e results.Environment, tcg bool) string {
+	if e.Caveat == "" {
+		return ""
+	}
+	text := escape(e.Caveat)
+	if tcg {
+		text += ", here emulated in software (TCG)"
+	} else if e.LowerBound {
+		text += ": a lower bound for what people deploy"
+	}
+	if e.WholeCommand {
+		text += "; what is timed is a whole command, and isn't ranked with rows that are called in process"
+	}
+	return text + "."
 }
-
-// aboutEmulated is said of a guest under TCG instead: it bounds nothing.
-const aboutEmulated = "a tuned kernel that runs the workload and next to nothing else, here emulated in software (TCG)."
 
 func (d *document) figures() {
 	for _, f := range d.a.run.Manifest.Figures {

@@ -125,7 +125,7 @@ func unlike(v verdict, x, y *analysis) string {
 			if p.tcg != q.tcg {
 				return "one was emulated in software (TCG), which is no measure of how fast VMs are"
 			}
-			if strings.HasPrefix(env, "vm") && a.Digest != b.Digest {
+			if x.run.Manifest.Environment(env).Guest && a.Digest != b.Digest {
 				return "the guests' kernels differ: " + digests(a, b)
 			}
 		}

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"lab/bench/input"
+	"lab/bench/results"
 )
 
 // maxFile is more than any file of a results folder has; a saved image may be large.
@@ -74,6 +75,19 @@ func sumFile(root *os.Root, name string) ([]byte, error) {
 		return nil, err
 	}
 	return h.Sum(nil), nil
+}
+
+// ChangedTrials names those files that a report is made from and that SumsFile has
+// other sums of: none if nothing changed, or there is no SumsFile yet.
+func ChangedTrials(dir string) []string {
+	wrong, _ := CheckSums(dir)
+	var out []string
+	for _, name := range []string{results.ManifestFile, results.MachineFile, results.TrialsFile} {
+		if slices.ContainsFunc(wrong, func(s string) bool { return strings.HasPrefix(s, name+": ") }) {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // CheckSums compares a folder with its SumsFile. It returns one line for each

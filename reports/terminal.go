@@ -261,11 +261,16 @@ const tableLines = 14
 func (t *terminal) short(a *analysis, m results.Metric) (string, error) {
 	header := []string{"environment", "trials\n(failed)", "median", a.heading(m), "× " + a.baseName()}
 	var rows [][]string
+	failed := false
 	for _, r := range a.rows(m, nil) {
 		if r.ratio == notCompared {
 			r.ratio = ""
 		}
+		failed = failed || strings.Contains(r.trials, "failed")
 		rows = append(rows, []string{strings.ReplaceAll(r.label, tcgMark, "TCG"), strings.Replace(r.trials, " failed)", ")", 1), r.median, r.added, r.ratio})
+	}
+	if !failed {
+		header[1] = "trials"
 	}
 	out, err := render(header, rows)
 	if err == nil && width(out) > t.o.Width {

@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -87,11 +88,7 @@ func startupTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 	}
 	if tr, ok := i.(bench.Tracer); ok {
 		start = tr.Started()
-		last := "first byte"
-		if f, ok := i.(bench.Finisher); ok {
-			last = f.LastPhase()
-		}
-		t.RecordPhases("ready", start, seen.At, tr.Marks(), last)
+		t.RecordPhases("ready", start, seen.At, tr.Marks(), cmp.Or(tr.LastPhase(), "first byte"))
 	}
 	t.RecordSince("ready", start, seen.At)
 	if !c.Guest { // a guest's kernel doesn't outlive its PID 1

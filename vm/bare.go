@@ -31,6 +31,8 @@ func NewBare() *Env {
 	return e
 }
 
+var errNoSystem = bench.NotApplicable("a machine without an operating system runs no programs; it stands in for the startup scenario's alone", "the environment vm")
+
 // checkBare says whether this machine can run the tiny guest.
 func (e *Env) checkBare(s bench.Spec) error {
 	if s.Settings["accel"] == "kvm" {
@@ -39,7 +41,7 @@ func (e *Env) checkBare(s bench.Spec) error {
 		}
 	}
 	if s.Init {
-		return bench.NotApplicable("a machine without an operating system runs no init", "--env vm")
+		return errNoSystem
 	}
 	return nil
 }
@@ -48,7 +50,7 @@ func (e *Env) checkBare(s bench.Spec) error {
 func (e *Env) prepareBare(ctx context.Context, s bench.Spec) (bench.Instance, error) {
 	c := s.Command
 	if len(c.Argv) != 2 || c.Argv[0] != image.ReadyPath {
-		return nil, bench.NotApplicable("a machine without an operating system runs no programs; it stands in for the startup scenario's alone", "--env vm")
+		return nil, errNoSystem
 	}
 	if err := plain(c.Argv[1]); err != nil {
 		return nil, bench.NotApplicable(err.Error(), "--env vm")

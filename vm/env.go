@@ -73,7 +73,7 @@ func (e *Env) About() bench.About {
 	a.Guest = true
 	if e.bare {
 		a.Is, a.Needs = "a libvirt domain without an operating system: the machine alone", "root, QEMU, libvirt's daemon; KVM to be fast"
-		a.Caveat = "a machine without an operating system, whose few instructions stand in for the workload: what of a virtual machine's start isn't a guest's kernel"
+		a.Caveat = "a machine without an operating system, in which a few instructions stand in for the workload"
 		return a
 	}
 	a.Default, a.LowerBound = true, true

@@ -164,6 +164,9 @@ func (i *instance) Wait(ctx context.Context) (bench.Exit, error) {
 		if err != nil && i.wasKilled() {
 			return exit, ctx.Err() // by us: it has the status of that
 		}
+		if errors.Is(err, errLost) {
+			return exit, err // the guest did nothing wrong
+		}
 		if err == nil || ctx.Err() == nil {
 			return exit, i.Explain(err)
 		}

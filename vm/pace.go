@@ -94,7 +94,7 @@ func (p *pacer) lack() string {
 }
 
 // errSilent says that the guest ended too early.
-var errSilent = errors.New("the guest ended before it had said all")
+var errSilent = errors.New("the guest ended before its report was complete")
 
 // kindOf says what kind of KVM one is, by what it does and what the CPU has. That
 // the machine is itself a guest doesn't tell: its KVM may be the CPU's own,

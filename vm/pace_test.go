@@ -30,7 +30,7 @@ func TestPaceCode(t *testing.T) {
 		{"ld", "-m", "elf_x86_64", fmt.Sprintf("-Ttext=%#x", entry), "-e", "0", "--oformat=binary", "-o", code, object},
 	} {
 		if _, err := exec.LookPath(c[0]); err != nil {
-			t.Skip("SKIPPED: no binutils; cure: apt-get install binutils")
+			t.Skip("SKIPPED: no binutils; fix: apt-get install binutils")
 		}
 		if text, err := exec.Command(c[0], c[1:]...).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, text)
@@ -156,7 +156,7 @@ func TestJudge(t *testing.T) {
 		{"nested", paced(3e9, 3e9, 3e9, 2e5, 2e7), nil, nested, "kvm", []string{"KVM works (the CPU's virtualization, handed on"}},
 		{"paravirtual", paced(1.5e6, 1.5e6, 6e8, 12400), stopped, bare, "tcg",
 			[]string{"paravirtual", "slower than emulation", "1.5 million instructions a second, and 400 million when emulated", "in ring 3 600 million", "page faults", "stopped"}},
-		{"incomplete", paced(3e9, 3e9, 3e9), stopped, hardware, "tcg", []string{"doesn't execute all", "broke off in its test of instructions in ring 3"}},
+		{"incomplete", paced(3e9, 3e9, 3e9), stopped, hardware, "tcg", []string{"doesn't execute all", "it stopped in its test of instructions in ring 3"}},
 		{"slow", paced(1e6), context.DeadlineExceeded, bare, "tcg", []string{"wasn't done after 4.0 s", "unusable"}},
 		{"refused", pacer{}, errors.New("failed to set MSR 0x10a"), hardware, "tcg", []string{"unusable", "before its first instruction (failed to set MSR 0x10a)"}},
 	} {

@@ -194,7 +194,7 @@ func (v *Verdict) judge(kvm pacer, limit time.Duration, err error, cpuinfo strin
 	case errors.Is(err, context.DeadlineExceeded):
 		broke = fmt.Sprintf("it wasn't done after %.1f s, %s", limit.Seconds(), kvm.lack())
 	case err != nil:
-		broke = fmt.Sprintf("it broke off %s (%v)", kvm.lack(), err)
+		broke = fmt.Sprintf("it stopped %s (%v)", kvm.lack(), err)
 	}
 	switch {
 	case err != nil && ran == "":

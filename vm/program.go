@@ -246,13 +246,16 @@ func (p *program) Wait(ctx context.Context) (bench.Exit, error) {
 	}
 }
 
+// errLost is wrapped by errors of a program whose output couldn't be written.
+var errLost = errors.New("output was lost")
+
 // lost is the error of a program that has ended and whose output nobody took.
 // One whose reader went away was ended by SIGPIPE, as elsewhere.
 func (p *program) lost() error {
 	if p.io.lost == nil || errors.Is(p.io.lost, unix.EPIPE) && p.exit.Signal == int(unix.SIGPIPE) {
 		return nil
 	}
-	return fmt.Errorf("output of %s: %w", p.cmd.Argv[0], p.io.lost)
+	return fmt.Errorf("%w: %s: %w", errLost, p.cmd.Argv[0], p.io.lost)
 }
 
 // Close kills the program if it still runs.

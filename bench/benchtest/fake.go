@@ -166,3 +166,4 @@ func (i *fakeInstance) Close() error {
 func (i *fakeInstance) Ready() *os.File     { return i.r }
 func (i *fakeInstance) Started() clock.Time { return i.began }
 func (i *fakeInstance) Marks() []clock.Mark { return []clock.Mark{{Name: "exec", At: i.began + 1000}} }
+func (i *fakeInstance) LastPhase() string   { return "" }

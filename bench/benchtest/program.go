@@ -325,11 +325,8 @@ func (s *suite) umask(t *testing.T) {
 // pid is an instance's process, as the testbed numbers it.
 func (s *suite) pid(t *testing.T, i bench.Instance) string {
 	t.Helper()
-	switch i := i.(type) {
-	case interface{ PID() int }:
-		return fmt.Sprint(i.PID())
-	case bench.Inspector:
-		m, err := i.Inspect()
+	if x, ok := i.(bench.Inspector); ok {
+		m, err := x.Inspect()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -337,7 +334,7 @@ func (s *suite) pid(t *testing.T, i bench.Instance) string {
 			return m["pid"]
 		}
 	}
-	t.Fatalf("%s: no PID method, and no Inspector that names a pid", s.env.Name())
+	t.Fatalf("%s: no Inspector that names a pid", s.env.Name())
 	return ""
 }
 

@@ -257,7 +257,11 @@ func (l Layout) Counters() (out []Counter) {
 		}
 		// An instance's own limit counts in all events above, and in no local ones
 		// (of memory since Linux 5.2, of processes since 6.12).
-		for _, name := range []string{c.File + ".local", c.File} {
+		names := []string{c.File}
+		if strings.HasSuffix(c.File, ".events") { // cpu.stat.local has no such row
+			names = []string{c.File + ".local", c.File}
+		}
+		for _, name := range names {
 			if _, err := os.Stat(l.path(b.Dir, name)); err == nil {
 				c.File = l.path(b.Dir, name)
 				out = append(out, c)

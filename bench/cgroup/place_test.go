@@ -50,7 +50,7 @@ func systemd() map[string]string {
 		"/sys/fs/cgroup/user.slice/user-7.slice/memory.max": "4294967296", "/sys/fs/cgroup/user.slice/user-7.slice/memory.current": "1048576",
 		session + "cgroup.type": "domain", session + "memory.max": "1073741824", session + "memory.current": "1000000000",
 		session + "memory.stat": "anon 1\ninactive_file 900000000", session + "memory.high": "max", session + "memory.events": "low 0\nhigh 0\nmax 3", session + "memory.events.local": "max 1",
-		session + "pids.max": "max", session + "cpu.max": "20000 100000", session + "cpu.stat": "usage_usec 1\nnr_periods 2\nnr_throttled 1",
+		session + "pids.max": "max", session + "cpu.max": "20000 100000", session + "cpu.stat.local": "throttled_usec 5", session + "cpu.stat": "usage_usec 1\nnr_periods 2\nnr_throttled 1",
 		session + "cpu.weight": "100", session + "io.max": "8:0 rbps=1048576 wbps=9 riops=max wiops=max\n8:16 rbps=max wbps=5 riops=max wiops=max",
 	}
 }

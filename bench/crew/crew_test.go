@@ -73,7 +73,7 @@ func dial(p *Post) any {
 func spawn(t *testing.T, o Order) *Worker {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("needs root; cure: sudo make test")
+		t.Skip("needs root; fix: sudo make test")
 	}
 	type started struct {
 		w   *Worker

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strconv"
 	"sync"
 	"syscall"
 
@@ -71,6 +72,14 @@ func (p *Process) Started() clock.Time { return p.began }
 // Marks are the ends of the plan's steps, of the marks on the child's tape, and
 // "exec".
 func (p *Process) Marks() []clock.Mark { return p.marks }
+
+// Inspect names the process.
+func (p *Process) Inspect() (map[string]string, error) {
+	return map[string]string{"pid": strconv.Itoa(p.PID())}, nil
+}
+
+// LastPhase is none of its own: the workload's first byte.
+func (p *Process) LastPhase() string { return "" }
 
 // PID is the program's, as the lab's own PID namespace numbers it; 0 before
 // Start.

@@ -22,7 +22,7 @@ func TestCourtesy(t *testing.T) {
 // alone does.
 func TestCaller(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Skip("needs root; cure: sudo make test")
+		t.Skip("needs root; fix: sudo make test")
 	}
 	bin := t.TempDir()
 	script := "#!/bin/sh\ncase $3 in ldap|70001) echo 'ldap:x:70001:70002:L D:/net/ldap:/bin/sh' ;; *) exit 2 ;; esac\n"

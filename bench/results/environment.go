@@ -14,7 +14,7 @@ type Environment struct {
 // earlier is what the environments of folders were whose manifest doesn't say it
 // yet. It is complete: later labs write it down.
 var earlier = []Environment{
-	{Name: "host", Caveat: "the same program in the testbed's own namespaces, without a file tree of its own. What “host” networking means here is the testbed's network, without the user's firewall"},
+	{Name: "host", Caveat: "the same program in the testbed's own namespaces, without its own file tree. What “host” networking means here is the testbed's network, without the user's firewall"},
 	{Name: "container", LowerBound: true, Caveat: "our minimal runtime, called in process, without engine or client"},
 	{Name: "vm", Guest: true, LowerBound: true, Caveat: "a tuned kernel that runs the workload and next to nothing else"},
 	{Name: "vm-bare", Guest: true},

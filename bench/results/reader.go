@@ -48,7 +48,7 @@ func Read(dir string) (*Run, error) {
 		err = readJSON(root, ManifestFile, &r.Manifest)
 	}
 	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
+		if errors.Is(err, fs.ErrNotExist) && root != nil {
 			return nil, fmt.Errorf("%s isn't a results folder: it has no %s", dir, ManifestFile)
 		}
 		return nil, err

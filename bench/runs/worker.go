@@ -228,8 +228,10 @@ func (w *worker) describe(e bench.Environment) {
 		}
 		maps.Copy(m.Versions, v.Versions())
 	}
-	if v, ok := e.(bench.Accelerated); ok {
-		m.Acceleration = v.Acceleration()
+	if v, ok := e.(bench.Virtualizer); ok {
+		if a := v.Acceleration(); a.Use != "" {
+			m.Acceleration = a
+		}
 	}
 }
 
@@ -237,7 +239,7 @@ func (w *worker) describe(e bench.Environment) {
 func (w *worker) nameKernel(envs []bench.Environment) {
 	for _, c := range w.job.Manifest.Cells {
 		for _, e := range envs {
-			k, ok := e.(bench.Kernelled)
+			k, ok := e.(bench.Virtualizer)
 			if !ok || e.Name() != c.Env || c.NotRun != nil {
 				continue
 			}

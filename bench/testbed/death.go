@@ -47,10 +47,10 @@ func Death(ws unix.WaitStatus, ooms int64) string {
 		text += ", when memory ran out: the kernel killed a process for want of it, "
 		if l, err := cgroup.Read(); err == nil {
 			if _, by, ok := l.Left("memory"); ok {
-				return text + "and the lab's cgroup " + by.Dir + " allows " + by.Text + "; cure: a higher limit, or less at a time (--quick, fewer environments)"
+				return text + "and the lab's cgroup " + by.Dir + " allows " + by.Text + "; fix: raise that limit, or ask for less at a time (--quick, fewer environments)"
 			}
 		}
-		return text + "on this machine; cure: end other programs, or less at a time (--quick, fewer environments)"
+		return text + "on this machine; fix: end other programs, or ask for less at a time (--quick, fewer environments)"
 	}
 	if why := causes[sig]; why != "" {
 		text += ": " + why

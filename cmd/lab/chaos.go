@@ -35,8 +35,8 @@ func (a *app) chaosCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "chaos",
 		Short: "Kill environments and other launchers at random points, and say what they leave",
-		Long: `Start a program in each environment, kill what started it with SIGKILL at a random
-point of its life, again and again, and say what is left: processes, mounts,
+		Long: `Start a program in each environment, kill what started it with SIGKILL at a
+random point of its life, again and again, and say what is left: processes, mounts,
 cgroup folders, files. The same is done to other launchers (runc, crun, bwrap),
 where they are installed. All that is left is taken away.
 
@@ -96,9 +96,9 @@ Exit status: 0 the lab's own environments left nothing; 1 they left something.`,
 		},
 	}
 	fl := cmd.Flags()
-	fl.StringSliceVar(&envs, "env", nil, "`NAMES` of environments and other launchers (default: all but virtual machines)")
+	fl.StringSliceVar(&envs, "env", nil, "`NAME,…` environments and other launchers (default: all but virtual machines)")
 	fl.IntVarP(&kills, "kills", "n", 20, "`N` kills of each")
-	fl.Uint64Var(&seed, "seed", 0, "`N` that the points follow from (default: another each time)")
+	fl.Uint64Var(&seed, "seed", 0, "`N` seed of the random points (default: a new one)")
 	fl.BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

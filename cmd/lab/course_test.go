@@ -23,6 +23,7 @@ import (
 
 // triedElsewhere are commands that no script can run.
 var triedElsewhere = map[string]string{
+	"make test-long":           ".ci/run",
 	"make run":                 ".ci/run",
 	"make test":                ".ci/run",
 	"make parity":              "TestParity in bench",

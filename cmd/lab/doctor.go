@@ -57,8 +57,8 @@ Exit status: 0 nothing is blocked, or left; 1 something can't run, or is left.`,
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().BoolVar(&left.list, "residue", false, "list what of the lab's is on this machine")
-	cmd.Flags().StringVar(&left.save, "save", "", "`FILE` to write all that is on this machine to")
-	cmd.Flags().StringVar(&left.since, "since", "", "`FILE` of --save to compare this machine with")
+	cmd.Flags().StringVar(&left.save, "save", "", "`FILE` write all that is on this machine there")
+	cmd.Flags().StringVar(&left.since, "since", "", "`FILE` compare this machine with what --save wrote")
 	return cmd
 }
 

@@ -10,6 +10,6 @@ func atLeast()
 // What is said to ulimits under which Go's runtime can't start. They are data, as
 // no code of Go's has run by then.
 var (
-	tightSpace = "lab: the limit of address space is below 1 GiB, and Go needs as much; cure: ulimit -v unlimited\n"
-	tightData  = "lab: the limit of data is below 1 GiB, and Go needs as much; cure: ulimit -d unlimited\n"
+	tightSpace = "lab: the limit of address space is below 1 GiB, and Go needs as much; fix: ulimit -v unlimited\n"
+	tightData  = "lab: the limit of data is below 1 GiB, and Go needs as much; fix: ulimit -d unlimited\n"
 )

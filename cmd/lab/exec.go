@@ -137,7 +137,8 @@ func (a *app) exec(name string, argv []string, f *execFlags) error {
 	if err != nil {
 		return err
 	}
-	if name == "host" && f.dir == "" {
+	about := env.About()
+	if about.HostFiles && f.dir == "" {
 		// A program of the host is where its user is.
 		if f.dir, err = os.Getwd(); err != nil {
 			return &statusError{statusLab, err}
@@ -147,17 +148,17 @@ func (a *app) exec(name string, argv []string, f *execFlags) error {
 	if err != nil {
 		return err
 	}
-	if f.connect != "" && name != "vm" {
+	if _, ok := env.(bench.Connecter); f.connect != "" && !ok {
 		return usagef("--connect: a libvirt makes virtual machines, and %s isn't one", name)
 	}
 	if err := a.needRoot("lab exec", statusLab); err != nil {
 		return err
 	}
-	if err := tight(name == "vm"); err != nil {
+	if err := tight(about.Apart); err != nil {
 		return &statusError{statusLab, err}
 	}
 	var status int
-	if name == "vm" {
+	if about.Apart {
 		status, err = a.executeApart(env, spec, f)
 	} else {
 		status, err = a.execute(env, spec, f.image)
@@ -229,7 +230,7 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	var pumps *launch.Pumps
 	switch c := &spec.Command; {
 	case c.TTY:
-	case env.Name() == "host": // nothing keeps it from the machine's files
+	case env.About().HostFiles: // nothing keeps it from the machine's files
 		c.Stdin, c.Stdout, c.Stderr = a.stdin, a.stdout.file, a.stderr.file
 	default:
 		if pumps, err = launch.Pump(c, a.stdin, a.stdout.file, a.stderr.file); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -27,8 +28,9 @@ func (a *app) help(cmd *cobra.Command, _ []string) {
 	if cmd.HasParent() {
 		path = cmd.Parent().CommandPath() + " "
 	}
-	for _, use := range strings.Split(cmd.Use, " | ") {
-		if cmd.HasAvailableSubCommands() {
+	uses := strings.Split(cmd.Use, " | ")
+	for _, use := range uses {
+		if cmd.HasAvailableSubCommands() && len(uses) == 1 {
 			use += " [command]"
 		}
 		fmt.Fprintf(w, "  %s%s\n", path, use)
@@ -47,11 +49,32 @@ func (a *app) help(cmd *cobra.Command, _ []string) {
 		fmt.Fprintf(w, "\nExamples:\n%s\n", cmd.Example)
 	}
 	if text != "" {
-		fmt.Fprintf(w, "\n%s\n", text)
+		fmt.Fprintf(w, "\n%s\n", reflow(text))
 	}
 	if cmd.HasAvailableSubCommands() {
 		fmt.Fprintf(w, "\n%s COMMAND --help says more about a command.\n", cmd.CommandPath())
 	}
+}
+
+// reflow joins the lines that the source broke for its own width, so that the
+// page breaks them for the terminal's. A line ends where it is short, and where
+// the next one is indented as a new line of a list.
+func reflow(s string) string {
+	const full, hanging = 60, 8
+	var out []string
+	long := false // the line before was full
+	for _, line := range strings.Split(s, "\n") {
+		text := strings.TrimLeft(line, " ")
+		indent, last := len(line)-len(text), len(out)-1
+		if text != "" && last >= 0 && out[last] != "" &&
+			(indent == 0 && long && out[last][0] != ' ' || indent >= hanging) {
+			out[last] += " " + text
+		} else {
+			out = append(out, line)
+		}
+		long = utf8.RuneCountInString(line) >= full
+	}
+	return strings.Join(out, "\n")
 }
 
 // flagColumn is where the text of a flag begins.

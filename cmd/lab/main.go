@@ -90,6 +90,12 @@ func run(args []string, stdin, stdout, stderr *os.File) int {
 	return s.status
 }
 
+// The two kinds of errors that hold others (package errors).
+type (
+	wrapper interface{ Unwrap() error }
+	joined  interface{ Unwrap() []error }
+)
+
 // withoutCalls is an error's text without the names of system calls before a
 // path: "lstat /nosuch: no such file" says nothing more than "/nosuch: no such
 // file" to whoever typed that path.
@@ -101,11 +107,11 @@ func withoutCalls(err error) string {
 			said = strings.ReplaceAll(said, p.Error(), p.Path+": "+p.Err.Error())
 		}
 		switch x := err.(type) {
-		case interface{ Unwrap() error }:
+		case wrapper:
 			if e := x.Unwrap(); e != nil {
 				walk(e)
 			}
-		case interface{ Unwrap() []error }:
+		case joined:
 			for _, e := range x.Unwrap() {
 				walk(e)
 			}

@@ -52,6 +52,7 @@ machines.csv and plots are written there.`,
 			}
 			var errs []error
 			for _, dir := range dirs {
+				a.noteChanged(dir)
 				// Who owns the folder owns what is put into it.
 				errs = append(errs, a.report(dir, -1, -1, json))
 			}
@@ -62,6 +63,14 @@ machines.csv and plots are written there.`,
 	cmd.Flags().StringVar(&out, "out", "", "`DIR` new folder for the report across machines")
 	completeFlags(cmd)
 	return cmd
+}
+
+// noteChanged says that measured data aren't what was written, as long as that can
+// be seen: the report's own checksums are of the files as they are now.
+func (a *app) noteChanged(dir string) {
+	if changed := reports.ChangedTrials(dir); len(changed) > 0 {
+		fmt.Fprintf(a.note, "lab: warning: %s was changed after the run: %s; this report and its new checksums are of the changed data\n", dir, strings.Join(changed, ", "))
+	}
 }
 
 // report writes a results folder's report, prints its table, or its summary as
@@ -101,6 +110,7 @@ func (a *app) reportMachines(dirs []string, out string) error {
 	for _, dir := range dirs {
 		run, err := results.Read(dir)
 		if err == nil {
+			a.noteChanged(dir)
 			err = reports.WriteRun(run, dir, -1, -1)
 		}
 		if err != nil {

@@ -44,7 +44,7 @@ written, no file is handed out, and Ctrl-C ends it.`,
 		},
 		RunE: func(_ *cobra.Command, dirs []string) error { return a.serve(dirs, address) },
 	}
-	cmd.Flags().StringVar(&address, "addr", "", "`[HOST:]PORT` to listen on (default: a free port of this machine alone)")
+	cmd.Flags().StringVar(&address, "addr", "", "`[HOST:]PORT` address to listen on (default: a free port of this machine alone)")
 	return cmd
 }
 
@@ -64,7 +64,7 @@ func (a *app) serve(dirs []string, address string) error {
 		return err
 	}
 	defer s.Close()
-	if _, err := fmt.Fprintf(a.stdout, "%s (Ctrl-C ends it)\n", s.URL()); err != nil {
+	if _, err := fmt.Fprintf(a.page, "%s (Ctrl-C ends it)\n", s.URL()); err != nil {
 		return err
 	}
 	for seen := stateOf(dirs); ; {
@@ -128,7 +128,7 @@ func (a *app) goLive(address, dir string) (*liveView, error) {
 	if err := v.server.Start(address); err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(a.stderr, "lab: live: %s\n", v.server.URL())
+	fmt.Fprintf(a.note, "lab: live: %s\n", v.server.URL())
 	return v, nil
 }
 

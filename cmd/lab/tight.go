@@ -34,7 +34,7 @@ func tight(whole bool) error {
 		var have unix.Rlimit
 		// Go has raised the number of files to the hard limit by itself.
 		if err := unix.Getrlimit(n.kind, &have); err == nil && have.Cur < n.least {
-			return fmt.Errorf("the caller's limit is %d %s, and the lab needs %d; cure: %s, or a fresh shell", have.Cur, n.what, n.least, n.cure)
+			return fmt.Errorf("the caller's limit is %d %s, and the lab needs %d; fix: %s, or a fresh shell", have.Cur, n.what, n.least, n.cure)
 		}
 	}
 	if !whole {
@@ -42,7 +42,7 @@ func tight(whole bool) error {
 	}
 	if l, err := cgroup.Read(); err == nil {
 		if left, by, ok := l.Left("pids"); ok && left < pidsOfRun {
-			return fmt.Errorf("the cgroup %s allows %.0f processes and threads, of which %d are left, and the lab needs %d; cure: start the lab from a shell outside of it, or raise its pids.max",
+			return fmt.Errorf("the cgroup %s allows %.0f processes and threads, of which %d are left, and the lab needs %d; fix: start the lab from a shell outside of it, or raise its pids.max",
 				by.Dir, by.Value, left, pidsOfRun)
 		}
 	}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// translated are words by which what the lab says reads as translated, and the
+// plain ones.
+var translated = map[string]string{
+	`\bcure: `:                       "fix: and something to type or do",
+	`\bdear(er|est)?\b`:              "expensive, costs more",
+	`where nothing is said`:          "by default",
+	`\bgone on with\b`:               "resumed",
+	`\bof no (use|matter)\b`:         "unusable; doesn't matter",
+	`\bmanieth\b`:                    "every nth",
+	`\btold of\b`:                    "given for",
+	`\bbroken off\b`:                 "interrupted",
+	`(what|than|and) .* beside what`: "beyond, compared with",
+}
+
+// TestPlainWords looks through every text of the program that people may read.
+func TestPlainWords(t *testing.T) {
+	looked := 0
+	for _, f := range sources(t) {
+		if strings.HasSuffix(f.name, "_test.go") || f.pkg == "bench/benchtest" {
+			continue
+		}
+		set := token.NewFileSet()
+		file, err := parser.ParseFile(set, filepath.Join(top, filepath.FromSlash(f.name)), nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			lit, ok := n.(*ast.BasicLit)
+			if !ok || lit.Kind != token.STRING {
+				return true
+			}
+			looked++
+			for word, plain := range translated {
+				// Old results have it in their notes.
+				if regexp.MustCompile(word).MatchString(lit.Value) && lit.Value != `"gone on with on"` {
+					t.Errorf("%s: %s says %s: better: %s", set.Position(lit.Pos()), lit.Value, word, plain)
+				}
+			}
+			return true
+		})
+	}
+	if looked < 5000 {
+		t.Errorf("only %d texts were looked at", looked)
+	}
+}
