@@ -50,14 +50,13 @@ func lastID(table []byte) (last uint64) {
 // userOf is the user that the nth domain's QEMU runs as.
 func userOf(n int64) int { return qemuID() + 1 + int(n)%(spareIDs-1) }
 
-// bound keeps what the calling thread starts from ever gaining a privilege. The
+// bound keeps what the calling thread starts from ever gaining a capability. The
 // daemon, which is root, keeps those that it has: they are inherited, and not
 // gained. What it starts as another user has none and gets none, whatever it
-// executes; libvirt itself leaves QEMU the whole bounding set.
+// executes; libvirt itself leaves QEMU the whole bounding set. no_new_privs is left
+// to the filters that QEMU and virtiofsd install, which set it: were it the daemon's,
+// AppArmor would refuse to let QEMU out of the daemon's profile, as Debian's says.
 func bound() error {
-	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-		return fmt.Errorf("set no_new_privs: %w", err)
-	}
 	head := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData
 	if err := unix.Capget(&head, &data[0]); err != nil {

@@ -112,7 +112,7 @@ func work(m *testing.M) int {
 	tb.NAT = nat.Publish
 	here = tb
 	code := m.Run()
-	if err := os.RemoveAll(imageDir); err != nil {
+	if err := os.RemoveAll(onDiskImages); err != nil {
 		fmt.Fprintln(os.Stderr, "benchtest:", err)
 		code = max(code, 1)
 	}
@@ -154,25 +154,31 @@ func Testbed(t testing.TB) *testbed.Testbed {
 	return here
 }
 
-// imageDir is the folder of the image that isn't in the testbed, which work removes.
-var imageDir string
+// images is the folder of the tests' images: in the testbed, so that no other test's
+// are replaced, and the worker's end removes them. But a tmpfs can be shown with other
+// owners from Linux 6.3 on; before, they are on a disk.
+var images = sync.OnceValues(func() (string, error) {
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		return "", os.NewSyscallError("uname", err)
+	}
+	var major, minor int
+	fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &major, &minor)
+	if major > 6 || major == 6 && minor >= 3 {
+		return here.Dir, nil
+	}
+	dir, err := os.MkdirTemp("", "lab-images-")
+	onDiskImages = dir
+	return dir, err
+})
+
+// onDiskImages is the folder that isn't in the testbed, which work removes.
+var onDiskImages string
 
 var defaultImage = sync.OnceValues(func() (image.Ref, error) {
-	// In the testbed, so that no other test's is replaced, and the worker's
-	// end removes it. But a tmpfs can be shown with other owners from Linux 6.3 on.
-	dir := here.Dir
-	var u unix.Utsname
-	var major, minor int
-	if err := unix.Uname(&u); err != nil {
-		return image.Ref{}, os.NewSyscallError("uname", err)
-	}
-	fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &major, &minor)
-	if major < 6 || major == 6 && minor < 3 {
-		var err error
-		if imageDir, err = os.MkdirTemp("", "lab-image-"); err != nil {
-			return image.Ref{}, err
-		}
-		dir = imageDir
+	dir, err := images()
+	if err != nil {
+		return image.Ref{}, err
 	}
 	return image.MakeDefault(dir, os.Getuid(), os.Getgid())
 })

@@ -153,7 +153,11 @@ var withProbe = sync.OnceValues(func() (image.Ref, error) {
 	if err != nil {
 		return image.Ref{}, err
 	}
-	return image.MakeDefault(filepath.Join(here.Dir, "probe"), os.Getuid(), os.Getgid(),
+	dir, err := images()
+	if err != nil {
+		return image.Ref{}, err
+	}
+	return image.MakeDefault(filepath.Join(dir, "probe"), os.Getuid(), os.Getgid(),
 		image.Entry{Name: image.ProbePath[1:], Data: b, Mode: 0o755})
 })
 
