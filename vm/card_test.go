@@ -183,7 +183,7 @@ func TestCheckCard(t *testing.T) {
 	e := &Env{tb: &testbed.Testbed{Cache: t.TempDir(), Private: true}, kernels: map[string]guestKernel{}}
 	s := bench.Spec{Init: true, Settings: map[string]string{"net": "bridge", "nic": "e1000"}}
 	s.Command.Argv = []string{"/bin/true"}
-	if err := e.Check(context.Background(), s); !errors.Is(err, bench.ErrUnavailable) || !strings.Contains(err.Error(), "--full-kernel") {
+	if err := e.Check(context.Background(), s); !errors.Is(err, bench.ErrUnavailable) || !strings.Contains(err.Error(), "make full-kernel") {
 		t.Errorf("an emulated card without its kernel: %v", err)
 	}
 	e.tb.Private = false

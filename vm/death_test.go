@@ -88,7 +88,8 @@ func TestGuestStops(t *testing.T) {
 				default:
 					// What libvirt hears of an internal error is that QEMU has
 					// stopped the CPU.
-					_, err = l.QEMUDomainMonitorCommand(d, `{"execute":"stop"}`, 0)
+					// The guest is ended at once, maybe before QEMU has answered.
+					l.QEMUDomainMonitorCommand(d, `{"execute":"stop"}`, 0)
 				}
 				return err
 			}); err != nil {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lab/bench"
 	"lab/bench/chaos"
 	"lab/bench/usercache"
 )
@@ -63,7 +64,10 @@ Exit status: 0 the lab's own environments left nothing; 1 they left something.`,
 				return err
 			}
 			if len(envs) == 0 { // a guest takes seconds each time
-				envs = slices.DeleteFunc(slices.Clone(all), func(e string) bool { return strings.HasPrefix(e, "vm") })
+				slow := func(e string) bool {
+					return slices.ContainsFunc(known(), func(k bench.About) bool { return k.Name == e && k.Slow })
+				}
+				envs = slices.DeleteFunc(slices.Clone(all), slow)
 			}
 			var victims []chaos.Victim
 			for _, e := range envs {
