@@ -27,6 +27,7 @@ import (
 //	Cooler       vm                                    scenarios
 //	Meter        bench/launch, vm                      bench/benchtest, scenarios
 //	Inspector    bench/launch, container, vm           bench/benchtest
+//	Leader       bench/launch                          cmd/lab
 //
 //	environments who has it                            who asks
 //	Grouper      chroot, container                     bench/benchtest, cmd/lab
@@ -127,6 +128,12 @@ type (
 	Inspector interface {
 		// Inspect returns for instance {"pid": "4711", "mnt": "mnt:[402653]"}.
 		Inspect() (map[string]string, error)
+	}
+
+	// A Leader is an instance whose program leads a session of this machine's:
+	// what is left of the session can be ended by its PID. Valid after Start.
+	Leader interface {
+		PID() int
 	}
 
 	// A Describer says in words what its Prepare and Start do, for the method

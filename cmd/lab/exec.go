@@ -251,7 +251,7 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	if err := p.Start(ctx); err != nil {
 		return 0, err
 	}
-	if l, ok := p.(interface{ PID() int }); ok { // it leads a session
+	if l, ok := p.(bench.Leader); ok {
 		tb.Follow(l.PID())
 		defer tb.Follow(0)
 	}
