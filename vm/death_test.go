@@ -58,7 +58,7 @@ func TestQEMUOutOfMemory(t *testing.T) {
 	if tree == nil || !tree.Has("memory") {
 		t.Skip("SKIPPED: no memory controller here")
 	}
-	i := initGuest(t, e, "/bin/sh", "-c", "sleep 1; dd if=/dev/zero of=/filled bs=1M count=60; sleep 1000")
+	i := initGuest(t, e, "/bin/sh", "-c", "sleep 5; dd if=/dev/zero of=/filled bs=1M count=60; sleep 1000")
 	g, err := tree.New(cgroup.Limits{Memory: 24 << 20})
 	if err != nil {
 		t.Fatal(err)
