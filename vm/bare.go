@@ -7,6 +7,7 @@ import (
 
 	"lab/bench"
 	"lab/bench/image"
+	"lab/vm/domain"
 )
 
 // bareMemory is what the machine without an operating system gets: firmware
@@ -52,7 +53,7 @@ func (e *Env) prepareBare(ctx context.Context, s bench.Spec) (bench.Instance, er
 	if len(c.Argv) != 2 || c.Argv[0] != image.ReadyPath {
 		return nil, errNoSystem
 	}
-	if err := plain(c.Argv[1]); err != nil {
+	if err := domain.Plain(c.Argv[1]); err != nil {
 		return nil, bench.NotApplicable(err.Error(), "--env vm")
 	}
 	file := filepath.Join(e.bed(), "tiny.elf")

@@ -7,6 +7,7 @@ import (
 	"lab/bench"
 	"lab/bench/probe/guestinit/wire"
 	"lab/bench/testbed"
+	"lab/vm/domain"
 )
 
 // cardName is what every Linux calls its first network card, where nothing
@@ -61,10 +62,10 @@ func (i *instance) addCard(ctx context.Context) (wire.Net, error) {
 	if !hasCard(s) {
 		return wire.Net{}, nil
 	}
-	c := &Card{Model: s.Settings["nic"]}
+	c := &domain.Card{Model: s.Settings["nic"]}
 	i.cfg.Card = c
 	if s.Settings["net"] == "user" {
-		c.MAC = mac(userNet.Addr.Addr())
+		c.MAC = domain.MACOf(userNet.Addr.Addr())
 		return userNet, nil
 	}
 	if name := networkName(s); name != "" {
@@ -76,7 +77,7 @@ func (i *instance) addCard(ctx context.Context) (wire.Net, error) {
 		if err != nil {
 			return wire.Net{}, err
 		}
-		i.addr, c.Network, c.MAC = addr, name, mac(addr.Addr())
+		i.addr, c.Network, c.MAC = addr, name, domain.MACOf(addr.Addr())
 		return wire.Net{Name: cardName, Addr: addr, Gateway: gateway}, nil
 	}
 	n, err := i.env.tb.Network()
@@ -87,7 +88,7 @@ func (i *instance) addCard(ctx context.Context) (wire.Net, error) {
 		return wire.Net{}, err
 	}
 	i.network = n
-	c.MAC, c.Bridge, c.Tap, c.VHost = mac(i.addr.Addr()), testbed.Bridge, testbed.BridgePort(i.addr), i.env.vhost(s)
+	c.MAC, c.Bridge, c.Tap, c.VHost = domain.MACOf(i.addr.Addr()), testbed.Bridge, testbed.BridgePort(i.addr), i.env.vhost(s)
 	return wire.Net{Name: cardName, Addr: i.addr, Gateway: n.Gateway}, nil
 }
 

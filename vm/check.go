@@ -9,6 +9,7 @@ import (
 	"lab/bench"
 	"lab/bench/cgroup"
 	"lab/bench/image"
+	"lab/vm/domain"
 	"lab/vm/kernel"
 )
 
@@ -157,7 +158,7 @@ func direct(s bench.Spec) error {
 		return bench.NotApplicable("nothing in the guest would keep a limit of processes", cure)
 	}
 	if len(c.Argv) > 0 {
-		if _, err := (Cmdline{Init: "/x", Args: c.Argv[1:], Env: kernelEnv(c.Env)}).String(); err != nil {
+		if _, err := (domain.Cmdline{Init: "/x", Args: c.Argv[1:], Env: kernelEnv(c.Env)}).String(); err != nil {
 			return bench.NotApplicable(err.Error(), cure)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"lab/bench/image"
 	"lab/bench/pagecache"
 	"lab/bench/probe/guestinit/wire"
+	"lab/vm/domain"
 )
 
 // DataDir is where a guest has its data disk.
@@ -146,12 +147,12 @@ func (d *dataDisk) unname() error {
 }
 
 // addData says what the domain's data disk will be; its file is made in Start.
-func addData(c *Config, s bench.Spec) {
+func addData(c *domain.Config, s bench.Spec) {
 	bus := s.Settings["disk"]
 	if !hasDisk(s) {
 		return
 	}
-	c.Data = &Disk{Serial: wire.DataSerial, Bus: bus, Cache: s.Settings["cache"], IO: s.Settings["io"]}
+	c.Data = &domain.Disk{Serial: wire.DataSerial, Bus: bus, Cache: s.Settings["cache"], IO: s.Settings["io"]}
 }
 
 func hasDisk(s bench.Spec) bool { d := s.Settings["disk"]; return d != "" && d != "none" }

@@ -7,6 +7,7 @@ import (
 
 	"lab/bench"
 	"lab/bench/probe/guestinit/wire"
+	"lab/vm/domain"
 	"lab/vm/kernel"
 )
 
@@ -105,7 +106,7 @@ func (i *instance) addRoot(ctx context.Context, s bench.Spec, k guestKernel) err
 			return err
 		}
 		e.giveFile(path)
-		c.Root = &Disk{Serial: wire.RootSerial, Bus: "virtio", ReadOnly: true}
+		c.Root = &domain.Disk{Serial: wire.RootSerial, Bus: "virtio", ReadOnly: true}
 		if c.Root.File, err = i.put(ctx, path); err != nil {
 			return err
 		}

@@ -35,7 +35,7 @@ type Env struct {
 
 	far    *foreign               // whose libvirt, or nil: a daemon of our own
 	saving sync.Mutex             // guards states; held while a guest is being saved
-	states map[string]*savedState // by stateKey
+	states map[string]*savedState // by their domains' kind
 
 	mu      sync.Mutex // guards what follows
 	daemon  *daemon

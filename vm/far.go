@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench/clock"
+	"lab/vm/domain"
 )
 
 // A far is what an instance has of a domain in a foreign libvirt: a connection
@@ -47,7 +48,7 @@ func (i *instance) startFar(ctx context.Context) (err error) {
 	if err := i.farConsole(); err != nil {
 		return err
 	}
-	text, err := XML(i.cfg)
+	text, err := domain.XML(i.cfg)
 	if err != nil {
 		return err
 	}
@@ -140,7 +141,7 @@ func (x *far) channel(ctx context.Context) (net.Conn, error) {
 	ours, theirs := net.Pipe()
 	err := x.open(ctx, procOpenChannel, func(l *libvirt.Libvirt) error {
 		defer theirs.Close()
-		return l.DomainOpenChannel(x.dom, libvirt.OptString{ChannelName}, theirs, 0)
+		return l.DomainOpenChannel(x.dom, libvirt.OptString{domain.ChannelName}, theirs, 0)
 	})
 	if err != nil {
 		ours.Close()

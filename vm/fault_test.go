@@ -13,6 +13,7 @@ import (
 	"lab/bench"
 	"lab/bench/clock"
 	"lab/bench/image"
+	"lab/vm/domain"
 )
 
 // Whatever breaks, a trial ends, its error says what it was, and the next trial
@@ -201,7 +202,7 @@ func TestInitSilent(t *testing.T) {
 		t.Fatal(err)
 	}
 	i := b.(*instance)
-	line, err := (Cmdline{Init: "/bin/sleep", Args: []string{"1000"}}).String()
+	line, err := (domain.Cmdline{Init: "/bin/sleep", Args: []string{"1000"}}).String()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"net"
@@ -20,6 +19,7 @@ import (
 
 	"lab/bench"
 	"lab/bench/input"
+	"lab/vm/domain"
 )
 
 // A foreign libvirt is one that somebody else runs, on this machine or another.
@@ -169,7 +169,7 @@ func (f *foreign) sweep(ctx context.Context, c *conn) error {
 		}
 		var errs []error
 		for _, d := range ds {
-			text, err := l.DomainGetMetadata(d, int32(libvirt.DomainMetadataElement), libvirt.OptString{tagSpace}, 0)
+			text, err := l.DomainGetMetadata(d, int32(libvirt.DomainMetadataElement), libvirt.OptString{domain.TagSpace}, 0)
 			if err != nil {
 				continue // it has no tag, or is gone
 			}
@@ -200,13 +200,8 @@ func (f *foreign) sweep(ctx context.Context, c *conn) error {
 // left says whether a domain's tag is one of this machine's, of a testbed that
 // isn't there any more.
 func left(text string) bool {
-	// libvirt, which was asked for our namespace, leaves it out.
-	var t struct {
-		XMLName xml.Name `xml:"testbed"`
-		ID      string   `xml:"id,attr"`
-		Machine string   `xml:"machine,attr"`
-	}
-	return xml.Unmarshal([]byte(text), &t) == nil && t.ID != "" && t.Machine == thisMachine() && gone(t.ID)
+	t, err := domain.ReadTag(text)
+	return err == nil && t.Machine == thisMachine() && gone(t.ID)
 }
 
 // testbeds is where package bench/testbed has a folder for each that lives.

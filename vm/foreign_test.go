@@ -20,6 +20,7 @@ import (
 	"lab/bench/clock"
 	"lab/bench/crew"
 	"lab/bench/image"
+	"lab/vm/domain"
 )
 
 // abroad starts a libvirt daemon that isn't the environment's own, with a
@@ -119,11 +120,11 @@ func TestForeign(t *testing.T) {
 	// that a dead lab of this machine left, one of another machine's lab.
 	for _, x := range []struct {
 		name string
-		tag  *tag
+		tag  *domain.Tag
 	}{
 		{"lab-somebody-vm-1", nil},
-		{"left", &tag{ID: "feedbeef", Machine: thisMachine()}},
-		{"elsewhere", &tag{ID: "feedbeef", Machine: "00000000"}},
+		{"left", &domain.Tag{ID: "feedbeef", Machine: thisMachine()}},
+		{"elsewhere", &domain.Tag{ID: "feedbeef", Machine: "00000000"}},
 	} {
 		def := &libvirtxml.Domain{Type: "qemu", Name: x.name, Memory: &libvirtxml.DomainMemory{Value: 16, Unit: "MiB"},
 			OS: &libvirtxml.DomainOS{Type: &libvirtxml.DomainOSType{Type: "hvm", Arch: "x86_64", Machine: "pc"}}}

@@ -18,6 +18,7 @@ import (
 	"lab/bench/launch"
 	"lab/bench/probe/guestinit/wire"
 	"lab/bench/testbed"
+	"lab/vm/domain"
 )
 
 // createTimeout bounds libvirt's work on a start: half a second when all is
@@ -28,7 +29,7 @@ const createTimeout = 30 * time.Second
 type instance struct {
 	env  *Env
 	spec bench.Spec
-	cfg  Config
+	cfg  domain.Config
 	err  error // why Start will fail
 	far  *far  // in a foreign libvirt, or nil
 
@@ -134,7 +135,7 @@ func (i *instance) prepare(ctx context.Context, k guestKernel, net wire.Net) err
 	}
 	addData(&i.cfg, s)
 	for n, x := range shares(s) {
-		i.cfg.Shares = append(i.cfg.Shares, Share{Tag: x.Tag, Dir: i.shareDir(n)})
+		i.cfg.Shares = append(i.cfg.Shares, domain.Share{Tag: x.Tag, Dir: i.shareDir(n)})
 	}
 	if s.Init {
 		i.cfg.Channel = e.inside(i.file(".port"))
@@ -147,7 +148,7 @@ var errNoCommand = errors.New("no command")
 
 // cmdline says who is PID 1: the workload, where the kernel alone can start it,
 // or the lab's init, which then becomes the workload, or runs it.
-func cmdline(s bench.Spec, b wire.Boot) (line Cmdline, err error) {
+func cmdline(s bench.Spec, b wire.Boot) (line domain.Cmdline, err error) {
 	if len(s.Command.Argv) == 0 || s.Command.Argv[0] == "" {
 		return line, errNoCommand
 	}

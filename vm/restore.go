@@ -21,7 +21,7 @@ import (
 func (i *instance) restore(ctx context.Context) error {
 	var id [16]byte
 	rand.Read(id[:])
-	head, err := i.saved.image.as(i.cfg, uuid(id))
+	head, err := i.saved.image.As(i.cfg, uuid(id))
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func newFeed(path string, head []byte, s *savedState) (*feed, error) {
 	f.done.Go(func() {
 		defer from.Close()
 		if _, f.err = f.f.Write(head); f.err == nil {
-			f.err = f.splice(from, s.image.data)
+			f.err = f.splice(from, s.image.Data)
 		}
 	})
 	return f, nil

@@ -2,9 +2,6 @@ package vm
 
 import (
 	"bytes"
-	"encoding/binary"
-	"errors"
-	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -148,7 +145,7 @@ func TestRestoreFails(t *testing.T) {
 	damaged := *i.saved
 	damaged.path = i.file(".damaged")
 	b := bytes.Clone(whole)
-	for k := damaged.image.data + 4096; k < damaged.image.data+8192; k++ {
+	for k := damaged.image.Data + 4096; k < damaged.image.Data+8192; k++ {
 		b[k] ^= 0x55
 	}
 	if err := os.WriteFile(damaged.path, b, 0o600); err != nil {
@@ -196,42 +193,4 @@ func TestRestoreFails(t *testing.T) {
 	says(t, began, 5*time.Second, err, "init is gone")
 	check(i, err)
 	works(t, e)
-}
-
-func TestSavedImage(t *testing.T) {
-	const text = "<domain type='qemu'><name>a</name><uuid>6a000677-0323-4689-83d8-16f4909485cd</uuid><devices>" +
-		"<serial type='pipe'><source path='/x'/><log file='/y'/></serial><channel type='unix'><source mode='connect' path='/z'/></channel></devices></domain>"
-	c := Config{Name: "b", Console: "/b.serial", ConsoleLog: "/b.console", Channel: "/b.port"}
-	first, err := (&savedImage{xml: text, cookie: []byte("<cookie/>")}).as(c, "00000000-0000-4000-8000-000000000001")
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := parseSaved(bytes.NewReader(append(first, "QEVM"...)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(m.cookie) != "<cookie/>" || m.data != int64(len(first)) {
-		t.Errorf("cookie %q, data at %d of %d", m.cookie, m.data, len(first))
-	}
-	for _, want := range []string{"<name>b</name>", "/b.serial", "/b.console", "/b.port", "-000000000001</uuid>"} {
-		if !strings.Contains(m.xml, want) {
-			t.Errorf("%s isn't in %s", want, m.xml)
-		}
-	}
-	// Cut off anywhere, it is an error and no panic.
-	for n := range first {
-		if _, err := parseSaved(bytes.NewReader(first[:n])); !errors.Is(err, errSaved) && !errors.Is(err, io.EOF) {
-			t.Fatalf("the first %d bytes: %v", n, err)
-		}
-	}
-	for at, v := range map[int]uint32{16: 3, 20: 1 << 30, 28: 1, 32: 1 << 29} {
-		b := bytes.Clone(first)
-		binary.NativeEndian.PutUint32(b[at:], v)
-		if _, err := parseSaved(bytes.NewReader(b)); !errors.Is(err, errSaved) {
-			t.Errorf("%d at byte %d: %v", v, at, err)
-		}
-	}
-	if _, err := (&savedImage{xml: "<domain/>"}).as(c, "x"); !errors.Is(err, errSaved) {
-		t.Errorf("without devices: %v", err)
-	}
 }

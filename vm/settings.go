@@ -13,6 +13,7 @@ import (
 
 	"lab/bench"
 	"lab/bench/cgroup"
+	"lab/vm/domain"
 )
 
 // qboot is a firmware that does nothing but start a kernel.
@@ -203,8 +204,8 @@ func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
 
 // config is the domain for a Spec, but for what tells one instance from
 // another.
-func (e *Env) config(s bench.Spec, k guestKernel) Config {
-	c := Config{
+func (e *Env) config(s bench.Spec, k guestKernel) domain.Config {
+	c := domain.Config{
 		Testbed:  e.tb.ID,
 		Accel:    e.resolve(s.Settings["accel"]),
 		CPU:      e.accel.CPU,

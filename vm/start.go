@@ -18,6 +18,7 @@ import (
 	"lab/bench"
 	"lab/bench/clock"
 	"lab/bench/testbed"
+	"lab/vm/domain"
 )
 
 // Start defines and starts the domain. It returns when the guest's CPU runs;
@@ -113,7 +114,7 @@ func (i *instance) start(ctx context.Context) (err error) {
 
 // boot has libvirt make the domain of a guest that boots.
 func (i *instance) boot(ctx context.Context) error {
-	text, err := XML(i.cfg)
+	text, err := domain.XML(i.cfg)
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ import (
 	"lab/bench/benchtest"
 	"lab/bench/clock"
 	"lab/bench/image"
+	"lab/vm/domain"
 )
 
 // BenchmarkVirshCreate sets the lab's start of a guest beside "virsh create" of
@@ -109,7 +110,7 @@ func (i *instance) startBy(ctx context.Context, virsh string) (err error) {
 	if err := i.openConsole(); err != nil {
 		return err
 	}
-	text, err := XML(i.cfg)
+	text, err := domain.XML(i.cfg)
 	if err != nil {
 		return err
 	}

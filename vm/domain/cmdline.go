@@ -1,4 +1,4 @@
-package vm
+package domain
 
 import (
 	"fmt"
@@ -62,12 +62,12 @@ func (c Cmdline) String() (string, error) {
 		if !ok || name == "" || strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != "" {
 			return "", fmt.Errorf("kernel command line: PID 1 can't have the variable %q: only names in capitals", e)
 		}
-		if err := plain(e); err != nil {
+		if err := Plain(e); err != nil {
 			return "", err
 		}
 		words = append(words, e)
 	}
-	if err := plain(c.Init); err != nil {
+	if err := Plain(c.Init); err != nil {
 		return "", err
 	}
 	// The first is for an initramfs. The second keeps the kernel from trying
@@ -76,7 +76,7 @@ func (c Cmdline) String() (string, error) {
 	if len(c.Args) > 0 {
 		words = append(words, "--") // what follows is for PID 1
 		for _, a := range c.Args {
-			if err := plain(a); err != nil {
+			if err := Plain(a); err != nil {
 				return "", err
 			}
 			words = append(words, a)
@@ -89,9 +89,9 @@ func (c Cmdline) String() (string, error) {
 	return line, nil
 }
 
-// plain says whether a word survives the kernel's parser, which splits at
+// Plain says whether a word survives the kernel's parser, which splits at
 // blanks, takes quotes away and knows no escape.
-func plain(word string) error {
+func Plain(word string) error {
 	if word == "" {
 		return fmt.Errorf("kernel command line: an empty word can't be passed to PID 1")
 	}

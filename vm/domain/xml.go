@@ -1,4 +1,4 @@
-package vm
+package domain
 
 import (
 	"encoding/xml"
@@ -51,15 +51,27 @@ type Config struct {
 // /sys/class/virtio-ports/*/name.
 const ChannelName = "lab.init"
 
-// tag is the domain's metadata element. What bears it is the lab's.
-type tag struct {
+// Tag is the domain's metadata element. What bears it is the lab's.
+type Tag struct {
 	XMLName xml.Name `xml:"urn:lab:testbed testbed"`
 	ID      string   `xml:"id,attr"`
 	Machine string   `xml:"machine,attr,omitempty"` // where a libvirt may serve labs of several
 }
 
-// tagSpace is the tag's namespace, by which libvirt finds it.
-const tagSpace = "urn:lab:testbed"
+// TagSpace is the tag's namespace, by which libvirt finds it.
+const TagSpace = "urn:lab:testbed"
+
+// ReadTag reads a tag as libvirt gives it that was asked for our namespace: it
+// leaves that out.
+func ReadTag(text string) (Tag, error) {
+	var t struct {
+		XMLName xml.Name `xml:"testbed"`
+		ID      string   `xml:"id,attr"`
+		Machine string   `xml:"machine,attr"`
+	}
+	err := xml.Unmarshal([]byte(text), &t)
+	return Tag{ID: t.ID, Machine: t.Machine}, err
+}
 
 // XML writes the domain's definition. It is a pure function.
 //
@@ -71,7 +83,7 @@ func XML(c Config) (string, error) {
 	if err := c.validate(); err != nil {
 		return "", fmt.Errorf("domain XML: %w", err)
 	}
-	meta, err := xml.Marshal(tag{ID: c.Testbed, Machine: c.Owner})
+	meta, err := xml.Marshal(Tag{ID: c.Testbed, Machine: c.Owner})
 	if err != nil {
 		return "", fmt.Errorf("domain XML: %w", err)
 	}

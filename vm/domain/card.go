@@ -1,4 +1,4 @@
-package vm
+package domain
 
 import (
 	"errors"
@@ -19,10 +19,10 @@ type Card struct {
 	Network string // a network of libvirt's own, by its name
 }
 
-// mac is the MAC address that goes with an address on the bridge, in the range
+// MACOf is the MAC address that goes with an address on the bridge, in the range
 // that QEMU's cards have. The same pairs always: neighbours that remember one
 // aren't wrong.
-func mac(a netip.Addr) string {
+func MACOf(a netip.Addr) string {
 	b := a.As4()
 	return fmt.Sprintf("52:54:00:%02x:%02x:%02x", b[1], b[2], b[3])
 }
