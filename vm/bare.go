@@ -7,6 +7,7 @@ import (
 
 	"lab/bench"
 	"lab/bench/image"
+	"lab/vm/accel"
 	"lab/vm/domain"
 )
 
@@ -37,7 +38,7 @@ var errNoSystem = bench.NotApplicable("a machine without an operating system run
 // checkBare says whether this machine can run the tiny guest.
 func (e *Env) checkBare(s bench.Spec) error {
 	if s.Settings["accel"] == "kvm" {
-		if err := kvmOpens(); err != nil {
+		if err := accel.KVMOpens(); err != nil {
 			return bench.Unavailable(err.Error(), "--accel tcg (which says nothing of a VM's speed), or use a machine with KVM")
 		}
 	}
@@ -61,7 +62,7 @@ func (e *Env) prepareBare(ctx context.Context, s bench.Spec) (bench.Instance, er
 	if e.far != nil {
 		loops = lingers
 	}
-	if err := os.WriteFile(file, Tiny(loops), 0o644); err != nil {
+	if err := os.WriteFile(file, accel.Tiny(loops), 0o644); err != nil {
 		return nil, err
 	}
 	if _, err := e.connection(ctx); err != nil {
@@ -83,7 +84,7 @@ func (i *instance) bareStatus(e bench.Exit) (bench.Exit, error) {
 		e.Code = 0
 		return e, nil
 	}
-	return e, i.explain(bench.Blamed(bench.BlameMachine, errSilent))
+	return e, i.explain(bench.Blamed(bench.BlameMachine, accel.ErrSilent))
 }
 
 func describeBare() (prepare, start []string) {

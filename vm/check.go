@@ -9,6 +9,7 @@ import (
 	"lab/bench"
 	"lab/bench/cgroup"
 	"lab/bench/image"
+	"lab/vm/accel"
 	"lab/vm/domain"
 	"lab/vm/kernel"
 )
@@ -30,8 +31,8 @@ func (e *Env) Check(ctx context.Context, s bench.Spec) error {
 			return err
 		}
 	}
-	if s.Settings["firmware"] == "qboot" && !exists(qboot) {
-		return bench.Unavailable("QEMU came without "+qboot, "--variant firmware=seabios")
+	if s.Settings["firmware"] == "qboot" && !accel.HasQboot() {
+		return bench.Unavailable("QEMU came without "+accel.Qboot, "--variant firmware=seabios")
 	}
 	if s.Settings["firmware"] == "qboot" && s.Settings["acpi"] == "off" {
 		return bench.NotApplicable("qboot leaves the guest's interrupts to ACPI", "--variant acpi=on or firmware=seabios")

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench"
+	"lab/vm/accel"
 )
 
 // QEMU has no privileges, and sees of the machine what its domain needs.
@@ -44,13 +45,13 @@ func TestConfined(t *testing.T) {
 
 // So is one under KVM, for which it opens the device.
 func TestConfinedKVM(t *testing.T) {
-	if err := kvmOpens(); err != nil {
+	if err := accel.KVMOpens(); err != nil {
 		t.Skipf("SKIPPED: %v", err)
 	}
 	devices := nodesOf(t, "/dev")
 	e := open(t)
 	file := filepath.Join(e.bed(), "loops.elf")
-	writeFile(t, file, Tiny(1<<31))
+	writeFile(t, file, accel.Tiny(1<<31))
 	i := e.newInstance(bench.Spec{Settings: map[string]string{"accel": "kvm"}}, guestKernel{file: file})
 	i.cfg.CPU, i.cfg.Memory, i.cfg.Cmdline = "qemu64", bareMemory, "word"
 	if err := i.Start(within(t, time.Minute)); err != nil {

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -49,17 +50,12 @@ func findDaemon() (path, socket string, err error) {
 	for _, p := range programs {
 		for _, dir := range []string{"/usr/sbin", "/usr/bin", "/usr/local/sbin", "/sbin"} {
 			path := filepath.Join(dir, p.name)
-			if isProgram(path) {
+			if _, err := exec.LookPath(path); err == nil {
 				return path, p.socket, nil
 			}
 		}
 	}
 	return "", "", errors.New("neither virtqemud nor libvirtd is installed")
-}
-
-func isProgram(path string) bool {
-	st, err := os.Stat(path)
-	return err == nil && st.Mode().IsRegular() && st.Mode().Perm()&0o111 != 0
 }
 
 // startDaemon starts the daemon, and returns when it answers.

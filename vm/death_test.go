@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"bytes"
 	"fmt"
 
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"lab/bench/cgroup"
 	"lab/bench/clock"
 	"lab/bench/image"
+	"lab/vm/accel"
 )
 
 // What ends a QEMU is said by its name, and at once.
@@ -117,23 +119,23 @@ func TestGuestStops(t *testing.T) {
 // An instruction that a KVM without hardware can't emulate stops the guest. Where
 // the hardware executes it the guest goes on, and switches itself off.
 func TestKVMInternalError(t *testing.T) {
-	if err := kvmOpens(); err != nil {
+	if err := accel.KVMOpens(); err != nil {
 		t.Skipf("SKIPPED: %v", err)
 	}
 	e := open(t)
 	file := filepath.Join(e.bed(), "fwait.elf")
-	const fwait = 0x9b
-	writeFile(t, file, pvh(append([]byte{fwait}, tinyRest...)))
+	// "mov ecx, 1" as "fwait; xor ecx, ecx; inc ecx; nop".
+	writeFile(t, file, bytes.Replace(accel.Tiny(1), []byte{0xb9, 1, 0, 0, 0}, []byte{0x9b, 0x31, 0xc9, 0x41, 0x90}, 1))
 	i := e.newInstance(bench.Spec{Settings: map[string]string{"accel": "kvm"}}, guestKernel{file: file})
 	i.cfg.CPU, i.cfg.Memory, i.cfg.ACPI = "qemu64", bareMemory, true
-	if exists(qboot) {
-		i.cfg.Firmware = qboot // such a KVM takes some 10 s for the BIOS
+	if accel.HasQboot() {
+		i.cfg.Firmware = accel.Qboot // such a KVM takes some 10 s for the BIOS
 	}
 	if err := i.Start(within(t, time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	defer i.Close()
-	_, err := clock.AwaitToken(i.Ready(), []byte{tinyEnd}, 30*time.Second)
+	_, err := clock.AwaitToken(i.Ready(), []byte{accel.TinyEnd}, 30*time.Second)
 	if err == nil {
 		t.Skip("SKIPPED: this KVM executes all instructions")
 	}

@@ -18,6 +18,7 @@ import (
 	"lab/bench"
 	"lab/bench/results"
 	"lab/bench/testbed"
+	"lab/vm/accel"
 	"lab/vm/kernel"
 )
 
@@ -26,7 +27,7 @@ type Env struct {
 	bare     bool
 	tb       *testbed.Testbed
 	emulator string
-	accel    Verdict
+	accel    accel.Verdict
 	unfit    error // why nothing can run here
 	reaper   *reaper
 	log      *os.File // the daemon's
@@ -105,7 +106,7 @@ func (e *Env) open(ctx context.Context) (err error) {
 	if e.far != nil {
 		return e.openForeign(ctx)
 	}
-	if e.emulator, err = findEmulator(); err != nil {
+	if e.emulator, err = accel.FindEmulator(); err != nil {
 		return err
 	}
 	if _, _, err := findDaemon(); err != nil {
@@ -189,11 +190,11 @@ func (e *Env) mounts() (mounts, error) {
 	for _, file := range e.shown {
 		m.binds = append(m.binds, e.fileBind(file))
 	}
-	key, err := capsKey(e.emulator)
+	key, err := accel.CapsKey(e.emulator)
 	if err != nil {
 		return m, err
 	}
-	m.kvm = kvmOpens() == nil
+	m.kvm = accel.KVMOpens() == nil
 	if m.kvm {
 		key += "-kvm"
 	}
@@ -373,14 +374,4 @@ func (e *Env) Close() error {
 		errs = append(errs, os.RemoveAll(e.bed()))
 	}
 	return errors.Join(errs...)
-}
-
-// findEmulator finds QEMU.
-func findEmulator() (string, error) {
-	for _, p := range []string{"/usr/bin/qemu-system-x86_64", "/usr/local/bin/qemu-system-x86_64", "/usr/libexec/qemu-kvm"} {
-		if isProgram(p) {
-			return p, nil
-		}
-	}
-	return "", bench.Unavailable("QEMU (qemu-system-x86_64) isn't installed", "make setup")
 }

@@ -1,251 +1,120 @@
 package vm
 
 import (
+	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
+	"github.com/digitalocean/go-libvirt"
 	"golang.org/x/sys/unix"
 
-	"lab/bench/input"
-	"lab/bench/results"
+	"lab/bench"
+	"lab/bench/clock"
+	"lab/vm/accel"
 )
 
-const (
-	// probeTimeout bounds the run under emulation, and kvmTimeout the one under
-	// KVM, which has kvmFactor times as long as emulation took: what takes longer
-	// is of no use, and there is no point in waiting for its end.
-	probeTimeout = 15 * time.Second
-	kvmTimeout   = 4 * time.Second
-	kvmFactor    = 4
-)
-
-// A Verdict is what the probe found out about acceleration.
-type Verdict struct {
-	results.Acceleration
-	elsewhere bool // it is about another libvirt's machine
-
-	CPU string `json:"cpu"` // the CPU model with which KVM starts: host, qemu64; "" without KVM
-	Key string `json:"key"` // what it depends on
-}
-
-// Who ran the probe's guest.
-const (
-	byLibvirt = "libvirt"
-	byQEMU    = "qemu"
-)
-
-// Probe finds out what executes guests on this machine, by executing one under
-// KVM and under emulation that measures how fast each kind of guest code is. That
-// the device is there and opens says little: in a machine that is itself a guest,
-// KVM may emulate what kernels consist of, slowly, or not all of it.
-//
-// The verdict is kept in the cache, and is good until the machine boots anew or
-// QEMU changes. [Env] makes it as it opens, with the guest as a domain of
-// libvirt's. Where there is none, Probe makes one by QEMU alone, in half a second
-// to four: that needs neither libvirt nor a testbed nor, but for /dev/kvm, root.
-// An error means that QEMU itself doesn't run.
-func Probe(ctx context.Context, cache string) (Verdict, error) {
-	qemu, err := findEmulator()
-	if err != nil {
-		return Verdict{}, err
-	}
-	v, err := cachedVerdict(cache, qemu)
-	if err != nil || v.By != "" {
-		return v, err
-	}
-	v.By = byQEMU
-	// A file in memory: nothing of it can stay.
-	fd, err := unix.MemfdCreate("tiny.elf", unix.MFD_CLOEXEC)
-	if err != nil {
-		return v, os.NewSyscallError("memfd_create", err)
-	}
-	f := os.NewFile(uintptr(fd), "tiny.elf")
-	defer f.Close()
-	if _, err := f.Write(paceGuest()); err != nil {
-		return v, err
-	}
-	guest := fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), fd)
-	if err := v.find(ctx, kvmOpens(), func(ctx context.Context, accel, cpu string, limit time.Duration) (pacer, error) {
-		return runPace(ctx, qemu, guest, accel, cpu, limit)
-	}); err != nil {
-		return v, err
-	}
-	v.keep(cache)
-	return v, nil
-}
-
-// cachedVerdict is the one in the cache, or an empty one, with its key alone.
-func cachedVerdict(cache, qemu string) (v Verdict, err error) {
-	key, err := capsKey(qemu)
-	if err != nil {
-		return v, err
-	}
-	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		return v, err
-	}
-	key = "rates " + strings.TrimSpace(string(boot)) + " " + key + " " + fmt.Sprint(kvmOpens())
-	b, err := input.ReadFile(verdictFile(cache), 1<<20)
-	if err == nil && json.Unmarshal(b, &v) == nil && v.Key == key && v.By != "" {
-		return v, nil
-	}
-	return Verdict{Key: key}, nil
-}
-
-func verdictFile(cache string) string { return filepath.Join(cache, "acceleration.json") }
-
-// keep writes a verdict to the cache. Without a cache it is found out anew each
-// time.
-func (v *Verdict) keep(cache string) {
-	if b, err := json.MarshalIndent(v, "", "\t"); err == nil {
-		if tmp := verdictFile(cache) + ".new"; os.WriteFile(tmp, b, 0o644) == nil {
-			os.Rename(tmp, verdictFile(cache))
-		}
-	}
-}
-
-// models are CPU models under KVM, the best first: the machine's own; what
-// libvirt makes of it by name and features; the least that there is.
-var models = []string{"host", "host-model", "qemu64"}
-
-// find runs the guest both ways, and judges.
-func (v *Verdict) find(ctx context.Context, open error, run func(ctx context.Context, accel, cpu string, limit time.Duration) (pacer, error)) error {
-	v.Use = "tcg"
-	began := time.Now()
-	tcg, err := run(ctx, "tcg", "qemu64", probeTimeout)
-	// A machine that is busy, or emulated itself, may be too slow for it; that
-	// says nothing against KVM, nor that emulation doesn't work.
-	slow := errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil
-	if err != nil && !slow {
+// probe finds out what executes guests, through libvirt: the way in which all
+// guests of the lab are run, with libvirt's own conditions.
+func (e *Env) probe(ctx context.Context) (err error) {
+	file := filepath.Join(e.bed(), "probe.elf")
+	if err := os.WriteFile(file, accel.PaceGuest(), 0o644); err != nil {
 		return err
 	}
-	limit := min(probeTimeout, max(kvmTimeout, kvmFactor*time.Since(began)))
-	v.TCGPace = tcg.pace()
-	if open != nil {
-		v.Device = open.Error()
-		v.Reason = "KVM can't be used: " + open.Error() + "."
-		if errors.Is(open, os.ErrNotExist) {
-			v.Device = "no /dev/kvm"
-			v.Reason = "There is no /dev/kvm: the CPU's virtualization is off, or this machine is a guest without it."
-		}
-		if slow {
-			v.Reason += fmt.Sprintf(" The test guest wasn't done after %.0f s when emulated: starts will take long.", probeTimeout.Seconds())
-		}
-		return nil
+	defer os.Remove(file)
+	e.reaper.hold()
+	defer e.reaper.release()
+	run := func(ctx context.Context, accel, cpu string, limit time.Duration) (accel.Pacer, error) {
+		return e.runPace(ctx, file, accel, cpu, limit)
 	}
-	v.Device = "/dev/kvm opens"
-	if v.elsewhere {
-		v.Device = "the foreign libvirt offers KVM"
+	if e.far == nil {
+		e.accel, err = accel.ProbeHere(ctx, e.tb.Cache, e.emulator, run)
+		return err
 	}
-	var kvm pacer
-	for _, v.CPU = range models {
-		if v.CPU == "host-model" && v.By == byQEMU {
-			continue // libvirt's word
-		}
-		// Once a guest executes code, another model of CPU makes it no better.
-		if kvm, err = run(ctx, "kvm", v.CPU, limit); err == nil || kvm.current > 0 || errors.Is(err, context.DeadlineExceeded) {
-			break
-		}
-	}
-	if v.elsewhere {
-		v.judge(kvm, limit, err, "")
-	} else {
-		cpuinfo, _ := os.ReadFile("/proc/cpuinfo")
-		v.judge(kvm, limit, err, string(cpuinfo))
-	}
-	return ctx.Err()
-}
-
-// judge compares KVM's run with emulation's, and says why. cpuinfo is the
-// machine's, or "" of one that isn't this.
-func (v *Verdict) judge(kvm pacer, limit time.Duration, err error, cpuinfo string) {
-	k, e := kvm.pace(), v.TCGPace
-	v.KVMPace = k
-	if cpuinfo != "" || k.Ring0 > 0 {
-		v.Kind = kindOf(k, cpuinfo)
-	}
-	kind := ""
-	if v.Kind != "" {
-		kind = " (" + kindWords[v.Kind] + ")"
-	}
-	emulated := ""
-	if e.Ring0 > 0 {
-		emulated = fmt.Sprintf(", and %s when emulated", speed(e.Ring0))
-	}
-	// What the guest ran, the ring of kernels first.
-	ran := ""
-	if k.Ring0 > 0 {
-		ran = fmt.Sprintf("in ring 0, where kernels run, the test guest executed %s instructions a second%s", speed(k.Ring0), emulated)
-	}
-	if k.Ring3 > 0 {
-		ran += fmt.Sprintf("; in ring 3 %s", speed(k.Ring3))
-	}
-	broke := ""
-	switch {
-	case errors.Is(err, context.DeadlineExceeded):
-		broke = fmt.Sprintf("it wasn't done after %.1f s, %s", limit.Seconds(), kvm.lack())
-	case err != nil:
-		broke = fmt.Sprintf("it stopped %s (%v)", kvm.lack(), err)
-	}
-	switch {
-	case err != nil && ran == "":
-		v.Reason = fmt.Sprintf("KVM is there%s, but unusable: %s.", kind, strings.Replace(broke, "it ", "the test guest ", 1))
-	case k.Ring0 > 0 && k.Ring0 < e.Ring0:
-		v.Reason = fmt.Sprintf("KVM is there%s, but slower than emulation: %s.", kind, strings.Join(nonEmpty(ran, broke), "; "))
-	case err != nil:
-		v.Reason = fmt.Sprintf("KVM is there%s, but doesn't execute all that guests consist of: %s; %s.", kind, broke, ran)
-	default:
-		v.Use = "kvm"
-		v.Reason = fmt.Sprintf("KVM works%s: %s; %s page faults and %s system calls a second.", kind, ran, speed(k.Faults), speed(k.Calls))
-	}
-}
-
-// kindWords say what a kind of KVM means for figures.
-var kindWords = map[string]string{
-	results.KVMHardware:    "the CPU's own virtualization",
-	results.KVMNested:      "the CPU's virtualization, handed on to this machine, which is itself a guest: each exit costs more than on a machine of its own",
-	results.KVMParavirtual: "paravirtual, without the CPU's virtualization: ring 3 is native, ring 0 is emulated",
-}
-
-func nonEmpty(all ...string) []string {
-	return slices.DeleteFunc(all, func(s string) bool { return s == "" })
-}
-
-// kvmOpens says why /dev/kvm can't be used at all, or nil.
-func kvmOpens() error {
-	fd, err := unix.Open("/dev/kvm", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	c, err := e.connection(ctx)
 	if err != nil {
-		return &os.PathError{Op: "open", Path: "/dev/kvm", Err: err}
+		return err
 	}
-	defer unix.Close(fd)
-	const getAPIVersion = 0xae00 // KVM_GET_API_VERSION, always 12 (Documentation/virt/kvm/api.rst)
-	if v, err := unix.IoctlRetInt(fd, getAPIVersion); err != nil || v != 12 {
-		return fmt.Errorf("/dev/kvm doesn't speak KVM's interface 12: %d, %v", v, err)
-	}
-	return nil
+	open := c.call(ctx, "ask for KVM", 2*daemonStart, func(l *libvirt.Libvirt) error {
+		_, err := l.ConnectGetDomainCapabilities(nil, libvirt.OptString{"x86_64"}, nil, libvirt.OptString{"kvm"}, 0)
+		return err
+	})
+	e.accel, err = accel.ProbeElsewhere(ctx, open, run)
+	return err
 }
 
-// capsKey names what QEMU's capabilities depend on: the program's file, and the
-// kernel that it runs on.
-func capsKey(emulator string) (string, error) {
-	var st unix.Stat_t
-	if err := unix.Stat(emulator, &st); err != nil {
-		return "", &os.PathError{Op: "stat", Path: emulator, Err: err}
+// runPace runs the probe's guest as a domain, from its CPU's start on; the pacer
+// has what came until the error. That wraps context.DeadlineExceeded where the
+// guest took longer than limit.
+func (e *Env) runPace(ctx context.Context, file, virt, cpu string, limit time.Duration) (p accel.Pacer, err error) {
+	i := e.newInstance(bench.Spec{Settings: map[string]string{"accel": virt}}, guestKernel{file: file})
+	i.cfg.CPU, i.cfg.Memory, i.cfg.ACPI = cpu, bareMemory, true
+	if e.far == nil && accel.HasQboot() {
+		// The BIOS is millions of instructions in real mode, which some KVMs
+		// emulate one by one.
+		i.cfg.Firmware = accel.Qboot
 	}
-	var u unix.Utsname
-	if err := unix.Uname(&u); err != nil {
-		return "", os.NewSyscallError("uname", err)
+	if i.cfg.Kernel, err = i.put(ctx, file); err != nil {
+		return p, err
 	}
-	h := sha256.Sum256(fmt.Appendf(nil, "%s %d %d %d %s", emulator, st.Size, st.Mtim.Nano(), st.Ctim.Nano(),
-		unix.ByteSliceToString(u.Release[:])))
-	return hex.EncodeToString(h[:8]), nil
+	defer func() { err = errors.Join(err, i.Close()) }()
+	if err := i.Start(ctx); err != nil {
+		return p, err
+	}
+	err = readSerial(ctx, i.Ready(), limit, func(b []byte, at clock.Time) bool { p.Take(b, at); return p.Done })
+	if errors.Is(err, context.DeadlineExceeded) {
+		return p, fmt.Errorf("a guest under %s: %w", virt, err)
+	}
+	if err != nil {
+		i.awaitEnd()
+		err = i.cause(err)
+	}
+	return p, err
+}
+
+// saidAll says whether the tiny guest came to its end. In a foreign libvirt its
+// console is a pseudo-terminal, which takes what wasn't read with it when QEMU
+// ends: the last byte, after which the guest switches itself off, may be lost.
+func (i *instance) saidAll(word string) bool {
+	text := tail(i.file(".console"), 4<<10)
+	return bytes.HasSuffix(text, []byte(word+string(accel.TinyEnd))) || i.far != nil && bytes.HasSuffix(text, []byte(word))
+}
+
+// readSerial reads from a descriptor that blocks, until enough came.
+func readSerial(ctx context.Context, f *os.File, limit time.Duration, enough func([]byte, clock.Time) bool) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	end, _ := ctx.Deadline()
+	var buf [256]byte
+	return control(f, func(fd int) error {
+		for {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			// In short turns, as poll(2) doesn't know of the context.
+			wait := min(time.Until(end), 100*time.Millisecond)
+			fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+			if _, err := unix.Poll(fds, max(0, int(wait/time.Millisecond))+1); err != nil && err != unix.EINTR {
+				return os.NewSyscallError("poll", err)
+			}
+			if fds[0].Revents == 0 {
+				continue
+			}
+			n, err := unix.Read(fd, buf[:])
+			switch {
+			case err == unix.EINTR:
+				continue
+			case err != nil:
+				return os.NewSyscallError("read", err)
+			case n == 0:
+				return accel.ErrSilent
+			}
+			if enough(buf[:n], clock.Now()) {
+				return nil
+			}
+		}
+	})
 }

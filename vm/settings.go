@@ -13,11 +13,9 @@ import (
 
 	"lab/bench"
 	"lab/bench/cgroup"
+	"lab/vm/accel"
 	"lab/vm/domain"
 )
-
-// qboot is a firmware that does nothing but start a kernel.
-const qboot = "/usr/share/qemu/qboot.rom"
 
 // Settings are what a user may vary.
 func (e *Env) Settings() []bench.Setting {
@@ -223,7 +221,7 @@ func (e *Env) config(s bench.Spec, k guestKernel) domain.Config {
 		c.Machine = "q35"
 	}
 	if s.Settings["firmware"] == "qboot" {
-		c.Firmware = qboot
+		c.Firmware = accel.Qboot
 	}
 	return c
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 
@@ -46,7 +47,7 @@ func checkShares(s bench.Spec) error {
 		}
 	}
 	for _, path := range virtiofsds {
-		if isProgram(path) {
+		if _, err := exec.LookPath(path); err == nil {
 			return nil
 		}
 	}

@@ -1,25 +1,21 @@
-package vm
+package accel
 
 import (
-	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"lab/bench/clock"
 	"lab/bench/results"
 )
 
-// paceGuest is the probe's guest, a program without an operating system that
+// PaceGuest is the probe's guest, a program without an operating system that
 // executes what guests' code consists of, each for a twentieth of a second, and
 // says when it begins and ends. testdata/pace.s has its source.
-func paceGuest() []byte {
+func PaceGuest() []byte {
 	code, err := hex.DecodeString(paceCode)
 	if err != nil {
 		panic(err) // a constant
@@ -45,23 +41,23 @@ const (
 	longRound = 20 * time.Millisecond
 )
 
-// A pacer reads what the guest says.
-type pacer struct {
+// A Pacer reads what the guest says.
+type Pacer struct {
 	rounds  [len(paceTests)]int
 	began   clock.Time
 	current int // the test that goes on, from 1; 0: none yet
 	rates   [len(paceTests)]float64
 	long    [len(paceTests)]bool // the rate is of a round that took long enough
-	done    bool
+	Done    bool
 }
 
-// take takes bytes that came at one time.
-func (p *pacer) take(b []byte, at clock.Time) {
+// Take takes bytes that came at one time.
+func (p *Pacer) Take(b []byte, at clock.Time) {
 	for _, c := range b {
 		n := int(c|0x20) - 'a'
 		switch {
 		case c == paceEnd:
-			p.done = true
+			p.Done = true
 		case n < 0 || n >= len(paceTests) || p.rounds[n] > maxRounds:
 		case c < 'a':
 			p.rounds[n]++
@@ -80,21 +76,21 @@ func (p *pacer) take(b []byte, at clock.Time) {
 }
 
 // pace is what was measured.
-func (p *pacer) pace() results.Pace {
+func (p *Pacer) pace() results.Pace {
 	r := p.rates
 	return results.Pace{Unpaged: r[0], Ring0: r[1], Ring3: r[2], Faults: r[3], Calls: r[4]}
 }
 
 // lack says in what a guest that didn't come to its end broke off.
-func (p *pacer) lack() string {
+func (p *Pacer) lack() string {
 	if p.current == 0 {
 		return "before its first instruction"
 	}
 	return "in its test of " + paceTests[p.current-1].name
 }
 
-// errSilent says that the guest ended too early.
-var errSilent = errors.New("the guest ended before its report was complete")
+// ErrSilent says that the guest ended too early.
+var ErrSilent = errors.New("the guest ended before its report was complete")
 
 // kindOf says what kind of KVM one is, by what it does and what the CPU has. That
 // the machine is itself a guest doesn't tell: its KVM may be the CPU's own,
@@ -122,42 +118,6 @@ func kindOf(p results.Pace, cpuinfo string) string {
 // emulatedRing is how many times as fast ring 3 is as ring 0 where the latter is
 // emulated: hardware executes both alike.
 const emulatedRing = 20
-
-// readSerial reads from a descriptor that blocks, until enough came.
-func readSerial(ctx context.Context, f *os.File, limit time.Duration, enough func([]byte, clock.Time) bool) error {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	end, _ := ctx.Deadline()
-	var buf [256]byte
-	return control(f, func(fd int) error {
-		for {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			// In short turns, as poll(2) doesn't know of the context.
-			wait := min(time.Until(end), 100*time.Millisecond)
-			fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-			if _, err := unix.Poll(fds, max(0, int(wait/time.Millisecond))+1); err != nil && err != unix.EINTR {
-				return os.NewSyscallError("poll", err)
-			}
-			if fds[0].Revents == 0 {
-				continue
-			}
-			n, err := unix.Read(fd, buf[:])
-			switch {
-			case err == unix.EINTR:
-				continue
-			case err != nil:
-				return os.NewSyscallError("read", err)
-			case n == 0:
-				return errSilent
-			}
-			if enough(buf[:n], clock.Now()) {
-				return nil
-			}
-		}
-	})
-}
 
 // speed words a rate: "412 million".
 func speed(perSecond float64) string {

@@ -1,4 +1,4 @@
-package vm
+package accel
 
 import (
 	"context"
@@ -19,7 +19,7 @@ import (
 
 // The guest's code is that of its source.
 func TestPaceCode(t *testing.T) {
-	entry, ok := kernel.PVHEntry(paceGuest())
+	entry, ok := kernel.PVHEntry(PaceGuest())
 	if !ok {
 		t.Fatal("no PVH entry")
 	}
@@ -46,32 +46,32 @@ func TestPaceCode(t *testing.T) {
 }
 
 func TestPacer(t *testing.T) {
-	var p pacer
+	var p Pacer
 	at := clock.Time(0)
 	for _, s := range []struct {
 		text string
 		ms   int
 	}{{"A", 10}, {"aA", 10}, {"a", 20}, {"BbCcDdE", 1}, {"e", 1}} {
 		for _, c := range []byte(s.text) {
-			p.take([]byte{c}, at)
+			p.Take([]byte{c}, at)
 			if c < 'a' {
 				at += clock.Time(time.Duration(s.ms) * time.Millisecond)
 			}
 		}
 	}
 	r := p.pace()
-	if p.done || r.Unpaged < 1.6e6 || r.Unpaged > 3.3e6 || r.Calls < 15e3 || r.Calls > 17e3 || p.lack() != "in its test of system calls" {
+	if p.Done || r.Unpaged < 1.6e6 || r.Unpaged > 3.3e6 || r.Calls < 15e3 || r.Calls > 17e3 || p.lack() != "in its test of system calls" {
 		t.Errorf("%+v, %s", r, p.lack())
 	}
-	if p.take([]byte{'!'}, at); !p.done {
+	if p.Take([]byte{'!'}, at); !p.Done {
 		t.Error("it isn't done")
 	}
 	// Whatever comes.
-	p = pacer{}
-	p.take([]byte(strings.Repeat("A", 200)+"zZ\xff{@`"), 1)
-	p.take([]byte("a"), 2)
-	if (&pacer{}).lack() != "before its first instruction" {
-		t.Error((&pacer{}).lack())
+	p = Pacer{}
+	p.Take([]byte(strings.Repeat("A", 200)+"zZ\xff{@`"), 1)
+	p.Take([]byte("a"), 2)
+	if (&Pacer{}).lack() != "before its first instruction" {
+		t.Error((&Pacer{}).lack())
 	}
 }
 
@@ -79,7 +79,9 @@ func TestPacer(t *testing.T) {
 func TestRunPace(t *testing.T) {
 	q := qemu(t)
 	file := filepath.Join(t.TempDir(), "pace.elf")
-	writeFile(t, file, paceGuest())
+	if err := os.WriteFile(file, PaceGuest(), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	p, err := runPace(context.Background(), q, file, "tcg", "qemu64", probeTimeout)
 	if err != nil {
 		t.Fatal(err)
@@ -94,12 +96,16 @@ func TestRunPace(t *testing.T) {
 	if r.Faults < 100 || r.Calls < 100 || r.Calls > r.Ring3 {
 		t.Errorf("%+v", r)
 	}
-	writeFile(t, file, []byte("no guest"))
+	if err := os.WriteFile(file, []byte("no guest"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := runPace(context.Background(), q, file, "tcg", "qemu64", probeTimeout); err == nil || !strings.Contains(err.Error(), "QEMU with tcg") {
 		t.Errorf("no guest: %v", err)
 	}
 	// One that never ends costs its deadline and no more.
-	writeFile(t, file, pvh([]byte{0xeb, 0xfe}))
+	if err := os.WriteFile(file, pvh([]byte{0xeb, 0xfe}), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	began := time.Now()
 	p, err = runPace(context.Background(), q, file, "tcg", "qemu64", 300*time.Millisecond)
 	if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > 5*time.Second || p.current != 0 {
@@ -136,9 +142,9 @@ func TestKind(t *testing.T) {
 }
 
 // paced is a guest that came to some test's end, or to its own.
-func paced(rates ...float64) (p pacer) {
+func paced(rates ...float64) (p Pacer) {
 	copy(p.rates[:], rates)
-	p.current, p.done = len(rates), len(rates) == len(paceTests)
+	p.current, p.Done = len(rates), len(rates) == len(paceTests)
 	return p
 }
 
@@ -146,7 +152,7 @@ func TestJudge(t *testing.T) {
 	stopped := errors.New("its CPU was stopped")
 	for _, c := range []struct {
 		name    string
-		kvm     pacer
+		kvm     Pacer
 		err     error
 		cpuinfo string
 		use     string
@@ -158,7 +164,7 @@ func TestJudge(t *testing.T) {
 			[]string{"paravirtual", "slower than emulation", "1.5 million instructions a second, and 400 million when emulated", "in ring 3 600 million", "page faults", "stopped"}},
 		{"incomplete", paced(3e9, 3e9, 3e9), stopped, hardware, "tcg", []string{"doesn't execute all", "it stopped in its test of instructions in ring 3"}},
 		{"slow", paced(1e6), context.DeadlineExceeded, bare, "tcg", []string{"wasn't done after 4.0 s", "unusable"}},
-		{"refused", pacer{}, errors.New("failed to set MSR 0x10a"), hardware, "tcg", []string{"unusable", "before its first instruction (failed to set MSR 0x10a)"}},
+		{"refused", Pacer{}, errors.New("failed to set MSR 0x10a"), hardware, "tcg", []string{"unusable", "before its first instruction (failed to set MSR 0x10a)"}},
 	} {
 		v := Verdict{Acceleration: results.Acceleration{Use: "tcg", TCGPace: results.Pace{Unpaged: 4e8, Ring0: 4e8}}}
 		v.judge(c.kvm, 4*time.Second, c.err, c.cpuinfo)

@@ -1,4 +1,4 @@
-package vm
+package accel
 
 import (
 	"bytes"
@@ -16,7 +16,7 @@ import (
 
 // runPace runs the probe's guest in QEMU alone; the pacer has what came until the
 // error. That wraps context.DeadlineExceeded where it took longer than limit.
-func runPace(ctx context.Context, qemu, guest, accel, cpu string, limit time.Duration) (p pacer, err error) {
+func runPace(ctx context.Context, qemu, guest, accel, cpu string, limit time.Duration) (p Pacer, err error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	args := []string{
@@ -26,8 +26,8 @@ func runPace(ctx context.Context, qemu, guest, accel, cpu string, limit time.Dur
 		"-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial",
 		"-kernel", guest,
 	}
-	if exists(qboot) {
-		args = append(args, "-bios", qboot) // see Env.runPace
+	if HasQboot() {
+		args = append(args, "-bios", Qboot) // the BIOS is millions of instructions
 	}
 	cmd := exec.CommandContext(ctx, qemu, args...)
 	var said bytes.Buffer
@@ -44,21 +44,21 @@ func runPace(ctx context.Context, qemu, guest, accel, cpu string, limit time.Dur
 		return p, err
 	}
 	var buf [256]byte
-	for !p.done && err == nil {
+	for !p.Done && err == nil {
 		var n int
 		n, err = out.Read(buf[:])
-		p.take(buf[:n], clock.Now())
+		p.Take(buf[:n], clock.Now())
 	}
 	late := ctx.Err() // before it is ended by us
 	cancel()
 	cmd.Wait()
 	switch {
-	case p.done:
+	case p.Done:
 		return p, nil
 	case late != nil:
 		return p, fmt.Errorf("QEMU with %s: %w", accel, late)
 	}
-	err = errSilent
+	err = ErrSilent
 	for line := range strings.Lines(said.String()) {
 		if !strings.Contains(line, "warning: ") {
 			err = errors.New(strings.TrimSpace(line)) // the last

@@ -1,4 +1,4 @@
-package vm
+package accel
 
 import (
 	"bytes"
@@ -46,7 +46,7 @@ func TestTiny(t *testing.T) {
 
 func qemu(t *testing.T) string {
 	t.Helper()
-	path, err := findEmulator()
+	path, err := FindEmulator()
 	if err != nil {
 		t.Skipf("SKIPPED: %v", err)
 	}
@@ -91,9 +91,9 @@ func TestProbeOfSlowMachine(t *testing.T) {
 		{os.ErrNotExist, nil, "tcg", "wasn't done after 15 s when emulated"},
 	} {
 		var v Verdict
-		err := v.find(t.Context(), c.open, func(_ context.Context, accel, _ string, limit time.Duration) (pacer, error) {
+		err := v.find(t.Context(), c.open, func(_ context.Context, accel, _ string, limit time.Duration) (Pacer, error) {
 			if accel == "tcg" {
-				return pacer{}, late
+				return Pacer{}, late
 			}
 			return paced(3e9, 3e9, 3e9, 1e6, 2e7), c.kvm
 		})

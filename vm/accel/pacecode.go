@@ -1,4 +1,4 @@
-package vm
+package accel
 
 // paceCode is testdata/pace.s as the GNU assembler has it; TestPaceCode says how.
 const paceCode = "" +

@@ -1,4 +1,4 @@
-package vm
+package accel
 
 import (
 	"encoding/binary"
@@ -8,8 +8,8 @@ import (
 // firmware's.
 const tinyBase = 0x100000
 
-// tinyEnd is what the tiny guest writes last.
-const tinyEnd = '\n'
+// TinyEnd is what the tiny guest writes last.
+const TinyEnd = '\n'
 
 // Tiny returns a whole guest: an ELF file of some 150 bytes that QEMU boots by
 // the PVH protocol. It writes its command line to the first serial port, counts
@@ -76,7 +76,7 @@ var (
 	tinyRest = []byte{
 		0x49,       //              down: dec  ecx
 		0x75, 0xfd, //                   jnz  down
-		0xb0, tinyEnd, //                mov  al, '\n'
+		0xb0, TinyEnd, //                mov  al, '\n'
 		0xee,                   //       out  dx, al
 		0x66, 0xba, 0x04, 0x06, //       mov  dx, 0x604   ; PM1a_CNT where SeaBIOS puts it
 		0x66, 0xb8, 0x00, 0x20, //       mov  ax, 0x2000  ; SLP_EN, sleep state 5

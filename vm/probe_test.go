@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strings"
@@ -9,31 +10,32 @@ import (
 
 	"lab/bench"
 	"lab/bench/image"
+	"lab/vm/accel"
 )
 
 // The probe runs its guest as a domain, and leaves none.
 func TestProbeThroughLibvirt(t *testing.T) {
 	e := open(t)
-	if v := e.Acceleration(); v.By != byLibvirt {
+	if v := e.Acceleration(); v.By != accel.ByLibvirt {
 		t.Errorf("the environment's own verdict is by %q", v.By)
 	}
 	cache := e.tb.Cache
 	t.Cleanup(func() { e.tb.Cache = cache }) // the testbed is all tests'
-	e.tb.Cache, e.accel = t.TempDir(), Verdict{}
+	e.tb.Cache, e.accel = t.TempDir(), accel.Verdict{}
 	began := time.Now()
 	if err := e.probe(within(t, time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	v := e.accel
 	t.Logf("in %v: %+v", time.Since(began), v)
-	if v.By != byLibvirt || v.Use != "kvm" && v.Use != "tcg" || v.TCGPace.Ring0 <= 0 || v.TCGPace.Calls <= 0 || v.Reason == "" || v.Device == "" {
+	if v.By != accel.ByLibvirt || v.Use != "kvm" && v.Use != "tcg" || v.TCGPace.Ring0 <= 0 || v.TCGPace.Calls <= 0 || v.Reason == "" || v.Device == "" {
 		t.Errorf("%+v", v)
 	}
 	if names, err := e.domains(); err != nil || len(names["domain"]) != 0 {
 		t.Errorf("domains %v, %v", names, err)
 	}
 	// It is kept, and lab doctor takes the same one.
-	if again, err := Probe(context.Background(), e.tb.Cache); err != nil || again != v {
+	if again, err := accel.Probe(context.Background(), e.tb.Cache); err != nil || again != v {
 		t.Errorf("%+v, %v, want %+v", again, err, v)
 	}
 	// KVM that is of no use is refused by what was found out, at once.
@@ -53,9 +55,7 @@ func TestProbeThroughLibvirt(t *testing.T) {
 func TestProbeHangs(t *testing.T) {
 	e := open(t)
 	file := e.bed() + "/hangs.elf"
-	loop := Tiny(1)
-	loop[len(loop)-len(tinyRest)+1] = 0xeb // jnz becomes jmp
-	writeFile(t, file, loop)
+	writeFile(t, file, bytes.Replace(accel.Tiny(1), []byte{0x75, 0xfd}, []byte{0xeb, 0xfd}, 1)) // jnz becomes jmp
 	began := time.Now()
 	_, err := e.runPace(within(t, time.Minute), file, "tcg", "qemu64", 300*time.Millisecond)
 	if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > 10*time.Second {
