@@ -20,6 +20,7 @@ import (
 
 	"lab/bench"
 	"lab/bench/launch"
+	"lab/vm/client"
 )
 
 // daemonStart is how long a daemon may take until it says that it is ready. It
@@ -144,8 +145,8 @@ func startDaemon(ctx context.Context, m mounts, log *os.File) (*daemon, error) {
 
 // connect connects to the daemon. One that said that it is ready may end when its
 // first driver doesn't start.
-func (d *daemon) connect(ctx context.Context) (*conn, error) {
-	c, err := connect(ctx, d.socket)
+func (d *daemon) connect(ctx context.Context) (*client.Conn, error) {
+	c, err := client.Connect(ctx, d.socket)
 	if err != nil && d.over() {
 		err = fmt.Errorf("%w: the daemon's %w", err, d.complaint())
 	}

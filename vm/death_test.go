@@ -18,6 +18,7 @@ import (
 	"lab/bench/clock"
 	"lab/bench/image"
 	"lab/vm/accel"
+	"lab/vm/client"
 )
 
 // What ends a QEMU is said by its name, and at once.
@@ -81,7 +82,7 @@ func TestGuestStops(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			i := start(t, e, spec(t, e, image.ReadyPath, "token"))
 			began := time.Now()
-			if err := i.conn.call(within(t, time.Minute), "stop", callTimeout, func(l *libvirt.Libvirt) error {
+			if err := i.conn.Call(within(t, time.Minute), "stop", client.CallTimeout, func(l *libvirt.Libvirt) error {
 				d, err := l.DomainLookupByName(i.cfg.Name)
 				switch {
 				case err != nil:

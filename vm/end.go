@@ -16,6 +16,7 @@ import (
 	"lab/bench"
 	"lab/bench/clock"
 	"lab/bench/launch"
+	"lab/vm/client"
 )
 
 // status says how the guest ended.
@@ -53,13 +54,13 @@ func (i *instance) status(at clock.Time) (bench.Exit, error) {
 
 // forget waits until libvirt has noticed the domain's end.
 func (i *instance) forget() error {
-	t := time.NewTimer(callTimeout)
+	t := time.NewTimer(client.CallTimeout)
 	defer t.Stop()
 	select {
 	case <-i.stopped:
 		return nil
 	case <-t.C:
-		return &CallError{"end of domain " + i.cfg.Name, i.conn.drop(callTimeout)}
+		return i.conn.GiveUp("end of domain "+i.cfg.Name, client.CallTimeout)
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"lab/bench/results"
 	"lab/bench/testbed"
 	"lab/vm/accel"
+	"lab/vm/client"
 	"lab/vm/kernel"
 )
 
@@ -40,7 +41,7 @@ type Env struct {
 
 	mu      sync.Mutex // guards what follows
 	daemon  *daemon
-	conn    *conn
+	conn    *client.Conn
 	kernels map[string]guestKernel // by the settings kernel and boot
 	modules map[string][]kernel.Module
 	shown   []string // files of the cache's that the daemon sees
@@ -141,23 +142,23 @@ func (e *Env) bed() string { return filepath.Join(e.tb.Dir, e.Name()) }
 // connection returns the connection to the daemon, after starting the daemon
 // and connecting where that is to be done: at first, and after a trial in which
 // one of them was lost. A daemon that left a call without an answer is replaced.
-func (e *Env) connection(ctx context.Context) (*conn, error) {
+func (e *Env) connection(ctx context.Context) (*client.Conn, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
 		return nil, errors.New("the environment is closed")
 	}
-	if e.conn != nil && e.conn.alive() {
+	if e.conn != nil && e.conn.Alive() {
 		return e.conn, nil
 	}
 	if e.far != nil {
 		nc, err := e.far.dial()
 		if err == nil {
-			e.conn, err = handshake(ctx, nc, e.far.driver, true)
+			e.conn, err = client.Open(ctx, nc, e.far.driver)
 		}
 		return e.conn, err
 	}
-	if e.daemon != nil && (!e.daemon.alive() || e.conn != nil && (e.conn.silent() || e.daemon.over())) {
+	if e.daemon != nil && (!e.daemon.alive() || e.conn != nil && (e.conn.Silent() || e.daemon.over())) {
 		e.daemon.kill()
 		e.daemon = nil
 	}
@@ -247,7 +248,7 @@ func (e *Env) fileBind(file string) *bind {
 
 // warm lets libvirt find out what QEMU can do, before anything is timed: 4 s
 // with an empty cache, else milliseconds.
-func (e *Env) warm(ctx context.Context, c *conn) error {
+func (e *Env) warm(ctx context.Context, c *client.Conn) error {
 	e.reaper.hold()
 	defer e.reaper.release()
 	virt := "qemu"
@@ -255,7 +256,7 @@ func (e *Env) warm(ctx context.Context, c *conn) error {
 		virt = "kvm"
 	}
 	var lib, hv uint64
-	if err := c.call(ctx, "ask for capabilities", 2*daemonStart, func(l *libvirt.Libvirt) (err error) {
+	if err := c.Call(ctx, "ask for capabilities", 2*daemonStart, func(l *libvirt.Libvirt) (err error) {
 		if _, err = l.ConnectGetDomainCapabilities(optional(e.emulator),
 			libvirt.OptString{"x86_64"}, libvirt.OptString{"q35"}, libvirt.OptString{virt}, 0); err != nil {
 			return err
@@ -355,10 +356,10 @@ func (e *Env) Close() error {
 	e.closed = true
 	var errs []error
 	if e.conn != nil {
-		if e.far != nil && e.conn.alive() {
+		if e.far != nil && e.conn.Alive() {
 			errs = append(errs, e.far.remove(context.Background(), e.conn))
 		}
-		errs = append(errs, e.conn.close(context.Background()))
+		errs = append(errs, e.conn.Close(context.Background()))
 	}
 	if e.daemon != nil {
 		errs = append(errs, e.daemon.stop())

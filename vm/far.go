@@ -2,9 +2,7 @@ package vm
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"time"
@@ -13,19 +11,17 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench/clock"
+	"lab/vm/client"
 	"lab/vm/domain"
 )
 
-// A far is what an instance has of a domain in a foreign libvirt: a connection
-// of its own, on which the console and the init's channel come. A guest that
-// floods its console holds up nothing else by that.
+// A far is what an instance has of a domain in a foreign libvirt.
 type far struct {
 	dom     libvirt.Domain
-	tap     *tap
-	conn    *conn
-	said    *os.File      // a copy of the console's text
-	out     *os.File      // write end of the pipe that Ready is
-	console chan struct{} // closed at the console's end
+	streams *client.Streams
+	said    *os.File        // a copy of the console's text
+	out     *os.File        // write end of the pipe that Ready is
+	console <-chan struct{} // closed at the console's end
 }
 
 // startFar is start for a foreign libvirt: the domain is made with its CPU
@@ -35,14 +31,13 @@ func (i *instance) startFar(ctx context.Context) (err error) {
 	if i.conn, err = i.env.connection(ctx); err != nil {
 		return err
 	}
-	x := &far{console: make(chan struct{})}
+	x := &far{}
 	i.far = x
 	c, err := i.env.far.dial()
 	if err != nil {
 		return err
 	}
-	x.tap = newTap(c)
-	if x.conn, err = handshake(ctx, x.tap, i.env.far.driver, false); err != nil {
+	if x.streams, err = client.OpenStreams(ctx, c, i.env.far.driver); err != nil {
 		return err
 	}
 	if err := i.farConsole(); err != nil {
@@ -52,9 +47,9 @@ func (i *instance) startFar(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	i.events = i.conn.watch(i.cfg.Name)
+	i.events = i.conn.Watch(i.cfg.Name)
 	i.mark("prepare", clock.Now())
-	err = i.conn.call(ctx, "create domain", createTimeout, func(l *libvirt.Libvirt) (err error) {
+	err = i.conn.Call(ctx, "create domain", createTimeout, func(l *libvirt.Libvirt) (err error) {
 		x.dom, err = l.DomainCreateXML(text, libvirt.DomainStartAutodestroy|libvirt.DomainStartPaused)
 		return err
 	})
@@ -63,21 +58,19 @@ func (i *instance) startFar(ctx context.Context) (err error) {
 	}
 	i.created = true
 	i.mark("libvirt", clock.Now())
+	x.console, err = x.streams.Console(ctx, x.dom, x)
 	go i.followFar()
-	if err := x.open(ctx, procOpenConsole, func(l *libvirt.Libvirt) error {
-		defer close(x.console)
-		return l.DomainOpenConsole(x.dom, nil, x, 0)
-	}); err != nil {
+	if err != nil {
 		return err
 	}
 	var ch net.Conn
 	if i.spec.Init {
-		if ch, err = x.channel(ctx); err != nil {
+		if ch, err = x.streams.Channel(ctx, x.dom, domain.ChannelName); err != nil {
 			return err
 		}
 	}
 	i.mark("streams", clock.Now())
-	if err := i.conn.call(ctx, "start the CPU", createTimeout, func(l *libvirt.Libvirt) error { return l.DomainResume(x.dom) }); err != nil {
+	if err := i.conn.Call(ctx, "start the CPU", createTimeout, func(l *libvirt.Libvirt) error { return l.DomainResume(x.dom) }); err != nil {
 		return i.explain(err)
 	}
 	i.mark("configure", clock.Now())
@@ -118,51 +111,6 @@ func (x *far) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// open opens a stream: a call that returns when the stream ends.
-func (x *far) open(ctx context.Context, proc uint32, call func(*libvirt.Libvirt) error) error {
-	ended := make(chan error, 1)
-	go func() { ended <- call(x.conn.l) }()
-	late := time.NewTimer(callTimeout)
-	defer late.Stop()
-	select {
-	case <-x.tap.opened(proc):
-		return nil
-	case err := <-ended:
-		return &CallError{"open stream", errors.Join(err, io.ErrUnexpectedEOF)}
-	case <-ctx.Done():
-		return &CallError{"open stream", ctx.Err()}
-	case <-late.C:
-		return &CallError{"open stream", x.conn.drop(callTimeout)}
-	}
-}
-
-// channel opens the init's channel.
-func (x *far) channel(ctx context.Context) (net.Conn, error) {
-	ours, theirs := net.Pipe()
-	err := x.open(ctx, procOpenChannel, func(l *libvirt.Libvirt) error {
-		defer theirs.Close()
-		return l.DomainOpenChannel(x.dom, libvirt.OptString{domain.ChannelName}, theirs, 0)
-	})
-	if err != nil {
-		ours.Close()
-		return nil, err
-	}
-	go func() {
-		defer theirs.Close()
-		buf := make([]byte, rpcChunk)
-		for {
-			n, err := theirs.Read(buf)
-			if err == nil {
-				err = x.tap.send(procOpenChannel, buf[:n])
-			}
-			if err != nil {
-				return
-			}
-		}
-	}()
-	return ours, nil
-}
-
 // followFar waits for the domain's end: libvirt tells of it, and the end of
 // the connection is the domain's, too.
 func (i *instance) followFar() {
@@ -180,7 +128,7 @@ func (i *instance) followFar() {
 
 // killFar ends the domain.
 func (i *instance) killFar() error {
-	err := i.conn.call(context.Background(), "destroy domain", callTimeout, func(l *libvirt.Libvirt) error {
+	err := i.conn.Call(context.Background(), "destroy domain", client.CallTimeout, func(l *libvirt.Libvirt) error {
 		err := l.DomainDestroy(i.far.dom)
 		if libvirt.IsNotFound(err) {
 			return nil // it ended by itself
@@ -195,10 +143,8 @@ func (i *instance) killFar() error {
 
 // close ends the streams.
 func (x *far) close() {
-	if x.conn != nil {
-		x.conn.nc.Close()
-	} else if x.tap != nil {
-		x.tap.Close()
+	if x.streams != nil {
+		x.streams.Close()
 	}
 	if x.out != nil {
 		x.out.Close()

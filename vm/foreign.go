@@ -19,6 +19,7 @@ import (
 
 	"lab/bench"
 	"lab/bench/input"
+	"lab/vm/client"
 	"lab/vm/domain"
 )
 
@@ -79,9 +80,9 @@ func (e *Env) openForeign(ctx context.Context) error {
 
 // findPool picks the storage pool for kernels and images: "default", as most
 // installations have it, or else the first that is a folder.
-func (f *foreign) findPool(ctx context.Context, c *conn) error {
+func (f *foreign) findPool(ctx context.Context, c *client.Conn) error {
 	var pools []libvirt.StoragePool
-	if err := c.call(ctx, "list storage pools", callTimeout, func(l *libvirt.Libvirt) (err error) {
+	if err := c.Call(ctx, "list storage pools", client.CallTimeout, func(l *libvirt.Libvirt) (err error) {
 		pools, _, err = l.ConnectListAllStoragePools(1, libvirt.ConnectListStoragePoolsActive|libvirt.ConnectListStoragePoolsDir)
 		return err
 	}); err != nil {
@@ -97,7 +98,7 @@ func (f *foreign) findPool(ctx context.Context, c *conn) error {
 }
 
 // place uploads a local file, once a run, and returns its path over there.
-func (f *foreign) place(ctx context.Context, c *conn, owner, file string) (string, error) {
+func (f *foreign) place(ctx context.Context, c *client.Conn, owner, file string) (string, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if p, ok := f.vols[file]; ok {
@@ -126,7 +127,7 @@ func (f *foreign) place(ctx context.Context, c *conn, owner, file string) (strin
 		return "", err
 	}
 	var p placed
-	err = c.call(ctx, "upload "+filepath.Base(file), uploadTimeout, func(l *libvirt.Libvirt) (err error) {
+	err = c.Call(ctx, "upload "+filepath.Base(file), uploadTimeout, func(l *libvirt.Libvirt) (err error) {
 		if p.vol, err = l.StorageVolCreateXML(*f.pool, text, 0); err != nil {
 			return err
 		}
@@ -146,12 +147,12 @@ func (f *foreign) place(ctx context.Context, c *conn, owner, file string) (strin
 }
 
 // remove deletes what was uploaded.
-func (f *foreign) remove(ctx context.Context, c *conn) error {
+func (f *foreign) remove(ctx context.Context, c *client.Conn) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var errs []error
 	for _, p := range f.vols {
-		errs = append(errs, c.call(ctx, "delete volume", callTimeout, func(l *libvirt.Libvirt) error { return l.StorageVolDelete(p.vol, 0) }))
+		errs = append(errs, c.Call(ctx, "delete volume", client.CallTimeout, func(l *libvirt.Libvirt) error { return l.StorageVolDelete(p.vol, 0) }))
 	}
 	clear(f.vols)
 	return errors.Join(errs...)
@@ -161,8 +162,8 @@ func (f *foreign) remove(ctx context.Context, c *conn) error {
 // machine left over there. A domain is the lab's if it bears its tag, whatever
 // its name; and left if its testbed isn't there any more. Most go by
 // themselves, with the connection that made them.
-func (f *foreign) sweep(ctx context.Context, c *conn) error {
-	return c.call(ctx, "sweep", uploadTimeout, func(l *libvirt.Libvirt) error {
+func (f *foreign) sweep(ctx context.Context, c *client.Conn) error {
+	return c.Call(ctx, "sweep", uploadTimeout, func(l *libvirt.Libvirt) error {
 		ds, _, err := l.ConnectListAllDomains(1, 0)
 		if err != nil {
 			return err

@@ -18,6 +18,7 @@ import (
 	"lab/bench/launch"
 	"lab/bench/probe/guestinit/wire"
 	"lab/bench/testbed"
+	"lab/vm/client"
 	"lab/vm/domain"
 )
 
@@ -48,9 +49,9 @@ type instance struct {
 	idle    bool             // that init is to wait for work, and gets none
 	saved   *savedState      // what it is restored from, or nil
 
-	conn    *conn
+	conn    *client.Conn
 	created bool
-	events  <-chan event
+	events  <-chan client.Event
 	stopped chan struct{} // closed when libvirt has noticed its end
 	pid     int           // QEMU's
 	pidfd   int           // a hold on it

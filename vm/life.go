@@ -219,7 +219,7 @@ func (i *instance) close() error {
 	if i.far != nil {
 		i.far.close()
 	}
-	i.conn.unwatch(i.cfg.Name)
+	i.conn.Unwatch(i.cfg.Name)
 	i.mu.Lock()
 	if i.pidfd >= 0 {
 		unix.Close(i.pidfd)

@@ -14,6 +14,7 @@ import (
 	"libvirt.org/go/libvirtxml"
 
 	"lab/bench"
+	"lab/vm/client"
 )
 
 // Where a foreign libvirt makes the guests, one of its networks can be theirs
@@ -170,13 +171,13 @@ func (e *Env) checkNetwork(ctx context.Context, s bench.Spec) error {
 
 // network reads a network's definition and leases. Where the network isn't
 // there the error says which are.
-func (f *foreign) network(ctx context.Context, c *conn, name string) (n farNetwork, err error) {
+func (f *foreign) network(ctx context.Context, c *client.Conn, name string) (n farNetwork, err error) {
 	var (
 		has  []string // with what is said of each
 		text string
 		some []libvirt.NetworkDhcpLease
 	)
-	err = c.call(ctx, "look for network "+name, callTimeout, func(l *libvirt.Libvirt) error {
+	err = c.Call(ctx, "look for network "+name, client.CallTimeout, func(l *libvirt.Libvirt) error {
 		all, _, err := l.ConnectListAllNetworks(1, 0)
 		if err != nil {
 			return err
@@ -238,7 +239,7 @@ type farLease struct {
 }
 
 // lease chooses an address on a network, the caller's until giveBack.
-func (f *foreign) lease(ctx context.Context, c *conn, name, testbed string) (addr netip.Prefix, gateway netip.Addr, err error) {
+func (f *foreign) lease(ctx context.Context, c *client.Conn, name, testbed string) (addr netip.Prefix, gateway netip.Addr, err error) {
 	n, err := f.network(ctx, c, name)
 	if err != nil {
 		return addr, gateway, err

@@ -14,6 +14,7 @@ import (
 
 	"lab/bench"
 	"lab/bench/image"
+	"lab/vm/client"
 )
 
 // students is a network of the tests' own libvirt, in 192.0.2.0/24, which is
@@ -38,7 +39,7 @@ func TestFarNetwork(t *testing.T) {
 	d, c := abroad(t, func(m *mounts) { m.files = map[string]string{"/var/lib/libvirt/dnsmasq/README": ""} })
 	call := func(what string, f func(l *libvirt.Libvirt) error) {
 		t.Helper()
-		if err := c.call(within(t, time.Minute), what, callTimeout, f); err != nil {
+		if err := c.Call(within(t, time.Minute), what, client.CallTimeout, f); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -49,7 +50,7 @@ func TestFarNetwork(t *testing.T) {
 		}
 		return s
 	}
-	target, err := ParseTarget("qemu+unix:///system?socket=" + d.socket)
+	target, err := client.ParseTarget("qemu+unix:///system?socket=" + d.socket)
 	if err != nil {
 		t.Fatal(err)
 	}

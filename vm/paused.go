@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"lab/vm/client"
+
 	"github.com/digitalocean/go-libvirt"
 )
 
@@ -18,12 +20,12 @@ func (i *instance) follow() {
 		select {
 		case e := <-i.events:
 			switch {
-			case e.kind == libvirt.DomainEventStopped:
+			case e.Kind == libvirt.DomainEventStopped:
 				return
-			case e.kind == libvirt.DomainEventSuspended && !i.idle: // which is paused to be saved
+			case e.Kind == libvirt.DomainEventSuspended && !i.idle: // which is paused to be saved
 				i.paused()
 			}
-		case <-i.conn.gone:
+		case <-i.conn.Gone:
 			return // autodestroy: the daemon ends what was this connection's
 		}
 	}
@@ -34,7 +36,7 @@ func (i *instance) follow() {
 // until a deadline. One that somebody paused goes on when that somebody likes.
 func (i *instance) paused() {
 	var state, reason int32
-	if err := i.conn.call(context.Background(), "ask for the domain's state", callTimeout, func(l *libvirt.Libvirt) error {
+	if err := i.conn.Call(context.Background(), "ask for the domain's state", client.CallTimeout, func(l *libvirt.Libvirt) error {
 		d, err := l.DomainLookupByName(i.cfg.Name)
 		if err == nil {
 			state, reason, err = l.DomainGetState(d, 0)

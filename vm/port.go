@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"time"
+
+	"lab/vm/client"
 )
 
 // A port is the lab's end of the virtio serial port that the guest's init
@@ -36,7 +38,7 @@ func listen(path string) (*port, error) {
 
 // wait returns QEMU's connection.
 func (p *port) wait(ctx context.Context) (net.Conn, error) {
-	t := time.NewTimer(callTimeout)
+	t := time.NewTimer(client.CallTimeout)
 	defer t.Stop()
 	select {
 	case a := <-p.got:
@@ -44,7 +46,7 @@ func (p *port) wait(ctx context.Context) (net.Conn, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-t.C:
-		return nil, fmt.Errorf("guest's port: QEMU didn't connect within %v", callTimeout)
+		return nil, fmt.Errorf("guest's port: QEMU didn't connect within %v", client.CallTimeout)
 	}
 }
 
@@ -58,7 +60,7 @@ func (p *port) close() {
 			if a.c != nil {
 				a.c.Close()
 			}
-		case <-time.After(callTimeout):
+		case <-time.After(client.CallTimeout):
 		}
 	}()
 }

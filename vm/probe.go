@@ -38,7 +38,7 @@ func (e *Env) probe(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	open := c.call(ctx, "ask for KVM", 2*daemonStart, func(l *libvirt.Libvirt) error {
+	open := c.Call(ctx, "ask for KVM", 2*daemonStart, func(l *libvirt.Libvirt) error {
 		_, err := l.ConnectGetDomainCapabilities(nil, libvirt.OptString{"x86_64"}, nil, libvirt.OptString{"kvm"}, 0)
 		return err
 	})

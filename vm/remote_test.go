@@ -25,6 +25,7 @@ import (
 	"lab/bench/clock"
 	"lab/bench/crew"
 	"lab/bench/image"
+	"lab/vm/client"
 )
 
 // authority makes certificates that one key vouches for.
@@ -109,7 +110,7 @@ cert_file = "%[2]s/pki/servercert.pem"
 key_file = "%[2]s/pki/serverkey.pem"
 `, port, insideBed)}
 	})
-	target, err := ParseTarget("qemu+tls://127.0.0.1:" + port + "/system?pkipath=" + pki)
+	target, err := client.ParseTarget("qemu+tls://127.0.0.1:" + port + "/system?pkipath=" + pki)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +127,7 @@ key_file = "%[2]s/pki/serverkey.pem"
 	other := t.TempDir()
 	strange := newAuthority(t, other)
 	strange.make("client", &x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
-	target, err = ParseTarget("qemu+tls://127.0.0.1:" + port + "/system?pkipath=" + other)
+	target, err = client.ParseTarget("qemu+tls://127.0.0.1:" + port + "/system?pkipath=" + other)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,11 +195,11 @@ func TestSSH(t *testing.T) {
 	writeFile(t, known, fmt.Appendf(nil, "[127.0.0.1]:%s %s", port, ssh.MarshalAuthorizedKey(hostKey.PublicKey())))
 
 	uri := "qemu+libssh://student@127.0.0.1:" + port + "/system?keyfile=" + key + "&known_hosts=" + known
-	target, err := ParseTarget(uri)
+	target, err := client.ParseTarget(uri)
 	if err != nil {
 		t.Fatal(err)
 	}
-	theirs, end, err := Passage(target.Dial).Open()
+	theirs, end, err := client.Passage(target.Dial).Open()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,11 +212,11 @@ func TestSSH(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := handshake(within(t, 20*time.Second), nc, target.Driver, true)
+	c, err := client.Open(within(t, 20*time.Second), nc, target.Driver)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.close(context.Background()); err != nil {
+	if err := c.Close(context.Background()); err != nil {
 		t.Error(err)
 	}
 	// An unknown host is refused, through the passage with its reason.

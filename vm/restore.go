@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench/probe/guestinit/wire"
+	"lab/vm/client"
 )
 
 // restore has libvirt make the domain of a saved guest.
@@ -101,7 +102,7 @@ func (f *feed) close(read bool) error {
 	err := os.Remove(f.path)
 	if read {
 		// QEMU has the state's end; the feeder may be about to see it.
-		f.f.SetWriteDeadline(time.Now().Add(callTimeout))
+		f.f.SetWriteDeadline(time.Now().Add(client.CallTimeout))
 	} else {
 		f.f.SetWriteDeadline(time.Unix(1, 0))
 	}

@@ -12,6 +12,7 @@ import (
 	"lab/bench"
 	"lab/bench/clock"
 	"lab/bench/image"
+	"lab/vm/client"
 )
 
 // restoredSpec is a workload in a guest that is restored.
@@ -166,7 +167,7 @@ func TestRestoreFails(t *testing.T) {
 	i.saved = &cut
 	began = time.Now()
 	err = i.Start(within(t, 3*time.Second))
-	says(t, began, 3*time.Second+callGrace+5*time.Second, err, "restore domain", "no answer")
+	says(t, began, 3*time.Second+client.CallGrace+5*time.Second, err, "restore domain", "no answer")
 	check(i, err)
 
 	// The daemon is killed while QEMU reads.

@@ -59,7 +59,7 @@ func (e *Env) save(ctx context.Context, spec bench.Spec) (s *savedState, err err
 		return nil, err
 	}
 	s = &savedState{path: i.file(".saved")}
-	err = i.conn.call(ctx, "save domain", saveTimeout, func(l *libvirt.Libvirt) error {
+	err = i.conn.Call(ctx, "save domain", saveTimeout, func(l *libvirt.Libvirt) error {
 		d, err := l.DomainLookupByName(i.cfg.Name)
 		if err != nil {
 			return err

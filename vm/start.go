@@ -87,7 +87,7 @@ func (i *instance) start(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	i.events = i.conn.watch(i.cfg.Name)
+	i.events = i.conn.Watch(i.cfg.Name)
 	if i.saved != nil {
 		err = i.restore(ctx)
 	} else {
@@ -129,7 +129,7 @@ func (i *instance) create(ctx context.Context, what string, make func(*libvirt.L
 	i.ooms = testbed.OOMKills()
 	i.mark("prepare", clock.Now())
 	qemu := watchOpen(i.cfg.Emulator)
-	err := i.conn.call(ctx, what, createTimeout, make)
+	err := i.conn.Call(ctx, what, createTimeout, make)
 	returned := clock.Now()
 	i.mark("libvirt", qemu.stop())
 	i.mark("qemu", i.console.opened())
@@ -283,8 +283,8 @@ func (i *instance) resumed(returned clock.Time) clock.Time {
 	for {
 		select {
 		case e := <-i.events:
-			if e.kind == libvirt.DomainEventResumed || e.kind == libvirt.DomainEventStarted {
-				return min(e.at, returned)
+			if e.Kind == libvirt.DomainEventResumed || e.Kind == libvirt.DomainEventStarted {
+				return min(e.At, returned)
 			}
 		default:
 			return returned

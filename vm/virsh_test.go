@@ -119,7 +119,7 @@ func (i *instance) startBy(ctx context.Context, virsh string) (err error) {
 		return err
 	}
 	defer os.Remove(file)
-	i.events = i.conn.watch(i.cfg.Name)
+	i.events = i.conn.Watch(i.cfg.Name)
 	err = i.create(ctx, "virsh create", func(*libvirt.Libvirt) error {
 		out, err := exec.CommandContext(ctx, virsh, "-q", "-c", "qemu+unix:///system?socket="+i.env.daemon.socket, "create", file).CombinedOutput()
 		if err != nil {

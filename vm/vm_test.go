@@ -14,6 +14,7 @@ import (
 
 	"lab/bench"
 	"lab/bench/benchtest"
+	"lab/vm/client"
 )
 
 func TestMain(m *testing.M) {
@@ -84,7 +85,7 @@ func (e *Env) domains() (map[string][]string, error) {
 		return nil, err
 	}
 	var out []string
-	err = c.call(context.Background(), "list domains", callTimeout, func(l *libvirt.Libvirt) error {
+	err = c.Call(context.Background(), "list domains", client.CallTimeout, func(l *libvirt.Libvirt) error {
 		ds, _, err := l.ConnectListAllDomains(1, 0)
 		for _, d := range ds {
 			out = append(out, d.Name)

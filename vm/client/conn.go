@@ -1,4 +1,4 @@
-package vm
+package client
 
 import (
 	"context"
@@ -15,8 +15,8 @@ import (
 	"lab/bench/clock"
 )
 
-// callTimeout bounds a libvirt call that should take milliseconds.
-const callTimeout = 10 * time.Second
+// CallTimeout bounds a libvirt call that should take milliseconds.
+const CallTimeout = 10 * time.Second
 
 // A CallError is a libvirt call that failed or wasn't answered.
 type CallError struct {
@@ -30,50 +30,55 @@ func (e *CallError) Unwrap() error { return e.Err }
 // errNoAnswer says that a daemon didn't answer in time.
 var errNoAnswer = errors.New("no answer, so the connection was dropped")
 
-// A conn is a connection to a libvirt daemon, with a deadline for each call.
+// A Conn is a connection to a libvirt daemon, with a deadline for each call.
 //
 // The libvirt package has none: a call waits for its answer for as long as the
 // socket is open. A call that takes too long therefore closes the socket, and
 // ends every other call on it, too. The daemon then ends the domains that this
 // connection has made (autodestroy).
-type conn struct {
+type Conn struct {
 	l    *libvirt.Libvirt
 	nc   net.Conn
-	gone chan struct{} // closed when the connection is
+	Gone chan struct{} // closed when the connection is
 
 	mu    sync.Mutex
-	subs  map[string]chan<- event
+	subs  map[string]chan<- Event
 	stuck bool // a call wasn't answered
 }
 
-// An event is a change in a domain's life.
-type event struct {
-	kind   libvirt.DomainEventType
+// An Event is a change in a domain's life.
+type Event struct {
+	Kind   libvirt.DomainEventType
 	detail int32
-	at     clock.Time
+	At     clock.Time
 }
 
-// connect connects to the daemon that listens on a socket.
-func connect(ctx context.Context, socket string) (*conn, error) {
+// Connect connects to the daemon that listens on a socket.
+func Connect(ctx context.Context, socket string) (*Conn, error) {
 	var dialer net.Dialer
-	dctx, cancel := context.WithTimeout(ctx, callTimeout)
+	dctx, cancel := context.WithTimeout(ctx, CallTimeout)
 	defer cancel()
 	nc, err := dialer.DialContext(dctx, "unix", socket)
 	if err != nil {
 		return nil, &CallError{"connect", err}
 	}
-	return handshake(ctx, nc, string(libvirt.QEMUSystem), true)
+	return Open(ctx, nc, string(libvirt.QEMUSystem))
 }
 
-// handshake opens a driver over a connection, which it closes with an error.
-func handshake(ctx context.Context, nc net.Conn, driver string, events bool) (*conn, error) {
-	c := &conn{
+// Open opens a driver over a connection, which it closes with an error.
+func Open(ctx context.Context, nc net.Conn, driver string) (*Conn, error) {
+	return handshake(ctx, nc, driver, true)
+}
+
+// handshake is Open, with or without the events of domains' lives.
+func handshake(ctx context.Context, nc net.Conn, driver string, events bool) (*Conn, error) {
+	c := &Conn{
 		l:    libvirt.NewWithDialer(dialers.NewAlreadyConnected(nc)),
 		nc:   nc,
-		gone: make(chan struct{}),
-		subs: make(map[string]chan<- event),
+		Gone: make(chan struct{}),
+		subs: make(map[string]chan<- Event),
 	}
-	if err := c.call(ctx, "open "+driver, callTimeout, func(l *libvirt.Libvirt) error {
+	if err := c.Call(ctx, "open "+driver, CallTimeout, func(l *libvirt.Libvirt) error {
 		return l.ConnectToURI(libvirt.ConnectURI(driver))
 	}); err != nil {
 		nc.Close()
@@ -81,7 +86,7 @@ func handshake(ctx context.Context, nc net.Conn, driver string, events bool) (*c
 	}
 	go func() {
 		<-c.l.Disconnected()
-		close(c.gone)
+		close(c.Gone)
 	}()
 	if !events {
 		return c, nil
@@ -94,11 +99,11 @@ func handshake(ctx context.Context, nc net.Conn, driver string, events bool) (*c
 }
 
 // subscribe has the daemon tell of each domain's life.
-func (c *conn) subscribe(ctx context.Context) error {
+func (c *Conn) subscribe(ctx context.Context) error {
 	// One subscription for all domains, made once: subscribing for each would
 	// be two more calls in every start.
 	var events <-chan libvirt.DomainEventLifecycleMsg
-	if err := c.call(ctx, "subscribe to events", callTimeout, func(l *libvirt.Libvirt) (err error) {
+	if err := c.Call(ctx, "subscribe to events", CallTimeout, func(l *libvirt.Libvirt) (err error) {
 		events, err = l.LifecycleEvents(context.Background())
 		return err
 	}); err != nil {
@@ -108,14 +113,14 @@ func (c *conn) subscribe(ctx context.Context) error {
 	return nil
 }
 
-// callGrace is how long a call may still take after the caller gave up.
-const callGrace = 5 * time.Second
+// CallGrace is how long a call may still take after the caller gave up.
+const CallGrace = 5 * time.Second
 
-// call makes a libvirt call, and returns when the call has. One that takes
+// Call makes a libvirt call, and returns when the call has. One that takes
 // longer than the timeout, or that is still without an answer some seconds
 // after ctx ended, costs the connection. A caller who gave up waits for that
 // grace since other instances live on the same connection.
-func (c *conn) call(ctx context.Context, name string, timeout time.Duration, f func(*libvirt.Libvirt) error) error {
+func (c *Conn) Call(ctx context.Context, name string, timeout time.Duration, f func(*libvirt.Libvirt) error) error {
 	if err := ctx.Err(); err != nil {
 		return &CallError{name, err}
 	}
@@ -129,12 +134,12 @@ func (c *conn) call(ctx context.Context, name string, timeout time.Duration, f f
 	case <-late.C:
 		err = c.drop(timeout)
 	case <-ctx.Done():
-		grace := time.NewTimer(callGrace)
+		grace := time.NewTimer(CallGrace)
 		defer grace.Stop()
 		select {
 		case err = <-done:
 		case <-grace.C:
-			err = errors.Join(ctx.Err(), c.drop(callGrace))
+			err = errors.Join(ctx.Err(), c.drop(CallGrace))
 		}
 	}
 	if err != nil {
@@ -144,7 +149,7 @@ func (c *conn) call(ctx context.Context, name string, timeout time.Duration, f f
 }
 
 // drop closes the connection, which makes every call on it return.
-func (c *conn) drop(waited time.Duration) error {
+func (c *Conn) drop(waited time.Duration) error {
 	c.mu.Lock()
 	c.stuck = true
 	c.mu.Unlock()
@@ -152,10 +157,16 @@ func (c *conn) drop(waited time.Duration) error {
 	return bench.Blamed(bench.BlameMachine, fmt.Errorf("%w after %v", errNoAnswer, waited))
 }
 
+// GiveUp closes the connection, as call, which isn't one of package libvirt's,
+// wasn't answered in time.
+func (c *Conn) GiveUp(call string, waited time.Duration) error {
+	return &CallError{call, c.drop(waited)}
+}
+
 // dispatch hands events to those who watch their domain.
-func (c *conn) dispatch(events <-chan libvirt.DomainEventLifecycleMsg) {
+func (c *Conn) dispatch(events <-chan libvirt.DomainEventLifecycleMsg) {
 	for m := range events {
-		e := event{libvirt.DomainEventType(m.Event), m.Detail, clock.Now()}
+		e := Event{libvirt.DomainEventType(m.Event), m.Detail, clock.Now()}
 		c.mu.Lock()
 		ch := c.subs[m.Dom.Name]
 		c.mu.Unlock()
@@ -169,44 +180,44 @@ func (c *conn) dispatch(events <-chan libvirt.DomainEventLifecycleMsg) {
 	}
 }
 
-// watch returns the events of a domain that will have this name.
-func (c *conn) watch(name string) <-chan event {
-	ch := make(chan event, 32)
+// Watch returns the events of a domain that will have this name.
+func (c *Conn) Watch(name string) <-chan Event {
+	ch := make(chan Event, 32)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.subs[name] = ch
 	return ch
 }
 
-func (c *conn) unwatch(name string) {
+func (c *Conn) Unwatch(name string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.subs, name)
 }
 
-// alive says whether calls can be made.
-func (c *conn) alive() bool {
+// Alive says whether calls can be made.
+func (c *Conn) Alive() bool {
 	select {
-	case <-c.gone:
+	case <-c.Gone:
 		return false
 	default:
 		return true
 	}
 }
 
-// silent says whether the daemon left a call without an answer.
-func (c *conn) silent() bool {
+// Silent says whether the daemon left a call without an answer.
+func (c *Conn) Silent() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.stuck
 }
 
-// close ends the connection, and with it the domains that it made.
-func (c *conn) close(ctx context.Context) error {
-	if !c.alive() {
+// Close ends the connection, and with it the domains that it made.
+func (c *Conn) Close(ctx context.Context) error {
+	if !c.Alive() {
 		return nil
 	}
-	err := c.call(ctx, "close", callTimeout, (*libvirt.Libvirt).Disconnect)
+	err := c.Call(ctx, "close", CallTimeout, (*libvirt.Libvirt).Disconnect)
 	c.nc.Close()
 	return err
 }
