@@ -11,6 +11,7 @@ import (
 	"lab/bench/image"
 	"lab/vm/accel"
 	"lab/vm/domain"
+	"lab/vm/guest"
 	"lab/vm/kernel"
 )
 
@@ -76,7 +77,7 @@ func (e *Env) Check(ctx context.Context, s bench.Spec) error {
 		}
 	}
 	if staged(s) {
-		if _, err := guestInit(); err != nil {
+		if _, err := guest.Init(); err != nil {
 			return bench.Unavailable(err.Error(), "make build")
 		}
 	}

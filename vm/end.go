@@ -1,22 +1,18 @@
 package vm
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"regexp"
-	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"lab/bench"
 	"lab/bench/clock"
 	"lab/bench/launch"
 	"lab/vm/client"
+	"lab/vm/guest"
 )
 
 // status says how the guest ended.
@@ -40,10 +36,10 @@ func (i *instance) status(at clock.Time) (bench.Exit, error) {
 	if i.env.bare {
 		return i.bareStatus(e)
 	}
-	if path, errno, ok := notExecuted(text); ok {
+	if path, errno, ok := guest.NotExecuted(text); ok {
 		return e, bench.Blamed(bench.BlameWorkload, &launch.ExecError{Path: path, Err: errno})
 	}
-	if status, ok := panicStatus(text); ok {
+	if status, ok := guest.PanicStatus(text); ok {
 		if e.Code = status >> 8 & 0xff; status&0x7f != 0 {
 			e.Code, e.Signal = -1, status&0x7f
 		}
@@ -64,32 +60,6 @@ func (i *instance) forget() error {
 	}
 }
 
-// panicStatus finds the wait status of PID 1 in a console's text: "Kernel panic
-// - not syncing: Attempted to kill init! exitcode=0x00000100" (do_exit in the
-// kernel's kernel/exit.c; the form is older than 3.0).
-func panicStatus(text []byte) (status int, ok bool) {
-	_, rest, ok := bytes.Cut(text, []byte("Attempted to kill init! exitcode=0x"))
-	if !ok || len(rest) < 8 {
-		return 0, false
-	}
-	n, err := strconv.ParseUint(string(rest[:8]), 16, 32)
-	return int(n), err == nil
-}
-
-var requested = regexp.MustCompile(`Requested init (\S+) failed \(error -(\d+)\)`)
-
-// notExecuted finds in a console's text that the kernel couldn't execute PID 1:
-// "Kernel panic - not syncing: Requested init /x failed (error -8)."
-// (kernel_init in the kernel's init/main.c).
-func notExecuted(text []byte) (path string, errno unix.Errno, ok bool) {
-	m := requested.FindSubmatch(text)
-	if m == nil {
-		return "", 0, false
-	}
-	n, err := strconv.Atoi(string(m[2]))
-	return string(m[1]), unix.Errno(n), err == nil
-}
-
 // Explain adds to an error what became of the guest: whether QEMU ended, was
 // stopped, or runs on, and what it and the guest said last. It serves those who
 // wait for something of the guest that doesn't come.
@@ -97,7 +67,7 @@ func (i *instance) Explain(err error) error {
 	if err == nil {
 		return nil
 	}
-	if errors.Is(err, clock.ErrClosed) || errors.Is(err, errInitGone) {
+	if errors.Is(err, clock.ErrClosed) || errors.Is(err, guest.ErrGone) {
 		i.awaitEnd()
 	}
 	switch {
@@ -149,7 +119,7 @@ func (i *instance) awaitEnd() {
 // explain adds how QEMU ended, if it has, and what it and the guest said last.
 func (i *instance) explain(err error) error {
 	err = i.cause(err)
-	if text := lastWords(tail(i.file(".console"), 64<<10)); len(text) > 0 {
+	if text := guest.LastWords(tail(i.file(".console"), 64<<10)); len(text) > 0 {
 		err = fmt.Errorf("%w; the console's last lines: %q", err, text)
 	}
 	return err
@@ -172,17 +142,6 @@ func (i *instance) cause(err error) error {
 		err = fmt.Errorf("%w; QEMU said: %s", err, said)
 	}
 	return err
-}
-
-// lastWords is the end of a console's text; of a kernel's panic the line that
-// says why, and not the registers that follow.
-func lastWords(text []byte) []byte {
-	const most = 300
-	if at := bytes.LastIndex(text, []byte("Kernel panic")); at >= 0 {
-		line, _, _ := bytes.Cut(text[at:], []byte("\n"))
-		return bytes.TrimSpace(line[:min(len(line), most)])
-	}
-	return text[max(0, len(text)-most):]
 }
 
 // qemuSaid finds in a domain's log what QEMU itself wrote: lines that begin

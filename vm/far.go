@@ -13,6 +13,7 @@ import (
 	"lab/bench/clock"
 	"lab/vm/client"
 	"lab/vm/domain"
+	"lab/vm/guest"
 )
 
 // A far is what an instance has of a domain in a foreign libvirt.
@@ -86,14 +87,10 @@ func (i *instance) startFar(ctx context.Context) (err error) {
 // farConsole makes the pipe that the console's text comes through, as from
 // QEMU's own.
 func (i *instance) farConsole() (err error) {
-	var fds [2]int
-	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
-		return os.NewSyscallError("pipe2", err)
+	if i.console, i.far.out, err = guest.PipeConsole(); err != nil {
+		return err
 	}
-	unix.FcntlInt(uintptr(fds[0]), unix.F_SETPIPE_SZ, consoleSize)
-	i.console = &console{f: os.NewFile(uintptr(fds[0]), "console")}
-	unix.SetNonblock(fds[1], true)
-	i.far.out = os.NewFile(uintptr(fds[1]), "console")
+	unix.SetNonblock(int(i.far.out.Fd()), true)
 	i.far.said, err = os.Create(i.file(".console"))
 	return err
 }
@@ -104,7 +101,7 @@ func (x *far) Write(b []byte) (int, error) {
 	if st, err := x.said.Stat(); err == nil && st.Size() < maxLog {
 		x.said.Write(b)
 	}
-	control(x.out, func(fd int) error {
+	guest.Control(x.out, func(fd int) error {
 		_, err := unix.Write(fd, b)
 		return err
 	})

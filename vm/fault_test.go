@@ -14,6 +14,7 @@ import (
 	"lab/bench/clock"
 	"lab/bench/image"
 	"lab/vm/domain"
+	"lab/vm/guest"
 )
 
 // Whatever breaks, a trial ends, its error says what it was, and the next trial
@@ -102,15 +103,15 @@ func TestDaemonKilledDuringStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := e.daemon
-	w := watchOpen(e.emulator) // QEMU is being started
+	w := guest.WatchOpen(e.emulator) // QEMU is being started
 	go func() {
-		<-w.at
+		<-w.At
 		d.proc.Signal(syscall.SIGKILL)
 	}()
 	began := time.Now()
 	err = i.Start(within(t, 30*time.Second))
 	says(t, began, 10*time.Second, err, "create domain", "daemon ended", "signal 9")
-	w.stop()
+	w.Stop()
 	if err := i.Close(); err != nil {
 		t.Error(err)
 	}
@@ -215,5 +216,28 @@ func TestInitSilent(t *testing.T) {
 	}
 	if err := i.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// A guest floods an output that nobody takes, and then ends itself: whoever waits
+// for it learns of it all the same.
+func TestOutputNobodyTakes(t *testing.T) {
+	e := open(t)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	s := spec(t, e, "/bin/sh", "-c", "yes & sleep 1; reboot -f")
+	s.Init, s.Command.Stdout = true, w
+	i := start(t, e, s)
+	began := time.Now()
+	_, err = i.Wait(within(t, 30*time.Second))
+	says(t, began, 15*time.Second, err, "the guest's init is gone", "QEMU")
+	r.Close() // for the reader that is held up by it
+	began = time.Now()
+	if err := i.Close(); err != nil || time.Since(began) > 5*time.Second {
+		t.Errorf("close: %v after %v", err, time.Since(began))
 	}
 }

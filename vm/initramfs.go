@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench/image"
+	"lab/vm/guest"
 	"lab/vm/kernel"
 )
 
@@ -73,7 +74,7 @@ const initDir = ".lab"
 // initEntries are the guest's init and the modules it loads, numbered in
 // loading order.
 func initEntries(drivers []kernel.Module) ([]image.Entry, error) {
-	init, err := guestInit()
+	init, err := guest.Init()
 	if err != nil {
 		return nil, err
 	}

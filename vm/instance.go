@@ -20,6 +20,7 @@ import (
 	"lab/bench/testbed"
 	"lab/vm/client"
 	"lab/vm/domain"
+	"lab/vm/guest"
 )
 
 // createTimeout bounds libvirt's work on a start: half a second when all is
@@ -38,14 +39,14 @@ type instance struct {
 	marks []clock.Mark
 
 	loads   []string // files of the cache's that its machine starts with
-	console *console
+	console *guest.Console
 	data    *dataDisk        // nil without one
 	user    int              // that its QEMU runs as
 	shown   []*bind          // what the daemon sees for its sake
 	network *testbed.Network // the testbed's; nil without a bridge
 	addr    netip.Prefix     // on it, or on a network of a foreign libvirt's
-	session *session         // with the guest's init, where there is one
-	main    *program         // the workload, where that init runs it
+	session *guest.Session   // with the guest's init, where there is one
+	main    *guest.Program   // the workload, where that init runs it
 	idle    bool             // that init is to wait for work, and gets none
 	saved   *savedState      // what it is restored from, or nil
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"strconv"
 	"syscall"
@@ -13,6 +12,7 @@ import (
 
 	"lab/bench"
 	"lab/bench/clock"
+	"lab/vm/guest"
 )
 
 // Ready is the lab's end of the console; where the guest has an init, of the
@@ -20,11 +20,11 @@ import (
 func (i *instance) Ready() *os.File {
 	switch {
 	case i.main != nil:
-		return i.main.io.ready
+		return i.main.Ready()
 	case i.console == nil || i.spec.Init || i.spec.Command.Stdout != nil:
 		return nil
 	}
-	return i.console.f
+	return i.console.File()
 }
 
 // Terminal is the master end of the workload's new terminal, or nil.
@@ -69,7 +69,7 @@ func (i *instance) Inspect() (map[string]string, error) {
 		out["tap"] = i.cfg.Card.Tap
 	}
 	if i.saved != nil && i.session != nil {
-		out["clock set forward by"] = i.session.jump.String()
+		out["clock set forward by"] = i.session.Jump.String()
 	}
 	return out, nil
 }
@@ -79,7 +79,7 @@ func (i *instance) Exec(_ context.Context, c bench.Command) (bench.Process, erro
 	if i.session == nil {
 		return nil, bench.NotApplicable("the workload is the guest's PID 1, and nothing is there that could execute a command", "run it under the guest's init (Spec.Init)")
 	}
-	return newProgram(i.session, c, bench.Limits{}), nil
+	return guest.NewProgram(i.session, c, bench.Limits{}), nil
 }
 
 // alive says whether QEMU is there.
@@ -164,14 +164,14 @@ func (i *instance) Wait(ctx context.Context) (bench.Exit, error) {
 		if err != nil && i.wasKilled() {
 			return exit, ctx.Err() // by us: it has the status of that
 		}
-		if errors.Is(err, errLost) {
+		if errors.Is(err, guest.ErrLost) {
 			return exit, err // the guest did nothing wrong
 		}
 		if err == nil || ctx.Err() == nil {
 			return exit, i.Explain(err)
 		}
 		// Whether or not the guest said so: it is dead after this.
-		if i.main.alive() {
+		if i.main.Alive() {
 			i.unplug()
 		}
 		return exit, err
@@ -227,14 +227,14 @@ func (i *instance) close() error {
 	}
 	i.mu.Unlock()
 	if i.session != nil {
-		i.session.end(net.ErrClosed)
+		i.session.Close()
 	}
-	if i.main != nil && i.main.io != nil {
-		i.main.io.close()
+	if i.main != nil {
+		i.main.Close()
 	}
 	i.env.reaper.release()
 	if i.console != nil {
-		errs = append(errs, i.console.close())
+		errs = append(errs, i.console.Close())
 	}
 	errs = append(errs, i.hide(), i.data.close())
 	return errors.Join(append(errs, i.keepLogs())...)

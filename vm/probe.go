@@ -15,6 +15,7 @@ import (
 	"lab/bench"
 	"lab/bench/clock"
 	"lab/vm/accel"
+	"lab/vm/guest"
 )
 
 // probe finds out what executes guests, through libvirt: the way in which all
@@ -89,7 +90,7 @@ func readSerial(ctx context.Context, f *os.File, limit time.Duration, enough fun
 	defer cancel()
 	end, _ := ctx.Deadline()
 	var buf [256]byte
-	return control(f, func(fd int) error {
+	return guest.Control(f, func(fd int) error {
 		for {
 			if ctx.Err() != nil {
 				return ctx.Err()

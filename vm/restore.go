@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"sync"
 	"time"
@@ -14,8 +13,8 @@ import (
 	"github.com/digitalocean/go-libvirt"
 	"golang.org/x/sys/unix"
 
-	"lab/bench/probe/guestinit/wire"
 	"lab/vm/client"
+	"lab/vm/guest"
 )
 
 // restore has libvirt make the domain of a saved guest.
@@ -64,7 +63,7 @@ func newFeed(path string, head []byte, s *savedState) (*feed, error) {
 		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}
 	f := &feed{path: path, f: os.NewFile(uintptr(fd), path)}
-	unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, consoleSize) // less will do
+	unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, guest.PipeSize) // less will do
 	f.done.Go(func() {
 		defer from.Close()
 		if _, f.err = f.f.Write(head); f.err == nil {
@@ -85,7 +84,7 @@ func (f *feed) splice(from *os.File, at int64) error {
 		var n int64
 		werr := rc.Write(func(fd uintptr) bool {
 			for {
-				n, err = unix.Splice(int(from.Fd()), &at, int(fd), nil, consoleSize, unix.SPLICE_F_NONBLOCK)
+				n, err = unix.Splice(int(from.Fd()), &at, int(fd), nil, guest.PipeSize, unix.SPLICE_F_NONBLOCK)
 				if err != unix.EINTR {
 					return err != unix.EAGAIN
 				}
@@ -112,24 +111,4 @@ func (f *feed) close(read bool) error {
 		return fmt.Errorf("feed the saved guest: %w", f.err)
 	}
 	return err
-}
-
-// resume tells a restored guest what time it is and gives it random numbers of
-// its own: two guests of one saved state would else draw the same.
-func resume(ctx context.Context, c net.Conn) (*session, error) {
-	s := newSession(c)
-	var seed [wire.SeedSize]byte
-	rand.Read(seed[:])
-	if err := s.write(wire.NewResume(time.Now(), seed)); err != nil {
-		return nil, err
-	}
-	f, err := s.first(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if s.jump, err = wire.ResumedOf(f); err != nil {
-		return nil, err
-	}
-	go s.listen()
-	return s, nil
 }

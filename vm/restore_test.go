@@ -13,6 +13,7 @@ import (
 	"lab/bench/clock"
 	"lab/bench/image"
 	"lab/vm/client"
+	"lab/vm/guest"
 )
 
 // restoredSpec is a workload in a guest that is restored.
@@ -39,7 +40,7 @@ func TestRestored(t *testing.T) {
 			t.Logf("%-10s %v", m.Name, m.At.Sub(at))
 			names, at = append(names, m.Name), m.At
 		}
-		t.Logf("ready after %v; the clock was set forward by %v", seen.At.Sub(i.Started()), i.session.jump)
+		t.Logf("ready after %v; the clock was set forward by %v", seen.At.Sub(i.Started()), i.session.Jump)
 		if got := strings.Join(names, " "); got != "prepare libvirt qemu restore resume exec" {
 			t.Errorf("marks %q", got)
 		}
@@ -106,7 +107,7 @@ func TestRestoredTwice(t *testing.T) {
 		if d := time.Unix(sec, 0).Sub(before); err != nil || d < -2*time.Second || d > time.Minute {
 			t.Errorf("the guest's clock is off by %v, %v", d, err)
 		}
-		if j := i.session.jump; j <= 0 || j > time.Minute {
+		if j := i.session.Jump; j <= 0 || j > time.Minute {
 			t.Errorf("the clock was set forward by %v", j)
 		}
 	}
@@ -172,15 +173,15 @@ func TestRestoreFails(t *testing.T) {
 
 	// The daemon is killed while QEMU reads.
 	i = prepare()
-	d, w := e.daemon, watchOpen(e.emulator)
+	d, w := e.daemon, guest.WatchOpen(e.emulator)
 	go func() {
-		<-w.at
+		<-w.At
 		d.proc.Signal(syscall.SIGKILL)
 	}()
 	began = time.Now()
 	err = i.Start(within(t, 20*time.Second))
 	says(t, began, 10*time.Second, err, "restore domain", "daemon ended")
-	w.stop()
+	w.Stop()
 	check(i, err)
 
 	// And QEMU, after the guest has gone on.

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/digitalocean/go-libvirt"
 	"golang.org/x/sys/unix"
@@ -19,6 +18,7 @@ import (
 	"lab/bench/clock"
 	"lab/bench/testbed"
 	"lab/vm/domain"
+	"lab/vm/guest"
 )
 
 // Start defines and starts the domain. It returns when the guest's CPU runs;
@@ -77,12 +77,12 @@ func (i *instance) start(ctx context.Context) (err error) {
 	if err := i.share(); err != nil {
 		return fmt.Errorf("show the guest a folder: %w", err)
 	}
-	var p *port
+	var p *guest.Port
 	if i.spec.Init {
-		if p, err = listen(i.file(".port")); err != nil {
+		if p, err = guest.Listen(i.file(".port")); err != nil {
 			return err
 		}
-		defer p.close()
+		defer p.Close()
 		if err := i.give(i.file(".port")); err != nil {
 			return err
 		}
@@ -112,6 +112,18 @@ func (i *instance) start(ctx context.Context) (err error) {
 	return nil
 }
 
+// openConsole makes the instance's console, and the file in which QEMU keeps what
+// it says.
+func (i *instance) openConsole() (err error) {
+	if i.console, err = guest.NewConsole(i.file(".serial"), i.user, qemuID()); err != nil {
+		return err
+	}
+	if err := i.makeFile(".console"); err != nil {
+		return fmt.Errorf("console: %w", err)
+	}
+	return nil
+}
+
 // boot has libvirt make the domain of a guest that boots.
 func (i *instance) boot(ctx context.Context) error {
 	text, err := domain.XML(i.cfg)
@@ -128,11 +140,11 @@ func (i *instance) boot(ctx context.Context) error {
 func (i *instance) create(ctx context.Context, what string, make func(*libvirt.Libvirt) error) error {
 	i.ooms = testbed.OOMKills()
 	i.mark("prepare", clock.Now())
-	qemu := watchOpen(i.cfg.Emulator)
+	qemu := guest.WatchOpen(i.cfg.Emulator)
 	err := i.conn.Call(ctx, what, createTimeout, make)
 	returned := clock.Now()
-	i.mark("libvirt", qemu.stop())
-	i.mark("qemu", i.console.opened())
+	i.mark("libvirt", qemu.Stop())
+	i.mark("qemu", i.console.Opened())
 	if err != nil {
 		if i.saved != nil {
 			// Restoring knows no autodestroy: what is there is ours to end.
@@ -221,10 +233,10 @@ func (i *instance) untilEnd(ctx context.Context) (context.Context, context.Cance
 }
 
 // called waits for QEMU's connection to the init's port.
-func (i *instance) called(ctx context.Context, p *port) (net.Conn, error) {
+func (i *instance) called(ctx context.Context, p *guest.Port) (net.Conn, error) {
 	ctx, cancel := i.untilEnd(ctx)
 	defer cancel(nil)
-	c, err := p.wait(ctx)
+	c, err := p.Wait(ctx)
 	if err != nil {
 		return nil, errors.Join(context.Cause(ctx), err)
 	}
@@ -235,46 +247,26 @@ func (i *instance) called(ctx context.Context, p *port) (net.Conn, error) {
 func (i *instance) execute(ctx context.Context, c net.Conn) (err error) {
 	ctx, cancel := i.untilEnd(ctx)
 	defer cancel(nil)
-	step, hello := "boot", greet
+	step, hello := "boot", guest.Greet
 	if i.saved != nil {
-		step, hello = "resume", resume
+		step, hello = "resume", guest.Resume
 	}
 	if i.session, err = hello(ctx, c); err != nil {
 		c.Close()
 		return errors.Join(context.Cause(ctx), err)
 	}
-	i.mark(step, i.session.at)
-	go i.endSession(i.session)
+	i.mark(step, i.session.At)
+	go i.session.EndAfter(i.ended)
 	if i.idle {
 		return nil
 	}
-	i.main = newProgram(i.session, i.spec.Command, i.spec.Limits)
-	i.main.unplug = i.unplug
-	if err := i.main.start(ctx); err != nil {
+	i.main = guest.NewProgram(i.session, i.spec.Command, i.spec.Limits)
+	i.main.Unplug = i.unplug
+	if err := i.main.Start(ctx); err != nil {
 		return err
 	}
 	i.mark("exec", clock.Now())
 	return nil
-}
-
-// lastWordsGrace is how long what a guest sent before its end may take to be read.
-const lastWordsGrace = time.Second
-
-// endSession ends a session some time after QEMU's end: its reader may be
-// occupied with output that nobody takes.
-func (i *instance) endSession(s *session) {
-	select {
-	case <-s.gone:
-		return
-	case <-i.ended:
-	}
-	t := time.NewTimer(lastWordsGrace)
-	defer t.Stop()
-	select {
-	case <-s.gone:
-	case <-t.C:
-		s.end(errors.New("the guest ended"))
-	}
 }
 
 // resumed is when libvirt set the guest's CPU running: its event's time, or the

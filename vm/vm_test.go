@@ -15,6 +15,7 @@ import (
 	"lab/bench"
 	"lab/bench/benchtest"
 	"lab/vm/client"
+	"lab/vm/guest"
 )
 
 func TestMain(m *testing.M) {
@@ -22,7 +23,7 @@ func TestMain(m *testing.M) {
 	// generated, or may be an old one; where there is no Go to build it with, the
 	// tests were brought along with it.
 	if _, err := exec.LookPath("go"); err == nil {
-		guestInit = sync.OnceValues(buildInit)
+		guest.Init = sync.OnceValues(buildInit)
 	}
 	benchtest.Main(m)
 }

@@ -1,4 +1,4 @@
-package vm
+package guest
 
 import (
 	"errors"
@@ -10,28 +10,28 @@ import (
 	"lab/bench/clock"
 )
 
-// A console is the lab's end of a guest's first serial port.
+// A Console is the lab's end of a guest's first serial port.
 //
 // It is a pipe, as a process's standard output is: QEMU writes each character
 // by itself as the guest sends it, and a pipe appends it to the page before,
 // where a socket counts nearly a kilobyte for each and is full after 300. A
 // guest whose console isn't read stops.
-type console struct {
+type Console struct {
 	path string // of the pair of FIFOs, without .in and .out
 	f    *os.File
 	open *openWatch
 }
 
-// consoleSize is how much a guest may say while nobody reads.
-const consoleSize = 1 << 20
+// PipeSize is how much a guest may say while nobody reads.
+const PipeSize = 1 << 20
 
-// newConsole makes the FIFOs that QEMU, which runs as that user, will open: PATH.out for what the guest
-// says, PATH.in for what it is told, which is nothing.
-func newConsole(path string, user int) (c *console, err error) {
-	c = &console{path: path}
+// NewConsole makes the FIFOs that QEMU, which runs as that user, will open:
+// PATH.out for what the guest says, PATH.in for what it is told, which is nothing.
+func NewConsole(path string, uid, gid int) (c *Console, err error) {
+	c = &Console{path: path}
 	defer func() {
 		if err != nil {
-			err = errors.Join(fmt.Errorf("console: %w", err), c.close())
+			err = errors.Join(fmt.Errorf("console: %w", err), c.Close())
 			c = nil
 		}
 	}()
@@ -39,7 +39,7 @@ func newConsole(path string, user int) (c *console, err error) {
 		if err := unix.Mkfifo(p, 0o600); err != nil {
 			return c, &os.PathError{Op: "mkfifo", Path: p, Err: err}
 		}
-		if err := os.Chown(p, user, qemuID()); err != nil {
+		if err := os.Chown(p, uid, gid); err != nil {
 			return c, err
 		}
 	}
@@ -55,37 +55,38 @@ func newConsole(path string, user int) (c *console, err error) {
 	}
 	c.f = os.NewFile(uintptr(fd), "console")
 	// Less will do: the limit for users without privileges is as large.
-	unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, consoleSize)
-	c.open = watchOpen(path + ".out")
+	unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, PipeSize)
+	c.open = WatchOpen(path + ".out")
 	return c, nil
 }
 
-// openConsole makes the instance's console, and the file in which QEMU keeps what
-// it says.
-func (i *instance) openConsole() (err error) {
-	if i.console, err = newConsole(i.file(".serial"), i.user); err != nil {
-		return err
+// PipeConsole is a console that others write to.
+func PipeConsole() (c *Console, w *os.File, err error) {
+	var fds [2]int
+	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
+		return nil, nil, os.NewSyscallError("pipe2", err)
 	}
-	if err := i.makeFile(".console"); err != nil {
-		return fmt.Errorf("console: %w", err)
-	}
-	return nil
+	unix.FcntlInt(uintptr(fds[0]), unix.F_SETPIPE_SZ, PipeSize)
+	return &Console{f: os.NewFile(uintptr(fds[0]), "console")}, os.NewFile(uintptr(fds[1]), "console"), nil
 }
 
-// opened says when QEMU opened the console, which it does while it makes its
+// File is the lab's end of it.
+func (c *Console) File() *os.File { return c.f }
+
+// Opened says when QEMU opened the console, which it does while it makes its
 // devices; zero if it didn't, or where the kernel can't tell.
-func (c *console) opened() clock.Time {
-	at := c.open.stop()
+func (c *Console) Opened() clock.Time {
+	at := c.open.Stop()
 	c.open = nil
 	return at
 }
 
-// close removes the FIFOs and the lab's end.
-func (c *console) close() error {
+// Close removes the FIFOs and the lab's end.
+func (c *Console) Close() error {
 	if c.f != nil {
 		c.f.Close()
 	}
-	c.open.stop()
+	c.open.Stop()
 	if c.path == "" {
 		return nil
 	}
@@ -104,12 +105,12 @@ func (c *console) close() error {
 // in /proc counts in hundredths of a second.
 type openWatch struct {
 	f  *os.File
-	at chan clock.Time
+	At chan clock.Time
 }
 
-// watchOpen watches a file from now on. It returns nil where the kernel can't:
+// WatchOpen watches a file from now on. It returns nil where the kernel can't:
 // the mark is left out then.
-func watchOpen(path string) *openWatch {
+func WatchOpen(path string) *openWatch {
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
 		return nil
@@ -122,20 +123,20 @@ func watchOpen(path string) *openWatch {
 	go func() {
 		var buf [512]byte
 		if n, err := w.f.Read(buf[:]); err == nil && n > 0 {
-			w.at <- clock.Now()
+			w.At <- clock.Now()
 		}
 	}()
 	return w
 }
 
-// stop ends the watch and returns when the file was opened; zero if it wasn't.
-func (w *openWatch) stop() clock.Time {
+// Stop ends the watch and returns when the file was opened; zero if it wasn't.
+func (w *openWatch) Stop() clock.Time {
 	if w == nil {
 		return 0
 	}
 	defer w.f.Close()
 	select {
-	case t := <-w.at:
+	case t := <-w.At:
 		return t
 	default:
 		return 0

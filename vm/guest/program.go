@@ -1,4 +1,4 @@
-package vm
+package guest
 
 import (
 	"context"
@@ -17,16 +17,16 @@ import (
 	"lab/bench/probe/guestinit/wire"
 )
 
-// A program is one that the guest's init runs: the workload, or a further
+// A Program is one that the guest's init runs: the workload, or a further
 // command in the same guest.
-type program struct {
-	s      *session
+type Program struct {
+	s      *Session
 	cmd    bench.Command
 	limits bench.Limits
 	id     uint32
 	io     *stdio
 
-	unplug func() // ends the guest; nil where it isn't the program's alone
+	Unplug func() // ends the guest; nil where it isn't the program's alone
 
 	answer chan wire.Frame // Started or Failed
 	credit chan struct{}   // one for each frame of input that may be sent
@@ -49,8 +49,8 @@ const (
 	over               // Failed or Exited did
 )
 
-func newProgram(s *session, c bench.Command, l bench.Limits) *program {
-	p := &program{s: s, cmd: c, limits: l,
+func NewProgram(s *Session, c bench.Command, l bench.Limits) *Program {
+	p := &Program{s: s, cmd: c, limits: l,
 		answer: make(chan wire.Frame, 1), credit: make(chan struct{}, wire.Window), ended: make(chan struct{})}
 	for range wire.Window {
 		p.credit <- struct{}{}
@@ -59,7 +59,7 @@ func newProgram(s *session, c bench.Command, l bench.Limits) *program {
 }
 
 // Start executes the program in the guest.
-func (p *program) Start(ctx context.Context) error {
+func (p *Program) Start(ctx context.Context) (err error) {
 	p.mu.Lock()
 	again := p.started
 	p.started = true
@@ -67,10 +67,6 @@ func (p *program) Start(ctx context.Context) error {
 	if again {
 		return errors.New("start: started before")
 	}
-	return p.start(ctx)
-}
-
-func (p *program) start(ctx context.Context) (err error) {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -135,7 +131,7 @@ func failure(f wire.Frame) error {
 // that all output is written when the program's end is known. Who is root in the
 // guest can send what it likes: a frame out of turn is an error, which ends the
 // session, and none blocks its reader.
-func (p *program) handle(f wire.Frame) error {
+func (p *Program) handle(f wire.Frame) error {
 	switch {
 	case p.state == asked && (f.Kind == wire.Started || f.Kind == wire.Failed):
 		if p.state = begun; f.Kind == wire.Failed {
@@ -180,12 +176,12 @@ func (p *program) handle(f wire.Frame) error {
 }
 
 // Signal sends a signal to the program.
-func (p *program) Signal(sig os.Signal) error {
+func (p *Program) Signal(sig os.Signal) error {
 	n, ok := sig.(syscall.Signal)
 	if !ok {
 		return fmt.Errorf("signal %v: not a signal of this system", sig)
 	}
-	if !p.alive() {
+	if !p.Alive() {
 		return os.ErrProcessDone
 	}
 	if n == unix.SIGWINCH && p.cmd.TTY {
@@ -195,7 +191,7 @@ func (p *program) Signal(sig os.Signal) error {
 	return p.s.send(wire.Signal, p.id, wire.SignalBody{Signal: int(n)})
 }
 
-func (p *program) alive() bool {
+func (p *Program) Alive() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.running {
@@ -215,7 +211,7 @@ func (p *program) alive() bool {
 const killGrace = 3 * time.Second
 
 // Wait waits for the program's end; see bench.Process.
-func (p *program) Wait(ctx context.Context) (bench.Exit, error) {
+func (p *Program) Wait(ctx context.Context) (bench.Exit, error) {
 	p.mu.Lock()
 	ran := p.running
 	p.mu.Unlock()
@@ -246,25 +242,25 @@ func (p *program) Wait(ctx context.Context) (bench.Exit, error) {
 	}
 }
 
-// errLost is wrapped by errors of a program whose output couldn't be written.
-var errLost = errors.New("output was lost")
+// ErrLost is wrapped by errors of a program whose output couldn't be written.
+var ErrLost = errors.New("output was lost")
 
 // lost is the error of a program that has ended and whose output nobody took.
 // One whose reader went away was ended by SIGPIPE, as elsewhere.
-func (p *program) lost() error {
+func (p *Program) lost() error {
 	if p.io.lost == nil || errors.Is(p.io.lost, unix.EPIPE) && p.exit.Signal == int(unix.SIGPIPE) {
 		return nil
 	}
-	return fmt.Errorf("%w: %s: %w", errLost, p.cmd.Argv[0], p.io.lost)
+	return fmt.Errorf("%w: %s: %w", ErrLost, p.cmd.Argv[0], p.io.lost)
 }
 
 // Close kills the program if it still runs.
-func (p *program) Close() error {
+func (p *Program) Close() error {
 	p.once.Do(func() {
 		p.mu.Lock()
 		p.started = true // a later Start is refused
 		p.mu.Unlock()
-		if p.alive() {
+		if p.Alive() {
 			ctx, cancel := context.WithCancel(context.Background())
 			cancel()
 			p.Wait(ctx)
@@ -276,8 +272,16 @@ func (p *program) Close() error {
 	return nil
 }
 
+// Ready is the lab's end of the pipe that its output goes to, or nil.
+func (p *Program) Ready() *os.File {
+	if p.io == nil {
+		return nil
+	}
+	return p.io.ready
+}
+
 // Terminal is the master end of the program's new terminal, or nil.
-func (p *program) Terminal() *os.File {
+func (p *Program) Terminal() *os.File {
 	if p.io == nil {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package vm
+package guest
 
 import (
 	"context"
@@ -27,7 +27,7 @@ func hostile(t *testing.T, stream []byte) {
 	}
 	defer null.Close()
 	command := bench.Command{Argv: []string{"/bin/x"}, Stdout: null}
-	progs := []*program{newProgram(s, command, bench.Limits{}), newProgram(s, command, bench.Limits{})}
+	progs := []*Program{NewProgram(s, command, bench.Limits{}), NewProgram(s, command, bench.Limits{})}
 	done := make(chan struct{}, len(progs))
 	for _, p := range progs {
 		go func() {
@@ -64,7 +64,7 @@ func hostile(t *testing.T, stream []byte) {
 	}
 }
 
-func (p *program) registered() bool {
+func (p *Program) registered() bool {
 	p.s.mu.Lock()
 	defer p.s.mu.Unlock()
 	return p.s.progs[p.id] == p
@@ -115,27 +115,4 @@ func FuzzGuest(f *testing.F) {
 		}
 		hostile(t, b)
 	})
-}
-
-// A guest floods an output that nobody takes, and then ends itself: whoever waits
-// for it learns of it all the same.
-func TestOutputNobodyTakes(t *testing.T) {
-	e := open(t)
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	defer w.Close()
-	s := spec(t, e, "/bin/sh", "-c", "yes & sleep 1; reboot -f")
-	s.Init, s.Command.Stdout = true, w
-	i := start(t, e, s)
-	began := time.Now()
-	_, err = i.Wait(within(t, 30*time.Second))
-	says(t, began, 15*time.Second, err, "the guest's init is gone", "QEMU")
-	r.Close() // for the reader that is held up by it
-	began = time.Now()
-	if err := i.Close(); err != nil || time.Since(began) > 5*time.Second {
-		t.Errorf("close: %v after %v", err, time.Since(began))
-	}
 }

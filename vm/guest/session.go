@@ -1,8 +1,9 @@
-package vm
+package guest
 
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -14,33 +15,33 @@ import (
 	"lab/bench/probe/guestinit/wire"
 )
 
-// A session is a conversation with the init in a guest.
-type session struct {
+// A Session is a conversation with the init in a guest.
+type Session struct {
 	c  net.Conn
 	r  *bufio.Reader
-	at clock.Time // when the guest said hello
+	At clock.Time // when the guest said hello
 
 	// jump is how far the clock of a guest that was restored was set forward.
-	jump time.Duration
+	Jump time.Duration
 
 	out sync.Mutex // one frame at a time
 
 	mu    sync.Mutex
-	progs map[uint32]*program
+	progs map[uint32]*Program
 	last  uint32
 	err   error         // why it ended
 	gone  chan struct{} // closed when it ended
 }
 
-func newSession(c net.Conn) *session {
-	return &session{c: c, r: bufio.NewReaderSize(c, 64<<10), progs: make(map[uint32]*program), gone: make(chan struct{})}
+func newSession(c net.Conn) *Session {
+	return &Session{c: c, r: bufio.NewReaderSize(c, 64<<10), progs: make(map[uint32]*Program), gone: make(chan struct{})}
 }
 
 // first reads the guest's first word, and notes when it came.
-func (s *session) first(ctx context.Context) (wire.Frame, error) {
+func (s *Session) first(ctx context.Context) (wire.Frame, error) {
 	stop := context.AfterFunc(ctx, func() { s.c.SetReadDeadline(time.Unix(1, 0)) })
 	f, err := wire.Read(s.r)
-	s.at = clock.Now()
+	s.At = clock.Now()
 	if !stop() {
 		return f, fmt.Errorf("the guest's init didn't say hello: %w", ctx.Err())
 	}
@@ -50,8 +51,8 @@ func (s *session) first(ctx context.Context) (wire.Frame, error) {
 	return f, nil
 }
 
-// greet waits until the init of a guest that boots says hello.
-func greet(ctx context.Context, c net.Conn) (*session, error) {
+// Greet waits until the init of a guest that boots says hello.
+func Greet(ctx context.Context, c net.Conn) (*Session, error) {
 	s := newSession(c)
 	f, err := s.first(ctx)
 	if err != nil {
@@ -74,9 +75,29 @@ func greet(ctx context.Context, c net.Conn) (*session, error) {
 	return s, nil
 }
 
+// Resume tells a restored guest what time it is and gives it random numbers of
+// its own: two guests of one saved state would else draw the same.
+func Resume(ctx context.Context, c net.Conn) (*Session, error) {
+	s := newSession(c)
+	var seed [wire.SeedSize]byte
+	rand.Read(seed[:])
+	if err := s.write(wire.NewResume(time.Now(), seed)); err != nil {
+		return nil, err
+	}
+	f, err := s.first(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if s.Jump, err = wire.ResumedOf(f); err != nil {
+		return nil, err
+	}
+	go s.listen()
+	return s, nil
+}
+
 // listen hands the guest's frames to the programs that they are about, until
 // the guest is gone.
-func (s *session) listen() {
+func (s *Session) listen() {
 	for {
 		f, err := wire.Read(s.r)
 		if err != nil {
@@ -96,23 +117,46 @@ func (s *session) listen() {
 	}
 }
 
-var errInitGone = errors.New("the guest's init is gone")
+var ErrGone = errors.New("the guest's init is gone")
 
 // end ends the session, and with it all that waits for the guest.
-func (s *session) end(err error) {
+func (s *Session) end(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err == nil {
-		s.err = fmt.Errorf("%w: %w", errInitGone, err)
+		s.err = fmt.Errorf("%w: %w", ErrGone, err)
 		s.c.Close()
 		close(s.gone)
 	}
 }
 
+// lastWordsGrace is how long what a guest sent before its end may take to be read.
+const lastWordsGrace = time.Second
+
+// EndAfter ends a session some time after QEMU's end, which closes ended: its
+// reader may be occupied with output that nobody takes.
+func (s *Session) EndAfter(ended <-chan struct{}) {
+	select {
+	case <-s.gone:
+		return
+	case <-ended:
+	}
+	t := time.NewTimer(lastWordsGrace)
+	defer t.Stop()
+	select {
+	case <-s.gone:
+	case <-t.C:
+		s.end(errors.New("the guest ended"))
+	}
+}
+
+// Close ends a session from the host's side.
+func (s *Session) Close() { s.end(net.ErrClosed) }
+
 // sendTimeout bounds a write to a guest, whose init reads at once what comes.
 const sendTimeout = 10 * time.Second
 
-func (s *session) send(k wire.Kind, id uint32, body any) error {
+func (s *Session) send(k wire.Kind, id uint32, body any) error {
 	f, err := wire.New(k, id, body)
 	if err != nil {
 		return err
@@ -120,7 +164,7 @@ func (s *session) send(k wire.Kind, id uint32, body any) error {
 	return s.write(f)
 }
 
-func (s *session) write(f wire.Frame) error {
+func (s *Session) write(f wire.Frame) error {
 	b, err := wire.Append(nil, f)
 	if err != nil {
 		return err
@@ -137,7 +181,7 @@ func (s *session) write(f wire.Frame) error {
 }
 
 // add gives a program its number.
-func (s *session) add(p *program) error {
+func (s *Session) add(p *Program) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err != nil {
@@ -149,18 +193,18 @@ func (s *session) add(p *program) error {
 	return nil
 }
 
-func (s *session) remove(p *program) {
+func (s *Session) remove(p *Program) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.progs, p.id)
 }
 
 // why is the reason for which the session ended.
-func (s *session) why() error {
+func (s *Session) why() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err == nil {
-		return errInitGone
+		return ErrGone
 	}
 	return s.err
 }

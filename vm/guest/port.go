@@ -1,18 +1,16 @@
-package vm
+package guest
 
 import (
 	"context"
 	"fmt"
 	"net"
 	"time"
-
-	"lab/vm/client"
 )
 
-// A port is the lab's end of the virtio serial port that the guest's init
+// A Port is the lab's end of the virtio serial port that the guest's init
 // speaks through: a socket on which the lab listens, and to which QEMU connects
 // as it makes the device.
-type port struct {
+type Port struct {
 	l   *net.UnixListener
 	got chan accepted
 }
@@ -22,13 +20,16 @@ type accepted struct {
 	err error
 }
 
-// listen makes the socket and waits, on its own goroutine, for QEMU.
-func listen(path string) (*port, error) {
+// portTimeout bounds what should take QEMU milliseconds.
+const portTimeout = 10 * time.Second
+
+// Listen makes the socket and waits, on its own goroutine, for QEMU.
+func Listen(path string) (*Port, error) {
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
 		return nil, fmt.Errorf("guest's port: %w", err)
 	}
-	p := &port{l: l, got: make(chan accepted, 1)}
+	p := &Port{l: l, got: make(chan accepted, 1)}
 	go func() {
 		c, err := l.Accept()
 		p.got <- accepted{c, err}
@@ -36,9 +37,9 @@ func listen(path string) (*port, error) {
 	return p, nil
 }
 
-// wait returns QEMU's connection.
-func (p *port) wait(ctx context.Context) (net.Conn, error) {
-	t := time.NewTimer(client.CallTimeout)
+// Wait returns QEMU's connection.
+func (p *Port) Wait(ctx context.Context) (net.Conn, error) {
+	t := time.NewTimer(portTimeout)
 	defer t.Stop()
 	select {
 	case a := <-p.got:
@@ -46,13 +47,13 @@ func (p *port) wait(ctx context.Context) (net.Conn, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-t.C:
-		return nil, fmt.Errorf("guest's port: QEMU didn't connect within %v", client.CallTimeout)
+		return nil, fmt.Errorf("guest's port: QEMU didn't connect within %v", portTimeout)
 	}
 }
 
-// close removes the socket. A connection that was taken stays; one that nobody
+// Close removes the socket. A connection that was taken stays; one that nobody
 // took is closed.
-func (p *port) close() {
+func (p *Port) Close() {
 	p.l.Close() // also removes the file, and ends Accept
 	go func() {
 		select {
@@ -60,7 +61,7 @@ func (p *port) close() {
 			if a.c != nil {
 				a.c.Close()
 			}
-		case <-time.After(client.CallTimeout):
+		case <-time.After(portTimeout):
 		}
 	}()
 }

@@ -1,4 +1,4 @@
-package vm
+package guest
 
 import (
 	"bytes"
@@ -65,7 +65,7 @@ func newStdio(c bench.Command) (s *stdio, err error) {
 		}
 		s.ready = os.NewFile(uintptr(fds[0]), "ready")
 		s.out = os.NewFile(uintptr(fds[1]), "stdout")
-		unix.FcntlInt(uintptr(fds[0]), unix.F_SETPIPE_SZ, consoleSize)
+		unix.FcntlInt(uintptr(fds[0]), unix.F_SETPIPE_SZ, PipeSize)
 	}
 	return s, nil
 }
@@ -73,7 +73,7 @@ func newStdio(c bench.Command) (s *stdio, err error) {
 // raw makes the host's terminal a wire: the guest's own does echo, line editing
 // and Ctrl-C (cfmakeraw(3)).
 func (s *stdio) raw() error {
-	return control(s.tty, func(fd int) error {
+	return Control(s.tty, func(fd int) error {
 		t, err := unix.IoctlGetTermios(fd, unix.TCGETS)
 		if err != nil {
 			return fmt.Errorf("a terminal is wanted: %w", err)
@@ -94,7 +94,7 @@ func (s *stdio) size() *wire.SizeBody {
 		return nil
 	}
 	b := &wire.SizeBody{}
-	control(s.tty, func(fd int) error {
+	Control(s.tty, func(fd int) error {
 		ws, err := unix.IoctlGetWinsize(fd, unix.TIOCGWINSZ)
 		if err == nil {
 			*b = wire.SizeBody{Rows: ws.Row, Cols: ws.Col}
@@ -110,7 +110,7 @@ const ctrlC = 3
 // pump sends the program's input, as far as there is credit, until its end or
 // the program's. On a terminal the third Ctrl-C is the guest's end where the
 // guest took neither of the two before: it halted, or stands still.
-func (s *stdio) pump(p *program) {
+func (s *stdio) pump(p *Program) {
 	if s.in == nil {
 		return
 	}
@@ -135,8 +135,8 @@ func (s *stdio) pump(p *program) {
 		}
 		if s.tty == nil || !bytes.ContainsRune(buf[:n], ctrlC) || len(p.credit) == wire.Window-1 {
 			pressed = 0 // or the guest took all that was typed before
-		} else if pressed++; pressed == 2 && p.unplug != nil {
-			p.unplug()
+		} else if pressed++; pressed == 2 && p.Unplug != nil {
+			p.Unplug()
 			return
 		}
 		if now := s.size(); now != nil && *now != *last {
@@ -152,7 +152,7 @@ func (s *stdio) pump(p *program) {
 // read waits for input, in whatever mode the caller's descriptor is, and takes
 // none once the program has ended: it isn't the program's any more.
 func (s *stdio) read(buf []byte) (n int, stopped bool) {
-	err := control(s.in, func(fd int) (err error) {
+	err := Control(s.in, func(fd int) (err error) {
 		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}, {Fd: int32(s.stop[0]), Events: unix.POLLIN}}
 		for {
 			if _, err := unix.Poll(fds, -1); err != nil && err != unix.EINTR {
@@ -203,7 +203,7 @@ func (s *stdio) finish() {
 		s.out.Close()
 	}
 	if s.saved != nil && s.slave == nil {
-		control(s.tty, func(fd int) error { return unix.IoctlSetTermios(fd, unix.TCSETS, s.saved) })
+		Control(s.tty, func(fd int) error { return unix.IoctlSetTermios(fd, unix.TCSETS, s.saved) })
 	}
 	if s.slave != nil {
 		s.slave.Close()
@@ -228,8 +228,8 @@ func (s *stdio) close() {
 	}
 }
 
-// control calls f with a file's descriptor, and leaves its mode as it is.
-func control(f *os.File, do func(fd int) error) error {
+// Control calls f with a file's descriptor, and leaves its mode as it is.
+func Control(f *os.File, do func(fd int) error) error {
 	rc, err := f.SyscallConn()
 	if err != nil {
 		return err
