@@ -11,6 +11,7 @@ import (
 
 	"lab/bench"
 	"lab/bench/cgroup"
+	"lab/bench/testbed"
 )
 
 // Guests that the limits around the lab don't bind aren't compared with what they do.
@@ -27,8 +28,7 @@ func TestElsewhere(t *testing.T) {
 // libvirt lets QEMU run on all processors: where the lab itself may use some alone,
 // its guests are told so.
 func TestAllowed(t *testing.T) {
-	e := &Env{}
-	before := e.allowed()
+	before := allowed()
 	runtime.LockOSThread() // and it ends with the test's goroutine
 	var may unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &may); err != nil {
@@ -48,11 +48,12 @@ func TestAllowed(t *testing.T) {
 	if err := unix.SchedSetaffinity(0, &one); err != nil {
 		t.Fatal(err)
 	}
-	if got := e.allowed(); got != strconv.Itoa(last) {
+	if got := allowed(); got != strconv.Itoa(last) {
 		t.Errorf("allowed %q on processor %d alone; %q before", got, last, before)
 	}
-	e.far = &foreign{}
-	if got := e.allowed(); got != "" {
-		t.Errorf("another machine's libvirt is told %q", got)
+	e := New()
+	e.tb, e.far = &testbed.Testbed{}, &foreign{}
+	if i := e.newInstance(bench.Spec{}, e.plain()); i.cfg.Allowed != "" {
+		t.Errorf("another machine's libvirt is told %q", i.cfg.Allowed)
 	}
 }

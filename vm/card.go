@@ -69,11 +69,7 @@ func (i *instance) addCard(ctx context.Context) (wire.Net, error) {
 		return userNet, nil
 	}
 	if name := networkName(s); name != "" {
-		conn, err := i.env.connection(ctx)
-		if err != nil {
-			return wire.Net{}, err
-		}
-		addr, gateway, err := i.env.far.lease(ctx, conn, name, i.env.tb.ID)
+		addr, gateway, err := i.env.far.lease(ctx, name)
 		if err != nil {
 			return wire.Net{}, err
 		}

@@ -27,10 +27,8 @@ func (e *Env) Check(ctx context.Context, s bench.Spec) error {
 		}
 		return e.unfit
 	}
-	if e.far != nil {
-		if err := notFar(s); err != nil {
-			return err
-		}
+	if err := e.variant(s).refuses(s); err != nil {
+		return err
 	}
 	if s.Settings["firmware"] == "qboot" && !accel.HasQboot() {
 		return bench.Unavailable("QEMU came without "+accel.Qboot, "--variant firmware=seabios")
@@ -39,7 +37,7 @@ func (e *Env) Check(ctx context.Context, s bench.Spec) error {
 		return bench.NotApplicable("qboot leaves the guest's interrupts to ACPI", "--variant acpi=on or firmware=seabios")
 	}
 	if e.bare {
-		return e.checkBare(s)
+		return nil
 	}
 	if s.Settings["accel"] == "kvm" && e.accel.Use != "kvm" {
 		cure := "--accel tcg, which is no measure of a VM's speed; or a machine whose KVM works"
@@ -54,11 +52,6 @@ func (e *Env) Check(ctx context.Context, s bench.Spec) error {
 	if len(s.Ports) > 0 {
 		return bench.NotApplicable("a guest's ports can be reached from the testbed's bridge alone", "--env container")
 	}
-	if restored(s) {
-		if err := notSaved(s); err != nil {
-			return err
-		}
-	}
 	s = actual(s)
 	if l := s.Limits; l.CPUWeight != 0 || l.Swap != 0 || l.IO != (cgroup.IO{}) {
 		return bench.NotApplicable("a guest's programs have its kernel to themselves, and nothing keeps limits of CPU weight, swap or I/O there", "use limits of CPU, memory and processes only")
@@ -67,7 +60,7 @@ func (e *Env) Check(ctx context.Context, s bench.Spec) error {
 		return err
 	}
 	if s.Settings["root"] != "ext4" {
-		if err := unpacks(s.Image.Size, e.memory(s)); err != nil {
+		if err := unpacks(s.Image.Size, memory(s)); err != nil {
 			return err
 		}
 	}
@@ -104,43 +97,6 @@ func (e *Env) Check(ctx context.Context, s bench.Spec) error {
 	}
 	if _, err := e.drivers(k, s); err != nil {
 		return bench.Unavailable(err.Error(), "make full-kernel, then --variant kernel=full")
-	}
-	return nil
-}
-
-// notSaved says what a guest can't have that is restored: all that are share
-// one state, and what the kernel in it knows of its devices.
-func notSaved(s bench.Spec) error {
-	const cure = "--variant start=cold"
-	switch net := s.Settings["net"]; {
-	case hasDisk(s):
-		return bench.NotApplicable("the file system of a guest's own disk would be in the saved state, and the disk is another one each time", cure)
-	case net != "" && net != "none":
-		return bench.NotApplicable("all guests of one saved state would have the same address", cure)
-	case bench.Cold(s):
-		return bench.NotApplicable("the saved state lies in RAM, and nowhere else", cure)
-	case len(s.Mounts) > 0:
-		return bench.NotApplicable("the saved state would know the files of the host's folders as they were", cure)
-	}
-	return nil
-}
-
-// notFar says what a foreign libvirt can't be asked for.
-func notFar(s bench.Spec) error {
-	const cure = "without --connect"
-	switch {
-	case restored(s):
-		return bench.NotApplicable("a saved guest is a file of this machine's, and the foreign libvirt would restore it under one name alone", cure)
-	case bench.Cold(s):
-		return bench.NotApplicable("what the foreign libvirt's machine has in memory is its own affair", cure)
-	case s.Settings["firmware"] == "qboot":
-		return bench.NotApplicable("which firmware the foreign libvirt's machine has isn't known here", cure+", or --variant firmware=seabios")
-	case hasDisk(s):
-		return bench.NotApplicable("a guest's own disk is a file without a name on this machine", cure)
-	case s.Settings["net"] == "bridge":
-		return bench.NotApplicable("the testbed's bridge is on this machine, and the guest isn't", cure+", or --variant net=network,network=NAME of one that the foreign libvirt has")
-	case len(s.Mounts) > 0:
-		return bench.NotApplicable("the folders are on this machine, and the guest isn't", cure)
 	}
 	return nil
 }

@@ -33,8 +33,8 @@ func TestConfined(t *testing.T) {
 		unprivileged(t, i)
 		sees(t, i)
 	}
-	if a.user == b.user {
-		t.Errorf("two domains run as the same user, %d", a.user)
+	if a.cfg.User == b.cfg.User {
+		t.Errorf("two domains run as the same user, %d", a.cfg.User)
 	}
 	a.Close()
 	b.Close()
@@ -52,8 +52,11 @@ func TestConfinedKVM(t *testing.T) {
 	e := open(t)
 	file := filepath.Join(e.bed(), "loops.elf")
 	writeFile(t, file, accel.Tiny(1<<31))
-	i := e.newInstance(bench.Spec{Settings: map[string]string{"accel": "kvm"}}, guestKernel{file: file})
-	i.cfg.CPU, i.cfg.Memory, i.cfg.Cmdline = "qemu64", bareMemory, "word"
+	i := e.newInstance(bench.Spec{Settings: map[string]string{"accel": "kvm"}}, e.plain())
+	i.cfg.CPU, i.cfg.Cmdline = "qemu64", "word"
+	if err := i.prepareBare(within(t, time.Minute), file); err != nil {
+		t.Fatal(err)
+	}
 	if err := i.Start(within(t, time.Minute)); err != nil {
 		t.Fatal(err)
 	}
@@ -99,15 +102,15 @@ func unprivileged(t *testing.T, i *instance) {
 	status := statusOf(t, i.pid)
 	four := func(id int) string { return strings.TrimSpace(strings.Repeat(fmt.Sprintf("%d ", id), 4)) }
 	for k, want := range map[string]string{
-		"Uid": four(i.user), "Gid": four(qemuID()), "Groups": fmt.Sprint(qemuID()), "NoNewPrivs": "1", "Seccomp": "2",
+		"Uid": four(i.cfg.User), "Gid": four(qemuID()), "Groups": fmt.Sprint(qemuID()), "NoNewPrivs": "1", "Seccomp": "2",
 		"CapInh": noCaps, "CapPrm": noCaps, "CapEff": noCaps, "CapBnd": noCaps, "CapAmb": noCaps,
 	} {
 		if status[k] != want {
 			t.Errorf("%s is %s, want %s", k, status[k], want)
 		}
 	}
-	if i.user < spareID && qemuID() == spareID {
-		t.Errorf("QEMU runs as user %d, who may be somebody", i.user)
+	if i.cfg.User < spareID && qemuID() == spareID {
+		t.Errorf("QEMU runs as user %d, who may be somebody", i.cfg.User)
 	}
 }
 
@@ -179,7 +182,7 @@ func sees(t *testing.T, i *instance) {
 		}
 	}
 	shown := names(t, root+insideFiles)
-	if want := len(i.env.shown) + 1; len(shown) > want {
+	if want := len(i.env.own.shown) + 1; len(shown) > want {
 		t.Errorf("QEMU sees %d files, more than %d: %q", len(shown), want, shown)
 	}
 	for _, folder := range []string{"/usr", "/bin", "/lib"} {
@@ -200,9 +203,9 @@ func sees(t *testing.T, i *instance) {
 		if err != nil {
 			return nil // of an instance that is going
 		}
-		own := int(st.Sys().(*syscall.Stat_t).Uid) == i.user
+		own := int(st.Sys().(*syscall.Stat_t).Uid) == i.cfg.User
 		if mine := strings.Contains(path, i.cfg.Name+"."); own && !mine || !own && st.Mode().Perm()&0o002 != 0 {
-			t.Errorf("QEMU of user %d may write to %s (%v)", i.user, strings.TrimPrefix(path, root), st.Mode())
+			t.Errorf("QEMU of user %d may write to %s (%v)", i.cfg.User, strings.TrimPrefix(path, root), st.Mode())
 		}
 		return nil
 	})

@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -237,11 +236,7 @@ func (d *daemon) kill() {
 func (d *daemon) killGuests() {
 	files, _ := filepath.Glob(filepath.Join(d.bed, "run/qemu/*.pid"))
 	for _, f := range files {
-		b, err := os.ReadFile(f)
-		if err != nil {
-			continue
-		}
-		if pid, err := strconv.Atoi(strings.TrimSpace(string(b))); err == nil {
+		if pid, err := readPID(f); err == nil {
 			killQEMU(pid)
 		}
 	}

@@ -54,7 +54,7 @@ func TestDaemonRefuses(t *testing.T) {
 		{"configuration", "/etc/libvirt/libvirtd.conf", "listen_tls = many", "expecting a value"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			m, err := own.mounts()
+			m, err := own.own.Mounts()
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -97,12 +97,27 @@ func newFile(dir string) (f *os.File, name string, err error) {
 // own descriptor. A file without a name has no other path.
 func (d *dataDisk) path() string { return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), d.f.Fd()) }
 
+// makeData makes the instance's data disk, and shows it to QEMU.
+func (i *instance) makeData(ctx context.Context) error {
+	size, err := bench.ParseSize(i.spec.Settings["disk-size"])
+	if err != nil {
+		return fmt.Errorf("data disk: %w", err)
+	}
+	if i.data, err = newDataDisk(ctx, i.env.work(), size); err != nil {
+		return bench.Blamed(bench.BlameMachine, err)
+	}
+	if err := i.showData(); err != nil {
+		return fmt.Errorf("data disk: %w", err)
+	}
+	return nil
+}
+
 // showData shows QEMU the disk, which is its own, at a place in its namespace,
 // since no other user may use the lab's descriptors. The kernel mounts what has a
 // name: the file gets one for these few system calls.
 func (i *instance) showData() (err error) {
 	d := i.data
-	if err := d.f.Chown(i.user, qemuID()); err != nil {
+	if err := d.f.Chown(i.cfg.User, i.cfg.Group); err != nil {
 		return fmt.Errorf("%w: QEMU runs as another user, and the file system keeps no owners; fix: --work FOLDER on another", err)
 	}
 	if d.name == "" {
@@ -114,7 +129,7 @@ func (i *instance) showData() (err error) {
 	}
 	defer func() { err = errors.Join(err, d.unname()) }()
 	i.cfg.Data.File = insideFiles + "/" + i.cfg.Name + ".data"
-	return i.show([]*bind{{from: d.name, to: i.cfg.Data.File, attr: unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOSUID}})
+	return i.show(&bind{from: d.name, to: i.cfg.Data.File, attr: unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOSUID})
 }
 
 // diskPrefix begins the names that data disks have for a moment.

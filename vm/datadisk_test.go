@@ -143,7 +143,7 @@ func TestDataDiskCool(t *testing.T) {
 	if err := cached(); err != nil {
 		t.Fatalf("just written: %v", err)
 	}
-	i := &instance{data: d}
+	i := &instance{own: own{data: d}}
 	if err := i.Cool(); err != nil {
 		t.Fatal(err)
 	}

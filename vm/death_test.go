@@ -127,10 +127,13 @@ func TestKVMInternalError(t *testing.T) {
 	file := filepath.Join(e.bed(), "fwait.elf")
 	// "mov ecx, 1" as "fwait; xor ecx, ecx; inc ecx; nop".
 	writeFile(t, file, bytes.Replace(accel.Tiny(1), []byte{0xb9, 1, 0, 0, 0}, []byte{0x9b, 0x31, 0xc9, 0x41, 0x90}, 1))
-	i := e.newInstance(bench.Spec{Settings: map[string]string{"accel": "kvm"}}, guestKernel{file: file})
-	i.cfg.CPU, i.cfg.Memory, i.cfg.ACPI = "qemu64", bareMemory, true
+	i := e.newInstance(bench.Spec{Settings: map[string]string{"accel": "kvm"}}, e.plain())
+	i.cfg.CPU = "qemu64"
 	if accel.HasQboot() {
 		i.cfg.Firmware = accel.Qboot // such a KVM takes some 10 s for the BIOS
+	}
+	if err := i.prepareBare(within(t, time.Minute), file); err != nil {
+		t.Fatal(err)
 	}
 	if err := i.Start(within(t, time.Minute)); err != nil {
 		t.Fatal(err)

@@ -1,25 +1,22 @@
 package vm
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
+
+	"github.com/digitalocean/go-libvirt"
 
 	"lab/bench"
 	"lab/bench/clock"
-	"lab/bench/launch"
 	"lab/vm/client"
 	"lab/vm/guest"
 )
 
 // status says how the guest ended.
-//
-// A kernel panics when its PID 1 ends, and says with which status: that line on
-// the console is the one way in which a guest without any agent of ours tells
-// it. It comes after everything that PID 1 wrote.
 func (i *instance) status(at clock.Time) (bench.Exit, error) {
 	e := bench.Exit{Code: -1, At: at}
 	i.mu.Lock()
@@ -32,32 +29,7 @@ func (i *instance) status(at clock.Time) (bench.Exit, error) {
 	case stuck != "":
 		return e, i.explain(bench.Blamed(bench.BlameMachine, errStuck))
 	}
-	text := tail(i.file(".console"), 64<<10)
-	if i.env.bare {
-		return i.bareStatus(e)
-	}
-	if path, errno, ok := guest.NotExecuted(text); ok {
-		return e, bench.Blamed(bench.BlameWorkload, &launch.ExecError{Path: path, Err: errno})
-	}
-	if status, ok := guest.PanicStatus(text); ok {
-		if e.Code = status >> 8 & 0xff; status&0x7f != 0 {
-			e.Code, e.Signal = -1, status&0x7f
-		}
-		return e, nil
-	}
-	return e, i.explain(bench.Blamed(bench.BlameMachine, errors.New("the guest ended without the end of its PID 1")))
-}
-
-// forget waits until libvirt has noticed the domain's end.
-func (i *instance) forget() error {
-	t := time.NewTimer(client.CallTimeout)
-	defer t.Stop()
-	select {
-	case <-i.stopped:
-		return nil
-	case <-t.C:
-		return i.conn.GiveUp("end of domain "+i.cfg.Name, client.CallTimeout)
-	}
+	return i.how.status(i, e)
 }
 
 // Explain adds to an error what became of the guest: whether QEMU ended, was
@@ -78,28 +50,6 @@ func (i *instance) Explain(err error) error {
 		err = fmt.Errorf("%w; the guest runs on", err)
 	}
 	return i.explain(err)
-}
-
-// processState is a process's state as proc_pid_stat(5) has it; 0 where it is
-// gone.
-func processState(pid int) byte {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0
-	}
-	_, state, _ := parseStat(b)
-	return state
-}
-
-// blame says of a failed call whether it was the daemon that ended.
-func (e *Env) blame(err error) error {
-	e.mu.Lock()
-	d := e.daemon
-	e.mu.Unlock()
-	if d != nil && d.over() {
-		return bench.Blamed(bench.BlameMachine, fmt.Errorf("%w: libvirt's daemon ended: %v", err, d.exit))
-	}
-	return err
 }
 
 // awaitEnd waits for an end that has begun: QEMU closes the console and the init's
@@ -144,25 +94,6 @@ func (i *instance) cause(err error) error {
 	return err
 }
 
-// qemuSaid finds in a domain's log what QEMU itself wrote: lines that begin
-// with a time and its name, but for warnings, and what KVM did to it. The others
-// are libvirt's, with the command line, and registers.
-func qemuSaid(log []byte) string {
-	var said []string
-	for line := range strings.Lines(string(log)) {
-		if _, rest, ok := strings.Cut(line, " qemu-system-"); ok && strings.Contains(rest, ": ") {
-			if strings.Contains(rest, ": warning: ") || strings.Contains(rest, ": terminating on signal 15") {
-				continue // of no death; and what libvirt does to a guest that ended itself
-			}
-			said = append(said, strings.TrimSpace("qemu-system-"+rest))
-		} else if strings.HasPrefix(line, "KVM internal error") || strings.HasPrefix(line, "KVM: entry failed") ||
-			strings.HasPrefix(line, "error: kvm run failed") || strings.HasPrefix(line, "emulation failure") {
-			said = append(said, strings.TrimSpace(line))
-		}
-	}
-	return strings.Join(said[max(0, len(said)-3):], "; ")
-}
-
 // qemuLog is where libvirt keeps what it did and what QEMU said.
 func (i *instance) qemuLog() string {
 	return i.env.bed() + "/log/qemu/" + i.cfg.Name + ".log"
@@ -202,18 +133,57 @@ func (i *instance) keep(from, to string) error {
 	return err
 }
 
-// tail reads the last n bytes of a file; nothing where that can't be done.
-func tail(path string, n int64) []byte {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil
+// errStuck is of a guest that stood still for good.
+var errStuck = errors.New("the guest stood still, and was ended")
+
+// follow watches what becomes of a domain, until libvirt says that it has ended.
+func (i *instance) follow() {
+	defer close(i.stopped)
+	for {
+		select {
+		case e := <-i.events:
+			switch {
+			case e.Kind == libvirt.DomainEventStopped:
+				return
+			case e.Kind == libvirt.DomainEventSuspended && !i.idle: // which is paused to be saved
+				i.paused()
+			}
+		case <-i.conn.Gone:
+			return // autodestroy: the daemon ends what was this connection's
+		}
 	}
-	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return nil
+}
+
+// paused ends a guest whose CPU was stopped by QEMU or KVM: nobody will set it
+// running again, its console says nothing, and whoever waits for it would wait
+// until a deadline. One that somebody paused goes on when that somebody likes.
+func (i *instance) paused() {
+	var state, reason int32
+	if err := i.conn.Call(context.Background(), "ask for the domain's state", client.CallTimeout, func(l *libvirt.Libvirt) error {
+		d, err := l.DomainLookupByName(i.cfg.Name)
+		if err == nil {
+			state, reason, err = l.DomainGetState(d, 0)
+		}
+		return err
+	}); err != nil || libvirt.DomainState(state) != libvirt.DomainPaused {
+		return // it ended, or runs again
 	}
-	b := make([]byte, min(n, st.Size()))
-	k, _ := f.ReadAt(b, st.Size()-int64(len(b)))
-	return b[:k]
+	why := pauses[libvirt.DomainPausedReason(reason)]
+	if why == "" {
+		return
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.stuck = fmt.Sprintf("its CPU was stopped: %s (libvirt: paused, reason %d)", why, reason)
+	if i.alive() {
+		i.how.kill(i)
+	}
+}
+
+// pauses are the reasons that nobody asked for.
+var pauses = map[libvirt.DomainPausedReason]string{
+	libvirt.DomainPausedUnknown:  "an internal error of KVM's or QEMU's",
+	libvirt.DomainPausedIoerror:  "an error of a disk's, as a full file system",
+	libvirt.DomainPausedWatchdog: "a watchdog of the guest's",
+	libvirt.DomainPausedCrashed:  "its kernel crashed",
 }

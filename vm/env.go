@@ -4,19 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/digitalocean/go-libvirt"
-	"golang.org/x/sys/unix"
 
 	"lab/bench"
 	"lab/bench/results"
+	"lab/bench/smaps"
 	"lab/bench/testbed"
 	"lab/vm/accel"
 	"lab/vm/client"
@@ -30,22 +30,32 @@ type Env struct {
 	emulator string
 	accel    accel.Verdict
 	unfit    error // why nothing can run here
-	reaper   *reaper
-	log      *os.File // the daemon's
 	versions map[string]string
 	count    atomic.Int64 // instances so far
 
-	far    *foreign               // whose libvirt, or nil: a daemon of our own
+	libvirt host     // own or far
+	own     *Host    // the lab's own libvirt, or nil
+	far     *foreign // a foreign one, or nil
+
 	saving sync.Mutex             // guards states; held while a guest is being saved
 	states map[string]*savedState // by their domains' kind
 
-	mu      sync.Mutex // guards what follows
-	daemon  *daemon
-	conn    *client.Conn
+	mu      sync.Mutex             // guards what follows
 	kernels map[string]guestKernel // by the settings kernel and boot
 	modules map[string][]kernel.Module
-	shown   []string // files of the cache's that the daemon sees
-	closed  bool
+}
+
+// A host is a libvirt, which makes domains.
+type host interface {
+	// Connection returns the connection to it, after connecting where that is to be
+	// done: at first, and after a trial in which it was lost.
+	Connection(context.Context) (*client.Conn, error)
+
+	// Put makes a file of the lab's visible to it, and returns its path there.
+	Put(ctx context.Context, file string) (string, error)
+
+	// Close ends the connection, and removes what was put there.
+	Close() error
 }
 
 // guestKernel is a kernel and the file in the cache that is booted.
@@ -110,27 +120,46 @@ func (e *Env) open(ctx context.Context) (err error) {
 	if e.emulator, err = accel.FindEmulator(); err != nil {
 		return err
 	}
-	if _, _, err := findDaemon(); err != nil {
-		return bench.Unavailable(err.Error(), "make setup")
-	}
-	if !e.tb.Private {
-		// Where the lab isn't PID 1, QEMU's orphans come to it by this.
-		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
-			return fmt.Errorf("become a subreaper: %w", err)
-		}
-	}
-	e.reaper = newReaper()
-	if e.log, err = e.tb.Log(e.Name() + "-libvirt.log"); err != nil {
+	if e.own, err = NewHost(e.tb, e.Name()+"-libvirt.log", e.bed(), e.emulator); err != nil {
 		return err
 	}
-	c, err := e.connection(ctx)
+	e.libvirt = e.own
+	c, err := e.own.Connection(ctx)
 	if err != nil {
 		return bench.Unavailable(err.Error(), daemonCure)
 	}
+	e.own.Reaper.hold()
+	defer e.own.Reaper.release()
 	if err := e.probe(ctx); err != nil {
 		return bench.Unavailable("QEMU runs no guest: "+err.Error(), "make setup")
 	}
 	return e.warm(ctx, c)
+}
+
+// openForeign is open's part for a foreign libvirt.
+func (e *Env) openForeign(ctx context.Context) error {
+	e.libvirt = e.far
+	if err := os.MkdirAll(e.bed(), 0o755); err != nil {
+		return err
+	}
+	if err := e.far.Open(ctx, e.tb.ID+"-"+e.Name()); err != nil {
+		return err
+	}
+	if err := e.probe(ctx); err != nil {
+		return bench.Unavailable("the foreign libvirt runs no guest: "+err.Error(), "see what it can run: virsh -c URI capabilities")
+	}
+	c, err := e.far.Connection(ctx)
+	if err != nil {
+		return err
+	}
+	return e.warm(ctx, c)
+}
+
+// Connect makes the environment use a foreign libvirt in place of a daemon of
+// its own. It is called before Open. name is for results, driver what the
+// daemon there is asked for, dial opens a connection to it.
+func (e *Env) Connect(name, driver string, dial func() (net.Conn, error)) {
+	e.far = newForeign(name, driver, dial)
 }
 
 // daemonCure is for a libvirt that doesn't do what it should.
@@ -139,124 +168,18 @@ const daemonCure = "--env host,chroot,container leaves virtual machines out; --c
 // bed is the environment's folder in the testbed's.
 func (e *Env) bed() string { return filepath.Join(e.tb.Dir, e.Name()) }
 
-// connection returns the connection to the daemon, after starting the daemon
-// and connecting where that is to be done: at first, and after a trial in which
-// one of them was lost. A daemon that left a call without an answer is replaced.
-func (e *Env) connection(ctx context.Context) (*client.Conn, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closed {
-		return nil, errors.New("the environment is closed")
-	}
-	if e.conn != nil && e.conn.Alive() {
-		return e.conn, nil
-	}
-	if e.far != nil {
-		nc, err := e.far.dial()
-		if err == nil {
-			e.conn, err = client.Open(ctx, nc, e.far.driver)
-		}
-		return e.conn, err
-	}
-	if e.daemon != nil && (!e.daemon.alive() || e.conn != nil && (e.conn.Silent() || e.daemon.over())) {
-		e.daemon.kill()
-		e.daemon = nil
-	}
-	e.conn = nil
-	if e.daemon == nil {
-		m, err := e.mounts()
-		if err != nil {
-			return nil, err
-		}
-		if e.daemon, err = startDaemon(ctx, m, e.log); err != nil {
-			return nil, err
-		}
-	}
-	c, err := e.daemon.connect(ctx)
-	if err != nil {
-		// Started, and doesn't answer: the next attempt starts another.
-		if ctx.Err() == nil {
-			e.daemon.kill()
-			e.daemon = nil
-		}
-		return nil, err
-	}
-	e.conn = c
-	return c, nil
-}
-
-// mounts says what the daemon shall see.
-func (e *Env) mounts() (mounts, error) {
-	m := mounts{bed: e.bed()}
-	for _, file := range e.shown {
-		m.binds = append(m.binds, e.fileBind(file))
-	}
-	key, err := accel.CapsKey(e.emulator)
-	if err != nil {
-		return m, err
-	}
-	m.kvm = accel.KVMOpens() == nil
-	if m.kvm {
-		key += "-kvm"
-	}
-	m.caps = filepath.Join(e.tb.Cache, "libvirt-capabilities", key)
-	for _, dir := range []string{m.bed, m.caps} {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return m, err
-		}
-	}
-	e.give(filepath.Dir(m.caps), m.caps)
-	return m, nil
-}
-
-// show shows the daemon a file of the cache's, and those that come after it. The
-// rest of the cache isn't QEMU's business.
-func (e *Env) show(file string) error {
-	if e.inside(file) == file || strings.HasPrefix(file, e.bed()+"/") {
-		return nil
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if slices.Contains(e.shown, file) {
-		return nil
-	}
-	// Whoever's umask it was made with: QEMU is another user. On a file system
-	// without modes all may read it.
-	if st, err := os.Stat(file); err != nil {
-		return err
-	} else if st.Mode().Perm()&0o004 == 0 {
-		if err := os.Chmod(file, 0o644); err != nil {
-			return err
-		}
-	}
-	b := e.fileBind(file)
-	if err := b.open(); err != nil {
-		return err
-	}
-	defer b.close()
-	err := e.daemon.enter(func() error { return b.attach("") })
-	if err == nil || errors.Is(err, errNoDaemon) { // its successor will see it
-		e.shown = append(e.shown, file)
-		return nil
-	}
-	return err
-}
-
-func (e *Env) fileBind(file string) *bind {
-	return &bind{from: file, to: e.inside(file), attr: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOSUID}
-}
+// askTimeout bounds libvirt's asking QEMU what it can do.
+const askTimeout = 40 * time.Second
 
 // warm lets libvirt find out what QEMU can do, before anything is timed: 4 s
 // with an empty cache, else milliseconds.
 func (e *Env) warm(ctx context.Context, c *client.Conn) error {
-	e.reaper.hold()
-	defer e.reaper.release()
 	virt := "qemu"
 	if e.accel.Use == "kvm" {
 		virt = "kvm"
 	}
 	var lib, hv uint64
-	if err := c.Call(ctx, "ask for capabilities", 2*daemonStart, func(l *libvirt.Libvirt) (err error) {
+	if err := c.Call(ctx, "ask for capabilities", askTimeout, func(l *libvirt.Libvirt) (err error) {
 		if _, err = l.ConnectGetDomainCapabilities(optional(e.emulator),
 			libvirt.OptString{"x86_64"}, libvirt.OptString{"q35"}, libvirt.OptString{virt}, 0); err != nil {
 			return err
@@ -346,33 +269,34 @@ func (e *Env) give(paths ...string) {
 // giveFile gives a file and the folder that it lies in.
 func (e *Env) giveFile(path string) { e.give(filepath.Dir(path), path) }
 
+// Prepare unpacks the kernel and builds the initramfs where the cache doesn't
+// have them, and writes down the domain.
+func (e *Env) Prepare(ctx context.Context, s bench.Spec) (bench.Instance, error) {
+	if err := e.Check(ctx, s); err != nil {
+		return nil, err
+	}
+	i := e.newInstance(actual(s), e.variant(s))
+	if err := i.how.prepare(ctx, i); err != nil {
+		return nil, errors.Join(err, i.Close())
+	}
+	return i, nil
+}
+
 // Close ends the connection and the daemon.
 func (e *Env) Close() error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closed {
+	if e.libvirt == nil {
 		return nil
 	}
-	e.closed = true
-	var errs []error
-	if e.conn != nil {
-		if e.far != nil && e.conn.Alive() {
-			errs = append(errs, e.far.remove(context.Background(), e.conn))
-		}
-		errs = append(errs, e.conn.Close(context.Background()))
+	return errors.Join(e.libvirt.Close(), os.RemoveAll(e.bed()))
+}
+
+// Meter tells what the libvirt daemon costs, which all guests of a run share;
+// nothing where there is none.
+func (e *Env) Meter() (c bench.Cost, err error) {
+	if e.own == nil || e.own.PID() == 0 {
+		return c, nil
 	}
-	if e.daemon != nil {
-		errs = append(errs, e.daemon.stop())
-	}
-	if e.reaper != nil {
-		e.reaper.reap()
-		e.reaper.close()
-	}
-	if e.log != nil {
-		errs = append(errs, e.log.Close())
-	}
-	if e.tb != nil {
-		errs = append(errs, os.RemoveAll(e.bed()))
-	}
-	return errors.Join(errs...)
+	p, err := smaps.Read(e.own.PID(), 0)
+	c.Processes = []smaps.Process{p}
+	return c, err
 }

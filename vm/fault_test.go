@@ -52,7 +52,7 @@ func says(t *testing.T, began time.Time, most time.Duration, err error, words ..
 
 func TestDaemonStopped(t *testing.T) {
 	e := open(t)
-	d := e.daemon
+	d := e.own.daemon
 	if err := d.proc.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func TestDaemonStopped(t *testing.T) {
 		t.Error(err)
 	}
 	works(t, e)
-	if e.daemon == d {
+	if e.own.daemon == d {
 		t.Error("the daemon wasn't replaced")
 	}
 }
@@ -78,10 +78,10 @@ func TestDaemonStopped(t *testing.T) {
 func TestDaemonKilled(t *testing.T) {
 	e := open(t)
 	i := start(t, e, spec(t, e, "/bin/sleep", "1000"))
-	if err := e.daemon.proc.Signal(syscall.SIGKILL); err != nil {
+	if err := e.own.daemon.proc.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	<-e.daemon.ended
+	<-e.own.daemon.ended
 	// The guest lives on, and can be ended.
 	if !i.alive() {
 		t.Error("the guest died with the daemon")
@@ -102,7 +102,7 @@ func TestDaemonKilledDuringStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := e.daemon
+	d := e.own.daemon
 	w := guest.WatchOpen(e.emulator) // QEMU is being started
 	go func() {
 		<-w.At

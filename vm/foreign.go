@@ -23,20 +23,27 @@ import (
 	"lab/vm/domain"
 )
 
-// A foreign libvirt is one that somebody else runs, on this machine or another.
+// A Foreign libvirt is one that somebody else runs, on this machine or another.
 // QEMU then lives where it is: out of the testbed's reach, so that its process,
 // its files and the bridge aren't there. The kernel and the image go to it as
 // storage volumes; the console and the init's channel come through it.
 type foreign struct {
-	name   string // for results
-	driver string // the URI that its daemon is asked for
-	dial   func() (net.Conn, error)
+	Name   string // for results
+	Driver string // the URI that its daemon is asked for
+	Dial   func() (net.Conn, error)
 
-	mu   sync.Mutex
-	pool *libvirt.StoragePool
-	vols map[string]placed // by the local file's path
-	last int
+	owner string // the environment, in volumes' names
 
+	mu     sync.Mutex
+	conn   *client.Conn
+	closed bool
+
+	files sync.Mutex // guards what follows
+	pool  *libvirt.StoragePool
+	vols  map[string]placed // by the local file's path
+	last  int
+
+	addrs  sync.Mutex
 	leases map[farLease]bool // addresses that this run's guests have
 }
 
@@ -49,33 +56,51 @@ type placed struct {
 // uploadTimeout bounds the upload of a kernel or an image.
 const uploadTimeout = 5 * time.Minute
 
-// Connect makes the environment use a foreign libvirt in place of a daemon of
-// its own. It is called before Open. name is for results, driver what the
-// daemon there is asked for, dial opens a connection to it.
-func (e *Env) Connect(name, driver string, dial func() (net.Conn, error)) {
-	e.far = &foreign{name: name, driver: driver, dial: dial, vols: make(map[string]placed), leases: make(map[farLease]bool)}
+// newForeign is a libvirt that isn't connected to yet. name is for results, driver
+// what the daemon there is asked for, dial opens a connection to it.
+func newForeign(name, driver string, dial func() (net.Conn, error)) *foreign {
+	return &foreign{Name: name, Driver: driver, Dial: dial, vols: make(map[string]placed), leases: make(map[farLease]bool)}
 }
 
-// openForeign is open's part for a foreign libvirt.
-func (e *Env) openForeign(ctx context.Context) error {
-	e.reaper = newReaper() // nothing will come to it
-	c, err := e.connection(ctx)
+// Open connects, sweeps what killed labs left, and finds a place for files. owner is
+// the environment's name there, which begins with its testbed's ID.
+func (f *foreign) Open(ctx context.Context, owner string) error {
+	f.owner = owner
+	c, err := f.Connection(ctx)
 	if err != nil {
 		return bench.Unavailable(err.Error(), "try: virsh -c URI list")
 	}
-	if err := os.MkdirAll(e.bed(), 0o755); err != nil {
+	if err := f.sweep(ctx, c); err != nil {
 		return err
 	}
-	if err := e.far.sweep(ctx, c); err != nil {
-		return err
+	return f.findPool(ctx, c)
+}
+
+// Connection returns the connection to it.
+func (f *foreign) Connection(ctx context.Context) (*client.Conn, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return nil, errors.New("the environment is closed")
 	}
-	if err := e.far.findPool(ctx, c); err != nil {
-		return err
+	if f.conn != nil && f.conn.Alive() {
+		return f.conn, nil
 	}
-	if err := e.probe(ctx); err != nil {
-		return bench.Unavailable("the foreign libvirt runs no guest: "+err.Error(), "see what it can run: virsh -c URI capabilities")
+	nc, err := f.Dial()
+	if err == nil {
+		f.conn, err = client.Open(ctx, nc, f.Driver)
 	}
-	return e.warm(ctx, c)
+	return f.conn, err
+}
+
+// Close deletes what was uploaded, and ends the connection.
+func (f *foreign) Close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed = true; f.conn == nil || !f.conn.Alive() {
+		return nil
+	}
+	return errors.Join(f.remove(context.Background(), f.conn), f.conn.Close(context.Background()))
 }
 
 // findPool picks the storage pool for kernels and images: "default", as most
@@ -97,10 +122,14 @@ func (f *foreign) findPool(ctx context.Context, c *client.Conn) error {
 	return nil
 }
 
-// place uploads a local file, once a run, and returns its path over there.
-func (f *foreign) place(ctx context.Context, c *client.Conn, owner, file string) (string, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+// Put uploads a local file, once a run, and returns its path over there.
+func (f *foreign) Put(ctx context.Context, file string) (string, error) {
+	c, err := f.Connection(ctx)
+	if err != nil {
+		return "", err
+	}
+	f.files.Lock()
+	defer f.files.Unlock()
 	if p, ok := f.vols[file]; ok {
 		return p.path, nil
 	}
@@ -115,7 +144,7 @@ func (f *foreign) place(ctx context.Context, c *client.Conn, owner, file string)
 	}
 	f.last++
 	def := libvirtxml.StorageVolume{
-		Name:     fmt.Sprintf("%s%s-%d.img", volumePrefix(), owner, f.last),
+		Name:     fmt.Sprintf("%s%s-%d.img", volumePrefix(), f.owner, f.last),
 		Capacity: &libvirtxml.StorageVolumeSize{Unit: "bytes", Value: uint64(st.Size())},
 		Target: &libvirtxml.StorageVolumeTarget{
 			Format:      &libvirtxml.StorageVolumeTargetFormat{Type: "raw"},
@@ -148,8 +177,8 @@ func (f *foreign) place(ctx context.Context, c *client.Conn, owner, file string)
 
 // remove deletes what was uploaded.
 func (f *foreign) remove(ctx context.Context, c *client.Conn) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.files.Lock()
+	defer f.files.Unlock()
 	var errs []error
 	for _, p := range f.vols {
 		errs = append(errs, c.Call(ctx, "delete volume", client.CallTimeout, func(l *libvirt.Libvirt) error { return l.StorageVolDelete(p.vol, 0) }))

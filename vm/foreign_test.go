@@ -28,10 +28,10 @@ import (
 // storage pool, and returns how to connect to it.
 func abroad(t *testing.T, adjust ...func(*mounts)) (d *daemon, c *client.Conn) {
 	t.Helper()
-	own := open(t)    // skips where there can be no guest
-	own.reaper.hold() // the other's QEMUs are orphans of ours, too
-	t.Cleanup(own.reaper.release)
-	m, err := own.mounts()
+	own := open(t)        // skips where there can be no guest
+	own.own.Reaper.hold() // the other's QEMUs are orphans of ours, too
+	t.Cleanup(own.own.Reaper.release)
+	m, err := own.own.Mounts()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,7 +245,7 @@ func TestForeign(t *testing.T) {
 	})
 	t.Run("the connection breaks", func(t *testing.T) {
 		i := start(t, e, spec(t, e, "/bin/sleep", "1000"))
-		e.conn.GiveUp("", 0)
+		e.far.conn.GiveUp("", 0)
 		began := time.Now()
 		_, err := i.Wait(within(t, 10*time.Second))
 		says(t, began, 5*time.Second, err, "ended without the end of its PID 1")

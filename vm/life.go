@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
 	"lab/bench"
 	"lab/bench/clock"
 	"lab/vm/guest"
@@ -41,30 +39,19 @@ func (i *instance) Started() clock.Time { return i.began }
 // Marks are the ends of the parts of a start.
 func (i *instance) Marks() []clock.Mark { return i.marks }
 
-// LastPhase is what follows the last mark, the start of the guest's CPU: its
-// firmware and kernel, as PID 1 writes with its first instructions. The
-// machine without an operating system has no more than firmware there, and
-// shows how little of it that is. Where an init runs the workload, what is left
-// is the workload's alone; where it became the workload, its own work is in it.
-func (i *instance) LastPhase() string {
-	switch {
-	case i.env.bare || i.main != nil:
-		return "first byte"
-	case staged(i.spec):
-		return "kernel and init"
-	}
-	return "kernel"
-}
+// LastPhase is what follows the last mark.
+func (i *instance) LastPhase() string { return i.how.last(i) }
 
-// Inspect names QEMU's process, the domain, and its port on the bridge.
+// Inspect names the domain and, in the lab's own libvirt, QEMU's process and its
+// port on the bridge.
 func (i *instance) Inspect() (map[string]string, error) {
 	if !i.alive() {
 		return nil, os.ErrProcessDone
 	}
-	if i.far != nil {
-		return map[string]string{"domain": i.cfg.Name}, nil // its process is elsewhere
+	out := map[string]string{"domain": i.cfg.Name}
+	if i.pid != 0 {
+		out["pid"] = strconv.Itoa(i.pid)
 	}
-	out := map[string]string{"pid": strconv.Itoa(i.pid), "domain": i.cfg.Name}
 	if i.cfg.Card != nil && i.cfg.Card.Tap != "" {
 		out["tap"] = i.cfg.Card.Tap
 	}
@@ -84,7 +71,7 @@ func (i *instance) Exec(_ context.Context, c bench.Command) (bench.Process, erro
 
 // alive says whether QEMU is there.
 func (i *instance) alive() bool {
-	if i.pidfd < 0 && (i.far == nil || !i.created) {
+	if !i.created {
 		return false
 	}
 	select {
@@ -110,20 +97,7 @@ func (i *instance) Signal(sig os.Signal) error {
 		return bench.NotApplicable(fmt.Sprintf("a guest's PID 1 can't be sent %v from the host", sig), "run it under the guest's init (Spec.Init)")
 	}
 	i.killed = syscall.SIGKILL
-	return i.kill()
-}
-
-// kill ends QEMU by the hold on its process: no PID can be mistaken, and
-// libvirt needn't be alive.
-func (i *instance) kill() error {
-	if i.far != nil {
-		return i.killFar()
-	}
-	err := unix.PidfdSendSignal(i.pidfd, unix.SIGKILL, nil, 0)
-	if err == unix.ESRCH {
-		return os.ErrProcessDone
-	}
-	return os.NewSyscallError("pidfd_send_signal", err)
+	return i.how.kill(i)
 }
 
 // wasKilled says whether the guest was ended from here.
@@ -138,7 +112,7 @@ func (i *instance) unplug() {
 	i.mu.Lock()
 	if i.alive() {
 		i.killed = syscall.SIGKILL
-		i.kill()
+		i.how.kill(i)
 	}
 	i.mu.Unlock()
 	<-i.ended
@@ -207,35 +181,19 @@ func (i *instance) close() error {
 	if i.conn == nil {
 		return nil // nothing was made
 	}
-	var errs []error
 	if i.created {
 		i.unplug()
-		// libvirt sees QEMU's end by itself; until it has, the domain is
-		// still in its list.
-		if i.far == nil {
-			errs = append(errs, i.forget())
-		}
 	}
-	if i.far != nil {
-		i.far.close()
-	}
+	errs := []error{i.how.close(i)}
 	i.conn.Unwatch(i.cfg.Name)
-	i.mu.Lock()
-	if i.pidfd >= 0 {
-		unix.Close(i.pidfd)
-		i.pidfd = -1
-	}
-	i.mu.Unlock()
 	if i.session != nil {
 		i.session.Close()
 	}
 	if i.main != nil {
 		i.main.Close()
 	}
-	i.env.reaper.release()
 	if i.console != nil {
 		errs = append(errs, i.console.Close())
 	}
-	errs = append(errs, i.hide(), i.data.close())
 	return errors.Join(append(errs, i.keepLogs())...)
 }

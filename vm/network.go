@@ -161,17 +161,17 @@ func (e *Env) checkNetwork(ctx context.Context, s bench.Spec) error {
 	case e.far == nil:
 		return bench.NotApplicable("the lab's own libvirt has no networks", "--variant net=bridge, or --connect URI of a libvirt that has them")
 	}
-	c, err := e.connection(ctx)
-	if err != nil {
-		return bench.Unavailable(err.Error(), "virsh -c URI net-list")
-	}
-	_, err = e.far.network(ctx, c, name)
+	_, err := e.far.network(ctx, name)
 	return err
 }
 
 // network reads a network's definition and leases. Where the network isn't
 // there the error says which are.
-func (f *foreign) network(ctx context.Context, c *client.Conn, name string) (n farNetwork, err error) {
+func (f *foreign) network(ctx context.Context, name string) (n farNetwork, err error) {
+	c, err := f.Connection(ctx)
+	if err != nil {
+		return n, bench.Unavailable(err.Error(), "virsh -c URI net-list")
+	}
 	var (
 		has  []string // with what is said of each
 		text string
@@ -239,15 +239,15 @@ type farLease struct {
 }
 
 // lease chooses an address on a network, the caller's until giveBack.
-func (f *foreign) lease(ctx context.Context, c *client.Conn, name, testbed string) (addr netip.Prefix, gateway netip.Addr, err error) {
-	n, err := f.network(ctx, c, name)
+func (f *foreign) lease(ctx context.Context, name string) (addr netip.Prefix, gateway netip.Addr, err error) {
+	n, err := f.network(ctx, name)
 	if err != nil {
 		return addr, gateway, err
 	}
 	salt := fnv.New32a()
-	salt.Write([]byte(testbed))
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	salt.Write([]byte(f.owner))
+	f.addrs.Lock()
+	defer f.addrs.Unlock()
 	addr, ok := n.free(salt.Sum32(), func(a netip.Addr) bool { return f.leases[farLease{name, a}] })
 	if !ok {
 		return addr, gateway, bench.Unavailable(fmt.Sprintf("network %s of the foreign libvirt has no address left in %v", name, n.subnet), "run fewer instances, or name a larger network")
@@ -258,7 +258,7 @@ func (f *foreign) lease(ctx context.Context, c *client.Conn, name, testbed strin
 
 // giveBack takes an address back.
 func (f *foreign) giveBack(name string, a netip.Prefix) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.addrs.Lock()
+	defer f.addrs.Unlock()
 	delete(f.leases, farLease{name, a.Addr()})
 }

@@ -1,7 +1,6 @@
 package vm
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -26,8 +25,6 @@ func (e *Env) probe(ctx context.Context) (err error) {
 		return err
 	}
 	defer os.Remove(file)
-	e.reaper.hold()
-	defer e.reaper.release()
 	run := func(ctx context.Context, accel, cpu string, limit time.Duration) (accel.Pacer, error) {
 		return e.runPace(ctx, file, accel, cpu, limit)
 	}
@@ -35,11 +32,11 @@ func (e *Env) probe(ctx context.Context) (err error) {
 		e.accel, err = accel.ProbeHere(ctx, e.tb.Cache, e.emulator, run)
 		return err
 	}
-	c, err := e.connection(ctx)
+	c, err := e.far.Connection(ctx)
 	if err != nil {
 		return err
 	}
-	open := c.Call(ctx, "ask for KVM", 2*daemonStart, func(l *libvirt.Libvirt) error {
+	open := c.Call(ctx, "ask for KVM", askTimeout, func(l *libvirt.Libvirt) error {
 		_, err := l.ConnectGetDomainCapabilities(nil, libvirt.OptString{"x86_64"}, nil, libvirt.OptString{"kvm"}, 0)
 		return err
 	})
@@ -51,14 +48,13 @@ func (e *Env) probe(ctx context.Context) (err error) {
 // has what came until the error. That wraps context.DeadlineExceeded where the
 // guest took longer than limit.
 func (e *Env) runPace(ctx context.Context, file, virt, cpu string, limit time.Duration) (p accel.Pacer, err error) {
-	i := e.newInstance(bench.Spec{Settings: map[string]string{"accel": virt}}, guestKernel{file: file})
-	i.cfg.CPU, i.cfg.Memory, i.cfg.ACPI = cpu, bareMemory, true
-	if e.far == nil && accel.HasQboot() {
+	i := e.newInstance(bench.Spec{Settings: map[string]string{"accel": virt}}, e.plain())
+	if i.cfg.CPU = cpu; e.far == nil && accel.HasQboot() {
 		// The BIOS is millions of instructions in real mode, which some KVMs
 		// emulate one by one.
 		i.cfg.Firmware = accel.Qboot
 	}
-	if i.cfg.Kernel, err = i.put(ctx, file); err != nil {
+	if err := i.prepareBare(ctx, file); err != nil {
 		return p, err
 	}
 	defer func() { err = errors.Join(err, i.Close()) }()
@@ -74,14 +70,6 @@ func (e *Env) runPace(ctx context.Context, file, virt, cpu string, limit time.Du
 		err = i.cause(err)
 	}
 	return p, err
-}
-
-// saidAll says whether the tiny guest came to its end. In a foreign libvirt its
-// console is a pseudo-terminal, which takes what wasn't read with it when QEMU
-// ends: the last byte, after which the guest switches itself off, may be lost.
-func (i *instance) saidAll(word string) bool {
-	text := tail(i.file(".console"), 4<<10)
-	return bytes.HasSuffix(text, []byte(word+string(accel.TinyEnd))) || i.far != nil && bytes.HasSuffix(text, []byte(word))
 }
 
 // readSerial reads from a descriptor that blocks, until enough came.

@@ -173,7 +173,7 @@ func TestRestoreFails(t *testing.T) {
 
 	// The daemon is killed while QEMU reads.
 	i = prepare()
-	d, w := e.daemon, guest.WatchOpen(e.emulator)
+	d, w := e.own.daemon, guest.WatchOpen(e.emulator)
 	go func() {
 		<-w.At
 		d.proc.Signal(syscall.SIGKILL)

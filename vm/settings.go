@@ -82,14 +82,13 @@ func actual(s bench.Spec) bench.Spec {
 func (e *Env) Resolved(s bench.Spec) map[string]string {
 	out := map[string]string{"accel": e.resolve(s.Settings["accel"])}
 	if e.far != nil {
-		out["libvirt"] = e.far.name
-	}
-	if e.far == nil { // the domain is the lab's own, and has no such device
+		out["libvirt"] = e.far.Name
+	} else { // the domain is the lab's own, and has no such device
 		out["balloon"], out["free-page-reporting"] = "none", "none"
 	}
 	if !e.bare {
 		a := actual(s)
-		out["acpi"], out["memory"], out["vcpus"], out["root"] = e.acpi(s), fmt.Sprint(e.memory(a)), fmt.Sprint(cpus(s)), a.Settings["root"]
+		out["acpi"], out["memory"], out["vcpus"], out["root"] = acpi(s), fmt.Sprint(memory(a)), fmt.Sprint(cpus(s)), a.Settings["root"]
 		if k, err := e.kernel(s); err == nil {
 			out["kernel-version"] = k.Version
 		}
@@ -120,11 +119,9 @@ func (e *Env) resolve(accel string) string {
 
 // acpi is what the setting comes to. Without ACPI's tables a kernel finds its
 // interrupts in older ones, which SeaBIOS makes and qboot doesn't, and one CPU
-// alone. The tiny guest's switch is an ACPI register.
-func (e *Env) acpi(s bench.Spec) string {
+// alone.
+func acpi(s bench.Spec) string {
 	switch a := s.Settings["acpi"]; {
-	case e.bare:
-		return "on"
 	case a != "auto" && a != "":
 		return a
 	case s.Settings["firmware"] == "qboot", cpus(s) > 1:
@@ -135,16 +132,11 @@ func (e *Env) acpi(s bench.Spec) string {
 
 // Describe says what Prepare and Start do.
 func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
-	if e.far != nil {
-		defer func() {
-			prepare[0] = "the foreign libvirt is connected to"
-			prepare = append(prepare, "the guest's files are uploaded as storage volumes")
-			start[0] = "connect again, for the console"
-		}()
-	}
-	if e.bare {
-		return describeBare()
-	}
+	return e.variant(s).describe(describeCold(s))
+}
+
+// describeCold says it of a guest that boots.
+func describeCold(s bench.Spec) (prepare, start []string) {
 	prepare = []string{
 		"libvirt's daemon runs, is connected to, and knows what QEMU can do",
 		"the kernel is unpacked",
@@ -163,11 +155,6 @@ func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
 	}
 	if networkName(s) != "" {
 		prepare = append(prepare, "an address of libvirt's network is reserved")
-	}
-	if restored(s) {
-		return append(prepare, "a guest boots until its init waits for work, and libvirt saves it to a file in memory"), []string{
-			"listen for the console and for the guest's init", "libvirt starts QEMU and configures it",
-			"QEMU reads the saved state", "the guest's init sets its clock and takes new random numbers, and executes the workload"}
 	}
 	start = []string{"listen for the console", "libvirt starts QEMU and configures it"}
 	if hasDisk(s) {
@@ -202,20 +189,18 @@ func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
 
 // config is the domain for a Spec, but for what tells one instance from
 // another.
-func (e *Env) config(s bench.Spec, k guestKernel) domain.Config {
+func (e *Env) config(s bench.Spec) domain.Config {
 	c := domain.Config{
 		Testbed:  e.tb.ID,
 		Accel:    e.resolve(s.Settings["accel"]),
 		CPU:      e.accel.CPU,
 		Machine:  s.Settings["machine"],
 		Emulator: e.emulator,
-		Memory:   e.memory(s),
+		Memory:   memory(s),
 		CPUs:     cpus(s),
 		CPUSet:   s.Limits.CPUSet,
-		Allowed:  e.allowed(),
 		TBCache:  tbCache(s),
-		Kernel:   e.inside(k.file),
-		ACPI:     e.acpi(s) == "on",
+		ACPI:     acpi(s) == "on",
 	}
 	if c.Machine == "" {
 		c.Machine = "q35"
@@ -229,9 +214,9 @@ func (e *Env) config(s bench.Spec, k guestKernel) domain.Config {
 // allowed are the processors that the lab itself may run on, where these aren't all
 // of the machine's: libvirt lets a guest's QEMU run on any, unlike whatever else the
 // lab starts.
-func (e *Env) allowed() string {
+func allowed() string {
 	var may unix.CPUSet
-	if e.far != nil || unix.SchedGetaffinity(0, &may) != nil {
+	if unix.SchedGetaffinity(0, &may) != nil {
 		return ""
 	}
 	text, err := os.ReadFile("/sys/devices/system/cpu/online")
@@ -245,18 +230,6 @@ func (e *Env) allowed() string {
 		}
 	}
 	return strings.Join(list, ",")
-}
-
-// inside turns a path below the cache or the testbed's folder into the one
-// under which the daemon sees it.
-func (e *Env) inside(path string) string {
-	if rest, ok := strings.CutPrefix(path, e.tb.Cache+"/"); ok {
-		return insideFiles + "/" + strings.ReplaceAll(rest, "/", "-")
-	}
-	if rest, ok := strings.CutPrefix(path, e.bed()+"/"); ok {
-		return insideBed + "/" + rest
-	}
-	return path
 }
 
 func exists(path string) bool {

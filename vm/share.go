@@ -1,12 +1,10 @@
 package vm
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 
 	"golang.org/x/sys/unix"
 
@@ -75,26 +73,7 @@ func (i *instance) share() error {
 		}
 		binds = append(binds, b)
 	}
-	return i.show(binds)
-}
-
-// show mounts in the daemon's namespace what is this instance's alone.
-func (i *instance) show(binds []*bind) error {
-	for _, b := range binds {
-		defer b.close()
-		if err := b.open(); err != nil {
-			return err
-		}
-	}
-	return i.env.inDaemon(func() error {
-		for _, b := range binds {
-			if err := b.attach(""); err != nil {
-				return err
-			}
-			i.shown = append(i.shown, b)
-		}
-		return nil
-	})
+	return i.show(binds...)
 }
 
 // shareDir is where the daemon sees an instance's folder.
@@ -102,60 +81,9 @@ func (i *instance) shareDir(n int) string {
 	return filepath.Join(insideShares, fmt.Sprintf("%s-%d", i.cfg.Name, n))
 }
 
-// hide takes away again what show showed. With the daemon it went by itself.
-func (i *instance) hide() error {
-	if len(i.shown) == 0 {
-		return nil
-	}
-	err := i.env.inDaemon(func() error {
-		var errs []error
-		for _, b := range i.shown {
-			errs = append(errs, b.detach())
-		}
-		return errors.Join(errs...)
-	})
-	i.shown = nil
-	if errors.Is(err, errNoDaemon) || errors.Is(err, unix.EINVAL) || errors.Is(err, os.ErrNotExist) {
-		return nil // another daemon's namespace has nothing of ours
-	}
+// show mounts in the daemon's namespace what is this instance's alone.
+func (i *instance) show(binds ...*bind) error {
+	shown, err := i.env.own.Attach(binds...)
+	i.shown = append(i.shown, shown...)
 	return err
-}
-
-var errNoDaemon = errors.New("libvirt's daemon has ended")
-
-// inDaemon calls f in the daemon's mount namespace.
-func (e *Env) inDaemon(f func() error) error {
-	e.mu.Lock()
-	d := e.daemon
-	e.mu.Unlock()
-	return d.enter(f)
-}
-
-// enter calls f on a thread in the daemon's mount namespace, which ends with the
-// call.
-func (d *daemon) enter(f func() error) error {
-	if d == nil || !d.alive() {
-		return errNoDaemon
-	}
-	ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/mnt", d.proc.PID()))
-	if err != nil {
-		return err
-	}
-	defer ns.Close()
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with this goroutine
-		done <- func() error {
-			// The threads of a program share their root and working folder,
-			// and one that does can't change its mount namespace.
-			if err := unix.Unshare(unix.CLONE_FS); err != nil {
-				return os.NewSyscallError("unshare", err)
-			}
-			if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNS); err != nil {
-				return os.NewSyscallError("setns", err)
-			}
-			return f()
-		}()
-	}()
-	return <-done
 }

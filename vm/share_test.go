@@ -41,7 +41,7 @@ func TestShares(t *testing.T) {
 		}
 		os.Remove(filepath.Join(rw, "answer"))
 	}
-	err := e.inDaemon(func() error {
+	err := e.own.Enter(func() error {
 		left, err := os.ReadDir(insideShares)
 		for _, x := range left {
 			t.Errorf("left in the daemon's namespace: %s", x.Name())

@@ -46,15 +46,7 @@ func sizeSettings() []bench.Setting {
 // given says whether a setting was, beside auto.
 func given(v string) bool { return v != "" && v != auto }
 
-// memory is the guest's RAM in bytes.
-func (e *Env) memory(s bench.Spec) int64 {
-	if e.bare {
-		return bareMemory
-	}
-	return memory(s)
-}
-
-// memory is the RAM of a guest that has an operating system.
+// memory is the RAM, in bytes, of a guest that has an operating system.
 func memory(s bench.Spec) int64 {
 	if n, err := bench.ParseSize(s.Settings["memory"]); err == nil {
 		return n &^ (1<<20 - 1)
@@ -117,8 +109,8 @@ func (e *Env) checkRoom(s bench.Spec) error {
 	if e.far != nil {
 		return elsewhere(l.Bounds())
 	}
-	if left, by, ok := l.Left("memory"); ok && left < e.memory(s) {
-		return bench.Unavailable(fmt.Sprintf("the guest has %d MiB of RAM, and the limit of the lab's cgroup %s leaves %d", e.memory(s)>>20, by.Dir, left>>20),
+	if left, by, ok := l.Left("memory"); ok && left < memory(s) {
+		return bench.Unavailable(fmt.Sprintf("the guest has %d MiB of RAM, and the limit of the lab's cgroup %s leaves %d", memory(s)>>20, by.Dir, left>>20),
 			"start the lab from a shell outside of that cgroup, or --variant memory=96M")
 	}
 	return nil

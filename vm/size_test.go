@@ -33,7 +33,7 @@ func TestSizes(t *testing.T) {
 		if err := checkSize(c.spec); err != nil {
 			t.Errorf("%+v: %v", c.spec, err)
 		}
-		if m, n := New().memory(c.spec), cpus(c.spec); m != c.memory<<20 || n != c.cpus {
+		if m, n := memory(c.spec), cpus(c.spec); m != c.memory<<20 || n != c.cpus {
 			t.Errorf("%+v: %d bytes and %d CPUs, want %d MiB and %d", c.spec, m, n, c.memory, c.cpus)
 		}
 	}

@@ -2,7 +2,6 @@ package vm
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -79,17 +78,4 @@ func bound() error {
 			return fmt.Errorf("drop capability %d: %w", c, err)
 		}
 	}
-}
-
-// give makes a file the domain's: QEMU opens it by its name.
-func (i *instance) give(path string) error { return os.Lchown(path, i.user, qemuID()) }
-
-// makeFile makes an empty file for QEMU to write to, in a folder where it can
-// make none.
-func (i *instance) makeFile(suffix string) error {
-	f, err := os.OpenFile(i.file(suffix), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Close(), i.give(f.Name()))
 }

@@ -103,29 +103,23 @@ func BenchmarkVirshCreate(b *testing.B) {
 func (i *instance) startBy(ctx context.Context, virsh string) (err error) {
 	i.began, i.started, i.cancel = clock.Now(), true, func() {}
 	defer close(i.tried)
-	i.env.reaper.hold()
-	if i.conn, err = i.env.connection(ctx); err != nil {
-		return err
-	}
-	if err := i.openConsole(); err != nil {
-		return err
-	}
-	text, err := domain.XML(i.cfg)
-	if err != nil {
-		return err
-	}
-	file := i.file(".xml")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		return err
-	}
-	defer os.Remove(file)
-	i.events = i.conn.Watch(i.cfg.Name)
-	err = i.create(ctx, "virsh create", func(*libvirt.Libvirt) error {
-		out, err := exec.CommandContext(ctx, virsh, "-q", "-c", "qemu+unix:///system?socket="+i.env.daemon.socket, "create", file).CombinedOutput()
+	_, err = i.startHere(ctx, func(ctx context.Context) error {
+		text, err := domain.XML(i.cfg)
 		if err != nil {
-			return errors.Join(err, fmt.Errorf("%s", out))
+			return err
 		}
-		return nil
+		file := i.file(".xml")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			return err
+		}
+		defer os.Remove(file)
+		return i.create(ctx, "virsh create", "configure", func(*libvirt.Libvirt) error {
+			out, err := exec.CommandContext(ctx, virsh, "-q", "-c", "qemu+unix:///system?socket="+i.env.own.daemon.socket, "create", file).CombinedOutput()
+			if err != nil {
+				return errors.Join(err, fmt.Errorf("%s", out))
+			}
+			return nil
+		})
 	})
 	i.ran = err == nil
 	return err

@@ -81,7 +81,7 @@ func needs(t *testing.T, e *Env) {
 
 // domains lists those of the environment's daemon.
 func (e *Env) domains() (map[string][]string, error) {
-	c, err := e.connection(context.Background())
+	c, err := e.libvirt.Connection(context.Background())
 	if err != nil {
 		return nil, err
 	}

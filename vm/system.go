@@ -2,10 +2,15 @@ package vm
 
 import (
 	"context"
+	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"lab/bench"
+	"lab/bench/launch"
 	"lab/bench/probe/guestinit/wire"
 	"lab/vm/domain"
 	"lab/vm/kernel"
@@ -133,4 +138,88 @@ func (i *instance) addRoot(ctx context.Context, s bench.Spec, k guestKernel) err
 	}
 	c.Initrd, err = i.put(ctx, path)
 	return err
+}
+
+// prepareSystem does what is particular to guests with a kernel. An error of the
+// workload's is Start's, as in every environment.
+func (i *instance) prepareSystem(ctx context.Context) error {
+	e, s := i.env, i.spec
+	k, err := e.kernel(s)
+	if err != nil {
+		return err
+	}
+	net, err := i.addCard(ctx)
+	if err != nil {
+		return err
+	}
+	if i.cfg.Kernel, err = i.put(ctx, k.file); err != nil {
+		return err
+	}
+	line, err := cmdline(s, boot(s, net))
+	var missing *launch.ExecError
+	switch {
+	case errors.Is(err, errNoCommand), errors.As(err, &missing):
+		i.err = bench.Blamed(bench.BlameWorkload, err)
+		return nil
+	case err != nil:
+		return bench.Blamed(bench.BlameWorkload, err)
+	}
+	if !i.cfg.ACPI {
+		// Or the kernel says on the console that it misses the tables.
+		line.More = append(line.More, "acpi=off")
+	}
+	if i.cfg.Cmdline, err = line.String(); err != nil {
+		return bench.Blamed(bench.BlameWorkload, err)
+	}
+	if err := i.addRoot(ctx, s, k); err != nil {
+		return err
+	}
+	addData(&i.cfg, s)
+	for n, x := range shares(s) {
+		i.cfg.Shares = append(i.cfg.Shares, domain.Share{Tag: x.Tag, Dir: i.shareDir(n)})
+	}
+	_, err = e.libvirt.Connection(ctx)
+	return err
+}
+
+var errNoCommand = errors.New("no command")
+
+// cmdline says who is PID 1: the workload, where the kernel alone can start it,
+// or the lab's init, which then becomes the workload, or runs it.
+func cmdline(s bench.Spec, b wire.Boot) (line domain.Cmdline, err error) {
+	if len(s.Command.Argv) == 0 || s.Command.Argv[0] == "" {
+		return line, errNoCommand
+	}
+	if !s.Init {
+		path, err := lookup(s.Image.Dir, s.Command)
+		if err != nil {
+			return line, err
+		}
+		line.Init, line.Args, line.Env = path, s.Command.Argv[1:], kernelEnv(s.Command.Env)
+	}
+	if staged(s) {
+		if !s.Init {
+			b.Exec = append([]string{line.Init}, line.Args...)
+		}
+		line.Init, line.Args = "/"+initDir+"/init", b.Words()
+	}
+	return line, nil
+}
+
+// lookup finds the workload in the image, and gives its path in the guest.
+func lookup(root string, c bench.Command) (string, error) {
+	worst := &launch.ExecError{Path: c.Argv[0], Err: unix.ENOENT}
+	for _, name := range launch.PathInside(c) {
+		// The image's links are the guest's to follow; on the host an
+		// absolute one would lead out of the image.
+		st, err := os.Lstat(filepath.Join(root, name))
+		switch {
+		case err != nil:
+		case st.IsDir(), st.Mode().IsRegular() && st.Mode()&0o111 == 0:
+			worst = &launch.ExecError{Path: name, Err: unix.EACCES}
+		default:
+			return name, nil
+		}
+	}
+	return "", worst
 }

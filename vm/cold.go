@@ -1,0 +1,276 @@
+package vm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"github.com/digitalocean/go-libvirt"
+	"golang.org/x/sys/unix"
+
+	"lab/bench"
+	"lab/bench/clock"
+	"lab/bench/launch"
+	"lab/bench/smaps"
+	"lab/bench/testbed"
+	"lab/vm/client"
+	"lab/vm/domain"
+	"lab/vm/guest"
+)
+
+// coldGuest is a guest that boots, in the lab's own libvirt.
+type coldGuest struct{}
+
+// own is what the lab has of a domain that its own libvirt made.
+type own struct {
+	data  *dataDisk // nil without one
+	shown []*bind   // what the daemon sees for its sake
+	pid   int       // QEMU's
+	pidfd int       // a hold on it
+	ooms  int64     // how often memory had run out when QEMU was started
+}
+
+func (coldGuest) refuses(bench.Spec) error { return nil }
+
+func (coldGuest) describe(prepare, start []string) ([]string, []string) { return prepare, start }
+
+func (coldGuest) define(i *instance, n int64) {
+	h := i.env.own
+	i.cfg.User, i.cfg.Group = userOf(n), qemuID()
+	i.cfg.Console, i.cfg.ConsoleLog = h.Inside(i.file(".serial")), h.Inside(i.file(".console"))
+	if i.spec.Init {
+		i.cfg.Channel = h.Inside(i.file(".port"))
+	}
+	i.cfg.Allowed = allowed()
+}
+
+func (coldGuest) prepare(ctx context.Context, i *instance) error { return i.prepareSystem(ctx) }
+
+func (coldGuest) start(ctx context.Context, i *instance) (net.Conn, error) {
+	return i.startHere(ctx, i.boot)
+}
+
+func (coldGuest) hello() (string, func(context.Context, net.Conn) (*guest.Session, error)) {
+	return "boot", guest.Greet
+}
+
+// last is firmware and kernel, as PID 1 writes with its first instructions. Where an
+// init runs the workload, what is left is the workload's alone; where it became the
+// workload, its own work is in it.
+func (coldGuest) last(i *instance) string {
+	switch {
+	case i.main != nil:
+		return "first byte"
+	case staged(i.spec):
+		return "kernel and init"
+	}
+	return "kernel"
+}
+
+// status is what the guest's kernel says of PID 1's end: the one way in which a
+// guest without any agent of ours tells it. It comes after everything that PID 1
+// wrote.
+func (coldGuest) status(i *instance, e bench.Exit) (bench.Exit, error) {
+	text := tail(i.file(".console"), 64<<10)
+	if path, errno, ok := guest.NotExecuted(text); ok {
+		return e, bench.Blamed(bench.BlameWorkload, &launch.ExecError{Path: path, Err: errno})
+	}
+	if status, ok := guest.PanicStatus(text); ok {
+		if e.Code = status >> 8 & 0xff; status&0x7f != 0 {
+			e.Code, e.Signal = -1, status&0x7f
+		}
+		return e, nil
+	}
+	return e, i.explain(bench.Blamed(bench.BlameMachine, errors.New("the guest ended without the end of its PID 1")))
+}
+
+// kill ends QEMU by the hold on its process: no PID can be mistaken, and
+// libvirt needn't be alive.
+func (coldGuest) kill(i *instance) error {
+	err := unix.PidfdSendSignal(i.pidfd, unix.SIGKILL, nil, 0)
+	if err == unix.ESRCH {
+		return os.ErrProcessDone
+	}
+	return os.NewSyscallError("pidfd_send_signal", err)
+}
+
+func (coldGuest) close(i *instance) error {
+	var errs []error
+	if i.created {
+		// libvirt sees QEMU's end by itself; until it has, the domain is
+		// still in its list.
+		errs = append(errs, i.forget())
+	}
+	i.mu.Lock()
+	if i.pidfd >= 0 {
+		unix.Close(i.pidfd)
+		i.pidfd = -1
+	}
+	i.mu.Unlock()
+	h := i.env.own
+	h.Reaper.release()
+	errs = append(errs, h.Detach(i.shown), i.data.close())
+	return errors.Join(errs...)
+}
+
+// Meter tells what QEMU costs the host, and how much of that is the guest's RAM.
+func (i *instance) Meter() (bench.Cost, error) {
+	p, err := smaps.Read(i.pid, i.cfg.Memory)
+	return bench.Cost{Processes: []smaps.Process{p}}, err
+}
+
+// startHere makes what a domain in the lab's own libvirt needs, and then itself.
+func (i *instance) startHere(ctx context.Context, make func(context.Context) error) (c net.Conn, err error) {
+	h := i.env.own
+	h.Reaper.hold()
+	if i.conn, err = h.Connection(ctx); err != nil {
+		h.Reaper.release()
+		return nil, err
+	}
+	if i.console, err = guest.NewConsole(i.file(".serial"), i.cfg.User, i.cfg.Group); err != nil {
+		return nil, err
+	}
+	// The file in which QEMU keeps what the console says, in a folder where it can
+	// make none.
+	f, err := os.OpenFile(i.file(".console"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err == nil {
+		err = errors.Join(f.Close(), i.give(f.Name()))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("console: %w", err)
+	}
+	if i.cfg.Data != nil {
+		if err := i.makeData(ctx); err != nil {
+			return nil, err
+		}
+		i.mark("disk", clock.Now())
+	}
+	if err := i.share(); err != nil {
+		return nil, fmt.Errorf("show the guest a folder: %w", err)
+	}
+	var p *guest.Port
+	if i.spec.Init {
+		if p, err = guest.Listen(i.file(".port")); err != nil {
+			return nil, err
+		}
+		defer p.Close()
+		if err := i.give(i.file(".port")); err != nil {
+			return nil, err
+		}
+	}
+	i.events = i.conn.Watch(i.cfg.Name)
+	if err := make(ctx); err != nil || p == nil {
+		return nil, err
+	}
+	ctx, cancel := i.untilEnd(ctx)
+	defer cancel(nil)
+	if c, err = p.Wait(ctx); err != nil {
+		return nil, errors.Join(context.Cause(ctx), err)
+	}
+	return c, nil
+}
+
+// give makes a file the domain's: QEMU opens it by its name.
+func (i *instance) give(path string) error { return os.Lchown(path, i.cfg.User, i.cfg.Group) }
+
+// boot has libvirt make the domain of a guest that boots.
+func (i *instance) boot(ctx context.Context) error {
+	text, err := domain.XML(i.cfg)
+	if err != nil {
+		return err
+	}
+	return i.create(ctx, "create domain", "configure", func(l *libvirt.Libvirt) error {
+		_, err := l.DomainCreateXML(text, libvirt.DomainStartAutodestroy)
+		return err
+	})
+}
+
+// create makes the libvirt call that makes the domain, and whose end is that mark.
+func (i *instance) create(ctx context.Context, what, mark string, make func(*libvirt.Libvirt) error) error {
+	i.ooms = testbed.OOMKills()
+	i.mark("prepare", clock.Now())
+	qemu := guest.WatchOpen(i.cfg.Emulator)
+	err := i.conn.Call(ctx, what, createTimeout, make)
+	returned := clock.Now()
+	i.mark("libvirt", qemu.Stop())
+	i.mark("qemu", i.console.Opened())
+	if err != nil {
+		return i.env.own.Blame(err)
+	}
+	i.created = true
+	i.hold()
+	i.mark(mark, i.resumed(returned))
+	go i.follow()
+	return nil
+}
+
+// resumed is when libvirt set the guest's CPU running: its event's time, or the
+// time at which the call returned where that came first.
+func (i *instance) resumed(returned clock.Time) clock.Time {
+	for {
+		select {
+		case e := <-i.events:
+			if e.Kind == libvirt.DomainEventResumed || e.Kind == libvirt.DomainEventStarted {
+				return min(e.At, returned)
+			}
+		default:
+			return returned
+		}
+	}
+}
+
+// hold takes a hold on QEMU's process, by the PID that libvirt wrote down. A
+// guest may have ended by now: then there is nothing to hold.
+func (i *instance) hold() (held bool) {
+	var err error
+	if i.pid, err = i.env.own.QEMU(i.cfg.Name); err == nil {
+		i.pidfd, err = unix.PidfdOpen(i.pid, 0)
+	}
+	if err != nil {
+		i.pidfd = -1
+		i.gone()
+		return false
+	}
+	go func() {
+		// A process descriptor becomes readable when its process ends
+		// (pidfd_open(2)), whatever libvirt thinks.
+		for {
+			_, err := unix.Poll([]unix.PollFd{{Fd: int32(i.pidfd), Events: unix.POLLIN}}, -1)
+			if err != unix.EINTR {
+				break
+			}
+		}
+		i.gone()
+	}()
+	return true
+}
+
+// gone writes down how QEMU ended. At once: libvirt, which has seen QEMU's monitor
+// close, is about to look for the process, and if there is a zombie yet it sleeps
+// for 0.2 s and looks again (virProcessKillPainfully).
+func (i *instance) gone() {
+	at := clock.Now()
+	r := i.env.own.Reaper
+	if ws, ok := r.take(i.pid); ok {
+		i.mu.Lock()
+		i.death = testbed.Death(ws, i.ooms)
+		i.mu.Unlock()
+	}
+	r.reap()
+	i.end(at)
+}
+
+// forget waits until libvirt has noticed the domain's end.
+func (i *instance) forget() error {
+	t := time.NewTimer(client.CallTimeout)
+	defer t.Stop()
+	select {
+	case <-i.stopped:
+		return nil
+	case <-t.C:
+		return i.conn.GiveUp("end of domain "+i.cfg.Name, client.CallTimeout)
+	}
+}
