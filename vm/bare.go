@@ -9,6 +9,7 @@ import (
 	"lab/bench"
 	"lab/bench/image"
 	"lab/vm/accel"
+	"lab/vm/daemon"
 	"lab/vm/domain"
 )
 
@@ -98,7 +99,7 @@ func (bareGuest) last(*instance) string { return "first byte" }
 // switched itself off. In a foreign libvirt its console is a pseudo-terminal, which
 // takes what wasn't read with it when QEMU ends: that byte may be lost.
 func (bareGuest) status(i *instance, e bench.Exit) (bench.Exit, error) {
-	text := tail(i.file(".console"), 4<<10)
+	text := daemon.Tail(i.file(".console"), 4<<10)
 	if bytes.HasSuffix(text, []byte(i.cfg.Cmdline+string(accel.TinyEnd))) || i.cfg.Remote && bytes.HasSuffix(text, []byte(i.cfg.Cmdline)) {
 		e.Code = 0
 		return e, nil

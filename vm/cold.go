@@ -17,6 +17,7 @@ import (
 	"lab/bench/smaps"
 	"lab/bench/testbed"
 	"lab/vm/client"
+	"lab/vm/daemon"
 	"lab/vm/domain"
 	"lab/vm/guest"
 )
@@ -26,11 +27,11 @@ type coldGuest struct{}
 
 // own is what the lab has of a domain that its own libvirt made.
 type own struct {
-	data  *dataDisk // nil without one
-	shown []*bind   // what the daemon sees for its sake
-	pid   int       // QEMU's
-	pidfd int       // a hold on it
-	ooms  int64     // how often memory had run out when QEMU was started
+	data  *dataDisk      // nil without one
+	shown []*daemon.Bind // what the daemon sees for its sake
+	pid   int            // QEMU's
+	pidfd int            // a hold on it
+	ooms  int64          // how often memory had run out when QEMU was started
 }
 
 func (coldGuest) refuses(bench.Spec) error { return nil }
@@ -39,7 +40,7 @@ func (coldGuest) describe(prepare, start []string) ([]string, []string) { return
 
 func (coldGuest) define(i *instance, n int64) {
 	h := i.env.own
-	i.cfg.User, i.cfg.Group = userOf(n), qemuID()
+	i.cfg.User, i.cfg.Group = daemon.UserOf(n), daemon.QEMUGroup()
 	i.cfg.Console, i.cfg.ConsoleLog = h.Inside(i.file(".serial")), h.Inside(i.file(".console"))
 	if i.spec.Init {
 		i.cfg.Channel = h.Inside(i.file(".port"))
@@ -74,7 +75,7 @@ func (coldGuest) last(i *instance) string {
 // guest without any agent of ours tells it. It comes after everything that PID 1
 // wrote.
 func (coldGuest) status(i *instance, e bench.Exit) (bench.Exit, error) {
-	text := tail(i.file(".console"), 64<<10)
+	text := daemon.Tail(i.file(".console"), 64<<10)
 	if path, errno, ok := guest.NotExecuted(text); ok {
 		return e, bench.Blamed(bench.BlameWorkload, &launch.ExecError{Path: path, Err: errno})
 	}
@@ -111,7 +112,7 @@ func (coldGuest) close(i *instance) error {
 	}
 	i.mu.Unlock()
 	h := i.env.own
-	h.Reaper.release()
+	h.Reaper.Release()
 	errs = append(errs, h.Detach(i.shown), i.data.close())
 	return errors.Join(errs...)
 }
@@ -125,9 +126,9 @@ func (i *instance) Meter() (bench.Cost, error) {
 // startHere makes what a domain in the lab's own libvirt needs, and then itself.
 func (i *instance) startHere(ctx context.Context, make func(context.Context) error) (c net.Conn, err error) {
 	h := i.env.own
-	h.Reaper.hold()
+	h.Reaper.Hold()
 	if i.conn, err = h.Connection(ctx); err != nil {
-		h.Reaper.release()
+		h.Reaper.Release()
 		return nil, err
 	}
 	if i.console, err = guest.NewConsole(i.file(".serial"), i.cfg.User, i.cfg.Group); err != nil {
@@ -254,12 +255,12 @@ func (i *instance) hold() (held bool) {
 func (i *instance) gone() {
 	at := clock.Now()
 	r := i.env.own.Reaper
-	if ws, ok := r.take(i.pid); ok {
+	if ws, ok := r.Take(i.pid); ok {
 		i.mu.Lock()
 		i.death = testbed.Death(ws, i.ooms)
 		i.mu.Unlock()
 	}
-	r.reap()
+	r.Reap()
 	i.end(at)
 }
 

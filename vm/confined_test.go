@@ -17,6 +17,7 @@ import (
 
 	"lab/bench"
 	"lab/vm/accel"
+	"lab/vm/daemon"
 )
 
 // QEMU has no privileges, and sees of the machine what its domain needs.
@@ -102,14 +103,14 @@ func unprivileged(t *testing.T, i *instance) {
 	status := statusOf(t, i.pid)
 	four := func(id int) string { return strings.TrimSpace(strings.Repeat(fmt.Sprintf("%d ", id), 4)) }
 	for k, want := range map[string]string{
-		"Uid": four(i.cfg.User), "Gid": four(qemuID()), "Groups": fmt.Sprint(qemuID()), "NoNewPrivs": "1", "Seccomp": "2",
+		"Uid": four(i.cfg.User), "Gid": four(daemon.QEMUGroup()), "Groups": fmt.Sprint(daemon.QEMUGroup()), "NoNewPrivs": "1", "Seccomp": "2",
 		"CapInh": noCaps, "CapPrm": noCaps, "CapEff": noCaps, "CapBnd": noCaps, "CapAmb": noCaps,
 	} {
 		if status[k] != want {
 			t.Errorf("%s is %s, want %s", k, status[k], want)
 		}
 	}
-	if i.cfg.User < spareID && qemuID() == spareID {
+	if i.cfg.User < daemon.SpareID && daemon.QEMUGroup() == daemon.SpareID {
 		t.Errorf("QEMU runs as user %d, who may be somebody", i.cfg.User)
 	}
 }
@@ -181,8 +182,8 @@ func sees(t *testing.T, i *instance) {
 			t.Errorf("QEMU sees %s", name)
 		}
 	}
-	shown := names(t, root+insideFiles)
-	if want := len(i.env.own.shown) + 1; len(shown) > want {
+	shown := names(t, root+daemon.InsideFiles)
+	if want := len(i.env.own.Shown) + 1; len(shown) > want {
 		t.Errorf("QEMU sees %d files, more than %d: %q", len(shown), want, shown)
 	}
 	for _, folder := range []string{"/usr", "/bin", "/lib"} {
@@ -191,8 +192,8 @@ func sees(t *testing.T, i *instance) {
 			t.Errorf("QEMU's %s isn't read-only", folder)
 		}
 	}
-	if st, err := os.Lstat(root + insideShares); err == nil && st.Mode().Perm()&0o077 != 0 {
-		t.Errorf("QEMU can look into %s", insideShares)
+	if st, err := os.Lstat(root + daemon.InsideShares); err == nil && st.Mode().Perm()&0o077 != 0 {
+		t.Errorf("QEMU can look into %s", daemon.InsideShares)
 	}
 	// What others own is none of its.
 	filepath.WalkDir(root+"/run", func(path string, d fs.DirEntry, err error) error {
@@ -253,23 +254,6 @@ func nodesOf(t *testing.T, dir string) map[string]string {
 		t.Fatal(err)
 	}
 	return out
-}
-
-// The user is one that the kernel lets this namespace have.
-func TestLastID(t *testing.T) {
-	for table, want := range map[string]uint64{
-		"         0          0 4294967295\n": 4294967294,
-		"0 100000 65536\n":                   65535,
-		"0 1000 1\n1 100000 65536\n":         65536,
-		"":                                   2 * spareIDs,
-	} {
-		if got := lastID([]byte(table)); got != want {
-			t.Errorf("%q: %d, want %d", table, got, want)
-		}
-	}
-	if userOf(spareIDs*3) <= qemuID() || userOf(spareIDs-2) >= qemuID()+spareIDs {
-		t.Error("a domain's user is out of the range")
-	}
 }
 
 func settled(t *testing.T, e *Env, asked map[string]string) map[string]string {

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench/benchtest"
+	"lab/vm/daemon"
 )
 
 // systemd mounts a file system of huge pages at /dev/hugepages; others mount
@@ -58,9 +59,9 @@ func TestDaemonRefuses(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			m.bed = filepath.Join(own.tb.Dir, "refuses")
-			defer os.RemoveAll(m.bed)
-			m.files = map[string]string{c.file: c.text, "/etc/libvirt/virtqemud.conf": c.text}
+			m.Bed = filepath.Join(own.tb.Dir, "refuses")
+			defer os.RemoveAll(m.Bed)
+			m.Files = map[string]string{c.file: c.text, "/etc/libvirt/virtqemud.conf": c.text}
 			log, err := own.tb.Log("refuses.log")
 			if err != nil {
 				t.Fatal(err)
@@ -69,32 +70,15 @@ func TestDaemonRefuses(t *testing.T) {
 			log.WriteString("2026-01-01 00:00:00.000+0000: 1: error : f:1 : of an earlier daemon\n")
 			ctx := within(t, time.Minute)
 			began := time.Now()
-			d, err := startDaemon(ctx, m, log)
+			d, err := daemon.Start(ctx, m, log)
 			if err == nil {
-				defer d.stop()
-				_, err = d.connect(ctx)
+				defer d.Stop()
+				_, err = d.Connect(ctx)
 			}
 			says(t, began, 10*time.Second, err, c.want)
 			if err != nil && strings.Contains(err.Error(), "earlier daemon") {
 				t.Error("another daemon's error:", err)
 			}
 		})
-	}
-}
-
-func TestLastError(t *testing.T) {
-	for _, c := range [][2]string{
-		{"2026-11-28 13:41:15.259+0000: 49: info : hostname: lab\n" +
-			"2026-11-28 13:41:15.378+0000: 49: error : virFileGetHugepageSize:3473 : cannot determine filesystem for '/dev/hugepages': No such file or directory\n" +
-			"2026-11-28 13:41:15.379+0000: 49: error : virStateInitialize:660 : Initialization of QEMU state driver failed: cannot determine filesystem\n" +
-			"2026-11-28 13:41:15.380+0000: 49: error : daemonRunStateInit:616 : Driver state initialization failed\n" +
-			"2026-11-28 13:41:15.381+0000: 49: warning : x:1 : y\n",
-			"Initialization of QEMU state driver failed: cannot determine filesystem"},
-		{"/usr/sbin/libvirtd: error while loading shared libraries: libvirt.so.0\n\n", "/usr/sbin/libvirtd: error while loading shared libraries: libvirt.so.0"},
-		{"", ""},
-	} {
-		if got := lastError(c[0]); got != c[1] {
-			t.Errorf("%q, want %q", got, c[1])
-		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"lab/bench/image"
 	"lab/bench/pagecache"
 	"lab/bench/probe/guestinit/wire"
+	"lab/vm/daemon"
 	"lab/vm/domain"
 )
 
@@ -128,8 +129,8 @@ func (i *instance) showData() (err error) {
 		d.name = name
 	}
 	defer func() { err = errors.Join(err, d.unname()) }()
-	i.cfg.Data.File = insideFiles + "/" + i.cfg.Name + ".data"
-	return i.show(&bind{from: d.name, to: i.cfg.Data.File, attr: unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOSUID})
+	i.cfg.Data.File = daemon.InsideFiles + "/" + i.cfg.Name + ".data"
+	return i.show(&daemon.Bind{From: d.name, To: i.cfg.Data.File, Attr: unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOSUID})
 }
 
 // diskPrefix begins the names that data disks have for a moment.

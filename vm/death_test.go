@@ -19,6 +19,7 @@ import (
 	"lab/bench/image"
 	"lab/vm/accel"
 	"lab/vm/client"
+	"lab/vm/daemon"
 )
 
 // What ends a QEMU is said by its name, and at once.
@@ -156,7 +157,7 @@ EAX=00000000 EBX=00001000
 2026-11-28T13:55:37.415686Z qemu-system-x86_64: terminating on signal 15 from pid 1 (libvirtd)
 2026-11-28T13:55:37.415686Z qemu-system-x86_64: could not load it
 `
-	got := qemuSaid([]byte(log))
+	got := daemon.QEMUSaid([]byte(log))
 	for _, want := range []string{"KVM internal error. Suberror: 1", "emulation failure", "could not load it"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q lacks %q", got, want)

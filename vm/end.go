@@ -13,6 +13,7 @@ import (
 	"lab/bench"
 	"lab/bench/clock"
 	"lab/vm/client"
+	"lab/vm/daemon"
 	"lab/vm/guest"
 )
 
@@ -44,7 +45,7 @@ func (i *instance) Explain(err error) error {
 	}
 	switch {
 	case !i.alive(): // explain says how
-	case processState(i.pid) == 'T':
+	case daemon.ProcessState(i.pid) == 'T':
 		err = fmt.Errorf("%w; QEMU was stopped by a signal", err)
 	default:
 		err = fmt.Errorf("%w; the guest runs on", err)
@@ -69,7 +70,7 @@ func (i *instance) awaitEnd() {
 // explain adds how QEMU ended, if it has, and what it and the guest said last.
 func (i *instance) explain(err error) error {
 	err = i.cause(err)
-	if text := guest.LastWords(tail(i.file(".console"), 64<<10)); len(text) > 0 {
+	if text := guest.LastWords(daemon.Tail(i.file(".console"), 64<<10)); len(text) > 0 {
 		err = fmt.Errorf("%w; the console's last lines: %q", err, text)
 	}
 	return err
@@ -88,7 +89,7 @@ func (i *instance) cause(err error) error {
 	case i.created && !i.alive():
 		err = fmt.Errorf("%w; QEMU has ended", err)
 	}
-	if said := qemuSaid(tail(i.qemuLog(), 4<<10)); said != "" {
+	if said := daemon.QEMUSaid(daemon.Tail(i.qemuLog(), 4<<10)); said != "" {
 		err = fmt.Errorf("%w; QEMU said: %s", err, said)
 	}
 	return err

@@ -20,6 +20,7 @@ import (
 	"lab/bench/testbed"
 	"lab/vm/accel"
 	"lab/vm/client"
+	"lab/vm/daemon"
 	"lab/vm/kernel"
 )
 
@@ -33,9 +34,9 @@ type Env struct {
 	versions map[string]string
 	count    atomic.Int64 // instances so far
 
-	libvirt host     // own or far
-	own     *Host    // the lab's own libvirt, or nil
-	far     *foreign // a foreign one, or nil
+	libvirt host         // own or far
+	own     *daemon.Host // the lab's own libvirt, or nil
+	far     *foreign     // a foreign one, or nil
 
 	saving sync.Mutex             // guards states; held while a guest is being saved
 	states map[string]*savedState // by their domains' kind
@@ -120,7 +121,7 @@ func (e *Env) open(ctx context.Context) (err error) {
 	if e.emulator, err = accel.FindEmulator(); err != nil {
 		return err
 	}
-	if e.own, err = NewHost(e.tb, e.Name()+"-libvirt.log", e.bed(), e.emulator); err != nil {
+	if e.own, err = daemon.NewHost(e.tb, e.Name()+"-libvirt.log", e.bed(), e.emulator); err != nil {
 		return err
 	}
 	e.libvirt = e.own
@@ -128,8 +129,8 @@ func (e *Env) open(ctx context.Context) (err error) {
 	if err != nil {
 		return bench.Unavailable(err.Error(), daemonCure)
 	}
-	e.own.Reaper.hold()
-	defer e.own.Reaper.release()
+	e.own.Reaper.Hold()
+	defer e.own.Reaper.Release()
 	if err := e.probe(ctx); err != nil {
 		return bench.Unavailable("QEMU runs no guest: "+err.Error(), "make setup")
 	}

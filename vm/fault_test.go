@@ -52,8 +52,8 @@ func says(t *testing.T, began time.Time, most time.Duration, err error, words ..
 
 func TestDaemonStopped(t *testing.T) {
 	e := open(t)
-	d := e.own.daemon
-	if err := d.proc.Signal(syscall.SIGSTOP); err != nil {
+	d := e.own.Now()
+	if err := d.Proc.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
 	i, err := e.Prepare(within(t, time.Minute), spec(t, e, image.ReadyPath, "token"))
@@ -70,7 +70,7 @@ func TestDaemonStopped(t *testing.T) {
 		t.Error(err)
 	}
 	works(t, e)
-	if e.own.daemon == d {
+	if e.own.Now() == d {
 		t.Error("the daemon wasn't replaced")
 	}
 }
@@ -78,10 +78,10 @@ func TestDaemonStopped(t *testing.T) {
 func TestDaemonKilled(t *testing.T) {
 	e := open(t)
 	i := start(t, e, spec(t, e, "/bin/sleep", "1000"))
-	if err := e.own.daemon.proc.Signal(syscall.SIGKILL); err != nil {
+	if err := e.own.Now().Proc.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	<-e.own.daemon.ended
+	<-e.own.Now().Ended
 	// The guest lives on, and can be ended.
 	if !i.alive() {
 		t.Error("the guest died with the daemon")
@@ -102,11 +102,11 @@ func TestDaemonKilledDuringStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := e.own.daemon
+	d := e.own.Now()
 	w := guest.WatchOpen(e.emulator) // QEMU is being started
 	go func() {
 		<-w.At
-		d.proc.Signal(syscall.SIGKILL)
+		d.Proc.Signal(syscall.SIGKILL)
 	}()
 	began := time.Now()
 	err = i.Start(within(t, 30*time.Second))

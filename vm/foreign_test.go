@@ -21,33 +21,34 @@ import (
 	"lab/bench/crew"
 	"lab/bench/image"
 	"lab/vm/client"
+	"lab/vm/daemon"
 	"lab/vm/domain"
 )
 
 // abroad starts a libvirt daemon that isn't the environment's own, with a
 // storage pool, and returns how to connect to it.
-func abroad(t *testing.T, adjust ...func(*mounts)) (d *daemon, c *client.Conn) {
+func abroad(t *testing.T, adjust ...func(*daemon.Mounts)) (d *daemon.Daemon, c *client.Conn) {
 	t.Helper()
 	own := open(t)        // skips where there can be no guest
-	own.own.Reaper.hold() // the other's QEMUs are orphans of ours, too
-	t.Cleanup(own.own.Reaper.release)
+	own.own.Reaper.Hold() // the other's QEMUs are orphans of ours, too
+	t.Cleanup(own.own.Reaper.Release)
 	m, err := own.own.Mounts()
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.bed = filepath.Join(own.tb.Dir, "abroad")
-	t.Cleanup(func() { os.RemoveAll(m.bed) })
-	if err := os.MkdirAll(filepath.Join(m.bed, "pool"), 0o755); err != nil {
+	m.Bed = filepath.Join(own.tb.Dir, "abroad")
+	t.Cleanup(func() { os.RemoveAll(m.Bed) })
+	if err := os.MkdirAll(filepath.Join(m.Bed, "pool"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	for _, f := range adjust {
 		f(&m)
 	}
 	// Somebody's libvirt, which runs QEMU as it likes.
-	if m.files == nil {
-		m.files = make(map[string]string)
+	if m.Files == nil {
+		m.Files = make(map[string]string)
 	}
-	m.files["/etc/libvirt/qemu.conf"] = qemuConf(0)
+	m.Files["/etc/libvirt/qemu.conf"] = daemon.QEMUConf(0)
 	log, err := own.tb.Log("abroad.log")
 	if err != nil {
 		t.Fatal(err)
@@ -59,15 +60,15 @@ func abroad(t *testing.T, adjust ...func(*mounts)) (d *daemon, c *client.Conn) {
 			t.Logf("abroad.log:\n%s", b)
 		}
 	})
-	if d, err = startDaemon(within(t, time.Minute), m, log); err != nil {
+	if d, err = daemon.Start(within(t, time.Minute), m, log); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { d.stop() })
-	if c, err = client.Connect(within(t, time.Minute), d.socket); err != nil {
+	t.Cleanup(func() { d.Stop() })
+	if c, err = client.Connect(within(t, time.Minute), d.Socket); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close(context.Background()) })
-	pool := libvirtxml.StoragePool{Type: "dir", Name: "here", Target: &libvirtxml.StoragePoolTarget{Path: insideBed + "/pool"}}
+	pool := libvirtxml.StoragePool{Type: "dir", Name: "here", Target: &libvirtxml.StoragePoolTarget{Path: daemon.InsideBed + "/pool"}}
 	text, err := pool.Marshal()
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +113,7 @@ func openFar(t *testing.T, name string, dial func() (net.Conn, error)) *Env {
 
 func TestForeign(t *testing.T) {
 	d, c := abroad(t)
-	target, err := client.ParseTarget("qemu+unix:///system?socket=" + d.socket)
+	target, err := client.ParseTarget("qemu+unix:///system?socket=" + d.Socket)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,8 +161,8 @@ func TestForeign(t *testing.T) {
 		}
 		return strings.Join(out, " ")
 	}
-	volume := filepath.Join(d.bed, "pool", volumePrefix()+"feedbeef-1.img")
-	other := filepath.Join(d.bed, "pool", "lab-precious.img")
+	volume := filepath.Join(d.Bed, "pool", volumePrefix()+"feedbeef-1.img")
+	other := filepath.Join(d.Bed, "pool", "lab-precious.img")
 	writeFile(t, volume, []byte("x"))
 	writeFile(t, other, []byte("x"))
 	if err := c.Call(within(t, time.Minute), "refresh", client.CallTimeout, func(l *libvirt.Libvirt) error {
@@ -265,7 +266,7 @@ func TestForeign(t *testing.T) {
 	if got := names(); got != "lab-somebody-vm-1 elsewhere" && got != "elsewhere lab-somebody-vm-1" {
 		t.Errorf("at last: %s", got)
 	}
-	if left, _ := filepath.Glob(filepath.Join(d.bed, "pool", volumePrefix()+"*")); len(left) != 0 {
+	if left, _ := filepath.Glob(filepath.Join(d.Bed, "pool", volumePrefix()+"*")); len(left) != 0 {
 		t.Errorf("volumes: %v", left)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"lab/bench"
 	"lab/bench/image"
 	"lab/vm/client"
+	"lab/vm/daemon"
 )
 
 // students is a network of the tests' own libvirt, in 192.0.2.0/24, which is
@@ -36,7 +37,7 @@ func students() libvirtxml.Network {
 // Guests are on a network that a foreign libvirt has, and are told which there are.
 func TestFarNetwork(t *testing.T) {
 	// A folder of the network driver's, which a package of the distribution's makes.
-	d, c := abroad(t, func(m *mounts) { m.files = map[string]string{"/var/lib/libvirt/dnsmasq/README": ""} })
+	d, c := abroad(t, func(m *daemon.Mounts) { m.Files = map[string]string{"/var/lib/libvirt/dnsmasq/README": ""} })
 	call := func(what string, f func(l *libvirt.Libvirt) error) {
 		t.Helper()
 		if err := c.Call(within(t, time.Minute), what, client.CallTimeout, f); err != nil {
@@ -50,7 +51,7 @@ func TestFarNetwork(t *testing.T) {
 		}
 		return s
 	}
-	target, err := client.ParseTarget("qemu+unix:///system?socket=" + d.socket)
+	target, err := client.ParseTarget("qemu+unix:///system?socket=" + d.Socket)
 	if err != nil {
 		t.Fatal(err)
 	}

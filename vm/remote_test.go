@@ -26,6 +26,7 @@ import (
 	"lab/bench/crew"
 	"lab/bench/image"
 	"lab/vm/client"
+	"lab/vm/daemon"
 )
 
 // authority makes certificates that one key vouches for.
@@ -84,12 +85,12 @@ func TestTLS(t *testing.T) {
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment})
 	ca.make("client", &x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment})
 	const port = "16514"
-	abroad(t, func(m *mounts) {
-		path, _, err := findDaemon()
+	abroad(t, func(m *daemon.Mounts) {
+		path, _, err := daemon.Find()
 		if err != nil || filepath.Base(path) != "libvirtd" {
 			t.Skip("SKIPPED: this machine's libvirt has another daemon for TLS (virtproxyd); fix: libvirtd")
 		}
-		inside := filepath.Join(m.bed, "pki")
+		inside := filepath.Join(m.Bed, "pki")
 		if err := os.MkdirAll(inside, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -100,15 +101,15 @@ func TestTLS(t *testing.T) {
 			}
 			writeFile(t, filepath.Join(inside, f), b)
 		}
-		m.args = []string{"--listen"}
-		conf := strings.Replace(daemonConf(), "listen_tls = 0", "listen_tls = 1", 1)
-		m.files = map[string]string{"/etc/libvirt/libvirtd.conf": conf + fmt.Sprintf(`
+		m.Args = []string{"--listen"}
+		conf := strings.Replace(daemon.Conf(), "listen_tls = 0", "listen_tls = 1", 1)
+		m.Files = map[string]string{"/etc/libvirt/libvirtd.conf": conf + fmt.Sprintf(`
 listen_addr = "127.0.0.1"
 tls_port = "%s"
 ca_file = "%[2]s/pki/cacert.pem"
 cert_file = "%[2]s/pki/servercert.pem"
 key_file = "%[2]s/pki/serverkey.pem"
-`, port, insideBed)}
+`, port, daemon.InsideBed)}
 	})
 	target, err := client.ParseTarget("qemu+tls://127.0.0.1:" + port + "/system?pkipath=" + pki)
 	if err != nil {
@@ -187,7 +188,7 @@ func TestSSH(t *testing.T) {
 			}
 			// The libvirt package closes the channel, and leaves this open.
 			t.Cleanup(func() { c.Close() })
-			go forward(c, conf, d.socket)
+			go forward(c, conf, d.Socket)
 		}
 	}()
 	known := filepath.Join(dir, "known_hosts")

@@ -173,10 +173,10 @@ func TestRestoreFails(t *testing.T) {
 
 	// The daemon is killed while QEMU reads.
 	i = prepare()
-	d, w := e.own.daemon, guest.WatchOpen(e.emulator)
+	d, w := e.own.Now(), guest.WatchOpen(e.emulator)
 	go func() {
 		<-w.At
-		d.proc.Signal(syscall.SIGKILL)
+		d.Proc.Signal(syscall.SIGKILL)
 	}()
 	began = time.Now()
 	err = i.Start(within(t, 20*time.Second))

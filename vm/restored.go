@@ -67,7 +67,7 @@ func (restoredGuest) hello() (string, func(context.Context, net.Conn) (*guest.Se
 func (i *instance) restore(ctx context.Context) error {
 	var id [16]byte
 	rand.Read(id[:])
-	head, err := i.saved.image.As(i.cfg, uuid(id))
+	head, err := i.saved.image.As(i.cfg, domain.UUID(id))
 	if err != nil {
 		return err
 	}

@@ -10,17 +10,13 @@ import (
 
 	"lab/bench"
 	"lab/bench/probe/guestinit/wire"
+	"lab/vm/daemon"
 )
 
 // A folder of the host reaches a guest through virtiofs: a process on the host,
 // virtiofsd, which libvirt starts beside QEMU, does what the guest's kernel asks
 // for, and both share the guest's memory. As with a container's bind mount
 // nothing is copied, and both sides see each other's writes.
-
-// insideShares is where the daemon's namespace has the shared folders: mounts of
-// their own, so that one that is read-only is so whatever the guest does. Only
-// root gets there: virtiofsd, and not QEMU.
-const insideShares = "/run/vm/shares"
 
 // virtiofsd's places; newer distributions have it in a package of its own.
 var virtiofsds = []string{"/usr/lib/qemu/virtiofsd", "/usr/libexec/virtiofsd", "/usr/lib/virtiofsd", "/usr/libexec/qemu/virtiofsd"}
@@ -65,11 +61,11 @@ func (i *instance) share() error {
 	if len(i.spec.Mounts) == 0 {
 		return nil
 	}
-	var binds []*bind
+	var binds []*daemon.Bind
 	for n, m := range i.spec.Mounts {
-		b := &bind{from: m.Source, to: i.shareDir(n), deep: true, attr: unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV}
+		b := &daemon.Bind{From: m.Source, To: i.shareDir(n), Deep: true, Attr: unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV}
 		if m.ReadOnly {
-			b.attr |= unix.MOUNT_ATTR_RDONLY
+			b.Attr |= unix.MOUNT_ATTR_RDONLY
 		}
 		binds = append(binds, b)
 	}
@@ -78,11 +74,11 @@ func (i *instance) share() error {
 
 // shareDir is where the daemon sees an instance's folder.
 func (i *instance) shareDir(n int) string {
-	return filepath.Join(insideShares, fmt.Sprintf("%s-%d", i.cfg.Name, n))
+	return filepath.Join(daemon.InsideShares, fmt.Sprintf("%s-%d", i.cfg.Name, n))
 }
 
 // show mounts in the daemon's namespace what is this instance's alone.
-func (i *instance) show(binds ...*bind) error {
+func (i *instance) show(binds ...*daemon.Bind) error {
 	shown, err := i.env.own.Attach(binds...)
 	i.shown = append(i.shown, shown...)
 	return err

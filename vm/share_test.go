@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"lab/bench"
+	"lab/vm/daemon"
 )
 
 // A folder of the host is the guest's, too: each sees what the other writes; one
@@ -42,7 +43,7 @@ func TestShares(t *testing.T) {
 		os.Remove(filepath.Join(rw, "answer"))
 	}
 	err := e.own.Enter(func() error {
-		left, err := os.ReadDir(insideShares)
+		left, err := os.ReadDir(daemon.InsideShares)
 		for _, x := range left {
 			t.Errorf("left in the daemon's namespace: %s", x.Name())
 		}
@@ -68,7 +69,7 @@ func named(t *testing.T, comm string) (out []string) {
 		if err != nil {
 			continue
 		}
-		if c, _, _ := parseStat(b); c == comm {
+		if c, _, _ := daemon.ParseStat(b); c == comm {
 			out = append(out, filepath.Base(filepath.Dir(f)))
 		}
 	}

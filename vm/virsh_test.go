@@ -114,7 +114,7 @@ func (i *instance) startBy(ctx context.Context, virsh string) (err error) {
 		}
 		defer os.Remove(file)
 		return i.create(ctx, "virsh create", "configure", func(*libvirt.Libvirt) error {
-			out, err := exec.CommandContext(ctx, virsh, "-q", "-c", "qemu+unix:///system?socket="+i.env.own.daemon.socket, "create", file).CombinedOutput()
+			out, err := exec.CommandContext(ctx, virsh, "-q", "-c", "qemu+unix:///system?socket="+i.env.own.Now().Socket, "create", file).CombinedOutput()
 			if err != nil {
 				return errors.Join(err, fmt.Errorf("%s", out))
 			}

@@ -126,3 +126,9 @@ func writeFile(t *testing.T, name string, data []byte) {
 		t.Fatal(err)
 	}
 }
+
+func TestVersion(t *testing.T) {
+	if v := version(7002022); v != "7.2.22" {
+		t.Error(v)
+	}
+}

@@ -3,6 +3,7 @@ package domain
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -123,4 +124,12 @@ func (c Config) Kind() (string, error) {
 	c.Name, c.User, c.Console, c.ConsoleLog, c.Channel = "", 0, "", "", ""
 	b, err := json.Marshal(c)
 	return string(b), err
+}
+
+// UUID writes random bytes as a version 4 UUID (RFC 9562), which libvirt wants
+// to have more than one digit in it.
+func UUID(b [16]byte) string {
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	h := hex.EncodeToString(b[:])
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }

@@ -1,4 +1,4 @@
-package vm
+package daemon
 
 import (
 	"errors"
@@ -16,19 +16,19 @@ type node struct {
 	mode uint32
 	dev  uint64
 	gid  int
-	host *bind // the machine's node, where no new one may be made
+	host *Bind // the machine's node, where no new one may be made
 }
 
 // nodes are the devices that libvirt and QEMU need, as far as this machine has
 // them. The tun device and vhost-net are libvirt's, who hands QEMU descriptors.
-func (m mounts) nodes() (out []*node, err error) {
+func (m Mounts) nodes() (out []*node, err error) {
 	for _, d := range []struct {
 		name string
 		mode uint32
 		gid  int
 	}{
 		{"null", 0o666, 0}, {"zero", 0o666, 0}, {"full", 0o666, 0}, {"random", 0o666, 0}, {"urandom", 0o666, 0},
-		{"net/tun", 0o600, 0}, {"vhost-net", 0o600, 0}, {"kvm", 0o660, qemuID()},
+		{"net/tun", 0o600, 0}, {"vhost-net", 0o600, 0}, {"kvm", 0o660, QEMUGroup()},
 	} {
 		// With a device hidden rather than closed, libvirt doesn't ask QEMU
 		// about KVM again and again: it repeats its probing, some twenty times a
@@ -43,7 +43,7 @@ func (m mounts) nodes() (out []*node, err error) {
 		} else if err != nil {
 			return nil, &os.PathError{Op: "stat", Path: n.path, Err: err}
 		}
-		n.dev, n.host = st.Rdev, &bind{from: n.path, to: n.path}
+		n.dev, n.host = st.Rdev, &Bind{From: n.path, To: n.path}
 		if err := n.host.open(); err != nil {
 			return nil, err
 		}

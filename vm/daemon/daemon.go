@@ -1,9 +1,8 @@
-package vm
+package daemon
 
 import (
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -20,21 +19,22 @@ import (
 	"lab/bench"
 	"lab/bench/launch"
 	"lab/vm/client"
+	"lab/vm/domain"
 )
 
 // daemonStart is how long a daemon may take until it says that it is ready. It
 // takes a tenth of a second.
 const daemonStart = 20 * time.Second
 
-// A daemon is a libvirt daemon of the lab's own: in a mount namespace of its
+// A Daemon is a libvirt daemon of the lab's own: in a mount namespace of its
 // own, with nothing of the system's configuration, known to nobody else.
-type daemon struct {
-	proc   *launch.Process
-	bed    string
-	socket string
+type Daemon struct {
+	Proc   *launch.Process
+	Bed    string
+	Socket string
 	log    *os.File
 	from   int64 // where in the log its own lines begin
-	ended  chan struct{}
+	Ended  chan struct{}
 	exit   bench.Exit
 }
 
@@ -45,8 +45,8 @@ var programs = []struct{ name, socket string }{
 	{"libvirtd", "libvirt-sock"},
 }
 
-// findDaemon finds the daemon's program and its socket's name.
-func findDaemon() (path, socket string, err error) {
+// Find finds the daemon's program and its socket's name.
+func Find() (path, socket string, err error) {
 	for _, p := range programs {
 		for _, dir := range []string{"/usr/sbin", "/usr/bin", "/usr/local/sbin", "/sbin"} {
 			path := filepath.Join(dir, p.name)
@@ -58,25 +58,25 @@ func findDaemon() (path, socket string, err error) {
 	return "", "", errors.New("neither virtqemud nor libvirtd is installed")
 }
 
-// startDaemon starts the daemon, and returns when it answers.
-func startDaemon(ctx context.Context, m mounts, log *os.File) (*daemon, error) {
-	path, socket, err := findDaemon()
+// Start starts the daemon, and returns when it answers.
+func Start(ctx context.Context, m Mounts, log *os.File) (*Daemon, error) {
+	path, socket, err := Find()
 	if err != nil {
 		return nil, err
 	}
 	for _, dir := range []string{"log", "run"} {
-		if err := os.MkdirAll(filepath.Join(m.bed, dir), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Join(m.Bed, dir), 0o755); err != nil {
 			return nil, err
 		}
 	}
-	d := &daemon{bed: m.bed, socket: filepath.Join(m.bed, "run", socket), log: log, ended: make(chan struct{})}
+	d := &Daemon{Bed: m.Bed, Socket: filepath.Join(m.Bed, "run", socket), log: log, Ended: make(chan struct{})}
 	if st, err := log.Stat(); err == nil {
 		d.from = st.Size()
 	}
 
 	// The daemon says when it is ready, as it would to systemd
 	// (sd_notify(3)): an event, where trying to connect would be a guess.
-	notify := filepath.Join(m.bed, "notify")
+	notify := filepath.Join(m.Bed, "notify")
 	os.Remove(notify)
 	ready, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: notify, Net: "unixgram"})
 	if err != nil {
@@ -85,20 +85,20 @@ func startDaemon(ctx context.Context, m mounts, log *os.File) (*daemon, error) {
 	defer os.Remove(notify)
 	defer ready.Close()
 
-	conf := daemonConf()
+	conf := Conf()
 	files := map[string]string{
-		"/etc/libvirt/qemu.conf":      qemuConf(qemuID()),
+		"/etc/libvirt/qemu.conf":      QEMUConf(QEMUGroup()),
 		"/etc/libvirt/libvirtd.conf":  conf,
 		"/etc/libvirt/virtqemud.conf": conf,
 	}
-	maps.Copy(files, m.files)
-	m.files = files
-	d.proc = launch.New(launch.Plan{
+	maps.Copy(files, m.Files)
+	m.Files = files
+	d.Proc = launch.New(launch.Plan{
 		Command: bench.Command{
-			Argv: append([]string{path}, m.args...),
+			Argv: append([]string{path}, m.Args...),
 			Env: []string{
 				"PATH=" + bench.DefaultPath, "HOME=/", "LANG=C.UTF-8",
-				"NOTIFY_SOCKET=" + insideBed + "/notify",
+				"NOTIFY_SOCKET=" + InsideBed + "/notify",
 			},
 			Dir:    "/",
 			Stdout: log, Stderr: log,
@@ -108,12 +108,12 @@ func startDaemon(ctx context.Context, m mounts, log *os.File) (*daemon, error) {
 			{Name: "privileges", Do: func(*launch.Thread) error { return bound() }},
 		},
 	})
-	if err := d.proc.Start(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("start %s: %w", path, err), d.proc.Close())
+	if err := d.Proc.Start(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("start %s: %w", path, err), d.Proc.Close())
 	}
 	go func() {
-		defer close(d.ended)
-		d.exit, _ = d.proc.Wait(context.Background())
+		defer close(d.Ended)
+		d.exit, _ = d.Proc.Wait(context.Background())
 		ready.SetReadDeadline(time.Unix(1, 0)) // wakes the reader below
 	}()
 	ready.SetReadDeadline(time.Now().Add(daemonStart))
@@ -129,7 +129,7 @@ func startDaemon(ctx context.Context, m mounts, log *os.File) (*daemon, error) {
 			continue
 		}
 		select {
-		case <-d.ended:
+		case <-d.Ended:
 			err = d.complaint()
 		default:
 			if ctx.Err() != nil {
@@ -138,14 +138,14 @@ func startDaemon(ctx context.Context, m mounts, log *os.File) (*daemon, error) {
 				err = fmt.Errorf("it wasn't ready within %v", daemonStart)
 			}
 		}
-		return nil, errors.Join(fmt.Errorf("start %s: %w", path, err), d.stop())
+		return nil, errors.Join(fmt.Errorf("start %s: %w", path, err), d.Stop())
 	}
 }
 
-// connect connects to the daemon. One that said that it is ready may end when its
+// Connect connects to the daemon. One that said that it is ready may end when its
 // first driver doesn't start.
-func (d *daemon) connect(ctx context.Context) (*client.Conn, error) {
-	c, err := client.Connect(ctx, d.socket)
+func (d *Daemon) Connect(ctx context.Context) (*client.Conn, error) {
+	c, err := client.Connect(ctx, d.Socket)
 	if err != nil && d.over() {
 		err = fmt.Errorf("%w: the daemon's %w", err, d.complaint())
 	}
@@ -153,8 +153,8 @@ func (d *daemon) connect(ctx context.Context) (*client.Conn, error) {
 }
 
 // complaint is the last error that an ended daemon wrote, and how it ended.
-func (d *daemon) complaint() error {
-	text := tail(fmt.Sprintf("/proc/self/fd/%d", d.log.Fd()), 64<<10)
+func (d *Daemon) complaint() error {
+	text := Tail(fmt.Sprintf("/proc/self/fd/%d", d.log.Fd()), 64<<10)
 	if st, err := d.log.Stat(); err == nil {
 		text = text[max(0, int64(len(text))-max(0, st.Size()-d.from)):]
 	}
@@ -187,9 +187,9 @@ func lastError(log string) (last string) {
 }
 
 // alive says whether the daemon's process is there.
-func (d *daemon) alive() bool {
+func (d *Daemon) alive() bool {
 	select {
-	case <-d.ended:
+	case <-d.Ended:
 		return false
 	default:
 		return true
@@ -198,43 +198,43 @@ func (d *daemon) alive() bool {
 
 // over says whether the daemon has ended, for somebody whose connection to it
 // broke: a process closes its sockets a moment before its end is seen.
-func (d *daemon) over() bool {
+func (d *Daemon) over() bool {
 	t := time.NewTimer(300 * time.Millisecond)
 	defer t.Stop()
 	select {
-	case <-d.ended:
+	case <-d.Ended:
 		return true
 	case <-t.C:
 		return false
 	}
 }
 
-// stop ends the daemon, first by asking, and the guests that are left. There
+// Stop ends the daemon, first by asking, and the guests that are left. There
 // are none but where something went wrong: most end with their connection.
-func (d *daemon) stop() error {
+func (d *Daemon) Stop() error {
 	defer d.killGuests()
 	if d.alive() {
-		d.proc.Signal(syscall.SIGTERM)
+		d.Proc.Signal(syscall.SIGTERM)
 		select {
-		case <-d.ended:
+		case <-d.Ended:
 		case <-time.After(3 * time.Second):
 		}
 	}
-	return d.proc.Close()
+	return d.Proc.Close()
 }
 
 // kill ends a daemon that can't be asked to end, and the guests that it leaves:
 // a libvirt daemon's death isn't its domains'.
-func (d *daemon) kill() {
-	d.proc.Close()
+func (d *Daemon) kill() {
+	d.Proc.Close()
 	d.killGuests()
 	// Or its successor would find them in its books.
-	os.RemoveAll(filepath.Join(d.bed, "run"))
+	os.RemoveAll(filepath.Join(d.Bed, "run"))
 }
 
 // killGuests kills each QEMU that the daemon has written down.
-func (d *daemon) killGuests() {
-	files, _ := filepath.Glob(filepath.Join(d.bed, "run/qemu/*.pid"))
+func (d *Daemon) killGuests() {
+	files, _ := filepath.Glob(filepath.Join(d.Bed, "run/qemu/*.pid"))
 	for _, f := range files {
 		if pid, err := readPID(f); err == nil {
 			killQEMU(pid)
@@ -254,14 +254,14 @@ func killQEMU(pid int) {
 	if err != nil {
 		return
 	}
-	if comm, _, _ := parseStat(b); strings.HasPrefix(comm, qemuName) {
+	if comm, _, _ := ParseStat(b); strings.HasPrefix(comm, qemuName) {
 		unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
 	}
 }
 
-// qemuConf is libvirt's configuration of its QEMU driver, which runs QEMU as a
+// QEMUConf is libvirt's configuration of its QEMU driver, which runs QEMU as a
 // user of that number by default.
-func qemuConf(id int) string {
+func QEMUConf(id int) string {
 	return fmt.Sprintf(`# Written by lab for its private daemon.
 # Nobody's. Each domain has a user of its own besides; this one asks QEMU what it
 # can do.
@@ -286,8 +286,8 @@ seccomp_sandbox = 1
 `, id)
 }
 
-// daemonConf is the configuration of the daemon itself.
-func daemonConf() string {
+// Conf is the configuration of the daemon itself.
+func Conf() string {
 	var id [16]byte
 	rand.Read(id[:])
 	return `# Written by lab for its private daemon.
@@ -301,16 +301,8 @@ unix_sock_rw_perms = "0700"
 unix_sock_ro_perms = "0700"
 unix_sock_admin_perms = "0700"
 # Else it asks the machine's firmware, through dmidecode.
-host_uuid = "` + uuid(id) + `"
+host_uuid = "` + domain.UUID(id) + `"
 # Warnings and errors, to standard error.
 log_outputs = "3:stderr"
 `
-}
-
-// uuid writes random bytes as a version 4 UUID (RFC 9562), which libvirt wants
-// to have more than one digit in it.
-func uuid(b [16]byte) string {
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	h := hex.EncodeToString(b[:])
-	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }

@@ -1,4 +1,4 @@
-package vm
+package daemon
 
 import (
 	"context"
@@ -31,16 +31,16 @@ type Host struct {
 	log      *os.File
 
 	mu     sync.Mutex // guards what follows
-	daemon *daemon
+	daemon *Daemon
 	conn   *client.Conn
-	shown  []string // files of the cache's that the daemon sees
+	Shown  []string // files of the cache's that the daemon sees
 	closed bool
 }
 
 // NewHost prepares a daemon that Connection starts. name is that of its log, bed
 // the folder for sockets and logs.
 func NewHost(tb *testbed.Testbed, name, bed, emulator string) (*Host, error) {
-	if _, _, err := findDaemon(); err != nil {
+	if _, _, err := Find(); err != nil {
 		return nil, bench.Unavailable(err.Error(), "make setup")
 	}
 	if !tb.Private {
@@ -78,11 +78,11 @@ func (h *Host) Connection(ctx context.Context) (*client.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		if h.daemon, err = startDaemon(ctx, m, h.log); err != nil {
+		if h.daemon, err = Start(ctx, m, h.log); err != nil {
 			return nil, err
 		}
 	}
-	c, err := h.daemon.connect(ctx)
+	c, err := h.daemon.Connect(ctx)
 	if err != nil {
 		// Started, and doesn't answer: the next attempt starts another.
 		if ctx.Err() == nil {
@@ -96,9 +96,9 @@ func (h *Host) Connection(ctx context.Context) (*client.Conn, error) {
 }
 
 // Mounts says what the daemon shall see.
-func (h *Host) Mounts() (mounts, error) {
-	m := mounts{bed: h.bed, kvm: accel.KVMOpens() == nil}
-	for _, file := range h.shown {
+func (h *Host) Mounts() (Mounts, error) {
+	m := Mounts{Bed: h.bed, kvm: accel.KVMOpens() == nil}
+	for _, file := range h.Shown {
 		m.binds = append(m.binds, h.fileBind(file))
 	}
 	key, err := accel.CapsKey(h.emulator)
@@ -109,7 +109,7 @@ func (h *Host) Mounts() (mounts, error) {
 		key += "-kvm"
 	}
 	m.caps = filepath.Join(h.tb.Cache, "libvirt-capabilities", key)
-	for _, dir := range []string{m.bed, m.caps} {
+	for _, dir := range []string{m.Bed, m.caps} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return m, err
 		}
@@ -129,7 +129,7 @@ func (h *Host) Put(_ context.Context, file string) (string, error) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if slices.Contains(h.shown, file) {
+	if slices.Contains(h.Shown, file) {
 		return to, nil
 	}
 	// Whoever's umask it was made with: QEMU is another user. On a file system
@@ -143,33 +143,33 @@ func (h *Host) Put(_ context.Context, file string) (string, error) {
 	}
 	err := h.daemon.attach(h.fileBind(file))
 	if err == nil || errors.Is(err, errNoDaemon) { // its successor will see it
-		h.shown = append(h.shown, file)
+		h.Shown = append(h.Shown, file)
 		return to, nil
 	}
 	return to, err
 }
 
-func (h *Host) fileBind(file string) *bind {
-	return &bind{from: file, to: h.Inside(file), attr: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOSUID}
+func (h *Host) fileBind(file string) *Bind {
+	return &Bind{From: file, To: h.Inside(file), Attr: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOSUID}
 }
 
 // Inside turns a path below the cache or the testbed's folder into the one
 // under which the daemon sees it.
 func (h *Host) Inside(path string) string {
 	if rest, ok := strings.CutPrefix(path, h.tb.Cache+"/"); ok {
-		return insideFiles + "/" + strings.ReplaceAll(rest, "/", "-")
+		return InsideFiles + "/" + strings.ReplaceAll(rest, "/", "-")
 	}
 	if rest, ok := strings.CutPrefix(path, h.bed+"/"); ok {
-		return insideBed + "/" + rest
+		return InsideBed + "/" + rest
 	}
 	return path
 }
 
 // Attach mounts further folders and files in the daemon's namespace, in order.
 // With an error, attached are those that Detach has to take away.
-func (h *Host) Attach(binds ...*bind) (attached []*bind, err error) {
+func (h *Host) Attach(binds ...*Bind) (attached []*Bind, err error) {
 	for _, b := range binds {
-		if err := h.now().attach(b); err != nil {
+		if err := h.Now().attach(b); err != nil {
 			return attached, err
 		}
 		attached = append(attached, b)
@@ -178,7 +178,7 @@ func (h *Host) Attach(binds ...*bind) (attached []*bind, err error) {
 }
 
 // Detach takes away again what Attach showed. With the daemon it went by itself.
-func (h *Host) Detach(binds []*bind) error {
+func (h *Host) Detach(binds []*Bind) error {
 	if len(binds) == 0 {
 		return nil
 	}
@@ -196,10 +196,10 @@ func (h *Host) Detach(binds []*bind) error {
 }
 
 // Enter calls f in the daemon's mount namespace.
-func (h *Host) Enter(f func() error) error { return h.now().enter(f) }
+func (h *Host) Enter(f func() error) error { return h.Now().enter(f) }
 
-// now is the daemon, or nil.
-func (h *Host) now() *daemon {
+// Now is the daemon, or nil.
+func (h *Host) Now() *Daemon {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.daemon
@@ -207,15 +207,15 @@ func (h *Host) now() *daemon {
 
 // PID is the daemon's, or 0 without one.
 func (h *Host) PID() int {
-	if d := h.now(); d != nil {
-		return d.proc.PID()
+	if d := h.Now(); d != nil {
+		return d.Proc.PID()
 	}
 	return 0
 }
 
 // Blame says of a failed call whether it was the daemon that ended.
 func (h *Host) Blame(err error) error {
-	if d := h.now(); d != nil && d.over() {
+	if d := h.Now(); d != nil && d.over() {
 		return bench.Blamed(bench.BlameMachine, fmt.Errorf("%w: libvirt's daemon ended: %v", err, d.exit))
 	}
 	return err
@@ -248,9 +248,9 @@ func (h *Host) Close() error {
 		errs = append(errs, h.conn.Close(context.Background()))
 	}
 	if h.daemon != nil {
-		errs = append(errs, h.daemon.stop())
+		errs = append(errs, h.daemon.Stop())
 	}
-	h.Reaper.reap()
+	h.Reaper.Reap()
 	h.Reaper.close()
 	return errors.Join(append(errs, h.log.Close())...)
 }
@@ -258,7 +258,7 @@ func (h *Host) Close() error {
 var errNoDaemon = errors.New("libvirt's daemon has ended")
 
 // attach mounts something in the daemon's namespace.
-func (d *daemon) attach(b *bind) error {
+func (d *Daemon) attach(b *Bind) error {
 	if err := b.open(); err != nil {
 		return err
 	}
@@ -268,11 +268,11 @@ func (d *daemon) attach(b *bind) error {
 
 // enter calls f on a thread in the daemon's mount namespace, which ends with the
 // call.
-func (d *daemon) enter(f func() error) error {
+func (d *Daemon) enter(f func() error) error {
 	if d == nil || !d.alive() {
 		return errNoDaemon
 	}
-	ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/mnt", d.proc.PID()))
+	ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/mnt", d.Proc.PID()))
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package vm
+package daemon
 
 import (
 	"bytes"
@@ -13,18 +13,18 @@ import (
 // all in one group, which may open /dev/kvm. So no QEMU can touch another's
 // memory or files, and none anything of the machine's.
 const (
-	// spareID is the first of the numbers. systemd's list of users and groups
+	// SpareID is the first of the numbers. systemd's list of users and groups
 	// (UIDS-GIDS.md) gives the range from 1879048192 on to nobody.
-	spareID = 2_000_000_000
+	SpareID = 2_000_000_000
 
 	// spareIDs is how many are used, again and again.
 	spareIDs = 10_000
 )
 
-// qemuID is the group of all QEMUs, and the user as whom libvirt asks QEMU what
+// QEMUGroup is the group of all QEMUs, and the user as whom libvirt asks QEMU what
 // it can do.
-var qemuID = sync.OnceValue(func() int {
-	most := uint64(spareID)
+var QEMUGroup = sync.OnceValue(func() int {
+	most := uint64(SpareID)
 	for _, name := range []string{"uid_map", "gid_map"} {
 		b, err := os.ReadFile("/proc/self/" + name)
 		if err == nil {
@@ -46,8 +46,8 @@ func lastID(table []byte) (last uint64) {
 	return max(last, 2*spareIDs)
 }
 
-// userOf is the user that the nth domain's QEMU runs as.
-func userOf(n int64) int { return qemuID() + 1 + int(n)%(spareIDs-1) }
+// UserOf is the user that the nth domain's QEMU runs as.
+func UserOf(n int64) int { return QEMUGroup() + 1 + int(n)%(spareIDs-1) }
 
 // bound keeps what the calling thread starts from ever gaining a capability. The
 // daemon, which is root, keeps those that it has: they are inherited, and not

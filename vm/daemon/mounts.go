@@ -1,4 +1,4 @@
-package vm
+package daemon
 
 import (
 	"errors"
@@ -14,19 +14,24 @@ import (
 // (a socket's path has at most 107 bytes) and the same for every user, whose
 // own paths therefore stand in no QEMU command line.
 const (
-	insideBed   = "/run/vm/bed"   // the testbed's folder: sockets, logs
-	insideFiles = "/run/vm/files" // files of the cache, each by itself: kernels, initramfs images, disks
+	InsideBed   = "/run/vm/bed"   // the testbed's folder: sockets, logs
+	InsideFiles = "/run/vm/files" // files of the cache, each by itself: kernels, initramfs images, disks
 )
 
-// mounts is what the daemon sees of the file system.
-type mounts struct {
-	bed   string            // folder for sockets and logs
+// InsideShares is where the daemon's namespace has the shared folders: mounts of
+// their own, so that one that is read-only is so whatever the guest does. Only
+// root gets there: virtiofsd, and not QEMU.
+const InsideShares = "/run/vm/shares"
+
+// Mounts is what the daemon sees of the file system.
+type Mounts struct {
+	Bed   string            // folder for sockets and logs
 	caps  string            // folder in which libvirt keeps what it found out about QEMU
 	kvm   bool              // whether /dev/kvm is there
-	binds []*bind           // what else is seen
-	files map[string]string // and what is written there, and the folders for it: the daemon's configuration
+	binds []*Bind           // what else is seen
+	Files map[string]string // and what is written there, and the folders for it: the daemon's configuration
 
-	args []string // further arguments of the daemon's
+	Args []string // further arguments of the daemon's
 }
 
 // programFolders is where a distribution has its programs and libraries; on most
@@ -48,7 +53,7 @@ const atRoot = "/run"
 // devices of its own, and the lab's folders. What is written lies on file
 // systems that vanish with the namespace, and no mount point is made on the
 // host.
-func (m mounts) enter() error {
+func (m Mounts) enter() error {
 	// A UTS namespace, too: libvirt writes the host's name into logs that people
 	// publish.
 	if err := unix.Unshare(unix.CLONE_NEWNS | unix.CLONE_NEWUTS); err != nil {
@@ -68,23 +73,23 @@ func (m mounts) enter() error {
 	// The copies are made before /run, which they may lie in, is covered. Of
 	// /sys only sysfs itself: without cgroup mounts libvirt makes no cgroups
 	// (virCgroupAvailable), and QEMU stays in the one that the daemon is in.
-	binds := append([]*bind{
-		{from: m.bed, to: insideBed},
-		{from: m.caps, to: "/var/cache/libvirt/qemu/capabilities"},
-		{from: filepath.Join(m.bed, "log"), to: "/var/log/libvirt"},
-		{from: filepath.Join(m.bed, "run"), to: "/run/libvirt"},
-		{from: "/sys", to: "/sys", attr: unix.MOUNT_ATTR_RDONLY},
+	binds := append([]*Bind{
+		{From: m.Bed, To: InsideBed},
+		{From: m.caps, To: "/var/cache/libvirt/qemu/capabilities"},
+		{From: filepath.Join(m.Bed, "log"), To: "/var/log/libvirt"},
+		{From: filepath.Join(m.Bed, "run"), To: "/run/libvirt"},
+		{From: "/sys", To: "/sys", Attr: unix.MOUNT_ATTR_RDONLY},
 	}, m.binds...)
 	links := map[string]string{"/var/run": "/run", "/var/lock": "/run/lock", "/dev/ptmx": "pts/ptmx"}
 	for _, dir := range programFolders {
 		if to, err := os.Readlink(dir); err == nil {
 			links[dir] = to
-		} else if exists(dir) {
-			binds = append(binds, &bind{from: dir, to: dir, deep: true, attr: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOSUID})
+		} else if _, err := os.Stat(dir); err == nil {
+			binds = append(binds, &Bind{From: dir, To: dir, Deep: true, Attr: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOSUID})
 		}
 	}
-	if exists("/etc/alternatives") { // links between programs, where libraries are among these
-		binds = append(binds, &bind{from: "/etc/alternatives", to: "/etc/alternatives", attr: unix.MOUNT_ATTR_RDONLY})
+	if _, err := os.Stat("/etc/alternatives"); err == nil { // links between programs, where libraries are among these
+		binds = append(binds, &Bind{From: "/etc/alternatives", To: "/etc/alternatives", Attr: unix.MOUNT_ATTR_RDONLY})
 	}
 	defer func() {
 		for _, b := range binds {
@@ -104,12 +109,12 @@ func (m mounts) enter() error {
 	if err := unix.Mount("tmpfs", atRoot, "tmpfs", unix.MS_NOSUID, "mode=755,size=64m"); err != nil {
 		return fmt.Errorf("mount tmpfs: %w", err)
 	}
-	for _, dir := range []string{"proc", "tmp", "run/lock", insideFiles, "var/lib/libvirt", "dev/pts"} {
+	for _, dir := range []string{"proc", "tmp", "run/lock", InsideFiles, "var/lib/libvirt", "dev/pts"} {
 		if err := os.MkdirAll(filepath.Join(atRoot, dir), 0o755); err != nil {
 			return err
 		}
 	}
-	if err := os.Mkdir(atRoot+insideShares, 0o700); err != nil {
+	if err := os.Mkdir(atRoot+InsideShares, 0o700); err != nil {
 		return err
 	}
 	for _, b := range binds {
@@ -127,7 +132,7 @@ func (m mounts) enter() error {
 			return err
 		}
 	}
-	if err := errors.Join(writeFiles(etc, 0o644), writeFiles(m.files, 0o600)); err != nil {
+	if err := errors.Join(writeFiles(etc, 0o644), writeFiles(m.Files, 0o600)); err != nil {
 		return err
 	}
 	for _, x := range []struct{ kind, dir, options string }{
@@ -184,45 +189,45 @@ func settings() (map[string]string, error) {
 	return files, nil
 }
 
-// A bind shows a folder or file of the host at another place.
-type bind struct {
-	from, to string
-	deep     bool   // with what is mounted below it
-	attr     uint64 // attributes that the copy gets (mount_setattr(2))
+// A Bind shows a folder or file of the host at another place.
+type Bind struct {
+	From, To string
+	Deep     bool   // with what is mounted below it
+	Attr     uint64 // attributes that the copy gets (mount_setattr(2))
 	file     bool   // found out by open
 	fd       int
 }
 
 // open copies the mount that from lies in, detached from every namespace.
-func (b *bind) open() (err error) {
+func (b *Bind) open() (err error) {
 	b.fd = -1
 	flags := uint(unix.OPEN_TREE_CLONE | unix.OPEN_TREE_CLOEXEC)
 	deep := uint(0)
-	if b.deep {
+	if b.Deep {
 		deep = unix.AT_RECURSIVE
 	}
-	if b.fd, err = unix.OpenTree(unix.AT_FDCWD, b.from, flags|deep); err != nil {
+	if b.fd, err = unix.OpenTree(unix.AT_FDCWD, b.From, flags|deep); err != nil {
 		b.fd = -1
-		return &os.PathError{Op: "open_tree", Path: b.from, Err: err}
+		return &os.PathError{Op: "open_tree", Path: b.From, Err: err}
 	}
 	var st unix.Stat_t
 	if err := unix.Fstat(b.fd, &st); err != nil {
-		return &os.PathError{Op: "stat", Path: b.from, Err: err}
+		return &os.PathError{Op: "stat", Path: b.From, Err: err}
 	}
 	b.file = st.Mode&unix.S_IFMT != unix.S_IFDIR
-	if b.attr == 0 {
+	if b.Attr == 0 {
 		return nil
 	}
-	attr := &unix.MountAttr{Attr_set: b.attr, Propagation: unix.MS_PRIVATE}
+	attr := &unix.MountAttr{Attr_set: b.Attr, Propagation: unix.MS_PRIVATE}
 	if err := unix.MountSetattr(b.fd, "", unix.AT_EMPTY_PATH|deep, attr); err != nil {
-		return &os.PathError{Op: "mount_setattr", Path: b.from, Err: err}
+		return &os.PathError{Op: "mount_setattr", Path: b.From, Err: err}
 	}
 	return nil
 }
 
 // attach mounts the copy below a root, "" for the caller's own.
-func (b *bind) attach(root string) error {
-	to := root + b.to
+func (b *Bind) attach(root string) error {
+	to := root + b.To
 	dir := to
 	if b.file {
 		dir = filepath.Dir(to)
@@ -244,11 +249,11 @@ func (b *bind) attach(root string) error {
 }
 
 // detach takes it away again, in the namespace that it was attached in.
-func (b *bind) detach() error {
-	return errors.Join(unix.Unmount(b.to, unix.MNT_DETACH), os.Remove(b.to))
+func (b *Bind) detach() error {
+	return errors.Join(unix.Unmount(b.To, unix.MNT_DETACH), os.Remove(b.To))
 }
 
-func (b *bind) close() {
+func (b *Bind) close() {
 	if b.fd >= 0 {
 		unix.Close(b.fd)
 	}

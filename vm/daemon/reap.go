@@ -1,4 +1,4 @@
-package vm
+package daemon
 
 import (
 	"bytes"
@@ -55,31 +55,31 @@ func newReaper() *reaper {
 	return r
 }
 
-// hold makes the reaper look until release is called as often.
-func (r *reaper) hold() {
+// Hold makes the reaper look until release is called as often.
+func (r *reaper) Hold() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.holds++
 }
 
-// release returns when nobody looks on its caller's behalf any more.
-func (r *reaper) release() {
+// Release returns when nobody looks on its caller's behalf any more.
+func (r *reaper) Release() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.look()
 	r.holds--
 }
 
-// reap looks now.
-func (r *reaper) reap() {
+// Reap looks now.
+func (r *reaper) Reap() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.look()
 }
 
-// take waits for a process that has ended, and says how, whoever waited for it
+// Take waits for a process that has ended, and says how, whoever waited for it
 // first.
-func (r *reaper) take(pid int) (ws unix.WaitStatus, ok bool) {
+func (r *reaper) Take(pid int) (ws unix.WaitStatus, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if ws, ok = r.ended[pid]; ok {
@@ -124,7 +124,7 @@ func (r *reaper) look() {
 		if err != nil {
 			continue
 		}
-		if comm, state, ppid := parseStat(b); state == 'Z' && ppid == self && reaped(comm) {
+		if comm, state, ppid := ParseStat(b); state == 'Z' && ppid == self && reaped(comm) {
 			var ws unix.WaitStatus
 			if got, err := unix.Wait4(pid, &ws, unix.WNOHANG, nil); err == nil && got == pid {
 				if len(r.ended) >= keptEnds {
@@ -136,9 +136,9 @@ func (r *reaper) look() {
 	}
 }
 
-// parseStat reads the beginning of /proc/PID/stat: "pid (comm) state ppid …".
+// ParseStat reads the beginning of /proc/PID/stat: "pid (comm) state ppid …".
 // The comm may hold blanks and parentheses (proc_pid_stat(5)).
-func parseStat(b []byte) (comm string, state byte, ppid int) {
+func ParseStat(b []byte) (comm string, state byte, ppid int) {
 	from, to := bytes.IndexByte(b, '('), bytes.LastIndexByte(b, ')')
 	if from < 0 || to < from {
 		return "", 0, 0

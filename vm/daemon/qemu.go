@@ -1,4 +1,4 @@
-package vm
+package daemon
 
 import (
 	"fmt"
@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// qemuSaid finds in a domain's log what QEMU itself wrote: lines that begin
+// QEMUSaid finds in a domain's log what QEMU itself wrote: lines that begin
 // with a time and its name, but for warnings, and what KVM did to it. The others
 // are libvirt's, with the command line, and registers.
-func qemuSaid(log []byte) string {
+func QEMUSaid(log []byte) string {
 	var said []string
 	for line := range strings.Lines(string(log)) {
 		if _, rest, ok := strings.Cut(line, " qemu-system-"); ok && strings.Contains(rest, ": ") {
@@ -25,19 +25,19 @@ func qemuSaid(log []byte) string {
 	return strings.Join(said[max(0, len(said)-3):], "; ")
 }
 
-// processState is a process's state as proc_pid_stat(5) has it; 0 where it is
+// ProcessState is a process's state as proc_pid_stat(5) has it; 0 where it is
 // gone.
-func processState(pid int) byte {
+func ProcessState(pid int) byte {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0
 	}
-	_, state, _ := parseStat(b)
+	_, state, _ := ParseStat(b)
 	return state
 }
 
-// tail reads the last n bytes of a file; nothing where that can't be done.
-func tail(path string, n int64) []byte {
+// Tail reads the last n bytes of a file; nothing where that can't be done.
+func Tail(path string, n int64) []byte {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil
