@@ -12,6 +12,7 @@ import (
 	"lab/bench"
 	"lab/bench/cgroup"
 	"lab/bench/testbed"
+	"lab/vm/foreign"
 )
 
 // Guests that the limits around the lab don't bind aren't compared with what they do.
@@ -52,7 +53,7 @@ func TestAllowed(t *testing.T) {
 		t.Errorf("allowed %q on processor %d alone; %q before", got, last, before)
 	}
 	e := New()
-	e.tb, e.far = &testbed.Testbed{}, &foreign{}
+	e.tb, e.far = &testbed.Testbed{}, &foreign.Libvirt{}
 	if i := e.newInstance(bench.Spec{}, e.plain()); i.cfg.Allowed != "" {
 		t.Errorf("another machine's libvirt is told %q", i.cfg.Allowed)
 	}

@@ -48,6 +48,34 @@ func (e *Env) checkCard(ctx context.Context, s bench.Spec) error {
 	return nil
 }
 
+// defaultNetwork is the network that libvirt's packages define.
+const defaultNetwork = "default"
+
+// networkName is the network that a Spec asks for; "" where it asks for none.
+func networkName(s bench.Spec) string {
+	switch {
+	case s.Settings["net"] != "network":
+		return ""
+	case s.Settings["network"] == "":
+		return defaultNetwork
+	}
+	return s.Settings["network"]
+}
+
+// checkNetwork says whether a guest can be on a network of that libvirt's.
+func (e *Env) checkNetwork(ctx context.Context, s bench.Spec) error {
+	name := networkName(s)
+	switch {
+	case name == "" && s.Settings["network"] != "":
+		return bench.NotApplicable("network="+s.Settings["network"]+" is given, and net=network isn't", "--variant net=network,network="+s.Settings["network"])
+	case name == "":
+		return nil
+	case e.far == nil:
+		return bench.NotApplicable("the lab's own libvirt has no networks", "--variant net=bridge, or --connect URI of a libvirt that has them")
+	}
+	return e.far.CheckNetwork(ctx, name)
+}
+
 // vhost says whether the host's kernel moves a guest's packets: it needs KVM's
 // interrupts.
 func (e *Env) vhost(s bench.Spec) bool {
@@ -69,7 +97,7 @@ func (i *instance) addCard(ctx context.Context) (wire.Net, error) {
 		return userNet, nil
 	}
 	if name := networkName(s); name != "" {
-		addr, gateway, err := i.env.far.lease(ctx, name)
+		addr, gateway, err := i.env.far.Lease(ctx, name)
 		if err != nil {
 			return wire.Net{}, err
 		}
@@ -96,7 +124,7 @@ func (i *instance) release() {
 		i.network = nil
 	}
 	if c := i.cfg.Card; c != nil && c.Network != "" {
-		i.env.far.giveBack(c.Network, i.addr)
+		i.env.far.GiveBack(c.Network, i.addr)
 	}
 }
 

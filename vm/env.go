@@ -21,6 +21,7 @@ import (
 	"lab/vm/accel"
 	"lab/vm/client"
 	"lab/vm/daemon"
+	"lab/vm/foreign"
 	"lab/vm/kernel"
 )
 
@@ -34,9 +35,9 @@ type Env struct {
 	versions map[string]string
 	count    atomic.Int64 // instances so far
 
-	libvirt host         // own or far
-	own     *daemon.Host // the lab's own libvirt, or nil
-	far     *foreign     // a foreign one, or nil
+	libvirt host             // own or far
+	own     *daemon.Host     // the lab's own libvirt, or nil
+	far     *foreign.Libvirt // a foreign one, or nil
 
 	saving sync.Mutex             // guards states; held while a guest is being saved
 	states map[string]*savedState // by their domains' kind
@@ -160,7 +161,7 @@ func (e *Env) openForeign(ctx context.Context) error {
 // its own. It is called before Open. name is for results, driver what the
 // daemon there is asked for, dial opens a connection to it.
 func (e *Env) Connect(name, driver string, dial func() (net.Conn, error)) {
-	e.far = newForeign(name, driver, dial)
+	e.far = foreign.New(name, driver, dial)
 }
 
 // daemonCure is for a libvirt that doesn't do what it should.

@@ -23,6 +23,7 @@ import (
 	"lab/vm/client"
 	"lab/vm/daemon"
 	"lab/vm/domain"
+	"lab/vm/foreign"
 )
 
 // abroad starts a libvirt daemon that isn't the environment's own, with a
@@ -125,7 +126,7 @@ func TestForeign(t *testing.T) {
 		tag  *domain.Tag
 	}{
 		{"lab-somebody-vm-1", nil},
-		{"left", &domain.Tag{ID: "feedbeef", Machine: thisMachine()}},
+		{"left", &domain.Tag{ID: "feedbeef", Machine: foreign.Machine()}},
 		{"elsewhere", &domain.Tag{ID: "feedbeef", Machine: "00000000"}},
 	} {
 		def := &libvirtxml.Domain{Type: "qemu", Name: x.name, Memory: &libvirtxml.DomainMemory{Value: 16, Unit: "MiB"},
@@ -161,7 +162,7 @@ func TestForeign(t *testing.T) {
 		}
 		return strings.Join(out, " ")
 	}
-	volume := filepath.Join(d.Bed, "pool", volumePrefix()+"feedbeef-1.img")
+	volume := filepath.Join(d.Bed, "pool", "lab-"+foreign.Machine()+"-feedbeef-1.img")
 	other := filepath.Join(d.Bed, "pool", "lab-precious.img")
 	writeFile(t, volume, []byte("x"))
 	writeFile(t, other, []byte("x"))
@@ -246,9 +247,13 @@ func TestForeign(t *testing.T) {
 	})
 	t.Run("the connection breaks", func(t *testing.T) {
 		i := start(t, e, spec(t, e, "/bin/sleep", "1000"))
-		e.far.conn.GiveUp("", 0)
+		c, err := e.far.Connection(within(t, time.Minute))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.GiveUp("", 0)
 		began := time.Now()
-		_, err := i.Wait(within(t, 10*time.Second))
+		_, err = i.Wait(within(t, 10*time.Second))
 		says(t, began, 5*time.Second, err, "ended without the end of its PID 1")
 		i.Close()
 		// That daemon ends the guest when it notices, and nothing tells us when.
@@ -266,7 +271,7 @@ func TestForeign(t *testing.T) {
 	if got := names(); got != "lab-somebody-vm-1 elsewhere" && got != "elsewhere lab-somebody-vm-1" {
 		t.Errorf("at last: %s", got)
 	}
-	if left, _ := filepath.Glob(filepath.Join(d.Bed, "pool", volumePrefix()+"*")); len(left) != 0 {
+	if left, _ := filepath.Glob(filepath.Join(d.Bed, "pool", "lab-"+foreign.Machine()+"-*")); len(left) != 0 {
 		t.Errorf("volumes: %v", left)
 	}
 }

@@ -1,4 +1,4 @@
-package vm
+package foreign
 
 import (
 	"context"
@@ -29,20 +29,6 @@ import (
 // leave any, else one in them without a lease. By that very wait the server
 // doesn't give it to another while the guest lives. Only a machine that took an
 // address without being in libvirt's books can be in the way.
-
-// defaultNetwork is the network that libvirt's packages define.
-const defaultNetwork = "default"
-
-// networkName is the network that a Spec asks for; "" where it asks for none.
-func networkName(s bench.Spec) string {
-	switch {
-	case s.Settings["net"] != "network":
-		return ""
-	case s.Settings["network"] == "":
-		return defaultNetwork
-	}
-	return s.Settings["network"]
-}
 
 // A farNetwork is what a network's definition says of its addresses.
 type farNetwork struct {
@@ -150,24 +136,15 @@ func (n farNetwork) dynamic(a netip.Addr) bool {
 	})
 }
 
-// checkNetwork says whether a guest can be on a network of that libvirt's.
-func (e *Env) checkNetwork(ctx context.Context, s bench.Spec) error {
-	name := networkName(s)
-	switch {
-	case name == "" && s.Settings["network"] != "":
-		return bench.NotApplicable("network="+s.Settings["network"]+" is given, and net=network isn't", "--variant net=network,network="+s.Settings["network"])
-	case name == "":
-		return nil
-	case e.far == nil:
-		return bench.NotApplicable("the lab's own libvirt has no networks", "--variant net=bridge, or --connect URI of a libvirt that has them")
-	}
-	_, err := e.far.network(ctx, name)
+// CheckNetwork says whether a guest can be on a network of that name.
+func (f *Libvirt) CheckNetwork(ctx context.Context, name string) error {
+	_, err := f.network(ctx, name)
 	return err
 }
 
 // network reads a network's definition and leases. Where the network isn't
 // there the error says which are.
-func (f *foreign) network(ctx context.Context, name string) (n farNetwork, err error) {
+func (f *Libvirt) network(ctx context.Context, name string) (n farNetwork, err error) {
 	c, err := f.Connection(ctx)
 	if err != nil {
 		return n, bench.Unavailable(err.Error(), "virsh -c URI net-list")
@@ -238,8 +215,8 @@ type farLease struct {
 	addr    netip.Addr
 }
 
-// lease chooses an address on a network, the caller's until giveBack.
-func (f *foreign) lease(ctx context.Context, name string) (addr netip.Prefix, gateway netip.Addr, err error) {
+// Lease chooses an address on a network, the caller's until giveBack.
+func (f *Libvirt) Lease(ctx context.Context, name string) (addr netip.Prefix, gateway netip.Addr, err error) {
 	n, err := f.network(ctx, name)
 	if err != nil {
 		return addr, gateway, err
@@ -256,8 +233,8 @@ func (f *foreign) lease(ctx context.Context, name string) (addr netip.Prefix, ga
 	return addr, n.gateway, nil
 }
 
-// giveBack takes an address back.
-func (f *foreign) giveBack(name string, a netip.Prefix) {
+// GiveBack takes an address back.
+func (f *Libvirt) GiveBack(name string, a netip.Prefix) {
 	f.addrs.Lock()
 	defer f.addrs.Unlock()
 	delete(f.leases, farLease{name, a.Addr()})
