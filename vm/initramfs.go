@@ -1,9 +1,9 @@
 package vm
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench/image"
+	"lab/bench/usercache"
 	"lab/vm/guest"
 	"lab/vm/kernel"
 )
@@ -46,25 +47,13 @@ func initramfs(cache string, r image.Ref, staged bool, drivers []kernel.Module) 
 		fmt.Fprintln(h, e.Name, e.Mode, e.Device, len(e.Data))
 		h.Write(e.Data)
 	}
-	dir := filepath.Join(cache, "initramfs")
-	path := filepath.Join(dir, hex.EncodeToString(h.Sum(nil))+".cpio")
-	if exists(path) {
-		return path, nil
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
-	}
-	f, err := os.CreateTemp(dir, "new-*")
-	if err != nil {
-		return "", err
-	}
-	defer os.Remove(f.Name()) // fails once it was renamed
-	err = r.WriteCPIO(f, more...)
-	err = cmp.Or(err, f.Chmod(0o644), f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	return path, err
+	return usercache.Keep(filepath.Join(cache, "initramfs", hex.EncodeToString(h.Sum(nil))+".cpio"), func(file string) error {
+		f, err := os.Create(file)
+		if err != nil {
+			return err
+		}
+		return errors.Join(r.WriteCPIO(f, more...), f.Close())
+	})
 }
 
 // initDir is the folder of the guest's init in the initramfs. Init removes it

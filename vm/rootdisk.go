@@ -4,12 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"lab/bench/image"
+	"lab/bench/usercache"
 )
 
 // rootFormat changes when the same image gives another disk.
@@ -22,34 +21,10 @@ func rootDisk(ctx context.Context, cache string, r image.Ref) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(cache, "rootdisk")
 	name := sha256.Sum256(fmt.Appendln(nil, rootFormat, digest))
-	path := filepath.Join(dir, hex.EncodeToString(name[:])+".ext4")
-	if exists(path) {
-		return path, nil
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
-	}
-	// It appears whole or not at all, after a power failure, too: nobody looks at what
-	// is in it again.
-	tmp, err := os.MkdirTemp(dir, "new-*")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(tmp)
-	disk := filepath.Join(tmp, "disk")
-	if err := r.WriteExt4(ctx, disk); err != nil {
-		return "", err
-	}
-	f, err := os.Open(disk)
-	if err != nil {
-		return "", err
-	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return "", err
-	}
-	return path, os.Rename(disk, path)
+	return usercache.Keep(filepath.Join(cache, "rootdisk", hex.EncodeToString(name[:])+".ext4"), func(file string) error {
+		return r.WriteExt4(ctx, file)
+	})
 }
 
 // digestOf is an image's digest, which is worked out where it isn't known.
