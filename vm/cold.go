@@ -18,6 +18,7 @@ import (
 	"lab/bench/testbed"
 	"lab/vm/client"
 	"lab/vm/daemon"
+	"lab/vm/disk"
 	"lab/vm/domain"
 	"lab/vm/guest"
 )
@@ -27,7 +28,7 @@ type coldGuest struct{}
 
 // own is what the lab has of a domain that its own libvirt made.
 type own struct {
-	data  *dataDisk      // nil without one
+	data  *disk.Data     // nil without one
 	shown []*daemon.Bind // what the daemon sees for its sake
 	pid   int            // QEMU's
 	pidfd int            // a hold on it
@@ -113,7 +114,7 @@ func (coldGuest) close(i *instance) error {
 	i.mu.Unlock()
 	h := i.env.own
 	h.Reaper.Release()
-	errs = append(errs, h.Detach(i.shown), i.data.close())
+	errs = append(errs, h.Detach(i.shown), i.data.Close())
 	return errors.Join(errs...)
 }
 

@@ -9,10 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"lab/bench"
 	"lab/bench/testbed"
+	"lab/vm/disk"
 )
 
 // A guest has a disk of its own, of the kind that was asked for, which is empty,
@@ -108,49 +107,10 @@ func TestCheckData(t *testing.T) {
 		}
 	}
 	// More than there is, after all: nothing is left of it.
-	if _, err := newDataDisk(context.Background(), dir, 1<<60); err == nil || !strings.Contains(err.Error(), dir) {
+	if _, err := disk.NewData(context.Background(), dir, 1<<60); err == nil || !strings.Contains(err.Error(), dir) {
 		t.Errorf("a disk of an exbibyte: %v", err)
 	}
 	if left, _ := os.ReadDir(dir); len(left) > 0 {
 		t.Errorf("left: %v", left)
-	}
-}
-
-// What a guest's disk left in the host's page cache can be driven out of there.
-func TestDataDiskCool(t *testing.T) {
-	dir := t.TempDir()
-	var st unix.Statfs_t
-	if err := unix.Statfs(dir, &st); err != nil {
-		t.Fatal(err)
-	}
-	if st.Type == unix.TMPFS_MAGIC {
-		t.Skip("skipped: temporary files are in RAM here; fix: TMPDIR=a folder on a disk")
-	}
-	d, err := newDataDisk(t.Context(), dir, 32<<20)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.close()
-	page := make([]byte, 4096)
-	if _, err := d.f.WriteAt(page, 16<<20); err != nil {
-		t.Fatal(err)
-	}
-	// RWF_NOWAIT reads what is in the page cache, and nothing else.
-	cached := func() error {
-		_, err := unix.Preadv2(int(d.f.Fd()), [][]byte{page}, 16<<20, unix.RWF_NOWAIT)
-		return err
-	}
-	if err := cached(); err != nil {
-		t.Fatalf("just written: %v", err)
-	}
-	i := &instance{own: own{data: d}}
-	if err := i.Cool(); err != nil {
-		t.Fatal(err)
-	}
-	if err := cached(); !errors.Is(err, unix.EAGAIN) {
-		t.Errorf("cooled, a read that doesn't wait gives %v, want %v", err, unix.EAGAIN)
-	}
-	if err := (&instance{}).Cool(); err != nil {
-		t.Errorf("without a disk: %v", err)
 	}
 }

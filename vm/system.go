@@ -12,6 +12,7 @@ import (
 	"lab/bench"
 	"lab/bench/launch"
 	"lab/bench/probe/guestinit/wire"
+	"lab/vm/disk"
 	"lab/vm/domain"
 	"lab/vm/kernel"
 )
@@ -106,7 +107,7 @@ func (i *instance) addRoot(ctx context.Context, s bench.Spec, k guestKernel) err
 	e, c := i.env, &i.cfg
 	inner := s.Image
 	if s.Settings["root"] == "ext4" {
-		path, err := rootDisk(ctx, e.tb.Cache, s.Image)
+		path, err := disk.Root(ctx, e.tb.Cache, s.Image)
 		if err != nil {
 			return err
 		}
@@ -124,7 +125,7 @@ func (i *instance) addRoot(ctx context.Context, s bench.Spec, k guestKernel) err
 			return err
 		}
 	}
-	path, err := initramfs(e.tb.Cache, inner, staged(s), drivers)
+	path, err := disk.Initramfs(e.tb.Cache, inner, staged(s), drivers)
 	if err != nil {
 		return err
 	}
@@ -201,7 +202,7 @@ func cmdline(s bench.Spec, b wire.Boot) (line domain.Cmdline, err error) {
 		if !s.Init {
 			b.Exec = append([]string{line.Init}, line.Args...)
 		}
-		line.Init, line.Args = "/"+initDir+"/init", b.Words()
+		line.Init, line.Args = disk.InitPath, b.Words()
 	}
 	return line, nil
 }

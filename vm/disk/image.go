@@ -1,6 +1,7 @@
-package vm
+package disk
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -20,11 +21,11 @@ import (
 // initramfsFormat changes when the same inputs give other bytes.
 const initramfsFormat = 1
 
-// initramfs returns the path of an initramfs, building it where the cache
+// Initramfs returns the path of an initramfs, building it where the cache
 // doesn't have it: the image, unless it is a disk, and r without a folder; the
 // device nodes without which a kernel gives PID 1 no console; and for a guest
 // that begins with the lab's init, that init and the modules that it loads.
-func initramfs(cache string, r image.Ref, staged bool, drivers []kernel.Module) (string, error) {
+func Initramfs(cache string, r image.Ref, staged bool, drivers []kernel.Module) (string, error) {
 	more := []image.Entry{
 		{Name: "dev", Mode: fs.ModeDir | 0o755},
 		{Name: "dev/console", Mode: fs.ModeDevice | fs.ModeCharDevice | 0o600, Device: unix.Mkdev(5, 1)},
@@ -56,6 +57,9 @@ func initramfs(cache string, r image.Ref, staged bool, drivers []kernel.Module) 
 	})
 }
 
+// InitPath is where the initramfs has the guest's init.
+const InitPath = "/" + initDir + "/init"
+
 // initDir is the folder of the guest's init in the initramfs. Init removes it
 // before it executes anything: the workload sees the image and nothing else.
 const initDir = ".lab"
@@ -75,4 +79,29 @@ func initEntries(drivers []kernel.Module) ([]image.Entry, error) {
 		out = append(out, image.Entry{Name: fmt.Sprintf("%s/%02d-%s.ko", initDir, i, m.Name), Mode: 0o600, Data: m.Data})
 	}
 	return out, nil
+}
+
+// rootFormat changes when the same image gives another disk.
+const rootFormat = 1
+
+// Root returns the path of an image's disk, building it where the cache
+// doesn't have it. Its name is the digest of what it was made of.
+func Root(ctx context.Context, cache string, r image.Ref) (string, error) {
+	digest, err := digestOf(r)
+	if err != nil {
+		return "", err
+	}
+	name := sha256.Sum256(fmt.Appendln(nil, rootFormat, digest))
+	return usercache.Keep(filepath.Join(cache, "rootdisk", hex.EncodeToString(name[:])+".ext4"), func(file string) error {
+		return r.WriteExt4(ctx, file)
+	})
+}
+
+// digestOf is an image's digest, which is worked out where it isn't known.
+func digestOf(r image.Ref) (string, error) {
+	if r.Digest != "" {
+		return r.Digest, nil
+	}
+	digest, _, err := image.Sum(r.Dir)
+	return digest, err
 }
