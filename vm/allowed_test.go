@@ -2,6 +2,9 @@ package vm
 
 import (
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -56,5 +59,54 @@ func TestAllowed(t *testing.T) {
 	e.tb, e.far = &testbed.Testbed{}, &foreign.Libvirt{}
 	if i := e.newInstance(bench.Spec{}, e.plain()); i.cfg.Allowed != "" {
 		t.Errorf("another machine's libvirt is told %q", i.cfg.Allowed)
+	}
+}
+
+// A guest has the size that was asked for, and QEMU's threads run where they
+// may.
+func TestSizeOfGuest(t *testing.T) {
+	e := open(t)
+	var may unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &may); err != nil {
+		t.Fatal(err)
+	}
+	last := 0
+	for n := range 1024 {
+		if may.IsSet(n) {
+			last = n
+		}
+	}
+	s := spec(t, e, "/bin/sleep", "1000")
+	s.Settings["memory"], s.Settings["vcpus"], s.Settings["tbcache"] = "192M", "2", "64M"
+	s.Limits.CPUSet = fmt.Sprint(last)
+	got := e.Resolved(s)
+	for k, want := range map[string]string{"memory": fmt.Sprint(192 << 20), "vcpus": "2", "acpi": "on", "tb-cache": fmt.Sprint(64 << 20)} {
+		if got[k] != want {
+			t.Errorf("resolved %s is %q, want %q", k, got[k], want)
+		}
+	}
+	i := start(t, e, s)
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", i.pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := strings.ReplaceAll(string(b), "\x00", " ")
+	for _, want := range []string{"tb-size=64", "-m 192", "-smp 2"} {
+		if !strings.Contains(line, want) {
+			t.Errorf("no %s in %s", want, line)
+		}
+	}
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", i.pid))
+	if err != nil || len(threads) < 3 {
+		t.Fatalf("threads %q, %v", threads, err)
+	}
+	for _, f := range threads {
+		status, err := os.ReadFile(f)
+		if err != nil {
+			continue // it has ended
+		}
+		if !strings.Contains(string(status), fmt.Sprintf("Cpus_allowed_list:\t%d\n", last)) {
+			t.Errorf("a thread of QEMU's may run elsewhere than on %d:\n%s", last, status)
+		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"lab/bench"
 	"lab/bench/clock"
 	"lab/bench/testbed"
+	"lab/vm/asked"
 )
 
 // server is a guest on the bridge that says hello to whoever connects.
@@ -190,14 +191,14 @@ func TestCheckCard(t *testing.T) {
 	if err := e.checkCard(context.Background(), s); !errors.Is(err, bench.ErrUnavailable) {
 		t.Errorf("a bridge that lies elsewhere: %v", err)
 	}
-	for net, want := range map[string]string{"": "", "none": "", "user": fullKernel, "bridge": fullKernel} {
+	for net, want := range map[string]string{"": "", "none": "", "user": asked.FullKernel, "bridge": asked.FullKernel} {
 		s.Settings["net"] = net
-		if got := kernelName(s); got != want {
+		if got := asked.KernelName(s); got != want {
 			t.Errorf("net=%s: kernel %q, want %q", net, got, want)
 		}
 	}
 	s.Settings["kernel"] = "/boot/mine"
-	if got := kernelName(s); got != "/boot/mine" {
+	if got := asked.KernelName(s); got != "/boot/mine" {
 		t.Errorf("the user's own kernel became %q", got)
 	}
 }

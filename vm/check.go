@@ -4,13 +4,15 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 
 	"lab/bench"
 	"lab/bench/cgroup"
 	"lab/bench/image"
 	"lab/vm/accel"
-	"lab/vm/domain"
+	"lab/vm/asked"
 	"lab/vm/guest"
 	"lab/vm/kernel"
 )
@@ -52,24 +54,24 @@ func (e *Env) Check(ctx context.Context, s bench.Spec) error {
 	if len(s.Ports) > 0 {
 		return bench.NotApplicable("a guest's ports can be reached from the testbed's bridge alone", "--env container")
 	}
-	s = actual(s)
+	s = asked.Actual(s)
 	if l := s.Limits; l.CPUWeight != 0 || l.Swap != 0 || l.IO != (cgroup.IO{}) {
 		return bench.NotApplicable("a guest's programs have its kernel to themselves, and nothing keeps limits of CPU weight, swap or I/O there", "use limits of CPU, memory and processes only")
 	}
-	if err := cmp.Or(checkSize(s), e.checkRoom(s)); err != nil {
+	if err := cmp.Or(asked.CheckSize(s), e.checkRoom(s)); err != nil {
 		return err
 	}
 	if s.Settings["root"] != "ext4" {
-		if err := unpacks(s.Image.Size, memory(s)); err != nil {
+		if err := asked.Unpacks(s.Image.Size, asked.Memory(s)); err != nil {
 			return err
 		}
 	}
 	if !s.Init {
-		if err := direct(s); err != nil {
+		if err := asked.CheckDirect(s); err != nil {
 			return err
 		}
 	}
-	if staged(s) {
+	if asked.Staged(s) {
 		if _, err := guest.Init(); err != nil {
 			return bench.Unavailable(err.Error(), "make build")
 		}
@@ -79,18 +81,18 @@ func (e *Env) Check(ctx context.Context, s bench.Spec) error {
 			return bench.Unavailable(err.Error(), "make setup")
 		}
 	}
-	if err := cmp.Or(e.checkData(s), e.checkCard(ctx, s), checkShares(s)); err != nil {
+	if err := cmp.Or(asked.CheckDisk(s, e.tb), e.checkCard(ctx, s), asked.CheckShares(s)); err != nil {
 		return err
 	}
 	k, err := e.kernel(s)
 	switch {
-	case errors.Is(err, kernel.ErrNone) && kernelName(s) == fullKernel:
+	case errors.Is(err, kernel.ErrNone) && asked.KernelName(s) == asked.FullKernel:
 		return bench.Unavailable("the distribution's full kernel isn't in the cache, and an emulated network card needs its driver", "make full-kernel (some 70 MB)")
 	case errors.Is(err, kernel.ErrNone):
 		return bench.Unavailable(err.Error(), "make setup")
 	case err != nil:
 		return bench.Unavailable(err.Error(), "make setup, or name another file with --kernel")
-	case !staged(s):
+	case !asked.Staged(s):
 		return nil
 	case k.Modules == "":
 		return bench.Unavailable("the modules of kernel "+k.Version+" aren't on this machine", "make setup, or install them")
@@ -101,34 +103,106 @@ func (e *Env) Check(ctx context.Context, s bench.Spec) error {
 	return nil
 }
 
-// direct says whether a workload can be PID 1, started by the kernel itself.
-func direct(s bench.Spec) error {
-	const cure = "run it under the guest's init (Spec.Init)"
-	c := s.Command
-	switch {
-	case c.User.UID != 0 || c.User.GID != 0 || len(c.User.Groups) > 0:
-		return bench.NotApplicable("a guest's PID 1 is root", cure)
-	case c.Dir != "" && c.Dir != "/":
-		return bench.NotApplicable("a guest's PID 1 starts in /", cure)
-	case c.Stdin != nil || c.Stdout != nil || c.Stderr != nil || c.TTY:
-		return bench.NotApplicable("a guest's PID 1 has a console and no other input or output", cure)
-	case s.Limits.Pids != 0:
-		return bench.NotApplicable("nothing in the guest would keep a limit of processes", cure)
+// checkCard says whether this machine can give a guest its network.
+func (e *Env) checkCard(ctx context.Context, s bench.Spec) error {
+	if s.Settings["net"] != "bridge" {
+		return e.checkNetwork(ctx, s)
 	}
-	if len(c.Argv) > 0 {
-		if _, err := (domain.Cmdline{Init: "/x", Args: c.Argv[1:], Env: kernelEnv(c.Env)}).String(); err != nil {
-			return bench.NotApplicable(err.Error(), cure)
+	if !e.tb.Private {
+		return bench.Unavailable("this testbed has no network of its own", "use lab exec vm or lab run, which make one")
+	}
+	if !exists("/dev/net/tun") {
+		return bench.Unavailable("the host has no /dev/net/tun, which a guest's port on the bridge needs", "modprobe tun")
+	}
+	return nil
+}
+
+// checkNetwork says whether a guest can be on a network of that libvirt's.
+func (e *Env) checkNetwork(ctx context.Context, s bench.Spec) error {
+	name := asked.NetworkName(s)
+	switch {
+	case name == "" && s.Settings["network"] != "":
+		return bench.NotApplicable("network="+s.Settings["network"]+" is given, and net=network isn't", "--variant net=network,network="+s.Settings["network"])
+	case name == "":
+		return nil
+	case e.far == nil:
+		return bench.NotApplicable("the lab's own libvirt has no networks", "--variant net=bridge, or --connect URI of a libvirt that has them")
+	}
+	return e.far.CheckNetwork(ctx, name)
+}
+
+// checkRoom says whether the guest's RAM fits into what the lab itself may have: the
+// kernel would kill QEMU in the midst of a trial.
+func (e *Env) checkRoom(s bench.Spec) error {
+	l, err := cgroup.Read()
+	if err != nil {
+		return nil // the limits can't be told; those of cgroups are the testbed's to read
+	}
+	if e.far != nil {
+		return elsewhere(l.Bounds())
+	}
+	if left, by, ok := l.Left("memory"); ok && left < asked.Memory(s) {
+		return bench.Unavailable(fmt.Sprintf("the guest has %d MiB of RAM, and the limit of the lab's cgroup %s leaves %d", asked.Memory(s)>>20, by.Dir, left>>20),
+			"start the lab from a shell outside of that cgroup, or --variant memory=96M")
+	}
+	return nil
+}
+
+// elsewhere says that limits bind the lab and not the guests of a foreign libvirt,
+// which are below its own cgroup: compared with the others they would seem fast.
+func elsewhere(bounds []cgroup.Bound) error {
+	for _, b := range bounds {
+		if slices.Contains([]string{"cpu", "cpuset", "memory", "io"}, b.What) {
+			return bench.NotApplicable(fmt.Sprintf("a limit binds the lab and not the foreign libvirt's guests: %s %s, of %s", b.What, b.Text, b.Dir),
+				"start the lab from a shell outside of that cgroup, or leave out --connect")
 		}
 	}
 	return nil
 }
 
-// kernelEnv is what of an environment the kernel doesn't set by itself.
-func kernelEnv(env []string) (out []string) {
-	for _, v := range env {
-		if v != "HOME=/" && v != "TERM=linux" {
-			out = append(out, v)
+// Settings are what a user may vary.
+func (e *Env) Settings() []bench.Setting { return asked.Settings(e.bare) }
+
+// Resolved says what the settings came to.
+func (e *Env) Resolved(s bench.Spec) map[string]string {
+	out := map[string]string{"accel": e.resolve(s.Settings["accel"])}
+	if e.far != nil {
+		out["libvirt"] = e.far.Name
+	} else { // the domain is the lab's own, and has no such device
+		out["balloon"], out["free-page-reporting"] = "none", "none"
+	}
+	if !e.bare {
+		a := asked.Actual(s)
+		out["acpi"], out["memory"], out["vcpus"], out["root"] = asked.ACPI(s), fmt.Sprint(asked.Memory(a)), fmt.Sprint(asked.CPUs(s)), a.Settings["root"]
+		if k, err := e.kernel(s); err == nil {
+			out["kernel-version"] = k.Version
 		}
 	}
+	if s.Settings["net"] == "bridge" {
+		out["vhost"] = "no"
+		if e.vhost(s) {
+			out["vhost"] = "yes"
+		}
+	}
+	if name := asked.NetworkName(s); name != "" {
+		out["network"], out["vhost"] = name, "no"
+	}
+	if out["accel"] == "kvm" {
+		out["cpu"] = e.accel.CPU
+	} else {
+		out["tb-cache"] = fmt.Sprint(asked.TBCache(s))
+	}
 	return out
+}
+
+func (e *Env) resolve(accel string) string {
+	if accel == "auto" || accel == "" {
+		return e.accel.Use
+	}
+	return accel
+}
+
+// Describe says what Prepare and Start do.
+func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
+	return e.variant(s).describe(asked.Describe(s))
 }

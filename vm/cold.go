@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/digitalocean/go-libvirt"
@@ -16,6 +17,7 @@ import (
 	"lab/bench/launch"
 	"lab/bench/smaps"
 	"lab/bench/testbed"
+	"lab/vm/asked"
 	"lab/vm/client"
 	"lab/vm/daemon"
 	"lab/vm/disk"
@@ -66,7 +68,7 @@ func (coldGuest) last(i *instance) string {
 	switch {
 	case i.main != nil:
 		return "first byte"
-	case staged(i.spec):
+	case asked.Staged(i.spec):
 		return "kernel and init"
 	}
 	return "kernel"
@@ -276,3 +278,58 @@ func (i *instance) forget() error {
 		return i.conn.GiveUp("end of domain "+i.cfg.Name, client.CallTimeout)
 	}
 }
+
+// share shows the daemon the folders, each at a place of its own.
+func (i *instance) share() error {
+	if len(i.spec.Mounts) == 0 {
+		return nil
+	}
+	var binds []*daemon.Bind
+	for n, m := range i.spec.Mounts {
+		b := &daemon.Bind{From: m.Source, To: i.shareDir(n), Deep: true, Attr: unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV}
+		if m.ReadOnly {
+			b.Attr |= unix.MOUNT_ATTR_RDONLY
+		}
+		binds = append(binds, b)
+	}
+	return i.show(binds...)
+}
+
+// shareDir is where the daemon sees an instance's folder.
+func (i *instance) shareDir(n int) string {
+	return filepath.Join(daemon.InsideShares, fmt.Sprintf("%s-%d", i.cfg.Name, n))
+}
+
+// show mounts in the daemon's namespace what is this instance's alone.
+func (i *instance) show(binds ...*daemon.Bind) error {
+	shown, err := i.env.own.Attach(binds...)
+	i.shown = append(i.shown, shown...)
+	return err
+}
+
+// makeData makes the instance's data disk, and shows it to QEMU.
+func (i *instance) makeData(ctx context.Context) error {
+	size, err := bench.ParseSize(i.spec.Settings["disk-size"])
+	if err != nil {
+		return fmt.Errorf("data disk: %w", err)
+	}
+	if i.data, err = disk.NewData(ctx, asked.WorkDir(i.env.tb), size); err != nil {
+		return bench.Blamed(bench.BlameMachine, err)
+	}
+	i.cfg.Data.File = daemon.InsideFiles + "/" + i.cfg.Name + ".data"
+	// For QEMU, which no other user's descriptors are open to, the file is mounted.
+	if err := i.data.Show(i.cfg.Name, i.cfg.User, i.cfg.Group, func(name string) error {
+		return i.show(&daemon.Bind{From: name, To: i.cfg.Data.File, Attr: unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOSUID})
+	}); err != nil {
+		return fmt.Errorf("data disk: %w", err)
+	}
+	return nil
+}
+
+// Place is where the data disk is, with Spec.Work.
+func (i *instance) Place() string { return asked.DataDir }
+
+// Cool drives the data disk out of the host's page cache, where it is with
+// cache=writeback. Some of it may stay: the guest's own kernel writes on; and all
+// of it where the work folder is RAM, as the report says.
+func (i *instance) Cool() error { return i.data.Cool() }

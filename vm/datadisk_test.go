@@ -1,17 +1,11 @@
 package vm
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"lab/bench"
-	"lab/bench/testbed"
-	"lab/vm/disk"
 )
 
 // A guest has a disk of its own, of the kind that was asked for, which is empty,
@@ -77,40 +71,5 @@ func TestDataDiskCommandLine(t *testing.T) {
 		if !strings.Contains(line, want) {
 			t.Errorf("no %s in %s", want, line)
 		}
-	}
-}
-
-func TestCheckData(t *testing.T) {
-	dir := t.TempDir()
-	e := &Env{tb: &testbed.Testbed{Cache: dir}}
-	for _, c := range []struct {
-		set  string
-		want error
-		say  string
-	}{
-		{"disk=none disk-size=x", nil, ""},
-		{"disk=virtio disk-size=64M cache=writeback io=threads", nil, ""},
-		{"disk=virtio disk-size=big", bench.ErrNotApplicable, "not a size"},
-		{"disk=virtio disk-size=4K", bench.ErrNotApplicable, "too small"},
-		{"disk=ide disk-size=64M machine=q35", bench.ErrNotApplicable, "no IDE"},
-		{"disk=virtio disk-size=64M cache=writeback io=native", bench.ErrNotApplicable, "io=native"},
-		{"disk=virtio disk-size=900T cache=writeback io=threads", bench.ErrUnavailable, "MiB left"},
-	} {
-		set := make(map[string]string)
-		for _, w := range strings.Fields(c.set) {
-			k, v, _ := strings.Cut(w, "=")
-			set[k] = v
-		}
-		err := e.checkData(bench.Spec{Settings: set})
-		if !errors.Is(err, c.want) || err != nil && !strings.Contains(err.Error(), c.say) {
-			t.Errorf("%s: %v, want %v that says %q", c.set, err, c.want, c.say)
-		}
-	}
-	// More than there is, after all: nothing is left of it.
-	if _, err := disk.NewData(context.Background(), dir, 1<<60); err == nil || !strings.Contains(err.Error(), dir) {
-		t.Errorf("a disk of an exbibyte: %v", err)
-	}
-	if left, _ := os.ReadDir(dir); len(left) > 0 {
-		t.Errorf("left: %v", left)
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"lab/bench/smaps"
 	"lab/bench/testbed"
 	"lab/vm/accel"
+	"lab/vm/asked"
 	"lab/vm/client"
 	"lab/vm/daemon"
 	"lab/vm/foreign"
@@ -58,12 +59,6 @@ type host interface {
 
 	// Close ends the connection, and removes what was put there.
 	Close() error
-}
-
-// guestKernel is a kernel and the file in the cache that is booted.
-type guestKernel struct {
-	kernel.Kernel
-	file string
 }
 
 // New returns the environment vm: a guest with a kernel of its own.
@@ -225,59 +220,13 @@ func (e *Env) Kernel(s bench.Spec) (results.Digested, error) {
 	return results.Digested{Name: k.Version, Digest: k.Digest, Size: k.Size}, err
 }
 
-// kernel finds and unpacks the kernel that a Spec asks for, once.
-func (e *Env) kernel(s bench.Spec) (guestKernel, error) {
-	name, boot := kernelName(s), s.Settings["boot"]
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if k, ok := e.kernels[boot+" "+name]; ok {
-		return k, nil
-	}
-	var (
-		k   guestKernel
-		err error
-	)
-	switch name {
-	case "":
-		k.Kernel, err = kernel.Newest(e.tb.Cache)
-	case fullKernel:
-		k.Kernel, err = kernel.Full(e.tb.Cache)
-	default:
-		k.Kernel, err = kernel.Named(name)
-	}
-	if err != nil {
-		return k, err
-	}
-	if boot == "bzimage" {
-		k.file, err = k.Packed(e.tb.Cache)
-	} else {
-		k.file, err = k.ELF(e.tb.Cache)
-	}
-	if err != nil {
-		return k, err
-	}
-	e.give(kernel.Folder(e.tb.Cache), k.file)
-	e.kernels[boot+" "+name] = k
-	return k, nil
-}
-
-// give gives files in the cache to the user whose cache it is.
-func (e *Env) give(paths ...string) {
-	for _, p := range paths {
-		os.Lchown(p, e.tb.UID, e.tb.GID) // to be able to delete them is a comfort, no need
-	}
-}
-
-// giveFile gives a file and the folder that it lies in.
-func (e *Env) giveFile(path string) { e.give(filepath.Dir(path), path) }
-
 // Prepare unpacks the kernel and builds the initramfs where the cache doesn't
 // have them, and writes down the domain.
 func (e *Env) Prepare(ctx context.Context, s bench.Spec) (bench.Instance, error) {
 	if err := e.Check(ctx, s); err != nil {
 		return nil, err
 	}
-	i := e.newInstance(actual(s), e.variant(s))
+	i := e.newInstance(asked.Actual(s), e.variant(s))
 	if err := i.how.prepare(ctx, i); err != nil {
 		return nil, errors.Join(err, i.Close())
 	}

@@ -12,6 +12,7 @@ import (
 
 	"lab/bench"
 	"lab/bench/clock"
+	"lab/vm/asked"
 	"lab/vm/client"
 	"lab/vm/domain"
 	"lab/vm/foreign"
@@ -34,13 +35,13 @@ type far struct {
 func (foreignGuest) refuses(s bench.Spec) error {
 	const cure = "without --connect"
 	switch {
-	case restored(s):
+	case asked.Restored(s):
 		return bench.NotApplicable("a saved guest is a file of this machine's, and the foreign libvirt would restore it under one name alone", cure)
 	case bench.Cold(s):
 		return bench.NotApplicable("what the foreign libvirt's machine has in memory is its own affair", cure)
 	case s.Settings["firmware"] == "qboot":
 		return bench.NotApplicable("which firmware the foreign libvirt's machine has isn't known here", cure+", or --variant firmware=seabios")
-	case hasDisk(s):
+	case asked.HasDisk(s):
 		return bench.NotApplicable("a guest's own disk is a file without a name on this machine", cure)
 	case s.Settings["net"] == "bridge":
 		return bench.NotApplicable("the testbed's bridge is on this machine, and the guest isn't", cure+", or --variant net=network,network=NAME of one that the foreign libvirt has")

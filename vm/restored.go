@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench"
+	"lab/vm/asked"
 	"lab/vm/client"
 	"lab/vm/domain"
 	"lab/vm/guest"
@@ -29,7 +30,7 @@ type restoredGuest struct{ coldGuest }
 func (restoredGuest) refuses(s bench.Spec) error {
 	const cure = "--variant start=cold"
 	switch net := s.Settings["net"]; {
-	case hasDisk(s):
+	case asked.HasDisk(s):
 		return bench.NotApplicable("the file system of a guest's own disk would be in the saved state, and the disk is another one each time", cure)
 	case net != "" && net != "none":
 		return bench.NotApplicable("all guests of one saved state would have the same address", cure)

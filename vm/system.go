@@ -3,83 +3,30 @@ package vm
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"lab/bench"
+	"lab/bench/cgroup"
 	"lab/bench/launch"
 	"lab/bench/probe/guestinit/wire"
+	"lab/bench/testbed"
+	"lab/vm/accel"
+	"lab/vm/asked"
 	"lab/vm/disk"
 	"lab/vm/domain"
 	"lab/vm/kernel"
 )
 
-// What a Spec's settings come to in devices, and what the guest's init has to
-// know of them.
-
-// deviceSettings are the settings of devices.
-func deviceSettings() []bench.Setting {
-	return []bench.Setting{
-		{Name: "root", Values: []string{auto, "initramfs", "ext4"}, Default: auto,
-			Help: "what the image is to the guest: files that the kernel unpacks into RAM, or a disk (virtio) under a layer in RAM; auto is a disk if the image is too large for the guest's RAM"},
-		{Name: "disk", Values: []string{"none", "virtio", "ide"}, Default: "none",
-			Help: "an empty disk for the workload at " + DataDir + ": virtio's, or IDE of 1986 as QEMU emulates it (machine=pc)"},
-		{Name: "disk-size", Default: "1G", Help: "that disk's size, which is reserved on the host while the guest runs"},
-		{Name: "cache", Values: []string{"none", "writeback", "writethrough", "directsync", "unsafe"}, Default: "none",
-			Help: "QEMU's cache mode for that disk: whether its data are in the host's page cache, too, and what a flush waits for"},
-		{Name: "io", Values: []string{"threads", "native"}, Default: "threads",
-			Help: "what carries out its I/O: threads of QEMU, or the host kernel's own queue (with cache=none or directsync)"},
-		{Name: "net", Values: []string{"none", "bridge", "user", "network"}, Default: "none",
-			Help: "network: none but loopback, a port of the testbed's bridge, QEMU's user mode, or with --connect a network of that libvirt"},
-		{Name: "network", Default: "",
-			Help: "with net=network: its name, as in virsh net-list; empty is " + defaultNetwork},
-		{Name: "nic", Values: []string{"virtio", "e1000"}, Default: "virtio",
-			Help: "the network card: virtio, or an emulated Intel card of 2002"},
-	}
-}
-
-// staged says whether a guest begins with the lab's init: because it was asked
-// for, or because a device needs a driver that distributions build as a module,
-// which somebody has to load, or because the machine is to have a name.
-func staged(s bench.Spec) bool {
-	return s.Init || s.Settings["root"] == "ext4" || hasDisk(s) || hasCard(s) || len(s.Mounts) > 0 || s.Hostname != ""
-}
-
-// modules are those that the guest's init loads: virtio's PCI transport, and a
-// driver of each device that the guest has. What a kernel has built in is left
-// out later.
-func modules(s bench.Spec) (out []string) {
-	if s.Init {
-		out = append(out, "virtio_pci", "virtio_console")
-	}
-	if s.Settings["root"] == "ext4" {
-		out = append(out, "virtio_pci", "virtio_blk", "ext4", "overlay")
-	}
-	switch s.Settings["disk"] {
-	case "virtio":
-		out = append(out, "virtio_pci", "virtio_blk", "ext4")
-	case "ide": // whose disks are SCSI's to Linux
-		out = append(out, "ata_piix", "sd_mod", "ext4")
-	}
-	if len(s.Mounts) > 0 {
-		out = append(out, "virtio_pci", "virtiofs")
-	}
-	switch {
-	case !hasCard(s):
-	case s.Settings["nic"] == "e1000":
-		out = append(out, "e1000")
-	default:
-		out = append(out, "virtio_pci", "virtio_net")
-	}
-	return out
-}
-
 // drivers returns those modules of a kernel, and what they depend on.
 func (e *Env) drivers(k guestKernel, s bench.Spec) ([]kernel.Module, error) {
-	names := modules(s)
+	names := asked.Modules(s)
 	key := k.Modules + " " + strings.Join(names, " ")
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -91,15 +38,6 @@ func (e *Env) drivers(k guestKernel, s bench.Spec) ([]kernel.Module, error) {
 		e.modules[key] = m
 	}
 	return m, err
-}
-
-// boot says what the guest's init has to set up.
-func boot(s bench.Spec, n wire.Net) wire.Boot {
-	b := wire.Boot{Root: s.Settings["root"] == "ext4", Net: n, Shares: shares(s), Name: s.Hostname}
-	if hasDisk(s) {
-		b.Data = DataDir
-	}
-	return b
 }
 
 // addRoot gives the domain the image: as a disk, or in the initramfs.
@@ -119,13 +57,13 @@ func (i *instance) addRoot(ctx context.Context, s bench.Spec, k guestKernel) err
 		inner.Dir, inner.Digest = "", "none"
 	}
 	var drivers []kernel.Module
-	if staged(s) {
+	if asked.Staged(s) {
 		var err error
 		if drivers, err = e.drivers(k, s); err != nil {
 			return err
 		}
 	}
-	path, err := disk.Initramfs(e.tb.Cache, inner, staged(s), drivers)
+	path, err := disk.Initramfs(e.tb.Cache, inner, asked.Staged(s), drivers)
 	if err != nil {
 		return err
 	}
@@ -134,7 +72,7 @@ func (i *instance) addRoot(ctx context.Context, s bench.Spec, k guestKernel) err
 	if err != nil {
 		return err
 	}
-	if err := unpacks(st.Size(), c.Memory); err != nil {
+	if err := asked.Unpacks(st.Size(), c.Memory); err != nil {
 		return err
 	}
 	c.Initrd, err = i.put(ctx, path)
@@ -156,10 +94,10 @@ func (i *instance) prepareSystem(ctx context.Context) error {
 	if i.cfg.Kernel, err = i.put(ctx, k.file); err != nil {
 		return err
 	}
-	line, err := cmdline(s, boot(s, net))
+	line, err := asked.Cmdline(s, asked.Boot(s, net))
 	var missing *launch.ExecError
 	switch {
-	case errors.Is(err, errNoCommand), errors.As(err, &missing):
+	case errors.Is(err, asked.ErrNoCommand), errors.As(err, &missing):
 		i.err = bench.Blamed(bench.BlameWorkload, err)
 		return nil
 	case err != nil:
@@ -176,51 +114,204 @@ func (i *instance) prepareSystem(ctx context.Context) error {
 		return err
 	}
 	addData(&i.cfg, s)
-	for n, x := range shares(s) {
+	for n, x := range asked.Shares(s) {
 		i.cfg.Shares = append(i.cfg.Shares, domain.Share{Tag: x.Tag, Dir: i.shareDir(n)})
 	}
 	_, err = e.libvirt.Connection(ctx)
 	return err
 }
 
-var errNoCommand = errors.New("no command")
-
-// cmdline says who is PID 1: the workload, where the kernel alone can start it,
-// or the lab's init, which then becomes the workload, or runs it.
-func cmdline(s bench.Spec, b wire.Boot) (line domain.Cmdline, err error) {
-	if len(s.Command.Argv) == 0 || s.Command.Argv[0] == "" {
-		return line, errNoCommand
-	}
-	if !s.Init {
-		path, err := lookup(s.Image.Dir, s.Command)
-		if err != nil {
-			return line, err
-		}
-		line.Init, line.Args, line.Env = path, s.Command.Argv[1:], kernelEnv(s.Command.Env)
-	}
-	if staged(s) {
-		if !s.Init {
-			b.Exec = append([]string{line.Init}, line.Args...)
-		}
-		line.Init, line.Args = disk.InitPath, b.Words()
-	}
-	return line, nil
+// guestKernel is a kernel and the file in the cache that is booted.
+type guestKernel struct {
+	kernel.Kernel
+	file string
 }
 
-// lookup finds the workload in the image, and gives its path in the guest.
-func lookup(root string, c bench.Command) (string, error) {
-	worst := &launch.ExecError{Path: c.Argv[0], Err: unix.ENOENT}
-	for _, name := range launch.PathInside(c) {
-		// The image's links are the guest's to follow; on the host an
-		// absolute one would lead out of the image.
-		st, err := os.Lstat(filepath.Join(root, name))
-		switch {
-		case err != nil:
-		case st.IsDir(), st.Mode().IsRegular() && st.Mode()&0o111 == 0:
-			worst = &launch.ExecError{Path: name, Err: unix.EACCES}
-		default:
-			return name, nil
+// kernel finds and unpacks the kernel that a Spec asks for, once.
+func (e *Env) kernel(s bench.Spec) (guestKernel, error) {
+	name, boot := asked.KernelName(s), s.Settings["boot"]
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if k, ok := e.kernels[boot+" "+name]; ok {
+		return k, nil
+	}
+	var (
+		k   guestKernel
+		err error
+	)
+	switch name {
+	case "":
+		k.Kernel, err = kernel.Newest(e.tb.Cache)
+	case asked.FullKernel:
+		k.Kernel, err = kernel.Full(e.tb.Cache)
+	default:
+		k.Kernel, err = kernel.Named(name)
+	}
+	if err != nil {
+		return k, err
+	}
+	if boot == "bzimage" {
+		k.file, err = k.Packed(e.tb.Cache)
+	} else {
+		k.file, err = k.ELF(e.tb.Cache)
+	}
+	if err != nil {
+		return k, err
+	}
+	e.give(kernel.Folder(e.tb.Cache), k.file)
+	e.kernels[boot+" "+name] = k
+	return k, nil
+}
+
+// give gives files in the cache to the user whose cache it is.
+func (e *Env) give(paths ...string) {
+	for _, p := range paths {
+		os.Lchown(p, e.tb.UID, e.tb.GID) // to be able to delete them is a comfort, no need
+	}
+}
+
+// giveFile gives a file and the folder that it lies in.
+func (e *Env) giveFile(path string) { e.give(filepath.Dir(path), path) }
+
+// addData says what the domain's data disk will be; its file is made in Start.
+func addData(c *domain.Config, s bench.Spec) {
+	bus := s.Settings["disk"]
+	if !asked.HasDisk(s) {
+		return
+	}
+	c.Data = &domain.Disk{Serial: wire.DataSerial, Bus: bus, Cache: s.Settings["cache"], IO: s.Settings["io"]}
+}
+
+// config is the domain for a Spec, but for what tells one instance from
+// another.
+func (e *Env) config(s bench.Spec) domain.Config {
+	c := domain.Config{
+		Testbed:  e.tb.ID,
+		Accel:    e.resolve(s.Settings["accel"]),
+		CPU:      e.accel.CPU,
+		Machine:  s.Settings["machine"],
+		Emulator: e.emulator,
+		Memory:   asked.Memory(s),
+		CPUs:     asked.CPUs(s),
+		CPUSet:   s.Limits.CPUSet,
+		TBCache:  asked.TBCache(s),
+		ACPI:     asked.ACPI(s) == "on",
+	}
+	if c.Machine == "" {
+		c.Machine = "q35"
+	}
+	if s.Settings["firmware"] == "qboot" {
+		c.Firmware = accel.Qboot
+	}
+	return c
+}
+
+// allowed are the processors that the lab itself may run on, where these aren't all
+// of the machine's: libvirt lets a guest's QEMU run on any, unlike whatever else the
+// lab starts.
+func allowed() string {
+	var may unix.CPUSet
+	if unix.SchedGetaffinity(0, &may) != nil {
+		return ""
+	}
+	text, err := os.ReadFile("/sys/devices/system/cpu/online")
+	if err != nil || may.Count() == len(cgroup.CPUs(strings.TrimSpace(string(text)))) {
+		return ""
+	}
+	var list []string
+	for n := range 8 * int(unsafe.Sizeof(may)) {
+		if may.IsSet(n) {
+			list = append(list, strconv.Itoa(n))
 		}
 	}
-	return "", worst
+	return strings.Join(list, ",")
+}
+
+// cardName is what every Linux calls its first network card, where nothing
+// renames it.
+const cardName = "eth0"
+
+// userNet is QEMU's user-mode network: the guest's address and the gateway, which
+// is QEMU. They are the same for every guest, as each has such a network for
+// itself.
+var userNet = wire.Net{
+	Name:    cardName,
+	Addr:    netip.MustParsePrefix("10.0.2.15/24"),
+	Gateway: netip.MustParseAddr("10.0.2.2"),
+}
+
+// HostAddr is the gateway of QEMU's user-mode network, which hands what is sent
+// there to the host's loopback device.
+func (e *Env) HostAddr(s bench.Spec) string {
+	if s.Settings["net"] == "user" {
+		return userNet.Gateway.String()
+	}
+	return ""
+}
+
+// vhost says whether the host's kernel moves a guest's packets: it needs KVM's
+// interrupts.
+func (e *Env) vhost(s bench.Spec) bool {
+	return s.Settings["net"] == "bridge" && s.Settings["nic"] != "e1000" &&
+		e.resolve(s.Settings["accel"]) == "kvm" && exists("/dev/vhost-net")
+}
+
+// addCard gives the domain its network card, and on the bridge or a network of
+// libvirt's an address, which is the instance's until release.
+func (i *instance) addCard(ctx context.Context) (wire.Net, error) {
+	s := i.spec
+	if !asked.HasCard(s) {
+		return wire.Net{}, nil
+	}
+	c := &domain.Card{Model: s.Settings["nic"]}
+	i.cfg.Card = c
+	if s.Settings["net"] == "user" {
+		c.MAC = domain.MACOf(userNet.Addr.Addr())
+		return userNet, nil
+	}
+	if name := asked.NetworkName(s); name != "" {
+		addr, gateway, err := i.env.far.Lease(ctx, name)
+		if err != nil {
+			return wire.Net{}, err
+		}
+		i.addr, c.Network, c.MAC = addr, name, domain.MACOf(addr.Addr())
+		return wire.Net{Name: cardName, Addr: addr, Gateway: gateway}, nil
+	}
+	n, err := i.env.tb.Network()
+	if err != nil {
+		return wire.Net{}, err
+	}
+	if i.addr, err = n.Lease(); err != nil {
+		return wire.Net{}, err
+	}
+	i.network = n
+	c.MAC, c.Bridge, c.Tap, c.VHost = domain.MACOf(i.addr.Addr()), testbed.Bridge, testbed.BridgePort(i.addr), i.env.vhost(s)
+	return wire.Net{Name: cardName, Addr: i.addr, Gateway: n.Gateway}, nil
+}
+
+// release gives the address back. The port on the bridge went with QEMU, which
+// held it.
+func (i *instance) release() {
+	if i.network != nil {
+		i.network.Release(i.addr)
+		i.network = nil
+	}
+	if c := i.cfg.Card; c != nil && c.Network != "" {
+		i.env.far.GiveBack(c.Network, i.addr)
+	}
+}
+
+// Addr is the guest's address on the bridge, or on a network of a foreign
+// libvirt's, where others on that network reach it and the testbed doesn't; else
+// "".
+func (i *instance) Addr() string {
+	if !i.addr.IsValid() {
+		return ""
+	}
+	return i.addr.Addr().String()
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }

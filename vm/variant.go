@@ -5,6 +5,7 @@ import (
 	"net"
 
 	"lab/bench"
+	"lab/vm/asked"
 	"lab/vm/guest"
 )
 
@@ -52,7 +53,7 @@ func (e *Env) variant(s bench.Spec) variant {
 	switch {
 	case e.bare:
 		return bareGuest{v}
-	case e.far == nil && restored(s):
+	case e.far == nil && asked.Restored(s):
 		return restoredGuest{}
 	}
 	return v

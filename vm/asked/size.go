@@ -1,9 +1,8 @@
-package vm
+package asked
 
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 
 	"lab/bench"
@@ -46,8 +45,8 @@ func sizeSettings() []bench.Setting {
 // given says whether a setting was, beside auto.
 func given(v string) bool { return v != "" && v != auto }
 
-// memory is the RAM, in bytes, of a guest that has an operating system.
-func memory(s bench.Spec) int64 {
+// Memory is the RAM, in bytes, of a guest that has an operating system.
+func Memory(s bench.Spec) int64 {
 	if n, err := bench.ParseSize(s.Settings["memory"]); err == nil {
 		return n &^ (1<<20 - 1)
 	}
@@ -62,8 +61,8 @@ func memory(s bench.Spec) int64 {
 	return defaultMemory
 }
 
-// cpus is how many virtual CPUs the guest has.
-func cpus(s bench.Spec) int {
+// CPUs is how many virtual CPUs the guest has.
+func CPUs(s bench.Spec) int {
 	if n, err := strconv.Atoi(s.Settings["vcpus"]); err == nil {
 		return n
 	}
@@ -73,8 +72,8 @@ func cpus(s bench.Spec) int {
 	return max(1, s.CPUs, int(math.Ceil(s.Limits.CPU)))
 }
 
-// tbCache is how many bytes QEMU takes for translated code.
-func tbCache(s bench.Spec) int64 {
+// TBCache is how many bytes QEMU takes for translated code.
+func TBCache(s bench.Spec) int64 {
 	if n, err := bench.ParseSize(s.Settings["tbcache"]); err == nil {
 		return n
 	}
@@ -87,10 +86,10 @@ const driverRoom = 8 << 20
 // unpackRoom is what the kernel and the guest's init need beside an initramfs.
 const unpackRoom = 48 << 20
 
-// unpacks says whether an initramfs of a size fits into the guest's RAM. It lies
+// Unpacks says whether an initramfs of a size fits into the guest's RAM. It lies
 // there twice while the kernel unpacks it, and its files may take half of what
 // the first leaves (tmpfs(5)).
-func unpacks(size, memory int64) error {
+func Unpacks(size, memory int64) error {
 	need := 3*size + unpackRoom
 	if need <= memory {
 		return nil
@@ -99,37 +98,8 @@ func unpacks(size, memory int64) error {
 		fmt.Sprintf("--variant root=ext4, or memory=%dM", (need+1<<20-1)>>20))
 }
 
-// checkRoom says whether the guest's RAM fits into what the lab itself may have: the
-// kernel would kill QEMU in the midst of a trial.
-func (e *Env) checkRoom(s bench.Spec) error {
-	l, err := cgroup.Read()
-	if err != nil {
-		return nil // the limits can't be told; those of cgroups are the testbed's to read
-	}
-	if e.far != nil {
-		return elsewhere(l.Bounds())
-	}
-	if left, by, ok := l.Left("memory"); ok && left < memory(s) {
-		return bench.Unavailable(fmt.Sprintf("the guest has %d MiB of RAM, and the limit of the lab's cgroup %s leaves %d", memory(s)>>20, by.Dir, left>>20),
-			"start the lab from a shell outside of that cgroup, or --variant memory=96M")
-	}
-	return nil
-}
-
-// elsewhere says that limits bind the lab and not the guests of a foreign libvirt,
-// which are below its own cgroup: compared with the others they would seem fast.
-func elsewhere(bounds []cgroup.Bound) error {
-	for _, b := range bounds {
-		if slices.Contains([]string{"cpu", "cpuset", "memory", "io"}, b.What) {
-			return bench.NotApplicable(fmt.Sprintf("a limit binds the lab and not the foreign libvirt's guests: %s %s, of %s", b.What, b.Text, b.Dir),
-				"start the lab from a shell outside of that cgroup, or leave out --connect")
-		}
-	}
-	return nil
-}
-
-// checkSize says whether the settings make sense, and fit the limits.
-func checkSize(s bench.Spec) error {
+// CheckSize says whether the settings make sense, and fit the limits.
+func CheckSize(s bench.Spec) error {
 	if m := s.Settings["memory"]; given(m) {
 		n, err := bench.ParseSize(m)
 		switch {

@@ -1,17 +1,16 @@
-package vm
+package asked
 
 import (
+	"context"
 	"errors"
-	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"lab/bench"
 	"lab/bench/image"
+	"lab/bench/testbed"
+	"lab/vm/disk"
 )
 
 func TestSizes(t *testing.T) {
@@ -30,10 +29,10 @@ func TestSizes(t *testing.T) {
 		{bench.Spec{CPUs: 2, Settings: map[string]string{"memory": "auto", "vcpus": "auto"}}, 128, 2},
 		{bench.Spec{Limits: bench.Limits{Memory: 8 << 20, CPU: 0.5}, Init: true, Settings: map[string]string{"memory": "1G", "vcpus": "4"}}, 1024, 4},
 	} {
-		if err := checkSize(c.spec); err != nil {
+		if err := CheckSize(c.spec); err != nil {
 			t.Errorf("%+v: %v", c.spec, err)
 		}
-		if m, n := memory(c.spec), cpus(c.spec); m != c.memory<<20 || n != c.cpus {
+		if m, n := Memory(c.spec), CPUs(c.spec); m != c.memory<<20 || n != c.cpus {
 			t.Errorf("%+v: %d bytes and %d CPUs, want %d MiB and %d", c.spec, m, n, c.memory, c.cpus)
 		}
 	}
@@ -42,12 +41,12 @@ func TestSizes(t *testing.T) {
 		"vcpus=1": "needs 2", "tbcache=0": "tbcache", "tbcache=4K": "tbcache", "tbcache=x": "tbcache",
 	} {
 		k, v, _ := strings.Cut(set, "=")
-		err := checkSize(bench.Spec{CPUs: 2, Settings: map[string]string{k: v}})
+		err := CheckSize(bench.Spec{CPUs: 2, Settings: map[string]string{k: v}})
 		if !errors.Is(err, bench.ErrNotApplicable) || !strings.Contains(err.Error(), say) {
 			t.Errorf("%s: %v, want one that says %q", set, err, say)
 		}
 	}
-	err := checkSize(bench.Spec{Limits: bench.Limits{Memory: 1 << 30}, Settings: map[string]string{"memory": "1G"}})
+	err := CheckSize(bench.Spec{Limits: bench.Limits{Memory: 1 << 30}, Settings: map[string]string{"memory": "1G"}})
 	if !errors.Is(err, bench.ErrNotApplicable) {
 		t.Errorf("two sizes of one RAM: %v", err)
 	}
@@ -56,7 +55,6 @@ func TestSizes(t *testing.T) {
 // An image that doesn't fit into the guest's RAM is a disk by itself; what was
 // asked for stays.
 func TestRootAuto(t *testing.T) {
-	e := &Env{}
 	for _, x := range []struct {
 		root, memory string
 		size         int64
@@ -69,10 +67,10 @@ func TestRootAuto(t *testing.T) {
 		{"ext4", "auto", 2 << 20, "ext4"},
 	} {
 		s := bench.Spec{Settings: map[string]string{"root": x.root, "memory": x.memory}, Image: image.Ref{Size: x.size}}
-		if got := actual(s).Settings["root"]; got != x.want || s.Settings["root"] != x.root {
+		if got := Actual(s).Settings["root"]; got != x.want || s.Settings["root"] != x.root {
 			t.Errorf("%+v: %s", x, got)
 		}
-		prepare, _ := e.Describe(s)
+		prepare, _ := Describe(s)
 		if said := strings.Contains(strings.Join(prepare, "; "), "too large for the guest's RAM"); said != (x.root == "auto" && x.want == "ext4") {
 			t.Errorf("%+v: %q", x, prepare)
 		}
@@ -80,63 +78,49 @@ func TestRootAuto(t *testing.T) {
 }
 
 func TestUnpacks(t *testing.T) {
-	if err := unpacks(13<<20, defaultMemory); err != nil {
+	if err := Unpacks(13<<20, defaultMemory); err != nil {
 		t.Errorf("a small image: %v", err)
 	}
-	err := unpacks(300<<20, defaultMemory)
+	err := Unpacks(300<<20, defaultMemory)
 	if !errors.Is(err, bench.ErrNotApplicable) || !strings.Contains(err.Error(), "memory=948M") {
 		t.Fatalf("a large image: %v", err)
 	}
-	if err := unpacks(300<<20, 948<<20); err != nil {
+	if err := Unpacks(300<<20, 948<<20); err != nil {
 		t.Errorf("the cure doesn't fix: %v", err)
 	}
 }
 
-// A guest has the size that was asked for, and QEMU's threads run where they
-// may.
-func TestSizeOfGuest(t *testing.T) {
-	e := open(t)
-	var may unix.CPUSet
-	if err := unix.SchedGetaffinity(0, &may); err != nil {
-		t.Fatal(err)
-	}
-	last := 0
-	for n := range 1024 {
-		if may.IsSet(n) {
-			last = n
+func TestCheckData(t *testing.T) {
+	dir := t.TempDir()
+	tb := &testbed.Testbed{Cache: dir}
+	for _, c := range []struct {
+		set  string
+		want error
+		say  string
+	}{
+		{"disk=none disk-size=x", nil, ""},
+		{"disk=virtio disk-size=64M cache=writeback io=threads", nil, ""},
+		{"disk=virtio disk-size=big", bench.ErrNotApplicable, "not a size"},
+		{"disk=virtio disk-size=4K", bench.ErrNotApplicable, "too small"},
+		{"disk=ide disk-size=64M machine=q35", bench.ErrNotApplicable, "no IDE"},
+		{"disk=virtio disk-size=64M cache=writeback io=native", bench.ErrNotApplicable, "io=native"},
+		{"disk=virtio disk-size=900T cache=writeback io=threads", bench.ErrUnavailable, "MiB left"},
+	} {
+		set := make(map[string]string)
+		for _, w := range strings.Fields(c.set) {
+			k, v, _ := strings.Cut(w, "=")
+			set[k] = v
+		}
+		err := CheckDisk(bench.Spec{Settings: set}, tb)
+		if !errors.Is(err, c.want) || err != nil && !strings.Contains(err.Error(), c.say) {
+			t.Errorf("%s: %v, want %v that says %q", c.set, err, c.want, c.say)
 		}
 	}
-	s := spec(t, e, "/bin/sleep", "1000")
-	s.Settings["memory"], s.Settings["vcpus"], s.Settings["tbcache"] = "192M", "2", "64M"
-	s.Limits.CPUSet = fmt.Sprint(last)
-	got := e.Resolved(s)
-	for k, want := range map[string]string{"memory": fmt.Sprint(192 << 20), "vcpus": "2", "acpi": "on", "tb-cache": fmt.Sprint(64 << 20)} {
-		if got[k] != want {
-			t.Errorf("resolved %s is %q, want %q", k, got[k], want)
-		}
+	// More than there is, after all: nothing is left of it.
+	if _, err := disk.NewData(context.Background(), dir, 1<<60); err == nil || !strings.Contains(err.Error(), dir) {
+		t.Errorf("a disk of an exbibyte: %v", err)
 	}
-	i := start(t, e, s)
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", i.pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	line := strings.ReplaceAll(string(b), "\x00", " ")
-	for _, want := range []string{"tb-size=64", "-m 192", "-smp 2"} {
-		if !strings.Contains(line, want) {
-			t.Errorf("no %s in %s", want, line)
-		}
-	}
-	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", i.pid))
-	if err != nil || len(threads) < 3 {
-		t.Fatalf("threads %q, %v", threads, err)
-	}
-	for _, f := range threads {
-		status, err := os.ReadFile(f)
-		if err != nil {
-			continue // it has ended
-		}
-		if !strings.Contains(string(status), fmt.Sprintf("Cpus_allowed_list:\t%d\n", last)) {
-			t.Errorf("a thread of QEMU's may run elsewhere than on %d:\n%s", last, status)
-		}
+	if left, _ := os.ReadDir(dir); len(left) > 0 {
+		t.Errorf("left: %v", left)
 	}
 }
