@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/digitalocean/go-libvirt"
@@ -16,6 +17,122 @@ import (
 	"lab/vm/daemon"
 	"lab/vm/guest"
 )
+
+// Signal sends a signal to the workload. Where it is the guest's PID 1, SIGKILL
+// ends the guest, as if its plug were pulled, and nothing can take others.
+func (i *instance) Signal(sig os.Signal) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if !i.ran || !i.alive() {
+		return os.ErrProcessDone
+	}
+	if i.main != nil {
+		return i.main.Signal(sig)
+	}
+	if sig != syscall.SIGKILL {
+		return bench.NotApplicable(fmt.Sprintf("a guest's PID 1 can't be sent %v from the host", sig), "run it under the guest's init (Spec.Init)")
+	}
+	i.killed = syscall.SIGKILL
+	return i.how.kill(i)
+}
+
+// wasKilled says whether the guest was ended from here.
+func (i *instance) wasKilled() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.killed != 0
+}
+
+// unplug kills QEMU and waits for its end.
+func (i *instance) unplug() {
+	i.mu.Lock()
+	if i.alive() {
+		i.killed = syscall.SIGKILL
+		i.how.kill(i)
+	}
+	i.mu.Unlock()
+	<-i.ended
+}
+
+// Wait waits for the workload's end; see bench.Process.
+func (i *instance) Wait(ctx context.Context) (bench.Exit, error) {
+	i.mu.Lock()
+	started := i.started && i.cancel != nil
+	i.mu.Unlock()
+	if !started {
+		return bench.Exit{}, errors.New("wait: it never ran")
+	}
+	<-i.tried
+	i.mu.Lock()
+	ran := i.ran
+	i.mu.Unlock()
+	switch {
+	case !ran:
+		return bench.Exit{}, errors.New("wait: it never ran")
+	case i.main != nil:
+		exit, err := i.main.Wait(ctx)
+		if err != nil && i.wasKilled() {
+			return exit, ctx.Err() // by us: it has the status of that
+		}
+		if errors.Is(err, guest.ErrLost) {
+			return exit, err // the guest did nothing wrong
+		}
+		if err == nil || ctx.Err() == nil {
+			return exit, i.Explain(err)
+		}
+		// Whether or not the guest said so: it is dead after this.
+		if i.main.Alive() {
+			i.unplug()
+		}
+		return exit, err
+	}
+	select {
+	case <-i.ended:
+		return i.exit, i.exitErr
+	case <-ctx.Done():
+		i.unplug()
+		return i.exit, ctx.Err()
+	}
+}
+
+// Close ends the guest and removes what it was made of.
+func (i *instance) Close() error {
+	i.once.Do(func() {
+		i.mu.Lock()
+		cancel := i.cancel
+		i.started = true // a later Start is refused
+		i.mu.Unlock()
+		defer i.release()
+		if cancel == nil {
+			return
+		}
+		cancel()
+		<-i.tried
+		i.closed = i.close()
+	})
+	return i.closed
+}
+
+func (i *instance) close() error {
+	if i.conn == nil {
+		return nil // nothing was made
+	}
+	if i.created {
+		i.unplug()
+	}
+	errs := []error{i.how.close(i)}
+	i.conn.Unwatch(i.cfg.Name)
+	if i.session != nil {
+		i.session.Close()
+	}
+	if i.main != nil {
+		i.main.Close()
+	}
+	if i.console != nil {
+		errs = append(errs, i.console.Close())
+	}
+	return errors.Join(append(errs, i.keepLogs())...)
+}
 
 // status says how the guest ended.
 func (i *instance) status(at clock.Time) (bench.Exit, error) {

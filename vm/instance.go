@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"syscall"
 
@@ -82,4 +84,73 @@ func (i *instance) Loads() []string { return i.loads }
 // file is the path of a file of the instance, outside the daemon's namespace.
 func (i *instance) file(suffix string) string {
 	return filepath.Join(i.env.bed(), i.cfg.Name+suffix)
+}
+
+// Ready is the lab's end of the console; where the guest has an init, of the
+// pipe that the workload's output goes to.
+func (i *instance) Ready() *os.File {
+	switch {
+	case i.main != nil:
+		return i.main.Ready()
+	case i.console == nil || i.spec.Init || i.spec.Command.Stdout != nil:
+		return nil
+	}
+	return i.console.File()
+}
+
+// Terminal is the master end of the workload's new terminal, or nil.
+func (i *instance) Terminal() *os.File {
+	if i.main == nil {
+		return nil
+	}
+	return i.main.Terminal()
+}
+
+// Started is when Start was called.
+func (i *instance) Started() clock.Time { return i.began }
+
+// Marks are the ends of the parts of a start.
+func (i *instance) Marks() []clock.Mark { return i.marks }
+
+// LastPhase is what follows the last mark.
+func (i *instance) LastPhase() string { return i.how.last(i) }
+
+// Inspect names the domain and, in the lab's own libvirt, QEMU's process and its
+// port on the bridge.
+func (i *instance) Inspect() (map[string]string, error) {
+	if !i.alive() {
+		return nil, os.ErrProcessDone
+	}
+	out := map[string]string{"domain": i.cfg.Name}
+	if i.pid != 0 {
+		out["pid"] = strconv.Itoa(i.pid)
+	}
+	if i.cfg.Card != nil && i.cfg.Card.Tap != "" {
+		out["tap"] = i.cfg.Card.Tap
+	}
+	if i.saved != nil && i.session != nil {
+		out["clock set forward by"] = i.session.Jump.String()
+	}
+	return out, nil
+}
+
+// Exec prepares a further command in the guest.
+func (i *instance) Exec(_ context.Context, c bench.Command) (bench.Process, error) {
+	if i.session == nil {
+		return nil, bench.NotApplicable("the workload is the guest's PID 1, and nothing is there that could execute a command", "run it under the guest's init (Spec.Init)")
+	}
+	return guest.NewProgram(i.session, c, bench.Limits{}), nil
+}
+
+// alive says whether QEMU is there.
+func (i *instance) alive() bool {
+	if !i.created {
+		return false
+	}
+	select {
+	case <-i.ended:
+		return false
+	default:
+		return true
+	}
 }
