@@ -13,6 +13,7 @@ import (
 
 	"lab/bench"
 	"lab/bench/clock"
+	"lab/bench/proc"
 	"lab/vm/client"
 	"lab/vm/daemon"
 	"lab/vm/guest"
@@ -160,9 +161,9 @@ func (i *instance) Explain(err error) error {
 	if errors.Is(err, clock.ErrClosed) || errors.Is(err, guest.ErrGone) {
 		i.awaitEnd()
 	}
-	switch {
+	switch s, _ := proc.Read(i.pid); {
 	case !i.alive(): // explain says how
-	case daemon.ProcessState(i.pid) == 'T':
+	case s.State == 'T':
 		err = fmt.Errorf("%w; QEMU was stopped by a signal", err)
 	default:
 		err = fmt.Errorf("%w; the guest runs on", err)

@@ -3,10 +3,12 @@ package vm
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
 	"lab/bench"
+	"lab/bench/proc"
 	"lab/vm/daemon"
 )
 
@@ -60,17 +62,9 @@ func TestShares(t *testing.T) {
 // named lists the processes of a name.
 func named(t *testing.T, comm string) (out []string) {
 	t.Helper()
-	files, err := filepath.Glob("/proc/[0-9]*/stat")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range files {
-		b, err := os.ReadFile(f)
-		if err != nil {
-			continue
-		}
-		if c, _, _ := daemon.ParseStat(b); c == comm {
-			out = append(out, filepath.Base(filepath.Dir(f)))
+	for _, pid := range proc.PIDs() {
+		if s, ok := proc.Read(pid); ok && s.Name == comm {
+			out = append(out, strconv.Itoa(pid))
 		}
 	}
 	return out

@@ -25,6 +25,7 @@ var rules = []struct {
 	{"bench/stats", nil, "statistics know nothing of measurements", true},
 	{"bench/clock", nil, "a leaf", false},
 	{"bench/smaps", nil, "a leaf", false},
+	{"bench/proc", nil, "a leaf", true},
 	{"bench/histogram", nil, "a leaf", true},
 	{"bench/probe/line", nil, "a leaf: the programs inside an instance link it", true},
 	{"bench/probe/program", []string{"bench/histogram", "bench/probe", "bench/probe/line"}, "a small program of its own", true},

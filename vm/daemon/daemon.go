@@ -18,6 +18,7 @@ import (
 
 	"lab/bench"
 	"lab/bench/launch"
+	"lab/bench/proc"
 	"lab/vm/client"
 	"lab/vm/domain"
 )
@@ -250,11 +251,7 @@ func killQEMU(pid int) {
 		return
 	}
 	defer unix.Close(fd)
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return
-	}
-	if comm, _, _ := ParseStat(b); strings.HasPrefix(comm, qemuName) {
+	if s, ok := proc.Read(pid); ok && strings.HasPrefix(s.Name, qemuName) {
 		unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
 	}
 }

@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"fmt"
 	"os"
 	"strings"
 )
@@ -23,17 +22,6 @@ func QEMUSaid(log []byte) string {
 		}
 	}
 	return strings.Join(said[max(0, len(said)-3):], "; ")
-}
-
-// ProcessState is a process's state as proc_pid_stat(5) has it; 0 where it is
-// gone.
-func ProcessState(pid int) byte {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0
-	}
-	_, state, _ := ParseStat(b)
-	return state
 }
 
 // Tail reads the last n bytes of a file; nothing where that can't be done.

@@ -1,12 +1,12 @@
 package daemon
 
 import (
-	"bytes"
 	"os"
 	"os/signal"
-	"strconv"
 	"strings"
 	"sync"
+
+	"lab/bench/proc"
 
 	"golang.org/x/sys/unix"
 )
@@ -108,48 +108,18 @@ func reaped(comm string) bool { return strings.HasPrefix(comm, qemuName) || comm
 
 // look waits for each zombie child that is a QEMU, or its companion.
 func (r *reaper) look() {
-	dir, err := os.Open("/proc")
-	if err != nil {
-		return
-	}
-	defer dir.Close()
-	names, _ := dir.Readdirnames(-1)
 	self := os.Getpid()
-	for _, name := range names {
-		pid, err := strconv.Atoi(name)
-		if err != nil || pid == self {
+	for _, pid := range proc.PIDs() {
+		s, ok := proc.Read(pid)
+		if !ok || s.State != 'Z' || s.Parent != self || !reaped(s.Name) {
 			continue
 		}
-		b, err := os.ReadFile("/proc/" + name + "/stat")
-		if err != nil {
-			continue
-		}
-		if comm, state, ppid := ParseStat(b); state == 'Z' && ppid == self && reaped(comm) {
-			var ws unix.WaitStatus
-			if got, err := unix.Wait4(pid, &ws, unix.WNOHANG, nil); err == nil && got == pid {
-				if len(r.ended) >= keptEnds {
-					clear(r.ended)
-				}
-				r.ended[pid] = ws
+		var ws unix.WaitStatus
+		if got, err := unix.Wait4(pid, &ws, unix.WNOHANG, nil); err == nil && got == pid {
+			if len(r.ended) >= keptEnds {
+				clear(r.ended)
 			}
+			r.ended[pid] = ws
 		}
 	}
-}
-
-// ParseStat reads the beginning of /proc/PID/stat: "pid (comm) state ppid …".
-// The comm may hold blanks and parentheses (proc_pid_stat(5)).
-func ParseStat(b []byte) (comm string, state byte, ppid int) {
-	from, to := bytes.IndexByte(b, '('), bytes.LastIndexByte(b, ')')
-	if from < 0 || to < from {
-		return "", 0, 0
-	}
-	f := bytes.Fields(b[to+1:])
-	if len(f) < 2 || len(f[0]) != 1 {
-		return "", 0, 0
-	}
-	ppid, err := strconv.Atoi(string(f[1]))
-	if err != nil {
-		return "", 0, 0
-	}
-	return string(b[from+1 : to]), f[0][0], ppid
 }
