@@ -9,12 +9,9 @@ import (
 	"time"
 
 	"github.com/digitalocean/go-libvirt"
-	"golang.org/x/sys/unix"
 
 	"lab/bench"
-	"lab/bench/clock"
 	"lab/vm/accel"
-	"lab/vm/guest"
 )
 
 // probe finds out what executes guests, through libvirt: the way in which all
@@ -61,49 +58,16 @@ func (e *Env) runPace(ctx context.Context, file, virt, cpu string, limit time.Du
 	if err := i.Start(ctx); err != nil {
 		return p, err
 	}
-	err = readSerial(ctx, i.Ready(), limit, func(b []byte, at clock.Time) bool { p.Take(b, at); return p.Done })
-	if errors.Is(err, context.DeadlineExceeded) {
-		return p, fmt.Errorf("a guest under %s: %w", virt, err)
-	}
-	if err != nil {
-		i.awaitEnd()
-		err = i.cause(err)
-	}
-	return p, err
-}
-
-// readSerial reads from a descriptor that blocks, until enough came.
-func readSerial(ctx context.Context, f *os.File, limit time.Duration, enough func([]byte, clock.Time) bool) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	end, _ := ctx.Deadline()
-	var buf [256]byte
-	return guest.Control(f, func(fd int) error {
-		for {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			// In short turns, as poll(2) doesn't know of the context.
-			wait := min(time.Until(end), 100*time.Millisecond)
-			fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-			if _, err := unix.Poll(fds, max(0, int(wait/time.Millisecond))+1); err != nil && err != unix.EINTR {
-				return os.NewSyscallError("poll", err)
-			}
-			if fds[0].Revents == 0 {
-				continue
-			}
-			n, err := unix.Read(fd, buf[:])
-			switch {
-			case err == unix.EINTR:
-				continue
-			case err != nil:
-				return os.NewSyscallError("read", err)
-			case n == 0:
-				return accel.ErrSilent
-			}
-			if enough(buf[:n], clock.Now()) {
-				return nil
-			}
-		}
-	})
+	stop := context.AfterFunc(ctx, i.unplug)
+	defer stop()
+	switch err = p.Listen(i.Ready()); {
+	case err == nil:
+		return p, nil
+	case ctx.Err() != nil:
+		return p, fmt.Errorf("a guest under %s: %w", virt, ctx.Err())
+	}
+	i.awaitEnd()
+	return p, i.cause(err)
 }

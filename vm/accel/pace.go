@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -48,16 +49,16 @@ type Pacer struct {
 	current int // the test that goes on, from 1; 0: none yet
 	rates   [len(paceTests)]float64
 	long    [len(paceTests)]bool // the rate is of a round that took long enough
-	Done    bool
+	done    bool
 }
 
-// Take takes bytes that came at one time.
-func (p *Pacer) Take(b []byte, at clock.Time) {
+// take takes bytes that came at one time.
+func (p *Pacer) take(b []byte, at clock.Time) {
 	for _, c := range b {
 		n := int(c|0x20) - 'a'
 		switch {
 		case c == paceEnd:
-			p.Done = true
+			p.done = true
 		case n < 0 || n >= len(paceTests) || p.rounds[n] > maxRounds:
 		case c < 'a':
 			p.rounds[n]++
@@ -73,6 +74,19 @@ func (p *Pacer) Take(b []byte, at clock.Time) {
 			p.rates[n], p.long[n] = rate, p.long[n] || took >= longRound
 		}
 	}
+}
+
+// Listen reads what the guest says until it is done. An error wraps [ErrSilent].
+func (p *Pacer) Listen(r io.Reader) error {
+	var buf [256]byte
+	for !p.done {
+		n, err := r.Read(buf[:])
+		p.take(buf[:n], clock.Now())
+		if err != nil && !p.done {
+			return ErrSilent
+		}
+	}
+	return nil
 }
 
 // pace is what was measured.

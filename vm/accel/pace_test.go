@@ -53,23 +53,23 @@ func TestPacer(t *testing.T) {
 		ms   int
 	}{{"A", 10}, {"aA", 10}, {"a", 20}, {"BbCcDdE", 1}, {"e", 1}} {
 		for _, c := range []byte(s.text) {
-			p.Take([]byte{c}, at)
+			p.take([]byte{c}, at)
 			if c < 'a' {
 				at += clock.Time(time.Duration(s.ms) * time.Millisecond)
 			}
 		}
 	}
 	r := p.pace()
-	if p.Done || r.Unpaged < 1.6e6 || r.Unpaged > 3.3e6 || r.Calls < 15e3 || r.Calls > 17e3 || p.lack() != "in its test of system calls" {
+	if p.done || r.Unpaged < 1.6e6 || r.Unpaged > 3.3e6 || r.Calls < 15e3 || r.Calls > 17e3 || p.lack() != "in its test of system calls" {
 		t.Errorf("%+v, %s", r, p.lack())
 	}
-	if p.Take([]byte{'!'}, at); !p.Done {
+	if p.take([]byte{'!'}, at); !p.done {
 		t.Error("it isn't done")
 	}
 	// Whatever comes.
 	p = Pacer{}
-	p.Take([]byte(strings.Repeat("A", 200)+"zZ\xff{@`"), 1)
-	p.Take([]byte("a"), 2)
+	p.take([]byte(strings.Repeat("A", 200)+"zZ\xff{@`"), 1)
+	p.take([]byte("a"), 2)
 	if (&Pacer{}).lack() != "before its first instruction" {
 		t.Error((&Pacer{}).lack())
 	}
@@ -144,7 +144,7 @@ func TestKind(t *testing.T) {
 // paced is a guest that came to some test's end, or to its own.
 func paced(rates ...float64) (p Pacer) {
 	copy(p.rates[:], rates)
-	p.current, p.Done = len(rates), len(rates) == len(paceTests)
+	p.current, p.done = len(rates), len(rates) == len(paceTests)
 	return p
 }
 

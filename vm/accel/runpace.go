@@ -10,8 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"lab/bench/clock"
 )
 
 // runPace runs the probe's guest in QEMU alone; the pacer has what came until the
@@ -43,22 +41,16 @@ func runPace(ctx context.Context, qemu, guest, accel, cpu string, limit time.Dur
 	if err := cmd.Start(); err != nil {
 		return p, err
 	}
-	var buf [256]byte
-	for !p.Done && err == nil {
-		var n int
-		n, err = out.Read(buf[:])
-		p.Take(buf[:n], clock.Now())
-	}
+	err = p.Listen(out)
 	late := ctx.Err() // before it is ended by us
 	cancel()
 	cmd.Wait()
 	switch {
-	case p.Done:
+	case err == nil:
 		return p, nil
 	case late != nil:
 		return p, fmt.Errorf("QEMU with %s: %w", accel, late)
 	}
-	err = ErrSilent
 	for line := range strings.Lines(said.String()) {
 		if !strings.Contains(line, "warning: ") {
 			err = errors.New(strings.TrimSpace(line)) // the last
