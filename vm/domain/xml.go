@@ -4,8 +4,11 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"libvirt.org/go/libvirtxml"
+
+	"lab/bench/cgroup"
 )
 
 // A Config is everything that tells one domain from another. Paths are as the
@@ -195,4 +198,58 @@ func (c Config) validate() error {
 		}
 	}
 	return errors.Join(c.Root.validate(c.Machine), c.Data.validate(c.Machine), c.Card.validate())
+}
+
+// pins keeps all of QEMU's threads on some of the host's processors: those that
+// execute the guest's, and those that emulate its devices, as a container's
+// cpuset holds all of its programs.
+func (c Config) pins() *libvirtxml.DomainCPUTune {
+	if c.CPUSet == "" {
+		return nil
+	}
+	out := &libvirtxml.DomainCPUTune{EmulatorPin: &libvirtxml.DomainCPUTuneEmulatorPin{CPUSet: c.CPUSet}}
+	host := cgroup.CPUs(c.CPUSet)
+	for n := range c.CPUs {
+		set := c.CPUSet
+		if len(host) == c.CPUs { // one each: a guest's scheduler takes its CPUs for real
+			set = strconv.Itoa(host[n])
+		}
+		out.VCPUPin = append(out.VCPUPin, libvirtxml.DomainCPUTuneVCPUPin{VCPU: uint(n), CPUSet: set})
+	}
+	return out
+}
+
+// A Share is a folder of the host that a guest may mount.
+type Share struct {
+	Tag string // by which the guest names it
+	Dir string // as the libvirt daemon sees it
+}
+
+// shares adds the devices for a domain's shared folders. The process that
+// serves them reads and writes the guest's memory, which therefore can't be
+// QEMU's alone.
+func (c Config) shares(d *libvirtxml.Domain) {
+	if len(c.Shares) == 0 {
+		return
+	}
+	d.MemoryBacking = &libvirtxml.DomainMemoryBacking{
+		MemorySource: &libvirtxml.DomainMemorySource{Type: "memfd"},
+		MemoryAccess: &libvirtxml.DomainMemoryAccess{Mode: "shared"},
+	}
+	for n, s := range c.Shares {
+		d.Devices.Filesystems = append(d.Devices.Filesystems, libvirtxml.DomainFilesystem{
+			AccessMode: "passthrough",
+			Driver:     &libvirtxml.DomainFilesystemDriver{Type: "virtiofs"},
+			Source:     &libvirtxml.DomainFilesystemSource{Mount: &libvirtxml.DomainFilesystemSourceMount{Dir: s.Dir}},
+			Target:     &libvirtxml.DomainFilesystemTarget{Dir: s.Tag},
+			Address:    onRootBus(slotShare + uint(n)),
+		})
+	}
+}
+
+func (s Share) validate() error {
+	if s.Tag == "" || s.Dir == "" {
+		return errors.New("a shared folder needs a tag and a path")
+	}
+	return nil
 }
