@@ -269,12 +269,10 @@ func (i *instance) gone() {
 
 // forget waits until libvirt has noticed the domain's end.
 func (i *instance) forget() error {
-	t := time.NewTimer(client.CallTimeout)
-	defer t.Stop()
 	select {
 	case <-i.stopped:
 		return nil
-	case <-t.C:
+	case <-time.After(client.CallTimeout):
 		return i.conn.GiveUp("end of domain "+i.cfg.Name, client.CallTimeout)
 	}
 }

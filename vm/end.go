@@ -177,11 +177,9 @@ func (i *instance) awaitEnd() {
 	if !i.alive() {
 		return
 	}
-	t := time.NewTimer(time.Second)
-	defer t.Stop()
 	select {
 	case <-i.ended:
-	case <-t.C:
+	case <-time.After(time.Second):
 	}
 }
 

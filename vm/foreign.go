@@ -138,11 +138,9 @@ func (x *far) Write(b []byte) (int, error) {
 func (x *far) follow(i *instance) {
 	i.follow()
 	// The console's last words come on another connection.
-	late := time.NewTimer(time.Second)
-	defer late.Stop()
 	select {
 	case <-x.console:
-	case <-late.C:
+	case <-time.After(time.Second):
 	}
 	x.out.Close()
 	i.end(clock.Now())

@@ -126,19 +126,15 @@ func (c *Conn) Call(ctx context.Context, name string, timeout time.Duration, f f
 	}
 	done := make(chan error, 1)
 	go func() { done <- f(c.l) }()
-	late := time.NewTimer(timeout)
-	defer late.Stop()
 	var err error
 	select {
 	case err = <-done:
-	case <-late.C:
+	case <-time.After(timeout):
 		err = c.drop(timeout)
 	case <-ctx.Done():
-		grace := time.NewTimer(CallGrace)
-		defer grace.Stop()
 		select {
 		case err = <-done:
-		case <-grace.C:
+		case <-time.After(CallGrace):
 			err = errors.Join(ctx.Err(), c.drop(CallGrace))
 		}
 	}

@@ -33,8 +33,6 @@ func (s *Streams) Close() { s.tap.Close() }
 func (s *Streams) open(ctx context.Context, proc uint32, call func(*libvirt.Libvirt) error) error {
 	ended := make(chan error, 1)
 	go func() { ended <- call(s.conn.l) }()
-	late := time.NewTimer(CallTimeout)
-	defer late.Stop()
 	select {
 	case <-s.tap.opened(proc):
 		return nil
@@ -42,7 +40,7 @@ func (s *Streams) open(ctx context.Context, proc uint32, call func(*libvirt.Libv
 		return &CallError{"open stream", errors.Join(err, io.ErrUnexpectedEOF)}
 	case <-ctx.Done():
 		return &CallError{"open stream", ctx.Err()}
-	case <-late.C:
+	case <-time.After(CallTimeout):
 		return s.conn.GiveUp("open stream", CallTimeout)
 	}
 }

@@ -200,12 +200,10 @@ func (d *Daemon) alive() bool {
 // over says whether the daemon has ended, for somebody whose connection to it
 // broke: a process closes its sockets a moment before its end is seen.
 func (d *Daemon) over() bool {
-	t := time.NewTimer(300 * time.Millisecond)
-	defer t.Stop()
 	select {
 	case <-d.Ended:
 		return true
-	case <-t.C:
+	case <-time.After(300 * time.Millisecond):
 		return false
 	}
 }

@@ -65,12 +65,18 @@ func NewConsole(path string, uid, gid int) (c *Console, err error) {
 
 // PipeConsole is a console that others write to.
 func PipeConsole() (c *Console, w *os.File, err error) {
+	r, w, err := pipe("console")
+	return &Console{f: r}, w, err
+}
+
+// pipe makes a pipe that blocks, as large as a console's.
+func pipe(name string) (r, w *os.File, err error) {
 	var fds [2]int
 	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
 		return nil, nil, os.NewSyscallError("pipe2", err)
 	}
 	unix.FcntlInt(uintptr(fds[0]), unix.F_SETPIPE_SZ, PipeSize)
-	return &Console{f: os.NewFile(uintptr(fds[0]), "console")}, os.NewFile(uintptr(fds[1]), "console"), nil
+	return os.NewFile(uintptr(fds[0]), name), os.NewFile(uintptr(fds[1]), name), nil
 }
 
 // File is the lab's end of it.

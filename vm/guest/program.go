@@ -230,13 +230,11 @@ func (p *Program) Wait(ctx context.Context) (bench.Exit, error) {
 		return bench.Exit{Code: -1, Signal: int(unix.SIGKILL), At: clock.Now()}, p.s.why()
 	case <-ctx.Done():
 		p.Signal(unix.SIGKILL)
-		t := time.NewTimer(killGrace)
-		defer t.Stop()
 		select {
 		case <-p.ended:
 			return p.exit, ctx.Err()
 		case <-p.s.gone:
-		case <-t.C:
+		case <-time.After(killGrace):
 		}
 		return bench.Exit{Code: -1, Signal: int(unix.SIGKILL), At: clock.Now()}, ctx.Err()
 	}

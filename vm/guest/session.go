@@ -141,11 +141,9 @@ func (s *Session) EndAfter(ended <-chan struct{}) {
 		return
 	case <-ended:
 	}
-	t := time.NewTimer(lastWordsGrace)
-	defer t.Stop()
 	select {
 	case <-s.gone:
-	case <-t.C:
+	case <-time.After(lastWordsGrace):
 		s.end(errors.New("the guest ended"))
 	}
 }
@@ -241,14 +239,12 @@ func Listen(path string) (*Port, error) {
 
 // Wait returns QEMU's connection.
 func (p *Port) Wait(ctx context.Context) (net.Conn, error) {
-	t := time.NewTimer(portTimeout)
-	defer t.Stop()
 	select {
 	case a := <-p.got:
 		return a.c, a.err
 	case <-ctx.Done():
 		return nil, ctx.Err()
-	case <-t.C:
+	case <-time.After(portTimeout):
 		return nil, fmt.Errorf("guest's port: QEMU didn't connect within %v", portTimeout)
 	}
 }

@@ -59,13 +59,9 @@ func newStdio(c bench.Command) (s *stdio, err error) {
 		return s, s.raw()
 	}
 	if s.out == nil {
-		var fds [2]int
-		if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
+		if s.ready, s.out, err = pipe("stdout"); err != nil {
 			return s, fmt.Errorf("ready pipe: %w", err)
 		}
-		s.ready = os.NewFile(uintptr(fds[0]), "ready")
-		s.out = os.NewFile(uintptr(fds[1]), "stdout")
-		unix.FcntlInt(uintptr(fds[0]), unix.F_SETPIPE_SZ, PipeSize)
 	}
 	return s, nil
 }
