@@ -24,20 +24,46 @@ import (
 	"lab/vm/kernel"
 )
 
-// drivers returns those modules of a kernel, and what they depend on.
-func (e *Env) drivers(k guestKernel, s bench.Spec) ([]kernel.Module, error) {
-	names := asked.Modules(s)
-	key := k.Modules + " " + strings.Join(names, " ")
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if m, ok := e.modules[key]; ok {
-		return m, nil
+// prepareSystem does what is particular to guests with a kernel. An error of the
+// workload's is Start's, as in every environment.
+func (i *instance) prepareSystem(ctx context.Context) error {
+	e, s := i.env, i.spec
+	k, err := e.kernel(s)
+	if err != nil {
+		return err
 	}
-	m, err := kernel.Closure(k.Modules, names...)
-	if err == nil {
-		e.modules[key] = m
+	net, err := i.addCard(ctx)
+	if err != nil {
+		return err
 	}
-	return m, err
+	if i.cfg.Kernel, err = i.put(ctx, k.file); err != nil {
+		return err
+	}
+	line, err := asked.Cmdline(s, asked.Boot(s, net))
+	var missing *launch.ExecError
+	switch {
+	case errors.Is(err, asked.ErrNoCommand), errors.As(err, &missing):
+		i.err = bench.Blamed(bench.BlameWorkload, err)
+		return nil
+	case err != nil:
+		return bench.Blamed(bench.BlameWorkload, err)
+	}
+	if !i.cfg.ACPI {
+		// Or the kernel says on the console that it misses the tables.
+		line.More = append(line.More, "acpi=off")
+	}
+	if i.cfg.Cmdline, err = line.String(); err != nil {
+		return bench.Blamed(bench.BlameWorkload, err)
+	}
+	if err := i.addRoot(ctx, s, k); err != nil {
+		return err
+	}
+	addData(&i.cfg, s)
+	for n, x := range asked.Shares(s) {
+		i.cfg.Shares = append(i.cfg.Shares, domain.Share{Tag: x.Tag, Dir: i.shareDir(n)})
+	}
+	_, err = e.libvirt.Connection(ctx)
+	return err
 }
 
 // addRoot gives the domain the image: as a disk, or in the initramfs.
@@ -79,46 +105,20 @@ func (i *instance) addRoot(ctx context.Context, s bench.Spec, k guestKernel) err
 	return err
 }
 
-// prepareSystem does what is particular to guests with a kernel. An error of the
-// workload's is Start's, as in every environment.
-func (i *instance) prepareSystem(ctx context.Context) error {
-	e, s := i.env, i.spec
-	k, err := e.kernel(s)
-	if err != nil {
-		return err
+// drivers returns those modules of a kernel, and what they depend on.
+func (e *Env) drivers(k guestKernel, s bench.Spec) ([]kernel.Module, error) {
+	names := asked.Modules(s)
+	key := k.Modules + " " + strings.Join(names, " ")
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if m, ok := e.modules[key]; ok {
+		return m, nil
 	}
-	net, err := i.addCard(ctx)
-	if err != nil {
-		return err
+	m, err := kernel.Closure(k.Modules, names...)
+	if err == nil {
+		e.modules[key] = m
 	}
-	if i.cfg.Kernel, err = i.put(ctx, k.file); err != nil {
-		return err
-	}
-	line, err := asked.Cmdline(s, asked.Boot(s, net))
-	var missing *launch.ExecError
-	switch {
-	case errors.Is(err, asked.ErrNoCommand), errors.As(err, &missing):
-		i.err = bench.Blamed(bench.BlameWorkload, err)
-		return nil
-	case err != nil:
-		return bench.Blamed(bench.BlameWorkload, err)
-	}
-	if !i.cfg.ACPI {
-		// Or the kernel says on the console that it misses the tables.
-		line.More = append(line.More, "acpi=off")
-	}
-	if i.cfg.Cmdline, err = line.String(); err != nil {
-		return bench.Blamed(bench.BlameWorkload, err)
-	}
-	if err := i.addRoot(ctx, s, k); err != nil {
-		return err
-	}
-	addData(&i.cfg, s)
-	for n, x := range asked.Shares(s) {
-		i.cfg.Shares = append(i.cfg.Shares, domain.Share{Tag: x.Tag, Dir: i.shareDir(n)})
-	}
-	_, err = e.libvirt.Connection(ctx)
-	return err
+	return m, err
 }
 
 // guestKernel is a kernel and the file in the cache that is booted.

@@ -40,7 +40,16 @@ var rules = []struct {
 	{"bench/...", []string{"bench/..."}, "what a measurement is knows no environment, no scenario and no report", true},
 	{"chroot", []string{"bench/..."}, "environments never import one another", true},
 	{"container/...", []string{"bench/...", "container/..."}, "environments never import one another", true},
-	{"vm/...", []string{"bench/...", "vm/..."}, "environments never import one another", true},
+	{"vm", []string{"bench/...", "vm/..."}, "environments never import one another", true},
+	{"vm/accel", []string{"bench", "bench/clock", "bench/input", "bench/results", "vm/kernel"}, "who executes guests is found out without libvirt", true},
+	{"vm/asked", []string{"bench/...", "vm/disk", "vm/domain"}, "what is asked knows no libvirt, and nobody who answers", true},
+	{"vm/client", []string{"bench", "bench/clock", "bench/crew"}, "a conversation knows nobody who has it", true},
+	{"vm/daemon", []string{"bench/...", "vm/accel", "vm/client", "vm/domain"}, "a libvirt knows no guests", true},
+	{"vm/disk", []string{"bench/...", "vm/guest", "vm/kernel"}, "files know no domains", true},
+	{"vm/domain", []string{"bench/cgroup"}, "pure functions", true},
+	{"vm/foreign", []string{"bench", "bench/input", "vm/client", "vm/domain"}, "a libvirt knows no guests", true},
+	{"vm/guest", []string{"bench", "bench/clock", "bench/launch", "bench/probe/guestinit/wire"}, "a guest is talked to without libvirt", true},
+	{"vm/kernel", []string{"bench/input", "bench/usercache"}, "a kernel is bytes", true},
 	{"scenarios", []string{"bench", "bench/stats", "bench/clock", "bench/results", "bench/image", "bench/probe", "bench/probe/line", "bench/histogram"},
 		"what differs between environments is data, or an optional interface", false},
 	{"reports/...", []string{"bench/results", "bench/stats", "bench/input", "bench/clean", "bench/owner", "bench/text", "reports/..."}, "a report is made from a results folder alone", false},
@@ -52,8 +61,8 @@ var foreign = []struct {
 	module string
 	by     []string
 }{
-	{"github.com/digitalocean/go-libvirt", []string{"vm/..."}},
-	{"libvirt.org/go/libvirtxml", []string{"vm/..."}},
+	{"github.com/digitalocean/go-libvirt", []string{"vm", "vm/client", "vm/foreign"}},
+	{"libvirt.org/go/libvirtxml", []string{"vm", "vm/domain", "vm/foreign"}},
 	{"github.com/godbus/dbus", []string{"bench/cgroup/systemd"}},
 	{"github.com/google/nftables", []string{"bench/testbed/nat", "bench/residue"}},
 	{"gonum.org/v1/plot", []string{"reports/..."}},
