@@ -330,4 +330,4 @@ func (i *instance) Place() string { return asked.DataDir }
 // Cool drives the data disk out of the host's page cache, where it is with
 // cache=writeback. Some of it may stay: the guest's own kernel writes on; and all
 // of it where the work folder is RAM, as the report says.
-func (i *instance) Cool() error { return i.data.Cool() }
+func (i *instance) Cool() error { return i.data.Drop() }

@@ -244,10 +244,10 @@ func (e *Env) Close() error {
 // Meter tells what the libvirt daemon costs, which all guests of a run share;
 // nothing where there is none.
 func (e *Env) Meter() (c bench.Cost, err error) {
-	if e.own == nil || e.own.PID() == 0 {
+	if e.own == nil || e.own.DaemonPID() == 0 {
 		return c, nil
 	}
-	p, err := smaps.Read(e.own.PID(), 0)
+	p, err := smaps.Read(e.own.DaemonPID(), 0)
 	c.Processes = []smaps.Process{p}
 	return c, err
 }

@@ -205,8 +205,8 @@ func (h *Host) Now() *Daemon {
 	return h.daemon
 }
 
-// PID is the daemon's, or 0 without one.
-func (h *Host) PID() int {
+// DaemonPID is the daemon's PID, or 0 without one.
+func (h *Host) DaemonPID() int {
 	if d := h.Now(); d != nil {
 		return d.Proc.PID()
 	}

@@ -123,8 +123,8 @@ func TakesDirect(dir string) bool {
 	return g.Close() == nil
 }
 
-// Cool drives it out of the host's page cache, or as much as the file system allows.
-func (d *Data) Cool() error {
+// Drop drives it out of the host's page cache, or as much as the file system allows.
+func (d *Data) Drop() error {
 	if d == nil {
 		return nil
 	}

@@ -34,13 +34,13 @@ func TestDataDiskCool(t *testing.T) {
 	if err := cached(); err != nil {
 		t.Fatalf("just written: %v", err)
 	}
-	if err := d.Cool(); err != nil {
+	if err := d.Drop(); err != nil {
 		t.Fatal(err)
 	}
 	if err := cached(); !errors.Is(err, unix.EAGAIN) {
 		t.Errorf("cooled, a read that doesn't wait gives %v, want %v", err, unix.EAGAIN)
 	}
-	if err := (*Data)(nil).Cool(); err != nil {
+	if err := (*Data)(nil).Drop(); err != nil {
 		t.Errorf("without a disk: %v", err)
 	}
 }
