@@ -58,29 +58,20 @@ func Probe(ctx context.Context, cache string) (Verdict, error) {
 	if err != nil {
 		return Verdict{}, err
 	}
-	v, err := cachedVerdict(cache, qemu)
-	if err != nil || v.By != "" {
-		return v, err
-	}
-	v.By = byQEMU
 	// A file in memory: nothing of it can stay.
 	fd, err := unix.MemfdCreate("pace.elf", unix.MFD_CLOEXEC)
 	if err != nil {
-		return v, os.NewSyscallError("memfd_create", err)
+		return Verdict{}, os.NewSyscallError("memfd_create", err)
 	}
 	f := os.NewFile(uintptr(fd), "pace.elf")
 	defer f.Close()
 	if _, err := f.Write(PaceGuest()); err != nil {
-		return v, err
+		return Verdict{}, err
 	}
 	guest := fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), fd)
-	err = v.find(ctx, KVMOpens(), func(ctx context.Context, accel, cpu string, limit time.Duration) (Pacer, error) {
+	return probe(ctx, cache, qemu, byQEMU, func(ctx context.Context, accel, cpu string, limit time.Duration) (Pacer, error) {
 		return runPace(ctx, qemu, guest, accel, cpu, limit)
 	})
-	if err == nil {
-		v.keep(cache)
-	}
-	return v, err
 }
 
 // A run executes the probe's guest under an accelerator, with a model of CPU, from
@@ -91,12 +82,18 @@ type run func(ctx context.Context, accel, cpu string, limit time.Duration) (Pace
 // ProbeHere is the cached verdict of libvirt's guests on this machine, or else the
 // one that run finds out, which is kept.
 func ProbeHere(ctx context.Context, cache, qemu string, r run) (Verdict, error) {
+	return probe(ctx, cache, qemu, ByLibvirt, r)
+}
+
+// probe is either, by whoever runs the guest. A verdict that came through libvirt
+// serves both.
+func probe(ctx context.Context, cache, qemu, by string, r run) (Verdict, error) {
 	v, err := cachedVerdict(cache, qemu)
-	if err != nil || v.By == ByLibvirt {
+	if err != nil || v.By == ByLibvirt || v.By == by {
 		return v, err
 	}
 	v = Verdict{Key: v.Key}
-	v.By = ByLibvirt
+	v.By = by
 	if err = v.find(ctx, KVMOpens(), r); err == nil {
 		v.keep(cache)
 	}

@@ -39,31 +39,24 @@ func (c *Card) card() []libvirtxml.DomainInterface {
 		// No boot ROM, which firmware would run to look for a server.
 		ROM: &libvirtxml.DomainROM{Enabled: "no"},
 	}
-	if c.Network != "" {
+	switch {
+	case c.Network != "":
 		out.Source = &libvirtxml.DomainInterfaceSource{Network: &libvirtxml.DomainInterfaceSourceNetwork{Network: c.Network}}
-		c.driver(&out)
-		return []libvirtxml.DomainInterface{out}
-	}
-	if c.Bridge == "" {
+	case c.Bridge != "":
+		out.Source = &libvirtxml.DomainInterfaceSource{Bridge: &libvirtxml.DomainInterfaceSourceBridge{Bridge: c.Bridge}}
+		out.Target = &libvirtxml.DomainInterfaceTarget{Dev: c.Tap}
+	default:
 		out.Source = &libvirtxml.DomainInterfaceSource{User: &libvirtxml.DomainInterfaceSourceUser{}}
-		return []libvirtxml.DomainInterface{out}
 	}
-	out.Source = &libvirtxml.DomainInterfaceSource{Bridge: &libvirtxml.DomainInterfaceSourceBridge{Bridge: c.Bridge}}
-	out.Target = &libvirtxml.DomainInterfaceTarget{Dev: c.Tap}
-	c.driver(&out)
+	if c.Model == "virtio" && out.Source.User == nil {
+		// Who moves the packets is named. Otherwise libvirt would choose, and fall
+		// back in silence.
+		out.Driver = &libvirtxml.DomainInterfaceDriver{Name: "qemu"}
+		if c.VHost {
+			out.Driver.Name = "vhost"
+		}
+	}
 	return []libvirtxml.DomainInterface{out}
-}
-
-// driver names who moves virtio's packets. Otherwise libvirt would choose, and
-// fall back in silence.
-func (c *Card) driver(out *libvirtxml.DomainInterface) {
-	if c.Model != "virtio" {
-		return
-	}
-	out.Driver = &libvirtxml.DomainInterfaceDriver{Name: "qemu"}
-	if c.VHost {
-		out.Driver.Name = "vhost"
-	}
 }
 
 func (c *Card) validate() error {

@@ -135,27 +135,29 @@ func XML(c Config) (string, error) {
 		d.Devices.Controllers = append(d.Devices.Controllers, libvirtxml.DomainController{
 			Type: "virtio-serial", Index: &zero, Address: onRootBus(slotPort),
 		})
+		source := unixSource(c.Channel)
+		if c.Remote {
+			source = &libvirtxml.DomainChardevSource{UNIX: &libvirtxml.DomainChardevSourceUNIX{Mode: "bind"}}
+		}
 		d.Devices.Channels = []libvirtxml.DomainChannel{{
-			Source: unixSource(c.Channel),
+			Source: source,
 			Target: &libvirtxml.DomainChannelTarget{VirtIO: &libvirtxml.DomainChannelTargetVirtIO{Name: ChannelName}},
 		}}
 	}
 	d.CPUTune = c.pins()
 	c.shares(d)
 	d.Devices.Disks, d.Devices.Interfaces = c.disks(), c.Card.card()
-	if c.Channel != "" && c.Remote {
-		d.Devices.Channels[0].Source = &libvirtxml.DomainChardevSource{UNIX: &libvirtxml.DomainChardevSourceUNIX{Mode: "bind"}}
-	}
-	if c.Accel == "tcg" {
+	switch {
+	case c.Accel == "tcg":
 		d.Type = "qemu"
 		d.Features.TCG = &libvirtxml.DomainFeatureTCG{
 			TBCache: &libvirtxml.DomainFeatureTCGTBCache{Unit: "KiB", Size: uint(c.TBCache >> 10)},
 		}
-	} else if c.CPU == "host" {
+	case c.CPU == "host":
 		d.CPU = &libvirtxml.DomainCPU{Mode: "host-passthrough", Check: "none", Migratable: "off"}
-	} else if c.CPU == "host-model" {
+	case c.CPU == "host-model":
 		d.CPU = &libvirtxml.DomainCPU{Mode: "host-model", Check: "partial"}
-	} else if c.CPU != "" {
+	case c.CPU != "":
 		d.CPU = &libvirtxml.DomainCPU{Mode: "custom", Match: "exact", Check: "none",
 			Model: &libvirtxml.DomainCPUModel{Value: c.CPU, Fallback: "forbid"}}
 	}
