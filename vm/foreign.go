@@ -66,12 +66,11 @@ func (foreignGuest) define(i *instance, _ int64) {
 // start makes the domain with its CPU halted, opens the streams, and then sets it
 // running.
 func (foreignGuest) start(ctx context.Context, i *instance) (c net.Conn, err error) {
-	f := i.env.far
+	f, x := i.env.far, &far{}
+	i.far = x
 	if i.conn, err = f.Connection(ctx); err != nil {
 		return nil, err
 	}
-	x := &far{}
-	i.far = x
 	nc, err := f.Dial()
 	if err != nil {
 		return nil, err

@@ -86,6 +86,7 @@ func (f *Libvirt) Connection(ctx context.Context) (*client.Conn, error) {
 	if f.conn != nil && f.conn.Alive() {
 		return f.conn, nil
 	}
+	f.conn = nil
 	nc, err := f.Dial()
 	if err == nil {
 		f.conn, err = client.Open(ctx, nc, f.Driver)
