@@ -3,7 +3,7 @@
 //
 // # Where to read
 //
-// A start begins in start.go, with [instance.Start], and what it does is a
+// A start begins in instance.go, with [instance.Start], and what it does is a
 // [variant]'s: cold.go, restored.go, foreign.go or bare.go. The order before it is
 // [Env.Open], [Env.Check] (check.go) and [Env.Prepare], which is system.go for a
 // guest with an operating system; after it comes end.go. The rooms are
