@@ -75,6 +75,7 @@ func Modules(s bench.Spec) (out []string) {
 	return out
 }
 
+// HasCard says whether the guest has a network card.
 func HasCard(s bench.Spec) bool { n := s.Settings["net"]; return n != "" && n != "none" }
 
 // defaultNetwork is the network that libvirt's packages define.
@@ -97,6 +98,7 @@ const DataDir = "/data"
 // minDisk is below what a file system with a journal fits on.
 const minDisk = 16 << 20
 
+// HasDisk says whether it has a disk of its own.
 func HasDisk(s bench.Spec) bool { d := s.Settings["disk"]; return d != "" && d != "none" }
 
 // CheckDisk says whether this machine can have the data disk.

@@ -46,6 +46,7 @@ func kernelEnv(env []string) (out []string) {
 	return out
 }
 
+// ErrNoCommand is of a Spec without a command.
 var ErrNoCommand = errors.New("no command")
 
 // Cmdline says who is PID 1: the workload, where the kernel alone can start it,

@@ -52,6 +52,7 @@ func KernelName(s bench.Spec) string {
 var startSetting = bench.Setting{Name: "start", Values: []string{"cold", "restored"}, Default: "cold",
 	Help: "a guest that boots, or one that was saved once and is restored each time, which runs the workload under its init and not as PID 1"}
 
+// Restored says whether the guest is to be one that was saved.
 func Restored(s bench.Spec) bool { return s.Settings["start"] == "restored" }
 
 // Actual is a Spec as it is run: a guest that is restored has its init already,

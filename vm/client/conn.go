@@ -185,6 +185,7 @@ func (c *Conn) Watch(name string) <-chan Event {
 	return ch
 }
 
+// Unwatch ends a Watch.
 func (c *Conn) Unwatch(name string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -33,6 +33,7 @@ const (
 
 var errSaved = errors.New("not a saved guest that the lab can read")
 
+// ReadSaved reads the beginning of a file in which libvirt saved a guest.
 func ReadSaved(path string) (*Saved, error) {
 	f, err := os.Open(path)
 	if err != nil {

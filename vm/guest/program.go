@@ -49,6 +49,8 @@ const (
 	over               // Failed or Exited did
 )
 
+// NewProgram is a command that a guest's init is to run under limits, which Start
+// has it do.
 func NewProgram(s *Session, c bench.Command, l bench.Limits) *Program {
 	p := &Program{s: s, cmd: c, limits: l,
 		answer: make(chan wire.Frame, 1), credit: make(chan struct{}, wire.Window), ended: make(chan struct{})}
@@ -191,6 +193,7 @@ func (p *Program) Signal(sig os.Signal) error {
 	return p.s.send(wire.Signal, p.id, wire.SignalBody{Signal: int(n)})
 }
 
+// Alive says whether the program was started and hasn't ended.
 func (p *Program) Alive() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

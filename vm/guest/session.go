@@ -117,6 +117,7 @@ func (s *Session) listen() {
 	}
 }
 
+// ErrGone is wrapped by errors of programs whose guest has ended.
 var ErrGone = errors.New("the guest's init is gone")
 
 // end ends the session, and with it all that waits for the guest.
