@@ -33,7 +33,7 @@ type own struct {
 	data  *disk.Data     // nil without one
 	shown []*daemon.Bind // what the daemon sees for its sake
 	pid   int            // QEMU's
-	pidfd int            // a hold on it
+	qemu  *os.Process    // a hold on it
 	ooms  int64          // how often memory had run out when QEMU was started
 }
 
@@ -93,13 +93,7 @@ func (coldGuest) status(i *instance, e bench.Exit) (bench.Exit, error) {
 
 // kill ends QEMU by the hold on its process: no PID can be mistaken, and
 // libvirt needn't be alive.
-func (coldGuest) kill(i *instance) error {
-	err := unix.PidfdSendSignal(i.pidfd, unix.SIGKILL, nil, 0)
-	if err == unix.ESRCH {
-		return os.ErrProcessDone
-	}
-	return os.NewSyscallError("pidfd_send_signal", err)
-}
+func (coldGuest) kill(i *instance) error { return i.qemu.Kill() }
 
 func (coldGuest) close(i *instance) error {
 	var errs []error
@@ -108,14 +102,11 @@ func (coldGuest) close(i *instance) error {
 		// still in its list.
 		errs = append(errs, i.forget())
 	}
-	i.mu.Lock()
-	if i.pidfd >= 0 {
-		unix.Close(i.pidfd)
-		i.pidfd = -1
+	if i.qemu != nil {
+		i.qemu.Release()
 	}
-	i.mu.Unlock()
 	h := i.env.own
-	h.Reaper.Release()
+	h.Release()
 	errs = append(errs, h.Detach(i.shown), i.data.Close())
 	return errors.Join(errs...)
 }
@@ -129,9 +120,9 @@ func (i *instance) Meter() (bench.Cost, error) {
 // startHere makes what a domain in the lab's own libvirt needs, and then itself.
 func (i *instance) startHere(ctx context.Context, make func(context.Context) error) (c net.Conn, err error) {
 	h := i.env.own
-	h.Reaper.Hold()
+	h.Hold()
 	if i.conn, err = h.Connection(ctx); err != nil {
-		h.Reaper.Release()
+		h.Release()
 		return nil, err
 	}
 	if i.console, err = guest.NewConsole(i.file(".serial"), i.cfg.User, i.cfg.Group); err != nil {
@@ -231,22 +222,21 @@ func (i *instance) resumed(returned clock.Time) clock.Time {
 func (i *instance) hold() (held bool) {
 	var err error
 	if i.pid, err = i.env.own.QEMU(i.cfg.Name); err == nil {
-		i.pidfd, err = unix.PidfdOpen(i.pid, 0)
+		i.qemu, _ = os.FindProcess(i.pid) // without an error, whether or not it is there
+		err = i.qemu.Signal(unix.Signal(0))
 	}
 	if err != nil {
-		i.pidfd = -1
 		i.gone()
 		return false
 	}
 	go func() {
 		// A process descriptor becomes readable when its process ends
 		// (pidfd_open(2)), whatever libvirt thinks.
-		for {
-			_, err := unix.Poll([]unix.PollFd{{Fd: int32(i.pidfd), Events: unix.POLLIN}}, -1)
-			if err != unix.EINTR {
-				break
+		i.qemu.WithHandle(func(fd uintptr) {
+			for err := error(unix.EINTR); err == unix.EINTR; {
+				_, err = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, -1)
 			}
-		}
+		})
 		i.gone()
 	}()
 	return true
@@ -257,13 +247,11 @@ func (i *instance) hold() (held bool) {
 // for 0.2 s and looks again (virProcessKillPainfully).
 func (i *instance) gone() {
 	at := clock.Now()
-	r := i.env.own.Reaper
-	if ws, ok := r.Take(i.pid); ok {
+	if ws, ok := i.env.own.Take(i.pid); ok {
 		i.mu.Lock()
 		i.death = testbed.Death(ws, i.ooms)
 		i.mu.Unlock()
 	}
-	r.Reap()
 	i.end(at)
 }
 

@@ -125,8 +125,8 @@ func (e *Env) open(ctx context.Context) (err error) {
 	if err != nil {
 		return bench.Unavailable(err.Error(), daemonCure)
 	}
-	e.own.Reaper.Hold()
-	defer e.own.Reaper.Release()
+	e.own.Hold()
+	defer e.own.Release()
 	if err := e.probe(ctx); err != nil {
 		return bench.Unavailable("QEMU runs no guest: "+err.Error(), "make setup")
 	}

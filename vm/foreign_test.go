@@ -30,9 +30,9 @@ import (
 // storage pool, and returns how to connect to it.
 func abroad(t *testing.T, adjust ...func(*daemon.Mounts)) (d *daemon.Daemon, c *client.Conn) {
 	t.Helper()
-	own := open(t)        // skips where there can be no guest
-	own.own.Reaper.Hold() // the other's QEMUs are orphans of ours, too
-	t.Cleanup(own.own.Reaper.Release)
+	own := open(t) // skips where there can be no guest
+	own.own.Hold() // the other's QEMUs are orphans of ours, too
+	t.Cleanup(own.own.Release)
 	m, err := own.own.Mounts()
 	if err != nil {
 		t.Fatal(err)

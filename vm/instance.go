@@ -68,7 +68,7 @@ type instance struct {
 
 // newInstance is an instance as far as all are alike.
 func (e *Env) newInstance(s bench.Spec, how variant) *instance {
-	i := &instance{env: e, spec: s, how: how, cfg: e.config(s), own: own{pidfd: -1},
+	i := &instance{env: e, spec: s, how: how, cfg: e.config(s),
 		ended: make(chan struct{}), stopped: make(chan struct{}), tried: make(chan struct{})}
 	n := e.count.Add(1)
 	i.cfg.Name = fmt.Sprintf("lab-%s-%s-%d", e.tb.ID, e.Name(), n)

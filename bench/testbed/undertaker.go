@@ -108,15 +108,12 @@ func endSession(sid int) {
 	for end := time.Now().Add(time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		found := false
 		for _, pid := range proc.PIDs() {
-			fd, err := unix.PidfdOpen(pid, 0) // before the look: no stranger can come by the number
-			if err != nil {
-				continue
-			}
+			p, _ := os.FindProcess(pid) // before the look: no stranger can come by the number
 			if s, ok := proc.Read(pid); ok && s.State != 'Z' && s.Session == sid {
 				found = true
-				unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
+				p.Kill()
 			}
-			unix.Close(fd)
+			p.Release()
 		}
 		if !found {
 			return

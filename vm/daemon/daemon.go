@@ -14,8 +14,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"lab/bench"
 	"lab/bench/launch"
 	"lab/bench/proc"
@@ -244,13 +242,10 @@ func (d *Daemon) killGuests() {
 // killQEMU kills a process if it is a QEMU: the PID was read from a file, and
 // may have come to another process since.
 func killQEMU(pid int) {
-	fd, err := unix.PidfdOpen(pid, 0)
-	if err != nil {
-		return
-	}
-	defer unix.Close(fd)
+	p, _ := os.FindProcess(pid) // before the look: no stranger can come by the number
+	defer p.Release()
 	if s, ok := proc.Read(pid); ok && strings.HasPrefix(s.Name, qemuName) {
-		unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
+		p.Kill()
 	}
 }
 

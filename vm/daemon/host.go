@@ -23,7 +23,7 @@ import (
 // A Host is the lab's own libvirt: the daemon and the connection to it, both
 // replaced after a trial in which one was lost.
 type Host struct {
-	Reaper *reaper
+	*reaper
 
 	tb       *testbed.Testbed
 	bed      string // the environment's folder in the testbed's
@@ -53,7 +53,7 @@ func NewHost(tb *testbed.Testbed, name, bed, emulator string) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Host{Reaper: newReaper(), tb: tb, bed: bed, emulator: emulator, log: log}, nil
+	return &Host{reaper: newReaper(), tb: tb, bed: bed, emulator: emulator, log: log}, nil
 }
 
 // Connection returns the connection to the daemon, after starting the daemon and
@@ -250,8 +250,7 @@ func (h *Host) Close() error {
 	if h.daemon != nil {
 		errs = append(errs, h.daemon.Stop())
 	}
-	h.Reaper.Reap()
-	h.Reaper.close()
+	h.reaper.close()
 	return errors.Join(append(errs, h.log.Close())...)
 }
 

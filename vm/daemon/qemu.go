@@ -90,7 +90,7 @@ func newReaper() *reaper {
 	return r
 }
 
-// Hold makes the reaper look until release is called as often.
+// Hold makes the reaper look until Release is called as often.
 func (r *reaper) Hold() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -105,18 +105,12 @@ func (r *reaper) Release() {
 	r.holds--
 }
 
-// Reap looks now.
-func (r *reaper) Reap() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.look()
-}
-
 // Take waits for a process that has ended, and says how, whoever waited for it
-// first.
+// first; and then for what ended with it.
 func (r *reaper) Take(pid int) (ws unix.WaitStatus, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	defer r.look()
 	if ws, ok = r.ended[pid]; ok {
 		delete(r.ended, pid)
 		return ws, true
@@ -133,6 +127,9 @@ func (r *reaper) close() {
 	signal.Stop(r.sigs)
 	close(r.done)
 	r.wg.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.look()
 }
 
 // qemuName is how every QEMU's comm begins; the kernel cuts it at 15 bytes.
