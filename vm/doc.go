@@ -100,6 +100,12 @@
 // folder; and virtiofsd, which has to make files for whichever user the guest
 // names, is root in a sandbox of its own, whose root is the shared folder.
 //
+// QEMU shares the testbed's network namespace, in which it may open sockets like any
+// user. libvirt makes a guest's tap in the namespace that it is in itself, where the
+// bridge has to be, and QEMU inherits that; its user-mode network needs the testbed's
+// loopback. A namespace of QEMU's own would need a second daemon without a bridge, or
+// a libvirt that takes a tap by descriptor, which none does.
+//
 // # What ends a guest
 //
 // QEMU is held by a process descriptor: its end is an event, and killing it
