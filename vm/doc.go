@@ -104,7 +104,7 @@
 // user. libvirt makes a guest's tap in the namespace that it is in itself, where the
 // bridge has to be, and QEMU inherits that; its user-mode network needs the testbed's
 // loopback. A namespace of QEMU's own would need a second daemon without a bridge, or
-// a libvirt that takes a tap by descriptor, which none does.
+// a libvirt that takes a tap by descriptor, which version 9 doesn't.
 //
 // # What ends a guest
 //
@@ -127,7 +127,7 @@
 // # What libvirt costs
 //
 // BenchmarkVirshCreate and the marks tell. Two things were large and aren't any
-// more: some 400 questions to QEMU about each CPU's properties (see qemuConf's
+// more: some 400 questions to QEMU about each CPU's properties (see QEMUConf's
 // capability_filters), and 0.2 s of sleep at the end wherever libvirt found
 // QEMU's zombie before we had waited for it (see hold).
 //
