@@ -127,9 +127,9 @@
 // # What libvirt costs
 //
 // BenchmarkVirshCreate and the marks tell. Two things were large and aren't any
-// more: some 400 questions to QEMU about each CPU's properties (see QEMUConf's
+// more: some 400 questions to QEMU about each CPU's properties (see daemon.QEMUConf's
 // capability_filters), and 0.2 s of sleep at the end wherever libvirt found
-// QEMU's zombie before we had waited for it (see hold).
+// QEMU's zombie before we had waited for it (see gone).
 //
 // # What isn't a choice
 //
