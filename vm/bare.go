@@ -35,9 +35,10 @@ const lingers = 20_000_000
 // Under KVM it runs wherever the device opens, also where the probe found
 // KVM to be of no use: it needs so little of it.
 func NewBare() *Env {
-	e := New()
-	e.bare = true
-	return e
+	a := about()
+	a.Is, a.Needs = "a libvirt domain without an operating system: the machine alone", "root, QEMU, libvirt's daemon; KVM to be fast"
+	a.Caveat = "a machine without an operating system, in which a few instructions stand in for the workload"
+	return &Env{name: "vm-bare", about: a, bare: true}
 }
 
 // bareGuest is the tiny guest of vm-bare, in the lab's own libvirt or in a foreign

@@ -28,6 +28,8 @@ import (
 
 // An Env is the environment vm, or vm-bare.
 type Env struct {
+	name     string
+	about    bench.About
 	bare     bool
 	tb       *testbed.Testbed
 	emulator string
@@ -63,35 +65,28 @@ type host interface {
 
 // New returns the environment vm: a guest with a kernel of its own.
 func New() *Env {
-	return &Env{kernels: make(map[string]guestKernel), modules: make(map[string][]kernel.Module),
-		states: make(map[string]*savedState)}
-}
-
-// Name is "vm" or "vm-bare".
-func (e *Env) Name() string {
-	if e.bare {
-		return "vm-bare"
-	}
-	return "vm"
-}
-
-// About says what both are. The tiny guest of vm-bare has no kernel, no file and
-// next to no memory.
-func (e *Env) About() bench.About {
-	a := bench.About{Slow: true, Apart: true, Rests: bench.RestsOn("root", "limits", "system", "QEMU", "libvirt")}
-	a.Guest = true
-	if e.bare {
-		a.Is, a.Needs = "a libvirt domain without an operating system: the machine alone", "root, QEMU, libvirt's daemon; KVM to be fast"
-		a.Caveat = "a machine without an operating system, in which a few instructions stand in for the workload"
-		return a
-	}
+	a := about()
 	a.Default, a.LowerBound = true, true
 	a.Is, a.Needs = "a libvirt domain whose first process is the workload", "root, QEMU, libvirt's daemon, a guest kernel; KVM to be fast"
 	a.Caveat = "a tuned kernel that runs the workload and next to nothing else"
 	a.Rests = append(append(a.Rests, bench.RestsOn("guest kernel", "busybox", "memory", "disk")...),
 		bench.Rest{Check: "veth and bridge", Variant: "net=bridge"}, bench.Rest{Check: "tap", Variant: "net=bridge"})
+	return &Env{name: "vm", about: a, kernels: make(map[string]guestKernel), modules: make(map[string][]kernel.Module),
+		states: make(map[string]*savedState)}
+}
+
+// about is what is to be known of every guest.
+func about() bench.About {
+	a := bench.About{Slow: true, Apart: true, Rests: bench.RestsOn("root", "limits", "system", "QEMU", "libvirt")}
+	a.Guest = true
 	return a
 }
+
+// Name is "vm" or "vm-bare".
+func (e *Env) Name() string { return e.name }
+
+// About says what it is.
+func (e *Env) About() bench.About { return e.about }
 
 // Open finds QEMU, starts the private daemon, connects to it, and tries what
 // accelerates guests. What is missing isn't an error here: it is Check's, so that
