@@ -103,6 +103,9 @@ func (a *analysis) tcgShows() string {
 func (a *analysis) banners() []string {
 	var out []string
 	m := a.run.Manifest
+	if changed := a.run.Changed; changed != nil {
+		out = append(out, "Changed after the run: "+strings.Join(changed, ", ")+". What follows is of the changed data.")
+	}
 	switch m.Outcome {
 	case "interrupted":
 		out = append(out, fmt.Sprintf("This run was interrupted: it has %d of %d planned trials. What was measured until then is shown.", a.done(), a.planned()))
