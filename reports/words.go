@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -72,7 +73,7 @@ func notRun(c *cell) string {
 
 // becauseTCG says why the run's guests were emulated, from "because" on.
 func (a *analysis) becauseTCG() string {
-	reason := strings.TrimRight(strings.TrimSpace(a.run.Machine.Acceleration.Reason), ".")
+	reason := a.run.Machine.Acceleration.Brief()
 	switch {
 	case a.run.Manifest.Accel == "tcg":
 		return "because --accel tcg asked for it"
@@ -100,7 +101,10 @@ func (a *analysis) tcgShows() string {
 
 // banners are what stands on top of every report of the run, most important
 // first.
-func (a *analysis) banners() []string {
+func (a *analysis) banners() []string { return a.bannersOf(a.cells) }
+
+// bannersOf are those that rows of the run need.
+func (a *analysis) bannersOf(rows []*cell) []string {
 	var out []string
 	m := a.run.Manifest
 	if changed := a.run.Changed; changed != nil {
@@ -117,7 +121,7 @@ func (a *analysis) banners() []string {
 	if a.run.Machine.Emulated {
 		out = append(out, "The machine that this ran on was itself emulated in software (QEMU's TCG). That everything works can be seen here, and not how fast anything is.")
 	}
-	if a.anyTCG() {
+	if slices.ContainsFunc(rows, func(c *cell) bool { return c.tcg }) {
 		out = append(out, "This VM was emulated in software (TCG) "+a.becauseTCG()+". It shows "+a.tcgShows()+", not how fast VMs are.")
 	}
 	if m.Quick {

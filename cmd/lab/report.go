@@ -24,7 +24,8 @@ func (a *app) reportCommand() *cobra.Command {
 		Short: "Draw reports again; compare the runs of several machines",
 		Long: `Draw the report of results folders again: the table here, and in each folder
 report.md, plots/, trials.csv, bench.txt and summary.json. Nothing is measured,
-and any machine will do.
+and any machine will do. In SHA256SUMS the data keep the checksums of the run, so that
+a change stays visible (lab check).
 
 Several folders of one scenario are also compared, with the machine as a factor:
 each machine's figures with their intervals, the middle machine, the smallest and
