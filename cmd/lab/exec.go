@@ -75,6 +75,9 @@ Exit status: the command's own; 128+n if signal n ended it; 125 the lab failed;
 			if len(args) == 0 {
 				return usagef("exec: in which environment? there are: %s", strings.Join(environmentNames(), ", "))
 			}
+			if cmd.ArgsLenAtDash() == 0 {
+				return usagef("exec: the environment is missing before --: lab exec container -- %s\n     there are: %s", strings.Join(args, " "), strings.Join(environmentNames(), ", "))
+			}
 			if _, err := environment(environments(), args[0]); err != nil {
 				return err
 			}
