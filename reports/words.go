@@ -11,7 +11,8 @@ import (
 	"lab/bench/stats"
 )
 
-// here ends every conclusion.
+// here ends every conclusion that stands alone; where several stand together it is
+// said once, at their head.
 const here = "on this machine"
 
 // capital and lower change the first letter alone, capital also behind a quotation
@@ -180,7 +181,7 @@ func (a *analysis) sentences() []string {
 				text += " (of medians: " + escape(n) + ")"
 			}
 		}
-		out = append(out, text+", "+here+".")
+		out = append(out, text+".")
 	}
 	return out
 }

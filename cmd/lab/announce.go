@@ -48,7 +48,7 @@ func (c *console) Plan(j *runs.Job, cells []results.Cell) {
 	if len(labels) == 0 {
 		return
 	}
-	how := fmt.Sprintf("%s and %s in shuffled order", counted(trials, "trial"), counted(warmup, "warm-up"))
+	how := withWarmup(trials, warmup) + " in shuffled order"
 	if j.Times() > 1 {
 		how += fmt.Sprintf(", in %d sessions", j.Times())
 	}
@@ -110,6 +110,14 @@ func within(d time.Duration, x engine.Extent, before time.Duration) string {
 		return fmt.Sprintf("about %s, and up to %s for --precision", roughly(d), roughly(limit))
 	}
 	return "about " + roughly(d)
+}
+
+// withWarmup is a number of trials, and of warm-ups if there are any.
+func withWarmup(trials, warmup int) string {
+	if warmup == 0 {
+		return counted(trials, "trial")
+	}
+	return counted(trials, "trial") + " and " + counted(warmup, "warm-up")
 }
 
 // counted is a number of things in words.

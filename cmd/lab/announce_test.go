@@ -82,8 +82,11 @@ func TestAnnounce(t *testing.T) {
 func TestAnnounceTooFew(t *testing.T) {
 	cells := []results.Cell{{Env: "host", Trials: 3}, {Env: "container", Trials: 3}, {Env: "vm", Trials: 6}}
 	got := announced(t, &runs.Job{Scenario: "startup"}, cells...)
-	if !strings.Contains(got, "lab: host: 3 trials can't tell a difference, however large: 6 would\nlab: container: 3 trials") || strings.Contains(got, "vm: 6") {
+	if !strings.Contains(got, "lab: host, container: 3 trials can't tell a difference, however large: 6 would\n") || strings.Contains(got, "vm: 6") {
 		t.Errorf("three trials: %s", got)
+	}
+	if got := announced(t, &runs.Job{Scenario: "startup"}, cells[0]); strings.Contains(got, "can't tell") || strings.Contains(got, "warm-up") {
+		t.Errorf("one row: %s", got)
 	}
 	var many []results.Cell // 24 rows against one
 	for i := range 25 {
