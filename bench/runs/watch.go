@@ -105,6 +105,7 @@ func (s *Supervisor) keep(said string) {
 func (s *Supervisor) take(e event) {
 	switch {
 	case e.Plan != nil:
+		s.Job.Machine.Acceleration = e.Found
 		s.Console.Plan(s.Job, e.Plan)
 	case e.Progress != nil:
 		s.Console.Progress(*e.Progress)
