@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"lab/bench/clean"
 	"lab/bench/crew"
 	"lab/bench/results"
 )
@@ -94,7 +95,7 @@ func (s *Supervisor) keep(said string) {
 		if err != nil {
 			return err
 		}
-		_, err = io.WriteString(f, said)
+		_, err = io.WriteString(f, clean.Text(said))
 		return errors.Join(err, f.Close())
 	})
 	if err != nil {
