@@ -159,8 +159,8 @@ func TooFew(m results.Manifest, times int) []string {
 			}
 		}
 	}
-	// One row alone is compared with nothing.
-	if len(slices.DeleteFunc(slices.Clone(a.cells), func(c *cell) bool { return c.NotRun != nil })) < 2 {
+	runs := len(slices.DeleteFunc(slices.Clone(a.cells), func(c *cell) bool { return c.NotRun != nil }))
+	if runs < 2 { // one row alone is compared with nothing
 		return nil
 	}
 	var texts []string
@@ -175,7 +175,11 @@ func TooFew(m results.Manifest, times int) []string {
 		}
 	}
 	for i, text := range texts {
-		texts[i] = strings.Join(rows[text], ", ") + ": " + text
+		who := strings.Join(rows[text], ", ")
+		if len(rows[text]) == runs {
+			who = fmt.Sprintf("each of the %d rows", runs)
+		}
+		texts[i] = who + ": " + text
 	}
 	return texts
 }

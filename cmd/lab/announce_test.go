@@ -88,6 +88,9 @@ func TestAnnounceTooFew(t *testing.T) {
 	if got := announced(t, &runs.Job{Scenario: "startup"}, cells[0]); strings.Contains(got, "can't tell") || strings.Contains(got, "warm-up") {
 		t.Errorf("one row: %s", got)
 	}
+	if got := announced(t, &runs.Job{Scenario: "startup"}, cells[:2]...); !strings.Contains(got, "lab: each of the 2 rows: 3 trials can't tell") {
+		t.Errorf("all alike: %s", got)
+	}
 	var many []results.Cell // 24 rows against one
 	for i := range 25 {
 		many = append(many, results.Cell{Env: "host", Variant: map[string]string{"net": strconv.Itoa(i)}, Trials: 6})
