@@ -12,6 +12,7 @@ import (
 	"github.com/digitalocean/go-libvirt"
 
 	"lab/bench"
+	"lab/bench/clean"
 	"lab/bench/clock"
 	"lab/bench/proc"
 	"lab/vm/client"
@@ -246,8 +247,10 @@ func (i *instance) keep(from, to string) error {
 		return err
 	}
 	defer dst.Close()
-	_, err = io.Copy(dst, io.LimitReader(src, maxLog))
-	return err
+	// A log is read on a terminal, and what is in it is a guest's.
+	w := &clean.Writer{To: dst}
+	_, err = io.Copy(w, io.LimitReader(src, maxLog))
+	return errors.Join(err, w.Close())
 }
 
 // errStuck is of a guest that stood still for good.
