@@ -115,7 +115,7 @@ func listing(t testing.TB, root string) string {
 				inodes[st.Ino] = rel
 			}
 		}
-		attrs, err := attributes(name)
+		attrs, err := Attributes(name)
 		for _, k := range slices.Sorted(func(yield func(string) bool) {
 			for k := range attrs {
 				if !yield(k) {
@@ -224,5 +224,29 @@ func TestMergeImplicit(t *testing.T) {
 		if got := listing(t, tree); !strings.Contains(got, want) || strings.Contains(got, "z") || n == 4 && strings.Contains(got, "var") {
 			t.Errorf("%d layers:\n%s", n, got)
 		}
+	}
+}
+
+// A packed tree unpacks to the same one, and packs to the same bytes.
+func TestPack(t *testing.T) {
+	tree, err := unpack(t, entry{name: "./", kind: tar.TypeDir, mode: 0o755}, entry{name: "a", kind: tar.TypeDir, mode: 0o1777, uid: 3},
+		entry{name: "a/f", kind: tar.TypeReg, data: "x", mode: 0o4755, uid: 5, gid: 6, attrs: map[string]string{"user.note": "n"}},
+		hard("b", "a/f"), link("c", "a"), entry{name: "p", kind: tar.TypeFifo, mode: 0o600})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var first, again bytes.Buffer
+	if err := Pack(&first, tree); err != nil {
+		t.Fatal(err)
+	}
+	to := t.TempDir()
+	if _, err := Unpack(bytes.NewReader(first.Bytes()), to, room()); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := listing(t, to), listing(t, tree); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if err := Pack(&again, to); err != nil || !bytes.Equal(first.Bytes(), again.Bytes()) {
+		t.Errorf("packed again it has other bytes: %v", err)
 	}
 }

@@ -116,7 +116,7 @@ func likeFolder(name string, root int, rel string) error {
 	if err := unix.Fchown(fd, int(st.Uid), int(st.Gid)); err != nil {
 		return err
 	}
-	attrs, err := attributes(name)
+	attrs, err := Attributes(name)
 	if err != nil {
 		return err
 	}
@@ -131,9 +131,9 @@ func likeFolder(name string, root int, rel string) error {
 	return unix.UtimesNanoAt(fd, ".", []unix.Timespec{st.Atim, st.Mtim}, 0)
 }
 
-// attributes are an entry's extended attributes, without the marks of overlays and
+// Attributes are an entry's extended attributes, without the marks of overlays and
 // of this package.
-func attributes(name string) (map[string][]byte, error) {
+func Attributes(name string) (map[string][]byte, error) {
 	list := make([]byte, 64<<10) // the kernel's bound, XATTR_LIST_MAX
 	n, err := unix.Llistxattr(name, list)
 	if err != nil {
@@ -155,4 +155,24 @@ func attributes(name string) (map[string][]byte, error) {
 		out[attr] = value[:n]
 	}
 	return out, nil
+}
+
+// Stackable says whether an overlay of the layers shows the tree that [Merge]
+// makes of them: not where one has a folder that it says nothing about, or hides
+// all that is below it.
+func Stackable(layers []string) (bool, error) {
+	stack := true
+	for _, l := range layers {
+		err := filepath.WalkDir(l, func(name string, d fs.DirEntry, err error) error {
+			if err == nil && d.IsDir() && (has(name, implicitAttr) || name == l && has(name, opaqueAttr)) {
+				stack = false
+				return fs.SkipAll
+			}
+			return err
+		})
+		if err != nil || !stack {
+			return false, err
+		}
+	}
+	return stack && len(layers) > 0, nil
 }
