@@ -108,23 +108,19 @@ func variantsOf(env string, o bench.Options) (out []map[string]string) {
 	if all == nil {
 		return []map[string]string{{}}
 	}
-	differs := func(k, v string) bool {
-		w, ok := o.Variant[k]
-		return ok && w != v || len(o.Vary[k]) > 0 && !slices.Contains(o.Vary[k], v)
-	}
 	for _, v := range all {
 		keep := maps.Clone(v)
-		if maps.DeleteFunc(keep, differs); len(keep) == len(v) {
+		if maps.DeleteFunc(keep, o.Excludes); len(keep) == len(v) {
 			out = append(out, keep)
 		}
 	}
 	if len(out) == 0 {
 		first := maps.Clone(all[0])
-		maps.DeleteFunc(first, differs)
+		maps.DeleteFunc(first, o.Excludes)
 		return []map[string]string{first}
 	}
-	for _, k := range slices.Sorted(maps.Keys(o.Vary)) {
-		for _, v := range o.Vary[k] {
+	for _, k := range slices.Sorted(maps.Keys(o.Variant)) {
+		for _, v := range o.Variant[k] {
 			if out[0][k] != "" && !slices.ContainsFunc(out, func(c map[string]string) bool { return c[k] == v }) {
 				more := maps.Clone(out[0])
 				more[k] = v
@@ -143,9 +139,9 @@ func diskNeed(guest bool, p diskPlan, o bench.Options) int64 {
 	if !guest {
 		return need
 	}
-	sizes := o.Vary["disk-size"]
-	if len(sizes) == 0 {
-		sizes = []string{o.Variant["disk-size"]}
+	sizes := o.Variant["disk-size"]
+	if sizes == nil {
+		sizes = []string{""}
 	}
 	for _, s := range sizes {
 		size, err := bench.ParseSize(s)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"slices"
 	"strconv"
 	"time"
 
@@ -117,10 +116,7 @@ func networkCells(o bench.Options) []bench.Cell {
 // agrees says whether a cell is among those that the user asked for.
 func agrees(c bench.Cell, o bench.Options) bool {
 	for k, v := range c.Variant {
-		if w, ok := o.Variant[k]; ok && w != v {
-			return false
-		}
-		if list := o.Vary[k]; len(list) > 0 && !slices.Contains(list, v) {
+		if o.Excludes(k, v) {
 			return false
 		}
 	}

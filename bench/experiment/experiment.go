@@ -9,12 +9,12 @@
 //	precision: 2%
 //	max_time: 10m
 //
-// The file is YAML of the plain kind: no anchors, aliases, tags or second
-// documents, each key once. Its schema, with all keys, is
-// bench/results/schema/experiment.schema.json, for editors and for other
-// programs. What words there are (scenarios, environments, settings) this
-// package doesn't know; the command checks them, and says where they stand
-// with [File.At].
+// Its keys are those of [request.Request]; its schema, for editors and other
+// programs, is bench/results/schema/experiment.schema.json. It is YAML of the
+// plain kind, read strictly: no anchors, aliases, tags or second documents, each
+// key once and with a value of its type. What words there are (scenarios,
+// environments, settings) this package doesn't know; the command checks them, and
+// says where they are with [File.At].
 package experiment
 
 import (
@@ -23,8 +23,14 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
 
 	"lab/bench/input"
+	"lab/bench/request"
 	"lab/bench/results"
 )
 
@@ -33,22 +39,20 @@ const maxSize = 64 << 10
 
 // A File is an experiment file that was read.
 type File struct {
-	results.Experiment
+	request.Request
 	Name     string // as the user named it
 	Data     []byte // its bytes
 	Digested results.Digested
 
-	at map[string]Position // by key: "trials", "variant.net", "scenarios.0"
+	values map[string]ast.Node // by key
 }
 
-// A Position is a place in a file; both count from 1, columns in characters.
-type Position struct{ Line, Column int }
-
-// An Error is what is wrong with an experiment file, and where.
+// An Error is what is wrong with an experiment file, and where. Line and Column
+// count from 1, columns in characters; Line 0 is the file as a whole.
 type Error struct {
-	File string
-	Position
-	Err error
+	File         string
+	Line, Column int
+	Err          error
 }
 
 func (e *Error) Error() string {
@@ -59,14 +63,6 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Err }
-
-// An UnknownKey is the Err of an [Error] about a key that there isn't.
-type UnknownKey struct {
-	Key   string
-	Known []string
-}
-
-func (e *UnknownKey) Error() string { return fmt.Sprintf("unknown key %q", e.Key) }
 
 // Read reads the file name. What is wrong with its content is an [*Error].
 func Read(name string) (*File, error) {
@@ -80,7 +76,7 @@ func Read(name string) (*File, error) {
 	return Parse(name, data)
 }
 
-// ReadIn reads the copy that lies in a results folder.
+// ReadIn reads the copy that is in a results folder.
 func ReadIn(dir string) (*File, error) {
 	root, err := input.OpenRoot(dir)
 	if err != nil {
@@ -96,24 +92,133 @@ func ReadIn(dir string) (*File, error) {
 
 // Parse reads an experiment file's bytes; name is for errors.
 func Parse(name string, data []byte) (*File, error) {
-	f := &File{Name: name, Data: data, at: map[string]Position{}}
+	f := &File{Name: name, Data: data, values: map[string]ast.Node{}}
 	sum := sha256.Sum256(data)
 	f.Digested = results.Digested{Name: filepath.Base(name), Digest: "sha256:" + hex.EncodeToString(sum[:]), Size: int64(len(data))}
-	if err := f.parse(); err != nil {
-		return nil, err
+	tree, err := parser.ParseBytes([]byte(input.Text(data)), 0)
+	if err != nil {
+		return nil, f.wrong(nil, err)
+	}
+	docs := slices.DeleteFunc(tree.Docs, func(d *ast.DocumentNode) bool { return d.Body == nil })
+	switch {
+	case len(docs) == 0:
+		return nil, f.wrong(nil, errors.New("it is empty"))
+	case len(docs) > 1:
+		return nil, f.wrong(docs[1].Body, errors.New("a second document: one file is one experiment"))
+	}
+	var odd special
+	if ast.Walk(&odd, docs[0].Body); odd.node != nil {
+		return nil, f.wrong(odd.node, errors.New("a value is missing, or is an anchor, an alias or a tag; write it out"))
+	}
+	pairs, ok := docs[0].Body.(ast.MapNode)
+	if !ok {
+		return nil, f.wrong(docs[0].Body, errors.New("not a list of keys with values; write key: value, one a line"))
+	}
+	fields := f.Fields()
+	for each := pairs.MapRange(); each.Next(); {
+		key, value := each.Key().String(), each.Value()
+		if quoted, ok := each.Key().(*ast.StringNode); ok {
+			key = quoted.Value
+		}
+		i := slices.IndexFunc(fields, func(x request.Field) bool { return x.Key == key })
+		if i < 0 {
+			return nil, f.wrong(each.Key(), &request.UnknownError{What: "key", Word: key, Known: request.Keys()})
+		}
+		f.values[key] = value
+		if err := f.read(fields[i], value); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case f.Format == 0:
+		return nil, f.wrong(nil, fmt.Errorf("no format: write format: %d at its beginning", request.Format))
+	case len(f.Scenarios) == 0:
+		return nil, f.wrong(nil, errors.New("no scenario: write scenarios: [startup]"))
+	}
+	if err := f.Check(); err != nil {
+		return nil, f.At(err)
 	}
 	return f, nil
 }
 
-// Has reports whether the file says anything of a key.
-func (f *File) Has(key string) bool {
-	_, ok := f.at[key]
-	return ok
+// read decodes one key's value.
+func (f *File) read(x request.Field, value ast.Node) error {
+	err := yaml.NodeToValue(value, x.Into(), yaml.Strict())
+	var typed yaml.Error
+	switch {
+	case errors.As(err, &typed), x.Whole() && value.Type() != ast.IntegerType: // of 1.5 or 1e30 the library makes some number
+		return f.wrong(value, errors.New(x.Wanted()))
+	case err != nil:
+		return f.wrong(value, fmt.Errorf("%s: %w", x.Key, err))
+	}
+	if err := x.Check(); err != nil {
+		return f.At(err)
+	}
+	return nil
 }
 
-// At puts before an error where in the file a key's value stands.
-func (f *File) At(key string, err error) error {
-	return &Error{File: f.Name, Position: f.at[key], Err: err}
+// special finds what a plain file hasn't got: a value that isn't written where it
+// is used, or isn't written at all.
+type special struct{ node ast.Node }
+
+func (s *special) Visit(n ast.Node) ast.Visitor {
+	switch n.Type() {
+	case ast.AnchorType, ast.AliasType, ast.TagType, ast.MergeKeyType, ast.MappingKeyType, ast.NullType:
+		s.node = n
+	}
+	if s.node != nil {
+		return nil
+	}
+	return s
+}
+
+// Has reports whether the file says anything of a key.
+func (f *File) Has(key string) bool { return f.values[key] != nil }
+
+// At puts before an error where in the file what it is about is: for a
+// [*request.Error] the value, or the part of it.
+func (f *File) At(err error) error {
+	var e *request.Error
+	if !errors.As(err, &e) {
+		return f.wrong(nil, err)
+	}
+	at := f.values[e.At[0].(string)]
+	for _, part := range e.At[1:] {
+		path := (&yaml.PathBuilder{}).Root()
+		switch part := part.(type) {
+		case int:
+			path = path.Index(uint(part))
+		case string:
+			path = path.Child(part)
+		}
+		if n, err := path.Build().FilterNode(at); err == nil && n != nil { // one value isn't a list
+			at = n
+		}
+	}
+	return f.wrong(at, fmt.Errorf("%s: %w", e.At[0], e.Err))
+}
+
+// wrong is an error about a node, or about where the library found it.
+func (f *File) wrong(n ast.Node, err error) error {
+	out := &Error{File: f.Name, Err: err}
+	var found yaml.Error
+	if errors.As(err, &found) {
+		out.Err = fmt.Errorf("not YAML: %s", found.GetMessage())
+		if t := found.GetToken(); t != nil {
+			out.Line, out.Column = t.Position.Line, t.Position.Column
+		}
+	}
+	if n == nil {
+		return out
+	}
+	t := n.GetToken()
+	if m, ok := n.(*ast.MappingValueNode); ok { // its own token is the colon
+		t = m.Key.GetToken()
+	}
+	if t != nil && t.Position != nil {
+		out.Line, out.Column = t.Position.Line, t.Position.Column
+	}
+	return out
 }
 
 // Path is a file that the experiment names, from its own folder on; "" stays.
@@ -122,18 +227,4 @@ func (f *File) Path(named string) string {
 		return named
 	}
 	return filepath.Join(filepath.Dir(f.Name), named)
-}
-
-// check refuses what no run could be asked for.
-func (f *File) check() error {
-	x := &f.Experiment
-	switch {
-	case !f.Has("format"):
-		return &Error{File: f.Name, Err: fmt.Errorf("no format: write format: %d at its beginning", results.ExperimentFormat)}
-	case x.Format != results.ExperimentFormat:
-		return f.At("format", fmt.Errorf("format %d; this lab reads %d: use a newer lab", x.Format, results.ExperimentFormat))
-	case len(x.Scenarios) == 0:
-		return &Error{File: f.Name, Position: f.at["scenarios"], Err: errors.New("no scenario: write scenarios: [startup]")}
-	}
-	return nil
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"lab/bench/engine"
+	"lab/bench/request"
 	"lab/bench/results"
 	"lab/bench/runs"
 	"lab/reports"
@@ -38,10 +38,10 @@ func (c *console) Plan(j *runs.Job, cells []results.Cell) {
 			continue
 		}
 		labels = append(labels, label)
-		trials += x.Trials * j.Times()
-		warmup += x.Warmup * j.Times()
+		trials += x.Trials * j.Options.Times()
+		warmup += x.Warmup * j.Options.Times()
 		done += made[label]
-		left := max((x.Trials+x.Warmup)*j.Times()-made[label], 0)
+		left := max((x.Trials+x.Warmup)*j.Options.Times()-made[label], 0)
 		about += time.Duration(left) * runs.Guess(x)
 		long = long || x.Expect > 0
 	}
@@ -49,14 +49,14 @@ func (c *console) Plan(j *runs.Job, cells []results.Cell) {
 		return
 	}
 	how := fmt.Sprintf("%s and %s in shuffled order", counted(trials, "trial"), counted(warmup, "warm-up"))
-	if j.Times() > 1 {
-		how += fmt.Sprintf(", in %d sessions", j.Times())
+	if j.Options.Times() > 1 {
+		how += fmt.Sprintf(", in %d sessions", j.Options.Times())
 	}
 	how += fmt.Sprintf(", seed %d", j.Manifest.Seed)
 	if done > 0 {
 		how += fmt.Sprintf("; there are %d already", done)
 	}
-	fmt.Fprintf(c.note, "lab: %s: %s; %s; %s\n", j.Scenario, strings.Join(labels, ", "), how, within(about, j.Extent, j.Before))
+	fmt.Fprintf(c.note, "lab: %s: %s; %s; %s\n", j.Scenario, strings.Join(labels, ", "), how, within(about, &j.Options.Request, j.Before))
 	for _, few := range tooFew(j, cells) {
 		fmt.Fprintf(c.note, "lab: %s\n", few)
 	}
@@ -71,7 +71,7 @@ func tooFew(j *runs.Job, cells []results.Cell) []string {
 	if sc := scenarios.Find(j.Scenario); sc != nil {
 		m.Metrics, m.Findings, m.Figures = sc.Metrics, sc.Findings, sc.Figures
 	}
-	return reports.TooFew(m, j.Times())
+	return reports.TooFew(m, j.Options.Times())
 }
 
 // eachTakes words what a trial takes, by environment.
@@ -101,8 +101,8 @@ func eachTakes(cells []results.Cell) (out []string) {
 
 // within words how long a run will take whose plan takes about d, within what
 // was asked of its extent; before is what it took already.
-func within(d time.Duration, x engine.Extent, before time.Duration) string {
-	limit := max(x.MaxTime-before, 0)
+func within(d time.Duration, x *request.Request, before time.Duration) string {
+	limit := max(time.Duration(x.MaxTime)-before, 0)
 	switch {
 	case x.MaxTime > 0 && d >= limit:
 		return "at most about " + roughly(limit)

@@ -15,8 +15,8 @@ import (
 // begin takes the machine for itself and fills in what all jobs of this call
 // have in common: command line, cache, image, digests, machine. end gives the
 // machine back; after an error it is given back already. The image is the one
-// named, or the lab's own.
-func (a *app) begin(j *runs.Job, named string) (*testbed.Lock, func(), error) {
+// asked for, or the lab's own.
+func (a *app) begin(j *runs.Job) (*testbed.Lock, func(), error) {
 	j.Manifest.Command = withoutHost(a.args[1:])
 	if err := tight(true); err != nil {
 		return nil, nil, &statusError{statusNothing, err}
@@ -25,7 +25,7 @@ func (a *app) begin(j *runs.Job, named string) (*testbed.Lock, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := furnish(j, named); err != nil {
+	if err := furnish(j); err != nil {
 		return nil, nil, &statusError{statusNothing, errors.Join(err, lock.Release())}
 	}
 	return lock, func() {
@@ -37,12 +37,12 @@ func (a *app) begin(j *runs.Job, named string) (*testbed.Lock, func(), error) {
 }
 
 // furnish fills in a job's cache and image, and what is known before the start.
-func furnish(j *runs.Job, named string) (err error) {
+func furnish(j *runs.Job) (err error) {
 	if j.Cache, err = usercache.Make(); err != nil {
 		return err
 	}
 	sweepHalfMade(j.Cache)
-	if j.Image, err = openImage(named, j.Cache); err != nil {
+	if j.Image, err = openImage(j.Options.Image, j.Cache); err != nil {
 		return err
 	}
 	j.Describe(parts)

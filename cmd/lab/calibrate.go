@@ -56,13 +56,13 @@ for each part, are left in a folder.
 Exit status: 0 all is as wanted or can't be told; 1 something isn't as wanted,
 or failed; 2 bad usage; 3 not root; 130 interrupted.`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.calibrate(cmd, f) },
+		RunE: func(*cobra.Command, []string) error { return a.calibrate(f) },
 	}
 	fl := cmd.Flags()
 	fl.IntVar(&f.pairs, "pairs", 200, "`N` pairs of short runs in A/A; fewer also shorten the other parts")
 	fl.BoolVar(&f.disturb, "disturb", false, "plant disturbances instead: one trial of each kind for every second pair of --pairs")
-	fl.StringSliceVar(&f.envs, "env", []string{"host", "container"}, "`ENV,…` environments to compare with themselves")
-	fl.Uint64Var(&f.seed, "seed", 0, "`N` seed of the trials' order (default: a new one)")
+	requestFlags(fl, &f.Request, "seed")
+	fl.StringSliceVar(&f.Environments, "env", ends(), "`ENV,…` environments to compare with themselves")
 	fl.StringVar(&f.out, "out", "", "`DIR` new folder for the results (default: results/<UTC time>-calibrate)")
 	fl.BoolVar(&f.json, "json", false, "print calibration.json instead of the table")
 	a.waitFlag(fl)
@@ -70,12 +70,11 @@ or failed; 2 bad usage; 3 not root; 130 interrupted.`,
 	return cmd
 }
 
-func (a *app) calibrate(cmd *cobra.Command, f calibrateFlags) error {
+func (a *app) calibrate(f calibrateFlags) error {
 	if f.pairs < 1 {
 		return usagef("--pairs %d: at least 1", f.pairs)
 	}
-	f.accel = "auto"
-	base, err := f.job(cmd)
+	base, err := f.job()
 	if err != nil {
 		return err
 	}
@@ -87,13 +86,13 @@ func (a *app) calibrate(cmd *cobra.Command, f calibrateFlags) error {
 	if err := a.needRoot("lab calibrate", statusNothing); err != nil {
 		return err
 	}
-	lock, end, err := a.begin(base, "")
+	lock, end, err := a.begin(base)
 	if err != nil {
 		return err
 	}
 	defer end()
 	began := time.Now().UTC()
-	dir := f.folder([]string{"calibrate"}, "calibrate", began)
+	dir := f.folder("calibrate", began)
 	todo := scenarios.Calibration()
 	if f.disturb {
 		todo = []*bench.Scenario{scenarios.Disturbed()}
@@ -101,7 +100,7 @@ func (a *app) calibrate(cmd *cobra.Command, f calibrateFlags) error {
 	for i, sc := range todo {
 		j := *base
 		j.Begin(parts, sc.Name)
-		j.Runs = f.trials(sc.Name)
+		j.Options.Trials = f.trials(sc.Name)
 		s := &supervisor{Supervisor: runs.Supervisor{Job: &j, Lock: lock, Dir: filepath.Join(dir, sc.Name)}, app: a}
 		if i == 0 {
 			fmt.Fprintf(a.note, "lab: calibrate: parts: %d, results in %s\n", len(todo), dir)
@@ -115,6 +114,18 @@ func (a *app) calibrate(cmd *cobra.Command, f calibrateFlags) error {
 		}
 	}
 	return a.judgeCalibration(dir, base, todo, f.json)
+}
+
+// ends are the least and the most isolated of those environments that are measured
+// by default and start in milliseconds.
+func ends() []string {
+	var all []string
+	for _, a := range known() {
+		if a.Default && !a.Slow {
+			all = append(all, a.Name)
+		}
+	}
+	return []string{all[0], all[len(all)-1]}
 }
 
 // fast are the environments that start in milliseconds.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lab/bench/request"
 	"lab/bench/results"
 	"lab/reports"
 )
@@ -69,7 +70,7 @@ func (a *app) compare(dirs []string, f compareFlags) error {
 		return unknown("--format", f.format, formats)
 	}
 	var limits []reports.Limit
-	for _, word := range split(f.failIf) {
+	for _, word := range request.Split(f.failIf...) {
 		l, err := reports.ParseLimit(word)
 		if err != nil {
 			return usagef("--fail-if %w", err)
@@ -112,7 +113,7 @@ func contrast(runs []*results.Run, by string) (*reports.Contrast, error) {
 	if len(have) == 0 {
 		return nil, unknown("--by", name, reports.Choices(runs[0]))
 	}
-	two := split([]string{values})
+	two := request.Split(values)
 	if values == "" && len(have) == 2 {
 		two = have
 	}

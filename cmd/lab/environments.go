@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"lab/bench"
+	"lab/bench/request"
 )
 
 // environmentNames lists them in the order in which they are explained: from
@@ -51,7 +52,7 @@ func parseVariant(words []string, envs []bench.Environment) (map[string]string, 
 // "k=v,k=w".
 func parseVariants(words []string, envs []bench.Environment) (map[string][]string, error) {
 	out := map[string][]string{}
-	for _, w := range split(words) {
+	for _, w := range request.Split(words...) {
 		k, v, ok := strings.Cut(w, "=")
 		if !ok || k == "" {
 			return nil, usagef("--variant %q: not of the form name=value", w)

@@ -7,28 +7,27 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/spf13/cobra"
-
 	"lab/bench/engine"
 	"lab/bench/machine"
+	"lab/bench/request"
 	"lab/bench/runs"
 )
 
 // predict says what a run would be. It runs nothing, and needs no root. How
 // long it takes is told from an earlier run on this machine alone: a guest takes
 // a hundred times as long on one machine as on another.
-func (a *app) predict(cmd *cobra.Command, names []string, f runFlags) error {
-	j, err := f.job(cmd)
+func (a *app) predict(f runFlags) error {
+	j, err := f.job()
 	if err != nil {
 		return err
 	}
-	if err := f.used(names, j); err != nil {
+	if err := used(j.Options); err != nil {
 		return err
 	}
 	facts, _ := machine.Facts("")
 	before := runs.Earlier(facts.ID, f.out)
 	var all []runs.Prediction
-	for _, name := range names {
+	for _, name := range f.Scenarios {
 		p := j.Predict(parts, name, before)
 		of := *j
 		of.Scenario = name
@@ -39,13 +38,13 @@ func (a *app) predict(cmd *cobra.Command, names []string, f runFlags) error {
 		return a.printJSON(all)
 	}
 	for _, p := range all {
-		a.printPrediction(p, j.Extent)
+		a.printPrediction(p, &j.Options.Request)
 	}
 	fmt.Fprintln(a.page, "Nothing was run.")
 	return nil
 }
 
-func (a *app) printPrediction(p runs.Prediction, x engine.Extent) {
+func (a *app) printPrediction(p runs.Prediction, x *request.Request) {
 	sessions := ""
 	if p.Sessions > 1 {
 		sessions = fmt.Sprintf(", in %d sessions", p.Sessions)
@@ -78,10 +77,10 @@ func (a *app) printPrediction(p runs.Prediction, x engine.Extent) {
 		fmt.Fprintf(a.page, "  %s\n", few)
 	}
 	if x.Precision > 0 {
-		fmt.Fprintf(a.page, "  more trials are added until each median is known within %.3g %%\n", x.Precision*100)
+		fmt.Fprintf(a.page, "  more trials are added until each median is known within %.3g %%\n", float64(x.Precision)*100)
 	}
 	if x.MaxTime > 0 {
-		fmt.Fprintf(a.page, "  no trial begins after %v\n", x.MaxTime)
+		fmt.Fprintf(a.page, "  no trial begins after %v\n", time.Duration(x.MaxTime))
 	}
 	if x.Strict {
 		fmt.Fprintf(a.page, "  disturbed trials are repeated, up to %d times each\n", engine.MaxRepeats)

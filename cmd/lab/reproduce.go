@@ -54,10 +54,10 @@ Exit status: 0 nothing differs; 1 something differs, or failed; 2 bad usage;
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&f.out, "out", "", "`DIR` new folder for the results (default: results/<UTC time>-<scenario>)")
-	fl.StringVar(&f.image, "image", "", "`DIR` root folder of the original's file tree (default: the one saved in the results folder, or the lab's own)")
-	fl.StringVar(&f.kernel, "kernel", "", "`FILE` guest kernel (default: the one saved in the results folder, or the set-up's; also LAB_KERNEL)")
-	fl.StringVar(&f.work, "work", "", "`DIR` folder on the disk that instances write to, if the original had one (default: in the cache)")
-	fl.StringVar(&f.connect, "connect", "", "`URI` libvirt that makes the guests, if the original's were made by one (results don't say where it is)")
+	fl.StringVar(&f.Image, "image", "", "`DIR` root folder of the original's file tree (default: the one saved in the results folder, or the lab's own)")
+	fl.StringVar(&f.Kernel, "kernel", "", "`FILE` guest kernel (default: the one saved in the results folder, or the set-up's; also LAB_KERNEL)")
+	fl.StringVar(&f.Work, "work", "", "`DIR` folder on the disk that instances write to, if the original had one (default: in the cache)")
+	fl.StringVar(&f.Connect, "connect", "", "`URI` libvirt that makes the guests, if the original's were made by one (results don't say where it is)")
 	a.waitFlag(fl)
 	completeFlags(cmd)
 	return cmd
@@ -72,10 +72,7 @@ func (a *app) reproduce(dir string, f runFlags) error {
 	original, j := old.Run, old.job
 	m := original.Manifest
 	now := j.Manifest // what begin found out
-	asked := *m.Asked
-	asked.Work = f.work != ""
-	j.Manifest = results.Manifest{Format: results.Format, Lab: labVersion(), Seed: m.Seed, Quick: m.Quick, Accel: m.Accel, Asked: &asked, Command: now.Command,
-		Image: now.Image, Workload: now.Workload, Experiment: m.Experiment,
+	j.Manifest = results.Manifest{Lab: labVersion(), Command: now.Command, Image: now.Image, Workload: now.Workload, Experiment: m.Experiment,
 		Notes: []string{fmt.Sprintf("Made to reproduce run %s of %s.", m.ID, m.Started.UTC().Format("2006-01-02 15:04 MST"))}}
 	j.Manifest.Notes = append(j.Manifest.Notes, old.otherLibvirt()...)
 	j.Begin(parts, m.Scenario)
@@ -83,10 +80,10 @@ func (a *app) reproduce(dir string, f runFlags) error {
 		fmt.Fprintf(a.note, "lab: the image isn't the original's (%s, and that was %s): nothing will be comparable; fix: --image DIR with the original one\n",
 			now.Image.Digest, m.Image.Digest)
 	}
-	if m.Asked.Work && f.work == "" {
+	if m.Asked.Work != "" && f.Work == "" {
 		fmt.Fprintln(a.note, "lab: the original's instances wrote to a folder given with --work, and these will write to the cache; fix: --work DIR")
 	}
-	out := f.folder([]string{m.Scenario}, m.Scenario, j.Manifest.Started)
+	out := f.folder(m.Scenario, j.Manifest.Started)
 	s := &supervisor{Supervisor: runs.Supervisor{Job: j, Lock: old.lock, Dir: out, Passage: passage(old.target)}, app: a}
 	end, err := s.measure(s.Supervisor.Run)
 	// A cell that can't run here, and a failed trial, show in the verdicts.

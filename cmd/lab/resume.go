@@ -4,11 +4,9 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"lab/bench/results"
 	"lab/bench/runs"
@@ -16,17 +14,11 @@ import (
 
 // resume goes on with a run that was broken off: the same seed and plan, but
 // for the trials that are there.
-func (a *app) resume(cmd *cobra.Command, names []string, f runFlags) error {
-	var wrong string
-	cmd.Flags().Visit(func(fl *pflag.Flag) {
-		if !slices.Contains([]string{"resume", "live", "image", "kernel", "work", "json", "connect", "wait"}, fl.Name) {
-			wrong = fl.Name
-		}
-	})
-	if wrong != "" {
+func (a *app) resume(cmd *cobra.Command, f runFlags) error {
+	if wrong := changing(cmd, "out", "file", "predict"); wrong != "" {
 		return usagef("--resume goes on with what was asked for then, and --%s would change it; fix: leave it out, or begin a new run", wrong)
 	}
-	old, err := a.again("resume", "lab run", f.resume, f, func(run *results.Run) error { return resumable(run, names, f.work != "") })
+	old, err := a.again("resume", "lab run", f.resume, f, func(run *results.Run) error { return resumable(run, f.Scenarios, f.Work != "") })
 	if err != nil {
 		return err
 	}
@@ -45,7 +37,7 @@ func (a *app) resume(cmd *cobra.Command, names []string, f runFlags) error {
 	}
 	j.Resume(run, cut)
 	j.Manifest.Notes = append(j.Manifest.Notes, old.otherLibvirt()...)
-	s := &supervisor{Supervisor: runs.Supervisor{Job: j, Lock: old.lock, Dir: f.resume, Passage: passage(old.target)}, app: a, json: f.json, connect: f.connect, live: f.live}
+	s := &supervisor{Supervisor: runs.Supervisor{Job: j, Lock: old.lock, Dir: f.resume, Passage: passage(old.target)}, app: a, json: f.json, connect: f.Connect, live: f.live}
 	return s.run()
 }
 
@@ -63,9 +55,9 @@ func resumable(run *results.Run, names []string, work bool) error {
 		return fmt.Errorf("resume: %s is a run of %d sessions, which can't be resumed; lab report draws what there is, lab reproduce repeats all of it", run.Dir, m.Asked.Sessions)
 	case !runs.Interrupted(&m):
 		return fmt.Errorf("resume: %s is complete; lab report draws it again, lab reproduce repeats it", run.Dir)
-	case m.Asked != nil && m.Asked.Work && !work:
+	case m.Asked != nil && m.Asked.Work != "" && !work:
 		return usagef("resume: the instances of %s wrote to a folder given with --work, and results don't record which; fix: --work DIR", run.Dir)
-	case m.Asked != nil && !m.Asked.Work && work:
+	case m.Asked != nil && m.Asked.Work == "" && work:
 		return usagef("resume: the instances of %s wrote to the cache, and --work would change that; fix: leave it out", run.Dir)
 	}
 	return nil

@@ -60,7 +60,7 @@ func (s *supervisor) whatNow(end runs.End, died, report error) error {
 	full := err != nil && (end.Full || errors.Is(report, syscall.ENOSPC))
 	next := ""
 	switch {
-	case (died != nil || end.Interrupted) && s.Job.Times() == 1 && s.hasTrials():
+	case (died != nil || end.Interrupted) && s.Job.Options.Times() == 1 && s.hasTrials():
 		next = s.typed(s.resumeWords())
 	case full:
 		next = s.typed([]string{"report", s.Dir})
@@ -86,10 +86,13 @@ func (s *supervisor) hasTrials() bool {
 // resumeWords goes on with this run: what its folder doesn't keep is said again.
 func (s *supervisor) resumeWords() []string {
 	words := []string{"run", "--resume", s.Dir}
-	for _, x := range [][2]string{{"--image", s.Job.Options.Image}, {"--kernel", s.Job.Options.Variant["kernel"]},
-		{"--work", s.Job.Work}, {"--connect", s.connect}} {
-		if x[1] != "" {
-			words = append(words, x[0], x[1])
+	for _, f := range s.Job.Options.Fields() {
+		value := f.String()
+		if f.Key == "connect" {
+			value = s.connect
+		}
+		if f.Place && value != "" {
+			words = append(words, "--"+f.Flag, value)
 		}
 	}
 	return words

@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"lab/bench/request"
 )
 
 // furtherFlag marks a flag that few people need: help lists it below the others.
@@ -61,6 +63,12 @@ func flagError(cmd *cobra.Command, err error) error {
 	var no *pflag.NotExistError
 	var bad *pflag.InvalidValueError
 	switch {
+	case errors.As(err, &bad) && bad.GetFlag().Value.Type() == "request":
+		var u *request.UnknownError
+		if errors.As(err, &u) {
+			return unknown("--"+bad.GetFlag().Name, u.Word, u.Known)
+		}
+		return usagef("--%s %q: %w", bad.GetFlag().Name, bad.GetValue(), bad.Unwrap())
 	case errors.As(err, &bad) && bad.GetFlag().Value.Type() == "duration":
 		return usagef("--%s %q: not a time such as 5m or 90s", bad.GetFlag().Name, bad.GetValue())
 	case errors.As(err, &bad) && bad.GetFlag().Value.Type() != "bool":
@@ -197,17 +205,4 @@ func distance(a, b string) int {
 		}
 	}
 	return rows[len(a)][len(b)]
-}
-
-// split takes "a,b" apart, without what is empty or there twice.
-func split(words []string) []string {
-	var out []string
-	for _, w := range words {
-		for _, s := range strings.Split(w, ",") {
-			if s = strings.TrimSpace(s); s != "" && !slices.Contains(out, s) {
-				out = append(out, s)
-			}
-		}
-	}
-	return out
 }

@@ -1,0 +1,240 @@
+//go:build !lean
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"lab/bench"
+	"lab/bench/cgroup"
+	"lab/bench/experiment"
+	"lab/bench/request"
+	"lab/bench/runs"
+	"lab/scenarios"
+	"lab/vm"
+)
+
+// requestFlags makes flags of the wishes of a request: of those named, or of all.
+func requestFlags(fl *pflag.FlagSet, r *request.Request, only ...string) {
+	for _, f := range r.Fields() {
+		if f.Flag == "" || only != nil && !slices.Contains(only, f.Flag) {
+			continue
+		}
+		usage := f.Help
+		if f.Arg != "" {
+			usage = "`" + f.Arg + "` " + usage
+		}
+		flag := fl.VarPF(f, f.Flag, f.Short, usage)
+		if f.Type() == "bool" {
+			flag.NoOptDefVal = "true"
+		}
+		if f.More {
+			further(fl, f.Flag)
+		}
+	}
+}
+
+// besideFile lists the flags that lab run -f takes: those that aren't part of the
+// request, and those that say where something is. What is measured is the file's
+// alone, so that a results folder with an experiment file was made by it, and by
+// nothing else.
+func besideFile() string {
+	words := []string{"out", "json", "live", "predict", "wait"}
+	for _, f := range new(request.Request).Fields() {
+		if f.Place {
+			words = append(words, f.Flag)
+		}
+	}
+	return "--" + strings.Join(words, ", --")
+}
+
+// changing finds a flag that was typed and changes what is measured, or is among
+// more; "" is none.
+func changing(cmd *cobra.Command, more ...string) string {
+	for _, f := range new(request.Request).Fields() {
+		if f.Flag != "" && !f.Place {
+			more = append(more, f.Flag)
+		}
+	}
+	if i := slices.IndexFunc(more, cmd.Flags().Changed); i >= 0 {
+		return more[i]
+	}
+	return ""
+}
+
+// fromFile makes the request that the experiment file says, with the places that
+// were typed. Its errors are the user's, and say where in the file.
+func (f *runFlags) fromFile(cmd *cobra.Command) error {
+	if len(f.Scenarios) > 0 {
+		return usagef("run: %s was given as well as -f %s, which names the scenarios; fix: leave one of them out", strings.Join(f.Scenarios, " "), f.file)
+	}
+	if wrong := changing(cmd); wrong != "" {
+		return usagef("--%s can't be given with -f %s, which says what is measured; fix: write it into the file\n     with -f these can be given: %s",
+			wrong, f.file, besideFile())
+	}
+	x, err := experiment.Read(f.file)
+	if err != nil {
+		return said(err)
+	}
+	x.Image, x.Kernel, x.Work = x.Path(x.Image), x.Path(x.Kernel), x.Path(x.Work)
+	to := x.Fields()
+	for i, typed := range f.Fields() {
+		if !typed.Place || !cmd.Flags().Changed(typed.Flag) {
+			continue
+		}
+		if x.Has(typed.Key) {
+			return said(x.At(&request.Error{At: []any{typed.Key}, Err: fmt.Errorf("the file names it, and --%s another; fix: leave one of the two out", typed.Flag)}))
+		}
+		if err := to[i].Set(typed.String()); err != nil {
+			return usagef("--%s: %w", typed.Flag, err)
+		}
+	}
+	f.Request, f.experiment = x.Request, x
+	return nil
+}
+
+// said is an error about a request as the user's, who typed a flag or wrote a file.
+func said(err error) error {
+	var u *request.UnknownError
+	var in *experiment.Error
+	var e *request.Error
+	inFile := errors.As(err, &in)
+	switch {
+	case errors.As(err, &u):
+		if err = unknown(u.What, u.Word, u.Known); inFile {
+			in.Err, err = err, in
+		}
+	case !inFile && errors.As(err, &e):
+		for _, f := range new(request.Request).Fields() {
+			if f.Key == e.At[0] && f.Flag != "" {
+				err = fmt.Errorf("--%s: %w", f.Flag, e.Err)
+			}
+		}
+	}
+	return usagef("%w", err)
+}
+
+// check refuses what this lab or this machine doesn't have, and makes paths
+// absolute. Errors about a wish are [*request.Error].
+func (f *runFlags) check() error {
+	r := &f.Request
+	wrong := func(err error, at ...any) error { return &request.Error{At: at, Err: err} }
+	for i, name := range r.Scenarios {
+		if scenarios.Find(name) == nil {
+			return wrong(unknown("scenario", name, scenarioNames()), "scenarios", i)
+		}
+	}
+	envs := environments()
+	asked := envs
+	for i, name := range r.Environments {
+		e, err := environment(envs, name)
+		if err != nil {
+			return wrong(err, "environments", i)
+		}
+		if i == 0 {
+			asked = nil
+		}
+		asked = append(asked, e)
+	}
+	for _, k := range slices.Sorted(maps.Keys(r.Variant)) {
+		for i, v := range r.Variant[k] {
+			if err := checkSetting(k, v, asked); err != nil {
+				return wrong(err, "variant", k, i)
+			}
+		}
+	}
+	if r.Connect != "" {
+		if _, err := vm.ParseTarget(r.Connect); err != nil {
+			return wrong(err, "connect")
+		}
+	}
+	if r.CPUs != "" {
+		if err := cgroup.CheckCPUSet(string(r.CPUs)); err != nil {
+			return wrong(err, "cpus")
+		}
+	}
+	if err := f.places(); err != nil {
+		return err
+	}
+	return r.Check()
+}
+
+// places makes the paths absolute that a run will open; what isn't there is the
+// user's error.
+func (f *runFlags) places() (err error) {
+	if f.Work, err = workDir(f.Work); err == nil {
+		f.Kernel, err = kernelFile(f.Kernel)
+	}
+	return err
+}
+
+// rightImage refuses another image than the experiment's.
+func (f *runFlags) rightImage(digest string) error {
+	want := string(f.ImageDigest)
+	if want == "" || want == digest {
+		return nil
+	}
+	return f.experiment.At(&request.Error{At: []any{"image_digest"},
+		Err: fmt.Errorf("the experiment is about another image than %s; name its folder with --image", digest)})
+}
+
+// connect makes a job's guests another libvirt's. Its address isn't the worker's
+// to know, nor the manifest's.
+func connect(j *runs.Job, t *vm.Target) {
+	j.Connect, j.Options.Connect = &runs.Connection{Name: t.Name, Driver: t.Driver}, t.Name
+}
+
+// used refuses what says where instances write, and how much, where none of the
+// rows that were asked for does: whoever names a disk believes that it is
+// measured. Of several scenarios one is enough.
+func used(o bench.Options) error {
+	for _, x := range []struct {
+		flag  string
+		given bool
+		says  string
+		uses  func(bench.Cell) bool
+	}{
+		{"work", o.Work != "", "where instances write", func(c bench.Cell) bool { return c.Work }},
+		{"disk-budget", o.DiskBudget > 0, "how much instances may write to the disk", func(c bench.Cell) bool { return c.Disk > 0 }},
+	} {
+		var using []string
+		for _, sc := range scenarios.All() {
+			if slices.ContainsFunc(sc.Cells(o), x.uses) {
+				using = append(using, sc.Name)
+			}
+		}
+		if !x.given || slices.ContainsFunc(o.Scenarios, func(name string) bool { return slices.Contains(using, name) }) {
+			continue
+		}
+		what := strings.Join(o.Scenarios, ", ")
+		if len(o.Environments) > 0 {
+			what += " --env " + strings.Join(o.Environments, ",")
+		}
+		return usagef("--%s says %s, and nothing of %s does; fix: leave it out (scenarios that use it: %s)",
+			x.flag, x.says, what, strings.Join(using, ", "))
+	}
+	return nil
+}
+
+// workDir is the folder that the user named with --work, as an absolute path;
+// "" is none.
+func workDir(named string) (string, error) {
+	if named == "" {
+		return "", nil
+	}
+	if st, err := os.Stat(named); err != nil {
+		return "", usagef("--work: %w", err)
+	} else if !st.IsDir() {
+		return "", usagef("--work %s: not a folder", named)
+	}
+	return filepath.Abs(named)
+}
