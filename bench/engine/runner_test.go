@@ -370,7 +370,7 @@ func TestPlanPrecedence(t *testing.T) {
 	c.Variant = map[string]string{"c": "cell"}
 	c.Set = map[string]string{"d": "follows"}
 	r := &engine.Runner{Scenario: startup(c), Envs: []bench.Environment{&benchtest.Fake{Label: "good", Has: has}}, Manifest: &results.Manifest{},
-		Options: bench.Options{Request: request.Request{Variant: request.Settings{"b": {"user"}, "c": {"user"}, "d": {"user"}}}}}
+		Options: bench.Options{Request: request.Request{Variant: request.Settings{"b": {"user"}, "c": {"user"}, "d": {"user"}, "e": {"user"}}}}}
 	if err := r.Plan(context.Background()); err != nil {
 		t.Fatal(err)
 	}

@@ -136,7 +136,7 @@ func Parse(name string, data []byte) (*File, error) {
 		return nil, f.wrong(nil, errors.New("no scenario: write scenarios: [startup]"))
 	}
 	if err := f.Check(); err != nil {
-		return nil, f.At(err)
+		return nil, f.named(err)
 	}
 	return f, nil
 }
@@ -152,9 +152,17 @@ func (f *File) read(x request.Field, value ast.Node) error {
 		return f.wrong(value, fmt.Errorf("%s: %w", x.Key, err))
 	}
 	if err := x.Check(); err != nil {
-		return f.At(err)
+		return f.named(err)
 	}
 	return nil
+}
+
+// named is At of an error that doesn't say which key it is about.
+func (f *File) named(err error) error {
+	if e, ok := err.(*request.Error); ok {
+		err = &request.Error{At: e.At, Err: fmt.Errorf("%s: %w", e.At[0], e.Err)}
+	}
+	return f.At(err)
 }
 
 // special finds what a plain file hasn't got: a value that isn't written where it
@@ -195,7 +203,7 @@ func (f *File) At(err error) error {
 			at = n
 		}
 	}
-	return f.wrong(at, fmt.Errorf("%s: %w", e.At[0], e.Err))
+	return f.wrong(at, e.Err)
 }
 
 // wrong is an error about a node, or about where the library found it.

@@ -55,10 +55,10 @@ func TestParse(t *testing.T) {
 	if !f.Has("warmup") || f.Has("quick") {
 		t.Error("what the file says and what it doesn't")
 	}
-	if got := f.At(&request.Error{At: []any{"environments", 1}, Err: errors.New("no")}).Error(); got != "papers/two.yaml:7:5: environments: no" {
+	if got := f.At(&request.Error{At: []any{"environments", 1}, Err: errors.New("no")}).Error(); got != "papers/two.yaml:7:5: no" {
 		t.Error(got)
 	}
-	if got := f.At(&request.Error{At: []any{"variant", "cgroup", 0}, Err: errors.New("no")}).Error(); got != "papers/two.yaml:8:40: variant: no" {
+	if got := f.At(&request.Error{At: []any{"variant", "cgroup", 0}, Err: errors.New("no")}).Error(); got != "papers/two.yaml:8:40: no" {
 		t.Error(got)
 	}
 	if f.Path(f.Image) != "papers/tree" || f.Path(f.Kernel) != "/boot/vmlinuz" || f.Path("") != "" {

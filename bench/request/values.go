@@ -57,7 +57,9 @@ func (s *Span) UnmarshalText(b []byte) error {
 	return nil
 }
 
-func (s Span) MarshalText() ([]byte, error) { return []byte(time.Duration(s).String()), nil }
+func (s Span) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+func (s Span) String() string { return time.Duration(s).String() }
 
 // Seconds is the span in seconds.
 func (s Span) Seconds() float64 { return time.Duration(s).Seconds() }

@@ -1,6 +1,7 @@
 package runs
 
 import (
+	"cmp"
 	"maps"
 	"math"
 	"path/filepath"
@@ -107,7 +108,7 @@ func (x *PredictedCell) took(runs []*results.Run, scenario string, c bench.Cell,
 	var like *results.Cell
 	for _, same := range []bool{true, false} {
 		for _, r := range runs {
-			if m := r.Manifest; m.Scenario != scenario || m.Accel != j.Manifest.Accel || !sameAsked(m.Asked, j) {
+			if m := r.Manifest; m.Scenario != scenario || m.Accel != cmp.Or(j.Options.Accel, "auto") || !sameAsked(m.Asked, j) {
 				continue
 			}
 			spent := r.Spent()

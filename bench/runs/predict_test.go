@@ -19,7 +19,7 @@ func TestTook(t *testing.T) {
 		then.Lines = append(then.Lines, results.Line{Env: "host", N: 1, Trial: i, At: at, Last: true})
 	}
 	before := []*results.Run{then}
-	j := &Job{Manifest: results.Manifest{Accel: "auto"}, Options: bench.Options{Request: request.Request{Variant: request.Settings{"net": {"none"}}, Accel: "auto"}}}
+	j := &Job{Options: bench.Options{Request: request.Request{Variant: request.Settings{"net": {"none"}}, Accel: "auto"}}}
 	took := func(c bench.Cell, j *Job) PredictedCell {
 		x := PredictedCell{Cell: results.Label(c.Env, c.Variant, c.N)}
 		x.took(before, "cpu", c, j)
@@ -38,10 +38,10 @@ func TestTook(t *testing.T) {
 		t.Errorf("another environment: %+v", x)
 	}
 	for name, j := range map[string]*Job{
-		"another setting":     {Manifest: j.Manifest, Options: bench.Options{Request: request.Request{Variant: request.Settings{"net": {"host"}}}}},
-		"no setting":          {Manifest: j.Manifest},
-		"other processors":    {Manifest: j.Manifest, Options: bench.Options{Request: request.Request{Variant: j.Options.Variant, CPUs: "0"}}},
-		"another accelerator": {Manifest: results.Manifest{Accel: "tcg"}, Options: j.Options},
+		"another setting":     {Options: bench.Options{Request: request.Request{Variant: request.Settings{"net": {"host"}}}}},
+		"no setting":          {},
+		"other processors":    {Options: bench.Options{Request: request.Request{Variant: j.Options.Variant, CPUs: "0"}}},
+		"another accelerator": {Options: bench.Options{Request: request.Request{Variant: j.Options.Variant, Accel: "tcg"}}},
 	} {
 		if x := took(bench.Cell{Env: "host", Expect: time.Second}, j); x.Seconds != nil {
 			t.Errorf("%s: %v", name, *x.Seconds)

@@ -80,7 +80,7 @@ func (a *app) printPrediction(p runs.Prediction, x *request.Request) {
 		fmt.Fprintf(a.page, "  more trials are added until each median is known within %.3g %%\n", float64(x.Precision)*100)
 	}
 	if x.MaxTime > 0 {
-		fmt.Fprintf(a.page, "  no trial begins after %v\n", time.Duration(x.MaxTime))
+		fmt.Fprintf(a.page, "  no trial begins after %v\n", x.MaxTime)
 	}
 	if x.Strict {
 		fmt.Fprintf(a.page, "  disturbed trials are repeated, up to %d times each\n", engine.MaxRepeats)

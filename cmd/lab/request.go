@@ -92,7 +92,7 @@ func (f *runFlags) fromFile(cmd *cobra.Command) error {
 			continue
 		}
 		if x.Has(typed.Key) {
-			return said(x.At(&request.Error{At: []any{typed.Key}, Err: fmt.Errorf("the file names it, and --%s another; fix: leave one of the two out", typed.Flag)}))
+			return said(x.At(&request.Error{At: []any{typed.Key}, Err: fmt.Errorf("the file names its %s, and --%s another; fix: leave one of the two out", typed.Flag, typed.Flag)}))
 		}
 		if err := to[i].Set(typed.String()); err != nil {
 			return usagef("--%s: %w", typed.Flag, err)
@@ -107,13 +107,14 @@ func said(err error) error {
 	var u *request.UnknownError
 	var in *experiment.Error
 	var e *request.Error
+	var done *statusError // it says itself what was typed
 	inFile := errors.As(err, &in)
 	switch {
 	case errors.As(err, &u):
 		if err = unknown(u.What, u.Word, u.Known); inFile {
 			in.Err, err = err, in
 		}
-	case !inFile && errors.As(err, &e):
+	case !inFile && errors.As(err, &e) && !errors.As(err, &done):
 		for _, f := range new(request.Request).Fields() {
 			if f.Key == e.At[0] && f.Flag != "" {
 				err = fmt.Errorf("--%s: %w", f.Flag, e.Err)
@@ -154,7 +155,7 @@ func (f *runFlags) check() error {
 	}
 	if r.Connect != "" {
 		if _, err := vm.ParseTarget(r.Connect); err != nil {
-			return wrong(err, "connect")
+			return wrong(usagef("--%w", err), "connect")
 		}
 	}
 	if r.CPUs != "" {
