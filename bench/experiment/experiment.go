@@ -28,6 +28,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 
 	"lab/bench/input"
 	"lab/bench/request"
@@ -125,8 +126,8 @@ func Parse(name string, data []byte) (*File, error) {
 			return nil, f.wrong(each.Key(), &request.UnknownError{What: "key", Word: key, Known: request.Keys()})
 		}
 		f.values[key] = value
-		if err := f.read(fields[i], value); err != nil {
-			return nil, err
+		if err := read(fields[i], value); err != nil {
+			return nil, f.At(err)
 		}
 	}
 	switch {
@@ -136,33 +137,28 @@ func Parse(name string, data []byte) (*File, error) {
 		return nil, f.wrong(nil, errors.New("no scenario: write scenarios: [startup]"))
 	}
 	if err := f.Check(); err != nil {
-		return nil, f.named(err)
+		return nil, f.At(err)
 	}
 	return f, nil
 }
 
 // read decodes one key's value.
-func (f *File) read(x request.Field, value ast.Node) error {
-	err := yaml.NodeToValue(value, x.Into(), yaml.Strict())
-	var typed yaml.Error
-	switch {
-	case errors.As(err, &typed), x.Whole() && value.Type() != ast.IntegerType: // of 1.5 or 1e30 the library makes some number
-		return f.wrong(value, errors.New(x.Wanted()))
-	case err != nil:
-		return f.wrong(value, fmt.Errorf("%s: %w", x.Key, err))
+func read(x request.Field, value ast.Node) error {
+	to := x.Into()
+	err := yaml.NodeToValue(value, to, yaml.Strict())
+	switch to.(type) {
+	case *int, *uint64:
+		if value.Type() != ast.IntegerType { // of 1.5 or 1e30 the library makes some number
+			return x.Wrong()
+		}
 	}
-	if err := x.Check(); err != nil {
-		return f.named(err)
+	if errors.As(err, new(yaml.Error)) {
+		return x.Wrong()
 	}
-	return nil
-}
-
-// named is At of an error that doesn't say which key it is about.
-func (f *File) named(err error) error {
-	if e, ok := err.(*request.Error); ok {
-		err = &request.Error{At: e.At, Err: fmt.Errorf("%s: %w", e.At[0], e.Err)}
+	if err != nil {
+		return &request.Error{At: []any{x.Key}, Err: err}
 	}
-	return f.At(err)
+	return x.Check()
 }
 
 // special finds what a plain file hasn't got: a value that isn't written where it
@@ -203,25 +199,20 @@ func (f *File) At(err error) error {
 			at = n
 		}
 	}
-	return f.wrong(at, e.Err)
+	return f.wrong(at, err)
 }
 
 // wrong is an error about a node, or about where the library found it.
 func (f *File) wrong(n ast.Node, err error) error {
 	out := &Error{File: f.Name, Err: err}
+	var t *token.Token
 	var found yaml.Error
 	if errors.As(err, &found) {
-		out.Err = fmt.Errorf("not YAML: %s", found.GetMessage())
-		if t := found.GetToken(); t != nil {
-			out.Line, out.Column = t.Position.Line, t.Position.Column
-		}
-	}
-	if n == nil {
-		return out
-	}
-	t := n.GetToken()
-	if m, ok := n.(*ast.MappingValueNode); ok { // its own token is the colon
+		out.Err, t = fmt.Errorf("not YAML: %s", found.GetMessage()), found.GetToken()
+	} else if m, ok := n.(*ast.MappingValueNode); ok { // its own token is the colon
 		t = m.Key.GetToken()
+	} else if n != nil {
+		t = n.GetToken()
 	}
 	if t != nil && t.Position != nil {
 		out.Line, out.Column = t.Position.Line, t.Position.Column

@@ -55,10 +55,10 @@ func TestParse(t *testing.T) {
 	if !f.Has("warmup") || f.Has("quick") {
 		t.Error("what the file says and what it doesn't")
 	}
-	if got := f.At(&request.Error{At: []any{"environments", 1}, Err: errors.New("no")}).Error(); got != "papers/two.yaml:7:5: no" {
+	if got := f.At(&request.Error{At: []any{"environments", 1}, Err: errors.New("no")}).Error(); got != "papers/two.yaml:7:5: environments: no" {
 		t.Error(got)
 	}
-	if got := f.At(&request.Error{At: []any{"variant", "cgroup", 0}, Err: errors.New("no")}).Error(); got != "papers/two.yaml:8:40: no" {
+	if got := f.At(&request.Error{At: []any{"variant", "cgroup", 0}, Err: errors.New("no")}).Error(); got != "papers/two.yaml:8:40: variant: no" {
 		t.Error(got)
 	}
 	if f.Path(f.Image) != "papers/tree" || f.Path(f.Kernel) != "/boot/vmlinuz" || f.Path("") != "" {
@@ -78,40 +78,40 @@ func TestParseRefuses(t *testing.T) {
 		"- a\n- b\n":                            "x:1:1: not a list of keys",
 		"startup":                               "x:1:1: not a list of keys",
 		"scenarios: [startup]\n":                "x: no format",
-		"format: 2\nscenarios: [a]\n":           "x:1:9: format: not 1, which is what this lab reads",
+		"format: 2\nscenarios: [a]\n":           "x:1:9: format: not a number from 1 to 1",
 		"format: 1\n":                           "x: no scenario",
 		head + "trails: 3\n":                    `x:3:1: unknown key "trails"`,
 		head + "trials: 0\n":                    "x:3:9: trials: not a number, at least 1",
-		head + "trials: 1.5\n":                  "x:3:9: trials is a number, at least 1",
-		head + "trials: 1e30\n":                 "x:3:9: trials is a number, at least 1",
-		head + "trials: \"6\"\n":                "x:3:9: trials is a number, at least 1",
-		head + "strict: \"true\"\n":             "x:3:9: strict is true or false",
-		head + "strict: yes\n":                  "x:3:9: strict is true or false",
-		head + "strict: 1\n":                    "x:3:9: strict is true or false",
-		head + "work: [a]\n":                    "x:3:7: work is one word",
-		head + "work: {a: b}\n":                 "x:3:7: work is one word",
+		head + "trials: 1.5\n":                  "x:3:9: trials: not a number, at least 1",
+		head + "trials: 1e30\n":                 "x:3:9: trials: not a number, at least 1",
+		head + "trials: \"6\"\n":                "x:3:9: trials: not a number, at least 1",
+		head + "strict: \"true\"\n":             "x:3:9: strict: not true or false",
+		head + "strict: yes\n":                  "x:3:9: strict: not true or false",
+		head + "strict: 1\n":                    "x:3:9: strict: not true or false",
+		head + "work: [a]\n":                    "x:3:7: work: not one word",
+		head + "work: {a: b}\n":                 "x:3:7: work: not one word",
 		head + "disk_budget: much\n":            "x:3:14: disk_budget: not a size",
 		head + "cpus: all\n":                    "x:3:7: cpus: not a list of processors",
 		head + "anyway: true\n":                 "x:3:9: anyway: it is for --accel kvm",
 		head + "variant:\n  net: a\n  net: b\n": "x:5:3: ",
 		head + "sessions: 1001\n":               "x:3:11: sessions: not a number from 1 to 1000",
-		head + "trials: six\n":                  "x:3:9: trials is a number",
+		head + "trials: six\n":                  "x:3:9: trials: not a number",
 		head + "trials:\n":                      "x:3:",
 		head + "warmup: -1\n":                   "x:3:9: warmup: not a number, at least 0",
-		head + "seed: -1\n":                     "x:3:7: seed is a number",
-		head + "seed: 18446744073709551616":     "x:3:7: seed is a number",
+		head + "seed: -1\n":                     "x:3:7: seed: not a number",
+		head + "seed: 18446744073709551616":     "x:3:7: seed: not a number",
 		head + "precision: 2x\n":                `x:3:12: precision: not a share`,
 		head + "precision: 0\n":                 "x:3:12: precision",
 		head + "max_time: soon\n":               "x:3:11: max_time",
-		head + "strict: perhaps\n":              "x:3:9: strict is true or false",
+		head + "strict: perhaps\n":              "x:3:9: strict: not true or false",
 		head + "accel: fast\n":                  "x:3:8: accel",
 		head + "image_digest: sha256:12\n":      "x:3:15: image_digest",
-		head + "variant: none\n":                "x:3:10: variant is a list of keys",
-		head + "variant:\n  net: a,b\n":         "x:4:8: variant: net has one value",
-		head + "environments: host\n":           "x:3:15: environments is a list",
+		head + "variant: none\n":                "x:3:10: variant: not a list of keys",
+		head + "variant:\n  net: a,b\n":         "x:4:8: variant: \"a,b\" isn't one word",
+		head + "environments: host\n":           "x:3:15: environments: not a list",
 		head + "environments: []\n":             "x:3:15: environments: it is empty",
 		head + "environments: [a, a]\n":         "x:3:19: environments: a is given twice",
-		head + "environments: [\"a,b\"]\n":      "x:3:16: environments: a name is one word",
+		head + "environments: [\"a,b\"]\n":      "x:3:16: environments: \"a,b\" isn't one word",
 		head + "seed: 1\nseed: 2\n":             "x:4:1:",
 		head + "title: &a b\nimage: *a\n":       "x:3:8: a value is missing, or is an anchor",
 		head + "<<: {a: b}\n":                   "x:3:1:",

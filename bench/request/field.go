@@ -2,6 +2,8 @@ package request
 
 import (
 	"encoding"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -51,7 +53,7 @@ type Error struct {
 	Err error
 }
 
-func (e *Error) Error() string { return e.Err.Error() }
+func (e *Error) Error() string { return fmt.Sprintf("%v: %v", e.At[0], e.Err) }
 func (e *Error) Unwrap() error { return e.Err }
 
 // An UnknownError is a word that there isn't. Whoever knows how to may say which
@@ -67,72 +69,48 @@ func (e *UnknownError) Error() string {
 
 // Into is where a value is decoded to: At, or what it points to, made anew.
 func (f Field) Into() any {
-	switch p := f.At.(type) {
-	case **int:
-		*p = new(int)
-		return *p
-	case **uint64:
-		*p = new(uint64)
-		return *p
+	if v := reflect.ValueOf(f.At).Elem(); v.Kind() == reflect.Pointer {
+		v.Set(reflect.New(v.Type().Elem()))
+		return v.Interface()
 	}
 	return f.At
 }
 
 // Set reads a text as it is typed behind the flag. Lists and settings grow with
 // each.
-func (f Field) Set(s string) (err error) {
-	switch p := f.Into().(type) {
+func (f Field) Set(s string) error {
+	switch p := f.At.(type) {
 	case encoding.TextUnmarshaler:
-		err = p.UnmarshalText([]byte(s))
+		return p.UnmarshalText([]byte(s))
 	case *string:
 		*p = s
-	case *bool:
-		*p, err = strconv.ParseBool(s)
-	case *int:
-		*p, err = strconv.Atoi(s)
-	case *uint64:
-		*p, err = strconv.ParseUint(s, 10, 64)
 	case *[]string:
-		if *p = Split(append(*p, s)...); *p == nil {
-			err = fmt.Errorf("it is empty")
-		}
+		*p = Split(append(*p, s)...)
 	case *Settings:
-		if *p == nil {
-			*p = Settings{}
-		}
 		for _, w := range Split(s) {
 			k, v, ok := strings.Cut(w, "=")
 			if !ok || k == "" {
-				return fmt.Errorf("not of the form name=value")
+				return errors.New("not of the form name=value")
 			}
-			if !slices.Contains((*p)[k], v) {
-				(*p)[k] = append((*p)[k], v)
+			if *p == nil {
+				*p = Settings{}
 			}
+			(*p)[k] = Split(append((*p)[k], v)...)
+		}
+	default:
+		if json.Unmarshal([]byte(s), f.Into()) != nil { // numbers, true and false
+			return f.Wrong()
 		}
 	}
-	if err != nil && f.wanted() != "" {
-		return fmt.Errorf("not %s", f.wanted())
-	}
-	if err == nil {
-		err = f.Check()
-	}
-	return err
+	return f.Check()
 }
 
 // String is the value as a text, "" for none.
 func (f Field) String() string {
-	v := reflect.ValueOf(f.At).Elem()
-	if v.IsZero() {
-		return ""
+	if v := reflect.ValueOf(f.At).Elem(); !v.IsZero() {
+		return fmt.Sprint(reflect.Indirect(v))
 	}
-	switch p := f.At.(type) {
-	case encoding.TextMarshaler:
-		b, _ := p.MarshalText() // ours don't fail
-		return string(b)
-	case *[]string:
-		return strings.Join(*p, ",")
-	}
-	return fmt.Sprint(reflect.Indirect(v))
+	return ""
 }
 
 // Type is "bool" for what is given without a value.
@@ -143,88 +121,63 @@ func (f Field) Type() string {
 	return "request"
 }
 
-// Whole says whether a value is a whole number.
-func (f Field) Whole() bool {
-	switch f.At.(type) {
-	case *int, **int, **uint64:
-		return true
-	}
-	return false
-}
-
 // Check refuses a value that was read: out of its bounds, or with what couldn't be
-// typed behind a flag. Its errors are [*Error] or [*UnknownError].
+// typed behind a flag. Its errors are [*Error].
 func (f Field) Check() error {
-	n, isNumber := 0, false
 	switch p := f.At.(type) {
-	case *int:
-		n, isNumber = *p, true
-	case **int:
-		n, isNumber = **p, true
 	case *string:
 		if f.Words != nil && !slices.Contains(f.Words, *p) {
 			return &Error{[]any{f.Key}, &UnknownError{f.Key, *p, f.Words}}
 		}
 	case *[]string:
-		return plain(*p, "a name is one word", f.Key)
+		return plain(*p, f.Key)
 	case *Settings:
 		for k, vs := range *p {
-			if err := plain(vs, k+" has one value or a list of them, each without commas and spaces", f.Key, k); err != nil {
+			if err := errors.Join(plain([]string{k}, f.Key, k), plain(vs, f.Key, k)); err != nil {
 				return err
 			}
-			if plain([]string{k}, "") != nil {
-				return &Error{[]any{f.Key, k}, fmt.Errorf("%s: the name of a setting is one word", f.Key)}
-			}
 		}
-	}
-	if isNumber && (n < f.From || n > f.To) {
-		return &Error{[]any{f.Key}, fmt.Errorf("not %s", f.wanted())}
+	default:
+		if v := reflect.Indirect(reflect.ValueOf(p).Elem()); f.To > 0 && (v.Int() < int64(f.From) || v.Int() > int64(f.To)) {
+			return f.Wrong()
+		}
 	}
 	return nil
 }
 
-// Wanted says what a value is to be: "trials is a number, at least 1".
-func (f Field) Wanted() string {
-	switch f.At.(type) {
-	case *[]string:
-		return fmt.Sprintf("%s is a list; write %s: [a, b]", f.Key, f.Key)
-	case *Settings:
-		return f.Key + " is a list of keys with values, one a line"
-	}
-	if w := f.wanted(); w != "" {
-		return f.Key + " is " + w
-	}
-	return f.Key + " is one word, or a text in quotes"
-}
-
-func (f Field) wanted() string {
+// Wrong is the error about a value that isn't of the field's kind.
+func (f Field) Wrong() error {
+	want := "one word, or a text in quotes"
 	switch f.At.(type) {
 	case *bool:
-		return "true or false"
+		want = "true or false"
 	case **uint64:
-		return "a number from 0 on, below 2^64"
+		want = "a number from 0 on, below 2^64"
 	case *int, **int:
-		switch {
-		case f.To == f.From:
-			return fmt.Sprintf("%d, which is what this lab reads", f.From)
-		case f.To >= 1_000_000:
-			return fmt.Sprintf("a number, at least %d", f.From)
+		if want = fmt.Sprintf("a number, at least %d", f.From); f.To < most {
+			want = fmt.Sprintf("a number from %d to %d", f.From, f.To)
 		}
-		return fmt.Sprintf("a number from %d to %d", f.From, f.To)
+	case *[]string:
+		want = fmt.Sprintf("a list; write %s: [a, b]", f.Key)
+	case *Settings:
+		want = "a list of keys with values, one a line"
 	}
-	return ""
+	return &Error{[]any{f.Key}, errors.New("not " + want)}
 }
+
+// most is more trials than anybody has time for: no bound worth to be told of.
+const most = 1_000_000_000
 
 // plain refuses words that couldn't as well be typed behind a flag, and what is
 // there twice or not at all; at is where they are.
-func plain(words []string, want string, at ...any) error {
+func plain(words []string, at ...any) error {
 	if len(words) == 0 {
-		return &Error{at, fmt.Errorf("it is empty; leave it out, or write %v: [a, b]", at[len(at)-1])}
+		return &Error{at, errors.New("it is empty; fix: leave it out")}
 	}
 	for i, w := range words {
 		switch {
 		case w == "" || strings.ContainsAny(w, ",\"= \t\r\n"):
-			return &Error{append(at, i), fmt.Errorf("%s", want)}
+			return &Error{append(at, i), fmt.Errorf("%q isn't one word without commas and spaces", w)}
 		case slices.Contains(words[:i], w):
 			return &Error{append(at, i), fmt.Errorf("%s is given twice", w)}
 		}

@@ -80,7 +80,7 @@ func (a *app) calibrate(f calibrateFlags) error {
 	}
 	for _, a := range base.Options.Chosen() {
 		if a.Slow {
-			return usagef("--env %s: a calibration makes thousands of starts, which it is too slow for; there are: %s", a.Name, strings.Join(fast(), ", "))
+			return usagef("--env %s: a calibration makes thousands of starts, which it is too slow for; there are: %s", a.Name, strings.Join(fast(false), ", "))
 		}
 	}
 	if err := a.needRoot("lab calibrate", statusNothing); err != nil {
@@ -116,22 +116,18 @@ func (a *app) calibrate(f calibrateFlags) error {
 	return a.judgeCalibration(dir, base, todo, f.json)
 }
 
-// ends are the least and the most isolated of those environments that are measured
+// ends are the least and the most isolated of the environments that are measured
 // by default and start in milliseconds.
 func ends() []string {
-	var all []string
-	for _, a := range known() {
-		if a.Default && !a.Slow {
-			all = append(all, a.Name)
-		}
-	}
+	all := fast(true)
 	return []string{all[0], all[len(all)-1]}
 }
 
-// fast are the environments that start in milliseconds.
-func fast() (names []string) {
+// fast are the environments that start in milliseconds: all, or those that are
+// measured by default.
+func fast(byDefault bool) (names []string) {
 	for _, a := range known() {
-		if !a.Slow {
+		if !a.Slow && (a.Default || !byDefault) {
 			names = append(names, a.Name)
 		}
 	}

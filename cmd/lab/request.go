@@ -43,28 +43,28 @@ func requestFlags(fl *pflag.FlagSet, r *request.Request, only ...string) {
 	}
 }
 
+// flagsOf lists the flags of a request that say where something is, or the others.
+func flagsOf(place bool) (out []string) {
+	for _, f := range new(request.Request).Fields() {
+		if f.Flag != "" && f.Place == place {
+			out = append(out, f.Flag)
+		}
+	}
+	return out
+}
+
 // besideFile lists the flags that lab run -f takes: those that aren't part of the
 // request, and those that say where something is. What is measured is the file's
 // alone, so that a results folder with an experiment file was made by it, and by
 // nothing else.
 func besideFile() string {
-	words := []string{"out", "json", "live", "predict", "wait"}
-	for _, f := range new(request.Request).Fields() {
-		if f.Place {
-			words = append(words, f.Flag)
-		}
-	}
-	return "--" + strings.Join(words, ", --")
+	return "--" + strings.Join(append(flagsOf(true), "out", "json", "live", "predict", "wait"), ", --")
 }
 
 // changing finds a flag that was typed and changes what is measured, or is among
 // more; "" is none.
 func changing(cmd *cobra.Command, more ...string) string {
-	for _, f := range new(request.Request).Fields() {
-		if f.Flag != "" && !f.Place {
-			more = append(more, f.Flag)
-		}
-	}
+	more = append(more, flagsOf(false)...)
 	if i := slices.IndexFunc(more, cmd.Flags().Changed); i >= 0 {
 		return more[i]
 	}
@@ -114,7 +114,11 @@ func said(err error) error {
 		if err = unknown(u.What, u.Word, u.Known); inFile {
 			in.Err, err = err, in
 		}
-	case !inFile && errors.As(err, &e) && !errors.As(err, &done):
+	case errors.As(err, &done) && inFile:
+		in.Err = done
+	case done != nil:
+		err = done
+	case !inFile && errors.As(err, &e):
 		for _, f := range new(request.Request).Fields() {
 			if f.Key == e.At[0] && f.Flag != "" {
 				err = fmt.Errorf("--%s: %w", f.Flag, e.Err)

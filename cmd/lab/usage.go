@@ -68,7 +68,11 @@ func flagError(cmd *cobra.Command, err error) error {
 		if errors.As(err, &u) {
 			return unknown("--"+bad.GetFlag().Name, u.Word, u.Known)
 		}
-		return usagef("--%s %q: %w", bad.GetFlag().Name, bad.GetValue(), bad.Unwrap())
+		err = bad.Unwrap()
+		if e, ok := err.(*request.Error); ok {
+			err = e.Err
+		}
+		return usagef("--%s %q: %w", bad.GetFlag().Name, bad.GetValue(), err)
 	case errors.As(err, &bad) && bad.GetFlag().Value.Type() == "duration":
 		return usagef("--%s %q: not a time such as 5m or 90s", bad.GetFlag().Name, bad.GetValue())
 	case errors.As(err, &bad) && bad.GetFlag().Value.Type() != "bool":
