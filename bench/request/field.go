@@ -84,6 +84,11 @@ func (f Field) Set(s string) error {
 		return p.UnmarshalText([]byte(s))
 	case *string:
 		*p = s
+	case *bool:
+		var err error
+		if *p, err = strconv.ParseBool(s); err != nil {
+			return f.Wrong()
+		}
 	case *[]string:
 		*p = Split(append(*p, s)...)
 	case *Settings:
@@ -98,7 +103,7 @@ func (f Field) Set(s string) error {
 			(*p)[k] = Split(append((*p)[k], v)...)
 		}
 	default:
-		if json.Unmarshal([]byte(s), f.Into()) != nil { // numbers, true and false
+		if json.Unmarshal([]byte(s), f.Into()) != nil { // numbers
 			return f.Wrong()
 		}
 	}
