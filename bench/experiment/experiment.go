@@ -40,7 +40,7 @@ const maxSize = 64 << 10
 
 // A File is an experiment file that was read.
 type File struct {
-	request.Request
+	*request.Request
 	Name     string // as the user named it
 	Data     []byte // its bytes
 	Digested results.Digested
@@ -65,8 +65,9 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Read reads the file name. What is wrong with its content is an [*Error].
-func Read(name string) (*File, error) {
+// Read reads the file name into r, beside what is there. What is wrong with its
+// content is an [*Error].
+func Read(name string, r *request.Request) (*File, error) {
 	data, err := input.ReadFile(name, maxSize)
 	if errors.Is(err, input.ErrSize) {
 		return nil, &Error{File: name, Err: fmt.Errorf("it has more than %d bytes: this is no experiment file", maxSize)}
@@ -74,7 +75,7 @@ func Read(name string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Parse(name, data)
+	return Parse(name, data, r)
 }
 
 // ReadIn reads the copy that is in a results folder.
@@ -88,12 +89,12 @@ func ReadIn(dir string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Parse(filepath.Join(dir, results.ExperimentFile), data)
+	return Parse(filepath.Join(dir, results.ExperimentFile), data, new(request.Request))
 }
 
-// Parse reads an experiment file's bytes; name is for errors.
-func Parse(name string, data []byte) (*File, error) {
-	f := &File{Name: name, Data: data, values: map[string]ast.Node{}}
+// Parse reads an experiment file's bytes into r; name is for errors.
+func Parse(name string, data []byte, r *request.Request) (*File, error) {
+	f := &File{Request: r, Name: name, Data: data, values: map[string]ast.Node{}}
 	sum := sha256.Sum256(data)
 	f.Digested = results.Digested{Name: filepath.Base(name), Digest: "sha256:" + hex.EncodeToString(sum[:]), Size: int64(len(data))}
 	tree, err := parser.ParseBytes([]byte(input.Text(data)), 0)

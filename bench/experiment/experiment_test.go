@@ -40,7 +40,7 @@ kernel: /boot/vmlinuz
 `
 
 func TestParse(t *testing.T) {
-	f, err := Parse("papers/two.yaml", []byte(whole))
+	f, err := Parse("papers/two.yaml", []byte(whole), new(request.Request))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func TestParse(t *testing.T) {
 		Environments: []string{"host", "container"}, Variant: request.Settings{"net": {"none", "bridge"}, "cgroup": {"no"}},
 		Accel: "auto", CPUs: "0-1,3", Trials: 200, Warmup: &warmup, Seed: &seed, Precision: 0.02, MaxTime: request.Span(10 * time.Minute), Strict: true, Image: "tree",
 		ImageDigest: "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", Kernel: "/boot/vmlinuz"}
-	if !reflect.DeepEqual(f.Request, want) {
+	if !reflect.DeepEqual(*f.Request, want) {
 		t.Errorf("got %+v", f.Request)
 	}
 	if !f.Has("warmup") || f.Has("quick") {
@@ -119,24 +119,24 @@ func TestParseRefuses(t *testing.T) {
 		"format: [1\n":                          "x:1:",
 		"a:\n\t- b\n":                           "x:2:",
 	} {
-		_, err := Parse("x", []byte(in))
+		_, err := Parse("x", []byte(in), new(request.Request))
 		var e *Error
 		if !errors.As(err, &e) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v; want %s", in, err, want)
 		}
 	}
 	var u *request.UnknownError
-	if _, err := Parse("x", []byte(head+"trails: 3\n")); !errors.As(err, &u) || u.Word != "trails" || !slices.Contains(u.Known, "trials") {
+	if _, err := Parse("x", []byte(head+"trails: 3\n"), new(request.Request)); !errors.As(err, &u) || u.Word != "trails" || !slices.Contains(u.Known, "trials") {
 		t.Errorf("%+v", u)
 	}
-	if _, err := Read(filepath.Join(t.TempDir(), "none.yaml")); !errors.Is(err, os.ErrNotExist) {
+	if _, err := Read(filepath.Join(t.TempDir(), "none.yaml"), new(request.Request)); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
 	large := filepath.Join(t.TempDir(), "large")
 	if err := os.WriteFile(large, make([]byte, maxSize+1), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Read(large); err == nil || !strings.Contains(err.Error(), "no experiment file") {
+	if _, err := Read(large, new(request.Request)); err == nil || !strings.Contains(err.Error(), "no experiment file") {
 		t.Error(err)
 	}
 }
@@ -155,7 +155,7 @@ func TestSchema(t *testing.T) {
 		head + "work: /srv\nconnect: qemu:///system\naccel: kvm\nanyway: true\n": true, head + "variant: {net: none, memory: [64, 128]}\n": true, head + "variant: {net: []}\n": false,
 		head + "environments: [a, a]\n": false, head + "sessions: 1001\n": false, head + "seed: 18446744073709551615\n": true, head + "seed: -1\n": false,
 	} {
-		_, err := Parse("x", []byte(in))
+		_, err := Parse("x", []byte(in), new(request.Request))
 		if (err == nil) != good {
 			t.Errorf("%q: %v", in, err)
 		}
@@ -193,7 +193,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("{format: 1, scenarios: [a], seed: 3}"))
 	f.Add([]byte("a: &x [*x]\n? b\n: !!int c\n---\n|\n  d"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		x, err := Parse("f.yaml", data)
+		x, err := Parse("f.yaml", data, new(request.Request))
 		if err != nil {
 			var e *Error
 			if !errors.As(err, &e) || !strings.HasPrefix(err.Error(), "f.yaml:") {
@@ -205,7 +205,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		y, err := Parse("f.yaml", again)
+		y, err := Parse("f.yaml", again, new(request.Request))
 		if err != nil {
 			t.Fatalf("%s: %v", again, err)
 		}

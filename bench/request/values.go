@@ -3,7 +3,6 @@ package request
 import (
 	"encoding/json"
 	"errors"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -79,10 +78,11 @@ func (c *CPUs) UnmarshalText(b []byte) error {
 	return nil
 }
 
-var sha256Digest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
-
 // Valid says whether a digest is one.
-func (d Digest) Valid() bool { return sha256Digest.MatchString(string(d)) }
+func (d Digest) Valid() bool {
+	digits, ok := strings.CutPrefix(string(d), "sha256:")
+	return ok && len(digits) == 64 && strings.Trim(digits, "0123456789abcdef") == ""
+}
 
 func (d *Digest) UnmarshalText(b []byte) error {
 	if *d = Digest(b); !d.Valid() {

@@ -81,24 +81,21 @@ func (f *runFlags) fromFile(cmd *cobra.Command) error {
 		return usagef("--%s can't be given with -f %s, which says what is measured; fix: write it into the file\n     with -f these can be given: %s",
 			wrong, f.file, besideFile())
 	}
-	x, err := experiment.Read(f.file)
+	x, err := experiment.Read(f.file, &f.Request)
 	if err != nil {
 		return said(err)
 	}
-	x.Image, x.Kernel, x.Work = x.Path(x.Image), x.Path(x.Kernel), x.Path(x.Work)
-	to := x.Fields()
-	for i, typed := range f.Fields() {
-		if !typed.Place || !cmd.Flags().Changed(typed.Flag) {
-			continue
-		}
-		if x.Has(typed.Key) {
-			return said(x.At(&request.Error{At: []any{typed.Key}, Err: fmt.Errorf("the file names its %s, and --%s another; fix: leave one of the two out", typed.Flag, typed.Flag)}))
-		}
-		if err := to[i].Set(typed.String()); err != nil {
-			return usagef("--%s: %w", typed.Flag, err)
+	f.experiment = x
+	for _, p := range f.Fields() {
+		to, _ := p.At.(*string)
+		switch {
+		case !p.Place || !x.Has(p.Key):
+		case cmd.Flags().Changed(p.Flag):
+			return said(x.At(&request.Error{At: []any{p.Key}, Err: fmt.Errorf("the file names its %s, and --%s another; fix: leave one of the two out", p.Key, p.Flag)}))
+		case p.Key != "connect":
+			*to = x.Path(*to)
 		}
 	}
-	f.Request, f.experiment = x.Request, x
 	return nil
 }
 
