@@ -68,7 +68,7 @@ func (e *Error) Unwrap() error { return e.Err }
 // Read reads the file name into r, beside what is there. What is wrong with its
 // content is an [*Error].
 func Read(name string, r *request.Request) (*File, error) {
-	data, err := input.ReadFile(name, maxSize)
+	data, err := input.ReadNamed(name, maxSize)
 	if errors.Is(err, input.ErrSize) {
 		return nil, &Error{File: name, Err: fmt.Errorf("it has more than %d bytes: this is no experiment file", maxSize)}
 	}

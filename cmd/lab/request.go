@@ -149,7 +149,11 @@ func (f *runFlags) check() error {
 	}
 	for _, k := range slices.Sorted(maps.Keys(r.Variant)) {
 		for i, v := range r.Variant[k] {
-			if err := checkSetting(k, v, asked); err != nil {
+			typed := k + "=" + v
+			if f.experiment == nil {
+				typed = "--variant " + typed
+			}
+			if err := checkSetting(typed, k, v, asked); err != nil {
 				return wrong(err, "variant", k, i)
 			}
 		}
