@@ -20,7 +20,7 @@ import (
 	"lab/bench/testbed"
 	"lab/bench/usercache"
 	"lab/scenarios"
-	"lab/vm"
+	"lab/vm/client"
 	"lab/vm/kernel"
 )
 
@@ -29,7 +29,7 @@ import (
 type oldRun struct {
 	*results.Run
 	job    *runs.Job
-	target *vm.Target // a foreign libvirt, or nil
+	target *client.Target // a foreign libvirt, or nil
 	lock   *testbed.Lock
 	end    func()
 }
@@ -99,7 +99,7 @@ func (f *runFlags) sameLibvirt(verb string, run *results.Run) error {
 	case was == "" && f.Connect != "":
 		return usagef("%s: the lab's own libvirt made the guests of %s, and --connect would change that; fix: leave it out, or begin a new run", verb, run.Dir)
 	case f.Connect != "":
-		if _, err := vm.ParseTarget(f.Connect); err != nil {
+		if _, err := client.ParseTarget(f.Connect); err != nil {
 			return usagef("--%w", err)
 		}
 	}

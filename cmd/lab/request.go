@@ -20,7 +20,7 @@ import (
 	"lab/bench/request"
 	"lab/bench/runs"
 	"lab/scenarios"
-	"lab/vm"
+	"lab/vm/client"
 )
 
 // requestFlags makes flags of the wishes of a request: of those named, or of all.
@@ -159,7 +159,7 @@ func (f *runFlags) check() error {
 		}
 	}
 	if r.Connect != "" {
-		if _, err := vm.ParseTarget(r.Connect); err != nil {
+		if _, err := client.ParseTarget(r.Connect); err != nil {
 			return wrong(usagef("--%w", err), "connect")
 		}
 	}
@@ -195,7 +195,7 @@ func (f *runFlags) rightImage(digest string) error {
 
 // connect makes a job's guests another libvirt's. Its address isn't the worker's
 // to know, nor the manifest's.
-func connect(j *runs.Job, t *vm.Target) {
+func connect(j *runs.Job, t *client.Target) {
 	j.Connect, j.Options.Connect = &runs.Connection{Name: t.Name, Driver: t.Driver}, t.Name
 }
 

@@ -19,7 +19,7 @@ import (
 	"lab/bench/usercache"
 	"lab/reports/serve"
 	"lab/scenarios"
-	"lab/vm"
+	"lab/vm/client"
 )
 
 // runFlags are what lab run was told: what is asked of the run, and what isn't
@@ -118,7 +118,7 @@ func (a *app) run(f runFlags) error {
 	if err := a.needRoot("lab run", statusNothing); err != nil {
 		return err
 	}
-	var target *vm.Target
+	var target *client.Target
 	if f.Connect != "" {
 		if target, err = reach(f.Connect); err != nil {
 			if _, usage := err.(*statusError); !usage {
