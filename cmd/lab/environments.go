@@ -39,30 +39,19 @@ func environment(envs []bench.Environment, name string) (bench.Environment, erro
 // value that isn't allowed, are the user's errors. as has how a word was typed if
 // not with --variant.
 func parseVariant(words []string, envs []bench.Environment, as map[string]string) (map[string]string, error) {
-	all, err := parseVariants(words, envs, as)
 	out := map[string]string{}
-	for k, vs := range all {
-		if len(vs) > 1 {
-			return nil, usagef("--variant: %s is given twice, and one command has one value of it", k)
-		}
-		out[k] = vs[0]
-	}
-	return out, err
-}
-
-// parseVariants is parseVariant where a name may have several values:
-// "k=v,k=w".
-func parseVariants(words []string, envs []bench.Environment, as map[string]string) (map[string][]string, error) {
-	out := map[string][]string{}
 	for _, w := range request.Split(words...) {
 		k, v, ok := strings.Cut(w, "=")
-		if !ok || k == "" {
+		_, twice := out[k]
+		switch err := checkSetting(cmp.Or(as[w], "--variant "+w), k, v, envs); {
+		case !ok || k == "":
 			return nil, usagef("--variant %q: not of the form name=value", w)
-		}
-		if err := checkSetting(cmp.Or(as[w], "--variant "+w), k, v, envs); err != nil {
+		case twice:
+			return nil, usagef("--variant: %s is given twice, and one command has one value of it", k)
+		case err != nil:
 			return nil, err
 		}
-		out[k] = append(out[k], v)
+		out[k] = v
 	}
 	return out, nil
 }
