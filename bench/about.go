@@ -38,18 +38,18 @@ func RestsOn(checks ...string) (out []Rest) {
 	return out
 }
 
-// Has says whether an environment has a setting.
-func (a About) Has(setting string) bool {
-	return slices.ContainsFunc(a.Settings, func(s Setting) bool { return s.Name == setting })
+// Has says whether an environment has a setting, which allows these values.
+func (a About) Has(setting string, values ...string) bool {
+	return slices.ContainsFunc(a.Settings, func(s Setting) bool {
+		return s.Name == setting && (len(s.Values) == 0 || !slices.ContainsFunc(values, func(v string) bool { return !slices.Contains(s.Values, v) }))
+	})
 }
 
 // Can says whether an environment has all of these settings, and allows these
 // values.
 func (a About) Can(set map[string]string) bool {
 	for name, v := range set {
-		if !slices.ContainsFunc(a.Settings, func(s Setting) bool {
-			return s.Name == name && (len(s.Values) == 0 || slices.Contains(s.Values, v))
-		}) {
+		if !a.Has(name, v) {
 			return false
 		}
 	}

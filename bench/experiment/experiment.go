@@ -19,7 +19,6 @@ package experiment
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -78,9 +77,14 @@ func Read(name string, r *request.Request) (*File, error) {
 	return Parse(name, data, r)
 }
 
-// ReadIn reads the copy that is in a results folder.
-func ReadIn(dir string) (*File, error) {
-	root, err := input.OpenRoot(dir)
+// Kept is the copy in a results folder, which must be the one that its manifest
+// names; nil where no file asked for the run.
+func Kept(run *results.Run) ([]byte, error) {
+	want := run.Manifest.Experiment
+	if want == nil {
+		return nil, nil
+	}
+	root, err := input.OpenRoot(run.Dir)
 	if err != nil {
 		return nil, err
 	}
@@ -89,14 +93,18 @@ func ReadIn(dir string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Parse(filepath.Join(dir, results.ExperimentFile), data, new(request.Request))
+	if d := digest(data); d != want.Digest {
+		return nil, fmt.Errorf("%s isn't the experiment of this run: its digest is %s, and the manifest says %s", filepath.Join(run.Dir, results.ExperimentFile), d, want.Digest)
+	}
+	return data, nil
 }
+
+func digest(data []byte) string { return fmt.Sprintf("sha256:%x", sha256.Sum256(data)) }
 
 // Parse reads an experiment file's bytes into r; name is for errors.
 func Parse(name string, data []byte, r *request.Request) (*File, error) {
 	f := &File{Request: r, Name: name, Data: data, values: map[string]ast.Node{}}
-	sum := sha256.Sum256(data)
-	f.Digested = results.Digested{Name: filepath.Base(name), Digest: "sha256:" + hex.EncodeToString(sum[:]), Size: int64(len(data))}
+	f.Digested = results.Digested{Name: filepath.Base(name), Digest: digest(data), Size: int64(len(data))}
 	tree, err := parser.ParseBytes([]byte(input.Text(data)), 0)
 	if err != nil {
 		return nil, f.wrong(nil, err)
@@ -108,9 +116,10 @@ func Parse(name string, data []byte, r *request.Request) (*File, error) {
 	case len(docs) > 1:
 		return nil, f.wrong(docs[1].Body, errors.New("a second document: one file is one experiment"))
 	}
-	var odd special
-	if ast.Walk(&odd, docs[0].Body); odd.node != nil {
-		return nil, f.wrong(odd.node, errors.New("a value is missing, or is an anchor, an alias or a tag; write it out"))
+	for _, odd := range []ast.NodeType{ast.AnchorType, ast.AliasType, ast.TagType, ast.MergeKeyType, ast.MappingKeyType, ast.NullType} {
+		if found := ast.Filter(odd, docs[0].Body); len(found) > 0 {
+			return nil, f.wrong(found[0], errors.New("a value is missing, or is an anchor, an alias or a tag; write it out"))
+		}
 	}
 	pairs, ok := docs[0].Body.(ast.MapNode)
 	if !ok {
@@ -160,21 +169,6 @@ func read(x request.Field, value ast.Node) error {
 		return &request.Error{At: []any{x.Key}, Err: err}
 	}
 	return x.Check()
-}
-
-// special finds what a plain file hasn't got: a value that isn't written where it
-// is used, or isn't written at all.
-type special struct{ node ast.Node }
-
-func (s *special) Visit(n ast.Node) ast.Visitor {
-	switch n.Type() {
-	case ast.AnchorType, ast.AliasType, ast.TagType, ast.MergeKeyType, ast.MappingKeyType, ast.NullType:
-		s.node = n
-	}
-	if s.node != nil {
-		return nil
-	}
-	return s
 }
 
 // Has reports whether the file says anything of a key.

@@ -82,7 +82,7 @@ func (a *app) again(verb, command, dir string, f runFlags, fit func(*results.Run
 		err = a.useSavedKernel(run, j)
 	}
 	if err == nil {
-		err = keepExperiment(run, j)
+		j.Experiment, err = experiment.Kept(run)
 	}
 	if err != nil {
 		o.end()
@@ -135,24 +135,6 @@ func (f *runFlags) jobOf(run *results.Run) (*runs.Job, error) {
 	j := &runs.Job{Scenario: run.Manifest.Scenario, Manifest: run.Manifest, Options: bench.Options{Known: known(), Request: r}}
 	j.UID, j.GID = usercache.Owner()
 	return j, nil
-}
-
-// keepExperiment takes the experiment file of a run over, which must be the one
-// that the manifest names.
-func keepExperiment(run *results.Run, j *runs.Job) error {
-	x := run.Manifest.Experiment
-	if x == nil {
-		return nil
-	}
-	e, err := experiment.ReadIn(run.Dir)
-	if err != nil {
-		return err
-	}
-	if e.Digested.Digest != x.Digest {
-		return fmt.Errorf("%s isn't the experiment of this run: its digest is %s, and the manifest says %s", e.Name, e.Digested.Digest, x.Digest)
-	}
-	j.Experiment = e.Data
-	return nil
 }
 
 // useSavedImage makes a job use the image that was saved beside a run, where

@@ -5,12 +5,11 @@ package main
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"lab/bench/image"
+	"lab/bench/experiment"
 	"lab/bench/results"
 	"lab/reports"
 )
@@ -54,15 +53,8 @@ func (a *app) check(dir string) error {
 	if len(wrong) > 0 {
 		return fmt.Errorf("check: %s was changed:\n     %s", dir, strings.Join(wrong, "\n     "))
 	}
-	if x := run.Manifest.Experiment; x != nil {
-		file := filepath.Join(dir, results.ExperimentFile)
-		sum, _, err := image.SumFile(dir, results.ExperimentFile)
-		if err != nil {
-			return fmt.Errorf("check: %w", err)
-		}
-		if sum != x.Digest {
-			return fmt.Errorf("check: %s isn't the experiment of this run: its digest is %s, and the manifest says %s", file, sum, x.Digest)
-		}
+	if _, err := experiment.Kept(run); err != nil {
+		return fmt.Errorf("check: %w", err)
 	}
 	trials := map[int]bool{}
 	for _, l := range run.Lines {
