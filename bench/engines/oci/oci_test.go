@@ -1,0 +1,46 @@
+package oci
+
+import (
+	"errors"
+	"os/exec"
+	"testing"
+
+	"lab/bench/benchtest"
+	"lab/bench/foreign"
+)
+
+func TestMain(m *testing.M) { benchtest.Main(m) }
+
+// lacks are what runtimes don't do, whichever.
+func lacks(more map[benchtest.Feature]string) map[benchtest.Feature]string {
+	out := map[benchtest.Feature]string{
+		benchtest.Ports: "not net=bridge: no address of its own",
+		benchtest.Exec:  "a further command is the runtime's own exec, which isn't wired",
+	}
+	for f, why := range more {
+		out[f] = why
+	}
+	return out
+}
+
+func TestRuntimes(t *testing.T) {
+	for _, x := range []struct {
+		name     string
+		env      func() *foreign.Env
+		settings map[string]string
+		lacks    map[benchtest.Feature]string
+	}{
+		{"crun", Crun, nil, nil},
+		{"runc", Runc, nil, map[benchtest.Feature]string{
+			benchtest.ParentsFDs: "runc gives the workload pipes, and copies"}},
+		{"runsc", Runsc, nil, map[benchtest.Feature]string{
+			benchtest.ParentsFDs: "the workload is no process of this machine's"}},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			if _, err := exec.LookPath(x.name); errors.Is(err, exec.ErrNotFound) {
+				t.Skipf("SKIPPED: %v; fix: apt-get install %s", err, x.name)
+			}
+			benchtest.Run(t, x.env(), benchtest.Options{Settings: x.settings, Lacks: lacks(x.lacks)})
+		})
+	}
+}
