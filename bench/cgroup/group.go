@@ -144,8 +144,13 @@ func (g *Group) Show() error {
 // Hit says whether the group came to its limit of memory, or a group below it did.
 // v1 counts no kills for these; its own are counted by OOMKilled, in v2 theirs, too.
 func (g *Group) Hit() bool {
-	b, err := os.ReadFile(filepath.Join(g.mem, "memory.failcnt"))
-	return g.mem != "" && err == nil && strings.TrimSpace(string(b)) != "0"
+	for _, name := range []string{"memory.failcnt", "memory.memsw.failcnt"} {
+		b, err := os.ReadFile(filepath.Join(g.mem, name))
+		if g.mem != "" && err == nil && strings.TrimSpace(string(b)) != "0" {
+			return true
+		}
+	}
+	return false
 }
 
 // Kill kills every process in the group: at once with cgroup.kill, else one by

@@ -115,7 +115,7 @@ func (i *Instance) plan() launch.Plan {
 	}
 	if e.maker.Cgroups {
 		p.Group = func() (*cgroup.Group, error) { return e.tb.Cgroups.New(bench.Limits{}) }
-		p.Steps = append(p.Steps, launch.Step{Name: "cgroup", Do: func(*launch.Thread) (err error) {
+		p.Steps = append(p.Steps, launch.Step{Name: "limits", Do: func(*launch.Thread) (err error) {
 			i.group, err = e.tb.Cgroups.New(i.spec.Limits, e.tb.Cgroups.Hierarchies()...)
 			return err
 		}})

@@ -75,7 +75,7 @@ Exit status: the command's own; 128+n if signal n ended it; 125 the lab failed;
 			if len(args) == 0 {
 				return usagef("exec: in which environment? there are: %s", strings.Join(environmentNames(), ", "))
 			}
-			if _, err := environment(environments(), args[0]); err != nil {
+			if _, err := environment(environments(args[0]), args[0]); err != nil {
 				return err
 			}
 			if len(args) == 1 {
@@ -133,7 +133,7 @@ Exit status: the command's own; 128+n if signal n ended it; 125 the lab failed;
 }
 
 func (a *app) exec(name string, argv []string, f *execFlags) error {
-	env, err := environment(environments(), name)
+	env, err := environment(environments(name), name)
 	if err != nil {
 		return err
 	}

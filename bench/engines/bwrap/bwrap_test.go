@@ -16,8 +16,10 @@ func TestBwrap(t *testing.T) {
 	for name, net := range map[string]string{"none": "none", "bridge": "bridge", "host": "host"} {
 		t.Run(name, func(t *testing.T) {
 			lacks := map[benchtest.Feature]string{
-				benchtest.Users: "it changes the user only with a user namespace",
-				benchtest.Exec:  "it has no way in once the sandbox is there",
+				benchtest.Environ:    "it sets PWD",
+				benchtest.ParentsFDs: "its standard error is the lab's pipe",
+				benchtest.Users:      "it changes the user only with a user namespace",
+				benchtest.Exec:       "it has no way in once the sandbox is there",
 			}
 			if net != "bridge" {
 				lacks[benchtest.Ports] = "no address of its own"

@@ -14,8 +14,10 @@ func TestNspawn(t *testing.T) {
 		t.Skipf("SKIPPED: %v; fix: apt-get install systemd-container", err)
 	}
 	benchtest.Run(t, New(), benchtest.Options{Lacks: map[benchtest.Feature]string{
-		benchtest.Users: "it takes a user by its name in the image",
-		benchtest.Exec:  "it has no way in without a running systemd",
-		benchtest.Ports: "no address of its own",
+		benchtest.Environ:    "it sets variables of its own",
+		benchtest.ParentsFDs: "its standard error is the lab's pipe",
+		benchtest.Users:      "it takes a user by its name in the image",
+		benchtest.Exec:       "it has no way in without a running systemd",
+		benchtest.Ports:      "no address of its own",
 	}})
 }

@@ -14,8 +14,9 @@ func TestMain(m *testing.M) { benchtest.Main(m) }
 // lacks are what runtimes don't do, whichever.
 func lacks(more map[benchtest.Feature]string) map[benchtest.Feature]string {
 	out := map[benchtest.Feature]string{
-		benchtest.Ports: "not net=bridge: no address of its own",
-		benchtest.Exec:  "a further command is the runtime's own exec, which isn't wired",
+		benchtest.Ports:   "not net=bridge: no address of its own",
+		benchtest.Environ: "runtimes add HOME",
+		benchtest.Exec:    "a further command is the runtime's own exec, which isn't wired",
 	}
 	for f, why := range more {
 		out[f] = why
@@ -30,7 +31,8 @@ func TestRuntimes(t *testing.T) {
 		settings map[string]string
 		lacks    map[benchtest.Feature]string
 	}{
-		{"crun", Crun, nil, nil},
+		{"crun", Crun, nil, map[benchtest.Feature]string{
+			benchtest.ParentsFDs: "crun 1.8 starts the workload with signals blocked; its standard error is the lab's pipe"}},
 		{"runc", Runc, nil, map[benchtest.Feature]string{
 			benchtest.ParentsFDs: "runc gives the workload pipes, and copies"}},
 		{"runsc", Runsc, nil, map[benchtest.Feature]string{
