@@ -141,16 +141,17 @@ func (g *Group) Show() error {
 	return nil
 }
 
-// Hit says whether the group came to its limit of memory, or a group below it did.
-// v1 counts no kills for these; its own are counted by OOMKilled, in v2 theirs, too.
+// Hit says whether the group, with those below it, came to its limit of memory in v1.
+// That counts no kills of groups below; in v2 OOMKilled counts them, too.
 func (g *Group) Hit() bool {
-	for _, name := range []string{"memory.failcnt", "memory.memsw.failcnt"} {
-		b, err := os.ReadFile(filepath.Join(g.mem, name))
-		if g.mem != "" && err == nil && strings.TrimSpace(string(b)) != "0" {
-			return true
-		}
+	read := func(name string) int64 {
+		b, _ := os.ReadFile(filepath.Join(g.mem, name))
+		n, _ := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
+		return n
 	}
-	return false
+	const near = 64 << 10 // the kernel takes memory for a group in portions
+	limit := read("memory.limit_in_bytes")
+	return g.mem != "" && limit > 0 && read("memory.max_usage_in_bytes") >= limit-near
 }
 
 // Kill kills every process in the group: at once with cgroup.kill, else one by

@@ -266,10 +266,14 @@ func (i *Instance) judged(x bench.Exit) (bench.Exit, error) {
 			x.Code, x.Signal = -1, int(unix.SIGKILL)
 		}
 		i.exit = x
-		if g := i.group; g != nil && x.Signal == int(unix.SIGKILL) {
-			i.exit.OOM = g.OOMKilled() || g.Hit() && !i.killed.Load()
-		} else if g := i.Group(); x.Signal == int(unix.SIGKILL) {
-			i.exit.OOM = g.OOMKilled()
+		g := i.group
+		if g == nil {
+			g = i.Group()
+		}
+		if x.Signal == int(unix.SIGKILL) || m.Mute && x.Code > 0 {
+			if i.exit.OOM = g.OOMKilled() || g.Hit() && !i.killed.Load(); i.exit.OOM {
+				i.exit.Code, i.exit.Signal = -1, int(unix.SIGKILL)
+			}
 		}
 		name, how := filepath.Base(m.Program), ""
 		switch {
@@ -280,7 +284,7 @@ func (i *Instance) judged(x bench.Exit) (bench.Exit, error) {
 			how = fmt.Sprintf("%s was ended by signal %d", name, x.Signal)
 		case m.PIDFile != "" && !i.made():
 			how = fmt.Sprintf("%s ended without an instance (%v)", name, x)
-		case m.PIDFile == "" && x.Code != 0 && i.text.from(name):
+		case m.PIDFile == "" && x.Code > 0 && !i.exit.OOM && i.text.from(name):
 			how = fmt.Sprintf("%s failed (%v)", name, x)
 		}
 		if how != "" {

@@ -36,6 +36,9 @@ type Maker struct {
 	// the program passes signals on to it.
 	Relays bool
 
+	// Mute says that it doesn't tell by which signal the workload ended.
+	Mute bool
+
 	// Check says what of a Spec it can't do. May be nil.
 	Check func(bench.Spec) error
 
