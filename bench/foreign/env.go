@@ -35,7 +35,7 @@ func (e *Env) Name() string { return e.maker.Name }
 // About is the maker's: what is timed is a whole command.
 func (e *Env) About() bench.About {
 	a := e.maker.About
-	a.WholeCommand, a.Caveat = true, "a command as people type it: "+filepath.Base(e.maker.Program)
+	a.Extra, a.WholeCommand, a.Caveat = true, true, "a command as people type it: "+filepath.Base(e.maker.Program)
 	if a.Needs == "" {
 		a.Needs = "root, overlayfs, " + filepath.Base(e.maker.Program)
 	}

@@ -92,7 +92,7 @@ func (m *Maker) find() (string, error) {
 		return filepath.Abs(path)
 	}
 	if errors.Is(err, exec.ErrNotFound) && m.Package != "" {
-		return "", bench.Unavailable("the program "+m.Program+" isn't installed", "apt-get install "+m.Package)
+		return "", bench.Unavailable("not installed", "apt-get install "+m.Package)
 	}
 	return "", bench.Unavailable(err.Error(), "name a program that is there and can be executed")
 }
@@ -143,7 +143,7 @@ func ask(path string) (string, error) {
 // Checks is doctor's: whether the program is there and answers.
 func (e *Env) Checks(context.Context) []machine.Check {
 	m := e.maker
-	c := machine.Check{Name: filepath.Base(m.Program), Result: machine.OK, Why: "the environment " + m.Name + " is this program"}
+	c := machine.Check{Name: m.Name, Result: machine.OK, Why: "the environment " + m.Name + " is this program"}
 	path, err := m.find()
 	if err == nil {
 		if c.Detail, err = version(path); err != nil {
