@@ -2,6 +2,7 @@ package foreign
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -75,8 +76,8 @@ func (e *Env) Check(ctx context.Context, s bench.Spec) error {
 		return bench.Unavailable("making namespaces and mounts needs root", "sudo lab …")
 	}
 	path, err := e.maker.find()
-	if err != nil {
-		return err
+	if u := (*bench.UnfitError)(nil); errors.As(err, &u) {
+		return bench.Unavailable(e.maker.Program+": "+u.Reason, u.Cure)
 	}
 	if e.tb.Cgroups == nil {
 		return bench.Unavailable("a cgroup holds the instance, and this machine mounts none that can be written", "mount -t cgroup2 none /sys/fs/cgroup, or run outside of a container")
