@@ -164,7 +164,7 @@ func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
 
 // How long somebody else's program may take.
 const (
-	StartWithin = 30 * time.Second // until there is a workload
+	StartWithin = 15 * time.Second // until there is a workload
 	EndWithin   = 2 * time.Second  // to end by itself, when its workload has
 )
 

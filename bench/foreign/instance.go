@@ -340,6 +340,9 @@ func (i *Instance) cleanup() (err error) {
 	if i.group != nil {
 		err = i.group.Remove()
 	}
+	if i.env.tb.Private {
+		testbed.Reap() // what it left without a parent
+	}
 	i.theirs.Close() // again, mostly; or nil
 	i.listened()
 	i.pipe.Close()

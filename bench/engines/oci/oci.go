@@ -36,7 +36,7 @@ func Runsc() *foreign.Env {
 			"It is a process tree on this machine, but not the workload's: what the host sees of it is the sandbox."
 		m.Settings = append(m.Settings, bench.Setting{Name: "platform", Values: []string{"ptrace", "kvm", "systrap"}, Default: "ptrace",
 			Help: "how it catches system calls: ptrace works everywhere, kvm needs hardware, systrap a newer gVisor"})
-		m.Relays = true
+		m.Relays, m.Cgroups = true, false // ignored by a flag: it wants hierarchies that aren't everywhere
 		run := m.Args
 		m.Args = func(o *foreign.Order) []string {
 			network := "sandbox"
