@@ -53,7 +53,11 @@ func (i *Instance) Meter() (c bench.Cost, err error) {
 	} else if !errors.Is(err, cgroup.ErrNoMemory) {
 		return c, err
 	}
-	for _, p := range append([]process{*w}, tree(w.pid)...) {
+	all := append([]process{*w}, tree(w.pid)...)
+	if i.env.maker.Relays { // what answers its system calls is a process like any other
+		all = tree(i.PID())
+	}
+	for _, p := range all {
 		x, err := smaps.Read(p.pid, 0)
 		if err != nil {
 			return c, err

@@ -44,6 +44,7 @@ type Instance struct {
 	late      *time.Timer // until there must be a workload
 
 	killed  atomic.Bool // by us
+	passed  atomic.Bool // a signal of ours may have ended the program
 	stuck   atomic.Bool // there was no workload in time
 	judging sync.Once
 	exit    bench.Exit
@@ -180,15 +181,21 @@ func (i *Instance) Signal(sig os.Signal) error {
 	case s == unix.SIGKILL:
 		return i.kill()
 	case i.env.maker.Relays:
-		return i.Process.Signal(sig)
+		return i.pass(sig)
 	}
 	if w := i.workload(); w != nil {
 		return w.signal(s)
 	}
 	if s == unix.SIGTERM || s == unix.SIGINT || s == unix.SIGHUP || s == unix.SIGQUIT {
-		return i.Process.Signal(sig)
+		return i.pass(sig)
 	}
 	return nil
+}
+
+// pass sends a signal to the program itself, which may die of it.
+func (i *Instance) pass(sig os.Signal) error {
+	i.passed.Store(true)
+	return i.Process.Signal(sig)
 }
 
 // kill ends what the program has made, or the program, if it has made nothing.
@@ -259,7 +266,7 @@ func (i *Instance) judged(x bench.Exit) (bench.Exit, error) {
 	i.judging.Do(func() {
 		i.listened()
 		m := &i.env.maker
-		crashed := x.Signal != 0 && !i.killed.Load()
+		crashed := x.Signal != 0 && !i.killed.Load() && !i.passed.Load()
 		if n := x.Code - 128; n > 0 && n <= 64 {
 			x.Code, x.Signal = -1, n
 		} else if i.killed.Load() && x.Code != 0 {
@@ -279,7 +286,7 @@ func (i *Instance) judged(x bench.Exit) (bench.Exit, error) {
 		switch {
 		case i.stuck.Load():
 			how = fmt.Sprintf("%s made no instance in %v, and was ended", name, StartWithin)
-		case i.killed.Load():
+		case i.killed.Load(), x.Signal != 0 && i.passed.Load():
 		case crashed:
 			how = fmt.Sprintf("%s was ended by signal %d", name, x.Signal)
 		case m.PIDFile != "" && !i.made():

@@ -37,6 +37,12 @@ func Runsc() *foreign.Env {
 		m.Settings = append(m.Settings, bench.Setting{Name: "platform", Values: []string{"ptrace", "kvm", "systrap"}, Default: "ptrace",
 			Help: "how it catches system calls: ptrace works everywhere, kvm needs hardware, systrap a newer gVisor"})
 		m.Relays, m.Cgroups = true, false // ignored by a flag: it wants hierarchies that aren't everywhere
+		m.Check = func(s bench.Spec) error {
+			if s.Limits.Pids > 0 {
+				return bench.NotApplicable("a limit of processes would be the sandbox's, whose threads serve the workload", "--env crun")
+			}
+			return nil
+		}
 		run := m.Args
 		m.Args = func(o *foreign.Order) []string {
 			network := "sandbox"

@@ -36,7 +36,10 @@ func TestRuntimes(t *testing.T) {
 		{"runc", Runc, nil, map[benchtest.Feature]string{
 			benchtest.ParentsFDs: "runc gives the workload pipes, and copies"}},
 		{"runsc", Runsc, nil, map[benchtest.Feature]string{
-			benchtest.ParentsFDs: "the workload is no process of this machine's"}},
+			benchtest.ParentsFDs: "the workload is no process of this machine's",
+			benchtest.Signals:    "a signal ends runsc itself",
+			benchtest.Pids:       "Check says so",
+			benchtest.Meter:      "the sandbox's memory is one file, whatever the workload has it for"}},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			if _, err := exec.LookPath(x.name); errors.Is(err, exec.ErrNotFound) {
