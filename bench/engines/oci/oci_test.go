@@ -35,6 +35,10 @@ func TestRuntimes(t *testing.T) {
 			benchtest.ParentsFDs: "crun 1.8 starts the workload with signals blocked; its standard error is the lab's pipe"}},
 		{"runc", Runc, nil, map[benchtest.Feature]string{
 			benchtest.ParentsFDs: "runc gives the workload pipes, and copies"}},
+		{"crun, bridge", Crun, map[string]string{"net": "bridge", "seccomp": "none"}, map[benchtest.Feature]string{
+			benchtest.ParentsFDs: "as above"}},
+		{"runc, host", Runc, map[string]string{"net": "host"}, map[benchtest.Feature]string{
+			benchtest.ParentsFDs: "as above"}},
 		{"runsc", Runsc, nil, map[benchtest.Feature]string{
 			benchtest.ParentsFDs: "the workload is no process of this machine's",
 			benchtest.Signals:    "a signal ends runsc itself",
@@ -42,10 +46,15 @@ func TestRuntimes(t *testing.T) {
 			benchtest.Meter:      "the sandbox's memory is one file, whatever the workload has it for"}},
 	} {
 		t.Run(x.name, func(t *testing.T) {
-			if _, err := exec.LookPath(x.name); errors.Is(err, exec.ErrNotFound) {
-				t.Skipf("SKIPPED: %v; fix: apt-get install %s", err, x.name)
+			env := x.env()
+			if _, err := exec.LookPath(env.Name()); errors.Is(err, exec.ErrNotFound) {
+				t.Skipf("SKIPPED: %v; fix: apt-get install %s", err, env.Name())
 			}
-			benchtest.Run(t, x.env(), benchtest.Options{Settings: x.settings, Lacks: lacks(x.lacks)})
+			l := lacks(x.lacks)
+			if x.settings["net"] == "bridge" {
+				delete(l, benchtest.Ports)
+			}
+			benchtest.Run(t, env, benchtest.Options{Settings: x.settings, Lacks: l})
 		})
 	}
 }
