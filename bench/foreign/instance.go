@@ -60,6 +60,10 @@ var count atomic.Int64
 func (e *Env) instance(s bench.Spec) *Instance {
 	i := &Instance{env: e, spec: s}
 	i.order = Order{Spec: s, ID: fmt.Sprintf("lab-%s-%s-%d", e.tb.ID, e.Name(), count.Add(1)), Dir: e.tb.Dir, Root: filepath.Join(e.tb.Dir, "root"), Host: s.Hostname}
+	if e.maker.Whole {
+		i.order.Dir = filepath.Dir(e.tb.Dir)
+		i.order.Root = filepath.Join(i.order.Dir, "root")
+	}
 	if i.order.Host == "" {
 		i.order.Host = Hostname
 	}
@@ -109,7 +113,11 @@ func (i *Instance) Start(ctx context.Context) error {
 func (i *Instance) plan() launch.Plan {
 	e := i.env
 	p := launch.Plan{Leave: leave, Cleanup: i.cleanup}
-	p.Group = func() (*cgroup.Group, error) { return e.tb.Cgroups.New(i.spec.Limits) }
+	limits := i.spec.Limits
+	if e.maker.Whole {
+		limits.Pids = 0 // the program has threads of its own, and makes a group with it
+	}
+	p.Group = func() (*cgroup.Group, error) { return e.tb.Cgroups.New(limits) }
 	if len(i.spec.Ports) > 0 {
 		// First: the listener's namespace is the one that the thread begins in.
 		p.Steps = append(p.Steps, launch.Step{Name: "ports", Do: i.publish})
@@ -135,7 +143,7 @@ func (i *Instance) plan() launch.Plan {
 	}
 	// The program is the machine's: the command's variables, user and folder are for it
 	// to pass on, and not its own.
-	p.Command.Dir, p.Command.User, p.Command.Env = "/", bench.User{}, []string{"PATH=" + bench.DefaultPath}
+	p.Command.Dir, p.Command.User, p.Command.Env = "/", bench.User{}, []string{"PATH=" + bench.DefaultPath, "HOME=" + i.order.Dir}
 	p.Find = func(bench.Command) []string { return []string{e.path} }
 	p.Command.Argv = append([]string{filepath.Base(e.maker.Program)}, e.maker.Args(&i.order)...)
 	return p

@@ -39,6 +39,10 @@ type Maker struct {
 	// Mute says that it doesn't tell by which signal the workload ended.
 	Mute bool
 
+	// Whole says that the program has a testbed of its own, for which the folder of all
+	// testbeds has to be empty, and keeps the limit of processes itself.
+	Whole bool
+
 	// Check says what of a Spec it can't do. May be nil.
 	Check func(bench.Spec) error
 

@@ -18,6 +18,7 @@ import (
 	"lab/bench/engines/bwrap"
 	"lab/bench/engines/nspawn"
 	"lab/bench/engines/oci"
+	"lab/bench/engines/own"
 	"lab/bench/image"
 	"lab/bench/probe/built"
 	"lab/bench/results"
@@ -98,6 +99,7 @@ var environments = func(also ...string) []bench.Environment {
 		chroot.Chroot(),
 		bwrap.New(),
 		container.New(),
+		own.New(""),
 		oci.Crun(),
 		oci.Runc(),
 		oci.Runsc(),

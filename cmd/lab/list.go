@@ -123,5 +123,5 @@ func (l listing) print(w io.Writer) {
 			fmt.Fprintln(w, "             "+x)
 		}
 	}
-	fmt.Fprintln(w, "\nlab explain NAME says more about each, with its settings for --variant;\nlab doctor says more about this machine.")
+	fmt.Fprintln(w, "\nMore: lab explain NAME (what it is, its settings), lab doctor (this machine)")
 }
