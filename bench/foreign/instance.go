@@ -59,7 +59,7 @@ var count atomic.Int64
 // instance writes down what the program will be told.
 func (e *Env) instance(s bench.Spec) *Instance {
 	i := &Instance{env: e, spec: s}
-	i.order = Order{Spec: s, ID: fmt.Sprintf("lab-%s-%s-%d", e.tb.ID, e.Name(), count.Add(1)), Dir: e.tb.Dir, Root: filepath.Join(e.tb.Dir, "root"), Host: s.Hostname}
+	i.order = Order{Spec: s, ID: fmt.Sprintf("lab-%s-%d", e.tb.ID, count.Add(1)), Dir: e.tb.Dir, Root: filepath.Join(e.tb.Dir, "root"), Host: s.Hostname}
 	if e.maker.Whole {
 		i.order.Dir = filepath.Dir(e.tb.Dir)
 		i.order.Root = filepath.Join(i.order.Dir, "root")

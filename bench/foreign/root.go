@@ -68,7 +68,7 @@ func (i *Instance) makeRoot(*launch.Thread) error {
 	i.dir = os.NewFile(uintptr(fd), o.Dir)
 	layers := o.Dir
 	if i.spec.Work {
-		if layers, err = os.MkdirTemp(i.env.tb.Work, i.env.Name()+"-"); err != nil {
+		if layers, err = os.MkdirTemp(i.env.tb.Work, "foreign-"); err != nil {
 			return fmt.Errorf("make the upper layer: %w", err)
 		}
 		i.layer = layers // Close removes it
