@@ -117,7 +117,12 @@ func (i *Instance) plan() launch.Plan {
 	if e.maker.Whole {
 		limits.Pids = 0 // the program has threads of its own, and makes a group with it
 	}
-	p.Group = func() (*cgroup.Group, error) { return e.tb.Cgroups.New(limits) }
+	p.Group = func() (*cgroup.Group, error) {
+		if e.maker.Everywhere {
+			return e.tb.Cgroups.New(limits, e.tb.Cgroups.Hierarchies()...)
+		}
+		return e.tb.Cgroups.New(limits)
+	}
 	if len(i.spec.Ports) > 0 {
 		// First: the listener's namespace is the one that the thread begins in.
 		p.Steps = append(p.Steps, launch.Step{Name: "ports", Do: i.publish})

@@ -28,6 +28,10 @@ type Maker struct {
 	// Cgroups says that it makes cgroups, below the one that the lab gives it.
 	Cgroups bool
 
+	// Everywhere says that it makes cgroups below those in which it is itself, in
+	// hierarchies that the lab has no other use for.
+	Everywhere bool
+
 	// PIDFile is the file in its folder that it writes once there is an instance; ""
 	// is none: then an end with a message of its own is taken for a failure.
 	PIDFile string

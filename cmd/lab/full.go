@@ -97,9 +97,9 @@ var environments = func(also ...string) []bench.Environment {
 	list := []bench.Environment{
 		chroot.Host(),
 		chroot.Chroot(),
-		bwrap.New(),
 		container.New(),
 		own.New(""),
+		bwrap.New(),
 		oci.Crun(),
 		oci.Runc(),
 		oci.Runsc(),
