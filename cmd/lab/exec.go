@@ -46,6 +46,7 @@ func (a *app) execCommand() *cobra.Command {
 		Use:   "exec ENV [flags] -- CMD ARG…",
 		Short: "Run any command in an environment",
 		Long: `ENV is ` + strings.Join(environmentNames(), ", ") + `.
+
 lab explain ENV says what it is, and what --variant can set for it.
 
 The command's input, output and error are those of lab: under host the very
