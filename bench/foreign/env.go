@@ -162,8 +162,8 @@ func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
 	return prepare, slices.Concat(start, e.maker.Start)
 }
 
-// How long somebody else's program may take.
-const (
+// How long somebody else's program may take. Variables for the tests alone.
+var (
 	StartWithin = 15 * time.Second // until there is a workload
 	EndWithin   = 2 * time.Second  // to end by itself, when its workload has
 )

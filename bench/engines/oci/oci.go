@@ -86,6 +86,7 @@ func runtime(name, program, is string, change func(*foreign.Maker)) *foreign.Env
 		},
 		Start: []string{"read the bundle's config.json; make the container's cgroup, namespaces, mounts and filter", "execute"},
 	}
+	m.About.More = "Any other runtime is named by its path: oci:/path/to/runtime."
 	m.About.Is, m.About.Groups = is, []string{"runtimes", "engines"}
 	if !filepath.IsAbs(program) {
 		m.Package = program
