@@ -21,14 +21,14 @@ import (
 type Env struct {
 	maker Maker
 	tb    *testbed.Testbed
-	path  string // of the program; "" while it isn't known
+	path  func() (string, error) // of the program
 
 	try   sync.Once // in Check
 	tried error
 }
 
 // New returns the environment.
-func New(m Maker) *Env { return &Env{maker: m} }
+func New(m Maker) *Env { return &Env{maker: m, path: sync.OnceValues(m.find)} }
 
 // Name is the maker's.
 func (e *Env) Name() string { return e.maker.Name }
@@ -75,7 +75,7 @@ func (e *Env) Check(ctx context.Context, s bench.Spec) error {
 	if os.Geteuid() != 0 {
 		return bench.Unavailable("making namespaces and mounts needs root", "sudo lab …")
 	}
-	path, err := e.maker.find()
+	path, err := e.path()
 	if u := (*bench.UnfitError)(nil); errors.As(err, &u) {
 		return bench.Unavailable(e.maker.Program+": "+u.Reason, u.Cure)
 	}
@@ -104,17 +104,16 @@ func (e *Env) Check(ctx context.Context, s bench.Spec) error {
 	if err := bench.CheckLimits(e.tb, s.Limits); err != nil {
 		return err
 	}
-	e.path = path
 	if e.tb.Private && s.Image.Dir != "" {
 		if _, err := find(s.Image.Dir, bench.Command{Argv: []string{image.ReadyPath}}); err == nil {
-			e.try.Do(func() { e.tried = e.startOne(ctx, s) })
+			e.try.Do(func() { e.tried = e.startOne(ctx, s, path) })
 		}
 	}
 	return e.tried
 }
 
 // startOne starts an instance that says a word, and ends it.
-func (e *Env) startOne(ctx context.Context, s bench.Spec) (err error) {
+func (e *Env) startOne(ctx context.Context, s bench.Spec, path string) (err error) {
 	token := bench.Token()
 	i := e.instance(bench.Spec{Image: s.Image, Settings: map[string]string{"net": NetHost}, Command: bench.Command{Argv: []string{image.ReadyPath, token}}})
 	if err = i.Start(ctx); err == nil {
@@ -126,7 +125,7 @@ func (e *Env) startOne(ctx context.Context, s bench.Spec) (err error) {
 		err = cerr
 	}
 	if err != nil && ctx.Err() == nil {
-		return bench.Unavailable("it was tried, and failed: "+err.Error(), "try it by hand: "+e.path+" --help")
+		return bench.Unavailable("it was tried, and failed: "+err.Error(), "try it by hand: "+path+" --help")
 	}
 	return err
 }

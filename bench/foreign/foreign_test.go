@@ -41,7 +41,6 @@ func TestHostilePrograms(t *testing.T) {
 			if err := e.Open(t.Context(), tb); err != nil {
 				t.Fatal(err)
 			}
-			e.path = program
 			i, err := e.Prepare(t.Context(), bench.Spec{Image: img, Command: bench.Command{Argv: []string{image.ReadyPath, "x"}}, Settings: map[string]string{"net": NetHost}})
 			if err != nil {
 				t.Fatal(err)
