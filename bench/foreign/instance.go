@@ -41,7 +41,7 @@ type Instance struct {
 	theirs    *os.File    // the program's end of it
 	unfit     error       // why Start will fail
 	heard     sync.WaitGroup
-	late      *time.Timer // until there must be a workload
+	late      atomic.Pointer[time.Timer] // until there must be a workload
 
 	killed  atomic.Bool // by us
 	passed  atomic.Bool // a signal of ours may have ended the program
@@ -101,7 +101,7 @@ func (i *Instance) Start(ctx context.Context) error {
 			i.theirs.Close()
 		}
 		if err == nil {
-			i.late = time.AfterFunc(StartWithin, i.hurry)
+			i.late.Store(time.AfterFunc(StartWithin, i.hurry))
 		}
 		return err
 	}
@@ -346,8 +346,8 @@ func (i *Instance) Explain(err error) error {
 // Close ends what runs still, and undoes everything.
 func (i *Instance) Close() error {
 	i.closing.Do(func() {
-		if i.late != nil {
-			i.late.Stop()
+		if late := i.late.Load(); late != nil {
+			late.Stop()
 		}
 		i.end()
 		if i.PID() != 0 {
