@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"lab/bench"
 	"maps"
 	"slices"
 	"time"
+
+	"lab/bench"
 
 	"lab/bench/cgroup"
 	"lab/bench/image"
