@@ -37,7 +37,7 @@ func TestHostilePrograms(t *testing.T) {
 			if err := os.WriteFile(program, []byte("#!/bin/sh\n"+x.script+"\n"), 0o755); err != nil {
 				t.Fatal(err)
 			}
-			e := New(Maker{Name: "hostile", Program: program, Cgroups: true, PIDFile: "pid", Args: func(*Order) []string { return nil }})
+			e := New(Maker{Name: "hostile", Program: program, Cgroup: "none", PIDFile: "pid", Args: func(*Order) []string { return nil }})
 			if err := e.Open(t.Context(), tb); err != nil {
 				t.Fatal(err)
 			}

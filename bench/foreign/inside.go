@@ -47,7 +47,7 @@ func (i *Instance) Meter() (c bench.Cost, err error) {
 	if g == nil {
 		g = i.Group()
 	}
-	m, err := g.Memory()
+	m, err := g.Memory(i.env.maker.Cgroup)
 	if err == nil {
 		c.Group = &m
 	} else if !errors.Is(err, cgroup.ErrNoMemory) {

@@ -126,7 +126,7 @@ func (i *Instance) plan() launch.Plan {
 		// First: the listener's namespace is the one that the thread begins in.
 		p.Steps = append(p.Steps, launch.Step{Name: "ports", Do: i.publish})
 	}
-	if e.maker.Cgroups {
+	if e.maker.Cgroup != "" {
 		p.Group = func() (*cgroup.Group, error) { return e.tb.Cgroups.New(bench.Limits{}) }
 		p.Steps = append(p.Steps, launch.Step{Name: "limits", Do: func(*launch.Thread) (err error) {
 			i.group, err = e.tb.Cgroups.New(i.spec.Limits, e.tb.Cgroups.Hierarchies()...)

@@ -25,8 +25,8 @@ type Maker struct {
 	About    bench.About
 	Settings []bench.Setting // besides net and pagecache, which all have
 
-	// Cgroups says that it makes cgroups, below the one that the lab gives it.
-	Cgroups bool
+	// Cgroup is the cgroup that it makes below the one that the lab gives it; "" is none.
+	Cgroup string
 
 	// Everywhere says that it makes cgroups below those in which it is itself, in
 	// hierarchies that the lab has no other use for.

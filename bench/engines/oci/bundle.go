@@ -34,6 +34,9 @@ var (
 	readOnly = []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
 )
 
+// cgroup is the container's name in the instance's.
+const cgroup = "container"
+
 // spec is the container. Its cgroup is below the top of what the runtime sees, which
 // is the instance's own and has the limits.
 func spec(o *foreign.Order) *specs.Spec {
@@ -62,7 +65,7 @@ func spec(o *foreign.Order) *specs.Spec {
 			{Destination: "/dev/mqueue", Type: "mqueue", Source: "mqueue", Options: []string{"nosuid", "nodev", "noexec"}},
 			{Destination: "/sys", Type: "sysfs", Source: "sysfs", Options: []string{"nosuid", "nodev", "noexec", "ro"}},
 		},
-		Linux: &specs.Linux{CgroupsPath: "/container", MaskedPaths: masked, ReadonlyPaths: readOnly},
+		Linux: &specs.Linux{CgroupsPath: "/" + cgroup, MaskedPaths: masked, ReadonlyPaths: readOnly},
 	}
 	if c.User.UID != 0 { // a user who isn't root has what a program is given at exec
 		s.Process.Capabilities.Permitted, s.Process.Capabilities.Effective = nil, nil

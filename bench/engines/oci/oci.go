@@ -36,7 +36,7 @@ func Runsc() *foreign.Env {
 			"It is a process tree on this machine, but not the workload's: what the host sees of it is the sandbox."
 		m.Settings = append(m.Settings, bench.Setting{Name: "platform", Values: []string{"ptrace", "kvm", "systrap"}, Default: "ptrace",
 			Help: "how it catches system calls: ptrace works everywhere, kvm needs hardware, systrap a newer gVisor"})
-		m.Relays, m.Cgroups = true, false // ignored by a flag: it wants hierarchies that aren't everywhere
+		m.Relays, m.Cgroup = true, "" // ignored by a flag: it wants hierarchies that aren't everywhere
 		m.Check = func(s bench.Spec) error {
 			if s.Limits.Pids > 0 {
 				return bench.NotApplicable("a limit of processes would be the sandbox's, whose threads serve the workload", "--env crun")
@@ -77,7 +77,7 @@ func At(name string) *foreign.Env {
 // runtime is an environment; change says what is particular about the runtime.
 func runtime(name, program, is string, change func(*foreign.Maker)) *foreign.Env {
 	m := foreign.Maker{
-		Name: name, Program: program, Cgroups: true, PIDFile: "pid",
+		Name: name, Program: program, Cgroup: cgroup, PIDFile: "pid",
 		Settings: []bench.Setting{{Name: "seccomp", Values: []string{"default", "none"}, Default: "default",
 			Help: "which system calls are allowed: those that engines such as Docker allow, or all"}},
 		Files: bundle,
