@@ -53,6 +53,7 @@ type Scenario struct {
 // as they say themselves.
 type Options struct {
 	Known []About
+	Some  []string // environments that were asked for by a group's name: no failure if one can't run
 	request.Request
 }
 

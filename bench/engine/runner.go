@@ -147,8 +147,12 @@ func (r *Runner) Plan(ctx context.Context) error {
 }
 
 // optional says whether it is no failure that a cell can't run: the user asked
-// for nothing that makes it what it is, and others of its environment run.
+// for nothing that makes it what it is, and others of its environment run; or for its
+// environment by a group's name alone.
 func (r *Runner) optional(c results.Cell, all []results.Cell) bool {
+	if slices.Contains(r.Options.Some, c.Env) {
+		return true
+	}
 	fixed := r.Options.Fixed()
 	for k := range c.Variant {
 		if _, asked := fixed[k]; asked || r.Options.Variant[k] != nil {

@@ -132,7 +132,7 @@ func (f *runFlags) jobOf(run *results.Run) (*runs.Job, error) {
 			return nil, fmt.Errorf("the run was pinned to processors %s: %w", r.CPUs, err)
 		}
 	}
-	j := &runs.Job{Scenario: run.Manifest.Scenario, Manifest: run.Manifest, Options: bench.Options{Known: known(), Request: r}}
+	j := &runs.Job{Scenario: run.Manifest.Scenario, Manifest: run.Manifest, Options: bench.Options{Known: known(r.Environments...), Request: r}}
 	j.UID, j.GID = usercache.Owner()
 	return j, nil
 }

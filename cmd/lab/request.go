@@ -135,18 +135,23 @@ func (f *runFlags) check() error {
 			return wrong(unknown("scenario", name, scenarioNames()), "scenarios", i)
 		}
 	}
-	envs := environments()
+	names, some := members(r.Environments)
+	envs := environments(names...)
 	asked := envs
 	for i, name := range r.Environments {
-		e, err := environment(envs, name)
-		if err != nil {
-			return wrong(err, "environments", i)
-		}
 		if i == 0 {
 			asked = nil
 		}
-		asked = append(asked, e)
+		group, _ := members([]string{name})
+		for _, name := range group {
+			e, err := environment(envs, name)
+			if err != nil {
+				return wrong(err, "environments", i)
+			}
+			asked = append(asked, e)
+		}
 	}
+	r.Environments, f.some = names, some
 	for _, k := range slices.Sorted(maps.Keys(r.Variant)) {
 		for i, v := range r.Variant[k] {
 			typed := k + "=" + v

@@ -30,6 +30,7 @@ type runFlags struct {
 	json, predict           bool
 
 	experiment *experiment.File // that file names
+	some       []string         // environments that a group's name stands for
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -86,6 +87,7 @@ run; 2 bad usage; 3 nothing could be run, or not root; 130 interrupted.`,
 	}
 	fl := cmd.Flags()
 	requestFlags(fl, &f.Request)
+	fl.Lookup("env").Usage = strings.Replace(fl.Lookup("env").Usage, " (default", ", or "+strings.Join(groupNames(), ", ")+" (default", 1)
 	fl.StringVar(&f.out, "out", "", "`DIR` new folder for the results (default: results/<UTC time>-<scenario>)")
 	fl.StringVar(&f.live, "live", "", "`[HOST:]PORT` show the report in a browser while trials come in (default: a free port of this machine alone)")
 	fl.Lookup("live").NoOptDefVal = serve.Loopback
@@ -193,7 +195,7 @@ func (f *runFlags) job() (*runs.Job, error) {
 		seed := uint64(rand.Uint32()) // short enough to be typed again
 		f.Seed = &seed
 	}
-	j.Options = bench.Options{Known: known(), Request: f.Request}
+	j.Options = bench.Options{Known: known(f.Environments...), Some: f.some, Request: f.Request}
 	j.Manifest.Lab = labVersion()
 	if x := f.experiment; x != nil {
 		j.Manifest.Experiment, j.Experiment = &x.Digested, x.Data
