@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -14,11 +12,11 @@ import (
 	"lab/bench/experiment"
 	"lab/bench/image"
 	"lab/bench/input"
+	"lab/bench/owner"
 	"lab/bench/request"
 	"lab/bench/results"
 	"lab/bench/runs"
 	"lab/bench/testbed"
-	"lab/bench/usercache"
 	"lab/scenarios"
 	"lab/vm/client"
 	"lab/vm/kernel"
@@ -55,7 +53,7 @@ func (a *app) again(verb, command, dir string, f runFlags, fit func(*results.Run
 	if err := f.sameLibvirt(verb, run); err != nil {
 		return nil, err
 	}
-	if err := a.needRoot(command, statusNothing); err != nil {
+	if err := a.NeedRoot(command, cli.StatusNothing); err != nil {
 		return nil, err
 	}
 	j, err := f.jobOf(run)
@@ -95,12 +93,12 @@ func (a *app) again(verb, command, dir string, f runFlags, fit func(*results.Run
 func (f *runFlags) sameLibvirt(verb string, run *results.Run) error {
 	switch was := run.Manifest.Asked.Connect; {
 	case was != "" && f.Connect == "":
-		return usagef("%s: another libvirt (%s) made the guests of %s, and results don't record its address; fix: --connect URI", verb, was, run.Dir)
+		return cli.Usagef("%s: another libvirt (%s) made the guests of %s, and results don't record its address; fix: --connect URI", verb, was, run.Dir)
 	case was == "" && f.Connect != "":
-		return usagef("%s: the lab's own libvirt made the guests of %s, and --connect would change that; fix: leave it out, or begin a new run", verb, run.Dir)
+		return cli.Usagef("%s: the lab's own libvirt made the guests of %s, and --connect would change that; fix: leave it out, or begin a new run", verb, run.Dir)
 	case f.Connect != "":
 		if _, err := client.ParseTarget(f.Connect); err != nil {
-			return usagef("--%w", err)
+			return cli.Usagef("--%w", err)
 		}
 	}
 	return nil
@@ -133,7 +131,7 @@ func (f *runFlags) jobOf(run *results.Run) (*runs.Job, error) {
 		}
 	}
 	j := &runs.Job{Scenario: run.Manifest.Scenario, Manifest: run.Manifest, Options: bench.Options{Known: known(r.Environments...), Request: r}}
-	j.UID, j.GID = usercache.Owner()
+	j.UID, j.GID = owner.IDs()
 	return j, nil
 }
 
@@ -160,7 +158,7 @@ func (a *app) useSavedImage(run *results.Run, j *runs.Job) error {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	fmt.Fprintf(a.note, "lab: the image is %s, from the results folder: its programs run as root\n", name)
+	fmt.Fprintf(a.Note, "lab: the image is %s, from the results folder: its programs run as root\n", name)
 	r.Name = m.Image.Name
 	j.Image = r
 	j.Describe(parts)

@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -18,7 +16,7 @@ import (
 func reach(uri string) (*client.Target, error) {
 	t, err := client.ParseTarget(uri)
 	if err != nil {
-		return nil, usagef("--%w", err)
+		return nil, cli.Usagef("--%w", err)
 	}
 	c, err := t.Dial()
 	if err != nil {

@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -20,6 +18,7 @@ import (
 	"lab/bench"
 	"lab/bench/crew"
 	"lab/bench/launch"
+	"lab/bench/owner"
 	"lab/bench/runs"
 	"lab/bench/testbed"
 	"lab/bench/usercache"
@@ -50,8 +49,8 @@ type execResult struct {
 // executeApart runs the command in a worker; status is the command's own.
 func (a *app) executeApart(env bench.Environment, spec bench.Spec, f *execFlags) (status int, err error) {
 	sigs := make(chan os.Signal, 16)
-	signal.Notify(sigs, passedOn...)
-	lock, err := a.acquire(false, sigs)
+	signal.Notify(sigs, cli.PassedOn...)
+	lock, err := a.Acquire(false, sigs)
 	if err != nil {
 		return 0, err
 	}
@@ -64,27 +63,27 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, f *execFlags)
 		}
 		o.Connect = &runs.Connection{Name: target.Name, Driver: target.Driver}
 	}
-	o.UID, o.GID = usercache.Owner()
+	o.UID, o.GID = owner.IDs()
 	if o.Cache, err = usercache.Make(); err != nil {
 		return 0, err
 	}
 	if o.Spec.Image, err = openImage(f.image, o.Cache); err != nil {
 		return 0, err
 	}
-	w, err := crew.Spawn(crew.Order{Duty: execDuty, Job: o, Passage: passage(target), Stderr: a.stderr.file,
-		Files: []crew.File{{Name: "stdin", File: a.stdin}, {Name: "stdout", File: a.stdout.file}, {Name: "stderr", File: a.stderr.file}}})
+	w, err := crew.Spawn(crew.Order{Duty: execDuty, Job: o, Passage: passage(target), Stderr: a.Stderr.File,
+		Files: []crew.File{{Name: "stdin", File: a.Stdin}, {Name: "stdout", File: a.Stdout.File}, {Name: "stderr", File: a.Stderr.File}}})
 	if err != nil {
 		return 0, err
 	}
 	var ended atomic.Bool // at once, as asked
-	terminal := keepTerminal(a.stdin)
+	terminal := keepTerminal(a.Stdin)
 	go func() {
-		var asked asks
+		var asked cli.Asks
 		for s := range sigs {
 			if n, ok := s.(syscall.Signal); ok {
 				w.Say(byte(n))
 			}
-			if asked.enough(s) {
+			if asked.Enough(s) {
 				// A guest that halted, or a QEMU that was stopped, takes no
 				// signal. The kernel ends all that the worker has begun.
 				time.AfterFunc(endGrace, func() { ended.Store(true); w.Kill() })
@@ -109,11 +108,11 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, f *execFlags)
 		terminal()
 		return 0, fmt.Errorf("exec: the worker %w", cmp.Or(werr, derr))
 	case res.Err != "" && res.Status > 0: // not found, can't be executed
-		return 0, &statusError{res.Status, errors.New(res.Err)}
+		return 0, cli.Exit(res.Status, errors.New(res.Err))
 	case res.Err != "":
 		return 0, errors.New(res.Err)
 	case res.OOM:
-		fmt.Fprintf(a.note, "lab: %s was killed: it used more memory than its limit\n", spec.Command.Argv[0])
+		fmt.Fprintf(a.Note, "lab: %s was killed: it used more memory than its limit\n", spec.Command.Argv[0])
 	}
 	return res.Status, nil
 }
@@ -204,7 +203,7 @@ func (o *execOrder) execute(post *crew.Post) (status int, oom bool, err error) {
 		return 0, false, err
 	}
 	done := make(chan struct{})
-	passSignals(pass, done, p, c.Stderr)
+	cli.PassSignals(pass, done, p, c.Stderr)
 	x, err := p.Wait(ctx)
 	close(done)
 	return x.Status(), x.OOM, err

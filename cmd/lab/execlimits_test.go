@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -67,7 +65,7 @@ func TestDiskLimit(t *testing.T) {
 		{"--device-read-bps", filepath.Dir(node) + ":1M"},
 	} {
 		out, err := exec.Command(lab, append(append([]string{"exec", "host"}, bad...), "--", "true")...).CombinedOutput()
-		if x, ok := err.(*exec.ExitError); !ok || x.ExitCode() != statusUsage {
+		if x, ok := err.(*exec.ExitError); !ok || x.ExitCode() != cli.StatusUsage {
 			t.Errorf("%v: %v\n%s", bad, err, out)
 		}
 	}

@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -20,11 +18,11 @@ import (
 	"lab/bench/engines/oci"
 	"lab/bench/engines/own"
 	"lab/bench/image"
+	"lab/bench/owner"
 	"lab/bench/probe/built"
 	"lab/bench/results"
 	"lab/bench/runs"
 	"lab/bench/testbed"
-	"lab/bench/usercache"
 	"lab/chroot"
 	"lab/container"
 	"lab/vm"
@@ -50,7 +48,7 @@ func full(args []string) int {
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:     "lab",
-		Version: versionLine(),
+		Version: cli.VersionLine(),
 		Short:   "One workload in every kind of isolation: measured, compared, explained",
 		Long: `lab puts one and the same workload into every kind of isolation that this
 machine offers (plain process, chroot, container, virtual machine), measures
@@ -66,7 +64,7 @@ what each costs, and explains the numbers.
 			if len(args) == 0 {
 				return nil
 			}
-			return unknown("command", args[0], commands(cmd))
+			return cli.Unknown("command", args[0], commands(cmd))
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
@@ -77,11 +75,11 @@ what each costs, and explains the numbers.
 			}
 		},
 	}
-	root.SetFlagErrorFunc(flagError)
+	root.SetFlagErrorFunc(cli.FlagError)
 	root.SetHelpFunc(a.help)
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(a.runCommand(), a.execCommand(), a.reportCommand(), a.serveCommand(), a.compareCommand(), a.reproduceCommand(), a.checkCommand(), a.calibrateCommand(),
-		a.listCommand(), a.doctorCommand(), a.imageCommand(), a.explainCommand(), a.cleanCommand(), a.chaosCommand(), a.versionCommand())
+		a.listCommand(), a.doctorCommand(), a.imageCommand(), a.explainCommand(), a.cleanCommand(), a.chaosCommand(), a.VersionCommand())
 	return root
 }
 
@@ -127,7 +125,7 @@ func kernelFile(named string) (string, error) {
 		return "", nil
 	}
 	if _, err := os.Stat(named); err != nil {
-		return "", usagef("%s: %w", flag, err)
+		return "", cli.Usagef("%s: %w", flag, err)
 	}
 	return filepath.Abs(named)
 }
@@ -144,7 +142,7 @@ func programs() []image.Entry {
 
 // storedImage is the default image of this lab's.
 func storedImage(cache string, read bool) (image.Ref, error) {
-	uid, gid := usercache.Owner()
+	uid, gid := owner.IDs()
 	return image.Default(cache, read, uid, gid, programs()...)
 }
 

@@ -37,7 +37,7 @@ func openImage(named, cache string) (image.Ref, error) {
 
 // printJSON prints v for other programs.
 func (a *app) printJSON(v any) error {
-	enc := json.NewEncoder(a.stdout)
+	enc := json.NewEncoder(a.Stdout)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	return enc.Encode(v)

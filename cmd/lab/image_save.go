@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -38,7 +36,7 @@ programs you would run.`,
   lab image save tree.tar.gz --image /srv/tree`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usagef("image save: which results folder, or which file? lab image save DIR")
+				return cli.Usagef("image save: which results folder, or which file? lab image save DIR")
 			}
 			return nil
 		},
@@ -68,12 +66,12 @@ func (a *app) saveFile(name, named string) error {
 	if err != nil {
 		return fmt.Errorf("image save: %w", err)
 	}
-	uid, gid := usercache.Owner()
+	uid, gid := owner.IDs()
 	err = errors.Join(r.WriteArchive(f), owner.Courtesy(f.Chown(uid, gid)), f.Close())
 	if err != nil {
 		return errors.Join(err, os.Remove(name))
 	}
-	_, err = fmt.Fprintf(a.page, "%s: image %s, %s\n", name, r.Name, r.Digest)
+	_, err = fmt.Fprintf(a.Page, "%s: image %s, %s\n", name, r.Name, r.Digest)
 	return err
 }
 
@@ -127,7 +125,7 @@ func (a *app) saveBeside(dir, named, kernelName string) error {
 	if err := w.Stream(results.SavedImage, r.WriteArchive); err != nil {
 		return fmt.Errorf("image save: %w", err)
 	}
-	fmt.Fprintf(a.page, "%s: image %s\n", filepath.Join(dir, results.SavedImage), r.Digest)
+	fmt.Fprintf(a.Page, "%s: image %s\n", filepath.Join(dir, results.SavedImage), r.Digest)
 	if k != nil {
 		data, err := k.Read()
 		if err == nil {
@@ -136,7 +134,7 @@ func (a *app) saveBeside(dir, named, kernelName string) error {
 		if err != nil {
 			return fmt.Errorf("image save: %w", err)
 		}
-		fmt.Fprintf(a.page, "%s: guest kernel %s, %s\n", filepath.Join(dir, results.SavedKernel), k.Version, k.Digest)
+		fmt.Fprintf(a.Page, "%s: guest kernel %s, %s\n", filepath.Join(dir, results.SavedKernel), k.Version, k.Digest)
 	}
 	return reports.WriteSums(dir, uid, gid)
 }

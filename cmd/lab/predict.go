@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -42,13 +40,13 @@ func (a *app) predict(f runFlags) error {
 	for _, p := range all {
 		a.printPrediction(p, &j.Options.Request)
 		if p.Seconds == nil {
-			unknown = append(unknown, p.Scenario)
+			cli.Unknown = append(cli.Unknown, p.Scenario)
 		}
 	}
-	if unknown != nil {
-		fmt.Fprintf(a.page, "How long isn't known: no earlier run on this machine in results/ has rows such as those without a time.\nlab run %s --quick measures them.\n", strings.Join(unknown, " "))
+	if cli.Unknown != nil {
+		fmt.Fprintf(a.Page, "How long isn't known: no earlier run on this machine in results/ has rows such as those without a time.\nlab run %s --quick measures them.\n", strings.Join(cli.Unknown, " "))
 	}
-	fmt.Fprintln(a.page, "Nothing was run.")
+	fmt.Fprintln(a.Page, "Nothing was run.")
 	return nil
 }
 
@@ -57,7 +55,7 @@ func (a *app) printPrediction(p runs.Prediction, x *request.Request) {
 	if p.Sessions > 1 {
 		sessions = fmt.Sprintf(", in %d sessions", p.Sessions)
 	}
-	fmt.Fprintf(a.page, "%s: %s%s\n", p.Scenario, withWarmup(p.Trials, p.Warmup), sessions)
+	fmt.Fprintf(a.Page, "%s: %s%s\n", p.Scenario, withWarmup(p.Trials, p.Warmup), sessions)
 	width := 24
 	for _, c := range p.Cells {
 		width = max(width, utf8.RuneCountInString(c.Cell))
@@ -74,26 +72,26 @@ func (a *app) printPrediction(p runs.Prediction, x *request.Request) {
 			}
 			text += "in " + c.From
 		}
-		fmt.Fprintln(a.page, text)
+		fmt.Fprintln(a.Page, text)
 	}
 	switch {
 	case p.Seconds == nil:
 	case p.Sessions > 1:
-		fmt.Fprintf(a.page, "  about %s, and some seconds for each session's set-up, and for the report\n", minutes(*p.Seconds))
+		fmt.Fprintf(a.Page, "  about %s, and some seconds for each session's set-up, and for the report\n", minutes(*p.Seconds))
 	default:
-		fmt.Fprintf(a.page, "  about %s, and some seconds for set-up and report\n", minutes(*p.Seconds))
+		fmt.Fprintf(a.Page, "  about %s, and some seconds for set-up and report\n", minutes(*p.Seconds))
 	}
 	for _, few := range p.TooFew {
-		fmt.Fprintf(a.page, "  %s\n", few)
+		fmt.Fprintf(a.Page, "  %s\n", few)
 	}
 	if x.Precision > 0 {
-		fmt.Fprintf(a.page, "  more trials are added until each median is known within %.3g %%\n", float64(x.Precision)*100)
+		fmt.Fprintf(a.Page, "  more trials are added until each median is known within %.3g %%\n", float64(x.Precision)*100)
 	}
 	if x.MaxTime > 0 {
-		fmt.Fprintf(a.page, "  no trial begins after %v\n", x.MaxTime)
+		fmt.Fprintf(a.Page, "  no trial begins after %v\n", x.MaxTime)
 	}
 	if x.Strict {
-		fmt.Fprintf(a.page, "  disturbed trials are repeated, up to %d times each\n", engine.MaxRepeats)
+		fmt.Fprintf(a.Page, "  disturbed trials are repeated, up to %d times each\n", engine.MaxRepeats)
 	}
 }
 

@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -14,9 +12,9 @@ import (
 
 	"lab/bench"
 	"lab/bench/experiment"
+	"lab/bench/owner"
 	"lab/bench/request"
 	"lab/bench/runs"
-	"lab/bench/usercache"
 	"lab/reports/serve"
 	"lab/scenarios"
 	"lab/vm/client"
@@ -64,7 +62,7 @@ run; 2 bad usage; 3 nothing could be run, or not root; 130 interrupted.`,
 				return nil
 			}
 			if len(args) == 0 {
-				return usagef("run: which scenario? there are: %s", strings.Join(scenarioNames(), ", "))
+				return cli.Usagef("run: which scenario? there are: %s", strings.Join(scenarioNames(), ", "))
 			}
 			f.Scenarios = args
 			return nil
@@ -95,8 +93,8 @@ run; 2 bad usage; 3 nothing could be run, or not root; 130 interrupted.`,
 	fl.StringVar(&f.resume, "resume", "", "`DIR` go on with an interrupted run")
 	fl.StringVarP(&f.file, "file", "f", "", "`FILE` experiment to run, in place of scenarios and flags")
 	fl.BoolVar(&f.predict, "predict", false, "print how many trials there would be and how long they would take; run nothing")
-	a.waitFlag(fl)
-	further(fl, "wait")
+	a.WaitFlag(fl)
+	cli.Further(fl, "wait")
 	completeFlags(cmd)
 	return cmd
 }
@@ -117,14 +115,14 @@ func (a *app) run(f runFlags) error {
 	if err := used(base.Options); err != nil {
 		return err
 	}
-	if err := a.needRoot("lab run", statusNothing); err != nil {
+	if err := a.NeedRoot("lab run", cli.StatusNothing); err != nil {
 		return err
 	}
 	var target *client.Target
 	if f.Connect != "" {
 		if target, err = reach(f.Connect); err != nil {
-			if _, usage := err.(*statusError); !usage {
-				err = &statusError{statusNothing, err}
+			if _, usage := err.(*cli.StatusError); !usage {
+				err = cli.Exit(cli.StatusNothing, err)
 			}
 			return err
 		}
@@ -136,7 +134,7 @@ func (a *app) run(f runFlags) error {
 	}
 	defer end()
 	if err := f.rightImage(base.Manifest.Image.Digest); err != nil {
-		return &statusError{statusNothing, err}
+		return cli.Exit(cli.StatusNothing, err)
 	}
 	var last error
 	for _, name := range f.Scenarios {
@@ -147,7 +145,7 @@ func (a *app) run(f runFlags) error {
 		if err != nil {
 			last = err
 		}
-		if e, ok := err.(*statusError); ok && e.status == statusInterrupted {
+		if e, ok := err.(*cli.StatusError); ok && e.status == cli.StatusInterrupted {
 			break
 		}
 	}
@@ -161,7 +159,7 @@ func (f *runFlags) outIsFree() error {
 		return nil
 	}
 	if _, err := os.Lstat(f.out); err == nil {
-		return &statusError{statusFailed, fmt.Errorf("results folder %s exists, and results are never overwritten; fix: another name for --out", f.out)}
+		return cli.Exit(cli.StatusFailed, fmt.Errorf("results folder %s exists, and results are never overwritten; fix: another name for --out", f.out))
 	}
 	return nil
 }
@@ -180,7 +178,7 @@ func (f *runFlags) folder(name string, t time.Time) string {
 // job checks what was asked; its errors are the user's.
 func (f *runFlags) job() (*runs.Job, error) {
 	j := &runs.Job{}
-	j.UID, j.GID = usercache.Owner()
+	j.UID, j.GID = owner.IDs()
 	err := f.check()
 	if err != nil {
 		if f.experiment != nil {
@@ -196,7 +194,7 @@ func (f *runFlags) job() (*runs.Job, error) {
 		f.Seed = &seed
 	}
 	j.Options = bench.Options{Known: known(f.Environments...), Some: f.some, Request: f.Request}
-	j.Manifest.Lab = labVersion()
+	j.Manifest.Lab = cli.Version()
 	if x := f.experiment; x != nil {
 		j.Manifest.Experiment, j.Experiment = &x.Digested, x.Data
 	}

@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -151,7 +149,7 @@ func TestDescriptorsTouched(t *testing.T) {
 		root := openFile(t, "/", os.O_RDONLY)
 		errs := openFile(t, filepath.Join(dir, "errs"), os.O_RDWR|os.O_TRUNC)
 		code := runLab(t, root, null, errs, "exec", env, "--", "true")
-		if said, _ := os.ReadFile(errs.Name()); code != statusLab || !strings.Contains(string(said), "standard input is a folder") {
+		if said, _ := os.ReadFile(errs.Name()); code != cli.StatusLab || !strings.Contains(string(said), "standard input is a folder") {
 			t.Errorf("%s with a folder as input: status %d, %q", env, code, said)
 		}
 	}
@@ -211,7 +209,7 @@ func TestOutputLost(t *testing.T) {
 		w.Close()
 		errs := openFile(t, filepath.Join(t.TempDir(), "errs"), os.O_RDWR)
 		code := runLab(t, null, openFile(t, "/dev/full", os.O_WRONLY), errs, "exec", env, "--", "echo", "y")
-		if said, _ := os.ReadFile(errs.Name()); code != statusLab || !bytes.Contains(said, []byte("standard output: ")) {
+		if said, _ := os.ReadFile(errs.Name()); code != cli.StatusLab || !bytes.Contains(said, []byte("standard output: ")) {
 			t.Errorf("%s on a full device: status %d, %q", env, code, said)
 		}
 	}

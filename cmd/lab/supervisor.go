@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -102,15 +100,15 @@ func (s *supervisor) resumeWords() []string {
 func status(end runs.End, err error) error {
 	switch {
 	case end.Interrupted:
-		return &statusError{statusInterrupted, nil}
+		return cli.Exit(cli.StatusInterrupted, nil)
 	case end.Usage:
-		return &statusError{statusUsage, err}
+		return cli.Exit(cli.StatusUsage, err)
 	case err != nil:
 		return err
 	case end.Outcome == engine.Nothing:
-		return &statusError{statusNothing, nil}
+		return cli.Exit(cli.StatusNothing, nil)
 	case end.Outcome != engine.Complete:
-		return &statusError{statusFailed, nil}
+		return cli.Exit(cli.StatusFailed, nil)
 	}
 	return nil
 }
@@ -123,7 +121,7 @@ type console struct {
 
 func (c *console) Say(text string) {
 	c.clear()
-	fmt.Fprintln(c.note, "lab: "+text)
+	fmt.Fprintln(c.Note, "lab: "+text)
 }
 
 func (c *console) Progress(p engine.Progress) { c.draw(p) }
