@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -21,6 +19,7 @@ import (
 	"lab/bench/runs"
 	"lab/bench/testbed"
 	"lab/bench/usercache"
+	"lab/cmd/cli"
 	"lab/scenarios"
 	"lab/vm"
 	"lab/vm/kernel"
@@ -57,7 +56,7 @@ func (a *app) again(verb, command, dir string, f runFlags, fit func(*results.Run
 	if err := f.sameLibvirt(verb, run); err != nil {
 		return nil, err
 	}
-	if err := a.needRoot(command, statusNothing); err != nil {
+	if err := a.NeedRoot(command, cli.StatusNothing); err != nil {
 		return nil, err
 	}
 	j, err := f.jobOf(run)
@@ -97,12 +96,12 @@ func (a *app) again(verb, command, dir string, f runFlags, fit func(*results.Run
 func (f *runFlags) sameLibvirt(verb string, run *results.Run) error {
 	switch was := run.Manifest.Asked.Connect; {
 	case was != "" && f.connect == "":
-		return usagef("%s: another libvirt (%s) made the guests of %s, and results don't record its address; fix: --connect URI", verb, was, run.Dir)
+		return cli.Usagef("%s: another libvirt (%s) made the guests of %s, and results don't record its address; fix: --connect URI", verb, was, run.Dir)
 	case was == "" && f.connect != "":
-		return usagef("%s: the lab's own libvirt made the guests of %s, and --connect would change that; fix: leave it out, or begin a new run", verb, run.Dir)
+		return cli.Usagef("%s: the lab's own libvirt made the guests of %s, and --connect would change that; fix: leave it out, or begin a new run", verb, run.Dir)
 	case f.connect != "":
 		if _, err := vm.ParseTarget(f.connect); err != nil {
-			return usagef("--%w", err)
+			return cli.Usagef("--%w", err)
 		}
 	}
 	return nil
@@ -190,7 +189,7 @@ func (a *app) useSavedImage(run *results.Run, j *runs.Job) error {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	fmt.Fprintf(a.note, "lab: the image is %s, from the results folder: its programs run as root\n", name)
+	fmt.Fprintf(a.Note, "lab: the image is %s, from the results folder: its programs run as root\n", name)
 	r.Name = m.Image.Name
 	j.Image = r
 	j.Describe(parts)

@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -34,7 +32,7 @@ func (c *console) Plan(j *runs.Job, cells []results.Cell) {
 	for _, x := range cells {
 		label := x.Label()
 		if x.NotRun != nil {
-			fmt.Fprintf(c.note, "lab: %s can't run: %s\n", label, x.NotRun.Because())
+			fmt.Fprintf(c.Note, "lab: %s can't run: %s\n", label, x.NotRun.Because())
 			continue
 		}
 		labels = append(labels, label)
@@ -56,12 +54,12 @@ func (c *console) Plan(j *runs.Job, cells []results.Cell) {
 	if done > 0 {
 		how += fmt.Sprintf("; there are %d already", done)
 	}
-	fmt.Fprintf(c.note, "lab: %s: %s; %s; %s\n", j.Scenario, strings.Join(labels, ", "), how, within(about, j.Extent, j.Before))
+	fmt.Fprintf(c.Note, "lab: %s: %s; %s; %s\n", j.Scenario, strings.Join(labels, ", "), how, within(about, j.Extent, j.Before))
 	for _, few := range tooFew(j, cells) {
-		fmt.Fprintf(c.note, "lab: %s\n", few)
+		fmt.Fprintf(c.Note, "lab: %s\n", few)
 	}
 	if long {
-		fmt.Fprintf(c.note, "lab: a trial takes about: %s\n", strings.Join(eachTakes(cells), ", "))
+		fmt.Fprintf(c.Note, "lab: a trial takes about: %s\n", strings.Join(eachTakes(cells), ", "))
 	}
 }
 

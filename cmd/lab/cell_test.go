@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -16,6 +14,7 @@ import (
 	"time"
 
 	"lab/bench/cgroup"
+	"lab/bench/cgroup/systemd"
 	"lab/bench/results"
 )
 
@@ -27,7 +26,7 @@ func cell(t *testing.T, limits cgroup.Limits) func(args ...string) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tree, err := l.Create(fmt.Sprintf("cell-%d-%d", os.Getpid(), time.Now().UnixNano()), cgroup.Options{Controllers: true, Scope: scope}, nil)
+	tree, err := l.Create(fmt.Sprintf("cell-%d-%d", os.Getpid(), time.Now().UnixNano()), cgroup.Options{Controllers: true, Scope: systemd.Scope}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +180,7 @@ func TestEntry(t *testing.T) {
 		t.Skip("SKIPPED: no entry of our own on ", runtime.GOARCH)
 	}
 	lab := filepath.Join(t.TempDir(), "lab")
-	build := exec.Command("go", "build", "-tags", "lean", "-ldflags", "-E main.entry", "-o", lab, ".")
+	build := exec.Command("go", "build", "-ldflags", "-E lab/cmd/cli.entry", "-o", lab, "../start")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		if errors.Is(err, exec.ErrNotFound) {

@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -12,6 +10,7 @@ import (
 
 	"lab/bench/image"
 	"lab/bench/results"
+	"lab/cmd/cli"
 	"lab/reports"
 )
 
@@ -25,7 +24,7 @@ checksums in SHA256SUMS, as sha256sum -c does; also names files that were added.
 Exit status: 0 nothing was changed; 1 something was; 2 bad usage.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usagef("check: which results folder? lab check DIR…")
+				return cli.Usagef("check: which results folder? lab check DIR…")
 			}
 			return nil
 		},
@@ -68,6 +67,6 @@ func (a *app) check(dir string) error {
 	for _, l := range run.Lines {
 		trials[l.Trial] = true
 	}
-	_, err = fmt.Fprintf(a.page, "%s: complete and unchanged: %s of %s\n", dir, counted(len(trials), "trial"), run.Manifest.Scenario)
+	_, err = fmt.Fprintf(a.Page, "%s: complete and unchanged: %s of %s\n", dir, counted(len(trials), "trial"), run.Manifest.Scenario)
 	return err
 }

@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -14,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"lab/bench/experiment"
+	"lab/cmd/cli"
 	"lab/scenarios"
 )
 
@@ -28,7 +27,7 @@ var besideFile = []string{"file", "out", "json", "live", "image", "kernel", "wor
 func (f *runFlags) fromFile(cmd *cobra.Command, args []string) ([]string, error) {
 	fl := cmd.Flags()
 	if len(args) > 0 {
-		return nil, usagef("run: %s was given as well as -f %s, which names the scenarios; fix: leave one of them out", strings.Join(args, " "), f.file)
+		return nil, cli.Usagef("run: %s was given as well as -f %s, which names the scenarios; fix: leave one of them out", strings.Join(args, " "), f.file)
 	}
 	var wrong string
 	fl.Visit(func(x *pflag.Flag) {
@@ -37,7 +36,7 @@ func (f *runFlags) fromFile(cmd *cobra.Command, args []string) ([]string, error)
 		}
 	})
 	if wrong != "" {
-		return nil, usagef("--%s can't be given with -f %s, which says what is measured; fix: write it into the file\n     with -f these can be given: --%s",
+		return nil, cli.Usagef("--%s can't be given with -f %s, which says what is measured; fix: write it into the file\n     with -f these can be given: --%s",
 			wrong, f.file, strings.Join(besideFile[1:], ", --"))
 	}
 	x, err := experiment.Read(f.file)
@@ -45,9 +44,9 @@ func (f *runFlags) fromFile(cmd *cobra.Command, args []string) ([]string, error)
 		var u *experiment.UnknownKey
 		var where *experiment.Error
 		if errors.As(err, &u) && errors.As(err, &where) {
-			where.Err = unknown("key", u.Key, u.Known)
+			where.Err = cli.Unknown("key", u.Key, u.Known)
 		}
-		return nil, usagef("%w", err)
+		return nil, cli.Usagef("%w", err)
 	}
 	if err := knownWords(x); err != nil {
 		return nil, err
@@ -59,7 +58,7 @@ func (f *runFlags) fromFile(cmd *cobra.Command, args []string) ([]string, error)
 		switch {
 		case place.named == "":
 		case fl.Changed(place.flag):
-			return nil, &statusError{statusUsage, x.At(place.flag, fmt.Errorf("the file names its %s, and --%s another; leave one of the two out", place.flag, place.flag))}
+			return nil, cli.Exit(cli.StatusUsage, x.At(place.flag, fmt.Errorf("the file names its %s, and --%s another; leave one of the two out", place.flag, place.flag)))
 		default:
 			*place.to = x.Path(place.named)
 		}
@@ -67,14 +66,14 @@ func (f *runFlags) fromFile(cmd *cobra.Command, args []string) ([]string, error)
 	// The same flags, so that the same comes of them.
 	for _, s := range typed(x) {
 		if err := fl.Set(s.flag, s.value); err != nil {
-			return nil, usagef("%w", x.At(s.key, err))
+			return nil, cli.Usagef("%w", x.At(s.key, err))
 		}
 	}
 	f.experiment = x
 	return x.Scenarios, nil
 }
 
-// typed is what an experiment comes to on a command line.
+// Typed is what an experiment comes to on a command line.
 func typed(x *experiment.File) []struct{ key, flag, value string } {
 	var out []struct{ key, flag, value string }
 	add := func(key, flag, value string) {
@@ -107,16 +106,16 @@ func typed(x *experiment.File) []struct{ key, flag, value string } {
 
 // knownWords checks the names that an experiment has.
 func knownWords(x *experiment.File) error {
-	at := func(key string, err error) error { return usagef("%w", x.At(key, err)) }
+	at := func(key string, err error) error { return cli.Usagef("%w", x.At(key, err)) }
 	for i, name := range x.Scenarios {
 		if !slices.Contains(scenarioNames(), name) || scenarios.Find(name) == nil {
-			return at(fmt.Sprintf("scenarios.%d", i), unknown("scenario", name, scenarioNames()))
+			return at(fmt.Sprintf("scenarios.%d", i), cli.Unknown("scenario", name, scenarioNames()))
 		}
 	}
 	envs := environments()
 	asked := envs
 	for i, name := range x.Environments {
-		e, err := environment(envs, name)
+		e, err := cli.Environment(envs, name)
 		if err != nil {
 			return at(fmt.Sprintf("environments.%d", i), err)
 		}
@@ -127,7 +126,7 @@ func knownWords(x *experiment.File) error {
 	}
 	for _, k := range slices.Sorted(maps.Keys(x.Variant)) {
 		for i, v := range x.Variant[k] {
-			if err := checkSetting(k, v, asked); err != nil {
+			if err := cli.CheckSetting(k, v, asked); err != nil {
 				return at(fmt.Sprintf("variant.%s.%d", k, i), err)
 			}
 		}

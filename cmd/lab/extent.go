@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -9,6 +7,7 @@ import (
 
 	"lab/bench/experiment"
 	"lab/bench/runs"
+	"lab/cmd/cli"
 )
 
 // extentFlags say how long a run goes on.
@@ -29,14 +28,14 @@ func (f *extentFlags) check(given func(string) bool, j *runs.Job) error {
 	if given("precision") {
 		v, err := experiment.ParseShare(f.precision)
 		if err != nil {
-			return usagef("--precision: %w", err)
+			return cli.Usagef("--precision: %w", err)
 		}
 		j.Extent.Precision = v
 		j.Extent.MaxTime = 10 * time.Minute
 	}
 	if given("max-time") {
 		if f.maxTime <= 0 {
-			return usagef("--max-time %v: a time above 0; write 5m", f.maxTime)
+			return cli.Usagef("--max-time %v: a time above 0; write 5m", f.maxTime)
 		}
 		j.Extent.MaxTime = f.maxTime
 	}

@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -16,6 +14,7 @@ import (
 	"lab/bench/owner"
 	"lab/bench/results"
 	"lab/bench/usercache"
+	"lab/cmd/cli"
 	"lab/reports"
 	"lab/vm/kernel"
 )
@@ -38,7 +37,7 @@ programs you would run.`,
   lab image save tree.tar.gz --image /srv/tree`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usagef("image save: which results folder, or which file? lab image save DIR")
+				return cli.Usagef("image save: which results folder, or which file? lab image save DIR")
 			}
 			return nil
 		},
@@ -73,7 +72,7 @@ func (a *app) saveFile(name, named string) error {
 	if err != nil {
 		return errors.Join(err, os.Remove(name))
 	}
-	_, err = fmt.Fprintf(a.page, "%s: image %s, %s\n", name, r.Name, r.Digest)
+	_, err = fmt.Fprintf(a.Page, "%s: image %s, %s\n", name, r.Name, r.Digest)
 	return err
 }
 
@@ -127,7 +126,7 @@ func (a *app) saveBeside(dir, named, kernelName string) error {
 	if err := w.Stream(results.SavedImage, r.WriteArchive); err != nil {
 		return fmt.Errorf("image save: %w", err)
 	}
-	fmt.Fprintf(a.page, "%s: image %s\n", filepath.Join(dir, results.SavedImage), r.Digest)
+	fmt.Fprintf(a.Page, "%s: image %s\n", filepath.Join(dir, results.SavedImage), r.Digest)
 	if k != nil {
 		data, err := k.Read()
 		if err == nil {
@@ -136,7 +135,7 @@ func (a *app) saveBeside(dir, named, kernelName string) error {
 		if err != nil {
 			return fmt.Errorf("image save: %w", err)
 		}
-		fmt.Fprintf(a.page, "%s: guest kernel %s, %s\n", filepath.Join(dir, results.SavedKernel), k.Version, k.Digest)
+		fmt.Fprintf(a.Page, "%s: guest kernel %s, %s\n", filepath.Join(dir, results.SavedKernel), k.Version, k.Digest)
 	}
 	return reports.WriteSums(dir, uid, gid)
 }

@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -41,7 +39,7 @@ func (a *app) predict(cmd *cobra.Command, names []string, f runFlags) error {
 	for _, p := range all {
 		a.printPrediction(p, j.Extent)
 	}
-	fmt.Fprintln(a.page, "Nothing was run.")
+	fmt.Fprintln(a.Page, "Nothing was run.")
 	return nil
 }
 
@@ -50,7 +48,7 @@ func (a *app) printPrediction(p runs.Prediction, x engine.Extent) {
 	if p.Sessions > 1 {
 		sessions = fmt.Sprintf(", in %d sessions", p.Sessions)
 	}
-	fmt.Fprintf(a.page, "%s: %s that count, %s%s\n", p.Scenario, counted(p.Trials, "trial"), counted(p.Warmup, "warm-up"), sessions)
+	fmt.Fprintf(a.Page, "%s: %s that count, %s%s\n", p.Scenario, counted(p.Trials, "trial"), counted(p.Warmup, "warm-up"), sessions)
 	width := 24
 	for _, c := range p.Cells {
 		width = max(width, utf8.RuneCountInString(c.Cell))
@@ -64,27 +62,27 @@ func (a *app) printPrediction(p runs.Prediction, x engine.Extent) {
 			}
 			text += "in " + c.From
 		}
-		fmt.Fprintf(a.page, "  %-*s %4d + %d, %s\n", width, c.Cell, c.Trials, c.Warmup, text)
+		fmt.Fprintf(a.Page, "  %-*s %4d + %d, %s\n", width, c.Cell, c.Trials, c.Warmup, text)
 	}
 	switch {
 	case p.Seconds == nil:
-		fmt.Fprintf(a.page, "  how long isn't known: no earlier run on this machine in results/ has these rows; lab run %s --quick measures them\n", p.Scenario)
+		fmt.Fprintf(a.Page, "  how long isn't known: no earlier run on this machine in results/ has these rows; lab run %s --quick measures them\n", p.Scenario)
 	case p.Sessions > 1:
-		fmt.Fprintf(a.page, "  about %s, and some seconds for each session's set-up, and for the report\n", minutes(*p.Seconds))
+		fmt.Fprintf(a.Page, "  about %s, and some seconds for each session's set-up, and for the report\n", minutes(*p.Seconds))
 	default:
-		fmt.Fprintf(a.page, "  about %s, and some seconds for set-up and report\n", minutes(*p.Seconds))
+		fmt.Fprintf(a.Page, "  about %s, and some seconds for set-up and report\n", minutes(*p.Seconds))
 	}
 	for _, few := range p.TooFew {
-		fmt.Fprintf(a.page, "  %s\n", few)
+		fmt.Fprintf(a.Page, "  %s\n", few)
 	}
 	if x.Precision > 0 {
-		fmt.Fprintf(a.page, "  more trials are added until each median is known within %.3g %%\n", x.Precision*100)
+		fmt.Fprintf(a.Page, "  more trials are added until each median is known within %.3g %%\n", x.Precision*100)
 	}
 	if x.MaxTime > 0 {
-		fmt.Fprintf(a.page, "  no trial begins after %v\n", x.MaxTime)
+		fmt.Fprintf(a.Page, "  no trial begins after %v\n", x.MaxTime)
 	}
 	if x.Strict {
-		fmt.Fprintf(a.page, "  disturbed trials are repeated, up to %d times each\n", engine.MaxRepeats)
+		fmt.Fprintf(a.Page, "  disturbed trials are repeated, up to %d times each\n", engine.MaxRepeats)
 	}
 }
 

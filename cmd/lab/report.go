@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -13,6 +11,7 @@ import (
 
 	"lab/bench/results"
 	"lab/bench/usercache"
+	"lab/cmd/cli"
 	"lab/reports"
 )
 
@@ -36,7 +35,7 @@ machines.csv and plots are written there.`,
   lab report class/* --out class-report`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usagef("report: which results folder? lab report DIR…")
+				return cli.Usagef("report: which results folder? lab report DIR…")
 			}
 			return nil
 		},
@@ -48,7 +47,7 @@ machines.csv and plots are written there.`,
 				return a.reportMachines(dirs, out)
 			}
 			if out != "" {
-				return usagef("report: --out is for several folders; the report of a single one is written into it")
+				return cli.Usagef("report: --out is for several folders; the report of a single one is written into it")
 			}
 			var errs []error
 			for _, dir := range dirs {
@@ -69,7 +68,7 @@ machines.csv and plots are written there.`,
 // be seen: the report's own checksums are of the files as they are now.
 func (a *app) noteChanged(dir string) {
 	if changed := reports.ChangedTrials(dir); len(changed) > 0 {
-		fmt.Fprintf(a.note, "lab: warning: %s was changed after the run: %s; this report and its new checksums are of the changed data\n", dir, strings.Join(changed, ", "))
+		fmt.Fprintf(a.Note, "lab: warning: %s was changed after the run: %s; this report and its new checksums are of the changed data\n", dir, strings.Join(changed, ", "))
 	}
 }
 
@@ -88,15 +87,15 @@ func (a *app) report(dir string, uid, gid int, json bool) error {
 		if err != nil {
 			return err
 		}
-		_, err = a.stdout.Write(summary)
+		_, err = a.Stdout.Write(summary)
 		return err
 	}
-	if err := reports.Terminal(a.page, run, reports.OptionsFor(a.stdout.file)); err != nil {
+	if err := reports.Terminal(a.Page, run, reports.OptionsFor(a.Stdout.File)); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.page, "\nreport: %s\n", filepath.Join(dir, "report.md"))
+	_, err = fmt.Fprintf(a.Page, "\nreport: %s\n", filepath.Join(dir, "report.md"))
 	if plots, _ := filepath.Glob(filepath.Join(dir, "plots", "*.png")); len(plots) > 0 {
-		_, err = fmt.Fprintf(a.page, "plots:  %s (%d)\n", filepath.Join(dir, "plots"), len(plots))
+		_, err = fmt.Fprintf(a.Page, "plots:  %s (%d)\n", filepath.Join(dir, "plots"), len(plots))
 	}
 	return err
 }
@@ -123,15 +122,15 @@ func (a *app) reportMachines(dirs []string, out string) error {
 		by[run.Manifest.Scenario] = append(by[run.Manifest.Scenario], run)
 	}
 	if out != "" && len(names) > 1 {
-		return usagef("report: --out is for one scenario, and these folders have %s; name one scenario's", strings.Join(names, ", "))
+		return cli.Usagef("report: --out is for one scenario, and these folders have %s; name one scenario's", strings.Join(names, ", "))
 	}
 	for i, name := range names {
 		if i > 0 {
-			fmt.Fprintln(a.page)
+			fmt.Fprintln(a.Page)
 		}
 		m, err := reports.AcrossMachines(by[name])
 		if err == nil {
-			err = m.Terminal(a.page, reports.OptionsFor(a.stdout.file))
+			err = m.Terminal(a.Page, reports.OptionsFor(a.Stdout.File))
 		}
 		if err == nil && out != "" {
 			err = a.writeMachines(m, out)
@@ -151,6 +150,6 @@ func (a *app) writeMachines(m *reports.Machines, out string) error {
 	if err := m.Write(out, uid, gid); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.page, "\nreport: %s\n", filepath.Join(out, "machines.md"))
+	_, err = fmt.Fprintf(a.Page, "\nreport: %s\n", filepath.Join(out, "machines.md"))
 	return err
 }

@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -19,6 +17,7 @@ import (
 	"lab/bench/results"
 	"lab/bench/runs"
 	"lab/bench/usercache"
+	"lab/cmd/cli"
 	"lab/reports/serve"
 	"lab/scenarios"
 	"lab/vm"
@@ -83,11 +82,11 @@ run; 2 bad usage; 3 nothing could be run, or not root; 130 interrupted.`,
 				return nil
 			}
 			if len(args) == 0 {
-				return usagef("run: which scenario? there are: %s", strings.Join(scenarioNames(), ", "))
+				return cli.Usagef("run: which scenario? there are: %s", strings.Join(scenarioNames(), ", "))
 			}
 			for _, name := range args {
 				if scenarios.Find(name) == nil {
-					return unknown("scenario", name, scenarioNames())
+					return cli.Unknown("scenario", name, scenarioNames())
 				}
 			}
 			return nil
@@ -123,7 +122,7 @@ run; 2 bad usage; 3 nothing could be run, or not root; 130 interrupted.`,
 	fl.Lookup("live").NoOptDefVal = serve.Loopback
 	fl.StringVar(&f.image, "image", "", "`DIR` root folder of the file tree to run in (default: the lab's own)")
 	fl.StringVar(&f.kernel, "kernel", "", "`FILE` guest kernel (default: the set-up's; also LAB_KERNEL)")
-	fl.StringVar(&f.connect, "connect", "", connectHelp)
+	fl.StringVar(&f.connect, "connect", "", cli.ConnectHelp)
 	fl.BoolVar(&f.json, "json", false, "print summary.json instead of the table")
 	f.extent.add(fl)
 	fl.StringVar(&f.cpus, "cpus", "", "`LIST` processors to pin instances to, such as 0-1,3; a guest gets one for each")
@@ -133,8 +132,8 @@ run; 2 bad usage; 3 nothing could be run, or not root; 130 interrupted.`,
 	fl.StringVar(&f.resume, "resume", "", "`DIR` go on with an interrupted run")
 	fl.StringVarP(&f.file, "file", "f", "", "`FILE` experiment to run, in place of scenarios and flags")
 	fl.BoolVar(&f.predict, "predict", false, "print how many trials there would be and how long they would take; run nothing")
-	a.waitFlag(fl)
-	further(fl, "warmup", "accel", "kernel", "connect", "anyway", "max-time", "precision", "strict", "sessions", "cpus", "disk-budget", "wait")
+	a.WaitFlag(fl)
+	cli.Further(fl, "warmup", "accel", "kernel", "connect", "anyway", "max-time", "precision", "strict", "sessions", "cpus", "disk-budget", "wait")
 	completeFlags(cmd)
 	return cmd
 }
@@ -155,14 +154,14 @@ func (a *app) run(cmd *cobra.Command, names []string, f runFlags) error {
 	if err := f.used(names, base); err != nil {
 		return err
 	}
-	if err := a.needRoot("lab run", statusNothing); err != nil {
+	if err := a.NeedRoot("lab run", cli.StatusNothing); err != nil {
 		return err
 	}
 	var target *vm.Target
 	if f.connect != "" {
 		if target, err = reach(f.connect); err != nil {
-			if _, usage := err.(*statusError); !usage {
-				err = &statusError{statusNothing, err}
+			if _, usage := err.(*cli.StatusError); !usage {
+				err = cli.Exit(cli.StatusNothing, err)
 			}
 			return err
 		}
@@ -175,7 +174,7 @@ func (a *app) run(cmd *cobra.Command, names []string, f runFlags) error {
 	}
 	defer end()
 	if err := f.rightImage(base.Manifest.Image.Digest); err != nil {
-		return &statusError{statusNothing, err}
+		return cli.Exit(cli.StatusNothing, err)
 	}
 	var last error
 	for _, name := range names {
@@ -186,7 +185,7 @@ func (a *app) run(cmd *cobra.Command, names []string, f runFlags) error {
 		if err != nil {
 			last = err
 		}
-		if e, ok := err.(*statusError); ok && e.status == statusInterrupted {
+		if e, ok := err.(*cli.StatusError); ok && e.Status == cli.StatusInterrupted {
 			break
 		}
 	}
@@ -200,7 +199,7 @@ func (f *runFlags) outIsFree() error {
 		return nil
 	}
 	if _, err := os.Lstat(f.out); err == nil {
-		return &statusError{statusFailed, fmt.Errorf("results folder %s exists, and results are never overwritten; fix: another name for --out", f.out)}
+		return cli.Exit(cli.StatusFailed, fmt.Errorf("results folder %s exists, and results are never overwritten; fix: another name for --out", f.out))
 	}
 	return nil
 }
@@ -222,11 +221,11 @@ func (f *runFlags) job(cmd *cobra.Command) (*runs.Job, error) {
 	j.UID, j.GID = usercache.Owner()
 	given := cmd.Flags().Changed
 	if given("runs") && f.runs < 1 {
-		return nil, usagef("--runs %d: at least 1", f.runs)
+		return nil, cli.Usagef("--runs %d: at least 1", f.runs)
 	}
 	if given("warmup") {
 		if j.Warmup = f.warmup; f.warmup < 0 {
-			return nil, usagef("--warmup %d: at least 0", f.warmup)
+			return nil, cli.Usagef("--warmup %d: at least 0", f.warmup)
 		}
 	}
 	if !given("seed") {
@@ -234,21 +233,21 @@ func (f *runFlags) job(cmd *cobra.Command) (*runs.Job, error) {
 	}
 	envs := environments()
 	var asked []bench.Environment
-	j.Options = bench.Options{Known: known(), Image: f.image, Quick: f.quick, Envs: split(f.envs)}
+	j.Options = bench.Options{Known: known(), Image: f.image, Quick: f.quick, Envs: cli.Split(f.envs)}
 	for _, name := range j.Options.Envs {
-		e, err := environment(envs, name)
+		e, err := cli.Environment(envs, name)
 		if err != nil {
 			return nil, err
 		}
 		asked = append(asked, e)
 	}
 	if given("env") && len(asked) == 0 {
-		return nil, usagef("--env: which? there are: %s", strings.Join(environmentNames(), ", "))
+		return nil, cli.Usagef("--env: which? there are: %s", strings.Join(environmentNames(), ", "))
 	}
 	if len(asked) == 0 {
 		asked = envs
 	}
-	variants, err := parseVariants(f.variant, asked)
+	variants, err := cli.ParseVariants(f.variant, asked)
 	if err != nil {
 		return nil, err
 	}
@@ -265,14 +264,14 @@ func (f *runFlags) job(cmd *cobra.Command) (*runs.Job, error) {
 	}
 	if given("accel") {
 		if !slices.Contains(accels, f.accel) {
-			return nil, unknown("--accel", f.accel, accels)
+			return nil, cli.Unknown("--accel", f.accel, accels)
 		}
 		j.Options.Variant["accel"] = f.accel // environments without that setting leave it out
 		delete(j.Options.Vary, "accel")
 	}
 	if f.anyway {
 		if f.accel != "kvm" {
-			return nil, usagef("--anyway is for --accel kvm")
+			return nil, cli.Usagef("--anyway is for --accel kvm")
 		}
 		j.Options.Variant["anyway"] = "yes"
 	}
@@ -285,12 +284,12 @@ func (f *runFlags) job(cmd *cobra.Command) (*runs.Job, error) {
 	}
 	if f.connect != "" {
 		if _, err := vm.ParseTarget(f.connect); err != nil {
-			return nil, usagef("--%w", err)
+			return nil, cli.Usagef("--%w", err)
 		}
 	}
 	if f.cpus != "" {
 		if err := cgroup.CheckCPUSet(f.cpus); err != nil {
-			return nil, usagef("--cpus %q: %w", f.cpus, err)
+			return nil, cli.Usagef("--cpus %q: %w", f.cpus, err)
 		}
 	}
 	j.Options.CPUs = f.cpus
@@ -299,7 +298,7 @@ func (f *runFlags) job(cmd *cobra.Command) (*runs.Job, error) {
 	}
 	if f.budget != "" {
 		if j.Budget, err = bench.ParseSize(f.budget); err != nil {
-			return nil, usagef("--disk-budget %q: %w", f.budget, err)
+			return nil, cli.Usagef("--disk-budget %q: %w", f.budget, err)
 		}
 	}
 	if err := f.outIsFree(); err != nil {
@@ -309,14 +308,14 @@ func (f *runFlags) job(cmd *cobra.Command) (*runs.Job, error) {
 		return nil, err
 	}
 	if given("sessions") && (f.sessions < 1 || f.sessions > runs.MaxSessions) {
-		return nil, usagef("--sessions %d: from 1 to %d", f.sessions, runs.MaxSessions)
+		return nil, cli.Usagef("--sessions %d: from 1 to %d", f.sessions, runs.MaxSessions)
 	}
 	if f.sessions > 1 {
 		if j.Sessions = f.sessions; j.Extent.Precision > 0 || j.Extent.MaxTime > 0 {
-			return nil, usagef("--sessions repeats the same set each time, and --precision and --max-time change it; fix: leave one of them out")
+			return nil, cli.Usagef("--sessions repeats the same set each time, and --precision and --max-time change it; fix: leave one of them out")
 		}
 	}
-	j.Manifest = results.Manifest{Format: results.Format, Lab: labVersion(), Seed: f.seed, Quick: f.quick, Accel: f.accel,
+	j.Manifest = results.Manifest{Format: results.Format, Lab: cli.Version(), Seed: f.seed, Quick: f.quick, Accel: f.accel,
 		Asked: &results.Asked{Envs: j.Options.Envs, Variant: j.Asked(), Vary: j.Options.Vary, Runs: j.Runs, Warmup: j.Warmup,
 			Precision: j.Extent.Precision, MaxTime: j.Extent.MaxTime.Seconds(), Strict: j.Extent.Strict, CPUs: f.cpus, DiskBudget: j.Budget, Work: j.Work != "", Sessions: j.Sessions}}
 	if x := f.experiment; x != nil {

@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -10,6 +8,7 @@ import (
 
 	"lab/bench"
 	"lab/bench/runs"
+	"lab/cmd/cli"
 	"lab/scenarios"
 )
 
@@ -39,7 +38,7 @@ func (f *runFlags) used(names []string, j *runs.Job) error {
 		if len(j.Options.Envs) > 0 {
 			what += " --env " + strings.Join(j.Options.Envs, ",")
 		}
-		return usagef("--%s says %s, and nothing of %s does; fix: leave it out (scenarios that use it: %s)",
+		return cli.Usagef("--%s says %s, and nothing of %s does; fix: leave it out (scenarios that use it: %s)",
 			x.flag, x.says, what, strings.Join(using, ", "))
 	}
 	return nil
@@ -52,9 +51,9 @@ func workDir(named string) (string, error) {
 		return "", nil
 	}
 	if st, err := os.Stat(named); err != nil {
-		return "", usagef("--work: %w", err)
+		return "", cli.Usagef("--work: %w", err)
 	} else if !st.IsDir() {
-		return "", usagef("--work %s: not a folder", named)
+		return "", cli.Usagef("--work %s: not a folder", named)
 	}
 	return filepath.Abs(named)
 }

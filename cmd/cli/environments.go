@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"slices"
+	"strings"
+
+	"lab/bench"
+	"lab/chroot"
+	"lab/container"
+)
+
+// Local are the environments of which an instance is a process that the lab
+// starts by itself. Whoever knows others lists them behind these.
+func Local() []bench.Environment {
+	return []bench.Environment{chroot.Host(), chroot.Chroot(), container.New()}
+}
+
+// Names lists environments in the order in which they are explained: from the
+// least to the most isolation.
+func Names(envs []bench.Environment) (out []string) {
+	for _, e := range envs {
+		out = append(out, e.Name())
+	}
+	return out
+}
+
+// Environment finds one by its name; an unknown one is the user's error.
+func Environment(envs []bench.Environment, name string) (bench.Environment, error) {
+	for _, e := range envs {
+		if e.Name() == name {
+			return e, nil
+		}
+	}
+	return nil, Unknown("environment", name, Names(envs))
+}
+
+// parseVariant reads "k=v,…" and checks it against the settings of the
+// environments that it will be used for: a name that none of them has, and a
+// value that isn't allowed, are the user's errors.
+func parseVariant(words []string, envs []bench.Environment) (map[string]string, error) {
+	all, err := ParseVariants(words, envs)
+	out := map[string]string{}
+	for k, vs := range all {
+		if len(vs) > 1 {
+			return nil, Usagef("--variant: %s is given twice, and one command has one value of it", k)
+		}
+		out[k] = vs[0]
+	}
+	return out, err
+}
+
+// ParseVariants is parseVariant where a name may have several values:
+// "k=v,k=w".
+func ParseVariants(words []string, envs []bench.Environment) (map[string][]string, error) {
+	out := map[string][]string{}
+	for _, w := range Split(words) {
+		k, v, ok := strings.Cut(w, "=")
+		if !ok || k == "" {
+			return nil, Usagef("--variant %q: not of the form name=value", w)
+		}
+		if err := CheckSetting(k, v, envs); err != nil {
+			return nil, err
+		}
+		out[k] = append(out[k], v)
+	}
+	return out, nil
+}
+
+func CheckSetting(k, v string, envs []bench.Environment) error {
+	var names []string
+	for _, e := range envs {
+		for _, s := range e.Settings() {
+			if !slices.Contains(names, s.Name) {
+				names = append(names, s.Name)
+			}
+			if s.Name != k {
+				continue
+			}
+			if len(s.Values) > 0 && !slices.Contains(s.Values, v) {
+				return Unknown("value of "+k+" for "+e.Name(), v, s.Values)
+			}
+		}
+	}
+	if !slices.Contains(names, k) {
+		what := "variant"
+		if len(envs) == 1 {
+			what += " of " + envs[0].Name()
+		}
+		return Unknown(what, k, names)
+	}
+	return nil
+}
