@@ -3,11 +3,12 @@ package cgroup
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+
+	"lab/bench/input"
 
 	"golang.org/x/sys/unix"
 )
@@ -115,7 +116,7 @@ func (g *Group) Kill() {
 	}
 	for _, dir := range g.Dirs() {
 		for range 100 {
-			b, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+			b, err := input.Kernel(filepath.Join(dir, "cgroup.procs"))
 			if err != nil || len(b) == 0 {
 				break
 			}
@@ -135,7 +136,7 @@ func (g *Group) OOMKilled() bool {
 	if g.memV2 {
 		name = "memory.events"
 	}
-	b, err := os.ReadFile(filepath.Join(g.mem, name))
+	b, err := input.Kernel(filepath.Join(g.mem, name))
 	if err != nil {
 		return false
 	}
@@ -159,16 +160,7 @@ func (g *Group) Remove() error {
 	}
 	var errs []error
 	for _, dir := range g.Dirs() {
-		errs = append(errs, rmdirTree(dir))
+		errs = append(errs, RemoveAll(dir))
 	}
 	return errors.Join(errs...)
-}
-
-// rmdirTree removes a group's folder; it looks for folders below it only where
-// the payload made some.
-func rmdirTree(dir string) error {
-	if err := unix.Rmdir(dir); err == nil || err == unix.ENOENT {
-		return nil
-	}
-	return RemoveAll(dir)
 }

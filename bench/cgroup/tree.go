@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"lab/bench/input"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -131,7 +133,7 @@ func (t *Tree) join(lim Limits) (dirs map[string]string, roots []string, err err
 // begins with none, and takes no process until it has some (cpusets.rst).
 func inherit(dir string) error {
 	for _, name := range []string{"cpuset.cpus", "cpuset.mems"} {
-		b, err := os.ReadFile(filepath.Join(filepath.Dir(dir), name))
+		b, err := input.Kernel(filepath.Join(filepath.Dir(dir), name))
 		if err != nil {
 			return fmt.Errorf("cgroup: %w", err)
 		}

@@ -58,7 +58,7 @@ func At(dir string) (Ref, error) {
 
 // mountBelow is the first mount point that lies in a folder, or "".
 func mountBelow(dir string) (string, error) {
-	text, err := os.ReadFile("/proc/self/mountinfo")
+	text, err := input.Kernel("/proc/self/mountinfo")
 	if err != nil {
 		return "", err
 	}

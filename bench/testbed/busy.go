@@ -3,13 +3,14 @@ package testbed
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
+
+	"lab/bench/input"
 
 	"golang.org/x/sys/unix"
 )
@@ -59,7 +60,7 @@ func holders(dir string) *BusyError {
 	if err := unix.Stat(dir, &st); err != nil {
 		return e
 	}
-	b, err := os.ReadFile("/proc/locks")
+	b, err := input.Kernel("/proc/locks")
 	if err != nil {
 		return e
 	}
@@ -84,8 +85,8 @@ func holders(dir string) *BusyError {
 // be told.
 func command(pid int) (line string, age time.Duration) {
 	dir := fmt.Sprintf("/proc/%d/", pid)
-	b, err := os.ReadFile(dir + "cmdline")
-	stat, err2 := os.ReadFile(dir + "stat")
+	b, err := input.Kernel(dir + "cmdline")
+	stat, err2 := input.Kernel(dir + "stat")
 	var now unix.Timespec
 	if err != nil || err2 != nil || len(b) == 0 || unix.ClockGettime(unix.CLOCK_BOOTTIME, &now) != nil {
 		return "", 0

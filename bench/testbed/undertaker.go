@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"time"
 
+	"lab/bench/input"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -131,7 +133,7 @@ func endSession(sid int) {
 // sessionOf reads a process's session from /proc/PID/stat, "4711 (name) S ppid
 // pgrp session …"; a zombie isn't alive.
 func sessionOf(pid int) (sid int, alive bool) {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	b, err := input.Kernel("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
 		return 0, false
 	}

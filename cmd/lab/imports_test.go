@@ -28,7 +28,7 @@ var rules = []struct {
 	{"bench/histogram", nil, "a leaf", true},
 	{"bench/probe/line", nil, "a leaf: the programs inside an instance link it", true},
 	{"bench/probe/program", []string{"bench/histogram", "bench/probe", "bench/probe/line"}, "a small program of its own", true},
-	{"bench/cgroup", nil, "a leaf", false},
+	{"bench/cgroup", []string{"bench/input"}, "a leaf", false},
 	{"bench/text", nil, "a leaf: whatever prints uses it", false},
 	{"bench/input", nil, "a leaf", true},
 	{"bench/clean", nil, "a leaf", true},
