@@ -15,10 +15,10 @@ import (
 	"lab/bench/experiment"
 	"lab/bench/image"
 	"lab/bench/input"
+	"lab/bench/owner"
 	"lab/bench/results"
 	"lab/bench/runs"
 	"lab/bench/testbed"
-	"lab/bench/usercache"
 	"lab/cmd/cli"
 	"lab/scenarios"
 	"lab/vm"
@@ -125,7 +125,7 @@ func (f *runFlags) jobOf(run *results.Run) (*runs.Job, error) {
 		Options: bench.Options{Known: known(), Envs: x.Envs, Variant: maps.Clone(x.Variant), Vary: x.Vary, Quick: m.Quick, Image: f.image, CPUs: x.CPUs},
 		Extent:  engine.Extent{Precision: x.Precision, MaxTime: time.Duration(x.MaxTime * float64(time.Second)), Strict: x.Strict}}
 	j.Budget, j.Sessions = x.DiskBudget, x.Sessions
-	j.UID, j.GID = usercache.Owner()
+	j.UID, j.GID = owner.IDs()
 	if j.Options.Variant == nil {
 		j.Options.Variant = map[string]string{}
 	}

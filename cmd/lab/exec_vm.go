@@ -20,6 +20,7 @@ import (
 	"lab/bench/cgroup/systemd"
 	"lab/bench/crew"
 	"lab/bench/launch"
+	"lab/bench/owner"
 	"lab/bench/runs"
 	"lab/bench/testbed"
 	"lab/bench/usercache"
@@ -73,7 +74,7 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, image, connec
 		}
 		o.Connect = &runs.Connection{Name: target.Name, Driver: target.Driver}
 	}
-	o.UID, o.GID = usercache.Owner()
+	o.UID, o.GID = owner.IDs()
 	if o.Cache, err = usercache.Make(); err != nil {
 		return 0, err
 	}

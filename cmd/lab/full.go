@@ -23,11 +23,11 @@ import (
 	"lab/bench"
 	"lab/bench/crew"
 	"lab/bench/image"
+	"lab/bench/owner"
 	"lab/bench/probe/built"
 	"lab/bench/results"
 	"lab/bench/runs"
 	"lab/bench/testbed"
-	"lab/bench/usercache"
 	"lab/cmd/cli"
 	"lab/vm"
 )
@@ -147,7 +147,7 @@ func programs() []image.Entry {
 
 // storedImage is the default image of this lab's.
 func storedImage(cache string, read bool) (image.Ref, error) {
-	uid, gid := usercache.Owner()
+	uid, gid := owner.IDs()
 	return image.Default(cache, read, uid, gid, programs()...)
 }
 

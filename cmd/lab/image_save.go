@@ -67,7 +67,7 @@ func (a *app) saveFile(name, named string) error {
 	if err != nil {
 		return fmt.Errorf("image save: %w", err)
 	}
-	uid, gid := usercache.Owner()
+	uid, gid := owner.IDs()
 	err = errors.Join(r.WriteArchive(f), owner.Courtesy(f.Chown(uid, gid)), f.Close())
 	if err != nil {
 		return errors.Join(err, os.Remove(name))
@@ -114,7 +114,7 @@ func (a *app) saveBeside(dir, named, kernelName string) error {
 		return fmt.Errorf("image save: %w", err)
 	}
 	defer f.Close()
-	uid, gid, err := usercache.OwnerOf(f)
+	uid, gid, err := owner.Of(f)
 	if err != nil {
 		return err
 	}

@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lab/bench/owner"
 	"lab/bench/results"
-	"lab/bench/usercache"
 	"lab/cmd/cli"
 	"lab/reports"
 )
@@ -141,7 +141,7 @@ func (a *app) reportMachines(dirs []string, out string) error {
 }
 
 func (a *app) writeMachines(m *reports.Machines, out string) error {
-	uid, gid := usercache.Owner()
+	uid, gid := owner.IDs()
 	f, err := results.Create(out, uid, gid, nil)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 
+	"lab/bench/owner"
 	"lab/bench/residue"
 	"lab/bench/usercache"
 	"lab/cmd/cli"
@@ -57,7 +58,7 @@ func (a *app) residue(f residueFlags, asJSON bool) error {
 		if err := os.WriteFile(f.save, b, 0o644); err != nil {
 			return fmt.Errorf("--save: %w", err)
 		}
-		uid, gid := usercache.Owner()
+		uid, gid := owner.IDs()
 		if err := os.Lchown(f.save, uid, gid); err != nil {
 			return fmt.Errorf("--save: %w", err)
 		}

@@ -14,9 +14,9 @@ import (
 	"lab/bench"
 	"lab/bench/cgroup"
 	"lab/bench/experiment"
+	"lab/bench/owner"
 	"lab/bench/results"
 	"lab/bench/runs"
-	"lab/bench/usercache"
 	"lab/cmd/cli"
 	"lab/reports/serve"
 	"lab/scenarios"
@@ -218,7 +218,7 @@ func (f *runFlags) folder(names []string, name string, t time.Time) string {
 // job checks what was asked; its errors are the user's.
 func (f *runFlags) job(cmd *cobra.Command) (*runs.Job, error) {
 	j := &runs.Job{Runs: f.runs, Warmup: -1}
-	j.UID, j.GID = usercache.Owner()
+	j.UID, j.GID = owner.IDs()
 	given := cmd.Flags().Changed
 	if given("runs") && f.runs < 1 {
 		return nil, cli.Usagef("--runs %d: at least 1", f.runs)
