@@ -200,15 +200,13 @@ func (a *Exec) exec(name string, argv []string, f *execFlags) error {
 	return nil
 }
 
-// PassedOn are the signals that exec passes on to its command.
-var PassedOn = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT,
-	syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH}
-
 // execute runs the command in this process; status is its own.
 func (a *Exec) execute(env bench.Environment, spec bench.Spec, named string) (status int, err error) {
 	// Before anything is made: what comes early waits in the channel.
-	sigs := make(chan os.Signal, 16)
-	signal.Notify(sigs, PassedOn...)
+	sigs, err := signals()
+	if err != nil {
+		return 0, err
+	}
 	ctx := context.Background()
 	var groups *cgroup.Options
 	if g, ok := env.(bench.Grouper); ok && g.Grouped(spec) {
@@ -229,11 +227,12 @@ func (a *Exec) execute(env bench.Environment, spec bench.Spec, named string) (st
 	if err != nil {
 		return 0, err
 	}
-	dir, err := ImageDir(named, cache, false, a.Image)
-	if err != nil {
-		return 0, err
+	if named != "" {
+		spec.Image, err = image.At(named)
+	} else {
+		spec.Image, err = DefaultImage(cache, false, a.Image)
 	}
-	if spec.Image, err = image.At(dir); err != nil {
+	if err != nil {
 		return 0, err
 	}
 	tb, err := testbed.Local(cache, groups, launch.Undertaker(a.Args[0]))
@@ -287,9 +286,7 @@ func (a *Exec) execute(env bench.Environment, spec bench.Spec, named string) (st
 			return 0, err
 		}
 	}
-	// While the command runs nobody waits for this.
-	swept := make(chan struct{})
-	go func() { testbed.SweepFolders(); close(swept) }()
+	testbed.SweepFolders() // while the command runs nobody waits for this
 	exit, err := p.Wait(ctx)
 	close(done)
 	err = errors.Join(err, finish(abort))
@@ -301,25 +298,21 @@ func (a *Exec) execute(env bench.Environment, spec bench.Spec, named string) (st
 			status = 128 + int(syscall.SIGPIPE)
 		}
 	}
-	<-swept
 	if exit.OOM {
 		fmt.Fprintf(a.Note, "lab: %s was killed: it used more memory than its limit\n", spec.Command.Argv[0])
 	}
 	return status, err
 }
 
-// ImageDir is the folder of the image that a user named, or of the default
-// one, which is made where there is none of this lab's, and made again where
-// somebody changed it. With read, that is told by all its bytes.
-func ImageDir(named, cache string, read bool, stored func(cache string, read bool) (image.Ref, error)) (string, error) {
-	if named != "" {
-		return named, nil
-	}
+// DefaultImage is the default image, which is made where there is none of this
+// lab's, and made again where somebody changed it. With read, that is told by all
+// its bytes.
+func DefaultImage(cache string, read bool, stored func(cache string, read bool) (image.Ref, error)) (image.Ref, error) {
 	r, err := stored(cache, read)
 	if errors.Is(err, image.ErrNoBusybox) {
-		return "", fmt.Errorf("%w; make setup, or apt-get install busybox-static", err)
+		err = fmt.Errorf("%w; make setup, or apt-get install busybox-static", err)
 	}
-	return r.Dir, err
+	return r, err
 }
 
 // PassSignals passes signals on. The third that asks for an end is a SIGKILL: a

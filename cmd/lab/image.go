@@ -7,14 +7,16 @@ import (
 	"lab/cmd/cli"
 )
 
-// openImage is imageDir's with its digest.
+// openImage is the image that a user named, or the default one, with its digest.
 func openImage(named, cache string) (image.Ref, error) {
-	dir, err := cli.ImageDir(named, cache, true, storedImage)
+	if named != "" {
+		return image.Open(named)
+	}
+	r, err := cli.DefaultImage(cache, true, storedImage)
 	if err != nil {
 		return image.Ref{}, err
 	}
-	r, err := image.Open(dir)
-	if named == "" {
+	if r, err = image.Open(r.Dir); err == nil {
 		r.Name = "default"
 	}
 	return r, err

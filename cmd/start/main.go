@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"syscall"
 
@@ -71,6 +72,10 @@ func becomeFull() error {
 		return err
 	}
 	full := filepath.Join(filepath.Dir(self), fullName)
+	runtime.LockOSThread()
+	if err := cli.Unblock(); err != nil {
+		return err
+	}
 	err = syscall.Exec(full, os.Args, os.Environ())
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s is missing: lab has two programs, and they belong in one folder; fix: make build", full)
@@ -84,7 +89,7 @@ func becomeFull() error {
 // only with an error.
 func storedImage(cache string, _ bool) (image.Ref, error) {
 	if image.IsCurrent(cache) {
-		return image.At(image.DefaultDir(cache))
+		return image.Ref{Name: "default", Dir: image.DefaultDir(cache)}, nil
 	}
 	return image.Ref{}, becomeFull()
 }
