@@ -30,7 +30,14 @@ func (t *Tree) New(lim Limits) (_ *Group, err error) {
 	if c := t.Lacks(lim); c != "" {
 		return nil, fmt.Errorf("cgroup: limit needs %s: %w", c, ErrNoController)
 	}
-	g := &Group{name: strconv.FormatInt(t.count.Add(1), 10), fd: -1}
+	n := t.count.Add(1)
+	g := &Group{name: strconv.FormatInt(n, 10), fd: -1}
+	switch {
+	case t.single && n > 1:
+		return nil, errors.New("cgroup: a tree for one group has one already")
+	case t.single:
+		g.name = ""
+	}
 	defer func() {
 		if err != nil {
 			g.Remove()
@@ -42,8 +49,10 @@ func (t *Tree) New(lim Limits) (_ *Group, err error) {
 	}
 	for _, root := range roots {
 		dir := filepath.Join(root, g.name)
-		if err := unix.Mkdir(dir, 0o755); err != nil {
-			return nil, fmt.Errorf("cgroup: make %s: %w", dir, err)
+		if !t.single {
+			if err := unix.Mkdir(dir, 0o755); err != nil {
+				return nil, fmt.Errorf("cgroup: make %s: %w", dir, err)
+			}
 		}
 		if root == t.v2 {
 			g.v2 = dir
@@ -54,7 +63,7 @@ func (t *Tree) New(lim Limits) (_ *Group, err error) {
 			continue
 		}
 		g.v1 = append(g.v1, dir)
-		if root == dirs["cpuset"] {
+		if root == dirs["cpuset"] && !t.single {
 			if err := inherit(dir); err != nil {
 				return nil, err
 			}

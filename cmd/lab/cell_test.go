@@ -173,33 +173,3 @@ func TestCellRun(t *testing.T) {
 		}
 	}
 }
-
-// Where Go's runtime can't have its memory, it isn't begun.
-func TestEntry(t *testing.T) {
-	if runtime.GOARCH != "amd64" && runtime.GOARCH != "arm64" {
-		t.Skip("SKIPPED: no entry of our own on ", runtime.GOARCH)
-	}
-	lab := filepath.Join(t.TempDir(), "lab")
-	build := exec.Command("go", "build", "-ldflags", "-E lab/cmd/cli.entry", "-o", lab, "../start")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		if errors.Is(err, exec.ErrNotFound) {
-			t.Skip("SKIPPED: go isn't in PATH")
-		}
-		t.Fatalf("%v\n%s", err, out)
-	}
-	for _, x := range []struct {
-		limit, want string
-		status      int
-	}{
-		{"ulimit -v 200000", "fix: ulimit -v unlimited", 125},
-		{"ulimit -d 200000", "fix: ulimit -d unlimited", 125},
-		{"ulimit -v 4000000; ulimit -d 4000000", "linux/", 0},
-	} {
-		cmd := exec.Command("/bin/sh", "-c", x.limit+` && exec "$0" version`, lab)
-		out, _ := cmd.CombinedOutput()
-		if cmd.ProcessState.ExitCode() != x.status || !strings.Contains(string(out), x.want) || strings.Count(string(out), "\n") != 1 {
-			t.Errorf("%s: exit status %d, %q; want %d with %q", x.limit, cmd.ProcessState.ExitCode(), out, x.status, x.want)
-		}
-	}
-}
