@@ -33,13 +33,18 @@ func main() {
 		os.Exit(cli.StatusFailed)
 	}
 	a := cli.New(os.Args, os.Stdin, os.Stdout, os.Stderr)
-	exec := &cli.Exec{App: a, Environments: cli.Local, Image: storedImage, Full: becomeFull}
 	root := &cobra.Command{Use: "lab", PersistentPreRun: func(cmd *cobra.Command, _ []string) {
 		if cmd.Name() != "exec" && os.Geteuid() == 0 { // exec does it while it waits
 			testbed.SweepFolders()
 		}
 	}}
-	root.AddCommand(exec.Command(), a.VersionCommand())
+	root.CompletionOptions.DisableDefaultCmd = true // it is the whole command's
+	if os.Args[1] == "exec" {
+		exec := &cli.Exec{App: a, Environments: cli.Local, Image: storedImage, Full: becomeFull}
+		root.AddCommand(exec.Command())
+	} else {
+		root.AddCommand(a.VersionCommand())
+	}
 	os.Exit(a.Run(root))
 }
 
