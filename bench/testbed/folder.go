@@ -76,8 +76,10 @@ func tidy() {
 // lockFolder makes a folder where there is none, and locks it without waiting.
 func lockFolder(dir string, how int) (*os.File, error) {
 	for {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return nil, err
+		if err := unix.Mkdir(dir, 0o755); err != nil && err != unix.EEXIST {
+			if err := os.MkdirAll(dir, 0o755); err != nil {
+				return nil, err
+			}
 		}
 		f, err := input.OpenFolder(dir)
 		if errors.Is(err, fs.ErrNotExist) {
