@@ -67,10 +67,10 @@ lint:
 # on any Linux. -buildvcs=false: git refuses to look into another user's folder.
 # Two programs: lab, which starts fast, and lab-full, which it hands most of its
 # commands to (cmd/start says why).
-build: GOBUILD = CGO_ENABLED=0 "$(GO)" build -trimpath -buildvcs=false -ldflags '-s -w -X lab/cmd/cli.version=$(VERSION) -E lab/cmd/cli.
+build: GOBUILD = CGO_ENABLED=0 "$(GO)" build -trimpath -buildvcs=false -ldflags '-s -w -E lab/cmd/cli.entry -X lab/cmd/cli.version=$(VERSION)'
 build: generate
-	$(GOBUILD)entry' -o $(BUILD)/lab-full ./cmd/lab
-	$(GOBUILD)blocking' -o $(BUILD)/lab ./cmd/start
+	$(GOBUILD) -o $(BUILD)/lab-full ./cmd/lab
+	$(GOBUILD) -o $(BUILD)/lab ./cmd/start
 	@if [ -n "$$SUDO_UID" ]; then chown "$$SUDO_UID:$$SUDO_GID" "$(BUILD)/lab" "$(BUILD)/lab-full"; fi
 
 # The guest's init and the probe are embedded into the lab. The rest of the

@@ -5,8 +5,6 @@ package cli
 // entry is where the program begins; it isn't called.
 func entry()
 
-func blocking()
-
 func atLeast()
 
 // What is said to ulimits under which Go's runtime can't start. They are data, as

@@ -16,18 +16,6 @@ TEXT ·entry(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	MOVQ BX, SP
 	JMP  _rt0_amd64_linux(SB)
 
-// func blocking()
-//
-// As entry, with the signals blocked that exec passes on: see signals.
-TEXT ·blocking(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
-	MOVQ $0, DI // SIG_BLOCK
-	LEAQ ·waiting(SB), SI
-	MOVQ $0, DX
-	MOVQ $8, R10
-	MOVQ $14, AX // rt_sigprocmask
-	SYSCALL
-	JMP  ·entry(SB)
-
 // func atLeast()
 //
 // It ends the program with the text at R12 where limit DI is below 1 GiB.

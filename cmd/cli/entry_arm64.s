@@ -15,18 +15,6 @@ TEXT ·entry(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	MOVD R19, RSP
 	JMP  _rt0_arm64_linux(SB)
 
-// func blocking()
-//
-// See entry_amd64.s.
-TEXT ·blocking(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
-	MOVD $0, R0 // SIG_BLOCK
-	MOVD $·waiting(SB), R1
-	MOVD $0, R2
-	MOVD $8, R3
-	MOVD $135, R8 // rt_sigprocmask
-	SVC
-	B    ·entry(SB)
-
 // func atLeast()
 //
 // It ends the program with the text at R20 where limit R0 is below 1 GiB.

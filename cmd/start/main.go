@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"syscall"
 
@@ -77,10 +76,6 @@ func becomeFull() error {
 		return err
 	}
 	full := filepath.Join(filepath.Dir(self), fullName)
-	runtime.LockOSThread()
-	if err := cli.Unblock(); err != nil {
-		return err
-	}
 	err = syscall.Exec(full, os.Args, os.Environ())
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s is missing: lab has two programs, and they belong in one folder; fix: make build", full)
