@@ -6,12 +6,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/vishvananda/netlink"
 
 	"lab/bench/cgroup"
+	"lab/bench/input"
 	"lab/bench/testbed"
 )
 
@@ -86,31 +88,17 @@ func (s snapshot) processes(t testing.TB) {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		if strings.Trim(e.Name(), "0123456789") != "" {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
 			continue
 		}
-		text, err := os.ReadFile("/proc/" + e.Name() + "/stat")
-		if err != nil {
-			continue // it ended meanwhile
+		if name, words, ok := input.Process(pid); ok { // it may end meanwhile
+			if words[0] != "Z" {
+				words[0] = ""
+			}
+			s.add("process", strings.TrimSpace(fmt.Sprintf("%d (%s) %s", pid, name, words[0])))
 		}
-		// 4711 (name) S …: a name may hold anything, a parenthesis too.
-		name, rest, _ := cutLast(string(text), ")")
-		state := "?"
-		if f := strings.Fields(rest); len(f) > 0 {
-			state = f[0]
-		}
-		if state != "Z" {
-			state = ""
-		}
-		s.add("process", strings.TrimSpace(name+") "+state))
 	}
-}
-
-func cutLast(s, sep string) (before, after string, ok bool) {
-	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):], true
-	}
-	return s, "", false
 }
 
 // descriptors are this process's. Those that are open on a namespace hold it,

@@ -65,6 +65,20 @@ func Kernel(name string) ([]byte, error) {
 	}
 }
 
+// Process reads /proc/PID/stat, "4711 (name) S ppid …": the process's name, which may
+// have anything in it, and the words behind it, of which the first is its state. ok
+// is false once it has ended and was waited for.
+func Process(pid int) (name string, words []string, ok bool) {
+	b, err := Kernel(fmt.Sprintf("/proc/%d/stat", pid))
+	text := string(b)
+	open, end := strings.IndexByte(text, '('), strings.LastIndexByte(text, ')')
+	if err != nil || open < 0 || end < open {
+		return "", nil, false
+	}
+	words = strings.Fields(text[end+1:])
+	return text[open+1 : end], words, len(words) > 38 // as many as Linux 3.5 has
+}
+
 // OpenFolder opens a folder for its lock, and no link in its place. os.Open would
 // make a poller for the program first, and then find that a folder can't be polled.
 func OpenFolder(dir string) (*os.File, error) {

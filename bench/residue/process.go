@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench/cgroup"
+	"lab/bench/input"
 	"lab/bench/launch"
 )
 
@@ -72,21 +73,16 @@ func processes(o Options) ([]Item, error) {
 	return out, nil
 }
 
-// readProc reads "4711 (name) S ppid … starttime …"; nil where the process has ended.
+// readProc is nil where the process has ended.
 func readProc(pid int) *proc {
+	name, f, ok := input.Process(pid)
+	if !ok {
+		return nil
+	}
 	dir := "/proc/" + strconv.Itoa(pid)
-	stat := contents(dir + "/stat")
-	open, end := strings.IndexByte(stat, '('), strings.LastIndexByte(stat, ')')
-	if open < 0 || end < open {
-		return nil
-	}
-	f := strings.Fields(stat[end+1:])
-	if len(f) < 20 {
-		return nil
-	}
 	parent, _ := strconv.Atoi(f[1])
 	exe, _ := os.Readlink(dir + "/exe")
-	return &proc{pid: pid, parent: parent, name: stat[open+1 : end], state: f[0], began: f[19], exe: exe,
+	return &proc{pid: pid, parent: parent, name: name, state: f[0], began: f[19], exe: exe,
 		args: strings.TrimSpace(strings.ReplaceAll(contents(dir+"/cmdline"), "\x00", " ")), groups: contents(dir + "/cgroup")}
 }
 

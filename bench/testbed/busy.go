@@ -1,7 +1,6 @@
 package testbed
 
 import (
-	"bytes"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -84,20 +83,13 @@ func holders(dir string) *BusyError {
 // command is what a process was started as, and how long ago; "" when that can't
 // be told.
 func command(pid int) (line string, age time.Duration) {
-	dir := fmt.Sprintf("/proc/%d/", pid)
-	b, err := input.Kernel(dir + "cmdline")
-	stat, err2 := input.Kernel(dir + "stat")
+	b, err := input.Kernel(fmt.Sprintf("/proc/%d/cmdline", pid))
+	_, f, ok := input.Process(pid)
 	var now unix.Timespec
-	if err != nil || err2 != nil || len(b) == 0 || unix.ClockGettime(unix.CLOCK_BOOTTIME, &now) != nil {
+	if err != nil || !ok || len(b) == 0 || unix.ClockGettime(unix.CLOCK_BOOTTIME, &now) != nil {
 		return "", 0
 	}
-	// The name in brackets may have spaces in it; starttime is the 20th word
-	// after it, in hundredths of a second (proc(5)).
-	f := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-	if len(f) < 20 {
-		return "", 0
-	}
-	ticks, err := strconv.ParseInt(string(f[19]), 10, 64)
+	ticks, err := strconv.ParseInt(f[19], 10, 64) // starttime, in hundredths of a second
 	if err != nil {
 		return "", 0
 	}

@@ -1,7 +1,6 @@
 package testbed
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -130,17 +129,12 @@ func endSession(sid int) {
 	}
 }
 
-// sessionOf reads a process's session from /proc/PID/stat, "4711 (name) S ppid
-// pgrp session …"; a zombie isn't alive.
+// sessionOf is a process's session; a zombie isn't alive.
 func sessionOf(pid int) (sid int, alive bool) {
-	b, err := input.Kernel("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
+	_, f, ok := input.Process(pid)
+	if !ok {
 		return 0, false
 	}
-	f := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:])
-	if len(f) < 4 {
-		return 0, false
-	}
-	sid, err = strconv.Atoi(string(f[3]))
-	return sid, err == nil && string(f[0]) != "Z"
+	sid, err := strconv.Atoi(f[3])
+	return sid, err == nil && f[0] != "Z"
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench/crew"
+	"lab/bench/input"
 	"lab/bench/results"
 	"lab/bench/testbed"
 )
@@ -109,17 +110,14 @@ func smiteMain(args []string) int {
 
 // childOf finds a process by its parent's PID and its command line.
 func childOf(pid int, is func(line string) bool) int {
-	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
-	for _, name := range stats {
-		b, _ := os.ReadFile(name)
-		_, rest, _ := strings.Cut(string(b), ") ")
-		f := strings.Fields(rest)
-		if len(f) < 2 || f[1] != strconv.Itoa(pid) {
+	all, _ := filepath.Glob("/proc/[0-9]*")
+	for _, dir := range all {
+		n, _ := strconv.Atoi(filepath.Base(dir))
+		if _, f, ok := input.Process(n); !ok || f[1] != strconv.Itoa(pid) {
 			continue
 		}
-		line, _ := os.ReadFile(filepath.Dir(name) + "/cmdline")
+		line, _ := os.ReadFile(dir + "/cmdline")
 		if is(string(line)) {
-			n, _ := strconv.Atoi(filepath.Base(filepath.Dir(name)))
 			return n
 		}
 	}
