@@ -87,7 +87,8 @@ func Compare(a, b *results.Run) (*Contrast, error) {
 	sides := []struct {
 		name string
 		a    *analysis
-	}{{c.A, x}, {c.B, y}}
+		rows []*cell // that are compared
+	}{{c.A, x, common(x.cells, y.cells)}, {c.B, y, common(y.cells, x.cells)}}
 	if len(c.Differs) == 0 && a.Manifest.ID == b.Manifest.ID && reflect.DeepEqual(a.Lines, b.Lines) {
 		c.note("A and B are the same run: this compares it with itself.")
 		sides = sides[:1]
@@ -95,8 +96,8 @@ func Compare(a, b *results.Run) (*Contrast, error) {
 		c.note("The trials of the two runs weren't mixed: whatever the machine did differently between the runs is part of each ratio, and no interval knows of it.")
 	}
 	for _, s := range sides {
-		c.disturbed(s.name, s.a)
-		for _, b := range s.a.banners() {
+		c.disturbed(s.name, s.rows)
+		for _, b := range s.a.bannersOf(s.rows) {
 			c.note("%s: %s", s.name, b)
 		}
 	}
@@ -113,6 +114,7 @@ func CompareBy(run *results.Run, by, a, b string) (*Contrast, error) {
 	if by == "env" {
 		c.A, c.B = a, b
 	}
+	var rows []*cell
 	for _, p := range x.cells {
 		if value(p, by) != a {
 			continue
@@ -120,6 +122,7 @@ func CompareBy(run *results.Run, by, a, b string) (*Contrast, error) {
 		for _, q := range x.cells {
 			if value(q, by) == b && agree(p, q, by) {
 				first := len(c.Rows)
+				rows = append(rows, p, q)
 				c.add(x, x, p, q)
 				for i := range c.Rows[first:] {
 					r := &c.Rows[first+i]
@@ -142,8 +145,8 @@ func CompareBy(run *results.Run, by, a, b string) (*Contrast, error) {
 	if slices.ContainsFunc(c.Rows, func(r ContrastRow) bool { return r.Paired }) {
 		c.note("Each ratio is of the pairs of trials that one block has: the middle one, after Hodges and Lehmann, with the interval and the p-value of Wilcoxon's signed-rank test. It needn't be the ratio of the two medians.")
 	}
-	c.disturbed(run.Dir, x)
-	for _, b := range x.banners() {
+	c.disturbed(run.Dir, rows)
+	for _, b := range x.bannersOf(rows) {
 		c.note("%s", b)
 	}
 	return c, nil
@@ -158,13 +161,23 @@ func sameCell(c *cell, cells []*cell) *cell {
 	return nil
 }
 
+// common returns those of rows that others have, too.
+func common(rows, others []*cell) (out []*cell) {
+	for _, c := range rows {
+		if sameCell(c, others) != nil {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
 func (c *Contrast) note(format string, args ...any) {
 	c.Notes = append(c.Notes, fmt.Sprintf(format, args...))
 }
 
-func (c *Contrast) disturbed(name string, a *analysis) {
+func (c *Contrast) disturbed(name string, rows []*cell) {
 	n, of := 0, 0
-	for _, x := range a.cells {
+	for _, x := range rows {
 		n += x.disturbed()
 		of += x.counted()
 	}

@@ -2,10 +2,11 @@ package reports
 
 import (
 	"fmt"
-	"lab/bench/results"
-	"lab/bench/stats"
 	"slices"
 	"strings"
+
+	"lab/bench/results"
+	"lab/bench/stats"
 )
 
 // add makes the rows of a pair of cells, one for each metric that either has.
@@ -118,14 +119,24 @@ func (r *ContrastRow) fill(family int) {
 			iv, no = ratio, 1
 		}
 	}
+	r.Verdict, r.Reason = r.verdict(iv, no), ""
+	if r.Verdict == TooFewTrials {
+		r.Reason = cantTell(iv)
+	}
+	if two := r.verdict(k.Difference, 0); r.Paired && two != r.Verdict {
+		r.Reason = fmt.Sprintf("by the pairs of trials of one block; the report takes the rows as two samples: %s", two)
+	}
+}
+
+// verdict is what an interval comes to, where no would be no difference.
+func (r *ContrastRow) verdict(iv stats.Interval, no float64) string {
 	switch {
 	case !iv.Known():
-		r.Verdict, r.Reason = TooFewTrials, cantTell(iv)
+		return TooFewTrials
 	case iv.Lo > no || iv.Hi < no:
-		r.Verdict = word(r.Metric, iv.Hi < no)
-	default:
-		r.Verdict = NoDifference
+		return word(r.Metric, iv.Hi < no)
 	}
+	return NoDifference
 }
 
 // pair finds the trials to be compared one by one, where each block has one of either cell: what

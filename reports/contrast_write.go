@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -111,15 +112,24 @@ func (d Difference) String() string {
 	return d.What + ": " + or(d.A) + " → " + or(d.B)
 }
 
-// reasons are why rows have no verdict, each once a cell.
+// reasons are why rows have no verdict, each once: the rows, and the reason.
 func (c *Contrast) reasons() [][2]string {
-	var out [][2]string
+	var why []string
+	cells := map[string][]string{}
 	for _, r := range c.Rows {
-		x := [2]string{r.Cell, r.Verdict + ": " + r.Reason}
-		if r.Reason == "" || len(out) > 0 && out[len(out)-1] == x {
-			continue
+		x := r.Verdict + ": " + r.Reason
+		switch {
+		case r.Reason == "":
+		case cells[x] == nil:
+			why = append(why, x)
+			fallthrough
+		case !slices.Contains(cells[x], r.Cell):
+			cells[x] = append(cells[x], r.Cell)
 		}
-		out = append(out, x)
+	}
+	var out [][2]string
+	for _, x := range why {
+		out = append(out, [2]string{strings.Join(cells[x], "; "), x})
 	}
 	return out
 }

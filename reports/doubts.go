@@ -64,8 +64,35 @@ func (a *analysis) caveats(quiet bool) []string {
 			out = append(out, fmt.Sprintf("%s: the medians of its parts add up to %s of the median of the whole, as medians may where trials differ.", c.label, percent(b.sum/b.whole)))
 		}
 	}
+	out = append(out, a.absent()...)
 	if a.run.Dropped > 0 {
 		out = append(out, fmt.Sprintf("%s not written to their end, and left out.", wasWere(a.run.Dropped, "trial")))
+	}
+	return out
+}
+
+// absent are metrics that no row has a value of, with the reason that trials gave,
+// each once: the tables and pictures leave them out.
+func (a *analysis) absent() (out []string) {
+	var why []string
+	titles := map[string][]string{}
+	for _, l := range a.run.Lines {
+		if _, ok := a.metric(l.Metric); ok || l.Value != nil || l.Err != "" || l.Text == "" {
+			continue
+		}
+		title := l.Metric
+		if m, ok := a.described(l.Metric); ok && m.Title != "" {
+			title = lower(m.Title)
+		}
+		if titles[l.Text] == nil {
+			why = append(why, l.Text)
+		}
+		if !slices.Contains(titles[l.Text], title) {
+			titles[l.Text] = append(titles[l.Text], title)
+		}
+	}
+	for _, text := range why {
+		out = append(out, fmt.Sprintf("In no row: %s (%s).", strings.Join(titles[text], "; "), oneLine(text)))
 	}
 	return out
 }

@@ -109,7 +109,7 @@ func (a *analysis) familySizes() string {
 
 // TooFew says what a planned run can't tell, before it is made: which rows have
 // too few trials for any verdict, however large the difference, and how many would
-// do. times is how often the whole plan is carried out.
+// do, each once; nothing of a run of one row. times is how often the whole plan is carried out.
 func TooFew(m results.Manifest, times int) []string {
 	a := &analysis{run: &results.Run{Manifest: m}}
 	a.sort()
@@ -159,11 +159,27 @@ func TooFew(m results.Manifest, times int) []string {
 			}
 		}
 	}
-	var out []string
+	runs := len(slices.DeleteFunc(slices.Clone(a.cells), func(c *cell) bool { return c.NotRun != nil }))
+	if runs < 2 { // one row alone is compared with nothing
+		return nil
+	}
+	var texts []string
+	rows := map[string][]string{}
 	for _, c := range a.cells {
 		if n := needs[c]; n > 0 {
-			out = append(out, fmt.Sprintf("%s: %s can't tell a difference, however large: %d would", c.Cell.Label(), plural(len(c.trials), "trial"), n))
+			text := fmt.Sprintf("%s can't tell a difference, however large: %d would", plural(len(c.trials), "trial"), n)
+			if rows[text] == nil {
+				texts = append(texts, text)
+			}
+			rows[text] = append(rows[text], c.Cell.Label())
 		}
 	}
-	return out
+	for i, text := range texts {
+		who := strings.Join(rows[text], ", ")
+		if len(rows[text]) == runs {
+			who = fmt.Sprintf("each of the %d rows", runs)
+		}
+		texts[i] = who + ": " + text
+	}
+	return texts
 }

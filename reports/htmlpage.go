@@ -133,14 +133,15 @@ func htmlVerdict(v verdict) html.Verdict {
 	return out
 }
 
-// answer is the run in three sentences: what differs most, what that means for
+// answer is the run in three sentences: what differs most in the headline metric,
+// which is drawn below, what that means for
 // what people say, and how far to trust it.
 func (a *analysis) answer() []string {
 	var out []string
 	var most pair
 	far := 0.0
 	for _, p := range a.pairs {
-		if p.to != p.row.base || p.row.tcg || p.to.tcg {
+		if p.metric != a.metrics[0].Name || p.to != p.row.base || p.row.tcg || p.to.tcg {
 			continue
 		}
 		k := p.row.samples[p.metric].against

@@ -40,6 +40,12 @@ func (v *verdict) says(text, rule string) {
 	v.sentence = strings.Join(nonEmpty(v.said, v.rule), "; ") + ", " + here + "."
 }
 
+// brief is sentence without its end, for where that is said of all.
+func (v *verdict) brief() string {
+	s := strings.TrimSuffix(strings.TrimSuffix(v.sentence, "."), here)
+	return strings.TrimRight(s, ", ") + "."
+}
+
 // judge evaluates a finding, once for each cell that it speaks of.
 func (a *analysis) judge(f results.Finding) []verdict {
 	if f.Compare == "slope" {

@@ -43,6 +43,10 @@ func TestDecide(t *testing.T) {
 }
 
 func TestEveryVerdictEndsHere(t *testing.T) {
+	// In the report each section says it once.
+	if n := strings.Count(string(markdown(analyse(synthetic(24)))), here); n > 3 {
+		t.Errorf("report.md says %q %d times", here, n)
+	}
 	for name, run := range map[string]*results.Run{"whole": synthetic(24), "few": whole(3, nil), "none": whole(0, nil)} {
 		for _, v := range Summarize(run).Verdicts {
 			if !strings.HasSuffix(v.Sentence, "on this machine.") {
@@ -250,7 +254,7 @@ func TestCaveat(t *testing.T) {
 		if x.want == "" && strings.Contains(files["summary.json"], "caveat") {
 			t.Errorf("%s: summary.json has a caveat", name)
 		}
-		if opening := "“A container starts like a process.” **Doesn't hold**" + beside(x.want) + ", on this machine"; !strings.Contains(files["report.md"], opening) {
+		if opening := "“A container starts like a process.” **Doesn't hold**" + beside(x.want) + " (container net=bridge)."; !strings.Contains(files["report.md"], opening) {
 			t.Errorf("%s: report.md has no %q", name, opening)
 		}
 	}

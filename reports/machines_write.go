@@ -34,7 +34,7 @@ func (m *Machines) Write(dir string, uid, gid int) error {
 	if err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
-	return writeFiles(dir, files, uid, gid)
+	return writeFiles(dir, files, uid, gid, nil)
 }
 
 // machineRows are a group's lines of one metric: machine, folder, trials,

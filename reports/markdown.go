@@ -61,10 +61,11 @@ func escape(s string) string { return clean.Markdown(s) }
 
 func (d *document) opening() {
 	d.line("## What this shows")
+	d.line("All of it %s.", here)
 	d.items(d.a.sentences())
 	var judged []string
 	for _, v := range d.a.verdicts {
-		judged = append(judged, fmt.Sprintf("“%s” **%s**%s, %s (%s).", escape(v.finding.Statement), capital(v.outcome), beside(v.caveat), here, escape(v.cell)))
+		judged = append(judged, fmt.Sprintf("“%s” **%s**%s (%s).", escape(v.finding.Statement), capital(v.outcome), beside(v.caveat), escape(v.cell)))
 	}
 	if len(judged) > 0 {
 		d.line("What people say, and what became of it:")
@@ -190,9 +191,9 @@ func (d *document) verdicts() {
 		return
 	}
 	d.line("## Verdicts")
-	d.line("What is compared, the threshold and its reason were set before the first trial. A statement holds, or doesn't hold, if the whole 95 %% interval is on one side of the threshold.")
+	d.line("What is compared, the threshold and its reason were set before the first trial. A statement holds, or doesn't hold, if the whole 95 %% interval is on one side of the threshold. All of it is said of this machine.")
 	for _, v := range d.a.verdicts {
-		fmt.Fprintf(&d.b, "- **%s**%s: “%s” %s\n", capital(v.outcome), beside(v.caveat), escape(v.finding.Statement), escape(v.sentence))
+		fmt.Fprintf(&d.b, "- **%s**%s: “%s” %s\n", capital(v.outcome), beside(v.caveat), escape(v.finding.Statement), escape(v.brief()))
 	}
 	d.b.WriteByte('\n')
 }

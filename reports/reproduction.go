@@ -184,6 +184,32 @@ func (r *Reproduction) where() string {
 	return "The runs are of different machines: outcomes are compared, not figures."
 }
 
+// reason is why a row has its verdict: the outcome, where both agree.
+func (row ReproductionRow) reason() string {
+	if row.Reason == "" {
+		return row.Was + row.caveats()
+	}
+	return oneLine(row.Reason)
+}
+
+// finding names what a row is about.
+func (row ReproductionRow) finding() string {
+	return fmt.Sprintf("%s (%s): “%s”", row.Name, row.Cell, row.Statement)
+}
+
+// grouped are the rows by verdict and reason, in the order of the first of each.
+func (r *Reproduction) grouped() (out [][]ReproductionRow) {
+	for _, row := range r.Rows {
+		n := slices.IndexFunc(out, func(g []ReproductionRow) bool { return g[0].Verdict == row.Verdict && g[0].reason() == row.reason() })
+		if n < 0 {
+			out = append(out, nil)
+			n = len(out) - 1
+		}
+		out[n] = append(out[n], row)
+	}
+	return out
+}
+
 // Terminal writes the verdicts, and under them the medians.
 func (r *Reproduction) Terminal(w io.Writer, o Options) error {
 	t := &terminal{o: o}
@@ -194,16 +220,21 @@ func (r *Reproduction) Terminal(w io.Writer, o Options) error {
 	t.paragraph("", "", "", r.where())
 	t.b.WriteByte('\n')
 	colors := map[string]string{Agrees: green, Differs: red}
-	for _, row := range r.Rows {
+	for _, rows := range r.grouped() {
+		row := rows[0]
 		color := colors[row.Verdict]
 		if color == "" {
 			color = yellow
 		}
-		text := fmt.Sprintf(" %s (%s): “%s” %s", row.Name, row.Cell, row.Statement, capital(row.Was)+row.caveats()+".")
-		if row.Reason != "" {
-			text = fmt.Sprintf(" %s (%s): “%s” %s.", row.Name, row.Cell, row.Statement, capital(oneLine(row.Reason)))
+		reason := row.reason()
+		if len(rows) == 1 {
+			t.paragraph(color, capital(row.Verdict)+":", "", " "+row.finding()+" "+capital(reason)+".")
+			continue
 		}
-		t.paragraph(color, capital(row.Verdict)+":", "", text)
+		t.paragraph(color, fmt.Sprintf("%s (%d):", capital(row.Verdict), len(rows)), "", " "+reason+".")
+		for _, row := range rows {
+			t.paragraph("", "", "- ", row.finding())
+		}
 	}
 	t.b.WriteByte('\n')
 	if _, err := w.Write(t.b.Bytes()); err != nil {
@@ -219,7 +250,7 @@ func (r *Reproduction) Markdown(w io.Writer) error {
 	b.WriteString("| finding | of | original | repeated | verdict |\n|:---|:---|:---|:---|:---|\n")
 	for _, row := range r.Rows {
 		verdict := "**" + row.Verdict + "**"
-		if row.Reason != "" {
+		if row.Reason != "" && row.Reason != row.changed() { // the two columns before it say that
 			verdict += ": " + escape(row.Reason)
 		}
 		fmt.Fprintf(&b, "| %s: “%s” | %s | %s | %s | %s |\n", escape(row.Name), escape(row.Statement), escape(row.Cell), row.Was+beside(row.WasCaveat), row.Is+beside(row.IsCaveat), verdict)

@@ -45,7 +45,11 @@ func (s *stack) draw(p *page) {
 // its parts. It reports whether the bar is hatched.
 func (s *stack) bar(p *page, c *cell, left, right vg.Length) bool {
 	b := s.a.breakdown(c, s.metric.Name)
-	p.write(boldText, draw.XLeft, left, p.y+6, boldText.fit(c.label, (right-left)*0.55))
+	lines := boldText.wrap(c.label, right-left)
+	for i, l := range lines {
+		p.write(boldText, draw.XLeft, left, p.y+6+vg.Length(i)*boldText.line(), boldText.fit(l, right-left))
+	}
+	p.y += vg.Length(len(lines)-1) * boldText.line()
 	if b == nil {
 		text := "its phases weren't recorded"
 		switch {
@@ -61,6 +65,9 @@ func (s *stack) bar(p *page, c *cell, left, right vg.Length) bool {
 	total := fmt.Sprintf("total %s, median of %s", quantity(b.whole, s.metric.Unit), plural(b.n, "trial"))
 	if b.apart() && b.sum > b.whole {
 		total = fmt.Sprintf("the parts' medians add up to %s; ", percent(b.sum/b.whole)) + total
+	}
+	if boldText.width(lines[len(lines)-1])+12+bodyText.width(total) > right-left {
+		p.y += bodyText.line()
 	}
 	p.write(bodyText, draw.XRight, right, p.y+6, total)
 	p.y += 13
@@ -79,13 +86,13 @@ func (s *stack) bar(p *page, c *cell, left, right vg.Length) bool {
 		}
 		x += wide
 	}
-	if room := right - x; b.apart() && b.sum < b.whole {
-		st := smallText
-		p.write(st, draw.XCenter, x+room/2, p.y+barHeight/2, st.fit("in no part's median: "+percent(1-b.sum/b.whole), room-4))
+	rest := ""
+	if b.apart() && b.sum < b.whole {
+		rest = "in no part's median: " + percent(1-b.sum/b.whole)
 	}
 	p.frame(black, 0.6, left, p.y, right, p.y+barHeight)
 	p.y += barHeight + 3
-	s.names(p, b, left, right)
+	s.names(p, b, rest, left, right)
 	return c.tcg
 }
 
@@ -108,20 +115,25 @@ func (s *stack) partText(p *page, i int, q part, colour color.RGBA, plate bool, 
 	}
 }
 
-// names lists the parts with their times, wrapped.
-func (s *stack) names(p *page, b *breakdown, left, right vg.Length) {
+// names lists the parts with their times, and what is in none of them, wrapped.
+func (s *stack) names(p *page, b *breakdown, rest string, left, right vg.Length) {
 	x := left
-	for i, q := range b.parts {
-		text := fmt.Sprintf("%d %s %s (%s)", i+1, q.title, quantity(q.median, s.metric.Unit), percent(q.share))
+	name := func(colour color.Color, text string) {
 		w := 10 + bodyText.width(text) + 10
 		if x > left && x+w-10 > right {
 			x = left
 			p.y += bodyText.line()
 		}
-		p.rect(s.color(q.name), x, p.y+2, x+7, p.y+9)
+		p.rect(colour, x, p.y+2, x+7, p.y+9)
 		p.frame(black, 0.4, x, p.y+2, x+7, p.y+9)
 		p.write(bodyText, draw.XLeft, x+10, p.y+5.5, text)
 		x += w
+	}
+	for i, q := range b.parts {
+		name(s.color(q.name), fmt.Sprintf("%d %s %s (%s)", i+1, q.title, quantity(q.median, s.metric.Unit), percent(q.share)))
+	}
+	if rest != "" {
+		name(paper, rest)
 	}
 	p.y += bodyText.line()
 }

@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -10,7 +11,8 @@ import (
 	"lab/bench/stats"
 )
 
-// here ends every conclusion.
+// here ends every conclusion that stands alone; where several stand together it is
+// said once, at their head.
 const here = "on this machine"
 
 // capital and lower change the first letter alone, capital also behind a quotation
@@ -72,7 +74,7 @@ func notRun(c *cell) string {
 
 // becauseTCG says why the run's guests were emulated, from "because" on.
 func (a *analysis) becauseTCG() string {
-	reason := strings.TrimRight(strings.TrimSpace(a.run.Machine.Acceleration.Reason), ".")
+	reason := a.run.Machine.Acceleration.Brief()
 	switch {
 	case a.run.Manifest.Accel == "tcg":
 		return "because --accel tcg asked for it"
@@ -100,9 +102,15 @@ func (a *analysis) tcgShows() string {
 
 // banners are what stands on top of every report of the run, most important
 // first.
-func (a *analysis) banners() []string {
+func (a *analysis) banners() []string { return a.bannersOf(a.cells) }
+
+// bannersOf are those that rows of the run need.
+func (a *analysis) bannersOf(rows []*cell) []string {
 	var out []string
 	m := a.run.Manifest
+	if changed := a.run.Changed; changed != nil {
+		out = append(out, "Changed after the run: "+strings.Join(changed, ", ")+". What follows is of the changed data.")
+	}
 	switch m.Outcome {
 	case "interrupted":
 		out = append(out, fmt.Sprintf("This run was interrupted: it has %d of %d planned trials. What was measured until then is shown.", a.done(), a.planned()))
@@ -114,7 +122,7 @@ func (a *analysis) banners() []string {
 	if a.run.Machine.Emulated {
 		out = append(out, "The machine that this ran on was itself emulated in software (QEMU's TCG). That everything works can be seen here, and not how fast anything is.")
 	}
-	if a.anyTCG() {
+	if slices.ContainsFunc(rows, func(c *cell) bool { return c.tcg }) {
 		out = append(out, "This VM was emulated in software (TCG) "+a.becauseTCG()+". It shows "+a.tcgShows()+", not how fast VMs are.")
 	}
 	if m.Quick {
@@ -173,7 +181,7 @@ func (a *analysis) sentences() []string {
 				text += " (of medians: " + escape(n) + ")"
 			}
 		}
-		out = append(out, text+", "+here+".")
+		out = append(out, text+".")
 	}
 	return out
 }

@@ -6,14 +6,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/vishvananda/netlink"
 
 	"lab/bench/cgroup"
-	"lab/bench/input"
+	"lab/bench/proc"
 	"lab/bench/testbed"
 )
 
@@ -83,21 +82,16 @@ func (s snapshot) add(kind, name string) { s[kind] = append(s[kind], name) }
 
 // processes are those of the testbed's PID namespace, zombies included.
 func (s snapshot) processes(t testing.TB) {
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
+	for _, pid := range proc.PIDs() {
+		p, ok := proc.Read(pid)
+		if !ok {
+			continue // it ended meanwhile
 		}
-		if name, words, ok := input.Process(pid); ok { // it may end meanwhile
-			if words[0] != "Z" {
-				words[0] = ""
-			}
-			s.add("process", strings.TrimSpace(fmt.Sprintf("%d (%s) %s", pid, name, words[0])))
+		state := ""
+		if p.State == 'Z' {
+			state = " Z"
 		}
+		s.add("process", fmt.Sprintf("%d (%s)%s", pid, p.Name, state))
 	}
 }
 

@@ -22,7 +22,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench/cgroup"
-	"lab/bench/input"
+	"lab/bench/proc"
 	"lab/bench/residue"
 )
 
@@ -207,8 +207,8 @@ func (r *Run) tidy(ctx context.Context, v Victim, l *life) {
 
 // ours says whether a process is a child of this one's, as an orphan is.
 func ours(pid int) bool {
-	_, f, ok := input.Process(pid)
-	return ok && f[1] == fmt.Sprint(os.Getpid())
+	s, ok := proc.Read(pid)
+	return ok && s.Parent == os.Getpid()
 }
 
 // Kinds are those that some row has, in order.

@@ -65,20 +65,6 @@ func Kernel(name string) ([]byte, error) {
 	}
 }
 
-// Process reads /proc/PID/stat, "4711 (name) S ppid …": the process's name, which may
-// have anything in it, and the words behind it, of which the first is its state. ok
-// is false once it has ended and was waited for.
-func Process(pid int) (name string, words []string, ok bool) {
-	b, err := Kernel(fmt.Sprintf("/proc/%d/stat", pid))
-	text := string(b)
-	open, end := strings.IndexByte(text, '('), strings.LastIndexByte(text, ')')
-	if err != nil || open < 0 || end < open {
-		return "", nil, false
-	}
-	words = strings.Fields(text[end+1:])
-	return text[open+1 : end], words, len(words) > 38 // as many as Linux 3.5 has
-}
-
 // OpenFolder opens a folder for its lock, and no link in its place. os.Open would
 // make a poller for the program first, and then find that a folder can't be polled.
 func OpenFolder(dir string) (*os.File, error) {
@@ -87,6 +73,17 @@ func OpenFolder(dir string) (*os.File, error) {
 		return nil, &fs.PathError{Op: "open", Path: dir, Err: err}
 	}
 	return os.NewFile(uintptr(fd), dir), nil
+}
+
+// ReadNamed is ReadFile of what the user names on the command line for this alone, and
+// reads a pipe, too: <(…) of a shell. Like cat it waits for the pipe's end.
+func ReadNamed(name string, limit int64) ([]byte, error) {
+	st, err := os.Stat(name)
+	if err != nil || st.Mode()&fs.ModeNamedPipe == 0 {
+		return ReadFile(name, limit)
+	}
+	f, err := os.Open(name)
+	return read(name, f, limit, err)
 }
 
 // OpenRoot opens a folder, out of which no link leads.

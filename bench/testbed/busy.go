@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"lab/bench/input"
+	"lab/bench/proc"
 
 	"golang.org/x/sys/unix"
 )
@@ -84,12 +85,12 @@ func holders(dir string) *BusyError {
 // be told.
 func command(pid int) (line string, age time.Duration) {
 	b, err := input.Kernel(fmt.Sprintf("/proc/%d/cmdline", pid))
-	_, f, ok := input.Process(pid)
+	st, ok := proc.Read(pid)
 	var now unix.Timespec
 	if err != nil || !ok || len(b) == 0 || unix.ClockGettime(unix.CLOCK_BOOTTIME, &now) != nil {
 		return "", 0
 	}
-	ticks, err := strconv.ParseInt(f[19], 10, 64) // starttime, in hundredths of a second
+	ticks, err := strconv.ParseInt(st.Began, 10, 64) // in hundredths of a second
 	if err != nil {
 		return "", 0
 	}

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"time"
 
-	"lab/bench/input"
+	"lab/bench/proc"
 
 	"golang.org/x/sys/unix"
 )
@@ -107,34 +107,16 @@ func buryKilled(dir, follow string) error {
 func endSession(sid int) {
 	for end := time.Now().Add(time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		found := false
-		entries, _ := os.ReadDir("/proc")
-		for _, e := range entries {
-			pid, err := strconv.Atoi(e.Name())
-			if err != nil {
-				continue
-			}
-			fd, err := unix.PidfdOpen(pid, 0) // before the look: no stranger can come by the number
-			if err != nil {
-				continue
-			}
-			if s, alive := sessionOf(pid); alive && s == sid {
+		for _, pid := range proc.PIDs() {
+			p, _ := os.FindProcess(pid) // before the look: no stranger can come by the number
+			if s, ok := proc.Read(pid); ok && s.State != 'Z' && s.Session == sid {
 				found = true
-				unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
+				p.Kill()
 			}
-			unix.Close(fd)
+			p.Release()
 		}
 		if !found {
 			return
 		}
 	}
-}
-
-// sessionOf is a process's session; a zombie isn't alive.
-func sessionOf(pid int) (sid int, alive bool) {
-	_, f, ok := input.Process(pid)
-	if !ok {
-		return 0, false
-	}
-	sid, err := strconv.Atoi(f[3])
-	return sid, err == nil && f[0] != "Z"
 }

@@ -95,6 +95,9 @@ Exit status: the command's own; 128+n if signal n ended it; 125 the lab failed;
 			if len(args) == 0 {
 				return Usagef("exec: in which environment? there are: %s", strings.Join(names, ", "))
 			}
+			if cmd.ArgsLenAtDash() == 0 {
+				return Usagef("exec: the environment is missing before --: lab exec container -- %s\n     there are: %s", strings.Join(args, " "), strings.Join(names, ", "))
+			}
 			if _, err := Environment(a.Environments(), args[0]); err != nil {
 				return err
 			}
@@ -229,7 +232,9 @@ func (a *Exec) execute(env bench.Environment, spec bench.Spec, named string) (st
 		return 0, err
 	}
 	if named != "" {
-		spec.Image, err = image.At(named)
+		if spec.Image, err = image.At(named); err == nil {
+			err = image.NoWhiteouts(spec.Image.Dir) // whoever makes the digest looks anyway
+		}
 	} else {
 		spec.Image, err = DefaultImage(cache, false, a.Image)
 	}

@@ -28,7 +28,11 @@ func Usagef(format string, args ...any) error {
 // Unknown says that there is no such thing, which one was probably meant, and
 // which there are.
 func Unknown(kind, word string, known []string) error {
-	text := fmt.Sprintf("unknown %s %q", kind, word)
+	return NoSuch(fmt.Sprintf("unknown %s %q", kind, word), word, known)
+}
+
+// NoSuch says with text that there is no word, and what unknown says of it.
+func NoSuch(text, word string, known []string) error {
 	if n := nearest(word, known); n != "" {
 		text += fmt.Sprintf(": did you mean %q?", n)
 	}

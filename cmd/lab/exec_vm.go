@@ -25,7 +25,7 @@ import (
 	"lab/bench/testbed"
 	"lab/bench/usercache"
 	"lab/cmd/cli"
-	"lab/vm"
+	"lab/vm/client"
 )
 
 // A command in a guest needs what a run needs: a testbed of its own, in which
@@ -67,7 +67,7 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, image, connec
 	}
 	defer func() { err = errors.Join(err, lock.Release()) }()
 	o := execOrder{Env: env.Name(), Spec: spec}
-	var target *vm.Target
+	var target *client.Target
 	if connect != "" {
 		if target, err = reach(connect); err != nil {
 			return 0, err

@@ -30,6 +30,7 @@ import (
 	"lab/bench/testbed"
 	"lab/cmd/cli"
 	"lab/vm"
+	"lab/vm/accel"
 )
 
 // The worker must be started from the main thread, as the kernel kills it when
@@ -153,6 +154,6 @@ func storedImage(cache string, read bool) (image.Ref, error) {
 
 // probe finds out whether KVM is usable.
 func probe(ctx context.Context, cache string) (results.Acceleration, error) {
-	v, err := vm.Probe(ctx, cache)
+	v, err := accel.Probe(ctx, cache)
 	return v.Acceleration, err
 }

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -15,7 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench/crew"
-	"lab/bench/input"
+	"lab/bench/histogram"
 	"lab/bench/results"
 	"lab/bench/testbed"
 )
@@ -59,6 +61,49 @@ func trialsMain(args []string) int {
 		if l.PartOf == "" {
 			fmt.Println(l.Trial, l.Block, l.Pos, l.Label(), kind, l.Metric, "err="+l.Err)
 		}
+	}
+	return 0
+}
+
+// tailsMain is tails DIR METRIC: a line for each distribution of the metric, with how
+// many observations it has, three quantiles in seconds, and whether trials.jsonl has
+// the same two for p50 and p99.
+func tailsMain(args []string) int {
+	run, err := results.Read(args[0])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "tails:", err)
+		return 1
+	}
+	said := map[string]float64{}
+	for _, l := range run.Lines {
+		if l.Metric == args[1] && l.Value != nil {
+			said[fmt.Sprint(l.Trial, l.Stat)] = *l.Value
+		}
+	}
+	f, err := os.Open(filepath.Join(args[0], results.SamplesDir, args[1]+".jsonl"))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "tails:", err)
+		return 1
+	}
+	defer f.Close()
+	for d := json.NewDecoder(f); d.More(); {
+		var s results.Sample
+		if err := d.Decode(&s); err != nil {
+			fmt.Fprintln(os.Stderr, "tails:", err)
+			return 1
+		}
+		var h histogram.Histogram
+		for _, b := range s.Buckets {
+			h.AddN(int(b[0]), b[1])
+		}
+		q := func(q float64) float64 { ns, _ := h.Quantile(q); return ns / 1e9 }
+		same := "as in trials.jsonl"
+		for name, v := range map[string]float64{"p50": q(0.5), "p99": q(0.99)} {
+			if was := said[fmt.Sprint(s.Trial, name)]; math.Abs(v-was) > 0.02*was {
+				same = fmt.Sprintf("but %s is %g in trials.jsonl", name, was)
+			}
+		}
+		fmt.Printf("%s n=%d %.3g %.3g %.3g %s\n", results.Label(s.Env, s.Variant, s.N), h.N(), q(0.5), q(0.99), q(0.999), same)
 	}
 	return 0
 }
@@ -110,14 +155,17 @@ func smiteMain(args []string) int {
 
 // childOf finds a process by its parent's PID and its command line.
 func childOf(pid int, is func(line string) bool) int {
-	all, _ := filepath.Glob("/proc/[0-9]*")
-	for _, dir := range all {
-		n, _ := strconv.Atoi(filepath.Base(dir))
-		if _, f, ok := input.Process(n); !ok || f[1] != strconv.Itoa(pid) {
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, name := range stats {
+		b, _ := os.ReadFile(name)
+		_, rest, _ := strings.Cut(string(b), ") ")
+		f := strings.Fields(rest)
+		if len(f) < 2 || f[1] != strconv.Itoa(pid) {
 			continue
 		}
-		line, _ := os.ReadFile(dir + "/cmdline")
+		line, _ := os.ReadFile(filepath.Dir(name) + "/cmdline")
 		if is(string(line)) {
+			n, _ := strconv.Atoi(filepath.Base(filepath.Dir(name)))
 			return n
 		}
 	}

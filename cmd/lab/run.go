@@ -20,7 +20,7 @@ import (
 	"lab/cmd/cli"
 	"lab/reports/serve"
 	"lab/scenarios"
-	"lab/vm"
+	"lab/vm/client"
 )
 
 // runFlags are what lab run was asked.
@@ -157,7 +157,7 @@ func (a *app) run(cmd *cobra.Command, names []string, f runFlags) error {
 	if err := a.NeedRoot("lab run", cli.StatusNothing); err != nil {
 		return err
 	}
-	var target *vm.Target
+	var target *client.Target
 	if f.connect != "" {
 		if target, err = reach(f.connect); err != nil {
 			if _, usage := err.(*cli.StatusError); !usage {
@@ -247,7 +247,7 @@ func (f *runFlags) job(cmd *cobra.Command) (*runs.Job, error) {
 	if len(asked) == 0 {
 		asked = envs
 	}
-	variants, err := cli.ParseVariants(f.variant, asked)
+	variants, err := cli.ParseVariants(f.variant, asked, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -283,7 +283,7 @@ func (f *runFlags) job(cmd *cobra.Command) (*runs.Job, error) {
 		j.Options.Variant["kernel"] = kernel
 	}
 	if f.connect != "" {
-		if _, err := vm.ParseTarget(f.connect); err != nil {
+		if _, err := client.ParseTarget(f.connect); err != nil {
 			return nil, cli.Usagef("--%w", err)
 		}
 	}

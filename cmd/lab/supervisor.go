@@ -14,7 +14,7 @@ import (
 	"lab/bench/runs"
 	"lab/cmd/cli"
 	"lab/scenarios"
-	"lab/vm"
+	"lab/vm/client"
 )
 
 // parts are what a run can be made of.
@@ -127,9 +127,9 @@ func (c *console) Progress(p engine.Progress) { c.draw(p) }
 func (c *console) Draws() bool { return c.on }
 
 // passage is a worker's way to a foreign libvirt; nil where there is none.
-func passage(t *vm.Target) *crew.Passage {
+func passage(t *client.Target) *crew.Passage {
 	if t == nil {
 		return nil
 	}
-	return vm.Passage(t.Dial)
+	return client.Passage(t.Dial)
 }
