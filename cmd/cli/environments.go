@@ -12,7 +12,7 @@ import (
 
 // Local are the environments of which an instance is a process that the lab
 // starts by itself. Whoever knows others lists them behind these.
-func Local() []bench.Environment {
+func Local(...string) []bench.Environment {
 	return []bench.Environment{chroot.Host(), chroot.Chroot(), container.New()}
 }
 

@@ -23,7 +23,8 @@ import (
 // An Exec is lab exec, and what the program that has it adds.
 type Exec struct {
 	*App
-	Environments func() []bench.Environment
+	// Environments lists them, and those that some of also name by a path.
+	Environments func(also ...string) []bench.Environment
 
 	// Image is the default image; read says that all its bytes are to be compared.
 	Image func(cache string, read bool) (image.Ref, error)
@@ -66,6 +67,7 @@ func (a *Exec) Command() *cobra.Command {
 		Use:   "exec ENV [flags] -- CMD ARG…",
 		Short: "Run any command in an environment",
 		Long: `ENV is ` + strings.Join(names, ", ") + `.
+
 lab explain ENV says what it is, and what --variant can set for it.
 
 The command's input, output and error are those of lab: under host the very
@@ -98,7 +100,7 @@ Exit status: the command's own; 128+n if signal n ended it; 125 the lab failed;
 			if cmd.ArgsLenAtDash() == 0 {
 				return Usagef("exec: the environment is missing before --: lab exec container -- %s\n     there are: %s", strings.Join(args, " "), strings.Join(names, ", "))
 			}
-			if _, err := Environment(a.Environments(), args[0]); err != nil {
+			if _, err := Environment(a.Environments(args[0]), args[0]); err != nil {
 				return err
 			}
 			if len(args) == 1 {
@@ -155,7 +157,7 @@ Exit status: the command's own; 128+n if signal n ended it; 125 the lab failed;
 }
 
 func (a *Exec) exec(name string, argv []string, f *execFlags) error {
-	env, err := Environment(a.Environments(), name)
+	env, err := Environment(a.Environments(name), name)
 	if err != nil {
 		return err
 	}

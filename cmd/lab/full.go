@@ -22,6 +22,10 @@ import (
 
 	"lab/bench"
 	"lab/bench/crew"
+	"lab/bench/engines/bwrap"
+	"lab/bench/engines/nspawn"
+	"lab/bench/engines/oci"
+	"lab/bench/engines/own"
 	"lab/bench/image"
 	"lab/bench/owner"
 	"lab/bench/probe/built"
@@ -98,16 +102,29 @@ what each costs, and explains the numbers.
 }
 
 // environments is the one list of them: a new one is its folder, and a line here.
+// Runtimes that are named by their path follow, where some of also are such names.
 // It is a variable for the tests alone.
-var environments = func() []bench.Environment {
-	return append(cli.Local(), vm.New(), vm.NewBare())
+var environments = func(also ...string) []bench.Environment {
+	list := append(cli.Local(),
+		own.New(""),
+		bwrap.New(),
+		oci.Crun(),
+		oci.Runc(),
+		oci.Runsc(),
+		nspawn.New(),
+		vm.New(),
+		vm.NewBare(),
+	)
+	for _, name := range also {
+		if e := oci.At(name); e != nil {
+			list = append(list, e)
+		}
+	}
+	return list
 }
 
 // environmentNames lists them, from the least to the most isolation.
 func environmentNames() []string { return cli.Names(environments()) }
-
-// known is what they say about themselves.
-func known() []bench.About { return bench.AboutAll(environments()) }
 
 // commands lists a command's visible subcommands.
 func commands(cmd *cobra.Command) []string {
