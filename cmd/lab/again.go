@@ -17,6 +17,7 @@ import (
 	"lab/bench/results"
 	"lab/bench/runs"
 	"lab/bench/testbed"
+	"lab/cmd/cli"
 	"lab/scenarios"
 	"lab/vm/client"
 	"lab/vm/kernel"

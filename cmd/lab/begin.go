@@ -8,6 +8,7 @@ import (
 	"lab/bench/runs"
 	"lab/bench/testbed"
 	"lab/bench/usercache"
+	"lab/cmd/cli"
 )
 
 // begin takes the machine for itself and fills in what all jobs of this call

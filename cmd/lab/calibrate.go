@@ -17,6 +17,7 @@ import (
 	"lab/bench/results"
 	"lab/bench/runs"
 	"lab/chroot"
+	"lab/cmd/cli"
 	"lab/reports"
 	"lab/scenarios"
 )

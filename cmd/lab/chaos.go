@@ -17,6 +17,7 @@ import (
 	"lab/bench"
 	"lab/bench/chaos"
 	"lab/bench/usercache"
+	"lab/cmd/cli"
 )
 
 func (a *app) chaosCommand() *cobra.Command {

@@ -9,6 +9,7 @@ import (
 
 	"lab/bench/experiment"
 	"lab/bench/results"
+	"lab/cmd/cli"
 	"lab/reports"
 )
 

@@ -11,6 +11,7 @@ import (
 	"lab/bench/residue"
 	"lab/bench/testbed"
 	"lab/bench/usercache"
+	"lab/cmd/cli"
 )
 
 // sweep removes what dead labs left, before each command whose own matter is another

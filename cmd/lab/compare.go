@@ -10,6 +10,7 @@ import (
 
 	"lab/bench/request"
 	"lab/bench/results"
+	"lab/cmd/cli"
 	"lab/reports"
 )
 

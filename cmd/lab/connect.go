@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"lab/cmd/cli"
 	"lab/vm/client"
 )
 

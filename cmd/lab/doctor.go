@@ -9,6 +9,7 @@ import (
 	"lab/bench/machine"
 	"lab/bench/results"
 	"lab/bench/usercache"
+	"lab/cmd/cli"
 )
 
 func (a *app) doctorCommand() *cobra.Command {

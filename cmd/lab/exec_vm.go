@@ -13,15 +13,18 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"lab/bench"
+	"lab/bench/cgroup/systemd"
 	"lab/bench/crew"
 	"lab/bench/launch"
 	"lab/bench/owner"
 	"lab/bench/runs"
 	"lab/bench/testbed"
 	"lab/bench/usercache"
+	"lab/cmd/cli"
 	"lab/vm/client"
 )
 
@@ -46,8 +49,16 @@ type execResult struct {
 	Err    string
 }
 
+// execCommand is lab exec, of which this program has all environments.
+func (a *app) execCommand() *cobra.Command {
+	x := &cli.Exec{App: a.App, Environments: environments, Image: storedImage, Apart: a.executeApart, Scope: systemd.Scope}
+	cmd := x.Command()
+	completeFlags(cmd)
+	return cmd
+}
+
 // executeApart runs the command in a worker; status is the command's own.
-func (a *app) executeApart(env bench.Environment, spec bench.Spec, f *execFlags) (status int, err error) {
+func (a *app) executeApart(env bench.Environment, spec bench.Spec, image, connect string) (status int, err error) {
 	sigs := make(chan os.Signal, 16)
 	signal.Notify(sigs, cli.PassedOn...)
 	lock, err := a.Acquire(false, sigs)
@@ -57,8 +68,8 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, f *execFlags)
 	defer func() { err = errors.Join(err, lock.Release()) }()
 	o := execOrder{Env: env.Name(), Spec: spec}
 	var target *client.Target
-	if f.connect != "" {
-		if target, err = reach(f.connect); err != nil {
+	if connect != "" {
+		if target, err = reach(connect); err != nil {
 			return 0, err
 		}
 		o.Connect = &runs.Connection{Name: target.Name, Driver: target.Driver}
@@ -67,7 +78,7 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, f *execFlags)
 	if o.Cache, err = usercache.Make(); err != nil {
 		return 0, err
 	}
-	if o.Spec.Image, err = openImage(f.image, o.Cache); err != nil {
+	if o.Spec.Image, err = openImage(image, o.Cache); err != nil {
 		return 0, err
 	}
 	w, err := crew.Spawn(crew.Order{Duty: execDuty, Job: o, Passage: passage(target), Stderr: a.Stderr.File,
@@ -162,7 +173,7 @@ func (o *execOrder) execute(post *crew.Post) (status int, oom bool, err error) {
 	tb.Log = func(name string) (*os.File, error) {
 		return os.OpenFile(filepath.Join(tb.Dir, name), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	}
-	env, err := environment(environments(o.Env), o.Env)
+	env, err := cli.Environment(environments(o.Env), o.Env)
 	if err != nil {
 		return 0, false, err
 	}

@@ -11,6 +11,7 @@ import (
 	"lab/bench"
 	"lab/bench/machine"
 	"lab/bench/results"
+	"lab/cmd/cli"
 	"lab/reports"
 	"lab/scenarios"
 )

@@ -1,8 +1,18 @@
+// Lab puts one and the same workload into every kind of isolation that this
+// machine offers, measures what each costs, and explains the numbers.
+//
+// This package is the command: flags in, parts wired, nothing else. The parts
+// are in bench (what a measurement is), chroot, container and vm (the
+// environments), scenarios (the questions) and reports (tables and plots).
+//
+// It is complete by itself. A Go program pays at every start for each package
+// that it links, though, and "lab exec" is measured as a whole command; so "make
+// build" installs it as lab-full, and as lab a program with exec and version
+// alone, which hands everything else to this one: see cmd/start.
 package main
 
 import (
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -11,7 +21,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"lab/bench"
-	"lab/bench/cgroup/systemd"
 	"lab/bench/crew"
 	"lab/bench/engines/bwrap"
 	"lab/bench/engines/nspawn"
@@ -23,8 +32,7 @@ import (
 	"lab/bench/results"
 	"lab/bench/runs"
 	"lab/bench/testbed"
-	"lab/chroot"
-	"lab/container"
+	"lab/cmd/cli"
 	"lab/vm"
 	"lab/vm/accel"
 )
@@ -45,6 +53,19 @@ func full(args []string) int {
 	return run(args, os.Stdin, os.Stdout, os.Stderr)
 }
 
+// An app is one invocation of the command.
+type app struct{ *cli.App }
+
+func newApp(args []string, stdin, stdout, stderr *os.File) *app {
+	return &app{cli.New(args, stdin, stdout, stderr)}
+}
+
+// run is the whole command; it returns the exit status.
+func run(args []string, stdin, stdout, stderr *os.File) int {
+	a := newApp(args, stdin, stdout, stderr)
+	return a.Run(a.root())
+}
+
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:     "lab",
@@ -58,8 +79,6 @@ what each costs, and explains the numbers.
   sudo lab exec container -- sh  a shell in a container
   lab list                       what there is to measure, and where
   lab doctor                     what this machine can and can't do`,
-		SilenceErrors: true, // run prints them, in its own form
-		SilenceUsage:  true,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return nil
@@ -75,7 +94,6 @@ what each costs, and explains the numbers.
 			}
 		},
 	}
-	root.SetFlagErrorFunc(cli.FlagError)
 	root.SetHelpFunc(a.help)
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(a.runCommand(), a.execCommand(), a.reportCommand(), a.serveCommand(), a.compareCommand(), a.reproduceCommand(), a.checkCommand(), a.calibrateCommand(),
@@ -83,20 +101,11 @@ what each costs, and explains the numbers.
 	return root
 }
 
-// scope asks systemd for a cgroup, where that is how one is had.
-var scope = systemd.Scope
-
-// becomeFull isn't needed here.
-func becomeFull() error { return errors.ErrUnsupported }
-
 // environments is the one list of them: a new one is its folder, and a line here.
 // Runtimes that are named by their path follow, where some of also are such names.
 // It is a variable for the tests alone.
 var environments = func(also ...string) []bench.Environment {
-	list := []bench.Environment{
-		chroot.Host(),
-		chroot.Chroot(),
-		container.New(),
+	list := append(cli.Local(),
 		own.New(""),
 		bwrap.New(),
 		oci.Crun(),
@@ -105,13 +114,27 @@ var environments = func(also ...string) []bench.Environment {
 		nspawn.New(),
 		vm.New(),
 		vm.NewBare(),
-	}
+	)
 	for _, name := range also {
 		if e := oci.At(name); e != nil {
 			list = append(list, e)
 		}
 	}
 	return list
+}
+
+// environmentNames lists them, from the least to the most isolation.
+func environmentNames() []string { return cli.Names(environments()) }
+
+// commands lists a command's visible subcommands.
+func commands(cmd *cobra.Command) []string {
+	var out []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			out = append(out, c.Name())
+		}
+	}
+	return out
 }
 
 // kernelFile is the guest kernel that the user named with --kernel or

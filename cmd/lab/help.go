@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"lab/cmd/cli"
 )
 
 // help prints a command's help: how it is typed, the flags that people need, the
@@ -83,7 +85,7 @@ const flagColumn = 22
 func printFlags(w io.Writer, title string, fl *pflag.FlagSet, further bool) {
 	fl.SortFlags = false
 	fl.VisitAll(func(f *pflag.Flag) {
-		if f.Hidden || f.Annotations[cli.FurtherFlag] != nil != cli.Further {
+		if f.Hidden || f.Annotations[cli.FurtherFlag] != nil != further {
 			return
 		}
 		if title != "" {

@@ -11,6 +11,7 @@ import (
 
 	"lab/bench/image"
 	"lab/bench/usercache"
+	"lab/cmd/cli"
 )
 
 func (a *app) imageCommand() *cobra.Command {

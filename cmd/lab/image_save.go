@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,9 +12,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"lab/bench/image"
+	"lab/bench/image/archive"
 	"lab/bench/owner"
 	"lab/bench/results"
 	"lab/bench/usercache"
+	"lab/cmd/cli"
 	"lab/reports"
 	"lab/vm/kernel"
 )
@@ -67,7 +70,7 @@ func (a *app) saveFile(name, named string) error {
 		return fmt.Errorf("image save: %w", err)
 	}
 	uid, gid := owner.IDs()
-	err = errors.Join(r.WriteArchive(f), owner.Courtesy(f.Chown(uid, gid)), f.Close())
+	err = errors.Join(archive.Write(r.Dir, f), owner.Courtesy(f.Chown(uid, gid)), f.Close())
 	if err != nil {
 		return errors.Join(err, os.Remove(name))
 	}
@@ -113,7 +116,7 @@ func (a *app) saveBeside(dir, named, kernelName string) error {
 		return fmt.Errorf("image save: %w", err)
 	}
 	defer f.Close()
-	uid, gid, err := usercache.OwnerOf(f)
+	uid, gid, err := owner.Of(f)
 	if err != nil {
 		return err
 	}
@@ -122,7 +125,7 @@ func (a *app) saveBeside(dir, named, kernelName string) error {
 		return err
 	}
 	defer w.Close()
-	if err := w.Stream(results.SavedImage, r.WriteArchive); err != nil {
+	if err := w.Stream(results.SavedImage, func(f io.Writer) error { return archive.Write(r.Dir, f) }); err != nil {
 		return fmt.Errorf("image save: %w", err)
 	}
 	fmt.Fprintf(a.Page, "%s: image %s\n", filepath.Join(dir, results.SavedImage), r.Digest)
@@ -191,7 +194,7 @@ func unpackSaved(f *os.File, dir, digest string, uid, gid int) (r image.Ref, err
 		return r, err
 	}
 	defer os.RemoveAll(tmp) // fails once it was renamed
-	if err := image.Unpack(f, tmp, uid, gid); err != nil {
+	if err := archive.Unpack(f, tmp, uid, gid); err != nil {
 		return r, err
 	}
 	got, _, err := image.Sum(tmp)

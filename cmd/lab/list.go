@@ -5,11 +5,11 @@ import (
 	"io"
 	"slices"
 
-	"github.com/docker/cli/cli"
 	"github.com/spf13/cobra"
 
 	"lab/bench"
 	"lab/bench/machine"
+	"lab/cmd/cli"
 	"lab/scenarios"
 )
 

@@ -42,7 +42,7 @@ func TestOptionalInterfaces(t *testing.T) {
 	if len(want) < 10 {
 		t.Fatalf("%s has %d interfaces", page, len(want))
 	}
-	has, cli.Asks := map[string]map[string]bool{}, map[string]map[string]bool{}
+	has, asks := map[string]map[string]bool{}, map[string]map[string]bool{}
 	note := func(m map[string]map[string]bool, name, pkg string) {
 		if m[name] == nil {
 			m[name] = map[string]bool{}
@@ -76,7 +76,7 @@ func TestOptionalInterfaces(t *testing.T) {
 					}
 				}
 				if want[name] != nil && !strings.HasSuffix(x.name, "_test.go") {
-					note(cli.Asks, name, x.pkg)
+					note(asks, name, x.pkg)
 				}
 			case *ast.FuncDecl:
 				of, _, _ := strings.Cut(x.pkg, "/")
@@ -102,11 +102,11 @@ func TestOptionalInterfaces(t *testing.T) {
 		}
 	}
 	for name := range want {
-		row := fmt.Sprintf("%-12s %-37s %s", name, list(has[name]), list(cli.Asks[name]))
+		row := fmt.Sprintf("%-12s %-37s %s", name, list(has[name]), list(asks[name]))
 		if !strings.Contains(doc, row+"\n") {
 			t.Errorf("%s doesn't say:\n//\t%s", page, row)
 		}
-		if cli.Asks[name] == nil || has[name] == nil {
+		if asks[name] == nil || has[name] == nil {
 			t.Errorf("%s: nobody has it, or nobody asks for it", name)
 		}
 	}

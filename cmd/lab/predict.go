@@ -40,11 +40,11 @@ func (a *app) predict(f runFlags) error {
 	for _, p := range all {
 		a.printPrediction(p, &j.Options.Request)
 		if p.Seconds == nil {
-			cli.Unknown = append(cli.Unknown, p.Scenario)
+			unknown = append(unknown, p.Scenario)
 		}
 	}
-	if cli.Unknown != nil {
-		fmt.Fprintf(a.Page, "How long isn't known: no earlier run on this machine in results/ has rows such as those without a time.\nlab run %s --quick measures them.\n", strings.Join(cli.Unknown, " "))
+	if unknown != nil {
+		fmt.Fprintf(a.Page, "How long isn't known: no earlier run on this machine in results/ has rows such as those without a time.\nlab run %s --quick measures them.\n", strings.Join(unknown, " "))
 	}
 	fmt.Fprintln(a.Page, "Nothing was run.")
 	return nil

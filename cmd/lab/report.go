@@ -11,6 +11,7 @@ import (
 
 	"lab/bench/owner"
 	"lab/bench/results"
+	"lab/cmd/cli"
 	"lab/reports"
 )
 

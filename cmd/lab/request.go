@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -19,6 +17,7 @@ import (
 	"lab/bench/experiment"
 	"lab/bench/request"
 	"lab/bench/runs"
+	"lab/cmd/cli"
 	"lab/scenarios"
 	"lab/vm/client"
 )
@@ -38,7 +37,7 @@ func requestFlags(fl *pflag.FlagSet, r *request.Request, only ...string) {
 			flag.NoOptDefVal = "true"
 		}
 		if f.More {
-			further(fl, f.Flag)
+			cli.Further(fl, f.Flag)
 		}
 	}
 }
@@ -75,10 +74,10 @@ func changing(cmd *cobra.Command, more ...string) string {
 // were typed. Its errors are the user's, and say where in the file.
 func (f *runFlags) fromFile(cmd *cobra.Command) error {
 	if len(f.Scenarios) > 0 {
-		return usagef("run: %s was given as well as -f %s, which names the scenarios; fix: leave one of them out", strings.Join(f.Scenarios, " "), f.file)
+		return cli.Usagef("run: %s was given as well as -f %s, which names the scenarios; fix: leave one of them out", strings.Join(f.Scenarios, " "), f.file)
 	}
 	if wrong := changing(cmd); wrong != "" {
-		return usagef("--%s can't be given with -f %s, which says what is measured; fix: write it into the file\n     with -f these can be given: %s",
+		return cli.Usagef("--%s can't be given with -f %s, which says what is measured; fix: write it into the file\n     with -f these can be given: %s",
 			wrong, f.file, besideFile())
 	}
 	x, err := experiment.Read(f.file, &f.Request)
@@ -104,11 +103,11 @@ func said(err error) error {
 	var u *request.UnknownError
 	var in *experiment.Error
 	var e *request.Error
-	var done *statusError // it says itself what was typed
+	var done *cli.StatusError // it says itself what was typed
 	inFile := errors.As(err, &in)
 	switch {
 	case errors.As(err, &u):
-		if err = unknown(u.What, u.Word, u.Known); inFile {
+		if err = cli.Unknown(u.What, u.Word, u.Known); inFile {
 			in.Err, err = err, in
 		}
 	case errors.As(err, &done) && inFile:
@@ -122,7 +121,7 @@ func said(err error) error {
 			}
 		}
 	}
-	return usagef("%w", err)
+	return cli.Usagef("%w", err)
 }
 
 // check refuses what this lab or this machine doesn't have, and makes paths
@@ -132,7 +131,7 @@ func (f *runFlags) check() error {
 	wrong := func(err error, at ...any) error { return &request.Error{At: at, Err: err} }
 	for i, name := range r.Scenarios {
 		if scenarios.Find(name) == nil {
-			return wrong(unknown("scenario", name, scenarioNames()), "scenarios", i)
+			return wrong(cli.Unknown("scenario", name, scenarioNames()), "scenarios", i)
 		}
 	}
 	names, some := members(r.Environments)
@@ -144,7 +143,7 @@ func (f *runFlags) check() error {
 		}
 		group, _ := members([]string{name})
 		for _, name := range group {
-			e, err := environment(envs, name)
+			e, err := cli.Environment(envs, name)
 			if err != nil {
 				return wrong(err, "environments", i)
 			}
@@ -158,14 +157,14 @@ func (f *runFlags) check() error {
 			if f.experiment == nil {
 				typed = "--variant " + typed
 			}
-			if err := checkSetting(typed, k, v, asked); err != nil {
+			if err := cli.CheckSetting(typed, k, v, asked); err != nil {
 				return wrong(err, "variant", k, i)
 			}
 		}
 	}
 	if r.Connect != "" {
 		if _, err := client.ParseTarget(r.Connect); err != nil {
-			return wrong(usagef("--%w", err), "connect")
+			return wrong(cli.Usagef("--%w", err), "connect")
 		}
 	}
 	if r.CPUs != "" {
@@ -230,7 +229,7 @@ func used(o bench.Options) error {
 		if len(o.Environments) > 0 {
 			what += " --env " + strings.Join(o.Environments, ",")
 		}
-		return usagef("--%s says %s, and nothing of %s does; fix: leave it out (scenarios that use it: %s)",
+		return cli.Usagef("--%s says %s, and nothing of %s does; fix: leave it out (scenarios that use it: %s)",
 			x.flag, x.says, what, strings.Join(using, ", "))
 	}
 	return nil
@@ -243,9 +242,9 @@ func workDir(named string) (string, error) {
 		return "", nil
 	}
 	if st, err := os.Stat(named); err != nil {
-		return "", usagef("--work: %w", err)
+		return "", cli.Usagef("--work: %w", err)
 	} else if !st.IsDir() {
-		return "", usagef("--work %s: not a folder", named)
+		return "", cli.Usagef("--work %s: not a folder", named)
 	}
 	return filepath.Abs(named)
 }

@@ -9,6 +9,7 @@ import (
 	"lab/bench/owner"
 	"lab/bench/residue"
 	"lab/bench/usercache"
+	"lab/cmd/cli"
 )
 
 // residueFlags are those of lab doctor that are about what is left.

@@ -8,6 +8,7 @@ import (
 
 	"lab/bench/results"
 	"lab/bench/runs"
+	"lab/cmd/cli"
 	"lab/reports"
 )
 

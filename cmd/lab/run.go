@@ -15,6 +15,7 @@ import (
 	"lab/bench/owner"
 	"lab/bench/request"
 	"lab/bench/runs"
+	"lab/cmd/cli"
 	"lab/reports/serve"
 	"lab/scenarios"
 	"lab/vm/client"
@@ -145,7 +146,7 @@ func (a *app) run(f runFlags) error {
 		if err != nil {
 			last = err
 		}
-		if e, ok := err.(*cli.StatusError); ok && e.status == cli.StatusInterrupted {
+		if e, ok := err.(*cli.StatusError); ok && e.Status == cli.StatusInterrupted {
 			break
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"lab/bench/engine"
 	"lab/bench/results"
+	"lab/cmd/cli"
 	"lab/reports"
 	"lab/reports/serve"
 )

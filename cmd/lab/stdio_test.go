@@ -16,6 +16,7 @@ import (
 
 	"lab/bench/image"
 	"lab/bench/launch"
+	"lab/cmd/cli"
 )
 
 // pumped are the environments of lab exec whose command gets pipes of its own.

@@ -12,6 +12,7 @@ import (
 	"lab/bench/engine"
 	"lab/bench/results"
 	"lab/bench/runs"
+	"lab/cmd/cli"
 	"lab/scenarios"
 	"lab/vm/client"
 )
@@ -45,7 +46,7 @@ func (s *supervisor) run() error {
 
 // measure is a run of the supervisor's, drawn on this terminal.
 func (s *supervisor) measure(run func() (runs.End, error)) (runs.End, error) {
-	c := &console{s.app, newMeter(s.stderr.file)}
+	c := &console{s.app, newMeter(s.Stderr.File)}
 	s.Console = c
 	defer c.clear()
 	return run()
@@ -59,9 +60,9 @@ func (s *supervisor) whatNow(end runs.End, died, report error) error {
 	next := ""
 	switch {
 	case (died != nil || end.Interrupted) && s.Job.Options.Times() == 1 && s.hasTrials():
-		next = s.typed(s.resumeWords())
+		next = s.Typed(s.resumeWords())
 	case full:
-		next = s.typed([]string{"report", s.Dir})
+		next = s.Typed([]string{"report", s.Dir})
 	default:
 		return err
 	}
@@ -69,7 +70,7 @@ func (s *supervisor) whatNow(end runs.End, died, report error) error {
 		return fmt.Errorf("%w\n     the trials in %s are whole; make room there, then type:\n     %s", err, s.Dir, next)
 	}
 	if end.Interrupted {
-		fmt.Fprintf(s.note, "lab: to go on with this run, type:\n     %s\n", next)
+		fmt.Fprintf(s.Note, "lab: to go on with this run, type:\n     %s\n", next)
 		return err
 	}
 	return fmt.Errorf("%w\n     to go on with this run, type:\n     %s", err, next)
