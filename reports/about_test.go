@@ -37,3 +37,35 @@ func TestGuestsKernel(t *testing.T) {
 		}
 	}
 }
+
+// What is timed as a whole command isn't compared with what is timed in process, by
+// what a start takes; by all else it is.
+func TestWholeCommandsApart(t *testing.T) {
+	run := synthetic(10)
+	of := func() *cell {
+		for _, c := range analyse(run).cells {
+			if c.Env == "container" {
+				return c
+			}
+		}
+		t.Fatal("no container")
+		return nil
+	}
+	name := analyse(run).metrics[0].Name
+	if of().samples[name].against == nil {
+		t.Fatal("the container isn't compared with the host")
+	}
+	run.Manifest.Environments = []results.Environment{{Name: "container", WholeCommand: true, Caveat: "a toy"}}
+	if of().samples[name].against == nil {
+		t.Errorf("not compared by %s, which no start is in", name)
+	}
+	for i := range run.Manifest.Metrics {
+		run.Manifest.Metrics[i].Start = true
+	}
+	if of().samples[name].against != nil {
+		t.Errorf("compared by %s, which a start is in", name)
+	}
+	if !strings.Contains(string(markdown(analyse(run))), notCompared) {
+		t.Error("the table doesn't say that it isn't compared")
+	}
+}

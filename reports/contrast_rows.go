@@ -58,6 +58,9 @@ func incomparable(x, y *analysis, p, q *cell, m results.Metric) string {
 	if p.tcg != q.tcg {
 		return "one was emulated in software (TCG), which is no measure of how fast VMs are"
 	}
+	if mx, _ := x.metric(m.Name); mx.Start && x.command(p) != y.command(q) {
+		return "one is timed as a whole command, the other in process"
+	}
 	if why := otherBytes(x, y); why != "" {
 		return why
 	}

@@ -27,7 +27,7 @@ func (a *analysis) families() {
 	a.family = map[string]int{}
 	add := func(c, to *cell, metric string) {
 		p := pair{c, to, metric}
-		if to == nil || to == c || c.tcg || to.tcg || seen[p] || c.samples[metric] == nil || to.samples[metric] == nil {
+		if to == nil || to == c || c.tcg || to.tcg || seen[p] || c.samples[metric] == nil || to.samples[metric] == nil || a.unlike(c, to, metric) {
 			return
 		}
 		seen[p] = true
@@ -73,7 +73,7 @@ func (a *analysis) versus(c, to *cell, metric string) *stats.Comparison {
 		return k
 	}
 	var k *stats.Comparison
-	if x, y := c.samples[metric], to.samples[metric]; x != nil && y != nil {
+	if x, y := c.samples[metric], to.samples[metric]; x != nil && y != nil && !a.unlike(c, to, metric) {
 		if got, err := stats.Compare(x.values, y.values, a.family[metric]); err == nil {
 			k = &got
 		}
@@ -84,6 +84,15 @@ func (a *analysis) versus(c, to *cell, metric string) *stats.Comparison {
 	a.compared[p] = k
 	return k
 }
+
+// unlike says that one row is timed as a whole command, the other in process, and
+// that the metric is about just that.
+func (a *analysis) unlike(c, to *cell, metric string) bool {
+	m, _ := a.metric(metric)
+	return m.Start && to != nil && a.command(c) != a.command(to)
+}
+
+func (a *analysis) command(c *cell) bool { return a.run.Manifest.Environment(c.Env).WholeCommand }
 
 // joint says what the intervals of a metric's comparisons are called, and why.
 func (a *analysis) joint(metric string) (name, why string) {

@@ -113,13 +113,13 @@ func (a *analysis) design() string {
 		s = fmt.Sprintf("%d trials of each configuration ran one after another, then as many of the next: not shuffled, to show what that does.", m.Grouped)
 	}
 	if x := m.Asked; x != nil && x.Precision > 0 {
-		s += fmt.Sprintf(" Blocks were added until half of each median's interval was within %s of it", percent(x.Precision))
+		s += fmt.Sprintf(" Blocks were added until half of each median's interval was within %s of it", percent(float64(x.Precision)))
 		if x.MaxTime > 0 {
-			s += fmt.Sprintf(", for %s at the most", quantity(x.MaxTime, "s"))
+			s += fmt.Sprintf(", for %s at the most", quantity(x.MaxTime.Seconds(), "s"))
 		}
 		s += " (Chow and Robbins 1965); the rule looks at widths alone."
 	} else if x != nil && x.MaxTime > 0 {
-		s += fmt.Sprintf(" The trials were to end, after a whole block, within %s.", quantity(x.MaxTime, "s"))
+		s += fmt.Sprintf(" The trials were to end, after a whole block, within %s.", quantity(x.MaxTime.Seconds(), "s"))
 	}
 	if x := m.Asked; x != nil && x.Strict {
 		s += " A disturbed trial was repeated at the end of its block, twice at most."

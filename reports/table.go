@@ -73,7 +73,7 @@ func (a *analysis) fillComparison(r *row, c *cell, x *sample, unit string) {
 	switch {
 	case c.isBase:
 		r.added, r.ratio = "baseline", "1 ×"
-	case c.tcg && c.base != nil:
+	case c.base != nil && (c.tcg || x.against == nil && a.command(c) != a.command(c.base)):
 		r.added, r.ratio = notCompared, notCompared
 	case x.against == nil:
 		r.added, r.ratio = "no "+a.baseName()+" row", ""

@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -13,6 +11,7 @@ import (
 	"lab/bench"
 	"lab/bench/machine"
 	"lab/bench/results"
+	"lab/cmd/cli"
 	"lab/reports"
 	"lab/scenarios"
 )
@@ -37,7 +36,7 @@ It measures nothing, and needs no root.`,
   lab explain pressure`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return usagef("explain: one name, not %d", len(args))
+				return cli.Usagef("explain: one name, not %d", len(args))
 			}
 			return nil
 		},
@@ -53,21 +52,21 @@ It measures nothing, and needs no root.`,
 				if asJSON {
 					return a.printJSON(all)
 				}
-				listExplained(a.page, all)
+				listExplained(a.Page, all)
 				return nil
 			}
 			found := slices.DeleteFunc(slices.Clone(all), func(x explained) bool { return x.Name != args[0] })
 			if len(found) == 0 {
-				return unknownOfMany("name", args[0], explainedNames(all), "lab explain")
+				return cli.UnknownOfMany("name", args[0], explainedNames(all), "lab explain")
 			}
 			if asJSON {
 				return a.printJSON(found)
 			}
 			for i, x := range found { // a word may be a scenario and a metric
 				if i > 0 {
-					fmt.Fprintln(a.page)
+					fmt.Fprintln(a.Page)
 				}
-				reports.Paragraphs(a.page, x.Name+", "+article(x.Kind), x.Text, reports.OptionsFor(a.stdout.file))
+				reports.Paragraphs(a.Page, x.Name+", "+article(x.Kind), x.Text, reports.OptionsFor(a.Stdout.File))
 			}
 			return nil
 		},
