@@ -26,13 +26,16 @@ import (
 
 // Import brings an image into the store: from a folder or an archive in OCI's
 // layout, an archive of "docker save", the root folder of a file tree, or a tar
-// archive of one. Archives may be compressed. If it fails, the store is as before.
+// archive of one; "-" is an archive on Options.Stdin. Archives may be compressed. If it fails, the store is as before.
 func Import(ctx context.Context, w *store.Writer, from string, o Options) (i store.Image, err error) {
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("import %s: %w", from, err), w.Collect())
 		}
 	}()
+	if from == "-" {
+		return importArchive(ctx, w, o.Stdin, from, o)
+	}
 	st, err := os.Stat(from)
 	if err != nil {
 		return i, err

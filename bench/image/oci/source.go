@@ -50,6 +50,7 @@ type Options struct {
 	Ref      string // the image's name in a source of several; "" is the only one
 	Platform string // as "linux/arm64"; "" is this machine's
 	Insecure bool   // a registry may be spoken to without encryption
+	Stdin    io.Reader
 }
 
 // layout is a folder in OCI's layout (image-layout.md).
