@@ -44,7 +44,7 @@ type Request struct {
 	Accel        string   `json:"accel,omitempty" flag:"accel" arg:"KIND" words:"auto,kvm,tcg" more:"yes" help:"what runs a guest's instructions: auto, kvm, tcg (default: auto, which is kvm if it is usable)"`
 	Anyway       bool     `json:"anyway,omitempty" flag:"anyway" more:"yes" help:"with --accel kvm: run even if this machine's KVM was found unusable; every table marks such rows"`
 	Quick        bool     `json:"quick,omitempty" flag:"quick" help:"a first look: few trials, and shorter ones (--predict says how long)"`
-	Image        string   `json:"image,omitempty" flag:"image" arg:"IMAGE" place:"yes" help:"to run in: the root folder of a file tree, or a name or digest of the store (default: the lab's own)"`
+	Image        string   `json:"image,omitempty" flag:"image" arg:"IMAGE" place:"yes" help:"file tree to run in: its root folder, or a name or digest of the image store (default: the lab's own)"`
 	ImageDigest  Digest   `json:"image_digest,omitempty" help:"that the file tree must have, wherever it lies"`
 	Kernel       string   `json:"kernel,omitempty" flag:"kernel" arg:"FILE" place:"yes" more:"yes" help:"guest kernel (default: the set-up's; also LAB_KERNEL)"`
 	KernelDigest Digest   `json:"kernel_digest,omitempty" help:"that the guest kernel must have"`

@@ -63,7 +63,7 @@ type execFlags struct {
 const ConnectHelp = "`URI` libvirt that makes the virtual machines: qemu:///system, qemu+tls://HOST/system, qemu+ssh://USER@HOST/system (default: a private one)"
 
 // ImageHelp is that of all commands that run in one.
-const ImageHelp = "`IMAGE` to run in: the root folder of a file tree, or a name or digest of the store (default: the lab's own)"
+const ImageHelp = "`IMAGE` file tree to run in: its root folder, or a name or digest of the image store (default: the lab's own)"
 
 // Command is lab exec.
 func (a *Exec) Command() *cobra.Command {
@@ -138,7 +138,7 @@ Exit status: the command's own; 128+n if signal n ended it; 125 the lab failed;
 		return flagError(cmd, err)
 	})
 	fl.StringVar(&f.image, "image", "", ImageHelp)
-	fl.StringVar(&f.entrypoint, "entrypoint", "", "`PROGRAM` to start in place of the image's; an empty one: the command alone")
+	fl.StringVar(&f.entrypoint, "entrypoint", "", "`PROGRAM` entry point in place of the one that the image has; an empty one: none")
 	fl.StringVar(&f.net, "net", "", "`KIND` network: short for --variant net=KIND")
 	fl.StringArrayVarP(&f.env, "env-var", "e", nil, "`NAME=VALUE` variable of the command; NAME alone: as it is here")
 	fl.StringVar(&f.envFile, "env-file", "", "`FILE` variables, one NAME=VALUE a line; # begins a comment")

@@ -27,7 +27,7 @@ func (a *app) storeCommands(asJSON *bool) []*cobra.Command {
 		for _, n := range names {
 			switch n {
 			case "ref":
-				cmd.Flags().StringVar(&o.Ref, n, "", "`NAME` which image, if there are several")
+				cmd.Flags().StringVar(&o.Ref, n, "", "`NAME` choose the image of that name, if there are several")
 			case "platform":
 				cmd.Flags().StringVar(&o.Platform, n, "", "`OS/ARCH` such as linux/arm64 (default: this machine's)")
 			case "insecure":
