@@ -3,6 +3,8 @@ package container
 import (
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -94,6 +96,11 @@ func (c *container) overlayWork(t *launch.Thread, image int) (int, error) {
 	return c.layers(t, image, fd)
 }
 
+// maxStack is how many layers of an image an overlay is made of: the names of more
+// don't fit the 256 bytes that fsconfig(2) takes. Of such an image, and where its
+// owners are mapped, the tree of all layers is the one lower layer.
+const maxStack = 9
+
 // layers lays two new folders of the folder tmp over the image.
 func (c *container) layers(t *launch.Thread, image, tmp int) (_ int, err error) {
 	for _, dir := range []string{"upper", "work", "lower"} {
@@ -123,9 +130,21 @@ func (c *container) layers(t *launch.Thread, image, tmp int) (_ int, err error) 
 	// it, which overlayfs reads as the end of a name, and it could be
 	// changed under us. NODEV: an image's device nodes are just files.
 	layer := func(fd int, name string) string { return fmt.Sprintf("/proc/thread-self/fd/%d%s", fd, name) }
+	lower := layer(image, "")
+	if n := len(c.spec.Image.Layers); n > 1 && n <= maxStack && !c.mapped() {
+		lower = ""
+		for _, dir := range slices.Backward(c.spec.Image.Layers) { // overlayfs wants the uppermost first
+			fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+			if err != nil {
+				return -1, &os.PathError{Op: "open layer", Path: dir, Err: err}
+			}
+			defer unix.Close(fd)
+			lower = strings.TrimPrefix(lower+":"+layer(fd, ""), ":")
+		}
+	}
 	return newFS("overlay", unix.MOUNT_ATTR_NODEV,
 		option{"source", "lab"},
-		option{"lowerdir", layer(image, "")},
+		option{"lowerdir", lower},
 		option{"upperdir", layer(tmp, "/upper")},
 		option{"workdir", layer(tmp, "/work")})
 }

@@ -181,6 +181,9 @@ func TestKilled(t *testing.T) {
 			if _, err := store.Read(cache, i.Digest); err != nil {
 				t.Fatalf("killed after %d steps: %v", n, err)
 			}
+			w, err := store.In(cache).Write()
+			must(t, err)
+			must(t, errors.Join(w.Remove(i.Digest), w.Close()))
 		}
 	}
 	w, err := store.In(cache).Write()
