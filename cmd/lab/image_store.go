@@ -117,7 +117,7 @@ its last one; by a digest the image goes with all its names.`,
 func words(verb string, least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) < least || len(args) > most {
-			return cli.Usagef("image %s: lab image %s", verb, cmd.Use)
+			return cli.Usagef("image %s: %d arguments; it is: lab image %s", verb, len(args), cmd.Use)
 		}
 		return nil
 	}
