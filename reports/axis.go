@@ -166,21 +166,6 @@ func (a axis) logTicks() []tick {
 	return out
 }
 
-// plain writes a round number as short as it is.
-func plain(v float64) string {
-	for digits := 1; digits < 6; digits++ {
-		s := number(v, digits)
-		if v == 0 {
-			return "0"
-		}
-		rounding := math.Pow(10, math.Floor(math.Log10(math.Abs(v)))-float64(digits-1))
-		if math.Abs(math.Round(v/rounding)*rounding-v) < 1e-6*math.Abs(v) {
-			return s
-		}
-	}
-	return number(v, 6)
-}
-
 // note says what isn't as a reader may take it.
 func (a axis) note() string {
 	switch {

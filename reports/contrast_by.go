@@ -1,10 +1,11 @@
 package reports
 
 import (
-	"lab/bench/results"
 	"maps"
 	"slices"
 	"strconv"
+
+	"lab/bench/results"
 )
 
 // Values lists what by can be in a run, in the order of its rows.

@@ -2,10 +2,11 @@ package reports
 
 import (
 	"fmt"
-	"lab/bench/results"
-	"lab/bench/stats"
 	"slices"
 	"strings"
+
+	"lab/bench/results"
+	"lab/bench/stats"
 )
 
 // add makes the rows of a pair of cells, one for each metric that either has.

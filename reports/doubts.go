@@ -135,23 +135,3 @@ func (a *analysis) wholeOf(c *cell) string {
 	}
 	return ""
 }
-
-func wasWere(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun + " was"
-	}
-	return plural(n, noun) + " were"
-}
-
-// oneLine keeps what comes from outside from breaking a table or a list.
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
-
-// shortened is an error's text on one line, and not much more: a program's
-// whole output may be in it.
-func shortened(s string) string {
-	s = oneLine(s)
-	if r := []rune(s); len(r) > 240 {
-		s = string(r[:240]) + " …"
-	}
-	return s
-}

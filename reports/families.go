@@ -55,10 +55,9 @@ func (a *analysis) families() {
 		if f.Kind != kindRatios || f.To == "" {
 			continue
 		}
-		x := &ratios{a: a, figure: f}
 		for _, c := range a.cells {
 			for _, name := range f.Metrics {
-				add(c, x.base(c), name)
+				add(c, a.figureBase(f, c), name)
 			}
 		}
 	}
@@ -167,3 +166,32 @@ func TooFew(m results.Manifest, times int) []string {
 	}
 	return out
 }
+
+// figureBase is what a figure sets a cell beside, or nil.
+func (a *analysis) figureBase(f results.Figure, c *cell) *cell {
+	if f.To == "" {
+		return c.base
+	}
+	if found, _ := a.find(f.To, f.ToVariant); len(found) > 0 && found[0] != c {
+		return found[0]
+	}
+	return nil
+}
+
+// figureBaseName is what the figure calls it.
+func (a *analysis) figureBaseName(f results.Figure) string {
+	if f.To == "" {
+		return a.baseName()
+	}
+	return results.Label(f.To, f.ToVariant, 1)
+}
+
+// Kinds of figures that are known here. Others are left out, and report.md
+// says so: an older lab may read a newer one's folder.
+const (
+	kindDistribution = "distribution"
+	kindPhases       = "phases"
+	kindRatios       = "ratios"
+	kindPanels       = "panels"
+	kindSlopes       = "slopes"
+)

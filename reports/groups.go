@@ -2,9 +2,6 @@ package reports
 
 import (
 	"fmt"
-	"image/color"
-
-	"gonum.org/v1/plot/vg"
 
 	"lab/bench/stats"
 )
@@ -41,40 +38,4 @@ func groupsNote(metric string, rests ...*cell) string {
 		return ""
 	}
 	return "the trials of " + listed(who) + " come in two groups, which one median describes badly"
-}
-
-// listed writes "a, b and c".
-func listed(names []string) string {
-	text := ""
-	for i, n := range names {
-		switch {
-		case i > 0 && i == len(names)-1:
-			text += " and "
-		case i > 0:
-			text += ", "
-		}
-		text += n
-	}
-	return text
-}
-
-// middle draws a diamond for a median, and a hollow one for each of two groups'.
-// place finds its point, and whether the axis shows it.
-func (p *page) middle(c color.Color, s *sample, radius vg.Length, place func(v float64) (x, y vg.Length, ok bool)) {
-	for _, v := range s.middles() {
-		if x, y, ok := place(v); ok {
-			p.diamond(c, x, y, radius)
-			if s.grouped() {
-				p.diamond(paper, x, y, radius*0.55)
-			}
-		}
-	}
-}
-
-// groupKey explains the hollow diamond.
-func (k *key) groupKey(radius vg.Length) {
-	k.entry("one of two groups' median", func(x, y vg.Length) {
-		k.p.diamond(black, x, y, radius)
-		k.p.diamond(paper, x, y, radius*0.55)
-	})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"lab/bench/results"
@@ -252,4 +253,24 @@ func (a *analysis) thresholdText(f results.Finding) string {
 		s += " (" + strings.TrimRight(f.Reason, ".") + ")"
 	}
 	return s
+}
+
+// ends writes an interval's two ends and what they are. The ends aren't rounded to
+// marks, which they are held against.
+func ends(iv stats.Interval, s scale, marks ...float64) string {
+	text := s.join(s.span(iv.Lo, iv.Hi, marks...))
+	if !iv.Known() {
+		return fmt.Sprintf("range %s, too few for an interval", text)
+	}
+	confidence := 0.95
+	if iv.Method == stats.Ranks { // made for more, where it is one of a family
+		confidence = iv.Confidence
+	}
+	return intervalName(confidence) + " " + text
+}
+
+// intervalName is what an interval is called by what it was made for: what its
+// order statistics attain may be a little more.
+func intervalName(confidence float64) string {
+	return strconv.FormatFloat(confidence*100, 'g', 3, 64) + " % interval"
 }

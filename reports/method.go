@@ -2,8 +2,6 @@ package reports
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"lab/bench/clean"
@@ -62,23 +60,11 @@ func phrase(head string, parts []string) string {
 	return head + strings.Join(out, ", ")
 }
 
-func pairs(m map[string]string) []string {
-	var out []string
-	for _, k := range slices.Sorted(maps.Keys(m)) {
-		out = append(out, k+"="+m[k])
-	}
-	return out
-}
-
 func with(head, value string) string {
 	if value == "" {
 		return ""
 	}
 	return head + escape(value)
-}
-
-func nonEmpty(items ...string) []string {
-	return slices.DeleteFunc(items, func(s string) bool { return s == "" })
 }
 
 // machine says what the run ran on, as machine.json has it.

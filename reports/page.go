@@ -230,3 +230,9 @@ func drawn(name string, made time.Time, fill func(*page)) ([]File, error) {
 	}
 	return []File{{"plots/" + name + ".png", png.Bytes()}, {"plots/" + name + ".svg", text}, letters}, nil
 }
+
+// A File is one of the files that a report consists of.
+type File struct {
+	Name string // within the results folder, "plots/ready.png"
+	Data []byte
+}

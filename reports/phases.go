@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"lab/bench/results"
 	"lab/bench/stats"
 )
 
@@ -123,4 +124,16 @@ func shares(c *cell, metric, name string) []float64 {
 // sortParts puts the largest first.
 func sortParts(parts []part) {
 	slices.SortStableFunc(parts, func(x, y part) int { return cmp.Compare(y.median, x.median) })
+}
+
+// whole is the metric whose parts a figure shows: the first one that has any.
+func (a *analysis) whole(f results.Figure) results.Metric {
+	for _, name := range f.Metrics {
+		for _, c := range a.cells {
+			if m, ok := a.metric(name); ok && a.breakdown(c, name) != nil {
+				return m
+			}
+		}
+	}
+	return results.Metric{}
 }

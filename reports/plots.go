@@ -11,16 +11,6 @@ import (
 	"lab/bench/results"
 )
 
-// Kinds of figures that are known here. Others are left out, and report.md
-// says so: an older lab may read a newer one's folder.
-const (
-	kindDistribution = "distribution"
-	kindPhases       = "phases"
-	kindRatios       = "ratios"
-	kindPanels       = "panels"
-	kindSlopes       = "slopes"
-)
-
 // safeName keeps a figure's name from leaving the plots folder.
 var safeName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_-]*$`)
 
@@ -68,18 +58,6 @@ func (a *analysis) plots() ([]File, error) {
 		out = append(out, files...)
 	}
 	return out, nil
-}
-
-// whole is the metric whose parts a figure shows: the first one that has any.
-func (a *analysis) whole(f results.Figure) results.Metric {
-	for _, name := range f.Metrics {
-		for _, c := range a.cells {
-			if m, ok := a.metric(name); ok && a.breakdown(c, name) != nil {
-				return m
-			}
-		}
-	}
-	return results.Metric{}
 }
 
 // writeLabel puts a cell's label beside its row: the environment, what sets it

@@ -283,7 +283,7 @@ func TestRatiosToOneRow(t *testing.T) {
 	to := &ratios{a: a, figure: results.Figure{To: "host", ToVariant: map[string]string{"net": "host"}}}
 	for c, want := range map[*cell]float64{bridge: 2, inside: 3} {
 		if iv, ok := to.of(c, m); !ok || iv.Point != want {
-			t.Errorf("%s beside %s: %+v, want %v", c.label, to.baseName(), iv, want)
+			t.Errorf("%s beside %s: %+v, want %v", c.label, to.a.figureBaseName(to.figure), iv, want)
 		}
 	}
 	if _, ok := to.of(lo, m); ok {

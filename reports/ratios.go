@@ -41,39 +41,20 @@ func (f *ratios) draw(p *page) {
 	footer(p, f.a)
 }
 
-// base is what a cell is set beside, or nil.
-func (f *ratios) base(c *cell) *cell {
-	if f.figure.To == "" {
-		return c.base
-	}
-	if found, _ := f.a.find(f.figure.To, f.figure.ToVariant); len(found) > 0 && found[0] != c {
-		return found[0]
-	}
-	return nil
-}
-
 // alone are the rows that ran and aren't drawn, as nothing is there to set them
 // beside.
 func (f *ratios) alone() (out []string) {
 	for _, c := range f.a.cells {
-		if c.NotRun == nil && !c.isBase && f.base(c) == nil && len(c.samples) > 0 {
-			out = append(out, fmt.Sprintf("%s: no row of %s to compare it with", c.label, f.baseName()))
+		if c.NotRun == nil && !c.isBase && f.a.figureBase(f.figure, c) == nil && len(c.samples) > 0 {
+			out = append(out, fmt.Sprintf("%s: no row of %s to compare it with", c.label, f.a.figureBaseName(f.figure)))
 		}
 	}
 	return out
 }
 
-// baseName is what the figure calls it.
-func (f *ratios) baseName() string {
-	if f.figure.To == "" {
-		return f.a.baseName()
-	}
-	return results.Label(f.figure.To, f.figure.ToVariant, 1)
-}
-
 // of is the ratio of a cell's by its baseline in a metric, worse being above 1.
 func (f *ratios) of(c *cell, m results.Metric) (stats.Interval, bool) {
-	base := f.base(c)
+	base := f.a.figureBase(f.figure, c)
 	if base == nil {
 		return stats.Interval{}, false
 	}
@@ -92,7 +73,7 @@ func (f *ratios) of(c *cell, m results.Metric) (stats.Interval, bool) {
 func (f *ratios) panel(p *page, tcg bool) {
 	var cells []*cell
 	for _, c := range f.a.cells {
-		if c.tcg == tcg && f.base(c) != nil && c.NotRun == nil {
+		if c.tcg == tcg && f.a.figureBase(f.figure, c) != nil && c.NotRun == nil {
 			cells = append(cells, c)
 		}
 	}
@@ -117,7 +98,7 @@ func (f *ratios) panel(p *page, tcg bool) {
 		p.write(boldText, draw.XLeft, left+2, p.y+6, "What emulation in software (TCG) costs: its own axis, no measure of VMs")
 	} else {
 		p.write(smallText, draw.XLeft, x.right+6, p.y+6, "ratio, interval")
-		p.write(smallText, draw.XRight, x.x(1)-4, p.y+6, "better than "+f.baseName())
+		p.write(smallText, draw.XRight, x.x(1)-4, p.y+6, "better than "+f.a.figureBaseName(f.figure))
 		p.write(smallText, draw.XLeft, x.x(1)+4, p.y+6, "worse")
 	}
 	p.y += 13
@@ -204,7 +185,7 @@ func (f *ratios) row(p *page, c *cell, m results.Metric, x axis, y vg.Length, ba
 		}
 	}
 	p.diamond(colour, x.x(iv.Point), y, radius)
-	grouped := c.samples[m.Name].grouped() || f.base(c).samples[m.Name].grouped()
+	grouped := c.samples[m.Name].grouped() || f.a.figureBase(f.figure, c).samples[m.Name].grouped()
 	f.used.groups = f.used.groups || grouped
 	if c.tcg || grouped { // hollow
 		p.diamond(paper, x.x(iv.Point), y, 2)
@@ -233,7 +214,7 @@ func (f *ratios) key(p *page) {
 	}
 	k.end()
 	if turned := f.turned(); len(turned) > 0 {
-		p.paragraph(smallText, pageMargin, pageWidth-2*pageMargin, fmt.Sprintf("More is better of %s: there the ratio is the %s's figure by the row's.", strings.Join(turned, ", "), f.baseName()))
+		p.paragraph(smallText, pageMargin, pageWidth-2*pageMargin, fmt.Sprintf("More is better of %s: there the ratio is the %s's figure by the row's.", strings.Join(turned, ", "), f.a.figureBaseName(f.figure)))
 	}
 	if f.used.tcg {
 		hatchKey(p, f.a.tcgShows())

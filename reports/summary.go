@@ -183,3 +183,38 @@ func summaryJSON(a *analysis) ([]byte, error) {
 	}
 	return b.Bytes(), nil
 }
+
+// SummarySlope is what one more instance costs in a metric.
+type SummarySlope struct {
+	Label     string      `json:"label"`
+	Metric    string      `json:"metric"`
+	Emulated  bool        `json:"emulated"`
+	Instances []int       `json:"instances"` // the numbers that the line goes through
+	Slope     SummaryEnds `json:"slope"`     // the metric's unit for each
+	Intercept float64     `json:"intercept"` // of the line, at none
+}
+
+func (a *analysis) summarizeSlopes() (out []SummarySlope) {
+	for _, m := range a.slopesShown() {
+		for _, s := range a.series(m.Name) {
+			l, err := s.line(m.Name, nil, a.run.Manifest.Seed)
+			if err != nil {
+				continue
+			}
+			x := SummarySlope{Label: s.label, Metric: m.Name, Emulated: s.tcg, Slope: *estimate(l.Slope), Intercept: l.Intercept}
+			for _, c := range s.cells {
+				x.Instances = append(x.Instances, max(c.N, 1))
+			}
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// SummarySpread is how far sessions lie apart, and trials within one: standard
+// deviations in the metric's unit.
+type SummarySpread struct {
+	Medians []float64 `json:"medians"` // of each session, in their order
+	Between float64   `json:"between"`
+	Within  float64   `json:"within"`
+}

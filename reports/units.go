@@ -1,9 +1,13 @@
 package reports
 
 import (
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // A scale is a unit for people: the base unit times a factor.
@@ -136,4 +140,89 @@ func plural(n int, noun string) string {
 		return "1 " + noun
 	}
 	return strconv.Itoa(n) + " " + noun + "s"
+}
+
+// plain writes a round number as short as it is.
+func plain(v float64) string {
+	for digits := 1; digits < 6; digits++ {
+		s := number(v, digits)
+		if v == 0 {
+			return "0"
+		}
+		rounding := math.Pow(10, math.Floor(math.Log10(math.Abs(v)))-float64(digits-1))
+		if math.Abs(math.Round(v/rounding)*rounding-v) < 1e-6*math.Abs(v) {
+			return s
+		}
+	}
+	return number(v, 6)
+}
+
+// capital and lower change the first letter alone, capital also behind a quotation
+// mark; lower leaves abbreviations
+// such as KVM as they are.
+func capital(s string) string {
+	head := len(s) - len(strings.TrimLeft(s, "“\"'("))
+	r, n := utf8.DecodeRuneInString(s[head:])
+	if n == 0 || r == utf8.RuneError {
+		return s
+	}
+	return s[:head] + string(unicode.ToUpper(r)) + s[head+n:]
+}
+
+// Capital writes a text as the beginning of a sentence, whatever it begins with.
+func Capital(s string) string { return capital(s) }
+
+func lower(s string) string {
+	r, n := utf8.DecodeRuneInString(s)
+	if next, _ := utf8.DecodeRuneInString(s[n:]); n == 0 || unicode.IsUpper(next) {
+		return s
+	}
+	return string(unicode.ToLower(r)) + s[n:]
+}
+
+func pairs(m map[string]string) []string {
+	var out []string
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		out = append(out, k+"="+m[k])
+	}
+	return out
+}
+
+func nonEmpty(items ...string) []string {
+	return slices.DeleteFunc(items, func(s string) bool { return s == "" })
+}
+
+// oneLine keeps what comes from outside from breaking a table or a list.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// shortened is an error's text on one line, and not much more: a program's
+// whole output may be in it.
+func shortened(s string) string {
+	s = oneLine(s)
+	if r := []rune(s); len(r) > 240 {
+		s = string(r[:240]) + " …"
+	}
+	return s
+}
+
+func wasWere(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun + " was"
+	}
+	return plural(n, noun) + " were"
+}
+
+// listed writes "a, b and c".
+func listed(names []string) string {
+	text := ""
+	for i, n := range names {
+		switch {
+		case i > 0 && i == len(names)-1:
+			text += " and "
+		case i > 0:
+			text += ", "
+		}
+		text += n
+	}
+	return text
 }

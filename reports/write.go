@@ -11,12 +11,6 @@ import (
 	"lab/bench/results"
 )
 
-// A File is one of the files that a report consists of.
-type File struct {
-	Name string // within the results folder, "plots/ready.png"
-	Data []byte
-}
-
 // Write reads the results folder dir and writes its report beside what is
 // there: report.md, report.html, plots/, trials.csv, bench.txt, summary.json, methods.md,
 // table.tex, ARTIFACT.md, and SHA256SUMS over all of the folder. Earlier ones
