@@ -168,7 +168,7 @@ func TestDifferences(t *testing.T) {
 		r.Manifest.Cells[3].Settings = map[string]string{"accel": "tcg", "machine": "microvm"}
 	})
 	var got []string
-	for _, d := range differences(changed(40, "", 1, nil), b) {
+	for _, d := range compareRuns(t, changed(40, "", 1, nil), b).Differs {
 		got = append(got, d.String())
 	}
 	want := []string{

@@ -113,22 +113,6 @@ func TestTogether(t *testing.T) {
 	}
 }
 
-// An end of an interval is never rounded to what it was held against.
-func TestSpanKeepsApart(t *testing.T) {
-	for _, x := range []struct {
-		lo, hi float64
-		marks  []float64
-		want   string
-	}{
-		{1.0004, 1.02, []float64{1}, "1.0004 to 1.0200"}, {1.0004, 1.02, nil, "1.00 to 1.02"}, {1, 1.02, []float64{1}, "1.00 to 1.02"},
-		{0.94996, 1.01, []float64{0.95, 1.05}, "0.94996 to 1.0100"},
-	} {
-		if got := (scale{"", 1}).span(x.lo, x.hi, x.marks...); got != x.want {
-			t.Errorf("%v to %v: %s, want %s", x.lo, x.hi, got, x.want)
-		}
-	}
-}
-
 // Rows of one environment are compared with the first; a run with a host isn't
 // touched by that.
 func TestFirstRowIsBase(t *testing.T) {
@@ -250,14 +234,6 @@ func TestRepeatWithRoot(t *testing.T) {
 			if strings.Contains(data, "(claim ") || strings.Contains(data, "compared with nothing") || !utf8.ValidString(data) {
 				t.Errorf("%s names a claim's number, says “compared with nothing”, or cuts a character", name)
 			}
-		}
-	}
-}
-
-func TestCapital(t *testing.T) {
-	for s, want := range map[string]string{"“near native” is": "“Near native” is", "ähnlich": "Ähnlich", "": "", "“": "“", "5": "5", "\xff": "\xff"} {
-		if got := Capital(s); got != want {
-			t.Errorf("%q: %q, want %q", s, got, want)
 		}
 	}
 }

@@ -274,3 +274,11 @@ func ends(iv stats.Interval, s scale, marks ...float64) string {
 func intervalName(confidence float64) string {
 	return strconv.FormatFloat(confidence*100, 'g', 3, 64) + " % interval"
 }
+
+func spanOf(iv stats.Interval, u scale) string {
+	s := u.span(iv.Lo, iv.Hi)
+	if !iv.Known() {
+		s = "range " + s
+	}
+	return s
+}

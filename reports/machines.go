@@ -3,6 +3,7 @@ package reports
 import (
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -356,3 +357,6 @@ func (g *MachineGroup) settings() []string {
 	}
 	return out
 }
+
+// shortDir is enough of a folder to know it by.
+func shortDir(dir string) string { return filepath.Base(filepath.Clean(dir)) }

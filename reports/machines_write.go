@@ -5,13 +5,11 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strconv"
 	"strings"
 
 	"lab/bench/clean"
 	"lab/bench/results"
-	"lab/bench/stats"
 )
 
 // Files makes the report across machines: machines.md, machines.csv and plots.
@@ -78,17 +76,6 @@ func (g *MachineGroup) machineRows(x results.Metric) [][]string {
 		r[6] = times(q.Middle) + " (" + scale{"", 1}.span(q.Least, q.Largest) + ")"
 	}
 	return append(out, r)
-}
-
-// shortDir is enough of a folder to know it by.
-func shortDir(dir string) string { return filepath.Base(filepath.Clean(dir)) }
-
-func spanOf(iv stats.Interval, u scale) string {
-	s := u.span(iv.Lo, iv.Hi)
-	if !iv.Known() {
-		s = "range " + s
-	}
-	return s
 }
 
 // sentences say what the machines have in common, group by group.

@@ -169,9 +169,6 @@ func capital(s string) string {
 	return s[:head] + string(unicode.ToUpper(r)) + s[head+n:]
 }
 
-// Capital writes a text as the beginning of a sentence, whatever it begins with.
-func Capital(s string) string { return capital(s) }
-
 func lower(s string) string {
 	r, n := utf8.DecodeRuneInString(s)
 	if next, _ := utf8.DecodeRuneInString(s[n:]); n == 0 || unicode.IsUpper(next) {
