@@ -49,7 +49,7 @@ func (r ContrastRow) words() []string {
 	switch {
 	case !r.Compared():
 	case r.Ratio != nil:
-		w[4], w[5] = times(r.Ratio.Point), scale{"", 1}.span(r.Ratio.Lo, r.Ratio.Hi, 1)
+		w[4], w[5] = times(r.Ratio.Point), bare.span(r.Ratio.Lo, r.Ratio.Hi, 1)
 	default: // no ratio of what may be zero
 		s := scaleFor(r.Difference.Point, r.Metric.Unit)
 		w[4], w[5] = s.join(s.signed(r.Difference.Point)), s.join(s.span(r.Difference.Lo, r.Difference.Hi))

@@ -234,7 +234,7 @@ func (d *distribution) words(p *page, c *cell, s *sample, m results.Metric, x, y
 	if d.low() {
 		at := boldText.width(median) + 4
 		say(boldText, x, y+8, median, room)
-		say(smallText, x+at, y+8, spanOf(s.median, scale{"", u.times}), room-at)
+		say(smallText, x+at, y+8, spanOf(s.median, scale{times: u.times}), room-at)
 		say(smallText, x, y+17.5, trials, room)
 		return
 	}

@@ -176,7 +176,7 @@ func (a *analysis) figure(f results.Finding, c, to *cell) (stats.Interval, strin
 			return none, "", fmt.Errorf("its %s has no parts", f.Metric)
 		}
 		return iv, fmt.Sprintf("share of %s in the %s: %s (%s)", a.partTitle(f.Part), say,
-			percent(iv.Point), ends(iv, scale{"%", 0.01}, f.Threshold)), nil
+			percent(iv.Point), ends(iv, percents, f.Threshold)), nil
 	case f.Compare == "difference" && to != nil:
 		if k := a.versus(c, to, f.Metric); k != nil {
 			s := scaleFor(k.Difference.Point, m.Unit)
@@ -184,7 +184,7 @@ func (a *analysis) figure(f results.Finding, c, to *cell) (stats.Interval, strin
 		}
 	case f.Compare == "ratio" && to != nil:
 		if k := a.versus(c, to, f.Metric); k != nil && k.Ratio != nil {
-			return *k.Ratio, fmt.Sprintf("%s: %s that of %s (%s)", say, times(k.Ratio.Point), to.label, ends(*k.Ratio, scale{"", 1}, marks(f)...)), nil
+			return *k.Ratio, fmt.Sprintf("%s: %s that of %s (%s)", say, times(k.Ratio.Point), to.label, ends(*k.Ratio, bare, marks(f)...)), nil
 		}
 		return none, "", errors.New("values of zero or below have no ratio")
 	}

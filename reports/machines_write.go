@@ -56,7 +56,7 @@ func (g *MachineGroup) machineRows(x results.Metric) [][]string {
 				u := addedScale(k.Difference.Point, s.median.Point, x.Unit)
 				r[5] = u.join(u.signed(k.Difference.Point))
 				if k.Ratio != nil {
-					r[6] = times(k.Ratio.Point) + " (" + spanOf(*k.Ratio, scale{"", 1}) + ")"
+					r[6] = times(k.Ratio.Point) + " (" + spanOf(*k.Ratio, bare) + ")"
 				}
 			}
 		}
@@ -73,7 +73,7 @@ func (g *MachineGroup) machineRows(x results.Metric) [][]string {
 		r[5] = u.join(u.signed(d.Middle))
 	}
 	if q, ok := g.spread(ratioOf(x.Name)); ok && !g.TCG {
-		r[6] = times(q.Middle) + " (" + scale{"", 1}.span(q.Least, q.Largest) + ")"
+		r[6] = times(q.Middle) + " (" + bare.span(q.Least, q.Largest) + ")"
 	}
 	return append(out, r)
 }

@@ -37,7 +37,7 @@ func TestSpanKeepsApart(t *testing.T) {
 		{1.0004, 1.02, []float64{1}, "1.0004 to 1.0200"}, {1.0004, 1.02, nil, "1.00 to 1.02"}, {1, 1.02, []float64{1}, "1.00 to 1.02"},
 		{0.94996, 1.01, []float64{0.95, 1.05}, "0.94996 to 1.0100"},
 	} {
-		if got := (scale{"", 1}).span(x.lo, x.hi, x.marks...); got != x.want {
+		if got := bare.span(x.lo, x.hi, x.marks...); got != x.want {
 			t.Errorf("%v to %v: %s, want %s", x.lo, x.hi, got, x.want)
 		}
 	}

@@ -190,7 +190,7 @@ func (f *ratios) row(p *page, c *cell, m results.Metric, x axis, y vg.Length, ba
 	if c.tcg || grouped { // hollow
 		p.diamond(paper, x.x(iv.Point), y, 2)
 	}
-	text := times(iv.Point) + " (" + scale{"", 1}.span(iv.Lo, iv.Hi, 1) + ")"
+	text := times(iv.Point) + " (" + bare.span(iv.Lo, iv.Hi, 1) + ")"
 	st := bodyText
 	st.color = colour
 	p.write(st, draw.XLeft, x.right+6, y, st.fit(text, ratioText-6))

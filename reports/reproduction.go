@@ -140,7 +140,7 @@ func (r *Reproduction) moved(v verdict) string {
 			continue
 		}
 		out = append(out, fmt.Sprintf("%s of %s is %s (%s that of the original, %s)", row.Metric.Name, row.Cell,
-			row.Verdict, times(row.Ratio.Point), scale{"", 1}.span(row.Ratio.Lo, row.Ratio.Hi, 1)))
+			row.Verdict, times(row.Ratio.Point), bare.span(row.Ratio.Lo, row.Ratio.Hi, 1)))
 	}
 	return strings.Join(out, "; ")
 }

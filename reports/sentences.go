@@ -62,9 +62,9 @@ func against(c *cell, k *stats.Comparison, unit string) string {
 		return text
 	}
 	if unit == "s" {
-		return text + fmt.Sprintf(": it takes %s the time (%s)", times(k.Ratio.Point), scale{"", 1}.span(k.Ratio.Lo, k.Ratio.Hi, 1))
+		return text + fmt.Sprintf(": it takes %s the time (%s)", times(k.Ratio.Point), bare.span(k.Ratio.Lo, k.Ratio.Hi, 1))
 	}
-	return text + fmt.Sprintf(": %s as much (%s)", times(k.Ratio.Point), scale{"", 1}.span(k.Ratio.Lo, k.Ratio.Hi, 1))
+	return text + fmt.Sprintf(": %s as much (%s)", times(k.Ratio.Point), bare.span(k.Ratio.Lo, k.Ratio.Hi, 1))
 }
 
 // consists says what an emulated guest's start is made of: its largest parts.

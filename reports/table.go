@@ -87,7 +87,7 @@ func (a *analysis) fillComparison(r *row, c *cell, x *sample, unit string) {
 		}
 		if q := x.against.Ratio; q != nil {
 			r.ratio = times(q.Point)
-			r.ratioE = scale{"", 1}.span(q.Lo, q.Hi, 1)
+			r.ratioE = bare.span(q.Lo, q.Hi, 1)
 			if !q.Known() {
 				r.ratioE = "range " + r.ratioE
 			}
@@ -109,7 +109,7 @@ func addedScale(v, whole float64, unit string) scale {
 	case unit == "s" && math.Abs(whole) < 100e-6:
 		return scaleFor(whole, unit)
 	case unit == "s":
-		return scale{"ms", 1e-3}
+		return milliseconds
 	}
 	return scaleFor(v, unit)
 }

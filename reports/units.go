@@ -16,6 +16,13 @@ type scale struct {
 	times float64
 }
 
+// Scales that need no choice.
+var (
+	bare         = scale{"", 1}
+	percents     = scale{"%", 0.01}
+	milliseconds = scale{"ms", 1e-3}
+)
+
 // scales, from the largest down, by base unit.
 var scales = map[string][]scale{
 	"s":   {{"min", 60}, {"s", 1}, {"ms", 1e-3}, {"µs", 1e-6}, {"ns", 1e-9}},
