@@ -5,13 +5,14 @@ import (
 	"testing"
 
 	"lab/bench/results"
+	"lab/reports/analysis"
 )
 
 // A report says of an environment what the manifest has of it, whatever its
 // name is; of an early folder's what it always said.
 func TestCaveats(t *testing.T) {
 	run := synthetic(6)
-	page := func() string { return string(markdown(analyse(run))) }
+	page := func() string { return string(markdown(analysis.Of(run))) }
 	early := page()
 	for _, want := range []string{"`container` is our minimal runtime", "a lower bound for what people deploy.", "next to nothing else, here emulated in software (TCG)."} {
 		if !strings.Contains(early, want) {
@@ -30,9 +31,9 @@ func TestGuestsKernel(t *testing.T) {
 	run := synthetic(6)
 	run.Manifest.Kernel = results.Digested{Name: "6.1", Digest: "sha256:1234567890abcdef"}
 	run.Manifest.Environments = []results.Environment{{Name: "container", Guest: true}, {Name: "vm"}}
-	a := analyse(run)
-	for _, c := range a.cells {
-		if got := conditionsOf(a, c).kernel != ""; got != (c.Env == "container") {
+	a := analysis.Of(run)
+	for _, c := range a.Cells {
+		if got := analysis.ConditionsOf(a, c).Kernel != ""; got != (c.Env == "container") {
 			t.Errorf("%s: the kernel counts: %v", c.Env, got)
 		}
 	}

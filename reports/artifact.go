@@ -9,6 +9,8 @@ import (
 	"lab/bench/clean"
 	"lab/bench/results"
 	"lab/bench/stats"
+	"lab/reports/analysis"
+	"lab/reports/msg"
 )
 
 // ArtifactFile is what a paper's reviewers read: what is needed, how long it
@@ -17,14 +19,14 @@ const ArtifactFile = "ARTIFACT.md"
 
 // artifact makes it from the folder alone: every time in it was measured in
 // this run.
-func artifact(a *analysis) []byte {
+func artifact(a *analysis.Analysis) []byte {
 	d := &document{a: a}
-	m := a.run.Manifest
+	m := a.Run.Manifest
 	d.line("# Artifact: %s", escape(m.Scenario))
 	d.line("%s", escape(m.Question))
 	d.line("This folder holds run %s, made by lab %s. Everything in it follows from three files: `manifest.json` (what was asked), `machine.json` (on what) "+
 		"and `trials.jsonl` (every value), and from `samples/` where a trial gave a distribution.", escape(m.ID), escape(m.Lab))
-	for _, b := range a.banners() {
+	for _, b := range a.Banners() {
 		d.line("> **%s**", escape(b))
 	}
 	d.needed()
@@ -37,18 +39,18 @@ func artifact(a *analysis) []byte {
 
 // needed says what it takes, and what it was made with.
 func (d *document) needed() {
-	k := d.a.run.Machine
+	k := d.a.Run.Machine
 	d.line("## What is needed")
 	items := []string{"To read, check and draw again: the program `lab`, any Linux machine, no root."}
 	var envs []string
 	guests, accelerated := false, false
-	for _, c := range d.a.cells {
+	for _, c := range d.a.Cells {
 		if c.NotRun == nil && !slices.Contains(envs, c.Env) {
 			envs = append(envs, c.Env)
 		}
 		if accel := c.Settings["accel"]; c.NotRun == nil && accel != "" { // a virtual machine
 			guests = true
-			accelerated = accelerated || !c.tcg
+			accelerated = accelerated || !c.TCG
 		}
 	}
 	if envs != nil {
@@ -69,22 +71,22 @@ func (d *document) needed() {
 
 // minutes says how long each figure's trials took, and the whole.
 func (d *document) minutes() {
-	m := d.a.run.Manifest
-	spent := d.a.run.Spent()
+	m := d.a.Run.Manifest
+	spent := d.a.Run.Spent()
 	d.line("## How long it takes")
 	d.b.WriteString("| figure | rows | trials, warm-ups included | time |\n|:---|:---|---:|---:|\n")
 	for _, f := range m.Figures {
 		var labels []string
 		trials, seconds := 0, 0.0
-		for _, c := range d.a.cells {
+		for _, c := range d.a.Cells {
 			if !d.shownIn(c, f) {
 				continue
 			}
 			s := spent[c.Cell.Label()]
 			labels = append(labels, c.Cell.Label())
-			trials += len(c.trials)
+			trials += len(c.Made)
 			if len(s) > 0 { // the last trial's end isn't known: it took what the others did
-				seconds += stats.Median(s) * float64(len(c.trials)-len(s))
+				seconds += stats.Median(s) * float64(len(c.Made)-len(s))
 			}
 			for _, v := range s {
 				seconds += v
@@ -103,7 +105,7 @@ func (d *document) minutes() {
 	text := "Measured in this run, from a trial's beginning to the next one's. One trial may serve several figures: the times don't add up."
 	if !m.Started.IsZero() && m.Ended.After(m.Started) {
 		text += fmt.Sprintf(" All of it, with set-up and warm-ups, took %s", minutesOf(m.Ended.Sub(m.Started).Seconds()))
-		if wasResumed(&m) {
+		if analysis.WasResumed(&m) {
 			text += ", the pause before it was resumed included"
 		}
 		text += "."
@@ -112,54 +114,54 @@ func (d *document) minutes() {
 }
 
 // shownIn reports whether a cell has trials that a figure shows.
-func (d *document) shownIn(c *cell, f results.Figure) bool {
-	return slices.ContainsFunc(f.Metrics, func(name string) bool { return c.samples[name] != nil })
+func (d *document) shownIn(c *analysis.Cell, f results.Figure) bool {
+	return slices.ContainsFunc(f.Metrics, func(name string) bool { return c.Samples[name] != nil })
 }
 
 // minutesOf writes a time as people plan with it.
 func minutesOf(s float64) string {
 	if s >= 90 {
-		return number(s/60, 2) + " min"
+		return msg.Number(s/60, 2) + " min"
 	}
-	return quantity(s, "s")
+	return msg.Quantity(s, "s")
 }
 
 // expected says what a repetition should give, and how closely.
 func (d *document) expected() {
 	a := d.a
 	d.line("## What is to be expected")
-	if len(a.verdicts) > 0 {
+	if len(a.Verdicts) > 0 {
 		d.line("On a machine of the same kind, the statements should come to the same outcome; each one's threshold was written down before the first trial:")
 		var items []string
-		for _, v := range a.verdicts {
-			items = append(items, fmt.Sprintf("“%s” (%s): **%s**%s", escape(v.finding.Statement), escape(v.cell), v.outcome, beside(v.caveat)))
+		for _, v := range a.Verdicts {
+			items = append(items, fmt.Sprintf("“%s” (%s): **%s**%s", escape(v.Finding.Statement), escape(v.Cell), v.Outcome, analysis.Beside(v.Caveat)))
 		}
 		d.items(items)
 	}
-	if len(a.metrics) > 0 {
+	if len(a.Metrics) > 0 {
 		d.line("On the same machine, a median that another run finds to be different by more than %s (`lab reproduce` says so) is a reproduction that failed. On another "+
-			"machine the times are that machine's: what should agree are the statements above.", percent(Tolerance))
+			"machine the times are that machine's: what should agree are the statements above.", msg.Percent(analysis.Tolerance))
 		d.b.WriteString("| row | metric | trials | median | 95 % interval | tolerated on this machine |\n|:---|:---|---:|---:|---:|---:|\n")
-		for _, c := range a.cells {
-			for _, m := range a.metrics {
-				s := c.samples[m.Name]
+		for _, c := range a.Cells {
+			for _, m := range a.Metrics {
+				s := c.Samples[m.Name]
 				if s == nil {
 					continue
 				}
-				u := scaleFor(s.median.Point, m.Unit)
-				fmt.Fprintf(&d.b, "| %s | %s | %d | %s | %s | %s |\n", escape(c.label), escape(m.Name), len(s.values), u.with(s.median.Point),
-					spanOf(s.median, u), u.join(u.span(s.median.Point*(1-Tolerance), s.median.Point*(1+Tolerance))))
+				u := msg.ScaleFor(s.Median.Point, m.Unit)
+				fmt.Fprintf(&d.b, "| %s | %s | %d | %s | %s | %s |\n", escape(c.Name), escape(m.Name), len(s.Values), u.With(s.Median.Point),
+					analysis.SpanOf(s.Median, u), u.Join(u.Span(s.Median.Point*(1-analysis.Tolerance), s.Median.Point*(1+analysis.Tolerance))))
 			}
 		}
 		d.b.WriteByte('\n')
 	}
 	var items []string
-	for _, c := range a.cells {
+	for _, c := range a.Cells {
 		if c.NotRun != nil {
-			items = append(items, fmt.Sprintf("%s was %s", escape(c.label), escape(notRun(c))))
+			items = append(items, fmt.Sprintf("%s was %s", escape(c.Name), escape(analysis.NotRun(c))))
 		}
 	}
-	for _, s := range a.doubts() {
+	for _, s := range a.Doubts() {
 		items = append(items, escape(s))
 	}
 	d.items(items)
@@ -175,7 +177,7 @@ func (d *document) checking() {
 }
 
 func (d *document) repeating() {
-	m := d.a.run.Manifest
+	m := d.a.Run.Manifest
 	d.line("## How to repeat it")
 	var lines []string
 	if m.Asked != nil {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"lab/reports/msg"
 )
 
 var calibrationHead = []string{"what", "question", "measured", "wanted", "as wanted?"}
@@ -30,7 +32,7 @@ func CalibrationTable(w io.Writer, rows [][]string, o Options) error {
 		}
 		o, ok := outcomes[r[4]]
 		if !ok {
-			o.word = capital(r[4])
+			o.word = msg.Capital(r[4])
 		}
 		t.paragraph(o.color, o.word+":", "  ", fmt.Sprintf(" %s %s%s", r[1], r[2], wanted))
 	}

@@ -11,10 +11,12 @@ import (
 
 	"lab/bench/clean"
 	"lab/bench/stats"
+	"lab/reports/analysis"
+	"lab/reports/msg"
 )
 
-// rule says when a row is called different.
-func (c *Contrast) rule() string {
+// contrastRule says when a row is called different.
+func contrastRule(c *analysis.Contrast) string {
 	s := "A difference is called one where its interval leaves out zero, and a ratio's 1."
 	least, most := math.MaxInt, 0
 	for _, r := range c.Rows {
@@ -30,37 +32,37 @@ func (c *Contrast) rule() string {
 		of = fmt.Sprintf("%d to %d", least, most)
 	}
 	question := "The comparisons of a metric"
-	if c.together {
+	if c.AllTogether {
 		question = "All rows"
 	}
 	return s + fmt.Sprintf(" %s hold together with 95 %% (a family of %s).", question, of)
 }
 
-// words lays a row out: cell, metric, medians of a and b, ratio, its
+// contrastWords lays a row out: cell, metric, medians of a and b, ratio, its
 // interval, verdict.
-func (r ContrastRow) words() []string {
+func contrastWords(r analysis.ContrastRow) []string {
 	median := func(iv stats.Interval) string {
 		if iv.N == 0 {
 			return ""
 		}
-		return quantity(iv.Point, r.Metric.Unit)
+		return msg.Quantity(iv.Point, r.Metric.Unit)
 	}
 	w := []string{r.Cell, r.Metric.Name, median(r.A), median(r.B), "", "", r.Verdict}
 	switch {
 	case !r.Compared():
 	case r.Ratio != nil:
-		w[4], w[5] = times(r.Ratio.Point), bare.span(r.Ratio.Lo, r.Ratio.Hi, 1)
+		w[4], w[5] = msg.Times(r.Ratio.Point), msg.Bare.Span(r.Ratio.Lo, r.Ratio.Hi, 1)
 	default: // no ratio of what may be zero
-		s := scaleFor(r.Difference.Point, r.Metric.Unit)
-		w[4], w[5] = s.join(s.signed(r.Difference.Point)), s.join(s.span(r.Difference.Lo, r.Difference.Hi))
+		s := msg.ScaleFor(r.Difference.Point, r.Metric.Unit)
+		w[4], w[5] = s.Join(s.Signed(r.Difference.Point)), s.Join(s.Span(r.Difference.Lo, r.Difference.Hi))
 	}
 	return w
 }
 
 var contrastHead = []string{"row", "metric", "median A", "median B", "B / A", "interval", "verdict on B"}
 
-// Terminal writes the contrast as a table for people.
-func (c *Contrast) Terminal(w io.Writer, o Options) error {
+// ContrastTerminal writes the contrast as a table for people.
+func ContrastTerminal(c *analysis.Contrast, w io.Writer, o Options) error {
 	t := &terminal{o: o}
 	if t.o.Width <= 0 {
 		t.o.Width = 100
@@ -70,7 +72,7 @@ func (c *Contrast) Terminal(w io.Writer, o Options) error {
 	t.b.WriteByte('\n')
 	var rows [][]string
 	for _, r := range c.Rows {
-		rows = append(rows, r.words())
+		rows = append(rows, contrastWords(r))
 	}
 	out, err := render(contrastHead, rows)
 	if err == nil && width(out) > t.o.Width {
@@ -85,23 +87,23 @@ func (c *Contrast) Terminal(w io.Writer, o Options) error {
 	}
 	t.b.WriteString(out)
 	t.b.WriteByte('\n')
-	for _, r := range c.reasons() {
+	for _, r := range contrastReasons(c) {
 		t.paragraph(yellow, r[0]+": ", "", r[1])
 	}
 	if len(c.Differs) > 0 {
 		t.paragraph(bold, "", "", "What differs between A and B:")
 		for _, d := range c.Differs {
-			t.paragraph("", "", "- ", d.String())
+			t.paragraph("", "", "- ", String(d))
 		}
 	}
-	for _, n := range append(c.Notes, c.rule()) {
+	for _, n := range append(c.Notes, contrastRule(c)) {
 		t.paragraph("", "", "- ", n)
 	}
 	_, err = w.Write(t.b.Bytes())
 	return err
 }
 
-func (d Difference) String() string {
+func String(d analysis.Difference) string {
 	or := func(s string) string {
 		if s == "" {
 			return "—"
@@ -111,8 +113,8 @@ func (d Difference) String() string {
 	return d.What + ": " + or(d.A) + " → " + or(d.B)
 }
 
-// reasons are why rows have no verdict, each once a cell.
-func (c *Contrast) reasons() [][2]string {
+// contrastReasons are why rows have no verdict, each once a cell.
+func contrastReasons(c *analysis.Contrast) [][2]string {
 	var out [][2]string
 	for _, r := range c.Rows {
 		x := [2]string{r.Cell, r.Verdict + ": " + r.Reason}
@@ -124,17 +126,17 @@ func (c *Contrast) reasons() [][2]string {
 	return out
 }
 
-// Markdown writes the contrast for a report or a pull request.
-func (c *Contrast) Markdown(w io.Writer) error {
+// ContrastMarkdown writes the contrast for a report or a pull request.
+func ContrastMarkdown(c *analysis.Contrast, w io.Writer) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "**A**: %s  \n**B**: %s\n\n", escape(c.A), escape(c.B))
 	fmt.Fprintf(&b, "| %s |\n|:---|:---|---:|---:|---:|---:|:---|\n", strings.Join(contrastHead, " | "))
 	for _, r := range c.Rows {
-		cells := r.words()
+		cells := contrastWords(r)
 		for i := range cells {
 			cells[i] = escape(cells[i])
 		}
-		if r.Verdict != NoDifference && r.Verdict != TooFewTrials {
+		if r.Verdict != analysis.NoDifference && r.Verdict != analysis.TooFewTrials {
 			cells[6] = "**" + cells[6] + "**"
 		}
 		if r.Reason != "" {
@@ -150,15 +152,15 @@ func (c *Contrast) Markdown(w io.Writer) error {
 		}
 		b.WriteByte('\n')
 	}
-	for _, n := range append(c.Notes, c.rule()) {
+	for _, n := range append(c.Notes, contrastRule(c)) {
 		fmt.Fprintf(&b, "- %s\n", escape(n))
 	}
 	_, err := w.Write(b.Bytes())
 	return err
 }
 
-// CSV writes one line a row, in base units; what there isn't is empty.
-func (c *Contrast) CSV(w io.Writer) error {
+// ContrastCSV writes one line a row, in base units; what there isn't is empty.
+func ContrastCSV(c *analysis.Contrast, w io.Writer) error {
 	out := csv.NewWriter(w)
 	out.Write([]string{"a", "b", "cell", "metric", "unit", "better",
 		"n_a", "median_a", "lo_a", "hi_a", "n_b", "median_b", "lo_b", "hi_b",

@@ -10,18 +10,19 @@ import (
 	"strings"
 
 	"lab/bench/clean"
+	"lab/reports/analysis"
 )
 
 // trialsCSV is trials.jsonl as one tidy table: a row a value, a column a
 // variable, each variant's setting in a column of its own. pandas.read_csv and
 // R's read.csv take it as it is; a value that is missing is an empty field.
-func trialsCSV(a *analysis) ([]byte, error) {
+func trialsCSV(a *analysis.Analysis) ([]byte, error) {
 	settings := map[string]bool{}
-	labels := map[string]*cell{}
-	for _, c := range a.cells {
+	labels := map[string]*analysis.Cell{}
+	for _, c := range a.Cells {
 		labels[c.Cell.Label()] = c
 	}
-	for _, l := range a.run.Lines {
+	for _, l := range a.Run.Lines {
 		for k := range l.Variant {
 			settings[k] = true
 		}
@@ -39,7 +40,7 @@ func trialsCSV(a *analysis) ([]byte, error) {
 	if err := w.Write(clean.Fields(header)); err != nil {
 		return nil, fmt.Errorf("trials.csv: %w", err)
 	}
-	for _, l := range a.run.Lines {
+	for _, l := range a.Run.Lines {
 		accel := l.Variant["accel"]
 		if c := labels[l.Label()]; accel == "" && c != nil {
 			accel = c.Settings["accel"]

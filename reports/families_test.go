@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"lab/bench/results"
+	"lab/reports/analysis"
 )
 
 // manyRows is a run of rows of one metric each way, n trials a row, whose values f
@@ -45,31 +46,31 @@ func TestQuickFindsWhatIsThere(t *testing.T) {
 	rng := rand.New(rand.NewPCG(8, 9))
 	noise := func(_, _ int) float64 { return 1e-3 * (1 + 0.3*rng.ExpFloat64()) }
 	huge := manyRows(rows, metrics, 6, func(r, m int) float64 { return noise(r, m) * (1 + 131*float64(r)) })
-	a := analyse(huge)
-	for _, p := range a.pairs {
-		k := a.versus(p.row, p.to, p.metric)
+	a := analysis.Of(huge)
+	for _, p := range a.Pairs {
+		k := a.Versus(p.Row, p.To, p.Metric)
 		if !k.Differs() || k.Family != rows-1 {
-			t.Fatalf("%s, %s: %.3g times, and not found: %+v", p.row.label, p.metric, k.Ratio.Point, k)
+			t.Fatalf("%s, %s: %.3g times, and not found: %+v", p.Row.Name, p.Metric, k.Ratio.Point, k)
 		}
 	}
-	if len(a.pairs) != (rows-1)*metrics {
-		t.Errorf("%d comparisons", len(a.pairs))
+	if len(a.Pairs) != (rows-1)*metrics {
+		t.Errorf("%d comparisons", len(a.Pairs))
 	}
 	// The same rows of the same folder, by compare: the same intervals, the same words.
-	c, err := CompareBy(huge, "row", "1", "2")
+	c, err := analysis.CompareBy(huge, "row", "1", "2")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, r := range c.Rows {
-		if r.Verdict != Slower || r.Family != rows-1 {
+		if r.Verdict != analysis.Slower || r.Family != rows-1 {
 			t.Errorf("compare: %s is %s, in a family of %d", r.Metric.Name, r.Verdict, r.Family)
 		}
 	}
 	same := manyRows(rows, 200, 6, noise)
-	found, b := 0, analyse(same)
-	for m := range b.family {
-		for _, x := range b.cells {
-			if k := x.samples[m].against; k != nil && k.Differs() {
+	found, b := 0, analysis.Of(same)
+	for m := range b.Family {
+		for _, x := range b.Cells {
+			if k := x.Samples[m].Against; k != nil && k.Differs() {
 				found++
 				break
 			}
@@ -96,19 +97,19 @@ func TestTogether(t *testing.T) {
 	}
 	x, y := manyRows(5, 20, 6, values(1)), manyRows(5, 20, 6, values(50))
 	c := compareRuns(t, x, y)
-	if c.Told() != 100 || c.Rows[0].Verdict != Slower || c.Rows[0].Family != 5 {
+	if c.Told() != 100 || c.Rows[0].Verdict != analysis.Slower || c.Rows[0].Family != 5 {
 		t.Errorf("%d told, the first %s of %d", c.Told(), c.Rows[0].Verdict, c.Rows[0].Family)
 	}
 	c.Together()
-	if r := c.Rows[0]; c.Told() != 0 || r.Verdict != TooFewTrials || !strings.Contains(r.Reason, "6 trials can't tell: 8 would") {
+	if r := c.Rows[0]; c.Told() != 0 || r.Verdict != analysis.TooFewTrials || !strings.Contains(r.Reason, "6 trials can't tell: 8 would") {
 		t.Errorf("together: %d told, %s: %s", c.Told(), r.Verdict, r.Reason)
 	}
 	var b bytes.Buffer
-	if err := c.Terminal(&b, Options{Width: 80}); err != nil || !strings.Contains(b.String(), "8 would") || strings.Contains(b.String(), NoDifference) {
+	if err := ContrastTerminal(c, &b, Options{Width: 80}); err != nil || !strings.Contains(b.String(), "8 would") || strings.Contains(b.String(), analysis.NoDifference) {
 		t.Errorf("%s (%v)", b.String(), err)
 	}
 	c = compareRuns(t, manyRows(5, 20, 8, values(1)), manyRows(5, 20, 8, values(50)))
-	if c.Together(); c.Told() != 100 || c.Rows[99].Verdict != Slower {
+	if c.Together(); c.Told() != 100 || c.Rows[99].Verdict != analysis.Slower {
 		t.Errorf("eight trials: %d told, %s", c.Told(), c.Rows[99].Verdict)
 	}
 }
@@ -124,7 +125,7 @@ func TestFirstRowIsBase(t *testing.T) {
 		}
 	}
 	run.Lines, run.Manifest.Cells = kept, run.Manifest.Cells[1:]
-	text := string(markdown(analyse(run)))
+	text := string(markdown(analysis.Of(run)))
 	for _, want := range []string{"time added to the first row", "ratio to the first row", "1.00 ms more than container row=1", "| container row=1 | 8 | 2.00 ms | 2.00 to 2.00 | baseline |"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("lacks %q:\n%s", want, text)
@@ -140,7 +141,7 @@ func TestFirstRowIsBase(t *testing.T) {
 	for i := range run.Manifest.Cells {
 		run.Manifest.Cells[i].Env = "host"
 	}
-	if text = string(markdown(analyse(run))); !strings.Contains(text, "1.00 ms more than host row=1") {
+	if text = string(markdown(analysis.Of(run))); !strings.Contains(text, "1.00 ms more than host row=1") {
 		t.Errorf("of the host alone:\n%s", text)
 	}
 }
@@ -158,7 +159,7 @@ func TestTwoGroupsAreSaid(t *testing.T) {
 	})
 	run.Manifest.Figures = []results.Figure{{Name: "d", Title: "D", Kind: "distribution", Metrics: []string{"m0"}}, {Name: "p", Title: "P", Kind: "panels", Metrics: []string{"m0"}}}
 	run.Manifest.Findings = []results.Finding{{Name: "f", Statement: "As fast.", Metric: "m0", Of: "container", To: "host", Compare: "ratio", Op: "below", Threshold: 0.9, Reason: "r"}}
-	a := analyse(run)
+	a := analysis.Of(run)
 	text := string(markdown(a))
 	for _, want := range []string{"in two groups, around 14.1 µs (8 trials) and 62.1 µs (12 trials); their common median,", "describes neither",
 		"(of medians: the trials of host come in two groups, which one median describes badly)"} {
@@ -166,8 +167,8 @@ func TestTwoGroupsAreSaid(t *testing.T) {
 			t.Errorf("lacks %q:\n%s", want, text)
 		}
 	}
-	if v := a.verdicts[0]; !strings.Contains(v.caveat, "the trials of host come in two groups") {
-		t.Errorf("caveat %q", v.caveat)
+	if v := a.Verdicts[0]; !strings.Contains(v.Caveat, "the trials of host come in two groups") {
+		t.Errorf("caveat %q", v.Caveat)
 	}
 	files := exercise(t, run)
 	for _, name := range []string{"plots/d.svg", "plots/p.svg"} {
@@ -175,10 +176,10 @@ func TestTwoGroupsAreSaid(t *testing.T) {
 			t.Errorf("%s: no hollow diamonds:\n%s", name, all)
 		}
 	}
-	if c, err := CompareBy(run, "env", "host", "container"); err != nil || !strings.Contains(strings.Join(c.Notes, "\n"), "host, m0: the trials of host come in two groups") {
+	if c, err := analysis.CompareBy(run, "env", "host", "container"); err != nil || !strings.Contains(strings.Join(c.Notes, "\n"), "host, m0: the trials of host come in two groups") {
 		t.Errorf("compare: %v, %v", c, err)
 	}
-	one := string(markdown(analyse(manyRows(2, 1, 20, func(r, _ int) float64 { at++; return float64(at) }))))
+	one := string(markdown(analysis.Of(manyRows(2, 1, 20, func(r, _ int) float64 { at++; return float64(at) }))))
 	if strings.Contains(one, "two groups") {
 		t.Error("one hump is called two")
 	}
@@ -202,15 +203,15 @@ func TestSharesAreOfTheWhole(t *testing.T) {
 	}
 	run.Lines = lines
 	run.Manifest.Figures = []results.Figure{{Name: "phases", Title: "P", Kind: "phases", Metrics: []string{"m0"}}}
-	a := analyse(run)
-	b := a.breakdown(a.cells[0], "m0")
-	for _, p := range b.parts {
-		if got := p.share * b.whole; got != p.median {
-			t.Errorf("%s: %v of %v is %v", p.name, p.share, b.whole, p.median)
+	a := analysis.Of(run)
+	b := a.Breakdown(a.Cells[0], "m0")
+	for _, p := range b.Parts {
+		if got := p.Share * b.Whole; got != p.Median {
+			t.Errorf("%s: %v of %v is %v", p.Name, p.Share, b.Whole, p.Median)
 		}
 	}
-	if !b.apart() {
-		t.Fatalf("the parts' medians add up: %v of %v", b.sum, b.whole)
+	if !b.Apart() {
+		t.Fatalf("the parts' medians add up: %v of %v", b.Sum, b.Whole)
 	}
 	text := string(markdown(a))
 	if !strings.Contains(text, "| a | 1.20 ms | 16 % |") || !strings.Contains(text, "| the medians' sum | 3.60 ms | 49 % |") {

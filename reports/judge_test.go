@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"lab/bench/results"
+	"lab/reports/analysis"
 )
 
 func TestEveryVerdictEndsHere(t *testing.T) {
@@ -31,14 +32,14 @@ func TestEmulatedMachine(t *testing.T) {
 		run.Machine.Emulated = emulated
 		guests := 0
 		for _, v := range Summarize(run).Verdicts {
-			if v.Outcome == unmeasured {
+			if v.Outcome == analysis.Unmeasured {
 				continue
 			}
 			guest := strings.Contains(v.Sentence, "of vm")
 			if guest {
 				guests++
 			}
-			if strings.Contains(v.Caveat, machineEmulated) != (emulated && guest) {
+			if strings.Contains(v.Caveat, analysis.MachineEmulated) != (emulated && guest) {
 				t.Errorf("emulated %v: %s: %q, %q", emulated, v.Name, v.Sentence, v.Caveat)
 			}
 		}
@@ -65,7 +66,7 @@ func TestEmulatedIsNeverCompared(t *testing.T) {
 	} {
 		run.Manifest.Findings = []results.Finding{f}
 		for _, v := range Summarize(run).Verdicts {
-			if v.Outcome != unmeasured {
+			if v.Outcome != analysis.Unmeasured {
 				t.Errorf("%s: %s: %s", f.Name, v.Outcome, v.Sentence)
 			}
 		}
@@ -90,7 +91,7 @@ func TestEmulatedIsNeverCompared(t *testing.T) {
 		}
 	}
 	text := exercise(t, run)["report.md"]
-	if strings.Contains(text, tcgMark) || strings.Contains(text, "not compared") || !strings.Contains(text, "more than host") {
+	if strings.Contains(text, analysis.TCGMark) || strings.Contains(text, "not compared") || !strings.Contains(text, "more than host") {
 		t.Errorf("under KVM:\n%s", text)
 	}
 }
@@ -131,19 +132,19 @@ func TestFindingsOfVariants(t *testing.T) {
 
 // Parts sum to the whole.
 func TestPartsSumToTheWhole(t *testing.T) {
-	a := analyse(synthetic(24))
-	for _, c := range a.cells {
-		b := a.breakdown(c, "ready")
+	a := analysis.Of(synthetic(24))
+	for _, c := range a.Cells {
+		b := a.Breakdown(c, "ready")
 		if b == nil {
 			continue
 		}
 		sum, share := 0.0, 0.0
-		for _, p := range b.parts {
-			sum += p.median
-			share += p.share
+		for _, p := range b.Parts {
+			sum += p.Median
+			share += p.Share
 		}
-		if math.Abs(sum-b.sum) > 1e-9*sum || b.apart() || math.Abs(share-sum/b.whole) > 1e-9 {
-			t.Errorf("%s: %v of %v, shares %v", c.label, sum, b.whole, share)
+		if math.Abs(sum-b.Sum) > 1e-9*sum || b.Apart() || math.Abs(share-sum/b.Whole) > 1e-9 {
+			t.Errorf("%s: %v of %v, shares %v", c.Name, sum, b.Whole, share)
 		}
 	}
 }
@@ -171,7 +172,7 @@ func TestCaveat(t *testing.T) {
 	} {
 		files := exercise(t, x.run)
 		for _, v := range Summarize(x.run).Verdicts {
-			if v.Outcome == unmeasured && v.Caveat != "" {
+			if v.Outcome == analysis.Unmeasured && v.Caveat != "" {
 				t.Errorf("%s: %s can't be measured: %s", name, v.Name, v.Caveat)
 			}
 			if v.Name == "container-process" && v.Caveat != x.want {
@@ -179,9 +180,9 @@ func TestCaveat(t *testing.T) {
 			}
 		}
 		for file, text := range map[string]string{
-			"report.md":    "- **Doesn't hold**" + beside(x.want) + ": “A container starts like a process.”",
+			"report.md":    "- **Doesn't hold**" + analysis.Beside(x.want) + ": “A container starts like a process.”",
 			"terminal":     map[bool]string{true: "x*", false: "x"}[x.want != ""] + " A container starts like a process.",
-			ArtifactFile:   "“A container starts like a process.” (container net=bridge): **doesn't hold**" + beside(x.want) + "\n",
+			ArtifactFile:   "“A container starts like a process.” (container net=bridge): **doesn't hold**" + analysis.Beside(x.want) + "\n",
 			"summary.json": map[bool]string{true: `"caveat": "` + x.want + `"`}[x.want != ""],
 		} {
 			if got := files[file]; !strings.Contains(strings.Join(strings.Fields(got), " "), strings.TrimSpace(text)) {
@@ -191,7 +192,7 @@ func TestCaveat(t *testing.T) {
 		if x.want == "" && strings.Contains(files["summary.json"], "caveat") {
 			t.Errorf("%s: summary.json has a caveat", name)
 		}
-		if opening := "“A container starts like a process.” **Doesn't hold**" + beside(x.want) + ", on this machine"; !strings.Contains(files["report.md"], opening) {
+		if opening := "“A container starts like a process.” **Doesn't hold**" + analysis.Beside(x.want) + ", on this machine"; !strings.Contains(files["report.md"], opening) {
 			t.Errorf("%s: report.md has no %q", name, opening)
 		}
 	}
@@ -216,7 +217,7 @@ func TestNoValueSaysWhy(t *testing.T) {
 		}
 	})
 	for _, v := range Summarize(run).Verdicts {
-		if v.Name == "container-process" && (v.Outcome != unmeasured || !strings.Contains(v.Sentence, "no value of ready: not applicable: made up")) {
+		if v.Name == "container-process" && (v.Outcome != analysis.Unmeasured || !strings.Contains(v.Sentence, "no value of ready: not applicable: made up")) {
 			t.Errorf("%s: %s", v.Outcome, v.Sentence)
 		}
 	}

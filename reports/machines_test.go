@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"lab/bench/results"
+	"lab/reports/analysis"
 )
 
 // elsewhere is the synthetic run as it might have been on another machine:
@@ -50,16 +51,16 @@ func class() []*results.Run {
 	return append(runs, again, bare)
 }
 
-func across(t *testing.T, runs []*results.Run) *Machines {
+func across(t *testing.T, runs []*results.Run) *analysis.Machines {
 	t.Helper()
-	m, err := AcrossMachines(runs)
+	m, err := analysis.AcrossMachines(runs)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return m
 }
 
-func find(t *testing.T, m *Machines, title string) *MachineGroup {
+func find(t *testing.T, m *analysis.Machines, title string) *analysis.MachineGroup {
 	t.Helper()
 	for _, g := range m.Groups {
 		if strings.HasPrefix(g.Title(), title) {
@@ -85,7 +86,7 @@ func TestAcrossMachines(t *testing.T) {
 		"vm, TCG (emulated), inside a virtual machine, image default sha256:1111": 3,
 	} {
 		g := find(t, m, title)
-		s, ok := g.spread(medianOf("ready"))
+		s, ok := g.Spread(analysis.MedianOf("ready"))
 		if ok != (want > 0) || ok && s.Machines != want {
 			t.Errorf("%s: %+v, %v; want %d machines", title, s, ok, want)
 		}
@@ -94,7 +95,7 @@ func TestAcrossMachines(t *testing.T) {
 		}
 	}
 	// The middle of 1 and 1.04, 1.3 and 0.8 times the same values.
-	s, _ := find(t, m, "host, inside a virtual machine, image default sha256:1111").spread(medianOf("ready"))
+	s, _ := find(t, m, "host, inside a virtual machine, image default sha256:1111").Spread(analysis.MedianOf("ready"))
 	if r := s.Largest / s.Least; r < 1.6 || r > 1.65 || s.LeastMachine != "machine 3" || s.LargestMachine != "machine 2" {
 		t.Errorf("%+v", s)
 	}
@@ -111,7 +112,7 @@ func TestAcrossMachines(t *testing.T) {
 		}
 	}
 	// Ratios of the same machine don't move with its speed.
-	if q, ok := find(t, m, "chroot, inside a virtual machine, image default sha256:1111").spread(ratioOf("ready")); !ok || q.Largest/q.Least > 1+1e-9 {
+	if q, ok := find(t, m, "chroot, inside a virtual machine, image default sha256:1111").Spread(analysis.RatioOf("ready")); !ok || q.Largest/q.Least > 1+1e-9 {
 		t.Errorf("%+v, %v", q, ok)
 	}
 }
@@ -119,10 +120,10 @@ func TestAcrossMachines(t *testing.T) {
 func TestAcrossMachinesRefuses(t *testing.T) {
 	a, b := elsewhere(1, 1), elsewhere(2, 1)
 	b.Manifest.Scenario = "disk"
-	if _, err := AcrossMachines([]*results.Run{a, b}); err == nil || !strings.Contains(err.Error(), "one scenario") {
+	if _, err := analysis.AcrossMachines([]*results.Run{a, b}); err == nil || !strings.Contains(err.Error(), "one scenario") {
 		t.Error(err)
 	}
-	if _, err := AcrossMachines([]*results.Run{a, elsewhere(1, 1)}); err == nil || !strings.Contains(err.Error(), "the same run") {
+	if _, err := analysis.AcrossMachines([]*results.Run{a, elsewhere(1, 1)}); err == nil || !strings.Contains(err.Error(), "the same run") {
 		t.Error(err)
 	}
 	// Without an id nobody can tell, and it is said.
@@ -144,10 +145,10 @@ func TestAcrossMachinesFiles(t *testing.T) {
 	for i := range 8 {
 		many = append(many, elsewhere(i+1, 1+float64(i)/10))
 	}
-	if got := strings.Join(across(t, many).sentences(many[0].Manifest.Metrics[0]), "\n"); !strings.Contains(got, "the middle of 8 machines is") || !strings.Contains(got, "95 % interval") {
+	if got := strings.Join(machinesSentences(across(t, many), many[0].Manifest.Metrics[0]), "\n"); !strings.Contains(got, "the middle of 8 machines is") || !strings.Contains(got, "95 % interval") {
 		t.Error(got)
 	}
-	files, err := across(t, class()).Files()
+	files, err := MachinesFiles(across(t, class()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,19 +183,19 @@ func TestAcrossMachinesFiles(t *testing.T) {
 	}
 	for width, name := range map[int]string{160: "machines-160.txt", 80: "machines-80.txt"} {
 		var b bytes.Buffer
-		if err := across(t, class()).Terminal(&b, Options{Width: width}); err != nil {
+		if err := MachinesTerminal(across(t, class()), &b, Options{Width: width}); err != nil {
 			t.Fatal(err)
 		}
 		golden(t, name, b.Bytes())
 	}
 	// Nothing measured at all.
 	empty, other := &results.Run{Dir: "a"}, &results.Run{Dir: "b"}
-	files, err = across(t, []*results.Run{empty, other}).Files()
+	files, err = MachinesFiles(across(t, []*results.Run{empty, other}))
 	if err != nil || len(files) != 2 {
 		t.Errorf("%d files, %v", len(files), err)
 	}
 	var b bytes.Buffer
-	if err := across(t, []*results.Run{empty}).Terminal(&b, Options{}); err != nil || !strings.Contains(b.String(), "Nothing was measured") {
+	if err := MachinesTerminal(across(t, []*results.Run{empty}), &b, Options{}); err != nil || !strings.Contains(b.String(), "Nothing was measured") {
 		t.Error(b.String(), err)
 	}
 }

@@ -7,20 +7,23 @@ import (
 
 	"lab/bench/clean"
 	"lab/bench/results"
+	"lab/reports/analysis"
+	"lab/reports/msg"
+	"lab/reports/plot"
 )
 
 // markdown is report.md: something that a teacher can hand out. It opens with
 // what the run shows, and ends with how to repeat it.
-func markdown(a *analysis) []byte {
+func markdown(a *analysis.Analysis) []byte {
 	d := &document{a: a}
-	m := a.run.Manifest
+	m := a.Run.Manifest
 	d.line("# %s", escape(strings.TrimSuffix(m.Scenario+": "+m.Question, ": ")))
-	for _, b := range a.banners() {
+	for _, b := range a.Banners() {
 		d.line("> **%s**", escape(b))
 	}
 	d.opening()
 	d.figures()
-	for i, x := range a.metrics {
+	for i, x := range a.Metrics {
 		d.table(i, x)
 	}
 	d.slopes()
@@ -37,7 +40,7 @@ func markdown(a *analysis) []byte {
 
 // A document is Markdown that grows.
 type document struct {
-	a *analysis
+	a *analysis.Analysis
 	b bytes.Buffer
 }
 
@@ -61,10 +64,10 @@ func escape(s string) string { return clean.Markdown(s) }
 
 func (d *document) opening() {
 	d.line("## What this shows")
-	d.items(d.a.sentences())
+	d.items(sentences(d.a))
 	var judged []string
-	for _, v := range d.a.verdicts {
-		judged = append(judged, fmt.Sprintf("“%s” **%s**%s, %s (%s).", escape(v.finding.Statement), capital(v.outcome), beside(v.caveat), here, escape(v.cell)))
+	for _, v := range d.a.Verdicts {
+		judged = append(judged, fmt.Sprintf("“%s” **%s**%s, %s (%s).", escape(v.Finding.Statement), msg.Capital(v.Outcome), analysis.Beside(v.Caveat), analysis.Here, escape(v.Cell)))
 	}
 	if len(judged) > 0 {
 		d.line("What people say, and what became of it:")
@@ -72,14 +75,14 @@ func (d *document) opening() {
 	}
 	var notes []string
 	seen := map[string]bool{}
-	for _, c := range d.a.cells {
-		n := caveatOf(d.a.run.Manifest.Environment(c.Env), c.tcg)
+	for _, c := range d.a.Cells {
+		n := caveatOf(d.a.Run.Manifest.Environment(c.Env), c.TCG)
 		if n != "" && !seen[c.Env] && c.NotRun == nil {
 			notes = append(notes, fmt.Sprintf("`%s` is %s", escape(c.Env), n))
 			seen[c.Env] = true
 		}
 	}
-	for _, n := range notesOf(&d.a.run.Manifest) {
+	for _, n := range analysis.NotesOf(&d.a.Run.Manifest) {
 		notes = append(notes, escape(n))
 	}
 	if len(notes) > 0 {
@@ -107,8 +110,8 @@ func caveatOf(e results.Environment, tcg bool) string {
 }
 
 func (d *document) figures() {
-	for _, f := range d.a.run.Manifest.Figures {
-		if err := d.a.drawable(f); err != nil {
+	for _, f := range d.a.Run.Manifest.Figures {
+		if err := plot.Drawable(d.a, f); err != nil {
 			d.line("*Not drawn: %s.*", escape(err.Error()))
 			continue
 		}
@@ -122,15 +125,15 @@ func (d *document) figures() {
 }
 
 func (d *document) table(i int, m results.Metric) {
-	d.line("## %s", escape(capital(m.Title)))
+	d.line("## %s", escape(msg.Capital(m.Title)))
 	if m.Help != "" {
 		d.line("%s", escape(m.Help))
 	}
-	joint, why := d.a.joint(m.Name)
-	head := []string{"environment", "trials", "median", "95 % interval", d.a.heading(m), joint, "ratio to " + d.a.baseName(), joint}
+	joint, why := d.a.Joint(m.Name)
+	head := []string{"environment", "trials", "median", "95 % interval", addedHeading(d.a, m), joint, "ratio to " + d.a.BaseName(), joint}
 	fmt.Fprintf(&d.b, "| %s |\n|:---|%s\n", strings.Join(head, " | "), strings.Repeat("---:|", len(head)-1))
-	for _, r := range d.a.rows(m, nil) {
-		cells := []string{r.label, strings.Join(nonEmpty(r.trials, r.taints), ", "), r.median, r.ends, r.added, r.addedE, r.ratio, r.ratioE}
+	for _, r := range metricRows(d.a, m, nil) {
+		cells := []string{r.label, strings.Join(msg.NonEmpty(r.trials, r.taints), ", "), r.median, r.ends, r.added, r.addedE, r.ratio, r.ratioE}
 		if r.why != "" {
 			cells[2] = r.why
 		}
@@ -150,11 +153,11 @@ func (d *document) table(i int, m results.Metric) {
 	if why != "" {
 		differ = append(differ, why)
 	}
-	for _, c := range d.a.cells {
-		if x := c.samples[m.Name]; x != nil && x.against != nil && x.against.Difference.Known() {
-			k := x.against
+	for _, c := range d.a.Cells {
+		if x := c.Samples[m.Name]; x != nil && x.Against != nil && x.Against.Difference.Known() {
+			k := x.Against
 			differ = append(differ, fmt.Sprintf("%s and %s: Cliff's delta %s (%s), Mann-Whitney p of this comparison alone %s.",
-				escape(c.label), escape(c.base.label), number(k.Effect.Delta, 2), k.Effect.Size(), probability(k.P)))
+				escape(c.Name), escape(c.Base.Name), msg.Number(k.Effect.Delta, 2), k.Effect.Size(), msg.Probability(k.P)))
 		}
 	}
 	d.items(differ)
@@ -162,9 +165,9 @@ func (d *document) table(i int, m results.Metric) {
 
 func (d *document) phases() {
 	any := false
-	for _, m := range d.a.metrics {
-		for _, c := range d.a.cells {
-			b := d.a.breakdown(c, m.Name)
+	for _, m := range d.a.Metrics {
+		for _, c := range d.a.Cells {
+			b := d.a.Breakdown(c, m.Name)
 			if b == nil {
 				continue
 			}
@@ -173,35 +176,35 @@ func (d *document) phases() {
 				d.line("Medians of each part over the counted trials. “other” is what the parts of a trial leave of its whole. Shares are of the whole's median. Medians needn't add up as single trials do, nor do shares; a verdict on a share takes each trial's own.")
 				any = true
 			}
-			fmt.Fprintf(&d.b, "| %s: part | median | share |\n|:---|---:|---:|\n", escape(c.label))
-			for _, p := range b.parts {
-				fmt.Fprintf(&d.b, "| %s | %s | %s |\n", escape(p.title), quantity(p.median, m.Unit), percent(p.share))
+			fmt.Fprintf(&d.b, "| %s: part | median | share |\n|:---|---:|---:|\n", escape(c.Name))
+			for _, p := range b.Parts {
+				fmt.Fprintf(&d.b, "| %s | %s | %s |\n", escape(p.Title), msg.Quantity(p.Median, m.Unit), msg.Percent(p.Share))
 			}
-			if b.apart() {
-				fmt.Fprintf(&d.b, "| the medians' sum | %s | %s |\n", quantity(b.sum, m.Unit), percent(b.sum/b.whole))
+			if b.Apart() {
+				fmt.Fprintf(&d.b, "| the medians' sum | %s | %s |\n", msg.Quantity(b.Sum, m.Unit), msg.Percent(b.Sum/b.Whole))
 			}
-			fmt.Fprintf(&d.b, "| **%s** | **%s** | |\n\n", escape(lower(m.Title)), quantity(b.whole, m.Unit))
+			fmt.Fprintf(&d.b, "| **%s** | **%s** | |\n\n", escape(msg.Lower(m.Title)), msg.Quantity(b.Whole, m.Unit))
 		}
 	}
 }
 
 func (d *document) verdicts() {
-	if len(d.a.verdicts) == 0 {
+	if len(d.a.Verdicts) == 0 {
 		return
 	}
 	d.line("## Verdicts")
 	d.line("What is compared, the threshold and its reason were set before the first trial. A statement holds, or doesn't hold, if the whole 95 %% interval is on one side of the threshold.")
-	for _, v := range d.a.verdicts {
-		fmt.Fprintf(&d.b, "- **%s**%s: “%s” %s\n", capital(v.outcome), beside(v.caveat), escape(v.finding.Statement), escape(v.sentence))
+	for _, v := range d.a.Verdicts {
+		fmt.Fprintf(&d.b, "- **%s**%s: “%s” %s\n", msg.Capital(v.Outcome), analysis.Beside(v.Caveat), escape(v.Finding.Statement), escape(v.Sentence))
 	}
 	d.b.WriteByte('\n')
 }
 
 func (d *document) notRun() {
 	var items []string
-	for _, c := range d.a.cells {
+	for _, c := range d.a.Cells {
 		if c.NotRun != nil {
-			items = append(items, fmt.Sprintf("**%s**: %s", escape(c.label), escape(notRun(c))))
+			items = append(items, fmt.Sprintf("**%s**: %s", escape(c.Name), escape(analysis.NotRun(c))))
 		}
 	}
 	if len(items) > 0 {
@@ -213,7 +216,7 @@ func (d *document) notRun() {
 func (d *document) doubts() {
 	d.line("## How far these numbers go")
 	var items []string
-	for _, s := range d.a.doubts() {
+	for _, s := range d.a.Doubts() {
 		items = append(items, escape(s))
 	}
 	d.items(items)

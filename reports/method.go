@@ -6,11 +6,13 @@ import (
 
 	"lab/bench/clean"
 	"lab/bench/results"
+	"lab/reports/analysis"
+	"lab/reports/msg"
 )
 
 // method says what was done, so that a reader can judge it.
 func (d *document) method() {
-	m := d.a.run.Manifest
+	m := d.a.Run.Manifest
 	d.line("## Method")
 	if m.Method != "" {
 		d.line("%s", escape(m.Method))
@@ -27,26 +29,26 @@ func (d *document) method() {
 		"leaves out zero (a ratio's, 1). All comparisons of one metric are a family, whose intervals hold together with 95 %% (Bonferroni): of twenty metrics without "+
 		"any difference, about one at the most shows some. "+
 		"The lab's own overhead is in the figures, not subtracted.", order)
-	if d.a.anyTCG() {
-		d.line("Rows marked %s get no verdict against others: emulation says nothing about a VM's speed. Where a figure has their ratios, these show what emulation costs.", tcgMark)
+	if d.a.AnyTCG() {
+		d.line("Rows marked %s get no verdict against others: emulation says nothing about a VM's speed. Where a figure has their ratios, these show what emulation costs.", analysis.TCGMark)
 	}
-	for _, c := range d.a.cells {
+	for _, c := range d.a.Cells {
 		d.steps(c)
 	}
 }
 
 // steps prints what was done before the clock, and what is in the figures.
-func (d *document) steps(c *cell) {
+func (d *document) steps(c *analysis.Cell) {
 	if len(c.Prepare)+len(c.Start)+len(c.Settings) == 0 {
 		return
 	}
-	fmt.Fprintf(&d.b, "**%s**\n\n", escape(c.label))
-	d.items(nonEmpty(
+	fmt.Fprintf(&d.b, "**%s**\n\n", escape(c.Name))
+	d.items(msg.NonEmpty(
 		phrase("before the clock (Prepare): ", c.Prepare),
 		phrase("on the clock (Start): ", c.Start),
-		phrase("settings: ", pairs(c.Settings)),
-		phrase("found: ", pairs(c.Found)),
-		fmt.Sprintf("planned: %s, %s before", plural(c.Trials, "trial"), plural(c.Warmup, "warm-up"))))
+		phrase("settings: ", msg.Pairs(c.Settings)),
+		phrase("found: ", msg.Pairs(c.Found)),
+		fmt.Sprintf("planned: %s, %s before", msg.Plural(c.Trials, "trial"), msg.Plural(c.Warmup, "warm-up"))))
 }
 
 func phrase(head string, parts []string) string {
@@ -69,7 +71,7 @@ func with(head, value string) string {
 
 // machine says what the run ran on, as machine.json has it.
 func (d *document) machine() {
-	k := d.a.run.Machine
+	k := d.a.Run.Machine
 	d.line("## Machine")
 	virtual := "no"
 	if k.Virtual {
@@ -95,10 +97,10 @@ func (d *document) machine() {
 	}
 	add("architecture", k.Arch)
 	if k.Memory > 0 {
-		add("memory", quantity(float64(k.Memory), "B"))
+		add("memory", msg.Quantity(float64(k.Memory), "B"))
 	}
 	if k.Swap > 0 {
-		add("swap", quantity(float64(k.Swap), "B"))
+		add("swap", msg.Quantity(float64(k.Swap), "B"))
 	}
 	add("equal pages merged (KSM)", k.KSM)
 	add("transparent huge pages", k.HugePages)
@@ -113,16 +115,16 @@ func (d *document) machine() {
 	add("security modules", strings.Join(k.Security, ", "))
 	add("cgroups", strings.TrimSpace(k.CgroupLayout+" "+strings.Join(k.Controllers, ", ")))
 	add("the run's cgroups", k.CgroupPlace)
-	add("limits of the lab's own cgroup", boundsOf(k))
-	add("inherited, not as usual", strings.Join(pairs(k.Inherited), ", "))
+	add("limits of the lab's own cgroup", analysis.BoundsOf(k))
+	add("inherited, not as usual", strings.Join(msg.Pairs(k.Inherited), ", "))
 	add("init", k.Init)
 	if k.Kernel != "" {
-		add("load at the start", number(k.Load, 2))
+		add("load at the start", msg.Number(k.Load, 2))
 	}
 	if x := k.Acceleration; x.Use+x.Device+x.Reason != "" {
-		add("acceleration", strings.Join(nonEmpty(x.Use, x.Device, x.Reason), "; "))
+		add("acceleration", strings.Join(msg.NonEmpty(x.Use, x.Device, x.Reason), "; "))
 	}
-	add("versions", strings.Join(pairs(k.Versions), ", "))
+	add("versions", strings.Join(msg.Pairs(k.Versions), ", "))
 	add("built with", k.Go)
 	add("salted machine id", k.ID)
 	if len(rows) == 0 {
@@ -138,12 +140,12 @@ func (d *document) machine() {
 
 // repeat says what the run was, and how to do it once more.
 func (d *document) repeat() {
-	m := d.a.run.Manifest
+	m := d.a.Run.Manifest
 	d.line("## How to repeat it")
 	if len(m.Command) > 0 {
 		d.line("```\nsudo lab %s\n```", clean.Code(d.command()))
 	}
-	items := []string{strings.Join(nonEmpty(with("run ", m.ID), with("lab ", m.Lab), fmt.Sprintf("seed %d", m.Seed)), ", ")}
+	items := []string{strings.Join(msg.NonEmpty(with("run ", m.ID), with("lab ", m.Lab), fmt.Sprintf("seed %d", m.Seed)), ", ")}
 	if !m.Started.IsZero() {
 		span := "begun " + m.Started.UTC().Format("2006-01-02 15:04:05 MST")
 		if !m.Ended.IsZero() {
@@ -158,7 +160,7 @@ func (d *document) repeat() {
 		if x.d != (results.Digested{}) {
 			text := fmt.Sprintf("%s %s, %s", x.what, escape(x.d.Name), escape(x.d.Digest))
 			if x.d.Size > 0 {
-				text += ", " + quantity(float64(x.d.Size), "B")
+				text += ", " + msg.Quantity(float64(x.d.Size), "B")
 			}
 			items = append(items, text)
 		}
@@ -175,7 +177,7 @@ func (d *document) repeat() {
 // command is the run's, with the seed that it had, and without --out: where it
 // lay is nobody's business, and a folder that exists would be refused.
 func (d *document) command() string {
-	m := d.a.run.Manifest
+	m := d.a.Run.Manifest
 	if m.Experiment != nil { // which nothing on the command line changes
 		return "run -f " + results.ExperimentFile
 	}

@@ -6,13 +6,15 @@ import (
 	"strings"
 
 	"lab/bench/results"
+	"lab/reports/analysis"
+	"lab/reports/msg"
 )
 
 // methods is methods.md: what was done, in the prose of a paper's section,
 // made from the manifest and the machine's facts alone.
-func methods(a *analysis) []byte {
+func methods(a *analysis.Analysis) []byte {
 	var b bytes.Buffer
-	m := a.run.Manifest
+	m := a.Run.Manifest
 	say := func(format string, args ...any) {
 		if s := strings.TrimSpace(fmt.Sprintf(format, args...)); s != "" {
 			b.WriteString(s + "\n\n")
@@ -22,37 +24,37 @@ func methods(a *analysis) []byte {
 	say("This section was made by lab %s from `manifest.json` and `machine.json` of run %s. Edit it, and keep what it says.", escape(m.Lab), escape(m.ID))
 	say("## Question and procedure")
 	say("%s %s", escape(m.Question), escape(m.Method))
-	for _, x := range a.metrics {
+	for _, x := range a.Metrics {
 		if x.Help != "" {
 			say("**%s** (%s). %s", escape(x.Title), unitName(x), escape(x.Help))
 		}
 	}
 	say("## Configurations")
-	for _, c := range a.cells {
+	for _, c := range a.Cells {
 		say("%s", configuration(c))
 	}
 	say("%s", bytesOf(m))
 	say("## Design")
-	say("%s", a.design())
+	say("%s", design(a))
 	say("## Analysis")
 	say("The figure of a configuration is the median of its trials, with a 95 %% confidence interval from order statistics (David and Nagaraja 2003, "+
 		"section 7.1). Differences and ratios are those of medians. Their intervals are the hull of two: the shifts, or factors, that an exact two-sided Mann-Whitney "+
 		"test doesn't reject (Hodges and Lehmann 1963; Hollander, Wolfe and Chicken 2014, section 4.3), and what the order statistics of the two samples say of their medians (two "+
 		"independent confidence distributions; Singh, Xie and Strawderman 2005). Two configurations are called different where the interval leaves out zero (a ratio's, one). The comparisons of one metric are a "+
 		"family of k, whose intervals have the confidence 1 − 0.05/k each, so that they hold together with 95 %% (Dunn 1961)%s. Effect sizes are Cliff's delta (1993). No value was "+
-		"discarded as an outlier; fewer than six trials, or too few for any outcome to be a difference in its family, have a range and no interval.", a.familySizes())
+		"discarded as an outlier; fewer than six trials, or too few for any outcome to be a difference in its family, have a range and no interval.", a.FamilySizes())
 	if len(m.Findings) > 0 {
 		say("The %s that the report judges, with threshold and reason, stood in the manifest before the first trial. A statement holds, or doesn't, "+
-			"if the whole interval is on one side of its threshold.", plural(len(m.Findings), "statement"))
+			"if the whole interval is on one side of its threshold.", msg.Plural(len(m.Findings), "statement"))
 	}
-	if a.anyTCG() {
-		say("Configurations under TCG were emulated in software %s. They get no verdict against others: emulation says nothing about a virtual machine's speed.", escape(a.becauseTCG()))
+	if a.AnyTCG() {
+		say("Configurations under TCG were emulated in software %s. They get no verdict against others: emulation says nothing about a virtual machine's speed.", escape(a.BecauseTCG()))
 	}
 	say("## Machine")
-	say("%s", escape(machineSentence(a.run.Machine)))
+	say("%s", escape(machineSentence(a.Run.Machine)))
 	say("## Deviations")
-	doubts := a.doubts()
-	for _, n := range append(notesOf(&m), doubts...) {
+	doubts := a.Doubts()
+	for _, n := range append(analysis.NotesOf(&m), doubts...) {
 		fmt.Fprintf(&b, "- %s\n", escape(n))
 	}
 	return b.Bytes()
@@ -70,16 +72,16 @@ func unitName(m results.Metric) string {
 	return m.Unit
 }
 
-func configuration(c *cell) string {
-	s := fmt.Sprintf("**%s**", escape(c.label))
+func configuration(c *analysis.Cell) string {
+	s := fmt.Sprintf("**%s**", escape(c.Name))
 	if c.NotRun != nil {
-		return s + " was " + escape(notRun(c)) + "."
+		return s + " was " + escape(analysis.NotRun(c)) + "."
 	}
-	s += fmt.Sprintf(": %s that count, %s before them", plural(c.counted(), "trial"), plural(c.warmups(), "warm-up"))
-	if n := c.failures(); n > 0 {
-		s += fmt.Sprintf(", %s failed", plural(n, "trial"))
+	s += fmt.Sprintf(": %s that count, %s before them", msg.Plural(c.Counted(), "trial"), msg.Plural(c.Warmups(), "warm-up"))
+	if n := c.Failures(); n > 0 {
+		s += fmt.Sprintf(", %s failed", msg.Plural(n, "trial"))
 	}
-	for _, p := range []string{phrase("before the clock: ", c.Prepare), phrase("on the clock: ", c.Start), phrase("settings: ", pairs(c.Settings)), phrase("found: ", pairs(c.Found))} {
+	for _, p := range []string{phrase("before the clock: ", c.Prepare), phrase("on the clock: ", c.Start), phrase("settings: ", msg.Pairs(c.Settings)), phrase("found: ", msg.Pairs(c.Found))} {
 		if p != "" {
 			s += "; " + p
 		}
@@ -105,21 +107,21 @@ func bytesOf(m results.Manifest) string {
 }
 
 // design says in which order trials were made, and how many.
-func (a *analysis) design() string {
-	m := a.run.Manifest
+func design(a *analysis.Analysis) string {
+	m := a.Run.Manifest
 	s := fmt.Sprintf("Trials ran in blocks, each with every configuration at most once, in an order shuffled from the seed %d, so that what drifts on the machine "+
 		"falls on all alike. Warm-up blocks came first; their trials are kept, and in no figure.", m.Seed)
 	if m.Grouped > 0 {
 		s = fmt.Sprintf("%d trials of each configuration ran one after another, then as many of the next: not shuffled, to show what that does.", m.Grouped)
 	}
 	if x := m.Asked; x != nil && x.Precision > 0 {
-		s += fmt.Sprintf(" Blocks were added until half of each median's interval was within %s of it", percent(x.Precision))
+		s += fmt.Sprintf(" Blocks were added until half of each median's interval was within %s of it", msg.Percent(x.Precision))
 		if x.MaxTime > 0 {
-			s += fmt.Sprintf(", for %s at the most", quantity(x.MaxTime, "s"))
+			s += fmt.Sprintf(", for %s at the most", msg.Quantity(x.MaxTime, "s"))
 		}
 		s += " (Chow and Robbins 1965); the rule looks at widths alone."
 	} else if x != nil && x.MaxTime > 0 {
-		s += fmt.Sprintf(" The trials were to end, after a whole block, within %s.", quantity(x.MaxTime, "s"))
+		s += fmt.Sprintf(" The trials were to end, after a whole block, within %s.", msg.Quantity(x.MaxTime, "s"))
 	}
 	if x := m.Asked; x != nil && x.Strict {
 		s += " A disturbed trial was repeated at the end of its block, twice at most."
@@ -131,7 +133,7 @@ func machineSentence(k results.Machine) string {
 	if k.Kernel == "" {
 		return "Not recorded."
 	}
-	parts := nonEmpty(k.CPU, plural(k.CPUs, "usable CPU"), quantity(float64(k.Memory), "B")+" of memory", k.OS, "Linux "+k.Kernel, k.Arch)
+	parts := msg.NonEmpty(k.CPU, msg.Plural(k.CPUs, "usable CPU"), msg.Quantity(float64(k.Memory), "B")+" of memory", k.OS, "Linux "+k.Kernel, k.Arch)
 	s := strings.Join(parts, ", ")
 	if k.Virtual {
 		s += "; itself a virtual machine"
@@ -142,7 +144,7 @@ func machineSentence(k results.Machine) string {
 			s += ", emulated in software"
 		}
 	}
-	for _, v := range pairs(k.Versions) {
+	for _, v := range msg.Pairs(k.Versions) {
 		s += "; " + v
 	}
 	if k.Governor != "" {
@@ -151,5 +153,5 @@ func machineSentence(k results.Machine) string {
 	if len(k.Mitigations) > 0 {
 		s += "; mitigations: " + strings.Join(k.Mitigations, "; ")
 	}
-	return s + fmt.Sprintf("; load at the start %s.", number(k.Load, 2))
+	return s + fmt.Sprintf("; load at the start %s.", msg.Number(k.Load, 2))
 }

@@ -11,6 +11,9 @@ import (
 	"testing"
 
 	"lab/bench/results"
+	"lab/reports/analysis"
+	"lab/reports/msg"
+	"lab/reports/plot"
 )
 
 // words are all texts of an SVG, in their order.
@@ -79,11 +82,11 @@ func TestPlotsSayWhatTheyShow(t *testing.T) {
 func TestEveryTrialIsDrawn(t *testing.T) {
 	run := synthetic(24)
 	svg := exercise(t, run)["plots/ready.svg"]
-	a := analyse(run)
+	a := analysis.Of(run)
 	filled, rings := 0, 0
-	for _, c := range a.cells {
-		filled += c.counted() - c.disturbed()
-		rings += c.disturbed()
+	for _, c := range a.Cells {
+		filled += c.Counted() - c.Disturbed()
+		rings += c.Disturbed()
 	}
 	// Trials are drawn half through; the key's dot is drawn full.
 	if got := strings.Count(svg, "fill-opacity:0.588"); got != filled {
@@ -155,11 +158,11 @@ func testSeveralMetrics(t *testing.T, kind string) {
 			}
 		}
 		run.Lines = lines
-		a := analyse(&run)
-		if err := a.drawable(fig); err != nil {
+		a := analysis.Of(&run)
+		if err := plot.Drawable(a, fig); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		files, err := a.plots()
+		files, err := plot.Draw(a)
 		if err != nil || len(files) != 3 {
 			t.Errorf("%s: %d files, %v", name, len(files), err)
 		}
@@ -171,8 +174,8 @@ func testSeveralMetrics(t *testing.T, kind string) {
 func TestPanels(t *testing.T) {
 	run := *stored(t)
 	run.Manifest.Figures = []results.Figure{{Name: "panels", Title: "Panels", Kind: "panels", Metrics: []string{"ready", "gone"}}}
-	a := analyse(&run)
-	files, err := a.plots()
+	a := analysis.Of(&run)
+	files, err := plot.Draw(a)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,11 +201,11 @@ func TestPanels(t *testing.T) {
 		}
 		at += i
 	}
-	for _, c := range a.cells {
-		if s := c.samples["ready"]; s != nil {
-			u := scaleFor(s.median.Point, "s")
-			if want := u.with(s.median.Point) + " (" + u.span(s.median.Lo, s.median.Hi) + ")"; !strings.Contains(svg, want) {
-				t.Errorf("%s: no %q", c.label, want)
+	for _, c := range a.Cells {
+		if s := c.Samples["ready"]; s != nil {
+			u := msg.ScaleFor(s.Median.Point, "s")
+			if want := u.With(s.Median.Point) + " (" + u.Span(s.Median.Lo, s.Median.Hi) + ")"; !strings.Contains(svg, want) {
+				t.Errorf("%s: no %q", c.Name, want)
 			}
 		}
 	}

@@ -7,6 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"lab/reports/analysis"
+	"lab/reports/plot"
 )
 
 // What a run of each scenario looks like as a page and on a terminal, with that
@@ -57,15 +60,15 @@ func TestScenariosUnderKVM(t *testing.T) {
 	for name, u := range made {
 		t.Run(name, func(t *testing.T) {
 			run := u.run(t, "kvm")
-			a := analyse(run)
-			files, err := a.plots()
+			a := analysis.Of(run)
+			files, err := plot.Draw(a)
 			if err != nil {
 				t.Fatal(err)
 			}
 			keepPlots(t, name+"-kvm", files)
-			for _, v := range a.verdicts {
-				if strings.Contains(v.sentence, "TCG") {
-					t.Errorf("%s: %s", v.finding.Name, v.sentence)
+			for _, v := range a.Verdicts {
+				if strings.Contains(v.Sentence, "TCG") {
+					t.Errorf("%s: %s", v.Finding.Name, v.Sentence)
 				}
 			}
 			if page := string(markdown(a)); strings.Contains(page, "TCG") {
@@ -77,7 +80,7 @@ func TestScenariosUnderKVM(t *testing.T) {
 
 // keepPlots says which figures are there, each as PNG, SVG and PDF, on no more
 // than a page of A4.
-func keepPlots(t *testing.T, name string, files []File) map[string]bool {
+func keepPlots(t *testing.T, name string, files []plot.File) map[string]bool {
 	t.Helper()
 	kinds := map[string]int{}
 	for _, f := range files {

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"lab/bench/results"
+	"lab/reports/analysis"
+	"lab/reports/plot"
 )
 
 // totals is a made-up run of a scenario whose instances are counted: host and
@@ -58,7 +60,7 @@ func totals(trials int) *results.Run {
 // What one more instance costs is found, judged and told; a guest under emulation
 // is drawn and compared with nothing.
 func TestSlopes(t *testing.T) {
-	a := analyse(folder(t, totals(10), t.TempDir()))
+	a := analysis.Of(folder(t, totals(10), t.TempDir()))
 	s := summarize(a)
 	if len(s.Slopes) != 3 {
 		t.Fatalf("%d slopes: %+v", len(s.Slopes), s.Slopes)
@@ -92,14 +94,14 @@ func TestSlopes(t *testing.T) {
 
 // With too few trials there is a range, and no verdict.
 func TestSlopesFew(t *testing.T) {
-	s := summarize(analyse(folder(t, totals(2), t.TempDir())))
+	s := summarize(analysis.Of(folder(t, totals(2), t.TempDir())))
 	for _, x := range s.Slopes {
 		if x.Slope.Method != "range" {
 			t.Errorf("%+v", x)
 		}
 	}
 	for _, v := range s.Verdicts {
-		if v.Outcome != undecided && v.Outcome != unmeasured {
+		if v.Outcome != analysis.Undecided && v.Outcome != analysis.Unmeasured {
 			t.Errorf("%s: %s", v.Name, v.Outcome)
 		}
 	}
@@ -107,12 +109,12 @@ func TestSlopesFew(t *testing.T) {
 
 // The plot is drawn twice the same, with what it must say; LAB_PLOTS keeps it.
 func TestSlopesPlot(t *testing.T) {
-	a := analyse(folder(t, totals(10), t.TempDir()))
-	files, err := a.plots()
+	a := analysis.Of(folder(t, totals(10), t.TempDir()))
+	files, err := plot.Draw(a)
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
 	}
-	again, err := a.plots()
+	again, err := plot.Draw(a)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"lab/reports/analysis"
 )
 
 // Any file that is changed, taken away or added is named.
@@ -73,7 +75,7 @@ func TestLatexEscapes(t *testing.T) {
 			run.Lines[i].Variant = run.Manifest.Cells[0].Variant
 		}
 	}
-	text := string(latex(analyse(run)))
+	text := string(latex(analysis.Of(run)))
 	if strings.Contains(text, `\input`) || strings.Count(text, `\textbackslash{}input\{`) == 0 {
 		t.Error("a command came through")
 	}

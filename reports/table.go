@@ -7,6 +7,8 @@ import (
 
 	"lab/bench/results"
 	"lab/bench/stats"
+	"lab/reports/analysis"
+	"lab/reports/msg"
 )
 
 // A row is one line of the main table, as words.
@@ -28,40 +30,40 @@ type row struct {
 // notCompared stands where a figure would compare an emulated guest.
 const notCompared = "not compared"
 
-// rows lays out one metric, and the medians of others, one row a cell.
-func (a *analysis) rows(m results.Metric, others []results.Metric) []row {
+// metricRows lays out one metric, and the medians of others, one row a cell.
+func metricRows(a *analysis.Analysis, m results.Metric, others []results.Metric) []row {
 	var out []row
-	for _, c := range a.cells {
-		r := row{label: c.label, trials: strconv.Itoa(c.counted())}
+	for _, c := range a.Cells {
+		r := row{label: c.Name, trials: strconv.Itoa(c.Counted())}
 		for range others {
 			r.others = append(r.others, "")
 		}
-		if n := c.failures(); n > 0 {
+		if n := c.Failures(); n > 0 {
 			r.trials += fmt.Sprintf(" (%d failed)", n)
 		}
-		if n := c.disturbed(); n > 0 {
+		if n := c.Disturbed(); n > 0 {
 			r.taints = fmt.Sprintf("%d disturbed", n)
 		}
 		if c.NotRun != nil {
 			r.trials = "not run"
-			r.notRun = notRun(c)
+			r.notRun = analysis.NotRun(c)
 			out = append(out, r)
 			continue
 		}
-		if x := c.samples[m.Name]; x != nil {
-			s := scaleFor(x.median.Point, m.Unit)
-			r.median = s.with(x.median.Point)
-			r.ends = s.span(x.median.Lo, x.median.Hi)
-			if !x.median.Known() {
+		if x := c.Samples[m.Name]; x != nil {
+			s := msg.ScaleFor(x.Median.Point, m.Unit)
+			r.median = s.With(x.Median.Point)
+			r.ends = s.Span(x.Median.Lo, x.Median.Hi)
+			if !x.Median.Known() {
 				r.ends = "range " + r.ends
 			}
-			a.fillComparison(&r, c, x, m.Unit)
+			fillComparison(a, &r, c, x, m.Unit)
 		} else {
-			r.why = c.why(m.Name)
+			r.why = c.Why(m.Name)
 		}
 		for i, o := range others {
-			if x := c.samples[o.Name]; x != nil {
-				r.others[i] = quantity(x.median.Point, o.Unit)
+			if x := c.Samples[o.Name]; x != nil {
+				r.others[i] = msg.Quantity(x.Median.Point, o.Unit)
 			}
 		}
 		out = append(out, r)
@@ -69,25 +71,25 @@ func (a *analysis) rows(m results.Metric, others []results.Metric) []row {
 	return out
 }
 
-func (a *analysis) fillComparison(r *row, c *cell, x *sample, unit string) {
+func fillComparison(a *analysis.Analysis, r *row, c *analysis.Cell, x *analysis.Sample, unit string) {
 	switch {
-	case c.isBase:
+	case c.IsBase:
 		r.added, r.ratio = "baseline", "1 ×"
-	case c.tcg && c.base != nil:
+	case c.TCG && c.Base != nil:
 		r.added, r.ratio = notCompared, notCompared
-	case x.against == nil:
-		r.added, r.ratio = "no "+a.baseName()+" row", ""
+	case x.Against == nil:
+		r.added, r.ratio = "no "+a.BaseName()+" row", ""
 	default:
-		d := x.against.Difference
-		s := addedScale(widest(d), x.median.Point, unit)
-		r.added = s.join(s.signed(d.Point))
-		r.addedE = s.span(d.Lo, d.Hi)
+		d := x.Against.Difference
+		s := addedScale(widest(d), x.Median.Point, unit)
+		r.added = s.Join(s.Signed(d.Point))
+		r.addedE = s.Span(d.Lo, d.Hi)
 		if !d.Known() {
 			r.addedE = "range " + r.addedE
 		}
-		if q := x.against.Ratio; q != nil {
-			r.ratio = times(q.Point)
-			r.ratioE = bare.span(q.Lo, q.Hi, 1)
+		if q := x.Against.Ratio; q != nil {
+			r.ratio = msg.Times(q.Point)
+			r.ratioE = msg.Bare.Span(q.Lo, q.Hi, 1)
 			if !q.Known() {
 				r.ratioE = "range " + r.ratioE
 			}
@@ -104,20 +106,20 @@ func widest(iv stats.Interval) float64 {
 // addedScale is milliseconds for all times, so that a column of added times
 // can be compared at a glance; but for what takes less than 100 µs in all. whole
 // is the figure that v is a part of.
-func addedScale(v, whole float64, unit string) scale {
+func addedScale(v, whole float64, unit string) msg.Scale {
 	switch {
 	case unit == "s" && math.Abs(whole) < 100e-6:
-		return scaleFor(whole, unit)
+		return msg.ScaleFor(whole, unit)
 	case unit == "s":
-		return milliseconds
+		return msg.Milliseconds
 	}
-	return scaleFor(v, unit)
+	return msg.ScaleFor(v, unit)
 }
 
-// heading is how a column for added time or amount is called.
-func (a *analysis) heading(m results.Metric) string {
+// addedHeading is how a column for added time or amount is called.
+func addedHeading(a *analysis.Analysis, m results.Metric) string {
 	if m.Unit == "s" {
-		return "time added to " + a.baseName()
+		return "time added to " + a.BaseName()
 	}
-	return "difference to " + a.baseName()
+	return "difference to " + a.BaseName()
 }

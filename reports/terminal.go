@@ -16,6 +16,8 @@ import (
 
 	"lab/bench/results"
 	"lab/bench/text"
+	"lab/reports/analysis"
+	"lab/reports/msg"
 )
 
 // Options say what the terminal can show.
@@ -40,17 +42,17 @@ func OptionsFor(f *os.File) Options {
 // Terminal writes the run's headline table with what must be known to read
 // it: banners above; not-run rows, verdicts and doubts below.
 func Terminal(w io.Writer, run *results.Run, o Options) error {
-	a := analyse(run)
+	a := analysis.Of(run)
 	t := &terminal{o: o}
 	if t.o.Width <= 0 {
 		t.o.Width = 100
 	}
-	for _, b := range a.banners() {
+	for _, b := range a.Banners() {
 		t.paragraph(yellow, "", "! ", b)
 	}
-	if len(a.metrics) > 0 {
-		m := a.metrics[0]
-		t.paragraph(bold, "", "", fmt.Sprintf("%s: %s", run.Manifest.Scenario, lower(m.Title)))
+	if len(a.Metrics) > 0 {
+		m := a.Metrics[0]
+		t.paragraph(bold, "", "", fmt.Sprintf("%s: %s", run.Manifest.Scenario, msg.Lower(m.Title)))
 		if err := t.table(a, m); err != nil {
 			return fmt.Errorf("write table: %w", err)
 		}
@@ -58,11 +60,11 @@ func Terminal(w io.Writer, run *results.Run, o Options) error {
 	t.b.WriteByte('\n')
 	t.notRun(a)
 	t.verdicts(a)
-	for _, n := range notesOf(&run.Manifest) {
+	for _, n := range analysis.NotesOf(&run.Manifest) {
 		t.paragraph("", "", "- ", n)
 	}
-	if n := len(a.caveats(false)); n > 0 {
-		t.paragraph("", "", "- ", plural(n, "caveat")+": see “How far these numbers go” in report.md")
+	if n := len(a.Caveats(false)); n > 0 {
+		t.paragraph("", "", "- ", msg.Plural(n, "caveat")+": see “How far these numbers go” in report.md")
 	}
 	if _, err := w.Write(t.b.Bytes()); err != nil {
 		return fmt.Errorf("write report: %w", err)
@@ -125,7 +127,7 @@ func Paragraphs(w io.Writer, title, text string, o Options) error {
 }
 
 // notRun says which rows have no values, once for each reason.
-func (t *terminal) notRun(a *analysis) {
+func (t *terminal) notRun(a *analysis.Analysis) {
 	var why []string
 	rows := map[string][]string{}
 	add := func(reason, label string) {
@@ -134,12 +136,12 @@ func (t *terminal) notRun(a *analysis) {
 		}
 		rows[reason] = append(rows[reason], label)
 	}
-	for _, c := range a.cells {
+	for _, c := range a.Cells {
 		if c.NotRun != nil {
-			add(notRun(c), c.label)
-		} else if len(a.metrics) > 0 {
-			if m := a.metrics[0]; c.samples[m.Name] == nil && c.why(m.Name) != "" {
-				add("no "+lower(m.Title)+": "+c.why(m.Name), c.label)
+			add(analysis.NotRun(c), c.Name)
+		} else if len(a.Metrics) > 0 {
+			if m := a.Metrics[0]; c.Samples[m.Name] == nil && c.Why(m.Name) != "" {
+				add("no "+msg.Lower(m.Title)+": "+c.Why(m.Name), c.Name)
 			}
 		}
 	}
@@ -149,28 +151,28 @@ func (t *terminal) notRun(a *analysis) {
 }
 
 // signs are how a verdict begins.
-var signs = map[string]struct{ sign, color string }{holds: {"+", green}, fails: {"x", red}, undecided: {"?", yellow}}
+var signs = map[string]struct{ sign, color string }{analysis.Holds: {"+", green}, analysis.Fails: {"x", red}, analysis.Undecided: {"?", yellow}}
 
 // verdicts has a line for each: its mark, the statement and the figure. The
 // threshold, the interval and the reason are in the report.
-func (t *terminal) verdicts(a *analysis) {
-	if len(a.verdicts) == 0 {
+func (t *terminal) verdicts(a *analysis.Analysis) {
+	if len(a.Verdicts) == 0 {
 		return
 	}
 	t.paragraph(bold, "", "", "Verdicts: + holds, x doesn't hold, ? undecided, * with a caveat; why: report.md")
 	none := 0
-	for _, v := range a.verdicts {
-		if v.outcome == unmeasured {
+	for _, v := range a.Verdicts {
+		if v.Outcome == analysis.Unmeasured {
 			none++
 			continue
 		}
-		m, star := signs[v.outcome], " "
-		if v.caveat != "" {
+		m, star := signs[v.Outcome], " "
+		if v.Caveat != "" {
 			star = "*"
 		}
-		figure := v.figure()
+		figure := verdictFigure(v)
 		room := min(t.o.Width, 100) - 3 - utf8.RuneCountInString(figure) - 2
-		statement := v.finding.Statement
+		statement := v.Finding.Statement
 		if r := []rune(statement); len(r) > room {
 			statement = strings.TrimRight(string(r[:max(room-1, 0)]), " ") + "…"
 		}
@@ -181,10 +183,10 @@ func (t *terminal) verdicts(a *analysis) {
 	}
 }
 
-// figure is the middle of what a verdict rests on: "2.55 ms", "7.98 ×"; "" where
+// verdictFigure is the middle of what a verdict rests on: "2.55 ms", "7.98 ×"; "" where
 // it rests on none.
-func (v verdict) figure() string {
-	_, f, ok := strings.Cut(v.said, ": ")
+func verdictFigure(v analysis.Verdict) string {
+	_, f, ok := strings.Cut(v.Said, ": ")
 	if !ok {
 		return ""
 	}
@@ -196,15 +198,15 @@ func (v verdict) figure() string {
 
 // table draws the headline metric. Where one line a cell is too wide, the
 // intervals move to a line of their own.
-func (t *terminal) table(a *analysis, m results.Metric) error {
-	others := a.metrics[1:min(len(a.metrics), 3)]
-	joint, _ := a.joint(m.Name)
-	header := []string{"environment", "trials", "median", "95 % interval", a.heading(m), joint, "× " + a.baseName()}
+func (t *terminal) table(a *analysis.Analysis, m results.Metric) error {
+	others := a.Metrics[1:min(len(a.Metrics), 3)]
+	joint, _ := a.Joint(m.Name)
+	header := []string{"environment", "trials", "median", "95 % interval", addedHeading(a, m), joint, "× " + a.BaseName()}
 	for _, o := range others {
 		header = append(header, o.Name)
 	}
 	var wide [][]string
-	for _, r := range a.rows(m, others) {
+	for _, r := range metricRows(a, m, others) {
 		wide = append(wide, append([]string{r.label, r.trials, r.median, r.ends, r.added, r.addedE, r.ratio}, r.others...))
 	}
 	out, err := render(header, wide)
@@ -227,18 +229,18 @@ func (t *terminal) table(a *analysis, m results.Metric) error {
 
 // narrow puts the intervals on a second line of each row. Where even that is
 // too wide, further metrics are left out: report.md has them.
-func (t *terminal) narrow(a *analysis, m results.Metric, others []results.Metric) (string, error) {
-	joint, _ := a.joint(m.Name)
-	header := []string{"environment", "trials", "median,\n95 % interval", strings.Replace(a.heading(m), " to ", "\nto ", 1) + ", " + strings.TrimSuffix(joint, " interval"), strings.Replace("× "+a.baseName(), " the ", " the\n", 1)}
+func (t *terminal) narrow(a *analysis.Analysis, m results.Metric, others []results.Metric) (string, error) {
+	joint, _ := a.Joint(m.Name)
+	header := []string{"environment", "trials", "median,\n95 % interval", strings.Replace(addedHeading(a, m), " to ", "\nto ", 1) + ", " + strings.TrimSuffix(joint, " interval"), strings.Replace("× "+a.BaseName(), " the ", " the\n", 1)}
 	for _, o := range others {
 		header = append(header, o.Name)
 	}
 	var rows [][]string
-	for _, r := range a.rows(m, others) {
+	for _, r := range metricRows(a, m, others) {
 		if r.ratio == notCompared {
 			r.ratio = ""
 		}
-		label := strings.Join(wrapWords(strings.ReplaceAll(r.label, tcgMark, "TCG\u00a0(emulated)"), 22), "\n")
+		label := strings.Join(wrapWords(strings.ReplaceAll(r.label, analysis.TCGMark, "TCG\u00a0(emulated)"), 22), "\n")
 		rows = append(rows, append([]string{label, strings.ReplaceAll(r.trials, " (", "\n("),
 			r.median + "\n" + r.ends, r.added + "\n" + r.addedE, r.ratio}, r.others...))
 	}
@@ -258,16 +260,16 @@ func (t *terminal) narrow(a *analysis, m results.Metric, others []results.Metric
 const tableLines = 14
 
 // short has a line for each row, without the intervals: report.md has them.
-func (t *terminal) short(a *analysis, m results.Metric) (string, error) {
-	header := []string{"environment", "trials\n(failed)", "median", a.heading(m), "× " + a.baseName()}
+func (t *terminal) short(a *analysis.Analysis, m results.Metric) (string, error) {
+	header := []string{"environment", "trials\n(failed)", "median", addedHeading(a, m), "× " + a.BaseName()}
 	var rows [][]string
 	failed := false
-	for _, r := range a.rows(m, nil) {
+	for _, r := range metricRows(a, m, nil) {
 		if r.ratio == notCompared {
 			r.ratio = ""
 		}
 		failed = failed || strings.Contains(r.trials, "failed")
-		rows = append(rows, []string{strings.ReplaceAll(r.label, tcgMark, "TCG"), strings.Replace(r.trials, " failed)", ")", 1), r.median, r.added, r.ratio})
+		rows = append(rows, []string{strings.ReplaceAll(r.label, analysis.TCGMark, "TCG"), strings.Replace(r.trials, " failed)", ")", 1), r.median, r.added, r.ratio})
 	}
 	if !failed {
 		header[1] = "trials"

@@ -9,6 +9,8 @@ import (
 
 	"lab/bench/owner"
 	"lab/bench/results"
+	"lab/reports/analysis"
+	"lab/reports/plot"
 )
 
 // Write reads the results folder dir and writes its report beside what is
@@ -35,8 +37,8 @@ func WriteRun(run *results.Run, dir string, uid, gid int) error {
 }
 
 // Files makes all files of a run's report, and writes none.
-func Files(run *results.Run) ([]File, error) {
-	a := analyse(run)
+func Files(run *results.Run) ([]plot.File, error) {
+	a := analysis.Of(run)
 	table, err := trialsCSV(a)
 	if err != nil {
 		return nil, err
@@ -45,7 +47,7 @@ func Files(run *results.Run) ([]File, error) {
 	if err != nil {
 		return nil, err
 	}
-	plots, err := a.plots()
+	plots, err := plot.Draw(a)
 	if err != nil {
 		return nil, err
 	}
@@ -53,22 +55,22 @@ func Files(run *results.Run) ([]File, error) {
 	if err != nil {
 		return nil, err
 	}
-	files := []File{
-		{"report.md", markdown(a)},
-		{"report.html", page},
-		{"trials.csv", table},
-		{"bench.txt", benchText(a)},
-		{"summary.json", summary},
-		{"methods.md", methods(a)},
-		{"table.tex", latex(a)},
-		{ArtifactFile, artifact(a)},
+	files := []plot.File{
+		{Name: "report.md", Data: markdown(a)},
+		{Name: "report.html", Data: page},
+		{Name: "trials.csv", Data: table},
+		{Name: "bench.txt", Data: benchText(a)},
+		{Name: "summary.json", Data: summary},
+		{Name: "methods.md", Data: methods(a)},
+		{Name: "table.tex", Data: latex(a)},
+		{Name: ArtifactFile, Data: artifact(a)},
 	}
 	return append(files, plots...), nil
 }
 
 // writeFiles puts files into a folder, each at once or not at all, and
 // SHA256SUMS over all that is there.
-func writeFiles(dir string, files []File, uid, gid int) error {
+func writeFiles(dir string, files []plot.File, uid, gid int) error {
 	// Through a root: the folder is the user's, and the writer may be root,
 	// whom a planted link must not lead elsewhere.
 	root, err := os.OpenRoot(dir)
@@ -97,7 +99,7 @@ func WriteSums(dir string, uid, gid int) error {
 func putSums(root *os.Root, uid, gid int) error {
 	list, err := sums(root)
 	if err == nil {
-		err = put(root, File{SumsFile, list}, uid, gid)
+		err = put(root, plot.File{Name: SumsFile, Data: list}, uid, gid)
 	}
 	if err != nil {
 		return fmt.Errorf("write report: %w", err)
@@ -106,7 +108,7 @@ func putSums(root *os.Root, uid, gid int) error {
 }
 
 // put writes one file under another name, and renames it when it is whole.
-func put(root *os.Root, f File, uid, gid int) error {
+func put(root *os.Root, f plot.File, uid, gid int) error {
 	if dir := path.Dir(f.Name); dir != "." {
 		err := root.Mkdir(dir, 0o755)
 		if err == nil {

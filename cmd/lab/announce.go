@@ -11,7 +11,7 @@ import (
 	"lab/bench/engine"
 	"lab/bench/results"
 	"lab/bench/runs"
-	"lab/reports"
+	"lab/reports/analysis"
 	"lab/scenarios"
 )
 
@@ -71,7 +71,7 @@ func tooFew(j *runs.Job, cells []results.Cell) []string {
 	if sc := scenarios.Find(j.Scenario); sc != nil {
 		m.Metrics, m.Findings, m.Figures = sc.Metrics, sc.Findings, sc.Figures
 	}
-	return reports.TooFew(m, j.Times())
+	return analysis.TooFew(m, j.Times())
 }
 
 // eachTakes words what a trial takes, by environment.

@@ -14,6 +14,7 @@ import (
 	"lab/bench/machine"
 	"lab/bench/results"
 	"lab/reports"
+	"lab/reports/msg"
 	"lab/scenarios"
 )
 
@@ -115,7 +116,7 @@ func everything() []explained {
 	}
 	for _, e := range environments() {
 		a := e.About()
-		text := reports.Capital(a.Is) + ". It needs " + a.Needs + "."
+		text := msg.Capital(a.Is) + ". It needs " + a.Needs + "."
 		if a.More != "" {
 			text += "\n\n" + a.More
 		}
@@ -153,7 +154,7 @@ func explainScenario(s *bench.Scenario) string {
 		text += "\n\nIt judges these statements, by thresholds that were set before any result:"
 	}
 	for _, f := range s.Findings {
-		text += "\n\n“" + f.Statement + "” " + reports.Capital(f.Reason) + "."
+		text += "\n\n“" + f.Statement + "” " + msg.Capital(f.Reason) + "."
 	}
 	return text
 }
@@ -170,7 +171,7 @@ func explainMetrics() []explained {
 			if by[m.Name] == nil {
 				better := ""
 				if m.Better != "" {
-					better = " " + reports.Capital(m.Better) + " is better."
+					better = " " + msg.Capital(m.Better) + " is better."
 				}
 				unit := m.Unit
 				if unit == "1" {

@@ -14,6 +14,7 @@ import (
 	"lab/bench/results"
 	"lab/bench/usercache"
 	"lab/reports"
+	"lab/reports/analysis"
 )
 
 func (a *app) reportCommand() *cobra.Command {
@@ -129,9 +130,9 @@ func (a *app) reportMachines(dirs []string, out string) error {
 		if i > 0 {
 			fmt.Fprintln(a.page)
 		}
-		m, err := reports.AcrossMachines(by[name])
+		m, err := analysis.AcrossMachines(by[name])
 		if err == nil {
-			err = m.Terminal(a.page, reports.OptionsFor(a.stdout.file))
+			err = reports.MachinesTerminal(m, a.page, reports.OptionsFor(a.stdout.file))
 		}
 		if err == nil && out != "" {
 			err = a.writeMachines(m, out)
@@ -141,14 +142,14 @@ func (a *app) reportMachines(dirs []string, out string) error {
 	return errors.Join(errs...)
 }
 
-func (a *app) writeMachines(m *reports.Machines, out string) error {
+func (a *app) writeMachines(m *analysis.Machines, out string) error {
 	uid, gid := usercache.Owner()
 	f, err := results.Create(out, uid, gid, nil)
 	if err != nil {
 		return err
 	}
 	f.Close()
-	if err := m.Write(out, uid, gid); err != nil {
+	if err := reports.WriteMachines(m, out, uid, gid); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(a.page, "\nreport: %s\n", filepath.Join(out, "machines.md"))

@@ -13,6 +13,7 @@ import (
 	"lab/bench/results"
 	"lab/bench/runs"
 	"lab/reports"
+	"lab/reports/analysis"
 )
 
 func (a *app) reproduceCommand() *cobra.Command {
@@ -97,20 +98,20 @@ func (a *app) reproduce(dir string, f runFlags) error {
 	if err != nil {
 		return err
 	}
-	r, err := reports.Reproduce(original, again)
+	r, err := analysis.Reproduce(original, again)
 	if err != nil {
 		return err
 	}
 	var page bytes.Buffer
-	if err := r.Markdown(&page); err != nil {
+	if err := reports.ReproductionMarkdown(r, &page); err != nil {
 		return err
 	}
 	if err := errors.Join(keep(out, j, map[string][]byte{"reproduction.md": page.Bytes()}),
-		reports.WriteRun(again, out, j.UID, j.GID), r.Terminal(a.page, reports.OptionsFor(a.stdout.file))); err != nil {
+		reports.WriteRun(again, out, j.UID, j.GID), reports.ReproductionTerminal(r, a.page, reports.OptionsFor(a.stdout.file))); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.page, "\nreport: %s\n", filepath.Join(out, "reproduction.md"))
-	if n := r.Count(reports.Differs); n > 0 {
+	if n := r.Count(analysis.Differs); n > 0 {
 		return &statusError{statusFailed, nil}
 	}
 	return status(end, nil)
