@@ -12,7 +12,7 @@ import (
 // name is; of an early folder's what it always said.
 func TestCaveats(t *testing.T) {
 	run := synthetic(6)
-	page := func() string { return string(markdown(analysis.Of(run))) }
+	page := func() string { return markdown(analysis.Of(run)) }
 	early := page()
 	for _, want := range []string{"`container` is our minimal runtime", "a lower bound for what people deploy.", "next to nothing else, here emulated in software (TCG)."} {
 		if !strings.Contains(early, want) {
@@ -31,10 +31,17 @@ func TestGuestsKernel(t *testing.T) {
 	run := synthetic(6)
 	run.Manifest.Kernel = results.Digested{Name: "6.1", Digest: "sha256:1234567890abcdef"}
 	run.Manifest.Environments = []results.Environment{{Name: "container", Guest: true}, {Name: "vm"}}
-	a := analysis.Of(run)
-	for _, c := range a.Cells {
-		if got := analysis.ConditionsOf(a, c).Kernel != ""; got != (c.Env == "container") {
-			t.Errorf("%s: the kernel counts: %v", c.Env, got)
-		}
+	other := *run
+	other.Manifest.ID, other.Manifest.Kernel.Digest = "another", "sha256:fedcba0987654321"
+	m, err := analysis.AcrossMachines([]*results.Run{run, &other})
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups := map[string]int{}
+	for _, g := range m.Groups {
+		groups[g.Entries[0].Cell.Env]++
+	}
+	if groups["container"] != 2 || groups["vm"] != 1 || groups["host"] != 1 {
+		t.Errorf("groups by environment: %v", groups)
 	}
 }

@@ -61,7 +61,7 @@ func TestBenchstat(t *testing.T) {
 	}
 	var found, same int
 	for _, r := range c.Rows {
-		f := theirs[r.Cell+" "+r.Metric.Name]
+		f := theirs[english(r.Cell)+" "+r.Metric.Name]
 		if f == nil {
 			t.Fatalf("benchstat has no row %s %s in\n%s", r.Cell, r.Metric.Name, out)
 		}

@@ -12,6 +12,8 @@ import (
 	"lab/bench/results"
 	"lab/bench/stats"
 	"lab/reports/analysis"
+	"lab/reports/msg"
+	"lab/reports/page"
 )
 
 // changed is the synthetic run once more, with the values of one environment
@@ -43,13 +45,16 @@ func compareRuns(t *testing.T, a, b *results.Run) *analysis.Contrast {
 func rowOf(t *testing.T, c *analysis.Contrast, cell, metric string) analysis.ContrastRow {
 	t.Helper()
 	for _, r := range c.Rows {
-		if r.Cell == cell && r.Metric.Name == metric {
+		if english(r.Cell) == cell && r.Metric.Name == metric {
 			return r
 		}
 	}
 	t.Fatalf("no row %s, %s", cell, metric)
 	return analysis.ContrastRow{}
 }
+
+// notes are all of a contrast's, or of machines'.
+func notes(list []msg.Message) string { return strings.Join(msg.English().Texts(list), "\n") }
 
 func TestCompareVerdicts(t *testing.T) {
 	base := changed(40, "", 1, nil)
@@ -90,7 +95,7 @@ func TestCompareRefuses(t *testing.T) {
 		c := compareRuns(t, base, changed(40, "", 1, x.f))
 		metric := "ready"
 		r := rowOf(t, c, x.cell, metric)
-		if r.Compared() || !strings.Contains(r.Reason, x.reason) {
+		if r.Compared() || !strings.Contains(english(r.Reason), x.reason) {
 			t.Errorf("%s: %s, %q; want it refused for %q", name, r.Verdict, r.Reason, x.reason)
 		}
 	}
@@ -137,12 +142,12 @@ func TestCompareBy(t *testing.T) {
 		t.Errorf("%s in %d rows", r.Verdict, len(c.Rows))
 	}
 	// By pairs of one block; not where the trials weren't shuffled.
-	if r := c.Rows[0]; !r.Paired || r.Ratio.Method != stats.SignedRank || !strings.Contains(strings.Join(c.Notes, ""), "signed-rank") {
+	if r := c.Rows[0]; !r.Paired || r.Ratio.Method != stats.SignedRank || !strings.Contains(notes(c.Notes), "signed-rank") {
 		t.Errorf("no pairs: %+v", r)
 	}
 	grouped := *run
 	grouped.Manifest.Grouped = 20
-	if g, err := analysis.CompareBy(&grouped, "net", "none", "bridge"); err != nil || g.Rows[0].Paired || !strings.Contains(g.Notes[0], "weren't shuffled") {
+	if g, err := analysis.CompareBy(&grouped, "net", "none", "bridge"); err != nil || g.Rows[0].Paired || !strings.Contains(english(g.Notes[0]), "weren't shuffled") {
 		t.Errorf("grouped: %+v, %v", g, err)
 	}
 	if got := analysis.Choices(run); !slices.Equal(got, []string{"env", "net"}) {
@@ -170,7 +175,7 @@ func TestDifferences(t *testing.T) {
 	})
 	var got []string
 	for _, d := range compareRuns(t, changed(40, "", 1, nil), b).Differs {
-		got = append(got, String(d))
+		got = append(got, english(differsIn(d)))
 	}
 	want := []string{
 		"machine: acceleration use: tcg → kvm", "machine: cpus: 2 → 8", "machine: kernel: 0.0.0-synthetic → 9.9",
@@ -227,9 +232,9 @@ func TestContrastGolden(t *testing.T) {
 	})
 	c := compareRuns(t, a, b)
 	for name, write := range map[string]func(*bytes.Buffer) error{
-		"contrast-120.txt": func(b *bytes.Buffer) error { return ContrastTerminal(c, b, Options{Width: 120}) },
-		"contrast-80.txt":  func(b *bytes.Buffer) error { return ContrastTerminal(c, b, Options{Width: 80}) },
-		"contrast.md":      func(b *bytes.Buffer) error { return ContrastMarkdown(c, b) },
+		"contrast-120.txt": func(b *bytes.Buffer) error { return Contrast(c).Terminal(b, page.Options{Width: 120}) },
+		"contrast-80.txt":  func(b *bytes.Buffer) error { return Contrast(c).Terminal(b, page.Options{Width: 80}) },
+		"contrast.md":      func(b *bytes.Buffer) error { _, err := b.Write(Contrast(c).Markdown(msg.English())); return err },
 		"contrast.csv":     func(b *bytes.Buffer) error { return ContrastCSV(c, b) },
 	} {
 		var b bytes.Buffer
@@ -264,7 +269,7 @@ func TestUnfitKVM(t *testing.T) {
 			}
 		}
 		var table strings.Builder
-		if err := Terminal(&table, run, Options{Width: 120}); err != nil {
+		if err := Terminal(&table, run, page.Options{Width: 120}); err != nil {
 			t.Fatal(err)
 		}
 		if marked := strings.Contains(table.String(), "KVM (unfit)"); marked != want || found != map[bool]int{true: 2}[want] {

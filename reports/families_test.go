@@ -12,6 +12,7 @@ import (
 
 	"lab/bench/results"
 	"lab/reports/analysis"
+	"lab/reports/page"
 )
 
 // manyRows is a run of rows of one metric each way, n trials a row, whose values f
@@ -80,7 +81,7 @@ func TestQuickFindsWhatIsThere(t *testing.T) {
 	if found > 19 { // 10 are expected at the most
 		t.Errorf("of 200 metrics without a difference %d show one", found)
 	}
-	text := string(markdown(b)) + string(markdown(a))
+	text := markdown(b) + markdown(a)
 	for _, m := range regexp.MustCompile(`no difference from host was found \([0-9.]+ % interval (\S+) to (\S+) `).FindAllStringSubmatch(text, -1) {
 		if strings.HasPrefix(m[1], "−") == strings.HasPrefix(m[2], "−") && m[1] != "0" && m[2] != "0" {
 			t.Errorf("no difference, and an interval from %s to %s", m[1], m[2])
@@ -101,11 +102,11 @@ func TestTogether(t *testing.T) {
 		t.Errorf("%d told, the first %s of %d", c.Told(), c.Rows[0].Verdict, c.Rows[0].Family)
 	}
 	c.Together()
-	if r := c.Rows[0]; c.Told() != 0 || r.Verdict != analysis.TooFewTrials || !strings.Contains(r.Reason, "6 trials can't tell: 8 would") {
+	if r := c.Rows[0]; c.Told() != 0 || r.Verdict != analysis.TooFewTrials || !strings.Contains(english(r.Reason), "6 trials can't tell: 8 would") {
 		t.Errorf("together: %d told, %s: %s", c.Told(), r.Verdict, r.Reason)
 	}
 	var b bytes.Buffer
-	if err := ContrastTerminal(c, &b, Options{Width: 80}); err != nil || !strings.Contains(b.String(), "8 would") || strings.Contains(b.String(), analysis.NoDifference) {
+	if err := Contrast(c).Terminal(&b, page.Options{Width: 80}); err != nil || !strings.Contains(b.String(), "8 would") || strings.Contains(b.String(), analysis.NoDifference) {
 		t.Errorf("%s (%v)", b.String(), err)
 	}
 	c = compareRuns(t, manyRows(5, 20, 8, values(1)), manyRows(5, 20, 8, values(50)))
@@ -125,7 +126,7 @@ func TestFirstRowIsBase(t *testing.T) {
 		}
 	}
 	run.Lines, run.Manifest.Cells = kept, run.Manifest.Cells[1:]
-	text := string(markdown(analysis.Of(run)))
+	text := markdown(analysis.Of(run))
 	for _, want := range []string{"time added to the first row", "ratio to the first row", "1.00 ms more than container row=1", "| container row=1 | 8 | 2.00 ms | 2.00 to 2.00 | baseline |"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("lacks %q:\n%s", want, text)
@@ -141,7 +142,7 @@ func TestFirstRowIsBase(t *testing.T) {
 	for i := range run.Manifest.Cells {
 		run.Manifest.Cells[i].Env = "host"
 	}
-	if text = string(markdown(analysis.Of(run))); !strings.Contains(text, "1.00 ms more than host row=1") {
+	if text = markdown(analysis.Of(run)); !strings.Contains(text, "1.00 ms more than host row=1") {
 		t.Errorf("of the host alone:\n%s", text)
 	}
 }
@@ -160,14 +161,14 @@ func TestTwoGroupsAreSaid(t *testing.T) {
 	run.Manifest.Figures = []results.Figure{{Name: "d", Title: "D", Kind: "distribution", Metrics: []string{"m0"}}, {Name: "p", Title: "P", Kind: "panels", Metrics: []string{"m0"}}}
 	run.Manifest.Findings = []results.Finding{{Name: "f", Statement: "As fast.", Metric: "m0", Of: "container", To: "host", Compare: "ratio", Op: "below", Threshold: 0.9, Reason: "r"}}
 	a := analysis.Of(run)
-	text := string(markdown(a))
+	text := markdown(a)
 	for _, want := range []string{"in two groups, around 14.1 µs (8 trials) and 62.1 µs (12 trials); their common median,", "describes neither",
 		"(of medians: the trials of host come in two groups, which one median describes badly)"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("lacks %q:\n%s", want, text)
 		}
 	}
-	if v := a.Verdicts[0]; !strings.Contains(v.Caveat, "the trials of host come in two groups") {
+	if v := a.Verdicts[0]; !strings.Contains(english(v.Caveat), "the trials of host come in two groups") {
 		t.Errorf("caveat %q", v.Caveat)
 	}
 	files := exercise(t, run)
@@ -176,10 +177,10 @@ func TestTwoGroupsAreSaid(t *testing.T) {
 			t.Errorf("%s: no hollow diamonds:\n%s", name, all)
 		}
 	}
-	if c, err := analysis.CompareBy(run, "env", "host", "container"); err != nil || !strings.Contains(strings.Join(c.Notes, "\n"), "host, m0: the trials of host come in two groups") {
+	if c, err := analysis.CompareBy(run, "env", "host", "container"); err != nil || !strings.Contains(notes(c.Notes), "host, m0: the trials of host come in two groups") {
 		t.Errorf("compare: %v, %v", c, err)
 	}
-	one := string(markdown(analysis.Of(manyRows(2, 1, 20, func(r, _ int) float64 { at++; return float64(at) }))))
+	one := markdown(analysis.Of(manyRows(2, 1, 20, func(r, _ int) float64 { at++; return float64(at) })))
 	if strings.Contains(one, "two groups") {
 		t.Error("one hump is called two")
 	}
@@ -213,7 +214,7 @@ func TestSharesAreOfTheWhole(t *testing.T) {
 	if !b.Apart() {
 		t.Fatalf("the parts' medians add up: %v of %v", b.Sum, b.Whole)
 	}
-	text := string(markdown(a))
+	text := markdown(a)
 	if !strings.Contains(text, "| a | 1.20 ms | 16 % |") || !strings.Contains(text, "| the medians' sum | 3.60 ms | 49 % |") {
 		t.Errorf("shares:\n%s", text)
 	}

@@ -17,6 +17,8 @@ import (
 	"lab/bench/clean"
 	"lab/bench/results"
 	"lab/reports/analysis"
+	"lab/reports/msg"
+	"lab/reports/page"
 	"lab/reports/plot"
 )
 
@@ -76,16 +78,17 @@ func TestHostileFolder(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			more, err := MachinesFiles(m)
+			more, err := MachinesFiles(m, msg.English())
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, err := range []error{Terminal(&term, run, Options{Width: 80}), ContrastTerminal(c, &term, Options{Width: 80}), MachinesTerminal(m, &term, Options{Width: 80}),
-				ContrastMarkdown(c, &diff), ContrastCSV(c, &table)} {
+			for _, err := range []error{Terminal(&term, run, page.Options{Width: 80}), Contrast(c).Terminal(&term, page.Options{Width: 80}), Machines(m).Terminal(&term, page.Options{Width: 80}),
+				ContrastCSV(c, &table)} {
 				if err != nil {
 					t.Fatal(err)
 				}
 			}
+			diff.Write(Contrast(c).Markdown(msg.English()))
 			files = append(append(files, more...), plot.File{Name: "terminal", Data: term.Bytes()}, plot.File{Name: "diff.md", Data: diff.Bytes()}, plot.File{Name: "diff.csv", Data: table.Bytes()})
 			for _, f := range files {
 				for _, err := range harmless(f) {

@@ -2,44 +2,55 @@ package reports
 
 import (
 	"fmt"
-	"maps"
+	"html/template"
 	"math"
 	"slices"
-	"strings"
 
 	"lab/bench/results"
 	"lab/bench/stats"
 	"lab/reports/analysis"
 	"lab/reports/html"
 	"lab/reports/msg"
+	"lab/reports/page"
 	"lab/reports/plot"
 )
-
-// htmlReport is report.html.
-func htmlReport(a *analysis.Analysis) ([]byte, error) {
-	return html.Render(&html.Page{Lang: "en", Runs: []*html.Run{htmlRun(a, a.Run.Manifest.Scenario)}})
-}
 
 // HTML is one page for several runs, with a switch between them; names are what
 // the switch calls them.
 func HTML(runs []*results.Run, names []string, live bool) ([]byte, error) {
-	p := &html.Page{Lang: "en", Live: live}
+	p := &html.Page{Language: msg.English(), Live: live}
 	for i, run := range runs {
-		p.Runs = append(p.Runs, htmlRun(analysis.Of(run), names[i]))
+		p.Runs = append(p.Runs, htmlRun(analysis.Of(run), names[i], p.Language))
 	}
 	return html.Render(p)
 }
 
-func htmlRun(a *analysis.Analysis, name string) *html.Run {
+func htmlRun(a *analysis.Analysis, name string, l *msg.Language) *html.Run {
 	m := &a.Run.Manifest
-	r := &html.Run{Name: name, Scenario: m.Scenario, Question: m.Question, Answer: answer(a), Banners: a.Banners(),
-		Notes:   append(analysis.NotesOf(m), a.Doubts()...),
-		Machine: machineList(a.Run.Machine),
+	fold := func(fill func(p *page.Page)) template.HTML {
+		p := &page.Page{}
+		fill(p)
+		return p.HTML(l)
+	}
+	notes := append(analysis.NotesOf(m), a.Doubts()...)
+	r := &html.Run{Name: name, Scenario: m.Scenario, Question: m.Question, Answer: l.Texts(answer(a)), Banners: l.Texts(a.Banners()),
+		Tables: fold(func(p *page.Page) {
+			for i, x := range a.Metrics {
+				p.Section(msg.T("title", x.Title))
+				metric(p, a, x, i == 0)
+			}
+		}),
+		Notes: fold(func(p *page.Page) { p.Messages(notes...) }), Noted: len(notes),
+		Method: fold(func(p *page.Page) {
+			p.Text(m.Method)
+			method(p, a)
+		}),
+		Machine: fold(func(p *page.Page) { machine(p, a.Run.Machine) }),
 		Files:   []string{"report.md", "trials.csv", "trials.jsonl", "summary.json", "methods.md", "machine.json", "manifest.json"}}
 	for _, c := range a.Cells {
-		row := html.Row{Label: c.Name, Color: hex(plot.RowColor(c.Hue)), Mark: c.Hue, Emulated: c.TCG}
+		row := html.Row{Label: l.Text(c.Name), Color: hex(plot.RowColor(c.Hue)), Mark: c.Hue, Emulated: c.TCG}
 		if c.NotRun != nil {
-			row.NotRun = analysis.NotRun(c)
+			row.NotRun = l.Text(analysis.NotRun(c))
 		}
 		r.Rows = append(r.Rows, row)
 	}
@@ -63,14 +74,7 @@ func htmlRun(a *analysis.Analysis, name string) *html.Run {
 		}
 	}
 	for _, v := range a.Verdicts {
-		r.Verdicts = append(r.Verdicts, htmlVerdict(v))
-	}
-	r.Method = []html.Section{{Title: "What a trial does", Text: m.Method}}
-	for _, c := range a.Cells {
-		if len(c.Start) > 0 {
-			r.Method = append(r.Method, html.Section{Title: c.Name + ": before the clock starts", Items: c.Prepare},
-				html.Section{Title: c.Name + ": what is timed", Items: c.Start})
-		}
+		r.Verdicts = append(r.Verdicts, htmlVerdict(v, l))
 	}
 	return r
 }
@@ -108,116 +112,21 @@ func htmlMetric(a *analysis.Analysis, x results.Metric, taints map[string]int) h
 		}
 		out.Stats = append(out.Stats, st)
 	}
-	out.Table = htmlTable(a, x)
 	return out
 }
 
-func htmlTable(a *analysis.Analysis, x results.Metric) html.Table {
-	t := html.Table{Head: []string{"", "trials", "median", "interval", "compared with " + a.BaseName(), "interval", "ratio", "interval"}}
-	for _, r := range metricRows(a, x, nil) {
-		cells := []string{r.label, r.trials, r.median, r.ends, r.added, r.addedE, r.ratio, r.ratioE}
-		if r.notRun != "" {
-			cells[2] = r.notRun
-		} else if r.median == "" {
-			cells[2] = r.why
-		}
-		t.Rows = append(t.Rows, cells)
-	}
-	return t
-}
-
-func htmlVerdict(v analysis.Verdict) html.Verdict {
-	kinds := map[string][2]string{analysis.Holds: {"holds", "✓"}, analysis.Fails: {"fails", "✗"}, analysis.Undecided: {"undecided", "?"}, analysis.Unmeasured: {"unmeasured", "–"}}
-	k := kinds[v.Outcome]
-	out := html.Verdict{Kind: k[0], Mark: k[1], Outcome: msg.Capital(v.Outcome), Statement: v.Finding.Statement, Figure: v.Said, Detail: v.Sentence}
-	if v.Caveat != "" {
-		out.Outcome += " (" + v.Caveat + ")"
-	}
-	return out
-}
-
-// answer is the run in three sentences: what differs most, what that means for
-// what people say, and how far to trust it.
-func answer(a *analysis.Analysis) []string {
-	var out []string
-	var most analysis.Pair
-	far := 0.0
-	for _, p := range a.Pairs {
-		if p.To != p.Row.Base || p.Row.TCG || p.To.TCG {
-			continue
-		}
-		k := p.Row.Samples[p.Metric].Against
-		if k == nil || !k.Differs() || k.Ratio == nil || k.Ratio.Point <= 0 {
-			continue
-		}
-		if d := math.Abs(math.Log(k.Ratio.Point)); d > far {
-			far, most = d, p
-		}
-	}
-	if far > 0 {
-		x, _ := a.Metric(most.Metric)
-		c := most.Row
-		out = append(out, fmt.Sprintf("%s differs most from %s: its median of “%s” is %s, %s.", c.Name, c.Base.Name, msg.Lower(x.Title),
-			msg.Quantity(c.Samples[x.Name].Median.Point, x.Unit), against(c, c.Samples[x.Name].Against, x.Unit)))
-	} else if len(a.Metrics) > 0 && len(a.Cells) > 1 {
-		out = append(out, "No row was found to differ from "+a.BaseName()+": see below what these trials could tell.")
-	} else if len(a.Metrics) > 0 {
-		out = append(out, strings.ReplaceAll(sentences(a)[0], "**", ""))
-	}
-	counts := map[string]int{}
-	for _, v := range a.Verdicts {
-		counts[v.Outcome]++
-	}
-	var said []string
-	for _, o := range []struct{ outcome, one, many string }{{analysis.Holds, "holds", "hold"}, {analysis.Fails, "doesn't", "don't"},
-		{analysis.Undecided, "is undecided", "are undecided"}, {analysis.Unmeasured, "can't be measured here", "can't be measured here"}} {
-		switch n := counts[o.outcome]; n {
-		case 0:
-		case 1:
-			said = append(said, "1 "+o.one)
-		default:
-			said = append(said, fmt.Sprintf("%d %s", n, o.many))
-		}
-	}
-	if len(said) > 0 {
-		out = append(out, fmt.Sprintf("Of %s that people make, %s.", msg.Plural(len(a.Verdicts), "statement"), strings.Join(said, ", ")))
-	}
-	disturbed, counted, failed := 0, 0, 0
-	for _, c := range a.Cells {
-		disturbed, counted, failed = disturbed+c.Disturbed(), counted+c.Counted(), failed+c.Failures()
-	}
-	trust := fmt.Sprintf("%s counted", msg.Plural(counted, "trial"))
-	if failed > 0 {
-		trust += fmt.Sprintf(", %d failed", failed)
-	}
-	switch {
-	case counted == 0:
-		return append(out, "Nothing was measured.")
-	case disturbed == 0:
-		trust += ", and nothing disturbed the machine meanwhile."
-	default:
-		trust += fmt.Sprintf("; %d of them were disturbed by something else on the machine.", disturbed)
-	}
-	return append(out, trust)
-}
-
-// machineList is what the run ran on, for people.
-func machineList(k results.Machine) [][2]string {
-	var out [][2]string
-	add := func(name, text string) {
-		if text != "" {
-			out = append(out, [2]string{name, text})
-		}
-	}
-	add("System", k.OS)
-	add("Kernel", k.Kernel)
-	add("Processor", fmt.Sprintf("%s, %s", k.CPU, msg.Plural(k.CPUs, "logical processor")))
-	add("Memory", msg.Quantity(float64(k.Memory), "B"))
-	add("Hypervisor below", k.Hypervisor)
-	add("Cgroups", k.CgroupLayout)
-	add("Guests run by", strings.ToUpper(k.Acceleration.Use))
-	for _, name := range slices.Sorted(maps.Keys(k.Versions)) {
-		add(name, k.Versions[name])
+func htmlVerdict(v analysis.Verdict, l *msg.Language) html.Verdict {
+	out := html.Verdict{Outcome: l.Text(analysis.Beside(msg.T("title", analysis.OutcomeText(v.Outcome)), v.Caveat)),
+		Statement: v.Finding.Statement, Figure: l.Text(v.Said), Detail: l.Text(v.Sentence())}
+	switch v.Outcome {
+	case analysis.Holds:
+		out.Kind, out.Mark = "holds", "✓"
+	case analysis.Fails:
+		out.Kind, out.Mark = "fails", "✗"
+	case analysis.Undecided:
+		out.Kind, out.Mark = "undecided", "?"
+	case analysis.Unmeasured:
+		out.Kind, out.Mark = "unmeasured", "–"
 	}
 	return out
 }

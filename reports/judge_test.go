@@ -7,6 +7,7 @@ import (
 
 	"lab/bench/results"
 	"lab/reports/analysis"
+	"lab/reports/msg"
 )
 
 func TestEveryVerdictEndsHere(t *testing.T) {
@@ -39,7 +40,7 @@ func TestEmulatedMachine(t *testing.T) {
 			if guest {
 				guests++
 			}
-			if strings.Contains(v.Caveat, analysis.MachineEmulated) != (emulated && guest) {
+			if strings.Contains(v.Caveat, english(msg.T("caveat.emulated"))) != (emulated && guest) {
 				t.Errorf("emulated %v: %s: %q, %q", emulated, v.Name, v.Sentence, v.Caveat)
 			}
 		}
@@ -91,7 +92,7 @@ func TestEmulatedIsNeverCompared(t *testing.T) {
 		}
 	}
 	text := exercise(t, run)["report.md"]
-	if strings.Contains(text, analysis.TCGMark) || strings.Contains(text, "not compared") || !strings.Contains(text, "more than host") {
+	if strings.Contains(text, english(analysis.TCGMark)) || strings.Contains(text, "not compared") || !strings.Contains(text, "more than host") {
 		t.Errorf("under KVM:\n%s", text)
 	}
 }
@@ -180,9 +181,9 @@ func TestCaveat(t *testing.T) {
 			}
 		}
 		for file, text := range map[string]string{
-			"report.md":    "- **Doesn't hold**" + analysis.Beside(x.want) + ": “A container starts like a process.”",
+			"report.md":    "- **Doesn't hold**" + beside(x.want) + ": “A container starts like a process.”",
 			"terminal":     map[bool]string{true: "x*", false: "x"}[x.want != ""] + " A container starts like a process.",
-			ArtifactFile:   "“A container starts like a process.” (container net=bridge): **doesn't hold**" + analysis.Beside(x.want) + "\n",
+			ArtifactFile:   "“A container starts like a process.” (container net=bridge): **doesn't hold**" + beside(x.want) + "\n",
 			"summary.json": map[bool]string{true: `"caveat": "` + x.want + `"`}[x.want != ""],
 		} {
 			if got := files[file]; !strings.Contains(strings.Join(strings.Fields(got), " "), strings.TrimSpace(text)) {
@@ -192,7 +193,7 @@ func TestCaveat(t *testing.T) {
 		if x.want == "" && strings.Contains(files["summary.json"], "caveat") {
 			t.Errorf("%s: summary.json has a caveat", name)
 		}
-		if opening := "“A container starts like a process.” **Doesn't hold**" + analysis.Beside(x.want) + ", on this machine"; !strings.Contains(files["report.md"], opening) {
+		if opening := "“A container starts like a process.” **Doesn't hold**" + beside(x.want) + " (container net=bridge)."; !strings.Contains(files["report.md"], opening) {
 			t.Errorf("%s: report.md has no %q", name, opening)
 		}
 	}
@@ -221,4 +222,12 @@ func TestNoValueSaysWhy(t *testing.T) {
 			t.Errorf("%s: %s", v.Outcome, v.Sentence)
 		}
 	}
+}
+
+// beside is a caveat behind an outcome.
+func beside(caveat string) string {
+	if caveat == "" {
+		return ""
+	}
+	return " (" + caveat + ")"
 }

@@ -11,6 +11,8 @@ import (
 
 	"lab/bench/results"
 	"lab/reports/analysis"
+	"lab/reports/msg"
+	"lab/reports/page"
 )
 
 // elsewhere is the synthetic run as it might have been on another machine:
@@ -63,7 +65,7 @@ func across(t *testing.T, runs []*results.Run) *analysis.Machines {
 func find(t *testing.T, m *analysis.Machines, title string) *analysis.MachineGroup {
 	t.Helper()
 	for _, g := range m.Groups {
-		if strings.HasPrefix(g.Title(), title) {
+		if strings.HasPrefix(english(g.Title()), title) {
 			return g
 		}
 	}
@@ -96,13 +98,13 @@ func TestAcrossMachines(t *testing.T) {
 	}
 	// The middle of 1 and 1.04, 1.3 and 0.8 times the same values.
 	s, _ := find(t, m, "host, inside a virtual machine, image default sha256:1111").Spread(analysis.MedianOf("ready"))
-	if r := s.Largest / s.Least; r < 1.6 || r > 1.65 || s.LeastMachine != "machine 3" || s.LargestMachine != "machine 2" {
+	if r := s.Largest / s.Least; r < 1.6 || r > 1.65 || english(s.LeastMachine) != "machine 3" || english(s.LargestMachine) != "machine 2" {
 		t.Errorf("%+v", s)
 	}
 	if r := s.Middle / s.Least; r < 1.02/0.8-1e-9 || r > 1.02/0.8+1e-9 {
 		t.Errorf("the middle machine is %v by the least", r)
 	}
-	notes := strings.Join(m.Notes, "\n")
+	notes := notes(m.Notes)
 	for _, want := range []string{
 		"Machine 1 has 2 runs", "Lab versions differ, and they may measure otherwise: v0-synthetic (machine 1, machine 2, machine 3, machine 5); v1-synthetic (machine 4)",
 		"Images differ, and their figures stand apart", "Machine 1, machine 2, machine 3, machine 4: This VM was emulated in software (TCG)", "docker was not run: the program docker isn't installed", "their spread tells how far",
@@ -129,11 +131,11 @@ func TestAcrossMachinesRefuses(t *testing.T) {
 	// Without an id nobody can tell, and it is said.
 	a, b = elsewhere(1, 1), elsewhere(2, 1)
 	a.Machine.ID, b.Machine.ID = "", ""
-	if m := across(t, []*results.Run{a, b}); len(m.Machines) != 2 || !strings.Contains(strings.Join(m.Notes, " "), "can't be told") {
+	if m := across(t, []*results.Run{a, b}); len(m.Machines) != 2 || !strings.Contains(notes(m.Notes), "can't be told") {
 		t.Errorf("%d machines, %v", len(m.Machines), m.Notes)
 	}
 	b.Machine.ID, a.Machine.ID = "kind-1", "kind-1"
-	if m := across(t, []*results.Run{a, b}); len(m.Machines) != 1 || !strings.Contains(strings.Join(m.Notes, " "), "several machines of its kind") {
+	if m := across(t, []*results.Run{a, b}); len(m.Machines) != 1 || !strings.Contains(notes(m.Notes), "several machines of its kind") {
 		t.Errorf("%v", m.Notes)
 	}
 }
@@ -145,10 +147,10 @@ func TestAcrossMachinesFiles(t *testing.T) {
 	for i := range 8 {
 		many = append(many, elsewhere(i+1, 1+float64(i)/10))
 	}
-	if got := strings.Join(machinesSentences(across(t, many), many[0].Manifest.Metrics[0]), "\n"); !strings.Contains(got, "the middle of 8 machines is") || !strings.Contains(got, "95 % interval") {
+	if got := notes(machinesSentences(across(t, many), many[0].Manifest.Metrics[0])); !strings.Contains(got, "the middle of 8 machines is") || !strings.Contains(got, "95 % interval") {
 		t.Error(got)
 	}
-	files, err := MachinesFiles(across(t, class()))
+	files, err := MachinesFiles(across(t, class()), msg.English())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,19 +185,19 @@ func TestAcrossMachinesFiles(t *testing.T) {
 	}
 	for width, name := range map[int]string{160: "machines-160.txt", 80: "machines-80.txt"} {
 		var b bytes.Buffer
-		if err := MachinesTerminal(across(t, class()), &b, Options{Width: width}); err != nil {
+		if err := Machines(across(t, class())).Terminal(&b, page.Options{Width: width}); err != nil {
 			t.Fatal(err)
 		}
 		golden(t, name, b.Bytes())
 	}
 	// Nothing measured at all.
 	empty, other := &results.Run{Dir: "a"}, &results.Run{Dir: "b"}
-	files, err = MachinesFiles(across(t, []*results.Run{empty, other}))
+	files, err = MachinesFiles(across(t, []*results.Run{empty, other}), msg.English())
 	if err != nil || len(files) != 2 {
 		t.Errorf("%d files, %v", len(files), err)
 	}
 	var b bytes.Buffer
-	if err := MachinesTerminal(across(t, []*results.Run{empty}), &b, Options{}); err != nil || !strings.Contains(b.String(), "Nothing was measured") {
+	if err := Machines(across(t, []*results.Run{empty})).Terminal(&b, page.Options{}); err != nil || !strings.Contains(b.String(), "Nothing was measured") {
 		t.Error(b.String(), err)
 	}
 }

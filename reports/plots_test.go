@@ -159,10 +159,10 @@ func testSeveralMetrics(t *testing.T, kind string) {
 		}
 		run.Lines = lines
 		a := analysis.Of(&run)
-		if err := plot.Drawable(a, fig); err != nil {
-			t.Errorf("%s: %v", name, err)
+		if why := plot.Undrawable(a, fig); !why.IsZero() {
+			t.Errorf("%s: %s", name, english(why))
 		}
-		files, err := plot.Draw(a)
+		files, err := plot.Draw(a, msg.English())
 		if err != nil || len(files) != 3 {
 			t.Errorf("%s: %d files, %v", name, len(files), err)
 		}
@@ -175,7 +175,7 @@ func TestPanels(t *testing.T) {
 	run := *stored(t)
 	run.Manifest.Figures = []results.Figure{{Name: "panels", Title: "Panels", Kind: "panels", Metrics: []string{"ready", "gone"}}}
 	a := analysis.Of(&run)
-	files, err := plot.Draw(a)
+	files, err := plot.Draw(a, msg.English())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +204,7 @@ func TestPanels(t *testing.T) {
 	for _, c := range a.Cells {
 		if s := c.Samples["ready"]; s != nil {
 			u := msg.ScaleFor(s.Median.Point, "s")
-			if want := u.With(s.Median.Point) + " (" + u.Span(s.Median.Lo, s.Median.Hi) + ")"; !strings.Contains(svg, want) {
+			if want := u.With(s.Median.Point) + " (" + english(u.Span(s.Median.Lo, s.Median.Hi)) + ")"; !strings.Contains(svg, want) {
 				t.Errorf("%s: no %q", c.Name, want)
 			}
 		}

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"lab/reports/analysis"
+	"lab/reports/msg"
+	"lab/reports/page"
 	"lab/reports/plot"
 )
 
@@ -38,7 +40,7 @@ func TestScenariosGolden(t *testing.T) {
 			}
 			for _, width := range []int{80, 160} {
 				var b bytes.Buffer
-				if err := Terminal(&b, run, Options{Width: width}); err != nil {
+				if err := Terminal(&b, run, page.Options{Width: width}); err != nil {
 					t.Fatal(err)
 				}
 				for l := range strings.Lines(b.String()) {
@@ -61,17 +63,17 @@ func TestScenariosUnderKVM(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			run := u.run(t, "kvm")
 			a := analysis.Of(run)
-			files, err := plot.Draw(a)
+			files, err := plot.Draw(a, msg.English())
 			if err != nil {
 				t.Fatal(err)
 			}
 			keepPlots(t, name+"-kvm", files)
 			for _, v := range a.Verdicts {
-				if strings.Contains(v.Sentence, "TCG") {
-					t.Errorf("%s: %s", v.Finding.Name, v.Sentence)
+				if strings.Contains(english(v.Sentence()), "TCG") {
+					t.Errorf("%s: %s", v.Finding.Name, english(v.Sentence()))
 				}
 			}
-			if page := string(markdown(a)); strings.Contains(page, "TCG") {
+			if page := markdown(a); strings.Contains(page, "TCG") {
 				t.Error("report.md speaks of emulation")
 			}
 		})

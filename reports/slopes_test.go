@@ -10,6 +10,7 @@ import (
 
 	"lab/bench/results"
 	"lab/reports/analysis"
+	"lab/reports/msg"
 	"lab/reports/plot"
 )
 
@@ -81,7 +82,7 @@ func TestSlopes(t *testing.T) {
 	if outcomes != "holds; doesn't hold; holds; can't be measured here; " {
 		t.Errorf("verdicts: %s", outcomes)
 	}
-	page := string(markdown(a))
+	page := markdown(a)
 	for _, want := range []string{
 		"| container | 1, 2, 4 | +3.", "| host | 1, 2, 4 | +1024 KiB | 1006 to 1041 KiB | baseline |", "| vm, TCG (emulated) | 1, 2 | +90", "not compared",
 		"for each further one of container, less the same of host: 2.0",
@@ -110,11 +111,11 @@ func TestSlopesFew(t *testing.T) {
 // The plot is drawn twice the same, with what it must say; LAB_PLOTS keeps it.
 func TestSlopesPlot(t *testing.T) {
 	a := analysis.Of(folder(t, totals(10), t.TempDir()))
-	files, err := plot.Draw(a)
+	files, err := plot.Draw(a, msg.English())
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
 	}
-	again, err := plot.Draw(a)
+	again, err := plot.Draw(a, msg.English())
 	if err != nil {
 		t.Fatal(err)
 	}

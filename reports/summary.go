@@ -8,6 +8,7 @@ import (
 	"lab/bench/results"
 	"lab/bench/stats"
 	"lab/reports/analysis"
+	"lab/reports/msg"
 )
 
 // Summary is summary.json: what was computed, for other programs. Values are
@@ -108,12 +109,13 @@ type SummaryVerdict struct {
 func Summarize(run *results.Run) Summary { return summarize(analysis.Of(run)) }
 
 func summarize(a *analysis.Analysis) Summary {
+	say := msg.English()
 	m := a.Run.Manifest
 	s := Summary{Format: results.Format, ID: m.ID, Scenario: m.Scenario, Outcome: m.Outcome,
-		Banners: list(a.Banners()), Tests: len(a.Pairs), Doubts: list(a.Doubts()),
+		Banners: say.Texts(a.Banners()), Tests: len(a.Pairs), Doubts: say.Texts(a.Doubts()),
 		Cells: []SummaryCell{}, Verdicts: []SummaryVerdict{}}
 	for _, c := range a.Cells {
-		x := SummaryCell{Label: c.Name, Env: c.Env, Variant: c.Variant, N: max(c.N, 1), Emulated: c.TCG,
+		x := SummaryCell{Label: say.Text(c.Name), Env: c.Env, Variant: c.Variant, N: max(c.N, 1), Emulated: c.TCG,
 			Trials: c.Counted(), Failed: c.Failures(), Warmup: c.Warmups(), Disturbed: c.Disturbed(),
 			NotRun: c.NotRun, Metrics: []SummaryMetric{}}
 		for _, m := range a.Metrics {
@@ -126,7 +128,7 @@ func summarize(a *analysis.Analysis) Summary {
 	s.Slopes = summarizeSlopes(a)
 	for _, v := range a.Verdicts {
 		x := SummaryVerdict{Name: v.Finding.Name, Claim: v.Finding.Claim, Statement: v.Finding.Statement,
-			Cell: v.Cell, Outcome: v.Outcome, Caveat: v.Caveat, Sentence: v.Sentence}
+			Cell: say.Text(v.Cell), Outcome: v.Outcome, Caveat: say.Text(v.Caveat), Sentence: say.Text(v.Sentence())}
 		if v.Interval != nil {
 			x.Figure = estimate(*v.Interval)
 		}
@@ -138,12 +140,12 @@ func summarize(a *analysis.Analysis) Summary {
 func summarizeMetric(a *analysis.Analysis, c *analysis.Cell, m results.Metric, s *analysis.Sample) SummaryMetric {
 	iv := s.Median
 	x := SummaryMetric{Metric: m.Name, Unit: m.Unit, N: iv.N, Median: iv.Point, Lo: iv.Lo, Hi: iv.Hi,
-		Confidence: iv.Confidence, Method: iv.Method, Warnings: s.Doubts}
+		Confidence: iv.Confidence, Method: iv.Method, Warnings: msg.English().Texts(s.Doubts)}
 	if p, err := stats.Quantile(s.Values, 0.95); err == nil {
 		x.P95 = &p
 	}
 	if k := s.Against; k != nil {
-		x.Against = &SummaryAgainst{Baseline: c.Base.Name, Difference: *estimate(k.Difference),
+		x.Against = &SummaryAgainst{Baseline: msg.English().Text(c.Base.Name), Difference: *estimate(k.Difference),
 			Family: k.Family, Confidence: k.Difference.Confidence, P: k.P, Differs: k.Differs(),
 			Effect: &SummaryEffect{Cliff: k.Effect.Delta, A12: k.Effect.A12, Size: k.Effect.Size()}}
 		if k.Ratio != nil {
@@ -163,14 +165,6 @@ func summarizeMetric(a *analysis.Analysis, c *analysis.Cell, m results.Metric, s
 
 func estimate(iv stats.Interval) *SummaryEnds {
 	return &SummaryEnds{iv.Point, iv.Lo, iv.Hi, iv.Method}
-}
-
-// list is s, and an empty list instead of null.
-func list(s []string) []string {
-	if s == nil {
-		return []string{}
-	}
-	return s
 }
 
 func summaryJSON(a *analysis.Analysis) ([]byte, error) {

@@ -10,6 +10,7 @@ import (
 	"lab/bench/owner"
 	"lab/bench/results"
 	"lab/reports/analysis"
+	"lab/reports/msg"
 	"lab/reports/plot"
 )
 
@@ -38,7 +39,7 @@ func WriteRun(run *results.Run, dir string, uid, gid int) error {
 
 // Files makes all files of a run's report, and writes none.
 func Files(run *results.Run) ([]plot.File, error) {
-	a := analysis.Of(run)
+	a, l := analysis.Of(run), msg.English()
 	table, err := trialsCSV(a)
 	if err != nil {
 		return nil, err
@@ -47,25 +48,24 @@ func Files(run *results.Run) ([]plot.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	plots, err := plot.Draw(a)
+	plots, err := plot.Draw(a, l)
 	if err != nil {
 		return nil, err
 	}
-	page, err := htmlReport(a)
+	whole, err := HTML([]*results.Run{run}, []string{run.Manifest.Scenario}, false)
 	if err != nil {
 		return nil, err
 	}
-	files := []plot.File{
-		{Name: "report.md", Data: markdown(a)},
-		{Name: "report.html", Data: page},
+	return append([]plot.File{
+		{Name: "report.md", Data: report(a).Markdown(l)},
+		{Name: "report.html", Data: whole},
 		{Name: "trials.csv", Data: table},
 		{Name: "bench.txt", Data: benchText(a)},
 		{Name: "summary.json", Data: summary},
-		{Name: "methods.md", Data: methods(a)},
+		{Name: "methods.md", Data: methods(a).Markdown(l)},
 		{Name: "table.tex", Data: latex(a)},
-		{Name: ArtifactFile, Data: artifact(a)},
-	}
-	return append(files, plots...), nil
+		{Name: ArtifactFile, Data: artifact(a).Markdown(l)},
+	}, plots...), nil
 }
 
 // writeFiles puts files into a folder, each at once or not at all, and

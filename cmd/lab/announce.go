@@ -12,6 +12,7 @@ import (
 	"lab/bench/results"
 	"lab/bench/runs"
 	"lab/reports/analysis"
+	"lab/reports/msg"
 	"lab/scenarios"
 )
 
@@ -71,7 +72,7 @@ func tooFew(j *runs.Job, cells []results.Cell) []string {
 	if sc := scenarios.Find(j.Scenario); sc != nil {
 		m.Metrics, m.Findings, m.Figures = sc.Metrics, sc.Findings, sc.Figures
 	}
-	return analysis.TooFew(m, j.Times())
+	return msg.English().Texts(analysis.TooFew(m, j.Times()))
 }
 
 // eachTakes words what a trial takes, by environment.

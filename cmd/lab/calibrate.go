@@ -20,6 +20,8 @@ import (
 	"lab/bench/runs"
 	"lab/chroot"
 	"lab/reports"
+	"lab/reports/msg"
+	"lab/reports/page"
 	"lab/scenarios"
 )
 
@@ -171,12 +173,13 @@ func (a *app) judgeCalibration(dir string, j *runs.Job, made []*bench.Scenario, 
 	if err != nil {
 		return err
 	}
-	err = keep(dir, j, map[string][]byte{"calibration.json": append(data, '\n'), "calibration.md": reports.CalibrationMarkdown(rowsOf(checks))})
+	p := reports.Calibration(rowsOf(checks))
+	err = keep(dir, j, map[string][]byte{"calibration.json": append(data, '\n'), "calibration.md": p.Markdown(msg.English())})
 	if asJSON {
 		_, werr := a.stdout.Write(append(data, '\n'))
 		err = errors.Join(err, werr)
 	} else {
-		err = errors.Join(err, reports.CalibrationTable(a.page, rowsOf(checks), reports.OptionsFor(a.stdout.file)))
+		err = errors.Join(err, p.Terminal(a.page, page.OptionsFor(a.stdout.file)))
 		fmt.Fprintf(a.page, "\nresults: %s\n", dir)
 	}
 	for _, c := range checks {

@@ -13,6 +13,8 @@ import (
 	"lab/bench/results"
 	"lab/reports"
 	"lab/reports/analysis"
+	"lab/reports/msg"
+	"lab/reports/page"
 )
 
 type compareFlags struct {
@@ -94,11 +96,11 @@ func (a *app) compare(dirs []string, f compareFlags) error {
 	}
 	switch f.format {
 	case "markdown":
-		err = reports.ContrastMarkdown(c, a.stdout)
+		_, err = a.stdout.Write(reports.Contrast(c).Markdown(msg.English()))
 	case "csv":
 		err = reports.ContrastCSV(c, a.stdout)
 	default:
-		err = reports.ContrastTerminal(c, a.page, reports.OptionsFor(a.stdout.file))
+		err = reports.Contrast(c).Terminal(a.page, page.OptionsFor(a.stdout.file))
 	}
 	return errors.Join(err, beyond(c, limits))
 }

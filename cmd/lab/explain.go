@@ -13,8 +13,8 @@ import (
 	"lab/bench"
 	"lab/bench/machine"
 	"lab/bench/results"
-	"lab/reports"
 	"lab/reports/msg"
+	"lab/reports/page"
 	"lab/scenarios"
 )
 
@@ -68,7 +68,13 @@ It measures nothing, and needs no root.`,
 				if i > 0 {
 					fmt.Fprintln(a.page)
 				}
-				reports.Paragraphs(a.page, x.Name+", "+article(x.Kind), x.Text, reports.OptionsFor(a.stdout.file))
+				p := &page.Page{}
+				p.Title(x.Name + ", " + article(x.Kind))
+				for _, text := range strings.Split(x.Text, "\n\n") {
+					p.Gap()
+					p.Text(text)
+				}
+				p.Terminal(a.page, page.OptionsFor(a.stdout.file))
 			}
 			return nil
 		},

@@ -15,6 +15,7 @@ import (
 	"lab/bench/usercache"
 	"lab/reports"
 	"lab/reports/analysis"
+	"lab/reports/page"
 )
 
 func (a *app) reportCommand() *cobra.Command {
@@ -92,7 +93,7 @@ func (a *app) report(dir string, uid, gid int, json bool) error {
 		_, err = a.stdout.Write(summary)
 		return err
 	}
-	if err := reports.Terminal(a.page, run, reports.OptionsFor(a.stdout.file)); err != nil {
+	if err := reports.Terminal(a.page, run, page.OptionsFor(a.stdout.file)); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(a.page, "\nreport: %s\n", filepath.Join(dir, "report.md"))
@@ -132,7 +133,7 @@ func (a *app) reportMachines(dirs []string, out string) error {
 		}
 		m, err := analysis.AcrossMachines(by[name])
 		if err == nil {
-			err = reports.MachinesTerminal(m, a.page, reports.OptionsFor(a.stdout.file))
+			err = reports.Machines(m).Terminal(a.page, page.OptionsFor(a.stdout.file))
 		}
 		if err == nil && out != "" {
 			err = a.writeMachines(m, out)

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -14,6 +13,8 @@ import (
 	"lab/bench/runs"
 	"lab/reports"
 	"lab/reports/analysis"
+	"lab/reports/msg"
+	"lab/reports/page"
 )
 
 func (a *app) reproduceCommand() *cobra.Command {
@@ -102,12 +103,9 @@ func (a *app) reproduce(dir string, f runFlags) error {
 	if err != nil {
 		return err
 	}
-	var page bytes.Buffer
-	if err := reports.ReproductionMarkdown(r, &page); err != nil {
-		return err
-	}
-	if err := errors.Join(keep(out, j, map[string][]byte{"reproduction.md": page.Bytes()}),
-		reports.WriteRun(again, out, j.UID, j.GID), reports.ReproductionTerminal(r, a.page, reports.OptionsFor(a.stdout.file))); err != nil {
+	p := reports.Reproduction(r)
+	if err := errors.Join(keep(out, j, map[string][]byte{"reproduction.md": p.Markdown(msg.English())}),
+		reports.WriteRun(again, out, j.UID, j.GID), p.Terminal(a.page, page.OptionsFor(a.stdout.file))); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.page, "\nreport: %s\n", filepath.Join(out, "reproduction.md"))

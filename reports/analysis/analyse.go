@@ -2,13 +2,13 @@ package analysis
 
 import (
 	"cmp"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 
 	"lab/bench/results"
 	"lab/bench/stats"
+	"lab/reports/msg"
 )
 
 // An Analysis is a run with all that was computed from it.
@@ -58,7 +58,7 @@ func (a *Analysis) sort() {
 		x := NewCell(c)
 		x.unreal = a.Run.Machine.Emulated && c.Settings["accel"] != ""
 		if c.NotRun == nil && c.Settings["accel"] == "kvm" && a.Run.Machine.Acceleration.Use == "tcg" {
-			x.Name += ", " + unfitMark
+			x.Name = marked(x.Name, unfitMark)
 		}
 		a.Cells = append(a.Cells, x)
 		byKey[key(c.Env, c.Variant, c.N)] = x
@@ -174,7 +174,7 @@ func (a *Analysis) findMetrics() {
 	for name, l := range stat {
 		if of, ok := first[l.Metric]; ok && percentile.MatchString(l.Stat) {
 			m := first[name]
-			m.Help = tailHelp(l.Stat, of.Title)
+			m.Help = msg.English().Text(msg.T("metric.tail", strings.TrimPrefix(l.Stat, "p"), of.Title))
 			first[name] = m
 		}
 	}
@@ -193,12 +193,6 @@ func (a *Analysis) findMetrics() {
 			a.Metrics = append(a.Metrics, f)
 		}
 	}
-}
-
-// tailHelp says what a percentile is of a metric whose plain value is the median
-// of the same observations: that one's own help speaks of the median.
-func tailHelp(stat, of string) string {
-	return fmt.Sprintf("What %s %% of a trial's observations stay below. “%s” is the median of the same ones; samples/ has them all.", strings.TrimPrefix(stat, "p"), of)
 }
 
 // described finds a metric, or a part, in the manifest.
@@ -233,13 +227,19 @@ func newSample(c *Cell, metric string) *Sample {
 		return nil
 	}
 	s.Median = iv
-	s.Doubts = append(s.Doubts, iv.Warnings...)
+	if !iv.Known() {
+		s.Doubts = append(s.Doubts, msg.T("doubt.range", iv.N, iv.Needs))
+	}
 	if trend, err := stats.MannKendall(s.Values); err == nil && trend.Drifts() {
-		s.Doubts = append(s.Doubts, trend.String())
+		way := msg.T("doubt.rise", msg.Number(trend.Tau, 2))
+		if trend.Tau < 0 {
+			way = msg.T("doubt.fall", msg.Number(-trend.Tau, 2))
+		}
+		s.Doubts = append(s.Doubts, way)
 	}
 	if many, err := stats.ManyHumps(s.Values); err == nil && many {
 		s.Groups[0], s.Groups[1] = stats.TwoGroups(s.Values)
-		s.Doubts = append(s.Doubts, "values come in more than one group (dip test at 1 %), which one median describes badly: see the plot")
+		s.Doubts = append(s.Doubts, msg.T("doubt.groups"))
 	}
 	return s
 }

@@ -1,53 +1,39 @@
 package analysis
 
-import (
-	"fmt"
-	"strings"
-
-	"lab/reports/msg"
-)
+import "lab/reports/msg"
 
 // mostly is the share of disturbed trials from above which a verdict says so
 // beside itself: a reader who takes nothing else along has to take this.
 const mostly = 0.5
 
-// MachineEmulated is said of the speed of virtual machines on a machine that is
-// itself a program. Its KVM is real, and rests on emulated hardware.
-const MachineEmulated = "this machine was itself emulated in software, which is no measure of how fast VMs are"
-
 // caveat says what a verdict may not be quoted without: that most of the trials of
 // a row that it rests on were disturbed, that they come in two groups, or that the
-// machine was itself emulated; or "".
-func caveat(metric string, rests ...*Cell) string {
-	disturbed, all, most, unreal := 0, 0, false, ""
+// machine was itself emulated (its KVM is real, and rests on emulated hardware); or
+// nothing.
+func caveat(metric string, rests ...*Cell) msg.Message {
+	disturbed, all, most := 0, 0, false
+	var noisy, unreal msg.Message
 	for _, c := range rests {
 		n, of := c.disturbedIn(metric)
 		disturbed, all = disturbed+n, all+of
 		most = most || float64(n) > mostly*float64(of)
 		if c.unreal {
-			unreal = MachineEmulated
+			unreal = msg.T("caveat.emulated")
 		}
 	}
-	noisy := ""
 	if most {
 		noisy = disturbedOf(disturbed, all)
 	}
-	return strings.Join(msg.NonEmpty(noisy, GroupsNote(metric, rests...), unreal), "; ")
+	return msg.Join("join.semicolon", noisy, GroupsNote(metric, rests...), unreal)
 }
 
-// disturbedOf writes "14 of 20 trials were disturbed".
-func disturbedOf(n, of int) string {
-	verb := "were"
-	if n == 1 {
-		verb = "was"
-	}
-	return fmt.Sprintf("%d of %s %s disturbed", n, msg.Plural(of, "trial"), verb)
-}
+// disturbedOf is "14 of 20 trials were disturbed".
+func disturbedOf(n, of int) msg.Message { return msg.T("disturbed", n, msg.T("trials", of)) }
 
-// Beside writes a caveat behind a verdict's outcome.
-func Beside(caveat string) string {
-	if caveat == "" {
-		return ""
+// Beside is a verdict's outcome, with its caveat behind it.
+func Beside(outcome, caveat msg.Message) msg.Message {
+	if caveat.IsZero() {
+		return outcome
 	}
-	return " (" + caveat + ")"
+	return msg.T("caveat.beside", outcome, caveat)
 }

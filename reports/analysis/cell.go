@@ -16,10 +16,10 @@ const Baseline = "host"
 // trials, and what was computed from them.
 type Cell struct {
 	results.Cell
-	Name    string // what rows and axes call it
-	Hue     int    // its colour in plots: cells that differ in the number of instances alone have the same one
-	TCG     bool   // a guest under software emulation
-	unreal  bool   // a guest of a machine that is itself emulated
+	Name    msg.Message // what rows and axes call it
+	Hue     int         // its colour in plots: cells that differ in the number of instances alone have the same one
+	TCG     bool        // a guest under software emulation
+	unreal  bool        // a guest of a machine that is itself emulated
 	Made    []Trial
 	Samples map[string]*Sample        // by metric; nil where nothing was measured
 	Base    *Cell                     // what it is compared with, or nil
@@ -55,7 +55,7 @@ type Sample struct {
 	Median  stats.Interval
 	Against *stats.Comparison // with the baseline, or nil
 	Groups  [2][]float64      // the values, where they come in two groups (dip test); else nil
-	Doubts  []string
+	Doubts  []msg.Message
 }
 
 // Counted is how many trials entered the statistics.
@@ -78,14 +78,17 @@ func (c *Cell) disturbedIn(metric string) (disturbed, of int) {
 	return c.count(func(t Trial) bool { return has(t) && len(t.Taint) > 0 }), c.count(has)
 }
 
-// Why is the text that trials gave in place of a metric's number, or "". One that
-// is said of a metric is said of its statistics, "fsync p99", too.
-func (c *Cell) Why(metric string) string {
+// Why is the text that trials gave in place of a metric's number, or nothing. One
+// that is said of a metric is said of its statistics, "fsync p99", too.
+func (c *Cell) Why(metric string) msg.Message {
 	text, ok := c.texts[metric]
 	if base, _, stat := strings.Cut(metric, " "); !ok && stat {
 		text = c.texts[base]
 	}
-	return msg.OneLine(text)
+	if text = msg.OneLine(text); text == "" {
+		return msg.Message{}
+	}
+	return msg.Verbatim(text)
 }
 
 // Warmups is how many warm-up trials there are.
@@ -117,17 +120,17 @@ func emulated(c results.Cell) bool {
 }
 
 // TCGMark stands in the label of every cell that ran under TCG.
-const TCGMark = "TCG (emulated)"
+var TCGMark = msg.T("mark.tcg")
 
 // unfitMark stands in the label of every cell that ran under a KVM that the
 // machine's probe found unfit, as --anyway has it.
-const unfitMark = "KVM (unfit)"
+var unfitMark = msg.T("mark.unfit")
 
 func NewCell(c results.Cell) *Cell {
-	x := &Cell{Cell: c, Name: c.Label(), Samples: map[string]*Sample{}, texts: map[string]string{}, seqs: map[string]map[string]int{}}
+	x := &Cell{Cell: c, Name: msg.Verbatim(c.Label()), Samples: map[string]*Sample{}, texts: map[string]string{}, seqs: map[string]map[string]int{}}
 	if emulated(c) && c.NotRun == nil {
 		x.TCG = true
-		x.Name += ", " + TCGMark
+		x.Name = marked(x.Name, TCGMark)
 	}
 	return x
 }
@@ -156,11 +159,11 @@ func (a *Analysis) bases() {
 }
 
 // BaseName is what headings call the row that others are compared with.
-func (a *Analysis) BaseName() string {
+func (a *Analysis) BaseName() msg.Message {
 	if a.FirstIsBase {
-		return "the first row"
+		return msg.T("base.first")
 	}
-	return Baseline
+	return msg.Verbatim(Baseline)
 }
 
 // baseOf finds the baseline cell that differs from c in nothing but the
@@ -191,4 +194,15 @@ func baseOf(c *Cell, cells []*Cell) *Cell {
 		}
 	}
 	return best
+}
+
+// marked is a row's name with a mark behind it.
+func marked(name, mark msg.Message) msg.Message { return msg.T("join.comma", name, mark) }
+
+// Short is a row's name for a narrow column.
+func (c *Cell) Short() msg.Message {
+	if c.TCG {
+		return marked(msg.Verbatim(c.Cell.Label()), msg.Verbatim("TCG"))
+	}
+	return c.Name
 }

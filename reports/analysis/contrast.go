@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 
 	"lab/bench/results"
 	"lab/bench/stats"
+	"lab/reports/msg"
 )
 
 // What a contrast's row can say. Times and rates are faster or slower, other
@@ -23,14 +25,43 @@ const (
 	NotComparable = "not comparable"
 )
 
+// VerdictText is what a contrast or a reproduction says of a row, for people.
+func VerdictText(verdict string) msg.Message {
+	switch verdict {
+	case Faster:
+		return msg.T("contrast.faster")
+	case Slower:
+		return msg.T("contrast.slower")
+	case Better:
+		return msg.T("contrast.better")
+	case Worse:
+		return msg.T("contrast.worse")
+	case Lower:
+		return msg.T("contrast.lower")
+	case Higher:
+		return msg.T("contrast.higher")
+	case NoDifference:
+		return msg.T("contrast.no-difference")
+	case TooFewTrials:
+		return msg.T("contrast.too-few")
+	case Agrees:
+		return msg.T("reproduction.agrees")
+	case Differs:
+		return msg.T("reproduction.differs")
+	case CantTell:
+		return msg.T("reproduction.cant-tell")
+	}
+	return msg.T("contrast.not-comparable")
+}
+
 // A Contrast sets two runs of one scenario side by side, or two cells of one
 // run: b against a.
 type Contrast struct {
 	A, B    string // what the two are called: folders, or "net=bridge"
 	Rows    []ContrastRow
-	Differs []Difference // between machines and settings
-	Notes   []string     // what must be known to read the rows
-	Tests   int          // rows that are compared
+	Differs []Difference  // between machines and settings
+	Notes   []msg.Message // what must be known to read the rows
+	Tests   int           // rows that are compared
 
 	AllTogether bool // all rows are one family: see Together
 }
@@ -38,11 +69,11 @@ type Contrast struct {
 // A ContrastRow is one metric of one cell, or of two that stand against each
 // other. Values are in base units.
 type ContrastRow struct {
-	Cell    string // "container", or "host → container"
+	Cell    msg.Message // "container", or "host → container"
 	Metric  results.Metric
 	A, B    stats.Interval // medians
 	Verdict string
-	Reason  string // why not comparable
+	Reason  msg.Message // why not comparable
 
 	// Of b against a. Ratio is nil where a value isn't above zero.
 	Difference stats.Interval
@@ -52,6 +83,7 @@ type ContrastRow struct {
 	P          float64 // Mann-Whitney's, two-sided, of this row alone
 	Family     int     // how many comparisons hold together with 95 %
 
+	env     string       // of a's cell
 	a, b    []float64    // what is compared
 	pairs   [2][]float64 // by block, where each has one of either
 	atLeast int          // the family that the run's own report has
@@ -73,7 +105,7 @@ func Compare(a, b *results.Run) (*Contrast, error) {
 	for _, p := range x.Cells {
 		q := sameCell(p, y.Cells)
 		if q == nil {
-			c.note("%s has a row %s, and %s hasn't.", c.A, p.Label(), c.B)
+			c.note("contrast.row-missing", c.A, p.Label(), c.B)
 			continue
 		}
 		seen[q] = true
@@ -81,23 +113,24 @@ func Compare(a, b *results.Run) (*Contrast, error) {
 	}
 	for _, q := range y.Cells {
 		if !seen[q] {
-			c.note("%s has a row %s, and %s hasn't.", c.B, q.Label(), c.A)
+			c.note("contrast.row-missing", c.B, q.Label(), c.A)
 		}
 	}
 	sides := []struct {
 		name string
 		a    *Analysis
-	}{{c.A, x}, {c.B, y}}
+		rows []*Cell // that are compared
+	}{{c.A, x, common(x.Cells, y.Cells)}, {c.B, y, common(y.Cells, x.Cells)}}
 	if len(c.Differs) == 0 && a.Manifest.ID == b.Manifest.ID && reflect.DeepEqual(a.Lines, b.Lines) {
-		c.note("A and B are the same run: this compares it with itself.")
+		c.note("contrast.same-run")
 		sides = sides[:1]
 	} else {
-		c.note("The trials of the two runs weren't mixed: whatever the machine did differently between the runs is part of each ratio, and no interval knows of it.")
+		c.note("contrast.not-mixed")
 	}
 	for _, s := range sides {
-		c.disturbed(s.name, s.a)
-		for _, b := range s.a.Banners() {
-			c.note("%s: %s", s.name, b)
+		c.disturbed(s.name, s.rows)
+		for _, b := range s.a.bannersOf(s.rows) {
+			c.note("join.colon", s.name, b)
 		}
 	}
 	c.decide()
@@ -113,6 +146,7 @@ func CompareBy(run *results.Run, by, a, b string) (*Contrast, error) {
 	if by == "env" {
 		c.A, c.B = a, b
 	}
+	var rows []*Cell
 	for _, p := range x.Cells {
 		if value(p, by) != a {
 			continue
@@ -120,6 +154,7 @@ func CompareBy(run *results.Run, by, a, b string) (*Contrast, error) {
 		for _, q := range x.Cells {
 			if value(q, by) == b && agree(p, q, by) {
 				first := len(c.Rows)
+				rows = append(rows, p, q)
 				c.add(x, x, p, q)
 				for i := range c.Rows[first:] {
 					r := &c.Rows[first+i]
@@ -134,18 +169,16 @@ func CompareBy(run *results.Run, by, a, b string) (*Contrast, error) {
 		return nil, fmt.Errorf("compare: %s has no two rows that differ in nothing but %s, %s against %s", run.Dir, by, a, b)
 	}
 	if run.Manifest.Grouped > 0 {
-		c.note("The trials of the rows weren't shuffled: whatever the machine did meanwhile is part of each ratio.")
+		c.note("contrast.not-shuffled")
 	} else {
-		c.note("The trials of the rows were mixed in one order shuffled from the seed %d.", run.Manifest.Seed)
+		c.note("contrast.shuffled", strconv.FormatUint(run.Manifest.Seed, 10))
 	}
 	c.decide()
 	if slices.ContainsFunc(c.Rows, func(r ContrastRow) bool { return r.Paired }) {
-		c.note("Each ratio is of the pairs of trials that one block has: the middle one, after Hodges and Lehmann, with the interval and the p-value of Wilcoxon's signed-rank test. It needn't be the ratio of the two medians.")
+		c.note("contrast.paired")
 	}
-	c.disturbed(run.Dir, x)
-	for _, b := range x.Banners() {
-		c.note("%s", b)
-	}
+	c.disturbed(run.Dir, rows)
+	c.Notes = append(c.Notes, x.bannersOf(rows)...)
 	return c, nil
 }
 
@@ -158,17 +191,52 @@ func sameCell(c *Cell, cells []*Cell) *Cell {
 	return nil
 }
 
-func (c *Contrast) note(format string, args ...any) {
-	c.Notes = append(c.Notes, fmt.Sprintf(format, args...))
-}
+func (c *Contrast) note(id string, args ...any) { c.Notes = append(c.Notes, msg.T(id, args...)) }
 
-func (c *Contrast) disturbed(name string, a *Analysis) {
+func (c *Contrast) disturbed(name string, rows []*Cell) {
 	n, of := 0, 0
-	for _, x := range a.Cells {
+	for _, x := range rows {
 		n += x.Disturbed()
 		of += x.Counted()
 	}
 	if n > 0 {
-		c.note("%s: %s; they are counted.", name, disturbedOf(n, of))
+		c.note("contrast.disturbed", name, disturbedOf(n, of))
 	}
+}
+
+// common returns those of rows that others have, too.
+func common(rows, others []*Cell) (out []*Cell) {
+	for _, c := range rows {
+		if sameCell(c, others) != nil {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// A Reason is why rows have the verdict that they have.
+type Reason struct {
+	Rows []msg.Message
+	Why  msg.Message
+}
+
+// Reasons are why rows have no verdict, or one that isn't the report's, each once.
+func (c *Contrast) Reasons() (out []*Reason) {
+	by, seen := map[string]*Reason{}, map[string]bool{}
+	for _, r := range c.Rows {
+		if r.Reason.IsZero() {
+			continue
+		}
+		why := msg.T("join.colon", VerdictText(r.Verdict), r.Reason)
+		key := msg.English().Text(why)
+		if by[key] == nil {
+			by[key] = &Reason{Why: why}
+			out = append(out, by[key])
+		}
+		if row := key + msg.English().Text(r.Cell); !seen[row] {
+			seen[row] = true
+			by[key].Rows = append(by[key].Rows, r.Cell)
+		}
+	}
+	return out
 }

@@ -15,7 +15,7 @@ import (
 // A Difference is something in which the conditions of two runs differ; ""
 // where one of them hasn't got it.
 type Difference struct {
-	What string
+	What msg.Message
 	A, B string
 }
 
@@ -25,7 +25,7 @@ var restless = []string{"load", "acceleration.reason", "acceleration.kvm", "acce
 // differences finds what differs between two runs' machines and settings.
 func differences(a, b *results.Run) []Difference {
 	var out []Difference
-	add := func(what, x, y string) {
+	add := func(what msg.Message, x, y string) {
 		if x != y {
 			out = append(out, Difference{what, x, y})
 		}
@@ -35,19 +35,19 @@ func differences(a, b *results.Run) []Difference {
 	maps.Copy(names, y)
 	for _, k := range slices.Sorted(maps.Keys(names)) {
 		if !slices.ContainsFunc(restless, func(r string) bool { return strings.HasPrefix(k, r) }) {
-			add("machine: "+strings.NewReplacer("_", " ", ".", " ").Replace(k), x[k], y[k])
+			add(msg.T("differs.machine", strings.NewReplacer("_", " ", ".", " ").Replace(k)), x[k], y[k])
 		}
 	}
 	if math.Abs(a.Machine.Load-b.Machine.Load) >= 0.5 {
-		add("machine: load at the start", msg.Number(a.Machine.Load, 2), msg.Number(b.Machine.Load, 2))
+		add(msg.T("differs.machine", msg.T("machine.load")), msg.Number(a.Machine.Load, 2), msg.Number(b.Machine.Load, 2))
 	}
 	m, n := a.Manifest, b.Manifest
-	add("lab", m.Lab, n.Lab)
-	add("image", shortDigest(m.Image), shortDigest(n.Image))
-	add("workload", shortDigest(m.Workload), shortDigest(n.Workload))
-	add("guest kernel", shortDigest(m.Kernel), shortDigest(n.Kernel))
-	add("--accel", m.Accel, n.Accel)
-	add("--quick", fmt.Sprint(m.Quick), fmt.Sprint(n.Quick))
+	add(msg.Verbatim("lab"), m.Lab, n.Lab)
+	add(msg.T("image"), shortDigest(m.Image), shortDigest(n.Image))
+	add(msg.T("workload"), shortDigest(m.Workload), shortDigest(n.Workload))
+	add(msg.T("guest-kernel"), shortDigest(m.Kernel), shortDigest(n.Kernel))
+	add(msg.Verbatim("--accel"), m.Accel, n.Accel)
+	add(msg.Verbatim("--quick"), fmt.Sprint(m.Quick), fmt.Sprint(n.Quick))
 	for _, c := range m.Cells {
 		for _, d := range n.Cells {
 			if c.Label() == d.Label() {
@@ -61,13 +61,13 @@ func differences(a, b *results.Run) []Difference {
 // settingsOf finds what differs in two cells' settings and steps.
 func settingsOf(p, q *Cell) []Difference {
 	var out []Difference
-	label := p.Label()
-	if q.Label() != label {
-		label += " → " + q.Label()
+	label := msg.Verbatim(p.Label())
+	if q.Label() != p.Label() {
+		label = msg.T("contrast.rows", p.Label(), q.Label())
 	}
-	add := func(what, x, y string) {
+	add := func(what msg.Message, x, y string) {
 		if x != y {
-			out = append(out, Difference{label + ": " + what, x, y})
+			out = append(out, Difference{msg.T("join.colon", label, what), x, y})
 		}
 	}
 	names := maps.Clone(p.Settings)
@@ -83,12 +83,12 @@ func settingsOf(p, q *Cell) []Difference {
 		_, inP := p.Settings[k]
 		_, inQ := q.Settings[k]
 		if p.Env == q.Env || inP && inQ {
-			add(k, p.Settings[k], q.Settings[k])
+			add(msg.Verbatim(k), p.Settings[k], q.Settings[k])
 		}
 	}
 	if p.NotRun == nil && q.NotRun == nil {
-		add("before the clock", strings.Join(p.Prepare, ", "), strings.Join(q.Prepare, ", "))
-		add("on the clock", strings.Join(p.Start, ", "), strings.Join(q.Start, ", "))
+		add(msg.T("before-the-clock"), strings.Join(p.Prepare, ", "), strings.Join(q.Prepare, ", "))
+		add(msg.T("on-the-clock"), strings.Join(p.Start, ", "), strings.Join(q.Start, ", "))
 	}
 	return out
 }

@@ -1,7 +1,6 @@
 package analysis
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -13,8 +12,8 @@ import (
 // add makes the rows of a pair of cells, one for each metric that either has.
 func (c *Contrast) add(x, y *Analysis, p, q *Cell) {
 	label := p.Name // an emulated guest's says so
-	if q.Name != label {
-		label += " → " + q.Name
+	if p.Label() != q.Label() || p.TCG != q.TCG {
+		label = msg.T("contrast.rows", p.Name, q.Name)
 	}
 	metrics := slices.Clone(x.Metrics)
 	for _, m := range y.Metrics {
@@ -26,7 +25,7 @@ func (c *Contrast) add(x, y *Analysis, p, q *Cell) {
 		metrics = []results.Metric{{Name: "nothing measured"}}
 	}
 	for _, m := range metrics {
-		r := ContrastRow{Cell: label, Metric: m, Verdict: NotComparable}
+		r := ContrastRow{Cell: label, env: p.Env, Metric: m, Verdict: NotComparable}
 		s, t := p.Samples[m.Name], q.Samples[m.Name]
 		if s != nil {
 			r.A = s.Median
@@ -34,64 +33,60 @@ func (c *Contrast) add(x, y *Analysis, p, q *Cell) {
 		if t != nil {
 			r.B = t.Median
 		}
-		if r.Reason = incomparable(x, y, p, q, m); r.Reason == "" {
+		if r.Reason = incomparable(x, y, p, q, m); r.Reason.IsZero() {
 			r.a, r.b, r.Verdict = s.Values, t.Values, NoDifference
 		}
 		for _, x := range []struct {
 			name string
 			of   *Cell
 		}{{c.A, p}, {c.B, q}} {
-			if n := GroupsNote(m.Name, x.of); n != "" {
-				c.note("%s, %s: %s.", x.name, m.Name, n)
+			if n := GroupsNote(m.Name, x.of); !n.IsZero() {
+				c.note("contrast.groups", x.name, m.Name, n)
 			}
 		}
 		c.Rows = append(c.Rows, r)
 	}
 }
 
-// incomparable says why b's values aren't to be set against a's, or "".
-func incomparable(x, y *Analysis, p, q *Cell, m results.Metric) string {
+// incomparable says why b's values aren't to be set against a's, or nothing.
+func incomparable(x, y *Analysis, p, q *Cell, m results.Metric) msg.Message {
 	for _, c := range []*Cell{p, q} {
 		if c.NotRun != nil {
-			return c.Label() + " was " + NotRun(c)
+			return msg.T("was", c.Label(), NotRun(c))
 		}
 	}
 	if p.TCG != q.TCG {
-		return "one was emulated in software (TCG), which is no measure of how fast VMs are"
+		return msg.T("why.one-tcg")
 	}
-	if why := otherBytes(x, y); why != "" {
+	if why := otherBytes(x, y); !why.IsZero() {
 		return why
 	}
 	mx, inA := x.Metric(m.Name)
 	my, inB := y.Metric(m.Name)
 	if inA && inB && (mx.Unit != my.Unit || mx.Better != my.Better) {
-		return fmt.Sprintf("the metric isn't the same: %q, better %q; and %q, better %q", mx.Unit, mx.Better, my.Unit, my.Better)
+		return msg.T("why.other-metric", mx.Unit, mx.Better, my.Unit, my.Better)
 	}
 	for _, s := range []*Sample{p.Samples[m.Name], q.Samples[m.Name]} {
 		switch {
 		case s == nil:
-			return "one of the two has no value of it"
+			return msg.T("why.one-without")
 		case len(s.Values) < stats.MinInterval:
-			return fmt.Sprintf("%s, and an interval needs %d", msg.Plural(len(s.Values), "value"), stats.MinInterval)
+			return msg.T("why.few-values", len(s.Values), stats.MinInterval)
 		}
 	}
-	return ""
+	return msg.Message{}
 }
 
 // otherBytes says that two runs didn't run the same, or nothing.
-func otherBytes(x, y *Analysis) string {
+func otherBytes(x, y *Analysis) msg.Message {
 	a, b := x.Run.Manifest, y.Run.Manifest
 	switch {
 	case a.Image.Digest != b.Image.Digest:
-		return "the images differ: " + digests(a.Image, b.Image)
+		return msg.T("why.images", shortDigest(a.Image), shortDigest(b.Image))
 	case a.Workload.Digest != b.Workload.Digest:
-		return "the workloads differ: " + digests(a.Workload, b.Workload)
+		return msg.T("why.workloads", shortDigest(a.Workload), shortDigest(b.Workload))
 	}
-	return ""
-}
-
-func digests(a, b results.Digested) string {
-	return strings.Join([]string{shortDigest(a), shortDigest(b)}, " and ")
+	return msg.Message{}
 }
 
 // shortDigest is enough of a digest to tell it from others.
@@ -108,7 +103,7 @@ func (r *ContrastRow) fill(family int) {
 	r.Paired, r.Ratio = false, nil
 	k, err := stats.Compare(r.b, r.a, r.Family)
 	if err != nil {
-		r.Verdict, r.Reason = NotComparable, err.Error()
+		r.Verdict, r.Reason = NotComparable, msg.Verbatim(err.Error())
 		return
 	}
 	r.Difference, r.Ratio, r.Effect, r.P = k.Difference, k.Ratio, k.Effect, k.P
@@ -120,14 +115,24 @@ func (r *ContrastRow) fill(family int) {
 			iv, no = ratio, 1
 		}
 	}
+	r.Verdict, r.Reason = r.verdict(iv, no), msg.Message{}
+	if r.Verdict == TooFewTrials {
+		r.Reason = NeedsMore(iv)
+	}
+	if two := r.verdict(k.Difference, 0); r.Paired && two != r.Verdict {
+		r.Reason = msg.T("contrast.two-samples", VerdictText(two))
+	}
+}
+
+// verdict is what an interval comes to, where no would be no difference.
+func (r *ContrastRow) verdict(iv stats.Interval, no float64) string {
 	switch {
 	case !iv.Known():
-		r.Verdict, r.Reason = TooFewTrials, NeedsMore(iv)
+		return TooFewTrials
 	case iv.Lo > no || iv.Hi < no:
-		r.Verdict = word(r.Metric, iv.Hi < no)
-	default:
-		r.Verdict = NoDifference
+		return word(r.Metric, iv.Hi < no)
 	}
+	return NoDifference
 }
 
 // pair finds the trials to be compared one by one, where each block has one of either cell: what

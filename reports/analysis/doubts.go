@@ -1,10 +1,8 @@
 package analysis
 
 import (
-	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"lab/bench/results"
 	"lab/reports/msg"
@@ -12,18 +10,18 @@ import (
 
 // Doubts are what a reader must know before quoting a number: failures,
 // disturbances, drifts, samples too small, trials lost.
-func (a *Analysis) Doubts() []string { return a.Caveats(true) }
+func (a *Analysis) Doubts() []msg.Message { return a.Caveats(true) }
 
-// Caveats are those that speak against a figure, and where quiet is given that nothing
+// Caveats are those that speak against a figure, and if quiet is given that nothing
 // was disturbed.
-func (a *Analysis) Caveats(quiet bool) []string {
-	var out []string
+func (a *Analysis) Caveats(quiet bool) []msg.Message {
+	var out []msg.Message
+	add := func(id string, args ...any) { out = append(out, msg.T(id, args...)) }
 	taints := map[string]int{}
 	disturbed, counted := 0, 0
 	for _, c := range a.Cells {
 		if n := c.Failures(); n > 0 {
-			out = append(out, fmt.Sprintf("%s: %d of %s failed; the last said: %s",
-				c.Name, n, msg.Plural(n+c.Counted(), "trial"), msg.Shortened(c.lastError())))
+			add("doubt.failed", c.Name, n, msg.T("trials", n+c.Counted()), msg.Shortened(c.lastError()))
 		}
 		counted += c.Counted()
 		disturbed += c.Disturbed()
@@ -35,38 +33,37 @@ func (a *Analysis) Caveats(quiet bool) []string {
 			}
 		}
 	}
-	if text := BoundsOf(a.Run.Machine); text != "" {
-		out = append(out, "Limits around the lab bound every row alike: "+text+".")
+	if bounds := BoundsOf(a.Run.Machine); !bounds.IsZero() {
+		add("doubt.bounds", bounds)
 	}
 	if k := a.Run.Machine; len(k.Inherited) > 0 {
-		out = append(out, "What started the lab handed this on to every row: "+strings.Join(msg.Pairs(k.Inherited), ", ")+".")
+		add("doubt.inherited", msg.Join("join.comma", msg.All(msg.Pairs(k.Inherited))...))
 	}
 	if w := a.Run.Manifest.Work; w == "tmpfs" || w == "ramfs" {
-		out = append(out, "What instances wrote lay on a "+w+", which is RAM: no figure here is a disk's. Another folder: `--work DIR`.")
+		add("doubt.ram", w)
 	}
 	if disturbed > 0 {
-		var kinds []string
+		var kinds []msg.Message
 		for _, name := range slices.Sorted(maps.Keys(taints)) {
-			kinds = append(kinds, fmt.Sprintf("%s %d", name, taints[name]))
+			kinds = append(kinds, msg.Message{Args: []any{name, taints[name]}})
 		}
-		out = append(out, fmt.Sprintf("This machine wasn't quiet: %s (%s). They are counted, and drawn hollow.",
-			disturbedOf(disturbed, counted), strings.Join(kinds, ", ")))
+		add("doubt.disturbed", disturbedOf(disturbed, counted), msg.Join("join.comma", kinds...))
 	} else if quiet && counted > 0 {
-		out = append(out, fmt.Sprintf("None of the %s was marked as disturbed.", msg.Plural(counted, "trial")))
+		add("doubt.quiet", msg.T("trials", counted))
 	}
 	for _, c := range a.Cells {
 		if len(a.Metrics) > 0 {
-			if s := c.sessionDoubt(a.Metrics[0].Name, a.Metrics[0].Title); s != "" {
-				out = append(out, s+".")
+			if s := c.sessionDoubt(a.Metrics[0].Name, a.Metrics[0].Title); !s.IsZero() {
+				out = append(out, s)
 			}
 		}
 		out = append(out, a.doubtsOf(c)...)
 		if b := a.Breakdown(c, a.wholeOf(c)); b != nil && b.Apart() {
-			out = append(out, fmt.Sprintf("%s: the medians of its parts add up to %s of the median of the whole, as medians may where trials differ.", c.Name, msg.Percent(b.Sum/b.Whole)))
+			add("doubt.parts", c.Name, msg.Percent(b.Sum/b.Whole))
 		}
 	}
-	if a.Run.Dropped > 0 {
-		out = append(out, fmt.Sprintf("%s not written to their end, and left out.", msg.WasWere(a.Run.Dropped, "trial")))
+	if n := a.Run.Dropped; n > 0 {
+		add("doubt.dropped", n)
 	}
 	return out
 }
@@ -76,50 +73,49 @@ func (a *Analysis) Caveats(quiet bool) []string {
 const manyPids = 1000
 
 // BoundsOf lists the limits that bound the whole lab.
-func BoundsOf(k results.Machine) string {
-	var out []string
+func BoundsOf(k results.Machine) msg.Message {
+	var out []msg.Message
 	for _, b := range k.Limits {
 		if b.What == "pids" && b.Value > manyPids {
 			continue
 		}
-		text := b.What + " " + msg.OneLine(b.Text)
-		switch {
-		case b.Above == 1:
-			text += " (one cgroup above the lab's)"
-		case b.Above > 1:
-			text += fmt.Sprintf(" (%d cgroups above the lab's)", b.Above)
+		x := msg.Message{Args: []any{b.What, msg.OneLine(b.Text)}}
+		if b.Above > 0 {
+			x = msg.T("bounds.above", x, msg.T("cgroups", b.Above))
 		}
 		if b.Copied {
-			text += " (copied to the run's cgroups)"
+			x = msg.T("bounds.copied", x)
 		}
-		out = append(out, text)
+		out = append(out, x)
 	}
-	return strings.Join(out, "; ")
+	return msg.Join("join.semicolon", out...)
 }
 
 // doubtsOf are those about a cell's metrics. One that many of them share is said
 // once.
-func (a *Analysis) doubtsOf(c *Cell) (out []string) {
+func (a *Analysis) doubtsOf(c *Cell) (out []msg.Message) {
 	const many = 3
-	about := map[string][]string{}
-	var order []string
+	about := map[string][]string{} // by the doubt in English, which is as good as any other name
+	var order []msg.Message
 	for _, m := range a.Metrics {
 		if s := c.Samples[m.Name]; s != nil {
 			for _, d := range s.Doubts {
-				if about[d] == nil {
+				key := msg.English().Text(d)
+				if about[key] == nil {
 					order = append(order, d)
 				}
-				about[d] = append(about[d], msg.Lower(m.Title))
+				about[key] = append(about[key], m.Title)
 			}
 		}
 	}
 	for _, d := range order {
-		if n := len(about[d]); n > many {
-			out = append(out, fmt.Sprintf("%s, %d metrics: %s.", c.Name, n, d))
+		titles := about[msg.English().Text(d)]
+		if n := len(titles); n > many {
+			out = append(out, msg.T("doubt.of-many", c.Name, n, d))
 			continue
 		}
-		for _, title := range about[d] {
-			out = append(out, fmt.Sprintf("%s, %s: %s.", c.Name, title, d))
+		for _, title := range titles {
+			out = append(out, msg.T("doubt.of", c.Name, title, d))
 		}
 	}
 	return out

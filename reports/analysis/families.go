@@ -1,11 +1,8 @@
 package analysis
 
 import (
-	"fmt"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
 
 	"lab/bench/results"
 	"lab/bench/stats"
@@ -85,32 +82,28 @@ func (a *Analysis) Versus(c, to *Cell, metric string) *stats.Comparison {
 	return k
 }
 
-// Joint says what the intervals of a metric's comparisons are called, and why.
-func (a *Analysis) Joint(metric string) (name, why string) {
-	k := max(a.Family[metric], 1)
-	name = intervalName(1 - stats.Alpha/float64(k))
-	if k > 1 {
-		why = fmt.Sprintf("The intervals of the %d comparisons hold together with 95 %%: each has %s.", k, strings.TrimSuffix(name, " interval"))
-	}
-	return name, why
+// Joint is what the intervals of a metric's comparisons are made for: "98.3 %".
+func (a *Analysis) Joint(metric string) string {
+	return confidence(1 - stats.Alpha/float64(max(a.Family[metric], 1)))
 }
 
-// FamilySizes lists them: ", here k = 3".
-func (a *Analysis) FamilySizes() string {
-	var sizes []string
-	for _, k := range slices.Compact(slices.Sorted(maps.Values(a.Family))) {
-		sizes = append(sizes, strconv.Itoa(k))
+// JointWhy says why that isn't 95 %, or nothing.
+func (a *Analysis) JointWhy(metric string) msg.Message {
+	if a.Family[metric] < 2 {
+		return msg.Message{}
 	}
-	if sizes == nil {
-		return ""
-	}
-	return ", here k = " + strings.Join(sizes, ", ")
+	return msg.T("family.joint", a.Family[metric], a.Joint(metric))
+}
+
+// FamilySizes lists how many comparisons the families have, each number once.
+func (a *Analysis) FamilySizes() (out []int) {
+	return slices.Compact(slices.Sorted(maps.Values(a.Family)))
 }
 
 // TooFew says what a planned run can't tell, before it is made: which rows have
 // too few trials for any verdict, however large the difference, and how many would
-// do. times is how often the whole plan is carried out.
-func TooFew(m results.Manifest, times int) []string {
+// do, each once; nothing of a run of one row. times is how often the whole plan is carried out.
+func TooFew(m results.Manifest, times int) []msg.Message {
 	a := &Analysis{Run: &results.Run{Manifest: m}}
 	a.sort()
 	var names []string
@@ -159,11 +152,25 @@ func TooFew(m results.Manifest, times int) []string {
 			}
 		}
 	}
-	var out []string
+	// One row alone is compared with nothing.
+	if len(slices.DeleteFunc(slices.Clone(a.Cells), func(c *Cell) bool { return c.NotRun != nil })) < 2 {
+		return nil
+	}
+	type few struct{ trials, need int }
+	var order []few
+	rows := map[few][]msg.Message{}
 	for _, c := range a.Cells {
 		if n := needs[c]; n > 0 {
-			out = append(out, fmt.Sprintf("%s: %s can't tell a difference, however large: %d would", c.Cell.Label(), msg.Plural(len(c.Made), "trial"), n))
+			k := few{len(c.Made), n}
+			if rows[k] == nil {
+				order = append(order, k)
+			}
+			rows[k] = append(rows[k], msg.Verbatim(c.Cell.Label()))
 		}
+	}
+	var out []msg.Message
+	for _, k := range order {
+		out = append(out, msg.T("trials.too-few", msg.Join("join.comma", rows[k]...), msg.T("trials", k.trials), k.need))
 	}
 	return out
 }
@@ -180,11 +187,11 @@ func (a *Analysis) FigureBase(f results.Figure, c *Cell) *Cell {
 }
 
 // FigureBaseName is what the figure calls it.
-func (a *Analysis) FigureBaseName(f results.Figure) string {
+func (a *Analysis) FigureBaseName(f results.Figure) msg.Message {
 	if f.To == "" {
 		return a.BaseName()
 	}
-	return results.Label(f.To, f.ToVariant, 1)
+	return msg.Verbatim(results.Label(f.To, f.ToVariant, 1))
 }
 
 // Kinds of figures that are known here. Others are left out, and report.md

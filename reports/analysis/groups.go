@@ -1,8 +1,6 @@
 package analysis
 
 import (
-	"fmt"
-
 	"lab/bench/stats"
 	"lab/reports/msg"
 )
@@ -19,24 +17,22 @@ func (s *Sample) Middles() []float64 {
 	return []float64{stats.Median(s.Groups[0]), stats.Median(s.Groups[1])}
 }
 
-// InGroups words them: "in two groups, around 14.0 µs (12 trials) and 62.1 µs (8 trials)".
-func (s *Sample) InGroups(unit string) string {
-	say := func(g []float64) string {
-		return fmt.Sprintf("%s (%s)", msg.Quantity(stats.Median(g), unit), msg.Plural(len(g), "trial"))
-	}
-	return "in two groups, around " + say(s.Groups[0]) + " and " + say(s.Groups[1])
+// InGroups is where the two groups' medians are, and how many trials each has.
+func (s *Sample) InGroups(unit string) msg.Message {
+	q := func(g []float64) string { return msg.Quantity(stats.Median(g), unit) }
+	return msg.T("groups.two", q(s.Groups[0]), msg.T("trials", len(s.Groups[0])), q(s.Groups[1]), msg.T("trials", len(s.Groups[1])))
 }
 
-// GroupsNote says of which rows one median describes badly what is said, or "".
-func GroupsNote(metric string, rests ...*Cell) string {
-	var who []string
+// GroupsNote says of which rows one median is a bad description, or nothing.
+func GroupsNote(metric string, rests ...*Cell) msg.Message {
+	var who []msg.Message
 	for _, c := range rests {
 		if c.Samples[metric].Grouped() {
 			who = append(who, c.Name)
 		}
 	}
 	if who == nil {
-		return ""
+		return msg.Message{}
 	}
-	return "the trials of " + msg.Listed(who) + " come in two groups, which one median describes badly"
+	return msg.T("groups.note", msg.And(who...))
 }

@@ -1,8 +1,6 @@
 package analysis
 
 import (
-	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -21,25 +19,58 @@ const (
 	Unmeasured = "can't be measured here"
 )
 
+// OutcomeText is an outcome for people.
+func OutcomeText(outcome string) msg.Message {
+	switch outcome {
+	case Holds:
+		return msg.T("outcome.holds")
+	case Fails:
+		return msg.T("outcome.fails")
+	case Undecided:
+		return msg.T("outcome.undecided")
+	case Unmeasured:
+		return msg.T("outcome.unmeasured")
+	}
+	return msg.T("outcome.absent")
+}
+
 // A Verdict is a finding's outcome, computed and never written by hand.
 type Verdict struct {
 	Finding  results.Finding
-	Cell     string // whom it is about
+	Row      string      // whom it is about, as in the manifest
+	Cell     msg.Message // what the report calls that
 	Outcome  string
-	Said     string // the figures alone
-	rule     string // threshold and reason; "" where there is no verdict by it
-	Sentence string // both; ends "on this machine."
-	Interval *stats.Interval
-	Caveat   string // what nobody may quote it without, or ""
+	Interval *stats.Interval // of what was compared; nil if it can't be measured
+	Figure   msg.Message     // its middle: "2.55 ms", "7.98 ×"
+	Said     msg.Message     // the figure with its interval, and what it is of
+	Caveat   msg.Message     // what nobody may quote it without, or nothing
+
+	rule, why msg.Message // threshold and reason; why there is no verdict
 }
 
-// says words a verdict: the figures, and the rule where there are enough of them.
-func (v *Verdict) says(text, rule string) {
-	v.Said, v.rule = text, rule
-	if !v.Interval.Known() {
-		v.Said, v.rule = text+"; "+NeedsMore(*v.Interval), ""
+// Sentence is all that is said of a verdict: the figures and the rule, or why it
+// can't be measured.
+func (v *Verdict) Sentence() msg.Message {
+	if v.Interval == nil {
+		return msg.T("verdict.unmeasured", v.Cell, v.why)
 	}
-	v.Sentence = strings.Join(msg.NonEmpty(v.Said, v.rule), "; ") + ", " + Here + "."
+	return msg.T("here", msg.Join("join.semicolon", v.Said, v.rule))
+}
+
+// Brief is a verdict's sentence where “on this machine” is said of all.
+func (v *Verdict) Brief() msg.Message {
+	if v.Interval == nil {
+		return msg.T("verdict.unmeasured-brief", v.Cell, v.why)
+	}
+	return msg.T("sentence", msg.Join("join.semicolon", v.Said, v.rule))
+}
+
+// says words a verdict: the figures, and the rule if there are enough of them.
+func (v *Verdict) says(text, figure, rule msg.Message) {
+	v.Said, v.Figure, v.rule = text, figure, rule
+	if !v.Interval.Known() {
+		v.Said, v.rule = msg.Join("join.semicolon", text, NeedsMore(*v.Interval)), msg.Message{}
+	}
 }
 
 // judge evaluates a finding, once for each cell that it speaks of.
@@ -49,7 +80,7 @@ func (a *Analysis) judge(f results.Finding) []Verdict {
 	}
 	of, why := a.find(f.Of, f.OfVariant)
 	if len(of) == 0 {
-		return []Verdict{cannot(f, results.Label(f.Of, f.OfVariant, 1), why)}
+		return []Verdict{cannot(f, results.Label(f.Of, f.OfVariant, 1), msg.Message{}, why)}
 	}
 	var out []Verdict
 	for _, c := range of {
@@ -62,7 +93,8 @@ func (a *Analysis) judge(f results.Finding) []Verdict {
 }
 
 // find returns the measured cells of an environment, or why there are none.
-func (a *Analysis) find(env string, variant map[string]string) (found []*Cell, why string) {
+func (a *Analysis) find(env string, variant map[string]string) (found []*Cell, why msg.Message) {
+	why = msg.T("why.not-part")
 	for _, c := range a.Cells {
 		if c.Env != env || !includes(c.Variant, variant) {
 			continue
@@ -73,14 +105,10 @@ func (a *Analysis) find(env string, variant map[string]string) (found []*Cell, w
 		case c.Counted() > 0:
 			found = append(found, c)
 		case c.Failures() > 0:
-			why = fmt.Sprintf("all %s of %s failed, the last with: %s",
-				msg.Plural(c.Failures(), "trial"), c.Name, msg.Shortened(c.lastError()))
+			why = msg.T("why.failed", msg.T("trials", c.Failures()), c.Name, msg.Shortened(c.lastError()))
 		default:
-			why = c.Name + " has no trials"
+			why = msg.T("why.no-trials", c.Name)
 		}
-	}
-	if why == "" {
-		why = "not part of this run"
 	}
 	return found, why
 }
@@ -94,42 +122,45 @@ func includes(all, some map[string]string) bool {
 	return true
 }
 
-func cannot(f results.Finding, label, why string) Verdict {
-	return Verdict{Finding: f, Cell: label, Outcome: Unmeasured,
-		Sentence: label + ": " + msg.OneLine(strings.TrimRight(why, ".")) + "; so there is no verdict on this machine."}
+func cannot(f results.Finding, row string, name, why msg.Message) Verdict {
+	if name.IsZero() {
+		name = msg.Verbatim(row)
+	}
+	return Verdict{Finding: f, Row: row, Cell: name, Outcome: Unmeasured, why: why}
 }
 
 func (a *Analysis) judgeCell(f results.Finding, c *Cell) Verdict {
-	to, why := (*Cell)(nil), ""
+	no := func(why msg.Message) Verdict { return cannot(f, c.Cell.Label(), c.Name, why) }
+	var to *Cell
 	if f.To != "" && (f.Compare == "ratio" || f.Compare == "difference") {
+		var why msg.Message
 		if to, why = a.opposite(f, c); to == nil {
-			return cannot(f, c.Name, why)
+			return no(why)
 		}
 	}
 	// Durations and sizes of an emulated guest say nothing about guests; only
 	// what its start consists of may be told, unless the finding forbids it.
 	for _, x := range []*Cell{c, to} {
 		if x != nil && x.TCG && (f.NeedsKVM || f.Compare != "share") {
-			return cannot(f, c.Name, "emulated in software (TCG), which is no measure of how fast VMs are")
+			return no(msg.T("why.tcg"))
 		}
 	}
-	iv, text, err := a.figure(f, c, to)
-	if err != nil {
-		return cannot(f, c.Name, err.Error())
+	m, why := a.figure(f, c, to)
+	if !why.IsZero() {
+		return no(why)
 	}
 	rests := []*Cell{c}
 	if to != nil {
 		rests = append(rests, to)
 	}
-	v := Verdict{Finding: f, Cell: c.Name, Interval: &iv, Outcome: decide(f, iv), Caveat: caveat(f.Metric, rests...)}
-	text = msg.Capital(text)
-	v.says(text, a.thresholdText(f))
+	v := Verdict{Finding: f, Row: c.Cell.Label(), Cell: c.Name, Interval: &m.interval, Outcome: decide(f, m.interval), Caveat: caveat(f.Metric, rests...)}
+	v.says(m.text, m.figure, a.threshold(f))
 	return v
 }
 
 // opposite is the cell that c is compared with: the one with c's own variant
 // where there are several.
-func (a *Analysis) opposite(f results.Finding, c *Cell) (*Cell, string) {
+func (a *Analysis) opposite(f results.Finding, c *Cell) (*Cell, msg.Message) {
 	found, why := a.find(f.To, f.ToVariant)
 	if len(found) == 0 {
 		return nil, why
@@ -150,52 +181,59 @@ func (a *Analysis) opposite(f results.Finding, c *Cell) (*Cell, string) {
 		}
 	}
 	if best == nil {
-		return nil, "there is nothing to compare it with"
+		return nil, msg.T("why.no-opposite")
 	}
-	return best, ""
+	return best, msg.Message{}
 }
 
-// figure computes what the finding is about, with the words that say it.
-func (a *Analysis) figure(f results.Finding, c, to *Cell) (stats.Interval, string, error) {
-	none := stats.Interval{}
+// A measured figure is what a finding is held against.
+type measured struct {
+	interval     stats.Interval
+	text, figure msg.Message
+}
+
+// figure computes what the finding is about, or says why it can't.
+func (a *Analysis) figure(f results.Finding, c, to *Cell) (out measured, why msg.Message) {
 	m, ok := a.Metric(f.Metric)
 	x := c.Samples[f.Metric]
 	if !ok || x == nil {
-		return none, "", errors.New(strings.Join(msg.NonEmpty("no value of "+f.Metric, c.Why(f.Metric)), ": "))
+		return out, msg.Join("join.colon", msg.T("why.no-value", f.Metric), c.Why(f.Metric))
 	}
 	if to != nil && to.Samples[f.Metric] == nil {
-		return none, "", errors.New(strings.Join(msg.NonEmpty(to.Name+" has no value of "+f.Metric, to.Why(f.Metric)), ": "))
+		return out, msg.Join("join.colon", msg.T("why.no-value-of", to.Name, f.Metric), to.Why(f.Metric))
 	}
-	say := fmt.Sprintf("%s of %s", msg.Lower(m.Title), c.Name)
+	says := func(iv stats.Interval, figure string, u msg.Scale, id string, args ...any) (measured, msg.Message) {
+		text := msg.T(id, append(args, m.Title, c.Name, figure, Ends(iv, u, marks(f)...))...)
+		return measured{iv, text, msg.Verbatim(figure)}, msg.Message{}
+	}
 	switch {
 	case f.Compare == "value":
-		s := msg.ScaleFor(x.Median.Point, m.Unit)
-		return x.Median, fmt.Sprintf("%s: %s (%s)", say, s.With(x.Median.Point), Ends(x.Median, s, f.Threshold)), nil
+		u := msg.ScaleFor(x.Median.Point, m.Unit)
+		return says(x.Median, u.With(x.Median.Point), u, "verdict.value")
 	case f.Compare == "share":
 		iv, err := stats.MedianInterval(shares(c, f.Metric, f.Part))
 		if err != nil {
-			return none, "", fmt.Errorf("its %s has no parts", f.Metric)
+			return out, msg.T("why.no-parts", f.Metric)
 		}
-		return iv, fmt.Sprintf("share of %s in the %s: %s (%s)", a.partTitle(f.Part), say,
-			msg.Percent(iv.Point), Ends(iv, msg.Percents, f.Threshold)), nil
+		return says(iv, msg.Percent(iv.Point), msg.Percents, "verdict.share", a.partTitle(f.Part))
 	case f.Compare == "difference" && to != nil:
 		if k := a.Versus(c, to, f.Metric); k != nil {
-			s := msg.ScaleFor(k.Difference.Point, m.Unit)
-			return k.Difference, fmt.Sprintf("%s, less that of %s: %s (%s)", say, to.Name, s.With(k.Difference.Point), Ends(k.Difference, s, f.Threshold)), nil
+			u := msg.ScaleFor(k.Difference.Point, m.Unit)
+			return says(k.Difference, u.With(k.Difference.Point), u, "verdict.difference", to.Name)
 		}
 	case f.Compare == "ratio" && to != nil:
 		if k := a.Versus(c, to, f.Metric); k != nil && k.Ratio != nil {
-			return *k.Ratio, fmt.Sprintf("%s: %s that of %s (%s)", say, msg.Times(k.Ratio.Point), to.Name, Ends(*k.Ratio, msg.Bare, marks(f)...)), nil
+			return says(*k.Ratio, msg.Times(k.Ratio.Point), msg.Bare, "verdict.ratio", to.Name)
 		}
-		return none, "", errors.New("values of zero or below have no ratio")
+		return out, msg.T("why.no-ratio")
 	}
-	return none, "", fmt.Errorf("this lab doesn't know how to compare by %q", f.Compare)
+	return out, msg.T("why.unknown", f.Compare)
 }
 
-// marks are the values that an interval's ends must not be rounded to: a ratio's
-// bounds.
+// marks are the values that an interval's ends must not be rounded to: a threshold,
+// or a ratio's bounds.
 func marks(f results.Finding) []float64 {
-	if f.Op == "within" {
+	if f.Op == "within" && f.Compare == "ratio" {
 		return []float64{1 - f.Threshold, 1 + f.Threshold}
 	}
 	return []float64{f.Threshold}
@@ -230,56 +268,61 @@ func decide(f results.Finding, iv stats.Interval) string {
 	return Undecided
 }
 
-// thresholdText says what the figure was held against, and why.
-func (a *Analysis) thresholdText(f results.Finding) string {
+// threshold says what the figure was held against, and why.
+func (a *Analysis) threshold(f results.Finding) msg.Message {
 	var t string
 	m, _ := a.Metric(f.Metric)
 	switch f.Compare {
 	case "ratio":
-		t = msg.Plain(f.Threshold) + " ×"
+		t = msg.Round(f.Threshold) + " ×"
 	case "share":
-		t = msg.Plain(f.Threshold*100) + " %"
+		t = msg.Round(f.Threshold*100) + " %"
 	default:
 		s := msg.ScaleFor(f.Threshold, m.Unit)
-		t = s.Join(msg.Plain(f.Threshold / s.Times))
+		t = s.Round(f.Threshold)
 	}
-	if f.Op == "within" {
-		t = "± " + t
-		if f.Compare == "ratio" {
-			t = "1 ± " + msg.Plain(f.Threshold)
-		}
+	rule := msg.T("rule.below", t)
+	switch {
+	case f.Op == "above":
+		rule = msg.T("rule.above", t)
+	case f.Op == "within" && f.Compare == "ratio":
+		rule = msg.T("rule.within", "1 ± "+msg.Round(f.Threshold))
+	case f.Op == "within":
+		rule = msg.T("rule.within", "± "+t)
 	}
-	s := "to hold, the whole interval has to be " + f.Op + " " + t
 	if f.Reason != "" {
-		s += " (" + strings.TrimRight(f.Reason, ".") + ")"
+		rule = msg.T("rule.reason", rule, strings.TrimRight(f.Reason, "."))
 	}
-	return s
+	return rule
 }
 
-// Ends writes an interval's two ends and what they are. The ends aren't rounded to
+// Ends are an interval's two ends and what they are. The ends aren't rounded to
 // marks, which they are held against.
-func Ends(iv stats.Interval, s msg.Scale, marks ...float64) string {
-	text := s.Join(s.Span(iv.Lo, iv.Hi, marks...))
+func Ends(iv stats.Interval, s msg.Scale, marks ...float64) msg.Message {
+	span := s.Join(s.Span(iv.Lo, iv.Hi, marks...))
 	if !iv.Known() {
-		return fmt.Sprintf("range %s, too few for an interval", text)
+		return msg.T("ends.range", span)
 	}
-	confidence := 0.95
+	of := 0.95
 	if iv.Method == stats.Ranks { // made for more, where it is one of a family
-		confidence = iv.Confidence
+		of = iv.Confidence
 	}
-	return intervalName(confidence) + " " + text
+	return msg.T("ends", confidence(of), span)
 }
 
-// intervalName is what an interval is called by what it was made for: what its
-// order statistics attain may be a little more.
-func intervalName(confidence float64) string {
-	return strconv.FormatFloat(confidence*100, 'g', 3, 64) + " % interval"
+// confidence names an interval by what it was made for: what its order statistics
+// attain may be a little more.
+func confidence(c float64) string { return strconv.FormatFloat(c*100, 'g', 3, 64) + " %" }
+
+// SpanOf is an interval's two ends, in a scale that isn't named.
+func SpanOf(iv stats.Interval, u msg.Scale, marks ...float64) msg.Message {
+	return RangeOf(iv, u.Span(iv.Lo, iv.Hi, marks...))
 }
 
-func SpanOf(iv stats.Interval, u msg.Scale) string {
-	s := u.Span(iv.Lo, iv.Hi)
-	if !iv.Known() {
-		s = "range " + s
+// RangeOf marks the ends of what is no interval.
+func RangeOf(iv stats.Interval, span msg.Message) msg.Message {
+	if iv.Known() {
+		return span
 	}
-	return s
+	return msg.T("range", span)
 }

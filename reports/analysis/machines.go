@@ -5,6 +5,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"lab/bench/results"
@@ -21,13 +22,13 @@ type Machines struct {
 	Scenario, Question string
 	Machines           []*Machine
 	Groups             []*MachineGroup
-	Notes              []string // what must be known to read the figures
+	Notes              []msg.Message // what must be known to read the figures
 	Metrics            []results.Metric
 }
 
 // A Machine is one machine with its runs.
 type Machine struct {
-	Name  string // "machine 1", in the order of the folders
+	Name  msg.Message // "machine 1", in the order of the folders
 	Facts results.Machine
 	Runs  []*Analysis
 }
@@ -36,9 +37,9 @@ type Machine struct {
 // side by side: all emulated or none, all bare metal or none, the same image,
 // workload and guest kernel.
 type MachineGroup struct {
-	Label string // "container", "vm, TCG (emulated)"
-	Where string // "bare metal", "inside a virtual machine"
-	Bytes string // which image, workload or guest kernel, where there are several; or ""
+	Name  msg.Message // "container", "vm, TCG (emulated)"
+	Where msg.Message // "bare metal", "inside a virtual machine"
+	Bytes msg.Message // which image, workload or guest kernel, where there are several; or nothing
 	TCG   bool
 
 	conditions conditions
@@ -57,7 +58,7 @@ type Spread struct {
 	Machines                     int
 	Least, Middle, Largest       float64
 	Interval                     stats.Interval // of the middle machine; a range where there are too few
-	LeastMachine, LargestMachine string
+	LeastMachine, LargestMachine msg.Message
 }
 
 // AcrossMachines sets runs of one scenario side by side. Runs of different
@@ -81,7 +82,7 @@ func AcrossMachines(runs []*results.Run) (*Machines, error) {
 		id := r.Machine.ID
 		k := byID[id]
 		if k == nil || id == "" {
-			k = &Machine{Name: fmt.Sprintf("machine %d", len(m.Machines)+1), Facts: r.Machine}
+			k = &Machine{Name: msg.T("machine.n", strconv.Itoa(len(m.Machines)+1)), Facts: r.Machine}
 			m.Machines = append(m.Machines, k)
 			byID[id] = k
 		}
@@ -99,21 +100,42 @@ func AcrossMachines(runs []*results.Run) (*Machines, error) {
 }
 
 // conditions are what figures must have in common to be set side by side.
-type conditions struct{ label, where, image, workload, Kernel string }
+type conditions struct {
+	row                     string // with its marks
+	machine                 int
+	image, workload, kernel string
+}
 
-func ConditionsOf(a *Analysis, c *Cell) conditions {
+func conditionsOf(a *Analysis, c *Cell) conditions {
 	x := a.Run.Manifest
-	k := conditions{label: c.Name, where: "bare metal", image: shortDigest(x.Image), workload: shortDigest(x.Workload)}
+	k := conditions{row: msg.English().Text(c.Name), machine: bareMetal, image: shortDigest(x.Image), workload: shortDigest(x.Workload)}
 	if a.Run.Machine.Virtual {
-		k.where = "inside a virtual machine"
+		k.machine = virtual
 	}
 	if a.Run.Machine.Emulated {
-		k.where = "inside an emulated machine"
+		k.machine = emulatedMachine
 	}
 	if x.Environment(c.Env).Guest {
-		k.Kernel = shortDigest(x.Kernel)
+		k.kernel = shortDigest(x.Kernel)
 	}
 	return k
+}
+
+// What a machine is.
+const (
+	bareMetal = iota
+	virtual
+	emulatedMachine
+)
+
+func (k conditions) where() msg.Message {
+	switch k.machine {
+	case virtual:
+		return msg.T("where.virtual")
+	case emulatedMachine:
+		return msg.T("where.emulated")
+	}
+	return msg.T("where.bare-metal")
 }
 
 // group puts the runs' rows into groups, in the order of the runs' rows.
@@ -123,10 +145,10 @@ func (m *Machines) group() {
 	for _, k := range m.Machines {
 		for _, a := range k.Runs {
 			for _, c := range a.Cells {
-				key := ConditionsOf(a, c)
+				key := conditionsOf(a, c)
 				g := have[key]
 				if g == nil {
-					g = &MachineGroup{Label: key.label, Where: key.where, TCG: c.TCG, conditions: key}
+					g = &MachineGroup{Name: c.Name, Where: key.where(), TCG: c.TCG, conditions: key}
 					have[key] = g
 					m.Groups = append(m.Groups, g)
 				}
@@ -142,27 +164,27 @@ func (m *Machines) group() {
 	})
 	// Only what tells groups apart is named.
 	for _, g := range m.Groups {
-		var parts []string
+		var parts []msg.Message
 		for _, x := range []struct {
-			what string
+			what msg.Message
 			of   func(conditions) string
 		}{
-			{"image", func(c conditions) string { return c.image }},
-			{"workload", func(c conditions) string { return c.workload }},
-			{"guest kernel", func(c conditions) string { return c.Kernel }},
+			{msg.T("image"), func(c conditions) string { return c.image }},
+			{msg.T("workload"), func(c conditions) string { return c.workload }},
+			{msg.T("guest-kernel"), func(c conditions) string { return c.kernel }},
 		} {
 			if slices.ContainsFunc(m.Groups, func(o *MachineGroup) bool {
-				return o.Label == g.Label && o.Where == g.Where && x.of(o.conditions) != x.of(g.conditions)
+				return o.conditions.row == g.conditions.row && o.conditions.machine == g.conditions.machine && x.of(o.conditions) != x.of(g.conditions)
 			}) {
-				parts = append(parts, x.what+" "+x.of(g.conditions))
+				parts = append(parts, msg.Message{Args: []any{x.what, x.of(g.conditions)}})
 			}
 		}
-		g.Bytes = strings.Join(parts, ", ")
+		g.Bytes = msg.Join("join.comma", parts...)
 	}
 }
 
 // BaseName is what the runs' rows are compared with.
-func (m *Machines) BaseName() string {
+func (m *Machines) BaseName() msg.Message {
 	for _, k := range m.Machines {
 		for _, a := range k.Runs {
 			if a.FirstIsBase {
@@ -170,7 +192,7 @@ func (m *Machines) BaseName() string {
 			}
 		}
 	}
-	return Baseline
+	return msg.Verbatim(Baseline)
 }
 
 // Measured reports whether any run has a value in the group.
@@ -179,9 +201,7 @@ func (g *MachineGroup) Measured() bool {
 }
 
 // Title names a group.
-func (g *MachineGroup) Title() string {
-	return strings.Join(msg.NonEmpty(g.Label, g.Where, g.Bytes), ", ")
-}
+func (g *MachineGroup) Title() msg.Message { return msg.Join("join.comma", g.Name, g.Where, g.Bytes) }
 
 // A MachineFigure picks one figure of a run's row; ok is false where it has
 // none.
@@ -224,121 +244,133 @@ func DifferenceOf(metric string) MachineFigure {
 // counts once, with the middle of their figures. Without two machines there is
 // none.
 func (g *MachineGroup) Spread(f MachineFigure) (Spread, bool) {
-	var names []string
-	by := map[string][]float64{}
+	var machines []*Machine
+	by := map[*Machine][]float64{}
 	for _, e := range g.Entries {
 		if iv, ok := f(e); ok {
-			if by[e.Machine.Name] == nil {
-				names = append(names, e.Machine.Name)
+			if by[e.Machine] == nil {
+				machines = append(machines, e.Machine)
 			}
-			by[e.Machine.Name] = append(by[e.Machine.Name], iv.Point)
+			by[e.Machine] = append(by[e.Machine], iv.Point)
 		}
 	}
-	if len(names) < 2 {
+	if len(machines) < 2 {
 		return Spread{}, false
 	}
 	var values []float64
-	for _, n := range names {
-		values = append(values, stats.Median(by[n]))
+	for _, k := range machines {
+		values = append(values, stats.Median(by[k]))
 	}
 	iv, err := stats.MedianInterval(values)
 	if err != nil {
 		return Spread{}, false
 	}
-	s := Spread{Machines: len(names), Least: slices.Min(values), Middle: iv.Point, Largest: slices.Max(values), Interval: iv}
-	s.LeastMachine, s.LargestMachine = names[slices.Index(values, s.Least)], names[slices.Index(values, s.Largest)]
+	s := Spread{Machines: len(machines), Least: slices.Min(values), Middle: iv.Point, Largest: slices.Max(values), Interval: iv}
+	s.LeastMachine, s.LargestMachine = machines[slices.Index(values, s.Least)].Name, machines[slices.Index(values, s.Largest)].Name
 	return s, true
 }
 
 // note says what is different, and what can't be told.
 func (m *Machines) note() {
-	say := func(format string, args ...any) { m.Notes = append(m.Notes, fmt.Sprintf(format, args...)) }
+	say := func(id string, args ...any) { m.Notes = append(m.Notes, msg.T(id, args...)) }
 	runs := 0
 	for _, k := range m.Machines {
 		runs += len(k.Runs)
 		if len(k.Runs) > 1 {
-			say("%s has %d runs: they stand apart, and count as one machine.", msg.Capital(k.Name), len(k.Runs))
+			say("machines.several-runs", k.Name, len(k.Runs))
 		}
 		switch {
 		case k.Facts.ID == "":
-			say("%s has no machine id: whether it is one of the others can't be told.", msg.Capital(k.Name))
+			say("machines.no-id", k.Name)
 		case strings.HasPrefix(k.Facts.ID, "kind-"):
-			say("%s has no machine id of its own: runs of several machines of its kind would be taken for one machine's.", msg.Capital(k.Name))
+			say("machines.kind-id", k.Name)
 		}
 	}
 	if len(m.Machines) == 1 {
-		say("All %s are of one machine: there is no spread between machines to tell.", msg.Plural(runs, "run"))
+		say("machines.single", msg.T("runs", runs))
 	} else {
-		say("Machines differ in many things at once: their spread tells how far figures reach, and not why.")
+		say("machines.spread")
 	}
 	for _, x := range []struct {
-		what, because string
-		of            func(*results.Run) string
+		say func(whose msg.Message)
+		of  func(*results.Run) string
 	}{
-		{"Lab versions", "they may measure otherwise", func(r *results.Run) string { return r.Manifest.Lab }},
-		{"Images", "their figures stand apart", func(r *results.Run) string { return shortDigest(r.Manifest.Image) }},
-		{"Workloads", "their figures stand apart", func(r *results.Run) string { return shortDigest(r.Manifest.Workload) }},
-		{"Guest kernels", "their guests' figures stand apart", func(r *results.Run) string {
+		{func(w msg.Message) { say("machines.labs", w) }, func(r *results.Run) string { return r.Manifest.Lab }},
+		{func(w msg.Message) { say("machines.images", w) }, func(r *results.Run) string { return shortDigest(r.Manifest.Image) }},
+		{func(w msg.Message) { say("machines.workloads", w) }, func(r *results.Run) string { return shortDigest(r.Manifest.Workload) }},
+		{func(w msg.Message) { say("machines.kernels", w) }, func(r *results.Run) string {
 			if r.Manifest.Kernel == (results.Digested{}) {
 				return ""
 			}
 			return shortDigest(r.Manifest.Kernel)
 		}},
 	} {
-		who := map[string][]string{}
+		who := map[string][]*Machine{}
 		for _, k := range m.Machines {
 			for _, a := range k.Runs {
-				if v := x.of(a.Run); v != "" && !slices.Contains(who[v], k.Name) {
-					who[v] = append(who[v], k.Name)
+				if v := x.of(a.Run); v != "" && !slices.Contains(who[v], k) {
+					who[v] = append(who[v], k)
 				}
 			}
 		}
 		if len(who) > 1 {
-			var parts []string
+			var parts []msg.Message
 			for _, v := range slices.Sorted(maps.Keys(who)) {
-				parts = append(parts, v+" ("+strings.Join(who[v], ", ")+")")
+				parts = append(parts, msg.T("machines.whose", v, names(who[v])))
 			}
-			say("%s differ, and %s: %s.", x.what, x.because, strings.Join(parts, "; "))
+			x.say(msg.Join("join.semicolon", parts...))
 		}
 	}
 	for _, g := range m.Groups {
 		for _, d := range g.settings() {
-			say("%s: the machines' settings differ: %s.", g.Title(), d)
+			say("machines.settings", g.Title(), d)
 		}
 	}
-	m.gather(func(a *Analysis) (out []string) {
+	m.gather(func(a *Analysis) (out []msg.Message) {
 		for _, c := range a.Cells {
 			if c.NotRun != nil {
-				out = append(out, c.Name+" was "+NotRun(c)+".")
+				out = append(out, msg.T("sentence", msg.T("was", c.Name, NotRun(c))))
 			}
 		}
 		return append(out, a.Banners()...)
 	})
 }
 
+// names lists machines.
+func names(of []*Machine) msg.Message {
+	var list []msg.Message
+	for _, k := range of {
+		list = append(list, k.Name)
+	}
+	return msg.Join("join.comma", list...)
+}
+
 // gather notes what holds of some runs, each text once, with the machines.
-func (m *Machines) gather(of func(*Analysis) []string) {
-	var texts []string
-	who := map[string][]string{}
+func (m *Machines) gather(of func(*Analysis) []msg.Message) {
+	var order []string // texts in English, which are as good as any other name
+	texts := map[string]msg.Message{}
+	who := map[string][]*Machine{}
 	for _, k := range m.Machines {
 		for _, a := range k.Runs {
 			for _, t := range of(a) {
-				if who[t] == nil {
-					texts = append(texts, t)
+				key := msg.English().Text(t)
+				if who[key] == nil {
+					order = append(order, key)
+					texts[key] = t
 				}
-				if !slices.Contains(who[t], k.Name) {
-					who[t] = append(who[t], k.Name)
+				if !slices.Contains(who[key], k) {
+					who[key] = append(who[key], k)
 				}
 			}
 		}
 	}
-	for _, t := range texts {
-		m.Notes = append(m.Notes, msg.Capital(strings.Join(who[t], ", "))+": "+t)
+	for _, key := range order {
+		m.Notes = append(m.Notes, msg.T("machines.gathered", names(who[key]), texts[key]))
 	}
 }
 
 // settings lists those in which the entries' settings differ, with the values.
-func (g *MachineGroup) settings() []string {
+func (g *MachineGroup) settings() []msg.Message {
 	values := map[string][]string{}
 	for _, e := range g.Entries {
 		if e.Cell.NotRun != nil {
@@ -350,10 +382,10 @@ func (g *MachineGroup) settings() []string {
 			}
 		}
 	}
-	var out []string
+	var out []msg.Message
 	for _, k := range slices.Sorted(maps.Keys(values)) {
 		if len(values[k]) > 1 {
-			out = append(out, k+" is "+strings.Join(values[k], ", and "))
+			out = append(out, msg.T("machines.setting", k, msg.And(msg.All(values[k])...)))
 		}
 	}
 	return out
@@ -361,3 +393,6 @@ func (g *MachineGroup) settings() []string {
 
 // ShortDir is enough of a folder to know it by.
 func ShortDir(dir string) string { return filepath.Base(filepath.Clean(dir)) }
+
+// SameRow reports whether two groups are of the same row.
+func (g *MachineGroup) SameRow(o *MachineGroup) bool { return g.conditions.row == o.conditions.row }

@@ -1,7 +1,6 @@
 package analysis
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -11,17 +10,17 @@ import (
 
 // NotesOf is what a run wants said in every report: its own notes, and how it was
 // interrupted and resumed.
-func NotesOf(m *results.Manifest) []string {
-	out := slices.Clone(m.Notes)
+func NotesOf(m *results.Manifest) []msg.Message {
+	out := msg.All(m.Notes)
 	for _, r := range m.Resumed {
-		text := fmt.Sprintf("The run was interrupted after %s and resumed on %s.", msg.Plural(r.Trials, "trial"), r.At.UTC().Format("2006-01-02 15:04 MST"))
+		id := "note.resumed"
 		if r.Cut {
-			text += " One trial hadn't been written completely and was repeated."
+			id = "note.resumed-cut"
 		}
-		out = append(out, text)
+		out = append(out, msg.T(id, msg.T("trials", r.Trials), r.At.UTC().Format("2006-01-02 15:04 MST")))
 	}
 	if m.Died != "" {
-		out = append(out, "The run ended early: "+m.Died+".")
+		out = append(out, msg.T("note.died", m.Died))
 	}
 	return out
 }

@@ -1,9 +1,8 @@
 package analysis
 
 import (
-	"fmt"
 	"math"
-	"strings"
+	"slices"
 
 	"lab/bench/results"
 	"lab/reports/msg"
@@ -11,10 +10,12 @@ import (
 
 // What a reproduction says of a finding.
 const (
-	Agrees    = "agrees"
-	Differs   = "differs"
-	CantTell  = "can't be told"
-	Tolerance = 0.1 // how far a median may move on the same machine
+	Agrees   = "agrees"
+	Differs  = "differs"
+	CantTell = "can't be told"
+
+	notMeasured = "not measured"
+	Tolerance   = 0.1 // how far a median may move on the same machine
 )
 
 // A Reproduction sets a run that was made once more beside the original.
@@ -26,10 +27,12 @@ type Reproduction struct {
 
 // A ReproductionRow is one of the original's findings.
 type ReproductionRow struct {
-	Name, Statement, Cell string
-	Was, Is               string // outcomes
-	WasCaveat, IsCaveat   string // what they may not be quoted without, or ""
-	Verdict, Reason       string
+	Name, Statement     string
+	Cell                msg.Message
+	Was, Is             string      // outcomes
+	WasCaveat, IsCaveat msg.Message // what they may not be quoted without, or nothing
+	Verdict             string
+	Reason              msg.Message
 }
 
 // Reproduce judges the original's findings by both runs.
@@ -49,7 +52,7 @@ func Reproduce(original, again *results.Run) (*Reproduction, error) {
 	r := &Reproduction{Figures: figures, Same: original.Machine.ID != "" && original.Machine.ID == again.Machine.ID}
 	x, y := Of(original), Of(&copied)
 	for _, v := range x.Verdicts {
-		row := ReproductionRow{Name: v.Finding.Name, Statement: v.Finding.Statement, Cell: v.Cell, Was: v.Outcome, WasCaveat: v.Caveat, Is: "not measured"}
+		row := ReproductionRow{Name: v.Finding.Name, Statement: v.Finding.Statement, Cell: v.Cell, Was: v.Outcome, WasCaveat: v.Caveat, Is: notMeasured}
 		if w := sameVerdict(v, y.Verdicts); w != nil {
 			row.Is, row.IsCaveat = w.Outcome, w.Caveat
 		}
@@ -60,17 +63,16 @@ func Reproduce(original, again *results.Run) (*Reproduction, error) {
 }
 
 func sameVerdict(v Verdict, all []Verdict) *Verdict {
-	plainLabel := func(s string) string { return strings.TrimSuffix(s, ", "+TCGMark) }
 	for i, w := range all {
-		if w.Finding.Name == v.Finding.Name && plainLabel(w.Cell) == plainLabel(v.Cell) {
+		if w.Finding.Name == v.Finding.Name && w.Row == v.Row {
 			return &all[i]
 		}
 	}
 	return nil
 }
 
-func (r *Reproduction) judge(v Verdict, row ReproductionRow, x, y *Analysis) (verdict, reason string) {
-	if why := unlike(v, x, y); why != "" {
+func (r *Reproduction) judge(v Verdict, row ReproductionRow, x, y *Analysis) (verdict string, reason msg.Message) {
+	if why := unlike(v, x, y); !why.IsZero() {
 		return NotComparable, why
 	}
 	decided := func(s string) bool { return s == Holds || s == Fails }
@@ -81,35 +83,34 @@ func (r *Reproduction) judge(v Verdict, row ReproductionRow, x, y *Analysis) (ve
 		return Differs, row.changed()
 	}
 	if r.Same {
-		if moved := r.moved(v); moved != "" {
-			return Differs, "its outcome is the same" + row.Caveats() + ", its figures aren't: " + moved
+		if moved := r.moved(v); !moved.IsZero() {
+			return Differs, msg.T("reproduction.moved", Beside(msg.T("reproduction.same"), row.caveats()), moved)
 		}
 	}
-	return Agrees, ""
+	return Agrees, msg.Message{}
 }
 
-// Caveats are those of an outcome that is the same in both.
-func (row ReproductionRow) Caveats() string {
-	return Beside(strings.Join(msg.NonEmpty(prefixed("originally ", row.WasCaveat), prefixed("now ", row.IsCaveat)), ", "))
-}
-
-func prefixed(head, s string) string {
-	if s == "" {
-		return ""
+// caveats are those of an outcome that is the same in both.
+func (row ReproductionRow) caveats() msg.Message {
+	var was, is msg.Message
+	if !row.WasCaveat.IsZero() {
+		was = msg.T("reproduction.originally", row.WasCaveat)
 	}
-	return head + s
+	if !row.IsCaveat.IsZero() {
+		is = msg.T("reproduction.now", row.IsCaveat)
+	}
+	return msg.Join("join.comma", was, is)
 }
 
 // changed says both outcomes.
-func (row ReproductionRow) changed() string {
-	return fmt.Sprintf("it was %s%s, and now it is %s%s", quoted(row.Was), Beside(row.WasCaveat), quoted(row.Is), Beside(row.IsCaveat))
+func (row ReproductionRow) changed() msg.Message {
+	outcome := func(o string, caveat msg.Message) msg.Message { return Beside(msg.T("quoted", OutcomeText(o)), caveat) }
+	return msg.T("reproduction.changed", outcome(row.Was, row.WasCaveat), outcome(row.Is, row.IsCaveat))
 }
 
-func quoted(s string) string { return "“" + s + "”" }
-
 // unlike says why two runs' values can't be set beside each other.
-func unlike(v Verdict, x, y *Analysis) string {
-	if why := otherBytes(x, y); why != "" {
+func unlike(v Verdict, x, y *Analysis) msg.Message {
+	if why := otherBytes(x, y); !why.IsZero() {
 		return why
 	}
 	a, b := x.Run.Manifest.Kernel, y.Run.Manifest.Kernel
@@ -120,30 +121,28 @@ func unlike(v Verdict, x, y *Analysis) string {
 				continue
 			}
 			if p.TCG != q.TCG {
-				return "one was emulated in software (TCG), which is no measure of how fast VMs are"
+				return msg.T("why.one-tcg")
 			}
 			if x.Run.Manifest.Environment(env).Guest && a.Digest != b.Digest {
-				return "the guests' kernels differ: " + digests(a, b)
+				return msg.T("why.kernels", shortDigest(a), shortDigest(b))
 			}
 		}
 	}
-	return ""
+	return msg.Message{}
 }
 
 // moved names the medians that a finding rests on and that are others now.
-func (r *Reproduction) moved(v Verdict) string {
-	var out []string
+func (r *Reproduction) moved(v Verdict) msg.Message {
+	var out []msg.Message
 	for _, row := range r.Figures.Rows {
-		env, _, _ := strings.Cut(row.Cell, " ")
-		env = strings.TrimSuffix(env, ",")
-		if row.Metric.Name != v.Finding.Metric || env != v.Finding.Of && env != v.Finding.To || !row.Compared() ||
+		if row.Metric.Name != v.Finding.Metric || row.env != v.Finding.Of && row.env != v.Finding.To || !row.Compared() ||
 			row.Verdict == NoDifference || row.Verdict == TooFewTrials || row.Ratio == nil || math.Abs(row.Ratio.Point-1) <= Tolerance {
 			continue
 		}
-		out = append(out, fmt.Sprintf("%s of %s is %s (%s that of the original, %s)", row.Metric.Name, row.Cell,
-			row.Verdict, msg.Times(row.Ratio.Point), msg.Bare.Span(row.Ratio.Lo, row.Ratio.Hi, 1)))
+		out = append(out, msg.T("reproduction.moved-row", row.Metric.Name, row.Cell, VerdictText(row.Verdict),
+			msg.Times(row.Ratio.Point), msg.Bare.Span(row.Ratio.Lo, row.Ratio.Hi, 1)))
 	}
-	return strings.Join(out, "; ")
+	return msg.Join("join.semicolon", out...)
 }
 
 // Count is how many rows have a verdict.
@@ -155,4 +154,33 @@ func (r *Reproduction) Count(verdict string) int {
 		}
 	}
 	return n
+}
+
+// Why is why a row has its verdict: the outcome, where both agree.
+func (row ReproductionRow) Why() msg.Message {
+	if row.Reason.IsZero() {
+		return Beside(OutcomeText(row.Was), row.caveats())
+	}
+	return row.Reason
+}
+
+// Told reports whether both outcomes are all that there is to say.
+func (row ReproductionRow) Told() bool {
+	return row.Reason.IsZero() || row.Reason.ID == "reproduction.changed"
+}
+
+// Grouped are the rows by verdict and reason, in the order of the first of each.
+func (r *Reproduction) Grouped() (out [][]ReproductionRow) {
+	say := msg.English().Text
+	for _, row := range r.Rows {
+		n := slices.IndexFunc(out, func(g []ReproductionRow) bool {
+			return g[0].Verdict == row.Verdict && say(g[0].Why()) == say(row.Why())
+		})
+		if n < 0 {
+			out = append(out, nil)
+			n = len(out) - 1
+		}
+		out[n] = append(out[n], row)
+	}
+	return out
 }

@@ -15,7 +15,7 @@ type Series struct {
 	Label string
 	Cells []*Cell // those with values, the fewest instances first
 	TCG   bool
-	Why   string // why there are no values, or ""
+	Why   msg.Message // why there are no values, or ""
 }
 
 // Series puts the cells that have values of a metric together, in the order of
@@ -35,7 +35,7 @@ func (a *Analysis) Series(metric string) []*Series {
 		case c.NotRun != nil:
 			out[i].Why = NotRun(c)
 		case c.Failures() > 0:
-			out[i].Why = fmt.Sprintf("all %s failed", msg.Plural(c.Failures(), "trial"))
+			out[i].Why = msg.T("all-failed", msg.T("trials", c.Failures()))
 		}
 	}
 	// A cell that wasn't run isn't known to be emulated: one that was, is.
@@ -117,14 +117,14 @@ func (a *Analysis) judgeSlopes(f results.Finding) []Verdict {
 	of := pick(f.Of, f.OfVariant)
 	if len(of) == 0 {
 		_, why := a.find(f.Of, f.OfVariant)
-		return []Verdict{cannot(f, results.Label(f.Of, f.OfVariant, 1), why)}
+		return []Verdict{cannot(f, results.Label(f.Of, f.OfVariant, 1), msg.Message{}, why)}
 	}
 	var to *Series
 	if f.To != "" {
 		found := pick(f.To, f.ToVariant)
 		if len(found) == 0 {
 			_, why := a.find(f.To, f.ToVariant)
-			return []Verdict{cannot(f, of[0].Label, why)}
+			return []Verdict{cannot(f, of[0].Label, of[0].Name(), why)}
 		}
 		to = found[0]
 	}
@@ -136,26 +136,22 @@ func (a *Analysis) judgeSlopes(f results.Finding) []Verdict {
 }
 
 func (a *Analysis) judgeSlope(f results.Finding, s, to *Series) Verdict {
-	label := s.Label
-	if s.TCG {
-		label += ", " + TCGMark
-	}
 	if s.TCG || to != nil && to.TCG {
-		return cannot(f, label, "emulated in software (TCG), which is no measure of what VMs cost")
+		return cannot(f, s.Label, s.Name(), msg.T("why.tcg-slope"))
 	}
 	l, err := s.Line(f.Metric, to, a.Run.Manifest.Seed)
 	if err != nil {
-		return cannot(f, label, "no slope: "+err.Error())
+		return cannot(f, s.Label, s.Name(), msg.T("why.no-slope", err.Error()))
 	}
 	m, _ := a.Metric(f.Metric)
 	u := msg.ScaleFor(l.Slope.Point, m.Unit)
-	text := fmt.Sprintf("%s, for each further one of %s", msg.Capital(msg.Lower(m.Title)), label)
+	figure := u.With(l.Slope.Point)
+	text := msg.T("verdict.slope", m.Title, s.Name(), figure, Ends(l.Slope, u))
 	if to != nil {
-		text += ", less the same of " + to.Label
+		text = msg.T("verdict.slope-less", m.Title, s.Name(), to.Label, figure, Ends(l.Slope, u))
 	}
-	text += fmt.Sprintf(": %s (%s)", u.With(l.Slope.Point), Ends(l.Slope, u))
-	v := Verdict{Finding: f, Cell: label, Interval: &l.Slope, Outcome: decide(f, l.Slope), Caveat: caveat(f.Metric, s.rests(to)...)}
-	v.says(text, a.thresholdText(f))
+	v := Verdict{Finding: f, Row: s.Label, Cell: s.Name(), Interval: &l.Slope, Outcome: decide(f, l.Slope), Caveat: caveat(f.Metric, s.rests(to)...)}
+	v.says(text, msg.Verbatim(figure), a.threshold(f))
 	return v
 }
 
@@ -169,4 +165,12 @@ func (a *Analysis) SlopesShown() (out []results.Metric) {
 		}
 	}
 	return out
+}
+
+// Name is what rows and verdicts call a series.
+func (s *Series) Name() msg.Message {
+	if s.TCG {
+		return marked(msg.Verbatim(s.Label), TCGMark)
+	}
+	return msg.Verbatim(s.Label)
 }

@@ -1,8 +1,6 @@
 package analysis
 
 import (
-	"fmt"
-
 	"lab/bench/stats"
 	"lab/reports/msg"
 )
@@ -24,10 +22,10 @@ func (c *Cell) Spread(metric string) (stats.Spread, error) {
 }
 
 // sessionDoubt says where sessions differ more than trials within one.
-func (c *Cell) sessionDoubt(metric, title string) string {
+func (c *Cell) sessionDoubt(metric, title string) msg.Message {
 	v, err := c.Spread(metric)
 	if err != nil || v.Between <= v.Within {
-		return ""
+		return msg.Message{}
 	}
-	return fmt.Sprintf("%s: sessions differ more than the trials within one (%s): its interval is too narrow", c.Name, msg.Lower(title))
+	return msg.T("doubt.sessions", c.Name, title)
 }

@@ -12,7 +12,7 @@ func TestNumber(t *testing.T) {
 			t.Errorf("number(%v) = %q, want %q", c.v, got, c.want)
 		}
 	}
-	if got := (Scale{"ms", 1e-3}).Span(0.0024512, 0.0024528); got != "2.451 to 2.453" {
+	if got := English().Text((Scale{"ms", 1e-3}).Span(0.0024512, 0.0024528)); got != "2.451 to 2.453" {
 		t.Errorf("a narrow span: %q", got)
 	}
 	for v, want := range map[float64]string{0.00213: "2.13 ms", 3.2: "3.20 s", 301e-6: "301 µs", 5e-9: "5.00 ns", 0: "0 ms", 900: "15.0 min"} {
@@ -37,7 +37,7 @@ func TestSpanKeepsApart(t *testing.T) {
 		{1.0004, 1.02, []float64{1}, "1.0004 to 1.0200"}, {1.0004, 1.02, nil, "1.00 to 1.02"}, {1, 1.02, []float64{1}, "1.00 to 1.02"},
 		{0.94996, 1.01, []float64{0.95, 1.05}, "0.94996 to 1.0100"},
 	} {
-		if got := Bare.Span(x.lo, x.hi, x.marks...); got != x.want {
+		if got := English().Text(Bare.Span(x.lo, x.hi, x.marks...)); got != x.want {
 			t.Errorf("%v to %v: %s, want %s", x.lo, x.hi, got, x.want)
 		}
 	}

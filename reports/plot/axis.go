@@ -99,7 +99,7 @@ func (a axis) ticks() []tick {
 	}
 	var out []tick
 	for i := math.Ceil(lo / step); i*step <= hi && len(out) < 50; i++ {
-		out = append(out, tick{value: i * step * s.Times, label: s.Join(msg.Plain(i * step))})
+		out = append(out, tick{value: i * step * s.Times, label: s.Round(i * step * s.Times)})
 	}
 	return out
 }
@@ -112,7 +112,7 @@ func (a axis) byteTicks() []tick {
 	for e := math.Ceil(lo/every) * every; e <= hi; e += every {
 		v := math.Exp2(e)
 		s := msg.ScaleFor(v, a.unit)
-		out = append(out, tick{value: v, label: s.Join(msg.Plain(v / s.Times))})
+		out = append(out, tick{value: v, label: s.Round(v)})
 	}
 	return out
 }
@@ -126,7 +126,7 @@ func (a axis) ratioTicks() []tick {
 	for rank, list := range [][]float64{{1}, {0.5, 2}, {0.1, 10, 100, 1000}, {0.8, 1.5, 0.2, 5}, {0.6, 1.2, 3, 20, 50, 200, 500}, {0.9, 1.1, 0.7, 0.3, 0.05, 30}} {
 		for _, v := range list {
 			if v >= a.min && v <= a.max {
-				out = append(out, tick{v, msg.Plain(v) + " ×", rank})
+				out = append(out, tick{v, msg.Round(v) + " ×", rank})
 			}
 		}
 	}
@@ -158,7 +158,7 @@ func (a axis) logTicks() []tick {
 			if round := m == 1 || m == 2 || m == 5; m == 1 || round && (first || decades < 2.2) || decades < 0.7 {
 				first = false
 				s := msg.ScaleFor(v*1.0000001, a.unit)
-				t.label = s.Join(msg.Plain(v / s.Times))
+				t.label = s.Round(v)
 			}
 			if t.label != "" || decades < 5 {
 				out = append(out, t)
@@ -169,12 +169,12 @@ func (a axis) logTicks() []tick {
 }
 
 // note says what isn't as a reader may take it.
-func (a axis) note() string {
+func (a axis) note() msg.Message {
 	switch {
 	case a.log:
-		return "logarithmic scale: equal distances are equal factors"
+		return msg.T("axis.log")
 	case a.min > 0:
-		return "the axis doesn't begin at zero"
+		return msg.T("axis.no-zero")
 	}
-	return ""
+	return msg.Message{}
 }

@@ -55,7 +55,7 @@ func TestRatioIsTurned(t *testing.T) {
 	a := &analysis.Analysis{Run: &results.Run{}}
 	host := &analysis.Cell{Samples: map[string]*analysis.Sample{"m": {Values: []float64{10, 10, 10, 10, 10, 10}}}}
 	half := &analysis.Cell{Base: host, Samples: map[string]*analysis.Sample{"m": {Values: []float64{4, 5, 5, 5, 5, 5.5}}}}
-	f := &ratios{a: a}
+	f := &ratios{&sheet{a: a}}
 	iv, ok := f.of(half, results.Metric{Name: "m", Better: "higher"})
 	if !ok || iv.Point != 2 || iv.Lo > 2 || iv.Hi < 2 || iv.Lo < 1 {
 		t.Errorf("turned: %+v", iv)
@@ -80,7 +80,7 @@ func TestRatiosToOneRow(t *testing.T) {
 	inside.Base = bridge
 	a := &analysis.Analysis{Run: &results.Run{}, Cells: []*analysis.Cell{lo, bridge, inside}}
 	m := results.Metric{Name: "m", Better: "lower"}
-	to := &ratios{a: a, figure: results.Figure{To: "host", ToVariant: map[string]string{"net": "host"}}}
+	to := &ratios{&sheet{a: a, figure: results.Figure{To: "host", ToVariant: map[string]string{"net": "host"}}}}
 	for c, want := range map[*analysis.Cell]float64{bridge: 2, inside: 3} {
 		if iv, ok := to.of(c, m); !ok || iv.Point != want {
 			t.Errorf("%s beside %s: %+v, want %v", c.Name, to.a.FigureBaseName(to.figure), iv, want)
@@ -89,7 +89,7 @@ func TestRatiosToOneRow(t *testing.T) {
 	if _, ok := to.of(lo, m); ok {
 		t.Error("a row is set beside itself")
 	}
-	if iv, ok := (&ratios{a: a}).of(inside, m); !ok || iv.Point != 1.5 {
+	if iv, ok := (&ratios{&sheet{a: a}}).of(inside, m); !ok || iv.Point != 1.5 {
 		t.Errorf("beside its own baseline: %+v", iv)
 	}
 }

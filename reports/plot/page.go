@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"lab/reports/msg"
+
 	xfont "golang.org/x/image/font"
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
@@ -31,6 +33,7 @@ const (
 // these few methods, so that PNG and SVG can't differ.
 type page struct {
 	c      draw.Canvas
+	l      *msg.Language
 	height vg.Length // 0 while it is only measured
 	y      vg.Length // the cursor: how far down the page is used
 }
@@ -91,6 +94,14 @@ func (s style) fit(text string, width vg.Length) string {
 	return strings.TrimSpace(string(r)) + "…"
 }
 
+// say is a message, or a text, in the language of the page.
+func (p *page) say(t any) string { return p.l.Text(t) }
+
+// fit writes a text, shortened until it fits.
+func (p *page) fit(s style, align draw.XAlignment, x, y, width vg.Length, t any) {
+	p.write(s, align, x, y, s.fit(p.say(t), width))
+}
+
 // at turns a point counted from the top left into the canvas's.
 func (p *page) at(x, y vg.Length) vg.Point { return vg.Point{X: x, Y: p.height - y} }
 
@@ -99,7 +110,8 @@ func (p *page) measuring() bool { return p.height == 0 }
 
 // write puts text with the middle of its line at y, to the right of x (XLeft),
 // around it, or to its left.
-func (p *page) write(s style, align draw.XAlignment, x, y vg.Length, text string) {
+func (p *page) write(s style, align draw.XAlignment, x, y vg.Length, t any) {
+	text := p.say(t)
 	if p.measuring() || text == "" {
 		return
 	}
@@ -108,8 +120,8 @@ func (p *page) write(s style, align draw.XAlignment, x, y vg.Length, text string
 }
 
 // paragraph writes wrapped text at the cursor and moves it below.
-func (p *page) paragraph(s style, x, width vg.Length, text string) {
-	for _, l := range s.wrap(text, width) {
+func (p *page) paragraph(s style, x, width vg.Length, t any) {
+	for _, l := range s.wrap(p.say(t), width) {
 		p.write(s, draw.XLeft, x, p.y+s.line()/2, l)
 		p.y += s.line()
 	}
@@ -194,27 +206,27 @@ func (p *page) diamond(c color.Color, x, y, radius vg.Length) {
 }
 
 // measured is how high a page will be.
-func measured(fill func(*page)) vg.Length {
-	p := &page{y: pageMargin}
+func measured(l *msg.Language, fill func(*page)) vg.Length {
+	p := &page{l: l, y: pageMargin}
 	fill(p)
 	return p.y + pageMargin
 }
 
 // drawn draws a page: once to learn its height, then for good, as PNG, as SVG
 // and as PDF. made is the PDF's date.
-func drawn(name string, made time.Time, fill func(*page)) ([]File, error) {
-	height := measured(fill)
+func drawn(name string, made time.Time, l *msg.Language, fill func(*page)) ([]File, error) {
+	height := measured(l, fill)
 
 	// Hundreds of rows make a page that no bitmap should have at full size.
 	dots := max(20, min(dpi, int(maxPixels/height.Dots(1))))
 	bitmap := vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(pageWidth, height), vgimg.UseDPI(dots))}
-	fill(&page{c: draw.New(bitmap), height: height, y: pageMargin})
+	fill(&page{c: draw.New(bitmap), l: l, height: height, y: pageMargin})
 	var png bytes.Buffer
 	if _, err := bitmap.WriteTo(&png); err != nil {
 		return nil, fmt.Errorf("draw %s.png: %w", name, err)
 	}
 	vector := vgsvg.New(pageWidth, height)
-	white := &page{c: draw.New(vector), height: height, y: pageMargin}
+	white := &page{c: draw.New(vector), l: l, height: height, y: pageMargin}
 	white.rect(paper, 0, 0, pageWidth, height)
 	fill(white)
 	var svg bytes.Buffer
@@ -224,7 +236,7 @@ func drawn(name string, made time.Time, fill func(*page)) ([]File, error) {
 	// Liberation Sans has Arial's widths: where it is missing, nothing moves.
 	text := bytes.ReplaceAll(svg.Bytes(), []byte("font-family:Liberation Sans;"),
 		[]byte("font-family:'Liberation Sans',Arial,Helvetica,sans-serif;"))
-	letters, err := pdf(name, made, fill)
+	letters, err := pdf(name, made, l, fill)
 	if err != nil {
 		return nil, err
 	}

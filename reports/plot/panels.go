@@ -2,7 +2,6 @@ package plot
 
 import (
 	"cmp"
-	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -15,19 +14,19 @@ import (
 	"lab/reports/msg"
 )
 
-// A multiple draws several metrics side by side, each in a small panel with an
+// Panels draw several metrics side by side, each in a small panel with an
 // axis of its own: the rows are the cells, the same in every panel, and are named
 // once, at the left. Every trial is a point; below stand the median and its
 // interval, above in words.
 //
 // Emulated guests have panels of their own, hatched, in which their axes begin
 // anew.
-type multiple struct {
-	a      *analysis.Analysis
-	figure results.Figure
-	used   struct{ disturbed, interval, span, groups, tcg bool } // marks that need a key
-	notes  []string                                              // what had no room in its row
+type panels struct {
+	*sheet
+	notes []msg.Message // what had no room in its row
 }
+
+func newPanels(s *sheet) figure { return &panels{sheet: s} }
 
 const (
 	panelsAbreast = 3
@@ -36,29 +35,12 @@ const (
 	panelGap      = vg.Length(9)
 )
 
-func (f *multiple) draw(p *page) {
-	p.heading(f.figure.Title, f.figure.Caption)
-	f.group(p, false)
-	f.group(p, true)
-	p.notes(append(notRunNotes(f.a), f.notes...))
-	p.y += 2
-	f.key(p)
-	footer(p, f.a)
-}
-
-// group draws the panels of the emulated cells, or of the others.
-func (f *multiple) group(p *page, tcg bool) {
-	var cells []*analysis.Cell
-	for _, c := range f.a.Cells {
-		if c.TCG == tcg {
-			cells = append(cells, c)
-		}
-	}
-	var metrics []results.Metric
-	for _, name := range f.figure.Metrics {
-		if m, ok := f.a.Metric(name); ok && (!tcg || len(metricValues(cells, name)) > 0) {
-			metrics = append(metrics, m)
-		}
+// panels draws those of the emulated cells, or of the others.
+func (f *panels) panels(p *page, tcg bool) {
+	cells := f.cells(tcg)
+	metrics := f.metrics()
+	if tcg {
+		metrics = slices.DeleteFunc(metrics, func(m results.Metric) bool { return len(values(cells, m.Name)) == 0 })
 	}
 	if len(cells) == 0 || len(metrics) == 0 {
 		return
@@ -66,7 +48,7 @@ func (f *multiple) group(p *page, tcg bool) {
 	if tcg {
 		f.used.tcg = true
 		p.y += 4
-		p.paragraph(boldText, pageMargin+2, pageWidth-2*pageMargin, analysis.TCGMark+": their own axes, no measure of how fast VMs are")
+		p.paragraph(boldText, pageMargin+2, pageWidth-2*pageMargin, msg.T("plot.own-axes", analysis.TCGMark))
 	}
 	// Lines of panels as equal as may be: four are two and two.
 	lines := (len(metrics) + panelsAbreast - 1) / panelsAbreast
@@ -78,25 +60,22 @@ func (f *multiple) group(p *page, tcg bool) {
 }
 
 // abreast draws up to three panels, and the rows' names before them.
-func (f *multiple) abreast(p *page, cells []*analysis.Cell, metrics []results.Metric, width vg.Length, tcg bool) {
+func (f *panels) abreast(p *page, cells []*analysis.Cell, metrics []results.Metric, width vg.Length, tcg bool) {
 	from := pageMargin + panelLabel
 	lines := 1
 	for _, m := range metrics {
-		lines = max(lines, len(boldText.wrap(f.title(m), width)))
+		lines = max(lines, len(f.title(p, m, width)))
 	}
 	p.y += 7 + boldText.line()*vg.Length(lines) + smallText.line()
 	top := p.y
 	bottom := top + panelRow*vg.Length(len(cells))
 	to := from + (width+panelGap)*vg.Length(len(metrics)) - panelGap
+	p.bands(pageMargin, to, top, panelRow, len(cells))
 	for i, c := range cells {
-		y := top + panelRow*vg.Length(i)
-		if i%2 == 0 {
-			p.rect(band, pageMargin, y, to, y+panelRow)
-		}
-		writeNarrow(p, c, pageMargin+2, y+panelRow/2, panelLabel-8)
+		writeNarrow(p, c, pageMargin+2, top+panelRow*(vg.Length(i)+0.5), panelLabel-8)
 	}
 	for i, m := range metrics {
-		x := f.axis(metricValues(cells, m.Name), m.Unit)
+		x := f.axis(values(cells, m.Name), m.Unit)
 		x.left = from + (width+panelGap)*vg.Length(i)
 		x.right = x.left + width
 		f.panel(p, cells, m, x, top, bottom, tcg)
@@ -104,30 +83,35 @@ func (f *multiple) abreast(p *page, cells []*analysis.Cell, metrics []results.Me
 	p.y = bottom + 17
 }
 
-func (f *multiple) title(m results.Metric) string { return msg.Capital(m.Title) }
+func (f *panels) title(p *page, m results.Metric, width vg.Length) []string {
+	return boldText.wrap(p.say(msg.T("title", m.Title)), width)
+}
 
 // panel draws one metric.
-func (f *multiple) panel(p *page, cells []*analysis.Cell, m results.Metric, x axis, top, bottom vg.Length, tcg bool) {
+func (f *panels) panel(p *page, cells []*analysis.Cell, m results.Metric, x axis, top, bottom vg.Length, tcg bool) {
 	y := top - smallText.line()
-	lines := boldText.wrap(f.title(m), x.right-x.left)
+	lines := f.title(p, m, x.right-x.left)
 	for i, l := range lines {
 		p.write(boldText, draw.XLeft, x.left, y-boldText.line()*(vg.Length(len(lines)-i)-0.5), l)
 	}
-	if m.Better != "" {
-		p.write(smallText, draw.XLeft, x.left, top-smallText.line()/2, m.Better+" is better")
+	switch m.Better {
+	case "lower":
+		p.write(smallText, draw.XLeft, x.left, top-smallText.line()/2, msg.T("plot.lower-better"))
+	case "higher":
+		p.write(smallText, draw.XLeft, x.left, top-smallText.line()/2, msg.T("plot.higher-better"))
 	}
 	if tcg {
 		p.hatch(faint, x.left, top, x.right, bottom)
 	}
 	f.ticks(p, x, top, bottom)
 	for i, c := range cells {
-		f.row(p, c, m, x, top+panelRow*vg.Length(i), i%2 == 0)
+		f.row(p, c, m, x, top+panelRow*vg.Length(i), i)
 	}
 }
 
 // axis is a panel's. A linear one begins at zero, so that noise looks no larger than
 // it is; a logarithmic one ends at round values, so that it has two at least.
-func (f *multiple) axis(values []float64, unit string) axis {
+func (f *panels) axis(values []float64, unit string) axis {
 	if !f.figure.Log {
 		return newAxis(append(values, 0), false, unit)
 	}
@@ -161,7 +145,7 @@ func roundUp(v float64) float64 {
 }
 
 // ticks draws the grid, and as many labels as the narrow axis has room for.
-func (f *multiple) ticks(p *page, x axis, top, bottom vg.Length) {
+func (f *panels) ticks(p *page, x axis, top, bottom vg.Length) {
 	p.line(x.left, bottom, x.right, bottom, 0.7, black)
 	ticks := slices.DeleteFunc(x.ticks(), func(t tick) bool { return t.label == "" })
 	for _, t := range ticks {
@@ -184,10 +168,10 @@ type panelTick struct {
 	at, middle vg.Length
 }
 
-// labels places the labels of every so manieth tick. On a logarithmic axis those
+// labels places the labels of every nth tick. On a logarithmic axis those
 // that find no room are left out; on a linear one they are none then, as what is
 // left must be at equal distances.
-func (f *multiple) labels(x axis, ticks []tick, every int) (out []panelTick) {
+func (f *panels) labels(x axis, ticks []tick, every int) (out []panelTick) {
 	const room = vg.Length(8) // between two labels
 	type extent struct{ from, to vg.Length }
 	var taken []extent
@@ -216,73 +200,47 @@ func (f *multiple) labels(x axis, ticks []tick, every int) (out []panelTick) {
 }
 
 // row draws one cell in one panel.
-func (f *multiple) row(p *page, c *analysis.Cell, m results.Metric, x axis, y vg.Length, banded bool) {
-	colour := RowColor(c.Hue)
-	ground := paper
-	if banded {
-		ground = band
-	}
-	say := func(st style, text string) { // no grid and no hatch behind words
-		text = st.fit(text, x.right-x.left-4)
-		p.rect(ground, x.left+1, y+1.5, x.left+5+st.width(text), y+11.5)
+func (f *panels) row(p *page, c *analysis.Cell, m results.Metric, x axis, y vg.Length, i int) {
+	say := func(st style, t any) { // no grid and no hatch behind words
+		text := st.fit(p.say(t), x.right-x.left-4)
+		p.rect(ground(i), x.left+1, y+1.5, x.left+5+st.width(text), y+11.5)
 		p.write(st, draw.XLeft, x.left+3, y+7, text)
 	}
 	s := c.Samples[m.Name]
-	if c.NotRun != nil || s == nil {
-		text := "no values"
-		switch {
-		case c.NotRun != nil:
-			text = "not run: see below"
-		case c.Why(m.Name) != "":
-			text = f.short(c, c.Why(m.Name), x.right-x.left-4)
-		case c.Failures() > 0:
-			text = fmt.Sprintf("all %s failed", msg.Plural(c.Failures(), "trial"))
-		}
-		say(smallText, text)
+	switch {
+	case c.NotRun != nil:
+		say(smallText, msg.T("cell.see-below", msg.T("cell.not-run")))
+		return
+	case s == nil:
+		say(smallText, f.short(p, c, lacks(c, m.Name), x.right-x.left-4))
 		return
 	}
 	middle := y + panelRow - 7
-	for j, t := range c.Made {
-		v, ok := t.Values[m.Name]
-		if !ok || !t.Counts() || !x.shows(v) {
-			continue
-		}
-		at := middle + vg.Length(jitter(j)*9)
-		f.used.disturbed = f.used.disturbed || len(t.Taint) > 0
-		if len(t.Taint) > 0 {
-			p.dot(colour, x.x(v), at, 1.3, true)
-		} else {
-			p.dot(seeThrough(colour), x.x(v), at, 1.3, false)
-		}
-	}
+	at := func(v float64, dy vg.Length) (vg.Length, vg.Length, bool) { return x.x(v), middle + dy, x.shows(v) }
+	f.trials(p, c, m.Name, at, 9, 1.3, false)
 	if iv := s.Median; x.shows(iv.Point) && x.shows(iv.Lo) {
-		thick := vg.Length(2)
-		if !iv.Known() {
-			thick = 0.8
-		}
-		f.used.interval = f.used.interval || iv.Known()
-		f.used.span = f.used.span || !iv.Known()
-		p.line(x.x(iv.Lo), middle, x.x(iv.Hi), middle, thick, black)
-		f.used.groups = f.used.groups || s.Grouped()
-		p.middle(black, s, 2.6, func(v float64) (vg.Length, vg.Length, bool) { return x.x(v), middle, x.shows(v) })
+		f.interval(p, black, x, iv, middle, 2)
+		f.middle(p, black, s, 2.6, at)
 	}
 	u := msg.ScaleFor(s.Median.Point, m.Unit)
 	st := smallText
 	st.color = black
-	say(st, u.With(s.Median.Point)+" ("+u.Span(s.Median.Lo, s.Median.Hi)+")")
+	say(st, msg.T("in-brackets", u.With(s.Median.Point), u.Span(s.Median.Lo, s.Median.Hi)))
 }
 
 // short is a text that fits, or its beginning, up to a colon where it has one,
 // and then all of it stands below the picture.
-func (f *multiple) short(c *analysis.Cell, text string, width vg.Length) string {
+func (f *panels) short(p *page, c *analysis.Cell, why msg.Message, width vg.Length) msg.Message {
+	text := p.say(why)
 	if smallText.width(text) <= width {
-		return text
+		return why
 	}
-	if note := c.Name + ": " + text; !slices.Contains(f.notes, note) {
+	note := msg.T("join.colon", c.Name, why)
+	if !slices.ContainsFunc(f.notes, func(n msg.Message) bool { return p.say(n) == p.say(note) }) {
 		f.notes = append(f.notes, note)
 	}
 	head, _, _ := strings.Cut(text, ":")
-	return head + ": see below"
+	return msg.T("cell.see-below", head)
 }
 
 // writeNarrow puts a cell's label beside its row, in two lines where it must.
@@ -291,39 +249,22 @@ func writeNarrow(p *page, c *analysis.Cell, x, y, width vg.Length) {
 	st.color = black
 	lines := st.wrap(c.Cell.Label(), width)
 	if len(lines) > 2 {
-		lines = []string{lines[0], st.fit(joined(lines[1:]), width)}
+		lines = []string{lines[0], st.fit(strings.Join(lines[1:], " "), width)}
 	}
 	for i, l := range lines {
 		p.write(st, draw.XLeft, x, y+(vg.Length(i)-vg.Length(len(lines)-1)/2)*st.line(), l)
 	}
 }
 
-func joined(lines []string) string {
-	out := lines[0]
-	for _, l := range lines[1:] {
-		out += " " + l
+func (f *panels) below() []msg.Message {
+	out := append(f.sheet.below(), f.notes...)
+	if f.figure.Log {
+		out = append(out, msg.T("axis.log"))
 	}
 	return out
 }
 
-// key explains the marks that were used.
-func (f *multiple) key(p *page) {
-	k := newKey(p, 5)
-	k.trials(f.used.disturbed)
-	if f.used.groups {
-		k.groupKey(2.6)
-	}
-	if f.used.interval {
-		k.bar("its 95 % interval", 2)
-	}
-	if f.used.span {
-		k.bar("range: too few trials for an interval", 0.8)
-	}
-	k.end()
-	if f.figure.Log {
-		p.paragraph(smallText, pageMargin, pageWidth-2*pageMargin, "logarithmic scales: equal distances are equal factors")
-	}
-	if f.used.tcg {
-		hatchKey(p, f.a.TCGShows())
-	}
+func (f *panels) explain(k *key) {
+	f.explainTrials(k, 1.6)
+	f.explainIntervals(k, msg.T("key.interval", "95 %"))
 }

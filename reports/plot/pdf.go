@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"lab/reports/msg"
+
 	"codeberg.org/go-pdf/fpdf"
 	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/vg"
@@ -20,10 +22,10 @@ import (
 // It isn't gonum's vgpdf that does it: that embeds all of a font (200 KB a
 // plot), knows the 220 letters of one code page, and of two fonts in a document
 // gives the second one the first one's letters (plot v0.17.0).
-func pdf(name string, made time.Time, fill func(*page)) (File, error) {
-	height := measured(fill)
+func pdf(name string, made time.Time, l *msg.Language, fill func(*page)) (File, error) {
+	height := measured(l, fill)
 	c := newPDF(pageWidth, height, made)
-	fill(&page{c: draw.New(c), height: height, y: pageMargin})
+	fill(&page{c: draw.New(c), l: l, height: height, y: pageMargin})
 	var b bytes.Buffer
 	if err := c.doc.Output(&b); err != nil {
 		return File{}, fmt.Errorf("draw %s.pdf: %w", name, err)

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"lab/reports/msg"
+
 	"gonum.org/v1/plot/vg"
 )
 
@@ -15,7 +17,7 @@ import (
 // are of, and is small.
 func TestPDF(t *testing.T) {
 	made := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	f, err := pdf("x", made, func(p *page) {
+	f, err := pdf("x", made, msg.English(), func(p *page) {
 		p.paragraph(titleText, 0, pageWidth, "−3 µs → ≥ 2 Привет")
 		p.paragraph(bodyText, 0, pageWidth, "thin")
 		p.hatch(grey, 10, 30, 60, 50)
@@ -37,7 +39,7 @@ func TestPDF(t *testing.T) {
 		t.Errorf("%d bytes: are whole fonts embedded?", len(f.Data))
 	}
 	// Without a date there is none of today's.
-	f, err = pdf("x", time.Time{}, func(p *page) { p.y += 10 })
+	f, err = pdf("x", time.Time{}, msg.English(), func(p *page) { p.y += 10 })
 	if err != nil || !bytes.Contains(f.Data, []byte("D:19700101")) {
 		t.Error("a run without a date", err)
 	}

@@ -15,14 +15,12 @@ import (
 
 // A slopes figure draws a total against the number of instances: a small panel
 // for each environment, all on one axis, which has zero on it, so that steeper is
-// dearer. The slope is the answer, and stands above its panel in words.
+// more expensive. The slope is the answer, and stands above its panel in words.
 //
 // Emulated guests have panels and an axis of their own, hatched.
-type slopes struct {
-	a      *analysis.Analysis
-	figure results.Figure
-	used   struct{ disturbed, interval, span, groups, tcg bool }
-}
+type slopes struct{ *sheet }
+
+func newSlopes(s *sheet) figure { return &slopes{s} }
 
 const (
 	slopeAbreast = 3
@@ -31,49 +29,38 @@ const (
 	slopeGap     = vg.Length(10)
 )
 
-func (f *slopes) draw(p *page) {
-	p.heading(f.figure.Title, f.figure.Caption)
-	for _, name := range f.figure.Metrics {
-		m, ok := f.a.Metric(name)
-		if !ok {
-			continue
-		}
-		for _, tcg := range []bool{false, true} {
-			f.group(p, m, tcg)
-		}
+func (f *slopes) panels(p *page, tcg bool) {
+	for _, m := range f.metrics() {
+		f.group(p, m, tcg)
 	}
-	p.notes(notRunNotes(f.a))
-	p.y += 2
-	f.key(p)
-	footer(p, f.a)
 }
 
 // group draws the panels of one metric, those of emulated guests or the others.
 func (f *slopes) group(p *page, m results.Metric, tcg bool) {
 	var all []*analysis.Series
-	values, most := []float64{0}, 1
+	of, most := []float64{0}, 1
 	for _, s := range f.a.Series(m.Name) {
 		if s.TCG != tcg {
 			continue
 		}
 		all = append(all, s)
-		values = append(values, metricValues(s.Cells, m.Name)...)
+		of = append(of, values(s.Cells, m.Name)...)
 		for _, c := range s.Cells {
 			most = max(most, c.N)
 		}
 	}
-	if len(values) == 1 {
+	if len(of) == 1 {
 		return
 	}
 	p.y += 5
-	head := msg.Capital(m.Title)
+	head := msg.T("title", m.Title)
 	if tcg {
 		f.used.tcg = true
-		head += ", " + analysis.TCGMark + ": its own axis, no measure of how fast VMs are"
+		head = msg.T("plot.own-axis", head, analysis.TCGMark)
 	}
 	p.paragraph(boldText, pageMargin, pageWidth-2*pageMargin, head)
 	for abreast := range slices.Chunk(all, slopeAbreast) {
-		f.abreast(p, m, abreast, newAxis(values, false, m.Unit), most)
+		f.abreast(p, m, abreast, newAxis(of, false, m.Unit), most)
 	}
 }
 
@@ -91,14 +78,14 @@ func (f *slopes) abreast(p *page, m results.Metric, some []*analysis.Series, y a
 	}
 	p.y = y.left + 16
 	longest := slices.MaxFunc(some, func(s, t *analysis.Series) int { return len(s.Cells) - len(t.Cells) })
-	p.write(smallText, draw.XLeft, from, p.y+3, "instances at a time: "+longest.Counts())
+	p.write(smallText, draw.XLeft, from, p.y+3, msg.T("join.colon", msg.T("head.instances"), longest.Counts()))
 	p.y += 12
 }
 
 // panel draws one series, and its slope in words above.
 func (f *slopes) panel(p *page, m results.Metric, s *analysis.Series, x, y axis, labels bool) {
 	head := p.y + boldText.line()/2
-	p.write(boldText, draw.XLeft, x.left, head, boldText.fit(s.Label, x.right-x.left))
+	p.fit(boldText, draw.XLeft, x.left, head, x.right-x.left, s.Label)
 	p.rect(band, x.left, y.right, x.right, y.left)
 	if s.TCG {
 		p.hatch(faint, x.left, y.right, x.right, y.left)
@@ -119,43 +106,25 @@ func (f *slopes) panel(p *page, m results.Metric, s *analysis.Series, x, y axis,
 	st.color = black
 	first, second := head+boldText.line(), head+boldText.line()+smallText.line()
 	if len(s.Cells) == 0 {
-		p.write(st, draw.XLeft, x.left, first, "no values")
-		p.write(smallText, draw.XLeft, x.left, second, smallText.fit(msg.OneLine(s.Why), x.right-x.left))
+		p.write(st, draw.XLeft, x.left, first, msg.T("cell.no-values"))
+		p.fit(smallText, draw.XLeft, x.left, second, x.right-x.left, s.Why)
 		return
 	}
-	colour := RowColor(s.Cells[0].Hue)
-	l, err := s.Line(m.Name, nil, f.a.Run.Manifest.Seed)
-	if err == nil {
+	if l, err := s.Line(m.Name, nil, f.a.Run.Manifest.Seed); err == nil {
 		f.line(p, s, l, x, y)
 		u := msg.ScaleFor(l.Slope.Point, m.Unit)
-		p.write(st, draw.XLeft, x.left, first, st.fit(u.Join(u.Signed(l.Slope.Point))+" for each further one", x.right-x.left))
-		span := u.Join(u.Span(l.Slope.Lo, l.Slope.Hi))
-		if !l.Slope.Known() {
-			span = "range " + span
-		}
-		p.write(smallText, draw.XLeft, x.left, second, smallText.fit(span, x.right-x.left))
+		p.fit(st, draw.XLeft, x.left, first, x.right-x.left, msg.T("plot.each", u.Signed(l.Slope.Point)))
+		p.fit(smallText, draw.XLeft, x.left, second, x.right-x.left, analysis.RangeOf(l.Slope, u.Join(u.Span(l.Slope.Lo, l.Slope.Hi))))
 	} else {
-		p.write(st, draw.XLeft, x.left, first, "one number of instances: no slope")
+		p.write(st, draw.XLeft, x.left, first, msg.T("plot.no-slope"))
 	}
 	f.counts(p, s, x, y.left)
 	for i, c := range s.Cells {
-		at := x.x(float64(max(c.N, 1)))
-		wide := f.room(s, i, x)
-		for j, t := range c.Made {
-			v, ok := t.Values[m.Name]
-			if !ok || !t.Counts() {
-				continue
-			}
-			hollow := len(t.Taint) > 0
-			f.used.disturbed = f.used.disturbed || hollow
-			if dx := vg.Length(jitter(j)) * wide; hollow {
-				p.dot(colour, at+dx, y.x(v), 1.4, true)
-			} else {
-				p.dot(seeThrough(colour), at+dx, y.x(v), 1.4, false)
-			}
+		at := func(v float64, dx vg.Length) (vg.Length, vg.Length, bool) {
+			return x.x(float64(max(c.N, 1))) + dx, y.x(v), true
 		}
-		f.used.groups = f.used.groups || c.Samples[m.Name].Grouped()
-		p.middle(black, c.Samples[m.Name], 2.6, func(v float64) (vg.Length, vg.Length, bool) { return at, y.x(v), true })
+		f.trials(p, c, m.Name, at, f.room(s, i, x), 1.4, false)
+		f.sheet.middle(p, black, c.Samples[m.Name], 2.6, at)
 	}
 }
 
@@ -211,24 +180,15 @@ func (f *slopes) line(p *page, s *analysis.Series, l stats.Line, x, y axis) {
 	p.line(a.X, a.Y, b.X, b.Y, 1, black)
 }
 
-// key explains the marks that were used.
-func (f *slopes) key(p *page) {
-	k := newKey(p, 5)
-	k.trials(f.used.disturbed)
-	if f.used.groups {
-		k.groupKey(2.6)
-	}
-	k.entry("line through the medians", func(x, y vg.Length) { p.line(x-5, y+2, x+5, y-2, 1, black) })
+func (f *slopes) explain(k *key) {
+	f.explainTrials(k, 1.6)
+	k.entry(msg.T("key.line"), func(x, y vg.Length) { k.p.line(x-5, y+2, x+5, y-2, 1, black) })
 	if f.used.interval {
-		k.entry("95 % interval of its slope", func(x, y vg.Length) {
-			p.fill(restColor, vg.Point{X: x - 5, Y: y}, vg.Point{X: x + 5, Y: y - 4}, vg.Point{X: x + 5, Y: y + 4})
+		k.entry(msg.T("key.slope"), func(x, y vg.Length) {
+			k.p.fill(restColor, vg.Point{X: x - 5, Y: y}, vg.Point{X: x + 5, Y: y - 4}, vg.Point{X: x + 5, Y: y + 4})
 		})
 	}
 	if f.used.span {
-		k.entry("range: too few trials for an interval", func(_, _ vg.Length) {})
-	}
-	k.end()
-	if f.used.tcg {
-		hatchKey(p, f.a.TCGShows())
+		k.entry(msg.T("key.range"), func(_, _ vg.Length) {})
 	}
 }

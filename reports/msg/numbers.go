@@ -12,7 +12,7 @@ import (
 
 // A Scale is a unit for people: the base unit times a factor.
 type Scale struct {
-	name  string
+	Unit  string
 	Times float64
 }
 
@@ -43,7 +43,7 @@ func ScaleFor(v float64, unit string) Scale {
 	v = math.Abs(v)
 	for _, s := range list {
 		from := s.Times
-		if s.name == "min" {
+		if s.Unit == "min" {
 			from = 600 // seconds are read easily up to ten minutes
 		}
 		if v >= from {
@@ -83,19 +83,25 @@ func Number(v float64, digits int) string {
 func (s Scale) In(v float64) string { return Number(v/s.Times, 3) }
 
 // With writes a value and the scale's name.
-func (s Scale) With(v float64) string { return s.Join(s.In(v)) }
-
-func (s Scale) Join(text string) string {
-	if s.name == "" {
-		return text
+func (s Scale) With(v float64) string {
+	if s.Unit == "" {
+		return s.In(v)
 	}
-	return text + " " + s.name
+	return s.In(v) + " " + s.Unit
+}
+
+// Join puts the scale's name behind a text.
+func (s Scale) Join(x Message) Message {
+	if s.Unit == "" {
+		return x
+	}
+	return T("unit", x, s.Unit)
 }
 
 // Span writes "2.31 to 2.52", with as many digits as tell the two apart, and each
 // from marks that it is held against: 1.0002 isn't written as 1.00 where a verdict
 // says that it is more than 1.
-func (s Scale) Span(lo, hi float64, marks ...float64) string {
+func (s Scale) Span(lo, hi float64, marks ...float64) Message {
 	a, b := lo/s.Times, hi/s.Times
 	for digits := 3; ; digits++ {
 		x, y := Number(a, digits), Number(b, digits)
@@ -106,7 +112,7 @@ func (s Scale) Span(lo, hi float64, marks ...float64) string {
 			blurred = blurred || a != m && x == z || b != m && y == z
 		}
 		if !blurred || digits == 6 {
-			return x + " to " + y
+			return T("span", x, y)
 		}
 	}
 }
@@ -114,12 +120,12 @@ func (s Scale) Span(lo, hi float64, marks ...float64) string {
 // Quantity writes a value with the unit that suits it.
 func Quantity(v float64, unit string) string { return ScaleFor(v, unit).With(v) }
 
-// Signed writes a difference with its sign.
+// Signed writes a difference with its sign and unit.
 func (s Scale) Signed(v float64) string {
 	if v > 0 {
-		return "+" + s.In(v)
+		return "+" + s.With(v)
 	}
-	return s.In(v)
+	return s.With(v)
 }
 
 // Times writes a ratio: "7.87 ×".
@@ -141,16 +147,8 @@ func Probability(p float64) string {
 	return Number(p, 2)
 }
 
-// Plural writes "1 trial", "3 trials".
-func Plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return strconv.Itoa(n) + " " + noun + "s"
-}
-
-// Plain writes a round number as short as it is.
-func Plain(v float64) string {
+// Round writes a round number as short as it is.
+func Round(v float64) string {
 	for digits := 1; digits < 6; digits++ {
 		s := Number(v, digits)
 		if v == 0 {
@@ -209,24 +207,5 @@ func Shortened(s string) string {
 	return s
 }
 
-func WasWere(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun + " was"
-	}
-	return Plural(n, noun) + " were"
-}
-
-// Listed writes "a, b and c".
-func Listed(names []string) string {
-	text := ""
-	for i, n := range names {
-		switch {
-		case i > 0 && i == len(names)-1:
-			text += " and "
-		case i > 0:
-			text += ", "
-		}
-		text += n
-	}
-	return text
-}
+// Round writes a round number with the scale's name, as short as it is.
+func (s Scale) Round(v float64) string { return strings.TrimSpace(Round(v/s.Times) + " " + s.Unit) }

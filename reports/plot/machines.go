@@ -1,8 +1,8 @@
 package plot
 
 import (
-	"fmt"
-	"strings"
+	"maps"
+	"slices"
 	"time"
 
 	"gonum.org/v1/plot/vg"
@@ -20,8 +20,8 @@ import (
 // process and a guest alike would leave no room to see machines differ.
 type machineForest struct {
 	m       *analysis.Machines
-	title   string
-	caption string
+	title   msg.Message
+	caption msg.Message
 	unit    string
 	figure  analysis.MachineFigure
 	ratio   bool // of the baseline: 1 is marked, and emulated groups are left out
@@ -34,30 +34,25 @@ const (
 	machineText  = 40 * vg.Millimeter
 )
 
-// MachinePlots draws each metric, and the headline one's ratio to the baseline.
-func MachinePlots(m *analysis.Machines) ([]File, error) {
+// Machines draws each metric, and the headline one's ratio to the baseline.
+func Machines(m *analysis.Machines, l *msg.Language) ([]File, error) {
 	var out []File
-	add := func(name string, f *machineForest) error {
-		if !f.any() || !safeName.MatchString(name) {
-			return nil
-		}
-		files, err := drawn(name, latest(m), f.draw)
-		out = append(out, files...)
-		return err
-	}
 	for i, x := range m.Metrics {
-		f := &machineForest{m: m, title: x.Title + ", machine by machine", unit: x.Unit, figure: analysis.MedianOf(x.Name),
-			caption: "Each line is one run: the median of its trials. Each environment has its own axis."}
-		if err := add("machines-"+x.Name, f); err != nil {
-			return nil, err
+		forests := map[string]*machineForest{"": {m: m, title: msg.T("machines.plot", x.Title), caption: msg.T("machines.plot-how"), unit: x.Unit, figure: analysis.MedianOf(x.Name)}}
+		if i == 0 {
+			forests["-ratio"] = &machineForest{m: m, title: msg.T("machines.ratio-plot", x.Title, m.BaseName()),
+				caption: msg.T("machines.ratio-plot-how", m.BaseName()), unit: "1", figure: analysis.RatioOf(x.Name), ratio: true}
 		}
-		if i > 0 {
-			continue
-		}
-		f = &machineForest{m: m, title: x.Title + " by " + m.BaseName() + "'s, machine by machine", unit: "1", figure: analysis.RatioOf(x.Name), ratio: true,
-			caption: "Each line is one run: the ratio of two medians of the same machine. 1 is as long as " + m.BaseName() + " takes."}
-		if err := add("machines-"+x.Name+"-ratio", f); err != nil {
-			return nil, err
+		for _, end := range slices.Sorted(maps.Keys(forests)) {
+			name, f := "machines-"+x.Name+end, forests[end]
+			if !f.any() || !safeName.MatchString(name) {
+				continue
+			}
+			files, err := drawn(name, latest(m), l, f.draw)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, files...)
 		}
 	}
 	return out, nil
@@ -124,34 +119,31 @@ func (f *machineForest) panel(p *page, g *analysis.MachineGroup, entries []analy
 	}
 	top := p.y
 	bottom := top + machineRow*vg.Length(rows)
-	for i := 0; i < rows; i += 2 {
-		y := top + machineRow*vg.Length(i)
-		p.rect(band, left, y, right, y+machineRow)
-	}
+	p.bands(left, right, top, machineRow, rows)
 	if g.TCG {
 		p.hatch(faint, x.left, top, x.right, bottom)
 		f.used.tcg = true
 	}
-	(&distribution{}).ticks(p, x, top, bottom)
+	p.grid(x, top, bottom)
 	if f.ratio {
 		p.line(x.x(1), top, x.x(1), bottom, 1, grey)
 	}
-	last := ""
+	var last *analysis.Machine
 	for i, e := range entries {
 		y := top + machineRow*(vg.Length(i)+0.5)
-		if e.Machine.Name != last {
+		if e.Machine != last {
 			p.write(boldText, draw.XLeft, left+2, y, e.Machine.Name)
 		}
-		last = e.Machine.Name
-		at := left + 2 + boldText.width("machine 00 ")
-		p.write(smallText, draw.XLeft, at, y, smallText.fit(analysis.ShortDir(e.Run.Run.Dir), x.left-at-4))
+		last = e.Machine
+		at := left + 2 + boldText.width(p.say(msg.T("machine.n", "00 ")))
+		p.fit(smallText, draw.XLeft, at, y, x.left-at-4, analysis.ShortDir(e.Run.Run.Dir))
 		iv, _ := f.figure(e)
 		f.mark(p, x, iv, y)
-		p.write(smallText, draw.XLeft, x.right+6, y, smallText.fit(f.words(iv), machineText-8))
+		p.fit(smallText, draw.XLeft, x.right+6, y, machineText-8, f.words(iv))
 	}
 	if spread {
 		y := top + machineRow*(vg.Length(rows)-0.5)
-		p.write(boldText, draw.XLeft, left+2, y, "middle of "+msg.Plural(s.Machines, "machine"))
+		p.write(boldText, draw.XLeft, left+2, y, msg.T("machines.middle", msg.T("machines", s.Machines)))
 		p.line(x.x(s.Least), y, x.x(s.Largest), y, 0.8, black)
 		for _, v := range []float64{s.Least, s.Largest} {
 			p.line(x.x(v), y-3.5, x.x(v), y+3.5, 0.8, black)
@@ -163,11 +155,10 @@ func (f *machineForest) panel(p *page, g *analysis.MachineGroup, entries []analy
 		if f.ratio {
 			middle = msg.Times(s.Middle)
 		}
-		text := middle + "; " + u.Join(u.Span(s.Least, s.Largest))
-		p.write(smallText, draw.XLeft, x.right+6, y, smallText.fit(text, machineText-8))
+		p.fit(smallText, draw.XLeft, x.right+6, y, machineText-8, msg.T("join.semicolon", middle, u.Join(u.Span(s.Least, s.Largest))))
 	}
 	p.y = bottom + 16
-	if note := x.note(); note != "" {
+	if note := x.note(); !note.IsZero() {
 		p.write(smallText, draw.XLeft, x.left, p.y+4, note)
 		p.y += 10
 	}
@@ -181,7 +172,7 @@ func (f *machineForest) axis(g *analysis.MachineGroup) axis {
 		values = append(values, 1)
 	}
 	for _, o := range f.m.Groups {
-		if o.Label != g.Label {
+		if !o.SameRow(g) {
 			continue
 		}
 		for _, e := range f.shows(o) {
@@ -205,21 +196,22 @@ func (f *machineForest) mark(p *page, x axis, iv stats.Interval, y vg.Length) {
 	p.dot(c, x.x(iv.Point), y, 2.4, false)
 }
 
-func (f *machineForest) words(iv stats.Interval) string {
+func (f *machineForest) words(iv stats.Interval) msg.Message {
 	u := msg.ScaleFor(iv.Point, f.unit)
+	middle := u.With(iv.Point)
 	if f.ratio {
-		return msg.Times(iv.Point) + "; " + analysis.SpanOf(iv, u)
+		middle = msg.Times(iv.Point)
 	}
-	return u.With(iv.Point) + "; " + analysis.SpanOf(iv, u)
+	return msg.T("join.semicolon", middle, analysis.SpanOf(iv, u))
 }
 
 // key explains the marks that were used.
 func (f *machineForest) key(p *page) {
 	k := newKey(p, 8)
 	if f.used.interval {
-		text := "a run, with its 95 % interval"
+		text := msg.T("key.run")
 		if f.ratio {
-			text = "a run, with its interval: 95 % for all of its rows together"
+			text = msg.T("key.run-joint")
 		}
 		k.entry(text, func(x, y vg.Length) {
 			p.line(x-7, y, x+7, y, 1.8, palette[0])
@@ -227,13 +219,13 @@ func (f *machineForest) key(p *page) {
 		})
 	}
 	if f.used.few {
-		k.entry("a run of too few trials for one, with its range", func(x, y vg.Length) {
+		k.entry(msg.T("key.run-range"), func(x, y vg.Length) {
 			p.line(x-7, y, x+7, y, 0.8, rgb(0x999999))
 			p.dot(rgb(0x999999), x, y, 2.4, false)
 		})
 	}
 	if f.used.spread {
-		k.entry("the middle machine; the least to the largest", func(x, y vg.Length) {
+		k.entry(msg.T("key.machines"), func(x, y vg.Length) {
 			p.line(x-7, y, x+7, y, 0.8, black)
 			p.line(x-7, y-3.5, x-7, y+3.5, 0.8, black)
 			p.line(x+7, y-3.5, x+7, y+3.5, 0.8, black)
@@ -248,19 +240,15 @@ func (f *machineForest) key(p *page) {
 
 // footer says where the picture comes from.
 func (f *machineForest) footer(p *page) {
-	labs := map[string]bool{}
-	var parts []string
+	var labs []msg.Message
+	seen := map[string]bool{}
 	for _, k := range f.m.Machines {
 		for _, a := range k.Runs {
-			if v := msg.OneLine(a.Run.Manifest.Lab); v != "" && !labs[v] {
-				labs[v] = true
-				parts = append(parts, v)
+			if v := msg.OneLine(a.Run.Manifest.Lab); v != "" && !seen[v] {
+				seen[v] = true
+				labs = append(labs, msg.Verbatim(v))
 			}
 		}
 	}
-	st := smallText
-	st.size = 6.5
-	p.y += 2
-	p.paragraph(st, pageMargin, pageWidth-2*pageMargin,
-		fmt.Sprintf("scenario %s, %s, lab %s", msg.OneLine(f.m.Scenario), msg.Plural(len(f.m.Machines), "machine"), strings.Join(parts, ", ")))
+	p.footer(msg.Join("join.comma", msg.T("footer.scenario", msg.OneLine(f.m.Scenario)), msg.T("machines", len(f.m.Machines)), msg.T("footer.lab", msg.Join("join.comma", labs...))))
 }

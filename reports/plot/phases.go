@@ -13,56 +13,57 @@ import (
 	"lab/reports/msg"
 )
 
-// A stack draws what each cell's median is made of, as a bar from 0 to 100 % of
+// Phases draw what each cell's median is made of, as a bar from 0 to 100 % of
 // the cell's own median time. Cells differ by factors of a thousand, so that on one
 // common scale all but the slowest would vanish: the totals stand beside the
 // bars instead.
-type stack struct {
-	a      *analysis.Analysis
-	figure results.Figure
+type phases struct {
+	*sheet
 	metric results.Metric
 	colors map[string]color.RGBA
 }
 
-const barHeight = vg.Length(17)
-
-func (s *stack) draw(p *page) {
-	left, right := pageMargin, pageWidth-pageMargin
-	p.heading(s.figure.Title, s.figure.Caption)
-	p.paragraph(smallText, left, right-left, "Each bar is 100 % of that row's own "+msg.Lower(s.metric.Title)+
-		", a median. Each part is a median, too: where these add up to less, the rest of the bar is empty. The totals differ, and are given at the right: don't compare lengths between bars.")
-	hatched := false
-	for _, c := range s.a.Cells {
-		p.y += 8
-		hatched = s.bar(p, c, left, right) || hatched
-	}
-	p.y += 4
-	if hatched {
-		hatchKey(p, s.a.TCGShows())
-	}
-	footer(p, s.a)
+func newPhases(s *sheet) figure {
+	return &phases{sheet: s, metric: s.a.Whole(s.figure), colors: map[string]color.RGBA{}}
 }
 
+const barHeight = vg.Length(17)
+
+func (s *phases) shows() bool { return s.metric.Name != "" }
+
+// panels draws all rows at once, in their order: each has an axis of its own.
+func (s *phases) panels(p *page, tcg bool) {
+	if tcg {
+		return
+	}
+	left, right := pageMargin, pageWidth-pageMargin
+	p.paragraph(smallText, left, right-left, msg.T("phases.bars", s.metric.Title))
+	for _, c := range s.a.Cells {
+		p.y += 8
+		s.bar(p, c, left, right)
+	}
+}
+
+func (s *phases) below() []msg.Message { return nil }
+func (s *phases) explain(*key)         {}
+
 // bar draws one cell: its name and total, the bar, and the names and times of
-// its parts. It reports whether the bar is hatched.
-func (s *stack) bar(p *page, c *analysis.Cell, left, right vg.Length) bool {
+// its parts.
+func (s *phases) bar(p *page, c *analysis.Cell, left, right vg.Length) {
 	b := s.a.Breakdown(c, s.metric.Name)
-	p.write(boldText, draw.XLeft, left, p.y+6, boldText.fit(c.Name, (right-left)*0.55))
+	p.fit(boldText, draw.XLeft, left, p.y+6, (right-left)*0.55, c.Name)
 	if b == nil {
-		text := "its phases weren't recorded"
-		switch {
-		case c.NotRun != nil:
-			text = analysis.NotRun(c)
-		case c.Counted() == 0 && c.Failures() > 0:
-			text = fmt.Sprintf("all %s failed", msg.Plural(c.Failures(), "trial"))
+		why := lacks(c, s.metric.Name)
+		if c.Samples[s.metric.Name] != nil {
+			why = msg.T("phases.unknown")
 		}
 		p.y += 13
-		p.paragraph(smallText, left, right-left, msg.OneLine(text))
-		return false
+		p.paragraph(smallText, left, right-left, why)
+		return
 	}
-	total := fmt.Sprintf("total %s, median of %s", msg.Quantity(b.Whole, s.metric.Unit), msg.Plural(b.N, "trial"))
+	total := msg.T("phases.total", msg.Quantity(b.Whole, s.metric.Unit), msg.T("trials", b.N))
 	if b.Apart() && b.Sum > b.Whole {
-		total = fmt.Sprintf("the parts' medians add up to %s; ", msg.Percent(b.Sum/b.Whole)) + total
+		total = msg.T("join.semicolon", msg.T("phases.more", msg.Percent(b.Sum/b.Whole)), total)
 	}
 	p.write(bodyText, draw.XRight, right, p.y+6, total)
 	p.y += 13
@@ -82,18 +83,17 @@ func (s *stack) bar(p *page, c *analysis.Cell, left, right vg.Length) bool {
 		x += wide
 	}
 	if room := right - x; b.Apart() && b.Sum < b.Whole {
-		st := smallText
-		p.write(st, draw.XCenter, x+room/2, p.y+barHeight/2, st.fit("in no part's median: "+msg.Percent(1-b.Sum/b.Whole), room-4))
+		p.fit(smallText, draw.XCenter, x+room/2, p.y+barHeight/2, room-4, msg.T("phases.rest", msg.Percent(1-b.Sum/b.Whole)))
 	}
 	p.frame(black, 0.6, left, p.y, right, p.y+barHeight)
 	p.y += barHeight + 3
 	s.names(p, b, left, right)
-	return c.TCG
+	s.used.tcg = s.used.tcg || c.TCG
 }
 
 // partText writes a part's number and name into the bar where they fit. On a
 // hatched bar they stand on a plate.
-func (s *stack) partText(p *page, i int, q analysis.Part, colour color.RGBA, plate bool, x, wide vg.Length) {
+func (s *phases) partText(p *page, i int, q analysis.Part, colour color.RGBA, plate bool, x, wide vg.Length) {
 	st := bodyText
 	st.color = ink(colour)
 	number := strconv.Itoa(i + 1)
@@ -111,7 +111,7 @@ func (s *stack) partText(p *page, i int, q analysis.Part, colour color.RGBA, pla
 }
 
 // names lists the parts with their times, wrapped.
-func (s *stack) names(p *page, b *analysis.Breakdown, left, right vg.Length) {
+func (s *phases) names(p *page, b *analysis.Breakdown, left, right vg.Length) {
 	x := left
 	for i, q := range b.Parts {
 		text := fmt.Sprintf("%d %s %s (%s)", i+1, q.Title, msg.Quantity(q.Median, s.metric.Unit), msg.Percent(q.Share))
@@ -129,12 +129,9 @@ func (s *stack) names(p *page, b *analysis.Breakdown, left, right vg.Length) {
 }
 
 // color is a part's, the same in every bar of the figure.
-func (s *stack) color(name string) color.RGBA {
+func (s *phases) color(name string) color.RGBA {
 	if name == analysis.Other {
 		return restColor
-	}
-	if s.colors == nil {
-		s.colors = map[string]color.RGBA{}
 	}
 	c, ok := s.colors[name]
 	if !ok {

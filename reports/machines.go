@@ -1,0 +1,219 @@
+package reports
+
+import (
+	"bytes"
+	"encoding/csv"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"lab/bench/clean"
+	"lab/bench/results"
+	"lab/reports/analysis"
+	"lab/reports/msg"
+	"lab/reports/page"
+	"lab/reports/plot"
+)
+
+// MachinesFiles makes the report across machines: machines.md, machines.csv and plots.
+func MachinesFiles(m *analysis.Machines, l *msg.Language) ([]plot.File, error) {
+	plots, err := plot.Machines(m, l)
+	if err != nil {
+		return nil, err
+	}
+	table, err := machinesCSV(m)
+	if err != nil {
+		return nil, err
+	}
+	return append([]plot.File{{Name: "machines.md", Data: machinesReport(m, plots).Markdown(l)}, {Name: "machines.csv", Data: table}}, plots...), nil
+}
+
+// WriteMachines writes the files, and SHA256SUMS over them, into the folder dir. They
+// belong to uid and gid.
+func WriteMachines(m *analysis.Machines, dir string, uid, gid int) error {
+	files, err := MachinesFiles(m, msg.English())
+	if err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	return writeFiles(dir, files, uid, gid)
+}
+
+// Machines is the page for a terminal: the headline metric's groups.
+func Machines(m *analysis.Machines) *page.Page {
+	p := &page.Page{}
+	if len(m.Metrics) == 0 {
+		p.Banner(msg.T("nothing-measured"))
+		return p
+	}
+	x := m.Metrics[0]
+	p.Title(msg.T("machines.brief", m.Scenario, msg.T("machines", len(m.Machines)), x.Title))
+	machinesMetric(p, m, x)
+	p.Gap()
+	p.Messages(append(append(machinesSentences(m, x), m.Notes...), msg.T("machines.how"))...)
+	return p
+}
+
+// machinesReport is machines.md: all metrics, and what the machines are.
+func machinesReport(m *analysis.Machines, plots []plot.File) *page.Page {
+	p := &page.Page{}
+	p.Title(msg.T("machines.title", m.Scenario, msg.T("machines", len(m.Machines))))
+	p.Text(m.Question)
+	if len(m.Metrics) > 0 {
+		p.Messages(machinesSentences(m, m.Metrics[0])...)
+	}
+	for _, f := range plots {
+		if name, ok := strings.CutSuffix(strings.TrimPrefix(f.Name, "plots/"), ".png"); ok {
+			p.Picture(name, name, nil)
+		}
+	}
+	p.Section(msg.T("machines.list"))
+	t := page.Table{Align: "lllllllllll", Head: []page.Text{msg.T("head.machine"), msg.T("machine.id"), msg.T("head.folders"), msg.T("machine.processor"),
+		msg.T("machine.cpus"), msg.T("machine.memory"), msg.T("machine.kernel"), msg.T("machine.guest"), msg.T("machine.acceleration"), msg.T("machine.load"), "lab"}}
+	for _, k := range m.Machines {
+		f := k.Facts
+		var dirs, labs []string
+		for _, a := range k.Runs {
+			dirs = append(dirs, analysis.ShortDir(a.Run.Dir))
+			labs = append(labs, a.Run.Manifest.Lab)
+		}
+		t.Rows = append(t.Rows, []page.Text{k.Name, f.ID, strings.Join(dirs, ", "), f.CPU, f.CPUs, msg.Quantity(float64(f.Memory), "B"),
+			f.Kernel, isGuest(f), f.Acceleration.Use, msg.Number(f.Load, 2), strings.Join(labs, ", ")})
+	}
+	p.Table(t)
+	for _, x := range m.Metrics {
+		p.Section(msg.T("title", x.Title))
+		machinesMetric(p, m, x)
+	}
+	p.Section(msg.T("machines.notes"))
+	p.Messages(append(m.Notes, msg.T("machines.how"))...)
+	return p
+}
+
+// machinesMetric is a table for each group in which a metric was measured.
+func machinesMetric(p *page.Page, m *analysis.Machines, x results.Metric) {
+	by := msg.T("head.by", m.BaseName())
+	for _, g := range m.Groups {
+		if !g.Measured() {
+			continue
+		}
+		p.Gap()
+		p.Subsection(g.Title())
+		wide := page.Table{Align: "llrrrrr", Head: []page.Text{msg.T("head.machine"), msg.T("head.folder"), msg.T("head.trials"), msg.T("head.median"),
+			msg.T("head.interval", "95 %"), msg.T("head.added", m.BaseName()), by}}
+		narrow := page.Table{Head: []page.Text{msg.T("head.machine"), msg.T("head.trials"), page.Lines{msg.T("head.median-and"), msg.T("head.interval", "95 %")}, by}}
+		for _, r := range machineRows(g, x) {
+			wide.Rows = append(wide.Rows, r)
+			narrow.Rows = append(narrow.Rows, []page.Text{r[0], r[2], page.Lines{r[3], r[4]}, r[6]})
+		}
+		p.Table(wide, narrow)
+	}
+}
+
+// machineRows are a group's lines of one metric: machine, folder, trials,
+// median, interval, added to host, ratio to host; the last is their spread.
+func machineRows(g *analysis.MachineGroup, x results.Metric) [][]page.Text {
+	var out [][]page.Text
+	for _, e := range g.Entries {
+		r := []page.Text{e.Machine.Name, analysis.ShortDir(e.Run.Run.Dir), e.Cell.Counted(), nil, nil, nil, nil}
+		switch s := e.Cell.Samples[x.Name]; {
+		case e.Cell.NotRun != nil:
+			r[2], r[3] = msg.T("cell.not-run"), e.Cell.NotRun.Reason
+		case s == nil:
+			r[3] = msg.T("cell.no-values")
+		default:
+			if n := e.Cell.Disturbed(); n > 0 {
+				r[2] = msg.T("in-brackets", e.Cell.Counted(), msg.T("cell.disturbed", n))
+			}
+			u := msg.ScaleFor(s.Median.Point, x.Unit)
+			r[3], r[4] = u.With(s.Median.Point), analysis.SpanOf(s.Median, u)
+			if k := s.Against; k != nil && !g.TCG {
+				r[5] = addedScale(k.Difference.Point, s.Median.Point, x.Unit).Signed(k.Difference.Point)
+				if k.Ratio != nil {
+					r[6] = msg.T("in-brackets", msg.Times(k.Ratio.Point), analysis.SpanOf(*k.Ratio, msg.Bare))
+				}
+			}
+		}
+		out = append(out, r)
+	}
+	s, ok := g.Spread(analysis.MedianOf(x.Name))
+	if !ok {
+		return out
+	}
+	u := msg.ScaleFor(s.Middle, x.Unit)
+	r := []page.Text{msg.T("machines.middle", msg.T("machines", s.Machines)), nil, nil, u.With(s.Middle), u.Join(u.Span(s.Least, s.Largest)), nil, nil}
+	if d, ok := g.Spread(analysis.DifferenceOf(x.Name)); ok && !g.TCG {
+		r[5] = addedScale(d.Middle, s.Middle, x.Unit).Signed(d.Middle)
+	}
+	if q, ok := g.Spread(analysis.RatioOf(x.Name)); ok && !g.TCG {
+		r[6] = msg.T("in-brackets", msg.Times(q.Middle), msg.Bare.Span(q.Least, q.Largest))
+	}
+	return append(out, r)
+}
+
+// machinesSentences say what the machines have in common, group by group.
+func machinesSentences(m *analysis.Machines, x results.Metric) []msg.Message {
+	var out []msg.Message
+	for _, g := range m.Groups {
+		s, ok := g.Spread(analysis.MedianOf(x.Name))
+		if !ok {
+			continue
+		}
+		u := msg.ScaleFor(s.Middle, x.Unit)
+		text := msg.T("machines.from-to", g.Title(), x.Title, u.With(s.Least), s.LeastMachine, u.With(s.Largest), s.LargestMachine)
+		if s.Least > 0 {
+			text = msg.T("machines.factor", text, msg.Number(s.Largest/s.Least, 3))
+		}
+		middle := msg.T("machines.middle-is", msg.T("machines", s.Machines), u.With(s.Middle))
+		if s.Interval.Known() {
+			middle = msg.T("in-brackets", middle, msg.T("ends", "95 %", u.Join(u.Span(s.Interval.Lo, s.Interval.Hi))))
+		}
+		text = msg.T("sentence", msg.T("join.semicolon", text, middle))
+		if q, ok := g.Spread(analysis.RatioOf(x.Name)); ok && !g.TCG {
+			text = msg.T("join.sentences", text, msg.T("machines.by", m.BaseName(), msg.Times(q.Least), msg.Times(q.Largest)))
+		}
+		out = append(out, text)
+	}
+	return out
+}
+
+// machinesCSV has one line a run, row and metric, in base units; what there isn't is
+// empty.
+func machinesCSV(m *analysis.Machines) ([]byte, error) {
+	var b bytes.Buffer
+	out := csv.NewWriter(&b)
+	out.Write([]string{"scenario", "machine", "machine_id", "run", "folder", "lab", "image", "kernel", "cpu", "cpus", "memory", "virtual",
+		"cell", "env", "emulated", "metric", "unit", "better", "n", "disturbed", "median", "lo", "hi", "method",
+		"difference", "difference_lo", "difference_hi", "ratio", "ratio_lo", "ratio_hi", "not_run"})
+	say := msg.English().Text
+	num := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+	three := func(f analysis.MachineFigure, e analysis.MachineEntry) []string {
+		iv, ok := f(e)
+		if !ok || e.Cell.TCG {
+			return []string{"", "", ""}
+		}
+		return []string{num(iv.Point), num(iv.Lo), num(iv.Hi)}
+	}
+	for _, g := range m.Groups {
+		for _, e := range g.Entries {
+			k, x := e.Machine.Facts, e.Run.Run.Manifest
+			head := []string{m.Scenario, say(e.Machine.Name), k.ID, x.ID, analysis.ShortDir(e.Run.Run.Dir), x.Lab, x.Image.Digest, k.Kernel, k.CPU, strconv.Itoa(k.CPUs),
+				strconv.FormatInt(k.Memory, 10), strconv.FormatBool(k.Virtual), e.Cell.Cell.Label(), e.Cell.Env, strconv.FormatBool(e.Cell.TCG)}
+			if e.Cell.NotRun != nil {
+				out.Write(clean.Fields(append(append(head, make([]string, 15)...), e.Cell.NotRun.Reason)))
+				continue
+			}
+			for _, y := range m.Metrics {
+				s := e.Cell.Samples[y.Name]
+				if s == nil {
+					continue
+				}
+				row := append(append([]string(nil), head...), y.Name, y.Unit, y.Better, strconv.Itoa(s.Median.N), strconv.Itoa(e.Cell.Disturbed()),
+					num(s.Median.Point), num(s.Median.Lo), num(s.Median.Hi), s.Median.Method)
+				row = append(append(row, three(analysis.DifferenceOf(y.Name), e)...), three(analysis.RatioOf(y.Name), e)...)
+				out.Write(clean.Fields(append(row, "")))
+			}
+		}
+	}
+	out.Flush()
+	return b.Bytes(), out.Error()
+}
