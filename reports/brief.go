@@ -132,6 +132,6 @@ func marks(p *page.Page, a *analysis.Analysis) {
 		p.Mark(color, sign+star, v.Finding.Statement, v.Figure)
 	}
 	if none > 0 {
-		p.Mark(page.Yellow, "-", msg.T("brief.unmeasured", none))
+		p.Mark(page.Yellow, "-", msg.T("answer.unmeasured", none))
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -61,10 +62,14 @@ func machinesReport(m *analysis.Machines, plots []plot.File) *page.Page {
 	if len(m.Metrics) > 0 {
 		p.Messages(machinesSentences(m, m.Metrics[0])...)
 	}
-	for _, f := range plots {
-		if name, ok := strings.CutSuffix(strings.TrimPrefix(f.Name, "plots/"), ".png"); ok {
-			p.Picture(name, name, nil)
+	picture := func(name string, title, caption msg.Message) {
+		if slices.ContainsFunc(plots, func(f plot.File) bool { return f.Name == "plots/"+name+".png" }) {
+			p.Picture(name, title, caption)
 		}
+	}
+	for _, x := range m.Metrics {
+		picture("machines-"+x.Name, msg.T("machines.plot", x.Title), msg.T("machines.plot-how"))
+		picture("machines-"+x.Name+"-ratio", msg.T("machines.ratio-plot", x.Title, m.BaseName()), msg.T("machines.ratio-plot-how", m.BaseName()))
 	}
 	p.Section(msg.T("machines.list"))
 	t := page.Table{Align: "lllllllllll", Head: []page.Text{msg.T("head.machine"), msg.T("machine.id"), msg.T("head.folders"), msg.T("machine.processor"),

@@ -41,7 +41,7 @@ func (p *Page) Markdown(l *msg.Language) []byte {
 		case code:
 			b.WriteString("```\n")
 			for _, line := range x.lines {
-				b.WriteString(clean.Code(line) + "\n")
+				b.WriteString(strings.ReplaceAll(clean.Line(line), "```", "") + "\n") // which no line can end
 			}
 			b.WriteString("```\n\n")
 		case mark:
