@@ -33,7 +33,7 @@ func htmlRun(a *analysis.Analysis, name string, l *msg.Language) *html.Run {
 		return p.HTML(l)
 	}
 	notes := append(analysis.NotesOf(m), a.Doubts()...)
-	r := &html.Run{Name: name, Scenario: m.Scenario, Question: m.Question, Answer: l.Texts(answer(a)), Banners: l.Texts(a.Banners()),
+	r := &html.Run{Name: name, Scenario: m.Scenario, Question: l.Text(m.Question), Answer: l.Texts(answer(a)), Banners: l.Texts(a.Banners()),
 		Tables: fold(func(p *page.Page) {
 			for i, x := range a.Metrics {
 				p.Section(msg.T("title", x.Title))
@@ -56,7 +56,7 @@ func htmlRun(a *analysis.Analysis, name string, l *msg.Language) *html.Run {
 	}
 	taints := map[string]int{}
 	for _, x := range a.Metrics {
-		r.Metrics = append(r.Metrics, htmlMetric(a, x, taints))
+		r.Metrics = append(r.Metrics, htmlMetric(a, x, taints, l))
 	}
 	r.Taints = make([]string, len(taints))
 	for t, i := range taints {
@@ -67,7 +67,7 @@ func htmlRun(a *analysis.Analysis, name string, l *msg.Language) *html.Run {
 			if b := a.Breakdown(c, x.Name); b != nil {
 				p := html.Parts{Row: i, Of: x.Name, Whole: b.Whole}
 				for j, part := range b.Parts {
-					p.Parts = append(p.Parts, html.Part{Name: part.Title, Value: part.Median, Color: hex(plot.Paint(j))})
+					p.Parts = append(p.Parts, html.Part{Name: l.Text(part.Title), Value: part.Median, Color: hex(plot.Paint(j))})
 				}
 				r.Parts = append(r.Parts, p)
 			}
@@ -79,8 +79,8 @@ func htmlRun(a *analysis.Analysis, name string, l *msg.Language) *html.Run {
 	return r
 }
 
-func htmlMetric(a *analysis.Analysis, x results.Metric, taints map[string]int) html.Metric {
-	out := html.Metric{Name: x.Name, Title: x.Title, Unit: x.Unit, Better: x.Better, Help: x.Help}
+func htmlMetric(a *analysis.Analysis, x results.Metric, taints map[string]int, l *msg.Language) html.Metric {
+	out := html.Metric{Name: x.Name, Title: l.Text(x.Title), Unit: x.Unit, Better: x.Better, Help: l.Text(x.Help)}
 	for _, f := range a.Run.Manifest.Figures {
 		out.Log = out.Log || f.Log && slices.Contains(f.Metrics, x.Name)
 	}
@@ -117,7 +117,7 @@ func htmlMetric(a *analysis.Analysis, x results.Metric, taints map[string]int) h
 
 func htmlVerdict(v analysis.Verdict, l *msg.Language) html.Verdict {
 	out := html.Verdict{Outcome: l.Text(analysis.Beside(msg.T("title", analysis.OutcomeText(v.Outcome)), v.Caveat)),
-		Statement: v.Finding.Statement, Figure: l.Text(v.Said), Detail: l.Text(v.Sentence())}
+		Statement: l.Text(v.Finding.Statement), Figure: l.Text(v.Said), Detail: l.Text(v.Sentence())}
 	switch v.Outcome {
 	case analysis.Holds:
 		out.Kind, out.Mark = "holds", "✓"

@@ -78,7 +78,7 @@ func consists(a *analysis.Analysis, c *analysis.Cell, metric string) msg.Message
 	analysis.SortParts(largest)
 	var texts []msg.Message
 	for _, p := range largest[:min(3, len(largest))] {
-		texts = append(texts, msg.Verbatim(msg.Percent(p.Share)+" "+p.Title))
+		texts = append(texts, msg.T("phases.share", msg.Percent(p.Share), p.Title))
 	}
 	return msg.T("sentence.of-which", msg.Join("join.comma", texts...))
 }

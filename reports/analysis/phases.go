@@ -9,6 +9,7 @@ import (
 
 	"lab/bench/results"
 	"lab/bench/stats"
+	"lab/reports/msg"
 )
 
 // A Breakdown is what a cell's time is made of.
@@ -21,8 +22,8 @@ type Breakdown struct {
 
 // A Part is one phase.
 type Part struct {
-	Name   string // as in the results
-	Title  string // as printed
+	Name   string      // as in the results
+	Title  msg.Message // as printed
 	Median float64
 	Share  float64 // of the whole's median
 }
@@ -94,11 +95,15 @@ func (c *Cell) partOrder(metric string) []string {
 	})
 }
 
-func (a *Analysis) partTitle(name string) string {
-	if m, ok := a.described(name); ok && m.Title != "" {
-		return m.Title
+func (a *Analysis) partTitle(name string) msg.Message {
+	m, ok := a.described(name)
+	switch {
+	case ok && m.Title != "":
+		return msg.Verbatim(m.Title)
+	case name == Other:
+		return msg.T("phases.other")
 	}
-	return strings.NewReplacer("_", " ").Replace(name)
+	return msg.Verbatim(strings.ReplaceAll(name, "_", " "))
 }
 
 // shares is a part's share of the whole, one value a counted trial.

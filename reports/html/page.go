@@ -16,9 +16,10 @@ const MaxSize = 2 << 20
 
 // A Page is what is shown: one run, or several with a switch between them.
 type Page struct {
-	Language *msg.Language `json:"-"`
-	Runs     []*Run        `json:"runs"`
-	Live     bool          `json:"live,omitempty"` // trials may still come
+	Language *msg.Language     `json:"-"`
+	Runs     []*Run            `json:"runs"`
+	Live     bool              `json:"live,omitempty"` // trials may still come
+	Texts    map[string]string `json:"texts"`          // what page.js says: Render fills it
 }
 
 // A Run is one results folder, as far as it is shown. Numbers are in base units.
@@ -126,6 +127,7 @@ func Render(p *Page) ([]byte, error) {
 	if len(p.Runs) == 0 {
 		return nil, fmt.Errorf("html: no run")
 	}
+	p.Texts = p.Language.Patterns("page.")
 	for every := 1; ; every *= 2 {
 		for _, r := range p.Runs {
 			r.thin(every)
@@ -173,3 +175,6 @@ func (r *Run) thin(every int) {
 		}
 	}
 }
+
+// T is a message as the page says it.
+func (p *Page) T(id string, args ...any) string { return p.Language.Text(msg.T(id, args...)) }

@@ -12,11 +12,17 @@
 //	verdict.value(metric, row, value): {metric|capital} of {row}: {value}
 //
 // What is indented goes on with the line before. {name|lower} and {name|capital}
-// change the first letter. Text between ** is bold, between backquotes code. If
+// change the first letter. A text of the results (a metric's title, a statement, a
+// step) is its own id, in quotation marks:
+//
+//	"time until ready": tiempo hasta estar listo
+//
+// Text between ** is bold, between backquotes code. If
 // the first argument is 1, the message's ".one" is taken, where there is one.
 package msg
 
 import (
+	"cmp"
 	"embed"
 	"fmt"
 	"io/fs"
@@ -38,10 +44,6 @@ func T(id string, args ...any) Message { return Message{id, args} }
 
 // Verbatim is a text from elsewhere, which is in no language's file.
 func Verbatim(s string) Message { return Message{Args: []any{s}} }
-
-// Given is a text that the results hold, and that a language's file may have
-// another one for, under "@" and a name.
-func Given(name, text string) Message { return Message{"@" + name, []any{text}} }
 
 // IsZero reports whether a message says nothing.
 func (m Message) IsZero() bool { return m.ID == "" && len(m.Args) == 0 }
@@ -80,6 +82,7 @@ func All(texts []string) (out []Message) {
 type Language struct {
 	Name  string // "en": its file's
 	texts map[string]text
+	given map[string]string // texts of the results
 }
 
 // A text is a line of a language's file: what is at odd places of parts are arguments.
@@ -117,7 +120,7 @@ func Load(name string) (*Language, error) {
 
 // Parse makes a language of a file's text. An error names the line.
 func Parse(name, file string) (*Language, error) {
-	l := &Language{Name: name, texts: map[string]text{}}
+	l := &Language{name, map[string]text{}, map[string]string{}}
 	lines := strings.Split(file, "\n")
 	for i := 0; i < len(lines); i++ {
 		line, at := strings.TrimSpace(lines[i]), i+1
@@ -127,6 +130,13 @@ func Parse(name, file string) (*Language, error) {
 		for i+1 < len(lines) && strings.HasPrefix(lines[i+1], "\t") {
 			i++
 			line += " " + strings.TrimSpace(lines[i])
+		}
+		if line[0] == '"' {
+			text, words, ok := strings.Cut(line[1:], "\": ")
+			if l.given[text] = words; !ok {
+				return nil, fmt.Errorf("%s.txt:%d: no “\"text\": text”", name, at)
+			}
+			continue
 		}
 		id, words, ok := strings.Cut(line, ": ")
 		if !ok {
@@ -198,6 +208,8 @@ func (l *Language) Render(x any, k Markup) string {
 		return strconv.Itoa(x)
 	case Message:
 		return l.render(x, k)
+	case string:
+		return k.Escape(cmp.Or(l.given[x], x))
 	}
 	return k.Escape(fmt.Sprint(x))
 }
@@ -232,4 +244,20 @@ func (l *Language) render(m Message, k Markup) string {
 		}
 	}
 	return b.String()
+}
+
+// Patterns are the texts whose ids begin with a word, for a program that puts the
+// arguments in by itself: "{0} of {1}".
+func (l *Language) Patterns(begin string) map[string]string {
+	out := map[string]string{}
+	for id, t := range l.texts {
+		if strings.HasPrefix(id, begin) {
+			args := make([]any, len(t.args))
+			for i := range args {
+				args[i] = fmt.Sprintf("{%d}", i)
+			}
+			out[id] = l.Text(T(id, args...))
+		}
+	}
+	return out
 }

@@ -1,7 +1,6 @@
 package plot
 
 import (
-	"fmt"
 	"image/color"
 	"strconv"
 
@@ -97,7 +96,8 @@ func (s *phases) partText(p *page, i int, q analysis.Part, colour color.RGBA, pl
 	st := bodyText
 	st.color = ink(colour)
 	number := strconv.Itoa(i + 1)
-	for _, text := range []string{number + " " + q.Title + " " + msg.Percent(q.Share), number + " " + q.Title, number} {
+	for _, t := range []msg.Message{msg.T("phases.named-share", number, q.Title, msg.Percent(q.Share)), msg.T("phases.named-only", number, q.Title), msg.Verbatim(number)} {
+		text := p.say(t)
 		w := st.width(text)
 		if w+6 > wide {
 			continue
@@ -114,7 +114,7 @@ func (s *phases) partText(p *page, i int, q analysis.Part, colour color.RGBA, pl
 func (s *phases) names(p *page, b *analysis.Breakdown, left, right vg.Length) {
 	x := left
 	for i, q := range b.Parts {
-		text := fmt.Sprintf("%d %s %s (%s)", i+1, q.Title, msg.Quantity(q.Median, s.metric.Unit), msg.Percent(q.Share))
+		text := p.say(msg.T("phases.named", strconv.Itoa(i+1), q.Title, msg.Quantity(q.Median, s.metric.Unit), msg.Percent(q.Share)))
 		w := 10 + bodyText.width(text) + 10
 		if x > left && x+w-10 > right {
 			x = left
