@@ -109,7 +109,10 @@ func TestAnotherLanguage(t *testing.T) {
 			known[strings.ToLower(w)] = true
 		}
 	}
-	learn([]any{again.Dir, run.Manifest.Environment("container"), run.Manifest.Environment("vm"), run.Manifest.Environment("chroot"), run.Manifest, run.Machine, run.Lines, again.Manifest, again.Machine})
+	for _, c := range run.Manifest.Cells {
+		learn(run.Manifest.Environment(c.Env)) // what an early folder doesn't hold
+	}
+	learn([]any{again.Dir, run.Manifest, run.Machine, run.Lines, again.Manifest, again.Machine})
 	for _, k := range several.Machines {
 		for _, a := range k.Runs {
 			learn([]any{a.Run.Manifest, a.Run.Machine, a.Run.Lines, a.Run.Dir})
