@@ -22,7 +22,7 @@ func artifact(a *analysis.Analysis) *page.Page {
 	m := a.Run.Manifest
 	p.Title(msg.T("artifact.title", m.Scenario))
 	p.Text(m.Question)
-	p.Say(msg.T("artifact.holds", m.ID, m.Lab))
+	p.Text(msg.T("artifact.holds", m.ID, m.Lab))
 	for _, b := range a.Banners() {
 		p.Banner(b)
 	}
@@ -34,7 +34,7 @@ func artifact(a *analysis.Analysis) *page.Page {
 		"cp DIR/SHA256SUMS before",
 		"lab report DIR                # computes and draws all again from what was measured",
 		"cmp before DIR/SHA256SUMS     # the same lab gives the same bytes")
-	p.Say(msg.T("artifact.files"))
+	p.Text(msg.T("artifact.files"))
 	repeating(p, a)
 	return p
 }
@@ -111,7 +111,7 @@ func minutes(p *page.Page, a *analysis.Analysis) {
 		}
 		text = msg.T("join.sentences", text, msg.T(id, minutesOf(m.Ended.Sub(m.Started).Seconds())))
 	}
-	p.Say(text)
+	p.Text(text)
 }
 
 // minutesOf writes a time as people plan with it.
@@ -126,7 +126,7 @@ func minutesOf(s float64) string {
 func expected(p *page.Page, a *analysis.Analysis) {
 	p.Section(msg.T("artifact.expected"))
 	if len(a.Verdicts) > 0 {
-		p.Say(msg.T("artifact.outcomes"))
+		p.Text(msg.T("artifact.outcomes"))
 		var items []msg.Message
 		for _, v := range a.Verdicts {
 			items = append(items, msg.T("artifact.outcome", v.Finding.Statement, v.Cell, analysis.Beside(msg.T("bold", analysis.OutcomeText(v.Outcome)), v.Caveat)))
@@ -135,7 +135,7 @@ func expected(p *page.Page, a *analysis.Analysis) {
 	}
 	if len(a.Metrics) > 0 {
 		tolerance := msg.Percent(analysis.Tolerance)
-		p.Say(msg.T("artifact.tolerance", tolerance))
+		p.Text(msg.T("artifact.tolerance", tolerance))
 		t := page.Table{Align: "ll", Head: []page.Text{msg.T("head.row"), msg.T("head.metric"), msg.T("head.trials"), msg.T("head.median"), msg.T("head.interval", "95 %"), msg.T("head.tolerated")}}
 		for _, c := range a.Cells {
 			for _, m := range a.Metrics {
@@ -173,14 +173,14 @@ func repeating(p *page.Page, a *analysis.Analysis) {
 		p.Code(lines...)
 	}
 	if m.Experiment != nil {
-		p.Say(msg.T("artifact.experiment", results.ExperimentFile, m.Experiment.Name, m.Experiment.Digest))
+		p.Text(msg.T("artifact.experiment", results.ExperimentFile, m.Experiment.Name, m.Experiment.Digest))
 	}
 	var items []msg.Message
 	for _, d := range bytesOf(m) {
 		items = append(items, msg.T("artifact.bytes-of", d.name, d.Name, d.Digest))
 	}
 	if items != nil {
-		p.Say(msg.T("artifact.bytes"))
+		p.Text(msg.T("artifact.bytes"))
 		p.Messages(items...)
 	}
 }

@@ -115,20 +115,11 @@ func htmlMetric(a *analysis.Analysis, x results.Metric, taints map[string]int, l
 	return out
 }
 
+var marksOf = map[string][2]string{analysis.Holds: {"holds", "✓"}, analysis.Fails: {"fails", "✗"}, analysis.Undecided: {"undecided", "?"}, analysis.Unmeasured: {"unmeasured", "–"}}
+
 func htmlVerdict(v analysis.Verdict, l *msg.Language) html.Verdict {
-	out := html.Verdict{Outcome: l.Text(analysis.Beside(msg.T("title", analysis.OutcomeText(v.Outcome)), v.Caveat)),
+	return html.Verdict{Kind: marksOf[v.Outcome][0], Mark: marksOf[v.Outcome][1], Outcome: l.Text(analysis.Beside(msg.T("title", analysis.OutcomeText(v.Outcome)), v.Caveat)),
 		Statement: l.Text(v.Finding.Statement), Figure: l.Text(v.Said), Detail: l.Text(v.Sentence())}
-	switch v.Outcome {
-	case analysis.Holds:
-		out.Kind, out.Mark = "holds", "✓"
-	case analysis.Fails:
-		out.Kind, out.Mark = "fails", "✗"
-	case analysis.Undecided:
-		out.Kind, out.Mark = "undecided", "?"
-	case analysis.Unmeasured:
-		out.Kind, out.Mark = "unmeasured", "–"
-	}
-	return out
 }
 
 func hex(c interface{ RGBA() (r, g, b, a uint32) }) string {

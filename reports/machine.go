@@ -63,7 +63,7 @@ func machine(p *page.Page, k results.Machine) {
 	text(msg.T("machine.built"), k.Go)
 	text(msg.T("machine.id"), k.ID)
 	if len(t.Rows) == 0 {
-		p.Say(msg.T("machine.unknown"))
+		p.Text(msg.T("machine.unknown"))
 		return
 	}
 	p.Table(t)

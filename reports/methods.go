@@ -15,12 +15,12 @@ func methods(a *analysis.Analysis) *page.Page {
 	p := &page.Page{}
 	m := a.Run.Manifest
 	p.Title(msg.T("methods.title"))
-	p.Say(msg.T("methods.made-by", m.Lab, m.ID))
+	p.Text(msg.T("methods.made-by", m.Lab, m.ID))
 	p.Section(msg.T("methods.question"))
 	p.Text(page.Lines{m.Question, m.Method})
 	method(p, a)
 	p.Section(msg.T("methods.machine"))
-	p.Say(machineSentence(a.Run.Machine))
+	p.Text(machineSentence(a.Run.Machine))
 	p.Section(msg.T("methods.deviations"))
 	p.Messages(append(analysis.NotesOf(&m), a.Doubts()...)...)
 	return p
@@ -31,50 +31,47 @@ func method(p *page.Page, a *analysis.Analysis) {
 	m := a.Run.Manifest
 	for _, x := range a.Metrics {
 		if x.Help != "" {
-			p.Say(msg.T("methods.metric", x.Title, unitName(x), x.Help))
+			p.Text(msg.T("methods.metric", x.Title, unitName(x), x.Help))
 		}
 	}
 	p.Section(msg.T("methods.configurations"))
 	for _, c := range a.Cells {
-		p.Say(configuration(c))
+		p.Text(configuration(c))
 	}
 	var ran []msg.Message
 	for _, b := range bytesOf(m) {
 		ran = append(ran, msg.T("methods.bytes-of", b.name, b.Name, b.Digest))
 	}
 	if ran != nil {
-		p.Say(msg.T("methods.bytes", msg.Join("join.comma", ran...)))
+		p.Text(msg.T("methods.bytes", msg.Join("join.comma", ran...)))
 	}
 	p.Section(msg.T("methods.design"))
-	p.Say(design(a))
+	p.Text(design(a))
 	p.Section(msg.T("methods.analysis"))
-	p.Say(msg.T("methods.median"))
-	p.Say(msg.T("methods.differences"))
+	p.Text(msg.T("methods.median"))
+	p.Text(msg.T("methods.differences"))
 	var sizes []msg.Message
 	for _, k := range a.FamilySizes() {
 		sizes = append(sizes, msg.Verbatim(strconv.Itoa(k)))
 	}
 	if sizes == nil {
-		p.Say(msg.T("methods.family"))
+		p.Text(msg.T("methods.family"))
 	} else {
-		p.Say(msg.T("methods.family-of", msg.Join("join.comma", sizes...)))
+		p.Text(msg.T("methods.family-of", msg.Join("join.comma", sizes...)))
 	}
 	if n := len(m.Findings); n > 0 {
-		p.Say(msg.T("methods.findings", msg.T("statements", n)))
+		p.Text(msg.T("methods.findings", msg.T("statements", n)))
 	}
 	if a.AnyTCG() {
-		p.Say(msg.T("methods.tcg", a.BecauseTCG()))
+		p.Text(msg.T("methods.tcg", a.BecauseTCG()))
 	}
 }
 
+var units = map[string]string{"s": "unit.seconds", "B": "unit.bytes", "1": "unit.none", "": "unit.none"}
+
 func unitName(m results.Metric) msg.Message {
-	switch m.Unit {
-	case "s":
-		return msg.T("unit.seconds")
-	case "B":
-		return msg.T("unit.bytes")
-	case "1", "":
-		return msg.T("unit.none")
+	if id, ok := units[m.Unit]; ok {
+		return msg.T(id)
 	}
 	return msg.Verbatim(m.Unit)
 }

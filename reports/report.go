@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"lab/bench/results"
-	"lab/bench/stats"
 	"lab/reports/analysis"
 	"lab/reports/msg"
 	"lab/reports/page"
@@ -43,8 +42,8 @@ func report(a *analysis.Analysis) *page.Page {
 	if m.Method != "" {
 		p.Text(m.Method)
 	}
-	p.Say(design(a))
-	p.Say(msg.T("report.see-methods"))
+	p.Text(design(a))
+	p.Text(msg.T("report.see-methods"))
 	p.Section(msg.T("report.machine"))
 	machine(p, a.Run.Machine)
 	repeat(p, a)
@@ -53,14 +52,14 @@ func report(a *analysis.Analysis) *page.Page {
 
 func opening(p *page.Page, a *analysis.Analysis) {
 	p.Section(msg.T("report.shows"))
-	p.Say(msg.T("report.here"))
+	p.Text(msg.T("report.here"))
 	p.Messages(sentences(a)...)
 	var judged []msg.Message
 	for _, v := range a.Verdicts {
 		judged = append(judged, msg.T("report.judged", v.Finding.Statement, judgement(v), v.Cell))
 	}
 	if len(judged) > 0 {
-		p.Say(msg.T("report.people-say"))
+		p.Text(msg.T("report.people-say"))
 		p.Messages(judged...)
 	}
 	var notes []msg.Message
@@ -73,7 +72,7 @@ func opening(p *page.Page, a *analysis.Analysis) {
 		}
 	}
 	if notes = append(notes, analysis.NotesOf(&a.Run.Manifest)...); len(notes) > 0 {
-		p.Say(msg.T("report.read-rows"))
+		p.Text(msg.T("report.read-rows"))
 		p.Messages(notes...)
 	}
 }
@@ -104,7 +103,7 @@ func caveatOf(e results.Environment, tcg bool) msg.Message {
 func figures(p *page.Page, a *analysis.Analysis) {
 	for _, f := range a.Run.Manifest.Figures {
 		if why := plot.Undrawable(a, f); !why.IsZero() {
-			p.Say(msg.T("figure.not-drawn", why))
+			p.Text(msg.T("figure.not-drawn", why))
 			continue
 		}
 		p.Picture(f.Name, f.Title, f.Caption)
@@ -122,29 +121,19 @@ func metric(p *page.Page, a *analysis.Analysis, m results.Metric, first bool) {
 	for _, c := range a.Cells {
 		if x := c.Samples[m.Name]; x != nil && x.Against != nil && x.Against.Difference.Known() {
 			k := x.Against
-			differ = append(differ, msg.T("report.effect", c.Name, c.Base.Name, msg.Number(k.Effect.Delta, 2), effectSize(k.Effect), msg.Probability(k.P)))
+			differ = append(differ, msg.T("report.effect", c.Name, c.Base.Name, msg.Number(k.Effect.Delta, 2), msg.T(effectSizes[k.Effect.Size()]), msg.Probability(k.P)))
 		}
 	}
 	p.Messages(differ...)
 }
 
-func effectSize(e stats.Effect) msg.Message {
-	switch e.Size() {
-	case "negligible":
-		return msg.T("effect.negligible")
-	case "small":
-		return msg.T("effect.small")
-	case "medium":
-		return msg.T("effect.medium")
-	}
-	return msg.T("effect.large")
-}
+var effectSizes = map[string]string{"negligible": "effect.negligible", "small": "effect.small", "medium": "effect.medium", "large": "effect.large"}
 
 // slopes is the table of what one more instance costs.
 func slopes(p *page.Page, a *analysis.Analysis) {
 	for _, m := range a.SlopesShown() {
 		p.Section(msg.T("slopes.title", m.Title))
-		p.Say(msg.T("slopes.how"))
+		p.Text(msg.T("slopes.how"))
 		t := page.Table{Head: []page.Text{msg.T("head.environment"), msg.T("head.instances"), msg.T("head.each"), msg.T("head.interval", "95 %"),
 			msg.T("head.less", a.BaseName()), msg.T("head.interval", "95 %")}}
 		all := a.Series(m.Name)
@@ -190,7 +179,7 @@ func sessions(p *page.Page, a *analysis.Analysis) {
 	}
 	m := a.Metrics[0]
 	p.Section(msg.T("sessions.title"))
-	p.Say(msg.T("sessions.how", x.Sessions, m.Title))
+	p.Text(msg.T("sessions.how", x.Sessions, m.Title))
 	t := page.Table{Align: "ll", Head: []page.Text{msg.T("head.environment"), msg.T("head.session-medians"), msg.T("head.between"), msg.T("head.within")}}
 	for _, c := range a.Cells {
 		v, err := c.Spread(m.Name)
@@ -221,7 +210,7 @@ func phases(p *page.Page, a *analysis.Analysis) {
 			}
 			if !any {
 				p.Section(msg.T("phases.title"))
-				p.Say(msg.T("phases.how"))
+				p.Text(msg.T("phases.how"))
 				any = true
 			}
 			t := page.Table{Head: []page.Text{msg.T("head.part", c.Name), msg.T("head.median"), msg.T("head.share")}}
@@ -242,7 +231,7 @@ func verdicts(p *page.Page, a *analysis.Analysis) {
 		return
 	}
 	p.Section(msg.T("verdicts.title"))
-	p.Say(msg.T("verdicts.how"))
+	p.Text(msg.T("verdicts.how"))
 	var items []msg.Message
 	for _, v := range a.Verdicts {
 		items = append(items, msg.T("verdicts.item", judgement(v), v.Finding.Statement, v.Brief()))

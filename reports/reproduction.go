@@ -14,7 +14,7 @@ func Reproduction(r *analysis.Reproduction) *page.Page {
 	p := &page.Page{}
 	p.Title(msg.T("reproduction.title"))
 	if len(r.Rows) == 0 {
-		p.Say(msg.T("reproduction.no-findings"))
+		p.Text(msg.T("reproduction.no-findings"))
 	} else {
 		seen := map[string]int{}
 		for _, row := range r.Rows {
@@ -24,12 +24,12 @@ func Reproduction(r *analysis.Reproduction) *page.Page {
 		for _, v := range slices.Sorted(maps.Keys(seen)) {
 			parts = append(parts, msg.T("reproduction.count", analysis.VerdictText(v), seen[v]))
 		}
-		p.Say(msg.T("reproduction.summary", msg.T("findings", len(r.Rows)), msg.Join("join.comma", parts...)))
+		p.Text(msg.T("reproduction.summary", msg.T("findings", len(r.Rows)), msg.Join("join.comma", parts...)))
 	}
 	if r.Same {
-		p.Say(msg.T("reproduction.same-machine", msg.Percent(analysis.Tolerance)))
+		p.Text(msg.T("reproduction.same-machine", msg.Percent(analysis.Tolerance)))
 	} else {
-		p.Say(msg.T("reproduction.other-machine"))
+		p.Text(msg.T("reproduction.other-machine"))
 	}
 	p.Gap()
 	for _, rows := range r.Grouped() {

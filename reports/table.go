@@ -127,3 +127,141 @@ func metricTable(a *analysis.Analysis, m results.Metric, reasons bool) page.Tabl
 	}
 	return t
 }
+
+// sentences are what the run shows about its headline metric, one for each
+// cell that has values.
+func sentences(a *analysis.Analysis) []msg.Message {
+	if len(a.Metrics) == 0 {
+		return []msg.Message{msg.T("nothing-measured")}
+	}
+	m := a.Metrics[0]
+	var out []msg.Message
+	for _, c := range a.Cells {
+		x := c.Samples[m.Name]
+		if x == nil {
+			continue
+		}
+		s := msg.ScaleFor(x.Median.Point, m.Unit)
+		middle, ends := s.With(x.Median.Point), analysis.Ends(x.Median, s)
+		text := msg.T("sentence.row", c.Name, m.Title, middle, ends, msg.T("trials", len(x.Values)))
+		if x.Grouped() {
+			text = msg.T("sentence.groups", c.Name, m.Title, x.InGroups(m.Unit), middle, ends)
+		}
+		switch {
+		case c.TCG:
+			text = msg.Join("join.comma", text, consists(a, c, m.Name))
+		case x.Against != nil:
+			text = msg.T("join.comma", text, against(c, x.Against, m.Unit))
+			if n := analysis.GroupsNote(m.Name, c.Base, c); !n.IsZero() {
+				text = msg.T("sentence.of-medians", text, n)
+			}
+		}
+		out = append(out, msg.T("sentence", text))
+	}
+	return out
+}
+
+// against says how a cell lies to its baseline: first what is added, then the
+// ratio.
+func against(c *analysis.Cell, k *stats.Comparison, unit string) msg.Message {
+	d := k.Difference
+	s := msg.ScaleFor(widest(d), unit)
+	switch {
+	case !d.Known():
+		return msg.T("against.cant-tell", c.Base.Name, analysis.NeedsMore(d))
+	case !k.Differs():
+		return msg.T("against.none", c.Base.Name, analysis.Ends(d, s))
+	}
+	id := "against.more"
+	if d.Point < 0 {
+		id = "against.less"
+		d.Point, d.Lo, d.Hi = -d.Point, -d.Hi, -d.Lo
+	}
+	text := msg.T(id, s.With(d.Point), c.Base.Name, analysis.Ends(d, s))
+	if k.Ratio == nil {
+		return text
+	}
+	id = "against.as-much"
+	if unit == "s" {
+		id = "against.time"
+	}
+	return msg.T(id, text, msg.Times(k.Ratio.Point), msg.Bare.Span(k.Ratio.Lo, k.Ratio.Hi, 1))
+}
+
+// consists says what an emulated guest's start is made of: its largest parts.
+func consists(a *analysis.Analysis, c *analysis.Cell, metric string) msg.Message {
+	b := a.Breakdown(c, metric)
+	if b == nil {
+		return msg.Message{}
+	}
+	largest := append([]analysis.Part(nil), b.Parts...)
+	analysis.SortParts(largest)
+	var texts []msg.Message
+	for _, p := range largest[:min(3, len(largest))] {
+		texts = append(texts, msg.T("phases.share", msg.Percent(p.Share), p.Title))
+	}
+	return msg.T("sentence.of-which", msg.Join("join.comma", texts...))
+}
+
+// answer is the run in three sentences: what differs most, what that means for
+// what people say, and how far to trust it.
+func answer(a *analysis.Analysis) []msg.Message {
+	var out []msg.Message
+	var most analysis.Pair
+	far := 0.0
+	for _, p := range a.Pairs {
+		if p.To != p.Row.Base || p.Row.TCG || p.To.TCG {
+			continue
+		}
+		k := p.Row.Samples[p.Metric].Against
+		if k == nil || !k.Differs() || k.Ratio == nil || k.Ratio.Point <= 0 {
+			continue
+		}
+		if d := math.Abs(math.Log(k.Ratio.Point)); d > far {
+			far, most = d, p
+		}
+	}
+	switch {
+	case far > 0:
+		x, _ := a.Metric(most.Metric)
+		c := most.Row
+		s := c.Samples[x.Name]
+		out = append(out, msg.T("answer.most", c.Name, c.Base.Name, x.Title, msg.Quantity(s.Median.Point, x.Unit), against(c, s.Against, x.Unit)))
+	case len(a.Metrics) > 0 && len(a.Cells) > 1:
+		out = append(out, msg.T("answer.none", a.BaseName()))
+	case len(a.Metrics) > 0:
+		out = append(out, sentences(a)[0])
+	}
+	counts := map[string]int{}
+	for _, v := range a.Verdicts {
+		counts[v.Outcome]++
+	}
+	var said []msg.Message
+	count := func(id, outcome string) {
+		if n := counts[outcome]; n > 0 {
+			said = append(said, msg.T(id, n))
+		}
+	}
+	count("answer.hold", analysis.Holds)
+	count("answer.fail", analysis.Fails)
+	count("answer.undecided", analysis.Undecided)
+	count("answer.unmeasured", analysis.Unmeasured)
+	if len(said) > 0 {
+		out = append(out, msg.T("answer.statements", msg.T("statements", len(a.Verdicts)), msg.Join("join.comma", said...)))
+	}
+	disturbed, counted, failed := 0, 0, 0
+	for _, c := range a.Cells {
+		disturbed, counted, failed = disturbed+c.Disturbed(), counted+c.Counted(), failed+c.Failures()
+	}
+	trust := msg.T("answer.counted", msg.T("trials", counted))
+	if failed > 0 {
+		trust = msg.T("answer.failed", trust, failed)
+	}
+	switch {
+	case counted == 0:
+		return append(out, msg.T("nothing-measured"))
+	case disturbed == 0:
+		return append(out, msg.T("answer.quiet", trust))
+	}
+	return append(out, msg.T("answer.disturbed", disturbed, trust))
+}

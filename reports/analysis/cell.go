@@ -206,3 +206,60 @@ func (c *Cell) Short() msg.Message {
 	}
 	return c.Name
 }
+
+// Grouped reports whether the values come in more than one group, which one median
+// describes badly.
+func (s *Sample) Grouped() bool { return s != nil && s.Groups[1] != nil }
+
+// Middles are what marks a sample in a plot: its median, or the groups'.
+func (s *Sample) Middles() []float64 {
+	if !s.Grouped() {
+		return []float64{s.Median.Point}
+	}
+	return []float64{stats.Median(s.Groups[0]), stats.Median(s.Groups[1])}
+}
+
+// InGroups is where the two groups' medians are, and how many trials each has.
+func (s *Sample) InGroups(unit string) msg.Message {
+	q := func(g []float64) string { return msg.Quantity(stats.Median(g), unit) }
+	return msg.T("groups.two", q(s.Groups[0]), msg.T("trials", len(s.Groups[0])), q(s.Groups[1]), msg.T("trials", len(s.Groups[1])))
+}
+
+// GroupsNote says of which rows one median is a bad description, or nothing.
+func GroupsNote(metric string, rests ...*Cell) msg.Message {
+	var who []msg.Message
+	for _, c := range rests {
+		if c.Samples[metric].Grouped() {
+			who = append(who, c.Name)
+		}
+	}
+	if who == nil {
+		return msg.Message{}
+	}
+	return msg.T("groups.note", msg.And(who...))
+}
+
+// Spread takes a cell's values of a metric apart by session.
+func (c *Cell) Spread(metric string) (stats.Spread, error) {
+	var groups [][]float64
+	for _, t := range c.Made {
+		v, ok := t.Values[metric]
+		if !ok || !t.Counts() || t.session < 1 {
+			continue
+		}
+		for len(groups) < t.session {
+			groups = append(groups, nil)
+		}
+		groups[t.session-1] = append(groups[t.session-1], v)
+	}
+	return stats.SpreadOf(groups)
+}
+
+// sessionDoubt says where sessions differ more than trials within one.
+func (c *Cell) sessionDoubt(metric, title string) msg.Message {
+	v, err := c.Spread(metric)
+	if err != nil || v.Between <= v.Within {
+		return msg.Message{}
+	}
+	return msg.T("doubt.sessions", c.Name, title)
+}

@@ -25,34 +25,12 @@ const (
 	NotComparable = "not comparable"
 )
 
+var verdicts = map[string]string{Faster: "contrast.faster", Slower: "contrast.slower", Better: "contrast.better", Worse: "contrast.worse",
+	Lower: "contrast.lower", Higher: "contrast.higher", NoDifference: "contrast.no-difference", TooFewTrials: "contrast.too-few",
+	NotComparable: "contrast.not-comparable", Agrees: "reproduction.agrees", Differs: "reproduction.differs", CantTell: "reproduction.cant-tell"}
+
 // VerdictText is what a contrast or a reproduction says of a row, for people.
-func VerdictText(verdict string) msg.Message {
-	switch verdict {
-	case Faster:
-		return msg.T("contrast.faster")
-	case Slower:
-		return msg.T("contrast.slower")
-	case Better:
-		return msg.T("contrast.better")
-	case Worse:
-		return msg.T("contrast.worse")
-	case Lower:
-		return msg.T("contrast.lower")
-	case Higher:
-		return msg.T("contrast.higher")
-	case NoDifference:
-		return msg.T("contrast.no-difference")
-	case TooFewTrials:
-		return msg.T("contrast.too-few")
-	case Agrees:
-		return msg.T("reproduction.agrees")
-	case Differs:
-		return msg.T("reproduction.differs")
-	case CantTell:
-		return msg.T("reproduction.cant-tell")
-	}
-	return msg.T("contrast.not-comparable")
-}
+func VerdictText(verdict string) msg.Message { return msg.T(verdicts[verdict]) }
 
 // A Contrast sets two runs of one scenario side by side, or two cells of one
 // run: b against a.

@@ -19,20 +19,11 @@ const (
 	Unmeasured = "can't be measured here"
 )
 
+var outcomes = map[string]string{Holds: "outcome.holds", Fails: "outcome.fails", Undecided: "outcome.undecided",
+	Unmeasured: "outcome.unmeasured", notMeasured: "outcome.absent"}
+
 // OutcomeText is an outcome for people.
-func OutcomeText(outcome string) msg.Message {
-	switch outcome {
-	case Holds:
-		return msg.T("outcome.holds")
-	case Fails:
-		return msg.T("outcome.fails")
-	case Undecided:
-		return msg.T("outcome.undecided")
-	case Unmeasured:
-		return msg.T("outcome.unmeasured")
-	}
-	return msg.T("outcome.absent")
-}
+func OutcomeText(outcome string) msg.Message { return msg.T(outcomes[outcome]) }
 
 // A Verdict is a finding's outcome, computed and never written by hand.
 type Verdict struct {

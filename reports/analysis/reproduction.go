@@ -164,11 +164,6 @@ func (row ReproductionRow) Why() msg.Message {
 	return row.Reason
 }
 
-// Told reports whether both outcomes are all that there is to say.
-func (row ReproductionRow) Told() bool {
-	return row.Reason.IsZero() || row.Reason.ID == "reproduction.changed"
-}
-
 // Grouped are the rows by verdict and reason, in the order of the first of each.
 func (r *Reproduction) Grouped() (out [][]ReproductionRow) {
 	say := msg.English().Text

@@ -84,9 +84,6 @@ func (p *Page) Banner(t Text) { p.add(block{kind: banner, text: t}) }
 // Text is a paragraph.
 func (p *Page) Text(t Text) { p.add(block{kind: paragraph, text: t}) }
 
-// Say is a paragraph of one message.
-func (p *Page) Say(m msg.Message) { p.Text(m) }
-
 // List has an item for each text; without any it isn't there.
 func (p *Page) List(items ...Text) {
 	if len(items) > 0 {

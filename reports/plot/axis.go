@@ -1,9 +1,12 @@
 package plot
 
 import (
+	"cmp"
 	"math"
+	"slices"
 
 	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
 
 	"lab/reports/msg"
 )
@@ -177,4 +180,62 @@ func (a axis) note() msg.Message {
 		return msg.T("axis.no-zero")
 	}
 	return msg.Message{}
+}
+
+// A placed label has its tick's place on the axis, and where its middle is written.
+type placed struct {
+	label      string
+	at, middle vg.Length
+}
+
+// labels places the labels of every nth tick; one may reach beyond the axis's ends as
+// far as that. On a logarithmic axis those that find no room are left out; on a
+// linear one they are none then, as what is left must be at equal distances.
+func (a axis) labels(ticks []tick, every int, st style, beyond vg.Length) (out []placed) {
+	const room = vg.Length(5) // between two labels
+	for i, t := range ticks {
+		if i%every != 0 {
+			continue
+		}
+		l := placed{label: t.label, at: a.x(t.value)}
+		if t.value == 0 {
+			l.label = "0"
+		}
+		half := st.width(l.label) / 2
+		l.middle = max(a.left+half-beyond, min(l.at, a.right-half+beyond))
+		if slices.ContainsFunc(out, func(o placed) bool { return abs(o.middle-l.middle) < half+st.width(o.label)/2+room }) {
+			if a.log {
+				continue
+			}
+			return nil
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+func abs(x vg.Length) vg.Length { return max(x, -x) }
+
+// grid draws an axis's lines, and as many labels as it has room for. Powers of ten
+// have the first call on it.
+func (p *page) grid(x axis, top, bottom vg.Length, st style, beyond vg.Length) {
+	ticks := x.ticks()
+	for _, t := range ticks {
+		thin := vg.Length(0.3)
+		if t.label != "" {
+			thin = 0.6
+		}
+		p.line(x.x(t.value), top, x.x(t.value), bottom, thin, faint)
+	}
+	ticks = slices.DeleteFunc(ticks, func(t tick) bool { return t.label == "" })
+	slices.SortStableFunc(ticks, func(s, t tick) int { return cmp.Compare(s.rank, t.rank) })
+	var labels []placed
+	for every := 1; len(labels) == 0 && every <= max(1, len(ticks)); every++ {
+		labels = x.labels(ticks, every, st, beyond)
+	}
+	for _, l := range labels {
+		p.line(l.at, bottom, l.at, bottom+3, 0.7, black)
+		p.write(st, draw.XCenter, l.middle, bottom+st.size+2, l.label)
+	}
+	p.line(x.left, bottom, x.right, bottom, 0.7, black)
 }

@@ -1,7 +1,6 @@
 package plot
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 
@@ -74,7 +73,7 @@ func (d *distribution) panel(p *page, m results.Metric, tcg bool) {
 		p.hatch(faint, x.left, top, x.right, bottom)
 		d.used.tcg = true
 	}
-	p.grid(x, top, bottom)
+	p.grid(x, top, bottom, bodyText, pageWidth)
 	for i, c := range cells {
 		d.row(p, c, m, x, top+d.height*vg.Length(i), i)
 	}
@@ -87,32 +86,6 @@ func (d *distribution) panel(p *page, m results.Metric, tcg bool) {
 		p.write(smallText, draw.XLeft, x.left, p.y+4, note)
 		p.y += 10
 	}
-}
-
-// grid draws an axis's lines and labels. Powers of ten have the first call on
-// room; a label that would touch another is left out.
-func (p *page) grid(x axis, top, bottom vg.Length) {
-	type extent struct{ from, to vg.Length }
-	var taken []extent
-	ticks := x.ticks()
-	slices.SortStableFunc(ticks, func(s, t tick) int { return cmp.Compare(s.rank, t.rank) })
-	for _, t := range ticks {
-		at := x.x(t.value)
-		thin := vg.Length(0.3)
-		if t.label != "" {
-			thin = 0.7
-		}
-		p.line(at, top, at, bottom, thin, faint)
-		half := bodyText.width(t.label)/2 + 2
-		touches := slices.ContainsFunc(taken, func(e extent) bool { return at-half < e.to && at+half > e.from })
-		if t.label == "" || touches {
-			continue
-		}
-		p.line(at, bottom, at, bottom+3, 0.7, black)
-		p.write(bodyText, draw.XCenter, at, bottom+10, t.label)
-		taken = append(taken, extent{at - half, at + half})
-	}
-	p.line(x.left, bottom, x.right, bottom, 0.7, black)
 }
 
 // row draws one cell.

@@ -124,7 +124,7 @@ func (f *machineForest) panel(p *page, g *analysis.MachineGroup, entries []analy
 		p.hatch(faint, x.left, top, x.right, bottom)
 		f.used.tcg = true
 	}
-	p.grid(x, top, bottom)
+	p.grid(x, top, bottom, bodyText, pageWidth)
 	if f.ratio {
 		p.line(x.x(1), top, x.x(1), bottom, 1, grey)
 	}

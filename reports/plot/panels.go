@@ -1,7 +1,6 @@
 package plot
 
 import (
-	"cmp"
 	"math"
 	"slices"
 	"strings"
@@ -103,7 +102,7 @@ func (f *panels) panel(p *page, cells []*analysis.Cell, m results.Metric, x axis
 	if tcg {
 		p.hatch(faint, x.left, top, x.right, bottom)
 	}
-	f.ticks(p, x, top, bottom)
+	p.grid(x, top, bottom, smallText, panelGap/2-2)
 	for i, c := range cells {
 		f.row(p, c, m, x, top+panelRow*vg.Length(i), i)
 	}
@@ -142,61 +141,6 @@ func roundUp(v float64) float64 {
 		}
 	}
 	return 10 * e
-}
-
-// ticks draws the grid, and as many labels as the narrow axis has room for.
-func (f *panels) ticks(p *page, x axis, top, bottom vg.Length) {
-	p.line(x.left, bottom, x.right, bottom, 0.7, black)
-	ticks := slices.DeleteFunc(x.ticks(), func(t tick) bool { return t.label == "" })
-	for _, t := range ticks {
-		p.line(x.x(t.value), top, x.x(t.value), bottom, 0.5, faint)
-	}
-	slices.SortStableFunc(ticks, func(s, t tick) int { return cmp.Compare(s.rank, t.rank) })
-	var labels []panelTick
-	for every := 1; len(labels) == 0 && every <= max(1, len(ticks)); every++ {
-		labels = f.labels(x, ticks, every)
-	}
-	for _, l := range labels {
-		p.line(l.at, bottom, l.at, bottom+3, 0.7, black)
-		p.write(smallText, draw.XCenter, l.middle, bottom+9, l.label)
-	}
-}
-
-// A panelTick is a label, its place on the axis, and where its middle is written.
-type panelTick struct {
-	label      string
-	at, middle vg.Length
-}
-
-// labels places the labels of every nth tick. On a logarithmic axis those
-// that find no room are left out; on a linear one they are none then, as what is
-// left must be at equal distances.
-func (f *panels) labels(x axis, ticks []tick, every int) (out []panelTick) {
-	const room = vg.Length(8) // between two labels
-	type extent struct{ from, to vg.Length }
-	var taken []extent
-	for i, t := range ticks {
-		if i%every != 0 {
-			continue
-		}
-		l := panelTick{label: t.label, at: x.x(t.value)}
-		if t.value == 0 {
-			l.label = "0"
-		}
-		// Pushed inwards where it would reach into the next panel.
-		half := smallText.width(l.label) / 2
-		l.middle = max(x.left+half-panelGap/2+2, min(l.at, x.right-half+panelGap/2-2))
-		e := extent{l.middle - half - room/2, l.middle + half + room/2}
-		if slices.ContainsFunc(taken, func(o extent) bool { return e.from < o.to && e.to > o.from }) {
-			if x.log {
-				continue
-			}
-			return nil
-		}
-		taken = append(taken, e)
-		out = append(out, l)
-	}
-	return out
 }
 
 // row draws one cell in one panel.

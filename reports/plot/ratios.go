@@ -97,7 +97,7 @@ func (f *ratios) panels(p *page, tcg bool) {
 	if tcg {
 		p.hatch(faint, x.left, top, x.right, bottom)
 	}
-	p.grid(x, top, bottom)
+	p.grid(x, top, bottom, bodyText, pageWidth)
 	p.line(x.x(1), top, x.x(1), bottom, 1.2, black)
 	for i, m := range metrics {
 		y := top + height*vg.Length(i)
