@@ -106,7 +106,7 @@ func minutes(p *page.Page, a *analysis.Analysis) {
 	text := msg.T("artifact.measured")
 	if !m.Started.IsZero() && m.Ended.After(m.Started) {
 		id := "artifact.all"
-		if analysis.WasResumed(&m) {
+		if len(m.Resumed) > 0 {
 			id = "artifact.all-paused"
 		}
 		text = msg.T("join.sentences", text, msg.T(id, minutesOf(m.Ended.Sub(m.Started).Seconds())))

@@ -3,7 +3,6 @@ package analysis
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	"lab/bench/results"
 	"lab/reports/msg"
@@ -185,10 +184,4 @@ func NotesOf(m *results.Manifest) []msg.Message {
 		out = append(out, msg.T("note.died", m.Died))
 	}
 	return out
-}
-
-// WasResumed says whether a run's time has a pause in it. Before there was a
-// field for it, the lab wrote a note.
-func WasResumed(m *results.Manifest) bool {
-	return len(m.Resumed) > 0 || slices.ContainsFunc(m.Notes, func(n string) bool { return strings.Contains(n, "gone on with on") })
 }
