@@ -156,12 +156,36 @@ func TestCompareBy(t *testing.T) {
 	if c, err = analysis.CompareBy(run, "env", "host", "container"); err != nil || len(c.Rows) != 4 {
 		t.Errorf("by env: %v, %v", c, err)
 	}
+	if strings.Contains(notes(c.Notes), "TCG") {
+		t.Errorf("neither is a guest: %q", c.Notes)
+	}
 	// An emulated guest isn't set against a process.
 	if c, err = analysis.CompareBy(run, "env", "host", "vm"); err != nil || c.Tests != 0 {
 		t.Errorf("host and an emulated vm: %+v, %v", c, err)
 	}
 	if _, err = analysis.CompareBy(run, "env", "host", "nothing"); err == nil {
 		t.Error("nothing was compared")
+	}
+}
+
+// Blocks that differ more than the rows do hide from two samples what pairs show: the
+// row says both.
+func TestCompareByAgainstReport(t *testing.T) {
+	run := changed(40, "", 1, nil)
+	for i, l := range run.Lines {
+		v := 1 + float64(l.Block)
+		if l.Env == "chroot" {
+			v *= 1.01
+		}
+		run.Lines[i].Value = &v
+	}
+	c, err := analysis.CompareBy(run, "env", "host", "chroot")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := rowOf(t, c, "host → chroot", "ready")
+	if r.Verdict != analysis.Slower || english(r.Reason) != "by the pairs of trials of one block; the report takes the rows as two samples: no difference found" {
+		t.Errorf("%s: %q", r.Verdict, english(r.Reason))
 	}
 }
 

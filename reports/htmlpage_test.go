@@ -13,6 +13,7 @@ import (
 	"context"
 
 	"lab/bench/results"
+	"lab/reports/analysis"
 	"lab/reports/html"
 )
 
@@ -68,6 +69,21 @@ func escaped(s string) string {
 	return strings.NewReplacer("&", "&amp;", "'", "&#39;", `"`, "&#34;", "<", "&lt;", ">", "&gt;").Replace(s)
 }
 
+// The page leads with the metric whose plot it shows first, whatever differs more in
+// another.
+func TestHTMLLeadsWithTheHeadline(t *testing.T) {
+	run := stored(t)
+	for i, l := range run.Lines {
+		if l.Metric == "gone" && l.Env == "container" && l.Value != nil {
+			v := *l.Value * 100
+			run.Lines[i].Value = &v
+		}
+	}
+	if got := english(answer(analysis.Of(run))[0]); !strings.HasPrefix(got, "container net=bridge differs most from host: its median of “time until ready” is") {
+		t.Error(got)
+	}
+}
+
 // In a real browser the page draws its points, says nothing on the console, and
 // asks for nothing.
 func TestHTMLInBrowser(t *testing.T) {
@@ -75,8 +91,11 @@ func TestHTMLInBrowser(t *testing.T) {
 	if err != nil {
 		t.Skip("no browser; fix: apt-get install chromium")
 	}
-	run := stored(t)
-	page, err := HTML([]*results.Run{run, run}, []string{"one", "two"}, false)
+	run, linear := stored(t), stored(t)
+	for i := range linear.Manifest.Figures {
+		linear.Manifest.Figures[i].Log = false
+	}
+	page, err := HTML([]*results.Run{linear, run}, []string{"one", "two"}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +121,7 @@ func TestHTMLInBrowser(t *testing.T) {
 	if n := strings.Count(string(dom), `class="point"`); n < 20 {
 		t.Errorf("%d points are drawn", n)
 	}
-	for _, want := range []string{`aria-pressed="true"`, `role="status"`, "Cumulative", `<article class="run" data-run="1" hidden`} {
+	for _, want := range []string{`aria-pressed="true"`, `role="status"`, `class="small">Emulated in software (TCG): an axis of its own`, "Cumulative", `<article class="run" data-run="1" hidden`} {
 		if !strings.Contains(string(dom), want) {
 			t.Errorf("the page lacks %q", want)
 		}

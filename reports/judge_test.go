@@ -11,6 +11,10 @@ import (
 )
 
 func TestEveryVerdictEndsHere(t *testing.T) {
+	// In the report each section says it once.
+	if n := strings.Count(markdown(analysis.Of(synthetic(24))), "on this machine"); n > 3 {
+		t.Errorf("report.md says “on this machine” %d times", n)
+	}
 	for name, run := range map[string]*results.Run{"whole": synthetic(24), "few": whole(3, nil), "none": whole(0, nil)} {
 		for _, v := range Summarize(run).Verdicts {
 			if !strings.HasSuffix(v.Sentence, "on this machine.") {

@@ -36,7 +36,7 @@ func WriteMachines(m *analysis.Machines, dir string, uid, gid int) error {
 	if err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
-	return writeFiles(dir, files, uid, gid)
+	return writeFiles(dir, files, uid, gid, nil)
 }
 
 // Machines is the page for a terminal: the headline metric's groups.

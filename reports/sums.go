@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"slices"
 	"strings"
 
+	"lab/bench/clean"
 	"lab/bench/input"
 	"lab/bench/results"
 )
@@ -23,10 +25,10 @@ const maxFile = 64 << 30
 // that sha256sum -c reads.
 const SumsFile = "SHA256SUMS"
 
-// sums computes SumsFile of a folder. Hidden files, and what is no plain file,
-// are left out.
-func sums(root *os.Root) ([]byte, error) {
-	var b bytes.Buffer
+// sums computes the SHA-256, in hexadecimal, of each file of a folder, by name.
+// Hidden files, and what is no plain file, are left out.
+func sums(root *os.Root) (map[string]string, error) {
+	out := map[string]string{}
 	err := fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -40,21 +42,38 @@ func sums(root *os.Root) ([]byte, error) {
 			return nil
 		}
 		sum, err := sumFile(root, name)
-		if err != nil {
-			return err
-		}
-		// sha256sum marks a name with a line break or backslash by a backslash
-		// before the sum. No file of ours has one.
-		if strings.ContainsAny(name, "\n\\") {
-			return nil
-		}
-		fmt.Fprintf(&b, "%x  %s\n", sum, name)
-		return nil
+		out[name] = fmt.Sprintf("%x", sum)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", SumsFile, err)
 	}
-	return b.Bytes(), nil
+	return out, nil
+}
+
+// listing writes sums as SumsFile. sha256sum has a form of its own for a name with a
+// line break or backslash; no file of ours has one.
+func listing(sums map[string]string) []byte {
+	var b bytes.Buffer
+	for _, name := range slices.Sorted(maps.Keys(sums)) {
+		if !strings.ContainsAny(name, "\n\\") {
+			fmt.Fprintf(&b, "%s  %s\n", sums[name], name)
+		}
+	}
+	return b.Bytes()
+}
+
+// readSums reads a folder's SumsFile.
+func readSums(root *os.Root) (map[string]string, error) {
+	data, err := input.ReadIn(root, SumsFile, 64<<20)
+	if err != nil {
+		return nil, err
+	}
+	out, err := parseSums(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s:%w", path.Join(root.Name(), SumsFile), err)
+	}
+	return out, nil
 }
 
 func sumFile(root *os.Root, name string) ([]byte, error) {
@@ -77,17 +96,21 @@ func sumFile(root *os.Root, name string) ([]byte, error) {
 	return h.Sum(nil), nil
 }
 
-// ChangedTrials names those files that a report is made from and that SumsFile has
-// other sums of: none if nothing changed, or there is no SumsFile yet.
-func ChangedTrials(dir string) []string {
+// Read reads a results folder as [results.Read] does, and says in Run.Changed which
+// files of its data have other sums in SumsFile: none if there is no SumsFile yet.
+func Read(dir string) (*results.Run, error) {
+	run, err := results.Read(dir)
+	if err != nil {
+		return nil, err
+	}
 	wrong, _ := CheckSums(dir)
-	var out []string
-	for _, name := range []string{results.ManifestFile, results.MachineFile, results.TrialsFile} {
-		if slices.ContainsFunc(wrong, func(s string) bool { return strings.HasPrefix(s, name+": ") }) {
-			out = append(out, name)
+	for _, w := range wrong {
+		name, _, _ := strings.Cut(w, ": ")
+		if slices.Contains([]string{results.ManifestFile, results.MachineFile, results.TrialsFile}, name) || path.Dir(name) == "samples" {
+			run.Changed = append(run.Changed, name)
 		}
 	}
-	return out
+	return run, nil
 }
 
 // CheckSums compares a folder with its SumsFile. It returns one line for each
@@ -99,37 +122,29 @@ func CheckSums(dir string) ([]string, error) {
 		return nil, fmt.Errorf("check: %w", err)
 	}
 	defer root.Close()
-	data, err := input.ReadIn(root, SumsFile, 64<<20)
+	were, err := readSums(root)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("check: %s has no %s; lab report writes it, of the files as they are now", dir, SumsFile)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("check: %w", err)
 	}
-	listed, err := parseSums(data)
-	if err != nil {
-		return nil, fmt.Errorf("check: %s:%w", path.Join(dir, SumsFile), err)
-	}
-	now, err := sums(root)
+	are, err := sums(root)
 	if err != nil {
 		return nil, fmt.Errorf("check: %w", err)
 	}
-	are, err := parseSums(now)
-	if err != nil {
-		return nil, err
-	}
 	var out []string
-	for name, sum := range listed {
+	for name, sum := range were {
 		switch is, ok := are[name]; {
 		case !ok:
-			out = append(out, name+": is missing")
+			out = append(out, clean.Line(name)+": is missing")
 		case is != sum:
-			out = append(out, name+": isn't what was written")
+			out = append(out, clean.Line(name)+": isn't what was written")
 		}
 	}
 	for name := range are {
-		if _, ok := listed[name]; !ok {
-			out = append(out, name+": was added")
+		if _, ok := were[name]; !ok {
+			out = append(out, clean.Line(name)+": was added")
 		}
 	}
 	slices.Sort(out)

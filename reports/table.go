@@ -203,14 +203,14 @@ func consists(a *analysis.Analysis, c *analysis.Cell, metric string) msg.Message
 	return msg.T("sentence.of-which", msg.Join("join.comma", texts...))
 }
 
-// answer is the run in three sentences: what differs most, what that means for
-// what people say, and how far to trust it.
+// answer is the run in three sentences: what differs most in the headline metric,
+// which is drawn below, what that means for what people say, and how far to trust it.
 func answer(a *analysis.Analysis) []msg.Message {
 	var out []msg.Message
 	var most analysis.Pair
 	far := 0.0
 	for _, p := range a.Pairs {
-		if p.To != p.Row.Base || p.Row.TCG || p.To.TCG {
+		if p.Metric != a.Metrics[0].Name || p.To != p.Row.Base || p.Row.TCG || p.To.TCG {
 			continue
 		}
 		k := p.Row.Samples[p.Metric].Against

@@ -1,18 +1,26 @@
 package reports
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path"
 
+	"lab/bench/input"
 	"lab/bench/owner"
 	"lab/bench/results"
 	"lab/reports/analysis"
 	"lab/reports/msg"
 	"lab/reports/plot"
 )
+
+// A File is one of the files that a report consists of.
+type File struct {
+	Name string // within the results folder, "plots/ready.png"
+	Data []byte
+}
 
 // Write reads the results folder dir and writes its report beside what is
 // there: report.md, report.html, plots/, trials.csv, bench.txt, summary.json, methods.md,
@@ -34,7 +42,27 @@ func WriteRun(run *results.Run, dir string, uid, gid int) error {
 	if err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
-	return writeFiles(dir, files, uid, gid)
+	return writeFiles(dir, files, uid, gid, nil)
+}
+
+// Redraw writes the report of a run, as [Read] gives it, into its folder. In
+// SHA256SUMS only the report's own files get new sums: what was measured keeps
+// those of the run, and what was changed or added since stays said to be.
+func Redraw(run *results.Run) error {
+	files, err := Files(run)
+	if err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	root, err := input.OpenRoot(run.Dir)
+	if err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	defer root.Close()
+	were, err := readSums(root)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("write report: %w", err)
+	}
+	return writeFiles(run.Dir, files, -1, -1, were)
 }
 
 // Files makes all files of a run's report, and writes none.
@@ -69,8 +97,9 @@ func Files(run *results.Run) ([]plot.File, error) {
 }
 
 // writeFiles puts files into a folder, each at once or not at all, and
-// SHA256SUMS over all that is there.
-func writeFiles(dir string, files []plot.File, uid, gid int) error {
+// SHA256SUMS over all that is there. Where there were sums, all but those of files
+// stay.
+func writeFiles(dir string, files []plot.File, uid, gid int, were map[string]string) error {
 	// Through a root: the folder is the user's, and the writer may be root,
 	// whom a planted link must not lead elsewhere.
 	root, err := os.OpenRoot(dir)
@@ -83,7 +112,13 @@ func writeFiles(dir string, files []plot.File, uid, gid int) error {
 			return fmt.Errorf("write report: %s: %w", f.Name, err)
 		}
 	}
-	return putSums(root, uid, gid)
+	if were == nil {
+		return putSums(root, uid, gid)
+	}
+	for _, f := range files {
+		were[f.Name] = fmt.Sprintf("%x", sha256.Sum256(f.Data))
+	}
+	return put(root, plot.File{Name: SumsFile, Data: listing(were)}, uid, gid)
 }
 
 // WriteSums writes SHA256SUMS of all that is in a results folder now.
@@ -96,10 +131,23 @@ func WriteSums(dir string, uid, gid int) error {
 	return putSums(root, uid, gid)
 }
 
+// RemoveSums removes a folder's SHA256SUMS, before more is measured into it.
+func RemoveSums(dir string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	if err := root.Remove(SumsFile); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
 func putSums(root *os.Root, uid, gid int) error {
-	list, err := sums(root)
+	are, err := sums(root)
 	if err == nil {
-		err = put(root, plot.File{Name: SumsFile, Data: list}, uid, gid)
+		err = put(root, plot.File{Name: SumsFile, Data: listing(are)}, uid, gid)
 	}
 	if err != nil {
 		return fmt.Errorf("write report: %w", err)

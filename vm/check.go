@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"strings"
 
 	"lab/bench"
 	"lab/bench/cgroup"
@@ -39,13 +38,13 @@ func (e *Env) Check(ctx context.Context, s bench.Spec) error {
 		return e.checkBare(s)
 	}
 	if s.Settings["accel"] == "kvm" && e.accel.Use != "kvm" {
-		cure := "--accel tcg, which is no measure of a VM's speed; or a machine whose KVM works"
+		cure := "--accel tcg, no measure of a VM's speed (lab doctor says more)"
 		tried := e.accel.CPU != "" // else it doesn't so much as open
 		if tried {
-			cure = "--anyway runs it all the same; " + cure
+			cure = "--anyway, or " + cure
 		}
 		if !tried || s.Settings["anyway"] != "yes" {
-			return bench.Unavailable(strings.TrimSuffix(e.accel.Reason, "."), cure)
+			return bench.Unavailable(e.accel.Brief(), cure)
 		}
 	}
 	if len(s.Ports) > 0 {

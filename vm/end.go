@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench"
+	"lab/bench/clean"
 	"lab/bench/clock"
 	"lab/bench/launch"
 )
@@ -238,8 +239,10 @@ func (i *instance) keep(from, to string) error {
 		return err
 	}
 	defer dst.Close()
-	_, err = io.Copy(dst, io.LimitReader(src, maxLog))
-	return err
+	// A log is read on a terminal, and what is in it is a guest's.
+	w := &clean.Writer{To: dst}
+	_, err = io.Copy(w, io.LimitReader(src, maxLog))
+	return errors.Join(err, w.Close())
 }
 
 // tail reads the last n bytes of a file; nothing where that can't be done.

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +18,7 @@ import (
 	"lab/bench/cgroup/systemd"
 	"lab/bench/image"
 	"lab/bench/launch"
+	"lab/bench/owner"
 	"lab/bench/testbed"
 	"lab/bench/testbed/nat"
 )
@@ -125,13 +125,7 @@ func work(m *testing.M) int {
 
 // cache is the user's cache folder, and whose its files are.
 func cache() (dir string, uid, gid int) {
-	uid, gid = os.Getuid(), os.Getgid()
-	if n, err := strconv.Atoi(os.Getenv("SUDO_UID")); err == nil {
-		uid = n
-	}
-	if n, err := strconv.Atoi(os.Getenv("SUDO_GID")); err == nil {
-		gid = n
-	}
+	uid, gid = owner.IDs()
 	if dir = os.Getenv("LAB_CACHE"); dir != "" {
 		return dir, uid, gid
 	}

@@ -70,7 +70,7 @@ func (e *UnknownKey) Error() string { return fmt.Sprintf("unknown key %q", e.Key
 
 // Read reads the file name. What is wrong with its content is an [*Error].
 func Read(name string) (*File, error) {
-	data, err := input.ReadFile(name, maxSize)
+	data, err := input.ReadNamed(name, maxSize)
 	if errors.Is(err, input.ErrSize) {
 		return nil, &Error{File: name, Err: fmt.Errorf("it has more than %d bytes: this is no experiment file", maxSize)}
 	}

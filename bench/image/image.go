@@ -114,11 +114,7 @@ func Sum(dir string) (digest string, size int64, err error) {
 		case info.Mode()&fs.ModeSymlink != 0:
 			content, err = os.Readlink(name)
 		case info.Mode()&fs.ModeDevice != 0:
-			if st, ok := info.Sys().(*syscall.Stat_t); ok {
-				if content = fmt.Sprint(st.Rdev); st.Rdev == 0 && info.Mode()&fs.ModeCharDevice != 0 {
-					return fmt.Errorf("%s is a whiteout: an overlay hides it, and a chroot shows it; unpack the image's layers onto one another, or remove it", name)
-				}
-			}
+			content, err = device(name, info)
 		}
 		// Lengths before texts: no two trees give the same records.
 		fmt.Fprintf(h, "%d %s %v %d %s\n", len(rel), rel, info.Mode(), len(content), content)
@@ -128,6 +124,37 @@ func Sum(dir string) (digest string, size int64, err error) {
 		return "", 0, fmt.Errorf("image: digest of %s: %w", dir, err)
 	}
 	return "sha256:" + hex.EncodeToString(h.Sum(nil)), size, nil
+}
+
+// device is a device's number. A whiteout is refused.
+func device(name string, info fs.FileInfo) (string, error) {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return "", nil
+	}
+	if st.Rdev == 0 && info.Mode()&fs.ModeCharDevice != 0 {
+		return "", fmt.Errorf("%s is a whiteout: an overlay hides it, and a chroot shows it; unpack the image's layers onto one another, or remove it", name)
+	}
+	return fmt.Sprint(st.Rdev), nil
+}
+
+// NoWhiteouts is an error about a whiteout in the tree at dir, for whoever opens it
+// without its digest.
+func NoWhiteouts(dir string) error {
+	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.Type()&fs.ModeCharDevice == 0 {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			_, err = device(name, info)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("image: %w", err)
+	}
+	return nil
 }
 
 // SumFile is the digest of the bytes of one file below dir, and their number. No

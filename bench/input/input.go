@@ -40,6 +40,17 @@ func ReadFile(name string, limit int64) ([]byte, error) {
 	return read(name, f, limit, err)
 }
 
+// ReadNamed is ReadFile of what the user names on the command line for this alone, and
+// reads a pipe, too: <(…) of a shell. Like cat it waits for the pipe's end.
+func ReadNamed(name string, limit int64) ([]byte, error) {
+	st, err := os.Stat(name)
+	if err != nil || st.Mode()&fs.ModeNamedPipe == 0 {
+		return ReadFile(name, limit)
+	}
+	f, err := os.Open(name)
+	return read(name, f, limit, err)
+}
+
 // OpenRoot opens a folder, out of which no link leads.
 func OpenRoot(dir string) (*os.Root, error) {
 	st, err := os.Stat(dir)

@@ -33,6 +33,12 @@ type program struct {
 // looked at as well. Between this and exec the child gets a /proc, where
 // /proc/self/exe is the lab's own program: no script and no loader may lead to
 // that (CVE-2019-5736).
+//
+// A loader alone is opened by the kernel once more, by its name: there is no way to
+// hand it over as a descriptor. Who can rename files on a volume meanwhile may have
+// the lab's program mapped in its place. It then runs with the container's rights
+// and filters, and /proc/self/exe names the program that was pinned: nothing inside
+// has the lab's file open, and map_files needs the machine's own privileges.
 func executable(candidates []string, c *bench.Command, pinned bool) (*program, error) {
 	worst := &ExecError{Path: c.Argv[0], Err: unix.ENOENT}
 	for _, name := range candidates {

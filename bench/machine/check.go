@@ -25,6 +25,7 @@ type Check struct {
 	Name   string   `json:"name"`
 	Result Result   `json:"result"`
 	Detail string   `json:"detail"`         // what was found
+	More   string   `json:"more,omitempty"` // what else was found, where a line doesn't hold it
 	Why    string   `json:"why"`            // why it matters
 	Cure   string   `json:"cure,omitempty"` // the exact command, or the setting; "" where all is well or nothing helps
 	Blocks []string `json:"blocks"`         // environments that can't run (Fail), or variants of them alone (Warn)

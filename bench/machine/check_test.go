@@ -176,8 +176,8 @@ func TestJudge(t *testing.T) {
 		{"not root, overlay", func(s *seen) { s.root = false }, "overlayfs", Warn, "not root: can't tell", "sudo", ""},
 		{"arm64", func(s *seen) { s.facts.Arch = "arm64" }, "system", Fail, "no arm64 guest yet", "", "vm, vm-bare"},
 		{"no KVM", func(s *seen) {
-			s.accel = &results.Acceleration{Use: "tcg", Device: "no /dev/kvm", Reason: "there is no device"}
-		}, "KVM", Warn, "no /dev/kvm", "VT-x", ""},
+			s.accel = &results.Acceleration{Use: "tcg", Device: "no /dev/kvm", Reason: "There is no /dev/kvm: the CPU's virtualization is off, or this machine is a guest without it."}
+		}, "KVM", Warn, "not usable: There is no /dev/kvm", "VT-x", ""},
 		{"no KVM in a guest", func(s *seen) { s.accel, s.facts.Virtual = &results.Acceleration{Use: "tcg"}, true }, "KVM", Warn, "not usable", "nested=1", ""},
 		{"no KVM in WSL", func(s *seen) { s.accel, s.facts.WSL = &results.Acceleration{Use: "tcg"}, true }, "KVM", Warn, "not usable", "wslconfig", ""},
 		{"no probe", func(s *seen) { s.accelErr, s.qemu = errors.New("no QEMU"), program{} }, "KVM", Warn, "no QEMU", "make setup", ""},

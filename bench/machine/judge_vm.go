@@ -21,9 +21,9 @@ func (s seen) checkAcceleration() Check {
 		c.Detail = "usable: " + s.accel.Reason
 	default:
 		c.Result = Warn
-		c.Detail = strings.TrimSuffix("not usable ("+s.accel.Device+"): "+s.accel.Reason, ": ")
+		c.Detail, c.More = strings.TrimSuffix("not usable: "+s.accel.Brief(), ": "), s.accel.Reason
 		if s.accel.By == "qemu" {
-			c.Detail += " Only QEMU was asked; a run asks through libvirt."
+			c.More += " Only QEMU was asked; a run asks through libvirt."
 		}
 		switch {
 		case s.facts.WSL:

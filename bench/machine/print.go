@@ -26,7 +26,7 @@ func Print(w io.Writer, checks []Check) error {
 		if c.Result == Warn {
 			blocks = "rules out"
 		}
-		for _, row := range [][2]string{{"why", c.Why}, {blocks, strings.Join(c.Blocks, ", ")}, {"fix", c.Cure}} {
+		for _, row := range [][2]string{{"found", c.More}, {"why", c.Why}, {blocks, strings.Join(c.Blocks, ", ")}, {"fix", c.Cure}} {
 			if row[1] != "" {
 				fmt.Fprintf(b, "      %-*s  %s: %s\n", wide, "", row[0], row[1])
 			}

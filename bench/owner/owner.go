@@ -27,13 +27,13 @@ func Courtesy(err error) error {
 	return err
 }
 
-// caller names the user who became root, by name or number: through sudo, doas or
-// pkexec. "" is nobody.
-func caller() string {
+// Caller names the user who became root, by name or number: through sudo or run0,
+// doas or pkexec. "" is nobody.
+func Caller() string {
 	if os.Getuid() != 0 {
 		return ""
 	}
-	return cmp.Or(os.Getenv("SUDO_USER"), os.Getenv("DOAS_USER"), os.Getenv("PKEXEC_UID"))
+	return cmp.Or(os.Getenv("SUDO_USER"), os.Getenv("SUDO_UID"), os.Getenv("DOAS_USER"), os.Getenv("PKEXEC_UID"))
 }
 
 // IDs are the user's and group's numbers.
@@ -44,8 +44,8 @@ func IDs() (uid, gid int) {
 	}
 	u, uerr := strconv.Atoi(os.Getenv("SUDO_UID"))
 	g, gerr := strconv.Atoi(os.Getenv("SUDO_GID"))
-	if uerr != nil && gerr != nil && caller() != "" { // doas and pkexec say less
-		if x, err := find(caller()); err == nil {
+	if (uerr != nil || gerr != nil) && Caller() != "" { // doas and pkexec say less
+		if x, err := find(Caller()); err == nil {
 			u, uerr = strconv.Atoi(x.Uid)
 			g, gerr = strconv.Atoi(x.Gid)
 		}
@@ -61,7 +61,7 @@ func IDs() (uid, gid int) {
 
 // Home is the user's home folder; "" where the environment names none.
 func Home() (string, error) {
-	name := caller()
+	name := Caller()
 	if name == "" {
 		return os.Getenv("HOME"), nil
 	}

@@ -41,6 +41,7 @@ func TestCaller(t *testing.T) {
 		{map[string]string{"SUDO_USER": "ldap", "SUDO_UID": "70001", "SUDO_GID": "70002"}, 70001, 70002, "/net/ldap", false},
 		{map[string]string{"DOAS_USER": "ldap"}, 70001, 70002, "/net/ldap", false},
 		{map[string]string{"PKEXEC_UID": "70001"}, 70001, 70002, "/net/ldap", false},
+		{map[string]string{"SUDO_UID": "70001"}, 70001, 70002, "/net/ldap", false}, // as run0 may say it
 		{map[string]string{"DOAS_USER": "nobody"}, 65534, 65534, "/nonexistent", false},
 		{map[string]string{"SUDO_USER": "nobody.such", "SUDO_UID": "70003", "SUDO_GID": "70003"}, 70003, 70003, "", true},
 	} {

@@ -1,5 +1,10 @@
 package results
 
+import (
+	"strings"
+	"unicode/utf8"
+)
+
 // Machine is what a run ran on. It holds nothing that names a person or a
 // place: no serial number, MAC address, user or host name. Units are base
 // units. Zero values mean "not known".
@@ -68,6 +73,24 @@ type Acceleration struct {
 	// Seconds that the guest of an earlier lab's probe took; only in its folders.
 	KVM float64 `json:"kvm,omitempty"`
 	TCG float64 `json:"tcg,omitempty"`
+}
+
+// Brief is Reason for one line of a screen: what is, without what was measured. It
+// has no full stop.
+func (a Acceleration) Brief() string {
+	s := strings.TrimRight(strings.TrimSpace(a.Reason), ".")
+	if utf8.RuneCountInString(s) <= 60 {
+		return s
+	}
+	if head, kind, ok := strings.Cut(s, " ("); ok && !strings.Contains(head, ": ") {
+		kind, rest, _ := strings.Cut(kind, ")")
+		if i := strings.IndexAny(kind, ",:"); i >= 0 {
+			kind = kind[:i]
+		}
+		s = head + " (" + kind + ")" + rest
+	}
+	s, _, _ = strings.Cut(s, ": ")
+	return s
 }
 
 // Kinds of KVM.

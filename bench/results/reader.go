@@ -34,6 +34,10 @@ type Run struct {
 
 	// Dropped counts trials without their last line: their writer was killed.
 	Dropped int
+
+	// Changed are files of the data that aren't what the run wrote, where a reader
+	// compared them with the folder's checksums.
+	Changed []string
 }
 
 // Read reads the folder dir. An error names the file, and for trials.jsonl the

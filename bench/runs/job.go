@@ -55,12 +55,13 @@ type Connection struct{ Name, Driver string }
 
 // An event is what the worker tells its supervisor.
 type event struct {
-	Plan     []results.Cell   `json:",omitempty"`
-	Progress *engine.Progress `json:",omitempty"`
-	Outcome  string           `json:",omitempty"` // the last event
-	Err      string           `json:",omitempty"` // why there is no outcome
-	Usage    bool             `json:",omitempty"` // the error is the user's
-	Full     bool             `json:",omitempty"` // the error is that a file system had no room
+	Plan     []results.Cell       `json:",omitempty"`
+	Found    results.Acceleration `json:",omitzero"` // with Plan
+	Progress *engine.Progress     `json:",omitempty"`
+	Outcome  string               `json:",omitempty"` // the last event
+	Err      string               `json:",omitempty"` // why there is no outcome
+	Usage    bool                 `json:",omitempty"` // the error is the user's
+	Full     bool                 `json:",omitempty"` // the error is that a file system had no room
 }
 
 // What the supervisor says to the worker.

@@ -12,18 +12,29 @@ import (
 	"lab/bench/stats"
 )
 
-// Guess is how long a trial of the cell may take, before any was made: the start
-// and the end of its instances, and what the scenario expects of the rest. An
-// emulated guest boots in 1 s on one machine and in 3 on another.
-func Guess(c results.Cell) time.Duration {
-	start := 4 * time.Millisecond
+// usual is how many instructions a second an emulated guest executes in ring 0 on
+// the machine of whose times Guess knows.
+const usual = 490e6
+
+// Guess is the least that a trial of the cell may take, before any was made: the
+// start and the end of its instances, and what the scenario expects of the rest.
+// Where the probe of acceleration found the machine to be slower, starts take longer
+// by as much.
+func Guess(c results.Cell, found results.Acceleration) time.Duration {
+	slower := func(pace float64) float64 {
+		if pace <= 0 { // not probed
+			return 1
+		}
+		return max(1, usual/pace)
+	}
+	start := 0.004 * slower(found.TCGPace.Ring0)
 	switch c.Settings["accel"] {
 	case "tcg":
-		start = 1700 * time.Millisecond
+		start = 1.7 * slower(found.TCGPace.Ring0)
 	case "kvm":
-		start = time.Second
+		start = slower(found.KVMPace.Ring0)
 	}
-	return time.Duration(max(c.N, 1))*start + time.Duration(c.Expect*float64(time.Second))
+	return time.Duration((float64(max(c.N, 1))*start + c.Expect) * float64(time.Second))
 }
 
 // Earlier reads the runs of this machine that are where runs are left by
@@ -121,7 +132,7 @@ func (x *PredictedCell) took(runs []*results.Run, scenario string, c bench.Cell,
 					continue
 				}
 				like, now.Settings = was, was.Settings
-				took := max(stats.Median(s)+(Guess(now)-Guess(*was)).Seconds(), 0)
+				took := max(stats.Median(s)+(Guess(now, r.Machine.Acceleration)-Guess(*was, r.Machine.Acceleration)).Seconds(), 0)
 				x.Seconds, x.From = &took, r.Dir
 				if !same {
 					x.Like = was.Label()

@@ -47,3 +47,26 @@ func TestTook(t *testing.T) {
 		}
 	}
 }
+
+// On a machine that the probe found slower, starts are guessed to take longer.
+func TestGuess(t *testing.T) {
+	vm := func(accel string) results.Cell {
+		return results.Cell{Env: "vm", N: 2, Expect: 1, Settings: map[string]string{"accel": accel}}
+	}
+	slow := results.Acceleration{TCGPace: results.Pace{Ring0: usual / 10}, KVMPace: results.Pace{Ring0: usual / 5}}
+	for _, x := range []struct {
+		cell  results.Cell
+		found results.Acceleration
+		want  time.Duration
+	}{
+		{results.Cell{Env: "host"}, results.Acceleration{}, 4 * time.Millisecond},
+		{results.Cell{Env: "host"}, slow, 40 * time.Millisecond},
+		{vm("tcg"), results.Acceleration{TCGPace: results.Pace{Ring0: 2 * usual}}, 4400 * time.Millisecond},
+		{vm("tcg"), slow, 35 * time.Second},
+		{vm("kvm"), slow, 11 * time.Second},
+	} {
+		if got := Guess(x.cell, x.found); (got - x.want).Abs() > time.Microsecond {
+			t.Errorf("%+v: %v, want %v", x, got, x.want)
+		}
+	}
+}

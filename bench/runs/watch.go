@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"lab/bench/clean"
 	"lab/bench/crew"
 	"lab/bench/results"
 )
@@ -94,7 +95,7 @@ func (s *Supervisor) keep(said string) {
 		if err != nil {
 			return err
 		}
-		_, err = io.WriteString(f, said)
+		_, err = io.WriteString(f, clean.Text(said))
 		return errors.Join(err, f.Close())
 	})
 	if err != nil {
@@ -105,6 +106,7 @@ func (s *Supervisor) keep(said string) {
 func (s *Supervisor) take(e event) {
 	switch {
 	case e.Plan != nil:
+		s.Job.Machine.Acceleration = e.Found
 		s.Console.Plan(s.Job, e.Plan)
 	case e.Progress != nil:
 		s.Console.Progress(*e.Progress)

@@ -126,7 +126,7 @@ func (w *worker) run(ctx context.Context) (outcome string, err error) {
 	if err := errors.Join(out.Machine(&j.Machine), out.Manifest(&j.Manifest)); err != nil {
 		return "", err
 	}
-	w.Tell(event{Plan: j.Manifest.Cells})
+	w.Tell(event{Plan: j.Manifest.Cells, Found: j.Machine.Acceleration})
 
 	outcome, err = r.Run(ctx)
 	if outcome != engine.Complete && ctx.Err() != nil {

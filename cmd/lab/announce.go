@@ -43,13 +43,13 @@ func (c *console) Plan(j *runs.Job, cells []results.Cell) {
 		warmup += x.Warmup * j.Times()
 		done += made[label]
 		left := max((x.Trials+x.Warmup)*j.Times()-made[label], 0)
-		about += time.Duration(left) * runs.Guess(x)
+		about += time.Duration(left) * runs.Guess(x, j.Machine.Acceleration)
 		long = long || x.Expect > 0
 	}
 	if len(labels) == 0 {
 		return
 	}
-	how := fmt.Sprintf("%s and %s in shuffled order", counted(trials, "trial"), counted(warmup, "warm-up"))
+	how := withWarmup(trials, warmup) + " in shuffled order"
 	if j.Times() > 1 {
 		how += fmt.Sprintf(", in %d sessions", j.Times())
 	}
@@ -62,7 +62,7 @@ func (c *console) Plan(j *runs.Job, cells []results.Cell) {
 		fmt.Fprintf(c.note, "lab: %s\n", few)
 	}
 	if long {
-		fmt.Fprintf(c.note, "lab: a trial takes about: %s\n", strings.Join(eachTakes(cells), ", "))
+		fmt.Fprintf(c.note, "lab: a trial takes at least: %s\n", strings.Join(eachTakes(cells, j.Machine.Acceleration), ", "))
 	}
 }
 
@@ -76,14 +76,14 @@ func tooFew(j *runs.Job, cells []results.Cell) []string {
 }
 
 // eachTakes words what a trial takes, by environment.
-func eachTakes(cells []results.Cell) (out []string) {
+func eachTakes(cells []results.Cell, found results.Acceleration) (out []string) {
 	var envs []string
 	least, most := map[string]time.Duration{}, map[string]time.Duration{}
 	for _, c := range cells {
 		if c.NotRun != nil {
 			continue
 		}
-		d := runs.Guess(c)
+		d := runs.Guess(c, found)
 		if !slices.Contains(envs, c.Env) {
 			envs = append(envs, c.Env)
 			least[c.Env] = d
@@ -100,7 +100,7 @@ func eachTakes(cells []results.Cell) (out []string) {
 	return out
 }
 
-// within words how long a run will take whose plan takes about d, within what
+// within words how long a run will take whose plan takes d or more, within what
 // was asked of its extent; before is what it took already.
 func within(d time.Duration, x engine.Extent, before time.Duration) string {
 	limit := max(x.MaxTime-before, 0)
@@ -108,9 +108,17 @@ func within(d time.Duration, x engine.Extent, before time.Duration) string {
 	case x.MaxTime > 0 && d >= limit:
 		return "at most about " + roughly(limit)
 	case x.Precision > 0 && x.MaxTime > 0:
-		return fmt.Sprintf("about %s, and up to %s for --precision", roughly(d), roughly(limit))
+		return fmt.Sprintf("at least %s, and up to %s for --precision", roughly(d), roughly(limit))
 	}
-	return "about " + roughly(d)
+	return "at least " + roughly(d)
+}
+
+// withWarmup is a number of trials, and of warm-ups if there are any.
+func withWarmup(trials, warmup int) string {
+	if warmup == 0 {
+		return counted(trials, "trial")
+	}
+	return counted(trials, "trial") + " and " + counted(warmup, "warm-up")
 }
 
 // counted is a number of things in words.

@@ -44,7 +44,7 @@ func announced(t *testing.T, j *runs.Job, cells ...results.Cell) string {
 func TestAnnounce(t *testing.T) {
 	cells := []results.Cell{{Env: "host", Trials: 6, Warmup: 1, Expect: 10}, {Env: "vm", NotRun: &results.NotRun{Reason: "no kernel", Cure: "make setup"}}}
 	j := &runs.Job{Scenario: "cpu", Sessions: 3, Session: 1, Manifest: results.Manifest{Seed: 7}}
-	want := "lab: vm can't run: no kernel; make setup\nlab: cpu: host; 18 trials and 3 warm-ups in shuffled order, in 3 sessions, seed 7; about 4 min\nlab: a trial takes about: host 10 s\n"
+	want := "lab: vm can't run: no kernel; make setup\nlab: cpu: host; 18 trials and 3 warm-ups in shuffled order, in 3 sessions, seed 7; at least 4 min\nlab: a trial takes at least: host 10 s\n"
 	if got := announced(t, j, cells...); got != want {
 		t.Errorf("got\n%s, want\n%s", got, want)
 	}
@@ -54,22 +54,22 @@ func TestAnnounce(t *testing.T) {
 	}
 	j = &runs.Job{Scenario: "cpu", Manifest: results.Manifest{Seed: 7}, Done: []results.Line{
 		{Env: "host", N: 1}, {Env: "host", N: 1, Last: true}, {Env: "host", N: 1, Last: true, Warmup: true}, {Env: "host", N: 1, Last: true, Repeated: true}}}
-	if got := announced(t, j, cells[0]); !strings.Contains(got, "6 trials and 1 warm-up in shuffled order, seed 7; there are 2 already; about 50 s\n") {
+	if got := announced(t, j, cells[0]); !strings.Contains(got, "6 trials and 1 warm-up in shuffled order, seed 7; there are 2 already; at least 50 s\n") {
 		t.Errorf("gone on with: %s", got)
 	}
-	if got := announced(t, &runs.Job{}, cells[1]); strings.Contains(got, "about") {
+	if got := announced(t, &runs.Job{}, cells[1]); strings.Contains(got, "at least") {
 		t.Errorf("nothing can run: %s", got)
 	}
 	// Rows of one environment are told of together.
 	many := append(cells, results.Cell{Env: "host", N: 4, Expect: 20, Trials: 1}, results.Cell{Env: "chroot", Expect: 0.5, Trials: 1}, results.Cell{Env: "chroot", Expect: 0.52, Trials: 1})
-	if got := announced(t, &runs.Job{}, many...); !strings.HasSuffix(got, "a trial takes about: host 10 s to 20 s, chroot 0.5 s\n") {
+	if got := announced(t, &runs.Job{}, many...); !strings.HasSuffix(got, "a trial takes at least: host 10 s to 20 s, chroot 0.5 s\n") {
 		t.Errorf("rows together: %s", got)
 	}
 	for x, want := range map[engine.Extent]string{
-		{}:                          "about 50 s",
+		{}:                          "at least 50 s",
 		{MaxTime: 40 * time.Second}: "at most about 30 s",
-		{MaxTime: time.Hour}:        "about 50 s",
-		{Precision: 0.02, MaxTime: 11*time.Minute + 10*time.Second}: "about 50 s, and up to 11 min for --precision",
+		{MaxTime: time.Hour}:        "at least 50 s",
+		{Precision: 0.02, MaxTime: 11*time.Minute + 10*time.Second}: "at least 50 s, and up to 11 min for --precision",
 	} {
 		if got := within(50*time.Second, x, 10*time.Second); got != want {
 			t.Errorf("%+v: %s, want %s", x, got, want)
@@ -82,8 +82,14 @@ func TestAnnounce(t *testing.T) {
 func TestAnnounceTooFew(t *testing.T) {
 	cells := []results.Cell{{Env: "host", Trials: 3}, {Env: "container", Trials: 3}, {Env: "vm", Trials: 6}}
 	got := announced(t, &runs.Job{Scenario: "startup"}, cells...)
-	if !strings.Contains(got, "lab: host: 3 trials can't tell a difference, however large: 6 would\nlab: container: 3 trials") || strings.Contains(got, "vm: 6") {
+	if !strings.Contains(got, "lab: host, container: 3 trials can't tell a difference, however large: 6 would\n") || strings.Contains(got, "vm: 6") {
 		t.Errorf("three trials: %s", got)
+	}
+	if got := announced(t, &runs.Job{Scenario: "startup"}, cells[0]); strings.Contains(got, "can't tell") || strings.Contains(got, "warm-up") {
+		t.Errorf("one row: %s", got)
+	}
+	if got := announced(t, &runs.Job{Scenario: "startup"}, cells[:2]...); !strings.Contains(got, "lab: each of the 2 rows: 3 trials can't tell") {
+		t.Errorf("all alike: %s", got)
 	}
 	var many []results.Cell // 24 rows against one
 	for i := range 25 {

@@ -81,7 +81,7 @@ func (a *app) compare(dirs []string, f compareFlags) error {
 	}
 	var runs []*results.Run
 	for _, dir := range dirs {
-		run, err := results.Read(dir)
+		run, err := reports.Read(dir)
 		if err != nil {
 			return fmt.Errorf("compare: %w", err)
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -34,9 +35,10 @@ func environment(envs []bench.Environment, name string) (bench.Environment, erro
 
 // parseVariant reads "k=v,…" and checks it against the settings of the
 // environments that it will be used for: a name that none of them has, and a
-// value that isn't allowed, are the user's errors.
-func parseVariant(words []string, envs []bench.Environment) (map[string]string, error) {
-	all, err := parseVariants(words, envs)
+// value that isn't allowed, are the user's errors. as has how a word was typed if
+// not with --variant.
+func parseVariant(words []string, envs []bench.Environment, as map[string]string) (map[string]string, error) {
+	all, err := parseVariants(words, envs, as)
 	out := map[string]string{}
 	for k, vs := range all {
 		if len(vs) > 1 {
@@ -49,14 +51,14 @@ func parseVariant(words []string, envs []bench.Environment) (map[string]string, 
 
 // parseVariants is parseVariant where a name may have several values:
 // "k=v,k=w".
-func parseVariants(words []string, envs []bench.Environment) (map[string][]string, error) {
+func parseVariants(words []string, envs []bench.Environment, as map[string]string) (map[string][]string, error) {
 	out := map[string][]string{}
 	for _, w := range split(words) {
 		k, v, ok := strings.Cut(w, "=")
 		if !ok || k == "" {
 			return nil, usagef("--variant %q: not of the form name=value", w)
 		}
-		if err := checkSetting(k, v, envs); err != nil {
+		if err := checkSetting(cmp.Or(as[w], "--variant "+w), k, v, envs); err != nil {
 			return nil, err
 		}
 		out[k] = append(out[k], v)
@@ -64,7 +66,9 @@ func parseVariants(words []string, envs []bench.Environment) (map[string][]strin
 	return out, nil
 }
 
-func checkSetting(k, v string, envs []bench.Environment) error {
+// checkSetting checks that one of the environments has the setting k, and those that
+// have it the value v. An error begins with typed.
+func checkSetting(typed, k, v string, envs []bench.Environment) error {
 	var names []string
 	for _, e := range envs {
 		for _, s := range e.Settings() {
@@ -75,16 +79,16 @@ func checkSetting(k, v string, envs []bench.Environment) error {
 				continue
 			}
 			if len(s.Values) > 0 && !slices.Contains(s.Values, v) {
-				return unknown("value of "+k+" for "+e.Name(), v, s.Values)
+				return noSuch(typed+": "+e.Name()+" has no such value of "+k, v, s.Values)
 			}
 		}
 	}
 	if !slices.Contains(names, k) {
-		what := "variant"
+		who := "no environment has a setting "
 		if len(envs) == 1 {
-			what += " of " + envs[0].Name()
+			who = envs[0].Name() + " has no setting "
 		}
-		return unknown(what, k, names)
+		return noSuch(typed+": "+who+k, k, names)
 	}
 	return nil
 }

@@ -75,6 +75,9 @@ Exit status: the command's own; 128+n if signal n ended it; 125 the lab failed;
 			if len(args) == 0 {
 				return usagef("exec: in which environment? there are: %s", strings.Join(environmentNames(), ", "))
 			}
+			if cmd.ArgsLenAtDash() == 0 {
+				return usagef("exec: the environment is missing before --: lab exec container -- %s\n     there are: %s", strings.Join(args, " "), strings.Join(environmentNames(), ", "))
+			}
 			if _, err := environment(environments(), args[0]); err != nil {
 				return err
 			}
@@ -212,7 +215,10 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	if err != nil {
 		return 0, err
 	}
-	if spec.Image, err = image.At(dir); err != nil {
+	if spec.Image, err = image.At(dir); err == nil && named != "" {
+		err = image.NoWhiteouts(spec.Image.Dir) // whoever makes the digest looks anyway
+	}
+	if err != nil {
 		return 0, err
 	}
 	tb, err := testbed.Local(cache, groups, launch.Undertaker(a.args[0]))

@@ -16,13 +16,16 @@ import (
 // spec checks what was asked; its errors are the user's.
 func (f *execFlags) spec(env bench.Environment, argv []string) (s bench.Spec, err error) {
 	words := f.variant
+	as := map[string]string{}
 	if f.net != "" {
 		words = append(words, "net="+f.net)
+		as["net="+f.net] = "--net " + f.net
 	}
 	if f.readOnly {
 		words = append(words, "overlay=no")
+		as["overlay=no"] = "--read-only"
 	}
-	set, err := parseVariant(words, []bench.Environment{env})
+	set, err := parseVariant(words, []bench.Environment{env}, as)
 	if err != nil {
 		return s, err
 	}
@@ -132,7 +135,7 @@ func readEnv(name string) ([]string, error) {
 	if name == "" {
 		return nil, nil
 	}
-	b, err := input.ReadFile(name, 1<<20)
+	b, err := input.ReadNamed(name, 1<<20)
 	if err != nil {
 		return nil, err
 	}

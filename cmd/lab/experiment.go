@@ -127,7 +127,7 @@ func knownWords(x *experiment.File) error {
 	}
 	for _, k := range slices.Sorted(maps.Keys(x.Variant)) {
 		for i, v := range x.Variant[k] {
-			if err := checkSetting(k, v, asked); err != nil {
+			if err := checkSetting(k+"="+v, k, v, asked); err != nil {
 				return at(fmt.Sprintf("variant.%s.%d", k, i), err)
 			}
 		}

@@ -3,8 +3,10 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -17,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench/crew"
+	"lab/bench/histogram"
 	"lab/bench/results"
 	"lab/bench/testbed"
 )
@@ -60,6 +63,49 @@ func trialsMain(args []string) int {
 		if l.PartOf == "" {
 			fmt.Println(l.Trial, l.Block, l.Pos, l.Label(), kind, l.Metric, "err="+l.Err)
 		}
+	}
+	return 0
+}
+
+// tailsMain is tails DIR METRIC: a line for each distribution of the metric, with how
+// many observations it has, three quantiles in seconds, and whether trials.jsonl has
+// the same two for p50 and p99.
+func tailsMain(args []string) int {
+	run, err := results.Read(args[0])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "tails:", err)
+		return 1
+	}
+	said := map[string]float64{}
+	for _, l := range run.Lines {
+		if l.Metric == args[1] && l.Value != nil {
+			said[fmt.Sprint(l.Trial, l.Stat)] = *l.Value
+		}
+	}
+	f, err := os.Open(filepath.Join(args[0], results.SamplesDir, args[1]+".jsonl"))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "tails:", err)
+		return 1
+	}
+	defer f.Close()
+	for d := json.NewDecoder(f); d.More(); {
+		var s results.Sample
+		if err := d.Decode(&s); err != nil {
+			fmt.Fprintln(os.Stderr, "tails:", err)
+			return 1
+		}
+		var h histogram.Histogram
+		for _, b := range s.Buckets {
+			h.AddN(int(b[0]), b[1])
+		}
+		q := func(q float64) float64 { ns, _ := h.Quantile(q); return ns / 1e9 }
+		same := "as in trials.jsonl"
+		for name, v := range map[string]float64{"p50": q(0.5), "p99": q(0.99)} {
+			if was := said[fmt.Sprint(s.Trial, name)]; math.Abs(v-was) > 0.02*was {
+				same = fmt.Sprintf("but %s is %g in trials.jsonl", name, was)
+			}
+		}
+		fmt.Printf("%s n=%d %.3g %.3g %.3g %s\n", results.Label(s.Env, s.Variant, s.N), h.N(), q(0.5), q(0.99), q(0.999), same)
 	}
 	return 0
 }

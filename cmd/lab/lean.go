@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -48,7 +49,10 @@ func own(args []string) bool {
 		before = args[:n]
 	}
 	return args[0] == "exec" && len(args) > 1 && slices.Contains(environmentNames(), args[1]) &&
-		!slices.Contains(before, "--help") && !slices.Contains(before, "-h")
+		!slices.ContainsFunc(before, func(w string) bool {
+			// A pipe can be read once, and not again by the program that this one may become.
+			return w == "--help" || w == "-h" || strings.HasPrefix(w, "--env-file")
+		})
 }
 
 // becomeFull executes lab-full in place of this program; it returns only with

@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -38,8 +39,15 @@ func (a *app) predict(cmd *cobra.Command, names []string, f runFlags) error {
 	if f.json {
 		return a.printJSON(all)
 	}
+	var unknown []string
 	for _, p := range all {
 		a.printPrediction(p, j.Extent)
+		if p.Seconds == nil {
+			unknown = append(unknown, p.Scenario)
+		}
+	}
+	if unknown != nil {
+		fmt.Fprintf(a.page, "How long isn't known: no earlier run on this machine in results/ has rows such as those without a time.\nlab run %s --quick measures them.\n", strings.Join(unknown, " "))
 	}
 	fmt.Fprintln(a.page, "Nothing was run.")
 	return nil
@@ -50,25 +58,27 @@ func (a *app) printPrediction(p runs.Prediction, x engine.Extent) {
 	if p.Sessions > 1 {
 		sessions = fmt.Sprintf(", in %d sessions", p.Sessions)
 	}
-	fmt.Fprintf(a.page, "%s: %s that count, %s%s\n", p.Scenario, counted(p.Trials, "trial"), counted(p.Warmup, "warm-up"), sessions)
+	fmt.Fprintf(a.page, "%s: %s%s\n", p.Scenario, withWarmup(p.Trials, p.Warmup), sessions)
 	width := 24
 	for _, c := range p.Cells {
 		width = max(width, utf8.RuneCountInString(c.Cell))
 	}
 	for _, c := range p.Cells {
-		text := "how long isn't known"
+		text := fmt.Sprintf("  %-*s %4d", width, c.Cell, c.Trials)
+		if c.Warmup > 0 {
+			text += fmt.Sprintf(" + %d", c.Warmup)
+		}
 		if c.Seconds != nil {
-			text = briefly(time.Duration(*c.Seconds*float64(time.Second))) + " each, as "
+			text += ", " + briefly(time.Duration(*c.Seconds*float64(time.Second))) + " each, as "
 			if c.Like != "" {
 				text += c.Like + " "
 			}
 			text += "in " + c.From
 		}
-		fmt.Fprintf(a.page, "  %-*s %4d + %d, %s\n", width, c.Cell, c.Trials, c.Warmup, text)
+		fmt.Fprintln(a.page, text)
 	}
 	switch {
 	case p.Seconds == nil:
-		fmt.Fprintf(a.page, "  how long isn't known: no earlier run on this machine in results/ has these rows; lab run %s --quick measures them\n", p.Scenario)
 	case p.Sessions > 1:
 		fmt.Fprintf(a.page, "  about %s, and some seconds for each session's set-up, and for the report\n", minutes(*p.Seconds))
 	default:

@@ -26,7 +26,8 @@ func (a *app) reportCommand() *cobra.Command {
 		Short: "Draw reports again; compare the runs of several machines",
 		Long: `Draw the report of results folders again: the table here, and in each folder
 report.md, plots/, trials.csv, bench.txt and summary.json. Nothing is measured,
-and any machine will do.
+and any machine will do. In SHA256SUMS the data keep the checksums of the run, so that
+a change stays visible (lab check).
 
 Several folders of one scenario are also compared, with the machine as a factor:
 each machine's figures with their intervals, the middle machine, the smallest and
@@ -54,9 +55,13 @@ machines.csv and plots are written there.`,
 			}
 			var errs []error
 			for _, dir := range dirs {
-				a.noteChanged(dir)
-				// Who owns the folder owns what is put into it.
-				errs = append(errs, a.report(dir, -1, -1, json))
+				run, err := reports.Read(dir)
+				if err != nil {
+					err = fmt.Errorf("report: %w", err)
+				} else if err = reports.Redraw(run); err == nil {
+					err = a.printReport(run, json)
+				}
+				errs = append(errs, err)
 			}
 			return errors.Join(errs...)
 		},
@@ -67,16 +72,7 @@ machines.csv and plots are written there.`,
 	return cmd
 }
 
-// noteChanged says that measured data aren't what was written, as long as that can
-// be seen: the report's own checksums are of the files as they are now.
-func (a *app) noteChanged(dir string) {
-	if changed := reports.ChangedTrials(dir); len(changed) > 0 {
-		fmt.Fprintf(a.note, "lab: warning: %s was changed after the run: %s; this report and its new checksums are of the changed data\n", dir, strings.Join(changed, ", "))
-	}
-}
-
-// report writes a results folder's report, prints its table, or its summary as
-// JSON, and says where the rest is.
+// report writes the report of a run that has just ended, and prints it.
 func (a *app) report(dir string, uid, gid int, json bool) error {
 	run, err := results.Read(dir)
 	if err != nil {
@@ -85,6 +81,12 @@ func (a *app) report(dir string, uid, gid int, json bool) error {
 	if err := reports.WriteRun(run, dir, uid, gid); err != nil {
 		return err
 	}
+	return a.printReport(run, json)
+}
+
+// printReport prints a run's table, or its summary as JSON, and says where the rest is.
+func (a *app) printReport(run *results.Run, json bool) error {
+	dir := run.Dir
 	if json {
 		summary, err := os.ReadFile(filepath.Join(dir, "summary.json"))
 		if err != nil {
@@ -96,7 +98,7 @@ func (a *app) report(dir string, uid, gid int, json bool) error {
 	if err := reports.Terminal(a.page, run, page.OptionsFor(a.stdout.file)); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.page, "\nreport: %s\n", filepath.Join(dir, "report.md"))
+	_, err := fmt.Fprintf(a.page, "\nreport: %s\n", filepath.Join(dir, "report.md"))
 	if plots, _ := filepath.Glob(filepath.Join(dir, "plots", "*.png")); len(plots) > 0 {
 		_, err = fmt.Fprintf(a.page, "plots:  %s (%d)\n", filepath.Join(dir, "plots"), len(plots))
 	}
@@ -110,10 +112,9 @@ func (a *app) reportMachines(dirs []string, out string) error {
 	by := map[string][]*results.Run{}
 	var errs []error
 	for _, dir := range dirs {
-		run, err := results.Read(dir)
+		run, err := reports.Read(dir)
 		if err == nil {
-			a.noteChanged(dir)
-			err = reports.WriteRun(run, dir, -1, -1)
+			err = reports.Redraw(run)
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("report: %w", err))

@@ -12,6 +12,7 @@ import (
 
 	"lab/bench/results"
 	"lab/bench/runs"
+	"lab/reports"
 )
 
 // resume goes on with a run that was broken off: the same seed and plan, but
@@ -36,7 +37,18 @@ func (a *app) resume(cmd *cobra.Command, names []string, f runFlags) error {
 		return err
 	}
 	// Only now does nobody else write there.
-	cut, err := results.Mend(f.resume)
+	run, err = reports.Read(f.resume)
+	if err == nil && run.Changed != nil {
+		err = fmt.Errorf("%s changed after the run was interrupted: %s; fix: begin a new run", f.resume, strings.Join(run.Changed, ", "))
+	}
+	// The sums hold until a trial is added.
+	if err == nil {
+		err = reports.RemoveSums(f.resume)
+	}
+	var cut int64
+	if err == nil {
+		cut, err = results.Mend(f.resume)
+	}
 	if err == nil {
 		run, err = results.Read(f.resume)
 	}

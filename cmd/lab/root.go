@@ -5,6 +5,8 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+
+	"lab/bench/owner"
 )
 
 // needRoot is nil for root, else an error that ends in the exact command to
@@ -20,7 +22,7 @@ func (a *app) needRoot(what string, status int) error {
 // typed is what a user types to have the lab do what the words say, as root.
 func (a *app) typed(args []string) string {
 	var words []string
-	if os.Geteuid() != 0 || os.Getenv("SUDO_UID") != "" {
+	if os.Geteuid() != 0 || owner.Caller() != "" {
 		words = asRoot()
 	}
 	for _, name := range []string{"LAB_CACHE", "LAB_KERNEL", "XDG_CACHE_HOME"} {
@@ -44,7 +46,7 @@ func (a *app) typed(args []string) string {
 // asRoot is how a command becomes root here. Each has a PATH of its own, and hands
 // no variable on unless it is told.
 func asRoot() []string {
-	for _, words := range [][]string{{"sudo"}, {"doas", "env"}, {"pkexec", "env"}} {
+	for _, words := range [][]string{{"sudo"}, {"doas", "env"}, {"pkexec", "env"}, {"run0", "env"}} {
 		if _, err := exec.LookPath(words[0]); err == nil {
 			return words
 		}

@@ -248,7 +248,7 @@ func (f *runFlags) job(cmd *cobra.Command) (*runs.Job, error) {
 	if len(asked) == 0 {
 		asked = envs
 	}
-	variants, err := parseVariants(f.variant, asked)
+	variants, err := parseVariants(f.variant, asked, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -31,6 +31,7 @@ func TestMain(m *testing.M) {
 		"lab":     func() { os.Exit(full(os.Args)) },
 		"status":  func() { os.Exit(statusMain(os.Args[1:])) },
 		"trials":  func() { os.Exit(trialsMain(os.Args[1:])) },
+		"tails":   func() { os.Exit(tailsMain(os.Args[1:])) },
 		"await":   func() { os.Exit(awaitMain(os.Args[1:])) },
 		"smite":   func() { os.Exit(smiteMain(os.Args[1:])) },
 		"failing": func() { os.Exit(failMain(os.Args[1:])) },

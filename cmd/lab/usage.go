@@ -27,7 +27,11 @@ func usagef(format string, args ...any) error {
 // unknown says that there is no such thing, which one was probably meant, and
 // which there are.
 func unknown(kind, word string, known []string) error {
-	text := fmt.Sprintf("unknown %s %q", kind, word)
+	return noSuch(fmt.Sprintf("unknown %s %q", kind, word), word, known)
+}
+
+// noSuch says with text that there is no word, and what unknown says of it.
+func noSuch(text, word string, known []string) error {
 	if n := nearest(word, known); n != "" {
 		text += fmt.Sprintf(": did you mean %q?", n)
 	}

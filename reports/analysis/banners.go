@@ -2,7 +2,6 @@ package analysis
 
 import (
 	"slices"
-	"strings"
 
 	"lab/bench/stats"
 	"lab/reports/msg"
@@ -23,7 +22,7 @@ func NotRun(c *Cell) msg.Message {
 
 // BecauseTCG says why the run's guests were emulated, from "because" on.
 func (a *Analysis) BecauseTCG() msg.Message {
-	reason := strings.TrimRight(strings.TrimSpace(a.Run.Machine.Acceleration.Reason), ".")
+	reason := a.Run.Machine.Acceleration.Brief()
 	switch {
 	case a.Run.Manifest.Accel == "tcg":
 		return msg.T("tcg.asked")
@@ -57,6 +56,9 @@ func (a *Analysis) Banners() []msg.Message { return a.bannersOf(a.Cells) }
 func (a *Analysis) bannersOf(rows []*Cell) (out []msg.Message) {
 	add := func(id string, args ...any) { out = append(out, msg.T(id, args...)) }
 	m := a.Run.Manifest
+	if changed := a.Run.Changed; changed != nil {
+		add("banner.changed", msg.Join("join.comma", msg.All(changed)...))
+	}
 	switch m.Outcome {
 	case "interrupted":
 		add("banner.interrupted", a.done(), a.planned())

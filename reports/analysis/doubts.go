@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -62,6 +63,7 @@ func (a *Analysis) Caveats(quiet bool) []msg.Message {
 			add("doubt.parts", c.Name, msg.Percent(b.Sum/b.Whole))
 		}
 	}
+	out = append(out, a.absent()...)
 	if n := a.Run.Dropped; n > 0 {
 		add("doubt.dropped", n)
 	}
@@ -182,6 +184,28 @@ func NotesOf(m *results.Manifest) []msg.Message {
 	}
 	if m.Died != "" {
 		out = append(out, msg.T("note.died", m.Died))
+	}
+	return out
+}
+
+// absent are metrics that no row has a value of, with the reason that trials gave,
+// each once: the tables and pictures leave them out.
+func (a *Analysis) absent() (out []msg.Message) {
+	var why []string
+	seen, titles := map[string]bool{}, map[string][]msg.Message{}
+	for _, l := range a.Run.Lines {
+		if _, ok := a.Metric(l.Metric); ok || l.Value != nil || l.Err != "" || l.Text == "" || seen[l.Metric+"\n"+l.Text] {
+			continue
+		}
+		seen[l.Metric+"\n"+l.Text] = true
+		if titles[l.Text] == nil {
+			why = append(why, l.Text)
+		}
+		m, _ := a.described(l.Metric)
+		titles[l.Text] = append(titles[l.Text], msg.T("doubt.absent-metric", cmp.Or(m.Title, l.Metric)))
+	}
+	for _, text := range why {
+		out = append(out, msg.T("doubt.absent", msg.Join("join.semicolon", titles[text]...), msg.OneLine(text)))
 	}
 	return out
 }

@@ -152,8 +152,8 @@ func TooFew(m results.Manifest, times int) []msg.Message {
 			}
 		}
 	}
-	// One row alone is compared with nothing.
-	if len(slices.DeleteFunc(slices.Clone(a.Cells), func(c *Cell) bool { return c.NotRun != nil })) < 2 {
+	runs := len(slices.DeleteFunc(slices.Clone(a.Cells), func(c *Cell) bool { return c.NotRun != nil }))
+	if runs < 2 { // one row alone is compared with nothing
 		return nil
 	}
 	type few struct{ trials, need int }
@@ -170,7 +170,11 @@ func TooFew(m results.Manifest, times int) []msg.Message {
 	}
 	var out []msg.Message
 	for _, k := range order {
-		out = append(out, msg.T("trials.too-few", msg.Join("join.comma", rows[k]...), msg.T("trials", k.trials), k.need))
+		who := msg.Join("join.comma", rows[k]...)
+		if len(rows[k]) == runs {
+			who = msg.T("trials.each-row", runs)
+		}
+		out = append(out, msg.T("trials.too-few", who, msg.T("trials", k.trials), k.need))
 	}
 	return out
 }

@@ -124,6 +124,15 @@
       const values = shown.flatMap(x => x.points.map(p => p.v));
       if (!values.length) { this.plot.textContent = T('page.no-row'); return; }
       const log = this.log && values.every(v => v > 0);
+      // On a linear axis an emulated guest would press all others flat: it has a
+      // panel of its own, as in the pictures.
+      const panels = log && this.kind !== 'parts' ? [shown] : [false, true].map(e => shown.filter(x => !!x.row.emulated === e)).filter(g => g.length);
+      this.plot.replaceChildren(...panels.flatMap(g => this.panel(m, g, log, panels.length > 1 && g[0].row.emulated)));
+    }
+    // panel draws rows on one axis; apart says that they are the emulated ones, whose axis
+    // is their own.
+    panel(m, shown, log, apart) {
+      const values = shown.flatMap(x => x.points.map(p => p.v));
       let lo = Math.min(...values), hi = Math.max(...values);
       if (!log && (lo > 0 && lo < hi / 3 || this.kind === 'parts')) lo = 0;
       const pad = log ? 1.05 : (hi - lo) * 0.03;
@@ -134,10 +143,16 @@
       const svg = make('svg', { viewBox: `0 0 ${W} 10`, role: 'group', 'aria-label': T('page.plot-of', m.title, shown.length, values.length) });
       const many = log && hi / lo > 300;
       const state = { many, svg, m, shown, log, lo, hi, unit, factor, W, wide };
-      this.height = this[this.kind === 'parts' ? 'drawParts' : this.kind === 'order' ? 'drawOrder' : this.kind === 'share' ? 'drawShare' : 'drawTrials'](state);
-      svg.setAttribute('viewBox', `0 0 ${W} ${this.height}`);
-      this.plot.replaceChildren(svg);
+      const height = this[this.kind === 'parts' ? 'drawParts' : this.kind === 'order' ? 'drawOrder' : this.kind === 'share' ? 'drawShare' : 'drawTrials'](state);
+      svg.setAttribute('viewBox', `0 0 ${W} ${height}`);
       this.walk(svg);
+      if (!apart) return [svg];
+      const hatch = make('pattern', { id: 'hatch', width: 8, height: 8, patternUnits: 'userSpaceOnUse', patternTransform: 'rotate(45)' }, make('path', { d: 'M0,0V8', class: 'grid' }));
+      svg.prepend(hatch, make('rect', { width: W, height: height - 44, fill: 'url(#hatch)' }));
+      const note = document.createElement('p');
+      note.className = 'small';
+      note.textContent = T('page.emulated');
+      return [note, svg];
     }
     text(svg, x, y, s, anchor = 'start', cls = '') {
       svg.append(make('text', { x, y, 'text-anchor': anchor, class: cls }, s));
@@ -223,7 +238,7 @@
       return bottom + 44;
     }
     drawParts(s) {
-      const parts = this.run.parts.filter(p => p.of === s.m.name && !this.off.has(p.row));
+      const parts = this.run.parts.filter(p => p.of === s.m.name && s.shown.some(x => x.i === p.row));
       if (!parts.length) return 20;
       s.many = false; s.lo = 0; s.hi = Math.max(...parts.map(p => p.whole)); s.log = false;
       [s.unit, s.factor] = scaleFor(s.hi, s.m.unit);

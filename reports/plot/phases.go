@@ -50,7 +50,11 @@ func (s *phases) explain(*key)         {}
 // its parts.
 func (s *phases) bar(p *page, c *analysis.Cell, left, right vg.Length) {
 	b := s.a.Breakdown(c, s.metric.Name)
-	p.fit(boldText, draw.XLeft, left, p.y+6, (right-left)*0.55, c.Name)
+	lines := boldText.wrap(p.say(c.Name), right-left)
+	for i, l := range lines {
+		p.fit(boldText, draw.XLeft, left, p.y+6+vg.Length(i)*boldText.line(), right-left, l)
+	}
+	p.y += vg.Length(len(lines)-1) * boldText.line()
 	if b == nil {
 		why := lacks(c, s.metric.Name)
 		if c.Samples[s.metric.Name] != nil {
@@ -63,6 +67,9 @@ func (s *phases) bar(p *page, c *analysis.Cell, left, right vg.Length) {
 	total := msg.T("phases.total", msg.Quantity(b.Whole, s.metric.Unit), msg.T("trials", b.N))
 	if b.Apart() && b.Sum > b.Whole {
 		total = msg.T("join.semicolon", msg.T("phases.more", msg.Percent(b.Sum/b.Whole)), total)
+	}
+	if boldText.width(lines[len(lines)-1])+12+bodyText.width(p.say(total)) > right-left {
+		p.y += bodyText.line()
 	}
 	p.write(bodyText, draw.XRight, right, p.y+6, total)
 	p.y += 13
@@ -80,9 +87,6 @@ func (s *phases) bar(p *page, c *analysis.Cell, left, right vg.Length) {
 			p.line(x, p.y, x, p.y+barHeight, 0.8, paper)
 		}
 		x += wide
-	}
-	if room := right - x; b.Apart() && b.Sum < b.Whole {
-		p.fit(smallText, draw.XCenter, x+room/2, p.y+barHeight/2, room-4, msg.T("phases.rest", msg.Percent(1-b.Sum/b.Whole)))
 	}
 	p.frame(black, 0.6, left, p.y, right, p.y+barHeight)
 	p.y += barHeight + 3
@@ -110,20 +114,26 @@ func (s *phases) partText(p *page, i int, q analysis.Part, colour color.RGBA, pl
 	}
 }
 
-// names lists the parts with their times, wrapped.
+// names lists the parts with their times, and what is in none of them, wrapped.
 func (s *phases) names(p *page, b *analysis.Breakdown, left, right vg.Length) {
 	x := left
-	for i, q := range b.Parts {
-		text := p.say(msg.T("phases.named", strconv.Itoa(i+1), q.Title, msg.Quantity(q.Median, s.metric.Unit), msg.Percent(q.Share)))
+	name := func(colour color.Color, t msg.Message) {
+		text := p.say(t)
 		w := 10 + bodyText.width(text) + 10
 		if x > left && x+w-10 > right {
 			x = left
 			p.y += bodyText.line()
 		}
-		p.rect(s.color(q.Name), x, p.y+2, x+7, p.y+9)
+		p.rect(colour, x, p.y+2, x+7, p.y+9)
 		p.frame(black, 0.4, x, p.y+2, x+7, p.y+9)
 		p.write(bodyText, draw.XLeft, x+10, p.y+5.5, text)
 		x += w
+	}
+	for i, q := range b.Parts {
+		name(s.color(q.Name), msg.T("phases.named", strconv.Itoa(i+1), q.Title, msg.Quantity(q.Median, s.metric.Unit), msg.Percent(q.Share)))
+	}
+	if b.Apart() && b.Sum < b.Whole {
+		name(paper, msg.T("phases.rest", msg.Percent(1-b.Sum/b.Whole)))
 	}
 	p.y += bodyText.line()
 }
