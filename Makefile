@@ -77,8 +77,8 @@ build: generate
 # The guest's init and the probe are embedded into the lab. The rest of the
 # project builds without them, too.
 generate:
-	@PATH="$$(dirname "$(GO)"):$$PATH" "$(GO)" generate ./vm ./bench/probe/built
-	@if [ -n "$$SUDO_UID" ]; then chown "$$SUDO_UID:$$SUDO_GID" vm/guest/init-* bench/probe/built/bin/probe-*; fi
+	@PATH="$$(dirname "$(GO)"):$$PATH" "$(GO)" generate ./vm/guest ./bench/probe/built
+	@if [ -n "$$SUDO_UID" ]; then chown "$$SUDO_UID:$$SUDO_GID" vm/guest/init/init-* bench/probe/built/bin/probe-*; fi
 
 setup:
 	@cmd/setup/setup.sh

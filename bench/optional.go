@@ -18,7 +18,7 @@ import (
 //
 //	instances    who has it                            who asks
 //	Tracer       bench/launch, vm                      bench/benchtest, scenarios
-//	Terminaler   bench/launch, vm                      cmd/lab
+//	Terminaler   bench/launch, vm, vm/guest            cmd/lab
 //	Explainer    vm                                    bench, scenarios
 //	Execer       container, vm                         bench/benchtest
 //	Addresser    chroot, container, vm                 scenarios

@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"lab/bench/benchtest"
 	"lab/bench/clock"
 	"lab/bench/image"
+	"lab/vm/accel"
 )
 
 // The machine without an operating system runs under emulation, and under KVM
@@ -67,5 +69,62 @@ func TestBare(t *testing.T) {
 	set, _ := bench.Resolve(e, nil)
 	if _, err := e.Prepare(context.Background(), bench.Spec{Settings: set, Command: bench.Command{Argv: []string{"/bin/sh"}}}); !errors.Is(err, bench.ErrNotApplicable) {
 		t.Errorf("a program: %v, want ErrNotApplicable", err)
+	}
+}
+
+// The probe runs its guest as a domain, and leaves none.
+func TestProbeThroughLibvirt(t *testing.T) {
+	e := open(t)
+	if v := e.Acceleration(); v.By != accel.ByLibvirt {
+		t.Errorf("the environment's own verdict is by %q", v.By)
+	}
+	cache := e.tb.Cache
+	t.Cleanup(func() { e.tb.Cache = cache }) // the testbed is all tests'
+	e.tb.Cache, e.accel = t.TempDir(), accel.Verdict{}
+	began := time.Now()
+	if err := e.probe(within(t, time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	v := e.accel
+	t.Logf("in %v: %+v", time.Since(began), v)
+	if v.By != accel.ByLibvirt || v.Use != "kvm" && v.Use != "tcg" || v.TCGPace.Ring0 <= 0 || v.TCGPace.Calls <= 0 || v.Reason == "" || v.Device == "" {
+		t.Errorf("%+v", v)
+	}
+	if names, err := e.domains(); err != nil || len(names["domain"]) != 0 {
+		t.Errorf("domains %v, %v", names, err)
+	}
+	// It is kept, and lab doctor takes the same one.
+	if again, err := accel.Probe(context.Background(), e.tb.Cache); err != nil || again != v {
+		t.Errorf("%+v, %v, want %+v", again, err, v)
+	}
+	// KVM that is of no use is refused by what was found out, at once.
+	if v.Use == "tcg" {
+		e.tb.Cache = cache // where the kernel is
+		s := spec(t, e, image.ReadyPath, "token")
+		s.Settings["accel"] = "kvm"
+		began := time.Now()
+		err := e.Check(context.Background(), s)
+		if !errors.Is(err, bench.ErrUnavailable) || !strings.Contains(err.Error(), "KVM") || time.Since(began) > time.Second {
+			t.Errorf("accel=kvm: %v after %v", err, time.Since(began))
+		}
+	}
+}
+
+// A guest that hangs ends by the probe's limit.
+func TestProbeHangs(t *testing.T) {
+	e := open(t)
+	file := e.bed() + "/hangs.elf"
+	writeFile(t, file, bytes.Replace(accel.Tiny(1), []byte{0x75, 0xfd}, []byte{0xeb, 0xfd}, 1)) // jnz becomes jmp
+	began := time.Now()
+	_, err := e.runPace(within(t, time.Minute), file, "tcg", "qemu64", 300*time.Millisecond)
+	if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > 10*time.Second {
+		t.Errorf("%v after %v", err, time.Since(began))
+	}
+	_, err = e.runPace(within(t, time.Minute), file, "tcg", "no-such-cpu", time.Second)
+	if err == nil || !strings.Contains(err.Error(), "no-such-cpu") && !strings.Contains(err.Error(), "guest under tcg") {
+		t.Errorf("a CPU that there isn't: %v", err)
+	}
+	if names, err := e.domains(); err != nil || len(names["domain"]) != 0 {
+		t.Errorf("domains %v, %v", names, err)
 	}
 }

@@ -4,10 +4,15 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 
 	"lab/bench"
 	"lab/bench/cgroup"
 	"lab/bench/image"
+	"lab/vm/accel"
+	"lab/vm/asked"
+	"lab/vm/guest"
 	"lab/vm/kernel"
 )
 
@@ -23,19 +28,17 @@ func (e *Env) Check(ctx context.Context, s bench.Spec) error {
 		}
 		return e.unfit
 	}
-	if e.far != nil {
-		if err := notFar(s); err != nil {
-			return err
-		}
+	if err := e.variant(s).refuses(s); err != nil {
+		return err
 	}
-	if s.Settings["firmware"] == "qboot" && !exists(qboot) {
-		return bench.Unavailable("QEMU came without "+qboot, "--variant firmware=seabios")
+	if s.Settings["firmware"] == "qboot" && !accel.HasQboot() {
+		return bench.Unavailable("QEMU came without "+accel.Qboot, "--variant firmware=seabios")
 	}
 	if s.Settings["firmware"] == "qboot" && s.Settings["acpi"] == "off" {
 		return bench.NotApplicable("qboot leaves the guest's interrupts to ACPI", "--variant acpi=on or firmware=seabios")
 	}
 	if e.bare {
-		return e.checkBare(s)
+		return nil
 	}
 	if s.Settings["accel"] == "kvm" && e.accel.Use != "kvm" {
 		cure := "--accel tcg, no measure of a VM's speed (lab doctor says more)"
@@ -50,30 +53,25 @@ func (e *Env) Check(ctx context.Context, s bench.Spec) error {
 	if len(s.Ports) > 0 {
 		return bench.NotApplicable("a guest's ports can be reached from the testbed's bridge alone", "--env container")
 	}
-	if restored(s) {
-		if err := notSaved(s); err != nil {
-			return err
-		}
-	}
-	s = actual(s)
+	s = asked.Actual(s)
 	if l := s.Limits; l.CPUWeight != 0 || l.Swap != 0 || l.IO != (cgroup.IO{}) {
 		return bench.NotApplicable("a guest's programs have its kernel to themselves, and nothing keeps limits of CPU weight, swap or I/O there", "use limits of CPU, memory and processes only")
 	}
-	if err := cmp.Or(checkSize(s), e.checkRoom(s)); err != nil {
+	if err := cmp.Or(asked.CheckSize(s), e.checkRoom(s)); err != nil {
 		return err
 	}
 	if s.Settings["root"] != "ext4" {
-		if err := unpacks(s.Image.Size, e.memory(s)); err != nil {
+		if err := asked.Unpacks(s.Image.Size, asked.Memory(s)); err != nil {
 			return err
 		}
 	}
 	if !s.Init {
-		if err := direct(s); err != nil {
+		if err := asked.CheckDirect(s); err != nil {
 			return err
 		}
 	}
-	if staged(s) {
-		if _, err := guestInit(); err != nil {
+	if asked.Staged(s) {
+		if _, err := guest.Init(); err != nil {
 			return bench.Unavailable(err.Error(), "make build")
 		}
 	}
@@ -82,18 +80,18 @@ func (e *Env) Check(ctx context.Context, s bench.Spec) error {
 			return bench.Unavailable(err.Error(), "make setup")
 		}
 	}
-	if err := cmp.Or(e.checkData(s), e.checkCard(ctx, s), checkShares(s)); err != nil {
+	if err := cmp.Or(asked.CheckDisk(s, e.tb), e.checkCard(ctx, s), asked.CheckShares(s)); err != nil {
 		return err
 	}
 	k, err := e.kernel(s)
 	switch {
-	case errors.Is(err, kernel.ErrNone) && kernelName(s) == fullKernel:
+	case errors.Is(err, kernel.ErrNone) && asked.KernelName(s) == asked.FullKernel:
 		return bench.Unavailable("the distribution's full kernel isn't in the cache, and an emulated network card needs its driver", "make full-kernel (some 70 MB)")
 	case errors.Is(err, kernel.ErrNone):
 		return bench.Unavailable(err.Error(), "make setup")
 	case err != nil:
 		return bench.Unavailable(err.Error(), "make setup, or name another file with --kernel")
-	case !staged(s):
+	case !asked.Staged(s):
 		return nil
 	case k.Modules == "":
 		return bench.Unavailable("the modules of kernel "+k.Version+" aren't on this machine", "make setup, or install them")
@@ -104,71 +102,106 @@ func (e *Env) Check(ctx context.Context, s bench.Spec) error {
 	return nil
 }
 
-// notSaved says what a guest can't have that is restored: all that are share
-// one state, and what the kernel in it knows of its devices.
-func notSaved(s bench.Spec) error {
-	const cure = "--variant start=cold"
-	switch net := s.Settings["net"]; {
-	case hasDisk(s):
-		return bench.NotApplicable("the file system of a guest's own disk would be in the saved state, and the disk is another one each time", cure)
-	case net != "" && net != "none":
-		return bench.NotApplicable("all guests of one saved state would have the same address", cure)
-	case bench.Cold(s):
-		return bench.NotApplicable("the saved state lies in RAM, and nowhere else", cure)
-	case len(s.Mounts) > 0:
-		return bench.NotApplicable("the saved state would know the files of the host's folders as they were", cure)
+// checkCard says whether this machine can give a guest its network.
+func (e *Env) checkCard(ctx context.Context, s bench.Spec) error {
+	if s.Settings["net"] != "bridge" {
+		return e.checkNetwork(ctx, s)
+	}
+	if !e.tb.Private {
+		return bench.Unavailable("this testbed has no network of its own", "use lab exec vm or lab run, which make one")
+	}
+	if !exists("/dev/net/tun") {
+		return bench.Unavailable("the host has no /dev/net/tun, which a guest's port on the bridge needs", "modprobe tun")
 	}
 	return nil
 }
 
-// notFar says what a foreign libvirt can't be asked for.
-func notFar(s bench.Spec) error {
-	const cure = "without --connect"
+// checkNetwork says whether a guest can be on a network of that libvirt's.
+func (e *Env) checkNetwork(ctx context.Context, s bench.Spec) error {
+	name := asked.NetworkName(s)
 	switch {
-	case restored(s):
-		return bench.NotApplicable("a saved guest is a file of this machine's, and the foreign libvirt would restore it under one name alone", cure)
-	case bench.Cold(s):
-		return bench.NotApplicable("what the foreign libvirt's machine has in memory is its own affair", cure)
-	case s.Settings["firmware"] == "qboot":
-		return bench.NotApplicable("which firmware the foreign libvirt's machine has isn't known here", cure+", or --variant firmware=seabios")
-	case hasDisk(s):
-		return bench.NotApplicable("a guest's own disk is a file without a name on this machine", cure)
-	case s.Settings["net"] == "bridge":
-		return bench.NotApplicable("the testbed's bridge is on this machine, and the guest isn't", cure+", or --variant net=network,network=NAME of one that the foreign libvirt has")
-	case len(s.Mounts) > 0:
-		return bench.NotApplicable("the folders are on this machine, and the guest isn't", cure)
+	case name == "" && s.Settings["network"] != "":
+		return bench.NotApplicable("network="+s.Settings["network"]+" is given, and net=network isn't", "--variant net=network,network="+s.Settings["network"])
+	case name == "":
+		return nil
+	case e.far == nil:
+		return bench.NotApplicable("the lab's own libvirt has no networks", "--variant net=bridge, or --connect URI of a libvirt that has them")
+	}
+	return e.far.CheckNetwork(ctx, name)
+}
+
+// checkRoom says whether the guest's RAM fits into what the lab itself may have: the
+// kernel would kill QEMU in the midst of a trial.
+func (e *Env) checkRoom(s bench.Spec) error {
+	l, err := cgroup.Read()
+	if err != nil {
+		return nil // the limits can't be told; those of cgroups are the testbed's to read
+	}
+	if e.far != nil {
+		return elsewhere(l.Bounds())
+	}
+	if left, by, ok := l.Left("memory"); ok && left < asked.Memory(s) {
+		return bench.Unavailable(fmt.Sprintf("the guest has %d MiB of RAM, and the limit of the lab's cgroup %s leaves %d", asked.Memory(s)>>20, by.Dir, left>>20),
+			"start the lab from a shell outside of that cgroup, or --variant memory=96M")
 	}
 	return nil
 }
 
-// direct says whether a workload can be PID 1, started by the kernel itself.
-func direct(s bench.Spec) error {
-	const cure = "run it under the guest's init (Spec.Init)"
-	c := s.Command
-	switch {
-	case c.User.UID != 0 || c.User.GID != 0 || len(c.User.Groups) > 0:
-		return bench.NotApplicable("a guest's PID 1 is root", cure)
-	case c.Dir != "" && c.Dir != "/":
-		return bench.NotApplicable("a guest's PID 1 starts in /", cure)
-	case c.Stdin != nil || c.Stdout != nil || c.Stderr != nil || c.TTY:
-		return bench.NotApplicable("a guest's PID 1 has a console and no other input or output", cure)
-	case s.Limits.Pids != 0:
-		return bench.NotApplicable("nothing in the guest would keep a limit of processes", cure)
-	}
-	if len(c.Argv) > 0 {
-		if _, err := (Cmdline{Init: "/x", Args: c.Argv[1:], Env: kernelEnv(c.Env)}).String(); err != nil {
-			return bench.NotApplicable(err.Error(), cure)
+// elsewhere says that limits bind the lab and not the guests of a foreign libvirt,
+// which are below its own cgroup: compared with the others they would seem fast.
+func elsewhere(bounds []cgroup.Bound) error {
+	for _, b := range bounds {
+		if slices.Contains([]string{"cpu", "cpuset", "memory", "io"}, b.What) {
+			return bench.NotApplicable(fmt.Sprintf("a limit binds the lab and not the foreign libvirt's guests: %s %s, of %s", b.What, b.Text, b.Dir),
+				"start the lab from a shell outside of that cgroup, or leave out --connect")
 		}
 	}
 	return nil
 }
 
-// kernelEnv is what of an environment the kernel doesn't set by itself.
-func kernelEnv(env []string) (out []string) {
-	for _, v := range env {
-		if v != "HOME=/" && v != "TERM=linux" {
-			out = append(out, v)
+// Settings are what a user may vary.
+func (e *Env) Settings() []bench.Setting { return asked.Settings(e.bare) }
+
+// Resolved says what the settings came to.
+func (e *Env) Resolved(s bench.Spec) map[string]string {
+	out := map[string]string{"accel": e.resolve(s.Settings["accel"])}
+	if e.far != nil {
+		out["libvirt"] = e.far.Name
+	} else { // the domain is the lab's own, and has no such device
+		out["balloon"], out["free-page-reporting"] = "none", "none"
+	}
+	if !e.bare {
+		a := asked.Actual(s)
+		out["acpi"], out["memory"], out["vcpus"], out["root"] = asked.ACPI(s), fmt.Sprint(asked.Memory(a)), fmt.Sprint(asked.CPUs(s)), a.Settings["root"]
+		if k, err := e.kernel(s); err == nil {
+			out["kernel-version"] = k.Version
 		}
+	}
+	if s.Settings["net"] == "bridge" {
+		out["vhost"] = "no"
+		if e.vhost(s) {
+			out["vhost"] = "yes"
+		}
+	}
+	if name := asked.NetworkName(s); name != "" {
+		out["network"], out["vhost"] = name, "no"
+	}
+	if out["accel"] == "kvm" {
+		out["cpu"] = e.accel.CPU
+	} else {
+		out["tb-cache"] = fmt.Sprint(asked.TBCache(s))
 	}
 	return out
+}
+
+func (e *Env) resolve(accel string) string {
+	if accel == "auto" || accel == "" {
+		return e.accel.Use
+	}
+	return accel
+}
+
+// Describe says what Prepare and Start do.
+func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
+	return e.variant(s).describe(asked.Describe(s))
 }

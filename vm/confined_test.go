@@ -16,6 +16,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench"
+	"lab/bench/benchtest"
+	"lab/vm/accel"
+	"lab/vm/daemon"
 )
 
 // QEMU has no privileges, and sees of the machine what its domain needs.
@@ -32,8 +35,8 @@ func TestConfined(t *testing.T) {
 		unprivileged(t, i)
 		sees(t, i)
 	}
-	if a.user == b.user {
-		t.Errorf("two domains run as the same user, %d", a.user)
+	if a.cfg.User == b.cfg.User {
+		t.Errorf("two domains run as the same user, %d", a.cfg.User)
 	}
 	a.Close()
 	b.Close()
@@ -44,15 +47,18 @@ func TestConfined(t *testing.T) {
 
 // So is one under KVM, for which it opens the device.
 func TestConfinedKVM(t *testing.T) {
-	if err := kvmOpens(); err != nil {
+	if err := accel.KVMOpens(); err != nil {
 		t.Skipf("SKIPPED: %v", err)
 	}
 	devices := nodesOf(t, "/dev")
 	e := open(t)
 	file := filepath.Join(e.bed(), "loops.elf")
-	writeFile(t, file, Tiny(1<<31))
-	i := e.newInstance(bench.Spec{Settings: map[string]string{"accel": "kvm"}}, guestKernel{file: file})
-	i.cfg.CPU, i.cfg.Memory, i.cfg.Cmdline = "qemu64", bareMemory, "word"
+	writeFile(t, file, accel.Tiny(1<<31))
+	i := e.newInstance(bench.Spec{Settings: map[string]string{"accel": "kvm"}}, e.plain())
+	i.cfg.CPU, i.cfg.Cmdline = "qemu64", "word"
+	if err := i.prepareBare(within(t, time.Minute), file); err != nil {
+		t.Fatal(err)
+	}
 	if err := i.Start(within(t, time.Minute)); err != nil {
 		t.Fatal(err)
 	}
@@ -98,15 +104,15 @@ func unprivileged(t *testing.T, i *instance) {
 	status := statusOf(t, i.pid)
 	four := func(id int) string { return strings.TrimSpace(strings.Repeat(fmt.Sprintf("%d ", id), 4)) }
 	for k, want := range map[string]string{
-		"Uid": four(i.user), "Gid": four(qemuID()), "Groups": fmt.Sprint(qemuID()), "NoNewPrivs": "1", "Seccomp": "2",
+		"Uid": four(i.cfg.User), "Gid": four(daemon.QEMUGroup()), "Groups": fmt.Sprint(daemon.QEMUGroup()), "NoNewPrivs": "1", "Seccomp": "2",
 		"CapInh": noCaps, "CapPrm": noCaps, "CapEff": noCaps, "CapBnd": noCaps, "CapAmb": noCaps,
 	} {
 		if status[k] != want {
 			t.Errorf("%s is %s, want %s", k, status[k], want)
 		}
 	}
-	if i.user < spareID && qemuID() == spareID {
-		t.Errorf("QEMU runs as user %d, who may be somebody", i.user)
+	if i.cfg.User < daemon.SpareID && daemon.QEMUGroup() == daemon.SpareID {
+		t.Errorf("QEMU runs as user %d, who may be somebody", i.cfg.User)
 	}
 }
 
@@ -177,8 +183,8 @@ func sees(t *testing.T, i *instance) {
 			t.Errorf("QEMU sees %s", name)
 		}
 	}
-	shown := names(t, root+insideFiles)
-	if want := len(i.env.shown) + 1; len(shown) > want {
+	shown := names(t, root+daemon.InsideFiles)
+	if want := len(i.env.own.Shown) + 1; len(shown) > want {
 		t.Errorf("QEMU sees %d files, more than %d: %q", len(shown), want, shown)
 	}
 	for _, folder := range []string{"/usr", "/bin", "/lib"} {
@@ -187,8 +193,8 @@ func sees(t *testing.T, i *instance) {
 			t.Errorf("QEMU's %s isn't read-only", folder)
 		}
 	}
-	if st, err := os.Lstat(root + insideShares); err == nil && st.Mode().Perm()&0o077 != 0 {
-		t.Errorf("QEMU can look into %s", insideShares)
+	if st, err := os.Lstat(root + daemon.InsideShares); err == nil && st.Mode().Perm()&0o077 != 0 {
+		t.Errorf("QEMU can look into %s", daemon.InsideShares)
 	}
 	// What others own is none of its.
 	filepath.WalkDir(root+"/run", func(path string, d fs.DirEntry, err error) error {
@@ -199,9 +205,9 @@ func sees(t *testing.T, i *instance) {
 		if err != nil {
 			return nil // of an instance that is going
 		}
-		own := int(st.Sys().(*syscall.Stat_t).Uid) == i.user
+		own := int(st.Sys().(*syscall.Stat_t).Uid) == i.cfg.User
 		if mine := strings.Contains(path, i.cfg.Name+"."); own && !mine || !own && st.Mode().Perm()&0o002 != 0 {
-			t.Errorf("QEMU of user %d may write to %s (%v)", i.user, strings.TrimPrefix(path, root), st.Mode())
+			t.Errorf("QEMU of user %d may write to %s (%v)", i.cfg.User, strings.TrimPrefix(path, root), st.Mode())
 		}
 		return nil
 	})
@@ -251,23 +257,6 @@ func nodesOf(t *testing.T, dir string) map[string]string {
 	return out
 }
 
-// The user is one that the kernel lets this namespace have.
-func TestLastID(t *testing.T) {
-	for table, want := range map[string]uint64{
-		"         0          0 4294967295\n": 4294967294,
-		"0 100000 65536\n":                   65535,
-		"0 1000 1\n1 100000 65536\n":         65536,
-		"":                                   2 * spareIDs,
-	} {
-		if got := lastID([]byte(table)); got != want {
-			t.Errorf("%q: %d, want %d", table, got, want)
-		}
-	}
-	if userOf(spareIDs*3) <= qemuID() || userOf(spareIDs-2) >= qemuID()+spareIDs {
-		t.Error("a domain's user is out of the range")
-	}
-}
-
 func settled(t *testing.T, e *Env, asked map[string]string) map[string]string {
 	t.Helper()
 	set, err := bench.Resolve(e, asked)
@@ -275,4 +264,74 @@ func settled(t *testing.T, e *Env, asked map[string]string) map[string]string {
 		t.Fatal(err)
 	}
 	return set
+}
+
+// systemd mounts a file system of huge pages at /dev/hugepages; others mount
+// more, elsewhere. libvirt would look for each, and make folders in it, if it saw
+// them: its root has none.
+func TestHugePages(t *testing.T) {
+	starts := func(name string) (ok bool) {
+		t.Run(name, func(t *testing.T) { abroad(t); ok = true })
+		return ok
+	}
+	if !starts("without") {
+		t.Skip("SKIP: no guest can be run here at all")
+	}
+	run := filepath.Join(benchtest.Testbed(t).Dir, "huge")
+	for name, dir := range map[string]string{"below run": run, "elsewhere": t.TempDir()} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := unix.Mount("none", dir, "hugetlbfs", 0, ""); err != nil {
+			t.Skip("SKIP: this kernel has no huge pages: ", err)
+		}
+		t.Cleanup(func() {
+			if err := unix.Unmount(dir, 0); err != nil {
+				t.Error(err)
+			}
+			os.Remove(dir)
+		})
+		if !starts(name) {
+			t.Error("no daemon with huge pages ", name)
+		}
+		if left, err := os.ReadDir(dir); len(left) > 0 || err != nil {
+			t.Errorf("left in %s: %v, %v", dir, left, err)
+		}
+	}
+}
+
+// A daemon that doesn't start tells by its last error what it lacks.
+func TestDaemonRefuses(t *testing.T) {
+	own := open(t)
+	for _, c := range []struct{ name, file, text, want string }{
+		{"driver", "/etc/libvirt/qemu.conf", `hugetlbfs_mount = "/nonexistent"`, "'/nonexistent'"},
+		{"configuration", "/etc/libvirt/libvirtd.conf", "listen_tls = many", "expecting a value"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m, err := own.own.Mounts()
+			if err != nil {
+				t.Fatal(err)
+			}
+			m.Bed = filepath.Join(own.tb.Dir, "refuses")
+			defer os.RemoveAll(m.Bed)
+			m.Files = map[string]string{c.file: c.text, "/etc/libvirt/virtqemud.conf": c.text}
+			log, err := own.tb.Log("refuses.log")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer log.Close()
+			log.WriteString("2026-01-01 00:00:00.000+0000: 1: error : f:1 : of an earlier daemon\n")
+			ctx := within(t, time.Minute)
+			began := time.Now()
+			d, err := daemon.Start(ctx, m, log)
+			if err == nil {
+				defer d.Stop()
+				_, err = d.Connect(ctx)
+			}
+			says(t, began, 10*time.Second, err, c.want)
+			if err != nil && strings.Contains(err.Error(), "earlier daemon") {
+				t.Error("another daemon's error:", err)
+			}
+		})
+	}
 }

@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"bytes"
 	"fmt"
 
 	"path/filepath"
@@ -16,6 +17,9 @@ import (
 	"lab/bench/cgroup"
 	"lab/bench/clock"
 	"lab/bench/image"
+	"lab/vm/accel"
+	"lab/vm/client"
+	"lab/vm/daemon"
 )
 
 // What ends a QEMU is said by its name, and at once.
@@ -79,7 +83,7 @@ func TestGuestStops(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			i := start(t, e, spec(t, e, image.ReadyPath, "token"))
 			began := time.Now()
-			if err := i.conn.call(within(t, time.Minute), "stop", callTimeout, func(l *libvirt.Libvirt) error {
+			if err := i.conn.Call(within(t, time.Minute), "stop", client.CallTimeout, func(l *libvirt.Libvirt) error {
 				d, err := l.DomainLookupByName(i.cfg.Name)
 				switch {
 				case err != nil:
@@ -117,23 +121,26 @@ func TestGuestStops(t *testing.T) {
 // An instruction that a KVM without hardware can't emulate stops the guest. Where
 // the hardware executes it the guest goes on, and switches itself off.
 func TestKVMInternalError(t *testing.T) {
-	if err := kvmOpens(); err != nil {
+	if err := accel.KVMOpens(); err != nil {
 		t.Skipf("SKIPPED: %v", err)
 	}
 	e := open(t)
 	file := filepath.Join(e.bed(), "fwait.elf")
-	const fwait = 0x9b
-	writeFile(t, file, pvh(append([]byte{fwait}, tinyRest...)))
-	i := e.newInstance(bench.Spec{Settings: map[string]string{"accel": "kvm"}}, guestKernel{file: file})
-	i.cfg.CPU, i.cfg.Memory, i.cfg.ACPI = "qemu64", bareMemory, true
-	if exists(qboot) {
-		i.cfg.Firmware = qboot // such a KVM takes some 10 s for the BIOS
+	// "mov ecx, 1" as "fwait; xor ecx, ecx; inc ecx; nop".
+	writeFile(t, file, bytes.Replace(accel.Tiny(1), []byte{0xb9, 1, 0, 0, 0}, []byte{0x9b, 0x31, 0xc9, 0x41, 0x90}, 1))
+	i := e.newInstance(bench.Spec{Settings: map[string]string{"accel": "kvm"}}, e.plain())
+	i.cfg.CPU = "qemu64"
+	if accel.HasQboot() {
+		i.cfg.Firmware = accel.Qboot // such a KVM takes some 10 s for the BIOS
+	}
+	if err := i.prepareBare(within(t, time.Minute), file); err != nil {
+		t.Fatal(err)
 	}
 	if err := i.Start(within(t, time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	defer i.Close()
-	_, err := clock.AwaitToken(i.Ready(), []byte{tinyEnd}, 30*time.Second)
+	_, err := clock.AwaitToken(i.Ready(), []byte{accel.TinyEnd}, 30*time.Second)
 	if err == nil {
 		t.Skip("SKIPPED: this KVM executes all instructions")
 	}
@@ -150,7 +157,7 @@ EAX=00000000 EBX=00001000
 2026-11-28T13:55:37.415686Z qemu-system-x86_64: terminating on signal 15 from pid 1 (libvirtd)
 2026-11-28T13:55:37.415686Z qemu-system-x86_64: could not load it
 `
-	got := qemuSaid([]byte(log))
+	got := daemon.QEMUSaid([]byte(log))
 	for _, want := range []string{"KVM internal error. Suberror: 1", "emulation failure", "could not load it"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q lacks %q", got, want)

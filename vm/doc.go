@@ -1,13 +1,30 @@
 // Package vm is the environment in which the workload has a kernel of its own:
 // a guest that libvirt defines and starts, and QEMU runs.
 //
+// # Where to read
+//
+// A start begins in instance.go, with [instance.Start], and what it does is a
+// [variant]'s: cold.go, restored.go, foreign.go or bare.go. The order before it is
+// [Env.Open], [Env.Check] (check.go) and [Env.Prepare], which is system.go for a
+// guest with an operating system; after it comes end.go. The rooms are
+//
+//	asked    what a Spec asks of a guest: size, devices, first process
+//	accel    what executes guests, KVM or TCG, and how fast
+//	kernel   the guest's kernel, unpacked, and its modules
+//	disk     the image as an initramfs or a disk, and the guest's own disk
+//	domain   the definition that libvirt gets, and the kernel's command line
+//	client   the conversation with a libvirt daemon
+//	daemon   the lab's own libvirt, what it sees, and who QEMU is
+//	foreign  somebody else's libvirt (--connect): its volumes and networks
+//	guest    what a guest says and is told: console, init, programs
+//
 // # What happens once a run (Open)
 //
 //  1. A libvirt daemon of the lab's own starts in a further mount namespace,
 //     where nothing of the system's configuration is seen and nothing it writes
 //     is kept. It dies with the testbed. See "Who QEMU is".
 //  2. The lab connects to it, and has it find out what QEMU can do.
-//  3. A guest without an operating system (testdata/pace.s) runs under KVM and
+//  3. A guest without an operating system (package accel) runs under KVM and
 //     under emulation. How much of each kind of guest code either executes in a
 //     second says which is to be used, and why, and what kind of KVM this
 //     machine has. The verdict is kept.
@@ -25,9 +42,9 @@
 // # What is timed (Start)
 //
 //  5. The console is made: a pair of FIFOs.
-//  6. libvirt gets the domain's definition ([XML]), starts QEMU, configures it
+//  6. libvirt gets the domain's definition ([domain.XML]), starts QEMU, configures it
 //     and sets its CPU running.
-//  7. Firmware enters the kernel ([Cmdline] has its parameters), which boots,
+//  7. Firmware enters the kernel ([domain.Cmdline] has its parameters), which boots,
 //     unpacks the initramfs and executes the workload as PID 1. Its output is
 //     the console.
 //
@@ -71,9 +88,9 @@
 //
 // A guest's kernel and its saved state may be a stranger's, and QEMU has had bugs
 // that a guest can use. So its process is nobody: each domain's is a user of its
-// own that the machine doesn't know (user.go), without capabilities or a way to
-// get any, under QEMU's own filter of system calls. Its root (mounts.go) has the
-// system's programs to read, devices of the lab's making (nodes.go), and of the
+// own that the machine doesn't know (daemon/user.go), without capabilities or a way to
+// get any, under QEMU's own filter of system calls. Its root (daemon/mounts.go) has the
+// system's programs to read, devices of the lab's making (nodes.go there), and of the
 // cache the files of this run's domains, each by itself; no home, no other
 // configuration, no process but its own. It owns its console, its channel and its
 // data disk, which is mounted for it, and nothing else. libvirt changes no owner:
@@ -83,13 +100,19 @@
 // folder; and virtiofsd, which has to make files for whichever user the guest
 // names, is root in a sandbox of its own, whose root is the shared folder.
 //
+// QEMU shares the testbed's network namespace, in which it may open sockets like any
+// user. libvirt makes a guest's tap in the namespace that it is in itself, where the
+// bridge has to be, and QEMU inherits that; its user-mode network needs the testbed's
+// loopback. A namespace of QEMU's own would need a second daemon without a bridge, or
+// a libvirt that takes a tap by descriptor, which version 9 doesn't.
+//
 // # What ends a guest
 //
 // QEMU is held by a process descriptor: its end is an event, and killing it
-// needs nobody's help. Its wait status says how it died (reap.go). A guest whose
+// needs nobody's help. Its wait status says how it died (daemon/qemu.go). A guest whose
 // CPU was stopped, by an internal error of KVM's or a full disk, says nothing more
 // and would be waited for until a deadline: it is ended when libvirt tells of it
-// (paused.go). Domains are transient, and end with the connection that
+// (end.go). Domains are transient, and end with the connection that
 // made them (autodestroy); the daemon and every QEMU end with the testbed's PID
 // namespace.
 //
@@ -97,16 +120,16 @@
 //
 // By default the private daemon. After [Env.Connect] it is a foreign one, and
 // QEMU lives where that is: the kernel and the image are uploaded as storage
-// volumes; console and channel are streams of libvirt's ([tap]); the end of a
+// volumes; console and channel are streams of libvirt's ([client.Streams]); the end of a
 // guest is libvirt's event; what dies with a killed lab is what its connection
 // made, and the next one sweeps by the tag in the domains' metadata.
 //
 // # What libvirt costs
 //
 // BenchmarkVirshCreate and the marks tell. Two things were large and aren't any
-// more: some 400 questions to QEMU about each CPU's properties (see qemuConf's
+// more: some 400 questions to QEMU about each CPU's properties (see daemon.QEMUConf's
 // capability_filters), and 0.2 s of sleep at the end wherever libvirt found
-// QEMU's zombie before we had waited for it (see hold).
+// QEMU's zombie before we had waited for it (see gone).
 //
 // # What isn't a choice
 //
@@ -116,5 +139,5 @@
 // interrupt is pending in the interrupt controller and never gets to the CPU. A
 // kernel that talks while it boots hides it.
 //
-// Only this package imports libvirt's modules.
+// Only this package and its rooms import libvirt's modules.
 package vm

@@ -1,29 +1,142 @@
 package vm
 
 import (
-	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"regexp"
-	"strconv"
-	"strings"
+	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/digitalocean/go-libvirt"
 
 	"lab/bench"
 	"lab/bench/clean"
 	"lab/bench/clock"
-	"lab/bench/launch"
+	"lab/bench/proc"
+	"lab/vm/client"
+	"lab/vm/daemon"
+	"lab/vm/guest"
 )
 
+// Signal sends a signal to the workload. Where it is the guest's PID 1, SIGKILL
+// ends the guest, as if its plug were pulled, and nothing can take others.
+func (i *instance) Signal(sig os.Signal) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if !i.ran || !i.alive() {
+		return os.ErrProcessDone
+	}
+	if i.main != nil {
+		return i.main.Signal(sig)
+	}
+	if sig != syscall.SIGKILL {
+		return bench.NotApplicable(fmt.Sprintf("a guest's PID 1 can't be sent %v from the host", sig), "run it under the guest's init (Spec.Init)")
+	}
+	i.killed = syscall.SIGKILL
+	return i.how.kill(i)
+}
+
+// wasKilled says whether the guest was ended from here.
+func (i *instance) wasKilled() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.killed != 0
+}
+
+// unplug kills QEMU and waits for its end.
+func (i *instance) unplug() {
+	i.mu.Lock()
+	if i.alive() {
+		i.killed = syscall.SIGKILL
+		i.how.kill(i)
+	}
+	i.mu.Unlock()
+	<-i.ended
+}
+
+// Wait waits for the workload's end; see bench.Process.
+func (i *instance) Wait(ctx context.Context) (bench.Exit, error) {
+	i.mu.Lock()
+	started := i.started && i.cancel != nil
+	i.mu.Unlock()
+	if !started {
+		return bench.Exit{}, errors.New("wait: it never ran")
+	}
+	<-i.tried
+	i.mu.Lock()
+	ran := i.ran
+	i.mu.Unlock()
+	switch {
+	case !ran:
+		return bench.Exit{}, errors.New("wait: it never ran")
+	case i.main != nil:
+		exit, err := i.main.Wait(ctx)
+		if err != nil && i.wasKilled() {
+			return exit, ctx.Err() // by us: it has the status of that
+		}
+		if errors.Is(err, guest.ErrLost) {
+			return exit, err // the guest did nothing wrong
+		}
+		if err == nil || ctx.Err() == nil {
+			return exit, i.Explain(err)
+		}
+		// Whether or not the guest said so: it is dead after this.
+		if i.main.Alive() {
+			i.unplug()
+		}
+		return exit, err
+	}
+	select {
+	case <-i.ended:
+		return i.exit, i.exitErr
+	case <-ctx.Done():
+		i.unplug()
+		return i.exit, ctx.Err()
+	}
+}
+
+// Close ends the guest and removes what it was made of.
+func (i *instance) Close() error {
+	i.once.Do(func() {
+		i.mu.Lock()
+		cancel := i.cancel
+		i.started = true // a later Start is refused
+		i.mu.Unlock()
+		defer i.release()
+		if cancel == nil {
+			return
+		}
+		cancel()
+		<-i.tried
+		i.closed = i.close()
+	})
+	return i.closed
+}
+
+func (i *instance) close() error {
+	if i.conn == nil {
+		return nil // nothing was made
+	}
+	if i.created {
+		i.unplug()
+	}
+	errs := []error{i.how.close(i)}
+	i.conn.Unwatch(i.cfg.Name)
+	if i.session != nil {
+		i.session.Close()
+	}
+	if i.main != nil {
+		i.main.Close()
+	}
+	if i.console != nil {
+		errs = append(errs, i.console.Close())
+	}
+	return errors.Join(append(errs, i.keepLogs())...)
+}
+
 // status says how the guest ended.
-//
-// A kernel panics when its PID 1 ends, and says with which status: that line on
-// the console is the one way in which a guest without any agent of ours tells
-// it. It comes after everything that PID 1 wrote.
 func (i *instance) status(at clock.Time) (bench.Exit, error) {
 	e := bench.Exit{Code: -1, At: at}
 	i.mu.Lock()
@@ -36,58 +149,7 @@ func (i *instance) status(at clock.Time) (bench.Exit, error) {
 	case stuck != "":
 		return e, i.explain(bench.Blamed(bench.BlameMachine, errStuck))
 	}
-	text := tail(i.file(".console"), 64<<10)
-	if i.env.bare {
-		return i.bareStatus(e)
-	}
-	if path, errno, ok := notExecuted(text); ok {
-		return e, bench.Blamed(bench.BlameWorkload, &launch.ExecError{Path: path, Err: errno})
-	}
-	if status, ok := panicStatus(text); ok {
-		if e.Code = status >> 8 & 0xff; status&0x7f != 0 {
-			e.Code, e.Signal = -1, status&0x7f
-		}
-		return e, nil
-	}
-	return e, i.explain(bench.Blamed(bench.BlameMachine, errors.New("the guest ended without the end of its PID 1")))
-}
-
-// forget waits until libvirt has noticed the domain's end.
-func (i *instance) forget() error {
-	t := time.NewTimer(callTimeout)
-	defer t.Stop()
-	select {
-	case <-i.stopped:
-		return nil
-	case <-t.C:
-		return &CallError{"end of domain " + i.cfg.Name, i.conn.drop(callTimeout)}
-	}
-}
-
-// panicStatus finds the wait status of PID 1 in a console's text: "Kernel panic
-// - not syncing: Attempted to kill init! exitcode=0x00000100" (do_exit in the
-// kernel's kernel/exit.c; the form is older than 3.0).
-func panicStatus(text []byte) (status int, ok bool) {
-	_, rest, ok := bytes.Cut(text, []byte("Attempted to kill init! exitcode=0x"))
-	if !ok || len(rest) < 8 {
-		return 0, false
-	}
-	n, err := strconv.ParseUint(string(rest[:8]), 16, 32)
-	return int(n), err == nil
-}
-
-var requested = regexp.MustCompile(`Requested init (\S+) failed \(error -(\d+)\)`)
-
-// notExecuted finds in a console's text that the kernel couldn't execute PID 1:
-// "Kernel panic - not syncing: Requested init /x failed (error -8)."
-// (kernel_init in the kernel's init/main.c).
-func notExecuted(text []byte) (path string, errno unix.Errno, ok bool) {
-	m := requested.FindSubmatch(text)
-	if m == nil {
-		return "", 0, false
-	}
-	n, err := strconv.Atoi(string(m[2]))
-	return string(m[1]), unix.Errno(n), err == nil
+	return i.how.status(i, e)
 }
 
 // Explain adds to an error what became of the guest: whether QEMU ended, was
@@ -97,39 +159,17 @@ func (i *instance) Explain(err error) error {
 	if err == nil {
 		return nil
 	}
-	if errors.Is(err, clock.ErrClosed) || errors.Is(err, errInitGone) {
+	if errors.Is(err, clock.ErrClosed) || errors.Is(err, guest.ErrGone) {
 		i.awaitEnd()
 	}
-	switch {
+	switch s, _ := proc.Read(i.pid); {
 	case !i.alive(): // explain says how
-	case processState(i.pid) == 'T':
+	case s.State == 'T':
 		err = fmt.Errorf("%w; QEMU was stopped by a signal", err)
 	default:
 		err = fmt.Errorf("%w; the guest runs on", err)
 	}
 	return i.explain(err)
-}
-
-// processState is a process's state as proc_pid_stat(5) has it; 0 where it is
-// gone.
-func processState(pid int) byte {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0
-	}
-	_, state, _ := parseStat(b)
-	return state
-}
-
-// blame says of a failed call whether it was the daemon that ended.
-func (e *Env) blame(err error) error {
-	e.mu.Lock()
-	d := e.daemon
-	e.mu.Unlock()
-	if d != nil && d.over() {
-		return bench.Blamed(bench.BlameMachine, fmt.Errorf("%w: libvirt's daemon ended: %v", err, d.exit))
-	}
-	return err
 }
 
 // awaitEnd waits for an end that has begun: QEMU closes the console and the init's
@@ -138,18 +178,16 @@ func (i *instance) awaitEnd() {
 	if !i.alive() {
 		return
 	}
-	t := time.NewTimer(time.Second)
-	defer t.Stop()
 	select {
 	case <-i.ended:
-	case <-t.C:
+	case <-time.After(time.Second):
 	}
 }
 
 // explain adds how QEMU ended, if it has, and what it and the guest said last.
 func (i *instance) explain(err error) error {
 	err = i.cause(err)
-	if text := lastWords(tail(i.file(".console"), 64<<10)); len(text) > 0 {
+	if text := guest.LastWords(daemon.Tail(i.file(".console"), 64<<10)); len(text) > 0 {
 		err = fmt.Errorf("%w; the console's last lines: %q", err, text)
 	}
 	return err
@@ -168,40 +206,10 @@ func (i *instance) cause(err error) error {
 	case i.created && !i.alive():
 		err = fmt.Errorf("%w; QEMU has ended", err)
 	}
-	if said := qemuSaid(tail(i.qemuLog(), 4<<10)); said != "" {
+	if said := daemon.QEMUSaid(daemon.Tail(i.qemuLog(), 4<<10)); said != "" {
 		err = fmt.Errorf("%w; QEMU said: %s", err, said)
 	}
 	return err
-}
-
-// lastWords is the end of a console's text; of a kernel's panic the line that
-// says why, and not the registers that follow.
-func lastWords(text []byte) []byte {
-	const most = 300
-	if at := bytes.LastIndex(text, []byte("Kernel panic")); at >= 0 {
-		line, _, _ := bytes.Cut(text[at:], []byte("\n"))
-		return bytes.TrimSpace(line[:min(len(line), most)])
-	}
-	return text[max(0, len(text)-most):]
-}
-
-// qemuSaid finds in a domain's log what QEMU itself wrote: lines that begin
-// with a time and its name, but for warnings, and what KVM did to it. The others
-// are libvirt's, with the command line, and registers.
-func qemuSaid(log []byte) string {
-	var said []string
-	for line := range strings.Lines(string(log)) {
-		if _, rest, ok := strings.Cut(line, " qemu-system-"); ok && strings.Contains(rest, ": ") {
-			if strings.Contains(rest, ": warning: ") || strings.Contains(rest, ": terminating on signal 15") {
-				continue // of no death; and what libvirt does to a guest that ended itself
-			}
-			said = append(said, strings.TrimSpace("qemu-system-"+rest))
-		} else if strings.HasPrefix(line, "KVM internal error") || strings.HasPrefix(line, "KVM: entry failed") ||
-			strings.HasPrefix(line, "error: kvm run failed") || strings.HasPrefix(line, "emulation failure") {
-			said = append(said, strings.TrimSpace(line))
-		}
-	}
-	return strings.Join(said[max(0, len(said)-3):], "; ")
 }
 
 // qemuLog is where libvirt keeps what it did and what QEMU said.
@@ -245,18 +253,57 @@ func (i *instance) keep(from, to string) error {
 	return errors.Join(err, w.Close())
 }
 
-// tail reads the last n bytes of a file; nothing where that can't be done.
-func tail(path string, n int64) []byte {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil
+// errStuck is of a guest that stood still for good.
+var errStuck = errors.New("the guest stood still, and was ended")
+
+// follow watches what becomes of a domain, until libvirt says that it has ended.
+func (i *instance) follow() {
+	defer close(i.stopped)
+	for {
+		select {
+		case e := <-i.events:
+			switch {
+			case e.Kind == libvirt.DomainEventStopped:
+				return
+			case e.Kind == libvirt.DomainEventSuspended && !i.idle: // which is paused to be saved
+				i.paused()
+			}
+		case <-i.conn.Gone:
+			return // autodestroy: the daemon ends what was this connection's
+		}
 	}
-	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return nil
+}
+
+// paused ends a guest whose CPU was stopped by QEMU or KVM: nobody will set it
+// running again, its console says nothing, and whoever waits for it would wait
+// until a deadline. One that somebody paused goes on when that somebody likes.
+func (i *instance) paused() {
+	var state, reason int32
+	if err := i.conn.Call(context.Background(), "ask for the domain's state", client.CallTimeout, func(l *libvirt.Libvirt) error {
+		d, err := l.DomainLookupByName(i.cfg.Name)
+		if err == nil {
+			state, reason, err = l.DomainGetState(d, 0)
+		}
+		return err
+	}); err != nil || libvirt.DomainState(state) != libvirt.DomainPaused {
+		return // it ended, or runs again
 	}
-	b := make([]byte, min(n, st.Size()))
-	k, _ := f.ReadAt(b, st.Size()-int64(len(b)))
-	return b[:k]
+	why := pauses[libvirt.DomainPausedReason(reason)]
+	if why == "" {
+		return
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.stuck = fmt.Sprintf("its CPU was stopped: %s (libvirt: paused, reason %d)", why, reason)
+	if i.alive() {
+		i.how.kill(i)
+	}
+}
+
+// pauses are the reasons that nobody asked for.
+var pauses = map[libvirt.DomainPausedReason]string{
+	libvirt.DomainPausedUnknown:  "an internal error of KVM's or QEMU's",
+	libvirt.DomainPausedIoerror:  "an error of a disk's, as a full file system",
+	libvirt.DomainPausedWatchdog: "a watchdog of the guest's",
+	libvirt.DomainPausedCrashed:  "its kernel crashed",
 }

@@ -4,85 +4,89 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/digitalocean/go-libvirt"
-	"golang.org/x/sys/unix"
 
 	"lab/bench"
 	"lab/bench/results"
+	"lab/bench/smaps"
 	"lab/bench/testbed"
+	"lab/vm/accel"
+	"lab/vm/asked"
+	"lab/vm/client"
+	"lab/vm/daemon"
+	"lab/vm/foreign"
 	"lab/vm/kernel"
 )
 
 // An Env is the environment vm, or vm-bare.
 type Env struct {
+	name     string
+	about    bench.About
 	bare     bool
 	tb       *testbed.Testbed
 	emulator string
-	accel    Verdict
+	accel    accel.Verdict
 	unfit    error // why nothing can run here
-	reaper   *reaper
-	log      *os.File // the daemon's
 	versions map[string]string
 	count    atomic.Int64 // instances so far
 
-	far    *foreign               // whose libvirt, or nil: a daemon of our own
-	saving sync.Mutex             // guards states; held while a guest is being saved
-	states map[string]*savedState // by stateKey
+	libvirt host             // own or far
+	own     *daemon.Host     // the lab's own libvirt, or nil
+	far     *foreign.Libvirt // a foreign one, or nil
 
-	mu      sync.Mutex // guards what follows
-	daemon  *daemon
-	conn    *conn
+	saving sync.Mutex             // guards states; held while a guest is being saved
+	states map[string]*savedState // by their domains' kind
+
+	mu      sync.Mutex             // guards what follows
 	kernels map[string]guestKernel // by the settings kernel and boot
 	modules map[string][]kernel.Module
-	shown   []string // files of the cache's that the daemon sees
-	closed  bool
 }
 
-// guestKernel is a kernel and the file in the cache that is booted.
-type guestKernel struct {
-	kernel.Kernel
-	file string
+// A host is a libvirt, which makes domains.
+type host interface {
+	// Connection returns the connection to it, after connecting where that is to be
+	// done: at first, and after a trial in which it was lost.
+	Connection(context.Context) (*client.Conn, error)
+
+	// Put makes a file of the lab's visible to it, and returns its path there.
+	Put(ctx context.Context, file string) (string, error)
+
+	// Close ends the connection, and removes what was put there.
+	Close() error
 }
 
 // New returns the environment vm: a guest with a kernel of its own.
 func New() *Env {
-	return &Env{kernels: make(map[string]guestKernel), modules: make(map[string][]kernel.Module),
-		states: make(map[string]*savedState)}
-}
-
-// Name is "vm" or "vm-bare".
-func (e *Env) Name() string {
-	if e.bare {
-		return "vm-bare"
-	}
-	return "vm"
-}
-
-// About says what both are. The tiny guest of vm-bare has no kernel, no file and
-// next to no memory.
-func (e *Env) About() bench.About {
-	a := bench.About{Slow: true, Apart: true, Rests: bench.RestsOn("root", "limits", "system", "QEMU", "libvirt")}
-	a.Guest = true
-	if e.bare {
-		a.Is, a.Needs = "a libvirt domain without an operating system: the machine alone", "root, QEMU, libvirt's daemon; KVM to be fast"
-		a.Caveat = "a machine without an operating system, in which a few instructions stand in for the workload"
-		return a
-	}
+	a := about()
 	a.Default, a.LowerBound = true, true
 	a.Is, a.Needs = "a libvirt domain whose first process is the workload", "root, QEMU, libvirt's daemon, a guest kernel; KVM to be fast"
 	a.Caveat = "a tuned kernel that runs the workload and next to nothing else"
 	a.Rests = append(append(a.Rests, bench.RestsOn("guest kernel", "busybox", "memory", "disk")...),
 		bench.Rest{Check: "veth and bridge", Variant: "net=bridge"}, bench.Rest{Check: "tap", Variant: "net=bridge"})
+	return &Env{name: "vm", about: a, kernels: make(map[string]guestKernel), modules: make(map[string][]kernel.Module),
+		states: make(map[string]*savedState)}
+}
+
+// about is what is to be known of every guest.
+func about() bench.About {
+	a := bench.About{Slow: true, Apart: true, Rests: bench.RestsOn("root", "limits", "system", "QEMU", "libvirt")}
+	a.Guest = true
 	return a
 }
+
+// Name is "vm" or "vm-bare".
+func (e *Env) Name() string { return e.name }
+
+// About says what it is.
+func (e *Env) About() bench.About { return e.about }
 
 // Open finds QEMU, starts the private daemon, connects to it, and tries what
 // accelerates guests. What is missing isn't an error here: it is Check's, so that
@@ -105,30 +109,49 @@ func (e *Env) open(ctx context.Context) (err error) {
 	if e.far != nil {
 		return e.openForeign(ctx)
 	}
-	if e.emulator, err = findEmulator(); err != nil {
+	if e.emulator, err = accel.FindEmulator(); err != nil {
 		return err
 	}
-	if _, _, err := findDaemon(); err != nil {
-		return bench.Unavailable(err.Error(), "make setup")
-	}
-	if !e.tb.Private {
-		// Where the lab isn't PID 1, QEMU's orphans come to it by this.
-		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
-			return fmt.Errorf("become a subreaper: %w", err)
-		}
-	}
-	e.reaper = newReaper()
-	if e.log, err = e.tb.Log(e.Name() + "-libvirt.log"); err != nil {
+	if e.own, err = daemon.NewHost(e.tb, e.Name()+"-libvirt.log", e.bed(), e.emulator); err != nil {
 		return err
 	}
-	c, err := e.connection(ctx)
+	e.libvirt = e.own
+	c, err := e.own.Connection(ctx)
 	if err != nil {
 		return bench.Unavailable(err.Error(), daemonCure)
 	}
+	e.own.Hold()
+	defer e.own.Release()
 	if err := e.probe(ctx); err != nil {
 		return bench.Unavailable("QEMU runs no guest: "+err.Error(), "make setup")
 	}
 	return e.warm(ctx, c)
+}
+
+// openForeign is open's part for a foreign libvirt.
+func (e *Env) openForeign(ctx context.Context) error {
+	e.libvirt = e.far
+	if err := os.MkdirAll(e.bed(), 0o755); err != nil {
+		return err
+	}
+	if err := e.far.Open(ctx, e.tb.ID+"-"+e.Name()); err != nil {
+		return err
+	}
+	if err := e.probe(ctx); err != nil {
+		return bench.Unavailable("the foreign libvirt runs no guest: "+err.Error(), "see what it can run: virsh -c URI capabilities")
+	}
+	c, err := e.far.Connection(ctx)
+	if err != nil {
+		return err
+	}
+	return e.warm(ctx, c)
+}
+
+// Connect makes the environment use a foreign libvirt in place of a daemon of
+// its own. It is called before Open. name is for results, driver what the
+// daemon there is asked for, dial opens a connection to it.
+func (e *Env) Connect(name, driver string, dial func() (net.Conn, error)) {
+	e.far = foreign.New(name, driver, dial)
 }
 
 // daemonCure is for a libvirt that doesn't do what it should.
@@ -137,124 +160,18 @@ const daemonCure = "--env host,chroot,container leaves virtual machines out; --c
 // bed is the environment's folder in the testbed's.
 func (e *Env) bed() string { return filepath.Join(e.tb.Dir, e.Name()) }
 
-// connection returns the connection to the daemon, after starting the daemon
-// and connecting where that is to be done: at first, and after a trial in which
-// one of them was lost. A daemon that left a call without an answer is replaced.
-func (e *Env) connection(ctx context.Context) (*conn, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closed {
-		return nil, errors.New("the environment is closed")
-	}
-	if e.conn != nil && e.conn.alive() {
-		return e.conn, nil
-	}
-	if e.far != nil {
-		nc, err := e.far.dial()
-		if err == nil {
-			e.conn, err = handshake(ctx, nc, e.far.driver, true)
-		}
-		return e.conn, err
-	}
-	if e.daemon != nil && (!e.daemon.alive() || e.conn != nil && (e.conn.silent() || e.daemon.over())) {
-		e.daemon.kill()
-		e.daemon = nil
-	}
-	e.conn = nil
-	if e.daemon == nil {
-		m, err := e.mounts()
-		if err != nil {
-			return nil, err
-		}
-		if e.daemon, err = startDaemon(ctx, m, e.log); err != nil {
-			return nil, err
-		}
-	}
-	c, err := e.daemon.connect(ctx)
-	if err != nil {
-		// Started, and doesn't answer: the next attempt starts another.
-		if ctx.Err() == nil {
-			e.daemon.kill()
-			e.daemon = nil
-		}
-		return nil, err
-	}
-	e.conn = c
-	return c, nil
-}
-
-// mounts says what the daemon shall see.
-func (e *Env) mounts() (mounts, error) {
-	m := mounts{bed: e.bed()}
-	for _, file := range e.shown {
-		m.binds = append(m.binds, e.fileBind(file))
-	}
-	key, err := capsKey(e.emulator)
-	if err != nil {
-		return m, err
-	}
-	m.kvm = kvmOpens() == nil
-	if m.kvm {
-		key += "-kvm"
-	}
-	m.caps = filepath.Join(e.tb.Cache, "libvirt-capabilities", key)
-	for _, dir := range []string{m.bed, m.caps} {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return m, err
-		}
-	}
-	e.give(filepath.Dir(m.caps), m.caps)
-	return m, nil
-}
-
-// show shows the daemon a file of the cache's, and those that come after it. The
-// rest of the cache isn't QEMU's business.
-func (e *Env) show(file string) error {
-	if e.inside(file) == file || strings.HasPrefix(file, e.bed()+"/") {
-		return nil
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if slices.Contains(e.shown, file) {
-		return nil
-	}
-	// Whoever's umask it was made with: QEMU is another user. On a file system
-	// without modes all may read it.
-	if st, err := os.Stat(file); err != nil {
-		return err
-	} else if st.Mode().Perm()&0o004 == 0 {
-		if err := os.Chmod(file, 0o644); err != nil {
-			return err
-		}
-	}
-	b := e.fileBind(file)
-	if err := b.open(); err != nil {
-		return err
-	}
-	defer b.close()
-	err := e.daemon.enter(func() error { return b.attach("") })
-	if err == nil || errors.Is(err, errNoDaemon) { // its successor will see it
-		e.shown = append(e.shown, file)
-		return nil
-	}
-	return err
-}
-
-func (e *Env) fileBind(file string) *bind {
-	return &bind{from: file, to: e.inside(file), attr: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOSUID}
-}
+// askTimeout bounds libvirt's asking QEMU what it can do.
+const askTimeout = 40 * time.Second
 
 // warm lets libvirt find out what QEMU can do, before anything is timed: 4 s
 // with an empty cache, else milliseconds.
-func (e *Env) warm(ctx context.Context, c *conn) error {
-	e.reaper.hold()
-	defer e.reaper.release()
+func (e *Env) warm(ctx context.Context, c *client.Conn) error {
 	virt := "qemu"
 	if e.accel.Use == "kvm" {
 		virt = "kvm"
 	}
 	var lib, hv uint64
-	if err := c.call(ctx, "ask for capabilities", 2*daemonStart, func(l *libvirt.Libvirt) (err error) {
+	if err := c.Call(ctx, "ask for capabilities", askTimeout, func(l *libvirt.Libvirt) (err error) {
 		if _, err = l.ConnectGetDomainCapabilities(optional(e.emulator),
 			libvirt.OptString{"x86_64"}, libvirt.OptString{"q35"}, libvirt.OptString{virt}, 0); err != nil {
 			return err
@@ -298,89 +215,34 @@ func (e *Env) Kernel(s bench.Spec) (results.Digested, error) {
 	return results.Digested{Name: k.Version, Digest: k.Digest, Size: k.Size}, err
 }
 
-// kernel finds and unpacks the kernel that a Spec asks for, once.
-func (e *Env) kernel(s bench.Spec) (guestKernel, error) {
-	name, boot := kernelName(s), s.Settings["boot"]
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if k, ok := e.kernels[boot+" "+name]; ok {
-		return k, nil
+// Prepare unpacks the kernel and builds the initramfs where the cache doesn't
+// have them, and writes down the domain.
+func (e *Env) Prepare(ctx context.Context, s bench.Spec) (bench.Instance, error) {
+	if err := e.Check(ctx, s); err != nil {
+		return nil, err
 	}
-	var (
-		k   guestKernel
-		err error
-	)
-	switch name {
-	case "":
-		k.Kernel, err = kernel.Newest(e.tb.Cache)
-	case fullKernel:
-		k.Kernel, err = kernel.Full(e.tb.Cache)
-	default:
-		k.Kernel, err = kernel.Named(name)
+	i := e.newInstance(asked.Actual(s), e.variant(s))
+	if err := i.how.prepare(ctx, i); err != nil {
+		return nil, errors.Join(err, i.Close())
 	}
-	if err != nil {
-		return k, err
-	}
-	if boot == "bzimage" {
-		k.file, err = k.Packed(e.tb.Cache)
-	} else {
-		k.file, err = k.ELF(e.tb.Cache)
-	}
-	if err != nil {
-		return k, err
-	}
-	e.give(kernel.Folder(e.tb.Cache), k.file)
-	e.kernels[boot+" "+name] = k
-	return k, nil
+	return i, nil
 }
-
-// give gives files in the cache to the user whose cache it is.
-func (e *Env) give(paths ...string) {
-	for _, p := range paths {
-		os.Lchown(p, e.tb.UID, e.tb.GID) // to be able to delete them is a comfort, no need
-	}
-}
-
-// giveFile gives a file and the folder that it lies in.
-func (e *Env) giveFile(path string) { e.give(filepath.Dir(path), path) }
 
 // Close ends the connection and the daemon.
 func (e *Env) Close() error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closed {
+	if e.libvirt == nil {
 		return nil
 	}
-	e.closed = true
-	var errs []error
-	if e.conn != nil {
-		if e.far != nil && e.conn.alive() {
-			errs = append(errs, e.far.remove(context.Background(), e.conn))
-		}
-		errs = append(errs, e.conn.close(context.Background()))
-	}
-	if e.daemon != nil {
-		errs = append(errs, e.daemon.stop())
-	}
-	if e.reaper != nil {
-		e.reaper.reap()
-		e.reaper.close()
-	}
-	if e.log != nil {
-		errs = append(errs, e.log.Close())
-	}
-	if e.tb != nil {
-		errs = append(errs, os.RemoveAll(e.bed()))
-	}
-	return errors.Join(errs...)
+	return errors.Join(e.libvirt.Close(), os.RemoveAll(e.bed()))
 }
 
-// findEmulator finds QEMU.
-func findEmulator() (string, error) {
-	for _, p := range []string{"/usr/bin/qemu-system-x86_64", "/usr/local/bin/qemu-system-x86_64", "/usr/libexec/qemu-kvm"} {
-		if isProgram(p) {
-			return p, nil
-		}
+// Meter tells what the libvirt daemon costs, which all guests of a run share;
+// nothing where there is none.
+func (e *Env) Meter() (c bench.Cost, err error) {
+	if e.own == nil || e.own.DaemonPID() == 0 {
+		return c, nil
 	}
-	return "", bench.Unavailable("QEMU (qemu-system-x86_64) isn't installed", "make setup")
+	p, err := smaps.Read(e.own.DaemonPID(), 0)
+	c.Processes = []smaps.Process{p}
+	return c, err
 }

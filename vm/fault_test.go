@@ -13,6 +13,8 @@ import (
 	"lab/bench"
 	"lab/bench/clock"
 	"lab/bench/image"
+	"lab/vm/domain"
+	"lab/vm/guest"
 )
 
 // Whatever breaks, a trial ends, its error says what it was, and the next trial
@@ -50,8 +52,8 @@ func says(t *testing.T, began time.Time, most time.Duration, err error, words ..
 
 func TestDaemonStopped(t *testing.T) {
 	e := open(t)
-	d := e.daemon
-	if err := d.proc.Signal(syscall.SIGSTOP); err != nil {
+	d := e.own.Now()
+	if err := d.Proc.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
 	i, err := e.Prepare(within(t, time.Minute), spec(t, e, image.ReadyPath, "token"))
@@ -68,7 +70,7 @@ func TestDaemonStopped(t *testing.T) {
 		t.Error(err)
 	}
 	works(t, e)
-	if e.daemon == d {
+	if e.own.Now() == d {
 		t.Error("the daemon wasn't replaced")
 	}
 }
@@ -76,10 +78,10 @@ func TestDaemonStopped(t *testing.T) {
 func TestDaemonKilled(t *testing.T) {
 	e := open(t)
 	i := start(t, e, spec(t, e, "/bin/sleep", "1000"))
-	if err := e.daemon.proc.Signal(syscall.SIGKILL); err != nil {
+	if err := e.own.Now().Proc.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	<-e.daemon.ended
+	<-e.own.Now().Ended
 	// The guest lives on, and can be ended.
 	if !i.alive() {
 		t.Error("the guest died with the daemon")
@@ -100,16 +102,16 @@ func TestDaemonKilledDuringStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := e.daemon
-	w := watchOpen(e.emulator) // QEMU is being started
+	d := e.own.Now()
+	w := guest.WatchOpen(e.emulator) // QEMU is being started
 	go func() {
-		<-w.at
-		d.proc.Signal(syscall.SIGKILL)
+		<-w.At
+		d.Proc.Signal(syscall.SIGKILL)
 	}()
 	began := time.Now()
 	err = i.Start(within(t, 30*time.Second))
 	says(t, began, 10*time.Second, err, "create domain", "daemon ended", "signal 9")
-	w.stop()
+	w.Stop()
 	if err := i.Close(); err != nil {
 		t.Error(err)
 	}
@@ -201,7 +203,7 @@ func TestInitSilent(t *testing.T) {
 		t.Fatal(err)
 	}
 	i := b.(*instance)
-	line, err := (Cmdline{Init: "/bin/sleep", Args: []string{"1000"}}).String()
+	line, err := (domain.Cmdline{Init: "/bin/sleep", Args: []string{"1000"}}).String()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,5 +216,28 @@ func TestInitSilent(t *testing.T) {
 	}
 	if err := i.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// A guest floods an output that nobody takes, and then ends itself: whoever waits
+// for it learns of it all the same.
+func TestOutputNobodyTakes(t *testing.T) {
+	e := open(t)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	s := spec(t, e, "/bin/sh", "-c", "yes & sleep 1; reboot -f")
+	s.Init, s.Command.Stdout = true, w
+	i := start(t, e, s)
+	began := time.Now()
+	_, err = i.Wait(within(t, 30*time.Second))
+	says(t, began, 15*time.Second, err, "the guest's init is gone", "QEMU")
+	r.Close() // for the reader that is held up by it
+	began = time.Now()
+	if err := i.Close(); err != nil || time.Since(began) > 5*time.Second {
+		t.Errorf("close: %v after %v", err, time.Since(began))
 	}
 }

@@ -2,234 +2,173 @@ package vm
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/xml"
-	"errors"
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
-	"slices"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/digitalocean/go-libvirt"
-	"libvirt.org/go/libvirtxml"
+	"golang.org/x/sys/unix"
 
 	"lab/bench"
-	"lab/bench/input"
+	"lab/bench/clock"
+	"lab/vm/asked"
+	"lab/vm/client"
+	"lab/vm/domain"
+	"lab/vm/foreign"
+	"lab/vm/guest"
 )
 
-// A foreign libvirt is one that somebody else runs, on this machine or another.
-// QEMU then lives where it is: out of the testbed's reach, so that its process,
-// its files and the bridge aren't there. The kernel and the image go to it as
-// storage volumes; the console and the init's channel come through it.
-type foreign struct {
-	name   string // for results
-	driver string // the URI that its daemon is asked for
-	dial   func() (net.Conn, error)
+// foreignGuest is a guest that boots in a foreign libvirt. QEMU is where that is:
+// its process, its files and the bridge aren't there.
+type foreignGuest struct{ coldGuest }
 
-	mu   sync.Mutex
-	pool *libvirt.StoragePool
-	vols map[string]placed // by the local file's path
-	last int
-
-	leases map[farLease]bool // addresses that this run's guests have
+// A far is what an instance has of a domain in a foreign libvirt.
+type far struct {
+	dom     libvirt.Domain
+	streams *client.Streams
+	said    *os.File        // a copy of the console's text
+	out     *os.File        // write end of the pipe that Ready is
+	console <-chan struct{} // closed at the console's end
 }
 
-// A placed file is a storage volume over there.
-type placed struct {
-	vol  libvirt.StorageVol
-	path string
-}
-
-// uploadTimeout bounds the upload of a kernel or an image.
-const uploadTimeout = 5 * time.Minute
-
-// Connect makes the environment use a foreign libvirt in place of a daemon of
-// its own. It is called before Open. name is for results, driver what the
-// daemon there is asked for, dial opens a connection to it.
-func (e *Env) Connect(name, driver string, dial func() (net.Conn, error)) {
-	e.far = &foreign{name: name, driver: driver, dial: dial, vols: make(map[string]placed), leases: make(map[farLease]bool)}
-}
-
-// openForeign is open's part for a foreign libvirt.
-func (e *Env) openForeign(ctx context.Context) error {
-	e.reaper = newReaper() // nothing will come to it
-	c, err := e.connection(ctx)
-	if err != nil {
-		return bench.Unavailable(err.Error(), "try: virsh -c URI list")
+func (foreignGuest) refuses(s bench.Spec) error {
+	const cure = "without --connect"
+	switch {
+	case asked.Restored(s):
+		return bench.NotApplicable("a saved guest is a file of this machine's, and the foreign libvirt would restore it under one name alone", cure)
+	case bench.Cold(s):
+		return bench.NotApplicable("what the foreign libvirt's machine has in memory is its own affair", cure)
+	case s.Settings["firmware"] == "qboot":
+		return bench.NotApplicable("which firmware the foreign libvirt's machine has isn't known here", cure+", or --variant firmware=seabios")
+	case asked.HasDisk(s):
+		return bench.NotApplicable("a guest's own disk is a file without a name on this machine", cure)
+	case s.Settings["net"] == "bridge":
+		return bench.NotApplicable("the testbed's bridge is on this machine, and the guest isn't", cure+", or --variant net=network,network=NAME of one that the foreign libvirt has")
+	case len(s.Mounts) > 0:
+		return bench.NotApplicable("the folders are on this machine, and the guest isn't", cure)
 	}
-	if err := os.MkdirAll(e.bed(), 0o755); err != nil {
-		return err
-	}
-	if err := e.far.sweep(ctx, c); err != nil {
-		return err
-	}
-	if err := e.far.findPool(ctx, c); err != nil {
-		return err
-	}
-	if err := e.probe(ctx); err != nil {
-		return bench.Unavailable("the foreign libvirt runs no guest: "+err.Error(), "see what it can run: virsh -c URI capabilities")
-	}
-	return e.warm(ctx, c)
-}
-
-// findPool picks the storage pool for kernels and images: "default", as most
-// installations have it, or else the first that is a folder.
-func (f *foreign) findPool(ctx context.Context, c *conn) error {
-	var pools []libvirt.StoragePool
-	if err := c.call(ctx, "list storage pools", callTimeout, func(l *libvirt.Libvirt) (err error) {
-		pools, _, err = l.ConnectListAllStoragePools(1, libvirt.ConnectListStoragePoolsActive|libvirt.ConnectListStoragePoolsDir)
-		return err
-	}); err != nil {
-		return bench.Unavailable(err.Error(), "use a libvirt that has its storage driver")
-	}
-	if len(pools) == 0 {
-		return bench.Unavailable("the foreign libvirt has no active storage pool that is a folder, and the kernel has to lie somewhere",
-			"virsh -c URI pool-create-as default dir --target /var/lib/libvirt/images")
-	}
-	slices.SortFunc(pools, func(a, b libvirt.StoragePool) int { return strings.Compare(a.Name, b.Name) })
-	f.pool = &pools[max(0, slices.IndexFunc(pools, func(p libvirt.StoragePool) bool { return p.Name == "default" }))]
 	return nil
 }
 
-// place uploads a local file, once a run, and returns its path over there.
-func (f *foreign) place(ctx context.Context, c *conn, owner, file string) (string, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if p, ok := f.vols[file]; ok {
-		return p.path, nil
+func (foreignGuest) describe(prepare, start []string) ([]string, []string) {
+	prepare[0], start[0] = "the foreign libvirt is connected to", "connect again, for the console"
+	return append(prepare, "the guest's files are uploaded as storage volumes"), start
+}
+
+func (foreignGuest) define(i *instance, _ int64) {
+	i.cfg.Remote, i.cfg.Owner = true, foreign.Machine()
+	if i.spec.Init {
+		i.cfg.Channel = domain.ChannelName // whose socket is libvirt's own
 	}
-	src, err := input.Open(file)
+}
+
+// start makes the domain with its CPU halted, opens the streams, and then sets it
+// running.
+func (foreignGuest) start(ctx context.Context, i *instance) (c net.Conn, err error) {
+	f, x := i.env.far, &far{}
+	i.far = x
+	if i.conn, err = f.Connection(ctx); err != nil {
+		return nil, err
+	}
+	nc, err := f.Dial()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	defer src.Close()
-	st, err := src.Stat()
+	if x.streams, err = client.OpenStreams(ctx, nc, f.Driver); err != nil {
+		return nil, err
+	}
+	// A pipe that the console's text comes through, as from QEMU's own.
+	if i.console, x.out, err = guest.PipeConsole(); err != nil {
+		return nil, err
+	}
+	unix.SetNonblock(int(x.out.Fd()), true)
+	if x.said, err = os.Create(i.file(".console")); err != nil {
+		return nil, err
+	}
+	text, err := domain.XML(i.cfg)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	f.last++
-	def := libvirtxml.StorageVolume{
-		Name:     fmt.Sprintf("%s%s-%d.img", volumePrefix(), owner, f.last),
-		Capacity: &libvirtxml.StorageVolumeSize{Unit: "bytes", Value: uint64(st.Size())},
-		Target: &libvirtxml.StorageVolumeTarget{
-			Format:      &libvirtxml.StorageVolumeTargetFormat{Type: "raw"},
-			Permissions: &libvirtxml.StorageVolumeTargetPermissions{Mode: "0644"},
-		},
+	i.events = i.conn.Watch(i.cfg.Name)
+	i.mark("prepare", clock.Now())
+	if err := i.conn.Call(ctx, "create domain", createTimeout, func(l *libvirt.Libvirt) (err error) {
+		x.dom, err = l.DomainCreateXML(text, libvirt.DomainStartAutodestroy|libvirt.DomainStartPaused)
+		return err
+	}); err != nil {
+		return nil, err
 	}
-	text, err := def.Marshal()
+	i.created = true
+	i.mark("libvirt", clock.Now())
+	x.console, err = x.streams.Console(ctx, x.dom, x)
+	go x.follow(i)
+	if err == nil && i.spec.Init {
+		c, err = x.streams.Channel(ctx, x.dom, domain.ChannelName)
+	}
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	var p placed
-	err = c.call(ctx, "upload "+filepath.Base(file), uploadTimeout, func(l *libvirt.Libvirt) (err error) {
-		if p.vol, err = l.StorageVolCreateXML(*f.pool, text, 0); err != nil {
-			return err
+	i.mark("streams", clock.Now())
+	if err := i.conn.Call(ctx, "start the CPU", createTimeout, func(l *libvirt.Libvirt) error { return l.DomainResume(x.dom) }); err != nil {
+		if c != nil {
+			c.Close()
 		}
-		if err = l.StorageVolUpload(p.vol, src, 0, uint64(st.Size()), 0); err == nil {
-			p.path, err = l.StorageVolGetPath(p.vol)
-		}
-		if err != nil {
-			l.StorageVolDelete(p.vol, 0)
+		return nil, err
+	}
+	i.mark("configure", clock.Now())
+	return c, nil
+}
+
+// Write takes what the console says. What nobody reads is dropped when the pipe
+// is full: it would hold up the init's channel.
+func (x *far) Write(b []byte) (int, error) {
+	if st, err := x.said.Stat(); err == nil && st.Size() < maxLog {
+		x.said.Write(b)
+	}
+	guest.Control(x.out, func(fd int) error {
+		_, err := unix.Write(fd, b)
+		return err
+	})
+	return len(b), nil
+}
+
+// follow waits for the domain's end: libvirt tells of it, and the end of the
+// connection is the domain's, too.
+func (x *far) follow(i *instance) {
+	i.follow()
+	// The console's last words come on another connection.
+	select {
+	case <-x.console:
+	case <-time.After(time.Second):
+	}
+	x.out.Close()
+	i.end(clock.Now())
+}
+
+func (foreignGuest) kill(i *instance) error {
+	err := i.conn.Call(context.Background(), "destroy domain", client.CallTimeout, func(l *libvirt.Libvirt) error {
+		err := l.DomainDestroy(i.far.dom)
+		if libvirt.IsNotFound(err) {
+			return nil // it ended by itself
 		}
 		return err
 	})
 	if err != nil {
-		return "", err
+		return fmt.Errorf("end %s: %w", i.cfg.Name, err)
 	}
-	f.vols[file] = p
-	return p.path, nil
+	return nil
 }
 
-// remove deletes what was uploaded.
-func (f *foreign) remove(ctx context.Context, c *conn) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	var errs []error
-	for _, p := range f.vols {
-		errs = append(errs, c.call(ctx, "delete volume", callTimeout, func(l *libvirt.Libvirt) error { return l.StorageVolDelete(p.vol, 0) }))
+// close ends the streams.
+func (foreignGuest) close(i *instance) error {
+	x := i.far
+	if x.streams != nil {
+		x.streams.Close()
 	}
-	clear(f.vols)
-	return errors.Join(errs...)
-}
-
-// sweep ends the domains and deletes the volumes that killed labs of this
-// machine left over there. A domain is the lab's if it bears its tag, whatever
-// its name; and left if its testbed isn't there any more. Most go by
-// themselves, with the connection that made them.
-func (f *foreign) sweep(ctx context.Context, c *conn) error {
-	return c.call(ctx, "sweep", uploadTimeout, func(l *libvirt.Libvirt) error {
-		ds, _, err := l.ConnectListAllDomains(1, 0)
-		if err != nil {
-			return err
+	for _, f := range []*os.File{x.out, x.said} {
+		if f != nil {
+			f.Close()
 		}
-		var errs []error
-		for _, d := range ds {
-			text, err := l.DomainGetMetadata(d, int32(libvirt.DomainMetadataElement), libvirt.OptString{tagSpace}, 0)
-			if err != nil {
-				continue // it has no tag, or is gone
-			}
-			if left(text) {
-				if err := l.DomainDestroy(d); err != nil && !libvirt.IsNotFound(err) {
-					errs = append(errs, err)
-				}
-			}
-		}
-		pools, _, err := l.ConnectListAllStoragePools(1, libvirt.ConnectListStoragePoolsActive|libvirt.ConnectListStoragePoolsDir)
-		if err != nil {
-			return errors.Join(append(errs, err)...)
-		}
-		for _, p := range pools {
-			vols, _, err := l.StoragePoolListAllVolumes(p, 1, 0)
-			errs = append(errs, err)
-			for _, v := range vols {
-				rest, ours := strings.CutPrefix(v.Name, volumePrefix())
-				if id, _, _ := strings.Cut(rest, "-"); ours && gone(id) {
-					errs = append(errs, l.StorageVolDelete(v, 0))
-				}
-			}
-		}
-		return errors.Join(errs...)
-	})
-}
-
-// left says whether a domain's tag is one of this machine's, of a testbed that
-// isn't there any more.
-func left(text string) bool {
-	// libvirt, which was asked for our namespace, leaves it out.
-	var t struct {
-		XMLName xml.Name `xml:"testbed"`
-		ID      string   `xml:"id,attr"`
-		Machine string   `xml:"machine,attr"`
 	}
-	return xml.Unmarshal([]byte(text), &t) == nil && t.ID != "" && t.Machine == thisMachine() && gone(t.ID)
+	return nil
 }
-
-// testbeds is where package bench/testbed has a folder for each that lives.
-var testbeds = "/run/lab"
-
-func gone(id string) bool {
-	if id == "" || filepath.Base(id) != id || id[0] == '.' {
-		return false
-	}
-	_, err := os.Stat(filepath.Join(testbeds, id))
-	return errors.Is(err, os.ErrNotExist)
-}
-
-// volumePrefix begins the names of this machine's volumes.
-func volumePrefix() string { return "lab-" + thisMachine() + "-" }
-
-// thisMachine tells the machines apart that use one libvirt, without telling
-// which they are.
-var thisMachine = sync.OnceValue(func() string {
-	id, err := os.ReadFile("/etc/machine-id")
-	if err != nil || len(id) < 8 {
-		id, _ = os.ReadFile("/proc/sys/kernel/random/boot_id")
-	}
-	h := sha256.Sum256(append([]byte("lab's domains: "), id...))
-	return hex.EncodeToString(h[:4])
-})

@@ -20,32 +20,36 @@ import (
 	"lab/bench/clock"
 	"lab/bench/crew"
 	"lab/bench/image"
+	"lab/vm/client"
+	"lab/vm/daemon"
+	"lab/vm/domain"
+	"lab/vm/foreign"
 )
 
 // abroad starts a libvirt daemon that isn't the environment's own, with a
 // storage pool, and returns how to connect to it.
-func abroad(t *testing.T, adjust ...func(*mounts)) (d *daemon, c *conn) {
+func abroad(t *testing.T, adjust ...func(*daemon.Mounts)) (d *daemon.Daemon, c *client.Conn) {
 	t.Helper()
-	own := open(t)    // skips where there can be no guest
-	own.reaper.hold() // the other's QEMUs are orphans of ours, too
-	t.Cleanup(own.reaper.release)
-	m, err := own.mounts()
+	own := open(t) // skips where there can be no guest
+	own.own.Hold() // the other's QEMUs are orphans of ours, too
+	t.Cleanup(own.own.Release)
+	m, err := own.own.Mounts()
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.bed = filepath.Join(own.tb.Dir, "abroad")
-	t.Cleanup(func() { os.RemoveAll(m.bed) })
-	if err := os.MkdirAll(filepath.Join(m.bed, "pool"), 0o755); err != nil {
+	m.Bed = filepath.Join(own.tb.Dir, "abroad")
+	t.Cleanup(func() { os.RemoveAll(m.Bed) })
+	if err := os.MkdirAll(filepath.Join(m.Bed, "pool"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	for _, f := range adjust {
 		f(&m)
 	}
 	// Somebody's libvirt, which runs QEMU as it likes.
-	if m.files == nil {
-		m.files = make(map[string]string)
+	if m.Files == nil {
+		m.Files = make(map[string]string)
 	}
-	m.files["/etc/libvirt/qemu.conf"] = qemuConf(0)
+	m.Files["/etc/libvirt/qemu.conf"] = daemon.QEMUConf(0)
 	log, err := own.tb.Log("abroad.log")
 	if err != nil {
 		t.Fatal(err)
@@ -57,20 +61,20 @@ func abroad(t *testing.T, adjust ...func(*mounts)) (d *daemon, c *conn) {
 			t.Logf("abroad.log:\n%s", b)
 		}
 	})
-	if d, err = startDaemon(within(t, time.Minute), m, log); err != nil {
+	if d, err = daemon.Start(within(t, time.Minute), m, log); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { d.stop() })
-	if c, err = connect(within(t, time.Minute), d.socket); err != nil {
+	t.Cleanup(func() { d.Stop() })
+	if c, err = client.Connect(within(t, time.Minute), d.Socket); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { c.close(context.Background()) })
-	pool := libvirtxml.StoragePool{Type: "dir", Name: "here", Target: &libvirtxml.StoragePoolTarget{Path: insideBed + "/pool"}}
+	t.Cleanup(func() { c.Close(context.Background()) })
+	pool := libvirtxml.StoragePool{Type: "dir", Name: "here", Target: &libvirtxml.StoragePoolTarget{Path: daemon.InsideBed + "/pool"}}
 	text, err := pool.Marshal()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.call(within(t, time.Minute), "pool", callTimeout, func(l *libvirt.Libvirt) error {
+	if err := c.Call(within(t, time.Minute), "pool", client.CallTimeout, func(l *libvirt.Libvirt) error {
 		_, err := l.StoragePoolCreateXML(text, 0)
 		return err
 	}); err != nil {
@@ -83,7 +87,7 @@ func abroad(t *testing.T, adjust ...func(*mounts)) (d *daemon, c *conn) {
 // has it.
 func openFar(t *testing.T, name string, dial func() (net.Conn, error)) *Env {
 	t.Helper()
-	theirs, end, err := Passage(dial).Open()
+	theirs, end, err := client.Passage(dial).Open()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +114,7 @@ func openFar(t *testing.T, name string, dial func() (net.Conn, error)) *Env {
 
 func TestForeign(t *testing.T) {
 	d, c := abroad(t)
-	target, err := ParseTarget("qemu+unix:///system?socket=" + d.socket)
+	target, err := client.ParseTarget("qemu+unix:///system?socket=" + d.Socket)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,11 +123,11 @@ func TestForeign(t *testing.T) {
 	// that a dead lab of this machine left, one of another machine's lab.
 	for _, x := range []struct {
 		name string
-		tag  *tag
+		tag  *domain.Tag
 	}{
 		{"lab-somebody-vm-1", nil},
-		{"left", &tag{ID: "feedbeef", Machine: thisMachine()}},
-		{"elsewhere", &tag{ID: "feedbeef", Machine: "00000000"}},
+		{"left", &domain.Tag{ID: "feedbeef", Machine: foreign.Machine()}},
+		{"elsewhere", &domain.Tag{ID: "feedbeef", Machine: "00000000"}},
 	} {
 		def := &libvirtxml.Domain{Type: "qemu", Name: x.name, Memory: &libvirtxml.DomainMemory{Value: 16, Unit: "MiB"},
 			OS: &libvirtxml.DomainOS{Type: &libvirtxml.DomainOSType{Type: "hvm", Arch: "x86_64", Machine: "pc"}}}
@@ -138,7 +142,7 @@ func TestForeign(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := c.call(within(t, time.Minute), "create", createTimeout, func(l *libvirt.Libvirt) error {
+		if err := c.Call(within(t, time.Minute), "create", createTimeout, func(l *libvirt.Libvirt) error {
 			_, err := l.DomainCreateXML(text, libvirt.DomainStartPaused)
 			return err
 		}); err != nil {
@@ -147,7 +151,7 @@ func TestForeign(t *testing.T) {
 	}
 	names := func() string {
 		var out []string
-		if err := c.call(within(t, time.Minute), "list", callTimeout, func(l *libvirt.Libvirt) error {
+		if err := c.Call(within(t, time.Minute), "list", client.CallTimeout, func(l *libvirt.Libvirt) error {
 			ds, _, err := l.ConnectListAllDomains(1, 0)
 			for _, d := range ds {
 				out = append(out, d.Name)
@@ -158,11 +162,11 @@ func TestForeign(t *testing.T) {
 		}
 		return strings.Join(out, " ")
 	}
-	volume := filepath.Join(d.bed, "pool", volumePrefix()+"feedbeef-1.img")
-	other := filepath.Join(d.bed, "pool", "lab-precious.img")
+	volume := filepath.Join(d.Bed, "pool", "lab-"+foreign.Machine()+"-feedbeef-1.img")
+	other := filepath.Join(d.Bed, "pool", "lab-precious.img")
 	writeFile(t, volume, []byte("x"))
 	writeFile(t, other, []byte("x"))
-	if err := c.call(within(t, time.Minute), "refresh", callTimeout, func(l *libvirt.Libvirt) error {
+	if err := c.Call(within(t, time.Minute), "refresh", client.CallTimeout, func(l *libvirt.Libvirt) error {
 		p, err := l.StoragePoolLookupByName("here")
 		if err != nil {
 			return err
@@ -243,9 +247,13 @@ func TestForeign(t *testing.T) {
 	})
 	t.Run("the connection breaks", func(t *testing.T) {
 		i := start(t, e, spec(t, e, "/bin/sleep", "1000"))
-		e.conn.nc.Close()
+		c, err := e.far.Connection(within(t, time.Minute))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.GiveUp("", 0)
 		began := time.Now()
-		_, err := i.Wait(within(t, 10*time.Second))
+		_, err = i.Wait(within(t, 10*time.Second))
 		says(t, began, 5*time.Second, err, "ended without the end of its PID 1")
 		i.Close()
 		// That daemon ends the guest when it notices, and nothing tells us when.
@@ -263,36 +271,7 @@ func TestForeign(t *testing.T) {
 	if got := names(); got != "lab-somebody-vm-1 elsewhere" && got != "elsewhere lab-somebody-vm-1" {
 		t.Errorf("at last: %s", got)
 	}
-	if left, _ := filepath.Glob(filepath.Join(d.bed, "pool", volumePrefix()+"*")); len(left) != 0 {
+	if left, _ := filepath.Glob(filepath.Join(d.Bed, "pool", "lab-"+foreign.Machine()+"-*")); len(left) != 0 {
 		t.Errorf("volumes: %v", left)
-	}
-}
-
-func TestParseTarget(t *testing.T) {
-	for uri, want := range map[string]string{
-		"qemu:///system":                           "qemu+unix:///system qemu:///system",
-		"qemu+unix:///session?socket=/x":           "qemu+unix:///session qemu:///session",
-		"qemu://host/system":                       "qemu+tls:///system qemu:///system",
-		"qemu+tls://host:99/system?pkipath=/p":     "qemu+tls:///system qemu:///system",
-		"qemu+ssh://me@host/system?keyfile=/k":     "qemu+ssh:///system qemu:///system",
-		"qemu+libssh://host/system?known_hosts=/k": "qemu+libssh:///system qemu:///system",
-		"qemu+tcp://host/system":                   "",
-		"xen:///system":                            "",
-		"qemu+ssh:///system":                       "",
-		"qemu+ssh://me:secret@host/system":         "",
-		"qemu+unix://":                             "",
-		"::":                                       "",
-	} {
-		got := ""
-		target, err := ParseTarget(uri)
-		if err == nil {
-			got = target.Name + " " + target.Driver
-		}
-		if got != want {
-			t.Errorf("%s: %q, %v, want %q", uri, got, err, want)
-		}
-		if err != nil && strings.Contains(err.Error(), "secret") {
-			t.Errorf("%v tells the password", err)
-		}
 	}
 }

@@ -1,19 +1,29 @@
 package vm
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os/exec"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/digitalocean/go-libvirt"
+	"golang.org/x/sys/unix"
 	"libvirt.org/go/libvirtxml"
 
 	"lab/bench"
+	"lab/bench/clock"
 	"lab/bench/image"
+	"lab/bench/testbed"
+	"lab/vm/asked"
+	"lab/vm/client"
+	"lab/vm/daemon"
 )
 
 // students is a network of the tests' own libvirt, in 192.0.2.0/24, which is
@@ -35,10 +45,10 @@ func students() libvirtxml.Network {
 // Guests are on a network that a foreign libvirt has, and are told which there are.
 func TestFarNetwork(t *testing.T) {
 	// A folder of the network driver's, which a package of the distribution's makes.
-	d, c := abroad(t, func(m *mounts) { m.files = map[string]string{"/var/lib/libvirt/dnsmasq/README": ""} })
+	d, c := abroad(t, func(m *daemon.Mounts) { m.Files = map[string]string{"/var/lib/libvirt/dnsmasq/README": ""} })
 	call := func(what string, f func(l *libvirt.Libvirt) error) {
 		t.Helper()
-		if err := c.call(within(t, time.Minute), what, callTimeout, f); err != nil {
+		if err := c.Call(within(t, time.Minute), what, client.CallTimeout, f); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -49,7 +59,7 @@ func TestFarNetwork(t *testing.T) {
 		}
 		return s
 	}
-	target, err := ParseTarget("qemu+unix:///system?socket=" + d.socket)
+	target, err := client.ParseTarget("qemu+unix:///system?socket=" + d.Socket)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,8 +119,8 @@ func TestFarNetwork(t *testing.T) {
 	if err := i.Close(); err != nil {
 		t.Error(err)
 	}
-	if n := len(e.far.leases); n != 0 {
-		t.Errorf("%d addresses weren't given back", n)
+	if next, _, err := e.far.Lease(within(t, time.Minute), "students"); err != nil || next.Addr().String() != i.Addr() {
+		t.Errorf("after %s was given back comes %v, %v", i.Addr(), next, err)
 	}
 }
 
@@ -132,44 +142,186 @@ func TestCheckNetwork(t *testing.T) {
 	}
 }
 
-func TestParseNetwork(t *testing.T) {
-	for _, c := range []struct {
-		name, xml string
-		salt      uint32
-		used      string // an address that this run has given
-		want      string // "" where there is none
-		gateway   string
-		say       string // of an error
-	}{
-		{name: "libvirt's own, all of it dynamic", gateway: "192.168.122.1", want: "192.168.122.2/24",
-			xml: `<network><ip address="192.168.122.1" netmask="255.255.255.0"><dhcp><range start="192.168.122.2" end="192.168.122.254"/></dhcp></ip></network>`},
-		{name: "salted", salt: 65, gateway: "192.168.122.1", want: "192.168.122.66/24",
-			xml: `<network><ip address="192.168.122.1" netmask="255.255.255.0"><dhcp><range start="192.168.122.2" end="192.168.122.254"/></dhcp></ip></network>`},
-		{name: "outside the range", salt: 65, gateway: "10.0.0.1", want: "10.0.0.201/24",
-			xml: `<network><ip family="ipv6" address="fd00::1" prefix="64"/><ip family="ipv4" address="10.0.0.1" prefix="24"><dhcp><range start="10.0.0.2" end="10.0.0.200"/></dhcp></ip></network>`},
-		{name: "promised", gateway: "10.0.0.1", want: "10.0.0.4/29", used: "10.0.0.3",
-			xml: `<network><ip address="10.0.0.1" prefix="29"><dhcp><host mac="52:54:00:00:00:01" ip="10.0.0.2"/><host name="x"/></dhcp></ip></network>`},
-		{name: "gateway last", salt: 5, gateway: "10.0.0.6", want: "10.0.0.1/29", xml: `<network><ip address="10.0.0.6" prefix="29"/></network>`},
-		{name: "by class", gateway: "10.0.0.1", want: "10.0.0.2/8", xml: `<network><ip address="10.0.0.1"/></network>`},
-		{name: "full", gateway: "10.0.0.1", used: "10.0.0.2", xml: `<network><ip address="10.0.0.1" prefix="30"/></network>`},
-		{name: "no room", gateway: "10.0.0.1", xml: `<network><ip address="10.0.0.1" prefix="31"/></network>`},
-		{name: "a bridge of the host's", xml: `<network><forward mode="bridge"/><bridge name="br0"/></network>`, say: "no IPv4 range"},
-		{name: "IPv6 alone", xml: `<network><ip family="ipv6" address="fd00::1" prefix="64"/></network>`, say: "no IPv4 range"},
-		{name: "no address", xml: `<network><ip address="router" prefix="24"/></network>`, say: "router"},
-		{name: "no mask", xml: `<network><ip address="10.0.0.1" netmask="255.0.255.0"/></network>`, say: "is no network"},
-		{name: "no range", xml: `<network><ip address="10.0.0.1" prefix="24"><dhcp><range start="10.0.0.2" end="fd00::9"/></dhcp></ip></network>`, say: "fd00::9"},
-		{name: "no XML", xml: `<network`, say: "network XML"},
-	} {
-		n, err := parseNetwork(c.xml)
-		if c.say != "" || err != nil {
-			if c.say == "" || err == nil || !strings.Contains(err.Error(), c.say) {
-				t.Errorf("%s: %v, want an error that says %q", c.name, err, c.say)
-			}
+// server is a guest on the bridge that says hello to whoever connects.
+func server(t *testing.T, e *Env, set ...string) *instance {
+	t.Helper()
+	token := bench.Token()
+	s := spec(t, e, "/bin/sh", "-c", "(while :; do echo hello | nc -l -p 80; done) & printf %s "+token+"; wait")
+	s.Init, s.Command.Env = true, []string{"PATH=/bin"}
+	s.Settings["net"] = "bridge"
+	for n := 0; n < len(set); n += 2 {
+		s.Settings[set[n]] = set[n+1]
+	}
+	if err := e.Check(within(t, time.Minute), s); err != nil {
+		t.Skipf("SKIPPED: %v", err)
+	}
+	i := start(t, e, s)
+	if _, err := clock.AwaitToken(i.Ready(), []byte(token), 30*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	return i
+}
+
+// hears connects to an address until somebody says hello.
+func hears(addr string) error {
+	var last error
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
+		c, err := net.DialTimeout("tcp4", addr+":80", 5*time.Second)
+		if err != nil { // between two of nc's there is nobody
+			last = err
 			continue
 		}
-		got, ok := n.free(c.salt, func(a netip.Addr) bool { return a.String() == c.used })
-		if ok != (c.want != "") || ok && got.String() != c.want || n.gateway.String() != c.gateway {
-			t.Errorf("%s: %v, %v by %v, want %q by %s", c.name, got, ok, n.gateway, c.want, c.gateway)
+		c.SetDeadline(time.Now().Add(5 * time.Second))
+		text, err := io.ReadAll(c)
+		c.Close()
+		if strings.HasPrefix(string(text), "hello") {
+			return nil
 		}
+		last = fmt.Errorf("it says %q, %v", text, err)
+	}
+	return last
+}
+
+// Guests of a run, its containers and its host reach one another over the bridge.
+func TestBridge(t *testing.T) {
+	e := open(t)
+	i := server(t, e)
+	n, err := e.tb.Network()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := i.Addr(); !testbed.Subnet.Contains(i.addr.Addr()) || a == n.Gateway.String() {
+		t.Fatalf("address %q", a)
+	}
+	t.Run("host", func(t *testing.T) {
+		if err := hears(i.Addr()); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("guest", func(t *testing.T) {
+		got := say(t, e, "for n in 1 2 3 4 5; do nc -w 5 "+i.Addr()+" 80 </dev/null && break; done; ip -4 addr show eth0 | grep -c 'inet 198.1[89].*/15 '; ip route | grep -c '^default via "+n.Gateway.String()+"'", "net", "bridge", "root", "ext4")
+		if !strings.HasPrefix(got, "hello") || !strings.HasSuffix(got, "\n1\n1\n") {
+			t.Errorf("the other guest says %q", got)
+		}
+	})
+	t.Run("container", func(t *testing.T) {
+		// What a container's network is: a namespace with one end of a cable.
+		if err := inNamespace(n, func() error { return hears(i.Addr()) }); err != nil {
+			t.Error(err)
+		}
+	})
+	in, err := i.Inspect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := net.InterfaceByName(in["tap"]); err != nil {
+		t.Errorf("tap %q: %v", in["tap"], err)
+	}
+	if err := i.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := net.InterfaceByName(in["tap"]); err == nil {
+		t.Errorf("%s is left", in["tap"])
+	}
+}
+
+// inNamespace calls f on a thread in a new network namespace, a port of the bridge.
+func inNamespace(n *testbed.Network, f func() error) error {
+	a, err := n.Lease()
+	if err != nil {
+		return err
+	}
+	defer n.Release(a)
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with this goroutine
+		done <- func() error {
+			if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+				return err
+			}
+			if err := n.Attach("eth0", a); err != nil {
+				return err
+			}
+			return f()
+		}()
+	}()
+	return errors.Join(<-done, n.Disconnect(a))
+}
+
+// A workload that is PID 1 finds its network configured.
+func TestBridgeOfPID1(t *testing.T) {
+	e := open(t)
+	s := spec(t, e, "/bin/nc", "-l", "-p", "80", "-e", "/bin/echo", "hello")
+	s.Settings["net"] = "bridge"
+	i := start(t, e, s)
+	if err := hears(i.Addr()); err != nil {
+		t.Error(err)
+	}
+}
+
+// In user mode a guest reaches the host through QEMU, which connects for it.
+func TestUserMode(t *testing.T) {
+	e := open(t)
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			io.WriteString(c, "hello\n")
+			c.Close()
+		}
+	}()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	got := say(t, e, "nc -w 10 "+userNet.Gateway.String()+" "+port+" </dev/null; ip link show eth0 | grep -c LOWER_UP", "net", "user")
+	if got != "hello\n1\n" {
+		t.Errorf("the guest says %q", got)
+	}
+}
+
+// An emulated card needs the full kernel, and works with it; so does the other
+// side of that comparison.
+func TestEmulatedCard(t *testing.T) {
+	e := open(t)
+	for _, c := range []struct{ nic, machine string }{
+		{"e1000", "q35"}, {"e1000", "pc"}, {"virtio", "q35"},
+	} {
+		t.Run(c.nic+" "+c.machine, func(t *testing.T) {
+			i := server(t, e, "nic", c.nic, "machine", c.machine, "kernel", "full")
+			if err := hears(i.Addr()); err != nil {
+				t.Error(err)
+			}
+			if got := i.env.Resolved(i.spec)["kernel-version"]; strings.Contains(got, "cloud") {
+				t.Errorf("kernel %s", got)
+			}
+		})
+	}
+}
+
+func TestCheckCard(t *testing.T) {
+	e := &Env{tb: &testbed.Testbed{Cache: t.TempDir(), Private: true}, kernels: map[string]guestKernel{}}
+	s := bench.Spec{Init: true, Settings: map[string]string{"net": "bridge", "nic": "e1000"}}
+	s.Command.Argv = []string{"/bin/true"}
+	if err := e.Check(context.Background(), s); !errors.Is(err, bench.ErrUnavailable) || !strings.Contains(err.Error(), "make full-kernel") {
+		t.Errorf("an emulated card without its kernel: %v", err)
+	}
+	e.tb.Private = false
+	if err := e.checkCard(context.Background(), s); !errors.Is(err, bench.ErrUnavailable) {
+		t.Errorf("a bridge that lies elsewhere: %v", err)
+	}
+	for net, want := range map[string]string{"": "", "none": "", "user": asked.FullKernel, "bridge": asked.FullKernel} {
+		s.Settings["net"] = net
+		if got := asked.KernelName(s); got != want {
+			t.Errorf("net=%s: kernel %q, want %q", net, got, want)
+		}
+	}
+	s.Settings["kernel"] = "/boot/mine"
+	if got := asked.KernelName(s); got != "/boot/mine" {
+		t.Errorf("the user's own kernel became %q", got)
 	}
 }

@@ -25,6 +25,8 @@ import (
 	"lab/bench/clock"
 	"lab/bench/crew"
 	"lab/bench/image"
+	"lab/vm/client"
+	"lab/vm/daemon"
 )
 
 // authority makes certificates that one key vouches for.
@@ -83,12 +85,12 @@ func TestTLS(t *testing.T) {
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment})
 	ca.make("client", &x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment})
 	const port = "16514"
-	abroad(t, func(m *mounts) {
-		path, _, err := findDaemon()
+	abroad(t, func(m *daemon.Mounts) {
+		path, _, err := daemon.Find()
 		if err != nil || filepath.Base(path) != "libvirtd" {
 			t.Skip("SKIPPED: this machine's libvirt has another daemon for TLS (virtproxyd); fix: libvirtd")
 		}
-		inside := filepath.Join(m.bed, "pki")
+		inside := filepath.Join(m.Bed, "pki")
 		if err := os.MkdirAll(inside, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -99,17 +101,17 @@ func TestTLS(t *testing.T) {
 			}
 			writeFile(t, filepath.Join(inside, f), b)
 		}
-		m.args = []string{"--listen"}
-		conf := strings.Replace(daemonConf(), "listen_tls = 0", "listen_tls = 1", 1)
-		m.files = map[string]string{"/etc/libvirt/libvirtd.conf": conf + fmt.Sprintf(`
+		m.Args = []string{"--listen"}
+		conf := strings.Replace(daemon.Conf(), "listen_tls = 0", "listen_tls = 1", 1)
+		m.Files = map[string]string{"/etc/libvirt/libvirtd.conf": conf + fmt.Sprintf(`
 listen_addr = "127.0.0.1"
 tls_port = "%s"
 ca_file = "%[2]s/pki/cacert.pem"
 cert_file = "%[2]s/pki/servercert.pem"
 key_file = "%[2]s/pki/serverkey.pem"
-`, port, insideBed)}
+`, port, daemon.InsideBed)}
 	})
-	target, err := ParseTarget("qemu+tls://127.0.0.1:" + port + "/system?pkipath=" + pki)
+	target, err := client.ParseTarget("qemu+tls://127.0.0.1:" + port + "/system?pkipath=" + pki)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +128,7 @@ key_file = "%[2]s/pki/serverkey.pem"
 	other := t.TempDir()
 	strange := newAuthority(t, other)
 	strange.make("client", &x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
-	target, err = ParseTarget("qemu+tls://127.0.0.1:" + port + "/system?pkipath=" + other)
+	target, err = client.ParseTarget("qemu+tls://127.0.0.1:" + port + "/system?pkipath=" + other)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +188,7 @@ func TestSSH(t *testing.T) {
 			}
 			// The libvirt package closes the channel, and leaves this open.
 			t.Cleanup(func() { c.Close() })
-			go forward(c, conf, d.socket)
+			go forward(c, conf, d.Socket)
 		}
 	}()
 	known := filepath.Join(dir, "known_hosts")
@@ -194,11 +196,11 @@ func TestSSH(t *testing.T) {
 	writeFile(t, known, fmt.Appendf(nil, "[127.0.0.1]:%s %s", port, ssh.MarshalAuthorizedKey(hostKey.PublicKey())))
 
 	uri := "qemu+libssh://student@127.0.0.1:" + port + "/system?keyfile=" + key + "&known_hosts=" + known
-	target, err := ParseTarget(uri)
+	target, err := client.ParseTarget(uri)
 	if err != nil {
 		t.Fatal(err)
 	}
-	theirs, end, err := Passage(target.Dial).Open()
+	theirs, end, err := client.Passage(target.Dial).Open()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,11 +213,11 @@ func TestSSH(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := handshake(within(t, 20*time.Second), nc, target.Driver, true)
+	c, err := client.Open(within(t, 20*time.Second), nc, target.Driver)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.close(context.Background()); err != nil {
+	if err := c.Close(context.Background()); err != nil {
 		t.Error(err)
 	}
 	// An unknown host is refused, through the passage with its reason.

@@ -5,90 +5,60 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
 	"lab/bench"
-	"lab/bench/image"
+	"lab/bench/cgroup"
+	"lab/bench/testbed"
+	"lab/vm/foreign"
 )
 
-func TestSizes(t *testing.T) {
-	for _, c := range []struct {
-		spec   bench.Spec
-		memory int64 // MiB
-		cpus   int
-	}{
-		{bench.Spec{}, 128, 1},
-		{bench.Spec{Limits: bench.Limits{Memory: 200<<20 + 5, CPU: 1.5}}, 200, 2},
-		{bench.Spec{Limits: bench.Limits{Memory: 64 << 20}, Init: true}, 160, 1},
-		{bench.Spec{Limits: bench.Limits{Memory: 8 << 20}, Init: true}, 128, 1},
-		{bench.Spec{CPUs: 3}, 128, 3},
-		{bench.Spec{CPUs: 3, Limits: bench.Limits{CPUSet: "0-1"}}, 128, 2},
-		{bench.Spec{Limits: bench.Limits{CPUSet: "0"}, Settings: map[string]string{"vcpus": "2"}}, 128, 2},
-		{bench.Spec{CPUs: 2, Settings: map[string]string{"memory": "auto", "vcpus": "auto"}}, 128, 2},
-		{bench.Spec{Limits: bench.Limits{Memory: 8 << 20, CPU: 0.5}, Init: true, Settings: map[string]string{"memory": "1G", "vcpus": "4"}}, 1024, 4},
-	} {
-		if err := checkSize(c.spec); err != nil {
-			t.Errorf("%+v: %v", c.spec, err)
-		}
-		if m, n := New().memory(c.spec), cpus(c.spec); m != c.memory<<20 || n != c.cpus {
-			t.Errorf("%+v: %d bytes and %d CPUs, want %d MiB and %d", c.spec, m, n, c.memory, c.cpus)
-		}
+// Guests that the limits around the lab don't bind aren't compared with what they do.
+func TestElsewhere(t *testing.T) {
+	if err := elsewhere([]cgroup.Bound{{What: "pids", Text: "4000"}}); err != nil {
+		t.Errorf("a limit that moves no figure: %v", err)
 	}
-	for set, say := range map[string]string{
-		"memory=many": "not a size", "memory=16M": "needs 96 MiB", "vcpus=0": "number", "vcpus=two": "number", "vcpus=1000": "number",
-		"vcpus=1": "needs 2", "tbcache=0": "tbcache", "tbcache=4K": "tbcache", "tbcache=x": "tbcache",
-	} {
-		k, v, _ := strings.Cut(set, "=")
-		err := checkSize(bench.Spec{CPUs: 2, Settings: map[string]string{k: v}})
-		if !errors.Is(err, bench.ErrNotApplicable) || !strings.Contains(err.Error(), say) {
-			t.Errorf("%s: %v, want one that says %q", set, err, say)
-		}
-	}
-	err := checkSize(bench.Spec{Limits: bench.Limits{Memory: 1 << 30}, Settings: map[string]string{"memory": "1G"}})
-	if !errors.Is(err, bench.ErrNotApplicable) {
-		t.Errorf("two sizes of one RAM: %v", err)
+	err := elsewhere([]cgroup.Bound{{What: "pids"}, {What: "cpu", Text: "20 % of a processor", Dir: "/x"}})
+	if !errors.Is(err, bench.ErrNotApplicable) || !strings.Contains(err.Error(), "cpu 20 % of a processor, of /x") {
+		t.Errorf("%v", err)
 	}
 }
 
-// An image that doesn't fit into the guest's RAM is a disk by itself; what was
-// asked for stays.
-func TestRootAuto(t *testing.T) {
-	e := &Env{}
-	for _, x := range []struct {
-		root, memory string
-		size         int64
-		want         string
-	}{
-		{"auto", "auto", 2 << 20, "initramfs"},
-		{"auto", "auto", 300 << 20, "ext4"},
-		{"auto", "2G", 300 << 20, "initramfs"},
-		{"initramfs", "auto", 300 << 20, "initramfs"},
-		{"ext4", "auto", 2 << 20, "ext4"},
-	} {
-		s := bench.Spec{Settings: map[string]string{"root": x.root, "memory": x.memory}, Image: image.Ref{Size: x.size}}
-		if got := actual(s).Settings["root"]; got != x.want || s.Settings["root"] != x.root {
-			t.Errorf("%+v: %s", x, got)
-		}
-		prepare, _ := e.Describe(s)
-		if said := strings.Contains(strings.Join(prepare, "; "), "too large for the guest's RAM"); said != (x.root == "auto" && x.want == "ext4") {
-			t.Errorf("%+v: %q", x, prepare)
+// libvirt lets QEMU run on all processors: where the lab itself may use some alone,
+// its guests are told so.
+func TestAllowed(t *testing.T) {
+	before := allowed()
+	runtime.LockOSThread() // and it ends with the test's goroutine
+	var may unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &may); err != nil {
+		t.Fatal(err)
+	}
+	if may.Count() == 1 {
+		t.Skip("SKIPPED: there is one processor")
+	}
+	last := 0
+	for n := range 1024 {
+		if may.IsSet(n) {
+			last = n
 		}
 	}
-}
-
-func TestUnpacks(t *testing.T) {
-	if err := unpacks(13<<20, defaultMemory); err != nil {
-		t.Errorf("a small image: %v", err)
+	var one unix.CPUSet
+	one.Set(last)
+	if err := unix.SchedSetaffinity(0, &one); err != nil {
+		t.Fatal(err)
 	}
-	err := unpacks(300<<20, defaultMemory)
-	if !errors.Is(err, bench.ErrNotApplicable) || !strings.Contains(err.Error(), "memory=948M") {
-		t.Fatalf("a large image: %v", err)
+	if got := allowed(); got != strconv.Itoa(last) {
+		t.Errorf("allowed %q on processor %d alone; %q before", got, last, before)
 	}
-	if err := unpacks(300<<20, 948<<20); err != nil {
-		t.Errorf("the cure doesn't fix: %v", err)
+	e := New()
+	e.tb, e.far = &testbed.Testbed{}, &foreign.Libvirt{}
+	if i := e.newInstance(bench.Spec{}, e.plain()); i.cfg.Allowed != "" {
+		t.Errorf("another machine's libvirt is told %q", i.cfg.Allowed)
 	}
 }
 

@@ -14,6 +14,8 @@ import (
 
 	"lab/bench"
 	"lab/bench/benchtest"
+	"lab/vm/client"
+	"lab/vm/guest"
 )
 
 func TestMain(m *testing.M) {
@@ -21,7 +23,7 @@ func TestMain(m *testing.M) {
 	// generated, or may be an old one; where there is no Go to build it with, the
 	// tests were brought along with it.
 	if _, err := exec.LookPath("go"); err == nil {
-		guestInit = sync.OnceValues(buildInit)
+		guest.Init = sync.OnceValues(buildInit)
 	}
 	benchtest.Main(m)
 }
@@ -79,12 +81,12 @@ func needs(t *testing.T, e *Env) {
 
 // domains lists those of the environment's daemon.
 func (e *Env) domains() (map[string][]string, error) {
-	c, err := e.connection(context.Background())
+	c, err := e.libvirt.Connection(context.Background())
 	if err != nil {
 		return nil, err
 	}
 	var out []string
-	err = c.call(context.Background(), "list domains", callTimeout, func(l *libvirt.Libvirt) error {
+	err = c.Call(context.Background(), "list domains", client.CallTimeout, func(l *libvirt.Libvirt) error {
 		ds, _, err := l.ConnectListAllDomains(1, 0)
 		for _, d := range ds {
 			out = append(out, d.Name)
@@ -122,5 +124,11 @@ func writeFile(t *testing.T, name string, data []byte) {
 	t.Helper()
 	if err := os.WriteFile(name, data, 0o644); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestVersion(t *testing.T) {
+	if v := version(7002022); v != "7.2.22" {
+		t.Error(v)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"lab/bench/cgroup"
+	"lab/bench/proc"
 	"lab/bench/testbed"
 )
 
@@ -81,36 +82,17 @@ func (s snapshot) add(kind, name string) { s[kind] = append(s[kind], name) }
 
 // processes are those of the testbed's PID namespace, zombies included.
 func (s snapshot) processes(t testing.TB) {
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range entries {
-		if strings.Trim(e.Name(), "0123456789") != "" {
-			continue
-		}
-		text, err := os.ReadFile("/proc/" + e.Name() + "/stat")
-		if err != nil {
+	for _, pid := range proc.PIDs() {
+		p, ok := proc.Read(pid)
+		if !ok {
 			continue // it ended meanwhile
 		}
-		// 4711 (name) S …: a name may hold anything, a parenthesis too.
-		name, rest, _ := cutLast(string(text), ")")
-		state := "?"
-		if f := strings.Fields(rest); len(f) > 0 {
-			state = f[0]
+		state := ""
+		if p.State == 'Z' {
+			state = " Z"
 		}
-		if state != "Z" {
-			state = ""
-		}
-		s.add("process", strings.TrimSpace(name+") "+state))
+		s.add("process", fmt.Sprintf("%d (%s)%s", pid, p.Name, state))
 	}
-}
-
-func cutLast(s, sep string) (before, after string, ok bool) {
-	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):], true
-	}
-	return s, "", false
 }
 
 // descriptors are this process's. Those that are open on a namespace hold it,

@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench/cgroup"
+	"lab/bench/proc"
 	"lab/bench/residue"
 )
 
@@ -206,9 +207,8 @@ func (r *Run) tidy(ctx context.Context, v Victim, l *life) {
 
 // ours says whether a process is a child of this one's, as an orphan is.
 func ours(pid int) bool {
-	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
-	return len(f) > 1 && f[1] == fmt.Sprint(os.Getpid())
+	s, ok := proc.Read(pid)
+	return ok && s.Parent == os.Getpid()
 }
 
 // Kinds are those that some row has, in order.

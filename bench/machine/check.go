@@ -43,7 +43,7 @@ type Options struct {
 	// Environments say which checks they rest on, and have checks of their own.
 	Environments []bench.Environment
 
-	// Accel says whether KVM is usable: vm.Probe. Nil: not looked at.
+	// Accel says whether KVM is usable: accel.Probe. Nil: not looked at.
 	Accel func(context.Context) (results.Acceleration, error)
 }
 

@@ -11,32 +11,26 @@ import (
 
 	"lab/bench/cgroup"
 	"lab/bench/launch"
+	"lab/bench/proc"
 )
 
-// proc is what /proc says of a process.
-type proc struct {
-	pid, parent int
-	name, state string
-	args        string
-	exe         string
-	began       string
-	groups      string // of /proc/PID/cgroup
-	ours, used  bool
+// A process is what /proc says of one.
+type process struct {
+	proc.Stat
+	pid        int
+	args       string
+	exe        string
+	groups     string // of /proc/PID/cgroup
+	ours, used bool
 }
 
 // processes are all but the kernel's own and this one, and the namespaces that they
 // are in and this one isn't.
 func processes(o Options) ([]Item, error) {
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return nil, err
-	}
-	all := map[int]*proc{}
-	for _, e := range entries {
-		if pid, err := strconv.Atoi(e.Name()); err == nil {
-			if p := readProc(pid); p != nil {
-				all[pid] = p
-			}
+	all := map[int]*process{}
+	for _, pid := range proc.PIDs() {
+		if p := readProc(pid); p != nil {
+			all[pid] = p
 		}
 	}
 	for _, p := range all {
@@ -45,14 +39,14 @@ func processes(o Options) ([]Item, error) {
 	var out []Item
 	spaces := map[string]*Item{}
 	for _, p := range all {
-		if p.pid == os.Getpid() || p.pid == 2 || p.parent == 2 {
+		if p.pid == os.Getpid() || p.pid == 2 || p.Parent == 2 {
 			continue
 		}
-		if (p.parent == 1 && o.Tree != 1 || p.parent == o.Tree) && strings.Contains("ZX", p.state) { // dead, and to be buried by whoever inherited it
+		if (p.Parent == 1 && o.Tree != 1 || p.Parent == o.Tree) && (p.State == 'Z' || p.State == 'X') { // dead, and to be buried by whoever inherited it
 			continue
 		}
-		out = append(out, Item{Kind: Process, Name: fmt.Sprintf("%d %s", p.pid, p.name), Ours: p.ours, Used: p.used,
-			Detail: strings.TrimSpace("since tick " + p.began + ": " + p.args)})
+		out = append(out, Item{Kind: Process, Name: fmt.Sprintf("%d %s", p.pid, p.Name), Ours: p.ours, Used: p.used,
+			Detail: strings.TrimSpace("since tick " + p.Began + ": " + p.args)})
 		for _, link := range glob("/proc", strconv.Itoa(p.pid), "ns/*") {
 			ns, err := os.Readlink(link)
 			mine, _ := os.Readlink("/proc/self/ns/" + filepath.Base(link))
@@ -72,43 +66,37 @@ func processes(o Options) ([]Item, error) {
 	return out, nil
 }
 
-// readProc reads "4711 (name) S ppid … starttime …"; nil where the process has ended.
-func readProc(pid int) *proc {
+// readProc reads what is known of a process; nil where it has ended.
+func readProc(pid int) *process {
+	s, ok := proc.Read(pid)
+	if !ok {
+		return nil
+	}
 	dir := "/proc/" + strconv.Itoa(pid)
-	stat := contents(dir + "/stat")
-	open, end := strings.IndexByte(stat, '('), strings.LastIndexByte(stat, ')')
-	if open < 0 || end < open {
-		return nil
-	}
-	f := strings.Fields(stat[end+1:])
-	if len(f) < 20 {
-		return nil
-	}
-	parent, _ := strconv.Atoi(f[1])
 	exe, _ := os.Readlink(dir + "/exe")
-	return &proc{pid: pid, parent: parent, name: stat[open+1 : end], state: f[0], began: f[19], exe: exe,
+	return &process{Stat: s, pid: pid, exe: exe,
 		args: strings.TrimSpace(strings.ReplaceAll(contents(dir+"/cmdline"), "\x00", " ")), groups: contents(dir + "/cgroup")}
 }
 
 // judge says whether a process is the lab's, and whether it is in use: whether it
 // is a lab, or has one among its forebears.
-func (p *proc) judge(o Options, all map[int]*proc) {
+func (p *process) judge(o Options, all map[int]*process) {
 	tree := false
-	for up, n := all[p.parent], 0; up != nil && n < 1000; up, n = all[up.parent], n+1 {
+	for up, n := all[p.Parent], 0; up != nil && n < 1000; up, n = all[up.Parent], n+1 {
 		p.used = p.used || up.isLab()
 		tree = tree || o.Tree != 0 && up.pid == o.Tree
 	}
 	ours, used := named(o, p.groups+"\n"+p.args)
-	p.ours, p.used = ours || tree || p.isLab() || p.name == launch.WatcherName, p.used || used || p.isLab()
+	p.ours, p.used = ours || tree || p.isLab() || p.Name == launch.WatcherName, p.used || used || p.isLab()
 	if tree { // of whom the caller knows that none is to live
 		p.used = false
 	}
 }
 
 // isLab says whether a process is the lab's own program, or a test of Go's, and lives.
-func (p *proc) isLab() bool {
+func (p *process) isLab() bool {
 	exe := filepath.Base(strings.TrimSuffix(p.exe, " (deleted)"))
-	return p.state != "Z" && (exe == "lab" || exe == "lab-full" || strings.HasSuffix(exe, ".test"))
+	return p.State != 'Z' && (exe == "lab" || exe == "lab-full" || strings.HasSuffix(exe, ".test"))
 }
 
 // cgroups are the folders of all hierarchies.

@@ -7,8 +7,5 @@ func SetRunDir(dir string) (restore func()) {
 	return func() { runDir = old }
 }
 
-// SessionOf says to which session a process belongs, and whether it is alive.
-var SessionOf = sessionOf
-
 // NewID makes a testbed's ID.
 var NewID = newID

@@ -24,6 +24,7 @@ import (
 	"lab/bench/benchtest"
 	"lab/bench/cgroup"
 	"lab/bench/launch"
+	"lab/bench/proc"
 	"lab/bench/testbed"
 )
 
@@ -210,13 +211,8 @@ func gone(t *testing.T, paths ...string) {
 // session lists the processes of a session that live.
 func session(t *testing.T, sid int) (pids []int) {
 	t.Helper()
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if s, alive := testbed.SessionOf(pid); err == nil && alive && s == sid {
+	for _, pid := range proc.PIDs() {
+		if s, ok := proc.Read(pid); ok && s.State != 'Z' && s.Session == sid {
 			pids = append(pids, pid)
 		}
 	}

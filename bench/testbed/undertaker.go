@@ -1,13 +1,14 @@
 package testbed
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"lab/bench/proc"
 
 	"golang.org/x/sys/unix"
 )
@@ -106,39 +107,16 @@ func buryKilled(dir, follow string) error {
 func endSession(sid int) {
 	for end := time.Now().Add(time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		found := false
-		entries, _ := os.ReadDir("/proc")
-		for _, e := range entries {
-			pid, err := strconv.Atoi(e.Name())
-			if err != nil {
-				continue
-			}
-			fd, err := unix.PidfdOpen(pid, 0) // before the look: no stranger can come by the number
-			if err != nil {
-				continue
-			}
-			if s, alive := sessionOf(pid); alive && s == sid {
+		for _, pid := range proc.PIDs() {
+			p, _ := os.FindProcess(pid) // before the look: no stranger can come by the number
+			if s, ok := proc.Read(pid); ok && s.State != 'Z' && s.Session == sid {
 				found = true
-				unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
+				p.Kill()
 			}
-			unix.Close(fd)
+			p.Release()
 		}
 		if !found {
 			return
 		}
 	}
-}
-
-// sessionOf reads a process's session from /proc/PID/stat, "4711 (name) S ppid
-// pgrp session …"; a zombie isn't alive.
-func sessionOf(pid int) (sid int, alive bool) {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
-		return 0, false
-	}
-	f := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:])
-	if len(f) < 4 {
-		return 0, false
-	}
-	sid, err = strconv.Atoi(string(f[3]))
-	return sid, err == nil && string(f[0]) != "Z"
 }

@@ -22,7 +22,7 @@ import (
 	"lab/bench/testbed"
 	"lab/bench/usercache"
 	"lab/scenarios"
-	"lab/vm"
+	"lab/vm/client"
 	"lab/vm/kernel"
 )
 
@@ -31,7 +31,7 @@ import (
 type oldRun struct {
 	*results.Run
 	job    *runs.Job
-	target *vm.Target // a foreign libvirt, or nil
+	target *client.Target // a foreign libvirt, or nil
 	lock   *testbed.Lock
 	end    func()
 }
@@ -101,7 +101,7 @@ func (f *runFlags) sameLibvirt(verb string, run *results.Run) error {
 	case was == "" && f.connect != "":
 		return usagef("%s: the lab's own libvirt made the guests of %s, and --connect would change that; fix: leave it out, or begin a new run", verb, run.Dir)
 	case f.connect != "":
-		if _, err := vm.ParseTarget(f.connect); err != nil {
+		if _, err := client.ParseTarget(f.connect); err != nil {
 			return usagef("--%w", err)
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"lab/vm"
+	"lab/vm/client"
 )
 
 // With --connect a virtual machine is made by somebody else's libvirt. Its
@@ -15,8 +15,8 @@ import (
 
 // reach reads a URI and connects once, so that what is wrong is said before
 // anything was begun.
-func reach(uri string) (*vm.Target, error) {
-	t, err := vm.ParseTarget(uri)
+func reach(uri string) (*client.Target, error) {
+	t, err := client.ParseTarget(uri)
 	if err != nil {
 		return nil, usagef("--%w", err)
 	}
@@ -40,7 +40,7 @@ func withoutHost(args []string) []string {
 		if !ok {
 			continue
 		}
-		if t, err := vm.ParseTarget(uri); err == nil {
+		if t, err := client.ParseTarget(uri); err == nil {
 			out[i] = prefix + t.Name
 		}
 	}

@@ -23,7 +23,7 @@ import (
 	"lab/bench/runs"
 	"lab/bench/testbed"
 	"lab/bench/usercache"
-	"lab/vm"
+	"lab/vm/client"
 )
 
 // A command in a guest needs what a run needs: a testbed of its own, in which
@@ -57,7 +57,7 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, f *execFlags)
 	}
 	defer func() { err = errors.Join(err, lock.Release()) }()
 	o := execOrder{Env: env.Name(), Spec: spec}
-	var target *vm.Target
+	var target *client.Target
 	if f.connect != "" {
 		if target, err = reach(f.connect); err != nil {
 			return 0, err

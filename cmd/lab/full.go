@@ -24,6 +24,7 @@ import (
 	"lab/chroot"
 	"lab/container"
 	"lab/vm"
+	"lab/vm/accel"
 )
 
 // The worker must be started from the main thread, as the kernel kills it when
@@ -132,6 +133,6 @@ func storedImage(cache string, read bool) (image.Ref, error) {
 
 // probe finds out whether KVM is usable.
 func probe(ctx context.Context, cache string) (results.Acceleration, error) {
-	v, err := vm.Probe(ctx, cache)
+	v, err := accel.Probe(ctx, cache)
 	return v.Acceleration, err
 }

@@ -21,7 +21,7 @@ import (
 	"lab/bench/usercache"
 	"lab/reports/serve"
 	"lab/scenarios"
-	"lab/vm"
+	"lab/vm/client"
 )
 
 // runFlags are what lab run was asked.
@@ -158,7 +158,7 @@ func (a *app) run(cmd *cobra.Command, names []string, f runFlags) error {
 	if err := a.needRoot("lab run", statusNothing); err != nil {
 		return err
 	}
-	var target *vm.Target
+	var target *client.Target
 	if f.connect != "" {
 		if target, err = reach(f.connect); err != nil {
 			if _, usage := err.(*statusError); !usage {
@@ -284,7 +284,7 @@ func (f *runFlags) job(cmd *cobra.Command) (*runs.Job, error) {
 		j.Options.Variant["kernel"] = kernel
 	}
 	if f.connect != "" {
-		if _, err := vm.ParseTarget(f.connect); err != nil {
+		if _, err := client.ParseTarget(f.connect); err != nil {
 			return nil, usagef("--%w", err)
 		}
 	}

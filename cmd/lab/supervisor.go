@@ -15,7 +15,7 @@ import (
 	"lab/bench/results"
 	"lab/bench/runs"
 	"lab/scenarios"
-	"lab/vm"
+	"lab/vm/client"
 )
 
 // parts are what a run can be made of.
@@ -128,9 +128,9 @@ func (c *console) Progress(p engine.Progress) { c.draw(p) }
 func (c *console) Draws() bool { return c.on }
 
 // passage is a worker's way to a foreign libvirt; nil where there is none.
-func passage(t *vm.Target) *crew.Passage {
+func passage(t *client.Target) *crew.Passage {
 	if t == nil {
 		return nil
 	}
-	return vm.Passage(t.Dial)
+	return client.Passage(t.Dial)
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"lab/bench/input"
+	"lab/bench/usercache"
 )
 
 // maxImage is more than any kernel, or module, has.
@@ -122,35 +123,19 @@ func (k Kernel) Packed(cache string) (string, error) {
 	return k.keep(cache, ".bzimage", func(b []byte) ([]byte, error) { return b, nil })
 }
 
-// keep makes a file in the cache from the image. It appears whole or not at
-// all.
+// keep makes a file in the cache from the image.
 func (k Kernel) keep(cache, suffix string, from func([]byte) ([]byte, error)) (string, error) {
-	dir := Folder(cache)
-	path := filepath.Join(dir, strings.TrimPrefix(k.Digest, "sha256:")+suffix)
-	if _, err := os.Stat(path); err == nil {
-		return path, nil
-	}
-	b, err := k.Read()
-	if err != nil {
-		return "", err
-	}
-	if b, err = from(b); err != nil {
-		return "", fmt.Errorf("guest kernel %s: %w", k.Image, err)
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
-	}
-	f, err := os.CreateTemp(dir, "new-*")
-	if err != nil {
-		return "", err
-	}
-	defer os.Remove(f.Name()) // fails once it was renamed
-	_, err = f.Write(b)
-	err = cmp.Or(err, f.Chmod(0o644), f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	return path, err
+	path := filepath.Join(Folder(cache), strings.TrimPrefix(k.Digest, "sha256:")+suffix)
+	return usercache.Keep(path, func(file string) error {
+		b, err := k.Read()
+		if err != nil {
+			return err
+		}
+		if b, err = from(b); err != nil {
+			return fmt.Errorf("guest kernel %s: %w", k.Image, err)
+		}
+		return os.WriteFile(file, b, 0o644)
+	})
 }
 
 // compareVersions orders names by their runs of digits as numbers:

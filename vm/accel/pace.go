@@ -1,0 +1,166 @@
+package accel
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"lab/bench/clock"
+	"lab/bench/results"
+)
+
+// PaceGuest is the probe's guest, a program without an operating system that
+// executes what guests' code consists of, each for a twentieth of a second, and
+// says when it begins and ends. testdata/pace.s has its source.
+func PaceGuest() []byte {
+	code, err := hex.DecodeString(paceCode)
+	if err != nil {
+		panic(err) // a constant
+	}
+	return pvh(code)
+}
+
+// The guest's tests, in their order: "A" begins a round of the first, "a" ends it.
+var paceTests = [...]struct {
+	name  string
+	first int64 // how many a first round has; each further one twice as many
+}{
+	{"instructions in ring 0 without paging", 2 * 8192},
+	{"instructions in ring 0", 2 * 8192},
+	{"instructions in ring 3", 2 * 8192},
+	{"page faults", 2 * 8},
+	{"system calls", 16},
+}
+
+const (
+	paceEnd   = '!'
+	maxRounds = 40
+	longRound = 20 * time.Millisecond
+)
+
+// A Pacer reads what the guest says.
+type Pacer struct {
+	rounds  [len(paceTests)]int
+	began   clock.Time
+	current int // the test that goes on, from 1; 0: none yet
+	rates   [len(paceTests)]float64
+	long    [len(paceTests)]bool // the rate is of a round that took long enough
+	done    bool
+}
+
+// take takes bytes that came at one time.
+func (p *Pacer) take(b []byte, at clock.Time) {
+	for _, c := range b {
+		n := int(c|0x20) - 'a'
+		switch {
+		case c == paceEnd:
+			p.done = true
+		case n < 0 || n >= len(paceTests) || p.rounds[n] > maxRounds:
+		case c < 'a':
+			p.rounds[n]++
+			p.current, p.began = n+1, at
+		case p.current == n+1:
+			took := at.Sub(p.began)
+			rate := float64(paceTests[n].first<<(p.rounds[n]-1)) / max(took, 1).Seconds()
+			// A round that something else on the machine held up says little; so
+			// does a short one, whose beginning may have been seen late.
+			if p.long[n] {
+				rate = max(rate, p.rates[n])
+			}
+			p.rates[n], p.long[n] = rate, p.long[n] || took >= longRound
+		}
+	}
+}
+
+// Listen reads what the guest says until it is done. An error wraps [ErrSilent].
+func (p *Pacer) Listen(r io.Reader) error {
+	var buf [256]byte
+	for !p.done {
+		n, err := r.Read(buf[:])
+		p.take(buf[:n], clock.Now())
+		if err != nil && !p.done {
+			return ErrSilent
+		}
+	}
+	return nil
+}
+
+// pace is what was measured.
+func (p *Pacer) pace() results.Pace {
+	r := p.rates
+	return results.Pace{Unpaged: r[0], Ring0: r[1], Ring3: r[2], Faults: r[3], Calls: r[4]}
+}
+
+// lack says in what a guest that didn't come to its end broke off.
+func (p *Pacer) lack() string {
+	if p.current == 0 {
+		return "before its first instruction"
+	}
+	return "in its test of " + paceTests[p.current-1].name
+}
+
+// ErrSilent says that the guest ended too early.
+var ErrSilent = errors.New("the guest ended before its report was complete")
+
+// kindOf says what kind of KVM one is, by what it does and what the CPU has. That
+// the machine is itself a guest doesn't tell: its KVM may be the CPU's own,
+// handed on, or a hypervisor that does without and emulates ring 0.
+func kindOf(p results.Pace, cpuinfo string) string {
+	flags := ""
+	for line := range strings.Lines(cpuinfo) {
+		if strings.HasPrefix(line, "flags") {
+			flags = line
+			break
+		}
+	}
+	has := func(f string) bool { return slices.Contains(strings.Fields(flags), f) }
+	switch {
+	case p.Ring0 > 0 && p.Ring3 > emulatedRing*p.Ring0, p.Ring0 == 0 && !has("vmx") && !has("svm"):
+		return results.KVMParavirtual
+	case !has("vmx") && !has("svm"):
+		return ""
+	case has("hypervisor"):
+		return results.KVMNested
+	}
+	return results.KVMHardware
+}
+
+// emulatedRing is how many times as fast ring 3 is as ring 0 where the latter is
+// emulated: hardware executes both alike.
+const emulatedRing = 20
+
+// speed words a rate: "412 million".
+func speed(perSecond float64) string {
+	switch {
+	case perSecond >= 1e9:
+		return fmt.Sprintf("%.3g billion", perSecond/1e9)
+	case perSecond >= 1e6:
+		return fmt.Sprintf("%.3g million", perSecond/1e6)
+	case perSecond >= 1e5:
+		return fmt.Sprintf("%.2f million", perSecond/1e6)
+	}
+	return fmt.Sprintf("%.0f", perSecond)
+}
+
+// paceCode is testdata/pace.s as the GNU assembler has it; TestPaceCode says how.
+const paceCode = "" +
+	"fafcbc00002100bd0020000066baf803b041ee0f3189c689d789e94975fd0f3129f019fa89c689d766baf803b061ee01" +
+	"ed85ff750881fe0000000872cfbf0000200031c0b9001c0000f3abc7050000200007102000c7050010200007202000c7" +
+	"050020200087000000c7050820200087002000c7051020200007302000c7050440200000f02000b8f2021000bfe05020" +
+	"00e869000000b8c0021000bf60502000e85a000000b8200000000f22e0b8000020000f22d8b9800000c00f320d010100" +
+	"000f30b9810000c031c0ba080010000f30b9820000c0b8ef02100031d20f300f0115780310000f011d7e0310000f20c0" +
+	"0d000000800f22c0ea9e011000080066890766c74702080066c74704008ec1e81066894706c3b8100000008ed08ed88e" +
+	"c0b8280000000f00d8bd0020000066baf803b042ee0f3189c689d789e9ffc975fc0f3129f019fa89c689d766baf803b0" +
+	"62ee01ed85ff750881fe0000000872cebd0020000066baf803b043ee0f3189c689d789e9b8c9021000e8a40000000f31" +
+	"29f019fa89c689d766baf803b063ee01ed85ff750881fe0000000872c8bd0800000066baf803b044ee0f3189c689d789" +
+	"e9b8cf021000e8670000000f3129f019fa89c689d766baf803b064ee01ed85ff750881fe0000000872c8bd1000000066" +
+	"baf803b045ee0f3189c689d789e9b8e5021000e82a0000000f3129f019fa89c689d766baf803b065ee01ed85ff750881" +
+	"fe0000000872c866baf803b021eefaf4ebfc48892425006020006a1b6800e020006a026a235048cf488b242500602000" +
+	"c3ffc975fc0f0bc604250000400001c604250010400001ffc975ec0f0b89cb0f05ffcb75fa0f0b480f07500f20d0f6c4" +
+	"107520c704250030200007003000c7042508302000000000000f013c2500104000eb1ec704250830200007003000c704" +
+	"2500302000000000000f013c2500004000584883c40848cf000000000000000000000000009a20000000000000920000" +
+	"0000000000f200000000000000fa200067000040208900000000000000000000370040031000ef0000502000"

@@ -1,0 +1,90 @@
+package asked
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"lab/bench"
+	"lab/bench/launch"
+	"lab/bench/probe/guestinit/wire"
+	"lab/vm/disk"
+	"lab/vm/domain"
+)
+
+// CheckDirect says whether a workload can be PID 1, started by the kernel itself.
+func CheckDirect(s bench.Spec) error {
+	const cure = "run it under the guest's init (Spec.Init)"
+	c := s.Command
+	switch {
+	case c.User.UID != 0 || c.User.GID != 0 || len(c.User.Groups) > 0:
+		return bench.NotApplicable("a guest's PID 1 is root", cure)
+	case c.Dir != "" && c.Dir != "/":
+		return bench.NotApplicable("a guest's PID 1 starts in /", cure)
+	case c.Stdin != nil || c.Stdout != nil || c.Stderr != nil || c.TTY:
+		return bench.NotApplicable("a guest's PID 1 has a console and no other input or output", cure)
+	case s.Limits.Pids != 0:
+		return bench.NotApplicable("nothing in the guest would keep a limit of processes", cure)
+	}
+	if len(c.Argv) > 0 {
+		if _, err := (domain.Cmdline{Init: "/x", Args: c.Argv[1:], Env: kernelEnv(c.Env)}).String(); err != nil {
+			return bench.NotApplicable(err.Error(), cure)
+		}
+	}
+	return nil
+}
+
+// kernelEnv is what of an environment the kernel doesn't set by itself.
+func kernelEnv(env []string) (out []string) {
+	for _, v := range env {
+		if v != "HOME=/" && v != "TERM=linux" {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// ErrNoCommand is of a Spec without a command.
+var ErrNoCommand = errors.New("no command")
+
+// Cmdline says who is PID 1: the workload, where the kernel alone can start it,
+// or the lab's init, which then becomes the workload, or runs it.
+func Cmdline(s bench.Spec, b wire.Boot) (line domain.Cmdline, err error) {
+	if len(s.Command.Argv) == 0 || s.Command.Argv[0] == "" {
+		return line, ErrNoCommand
+	}
+	if !s.Init {
+		path, err := lookup(s.Image.Dir, s.Command)
+		if err != nil {
+			return line, err
+		}
+		line.Init, line.Args, line.Env = path, s.Command.Argv[1:], kernelEnv(s.Command.Env)
+	}
+	if Staged(s) {
+		if !s.Init {
+			b.Exec = append([]string{line.Init}, line.Args...)
+		}
+		line.Init, line.Args = disk.InitPath, b.Words()
+	}
+	return line, nil
+}
+
+// lookup finds the workload in the image, and gives its path in the guest.
+func lookup(root string, c bench.Command) (string, error) {
+	worst := &launch.ExecError{Path: c.Argv[0], Err: unix.ENOENT}
+	for _, name := range launch.PathInside(c) {
+		// The image's links are the guest's to follow; on the host an
+		// absolute one would lead out of the image.
+		st, err := os.Lstat(filepath.Join(root, name))
+		switch {
+		case err != nil:
+		case st.IsDir(), st.Mode().IsRegular() && st.Mode()&0o111 == 0:
+			worst = &launch.ExecError{Path: name, Err: unix.EACCES}
+		default:
+			return name, nil
+		}
+	}
+	return "", worst
+}
