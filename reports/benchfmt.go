@@ -68,7 +68,7 @@ func benchCell(a *analysis.Analysis, b *bytes.Buffer, c *analysis.Cell) {
 		var values []string
 		for _, x := range a.Metrics {
 			if v, ok := t.Values[x.Name]; ok {
-				values = append(values, strconv.FormatFloat(v, 'g', -1, 64)+" "+benchUnit(x.Name, x.Unit))
+				values = append(values, exact(v)+" "+benchUnit(x.Name, x.Unit))
 			}
 		}
 		if len(values) > 0 {

@@ -37,21 +37,21 @@ func contrast(p *page.Page, c *analysis.Contrast) {
 			return msg.Quantity(iv.Point, r.Metric.Unit)
 		}
 		a, b, verdict := median(r.A), median(r.B), analysis.VerdictText(r.Verdict)
-		var ratio, ends page.Text
+		var ratio, span page.Text
 		switch {
 		case !r.Compared():
 		case r.Ratio != nil:
-			ratio, ends = msg.Times(r.Ratio.Point), msg.Bare.Span(r.Ratio.Lo, r.Ratio.Hi, 1)
+			ratio, span = msg.Times(r.Ratio.Point), msg.Bare.Span(r.Ratio.Lo, r.Ratio.Hi, 1)
 		default: // no ratio of what may be zero
 			s := msg.ScaleFor(r.Difference.Point, r.Metric.Unit)
-			ratio, ends = s.Signed(r.Difference.Point), s.Join(s.Span(r.Difference.Lo, r.Difference.Hi))
+			ratio, span = s.Signed(r.Difference.Point), s.Join(s.Span(r.Difference.Lo, r.Difference.Hi))
 		}
 		if r.Verdict != analysis.NoDifference && r.Verdict != analysis.TooFewTrials {
 			verdict = msg.T("bold", verdict)
 		}
-		wide.Rows = append(wide.Rows, []page.Text{r.Cell, r.Metric.Name, a, b, ratio, ends, verdict})
+		wide.Rows = append(wide.Rows, []page.Text{r.Cell, r.Metric.Name, a, b, ratio, span, verdict})
 		narrow.Rows = append(narrow.Rows, []page.Text{page.Lines{page.Wrapped{Text: r.Cell, Width: 26}, r.Metric.Name}, a, b,
-			page.Lines{ratio, ends}, page.Wrapped{Text: verdict, Width: 14}})
+			page.Lines{ratio, span}, page.Wrapped{Text: verdict, Width: 14}})
 	}
 	p.Table(wide, narrow)
 	p.Gap()
@@ -104,22 +104,16 @@ func ContrastCSV(c *analysis.Contrast, w io.Writer) error {
 		"n_a", "median_a", "lo_a", "hi_a", "n_b", "median_b", "lo_b", "hi_b",
 		"difference", "difference_lo", "difference_hi", "ratio", "ratio_lo", "ratio_hi",
 		"cliffs_delta", "p", "family", "verdict", "reason"})
-	num := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
-	three := func(iv *stats.Interval) []string {
-		if iv == nil || iv.N == 0 {
-			return []string{"", "", ""}
-		}
-		return []string{num(iv.Point), num(iv.Lo), num(iv.Hi)}
-	}
 	say := msg.English().Text
 	for _, r := range c.Rows {
 		row := []string{c.A, c.B, say(r.Cell), r.Metric.Name, r.Metric.Unit, r.Metric.Better}
 		for _, iv := range []stats.Interval{r.A, r.B} {
-			row = append(append(row, strconv.Itoa(iv.N)), three(&iv)...)
+			row = append(append(row, strconv.Itoa(iv.N)), ends(iv, iv.N > 0)...)
 		}
-		row = append(append(row, three(&r.Difference)...), three(r.Ratio)...)
+		ratio := cmp.Or(r.Ratio, &stats.Interval{})
+		row = append(append(row, ends(r.Difference, r.Difference.N > 0)...), ends(*ratio, ratio.N > 0)...)
 		if r.Compared() {
-			row = append(row, num(r.Effect.Delta), num(r.P), strconv.Itoa(r.Family))
+			row = append(row, exact(r.Effect.Delta), exact(r.P), strconv.Itoa(r.Family))
 		} else {
 			row = append(row, "", "", "")
 		}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"lab/bench/clean"
+	"lab/bench/stats"
 	"lab/reports/analysis"
 )
 
@@ -49,12 +50,12 @@ func trialsCSV(a *analysis.Analysis) ([]byte, error) {
 		}
 		value := ""
 		if l.Value != nil {
-			value = strconv.FormatFloat(*l.Value, 'g', -1, 64)
+			value = exact(*l.Value)
 		}
 		row = append(row, strconv.Itoa(l.N), strconv.Itoa(l.Session), strconv.Itoa(l.Block), strconv.Itoa(l.Pos), strconv.Itoa(l.Trial),
 			strconv.FormatBool(l.Warmup), strconv.FormatBool(l.Repeated), l.Metric, value, l.Unit, l.Better, l.Stat, strconv.Itoa(l.Samples),
 			l.PartOf, strconv.Itoa(l.Seq), strconv.Itoa(l.Instance), l.Text, l.Err, l.Blame,
-			strings.Join(l.Taint, ";"), strconv.FormatFloat(l.At, 'g', -1, 64))
+			strings.Join(l.Taint, ";"), exact(l.At))
 		w.Write(clean.Fields(row))
 	}
 	w.Flush()
@@ -62,4 +63,15 @@ func trialsCSV(a *analysis.Analysis) ([]byte, error) {
 		return nil, fmt.Errorf("trials.csv: %w", err)
 	}
 	return b.Bytes(), nil
+}
+
+// exact writes a number with all its digits.
+func exact(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+
+// ends are an interval's middle and ends as fields, empty where there is none.
+func ends(iv stats.Interval, ok bool) []string {
+	if !ok {
+		return []string{"", "", ""}
+	}
+	return []string{exact(iv.Point), exact(iv.Lo), exact(iv.Hi)}
 }

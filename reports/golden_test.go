@@ -3,6 +3,7 @@ package reports
 import (
 	"bytes"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -103,4 +104,20 @@ func TestTerminalGolden(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Summarize computes a run's summary.
+func Summarize(run *results.Run) Summary { return summarize(analysis.Of(run)) }
+
+// Write reads the results folder dir and writes its report beside what is
+// there: report.md, report.html, plots/, trials.csv, bench.txt, summary.json, methods.md,
+// table.tex, ARTIFACT.md, and SHA256SUMS over all of the folder. Earlier ones
+// are replaced, each at once or not at all. What it makes belongs to uid and
+// gid; -1 leaves them as they are.
+func Write(dir string, uid, gid int) error {
+	run, err := results.Read(dir)
+	if err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	return WriteRun(run, dir, uid, gid)
 }

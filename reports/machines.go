@@ -190,13 +190,9 @@ func machinesCSV(m *analysis.Machines) ([]byte, error) {
 		"cell", "env", "emulated", "metric", "unit", "better", "n", "disturbed", "median", "lo", "hi", "method",
 		"difference", "difference_lo", "difference_hi", "ratio", "ratio_lo", "ratio_hi", "not_run"})
 	say := msg.English().Text
-	num := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 	three := func(f analysis.MachineFigure, e analysis.MachineEntry) []string {
 		iv, ok := f(e)
-		if !ok || e.Cell.TCG {
-			return []string{"", "", ""}
-		}
-		return []string{num(iv.Point), num(iv.Lo), num(iv.Hi)}
+		return ends(iv, ok && !e.Cell.TCG)
 	}
 	for _, g := range m.Groups {
 		for _, e := range g.Entries {
@@ -213,7 +209,7 @@ func machinesCSV(m *analysis.Machines) ([]byte, error) {
 					continue
 				}
 				row := append(append([]string(nil), head...), y.Name, y.Unit, y.Better, strconv.Itoa(s.Median.N), strconv.Itoa(e.Cell.Disturbed()),
-					num(s.Median.Point), num(s.Median.Lo), num(s.Median.Hi), s.Median.Method)
+					exact(s.Median.Point), exact(s.Median.Lo), exact(s.Median.Hi), s.Median.Method)
 				row = append(append(row, three(analysis.DifferenceOf(y.Name), e)...), three(analysis.RatioOf(y.Name), e)...)
 				out.Write(clean.Fields(append(row, "")))
 			}

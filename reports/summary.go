@@ -105,9 +105,6 @@ type SummaryVerdict struct {
 	Figure    *SummaryEnds `json:"figure,omitempty"`
 }
 
-// Summarize computes a run's summary.
-func Summarize(run *results.Run) Summary { return summarize(analysis.Of(run)) }
-
 func summarize(a *analysis.Analysis) Summary {
 	say := msg.English()
 	m := a.Run.Manifest

@@ -22,19 +22,6 @@ type File struct {
 	Data []byte
 }
 
-// Write reads the results folder dir and writes its report beside what is
-// there: report.md, report.html, plots/, trials.csv, bench.txt, summary.json, methods.md,
-// table.tex, ARTIFACT.md, and SHA256SUMS over all of the folder. Earlier ones
-// are replaced, each at once or not at all. What it makes belongs to uid and
-// gid; -1 leaves them as they are.
-func Write(dir string, uid, gid int) error {
-	run, err := results.Read(dir)
-	if err != nil {
-		return fmt.Errorf("write report: %w", err)
-	}
-	return WriteRun(run, dir, uid, gid)
-}
-
 // WriteRun writes the report of a run that was read already into dir, as
 // [Write] does.
 func WriteRun(run *results.Run, dir string, uid, gid int) error {

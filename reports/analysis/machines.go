@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -205,37 +206,35 @@ func (g *MachineGroup) Title() msg.Message { return msg.Join("join.comma", g.Nam
 // none.
 type MachineFigure func(MachineEntry) (iv stats.Interval, ok bool)
 
+func figureOf(metric string, pick func(*Sample) *stats.Interval) MachineFigure {
+	return func(e MachineEntry) (stats.Interval, bool) {
+		if s := e.Cell.Samples[metric]; s != nil {
+			if iv := pick(s); iv != nil {
+				return *iv, true
+			}
+		}
+		return stats.Interval{}, false
+	}
+}
+
 // MedianOf is a metric's median.
 func MedianOf(metric string) MachineFigure {
-	return func(e MachineEntry) (stats.Interval, bool) {
-		s := e.Cell.Samples[metric]
-		if s == nil {
-			return stats.Interval{}, false
-		}
-		return s.Median, true
-	}
+	return figureOf(metric, func(s *Sample) *stats.Interval { return &s.Median })
 }
 
 // RatioOf is its ratio to the host's.
 func RatioOf(metric string) MachineFigure {
-	return func(e MachineEntry) (stats.Interval, bool) {
-		s := e.Cell.Samples[metric]
-		if s == nil || s.Against == nil || s.Against.Ratio == nil {
-			return stats.Interval{}, false
-		}
-		return *s.Against.Ratio, true
-	}
+	return figureOf(metric, func(s *Sample) *stats.Interval { return cmp.Or(s.Against, &stats.Comparison{}).Ratio })
 }
 
 // DifferenceOf is what it has more than the host's.
 func DifferenceOf(metric string) MachineFigure {
-	return func(e MachineEntry) (stats.Interval, bool) {
-		s := e.Cell.Samples[metric]
-		if s == nil || s.Against == nil {
-			return stats.Interval{}, false
+	return figureOf(metric, func(s *Sample) *stats.Interval {
+		if s.Against == nil {
+			return nil
 		}
-		return s.Against.Difference, true
-	}
+		return &s.Against.Difference
+	})
 }
 
 // Spread is how far apart a group's machines lie. A machine with several runs
