@@ -80,7 +80,7 @@ func htmlRun(a *analysis.Analysis, name string, l *msg.Language) *html.Run {
 }
 
 func htmlMetric(a *analysis.Analysis, x results.Metric, taints map[string]int, l *msg.Language) html.Metric {
-	out := html.Metric{Name: x.Name, Title: l.Text(x.Title), Unit: x.Unit, Better: x.Better, Help: l.Text(x.Help)}
+	out := html.Metric{Name: x.Name, Title: l.Text(x.Title), Unit: x.Unit, Better: x.Better, Help: l.Text(a.Help(x))}
 	for _, f := range a.Run.Manifest.Figures {
 		out.Log = out.Log || f.Log && slices.Contains(f.Metrics, x.Name)
 	}

@@ -30,8 +30,8 @@ func methods(a *analysis.Analysis) *page.Page {
 func method(p *page.Page, a *analysis.Analysis) {
 	m := a.Run.Manifest
 	for _, x := range a.Metrics {
-		if x.Help != "" {
-			p.Text(msg.T("methods.metric", x.Title, unitName(x), x.Help))
+		if help := a.Help(x); !help.IsZero() {
+			p.Text(msg.T("methods.metric", x.Title, unitName(x), help))
 		}
 	}
 	p.Section(msg.T("methods.configurations"))

@@ -113,8 +113,8 @@ func figures(p *page.Page, a *analysis.Analysis) {
 // metric is a metric's table, and how far its rows lie apart. Why a row didn't run
 // is said in the first.
 func metric(p *page.Page, a *analysis.Analysis, m results.Metric, first bool) {
-	if m.Help != "" {
-		p.Text(m.Help)
+	if help := a.Help(m); !help.IsZero() {
+		p.Text(help)
 	}
 	p.Table(metricTable(a, m, first))
 	differ := []msg.Message{a.JointWhy(m.Name)}

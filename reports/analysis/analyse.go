@@ -20,12 +20,13 @@ type Analysis struct {
 	Family      map[string]int   // by metric: how many comparisons answer one question
 	Pairs       []Pair           // these comparisons
 	compared    map[Pair]*stats.Comparison
+	help        map[string]msg.Message // by metric: of those that the manifest doesn't explain
 	Verdicts    []Verdict
 }
 
 // Of computes everything that the writers lay out.
 func Of(run *results.Run) *Analysis {
-	a := &Analysis{Run: run}
+	a := &Analysis{Run: run, help: map[string]msg.Message{}}
 	a.sort()
 	a.bases()
 	a.findMetrics()
@@ -173,9 +174,7 @@ func (a *Analysis) findMetrics() {
 	}
 	for name, l := range stat {
 		if of, ok := first[l.Metric]; ok && percentile.MatchString(l.Stat) {
-			m := first[name]
-			m.Help = msg.English().Text(msg.T("metric.tail", strings.TrimPrefix(l.Stat, "p"), of.Title))
-			first[name] = m
+			a.help[name] = msg.T("metric.tail", strings.TrimPrefix(l.Stat, "p"), of.Title)
 		}
 	}
 	for _, m := range a.Run.Manifest.Metrics {
@@ -247,4 +246,12 @@ func newSample(c *Cell, metric string) *Sample {
 // AnyTCG reports whether a guest of the run was emulated.
 func (a *Analysis) AnyTCG() bool {
 	return slices.ContainsFunc(a.Cells, func(c *Cell) bool { return c.TCG })
+}
+
+// Help is what a metric is, or nothing.
+func (a *Analysis) Help(m results.Metric) msg.Message {
+	if help := a.help[m.Name]; !help.IsZero() || m.Help == "" {
+		return help
+	}
+	return msg.Verbatim(m.Help)
 }

@@ -206,12 +206,12 @@ func (c *Contrast) Reasons() (out []*Reason) {
 			continue
 		}
 		why := msg.T("join.colon", VerdictText(r.Verdict), r.Reason)
-		key := msg.English().Text(why)
+		key := why.String()
 		if by[key] == nil {
 			by[key] = &Reason{Why: why}
 			out = append(out, by[key])
 		}
-		if row := key + msg.English().Text(r.Cell); !seen[row] {
+		if row := key + r.Cell.String(); !seen[row] {
 			seen[row] = true
 			by[key].Rows = append(by[key].Rows, r.Cell)
 		}

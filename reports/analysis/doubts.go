@@ -102,7 +102,7 @@ func (a *Analysis) doubtsOf(c *Cell) (out []msg.Message) {
 	for _, m := range a.Metrics {
 		if s := c.Samples[m.Name]; s != nil {
 			for _, d := range s.Doubts {
-				key := msg.English().Text(d)
+				key := d.String()
 				if about[key] == nil {
 					order = append(order, d)
 				}
@@ -111,7 +111,7 @@ func (a *Analysis) doubtsOf(c *Cell) (out []msg.Message) {
 		}
 	}
 	for _, d := range order {
-		titles := about[msg.English().Text(d)]
+		titles := about[d.String()]
 		if n := len(titles); n > many {
 			out = append(out, msg.T("doubt.of-many", c.Name, n, d))
 			continue

@@ -107,7 +107,7 @@ type conditions struct {
 
 func conditionsOf(a *Analysis, c *Cell) conditions {
 	x := a.Run.Manifest
-	k := conditions{row: msg.English().Text(c.Name), machine: bareMetal, image: shortDigest(x.Image), workload: shortDigest(x.Workload)}
+	k := conditions{row: c.Name.String(), machine: bareMetal, image: shortDigest(x.Image), workload: shortDigest(x.Workload)}
 	if a.Run.Machine.Virtual {
 		k.machine = virtual
 	}

@@ -92,7 +92,7 @@ func (m *Machines) gather(of func(*Analysis) []msg.Message) {
 	for _, k := range m.Machines {
 		for _, a := range k.Runs {
 			for _, t := range of(a) {
-				key := msg.English().Text(t)
+				key := t.String()
 				if who[key] == nil {
 					order = append(order, key)
 					texts[key] = t

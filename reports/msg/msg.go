@@ -39,6 +39,9 @@ type Message struct {
 	Args []any // strings, ints and Messages
 }
 
+// String is a message in English, for errors and tests; a page has a language.
+func (m Message) String() string { return English().Text(m) }
+
 // T is the message with an id. Its arguments have the order that the file states.
 func T(id string, args ...any) Message { return Message{id, args} }
 
