@@ -54,7 +54,7 @@ func TestCheckSums(t *testing.T) {
 		t.Fatal(err)
 	}
 	wrong, err := CheckSums(dir)
-	if want := []string{"extra: was added", "trials.jsonl: isn't what was written"}; err != nil || !slices.Equal(wrong, want) {
+	if want := "extra: was added\n     trials.jsonl: isn't what was written"; err != nil || Lines(wrong) != want {
 		t.Errorf("%q, %v; want %q", wrong, err, want)
 	}
 }

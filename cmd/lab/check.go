@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -52,7 +51,7 @@ func (a *app) check(dir string) error {
 		return err
 	}
 	if len(wrong) > 0 {
-		return fmt.Errorf("check: %s was changed:\n     %s", dir, strings.Join(wrong, "\n     "))
+		return fmt.Errorf("check: %s was changed:\n     %s", dir, reports.Lines(wrong))
 	}
 	if x := run.Manifest.Experiment; x != nil {
 		file := filepath.Join(dir, results.ExperimentFile)
