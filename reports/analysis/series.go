@@ -1,8 +1,9 @@
 package analysis
 
 import (
-	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	"lab/bench/results"
 	"lab/bench/stats"
@@ -90,16 +91,13 @@ func (s *Series) at(n int) *Cell {
 	return s.Cells[i]
 }
 
-// Counts are the numbers of instances, in words: "1, 2, 4".
+// Counts are the numbers of instances: "1, 2, 4".
 func (s *Series) Counts() string {
-	text := ""
-	for i, c := range s.Cells {
-		if i > 0 {
-			text += ", "
-		}
-		text += fmt.Sprint(max(c.N, 1))
+	var out []string
+	for _, c := range s.Cells {
+		out = append(out, strconv.Itoa(max(c.N, 1)))
 	}
-	return text
+	return strings.Join(out, ", ")
 }
 
 // judgeSlopes evaluates a finding about what one more instance costs: once for
