@@ -23,13 +23,13 @@ export HOME := $(shell getent passwd 0 | cut -d: -f6)
 endif
 
 .NOTPARALLEL:
-.PHONY: run test test-long bench chaos parity lint build generate setup setup-long full-kernel uninstall clean
+.PHONY: run test test-long bench chaos parity lint build generate setup setup-tests setup-long full-kernel uninstall clean
 
 run: setup build
 	$(ROOT) ./lab run startup
 
 # At the end nothing may be left of it on this machine.
-test: setup build
+test: setup-tests build
 	$(ROOT) ./lab doctor --save before.out
 	./.ci/gotest "$(GO)" $(TESTFLAGS) ./...
 	./.ci/guest "$(GO)" $(ROOT) ./lab
@@ -82,6 +82,9 @@ generate:
 
 setup:
 	@cmd/setup/setup.sh
+
+setup-tests:
+	@cmd/setup/setup.sh --tests
 
 setup-long:
 	@cmd/setup/setup.sh --long

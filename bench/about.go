@@ -12,6 +12,10 @@ type About struct {
 	More  string // what lab explain adds, in paragraphs; "" is nothing
 	Rests []Rest // doctor's checks that it can't run without
 
+	// Groups are short names that --env takes for all that bear them: "runtimes".
+	Groups []string
+
+	Extra     bool // one more to compare with: if it can't run here nothing is amiss
 	Default   bool // scenarios measure it where no environment was named
 	Slow      bool // a start takes seconds: fewer trials, and no calibration
 	Apart     bool // an instance can't run in the lab's own process: lab exec starts a worker, as lab run does

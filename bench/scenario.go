@@ -52,6 +52,7 @@ type Scenario struct {
 type Options struct {
 	Known   []About           // all environments that there are, as they say themselves
 	Envs    []string          // as asked, in the user's order
+	Some    []string          // those of them that were asked for by a group's name: no failure if one can't run
 	Variant map[string]string // --variant: for all cells
 
 	// Vary has the settings of --variant that were given several values: each

@@ -45,3 +45,35 @@ func TestGuestsKernel(t *testing.T) {
 		t.Errorf("groups by environment: %v", groups)
 	}
 }
+
+// What is timed as a whole command isn't compared with what is timed in process, by
+// what a start takes; by all else it is.
+func TestWholeCommandsApart(t *testing.T) {
+	run := synthetic(10)
+	of := func() *analysis.Cell {
+		for _, c := range analysis.Of(run).Cells {
+			if c.Env == "container" {
+				return c
+			}
+		}
+		t.Fatal("no container")
+		return nil
+	}
+	name := analysis.Of(run).Metrics[0].Name
+	if of().Samples[name].Against == nil {
+		t.Fatal("the container isn't compared with the host")
+	}
+	run.Manifest.Environments = []results.Environment{{Name: "container", WholeCommand: true, Caveat: "a toy"}}
+	if of().Samples[name].Against == nil {
+		t.Errorf("not compared by %s, which no start is in", name)
+	}
+	for i := range run.Manifest.Metrics {
+		run.Manifest.Metrics[i].Start = true
+	}
+	if of().Samples[name].Against != nil {
+		t.Errorf("compared by %s, which a start is in", name)
+	}
+	if !strings.Contains(markdown(analysis.Of(run)), "not compared") {
+		t.Error("the table doesn't say that it isn't compared")
+	}
+}

@@ -20,7 +20,7 @@ type row struct {
 	ratio  msg.Message
 	ratioE msg.Message
 	others []string // medians of further metrics
-	judged bool     // it isn't emulated: its ratio may be shown anywhere
+	judged bool     // its ratio may be shown anywhere
 }
 
 // metricRows lays out one metric, and the medians of others, one row a cell.
@@ -47,7 +47,7 @@ func (r *row) compare(a *analysis.Analysis, x *analysis.Sample, unit string) {
 	switch {
 	case r.cell.IsBase:
 		r.added, r.ratio = msg.T("cell.baseline"), msg.Verbatim("1 ×")
-	case r.cell.TCG && r.cell.Base != nil:
+	case r.cell.Base != nil && (r.cell.TCG || x.Against == nil && a.WholeCommand(r.cell) != a.WholeCommand(r.cell.Base)):
 		r.added, r.ratio, r.judged = msg.T("cell.not-compared"), msg.T("cell.not-compared"), false
 	case x.Against == nil:
 		r.added = msg.T("cell.no-base", a.BaseName())
@@ -72,7 +72,7 @@ func (r *row) trials() msg.Message {
 	return msg.Message{Args: []any{r.cell.Counted()}}
 }
 
-// fast is the ratio, unless the row is emulated.
+// fast is the ratio, unless the row isn't compared.
 func (r *row) fast() msg.Message {
 	if r.judged {
 		return r.ratio

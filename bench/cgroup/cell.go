@@ -21,7 +21,7 @@ func cells(text string) map[string]string {
 			continue
 		}
 		for c := range strings.SplitSeq(f[1], ",") {
-			if controllers[c] || f[0] == "0" {
+			if controllers[c] || others[c] || f[0] == "0" {
 				out[c] = f[2]
 			}
 		}

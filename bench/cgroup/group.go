@@ -14,6 +14,7 @@ import (
 
 // A Group is one instance's folder, in every hierarchy of the tree.
 type Group struct {
+	tree  *Tree
 	name  string
 	v1    []string // one a hierarchy
 	v2    string
@@ -23,19 +24,20 @@ type Group struct {
 	tasks []int // open for writing on each v1 folder's tasks
 }
 
-// New makes a group with these limits. A limit whose controller the machine
-// doesn't offer is an error that wraps ErrNoController; it is never dropped.
-func (t *Tree) New(lim Limits) (_ *Group, err error) {
+// New makes a group with these limits, in the hierarchies of more as well. A limit
+// whose controller the machine doesn't offer is an error that wraps
+// ErrNoController; it is never dropped.
+func (t *Tree) New(lim Limits, more ...string) (_ *Group, err error) {
 	if c := t.Lacks(lim); c != "" {
 		return nil, fmt.Errorf("cgroup: limit needs %s: %w", c, ErrNoController)
 	}
-	g := &Group{name: strconv.FormatInt(t.count.Add(1), 10), fd: -1}
+	g := &Group{tree: t, name: strconv.FormatInt(t.count.Add(1), 10), fd: -1}
 	defer func() {
 		if err != nil {
 			g.Remove()
 		}
 	}()
-	dirs, roots, err := t.join(lim)
+	dirs, roots, err := t.join(lim, more)
 	if err != nil {
 		return nil, err
 	}
@@ -105,6 +107,51 @@ func (g *Group) Dirs() []string {
 		return g.v1
 	}
 	return append(slices.Clone(g.v1), g.v2)
+}
+
+// Show makes the group's folders the tops of their hierarchies in the mount namespace
+// of the calling thread, which must be its own: a program that makes cgroups there
+// makes them below the group, whatever it is told. A hierarchy that the group isn't in
+// is hidden, and so is a v2 tree next to v1 ones: some programs refuse such a machine.
+func (g *Group) Show() error {
+	t, l := g.tree, g.tree.layout
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	shown := map[string]string{} // by mount point; controllers may share one
+	for c, point := range l.V1 {
+		if dir := filepath.Join(t.dirs[c], g.name); slices.Contains(g.v1, dir) {
+			shown[point] = dir
+		}
+	}
+	if len(l.V1) == 0 && g.v2 != "" {
+		shown[l.V2] = g.v2
+	}
+	for _, point := range l.points() {
+		dir, ok := shown[point]
+		if !ok {
+			if err := unix.Unmount(point, unix.MNT_DETACH); err != nil {
+				return fmt.Errorf("cgroup: hide %s: %w", point, err)
+			}
+			continue
+		}
+		if err := unix.Mount(dir, point, "", unix.MS_BIND, ""); err != nil {
+			return fmt.Errorf("cgroup: show %s at %s: %w", dir, point, err)
+		}
+	}
+	return nil
+}
+
+// Hit says whether the group, with those below it, came to its limit of memory in v1.
+// That counts no kills of groups below; in v2 OOMKilled counts them, too.
+func (g *Group) Hit() bool {
+	read := func(name string) int64 {
+		b, _ := os.ReadFile(filepath.Join(g.mem, name))
+		n, _ := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
+		return n
+	}
+	const near = 64 << 10 // the kernel takes memory for a group in portions
+	limit := read("memory.limit_in_bytes")
+	return g.mem != "" && limit > 0 && read("memory.max_usage_in_bytes") >= limit-near
 }
 
 // Kill kills every process in the group: at once with cgroup.kill, else one by

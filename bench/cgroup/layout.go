@@ -160,7 +160,7 @@ func Parse(mounts io.Reader, self string) (Layout, error) {
 			}
 		case right[0] == "cgroup" && len(right) > 2:
 			for _, c := range strings.Split(right[2], ",") {
-				if controllers[c] && better(c) {
+				if (controllers[c] || others[c]) && better(c) {
 					l.V1[c] = point
 				}
 			}
@@ -173,6 +173,14 @@ func Parse(mounts io.Reader, self string) (Layout, error) {
 var controllers = map[string]bool{
 	"cpu": true, "cpuacct": true, "cpuset": true, "memory": true,
 	"pids": true, "blkio": true, "io": true,
+}
+
+// others are further hierarchies that v1 may have. Nothing is limited in them, and
+// an instance has a folder there only where somebody else's program makes it: see
+// Tree.Hierarchies.
+var others = map[string]bool{
+	"devices": true, "freezer": true, "net_cls": true, "net_prio": true, "perf_event": true,
+	"hugetlb": true, "rdma": true, "misc": true, "name=systemd": true,
 }
 
 // Unescape undoes the octal escapes for space, tab, newline and backslash in the

@@ -107,12 +107,12 @@ func (t *Tree) add(c string) error {
 	return nil
 }
 
-// join adds the controllers that lim needs, and returns the tree's v1 folders
-// by controller, and all folders in which a group with these limits has one.
-func (t *Tree) join(lim Limits) (dirs map[string]string, roots []string, err error) {
+// join adds the controllers that lim needs and those of more, and returns the tree's
+// v1 folders by controller, and all folders in which such a group has one.
+func (t *Tree) join(lim Limits, more []string) (dirs map[string]string, roots []string, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	want := slices.Concat(used, lim.needs())
+	want := slices.Concat(used, lim.needs(), more)
 	for _, c := range want {
 		if err := t.add(c); err != nil {
 			return nil, nil, err
@@ -126,6 +126,10 @@ func (t *Tree) join(lim Limits) (dirs map[string]string, roots []string, err err
 	}
 	return dirs, folders(dirs, t.v2), nil
 }
+
+// Hierarchies names all that v1 has on this machine. A program that makes cgroups
+// of its own makes one in each, so that a group for it has to be in all of them.
+func (t *Tree) Hierarchies() []string { return slices.Sorted(maps.Keys(t.layout.V1)) }
 
 // inherit gives a v1 cpuset folder its parent's CPUs and memory nodes: it
 // begins with none, and takes no process until it has some (cpusets.rst).

@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"lab/bench"
 	"maps"
 	"slices"
 	"time"
+
+	"lab/bench"
 
 	"lab/bench/cgroup"
 	"lab/bench/image"
@@ -151,8 +152,12 @@ func (r *Runner) Plan(ctx context.Context) error {
 }
 
 // optional says whether it is no failure that a cell can't run: the user asked
-// for nothing that makes it what it is, and others of its environment run.
+// for nothing that makes it what it is, and others of its environment run; or for its
+// environment by a group's name alone.
 func (r *Runner) optional(c results.Cell, all []results.Cell) bool {
+	if slices.Contains(r.Options.Some, c.Env) {
+		return true
+	}
 	for k := range c.Variant {
 		if _, asked := r.Options.Variant[k]; asked || r.Options.Vary[k] != nil {
 			return false

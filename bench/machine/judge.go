@@ -41,6 +41,8 @@ func block(list []Check, envs []bench.About) []Check {
 			for _, r := range e.Rests {
 				switch {
 				case r.Check != c.Name:
+				case r.Variant == "" && e.Extra:
+					c.Blocks = append(c.Blocks, e.Name)
 				case r.Variant == "":
 					c.Result, c.Blocks = Fail, append(c.Blocks, e.Name)
 				default:

@@ -136,6 +136,10 @@ type Metric struct {
 	Unit   string `json:"unit"`   // base unit: s, B, B/s, 1/s, 1
 	Better string `json:"better"` // lower, higher, or ""
 	Help   string `json:"help"`   // one sentence: from when to when, how it is taken
+
+	// Start says that the start of an instance is in it: rows that are whole commands and
+	// rows that are called in process aren't compared by it.
+	Start bool `json:"start,omitempty"`
 }
 
 // A Figure is a plot as data: which metric, by what, on which axis.

@@ -15,8 +15,8 @@ import (
 
 // Parts are what a run is made of that this package doesn't know.
 type Parts struct {
-	Environments func() []bench.Environment
-	Scenario     func(name string) *bench.Scenario // nil: there is none of that name
+	Environments func(also ...string) []bench.Environment // all there are, and those of these names that are in no list
+	Scenario     func(name string) *bench.Scenario        // nil: there is none of that name
 }
 
 // A Job is what the supervisor hands to the worker.

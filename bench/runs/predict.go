@@ -90,7 +90,7 @@ type (
 func (j *Job) Predict(p Parts, scenario string, before []*results.Run) Prediction {
 	out := Prediction{Scenario: scenario, Sessions: j.Times(), MaxTime: j.Extent.MaxTime.Seconds()}
 	total, known := 0.0, true
-	for _, c := range j.Numbered(p, scenario).Planned(j.Options, p.Environments()) {
+	for _, c := range j.Numbered(p, scenario).Planned(j.Options, p.Environments(j.Options.Envs...)) {
 		x := PredictedCell{Cell: results.Label(c.Env, c.Variant, c.N), Trials: c.Trials * out.Sessions, Warmup: c.Warmup * out.Sessions}
 		if x.took(before, scenario, c, j); x.Seconds != nil {
 			total += *x.Seconds * float64(x.Trials+x.Warmup)

@@ -192,7 +192,7 @@ func (w *worker) open(ctx context.Context, tb *testbed.Testbed, sc *bench.Scenar
 	for _, c := range sc.Cells(w.job.Options) {
 		wanted[c.Env] = true
 	}
-	all := w.Environments()
+	all := w.Environments(w.job.Options.Envs...)
 	linked := Join(w.job.Connect, w.Post, all)
 	for _, e := range all {
 		if !wanted[e.Name()] {

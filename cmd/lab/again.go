@@ -123,7 +123,7 @@ func (f *runFlags) jobOf(run *results.Run) (*runs.Job, error) {
 	m := run.Manifest
 	x := m.Asked
 	j := &runs.Job{Scenario: m.Scenario, Runs: x.Runs, Warmup: x.Warmup, Manifest: m,
-		Options: bench.Options{Known: known(), Envs: x.Envs, Variant: maps.Clone(x.Variant), Vary: x.Vary, Quick: m.Quick, Image: f.image, CPUs: x.CPUs},
+		Options: bench.Options{Known: known(x.Envs...), Envs: x.Envs, Variant: maps.Clone(x.Variant), Vary: x.Vary, Quick: m.Quick, Image: f.image, CPUs: x.CPUs},
 		Extent:  engine.Extent{Precision: x.Precision, MaxTime: time.Duration(x.MaxTime * float64(time.Second)), Strict: x.Strict}}
 	j.Budget, j.Sessions = x.DiskBudget, x.Sessions
 	j.UID, j.GID = usercache.Owner()

@@ -46,6 +46,7 @@ func (a *app) execCommand() *cobra.Command {
 		Use:   "exec ENV [flags] -- CMD ARG…",
 		Short: "Run any command in an environment",
 		Long: `ENV is ` + strings.Join(environmentNames(), ", ") + `.
+
 lab explain ENV says what it is, and what --variant can set for it.
 
 The command's input, output and error are those of lab: under host the very
@@ -78,7 +79,7 @@ Exit status: the command's own; 128+n if signal n ended it; 125 the lab failed;
 			if cmd.ArgsLenAtDash() == 0 {
 				return usagef("exec: the environment is missing before --: lab exec container -- %s\n     there are: %s", strings.Join(args, " "), strings.Join(environmentNames(), ", "))
 			}
-			if _, err := environment(environments(), args[0]); err != nil {
+			if _, err := environment(environments(args[0]), args[0]); err != nil {
 				return err
 			}
 			if len(args) == 1 {
@@ -136,7 +137,7 @@ Exit status: the command's own; 128+n if signal n ended it; 125 the lab failed;
 }
 
 func (a *app) exec(name string, argv []string, f *execFlags) error {
-	env, err := environment(environments(), name)
+	env, err := environment(environments(name), name)
 	if err != nil {
 		return err
 	}

@@ -163,7 +163,7 @@ func (o *execOrder) execute(post *crew.Post) (status int, oom bool, err error) {
 	tb.Log = func(name string) (*os.File, error) {
 		return os.OpenFile(filepath.Join(tb.Dir, name), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	}
-	env, err := environment(environments(), o.Env)
+	env, err := environment(environments(o.Env), o.Env)
 	if err != nil {
 		return 0, false, err
 	}

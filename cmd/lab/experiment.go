@@ -113,17 +113,20 @@ func knownWords(x *experiment.File) error {
 			return at(fmt.Sprintf("scenarios.%d", i), unknown("scenario", name, scenarioNames()))
 		}
 	}
-	envs := environments()
+	envs := environments(x.Environments...)
 	asked := envs
 	for i, name := range x.Environments {
-		e, err := environment(envs, name)
-		if err != nil {
-			return at(fmt.Sprintf("environments.%d", i), err)
-		}
 		if i == 0 {
 			asked = nil
 		}
-		asked = append(asked, e)
+		group, _ := members([]string{name})
+		for _, name := range group {
+			e, err := environment(envs, name)
+			if err != nil {
+				return at(fmt.Sprintf("environments.%d", i), err)
+			}
+			asked = append(asked, e)
+		}
 	}
 	for _, k := range slices.Sorted(maps.Keys(x.Variant)) {
 		for i, v := range x.Variant[k] {

@@ -15,6 +15,10 @@ import (
 	"lab/bench"
 	"lab/bench/cgroup/systemd"
 	"lab/bench/crew"
+	"lab/bench/engines/bwrap"
+	"lab/bench/engines/nspawn"
+	"lab/bench/engines/oci"
+	"lab/bench/engines/own"
 	"lab/bench/image"
 	"lab/bench/probe/built"
 	"lab/bench/results"
@@ -88,15 +92,28 @@ var scope = systemd.Scope
 func becomeFull() error { return errors.ErrUnsupported }
 
 // environments is the one list of them: a new one is its folder, and a line here.
+// Runtimes that are named by their path follow, where some of also are such names.
 // It is a variable for the tests alone.
-var environments = func() []bench.Environment {
-	return []bench.Environment{
+var environments = func(also ...string) []bench.Environment {
+	list := []bench.Environment{
 		chroot.Host(),
 		chroot.Chroot(),
 		container.New(),
+		own.New(""),
+		bwrap.New(),
+		oci.Crun(),
+		oci.Runc(),
+		oci.Runsc(),
+		nspawn.New(),
 		vm.New(),
 		vm.NewBare(),
 	}
+	for _, name := range also {
+		if e := oci.At(name); e != nil {
+			list = append(list, e)
+		}
+	}
+	return list
 }
 
 // kernelFile is the guest kernel that the user named with --kernel or

@@ -37,6 +37,9 @@ var rules = []struct {
 	{"bench/results", []string{"bench/input", "bench/clean", "bench/owner"}, "a folder's schema, for all that read or write one", false},
 	{"bench", []string{"bench/cgroup", "bench/clock", "bench/histogram", "bench/image", "bench/pagecache", "bench/probe/line", "bench/results", "bench/smaps", "bench/testbed"},
 		"the contract imports no engine, no statistics and nothing that implements it", false},
+	{"bench/foreign", []string{"bench", "bench/cgroup", "bench/clean", "bench/clock", "bench/image", "bench/launch", "bench/machine", "bench/probe", "bench/smaps", "bench/testbed"},
+		"what other people's programs share knows none of them", true},
+	{"bench/engines/...", []string{"bench", "bench/foreign"}, "environments never import one another", true},
 	{"bench/...", []string{"bench/..."}, "what a measurement is knows no environment, no scenario and no report", true},
 	{"chroot", []string{"bench/..."}, "environments never import one another", true},
 	{"container/...", []string{"bench/...", "container/..."}, "environments never import one another", true},
@@ -70,6 +73,8 @@ var foreign = []struct {
 	{"github.com/olekukonko/tablewriter", []string{"reports/...", "cmd/lab"}},
 	{"github.com/spf13/cobra", []string{"cmd/lab"}},
 	{"github.com/goccy/go-yaml", []string{"bench/experiment"}},
+	{"github.com/opencontainers/runtime-spec", []string{"bench/engines/oci", "container"}}, // the container's tests
+	{"github.com/moby/profiles", []string{"bench/engines/oci", "container"}},
 }
 
 // top is the module's.
@@ -110,6 +115,9 @@ func TestImports(t *testing.T) {
 			}
 			if test && (!r.test || own == f.pkg) || inBenchtest {
 				continue
+			}
+			if strings.HasPrefix(own, "bench/engines/") && !strings.HasPrefix(f.pkg, "cmd/") {
+				t.Errorf("%s imports %s: only the command knows environments", f.name, own)
 			}
 			if !matchesAny(own, r.may) {
 				t.Errorf("%s imports %s: %s", f.name, own, r.why)

@@ -85,7 +85,7 @@ func (a *app) root() *cobra.Command {
 	return root
 }
 
-func environments() []bench.Environment {
+func environments(...string) []bench.Environment {
 	return []bench.Environment{chroot.Host(), chroot.Chroot(), container.New()}
 }
 

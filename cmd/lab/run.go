@@ -110,7 +110,7 @@ run; 2 bad usage; 3 nothing could be run, or not root; 130 interrupted.`,
 		},
 	}
 	fl := cmd.Flags()
-	fl.StringSliceVar(&f.envs, "env", nil, "`ENV,…` environments, in the report's order (default: the scenario's)")
+	fl.StringSliceVar(&f.envs, "env", nil, "`ENV,…` environments, in the report's order, or "+strings.Join(groupNames(), ", ")+" (default: the scenario's)")
 	fl.IntVarP(&f.runs, "runs", "r", 0, "`N` trials of each row (default: the scenario's)")
 	fl.IntVarP(&f.warmup, "warmup", "w", 0, "`N` uncounted trials before them (default: the scenario's)")
 	fl.Uint64Var(&f.seed, "seed", 0, "`N` seed of the trials' order (default: a new one)")
@@ -232,9 +232,10 @@ func (f *runFlags) job(cmd *cobra.Command) (*runs.Job, error) {
 	if !given("seed") {
 		f.seed = uint64(rand.Uint32()) // short enough to be typed again
 	}
-	envs := environments()
+	names, some := members(split(f.envs))
+	envs := environments(names...)
 	var asked []bench.Environment
-	j.Options = bench.Options{Known: known(), Image: f.image, Quick: f.quick, Envs: split(f.envs)}
+	j.Options = bench.Options{Known: known(names...), Image: f.image, Quick: f.quick, Envs: names, Some: some}
 	for _, name := range j.Options.Envs {
 		e, err := environment(envs, name)
 		if err != nil {

@@ -19,7 +19,7 @@ import (
 )
 
 // parts are what a run can be made of.
-var parts = runs.Parts{Environments: func() []bench.Environment { return environments() }, Scenario: scenarios.Find}
+var parts = runs.Parts{Environments: func(also ...string) []bench.Environment { return environments(also...) }, Scenario: scenarios.Find}
 
 // A supervisor is a run as this command makes it: one that is reported, and
 // comes to an exit status.

@@ -25,7 +25,7 @@ func (a *Analysis) families() {
 	a.Family = map[string]int{}
 	add := func(c, to *Cell, metric string) {
 		p := Pair{c, to, metric}
-		if to == nil || to == c || c.TCG || to.TCG || seen[p] || c.Samples[metric] == nil || to.Samples[metric] == nil {
+		if to == nil || to == c || c.TCG || to.TCG || seen[p] || c.Samples[metric] == nil || to.Samples[metric] == nil || a.unlike(c, to, metric) {
 			return
 		}
 		seen[p] = true
@@ -70,7 +70,7 @@ func (a *Analysis) Versus(c, to *Cell, metric string) *stats.Comparison {
 		return k
 	}
 	var k *stats.Comparison
-	if x, y := c.Samples[metric], to.Samples[metric]; x != nil && y != nil {
+	if x, y := c.Samples[metric], to.Samples[metric]; x != nil && y != nil && !a.unlike(c, to, metric) {
 		if got, err := stats.Compare(x.Values, y.Values, a.Family[metric]); err == nil {
 			k = &got
 		}
@@ -80,6 +80,18 @@ func (a *Analysis) Versus(c, to *Cell, metric string) *stats.Comparison {
 	}
 	a.compared[p] = k
 	return k
+}
+
+// unlike says that one row is timed as a whole command, the other in process, and
+// that the metric is about just that.
+func (a *Analysis) unlike(c, to *Cell, metric string) bool {
+	m, _ := a.Metric(metric)
+	return m.Start && a.WholeCommand(c) != a.WholeCommand(to)
+}
+
+// WholeCommand reports whether a row is timed as a whole command.
+func (a *Analysis) WholeCommand(c *Cell) bool {
+	return a.Run.Manifest.Environment(c.Env).WholeCommand
 }
 
 // Joint is what the intervals of a metric's comparisons are made for: "98.3 %".
