@@ -60,18 +60,17 @@ lint:
 	@unformatted=$$("$$(dirname "$(GO)")/gofmt" -l .); \
 	if [ -n "$$unformatted" ]; then echo "gofmt -w $$unformatted" | tr '\n' ' ' && exit 1; fi
 	"$(GO)" vet ./...
-	"$(GO)" vet -tags lean ./cmd/lab
 	@if command -v shellcheck >/dev/null; then shellcheck -x cmd/setup/*.sh .ci/run .ci/gotest .ci/guest .ci/stock .ci/stock-guest; \
 	else echo "skipped: shellcheck (apt-get install shellcheck)"; fi
 
 # Without cgo and without paths: the same source gives the same file, and runs
 # on any Linux. -buildvcs=false: git refuses to look into another user's folder.
 # Two programs: lab, which starts fast, and lab-full, which it hands most of its
-# commands to (main.go says why).
-build: GOBUILD = CGO_ENABLED=0 "$(GO)" build -trimpath -buildvcs=false -ldflags '-s -w -E main.entry -X main.version=$(VERSION)'
+# commands to (cmd/start says why).
+build: GOBUILD = CGO_ENABLED=0 "$(GO)" build -trimpath -buildvcs=false -ldflags '-s -w -E lab/cmd/cli.entry -X lab/cmd/cli.version=$(VERSION)'
 build: generate
 	$(GOBUILD) -o $(BUILD)/lab-full ./cmd/lab
-	$(GOBUILD) -tags lean -o $(BUILD)/lab ./cmd/lab
+	$(GOBUILD) -o $(BUILD)/lab ./cmd/start
 	@if [ -n "$$SUDO_UID" ]; then chown "$$SUDO_UID:$$SUDO_GID" "$(BUILD)/lab" "$(BUILD)/lab-full"; fi
 
 # The guest's init and the probe are embedded into the lab. The rest of the

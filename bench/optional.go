@@ -18,7 +18,7 @@ import (
 //
 //	instances    who has it                            who asks
 //	Tracer       bench/launch, vm                      bench/benchtest, scenarios
-//	Terminaler   bench/launch, vm, vm/guest            cmd/lab
+//	Terminaler   bench/launch, vm, vm/guest            cmd/cli
 //	Explainer    bench/foreign, vm                     bench, scenarios
 //	Execer       container, vm                         bench/benchtest
 //	Addresser    bench/foreign, chroot, container, vm  scenarios
@@ -27,15 +27,15 @@ import (
 //	Cooler       vm                                    scenarios
 //	Meter        bench/foreign, bench/launch, vm       bench/benchtest, scenarios
 //	Inspector    bench/foreign, bench/launch, container, vm bench/benchtest
-//	Leader       bench/launch                          cmd/lab
+//	Leader       bench/launch                          cmd/cli
 //
 //	environments who has it                            who asks
-//	Grouper      bench/foreign, chroot, container      bench/benchtest, cmd/lab
+//	Grouper      bench/foreign, chroot, container      bench/benchtest, cmd/cli
 //	Outsider     vm                                    bench
 //	Keeper       chroot                                bench/engine
 //	Describer    bench/foreign, chroot, container, vm  bench/benchtest, bench/engine
 //	Resolver     vm                                    bench/engine, cmd/lab
-//	Connecter    vm                                    bench/runs, cmd/lab
+//	Connecter    vm                                    bench/runs, cmd/cli
 //	Virtualizer  vm                                    bench/runs
 //	Versioner    bench/foreign, vm                     bench/runs
 //

@@ -162,6 +162,7 @@ type container struct {
 	root   int      // descriptor of the root's top, while it is made
 	proc   int      // of its folder /proc, on which the child mounts
 	dev    int      // of the top of its /dev
+	names  int      // of a folder beside its upper layer
 	empty  int      // of an empty folder's mount, once something is hidden by it
 	hidden []mask   // paths below /proc that it hides
 	locked []string // and those that it makes read-only

@@ -69,6 +69,13 @@ func (c *container) overlay(t *launch.Thread, image int) (int, error) {
 	if err := attach(tmp, at); err != nil {
 		return -1, fmt.Errorf("attach tmpfs: %w", err)
 	}
+	if err := unix.Mkdirat(tmp, "names", 0o755); err != nil {
+		return -1, fmt.Errorf("make a folder for names: %w", err)
+	}
+	if c.names, err = below(tmp, "names", unix.O_PATH|unix.O_DIRECTORY); err != nil {
+		return -1, err
+	}
+	keep(t, c.names, "names")
 	return c.layers(t, image, tmp)
 }
 

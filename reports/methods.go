@@ -106,12 +106,12 @@ func design(a *analysis.Analysis) msg.Message {
 		s[0] = msg.T("design.grouped", msg.T("trials", m.Grouped))
 	}
 	if x := m.Asked; x != nil {
-		longest := msg.Quantity(x.MaxTime, "s")
+		longest := msg.Quantity(x.MaxTime.Seconds(), "s")
 		switch {
 		case x.Precision > 0 && x.MaxTime > 0:
-			s = append(s, msg.T("design.precise-within", msg.Percent(x.Precision), longest))
+			s = append(s, msg.T("design.precise-within", msg.Percent(float64(x.Precision)), longest))
 		case x.Precision > 0:
-			s = append(s, msg.T("design.precise", msg.Percent(x.Precision)))
+			s = append(s, msg.T("design.precise", msg.Percent(float64(x.Precision))))
 		case x.MaxTime > 0:
 			s = append(s, msg.T("design.within", longest))
 		}

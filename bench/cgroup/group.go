@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 
+	"lab/bench/input"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -31,7 +33,14 @@ func (t *Tree) New(lim Limits, more ...string) (_ *Group, err error) {
 	if c := t.Lacks(lim); c != "" {
 		return nil, fmt.Errorf("cgroup: limit needs %s: %w", c, ErrNoController)
 	}
-	g := &Group{tree: t, name: strconv.FormatInt(t.count.Add(1), 10), fd: -1}
+	n := t.count.Add(1)
+	g := &Group{tree: t, name: strconv.FormatInt(n, 10), fd: -1}
+	switch {
+	case t.single && n > 1:
+		return nil, errors.New("cgroup: a tree for one group has one already")
+	case t.single:
+		g.name = ""
+	}
 	defer func() {
 		if err != nil {
 			g.Remove()
@@ -43,8 +52,10 @@ func (t *Tree) New(lim Limits, more ...string) (_ *Group, err error) {
 	}
 	for _, root := range roots {
 		dir := filepath.Join(root, g.name)
-		if err := unix.Mkdir(dir, 0o755); err != nil {
-			return nil, fmt.Errorf("cgroup: make %s: %w", dir, err)
+		if !t.single {
+			if err := unix.Mkdir(dir, 0o755); err != nil {
+				return nil, fmt.Errorf("cgroup: make %s: %w", dir, err)
+			}
 		}
 		if root == t.v2 {
 			g.v2 = dir
@@ -55,7 +66,7 @@ func (t *Tree) New(lim Limits, more ...string) (_ *Group, err error) {
 			continue
 		}
 		g.v1 = append(g.v1, dir)
-		if root == dirs["cpuset"] {
+		if root == dirs["cpuset"] && !t.single {
 			if err := inherit(dir); err != nil {
 				return nil, err
 			}
@@ -162,7 +173,7 @@ func (g *Group) Kill() {
 	}
 	for _, dir := range g.Dirs() {
 		for range 100 {
-			b, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+			b, err := input.Kernel(filepath.Join(dir, "cgroup.procs"))
 			if err != nil || len(b) == 0 {
 				break
 			}
@@ -182,7 +193,7 @@ func (g *Group) OOMKilled() bool {
 	if g.memV2 {
 		name = "memory.events"
 	}
-	b, err := os.ReadFile(filepath.Join(g.mem, name))
+	b, err := input.Kernel(filepath.Join(g.mem, name))
 	if err != nil {
 		return false
 	}
@@ -206,16 +217,7 @@ func (g *Group) Remove() error {
 	}
 	var errs []error
 	for _, dir := range g.Dirs() {
-		errs = append(errs, rmdirTree(dir))
+		errs = append(errs, RemoveAll(dir))
 	}
 	return errors.Join(errs...)
-}
-
-// rmdirTree removes a group's folder; it looks for folders below it only where
-// the payload made some.
-func rmdirTree(dir string) error {
-	if err := unix.Rmdir(dir); err == nil || err == unix.ENOENT {
-		return nil
-	}
-	return RemoveAll(dir)
 }

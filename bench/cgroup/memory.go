@@ -3,10 +3,11 @@ package cgroup
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"lab/bench/input"
 )
 
 // Memory is what a group is charged for, in bytes. File includes tmpfs's pages,
@@ -26,7 +27,7 @@ func (g *Group) Memory(below ...string) (m Memory, err error) {
 		return m, ErrNoMemory
 	}
 	dir := filepath.Join(append([]string{g.mem}, below...)...)
-	b, err := os.ReadFile(filepath.Join(dir, "memory.stat"))
+	b, err := input.Kernel(filepath.Join(dir, "memory.stat"))
 	if err != nil {
 		return m, fmt.Errorf("cgroup: %w", err)
 	}
@@ -56,7 +57,7 @@ func (g *Group) Memory(below ...string) (m Memory, err error) {
 			m.Kernel = parts
 			delete(names, "kernel")
 		}
-	} else if b, err := os.ReadFile(filepath.Join(dir, "memory.kmem.usage_in_bytes")); err == nil {
+	} else if b, err := input.Kernel(filepath.Join(dir, "memory.kmem.usage_in_bytes")); err == nil {
 		m.Kernel, _ = strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
 	}
 	for name := range names {
@@ -71,7 +72,7 @@ func (g *Group) Processes() ([]int, error) {
 	if len(dirs) == 0 {
 		return nil, nil
 	}
-	b, err := os.ReadFile(filepath.Join(dirs[0], "cgroup.procs"))
+	b, err := input.Kernel(filepath.Join(dirs[0], "cgroup.procs"))
 	if err != nil {
 		return nil, fmt.Errorf("cgroup: %w", err)
 	}

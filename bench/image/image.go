@@ -18,6 +18,12 @@ import (
 	"lab/bench/input"
 )
 
+// Bounds of what is read: an image is somebody else's.
+const (
+	MaxUnpacked = 64 << 30 // bytes of all its files
+	maxFile     = 4 << 30  // of a program
+)
+
 // A Ref names a file tree on this machine by its content.
 type Ref struct {
 	Name   string // "default", or the last part of the folder's path
@@ -58,7 +64,7 @@ func At(dir string) (Ref, error) {
 
 // mountBelow is the first mount point that lies in a folder, or "".
 func mountBelow(dir string) (string, error) {
-	text, err := os.ReadFile("/proc/self/mountinfo")
+	text, err := input.Kernel("/proc/self/mountinfo")
 	if err != nil {
 		return "", err
 	}
@@ -107,8 +113,8 @@ func Sum(dir string) (digest string, size int64, err error) {
 		var content string
 		switch {
 		case info.Mode().IsRegular():
-			if size += info.Size(); size > maxUnpacked {
-				return fmt.Errorf("%s: with it the image has more than %d GiB, the most that is read", name, maxUnpacked>>30)
+			if size += info.Size(); size > MaxUnpacked {
+				return fmt.Errorf("%s: with it the image has more than %d GiB, the most that is read", name, MaxUnpacked>>30)
 			}
 			content, err = sumFile(input.Open(name))
 		case info.Mode()&fs.ModeSymlink != 0:
@@ -185,7 +191,7 @@ func sumFile(f *os.File, err error) (string, error) {
 	}
 	defer f.Close()
 	h := sha256.New()
-	if _, err := io.Copy(h, io.LimitReader(f, maxUnpacked)); err != nil {
+	if _, err := io.Copy(h, io.LimitReader(f, MaxUnpacked)); err != nil {
 		return "", err
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil

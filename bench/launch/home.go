@@ -19,6 +19,9 @@ var home = sync.OnceValues(func() (int, error) { return unix.PidfdOpen(os.Getpid
 // The thread isn't used again for all that: not everything that it changed can be
 // changed back.
 func Home(kinds int) {
+	// A start may have failed before the thread had root and working folder to itself,
+	// and setns with several kinds of namespaces would then change all threads'.
+	unix.Unshare(unix.CLONE_FS)
 	// It doesn't matter if it fails (before Linux 5.8 there is no setns with a
 	// pidfd): the thread's end has the same effect, a little later.
 	if fd, err := home(); err == nil {

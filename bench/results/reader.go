@@ -65,6 +65,7 @@ func Read(dir string) (*Run, error) {
 		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, ManifestFile), err)
 	}
 	r.Manifest.readNotes()
+	r.Manifest.renew()
 	if err := readJSON(root, MachineFile, &r.Machine); err != nil {
 		return nil, err
 	}

@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -19,6 +17,7 @@ import (
 	"lab/bench"
 	"lab/bench/chaos"
 	"lab/bench/usercache"
+	"lab/cmd/cli"
 )
 
 func (a *app) chaosCommand() *cobra.Command {
@@ -49,18 +48,18 @@ Exit status: 0 the lab's own environments left nothing; 1 they left something.`,
   sudo lab chaos --env container,runc,crun
   sudo lab chaos --env 'runc,lab exec runc'
   sudo lab chaos --env vm -n 10`,
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			own, all := names()
 			for _, e := range envs {
 				if !slices.Contains(all, e) {
-					return usagef("chaos: unknown environment %q; there are: %s", e, strings.Join(all, ", "))
+					return cli.Usagef("chaos: unknown environment %q; there are: %s", e, strings.Join(all, ", "))
 				}
 			}
 			if kills < 1 {
-				return usagef("-n %d: one kill at least", kills)
+				return cli.Usagef("-n %d: one kill at least", kills)
 			}
-			if err := a.needRoot("lab chaos", statusFailed); err != nil {
+			if err := a.NeedRoot("lab chaos", cli.StatusFailed); err != nil {
 				return err
 			}
 			lab, err := os.Executable()
@@ -96,10 +95,10 @@ Exit status: 0 the lab's own environments left nothing; 1 they left something.`,
 					Rows []chaos.Row `json:"rows"`
 				}{seed, rows})
 			} else {
-				err = printChaos(a.page, rows, seed)
+				err = printChaos(a.Page, rows, seed)
 			}
 			if err == nil && slices.ContainsFunc(rows, func(r chaos.Row) bool { return slices.Contains(own, r.Victim) && r.Clean < r.Kills }) {
-				return &statusError{statusFailed, nil}
+				return cli.Exit(cli.StatusFailed, nil)
 			}
 			return err
 		},

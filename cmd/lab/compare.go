@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -10,7 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lab/bench/request"
 	"lab/bench/results"
+	"lab/cmd/cli"
 	"lab/reports"
 	"lab/reports/analysis"
 	"lab/reports/msg"
@@ -50,7 +50,7 @@ given, and nothing could be compared.`,
 				want = 1
 			}
 			if len(args) != want {
-				return usagef("compare: two results folders, or one and --by NAME=A,B; not %d", len(args))
+				return cli.Usagef("compare: two results folders, or one and --by NAME=A,B; not %d", len(args))
 			}
 			return nil
 		},
@@ -69,13 +69,13 @@ given, and nothing could be compared.`,
 
 func (a *app) compare(dirs []string, f compareFlags) error {
 	if !slices.Contains(formats, f.format) {
-		return unknown("--format", f.format, formats)
+		return cli.Unknown("--format", f.format, formats)
 	}
 	var limits []analysis.Limit
-	for _, word := range split(f.failIf) {
+	for _, word := range request.Split(f.failIf...) {
 		l, err := analysis.ParseLimit(word)
 		if err != nil {
-			return usagef("--fail-if %w", err)
+			return cli.Usagef("--fail-if %w", err)
 		}
 		limits = append(limits, l)
 	}
@@ -96,11 +96,11 @@ func (a *app) compare(dirs []string, f compareFlags) error {
 	}
 	switch f.format {
 	case "markdown":
-		_, err = a.stdout.Write(reports.Contrast(c).Markdown(msg.English()))
+		_, err = a.Stdout.Write(reports.Contrast(c).Markdown(msg.English()))
 	case "csv":
-		err = reports.ContrastCSV(c, a.stdout)
+		err = reports.ContrastCSV(c, a.Stdout)
 	default:
-		err = reports.Contrast(c).Terminal(a.page, page.OptionsFor(a.stdout.file))
+		err = reports.Contrast(c).Terminal(a.Page, page.OptionsFor(a.Stdout.File))
 	}
 	return errors.Join(err, beyond(c, limits))
 }
@@ -113,19 +113,19 @@ func contrast(runs []*results.Run, by string) (*analysis.Contrast, error) {
 	name, values, _ := strings.Cut(by, "=")
 	have := analysis.Values(runs[0], name)
 	if len(have) == 0 {
-		return nil, unknown("--by", name, analysis.Choices(runs[0]))
+		return nil, cli.Unknown("--by", name, analysis.Choices(runs[0]))
 	}
-	two := split([]string{values})
+	two := request.Split(values)
 	if values == "" && len(have) == 2 {
 		two = have
 	}
 	for _, v := range two {
 		if !slices.Contains(have, v) {
-			return nil, unknown(name, v, have)
+			return nil, cli.Unknown(name, v, have)
 		}
 	}
 	if len(two) != 2 {
-		return nil, usagef("--by %s: which two? write --by %s=A,B; there are: %s", by, name, strings.Join(have, ", "))
+		return nil, cli.Usagef("--by %s: which two? write --by %s=A,B; there are: %s", by, name, strings.Join(have, ", "))
 	}
 	return analysis.CompareBy(runs[0], name, two[0], two[1])
 }
@@ -133,7 +133,7 @@ func contrast(runs []*results.Run, by string) (*analysis.Contrast, error) {
 // beyond is the error of a contrast that exceeds a limit.
 func beyond(c *analysis.Contrast, limits []analysis.Limit) error {
 	if len(limits) > 0 && c.Told() == 0 {
-		return &statusError{statusNothing, errors.New("compare: no row could have been found different, so --fail-if can't be answered; the reasons are above")}
+		return cli.Exit(cli.StatusNothing, errors.New("compare: no row could have been found different, so --fail-if can't be answered; the reasons are above"))
 	}
 	var said []string
 	for _, l := range limits {
@@ -148,5 +148,5 @@ func beyond(c *analysis.Contrast, limits []analysis.Limit) error {
 	if said == nil {
 		return nil
 	}
-	return &statusError{statusFailed, errors.New("compare: " + strings.Join(said, "\n     "))}
+	return cli.Exit(cli.StatusFailed, errors.New("compare: "+strings.Join(said, "\n     ")))
 }

@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -13,6 +11,7 @@ import (
 	"lab/bench"
 	"lab/bench/machine"
 	"lab/bench/results"
+	"lab/cmd/cli"
 	"lab/reports/msg"
 	"lab/reports/page"
 	"lab/scenarios"
@@ -38,7 +37,7 @@ It measures nothing, and needs no root.`,
   lab explain pressure`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return usagef("explain: one name, not %d", len(args))
+				return cli.Usagef("explain: one name, not %d", len(args))
 			}
 			return nil
 		},
@@ -54,19 +53,19 @@ It measures nothing, and needs no root.`,
 				if asJSON {
 					return a.printJSON(all)
 				}
-				listExplained(a.page, all)
+				listExplained(a.Page, all)
 				return nil
 			}
 			found := slices.DeleteFunc(slices.Clone(all), func(x explained) bool { return x.Name != args[0] })
 			if len(found) == 0 {
-				return unknownOfMany("name", args[0], explainedNames(all), "lab explain")
+				return cli.UnknownOfMany("name", args[0], explainedNames(all), "lab explain")
 			}
 			if asJSON {
 				return a.printJSON(found)
 			}
 			for i, x := range found { // a word may be a scenario and a metric
 				if i > 0 {
-					fmt.Fprintln(a.page)
+					fmt.Fprintln(a.Page)
 				}
 				p := &page.Page{}
 				p.Title(x.Name + ", " + article(x.Kind))
@@ -74,7 +73,7 @@ It measures nothing, and needs no root.`,
 					p.Gap()
 					p.Text(text)
 				}
-				p.Terminal(a.page, page.OptionsFor(a.stdout.file))
+				p.Terminal(a.Page, page.OptionsFor(a.Stdout.File))
 			}
 			return nil
 		},

@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -13,6 +11,7 @@ import (
 
 	"lab/bench/image"
 	"lab/bench/usercache"
+	"lab/cmd/cli"
 )
 
 func (a *app) imageCommand() *cobra.Command {
@@ -25,7 +24,7 @@ func (a *app) imageCommand() *cobra.Command {
 		if asJSON {
 			return a.printJSON(describedImage(r))
 		}
-		_, err = fmt.Fprintf(a.page, "image:  %s\nfolder: %s\ndigest: %s\nsize:   %d bytes\n", r.Name, r.Dir, r.Digest, r.Size)
+		_, err = fmt.Fprintf(a.Page, "image:  %s\nfolder: %s\ndigest: %s\nsize:   %d bytes\n", r.Name, r.Dir, r.Digest, r.Size)
 		return err
 	}
 	dirs := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -33,7 +32,7 @@ func (a *app) imageCommand() *cobra.Command {
 	}
 	oneDir := func(_ *cobra.Command, args []string) error {
 		if len(args) > 1 {
-			return usagef("image: one folder, not %d", len(args))
+			return cli.Usagef("image: one folder, not %d", len(args))
 		}
 		return nil
 	}
@@ -53,7 +52,7 @@ out owners and times, so that a copy of the tree elsewhere has the same digest.`
 		RunE: func(_ *cobra.Command, args []string) error { return show(args) },
 	}
 	list := &cobra.Command{
-		Use: "list", Short: "List the images in the cache", Args: noArgs,
+		Use: "list", Short: "List the images in the cache", Args: cli.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return a.listImages(asJSON) },
 	}
 	cmd.PersistentFlags().BoolVar(&asJSON, "json", false, "print JSON")
@@ -111,10 +110,10 @@ func (a *app) listImages(asJSON bool) error {
 		if name != "default" {
 			name = "saved"
 		}
-		fmt.Fprintf(a.page, "%-8s %s %10d bytes  %s\n", name, r.Digest, r.Size, r.Dir)
+		fmt.Fprintf(a.Page, "%-8s %s %10d bytes  %s\n", name, r.Digest, r.Size, r.Dir)
 	}
 	if len(all) == 0 {
-		fmt.Fprintln(a.page, "none yet; lab image makes the default one")
+		fmt.Fprintln(a.Page, "none yet; lab image makes the default one")
 	}
 	return errors.Join(errs...)
 }

@@ -1,10 +1,9 @@
-//go:build !lean
-
 package main
 
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,9 +11,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"lab/bench/image"
+	"lab/bench/image/archive"
 	"lab/bench/owner"
 	"lab/bench/results"
 	"lab/bench/usercache"
+	"lab/cmd/cli"
 	"lab/reports"
 	"lab/vm/kernel"
 )
@@ -37,7 +38,7 @@ programs you would run.`,
   lab image save tree.tar.gz --image /srv/tree`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usagef("image save: which results folder, or which file? lab image save DIR")
+				return cli.Usagef("image save: which results folder, or which file? lab image save DIR")
 			}
 			return nil
 		},
@@ -67,12 +68,12 @@ func (a *app) saveFile(name, named string) error {
 	if err != nil {
 		return fmt.Errorf("image save: %w", err)
 	}
-	uid, gid := usercache.Owner()
-	err = errors.Join(r.WriteArchive(f), owner.Courtesy(f.Chown(uid, gid)), f.Close())
+	uid, gid := owner.IDs()
+	err = errors.Join(archive.Write(r.Dir, f), owner.Courtesy(f.Chown(uid, gid)), f.Close())
 	if err != nil {
 		return errors.Join(err, os.Remove(name))
 	}
-	_, err = fmt.Fprintf(a.page, "%s: image %s, %s\n", name, r.Name, r.Digest)
+	_, err = fmt.Fprintf(a.Page, "%s: image %s, %s\n", name, r.Name, r.Digest)
 	return err
 }
 
@@ -114,7 +115,7 @@ func (a *app) saveBeside(dir, named, kernelName string) error {
 		return fmt.Errorf("image save: %w", err)
 	}
 	defer f.Close()
-	uid, gid, err := usercache.OwnerOf(f)
+	uid, gid, err := owner.Of(f)
 	if err != nil {
 		return err
 	}
@@ -123,10 +124,10 @@ func (a *app) saveBeside(dir, named, kernelName string) error {
 		return err
 	}
 	defer w.Close()
-	if err := w.Stream(results.SavedImage, r.WriteArchive); err != nil {
+	if err := w.Stream(results.SavedImage, func(f io.Writer) error { return archive.Write(r.Dir, f) }); err != nil {
 		return fmt.Errorf("image save: %w", err)
 	}
-	fmt.Fprintf(a.page, "%s: image %s\n", filepath.Join(dir, results.SavedImage), r.Digest)
+	fmt.Fprintf(a.Page, "%s: image %s\n", filepath.Join(dir, results.SavedImage), r.Digest)
 	if k != nil {
 		data, err := k.Read()
 		if err == nil {
@@ -135,7 +136,7 @@ func (a *app) saveBeside(dir, named, kernelName string) error {
 		if err != nil {
 			return fmt.Errorf("image save: %w", err)
 		}
-		fmt.Fprintf(a.page, "%s: guest kernel %s, %s\n", filepath.Join(dir, results.SavedKernel), k.Version, k.Digest)
+		fmt.Fprintf(a.Page, "%s: guest kernel %s, %s\n", filepath.Join(dir, results.SavedKernel), k.Version, k.Digest)
 	}
 	return reports.WriteSums(dir, uid, gid)
 }
@@ -192,7 +193,7 @@ func unpackSaved(f *os.File, dir, digest string, uid, gid int) (r image.Ref, err
 		return r, err
 	}
 	defer os.RemoveAll(tmp) // fails once it was renamed
-	if err := image.Unpack(f, tmp, uid, gid); err != nil {
+	if err := archive.Unpack(f, tmp, uid, gid); err != nil {
 		return r, err
 	}
 	got, _, err := image.Sum(tmp)

@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -11,6 +9,7 @@ import (
 
 	"lab/bench"
 	"lab/bench/machine"
+	"lab/cmd/cli"
 	"lab/scenarios"
 )
 
@@ -46,7 +45,7 @@ func (a *app) listCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List scenarios and environments, and what can run here",
-		Args:  noArgs,
+		Args:  cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			checks, err := checks(cmd.Context(), false)
 			if err != nil {
@@ -56,7 +55,7 @@ func (a *app) listCommand() *cobra.Command {
 			if asJSON {
 				return a.printJSON(l)
 			}
-			l.print(a.page)
+			l.print(a.Page)
 			return nil
 		},
 	}

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -16,9 +16,9 @@ const (
 	pidsOfRun   = 64 // threads of the lab, libvirt's daemon and QEMU count
 )
 
-// tight says which limit of the caller's is too low for a whole run, or a guest; or
+// Tight says which limit of the caller's is too low for a whole run, or a guest; or
 // for a command that the lab starts by itself.
-func tight(whole bool) error {
+func Tight(whole bool) error {
 	type limit struct {
 		kind       int
 		least      uint64

@@ -1,16 +1,14 @@
-package main
+package cli
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -21,6 +19,27 @@ import (
 	"lab/bench/testbed"
 	"lab/bench/usercache"
 )
+
+// An Exec is lab exec, and what the program that has it adds.
+type Exec struct {
+	*App
+	// Environments lists them, and those that some of also name by a path.
+	Environments func(also ...string) []bench.Environment
+
+	// Image is the default image; read says that all its bytes are to be compared.
+	Image func(cache string, read bool) (image.Ref, error)
+
+	// Apart runs a command in an environment that wants a testbed of its own, with
+	// the image and the libvirt that the user named, or ""; status is the
+	// command's own. Nil if Environments has none such.
+	Apart func(env bench.Environment, spec bench.Spec, image, connect string) (status int, err error)
+
+	// Scope asks systemd for a cgroup, where that is how one is had. Nil: Full does.
+	Scope func(slice, name string) error
+
+	// Full executes the program that has Scope; it returns only with an error.
+	Full func() error
+}
 
 // execFlags are what lab exec was asked.
 type execFlags struct {
@@ -37,15 +56,17 @@ type execFlags struct {
 	connect                                  string
 }
 
-// connectHelp is lab run's, too.
-const connectHelp = "`URI` libvirt that makes the virtual machines: qemu:///system, qemu+tls://HOST/system, qemu+ssh://USER@HOST/system (default: a private one)"
+// ConnectHelp is lab run's, too.
+const ConnectHelp = "`URI` libvirt that makes the virtual machines: qemu:///system, qemu+tls://HOST/system, qemu+ssh://USER@HOST/system (default: a private one)"
 
-func (a *app) execCommand() *cobra.Command {
+// Command is lab exec.
+func (a *Exec) Command() *cobra.Command {
 	var f execFlags
+	names := Names(a.Environments())
 	cmd := &cobra.Command{
 		Use:   "exec ENV [flags] -- CMD ARG…",
 		Short: "Run any command in an environment",
-		Long: `ENV is ` + strings.Join(environmentNames(), ", ") + `.
+		Long: `ENV is ` + strings.Join(names, ", ") + `.
 
 lab explain ENV says what it is, and what --variant can set for it.
 
@@ -74,16 +95,16 @@ Exit status: the command's own; 128+n if signal n ended it; 125 the lab failed;
   sudo lab exec container --memory 64M --cpus 0.5 -- sh`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usagef("exec: in which environment? there are: %s", strings.Join(environmentNames(), ", "))
+				return Usagef("exec: in which environment? there are: %s", strings.Join(names, ", "))
 			}
 			if cmd.ArgsLenAtDash() == 0 {
-				return usagef("exec: the environment is missing before --: lab exec container -- %s\n     there are: %s", strings.Join(args, " "), strings.Join(environmentNames(), ", "))
+				return Usagef("exec: the environment is missing before --: lab exec container -- %s\n     there are: %s", strings.Join(args, " "), strings.Join(names, ", "))
 			}
-			if _, err := environment(environments(args[0]), args[0]); err != nil {
+			if _, err := Environment(a.Environments(args[0]), args[0]); err != nil {
 				return err
 			}
 			if len(args) == 1 {
-				return usagef("exec %s: which command? lab exec %s -- CMD ARG…", args[0], args[0])
+				return Usagef("exec %s: which command? lab exec %s -- CMD ARG…", args[0], args[0])
 			}
 			return nil
 		},
@@ -91,14 +112,14 @@ Exit status: the command's own; 128+n if signal n ended it; 125 the lab failed;
 			if len(args) > 0 {
 				return nil, cobra.ShellCompDirectiveDefault
 			}
-			return environmentNames(), cobra.ShellCompDirectiveNoFileComp
+			return names, cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(_ *cobra.Command, args []string) error { return a.exec(args[0], args[1:], &f) },
 	}
 	fl := cmd.Flags()
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		if !slices.Contains(a.args, "--") {
-			return usagef("exec: %w; the command's own flags go behind --: lab exec ENV -- CMD ARG…", err)
+		if !slices.Contains(a.Args, "--") {
+			return Usagef("exec: %w; the command's own flags go behind --: lab exec ENV -- CMD ARG…", err)
 		}
 		return flagError(cmd, err)
 	})
@@ -128,16 +149,15 @@ Exit status: the command's own; 128+n if signal n ended it; 125 the lab failed;
 	fl.StringArrayVar(&f.readOps, "device-read-iops", nil, "`DEVICE:N` reads a second")
 	fl.StringArrayVar(&f.writeOps, "device-write-iops", nil, "`DEVICE:N` writes a second")
 	fl.StringSliceVar(&f.variant, "variant", nil, "`NAME=VALUE,…` settings of the environment: lab explain ENV lists them")
-	fl.StringVar(&f.connect, "connect", "", connectHelp)
-	a.waitFlag(fl)
-	further(fl, "group-add", "env-file", "hostname", "interactive", "rm", "init", "cpu-weight", "swap", "device-read-bps",
+	fl.StringVar(&f.connect, "connect", "", ConnectHelp)
+	a.WaitFlag(fl)
+	Further(fl, "group-add", "env-file", "hostname", "interactive", "rm", "init", "cpu-weight", "swap", "device-read-bps",
 		"device-write-bps", "device-read-iops", "device-write-iops", "connect", "wait")
-	completeFlags(cmd)
 	return cmd
 }
 
-func (a *app) exec(name string, argv []string, f *execFlags) error {
-	env, err := environment(environments(name), name)
+func (a *Exec) exec(name string, argv []string, f *execFlags) error {
+	env, err := Environment(a.Environments(name), name)
 	if err != nil {
 		return err
 	}
@@ -145,7 +165,7 @@ func (a *app) exec(name string, argv []string, f *execFlags) error {
 	if about.HostFiles && f.dir == "" {
 		// A program of the host is where its user is.
 		if f.dir, err = os.Getwd(); err != nil {
-			return &statusError{statusLab, err}
+			return &StatusError{StatusLab, err}
 		}
 	}
 	spec, err := f.spec(env, argv)
@@ -153,57 +173,58 @@ func (a *app) exec(name string, argv []string, f *execFlags) error {
 		return err
 	}
 	if _, ok := env.(bench.Connecter); f.connect != "" && !ok {
-		return usagef("--connect: a libvirt makes virtual machines, and %s isn't one", name)
+		return Usagef("--connect: a libvirt makes virtual machines, and %s isn't one", name)
 	}
-	if err := a.needRoot("lab exec", statusLab); err != nil {
+	if err := a.NeedRoot("lab exec", StatusLab); err != nil {
 		return err
 	}
-	if err := tight(about.Apart); err != nil {
-		return &statusError{statusLab, err}
+	if err := Tight(about.Apart); err != nil {
+		return &StatusError{StatusLab, err}
 	}
 	var status int
 	if about.Apart {
-		status, err = a.executeApart(env, spec, f)
+		status, err = a.Apart(env, spec, f.image, f.connect)
 	} else {
 		status, err = a.execute(env, spec, f.image)
 	}
-	var st *statusError
+	var st *StatusError
 	if errors.As(err, &st) {
 		return err
 	}
 	var e *launch.ExecError
 	switch {
 	case errors.As(err, &e):
-		return &statusError{e.Status(), err}
+		return &StatusError{e.Status(), err}
 	case err != nil:
-		return &statusError{statusLab, err}
+		return &StatusError{StatusLab, err}
 	case status != 0:
-		return &statusError{status, nil}
+		return &StatusError{status, nil}
 	}
 	return nil
 }
 
-// passedOn are the signals that exec passes on to its command.
-var passedOn = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT,
-	syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH}
-
 // execute runs the command in this process; status is its own.
-func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (status int, err error) {
-	// Before anything is made: what comes early waits in the channel.
-	sigs := make(chan os.Signal, 16)
-	signal.Notify(sigs, passedOn...)
+func (a *Exec) execute(env bench.Environment, spec bench.Spec, named string) (status int, err error) {
+	// For each of them Go hands over to a thread of its own and back, a tenth of what
+	// a start takes: meanwhile the next is done. One that comes before that ends the
+	// lab, as it would a moment earlier, and the testbed's watcher cleans up.
+	sigs, told := make(chan os.Signal, 16), make(chan struct{})
+	go func() {
+		signal.Notify(sigs, PassedOn...)
+		close(told)
+	}()
 	ctx := context.Background()
 	var groups *cgroup.Options
 	if g, ok := env.(bench.Grouper); ok && g.Grouped(spec) {
-		groups = &cgroup.Options{Controllers: !spec.Limits.None(), Scope: scope}
-		if groups.Controllers && scope == nil {
+		groups = &cgroup.Options{Controllers: !spec.Limits.None(), Scope: a.Scope, Single: true}
+		if groups.Controllers && a.Scope == nil {
 			if l, err := cgroup.Read(); err == nil && l.NeedsScope() {
-				return 0, becomeFull()
+				return 0, a.Full()
 			}
 		}
 	}
 	go launch.Ready(1) // the thread that Prepare would wait for
-	lock, err := a.acquire(false, sigs)
+	lock, err := a.Acquire(false, sigs)
 	if err != nil {
 		return 0, err
 	}
@@ -212,17 +233,17 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	if err != nil {
 		return 0, err
 	}
-	dir, err := imageDir(named, cache, false)
+	if named != "" {
+		if spec.Image, err = image.At(named); err == nil {
+			err = image.NoWhiteouts(spec.Image.Dir) // whoever makes the digest looks anyway
+		}
+	} else {
+		spec.Image, err = DefaultImage(cache, false, a.Image)
+	}
 	if err != nil {
 		return 0, err
 	}
-	if spec.Image, err = image.At(dir); err == nil && named != "" {
-		err = image.NoWhiteouts(spec.Image.Dir) // whoever makes the digest looks anyway
-	}
-	if err != nil {
-		return 0, err
-	}
-	tb, err := testbed.Local(cache, groups, launch.Undertaker(a.args[0]))
+	tb, err := testbed.Local(cache, groups, launch.Undertaker(a.Args[0]))
 	if err != nil {
 		return 0, err
 	}
@@ -238,9 +259,9 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	switch c := &spec.Command; {
 	case c.TTY:
 	case env.About().HostFiles: // nothing keeps it from the machine's files
-		c.Stdin, c.Stdout, c.Stderr = a.stdin, a.stdout.file, a.stderr.file
+		c.Stdin, c.Stdout, c.Stderr = a.Stdin, a.Stdout.File, a.Stderr.File
 	default:
-		if pumps, err = launch.Pump(c, a.stdin, a.stdout.file, a.stderr.file); err != nil {
+		if pumps, err = launch.Pump(c, a.Stdin, a.Stdout.File, a.Stderr.File); err != nil {
 			return 0, err
 		}
 		// As a background job we read the terminal for the command; that
@@ -255,6 +276,7 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 	if err := bench.Chill(p, spec); err != nil {
 		return 0, err
 	}
+	<-told
 	if err := p.Start(ctx); err != nil {
 		return 0, err
 	}
@@ -266,16 +288,14 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 		pumps.Begin()
 	}
 	done := make(chan struct{})
-	abort := passSignals(sigs, done, p, a.note)
+	abort := PassSignals(sigs, done, p, a.Note)
 	finish := func(<-chan struct{}) error { return nil }
 	if t, ok := p.(bench.Terminaler); ok && spec.Command.TTY {
-		if finish, err = attach(t.Terminal(), a.stdin, a.stdout.file, func() { p.Signal(syscall.SIGKILL) }); err != nil {
+		if finish, err = attach(t.Terminal(), a.Stdin, a.Stdout.File, func() { p.Signal(syscall.SIGKILL) }); err != nil {
 			return 0, err
 		}
 	}
-	// While the command runs nobody waits for this.
-	swept := make(chan struct{})
-	go func() { testbed.SweepFolders(); close(swept) }()
+	testbed.SweepFolders() // while the command runs nobody waits for this
 	exit, err := p.Wait(ctx)
 	close(done)
 	err = errors.Join(err, finish(abort))
@@ -287,59 +307,19 @@ func (a *app) execute(env bench.Environment, spec bench.Spec, named string) (sta
 			status = 128 + int(syscall.SIGPIPE)
 		}
 	}
-	<-swept
 	if exit.OOM {
-		fmt.Fprintf(a.note, "lab: %s was killed: it used more memory than its limit\n", spec.Command.Argv[0])
+		fmt.Fprintf(a.Note, "lab: %s was killed: it used more memory than its limit\n", spec.Command.Argv[0])
 	}
 	return status, err
 }
 
-// passSignals passes signals on. The third that asks for an end is a SIGKILL: a
-// container's first process ignores every signal that it has no handler for
-// (pid_namespaces(7)), and the user is pressing Ctrl-C; before that, if the command
-// isn't done soon after the first one, a note says so. late is closed when one
-// asks for the end of what has ended.
-func passSignals(sigs <-chan os.Signal, done <-chan struct{}, p bench.Process, note io.Writer) (late <-chan struct{}) {
-	c := make(chan struct{})
-	go func() {
-		var asked asks
-		var unheard <-chan time.Time
-		for {
-			select {
-			case s := <-sigs:
-				ends := s == syscall.SIGINT || s == syscall.SIGTERM || s == syscall.SIGHUP
-				if asked.enough(s) {
-					s = syscall.SIGKILL
-				}
-				if s == syscall.SIGINT && asked == 1 && done != nil {
-					unheard = time.After(300 * time.Millisecond)
-				}
-				if err := p.Signal(s); err != nil && ends {
-					close(c)
-					return
-				}
-			case <-unheard:
-				unheard = nil
-				times := map[asks]string{1: "twice", 2: "once"}[asked]
-				if times != "" {
-					fmt.Fprintf(note, "lab: Ctrl-C was passed on to the command, which is still running; %s more ends it\n", times)
-				}
-			case <-done:
-				done, unheard = nil, nil
-			}
-		}
-	}()
-	return c
-}
-
-// asks counts the signals that ask for an end.
-type asks int
-
-// enough says whether this signal, after those before it, is to be obeyed
-// whatever the command thinks of it.
-func (n *asks) enough(s os.Signal) bool {
-	if s == syscall.SIGINT || s == syscall.SIGTERM {
-		*n++
+// DefaultImage is the default image, which is made where there is none of this
+// lab's, and made again where somebody changed it. With read, that is told by all
+// its bytes.
+func DefaultImage(cache string, read bool, stored func(cache string, read bool) (image.Ref, error)) (image.Ref, error) {
+	r, err := stored(cache, read)
+	if errors.Is(err, image.ErrNoBusybox) {
+		err = fmt.Errorf("%w; make setup, or apt-get install busybox-static", err)
 	}
-	return *n >= 3
+	return r, err
 }

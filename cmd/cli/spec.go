@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"errors"
@@ -36,7 +36,7 @@ func (f *execFlags) spec(env bench.Environment, argv []string) (s bench.Spec, er
 		set["net"] = "bridge" // a port wants an address
 	}
 	if s.Settings, err = bench.Resolve(env, set); err != nil {
-		return s, usagef("%w", err)
+		return s, Usagef("%w", err)
 	}
 	if s.Limits, err = f.limits(); err != nil {
 		return s, err
@@ -46,7 +46,7 @@ func (f *execFlags) spec(env bench.Environment, argv []string) (s bench.Spec, er
 	}
 	s.Init = f.init
 	if s.Hostname = f.hostname; !validHostname(f.hostname) {
-		return s, usagef("--hostname %q: letters, digits, dots and hyphens, 64 at the most", f.hostname)
+		return s, Usagef("--hostname %q: letters, digits, dots and hyphens, 64 at the most", f.hostname)
 	}
 	c := bench.Command{Argv: argv, Dir: f.dir, TTY: f.tty, Env: []string{"PATH=" + bench.DefaultPath, "HOME=/root"}}
 	if t := os.Getenv("TERM"); t != "" {
@@ -54,7 +54,7 @@ func (f *execFlags) spec(env bench.Environment, argv []string) (s bench.Spec, er
 	}
 	file, err := readEnv(f.envFile)
 	if err != nil {
-		return s, usagef("--env-file: %w", err)
+		return s, Usagef("--env-file: %w", err)
 	}
 	for _, e := range append(file, f.env...) {
 		if !strings.Contains(e, "=") {
@@ -67,11 +67,11 @@ func (f *execFlags) spec(env bench.Environment, argv []string) (s bench.Spec, er
 		c.Env = setVar(c.Env, e)
 	}
 	if c.User, err = parseUser(f.user); err != nil {
-		return s, usagef("--user %q: %w", f.user, err)
+		return s, Usagef("--user %q: %w", f.user, err)
 	}
 	for _, g := range f.groups {
 		if g < 0 {
-			return s, usagef("--group-add %d: a group is a number from 0 on", g)
+			return s, Usagef("--group-add %d: a group is a number from 0 on", g)
 		}
 		c.User.Groups = append(c.User.Groups, uint32(g))
 	}
@@ -89,14 +89,14 @@ func volumes(words []string) ([]bench.Mount, error) {
 		}
 		at := strings.LastIndex(both, ":/")
 		if at < 1 || strings.Contains(both[at+1:], ":") {
-			return nil, usagef("--volume %q: not of the form SOURCE:/TARGET or SOURCE:/TARGET:ro", w)
+			return nil, Usagef("--volume %q: not of the form SOURCE:/TARGET or SOURCE:/TARGET:ro", w)
 		}
 		source, err := filepath.Abs(both[:at])
 		if err != nil {
 			return nil, err
 		}
 		if _, err := os.Stat(source); err != nil {
-			return nil, usagef("--volume: %w", err)
+			return nil, Usagef("--volume: %w", err)
 		}
 		out = append(out, bench.Mount{Source: source, Target: both[at+1:], ReadOnly: readOnly})
 	}
@@ -108,12 +108,12 @@ func ports(words []string) (out []bench.Port, err error) {
 	for _, w := range words {
 		p, err := testbed.ParsePort(w)
 		if err != nil {
-			return nil, usagef("--publish %q: %w", w, err)
+			return nil, Usagef("--publish %q: %w", w, err)
 		}
 		out = append(out, p)
 	}
 	if err := testbed.CheckPorts(out); err != nil {
-		return nil, usagef("--publish: %w", err)
+		return nil, Usagef("--publish: %w", err)
 	}
 	return out, nil
 }

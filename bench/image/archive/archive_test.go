@@ -1,4 +1,4 @@
-package image
+package archive
 
 import (
 	"archive/tar"
@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"lab/bench/image"
 )
 
 // full is a tree with everything that an image may have.
@@ -46,26 +48,26 @@ func full(t *testing.T) string {
 
 // What was saved and unpacked is the same image, and saved again the same bytes.
 func TestArchive(t *testing.T) {
-	r, err := Open(full(t))
+	r, err := image.Open(full(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var first, second bytes.Buffer
-	if err := r.WriteArchive(&first); err != nil {
+	if err := Write(r.Dir, &first); err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
 	if err := Unpack(bytes.NewReader(first.Bytes()), dir, os.Getuid(), os.Getgid()); err != nil {
 		t.Fatal(err)
 	}
-	again, err := Open(dir)
+	again, err := image.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if again.Digest != r.Digest || again.Size != r.Size {
 		t.Errorf("%+v, and it was %+v", again, r)
 	}
-	if err := again.WriteArchive(&second); err != nil {
+	if err := Write(again.Dir, &second); err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(first.Bytes(), second.Bytes()) {
@@ -83,7 +85,7 @@ func TestArchive(t *testing.T) {
 		bad[max(at, 10)] ^= 0x10
 		d := t.TempDir()
 		if err := Unpack(bytes.NewReader(bad), d, os.Getuid(), os.Getgid()); err == nil {
-			if sum, _, err := Sum(d); err != nil || sum != r.Digest {
+			if sum, _, err := image.Sum(d); err != nil || sum != r.Digest {
 				t.Errorf("damaged at %d it is unpacked as another image", at)
 			}
 		}
@@ -95,7 +97,7 @@ func TestArchiveRefuses(t *testing.T) {
 	if err := syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := (Ref{Dir: dir}).WriteArchive(&bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), "pipe") {
+	if err := Write(dir, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), "pipe") {
 		t.Error(err)
 	}
 	for name, h := range map[string]*tar.Header{
@@ -103,7 +105,7 @@ func TestArchiveRefuses(t *testing.T) {
 		"absolute":    {Name: "/x", Typeflag: tar.TypeReg, Mode: 0o644},
 		"device":      {Name: "null", Typeflag: tar.TypeChar, Devmajor: 1, Devminor: 3, Mode: 0o666},
 		"hard link":   {Name: "x", Typeflag: tar.TypeLink, Linkname: "/etc/passwd"},
-		"many bytes":  {Name: "x", Typeflag: tar.TypeReg, Size: maxUnpacked + 1, Mode: 0o644},
+		"many bytes":  {Name: "x", Typeflag: tar.TypeReg, Size: image.MaxUnpacked + 1, Mode: 0o644},
 		"parent link": {Name: "link/x", Typeflag: tar.TypeReg, Mode: 0o644},
 	} {
 		var b bytes.Buffer
@@ -132,7 +134,7 @@ func FuzzUnpack(f *testing.F) {
 	var b bytes.Buffer
 	dir := f.TempDir()
 	os.WriteFile(filepath.Join(dir, "a"), []byte("b"), 0o644)
-	if err := (Ref{Dir: dir}).WriteArchive(&b); err != nil {
+	if err := Write(dir, &b); err != nil {
 		f.Fatal(err)
 	}
 	f.Add(b.Bytes())

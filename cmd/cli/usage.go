@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"errors"
@@ -8,39 +8,42 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"lab/bench/request"
 )
 
-// furtherFlag marks a flag that few people need: help lists it below the others.
-const furtherFlag = "lab_further"
+// FurtherFlag marks a flag that few people need: help lists it below the others.
+const FurtherFlag = "lab_further"
 
-func further(fl *pflag.FlagSet, names ...string) {
+// Further marks flags of these names.
+func Further(fl *pflag.FlagSet, names ...string) {
 	for _, n := range names {
-		fl.SetAnnotation(n, furtherFlag, []string{})
+		fl.SetAnnotation(n, FurtherFlag, []string{})
 	}
 }
 
-// usagef is an error of the user's typing.
-func usagef(format string, args ...any) error {
-	return &statusError{statusUsage, fmt.Errorf(format, args...)}
+// Usagef is an error of the user's typing.
+func Usagef(format string, args ...any) error {
+	return &StatusError{StatusUsage, fmt.Errorf(format, args...)}
 }
 
-// unknown says that there is no such thing, which one was probably meant, and
+// Unknown says that there is no such thing, which one was probably meant, and
 // which there are.
-func unknown(kind, word string, known []string) error {
-	return noSuch(fmt.Sprintf("unknown %s %q", kind, word), word, known)
+func Unknown(kind, word string, known []string) error {
+	return NoSuch(fmt.Sprintf("unknown %s %q", kind, word), word, known)
 }
 
-// noSuch says with text that there is no word, and what unknown says of it.
-func noSuch(text, word string, known []string) error {
+// NoSuch says with text that there is no word, and what unknown says of it.
+func NoSuch(text, word string, known []string) error {
 	if n := nearest(word, known); n != "" {
 		text += fmt.Sprintf(": did you mean %q?", n)
 	}
-	return usagef("%s\n     there are: %s", text, strings.Join(known, ", "))
+	return Usagef("%s\n     there are: %s", text, strings.Join(known, ", "))
 }
 
-// unknownOfMany is unknown where there are too many to be listed: the few that
+// UnknownOfMany is [Unknown] where there are too many to be listed: the few that
 // come near, and list, the command that has them all.
-func unknownOfMany(kind, word string, known []string, list string) error {
+func UnknownOfMany(kind, word string, known []string, list string) error {
 	text := fmt.Sprintf("unknown %s %q", kind, word)
 	near := fewNearest(word, known, 5)
 	if len(near) > 0 {
@@ -49,13 +52,13 @@ func unknownOfMany(kind, word string, known []string, list string) error {
 	if len(near) > 1 {
 		text += "\n     also near: " + strings.Join(near[1:], ", ")
 	}
-	return usagef("%s\n     %s lists all", text, list)
+	return Usagef("%s\n     %s lists all", text, list)
 }
 
-// noArgs refuses arguments where a command takes none.
-func noArgs(cmd *cobra.Command, args []string) error {
+// NoArgs refuses arguments where a command takes none.
+func NoArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usagef("%s takes no argument, and %q is one", cmd.Name(), args[0])
+		return Usagef("%s takes no argument, and %q is one", cmd.Name(), args[0])
 	}
 	return nil
 }
@@ -65,12 +68,22 @@ func flagError(cmd *cobra.Command, err error) error {
 	var no *pflag.NotExistError
 	var bad *pflag.InvalidValueError
 	switch {
+	case errors.As(err, &bad) && bad.GetFlag().Value.Type() == "request":
+		var u *request.UnknownError
+		if errors.As(err, &u) {
+			return Unknown("--"+bad.GetFlag().Name, u.Word, u.Known)
+		}
+		err = bad.Unwrap()
+		if e, ok := err.(*request.Error); ok {
+			err = e.Err
+		}
+		return Usagef("--%s %q: %w", bad.GetFlag().Name, bad.GetValue(), err)
 	case errors.As(err, &bad) && bad.GetFlag().Value.Type() == "duration":
-		return usagef("--%s %q: not a time such as 5m or 90s", bad.GetFlag().Name, bad.GetValue())
+		return Usagef("--%s %q: not a time such as 5m or 90s", bad.GetFlag().Name, bad.GetValue())
 	case errors.As(err, &bad) && bad.GetFlag().Value.Type() != "bool":
-		return usagef("--%s %q: not a number; see lab %s --help", bad.GetFlag().Name, bad.GetValue(), cmd.Name())
+		return Usagef("--%s %q: not a number; see lab %s --help", bad.GetFlag().Name, bad.GetValue(), cmd.Name())
 	case !errors.As(err, &no):
-		return usagef("%s: %w; see lab %s --help", cmd.Name(), err, cmd.Name())
+		return Usagef("%s: %w; see lab %s --help", cmd.Name(), err, cmd.Name())
 	}
 	var known []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
@@ -83,9 +96,9 @@ func flagError(cmd *cobra.Command, err error) error {
 		name = "-" + no.GetSpecifiedName()
 	}
 	if x := otherwise(no.GetSpecifiedName(), known); x != "" {
-		return usagef("unknown flag %q: did you mean %q?", name, x)
+		return Usagef("unknown flag %q: did you mean %q?", name, x)
 	}
-	return unknown("flag", name, known)
+	return Unknown("flag", name, known)
 }
 
 // otherWords are what people and other tools call what a flag of ours says; of
@@ -201,17 +214,4 @@ func distance(a, b string) int {
 		}
 	}
 	return rows[len(a)][len(b)]
-}
-
-// split takes "a,b" apart, without what is empty or there twice.
-func split(words []string) []string {
-	var out []string
-	for _, w := range words {
-		for _, s := range strings.Split(w, ",") {
-			if s = strings.TrimSpace(s); s != "" && !slices.Contains(out, s) {
-				out = append(out, s)
-			}
-		}
-	}
-	return out
 }

@@ -1,9 +1,9 @@
-package bench_test
+package request_test
 
 import (
 	"testing"
 
-	"lab/bench"
+	"lab/bench/request"
 )
 
 func TestParseSize(t *testing.T) {
@@ -11,7 +11,7 @@ func TestParseSize(t *testing.T) {
 		"1": 1, "64M": 64 << 20, "1g": 1 << 30, "2KiB": 2 << 10, "3TB": 3 << 40,
 		"": 0, "0": 0, "-1M": 0, "M": 0, "1.5G": 0, "9999999T": 0, "1X": 0,
 	} {
-		got, err := bench.ParseSize(word)
+		got, err := request.ParseSize(word)
 		if got != want || (err == nil) != (want > 0) {
 			t.Errorf("%q: %d, %v, want %d", word, got, err, want)
 		}

@@ -1,4 +1,6 @@
-package image
+// Package archive writes and reads an image as a compressed tar archive. It isn't
+// part of package image, as each program that starts something links that.
+package archive
 
 import (
 	"archive/tar"
@@ -13,19 +15,20 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"lab/bench/image"
 	"lab/bench/input"
 	"lab/bench/owner"
 )
 
-// WriteArchive writes the tree as a compressed tar archive that [Unpack] makes
+// Write writes the tree at dir as a compressed tar archive that [Unpack] makes
 // the same tree of, with the same digest. The same tree gives the same bytes:
 // names are in lexical order, times are zero, and everything belongs to root, as
-// owners are no part of an image (see Sum). A device node or socket in the tree
+// owners are no part of an image (see image.Sum). A device node or socket in the tree
 // is an error.
-func (r Ref) WriteArchive(w io.Writer) error {
+func Write(dir string, w io.Writer) error {
 	z := gzip.NewWriter(w)
 	t := tar.NewWriter(z)
-	err := filepath.WalkDir(r.Dir, func(name string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -33,11 +36,11 @@ func (r Ref) WriteArchive(w io.Writer) error {
 		if err != nil {
 			return err
 		}
-		rel, err := filepath.Rel(r.Dir, name)
+		rel, err := filepath.Rel(dir, name)
 		if err != nil {
 			return err
 		}
-		h := &tar.Header{Name: filepath.ToSlash(rel), Mode: int64(unixMode(info.Mode()) &^ unix.S_IFMT), ModTime: time.Unix(0, 0), Format: tar.FormatPAX}
+		h := &tar.Header{Name: filepath.ToSlash(rel), Mode: int64(image.UnixMode(info.Mode()) &^ unix.S_IFMT), ModTime: time.Unix(0, 0), Format: tar.FormatPAX}
 		switch {
 		case info.IsDir():
 			h.Typeflag, h.Name = tar.TypeDir, h.Name+"/"
@@ -63,21 +66,17 @@ func (r Ref) WriteArchive(w io.Writer) error {
 		return err
 	})
 	if err = errors.Join(err, t.Close(), z.Close()); err != nil {
-		return fmt.Errorf("image: save %s: %w", r.Dir, err)
+		return fmt.Errorf("image: save %s: %w", dir, err)
 	}
 	return nil
 }
 
-// Bounds of what is unpacked and read: an image is somebody else's.
-const (
-	maxEntries  = 1_000_000
-	maxUnpacked = 64 << 30 // bytes of all its files
-	maxFile     = 4 << 30  // of a program
-)
+// maxEntries bounds what is unpacked: an image is somebody else's.
+const maxEntries = 1_000_000
 
 // Unpack makes the tree of an archive in the folder dir, which must be empty.
 // What it makes belongs to uid and gid. Names that lead out of dir are an error,
-// and so is what [Ref.WriteArchive] doesn't write.
+// and so is what [Write] doesn't write.
 func Unpack(r io.Reader, dir string, uid, gid int) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -90,7 +89,7 @@ func Unpack(r io.Reader, dir string, uid, gid int) error {
 	}
 	t := tar.NewReader(z)
 	modes := map[string]fs.FileMode{} // of folders: one without write permission is filled first
-	left := int64(maxUnpacked)
+	left := int64(image.MaxUnpacked)
 	for n := 1; ; n++ {
 		h, err := t.Next()
 		if err == io.EOF {

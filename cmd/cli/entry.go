@@ -1,6 +1,6 @@
 //go:build amd64 || arm64
 
-package main
+package cli
 
 // entry is where the program begins; it isn't called.
 func entry()

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"errors"
@@ -18,26 +18,26 @@ import (
 func (f *execFlags) limits() (l bench.Limits, err error) {
 	l = bench.Limits{CPU: f.cpus, CPUWeight: f.weight, CPUSet: f.cpuset, Pids: f.pids}
 	if l.Memory, err = size(f.memory); err != nil {
-		return l, usagef("--memory %q: %w", f.memory, err)
+		return l, Usagef("--memory %q: %w", f.memory, err)
 	}
 	if l.Memory != 0 && l.Memory < bench.LeastMemory {
-		return l, usagef("--memory %s: no program starts in that; the least that works is %dM", f.memory, bench.LeastMemory>>20)
+		return l, Usagef("--memory %s: no program starts in that; the least that works is %dM", f.memory, bench.LeastMemory>>20)
 	}
 	if l.Swap, err = size(f.swap); err != nil {
-		return l, usagef("--swap %q: %w", f.swap, err)
+		return l, Usagef("--swap %q: %w", f.swap, err)
 	}
 	if f.cpuset != "" {
 		if err := cgroup.CheckCPUSet(f.cpuset); err != nil {
-			return l, usagef("--cpuset %q: %w", f.cpuset, err)
+			return l, Usagef("--cpuset %q: %w", f.cpuset, err)
 		}
 	}
 	switch {
 	case f.cpus < 0 || f.pids < 0:
-		return l, usagef("--cpus and --pids: a limit is above 0")
+		return l, Usagef("--cpus and --pids: a limit is above 0")
 	case f.weight < 0 || f.weight > 10000:
-		return l, usagef("--cpu-weight %d: from 1 to 10000", f.weight)
+		return l, Usagef("--cpu-weight %d: from 1 to 10000", f.weight)
 	case f.swap != "" && f.memory == "":
-		return l, usagef("--swap: it goes beyond --memory, which isn't limited")
+		return l, Usagef("--swap: it goes beyond --memory, which isn't limited")
 	}
 	for _, x := range []struct {
 		flag  string
@@ -53,21 +53,21 @@ func (f *execFlags) limits() (l bench.Limits, err error) {
 		for _, w := range x.words {
 			i := strings.LastIndexByte(w, ':')
 			if i <= 0 {
-				return l, usagef("--%s %q: not of the form DEVICE:LIMIT", x.flag, w)
+				return l, Usagef("--%s %q: not of the form DEVICE:LIMIT", x.flag, w)
 			}
 			n, err := x.parse(w[i+1:])
 			if err == nil && n == 0 {
 				err = errors.New("a limit is above 0")
 			}
 			if err != nil {
-				return l, usagef("--%s %q: %w", x.flag, w, err)
+				return l, Usagef("--%s %q: %w", x.flag, w, err)
 			}
 			disk, err := wholeDisk(w[:i])
 			if err != nil {
-				return l, usagef("--%s: %w", x.flag, err)
+				return l, Usagef("--%s: %w", x.flag, err)
 			}
 			if l.IO.Device != "" && l.IO.Device != disk || *x.to != 0 {
-				return l, usagef("--%s %q: one device can be limited, once in each way", x.flag, w)
+				return l, Usagef("--%s %q: one device can be limited, once in each way", x.flag, w)
 			}
 			l.IO.Device, *x.to = disk, n
 		}

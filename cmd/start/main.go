@@ -1,5 +1,11 @@
-//go:build lean
-
+// Start is the lab's program that starts fast: "make build" installs it as lab.
+//
+// It has what "lab exec" of a local environment needs, and "lab version", and
+// executes lab-full beside it, the whole command, for everything else. A Go program
+// pays at every start for each package that it links, here mostly other people's:
+// side by side on a busy machine "version" took 2.2 ms with this program and 7.4 with
+// the whole one (an empty program of Go's 1.2), "exec host" 3.8 and 12.5 ms. "make
+// bench" has it anew (BenchmarkStart).
 package main
 
 import (
@@ -14,11 +20,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"lab/bench"
 	"lab/bench/image"
 	"lab/bench/testbed"
-	"lab/chroot"
-	"lab/container"
+	"lab/cmd/cli"
 )
 
 // fullName is the program that has all commands, in the folder of this one.
@@ -29,9 +33,22 @@ func main() {
 	if !own(os.Args[1:]) {
 		err := becomeFull()
 		fmt.Fprintln(os.Stderr, "lab: "+err.Error())
-		os.Exit(statusFailed)
+		os.Exit(cli.StatusFailed)
 	}
-	os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr))
+	a := cli.New(os.Args, os.Stdin, os.Stdout, os.Stderr)
+	root := &cobra.Command{Use: "lab", PersistentPreRun: func(cmd *cobra.Command, _ []string) {
+		if cmd.Name() != "exec" && os.Geteuid() == 0 { // exec does it while it waits
+			testbed.SweepFolders()
+		}
+	}}
+	root.CompletionOptions.DisableDefaultCmd = true // it is the whole command's
+	if os.Args[1] == "exec" {
+		exec := &cli.Exec{App: a, Environments: cli.Local, Image: storedImage, Full: becomeFull}
+		root.AddCommand(exec.Command())
+	} else {
+		root.AddCommand(a.VersionCommand())
+	}
+	os.Exit(a.Run(root))
 }
 
 // own says whether a command line is for this program: "version", and "exec" of
@@ -48,7 +65,7 @@ func own(args []string) bool {
 	if n := slices.Index(args, "--"); n >= 0 {
 		before = args[:n]
 	}
-	return args[0] == "exec" && len(args) > 1 && slices.Contains(environmentNames(), args[1]) &&
+	return args[0] == "exec" && len(args) > 1 && slices.Contains(cli.Names(cli.Local()), args[1]) &&
 		!slices.ContainsFunc(before, func(w string) bool {
 			// A pipe can be read once, and not again by the program that this one may become.
 			return w == "--help" || w == "-h" || strings.HasPrefix(w, "--env-file")
@@ -73,39 +90,13 @@ func becomeFull() error {
 	return fmt.Errorf("execute %s: %w", full, err)
 }
 
-func (a *app) root() *cobra.Command {
-	root := &cobra.Command{Use: "lab", SilenceErrors: true, SilenceUsage: true,
-		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
-			if cmd.Name() != "exec" && os.Geteuid() == 0 { // exec does it while it waits
-				testbed.SweepFolders()
-			}
-		}}
-	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(a.execCommand(), a.versionCommand())
-	return root
-}
-
-func environments(...string) []bench.Environment {
-	return []bench.Environment{chroot.Host(), chroot.Chroot(), container.New()}
-}
-
-// scope is for lab-full, as few need it, and each start would pay for linking it.
-var scope func(slice, name string) error
-
-// executeApart is for environments that this program hasn't got.
-func (a *app) executeApart(bench.Environment, bench.Spec, *execFlags) (int, error) {
-	return 0, errors.New("exec: not in this program")
-}
-
 // storedImage is the default image, where nobody changed it. That it is this
 // lab's matters to what is measured, which is lab-full's. Else the command is
 // left to lab-full, which has the programs to put into an image; that returns
 // only with an error.
 func storedImage(cache string, _ bool) (image.Ref, error) {
 	if image.IsCurrent(cache) {
-		return image.At(image.DefaultDir(cache))
+		return image.Ref{Name: "default", Dir: image.DefaultDir(cache)}, nil
 	}
 	return image.Ref{}, becomeFull()
 }
-
-func completeFlags(*cobra.Command) {}

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -9,18 +9,18 @@ import (
 	"lab/bench/owner"
 )
 
-// needRoot is nil for root, else an error that ends in the exact command to
+// NeedRoot is nil for root, else an error that ends in the exact command to
 // type. what needs it: "lab run".
-func (a *app) needRoot(what string, status int) error {
+func (a *App) NeedRoot(what string, status int) error {
 	if os.Geteuid() == 0 {
 		return nil
 	}
-	return &statusError{status, fmt.Errorf("%s needs root (namespaces, mounts and cgroups are made); nothing was touched; type:\n     %s",
-		what, a.typed(a.args[1:]))}
+	return &StatusError{status, fmt.Errorf("%s needs root (namespaces, mounts and cgroups are made); nothing was touched; type:\n     %s",
+		what, a.Typed(a.Args[1:]))}
 }
 
-// typed is what a user types to have the lab do what the words say, as root.
-func (a *app) typed(args []string) string {
+// Typed is what a user types to have the lab do what the words say, as root.
+func (a *App) Typed(args []string) string {
 	var words []string
 	if os.Geteuid() != 0 || owner.Caller() != "" {
 		words = asRoot()
@@ -30,7 +30,7 @@ func (a *app) typed(args []string) string {
 			words = append(words, name+"="+v)
 		}
 	}
-	prog := a.args[0]
+	prog := a.Args[0]
 	if !strings.Contains(prog, "/") {
 		if exe, err := os.Executable(); err == nil {
 			prog = exe

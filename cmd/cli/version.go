@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -8,12 +8,12 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is set with -ldflags "-X main.version=…".
+// version is set with -ldflags "-X lab/cmd/cli.version=…".
 var version string
 
-// labVersion is the lab's version: what the linker was told, else what Go
+// Version is the lab's version: what the linker was told, else what Go
 // recorded of the module or the commit.
-func labVersion() string {
+func Version() string {
 	if version != "" {
 		return version
 	}
@@ -39,18 +39,19 @@ func labVersion() string {
 	return "devel-" + rev + dirty
 }
 
-// versionLine is what version and --version print.
-func versionLine() string {
-	return fmt.Sprintf("lab %s %s %s/%s", labVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+// VersionLine is what version and --version print.
+func VersionLine() string {
+	return fmt.Sprintf("lab %s %s %s/%s", Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
-func (a *app) versionCommand() *cobra.Command {
+// VersionCommand is lab version.
+func (a *App) VersionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the lab's version",
-		Args:  noArgs,
+		Args:  NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintln(a.page, versionLine())
+			_, err := fmt.Fprintln(a.Page, VersionLine())
 			return err
 		},
 	}

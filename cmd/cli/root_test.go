@@ -1,6 +1,4 @@
-//go:build !lean
-
-package main
+package cli
 
 import (
 	"os"
@@ -40,12 +38,12 @@ func TestTyped(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", bin)
-	a := &app{args: []string{"./lab"}}
-	if got := a.typed([]string{"clean"}); got != "./lab clean" {
+	a := &App{Args: []string{"./lab"}}
+	if got := a.Typed([]string{"clean"}); got != "./lab clean" {
 		t.Errorf("as root: %q", got)
 	}
 	t.Setenv("DOAS_USER", "ann")
-	if got := a.typed([]string{"clean"}); got != "doas env ./lab clean" {
+	if got := a.Typed([]string{"clean"}); got != "doas env ./lab clean" {
 		t.Errorf("through doas: %q", got)
 	}
 }
