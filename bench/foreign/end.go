@@ -135,6 +135,11 @@ func (i *Instance) judged(x bench.Exit) (bench.Exit, error) {
 		} else if i.killed.Load() && x.Code != 0 {
 			x.Code, x.Signal = -1, int(unix.SIGKILL)
 		}
+		if i.group != nil { // what wait4(2) says is the program's own as well
+			if user, system, err := i.group.CPU(); err == nil {
+				x.Usage.User, x.Usage.System = user, system
+			}
+		}
 		i.exit = x
 		g := i.group
 		if g == nil {

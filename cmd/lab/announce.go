@@ -9,7 +9,8 @@ import (
 	"lab/bench/request"
 	"lab/bench/results"
 	"lab/bench/runs"
-	"lab/reports"
+	"lab/reports/analysis"
+	"lab/reports/msg"
 	"lab/scenarios"
 )
 
@@ -69,7 +70,7 @@ func tooFew(j *runs.Job, cells []results.Cell) []string {
 	if sc := scenarios.Find(j.Scenario); sc != nil {
 		m.Metrics, m.Findings, m.Figures = sc.Metrics, sc.Findings, sc.Figures
 	}
-	return reports.TooFew(m, j.Options.Times())
+	return msg.English().Texts(analysis.TooFew(m, j.Options.Times()))
 }
 
 // eachTakes words what a trial takes, by environment.

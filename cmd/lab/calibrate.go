@@ -19,6 +19,8 @@ import (
 	"lab/chroot"
 	"lab/cmd/cli"
 	"lab/reports"
+	"lab/reports/msg"
+	"lab/reports/page"
 	"lab/scenarios"
 )
 
@@ -177,12 +179,13 @@ func (a *app) judgeCalibration(dir string, j *runs.Job, made []*bench.Scenario, 
 	if err != nil {
 		return err
 	}
-	err = keep(dir, j, map[string][]byte{"calibration.json": append(data, '\n'), "calibration.md": reports.CalibrationMarkdown(rowsOf(checks))})
+	p := reports.Calibration(rowsOf(checks))
+	err = keep(dir, j, map[string][]byte{"calibration.json": append(data, '\n'), "calibration.md": p.Markdown(msg.English())})
 	if asJSON {
 		_, werr := a.Stdout.Write(append(data, '\n'))
 		err = errors.Join(err, werr)
 	} else {
-		err = errors.Join(err, reports.CalibrationTable(a.Page, rowsOf(checks), reports.OptionsFor(a.Stdout.File)))
+		err = errors.Join(err, p.Terminal(a.Page, page.OptionsFor(a.Stdout.File)))
 		fmt.Fprintf(a.Page, "\nresults: %s\n", dir)
 	}
 	for _, c := range checks {

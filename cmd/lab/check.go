@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -50,7 +49,7 @@ func (a *app) check(dir string) error {
 		return err
 	}
 	if len(wrong) > 0 {
-		return fmt.Errorf("check: %s was changed:\n     %s", dir, strings.Join(wrong, "\n     "))
+		return fmt.Errorf("check: %s was changed:\n     %s", dir, reports.Lines(wrong))
 	}
 	if _, err := experiment.Kept(run); err != nil {
 		return fmt.Errorf("check: %w", err)

@@ -12,6 +12,9 @@ import (
 	"lab/bench/results"
 	"lab/cmd/cli"
 	"lab/reports"
+	"lab/reports/analysis"
+	"lab/reports/msg"
+	"lab/reports/page"
 )
 
 type compareFlags struct {
@@ -68,9 +71,9 @@ func (a *app) compare(dirs []string, f compareFlags) error {
 	if !slices.Contains(formats, f.format) {
 		return cli.Unknown("--format", f.format, formats)
 	}
-	var limits []reports.Limit
+	var limits []analysis.Limit
 	for _, word := range request.Split(f.failIf...) {
-		l, err := reports.ParseLimit(word)
+		l, err := analysis.ParseLimit(word)
 		if err != nil {
 			return cli.Usagef("--fail-if %w", err)
 		}
@@ -93,24 +96,24 @@ func (a *app) compare(dirs []string, f compareFlags) error {
 	}
 	switch f.format {
 	case "markdown":
-		err = c.Markdown(a.Stdout)
+		_, err = a.Stdout.Write(reports.Contrast(c).Markdown(msg.English()))
 	case "csv":
-		err = c.CSV(a.Stdout)
+		err = reports.ContrastCSV(c, a.Stdout)
 	default:
-		err = c.Terminal(a.Page, reports.OptionsFor(a.Stdout.File))
+		err = reports.Contrast(c).Terminal(a.Page, page.OptionsFor(a.Stdout.File))
 	}
 	return errors.Join(err, beyond(c, limits))
 }
 
 // contrast is of two runs, or of two rows of one.
-func contrast(runs []*results.Run, by string) (*reports.Contrast, error) {
+func contrast(runs []*results.Run, by string) (*analysis.Contrast, error) {
 	if by == "" {
-		return reports.Compare(runs[0], runs[1])
+		return analysis.Compare(runs[0], runs[1])
 	}
 	name, values, _ := strings.Cut(by, "=")
-	have := reports.Values(runs[0], name)
+	have := analysis.Values(runs[0], name)
 	if len(have) == 0 {
-		return nil, cli.Unknown("--by", name, reports.Choices(runs[0]))
+		return nil, cli.Unknown("--by", name, analysis.Choices(runs[0]))
 	}
 	two := request.Split(values)
 	if values == "" && len(have) == 2 {
@@ -124,11 +127,11 @@ func contrast(runs []*results.Run, by string) (*reports.Contrast, error) {
 	if len(two) != 2 {
 		return nil, cli.Usagef("--by %s: which two? write --by %s=A,B; there are: %s", by, name, strings.Join(have, ", "))
 	}
-	return reports.CompareBy(runs[0], name, two[0], two[1])
+	return analysis.CompareBy(runs[0], name, two[0], two[1])
 }
 
 // beyond is the error of a contrast that exceeds a limit.
-func beyond(c *reports.Contrast, limits []reports.Limit) error {
+func beyond(c *analysis.Contrast, limits []analysis.Limit) error {
 	if len(limits) > 0 && c.Told() == 0 {
 		return cli.Exit(cli.StatusNothing, errors.New("compare: no row could have been found different, so --fail-if can't be answered; the reasons are above"))
 	}

@@ -12,7 +12,8 @@ import (
 	"lab/bench/machine"
 	"lab/bench/results"
 	"lab/cmd/cli"
-	"lab/reports"
+	"lab/reports/msg"
+	"lab/reports/page"
 	"lab/scenarios"
 )
 
@@ -66,7 +67,13 @@ It measures nothing, and needs no root.`,
 				if i > 0 {
 					fmt.Fprintln(a.Page)
 				}
-				reports.Paragraphs(a.Page, x.Name+", "+article(x.Kind), x.Text, reports.OptionsFor(a.Stdout.File))
+				p := &page.Page{}
+				p.Title(x.Name + ", " + article(x.Kind))
+				for _, text := range strings.Split(x.Text, "\n\n") {
+					p.Gap()
+					p.Text(text)
+				}
+				p.Terminal(a.Page, page.OptionsFor(a.Stdout.File))
 			}
 			return nil
 		},
@@ -114,7 +121,7 @@ func everything() []explained {
 	}
 	for _, e := range environments() {
 		a := e.About()
-		text := reports.Capital(a.Is) + ". It needs " + a.Needs + "."
+		text := msg.Capital(a.Is) + ". It needs " + a.Needs + "."
 		if a.More != "" {
 			text += "\n\n" + a.More
 		}
@@ -152,7 +159,7 @@ func explainScenario(s *bench.Scenario) string {
 		text += "\n\nIt judges these statements, by thresholds that were set before any result:"
 	}
 	for _, f := range s.Findings {
-		text += "\n\n“" + f.Statement + "” " + reports.Capital(f.Reason) + "."
+		text += "\n\n“" + f.Statement + "” " + msg.Capital(f.Reason) + "."
 	}
 	return text
 }
@@ -169,7 +176,7 @@ func explainMetrics() []explained {
 			if by[m.Name] == nil {
 				better := ""
 				if m.Better != "" {
-					better = " " + reports.Capital(m.Better) + " is better."
+					better = " " + msg.Capital(m.Better) + " is better."
 				}
 				unit := m.Unit
 				if unit == "1" {

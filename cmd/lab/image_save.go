@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -105,7 +104,7 @@ func (a *app) saveBeside(dir, named, kernelName string) error {
 		return fmt.Errorf("image save: %w", err)
 	}
 	if len(wrong) > 0 {
-		return fmt.Errorf("image save: %s was changed:\n     %s", dir, strings.Join(wrong, "\n     "))
+		return fmt.Errorf("image save: %s was changed:\n     %s", dir, reports.Lines(wrong))
 	}
 	r, err := a.namedImage(nonEmptyWords(named))
 	if err != nil {

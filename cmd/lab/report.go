@@ -13,6 +13,8 @@ import (
 	"lab/bench/results"
 	"lab/cmd/cli"
 	"lab/reports"
+	"lab/reports/analysis"
+	"lab/reports/page"
 )
 
 func (a *app) reportCommand() *cobra.Command {
@@ -92,7 +94,7 @@ func (a *app) printReport(run *results.Run, json bool) error {
 		_, err = a.Stdout.Write(summary)
 		return err
 	}
-	if err := reports.Terminal(a.Page, run, reports.OptionsFor(a.Stdout.File)); err != nil {
+	if err := reports.Terminal(a.Page, run, page.OptionsFor(a.Stdout.File)); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(a.Page, "\nreport: %s\n", filepath.Join(dir, "report.md"))
@@ -129,9 +131,9 @@ func (a *app) reportMachines(dirs []string, out string) error {
 		if i > 0 {
 			fmt.Fprintln(a.Page)
 		}
-		m, err := reports.AcrossMachines(by[name])
+		m, err := analysis.AcrossMachines(by[name])
 		if err == nil {
-			err = m.Terminal(a.Page, reports.OptionsFor(a.Stdout.File))
+			err = reports.Machines(m).Terminal(a.Page, page.OptionsFor(a.Stdout.File))
 		}
 		if err == nil && out != "" {
 			err = a.writeMachines(m, out)
@@ -141,14 +143,14 @@ func (a *app) reportMachines(dirs []string, out string) error {
 	return errors.Join(errs...)
 }
 
-func (a *app) writeMachines(m *reports.Machines, out string) error {
+func (a *app) writeMachines(m *analysis.Machines, out string) error {
 	uid, gid := owner.IDs()
 	f, err := results.Create(out, uid, gid, nil)
 	if err != nil {
 		return err
 	}
 	f.Close()
-	if err := m.Write(out, uid, gid); err != nil {
+	if err := reports.WriteMachines(m, out, uid, gid); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(a.Page, "\nreport: %s\n", filepath.Join(out, "machines.md"))

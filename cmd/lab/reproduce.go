@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -12,6 +11,9 @@ import (
 	"lab/bench/runs"
 	"lab/cmd/cli"
 	"lab/reports"
+	"lab/reports/analysis"
+	"lab/reports/msg"
+	"lab/reports/page"
 )
 
 func (a *app) reproduceCommand() *cobra.Command {
@@ -93,20 +95,17 @@ func (a *app) reproduce(dir string, f runFlags) error {
 	if err != nil {
 		return err
 	}
-	r, err := reports.Reproduce(original, again)
+	r, err := analysis.Reproduce(original, again)
 	if err != nil {
 		return err
 	}
-	var page bytes.Buffer
-	if err := r.Markdown(&page); err != nil {
-		return err
-	}
-	if err := errors.Join(keep(out, j, map[string][]byte{"reproduction.md": page.Bytes()}),
-		reports.WriteRun(again, out, j.UID, j.GID), r.Terminal(a.Page, reports.OptionsFor(a.Stdout.File))); err != nil {
+	p := reports.Reproduction(r)
+	if err := errors.Join(keep(out, j, map[string][]byte{"reproduction.md": p.Markdown(msg.English())}),
+		reports.WriteRun(again, out, j.UID, j.GID), p.Terminal(a.Page, page.OptionsFor(a.Stdout.File))); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.Page, "\nreport: %s\n", filepath.Join(out, "reproduction.md"))
-	if n := r.Count(reports.Differs); n > 0 {
+	if n := r.Count(analysis.Differs); n > 0 {
 		return cli.Exit(cli.StatusFailed, nil)
 	}
 	return status(end, nil)
