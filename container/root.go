@@ -25,6 +25,17 @@ func (c *container) makeRoot(t *launch.Thread) error {
 		return &os.PathError{Op: "open image", Path: c.spec.Image.Dir, Err: err}
 	}
 	keep(t, image, "image")
+	c.lower = nil
+	if n := len(c.spec.Image.Layers); n > 1 && n <= maxStack && !c.mapped() && c.on("overlay") {
+		for _, dir := range c.spec.Image.Layers {
+			fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+			if err != nil {
+				return &os.PathError{Op: "open layer", Path: dir, Err: err}
+			}
+			keep(t, fd, "layer")
+			c.lower = append(c.lower, fd)
+		}
+	}
 	var root int
 	if c.on("overlay") {
 		root, err = c.overlay(t, image)
@@ -131,14 +142,9 @@ func (c *container) layers(t *launch.Thread, image, tmp int) (_ int, err error) 
 	// changed under us. NODEV: an image's device nodes are just files.
 	layer := func(fd int, name string) string { return fmt.Sprintf("/proc/thread-self/fd/%d%s", fd, name) }
 	lower := layer(image, "")
-	if n := len(c.spec.Image.Layers); n > 1 && n <= maxStack && !c.mapped() {
+	if len(c.lower) > 0 {
 		lower = ""
-		for _, dir := range slices.Backward(c.spec.Image.Layers) { // overlayfs wants the uppermost first
-			fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-			if err != nil {
-				return -1, &os.PathError{Op: "open layer", Path: dir, Err: err}
-			}
-			defer unix.Close(fd)
+		for _, fd := range slices.Backward(c.lower) { // overlayfs wants the uppermost first
 			lower = strings.TrimPrefix(lower+":"+layer(fd, ""), ":")
 		}
 	}
