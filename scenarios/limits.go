@@ -81,7 +81,7 @@ func limitsCells(o bench.Options) []bench.Cell {
 	var cells []bench.Cell
 	for _, e := range o.Chosen() {
 		for _, w := range limitsWays {
-			if o.Excludes("limit", w.name) || o.Quick && e.Slow && !w.first {
+			if o.Quick && e.Slow && !w.first {
 				continue
 			}
 			c := bench.Usual.Row(e, o)
@@ -154,6 +154,11 @@ func limitsTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 			ended = h.At
 			if n, ok := h.Float("refused"); ok {
 				refused = n > 0
+				took, err := h.Value("took")
+				if err != nil {
+					return err
+				}
+				t.Record("time", took)
 			}
 			if pause, ok := h.Float("pause"); ok && pause > 0 {
 				t.Record("pause", pause)
@@ -179,7 +184,7 @@ func limitsTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 		ended = exit.At
 	}
 	t.Record("got", got/way.asked)
-	if way.killed || c.Pids > 0 {
+	if way.killed {
 		t.RecordSince("time", began, ended)
 	}
 	if c.CPU == 0 {

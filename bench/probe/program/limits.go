@@ -106,8 +106,9 @@ func grow(t *talk, o options) error {
 
 // bomb is a fork bomb: each process starts others, which do the same, until the
 // kernel refuses one, or there are most= of them. The section "bomb" has how many
-// processes there were, this one included (value), and the kernel's refusals.
-// They end when this one does.
+// processes there were, this one included (value), the kernel's refusals, and how
+// many seconds it took until all were refused.
+// They end with the section.
 func bomb(t *talk, o options) error {
 	most, err := o.number("most", 64)
 	if err != nil {
@@ -125,22 +126,31 @@ func bomb(t *talk, o options) error {
 		return os.NewSyscallError("pipe", err)
 	}
 	defer unix.Close(fds[0])
-	defer unix.Close(fds[1]) // their end
 	return t.section("bomb", func() ([]line.Pair, error) {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
+		// At the limit Go's scheduler couldn't have a further thread either, and
+		// would end the program: raw system calls alone, until the others are gone.
+		began := now()
 		atomic.StoreInt64(&counts[0], 1)
 		multiply(counts, most, uintptr(fds[0]), uintptr(fds[1]))
 		// The others are still at it until each was refused one, or the bound
 		// is reached.
-		for end := now() + int64(5*time.Second); now() < end; time.Sleep(time.Millisecond) {
-			if n := atomic.LoadInt64(&counts[0]); n == atomic.LoadInt64(&counts[2])+1 {
-				break
-			}
+		for now()-began < int64(5*time.Second) && atomic.LoadInt64(&counts[0]) != atomic.LoadInt64(&counts[2])+1 {
+			rest()
+		}
+		took := float64(now()-began) / 1e9
+		unix.RawSyscall(unix.SYS_CLOSE, uintptr(fds[1]), 0, 0) // their end
+		for range 50 {
+			rest()
 		}
 		return []line.Pair{line.Number("value", float64(atomic.LoadInt64(&counts[0]))),
-			line.Count("refused", atomic.LoadInt64(&counts[1]))}, nil
+			line.Count("refused", atomic.LoadInt64(&counts[1])), line.Number("took", took)}, nil
 	})
+}
+
+// rest sleeps for a millisecond without telling Go's scheduler.
+func rest() {
+	ts := unix.NsecToTimespec(int64(time.Millisecond))
+	unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&ts)), 0, 0)
 }
 
 // multiply starts processes until it can't. counts are of the processes, of the
