@@ -9,8 +9,11 @@ import (
 	"lab/bench/results"
 )
 
-// MaxSessions is more than anybody has time for.
-const MaxSessions = 1000
+// MaxSessions and MaxTrials, of a row, are more than anybody has time for.
+const (
+	MaxSessions = 1000
+	MaxTrials   = 1_000_000
+)
 
 // sessions makes the whole set as many times as was asked, each by a worker of its
 // own in a testbed of its own: what a machine does otherwise from one day, one

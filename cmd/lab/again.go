@@ -122,6 +122,10 @@ func (o *oldRun) otherLibvirt() []string {
 func (f *runFlags) jobOf(run *results.Run) (*runs.Job, error) {
 	m := run.Manifest
 	x := m.Asked
+	if max(x.Runs, x.Warmup) > runs.MaxTrials || x.Sessions > runs.MaxSessions {
+		return nil, fmt.Errorf("%s asked for %d trials, %d warm-ups and %d sessions; the most are %d, %d and %d",
+			run.Dir, x.Runs, x.Warmup, x.Sessions, runs.MaxTrials, runs.MaxTrials, runs.MaxSessions)
+	}
 	j := &runs.Job{Scenario: m.Scenario, Runs: x.Runs, Warmup: x.Warmup, Manifest: m,
 		Options: bench.Options{Known: known(), Envs: x.Envs, Variant: maps.Clone(x.Variant), Vary: x.Vary, Quick: m.Quick, Image: f.image, CPUs: x.CPUs},
 		Extent:  engine.Extent{Precision: x.Precision, MaxTime: time.Duration(x.MaxTime * float64(time.Second)), Strict: x.Strict}}

@@ -71,8 +71,8 @@ or failed; 2 bad usage; 3 not root; 130 interrupted.`,
 }
 
 func (a *app) calibrate(cmd *cobra.Command, f calibrateFlags) error {
-	if f.pairs < 1 {
-		return usagef("--pairs %d: at least 1", f.pairs)
+	if f.pairs < 1 || f.pairs > runs.MaxTrials {
+		return usagef("--pairs %d: from 1 to %d", f.pairs, runs.MaxTrials)
 	}
 	f.accel = "auto"
 	base, err := f.job(cmd)

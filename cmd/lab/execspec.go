@@ -57,6 +57,9 @@ func (f *execFlags) spec(env bench.Environment, argv []string) (s bench.Spec, er
 		return s, usagef("--env-file: %w", err)
 	}
 	for _, e := range append(file, f.env...) {
+		if e == "" || e[0] == '=' {
+			return s, usagef("--env-var %q: not of the form NAME=VALUE", e)
+		}
 		if !strings.Contains(e, "=") {
 			v, ok := os.LookupEnv(e)
 			if !ok {

@@ -221,12 +221,12 @@ func (f *runFlags) job(cmd *cobra.Command) (*runs.Job, error) {
 	j := &runs.Job{Runs: f.runs, Warmup: -1}
 	j.UID, j.GID = usercache.Owner()
 	given := cmd.Flags().Changed
-	if given("runs") && f.runs < 1 {
-		return nil, usagef("--runs %d: at least 1", f.runs)
+	if given("runs") && (f.runs < 1 || f.runs > runs.MaxTrials) {
+		return nil, usagef("--runs %d: from 1 to %d", f.runs, runs.MaxTrials)
 	}
 	if given("warmup") {
-		if j.Warmup = f.warmup; f.warmup < 0 {
-			return nil, usagef("--warmup %d: at least 0", f.warmup)
+		if j.Warmup = f.warmup; f.warmup < 0 || f.warmup > runs.MaxTrials {
+			return nil, usagef("--warmup %d: from 0 to %d", f.warmup, runs.MaxTrials)
 		}
 	}
 	if !given("seed") {
