@@ -23,13 +23,13 @@ export HOME := $(shell getent passwd 0 | cut -d: -f6)
 endif
 
 .NOTPARALLEL:
-.PHONY: run test test-long bench chaos parity lint build generate setup setup-long full-kernel uninstall clean
+.PHONY: run test test-long bench chaos parity lint build generate setup setup-tests setup-long full-kernel uninstall clean
 
 run: setup build
 	$(ROOT) ./lab run startup
 
 # At the end nothing may be left of it on this machine.
-test: setup build
+test: setup-tests build
 	$(ROOT) ./lab doctor --save before.out
 	./.ci/gotest "$(GO)" $(TESTFLAGS) ./...
 	./.ci/guest "$(GO)" $(ROOT) ./lab
@@ -60,18 +60,17 @@ lint:
 	@unformatted=$$("$$(dirname "$(GO)")/gofmt" -l .); \
 	if [ -n "$$unformatted" ]; then echo "gofmt -w $$unformatted" | tr '\n' ' ' && exit 1; fi
 	"$(GO)" vet ./...
-	"$(GO)" vet -tags lean ./cmd/lab
 	@if command -v shellcheck >/dev/null; then shellcheck -x cmd/setup/*.sh .ci/run .ci/gotest .ci/guest .ci/stock .ci/stock-guest; \
 	else echo "skipped: shellcheck (apt-get install shellcheck)"; fi
 
 # Without cgo and without paths: the same source gives the same file, and runs
 # on any Linux. -buildvcs=false: git refuses to look into another user's folder.
 # Two programs: lab, which starts fast, and lab-full, which it hands most of its
-# commands to (main.go says why).
-build: GOBUILD = CGO_ENABLED=0 "$(GO)" build -trimpath -buildvcs=false -ldflags '-s -w -E main.entry -X main.version=$(VERSION)'
+# commands to (cmd/start says why).
+build: GOBUILD = CGO_ENABLED=0 "$(GO)" build -trimpath -buildvcs=false -ldflags '-s -w -E lab/cmd/cli.entry -X lab/cmd/cli.version=$(VERSION)'
 build: generate
 	$(GOBUILD) -o $(BUILD)/lab-full ./cmd/lab
-	$(GOBUILD) -tags lean -o $(BUILD)/lab ./cmd/lab
+	$(GOBUILD) -o $(BUILD)/lab ./cmd/start
 	@if [ -n "$$SUDO_UID" ]; then chown "$$SUDO_UID:$$SUDO_GID" "$(BUILD)/lab" "$(BUILD)/lab-full"; fi
 
 # The guest's init and the probe are embedded into the lab. The rest of the
@@ -82,6 +81,9 @@ generate:
 
 setup:
 	@cmd/setup/setup.sh
+
+setup-tests:
+	@cmd/setup/setup.sh --tests
 
 setup-long:
 	@cmd/setup/setup.sh --long

@@ -1,6 +1,10 @@
 package bench
 
-import "lab/bench/results"
+import (
+	"slices"
+
+	"lab/bench/results"
+)
 
 // An About is what an environment says about itself, so that nobody else needs
 // a list of names: the command, doctor, scenarios and reports ask here.
@@ -12,6 +16,12 @@ type About struct {
 	More  string // what lab explain adds, in paragraphs; "" is nothing
 	Rests []Rest // doctor's checks that it can't run without
 
+	Settings []Setting // what it can be varied by; AboutAll asks for them
+
+	// Groups are short names that --env takes for all that bear them: "runtimes".
+	Groups []string
+
+	Extra     bool // one more to compare with: if it can't run here nothing is amiss
 	Default   bool // scenarios measure it where no environment was named
 	Slow      bool // a start takes seconds: fewer trials, and no calibration
 	Apart     bool // an instance can't run in the lab's own process: lab exec starts a worker, as lab run does
@@ -32,11 +42,29 @@ func RestsOn(checks ...string) (out []Rest) {
 	return out
 }
 
+// Has says whether an environment has a setting, which allows these values.
+func (a About) Has(setting string, values ...string) bool {
+	return slices.ContainsFunc(a.Settings, func(s Setting) bool {
+		return s.Name == setting && (len(s.Values) == 0 || !slices.ContainsFunc(values, func(v string) bool { return !slices.Contains(s.Values, v) }))
+	})
+}
+
+// Can says whether an environment has all of these settings, and allows these
+// values.
+func (a About) Can(set map[string]string) bool {
+	for name, v := range set {
+		if !a.Has(name, v) {
+			return false
+		}
+	}
+	return true
+}
+
 // AboutAll is what each environment says about itself, in the same order.
 func AboutAll(envs []Environment) (out []About) {
 	for _, e := range envs {
 		a := e.About()
-		a.Name = e.Name()
+		a.Name, a.Settings = e.Name(), e.Settings()
 		out = append(out, a)
 	}
 	return out

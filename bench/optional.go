@@ -18,26 +18,26 @@ import (
 //
 //	instances    who has it                            who asks
 //	Tracer       bench/launch, vm                      bench/benchtest, scenarios
-//	Terminaler   bench/launch, vm, vm/guest            cmd/lab
-//	Explainer    vm                                    bench, scenarios
+//	Terminaler   bench/launch, vm, vm/guest            cmd/cli
+//	Explainer    bench/foreign, vm                     bench, scenarios
 //	Execer       container, vm                         bench/benchtest
-//	Addresser    chroot, container, vm                 scenarios
-//	Placer       chroot, container, vm                 bench, bench/benchtest, scenarios
+//	Addresser    bench/foreign, chroot, container, vm  scenarios
+//	Placer       bench/foreign, chroot, container, vm  bench, bench/benchtest, scenarios
 //	Loader       chroot, vm                            bench, bench/benchtest
 //	Cooler       vm                                    scenarios
-//	Meter        bench/launch, vm                      bench/benchtest, scenarios
-//	Inspector    bench/launch, container, vm           bench/benchtest
-//	Leader       bench/launch                          cmd/lab
+//	Meter        bench/foreign, bench/launch, vm       bench/benchtest, scenarios
+//	Inspector    bench/foreign, bench/launch, container, vm bench/benchtest
+//	Leader       bench/launch                          cmd/cli
 //
 //	environments who has it                            who asks
-//	Grouper      chroot, container                     bench/benchtest, cmd/lab
+//	Grouper      bench/foreign, chroot, container      bench/benchtest, cmd/cli
 //	Outsider     vm                                    bench
 //	Keeper       chroot                                bench/engine
-//	Describer    chroot, container, vm                 bench/benchtest, bench/engine
+//	Describer    bench/foreign, chroot, container, vm  bench/benchtest, bench/engine
 //	Resolver     vm                                    bench/engine, cmd/lab
-//	Connecter    vm                                    bench/runs, cmd/lab
+//	Connecter    vm                                    bench/runs, cmd/cli
 //	Virtualizer  vm                                    bench/runs
-//	Versioner    vm                                    bench/runs
+//	Versioner    bench/foreign, vm                     bench/runs
 //
 // A further one is package machine's, Checker: checks of an environment's own,
 // for doctor.

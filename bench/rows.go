@@ -9,7 +9,7 @@ import (
 // that are measured by default.
 func (o Options) Chosen() []About {
 	var out []About
-	if len(o.Envs) == 0 {
+	if len(o.Environments) == 0 {
 		for _, a := range o.Known {
 			if a.Default {
 				out = append(out, a)
@@ -17,7 +17,7 @@ func (o Options) Chosen() []About {
 		}
 		return out
 	}
-	for _, name := range o.Envs {
+	for _, name := range o.Environments {
 		i := slices.IndexFunc(o.Known, func(a About) bool { return a.Name == name })
 		if i < 0 { // whoever makes the run says that there is none
 			out = append(out, About{})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"lab/bench/request"
 	"lab/bench/results"
 )
 
@@ -48,19 +49,12 @@ type Scenario struct {
 	Findings []results.Finding
 }
 
-// Options are what the user asked of a scenario.
+// Options are what was asked of a scenario, and the environments that there are,
+// as they say themselves.
 type Options struct {
-	Known   []About           // all environments that there are, as they say themselves
-	Envs    []string          // as asked, in the user's order
-	Variant map[string]string // --variant: for all cells
-
-	// Vary has the settings of --variant that were given several values: each
-	// is a cell of its own.
-	Vary map[string][]string
-
-	Image string // --image
-	CPUs  string // --cpus: what instances are pinned to; "": nothing
-	Quick bool
+	Known []About
+	Some  []string // environments that were asked for by a group's name: no failure if one can't run
+	request.Request
 }
 
 // A Cell is an environment with its variant and a number of instances.

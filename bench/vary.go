@@ -3,13 +3,15 @@ package bench
 import (
 	"maps"
 	"slices"
+
+	"lab/bench/request"
 )
 
 // Planned lists the cells of a run for what was asked, in the manifest's order:
 // the scenario's, and where the user gave a setting several values, one for each
 // of these. Whoever makes a run, or says what it will be, asks here.
 func (s *Scenario) Planned(o Options, envs []Environment) []Cell {
-	return vary(s.Cells(o), o.Vary, func(env, setting string) bool {
+	return vary(s.Cells(o), o.Varied(), func(env, setting string) bool {
 		return slices.ContainsFunc(envs, func(e Environment) bool {
 			return e.Name() == env && slices.ContainsFunc(e.Settings(), func(x Setting) bool { return x.Name == setting })
 		})
@@ -17,9 +19,9 @@ func (s *Scenario) Planned(o Options, envs []Environment) []Cell {
 }
 
 // vary makes of each cell one for each combination of the values that the user
-// gave a setting (Options.Vary). A setting that the cell's environment doesn't
+// gave a setting (Request.Varied). A setting that the cell's environment doesn't
 // have, or that the scenario sets for the cell by itself, leaves it as it is.
-func vary(cells []Cell, axes map[string][]string, has func(env, setting string) bool) []Cell {
+func vary(cells []Cell, axes map[string]request.Values, has func(env, setting string) bool) []Cell {
 	for _, name := range slices.Sorted(maps.Keys(axes)) {
 		var out []Cell
 		for _, c := range cells {

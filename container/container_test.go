@@ -1,6 +1,7 @@
 package container
 
 import (
+	"os"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -70,5 +71,34 @@ func TestContainer(t *testing.T) {
 			}
 			benchtest.Run(t, New(), benchtest.Options{Settings: c.settings, Lacks: c.lacks})
 		})
+	}
+}
+
+// A start that fails at once moves nobody else's working folder.
+func TestFailedStart(t *testing.T) {
+	tb := benchtest.Testbed(t)
+	env := New()
+	if err := env.Open(t.Context(), tb); err != nil {
+		t.Fatal(err)
+	}
+	defer env.Close()
+	set, err := bench.Resolve(env, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.Readlink("/proc/self/cwd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := env.Prepare(t.Context(), bench.Spec{Image: benchtest.Image(t), Settings: set}) // no command
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(t.Context()); err == nil {
+		t.Error("it started nothing")
+	}
+	c.Close()
+	if after, err := os.Readlink("/proc/self/cwd"); after != before || before == "/" {
+		t.Errorf("the working folder was %s, and is %s (%v)", before, after, err)
 	}
 }

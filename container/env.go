@@ -2,7 +2,6 @@ package container
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"net/netip"
 	"os"
@@ -16,12 +15,11 @@ import (
 
 // An Env is the environment "container".
 type Env struct {
-	tb   *testbed.Testbed
-	home int // a pidfd of the lab itself: the way back to its namespaces
+	tb *testbed.Testbed
 }
 
 // New returns the environment.
-func New() *Env { return &Env{home: -1} }
+func New() *Env { return new(Env) }
 
 // Name is "container".
 func (e *Env) Name() string { return "container" }
@@ -67,22 +65,12 @@ func (e *Env) Settings() []bench.Setting {
 
 // Open keeps the testbed.
 func (e *Env) Open(_ context.Context, tb *testbed.Testbed) error {
-	fd, err := unix.PidfdOpen(os.Getpid(), 0)
-	if err != nil {
-		return fmt.Errorf("open container environment: pidfd: %w", err)
-	}
-	e.tb, e.home = tb, fd
+	e.tb = tb
 	return nil
 }
 
-// Close closes what Open opened.
-func (e *Env) Close() error {
-	if e.home >= 0 {
-		unix.Close(e.home)
-		e.home = -1
-	}
-	return nil
-}
+// Close has nothing to end.
+func (e *Env) Close() error { return nil }
 
 // Check says what this machine lacks.
 func (e *Env) Check(_ context.Context, s bench.Spec) error {
@@ -171,9 +159,11 @@ type container struct {
 	addr    netip.Prefix
 
 	layer  string   // the upper layer's folder in the work folder, or ""
+	lower  []int    // descriptors of the image's layers, if the overlay is made of these
 	root   int      // descriptor of the root's top, while it is made
 	proc   int      // of its folder /proc, on which the child mounts
 	dev    int      // of the top of its /dev
+	names  int      // of a folder beside its upper layer
 	empty  int      // of an empty folder's mount, once something is hidden by it
 	hidden []mask   // paths below /proc that it hides
 	locked []string // and those that it makes read-only
@@ -213,16 +203,7 @@ func (c *container) on(setting string) bool { return c.spec.Settings[setting] !=
 
 // Inspect names the namespaces that the running container lives in.
 func (c *container) Inspect() (map[string]string, error) {
-	out := map[string]string{}
-	for _, ns := range []string{"cgroup", "ipc", "mnt", "net", "pid", "uts", "user", "time"} {
-		l, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", c.PID(), ns))
-		if err != nil {
-			return nil, fmt.Errorf("inspect container: %w", err)
-		}
-		out[ns] = l
-	}
-	out["pid namespace"], out["pid"] = out["pid"], fmt.Sprint(c.PID())
-	return out, nil
+	return launch.Namespaces(c.PID())
 }
 
 // Describe says what Prepare and Start do.

@@ -69,14 +69,7 @@ func (c *container) unshare(t *launch.Thread) error {
 	return os.NewSyscallError("make mounts slaves", unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""))
 }
 
-// leave brings the thread back to the lab's own namespaces. With the child
-// gone, that drops the last hold on the container's, and its mounts go now, in
-// the time that counts as the container's, rather than with the thread.
-//
-// The thread isn't used again for all that: not everything that it changed can
-// be changed back.
+// leave brings the thread back to the lab's own namespaces; see launch.Home.
 func (c *container) leave() {
-	// Of no matter if it fails (before Linux 5.8 there is no setns with a
-	// pidfd): the thread's end has the same effect, a little later.
-	unix.Setns(c.env.home, unix.CLONE_NEWNS|unix.CLONE_NEWIPC|unix.CLONE_NEWUTS|unix.CLONE_NEWNET)
+	launch.Home(unix.CLONE_NEWNS | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWNET)
 }

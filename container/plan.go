@@ -28,6 +28,9 @@ func (c *container) plan() launch.Plan {
 		Terminal: c.terminal,
 		Null:     func() *os.File { return openNull(c.dev, "null") },
 	}
+	if c.on("overlay") && !c.spec.Work {
+		p.Names = func() int { return c.names }
+	}
 	if len(c.spec.Ports) > 0 {
 		// First: the listener's namespace is the one that the thread begins in.
 		p.Steps = slices.Insert(p.Steps, 0, launch.Step{Name: "ports", Do: c.publish})

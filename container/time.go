@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench"
+	"lab/bench/input"
 	"lab/bench/launch"
 )
 
@@ -24,7 +25,7 @@ import (
 // timeOffsets are what lets both clocks begin now. They count from the machine's own
 // clocks, and the lab may itself be in a namespace that shifts them.
 func timeOffsets() (string, error) {
-	text, _ := os.ReadFile("/proc/self/timens_offsets") // none: nothing is shifted
+	text, _ := input.Kernel("/proc/self/timens_offsets") // none: nothing is shifted
 	shifted := offsetsIn(string(text))
 	var b strings.Builder
 	for _, clock := range []int32{unix.CLOCK_MONOTONIC, unix.CLOCK_BOOTTIME} {

@@ -1,14 +1,14 @@
 package reports
 
 import (
-	"bytes"
-	"fmt"
 	"slices"
 	"strings"
 
-	"lab/bench/clean"
 	"lab/bench/results"
 	"lab/bench/stats"
+	"lab/reports/analysis"
+	"lab/reports/msg"
+	"lab/reports/page"
 )
 
 // ArtifactFile is what a paper's reviewers read: what is needed, how long it
@@ -17,74 +17,77 @@ const ArtifactFile = "ARTIFACT.md"
 
 // artifact makes it from the folder alone: every time in it was measured in
 // this run.
-func artifact(a *analysis) []byte {
-	d := &document{a: a}
-	m := a.run.Manifest
-	d.line("# Artifact: %s", escape(m.Scenario))
-	d.line("%s", escape(m.Question))
-	d.line("This folder holds run %s, made by lab %s. Everything in it follows from three files: `manifest.json` (what was asked), `machine.json` (on what) "+
-		"and `trials.jsonl` (every value), and from `samples/` where a trial gave a distribution.", escape(m.ID), escape(m.Lab))
-	for _, b := range a.banners() {
-		d.line("> **%s**", escape(b))
+func artifact(a *analysis.Analysis) *page.Page {
+	p := &page.Page{}
+	m := a.Run.Manifest
+	p.Title(msg.T("artifact.title", m.Scenario))
+	p.Text(m.Question)
+	p.Text(msg.T("artifact.holds", m.ID, m.Lab))
+	for _, b := range a.Banners() {
+		p.Banner(b)
 	}
-	d.needed()
-	d.minutes()
-	d.expected()
-	d.checking()
-	d.repeating()
-	return d.b.Bytes()
+	needed(p, a)
+	minutes(p, a)
+	expected(p, a)
+	p.Section(msg.T("artifact.check"))
+	p.Code("lab check DIR                 # whole, and as it was written (also: sha256sum -c SHA256SUMS)",
+		"cp DIR/SHA256SUMS before",
+		"lab report DIR                # computes and draws all again from what was measured",
+		"cmp before DIR/SHA256SUMS     # the same lab gives the same bytes")
+	p.Text(msg.T("artifact.files"))
+	repeating(p, a)
+	return p
 }
 
 // needed says what it takes, and what it was made with.
-func (d *document) needed() {
-	k := d.a.run.Machine
-	d.line("## What is needed")
-	items := []string{"To read, check and draw again: the program `lab`, any Linux machine, no root."}
+func needed(p *page.Page, a *analysis.Analysis) {
+	k := a.Run.Machine
+	p.Section(msg.T("artifact.needed"))
+	items := []msg.Message{msg.T("artifact.to-read")}
 	var envs []string
 	guests, accelerated := false, false
-	for _, c := range d.a.cells {
+	for _, c := range a.Cells {
 		if c.NotRun == nil && !slices.Contains(envs, c.Env) {
 			envs = append(envs, c.Env)
 		}
 		if accel := c.Settings["accel"]; c.NotRun == nil && accel != "" { // a virtual machine
 			guests = true
-			accelerated = accelerated || !c.tcg
+			accelerated = accelerated || !c.TCG
 		}
 	}
 	if envs != nil {
-		items = append(items, fmt.Sprintf("To repeat: Linux, root, and what the environments %s need; `lab list` names it, and `lab doctor` says what a machine lacks, with the cure.",
-			escape(strings.Join(envs, ", "))))
+		items = append(items, msg.T("artifact.to-repeat", strings.Join(envs, ", ")))
 	}
 	switch {
 	case accelerated:
-		items = append(items, "Its virtual machines ran under KVM: a machine whose KVM can't be used emulates them, and those figures are not comparable.")
+		items = append(items, msg.T("artifact.kvm"))
 	case guests:
-		items = append(items, "Its virtual machines were emulated (TCG): no KVM is needed, and under KVM (the default where it can be used) figures are not comparable; --accel tcg emulates them anywhere.")
+		items = append(items, msg.T("artifact.tcg"))
 	}
 	if k.Kernel != "" {
-		items = append(items, "It was made on: "+escape(machineSentence(k)))
+		items = append(items, msg.T("artifact.made-on", machineSentence(k)))
 	}
-	d.items(items)
+	p.Messages(items...)
 }
 
 // minutes says how long each figure's trials took, and the whole.
-func (d *document) minutes() {
-	m := d.a.run.Manifest
-	spent := d.a.run.Spent()
-	d.line("## How long it takes")
-	d.b.WriteString("| figure | rows | trials, warm-ups included | time |\n|:---|:---|---:|---:|\n")
+func minutes(p *page.Page, a *analysis.Analysis) {
+	m := a.Run.Manifest
+	spent := a.Run.Spent()
+	p.Section(msg.T("artifact.time"))
+	t := page.Table{Align: "ll", Head: []page.Text{msg.T("head.figure"), msg.T("head.rows"), msg.T("head.all-trials"), msg.T("head.time")}}
 	for _, f := range m.Figures {
 		var labels []string
 		trials, seconds := 0, 0.0
-		for _, c := range d.a.cells {
-			if !d.shownIn(c, f) {
+		for _, c := range a.Cells {
+			if !slices.ContainsFunc(f.Metrics, func(name string) bool { return c.Samples[name] != nil }) {
 				continue
 			}
 			s := spent[c.Cell.Label()]
 			labels = append(labels, c.Cell.Label())
-			trials += len(c.trials)
+			trials += len(c.Made)
 			if len(s) > 0 { // the last trial's end isn't known: it took what the others did
-				seconds += stats.Median(s) * float64(len(c.trials)-len(s))
+				seconds += stats.Median(s) * float64(len(c.Made)-len(s))
 			}
 			for _, v := range s {
 				seconds += v
@@ -93,114 +96,91 @@ func (d *document) minutes() {
 		if trials == 0 {
 			continue
 		}
-		took := "not known"
+		took := msg.T("cell.unknown")
 		if seconds > 0 {
-			took = minutesOf(seconds)
+			took = msg.Verbatim(minutesOf(seconds))
 		}
-		fmt.Fprintf(&d.b, "| %s (`plots/%s`) | %s | %d | %s |\n", escape(f.Title), escape(f.Name), escape(strings.Join(labels, ", ")), trials, took)
+		t.Rows = append(t.Rows, []page.Text{msg.T("artifact.figure", f.Title, f.Name), strings.Join(labels, ", "), trials, took})
 	}
-	d.b.WriteByte('\n')
-	text := "Measured in this run, from a trial's beginning to the next one's. One trial may serve several figures: the times don't add up."
+	p.Table(t)
+	text := msg.T("artifact.measured")
 	if !m.Started.IsZero() && m.Ended.After(m.Started) {
-		text += fmt.Sprintf(" All of it, with set-up and warm-ups, took %s", minutesOf(m.Ended.Sub(m.Started).Seconds()))
-		if wasResumed(&m) {
-			text += ", the pause before it was resumed included"
+		id := "artifact.all"
+		if len(m.Resumed) > 0 {
+			id = "artifact.all-paused"
 		}
-		text += "."
+		text = msg.T("join.sentences", text, msg.T(id, minutesOf(m.Ended.Sub(m.Started).Seconds())))
 	}
-	d.line("%s", text)
-}
-
-// shownIn reports whether a cell has trials that a figure shows.
-func (d *document) shownIn(c *cell, f results.Figure) bool {
-	return slices.ContainsFunc(f.Metrics, func(name string) bool { return c.samples[name] != nil })
+	p.Text(text)
 }
 
 // minutesOf writes a time as people plan with it.
 func minutesOf(s float64) string {
 	if s >= 90 {
-		return number(s/60, 2) + " min"
+		return msg.Number(s/60, 2) + " min"
 	}
-	return quantity(s, "s")
+	return msg.Quantity(s, "s")
 }
 
 // expected says what a repetition should give, and how closely.
-func (d *document) expected() {
-	a := d.a
-	d.line("## What is to be expected")
-	if len(a.verdicts) > 0 {
-		d.line("On a machine of the same kind, the statements should come to the same outcome; each one's threshold was written down before the first trial:")
-		var items []string
-		for _, v := range a.verdicts {
-			items = append(items, fmt.Sprintf("“%s” (%s): **%s**%s", escape(v.finding.Statement), escape(v.cell), v.outcome, beside(v.caveat)))
+func expected(p *page.Page, a *analysis.Analysis) {
+	p.Section(msg.T("artifact.expected"))
+	if len(a.Verdicts) > 0 {
+		p.Text(msg.T("artifact.outcomes"))
+		var items []msg.Message
+		for _, v := range a.Verdicts {
+			items = append(items, msg.T("artifact.outcome", v.Finding.Statement, v.Cell, analysis.Beside(msg.T("bold", analysis.OutcomeText(v.Outcome)), v.Caveat)))
 		}
-		d.items(items)
+		p.Messages(items...)
 	}
-	if len(a.metrics) > 0 {
-		d.line("On the same machine, a median that another run finds to be different by more than %s (`lab reproduce` says so) is a reproduction that failed. On another "+
-			"machine the times are that machine's: what should agree are the statements above.", percent(Tolerance))
-		d.b.WriteString("| row | metric | trials | median | 95 % interval | tolerated on this machine |\n|:---|:---|---:|---:|---:|---:|\n")
-		for _, c := range a.cells {
-			for _, m := range a.metrics {
-				s := c.samples[m.Name]
+	if len(a.Metrics) > 0 {
+		tolerance := msg.Percent(analysis.Tolerance)
+		p.Text(msg.T("artifact.tolerance", tolerance))
+		t := page.Table{Align: "ll", Head: []page.Text{msg.T("head.row"), msg.T("head.metric"), msg.T("head.trials"), msg.T("head.median"), msg.T("head.interval", "95 %"), msg.T("head.tolerated")}}
+		for _, c := range a.Cells {
+			for _, m := range a.Metrics {
+				s := c.Samples[m.Name]
 				if s == nil {
 					continue
 				}
-				u := scaleFor(s.median.Point, m.Unit)
-				fmt.Fprintf(&d.b, "| %s | %s | %d | %s | %s | %s |\n", escape(c.label), escape(m.Name), len(s.values), u.with(s.median.Point),
-					spanOf(s.median, u), u.join(u.span(s.median.Point*(1-Tolerance), s.median.Point*(1+Tolerance))))
+				u := msg.ScaleFor(s.Median.Point, m.Unit)
+				t.Rows = append(t.Rows, []page.Text{c.Name, m.Name, len(s.Values), u.With(s.Median.Point),
+					analysis.SpanOf(s.Median, u), u.Join(u.Span(s.Median.Point*(1-analysis.Tolerance), s.Median.Point*(1+analysis.Tolerance)))})
 			}
 		}
-		d.b.WriteByte('\n')
+		p.Table(t)
 	}
-	var items []string
-	for _, c := range a.cells {
+	var items []msg.Message
+	for _, c := range a.Cells {
 		if c.NotRun != nil {
-			items = append(items, fmt.Sprintf("%s was %s", escape(c.label), escape(notRun(c))))
+			items = append(items, msg.T("was", c.Name, analysis.NotRun(c)))
 		}
 	}
-	for _, s := range a.doubts() {
-		items = append(items, escape(s))
-	}
-	d.items(items)
+	p.Messages(append(items, a.Doubts()...)...)
 }
 
-func (d *document) checking() {
-	d.line("## How to check it")
-	d.line("```\nlab check DIR                 # whole, and as it was written (also: sha256sum -c SHA256SUMS)\n" +
-		"cp DIR/SHA256SUMS before\n" +
-		"lab report DIR                # computes and draws all again from what was measured\n" +
-		"cmp before DIR/SHA256SUMS     # the same lab gives the same bytes\n```")
-	d.line("`trials.csv` is for `pandas.read_csv` and R's `read.csv`, `bench.txt` for `benchstat`; `methods.md` says in prose what was done, and `report.md` what came of it.")
-}
-
-func (d *document) repeating() {
-	m := d.a.run.Manifest
-	d.line("## How to repeat it")
+func repeating(p *page.Page, a *analysis.Analysis) {
+	m := a.Run.Manifest
+	p.Section(msg.T("repeat.title"))
 	var lines []string
 	if m.Asked != nil {
 		lines = append(lines, "sudo lab reproduce DIR        # repeat it, with a verdict for each statement")
 	}
 	if len(m.Command) > 0 {
-		lines = append(lines, "sudo lab "+clean.Code(d.command()))
+		lines = append(lines, "sudo lab "+command(a))
 	}
 	if lines != nil {
-		d.line("```\n%s\n```", strings.Join(lines, "\n"))
+		p.Code(lines...)
 	}
 	if m.Experiment != nil {
-		d.line("`%s` is the experiment file that asked for the run (%s, %s).", results.ExperimentFile, escape(m.Experiment.Name), escape(m.Experiment.Digest))
+		p.Text(msg.T("artifact.experiment", results.ExperimentFile, m.Experiment.Name, m.Experiment.Digest))
 	}
-	var b bytes.Buffer
-	for _, x := range []struct {
-		what string
-		d    results.Digested
-	}{{"image", m.Image}, {"workload", m.Workload}, {"guest kernel", m.Kernel}} {
-		if x.d != (results.Digested{}) {
-			fmt.Fprintf(&b, "- %s: %s, %s\n", x.what, escape(x.d.Name), escape(x.d.Digest))
-		}
+	var items []msg.Message
+	for _, d := range bytesOf(m) {
+		items = append(items, msg.T("artifact.bytes-of", d.name, d.Name, d.Digest))
 	}
-	if b.Len() > 0 {
-		d.line("The bytes that ran, which must be the same again for figures to be comparable (`lab image save DIR` saves them with the results, where `lab reproduce` finds them):")
-		d.line("%s", strings.TrimSpace(b.String()))
+	if items != nil {
+		p.Text(msg.T("artifact.bytes"))
+		p.Messages(items...)
 	}
 }

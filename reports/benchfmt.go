@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"lab/reports/analysis"
+	"lab/reports/msg"
 )
 
 // benchText is the run in the Go benchmark format, one line a counted trial,
@@ -24,48 +27,48 @@ import (
 // compared: benchstat keeps files that differ in one of them apart.
 //
 // Source: golang.org/design/14313-benchmark-format.
-func benchText(a *analysis) []byte {
+func benchText(a *analysis.Analysis) []byte {
 	var b bytes.Buffer
-	m := a.run.Manifest
+	m := a.Run.Manifest
 	fmt.Fprintf(&b, "goos: linux\n")
-	if a.run.Machine.Arch != "" {
-		fmt.Fprintf(&b, "goarch: %s\n", a.run.Machine.Arch)
+	if a.Run.Machine.Arch != "" {
+		fmt.Fprintf(&b, "goarch: %s\n", a.Run.Machine.Arch)
 	}
-	if a.run.Machine.CPU != "" {
-		fmt.Fprintf(&b, "cpu: %s\n", oneLine(a.run.Machine.CPU))
+	if a.Run.Machine.CPU != "" {
+		fmt.Fprintf(&b, "cpu: %s\n", msg.OneLine(a.Run.Machine.CPU))
 	}
 	fmt.Fprintf(&b, "scenario: %s\n", benchWord(m.Scenario))
-	for _, x := range a.metrics {
+	for _, x := range a.Metrics {
 		if x.Better == "lower" || x.Better == "higher" {
 			fmt.Fprintf(&b, "Unit %s better=%s\n", benchUnit(x.Name, x.Unit), x.Better)
 		}
 	}
-	for _, c := range a.cells {
-		if !c.tcg {
-			a.benchCell(&b, c)
+	for _, c := range a.Cells {
+		if !c.TCG {
+			benchCell(a, &b, c)
 		}
 	}
-	if a.anyTCG() {
+	if a.AnyTCG() {
 		b.WriteString("accel: tcg\n")
 	}
-	for _, c := range a.cells {
-		if c.tcg {
-			a.benchCell(&b, c)
+	for _, c := range a.Cells {
+		if c.TCG {
+			benchCell(a, &b, c)
 		}
 	}
 	return b.Bytes()
 }
 
-func (a *analysis) benchCell(b *bytes.Buffer, c *cell) {
-	name := benchName(a.run.Manifest.Scenario, c, a.run.Machine.CPUs)
-	for _, t := range c.trials {
-		if !t.counts() {
+func benchCell(a *analysis.Analysis, b *bytes.Buffer, c *analysis.Cell) {
+	name := benchName(a.Run.Manifest.Scenario, c, a.Run.Machine.CPUs)
+	for _, t := range c.Made {
+		if !t.Counts() {
 			continue
 		}
 		var values []string
-		for _, x := range a.metrics {
-			if v, ok := t.values[x.Name]; ok {
-				values = append(values, strconv.FormatFloat(v, 'g', -1, 64)+" "+benchUnit(x.Name, x.Unit))
+		for _, x := range a.Metrics {
+			if v, ok := t.Values[x.Name]; ok {
+				values = append(values, exact(v)+" "+benchUnit(x.Name, x.Unit))
 			}
 		}
 		if len(values) > 0 {
@@ -77,8 +80,8 @@ func (a *analysis) benchCell(b *bytes.Buffer, c *cell) {
 // benchName is "BenchmarkStartup/env=container/net=bridge-2". The last number
 // is the machine's, and always there: without it, one that ends a variant's
 // value would be taken for it.
-func benchName(scenario string, c *cell, cpus int) string {
-	name := "Benchmark" + capital(benchWord(scenario)) + "/env=" + benchWord(c.Env)
+func benchName(scenario string, c *analysis.Cell, cpus int) string {
+	name := "Benchmark" + msg.Capital(benchWord(scenario)) + "/env=" + benchWord(c.Env)
 	for _, k := range slices.Sorted(maps.Keys(c.Variant)) {
 		name += "/" + benchWord(k) + "=" + benchWord(c.Variant[k])
 	}

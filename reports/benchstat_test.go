@@ -13,6 +13,7 @@ import (
 
 	"lab/bench/results"
 	"lab/bench/stats"
+	"lab/reports/analysis"
 )
 
 // Stock benchstat, built from the module that the lab uses anyway, agrees with
@@ -31,12 +32,12 @@ func TestBenchstat(t *testing.T) {
 	}
 	a := noisy(1, map[string]float64{"host": 1, "chroot": 1, "container": 1})
 	b := noisy(2, map[string]float64{"host": 1, "chroot": 1.3, "container": 0.8})
-	c, err := Compare(a, b)
+	c, err := analysis.Compare(a, b)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, run := range map[string]*results.Run{"a": a, "b": b} {
-		if err := os.WriteFile(filepath.Join(dir, name), benchText(analyse(run)), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), benchText(analysis.Of(run)), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -60,7 +61,7 @@ func TestBenchstat(t *testing.T) {
 	}
 	var found, same int
 	for _, r := range c.Rows {
-		f := theirs[r.Cell+" "+r.Metric.Name]
+		f := theirs[english(r.Cell)+" "+r.Metric.Name]
 		if f == nil {
 			t.Fatalf("benchstat has no row %s %s in\n%s", r.Cell, r.Metric.Name, out)
 		}
@@ -74,7 +75,7 @@ func TestBenchstat(t *testing.T) {
 		if _, err := fmt.Sscanf(f[6], "p=%f n=%d", &p, &n); err != nil || math.Abs(p-r.P) > 0.0006 || n != 24 {
 			t.Errorf("%s %s: benchstat says %s, ours is p=%.4f", r.Cell, r.Metric.Name, f[6], r.P)
 		}
-		different := r.Verdict != NoDifference
+		different := r.Verdict != analysis.NoDifference
 		if different {
 			found++
 		} else if f[5] == "~" {
@@ -83,7 +84,7 @@ func TestBenchstat(t *testing.T) {
 		if different && f[5] == "~" {
 			t.Errorf("%s %s: %s, and benchstat finds no difference", r.Cell, r.Metric.Name, r.Verdict)
 		}
-		if different && (strings.HasPrefix(f[5], "+") != (r.Verdict == Slower)) {
+		if different && (strings.HasPrefix(f[5], "+") != (r.Verdict == analysis.Slower)) {
 			t.Errorf("%s %s: %s, and benchstat says %s", r.Cell, r.Metric.Name, r.Verdict, f[5])
 		}
 		// Where even the corrected test is sure, so is benchstat.

@@ -1,56 +1,38 @@
 package reports
 
 import (
-	"bytes"
-	"fmt"
-	"io"
-	"strings"
+	"lab/reports/msg"
+	"lab/reports/page"
 )
 
-var calibrationHead = []string{"what", "question", "measured", "wanted", "as wanted?"}
+var outcomes = map[string]struct {
+	text  msg.Message
+	color page.Color
+}{"yes": {msg.T("calibration.pass"), page.Green}, "no": {msg.T("calibration.fail"), page.Red}, "can't tell": {msg.T("calibration.undecided"), page.Yellow}}
 
-// CalibrationTable writes a calibration's answers for people. A row is what
-// was looked at, the question, what was measured, what was wanted ("" for
-// nothing) and the answer.
-func CalibrationTable(w io.Writer, rows [][]string, o Options) error {
-	t := &terminal{o: o}
-	if t.o.Width <= 0 {
-		t.o.Width = 100
-	}
-	outcomes := map[string]struct{ word, color string }{"yes": {"Pass", green}, "no": {"Fail", red}, "can't tell": {"Undecided", yellow}}
+// Calibration is a page on how far the lab can be trusted. A row is what was looked
+// at, the question, what was measured, what was wanted ("" for nothing) and the
+// answer: "yes", "no", "can't tell", or another word for what nothing was wanted of.
+func Calibration(rows [][]string) *page.Page {
+	p := &page.Page{}
+	p.Title(msg.T("calibration.title"))
 	last := ""
 	for _, r := range rows {
 		if r[0] != last {
-			t.paragraph(bold, r[0], "", "")
+			p.Section(r[0])
 			last = r[0]
 		}
-		wanted := ""
-		if r[3] != "" {
-			wanted = "; wanted: " + r[3]
-		}
-		o, ok := outcomes[r[4]]
+		outcome, ok := outcomes[r[4]]
 		if !ok {
-			o.word = capital(r[4])
+			outcome.text = msg.T("title", r[4])
 		}
-		t.paragraph(o.color, o.word+":", "  ", fmt.Sprintf(" %s %s%s", r[1], r[2], wanted))
-	}
-	_, err := w.Write(t.b.Bytes())
-	return err
-}
-
-// CalibrationMarkdown is the same as a page.
-func CalibrationMarkdown(rows [][]string) []byte {
-	var b bytes.Buffer
-	b.WriteString("# How far the lab can be trusted on this machine\n\n")
-	fmt.Fprintf(&b, "| %s |\n|:---|:---|:---|:---|:---|\n", strings.Join(calibrationHead, " | "))
-	for _, r := range rows {
-		cells := make([]string, len(r))
-		for i := range r {
-			cells[i] = escape(r[i])
+		text := msg.T("calibration.row", r[1], r[2])
+		if r[3] != "" {
+			text = msg.T("calibration.wanted", text, r[3])
 		}
-		fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | "))
+		p.Mark(outcome.color, msg.T("mark.head", outcome.text), text)
 	}
-	b.WriteString("\nIntervals are of 95 %. What is wanted was written down before any result. " +
-		"“For comparison” is what shuffling is for, and is no property of the lab's own runs.\n")
-	return b.Bytes()
+	p.Gap()
+	p.Text(msg.T("calibration.note"))
+	return p
 }

@@ -3,6 +3,9 @@ package reports
 import (
 	"bytes"
 	"testing"
+
+	"lab/reports/msg"
+	"lab/reports/page"
 )
 
 func TestCalibrationGolden(t *testing.T) {
@@ -13,9 +16,10 @@ func TestCalibrationGolden(t *testing.T) {
 		{"a start of 5.1 ms | slowed by 2%", "is it found?", "in 3 of 10 sets", "in at least 90 % of the sets", "no"},
 	}
 	var b bytes.Buffer
-	if err := CalibrationTable(&b, rows, Options{Width: 80, Color: true}); err != nil {
+	p := Calibration(rows)
+	if err := p.Terminal(&b, page.Options{Width: 80, Color: true}); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "calibration.txt", b.Bytes())
-	golden(t, "calibration.md", CalibrationMarkdown(rows))
+	golden(t, "calibration.md", p.Markdown(msg.English()))
 }

@@ -1,187 +1,124 @@
 package reports
 
 import (
-	"fmt"
-	"reflect"
-	"slices"
+	"cmp"
+	"encoding/csv"
+	"io"
+	"math"
+	"strconv"
 
-	"lab/bench/results"
+	"lab/bench/clean"
 	"lab/bench/stats"
+	"lab/reports/analysis"
+	"lab/reports/msg"
+	"lab/reports/page"
 )
 
-// What a contrast's row can say. Times and rates are faster or slower, other
-// metrics better or worse, and those without a good direction lower or higher.
-const (
-	Faster        = "faster"
-	Slower        = "slower"
-	Better        = "better"
-	Worse         = "worse"
-	Lower         = "lower"
-	Higher        = "higher"
-	NoDifference  = "no difference found"
-	TooFewTrials  = "too few trials" // no outcome would have been a difference
-	NotComparable = "not comparable"
-)
-
-// A Contrast sets two runs of one scenario side by side, or two cells of one
-// run: b against a.
-type Contrast struct {
-	A, B    string // what the two are called: folders, or "net=bridge"
-	Rows    []ContrastRow
-	Differs []Difference // between machines and settings
-	Notes   []string     // what must be known to read the rows
-	Tests   int          // rows that are compared
-
-	together bool // all rows are one family: see Together
+// Contrast is a page on two runs, or two rows of one run.
+func Contrast(c *analysis.Contrast) *page.Page {
+	p := &page.Page{}
+	contrast(p, c)
+	return p
 }
 
-// A ContrastRow is one metric of one cell, or of two that stand against each
-// other. Values are in base units.
-type ContrastRow struct {
-	Cell    string // "container", or "host → container"
-	Metric  results.Metric
-	A, B    stats.Interval // medians
-	Verdict string
-	Reason  string // why not comparable
-
-	// Of b against a. Ratio is nil where a value isn't above zero.
-	Difference stats.Interval
-	Ratio      *stats.Interval
-	Paired     bool // Ratio and P are of the trials' pairs, one a block (stats.PairedRatio); Difference has no ends then
-	Effect     stats.Effect
-	P          float64 // Mann-Whitney's, two-sided, of this row alone
-	Family     int     // how many comparisons hold together with 95 %
-
-	a, b    []float64    // what is compared
-	pairs   [2][]float64 // by block, where each has one of either
-	atLeast int          // the family that the run's own report has
-}
-
-// Compared reports whether the row has figures of b against a.
-func (r ContrastRow) Compared() bool { return r.Verdict != NotComparable }
-
-// Compare sets run b against run a, cell by cell. Runs of different scenarios
-// are an error: their metrics mean different things.
-func Compare(a, b *results.Run) (*Contrast, error) {
-	if a.Manifest.Scenario != b.Manifest.Scenario {
-		return nil, fmt.Errorf("compare: %s is a run of %s, and %s of %s: only runs of one scenario can be compared",
-			a.Dir, a.Manifest.Scenario, b.Dir, b.Manifest.Scenario)
-	}
-	x, y := analyse(a), analyse(b)
-	c := &Contrast{A: a.Dir, B: b.Dir, Differs: differences(a, b)}
-	seen := map[*cell]bool{}
-	for _, p := range x.cells {
-		q := sameCell(p, y.cells)
-		if q == nil {
-			c.note("%s has a row %s, and %s hasn't.", c.A, p.Label(), c.B)
-			continue
-		}
-		seen[q] = true
-		c.add(x, y, p, q)
-	}
-	for _, q := range y.cells {
-		if !seen[q] {
-			c.note("%s has a row %s, and %s hasn't.", c.B, q.Label(), c.A)
-		}
-	}
-	sides := []struct {
-		name string
-		a    *analysis
-		rows []*cell // that are compared
-	}{{c.A, x, common(x.cells, y.cells)}, {c.B, y, common(y.cells, x.cells)}}
-	if len(c.Differs) == 0 && a.Manifest.ID == b.Manifest.ID && reflect.DeepEqual(a.Lines, b.Lines) {
-		c.note("A and B are the same run: this compares it with itself.")
-		sides = sides[:1]
-	} else {
-		c.note("The trials of the two runs weren't mixed: whatever the machine did differently between the runs is part of each ratio, and no interval knows of it.")
-	}
-	for _, s := range sides {
-		c.disturbed(s.name, s.rows)
-		for _, b := range s.a.bannersOf(s.rows) {
-			c.note("%s: %s", s.name, b)
-		}
-	}
-	c.decide()
-	return c, nil
-}
-
-// CompareBy sets the cells of one run against each other that differ in by
-// alone, which is "env", "n" or a variant's name: those with the value b
-// against those with the value a.
-func CompareBy(run *results.Run, by, a, b string) (*Contrast, error) {
-	x := analyse(run)
-	c := &Contrast{A: by + "=" + a, B: by + "=" + b}
-	if by == "env" {
-		c.A, c.B = a, b
-	}
-	var rows []*cell
-	for _, p := range x.cells {
-		if value(p, by) != a {
-			continue
-		}
-		for _, q := range x.cells {
-			if value(q, by) == b && agree(p, q, by) {
-				first := len(c.Rows)
-				rows = append(rows, p, q)
-				c.add(x, x, p, q)
-				for i := range c.Rows[first:] {
-					r := &c.Rows[first+i]
-					r.pair(run, p, q)
-					r.atLeast = x.family[r.Metric.Name]
-				}
-				c.Differs = append(c.Differs, settingsOf(p, q)...)
+func contrast(p *page.Page, c *analysis.Contrast) {
+	p.Mark(page.Bold, "A:", c.A)
+	p.Mark(page.Bold, "B:", c.B)
+	p.Gap()
+	wide := page.Table{Align: "llrrrrl", Head: []page.Text{msg.T("head.row"), msg.T("head.metric"), msg.T("head.median-of", "A"), msg.T("head.median-of", "B"),
+		"B / A", msg.T("head.ratio-interval"), msg.T("head.verdict")}}
+	narrow := page.Table{Align: "lrrrl", Head: []page.Text{page.Lines{msg.T("head.row-and"), msg.T("head.metric")}, wide.Head[2], wide.Head[3],
+		page.Lines{"B / A,", wide.Head[5]}, page.Wrapped{Text: wide.Head[6], Width: 8}}}
+	for _, r := range c.Rows {
+		median := func(iv stats.Interval) string {
+			if iv.N == 0 {
+				return ""
 			}
+			return msg.Quantity(iv.Point, r.Metric.Unit)
+		}
+		a, b, verdict := median(r.A), median(r.B), analysis.VerdictText(r.Verdict)
+		var ratio, span page.Text
+		switch {
+		case !r.Compared():
+		case r.Ratio != nil:
+			ratio, span = msg.Times(r.Ratio.Point), msg.Bare.Span(r.Ratio.Lo, r.Ratio.Hi, 1)
+		default: // no ratio of what may be zero
+			s := msg.ScaleFor(r.Difference.Point, r.Metric.Unit)
+			ratio, span = s.Signed(r.Difference.Point), s.Join(s.Span(r.Difference.Lo, r.Difference.Hi))
+		}
+		if r.Verdict != analysis.NoDifference && r.Verdict != analysis.TooFewTrials {
+			verdict = msg.T("bold", verdict)
+		}
+		wide.Rows = append(wide.Rows, []page.Text{r.Cell, r.Metric.Name, a, b, ratio, span, verdict})
+		narrow.Rows = append(narrow.Rows, []page.Text{page.Lines{page.Wrapped{Text: r.Cell, Width: 26}, r.Metric.Name}, a, b,
+			page.Lines{ratio, span}, page.Wrapped{Text: verdict, Width: 14}})
+	}
+	p.Table(wide, narrow)
+	p.Gap()
+	for _, r := range c.Reasons() {
+		p.Mark(page.Yellow, msg.T("mark.head", msg.Join("join.semicolon", r.Rows...)), r.Why)
+	}
+	if len(c.Differs) > 0 {
+		p.Subsection(msg.T("contrast.differs"))
+		var items []msg.Message
+		for _, d := range c.Differs {
+			items = append(items, differsIn(d))
+		}
+		p.Messages(items...)
+		p.Subsection(msg.T("contrast.notes"))
+	}
+	p.Messages(append(c.Notes, rule(c)...)...)
+}
+
+func differsIn(d analysis.Difference) msg.Message {
+	return msg.T("contrast.differs-in", d.What, cmp.Or(d.A, "—"), cmp.Or(d.B, "—"))
+}
+
+// rule says when a row is called different.
+func rule(c *analysis.Contrast) []msg.Message {
+	out := []msg.Message{msg.T("contrast.rule")}
+	least, most := math.MaxInt, 0
+	for _, r := range c.Rows {
+		if r.Compared() {
+			least, most = min(least, r.Family), max(most, r.Family)
 		}
 	}
-	if len(c.Rows) == 0 {
-		return nil, fmt.Errorf("compare: %s has no two rows that differ in nothing but %s, %s against %s", run.Dir, by, a, b)
+	if most < 2 {
+		return out
 	}
-	if run.Manifest.Grouped > 0 {
-		c.note("The trials of the rows weren't shuffled: whatever the machine did meanwhile is part of each ratio.")
-	} else {
-		c.note("The trials of the rows were mixed in one order shuffled from the seed %d.", run.Manifest.Seed)
+	of := msg.Verbatim(strconv.Itoa(most))
+	if least < most {
+		of = msg.T("span", least, most)
 	}
-	c.decide()
-	if slices.ContainsFunc(c.Rows, func(r ContrastRow) bool { return r.Paired }) {
-		c.note("Each ratio is of the pairs of trials that one block has: the middle one, after Hodges and Lehmann, with the interval and the p-value of Wilcoxon's signed-rank test. It needn't be the ratio of the two medians.")
+	id := "contrast.family"
+	if c.AllTogether {
+		id = "contrast.family-all"
 	}
-	c.disturbed(run.Dir, rows)
-	for _, b := range x.bannersOf(rows) {
-		c.note("%s", b)
-	}
-	return c, nil
+	return append(out, msg.T(id, of))
 }
 
-func sameCell(c *cell, cells []*cell) *cell {
-	for _, x := range cells {
-		if x.Label() == c.Label() {
-			return x
+// ContrastCSV writes one line a row, in base units; what there isn't is empty.
+func ContrastCSV(c *analysis.Contrast, w io.Writer) error {
+	out := csv.NewWriter(w)
+	out.Write([]string{"a", "b", "cell", "metric", "unit", "better",
+		"n_a", "median_a", "lo_a", "hi_a", "n_b", "median_b", "lo_b", "hi_b",
+		"difference", "difference_lo", "difference_hi", "ratio", "ratio_lo", "ratio_hi",
+		"cliffs_delta", "p", "family", "verdict", "reason"})
+	say := msg.English().Text
+	for _, r := range c.Rows {
+		row := []string{c.A, c.B, say(r.Cell), r.Metric.Name, r.Metric.Unit, r.Metric.Better}
+		for _, iv := range []stats.Interval{r.A, r.B} {
+			row = append(append(row, strconv.Itoa(iv.N)), ends(iv, iv.N > 0)...)
 		}
-	}
-	return nil
-}
-
-// common returns those of rows that others have, too.
-func common(rows, others []*cell) (out []*cell) {
-	for _, c := range rows {
-		if sameCell(c, others) != nil {
-			out = append(out, c)
+		ratio := cmp.Or(r.Ratio, &stats.Interval{})
+		row = append(append(row, ends(r.Difference, r.Difference.N > 0)...), ends(*ratio, ratio.N > 0)...)
+		if r.Compared() {
+			row = append(row, exact(r.Effect.Delta), exact(r.P), strconv.Itoa(r.Family))
+		} else {
+			row = append(row, "", "", "")
 		}
+		out.Write(clean.Fields(append(row, r.Verdict, say(r.Reason))))
 	}
-	return out
-}
-
-func (c *Contrast) note(format string, args ...any) {
-	c.Notes = append(c.Notes, fmt.Sprintf(format, args...))
-}
-
-func (c *Contrast) disturbed(name string, rows []*cell) {
-	n, of := 0, 0
-	for _, x := range rows {
-		n += x.disturbed()
-		of += x.counted()
-	}
-	if n > 0 {
-		c.note("%s: %s; they are counted.", name, disturbedOf(n, of))
-	}
+	out.Flush()
+	return out.Error()
 }

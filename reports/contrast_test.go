@@ -11,6 +11,9 @@ import (
 
 	"lab/bench/results"
 	"lab/bench/stats"
+	"lab/reports/analysis"
+	"lab/reports/msg"
+	"lab/reports/page"
 )
 
 // changed is the synthetic run once more, with the values of one environment
@@ -30,38 +33,41 @@ func changed(trials int, env string, by float64, f func(*results.Run)) *results.
 	return run
 }
 
-func compareRuns(t *testing.T, a, b *results.Run) *Contrast {
+func compareRuns(t *testing.T, a, b *results.Run) *analysis.Contrast {
 	t.Helper()
-	c, err := Compare(a, b)
+	c, err := analysis.Compare(a, b)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c
 }
 
-func rowOf(t *testing.T, c *Contrast, cell, metric string) ContrastRow {
+func rowOf(t *testing.T, c *analysis.Contrast, cell, metric string) analysis.ContrastRow {
 	t.Helper()
 	for _, r := range c.Rows {
-		if r.Cell == cell && r.Metric.Name == metric {
+		if english(r.Cell) == cell && r.Metric.Name == metric {
 			return r
 		}
 	}
 	t.Fatalf("no row %s, %s", cell, metric)
-	return ContrastRow{}
+	return analysis.ContrastRow{}
 }
+
+// notes are all of a contrast's, or of machines'.
+func notes(list []msg.Message) string { return strings.Join(msg.English().Texts(list), "\n") }
 
 func TestCompareVerdicts(t *testing.T) {
 	base := changed(40, "", 1, nil)
 	for _, x := range []struct {
 		by   float64
 		want string
-	}{{1, NoDifference}, {1.3, Slower}, {0.7, Faster}} {
+	}{{1, analysis.NoDifference}, {1.3, analysis.Slower}, {0.7, analysis.Faster}} {
 		c := compareRuns(t, base, changed(40, "container", x.by, nil))
 		r := rowOf(t, c, "container net=bridge", "ready")
 		if r.Verdict != x.want || math.Abs(r.Ratio.Point-x.by) > 1e-9 {
 			t.Errorf("times %v: %s, ratio %v; want %s", x.by, r.Verdict, r.Ratio, x.want)
 		}
-		if r := rowOf(t, c, "host", "ready"); r.Verdict != NoDifference || r.Ratio.Point != 1 {
+		if r := rowOf(t, c, "host", "ready"); r.Verdict != analysis.NoDifference || r.Ratio.Point != 1 {
 			t.Errorf("host is %s, ratio %v", r.Verdict, r.Ratio)
 		}
 	}
@@ -89,12 +95,12 @@ func TestCompareRefuses(t *testing.T) {
 		c := compareRuns(t, base, changed(40, "", 1, x.f))
 		metric := "ready"
 		r := rowOf(t, c, x.cell, metric)
-		if r.Compared() || !strings.Contains(r.Reason, x.reason) {
+		if r.Compared() || !strings.Contains(english(r.Reason), x.reason) {
 			t.Errorf("%s: %s, %q; want it refused for %q", name, r.Verdict, r.Reason, x.reason)
 		}
 	}
 	other := changed(40, "", 1, func(r *results.Run) { r.Manifest.Scenario = "memory" })
-	if _, err := Compare(base, other); err == nil {
+	if _, err := analysis.Compare(base, other); err == nil {
 		t.Error("two scenarios were compared")
 	}
 }
@@ -103,7 +109,7 @@ func TestCompareRefuses(t *testing.T) {
 func TestCompareIsSymmetric(t *testing.T) {
 	a, b := changed(40, "", 1, nil), changed(40, "chroot", 1.4, nil)
 	x, y := compareRuns(t, a, b), compareRuns(t, b, a)
-	opposite := map[string]string{Faster: Slower, Slower: Faster, NoDifference: NoDifference, NotComparable: NotComparable}
+	opposite := map[string]string{analysis.Faster: analysis.Slower, analysis.Slower: analysis.Faster, analysis.NoDifference: analysis.NoDifference, analysis.NotComparable: analysis.NotComparable}
 	for i, r := range x.Rows {
 		s := y.Rows[i]
 		if s.Verdict != opposite[r.Verdict] {
@@ -128,36 +134,36 @@ func TestCompareBy(t *testing.T) {
 			}
 		}
 	})
-	c, err := CompareBy(run, "net", "none", "bridge")
+	c, err := analysis.CompareBy(run, "net", "none", "bridge")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r := rowOf(t, c, "container net=none → container net=bridge", "ready"); r.Verdict != Slower || len(c.Rows) != 2 {
+	if r := rowOf(t, c, "container net=none → container net=bridge", "ready"); r.Verdict != analysis.Slower || len(c.Rows) != 2 {
 		t.Errorf("%s in %d rows", r.Verdict, len(c.Rows))
 	}
 	// By pairs of one block; not where the trials weren't shuffled.
-	if r := c.Rows[0]; !r.Paired || r.Ratio.Method != stats.SignedRank || !strings.Contains(strings.Join(c.Notes, ""), "signed-rank") {
+	if r := c.Rows[0]; !r.Paired || r.Ratio.Method != stats.SignedRank || !strings.Contains(notes(c.Notes), "signed-rank") {
 		t.Errorf("no pairs: %+v", r)
 	}
 	grouped := *run
 	grouped.Manifest.Grouped = 20
-	if g, err := CompareBy(&grouped, "net", "none", "bridge"); err != nil || g.Rows[0].Paired || !strings.Contains(g.Notes[0], "weren't shuffled") {
+	if g, err := analysis.CompareBy(&grouped, "net", "none", "bridge"); err != nil || g.Rows[0].Paired || !strings.Contains(english(g.Notes[0]), "weren't shuffled") {
 		t.Errorf("grouped: %+v, %v", g, err)
 	}
-	if got := Choices(run); !slices.Equal(got, []string{"env", "net"}) {
+	if got := analysis.Choices(run); !slices.Equal(got, []string{"env", "net"}) {
 		t.Errorf("choices %v", got)
 	}
-	if c, err = CompareBy(run, "env", "host", "container"); err != nil || len(c.Rows) != 4 {
+	if c, err = analysis.CompareBy(run, "env", "host", "container"); err != nil || len(c.Rows) != 4 {
 		t.Errorf("by env: %v, %v", c, err)
 	}
-	if strings.Contains(strings.Join(c.Notes, " "), "TCG") {
+	if strings.Contains(notes(c.Notes), "TCG") {
 		t.Errorf("neither is a guest: %q", c.Notes)
 	}
 	// An emulated guest isn't set against a process.
-	if c, err = CompareBy(run, "env", "host", "vm"); err != nil || c.Tests != 0 {
+	if c, err = analysis.CompareBy(run, "env", "host", "vm"); err != nil || c.Tests != 0 {
 		t.Errorf("host and an emulated vm: %+v, %v", c, err)
 	}
-	if _, err = CompareBy(run, "env", "host", "nothing"); err == nil {
+	if _, err = analysis.CompareBy(run, "env", "host", "nothing"); err == nil {
 		t.Error("nothing was compared")
 	}
 }
@@ -173,13 +179,13 @@ func TestCompareByAgainstReport(t *testing.T) {
 		}
 		run.Lines[i].Value = &v
 	}
-	c, err := CompareBy(run, "env", "host", "chroot")
+	c, err := analysis.CompareBy(run, "env", "host", "chroot")
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := rowOf(t, c, "host → chroot", "ready")
-	if r.Verdict != Slower || r.Reason != "by the pairs of trials of one block; the report takes the rows as two samples: no difference found" {
-		t.Errorf("%s: %q", r.Verdict, r.Reason)
+	if r.Verdict != analysis.Slower || english(r.Reason) != "by the pairs of trials of one block; the report takes the rows as two samples: no difference found" {
+		t.Errorf("%s: %q", r.Verdict, english(r.Reason))
 	}
 }
 
@@ -192,8 +198,8 @@ func TestDifferences(t *testing.T) {
 		r.Manifest.Cells[3].Settings = map[string]string{"accel": "tcg", "machine": "microvm"}
 	})
 	var got []string
-	for _, d := range differences(changed(40, "", 1, nil), b) {
-		got = append(got, d.String())
+	for _, d := range compareRuns(t, changed(40, "", 1, nil), b).Differs {
+		got = append(got, english(differsIn(d)))
 	}
 	want := []string{
 		"machine: acceleration use: tcg → kvm", "machine: cpus: 2 → 8", "machine: kernel: 0.0.0-synthetic → 9.9",
@@ -210,7 +216,7 @@ func TestLimits(t *testing.T) {
 	for limit, want := range map[string]int{
 		"slower:5%": 2, "slower": 2, "slower:0.25": 2, "slower:40%": 0, "faster:5%": 0, "different:5%": 2,
 	} {
-		l, err := ParseLimit(limit)
+		l, err := analysis.ParseLimit(limit)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -219,7 +225,7 @@ func TestLimits(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"", "slow:5%", "slower:", "slower:x%", "slower:-1%", "slower:5", "slower:1", "slower:nan", "slower:inf%"} {
-		if l, err := ParseLimit(bad); err == nil {
+		if l, err := analysis.ParseLimit(bad); err == nil {
 			t.Errorf("%q is taken for %v", bad, l)
 		}
 	}
@@ -229,11 +235,11 @@ func FuzzParseLimit(f *testing.F) {
 	f.Add("slower:5%")
 	f.Add("different:0.1")
 	f.Fuzz(func(t *testing.T, s string) {
-		l, err := ParseLimit(s)
+		l, err := analysis.ParseLimit(s)
 		if err != nil {
 			return
 		}
-		again, err := ParseLimit(l.String())
+		again, err := analysis.ParseLimit(l.String())
 		if err != nil || again.Word != l.Word || math.Abs(again.Share-l.Share) > 1e-5*l.Share {
 			t.Errorf("%q is %v, and that is %v (%v)", s, l, again, err)
 		}
@@ -250,10 +256,10 @@ func TestContrastGolden(t *testing.T) {
 	})
 	c := compareRuns(t, a, b)
 	for name, write := range map[string]func(*bytes.Buffer) error{
-		"contrast-120.txt": func(b *bytes.Buffer) error { return c.Terminal(b, Options{Width: 120}) },
-		"contrast-80.txt":  func(b *bytes.Buffer) error { return c.Terminal(b, Options{Width: 80}) },
-		"contrast.md":      func(b *bytes.Buffer) error { return c.Markdown(b) },
-		"contrast.csv":     func(b *bytes.Buffer) error { return c.CSV(b) },
+		"contrast-120.txt": func(b *bytes.Buffer) error { return Contrast(c).Terminal(b, page.Options{Width: 120}) },
+		"contrast-80.txt":  func(b *bytes.Buffer) error { return Contrast(c).Terminal(b, page.Options{Width: 80}) },
+		"contrast.md":      func(b *bytes.Buffer) error { _, err := b.Write(Contrast(c).Markdown(msg.English())); return err },
+		"contrast.csv":     func(b *bytes.Buffer) error { return ContrastCSV(c, b) },
 	} {
 		var b bytes.Buffer
 		if err := write(&b); err != nil {
@@ -287,7 +293,7 @@ func TestUnfitKVM(t *testing.T) {
 			}
 		}
 		var table strings.Builder
-		if err := Terminal(&table, run, Options{Width: 120}); err != nil {
+		if err := Terminal(&table, run, page.Options{Width: 120}); err != nil {
 			t.Fatal(err)
 		}
 		if marked := strings.Contains(table.String(), "KVM (unfit)"); marked != want || found != map[bool]int{true: 2}[want] {

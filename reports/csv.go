@@ -10,18 +10,20 @@ import (
 	"strings"
 
 	"lab/bench/clean"
+	"lab/bench/stats"
+	"lab/reports/analysis"
 )
 
 // trialsCSV is trials.jsonl as one tidy table: a row a value, a column a
 // variable, each variant's setting in a column of its own. pandas.read_csv and
 // R's read.csv take it as it is; a value that is missing is an empty field.
-func trialsCSV(a *analysis) ([]byte, error) {
+func trialsCSV(a *analysis.Analysis) ([]byte, error) {
 	settings := map[string]bool{}
-	labels := map[string]*cell{}
-	for _, c := range a.cells {
+	labels := map[string]*analysis.Cell{}
+	for _, c := range a.Cells {
 		labels[c.Cell.Label()] = c
 	}
-	for _, l := range a.run.Lines {
+	for _, l := range a.Run.Lines {
 		for k := range l.Variant {
 			settings[k] = true
 		}
@@ -36,10 +38,8 @@ func trialsCSV(a *analysis) ([]byte, error) {
 
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
-	if err := w.Write(clean.Fields(header)); err != nil {
-		return nil, fmt.Errorf("trials.csv: %w", err)
-	}
-	for _, l := range a.run.Lines {
+	w.Write(clean.Fields(header)) // an error stays until it is asked for
+	for _, l := range a.Run.Lines {
 		accel := l.Variant["accel"]
 		if c := labels[l.Label()]; accel == "" && c != nil {
 			accel = c.Settings["accel"]
@@ -50,19 +50,28 @@ func trialsCSV(a *analysis) ([]byte, error) {
 		}
 		value := ""
 		if l.Value != nil {
-			value = strconv.FormatFloat(*l.Value, 'g', -1, 64)
+			value = exact(*l.Value)
 		}
 		row = append(row, strconv.Itoa(l.N), strconv.Itoa(l.Session), strconv.Itoa(l.Block), strconv.Itoa(l.Pos), strconv.Itoa(l.Trial),
 			strconv.FormatBool(l.Warmup), strconv.FormatBool(l.Repeated), l.Metric, value, l.Unit, l.Better, l.Stat, strconv.Itoa(l.Samples),
 			l.PartOf, strconv.Itoa(l.Seq), strconv.Itoa(l.Instance), l.Text, l.Err, l.Blame,
-			strings.Join(l.Taint, ";"), strconv.FormatFloat(l.At, 'g', -1, 64))
-		if err := w.Write(clean.Fields(row)); err != nil {
-			return nil, fmt.Errorf("trials.csv: %w", err)
-		}
+			strings.Join(l.Taint, ";"), exact(l.At))
+		w.Write(clean.Fields(row))
 	}
 	w.Flush()
 	if err := w.Error(); err != nil {
 		return nil, fmt.Errorf("trials.csv: %w", err)
 	}
 	return b.Bytes(), nil
+}
+
+// exact writes a number with all its digits.
+func exact(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+
+// ends are an interval's middle and ends as fields, empty where there is none.
+func ends(iv stats.Interval, ok bool) []string {
+	if !ok {
+		return []string{"", "", ""}
+	}
+	return []string{exact(iv.Point), exact(iv.Lo), exact(iv.Hi)}
 }

@@ -63,7 +63,7 @@ func TestDamage(t *testing.T) {
 				switch {
 				case rel == SumsFile && err == nil && wrong == nil:
 					t.Fatalf("%s, damaged at byte %d: not noticed", rel, at)
-				case rel != SumsFile && (err != nil || !slices.ContainsFunc(wrong, func(s string) bool { return strings.HasPrefix(s, rel+": ") })):
+				case rel != SumsFile && (err != nil || !slices.ContainsFunc(wrong, func(w Wrong) bool { return w.Name == rel })):
 					t.Fatalf("%s, damaged at byte %d: %v, %v", rel, at, wrong, err)
 				}
 			}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"lab/bench/results"
+	"lab/reports/page"
 )
 
 // exercise makes all that can be made of a run.
@@ -22,7 +23,7 @@ func exercise(t testing.TB, run *results.Run) map[string]string {
 		out[f.Name] = string(f.Data)
 	}
 	var b bytes.Buffer
-	if err := Terminal(&b, run, Options{}); err != nil {
+	if err := Terminal(&b, run, page.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	out["terminal"] = b.String()
@@ -101,7 +102,7 @@ func TestDegenerateRuns(t *testing.T) {
 			r.Manifest.Figures = []results.Figure{{Name: "../../x", Kind: "distribution", Metrics: []string{"ready"}},
 				{Name: "pie", Kind: "pie"}, {Name: "none", Kind: "phases"}, {Name: "other", Kind: "distribution", Metrics: []string{"speed"}}}
 			return r
-		}(), []string{"isn't a file name", `doesn't know the kind "pie"`, "nothing was measured that it could show"}},
+		}(), []string{"isn't a file name", `doesn't know the kind “pie”`, "nothing was measured that it could show"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			files := exercise(t, c.run)
@@ -123,7 +124,7 @@ func TestDegenerateRuns(t *testing.T) {
 func TestTerminalReportsWriteErrors(t *testing.T) {
 	r, w := io.Pipe()
 	r.Close()
-	if err := Terminal(w, synthetic(12), Options{}); err == nil {
+	if err := Terminal(w, synthetic(12), page.Options{}); err == nil {
 		t.Error("no error from a closed pipe")
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"lab/bench/results"
 	"lab/reports"
+	"lab/reports/page"
 )
 
 // From a results folder's first line to its report: what `lab run` does after
@@ -66,7 +67,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := reports.Terminal(os.Stdout, run, reports.Options{Width: 110}); err != nil {
+	if err := reports.Terminal(os.Stdout, run, page.Options{Width: 110}); err != nil {
 		log.Fatal(err)
 	}
 	plots, err := filepath.Glob(filepath.Join(dir, "plots", "*"))

@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"lab/bench/results"
+	"lab/reports/analysis"
+	"lab/reports/page"
 )
 
 // manyRows is a run of rows of one metric each way, n trials a row, whose values f
@@ -45,31 +47,31 @@ func TestQuickFindsWhatIsThere(t *testing.T) {
 	rng := rand.New(rand.NewPCG(8, 9))
 	noise := func(_, _ int) float64 { return 1e-3 * (1 + 0.3*rng.ExpFloat64()) }
 	huge := manyRows(rows, metrics, 6, func(r, m int) float64 { return noise(r, m) * (1 + 131*float64(r)) })
-	a := analyse(huge)
-	for _, p := range a.pairs {
-		k := a.versus(p.row, p.to, p.metric)
+	a := analysis.Of(huge)
+	for _, p := range a.Pairs {
+		k := a.Versus(p.Row, p.To, p.Metric)
 		if !k.Differs() || k.Family != rows-1 {
-			t.Fatalf("%s, %s: %.3g times, and not found: %+v", p.row.label, p.metric, k.Ratio.Point, k)
+			t.Fatalf("%s, %s: %.3g times, and not found: %+v", p.Row.Name, p.Metric, k.Ratio.Point, k)
 		}
 	}
-	if len(a.pairs) != (rows-1)*metrics {
-		t.Errorf("%d comparisons", len(a.pairs))
+	if len(a.Pairs) != (rows-1)*metrics {
+		t.Errorf("%d comparisons", len(a.Pairs))
 	}
 	// The same rows of the same folder, by compare: the same intervals, the same words.
-	c, err := CompareBy(huge, "row", "1", "2")
+	c, err := analysis.CompareBy(huge, "row", "1", "2")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, r := range c.Rows {
-		if r.Verdict != Slower || r.Family != rows-1 {
+		if r.Verdict != analysis.Slower || r.Family != rows-1 {
 			t.Errorf("compare: %s is %s, in a family of %d", r.Metric.Name, r.Verdict, r.Family)
 		}
 	}
 	same := manyRows(rows, 200, 6, noise)
-	found, b := 0, analyse(same)
-	for m := range b.family {
-		for _, x := range b.cells {
-			if k := x.samples[m].against; k != nil && k.Differs() {
+	found, b := 0, analysis.Of(same)
+	for m := range b.Family {
+		for _, x := range b.Cells {
+			if k := x.Samples[m].Against; k != nil && k.Differs() {
 				found++
 				break
 			}
@@ -79,7 +81,7 @@ func TestQuickFindsWhatIsThere(t *testing.T) {
 	if found > 19 { // 10 are expected at the most
 		t.Errorf("of 200 metrics without a difference %d show one", found)
 	}
-	text := string(markdown(b)) + string(markdown(a))
+	text := markdown(b) + markdown(a)
 	for _, m := range regexp.MustCompile(`no difference from host was found \([0-9.]+ % interval (\S+) to (\S+) `).FindAllStringSubmatch(text, -1) {
 		if strings.HasPrefix(m[1], "−") == strings.HasPrefix(m[2], "−") && m[1] != "0" && m[2] != "0" {
 			t.Errorf("no difference, and an interval from %s to %s", m[1], m[2])
@@ -96,36 +98,20 @@ func TestTogether(t *testing.T) {
 	}
 	x, y := manyRows(5, 20, 6, values(1)), manyRows(5, 20, 6, values(50))
 	c := compareRuns(t, x, y)
-	if c.Told() != 100 || c.Rows[0].Verdict != Slower || c.Rows[0].Family != 5 {
+	if c.Told() != 100 || c.Rows[0].Verdict != analysis.Slower || c.Rows[0].Family != 5 {
 		t.Errorf("%d told, the first %s of %d", c.Told(), c.Rows[0].Verdict, c.Rows[0].Family)
 	}
 	c.Together()
-	if r := c.Rows[0]; c.Told() != 0 || r.Verdict != TooFewTrials || !strings.Contains(r.Reason, "6 trials can't tell: 8 would") {
+	if r := c.Rows[0]; c.Told() != 0 || r.Verdict != analysis.TooFewTrials || !strings.Contains(english(r.Reason), "6 trials can't tell: 8 would") {
 		t.Errorf("together: %d told, %s: %s", c.Told(), r.Verdict, r.Reason)
 	}
 	var b bytes.Buffer
-	if err := c.Terminal(&b, Options{Width: 80}); err != nil || !strings.Contains(b.String(), "8 would") || strings.Contains(b.String(), NoDifference) {
+	if err := Contrast(c).Terminal(&b, page.Options{Width: 80}); err != nil || !strings.Contains(b.String(), "8 would") || strings.Contains(b.String(), analysis.NoDifference) {
 		t.Errorf("%s (%v)", b.String(), err)
 	}
 	c = compareRuns(t, manyRows(5, 20, 8, values(1)), manyRows(5, 20, 8, values(50)))
-	if c.Together(); c.Told() != 100 || c.Rows[99].Verdict != Slower {
+	if c.Together(); c.Told() != 100 || c.Rows[99].Verdict != analysis.Slower {
 		t.Errorf("eight trials: %d told, %s", c.Told(), c.Rows[99].Verdict)
-	}
-}
-
-// An end of an interval is never rounded to what it was held against.
-func TestSpanKeepsApart(t *testing.T) {
-	for _, x := range []struct {
-		lo, hi float64
-		marks  []float64
-		want   string
-	}{
-		{1.0004, 1.02, []float64{1}, "1.0004 to 1.0200"}, {1.0004, 1.02, nil, "1.00 to 1.02"}, {1, 1.02, []float64{1}, "1.00 to 1.02"},
-		{0.94996, 1.01, []float64{0.95, 1.05}, "0.94996 to 1.0100"},
-	} {
-		if got := (scale{"", 1}).span(x.lo, x.hi, x.marks...); got != x.want {
-			t.Errorf("%v to %v: %s, want %s", x.lo, x.hi, got, x.want)
-		}
 	}
 }
 
@@ -140,7 +126,7 @@ func TestFirstRowIsBase(t *testing.T) {
 		}
 	}
 	run.Lines, run.Manifest.Cells = kept, run.Manifest.Cells[1:]
-	text := string(markdown(analyse(run)))
+	text := markdown(analysis.Of(run))
 	for _, want := range []string{"time added to the first row", "ratio to the first row", "1.00 ms more than container row=1", "| container row=1 | 8 | 2.00 ms | 2.00 to 2.00 | baseline |"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("lacks %q:\n%s", want, text)
@@ -156,7 +142,7 @@ func TestFirstRowIsBase(t *testing.T) {
 	for i := range run.Manifest.Cells {
 		run.Manifest.Cells[i].Env = "host"
 	}
-	if text = string(markdown(analyse(run))); !strings.Contains(text, "1.00 ms more than host row=1") {
+	if text = markdown(analysis.Of(run)); !strings.Contains(text, "1.00 ms more than host row=1") {
 		t.Errorf("of the host alone:\n%s", text)
 	}
 }
@@ -174,16 +160,16 @@ func TestTwoGroupsAreSaid(t *testing.T) {
 	})
 	run.Manifest.Figures = []results.Figure{{Name: "d", Title: "D", Kind: "distribution", Metrics: []string{"m0"}}, {Name: "p", Title: "P", Kind: "panels", Metrics: []string{"m0"}}}
 	run.Manifest.Findings = []results.Finding{{Name: "f", Statement: "As fast.", Metric: "m0", Of: "container", To: "host", Compare: "ratio", Op: "below", Threshold: 0.9, Reason: "r"}}
-	a := analyse(run)
-	text := string(markdown(a))
+	a := analysis.Of(run)
+	text := markdown(a)
 	for _, want := range []string{"in two groups, around 14.1 µs (8 trials) and 62.1 µs (12 trials); their common median,", "describes neither",
 		"(of medians: the trials of host come in two groups, which one median describes badly)"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("lacks %q:\n%s", want, text)
 		}
 	}
-	if v := a.verdicts[0]; !strings.Contains(v.caveat, "the trials of host come in two groups") {
-		t.Errorf("caveat %q", v.caveat)
+	if v := a.Verdicts[0]; !strings.Contains(english(v.Caveat), "the trials of host come in two groups") {
+		t.Errorf("caveat %q", v.Caveat)
 	}
 	files := exercise(t, run)
 	for _, name := range []string{"plots/d.svg", "plots/p.svg"} {
@@ -191,10 +177,10 @@ func TestTwoGroupsAreSaid(t *testing.T) {
 			t.Errorf("%s: no hollow diamonds:\n%s", name, all)
 		}
 	}
-	if c, err := CompareBy(run, "env", "host", "container"); err != nil || !strings.Contains(strings.Join(c.Notes, "\n"), "host, m0: the trials of host come in two groups") {
+	if c, err := analysis.CompareBy(run, "env", "host", "container"); err != nil || !strings.Contains(notes(c.Notes), "host, m0: the trials of host come in two groups") {
 		t.Errorf("compare: %v, %v", c, err)
 	}
-	one := string(markdown(analyse(manyRows(2, 1, 20, func(r, _ int) float64 { at++; return float64(at) }))))
+	one := markdown(analysis.Of(manyRows(2, 1, 20, func(r, _ int) float64 { at++; return float64(at) })))
 	if strings.Contains(one, "two groups") {
 		t.Error("one hump is called two")
 	}
@@ -218,17 +204,17 @@ func TestSharesAreOfTheWhole(t *testing.T) {
 	}
 	run.Lines = lines
 	run.Manifest.Figures = []results.Figure{{Name: "phases", Title: "P", Kind: "phases", Metrics: []string{"m0"}}}
-	a := analyse(run)
-	b := a.breakdown(a.cells[0], "m0")
-	for _, p := range b.parts {
-		if got := p.share * b.whole; got != p.median {
-			t.Errorf("%s: %v of %v is %v", p.name, p.share, b.whole, p.median)
+	a := analysis.Of(run)
+	b := a.Breakdown(a.Cells[0], "m0")
+	for _, p := range b.Parts {
+		if got := p.Share * b.Whole; got != p.Median {
+			t.Errorf("%s: %v of %v is %v", p.Name, p.Share, b.Whole, p.Median)
 		}
 	}
-	if !b.apart() {
-		t.Fatalf("the parts' medians add up: %v of %v", b.sum, b.whole)
+	if !b.Apart() {
+		t.Fatalf("the parts' medians add up: %v of %v", b.Sum, b.Whole)
 	}
-	text := string(markdown(a))
+	text := markdown(a)
 	if !strings.Contains(text, "| a | 1.20 ms | 16 % |") || !strings.Contains(text, "| the medians' sum | 3.60 ms | 49 % |") {
 		t.Errorf("shares:\n%s", text)
 	}
@@ -250,14 +236,6 @@ func TestRepeatWithRoot(t *testing.T) {
 			if strings.Contains(data, "(claim ") || strings.Contains(data, "compared with nothing") || !utf8.ValidString(data) {
 				t.Errorf("%s names a claim's number, says “compared with nothing”, or cuts a character", name)
 			}
-		}
-	}
-}
-
-func TestCapital(t *testing.T) {
-	for s, want := range map[string]string{"“near native” is": "“Near native” is", "ähnlich": "Ähnlich", "": "", "“": "“", "5": "5", "\xff": "\xff"} {
-		if got := Capital(s); got != want {
-			t.Errorf("%q: %q, want %q", s, got, want)
 		}
 	}
 }

@@ -13,12 +13,13 @@ import (
 	"golang.org/x/perf/benchfmt"
 
 	"lab/bench/stats"
+	"lab/reports/analysis"
 )
 
 // bench.txt is read by benchstat's own reader, and gives our medians back.
 func TestBenchText(t *testing.T) {
 	run := synthetic(12)
-	a := analyse(run)
+	a := analysis.Of(run)
 	r := benchfmt.NewReader(strings.NewReader(string(benchText(a))), "bench.txt")
 	values := map[string][]float64{}
 	for r.Scan() {
@@ -41,7 +42,7 @@ func TestBenchText(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]int{"Startup/env=host-2": 0, "Startup/env=container/net=bridge-2": 2, "Startup/env=vm/accel=tcg-2": 3} {
-		if got, want := stats.Median(values[name]), a.cells[c].samples["ready"].median.Point; got != want {
+		if got, want := stats.Median(values[name]), a.Cells[c].Samples["ready"].Median.Point; got != want {
 			t.Errorf("%s: median %v, want %v", name, got, want)
 		}
 	}
@@ -55,7 +56,7 @@ func TestBenchWord(t *testing.T) {
 
 func TestTrialsCSV(t *testing.T) {
 	run := synthetic(12)
-	data, err := trialsCSV(analyse(run))
+	data, err := trialsCSV(analysis.Of(run))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"lab/bench/results"
+	"lab/reports/page"
 )
 
 // Whatever a folder holds that the reader lets pass, a report comes of it, or
@@ -40,7 +41,7 @@ func FuzzReport(f *testing.F) {
 			return
 		}
 		Files(run)
-		Terminal(&bytes.Buffer{}, run, Options{Width: 60})
+		Terminal(&bytes.Buffer{}, run, page.Options{Width: 60})
 	})
 }
 
@@ -72,7 +73,7 @@ func FuzzValues(f *testing.F) {
 		if _, err := Files(run); err != nil {
 			t.Fatal(err)
 		}
-		if err := Terminal(&bytes.Buffer{}, run, Options{}); err != nil {
+		if err := Terminal(&bytes.Buffer{}, run, page.Options{}); err != nil {
 			t.Fatal(err)
 		}
 	})

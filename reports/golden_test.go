@@ -3,12 +3,17 @@ package reports
 import (
 	"bytes"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"lab/bench/results"
+	"lab/reports/analysis"
+	"lab/reports/msg"
+	"lab/reports/page"
 )
 
 var update = flag.Bool("update", false, "write testdata anew: the synthetic results folder, and what is expected of it")
@@ -35,6 +40,21 @@ func golden(t *testing.T, name string, got []byte) {
 		t.Fatal(err)
 	}
 	t.Errorf("%s differs: diff %s %s.got; if it should, go test ./reports -update", name, name, name)
+}
+
+// english is a message, or a text, in English.
+func english(x any) string { return msg.English().Text(x) }
+
+// markdown is report.md.
+func markdown(a *analysis.Analysis) string { return string(report(a).Markdown(msg.English())) }
+
+// width is the longest line's, in characters.
+func width(s string) int {
+	w := 0
+	for l := range strings.Lines(s) {
+		w = max(w, utf8.RuneCountInString(strings.TrimRight(l, "\n")))
+	}
+	return w
 }
 
 // stored reads the synthetic results folder in testdata.
@@ -65,7 +85,7 @@ func TestGolden(t *testing.T) {
 
 func TestTerminalGolden(t *testing.T) {
 	run := stored(t)
-	for name, o := range map[string]Options{
+	for name, o := range map[string]page.Options{
 		"terminal-160.txt":   {Width: 160},
 		"terminal-80.txt":    {Width: 80},
 		"terminal-color.txt": {Width: 160, Color: true},
@@ -84,4 +104,20 @@ func TestTerminalGolden(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Summarize computes a run's summary.
+func Summarize(run *results.Run) Summary { return summarize(analysis.Of(run)) }
+
+// Write reads the results folder dir and writes its report beside what is
+// there: report.md, report.html, plots/, trials.csv, bench.txt, summary.json, methods.md,
+// table.tex, ARTIFACT.md, and SHA256SUMS over all of the folder. Earlier ones
+// are replaced, each at once or not at all. What it makes belongs to uid and
+// gid; -1 leaves them as they are.
+func Write(dir string, uid, gid int) error {
+	run, err := results.Read(dir)
+	if err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	return WriteRun(run, dir, uid, gid)
 }

@@ -16,6 +16,10 @@ import (
 
 	"lab/bench/clean"
 	"lab/bench/results"
+	"lab/reports/analysis"
+	"lab/reports/msg"
+	"lab/reports/page"
+	"lab/reports/plot"
 )
 
 // What a folder's author may write into any text of it: a terminal's sequences, a
@@ -64,27 +68,28 @@ func TestHostileFolder(t *testing.T) {
 				t.Fatal(err)
 			}
 			var term, diff, table bytes.Buffer
-			c, err := Compare(run, run)
+			c, err := analysis.Compare(run, run)
 			if err != nil {
 				t.Fatal(err)
 			}
 			other := *run
 			other.Manifest.ID += "2"
-			m, err := AcrossMachines([]*results.Run{run, &other})
+			m, err := analysis.AcrossMachines([]*results.Run{run, &other})
 			if err != nil {
 				t.Fatal(err)
 			}
-			more, err := m.Files()
+			more, err := MachinesFiles(m, msg.English())
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, err := range []error{Terminal(&term, run, Options{Width: 80}), c.Terminal(&term, Options{Width: 80}), m.Terminal(&term, Options{Width: 80}),
-				c.Markdown(&diff), c.CSV(&table)} {
+			for _, err := range []error{Terminal(&term, run, page.Options{Width: 80}), Contrast(c).Terminal(&term, page.Options{Width: 80}), Machines(m).Terminal(&term, page.Options{Width: 80}),
+				ContrastCSV(c, &table)} {
 				if err != nil {
 					t.Fatal(err)
 				}
 			}
-			files = append(append(files, more...), File{"terminal", term.Bytes()}, File{"diff.md", diff.Bytes()}, File{"diff.csv", table.Bytes()})
+			diff.Write(Contrast(c).Markdown(msg.English()))
+			files = append(append(files, more...), plot.File{Name: "terminal", Data: term.Bytes()}, plot.File{Name: "diff.md", Data: diff.Bytes()}, plot.File{Name: "diff.csv", Data: table.Bytes()})
 			for _, f := range files {
 				for _, err := range harmless(f) {
 					t.Errorf("%s: %v", f.Name, err)
@@ -99,7 +104,7 @@ func TestHostileFolder(t *testing.T) {
 var live = regexp.MustCompile(`(?:^|[^\\])(?:\\\\)*(<b>|</b>|&#60;|\[l\]\(|\$x\$)`)
 
 // harmless returns what isn't.
-func harmless(f File) (wrong []error) {
+func harmless(f plot.File) (wrong []error) {
 	ext := filepath.Ext(f.Name)
 	if ext == ".png" || ext == ".pdf" {
 		return nil

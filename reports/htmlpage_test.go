@@ -13,6 +13,7 @@ import (
 	"context"
 
 	"lab/bench/results"
+	"lab/reports/analysis"
 	"lab/reports/html"
 )
 
@@ -78,7 +79,7 @@ func TestHTMLLeadsWithTheHeadline(t *testing.T) {
 			run.Lines[i].Value = &v
 		}
 	}
-	if got := analyse(run).answer()[0]; !strings.HasPrefix(got, "container net=bridge differs most from host: its median of “time until ready” is") {
+	if got := english(answer(analysis.Of(run))[0]); !strings.HasPrefix(got, "container net=bridge differs most from host: its median of “time until ready” is") {
 		t.Error(got)
 	}
 }

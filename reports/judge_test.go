@@ -6,46 +6,14 @@ import (
 	"testing"
 
 	"lab/bench/results"
-	"lab/bench/stats"
+	"lab/reports/analysis"
+	"lab/reports/msg"
 )
-
-func TestDecide(t *testing.T) {
-	for _, c := range []struct {
-		compare, op string
-		threshold   float64
-		lo, hi      float64
-		want        string
-	}{
-		{"ratio", "below", 2, 1, 1.9, holds},
-		{"ratio", "below", 2, 1, 2, undecided},
-		{"ratio", "below", 2, 2, 3, fails},
-		{"ratio", "above", 2, 2.1, 3, holds},
-		{"ratio", "above", 2, 1.9, 3, undecided},
-		{"ratio", "above", 2, 1, 2, fails},
-		{"ratio", "within", 0.05, 0.95, 1.05, holds},
-		{"ratio", "within", 0.05, 0.94, 1, undecided},
-		{"ratio", "within", 0.05, 1.06, 1.2, fails},
-		{"ratio", "within", 0.05, 0.8, 0.94, fails},
-		{"difference", "within", 1, -1, 0.5, holds},
-		{"difference", "within", 1, -3, -2, fails},
-		{"value", "sideways", 1, 0, 2, undecided},
-	} {
-		f := results.Finding{Compare: c.compare, Op: c.op, Threshold: c.threshold}
-		iv := stats.Interval{Lo: c.lo, Hi: c.hi, Point: (c.lo + c.hi) / 2, Method: stats.Bootstrap, N: 60}
-		if got := decide(f, iv); got != c.want {
-			t.Errorf("%s %s %v of %v to %v: %s, want %s", c.compare, c.op, c.threshold, c.lo, c.hi, got, c.want)
-		}
-		iv.Method = stats.Range
-		if got := decide(f, iv); got != undecided {
-			t.Errorf("a range decides: %s", got)
-		}
-	}
-}
 
 func TestEveryVerdictEndsHere(t *testing.T) {
 	// In the report each section says it once.
-	if n := strings.Count(string(markdown(analyse(synthetic(24)))), here); n > 3 {
-		t.Errorf("report.md says %q %d times", here, n)
+	if n := strings.Count(markdown(analysis.Of(synthetic(24))), "on this machine"); n > 3 {
+		t.Errorf("report.md says “on this machine” %d times", n)
 	}
 	for name, run := range map[string]*results.Run{"whole": synthetic(24), "few": whole(3, nil), "none": whole(0, nil)} {
 		for _, v := range Summarize(run).Verdicts {
@@ -69,14 +37,14 @@ func TestEmulatedMachine(t *testing.T) {
 		run.Machine.Emulated = emulated
 		guests := 0
 		for _, v := range Summarize(run).Verdicts {
-			if v.Outcome == unmeasured {
+			if v.Outcome == analysis.Unmeasured {
 				continue
 			}
 			guest := strings.Contains(v.Sentence, "of vm")
 			if guest {
 				guests++
 			}
-			if strings.Contains(v.Caveat, machineEmulated) != (emulated && guest) {
+			if strings.Contains(v.Caveat, english(msg.T("caveat.emulated"))) != (emulated && guest) {
 				t.Errorf("emulated %v: %s: %q, %q", emulated, v.Name, v.Sentence, v.Caveat)
 			}
 		}
@@ -103,7 +71,7 @@ func TestEmulatedIsNeverCompared(t *testing.T) {
 	} {
 		run.Manifest.Findings = []results.Finding{f}
 		for _, v := range Summarize(run).Verdicts {
-			if v.Outcome != unmeasured {
+			if v.Outcome != analysis.Unmeasured {
 				t.Errorf("%s: %s: %s", f.Name, v.Outcome, v.Sentence)
 			}
 		}
@@ -128,7 +96,7 @@ func TestEmulatedIsNeverCompared(t *testing.T) {
 		}
 	}
 	text := exercise(t, run)["report.md"]
-	if strings.Contains(text, tcgMark) || strings.Contains(text, "not compared") || !strings.Contains(text, "more than host") {
+	if strings.Contains(text, english(analysis.TCGMark)) || strings.Contains(text, "not compared") || !strings.Contains(text, "more than host") {
 		t.Errorf("under KVM:\n%s", text)
 	}
 }
@@ -169,44 +137,19 @@ func TestFindingsOfVariants(t *testing.T) {
 
 // Parts sum to the whole.
 func TestPartsSumToTheWhole(t *testing.T) {
-	a := analyse(synthetic(24))
-	for _, c := range a.cells {
-		b := a.breakdown(c, "ready")
+	a := analysis.Of(synthetic(24))
+	for _, c := range a.Cells {
+		b := a.Breakdown(c, "ready")
 		if b == nil {
 			continue
 		}
 		sum, share := 0.0, 0.0
-		for _, p := range b.parts {
-			sum += p.median
-			share += p.share
+		for _, p := range b.Parts {
+			sum += p.Median
+			share += p.Share
 		}
-		if math.Abs(sum-b.sum) > 1e-9*sum || b.apart() || math.Abs(share-sum/b.whole) > 1e-9 {
-			t.Errorf("%s: %v of %v, shares %v", c.label, sum, b.whole, share)
-		}
-	}
-}
-
-func TestNumber(t *testing.T) {
-	for _, c := range []struct {
-		v    float64
-		want string
-	}{{0, "0"}, {0.00213, "0.00213"}, {2.126, "2.13"}, {321.4, "321"}, {3169, "3169"}, {31694, "31,694"},
-		{1234567.8, "1,234,568"}, {-4.2, "−4.20"}, {-0.0004, "−0.000400"}} {
-		if got := number(c.v, 3); got != c.want {
-			t.Errorf("number(%v) = %q, want %q", c.v, got, c.want)
-		}
-	}
-	if got := (scale{"ms", 1e-3}).span(0.0024512, 0.0024528); got != "2.451 to 2.453" {
-		t.Errorf("a narrow span: %q", got)
-	}
-	for v, want := range map[float64]string{0.00213: "2.13 ms", 3.2: "3.20 s", 301e-6: "301 µs", 5e-9: "5.00 ns", 0: "0 ms", 900: "15.0 min"} {
-		if got := quantity(v, "s"); got != want {
-			t.Errorf("quantity(%v) = %q, want %q", v, got, want)
-		}
-	}
-	for v, want := range map[float64]string{12345678: "12.3 M/s", 1.9e9: "1.90 G/s", 38542: "38.5 k/s", 1000: "1.00 k/s", 920: "920 /s", 0: "0 /s", -2500: "−2.50 k/s"} {
-		if got := quantity(v, "1/s"); got != want {
-			t.Errorf("quantity(%v) = %q, want %q", v, got, want)
+		if math.Abs(sum-b.Sum) > 1e-9*sum || b.Apart() || math.Abs(share-sum/b.Whole) > 1e-9 {
+			t.Errorf("%s: %v of %v, shares %v", c.Name, sum, b.Whole, share)
 		}
 	}
 }
@@ -234,7 +177,7 @@ func TestCaveat(t *testing.T) {
 	} {
 		files := exercise(t, x.run)
 		for _, v := range Summarize(x.run).Verdicts {
-			if v.Outcome == unmeasured && v.Caveat != "" {
+			if v.Outcome == analysis.Unmeasured && v.Caveat != "" {
 				t.Errorf("%s: %s can't be measured: %s", name, v.Name, v.Caveat)
 			}
 			if v.Name == "container-process" && v.Caveat != x.want {
@@ -279,8 +222,16 @@ func TestNoValueSaysWhy(t *testing.T) {
 		}
 	})
 	for _, v := range Summarize(run).Verdicts {
-		if v.Name == "container-process" && (v.Outcome != unmeasured || !strings.Contains(v.Sentence, "no value of ready: not applicable: made up")) {
+		if v.Name == "container-process" && (v.Outcome != analysis.Unmeasured || !strings.Contains(v.Sentence, "no value of ready: not applicable: made up")) {
 			t.Errorf("%s: %s", v.Outcome, v.Sentence)
 		}
 	}
+}
+
+// beside is a caveat behind an outcome.
+func beside(caveat string) string {
+	if caveat == "" {
+		return ""
+	}
+	return " (" + caveat + ")"
 }

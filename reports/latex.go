@@ -6,42 +6,53 @@ import (
 	"strings"
 
 	"lab/bench/clean"
+	"lab/bench/results"
+	"lab/reports/analysis"
+	"lab/reports/msg"
+	"lab/reports/page"
 )
 
 // latex is table.tex: one table a metric for a paper, in the rules of package
 // booktabs, which the document must load. Figures are those of report.md.
-func latex(a *analysis) []byte {
+func latex(a *analysis.Analysis) []byte {
 	var b bytes.Buffer
-	m := a.run.Manifest
+	m := a.Run.Manifest
 	fmt.Fprintf(&b, "%% lab %s, run %s, scenario %s, seed %d. Needs \\usepackage{booktabs}.\n", clean.TeXName(m.Lab), clean.TeXName(m.ID), clean.TeXName(m.Scenario), m.Seed)
-	for _, banner := range a.banners() {
-		fmt.Fprintf(&b, "%% %s\n", clean.TeXName(banner))
+	l := msg.English()
+	for _, banner := range a.Banners() {
+		fmt.Fprintf(&b, "%% %s\n", clean.TeXName(l.Text(banner)))
 	}
-	for _, x := range a.metrics {
-		joint, _ := a.joint(x.Name)
-		fmt.Fprintf(&b, "\\begin{table}\n\\centering\n\\caption{%s: median of $n$ trials with 95\\,\\%% interval%s}\n\\label{tab:%s-%s}\n",
-			clean.TeX(capital(x.Title)), clean.TeX(a.caveat()), clean.TeXName(m.Scenario), clean.TeXName(x.Name))
+	tex := msg.Markup{Escape: clean.TeX, Words: func(s string) string { // whose spaces at the ends clean.TeX takes away
+		s = msg.Plain.Words(s)
+		words := strings.TrimSpace(s)
+		return strings.Replace(s, words, clean.TeX(words), 1)
+	}}
+	for _, x := range a.Metrics {
+		t := metricTable(a, x, false).Without(7)
+		fmt.Fprintf(&b, "\\begin{table}\n\\centering\n\\caption{%s}\n\\label{tab:%s-%s}\n", l.Render(latexCaption(a, x), tex), clean.TeXName(m.Scenario), clean.TeXName(x.Name))
 		b.WriteString("\\begin{tabular}{lrrrrrr}\n\\toprule\n")
-		fmt.Fprintf(&b, "environment & $n$ & median & 95\\,\\%% interval & %s & %s & ratio \\\\\n\\midrule\n", clean.TeX(a.heading(x)), strings.ReplaceAll(clean.TeX(joint), " \\%", "\\,\\%"))
-		for _, r := range a.rows(x, nil) {
-			cells := []string{r.label, r.trials, r.median, r.ends, r.added, r.addedE, r.ratio}
-			if r.notRun != "" {
-				cells = []string{r.label, "not run", "", "", "", "", ""}
+		for i, row := range append([][]page.Text{t.Head}, t.Rows...) {
+			for j, c := range row {
+				if j > 0 {
+					b.WriteString(" & ")
+				}
+				b.WriteString(strings.ReplaceAll(l.Render(c, tex), " \\%", "\\,\\%"))
 			}
-			for i := range cells {
-				cells[i] = clean.TeX(cells[i])
+			b.WriteString(" \\\\\n")
+			if i == 0 {
+				b.WriteString("\\midrule\n")
 			}
-			fmt.Fprintf(&b, "%s \\\\\n", strings.Join(cells, " & "))
 		}
 		b.WriteString("\\bottomrule\n\\end{tabular}\n\\end{table}\n")
 	}
 	return b.Bytes()
 }
 
-// caveat is what a caption must not leave out.
-func (a *analysis) caveat() string {
-	if a.anyTCG() {
-		return "; rows marked " + tcgMark + " were emulated in software and say nothing about the speed of virtual machines"
+// latexCaption says what is in a metric's table, and what must not be left out.
+func latexCaption(a *analysis.Analysis, x results.Metric) msg.Message {
+	caption := msg.T("latex.caption", x.Title)
+	if a.AnyTCG() {
+		caption = msg.T("latex.tcg", caption, analysis.TCGMark)
 	}
-	return ""
+	return caption
 }

@@ -1,358 +1,220 @@
 package reports
 
 import (
+	"bytes"
+	"encoding/csv"
 	"fmt"
-	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
+	"lab/bench/clean"
 	"lab/bench/results"
-	"lab/bench/stats"
+	"lab/reports/analysis"
+	"lab/reports/msg"
+	"lab/reports/page"
+	"lab/reports/plot"
 )
 
-// Machines sets runs of one scenario side by side that were made on several
-// machines: a class's laptops, a paper's servers. Trials of different machines
-// are never put into one heap, nor are those of two runs of one machine: each
-// run keeps its own median and interval, and what lies between the machines is
-// said as their spread.
-type Machines struct {
-	Scenario, Question string
-	Machines           []*Machine
-	Groups             []*MachineGroup
-	Notes              []string // what must be known to read the figures
-	metrics            []results.Metric
-}
-
-// A Machine is one machine with its runs.
-type Machine struct {
-	Name  string // "machine 1", in the order of the folders
-	Facts results.Machine
-	runs  []*analysis
-}
-
-// A MachineGroup is a row of the scenario on those machines that can be set
-// side by side: all emulated or none, all bare metal or none, the same image,
-// workload and guest kernel.
-type MachineGroup struct {
-	Label string // "container", "vm, TCG (emulated)"
-	Where string // "bare metal", "inside a virtual machine"
-	Bytes string // which image, workload or guest kernel, where there are several; or ""
-	TCG   bool
-
-	conditions conditions
-	entries    []machineEntry
-}
-
-// A machineEntry is a run's row of a group.
-type machineEntry struct {
-	machine *Machine
-	run     *analysis
-	cell    *cell
-}
-
-// A Spread is how far apart machines lie in one figure, a value each.
-type Spread struct {
-	Machines                     int
-	Least, Middle, Largest       float64
-	Interval                     stats.Interval // of the middle machine; a range where there are too few
-	LeastMachine, LargestMachine string
-}
-
-// AcrossMachines sets runs of one scenario side by side. Runs of different
-// scenarios, and one run given twice, are an error.
-func AcrossMachines(runs []*results.Run) (*Machines, error) {
-	m := &Machines{}
-	byID, seen := map[string]*Machine{}, map[string]string{}
-	for _, r := range runs {
-		x := r.Manifest
-		switch {
-		case m.Scenario == "":
-			m.Scenario, m.Question = x.Scenario, x.Question
-		case m.Scenario != x.Scenario:
-			return nil, fmt.Errorf("report: %s is a run of %s, and %s of %s: only runs of one scenario can be set side by side",
-				runs[0].Dir, m.Scenario, r.Dir, x.Scenario)
-		}
-		if first, twice := seen[x.ID]; twice && x.ID != "" {
-			return nil, fmt.Errorf("report: %s and %s are the same run (%s); name it once", first, r.Dir, x.ID)
-		}
-		seen[x.ID] = r.Dir
-		id := r.Machine.ID
-		k := byID[id]
-		if k == nil || id == "" {
-			k = &Machine{Name: fmt.Sprintf("machine %d", len(m.Machines)+1), Facts: r.Machine}
-			m.Machines = append(m.Machines, k)
-			byID[id] = k
-		}
-		a := analyse(r)
-		k.runs = append(k.runs, a)
-		for _, y := range a.metrics {
-			if !slices.ContainsFunc(m.metrics, func(z results.Metric) bool { return z.Name == y.Name }) {
-				m.metrics = append(m.metrics, y)
-			}
-		}
-	}
-	m.group()
-	m.note()
-	return m, nil
-}
-
-// conditions are what figures must have in common to be set side by side.
-type conditions struct{ label, where, image, workload, kernel string }
-
-func conditionsOf(a *analysis, c *cell) conditions {
-	x := a.run.Manifest
-	k := conditions{label: c.label, where: "bare metal", image: shortDigest(x.Image), workload: shortDigest(x.Workload)}
-	if a.run.Machine.Virtual {
-		k.where = "inside a virtual machine"
-	}
-	if a.run.Machine.Emulated {
-		k.where = "inside an emulated machine"
-	}
-	if x.Environment(c.Env).Guest {
-		k.kernel = shortDigest(x.Kernel)
-	}
-	return k
-}
-
-// group puts the runs' rows into groups, in the order of the runs' rows.
-func (m *Machines) group() {
-	have := map[conditions]*MachineGroup{}
-	var rows []string
-	for _, k := range m.Machines {
-		for _, a := range k.runs {
-			for _, c := range a.cells {
-				key := conditionsOf(a, c)
-				g := have[key]
-				if g == nil {
-					g = &MachineGroup{Label: key.label, Where: key.where, TCG: c.tcg, conditions: key}
-					have[key] = g
-					m.Groups = append(m.Groups, g)
-				}
-				if !slices.Contains(rows, c.Cell.Label()) {
-					rows = append(rows, c.Cell.Label())
-				}
-				g.entries = append(g.entries, machineEntry{k, a, c})
-			}
-		}
-	}
-	slices.SortStableFunc(m.Groups, func(a, b *MachineGroup) int {
-		return slices.Index(rows, a.entries[0].cell.Cell.Label()) - slices.Index(rows, b.entries[0].cell.Cell.Label())
-	})
-	// Only what tells groups apart is named.
-	for _, g := range m.Groups {
-		var parts []string
-		for _, x := range []struct {
-			what string
-			of   func(conditions) string
-		}{
-			{"image", func(c conditions) string { return c.image }},
-			{"workload", func(c conditions) string { return c.workload }},
-			{"guest kernel", func(c conditions) string { return c.kernel }},
-		} {
-			if slices.ContainsFunc(m.Groups, func(o *MachineGroup) bool {
-				return o.Label == g.Label && o.Where == g.Where && x.of(o.conditions) != x.of(g.conditions)
-			}) {
-				parts = append(parts, x.what+" "+x.of(g.conditions))
-			}
-		}
-		g.Bytes = strings.Join(parts, ", ")
-	}
-}
-
-// baseName is what the runs' rows are compared with.
-func (m *Machines) baseName() string {
-	for _, k := range m.Machines {
-		for _, a := range k.runs {
-			if a.firstIsBase {
-				return a.baseName()
-			}
-		}
-	}
-	return baseline
-}
-
-// measured reports whether any run has a value in the group.
-func (g *MachineGroup) measured() bool {
-	return slices.ContainsFunc(g.entries, func(e machineEntry) bool { return len(e.cell.samples) > 0 })
-}
-
-// Title names a group.
-func (g *MachineGroup) Title() string {
-	return strings.Join(nonEmpty(g.Label, g.Where, g.Bytes), ", ")
-}
-
-// A machineFigure picks one figure of a run's row; ok is false where it has
-// none.
-type machineFigure func(machineEntry) (iv stats.Interval, ok bool)
-
-// medianOf is a metric's median.
-func medianOf(metric string) machineFigure {
-	return func(e machineEntry) (stats.Interval, bool) {
-		s := e.cell.samples[metric]
-		if s == nil {
-			return stats.Interval{}, false
-		}
-		return s.median, true
-	}
-}
-
-// ratioOf is its ratio to the host's.
-func ratioOf(metric string) machineFigure {
-	return func(e machineEntry) (stats.Interval, bool) {
-		s := e.cell.samples[metric]
-		if s == nil || s.against == nil || s.against.Ratio == nil {
-			return stats.Interval{}, false
-		}
-		return *s.against.Ratio, true
-	}
-}
-
-// differenceOf is what it has more than the host's.
-func differenceOf(metric string) machineFigure {
-	return func(e machineEntry) (stats.Interval, bool) {
-		s := e.cell.samples[metric]
-		if s == nil || s.against == nil {
-			return stats.Interval{}, false
-		}
-		return s.against.Difference, true
-	}
-}
-
-// spread is how far apart a group's machines lie. A machine with several runs
-// counts once, with the middle of their figures. Without two machines there is
-// none.
-func (g *MachineGroup) spread(f machineFigure) (Spread, bool) {
-	var names []string
-	by := map[string][]float64{}
-	for _, e := range g.entries {
-		if iv, ok := f(e); ok {
-			if by[e.machine.Name] == nil {
-				names = append(names, e.machine.Name)
-			}
-			by[e.machine.Name] = append(by[e.machine.Name], iv.Point)
-		}
-	}
-	if len(names) < 2 {
-		return Spread{}, false
-	}
-	var values []float64
-	for _, n := range names {
-		values = append(values, stats.Median(by[n]))
-	}
-	iv, err := stats.MedianInterval(values)
+// MachinesFiles makes the report across machines: machines.md, machines.csv and plots.
+func MachinesFiles(m *analysis.Machines, l *msg.Language) ([]plot.File, error) {
+	plots, err := plot.Machines(m, l)
 	if err != nil {
-		return Spread{}, false
+		return nil, err
 	}
-	s := Spread{Machines: len(names), Least: slices.Min(values), Middle: iv.Point, Largest: slices.Max(values), Interval: iv}
-	s.LeastMachine, s.LargestMachine = names[slices.Index(values, s.Least)], names[slices.Index(values, s.Largest)]
-	return s, true
+	table, err := machinesCSV(m)
+	if err != nil {
+		return nil, err
+	}
+	return append([]plot.File{{Name: "machines.md", Data: machinesReport(m, plots).Markdown(l)}, {Name: "machines.csv", Data: table}}, plots...), nil
 }
 
-// note says what is different, and what can't be told.
-func (m *Machines) note() {
-	say := func(format string, args ...any) { m.Notes = append(m.Notes, fmt.Sprintf(format, args...)) }
-	runs := 0
+// WriteMachines writes the files, and SHA256SUMS over them, into the folder dir. They
+// belong to uid and gid.
+func WriteMachines(m *analysis.Machines, dir string, uid, gid int) error {
+	files, err := MachinesFiles(m, msg.English())
+	if err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	return writeFiles(dir, files, uid, gid, nil)
+}
+
+// Machines is the page for a terminal: the headline metric's groups.
+func Machines(m *analysis.Machines) *page.Page {
+	p := &page.Page{}
+	if len(m.Metrics) == 0 {
+		p.Banner(msg.T("nothing-measured"))
+		return p
+	}
+	x := m.Metrics[0]
+	p.Title(msg.T("machines.brief", m.Scenario, msg.T("machines", len(m.Machines)), x.Title))
+	machinesMetric(p, m, x)
+	p.Gap()
+	p.Messages(append(append(machinesSentences(m, x), m.Notes...), msg.T("machines.how"))...)
+	return p
+}
+
+// machinesReport is machines.md: all metrics, and what the machines are.
+func machinesReport(m *analysis.Machines, plots []plot.File) *page.Page {
+	p := &page.Page{}
+	p.Title(msg.T("machines.title", m.Scenario, msg.T("machines", len(m.Machines))))
+	p.Text(m.Question)
+	if len(m.Metrics) > 0 {
+		p.Messages(machinesSentences(m, m.Metrics[0])...)
+	}
+	picture := func(name string, title, caption msg.Message) {
+		if slices.ContainsFunc(plots, func(f plot.File) bool { return f.Name == "plots/"+name+".png" }) {
+			p.Picture(name, title, caption)
+		}
+	}
+	for _, x := range m.Metrics {
+		picture("machines-"+x.Name, msg.T("machines.plot", x.Title), msg.T("machines.plot-how"))
+		picture("machines-"+x.Name+"-ratio", msg.T("machines.ratio-plot", x.Title, m.BaseName()), msg.T("machines.ratio-plot-how", m.BaseName()))
+	}
+	p.Section(msg.T("machines.list"))
+	t := page.Table{Align: "lllllllllll", Head: []page.Text{msg.T("head.machine"), msg.T("machine.id"), msg.T("head.folders"), msg.T("machine.processor"),
+		msg.T("machine.cpus"), msg.T("machine.memory"), msg.T("machine.kernel"), msg.T("machine.guest"), msg.T("machine.acceleration"), msg.T("machine.load"), "lab"}}
 	for _, k := range m.Machines {
-		runs += len(k.runs)
-		if len(k.runs) > 1 {
-			say("%s has %d runs: they stand apart, and count as one machine.", capital(k.Name), len(k.runs))
+		f := k.Facts
+		var dirs, labs []string
+		for _, a := range k.Runs {
+			dirs = append(dirs, analysis.ShortDir(a.Run.Dir))
+			labs = append(labs, a.Run.Manifest.Lab)
 		}
-		switch {
-		case k.Facts.ID == "":
-			say("%s has no machine id: whether it is one of the others can't be told.", capital(k.Name))
-		case strings.HasPrefix(k.Facts.ID, "kind-"):
-			say("%s has no machine id of its own: runs of several machines of its kind would be taken for one machine's.", capital(k.Name))
-		}
+		t.Rows = append(t.Rows, []page.Text{k.Name, f.ID, strings.Join(dirs, ", "), f.CPU, f.CPUs, msg.Quantity(float64(f.Memory), "B"),
+			f.Kernel, isGuest(f), f.Acceleration.Use, msg.Number(f.Load, 2), strings.Join(labs, ", ")})
 	}
-	if len(m.Machines) == 1 {
-		say("All %s are of one machine: there is no spread between machines to tell.", plural(runs, "run"))
-	} else {
-		say("Machines differ in many things at once: their spread tells how far figures reach, and not why.")
+	p.Table(t)
+	for _, x := range m.Metrics {
+		p.Section(msg.T("title", x.Title))
+		machinesMetric(p, m, x)
 	}
-	for _, x := range []struct {
-		what, because string
-		of            func(*results.Run) string
-	}{
-		{"Lab versions", "they may measure otherwise", func(r *results.Run) string { return r.Manifest.Lab }},
-		{"Images", "their figures stand apart", func(r *results.Run) string { return shortDigest(r.Manifest.Image) }},
-		{"Workloads", "their figures stand apart", func(r *results.Run) string { return shortDigest(r.Manifest.Workload) }},
-		{"Guest kernels", "their guests' figures stand apart", func(r *results.Run) string {
-			if r.Manifest.Kernel == (results.Digested{}) {
-				return ""
-			}
-			return shortDigest(r.Manifest.Kernel)
-		}},
-	} {
-		who := map[string][]string{}
-		for _, k := range m.Machines {
-			for _, a := range k.runs {
-				if v := x.of(a.run); v != "" && !slices.Contains(who[v], k.Name) {
-					who[v] = append(who[v], k.Name)
-				}
-			}
-		}
-		if len(who) > 1 {
-			var parts []string
-			for _, v := range slices.Sorted(maps.Keys(who)) {
-				parts = append(parts, v+" ("+strings.Join(who[v], ", ")+")")
-			}
-			say("%s differ, and %s: %s.", x.what, x.because, strings.Join(parts, "; "))
-		}
-	}
+	p.Section(msg.T("machines.notes"))
+	p.Messages(append(m.Notes, msg.T("machines.how"))...)
+	return p
+}
+
+// machinesMetric is a table for each group in which a metric was measured.
+func machinesMetric(p *page.Page, m *analysis.Machines, x results.Metric) {
+	by := msg.T("head.by", m.BaseName())
 	for _, g := range m.Groups {
-		for _, d := range g.settings() {
-			say("%s: the machines' settings differ: %s.", g.Title(), d)
-		}
-	}
-	m.gather(func(a *analysis) (out []string) {
-		for _, c := range a.cells {
-			if c.NotRun != nil {
-				out = append(out, c.label+" was "+notRun(c)+".")
-			}
-		}
-		return append(out, a.banners()...)
-	})
-}
-
-// gather notes what holds of some runs, each text once, with the machines.
-func (m *Machines) gather(of func(*analysis) []string) {
-	var texts []string
-	who := map[string][]string{}
-	for _, k := range m.Machines {
-		for _, a := range k.runs {
-			for _, t := range of(a) {
-				if who[t] == nil {
-					texts = append(texts, t)
-				}
-				if !slices.Contains(who[t], k.Name) {
-					who[t] = append(who[t], k.Name)
-				}
-			}
-		}
-	}
-	for _, t := range texts {
-		m.Notes = append(m.Notes, capital(strings.Join(who[t], ", "))+": "+t)
-	}
-}
-
-// settings lists those in which the entries' settings differ, with the values.
-func (g *MachineGroup) settings() []string {
-	values := map[string][]string{}
-	for _, e := range g.entries {
-		if e.cell.NotRun != nil {
+		if !g.Measured() {
 			continue
 		}
-		for k, v := range e.cell.Settings {
-			if k != "kernel" && !slices.Contains(values[k], v) { // a path; it stands there by digest
-				values[k] = append(values[k], v)
+		p.Gap()
+		p.Subsection(g.Title())
+		wide := page.Table{Align: "llrrrrr", Head: []page.Text{msg.T("head.machine"), msg.T("head.folder"), msg.T("head.trials"), msg.T("head.median"),
+			msg.T("head.interval", "95 %"), msg.T("head.added", m.BaseName()), by}}
+		narrow := page.Table{Head: []page.Text{msg.T("head.machine"), msg.T("head.trials"), page.Lines{msg.T("head.median-and"), msg.T("head.interval", "95 %")}, by}}
+		for _, r := range machineRows(g, x) {
+			wide.Rows = append(wide.Rows, r)
+			narrow.Rows = append(narrow.Rows, []page.Text{r[0], r[2], page.Lines{r[3], r[4]}, r[6]})
+		}
+		p.Table(wide, narrow)
+	}
+}
+
+// machineRows are a group's lines of one metric: machine, folder, trials,
+// median, interval, added to host, ratio to host; the last is their spread.
+func machineRows(g *analysis.MachineGroup, x results.Metric) [][]page.Text {
+	var out [][]page.Text
+	for _, e := range g.Entries {
+		r := []page.Text{e.Machine.Name, analysis.ShortDir(e.Run.Run.Dir), e.Cell.Counted(), nil, nil, nil, nil}
+		switch s := e.Cell.Samples[x.Name]; {
+		case e.Cell.NotRun != nil:
+			r[2], r[3] = msg.T("cell.not-run"), e.Cell.NotRun.Reason
+		case s == nil:
+			r[3] = msg.T("cell.no-values")
+		default:
+			if n := e.Cell.Disturbed(); n > 0 {
+				r[2] = msg.T("in-brackets", e.Cell.Counted(), msg.T("cell.disturbed", n))
+			}
+			u := msg.ScaleFor(s.Median.Point, x.Unit)
+			r[3], r[4] = u.With(s.Median.Point), analysis.SpanOf(s.Median, u)
+			if k := s.Against; k != nil && !g.TCG {
+				r[5] = addedScale(k.Difference.Point, s.Median.Point, x.Unit).Signed(k.Difference.Point)
+				if k.Ratio != nil {
+					r[6] = msg.T("in-brackets", msg.Times(k.Ratio.Point), analysis.SpanOf(*k.Ratio, msg.Bare))
+				}
+			}
+		}
+		out = append(out, r)
+	}
+	s, ok := g.Spread(analysis.MedianOf(x.Name))
+	if !ok {
+		return out
+	}
+	u := msg.ScaleFor(s.Middle, x.Unit)
+	r := []page.Text{msg.T("machines.middle", msg.T("machines", s.Machines)), nil, nil, u.With(s.Middle), u.Join(u.Span(s.Least, s.Largest)), nil, nil}
+	if d, ok := g.Spread(analysis.DifferenceOf(x.Name)); ok && !g.TCG {
+		r[5] = addedScale(d.Middle, s.Middle, x.Unit).Signed(d.Middle)
+	}
+	if q, ok := g.Spread(analysis.RatioOf(x.Name)); ok && !g.TCG {
+		r[6] = msg.T("in-brackets", msg.Times(q.Middle), msg.Bare.Span(q.Least, q.Largest))
+	}
+	return append(out, r)
+}
+
+// machinesSentences say what the machines have in common, group by group.
+func machinesSentences(m *analysis.Machines, x results.Metric) []msg.Message {
+	var out []msg.Message
+	for _, g := range m.Groups {
+		s, ok := g.Spread(analysis.MedianOf(x.Name))
+		if !ok {
+			continue
+		}
+		u := msg.ScaleFor(s.Middle, x.Unit)
+		text := msg.T("machines.from-to", g.Title(), x.Title, u.With(s.Least), s.LeastMachine, u.With(s.Largest), s.LargestMachine)
+		if s.Least > 0 {
+			text = msg.T("machines.factor", text, msg.Number(s.Largest/s.Least, 3))
+		}
+		middle := msg.T("machines.middle-is", msg.T("machines", s.Machines), u.With(s.Middle))
+		if s.Interval.Known() {
+			middle = msg.T("in-brackets", middle, msg.T("ends", "95 %", u.Join(u.Span(s.Interval.Lo, s.Interval.Hi))))
+		}
+		text = msg.T("sentence", msg.T("join.semicolon", text, middle))
+		if q, ok := g.Spread(analysis.RatioOf(x.Name)); ok && !g.TCG {
+			text = msg.T("join.sentences", text, msg.T("machines.by", m.BaseName(), msg.Times(q.Least), msg.Times(q.Largest)))
+		}
+		out = append(out, text)
+	}
+	return out
+}
+
+// machinesCSV has one line a run, row and metric, in base units; what there isn't is
+// empty.
+func machinesCSV(m *analysis.Machines) ([]byte, error) {
+	var b bytes.Buffer
+	out := csv.NewWriter(&b)
+	out.Write([]string{"scenario", "machine", "machine_id", "run", "folder", "lab", "image", "kernel", "cpu", "cpus", "memory", "virtual",
+		"cell", "env", "emulated", "metric", "unit", "better", "n", "disturbed", "median", "lo", "hi", "method",
+		"difference", "difference_lo", "difference_hi", "ratio", "ratio_lo", "ratio_hi", "not_run"})
+	say := msg.English().Text
+	three := func(f analysis.MachineFigure, e analysis.MachineEntry) []string {
+		iv, ok := f(e)
+		return ends(iv, ok && !e.Cell.TCG)
+	}
+	for _, g := range m.Groups {
+		for _, e := range g.Entries {
+			k, x := e.Machine.Facts, e.Run.Run.Manifest
+			head := []string{m.Scenario, say(e.Machine.Name), k.ID, x.ID, analysis.ShortDir(e.Run.Run.Dir), x.Lab, x.Image.Digest, k.Kernel, k.CPU, strconv.Itoa(k.CPUs),
+				strconv.FormatInt(k.Memory, 10), strconv.FormatBool(k.Virtual), e.Cell.Cell.Label(), e.Cell.Env, strconv.FormatBool(e.Cell.TCG)}
+			if e.Cell.NotRun != nil {
+				out.Write(clean.Fields(append(append(head, make([]string, 15)...), e.Cell.NotRun.Reason)))
+				continue
+			}
+			for _, y := range m.Metrics {
+				s := e.Cell.Samples[y.Name]
+				if s == nil {
+					continue
+				}
+				row := append(append([]string(nil), head...), y.Name, y.Unit, y.Better, strconv.Itoa(s.Median.N), strconv.Itoa(e.Cell.Disturbed()),
+					exact(s.Median.Point), exact(s.Median.Lo), exact(s.Median.Hi), s.Median.Method)
+				row = append(append(row, three(analysis.DifferenceOf(y.Name), e)...), three(analysis.RatioOf(y.Name), e)...)
+				out.Write(clean.Fields(append(row, "")))
 			}
 		}
 	}
-	var out []string
-	for _, k := range slices.Sorted(maps.Keys(values)) {
-		if len(values[k]) > 1 {
-			out = append(out, k+" is "+strings.Join(values[k], ", and "))
-		}
-	}
-	return out
+	out.Flush()
+	return b.Bytes(), out.Error()
 }

@@ -10,6 +10,9 @@ import (
 	"testing"
 
 	"lab/bench/results"
+	"lab/reports/analysis"
+	"lab/reports/msg"
+	"lab/reports/page"
 )
 
 // elsewhere is the synthetic run as it might have been on another machine:
@@ -50,19 +53,19 @@ func class() []*results.Run {
 	return append(runs, again, bare)
 }
 
-func across(t *testing.T, runs []*results.Run) *Machines {
+func across(t *testing.T, runs []*results.Run) *analysis.Machines {
 	t.Helper()
-	m, err := AcrossMachines(runs)
+	m, err := analysis.AcrossMachines(runs)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return m
 }
 
-func find(t *testing.T, m *Machines, title string) *MachineGroup {
+func find(t *testing.T, m *analysis.Machines, title string) *analysis.MachineGroup {
 	t.Helper()
 	for _, g := range m.Groups {
-		if strings.HasPrefix(g.Title(), title) {
+		if strings.HasPrefix(english(g.Title()), title) {
 			return g
 		}
 	}
@@ -85,7 +88,7 @@ func TestAcrossMachines(t *testing.T) {
 		"vm, TCG (emulated), inside a virtual machine, image default sha256:1111": 3,
 	} {
 		g := find(t, m, title)
-		s, ok := g.spread(medianOf("ready"))
+		s, ok := g.Spread(analysis.MedianOf("ready"))
 		if ok != (want > 0) || ok && s.Machines != want {
 			t.Errorf("%s: %+v, %v; want %d machines", title, s, ok, want)
 		}
@@ -94,14 +97,14 @@ func TestAcrossMachines(t *testing.T) {
 		}
 	}
 	// The middle of 1 and 1.04, 1.3 and 0.8 times the same values.
-	s, _ := find(t, m, "host, inside a virtual machine, image default sha256:1111").spread(medianOf("ready"))
-	if r := s.Largest / s.Least; r < 1.6 || r > 1.65 || s.LeastMachine != "machine 3" || s.LargestMachine != "machine 2" {
+	s, _ := find(t, m, "host, inside a virtual machine, image default sha256:1111").Spread(analysis.MedianOf("ready"))
+	if r := s.Largest / s.Least; r < 1.6 || r > 1.65 || english(s.LeastMachine) != "machine 3" || english(s.LargestMachine) != "machine 2" {
 		t.Errorf("%+v", s)
 	}
 	if r := s.Middle / s.Least; r < 1.02/0.8-1e-9 || r > 1.02/0.8+1e-9 {
 		t.Errorf("the middle machine is %v by the least", r)
 	}
-	notes := strings.Join(m.Notes, "\n")
+	notes := notes(m.Notes)
 	for _, want := range []string{
 		"Machine 1 has 2 runs", "Lab versions differ, and they may measure otherwise: v0-synthetic (machine 1, machine 2, machine 3, machine 5); v1-synthetic (machine 4)",
 		"Images differ, and their figures stand apart", "Machine 1, machine 2, machine 3, machine 4: This VM was emulated in software (TCG)", "docker was not run: the program docker isn't installed", "their spread tells how far",
@@ -111,7 +114,7 @@ func TestAcrossMachines(t *testing.T) {
 		}
 	}
 	// Ratios of the same machine don't move with its speed.
-	if q, ok := find(t, m, "chroot, inside a virtual machine, image default sha256:1111").spread(ratioOf("ready")); !ok || q.Largest/q.Least > 1+1e-9 {
+	if q, ok := find(t, m, "chroot, inside a virtual machine, image default sha256:1111").Spread(analysis.RatioOf("ready")); !ok || q.Largest/q.Least > 1+1e-9 {
 		t.Errorf("%+v, %v", q, ok)
 	}
 }
@@ -119,20 +122,20 @@ func TestAcrossMachines(t *testing.T) {
 func TestAcrossMachinesRefuses(t *testing.T) {
 	a, b := elsewhere(1, 1), elsewhere(2, 1)
 	b.Manifest.Scenario = "disk"
-	if _, err := AcrossMachines([]*results.Run{a, b}); err == nil || !strings.Contains(err.Error(), "one scenario") {
+	if _, err := analysis.AcrossMachines([]*results.Run{a, b}); err == nil || !strings.Contains(err.Error(), "one scenario") {
 		t.Error(err)
 	}
-	if _, err := AcrossMachines([]*results.Run{a, elsewhere(1, 1)}); err == nil || !strings.Contains(err.Error(), "the same run") {
+	if _, err := analysis.AcrossMachines([]*results.Run{a, elsewhere(1, 1)}); err == nil || !strings.Contains(err.Error(), "the same run") {
 		t.Error(err)
 	}
 	// Without an id nobody can tell, and it is said.
 	a, b = elsewhere(1, 1), elsewhere(2, 1)
 	a.Machine.ID, b.Machine.ID = "", ""
-	if m := across(t, []*results.Run{a, b}); len(m.Machines) != 2 || !strings.Contains(strings.Join(m.Notes, " "), "can't be told") {
+	if m := across(t, []*results.Run{a, b}); len(m.Machines) != 2 || !strings.Contains(notes(m.Notes), "can't be told") {
 		t.Errorf("%d machines, %v", len(m.Machines), m.Notes)
 	}
 	b.Machine.ID, a.Machine.ID = "kind-1", "kind-1"
-	if m := across(t, []*results.Run{a, b}); len(m.Machines) != 1 || !strings.Contains(strings.Join(m.Notes, " "), "several machines of its kind") {
+	if m := across(t, []*results.Run{a, b}); len(m.Machines) != 1 || !strings.Contains(notes(m.Notes), "several machines of its kind") {
 		t.Errorf("%v", m.Notes)
 	}
 }
@@ -144,10 +147,10 @@ func TestAcrossMachinesFiles(t *testing.T) {
 	for i := range 8 {
 		many = append(many, elsewhere(i+1, 1+float64(i)/10))
 	}
-	if got := strings.Join(across(t, many).sentences(many[0].Manifest.Metrics[0]), "\n"); !strings.Contains(got, "the middle of 8 machines is") || !strings.Contains(got, "95 % interval") {
+	if got := notes(machinesSentences(across(t, many), many[0].Manifest.Metrics[0])); !strings.Contains(got, "the middle of 8 machines is") || !strings.Contains(got, "95 % interval") {
 		t.Error(got)
 	}
-	files, err := across(t, class()).Files()
+	files, err := MachinesFiles(across(t, class()), msg.English())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,19 +185,19 @@ func TestAcrossMachinesFiles(t *testing.T) {
 	}
 	for width, name := range map[int]string{160: "machines-160.txt", 80: "machines-80.txt"} {
 		var b bytes.Buffer
-		if err := across(t, class()).Terminal(&b, Options{Width: width}); err != nil {
+		if err := Machines(across(t, class())).Terminal(&b, page.Options{Width: width}); err != nil {
 			t.Fatal(err)
 		}
 		golden(t, name, b.Bytes())
 	}
 	// Nothing measured at all.
 	empty, other := &results.Run{Dir: "a"}, &results.Run{Dir: "b"}
-	files, err = across(t, []*results.Run{empty, other}).Files()
+	files, err = MachinesFiles(across(t, []*results.Run{empty, other}), msg.English())
 	if err != nil || len(files) != 2 {
 		t.Errorf("%d files, %v", len(files), err)
 	}
 	var b bytes.Buffer
-	if err := across(t, []*results.Run{empty}).Terminal(&b, Options{}); err != nil || !strings.Contains(b.String(), "Nothing was measured") {
+	if err := Machines(across(t, []*results.Run{empty})).Terminal(&b, page.Options{}); err != nil || !strings.Contains(b.String(), "Nothing was measured") {
 		t.Error(b.String(), err)
 	}
 }

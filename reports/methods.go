@@ -1,155 +1,123 @@
 package reports
 
 import (
-	"bytes"
-	"fmt"
-	"strings"
+	"strconv"
 
 	"lab/bench/results"
+	"lab/reports/analysis"
+	"lab/reports/msg"
+	"lab/reports/page"
 )
 
 // methods is methods.md: what was done, in the prose of a paper's section,
 // made from the manifest and the machine's facts alone.
-func methods(a *analysis) []byte {
-	var b bytes.Buffer
-	m := a.run.Manifest
-	say := func(format string, args ...any) {
-		if s := strings.TrimSpace(fmt.Sprintf(format, args...)); s != "" {
-			b.WriteString(s + "\n\n")
-		}
-	}
-	say("# Methods")
-	say("This section was made by lab %s from `manifest.json` and `machine.json` of run %s. Edit it, and keep what it says.", escape(m.Lab), escape(m.ID))
-	say("## Question and procedure")
-	say("%s %s", escape(m.Question), escape(m.Method))
-	for _, x := range a.metrics {
-		if x.Help != "" {
-			say("**%s** (%s). %s", escape(x.Title), unitName(x), escape(x.Help))
-		}
-	}
-	say("## Configurations")
-	for _, c := range a.cells {
-		say("%s", configuration(c))
-	}
-	say("%s", bytesOf(m))
-	say("## Design")
-	say("%s", a.design())
-	say("## Analysis")
-	say("The figure of a configuration is the median of its trials, with a 95 %% confidence interval from order statistics (David and Nagaraja 2003, "+
-		"section 7.1). Differences and ratios are those of medians. Their intervals are the hull of two: the shifts, or factors, that an exact two-sided Mann-Whitney "+
-		"test doesn't reject (Hodges and Lehmann 1963; Hollander, Wolfe and Chicken 2014, section 4.3), and what the order statistics of the two samples say of their medians (two "+
-		"independent confidence distributions; Singh, Xie and Strawderman 2005). Two configurations are called different where the interval leaves out zero (a ratio's, one). The comparisons of one metric are a "+
-		"family of k, whose intervals have the confidence 1 − 0.05/k each, so that they hold together with 95 %% (Dunn 1961)%s. Effect sizes are Cliff's delta (1993). No value was "+
-		"discarded as an outlier; fewer than six trials, or too few for any outcome to be a difference in its family, have a range and no interval.", a.familySizes())
-	if len(m.Findings) > 0 {
-		say("The %s that the report judges, with threshold and reason, stood in the manifest before the first trial. A statement holds, or doesn't, "+
-			"if the whole interval is on one side of its threshold.", plural(len(m.Findings), "statement"))
-	}
-	if a.anyTCG() {
-		say("Configurations under TCG were emulated in software %s. They get no verdict against others: emulation says nothing about a virtual machine's speed.", escape(a.becauseTCG()))
-	}
-	say("## Machine")
-	say("%s", escape(machineSentence(a.run.Machine)))
-	say("## Deviations")
-	doubts := a.doubts()
-	for _, n := range append(notesOf(&m), doubts...) {
-		fmt.Fprintf(&b, "- %s\n", escape(n))
-	}
-	return b.Bytes()
+func methods(a *analysis.Analysis) *page.Page {
+	p := &page.Page{}
+	m := a.Run.Manifest
+	p.Title(msg.T("methods.title"))
+	p.Text(msg.T("methods.made-by", m.Lab, m.ID))
+	p.Section(msg.T("methods.question"))
+	p.Text(page.Lines{m.Question, m.Method})
+	method(p, a)
+	p.Section(msg.T("methods.machine"))
+	p.Text(machineSentence(a.Run.Machine))
+	p.Section(msg.T("methods.deviations"))
+	p.Messages(append(analysis.NotesOf(&m), a.Doubts()...)...)
+	return p
 }
 
-func unitName(m results.Metric) string {
-	switch m.Unit {
-	case "s":
-		return "seconds"
-	case "B":
-		return "bytes"
-	case "1", "":
-		return "no unit"
+// method says what was measured of what, in which order, and what was computed.
+func method(p *page.Page, a *analysis.Analysis) {
+	m := a.Run.Manifest
+	for _, x := range a.Metrics {
+		if help := a.Help(x); !help.IsZero() {
+			p.Text(msg.T("methods.metric", x.Title, unitName(x), help))
+		}
 	}
-	return m.Unit
+	p.Section(msg.T("methods.configurations"))
+	for _, c := range a.Cells {
+		p.Text(configuration(c))
+	}
+	var ran []msg.Message
+	for _, b := range bytesOf(m) {
+		ran = append(ran, msg.T("methods.bytes-of", b.name, b.Name, b.Digest))
+	}
+	if ran != nil {
+		p.Text(msg.T("methods.bytes", msg.Join("join.comma", ran...)))
+	}
+	p.Section(msg.T("methods.design"))
+	p.Text(design(a))
+	p.Section(msg.T("methods.analysis"))
+	p.Text(msg.T("methods.median"))
+	p.Text(msg.T("methods.differences"))
+	var sizes []msg.Message
+	for _, k := range a.FamilySizes() {
+		sizes = append(sizes, msg.Verbatim(strconv.Itoa(k)))
+	}
+	if sizes == nil {
+		p.Text(msg.T("methods.family"))
+	} else {
+		p.Text(msg.T("methods.family-of", msg.Join("join.comma", sizes...)))
+	}
+	if n := len(m.Findings); n > 0 {
+		p.Text(msg.T("methods.findings", msg.T("statements", n)))
+	}
+	if a.AnyTCG() {
+		p.Text(msg.T("methods.tcg", a.BecauseTCG()))
+	}
 }
 
-func configuration(c *cell) string {
-	s := fmt.Sprintf("**%s**", escape(c.label))
+var units = map[string]string{"s": "unit.seconds", "B": "unit.bytes", "1": "unit.none", "": "unit.none"}
+
+func unitName(m results.Metric) msg.Message {
+	if id, ok := units[m.Unit]; ok {
+		return msg.T(id)
+	}
+	return msg.Verbatim(m.Unit)
+}
+
+// configuration is what was done in a row before the clock, and what is in its
+// figures.
+func configuration(c *analysis.Cell) msg.Message {
 	if c.NotRun != nil {
-		return s + " was " + escape(notRun(c)) + "."
+		return msg.T("methods.not-run", c.Name, analysis.NotRun(c))
 	}
-	s += fmt.Sprintf(": %s that count, %s before them", plural(c.counted(), "trial"), plural(c.warmups(), "warm-up"))
-	if n := c.failures(); n > 0 {
-		s += fmt.Sprintf(", %s failed", plural(n, "trial"))
+	parts := []msg.Message{msg.T("methods.trials", c.Name, msg.T("trials", c.Counted()), msg.T("warmups", c.Warmups()))}
+	if n := c.Failures(); n > 0 {
+		parts[0] = msg.T("join.comma", parts[0], msg.T("methods.failed", msg.T("trials", n)))
 	}
-	for _, p := range []string{phrase("before the clock: ", c.Prepare), phrase("on the clock: ", c.Start), phrase("settings: ", pairs(c.Settings)), phrase("found: ", pairs(c.Found))} {
-		if p != "" {
-			s += "; " + p
+	add := func(id string, list []string) {
+		if len(list) > 0 {
+			parts = append(parts, msg.T(id, msg.Join("join.comma", msg.All(list)...)))
 		}
 	}
-	return s + "."
-}
-
-// bytesOf says which bytes ran.
-func bytesOf(m results.Manifest) string {
-	var parts []string
-	for _, x := range []struct {
-		what string
-		d    results.Digested
-	}{{"the file tree", m.Image}, {"the workload", m.Workload}, {"the guests' kernel", m.Kernel}} {
-		if x.d != (results.Digested{}) {
-			parts = append(parts, fmt.Sprintf("%s %s (%s)", x.what, escape(x.d.Name), escape(x.d.Digest)))
-		}
-	}
-	if parts == nil {
-		return ""
-	}
-	return "All configurations ran the same bytes: " + strings.Join(parts, ", ") + "."
+	add("methods.before", c.Prepare)
+	add("methods.on", c.Start)
+	add("methods.settings", msg.Pairs(c.Settings))
+	add("methods.found", msg.Pairs(c.Found))
+	return msg.T("sentence", msg.Join("join.semicolon", parts...))
 }
 
 // design says in which order trials were made, and how many.
-func (a *analysis) design() string {
-	m := a.run.Manifest
-	s := fmt.Sprintf("Trials ran in blocks, each with every configuration at most once, in an order shuffled from the seed %d, so that what drifts on the machine "+
-		"falls on all alike. Warm-up blocks came first; their trials are kept, and in no figure.", m.Seed)
+func design(a *analysis.Analysis) msg.Message {
+	m := a.Run.Manifest
+	s := []msg.Message{msg.T("design.blocks", strconv.FormatUint(m.Seed, 10))}
 	if m.Grouped > 0 {
-		s = fmt.Sprintf("%d trials of each configuration ran one after another, then as many of the next: not shuffled, to show what that does.", m.Grouped)
+		s[0] = msg.T("design.grouped", msg.T("trials", m.Grouped))
 	}
-	if x := m.Asked; x != nil && x.Precision > 0 {
-		s += fmt.Sprintf(" Blocks were added until half of each median's interval was within %s of it", percent(x.Precision))
-		if x.MaxTime > 0 {
-			s += fmt.Sprintf(", for %s at the most", quantity(x.MaxTime, "s"))
+	if x := m.Asked; x != nil {
+		longest := msg.Quantity(x.MaxTime.Seconds(), "s")
+		switch {
+		case x.Precision > 0 && x.MaxTime > 0:
+			s = append(s, msg.T("design.precise-within", msg.Percent(float64(x.Precision)), longest))
+		case x.Precision > 0:
+			s = append(s, msg.T("design.precise", msg.Percent(float64(x.Precision))))
+		case x.MaxTime > 0:
+			s = append(s, msg.T("design.within", longest))
 		}
-		s += " (Chow and Robbins 1965); the rule looks at widths alone."
-	} else if x != nil && x.MaxTime > 0 {
-		s += fmt.Sprintf(" The trials were to end, after a whole block, within %s.", quantity(x.MaxTime, "s"))
-	}
-	if x := m.Asked; x != nil && x.Strict {
-		s += " A disturbed trial was repeated at the end of its block, twice at most."
-	}
-	return s
-}
-
-func machineSentence(k results.Machine) string {
-	if k.Kernel == "" {
-		return "Not recorded."
-	}
-	parts := nonEmpty(k.CPU, plural(k.CPUs, "usable CPU"), quantity(float64(k.Memory), "B")+" of memory", k.OS, "Linux "+k.Kernel, k.Arch)
-	s := strings.Join(parts, ", ")
-	if k.Virtual {
-		s += "; itself a virtual machine"
-		if k.Hypervisor != "" {
-			s += " of " + k.Hypervisor
-		}
-		if k.Emulated {
-			s += ", emulated in software"
+		if x.Strict {
+			s = append(s, msg.T("design.strict"))
 		}
 	}
-	for _, v := range pairs(k.Versions) {
-		s += "; " + v
-	}
-	if k.Governor != "" {
-		s += "; governor " + k.Governor
-	}
-	if len(k.Mitigations) > 0 {
-		s += "; mitigations: " + strings.Join(k.Mitigations, "; ")
-	}
-	return s + fmt.Sprintf("; load at the start %s.", number(k.Load, 2))
+	return msg.Join("join.sentences", s...)
 }

@@ -11,6 +11,9 @@ import (
 	"testing"
 
 	"lab/bench/results"
+	"lab/reports/analysis"
+	"lab/reports/msg"
+	"lab/reports/plot"
 )
 
 // words are all texts of an SVG, in their order.
@@ -79,11 +82,11 @@ func TestPlotsSayWhatTheyShow(t *testing.T) {
 func TestEveryTrialIsDrawn(t *testing.T) {
 	run := synthetic(24)
 	svg := exercise(t, run)["plots/ready.svg"]
-	a := analyse(run)
+	a := analysis.Of(run)
 	filled, rings := 0, 0
-	for _, c := range a.cells {
-		filled += c.counted() - c.disturbed()
-		rings += c.disturbed()
+	for _, c := range a.Cells {
+		filled += c.Counted() - c.Disturbed()
+		rings += c.Disturbed()
 	}
 	// Trials are drawn half through; the key's dot is drawn full.
 	if got := strings.Count(svg, "fill-opacity:0.588"); got != filled {
@@ -122,48 +125,6 @@ func TestManyRowsMakeNoGiant(t *testing.T) {
 	}
 }
 
-func TestTicks(t *testing.T) {
-	for _, c := range []struct {
-		a    axis
-		want string
-	}{
-		{axis{min: 0.8e-3, max: 12, log: true, unit: "s"}, "1 ms 10 ms 100 ms 1 s 10 s"},
-		{axis{min: 0.3e-3, max: 6e-3, log: true, unit: "s"}, "500 µs 1 ms 2 ms 5 ms"},
-		{axis{min: 2.5, max: 6.2, log: true, unit: "s"}, "3 s 4 s 5 s 6 s"},
-		{axis{min: 0, max: 2.2, unit: "s"}, "0 s 0.5 s 1 s 1.5 s 2 s"},
-		{axis{min: -1, max: 1, unit: "1"}, "−1 −0.5 0 0.5 1"},
-		{axis{min: 0, max: 3 << 30, unit: "B"}, "0 GiB 1 GiB 2 GiB 3 GiB"},
-		{axis{min: 3 << 20, max: 5 << 30, log: true, unit: "B"}, "4 MiB 16 MiB 64 MiB 256 MiB 1 GiB 4 GiB"},
-	} {
-		var got []string
-		for _, tick := range c.a.ticks() {
-			if tick.label != "" {
-				got = append(got, tick.label)
-			}
-		}
-		if text := strings.Join(got, " "); !strings.HasPrefix(text, c.want) {
-			t.Errorf("%+v: %s, want %s", c.a, text, c.want)
-		}
-	}
-}
-
-func TestAxisCoversAndIsMonotonous(t *testing.T) {
-	for _, log := range []bool{false, true} {
-		for _, values := range [][]float64{nil, {1}, {0}, {-3, 4}, {1e-9, 5}, {5, 5.0000001}, {-2, -1}, {0, 1}} {
-			a := newAxis(values, log, "s")
-			a.left, a.right = 10, 110
-			for _, v := range values {
-				if x := a.x(v); a.shows(v) && !(x >= a.left-1e-6 && x <= a.right+1e-6) {
-					t.Errorf("log=%v %v: %v is drawn at %v", log, values, v, x)
-				}
-			}
-			if n := len(a.ticks()); n > 60 {
-				t.Errorf("log=%v %v: %d ticks", log, values, n)
-			}
-		}
-	}
-}
-
 // Figures of ratios and of panels are drawn with what there is: with no baseline,
 // with one trial, with a guest that is emulated alone, with a metric that has only
 // words.
@@ -197,29 +158,14 @@ func testSeveralMetrics(t *testing.T, kind string) {
 			}
 		}
 		run.Lines = lines
-		a := analyse(&run)
-		if err := a.drawable(fig); err != nil {
-			t.Errorf("%s: %v", name, err)
+		a := analysis.Of(&run)
+		if why := plot.Undrawable(a, fig); !why.IsZero() {
+			t.Errorf("%s: %s", name, english(why))
 		}
-		files, err := a.plots()
+		files, err := plot.Draw(a, msg.English())
 		if err != nil || len(files) != 3 {
 			t.Errorf("%s: %d files, %v", name, len(files), err)
 		}
-	}
-}
-
-// More is better: the ratio is turned round, and its ends change places.
-func TestRatioIsTurned(t *testing.T) {
-	a := &analysis{run: &results.Run{}}
-	host := &cell{samples: map[string]*sample{"m": {values: []float64{10, 10, 10, 10, 10, 10}}}}
-	half := &cell{base: host, samples: map[string]*sample{"m": {values: []float64{4, 5, 5, 5, 5, 5.5}}}}
-	f := &ratios{a: a}
-	iv, ok := f.of(half, results.Metric{Name: "m", Better: "higher"})
-	if !ok || iv.Point != 2 || iv.Lo > 2 || iv.Hi < 2 || iv.Lo < 1 {
-		t.Errorf("turned: %+v", iv)
-	}
-	if iv, _ = f.of(half, results.Metric{Name: "m", Better: "lower"}); iv.Point != 0.5 {
-		t.Errorf("as it is: %+v", iv)
 	}
 }
 
@@ -228,8 +174,8 @@ func TestRatioIsTurned(t *testing.T) {
 func TestPanels(t *testing.T) {
 	run := *stored(t)
 	run.Manifest.Figures = []results.Figure{{Name: "panels", Title: "Panels", Kind: "panels", Metrics: []string{"ready", "gone"}}}
-	a := analyse(&run)
-	files, err := a.plots()
+	a := analysis.Of(&run)
+	files, err := plot.Draw(a, msg.English())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -255,41 +201,12 @@ func TestPanels(t *testing.T) {
 		}
 		at += i
 	}
-	for _, c := range a.cells {
-		if s := c.samples["ready"]; s != nil {
-			u := scaleFor(s.median.Point, "s")
-			if want := u.with(s.median.Point) + " (" + u.span(s.median.Lo, s.median.Hi) + ")"; !strings.Contains(svg, want) {
-				t.Errorf("%s: no %q", c.label, want)
+	for _, c := range a.Cells {
+		if s := c.Samples["ready"]; s != nil {
+			u := msg.ScaleFor(s.Median.Point, "s")
+			if want := u.With(s.Median.Point) + " (" + english(u.Span(s.Median.Lo, s.Median.Hi)) + ")"; !strings.Contains(svg, want) {
+				t.Errorf("%s: no %q", c.Name, want)
 			}
 		}
-	}
-}
-
-// A figure that names what its rows are set beside takes that, and not the
-// baseline that each has in the table.
-func TestRatiosToOneRow(t *testing.T) {
-	six := func(v float64) map[string]*sample {
-		return map[string]*sample{"m": {values: []float64{v, v, v, v, v, v}}}
-	}
-	make := func(env, net string, v float64) *cell {
-		c := newCell(results.Cell{Env: env, Variant: map[string]string{"net": net}})
-		c.samples, c.trials = six(v), []trial{{}}
-		return c
-	}
-	lo, bridge, inside := make("host", "host", 2), make("host", "bridge", 4), make("container", "bridge", 6)
-	inside.base = bridge
-	a := &analysis{run: &results.Run{}, cells: []*cell{lo, bridge, inside}}
-	m := results.Metric{Name: "m", Better: "lower"}
-	to := &ratios{a: a, figure: results.Figure{To: "host", ToVariant: map[string]string{"net": "host"}}}
-	for c, want := range map[*cell]float64{bridge: 2, inside: 3} {
-		if iv, ok := to.of(c, m); !ok || iv.Point != want {
-			t.Errorf("%s beside %s: %+v, want %v", c.label, to.baseName(), iv, want)
-		}
-	}
-	if _, ok := to.of(lo, m); ok {
-		t.Error("a row is set beside itself")
-	}
-	if iv, ok := (&ratios{a: a}).of(inside, m); !ok || iv.Point != 1.5 {
-		t.Errorf("beside its own baseline: %+v", iv)
 	}
 }

@@ -7,6 +7,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"lab/reports/analysis"
+	"lab/reports/msg"
+	"lab/reports/page"
+	"lab/reports/plot"
 )
 
 // What a run of each scenario looks like as a page and on a terminal, with that
@@ -35,7 +40,7 @@ func TestScenariosGolden(t *testing.T) {
 			}
 			for _, width := range []int{80, 160} {
 				var b bytes.Buffer
-				if err := Terminal(&b, run, Options{Width: width}); err != nil {
+				if err := Terminal(&b, run, page.Options{Width: width}); err != nil {
 					t.Fatal(err)
 				}
 				for l := range strings.Lines(b.String()) {
@@ -57,18 +62,18 @@ func TestScenariosUnderKVM(t *testing.T) {
 	for name, u := range made {
 		t.Run(name, func(t *testing.T) {
 			run := u.run(t, "kvm")
-			a := analyse(run)
-			files, err := a.plots()
+			a := analysis.Of(run)
+			files, err := plot.Draw(a, msg.English())
 			if err != nil {
 				t.Fatal(err)
 			}
 			keepPlots(t, name+"-kvm", files)
-			for _, v := range a.verdicts {
-				if strings.Contains(v.sentence, "TCG") {
-					t.Errorf("%s: %s", v.finding.Name, v.sentence)
+			for _, v := range a.Verdicts {
+				if strings.Contains(english(v.Sentence()), "TCG") {
+					t.Errorf("%s: %s", v.Finding.Name, english(v.Sentence()))
 				}
 			}
-			if page := string(markdown(a)); strings.Contains(page, "TCG") {
+			if page := markdown(a); strings.Contains(page, "TCG") {
 				t.Error("report.md speaks of emulation")
 			}
 		})
@@ -77,7 +82,7 @@ func TestScenariosUnderKVM(t *testing.T) {
 
 // keepPlots says which figures are there, each as PNG, SVG and PDF, on no more
 // than a page of A4.
-func keepPlots(t *testing.T, name string, files []File) map[string]bool {
+func keepPlots(t *testing.T, name string, files []plot.File) map[string]bool {
 	t.Helper()
 	kinds := map[string]int{}
 	for _, f := range files {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"lab/bench/results"
+	"lab/reports/analysis"
 )
 
 // What differs between sessions is shown beside what differs within one; where
@@ -21,8 +22,8 @@ func TestSessionsShown(t *testing.T) {
 			l.Value = &v
 		}
 	}
-	a := analyse(folder(t, run, t.TempDir()))
-	page := string(markdown(a))
+	a := analysis.Of(folder(t, run, t.TempDir()))
+	page := markdown(a)
 	for _, want := range []string{"## Between sessions", "The whole set was made 3 times", "| host | 1.31, 2.3", "| 0.9",
 		"host: sessions differ more than the trials within one"} {
 		if !strings.Contains(page, want) {
@@ -42,7 +43,7 @@ func TestSessionsShown(t *testing.T) {
 		}
 	}
 	run.Manifest.Asked = nil
-	if page := string(markdown(analyse(folder(t, run, t.TempDir())))); strings.Contains(page, "## Between sessions") {
+	if page := markdown(analysis.Of(folder(t, run, t.TempDir()))); strings.Contains(page, "## Between sessions") {
 		t.Error("a run of one session has a table of them")
 	}
 }

@@ -9,6 +9,9 @@ import (
 	"testing"
 
 	"lab/bench/results"
+	"lab/reports/analysis"
+	"lab/reports/msg"
+	"lab/reports/plot"
 )
 
 // totals is a made-up run of a scenario whose instances are counted: host and
@@ -58,7 +61,7 @@ func totals(trials int) *results.Run {
 // What one more instance costs is found, judged and told; a guest under emulation
 // is drawn and compared with nothing.
 func TestSlopes(t *testing.T) {
-	a := analyse(folder(t, totals(10), t.TempDir()))
+	a := analysis.Of(folder(t, totals(10), t.TempDir()))
 	s := summarize(a)
 	if len(s.Slopes) != 3 {
 		t.Fatalf("%d slopes: %+v", len(s.Slopes), s.Slopes)
@@ -79,7 +82,7 @@ func TestSlopes(t *testing.T) {
 	if outcomes != "holds; doesn't hold; holds; can't be measured here; " {
 		t.Errorf("verdicts: %s", outcomes)
 	}
-	page := string(markdown(a))
+	page := markdown(a)
 	for _, want := range []string{
 		"| container | 1, 2, 4 | +3.", "| host | 1, 2, 4 | +1024 KiB | 1006 to 1041 KiB | baseline |", "| vm, TCG (emulated) | 1, 2 | +90", "not compared",
 		"for each further one of container, less the same of host: 2.0",
@@ -92,14 +95,14 @@ func TestSlopes(t *testing.T) {
 
 // With too few trials there is a range, and no verdict.
 func TestSlopesFew(t *testing.T) {
-	s := summarize(analyse(folder(t, totals(2), t.TempDir())))
+	s := summarize(analysis.Of(folder(t, totals(2), t.TempDir())))
 	for _, x := range s.Slopes {
 		if x.Slope.Method != "range" {
 			t.Errorf("%+v", x)
 		}
 	}
 	for _, v := range s.Verdicts {
-		if v.Outcome != undecided && v.Outcome != unmeasured {
+		if v.Outcome != analysis.Undecided && v.Outcome != analysis.Unmeasured {
 			t.Errorf("%s: %s", v.Name, v.Outcome)
 		}
 	}
@@ -107,12 +110,12 @@ func TestSlopesFew(t *testing.T) {
 
 // The plot is drawn twice the same, with what it must say; LAB_PLOTS keeps it.
 func TestSlopesPlot(t *testing.T) {
-	a := analyse(folder(t, totals(10), t.TempDir()))
-	files, err := a.plots()
+	a := analysis.Of(folder(t, totals(10), t.TempDir()))
+	files, err := plot.Draw(a, msg.English())
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
 	}
-	again, err := a.plots()
+	again, err := plot.Draw(a, msg.English())
 	if err != nil {
 		t.Fatal(err)
 	}

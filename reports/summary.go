@@ -7,6 +7,8 @@ import (
 
 	"lab/bench/results"
 	"lab/bench/stats"
+	"lab/reports/analysis"
+	"lab/reports/msg"
 )
 
 // Summary is summary.json: what was computed, for other programs. Values are
@@ -103,58 +105,56 @@ type SummaryVerdict struct {
 	Figure    *SummaryEnds `json:"figure,omitempty"`
 }
 
-// Summarize computes a run's summary.
-func Summarize(run *results.Run) Summary { return summarize(analyse(run)) }
-
-func summarize(a *analysis) Summary {
-	m := a.run.Manifest
+func summarize(a *analysis.Analysis) Summary {
+	say := msg.English()
+	m := a.Run.Manifest
 	s := Summary{Format: results.Format, ID: m.ID, Scenario: m.Scenario, Outcome: m.Outcome,
-		Banners: list(a.banners()), Tests: len(a.pairs), Doubts: list(a.doubts()),
+		Banners: say.Texts(a.Banners()), Tests: len(a.Pairs), Doubts: say.Texts(a.Doubts()),
 		Cells: []SummaryCell{}, Verdicts: []SummaryVerdict{}}
-	for _, c := range a.cells {
-		x := SummaryCell{Label: c.label, Env: c.Env, Variant: c.Variant, N: max(c.N, 1), Emulated: c.tcg,
-			Trials: c.counted(), Failed: c.failures(), Warmup: c.warmups(), Disturbed: c.disturbed(),
+	for _, c := range a.Cells {
+		x := SummaryCell{Label: say.Text(c.Name), Env: c.Env, Variant: c.Variant, N: max(c.N, 1), Emulated: c.TCG,
+			Trials: c.Counted(), Failed: c.Failures(), Warmup: c.Warmups(), Disturbed: c.Disturbed(),
 			NotRun: c.NotRun, Metrics: []SummaryMetric{}}
-		for _, m := range a.metrics {
-			if smp := c.samples[m.Name]; smp != nil {
-				x.Metrics = append(x.Metrics, a.summarizeMetric(c, m, smp))
+		for _, m := range a.Metrics {
+			if smp := c.Samples[m.Name]; smp != nil {
+				x.Metrics = append(x.Metrics, summarizeMetric(a, c, m, smp))
 			}
 		}
 		s.Cells = append(s.Cells, x)
 	}
-	s.Slopes = a.summarizeSlopes()
-	for _, v := range a.verdicts {
-		x := SummaryVerdict{Name: v.finding.Name, Claim: v.finding.Claim, Statement: v.finding.Statement,
-			Cell: v.cell, Outcome: v.outcome, Caveat: v.caveat, Sentence: v.sentence}
-		if v.interval != nil {
-			x.Figure = estimate(*v.interval)
+	s.Slopes = summarizeSlopes(a)
+	for _, v := range a.Verdicts {
+		x := SummaryVerdict{Name: v.Finding.Name, Claim: v.Finding.Claim, Statement: v.Finding.Statement,
+			Cell: say.Text(v.Cell), Outcome: v.Outcome, Caveat: say.Text(v.Caveat), Sentence: say.Text(v.Sentence())}
+		if v.Interval != nil {
+			x.Figure = estimate(*v.Interval)
 		}
 		s.Verdicts = append(s.Verdicts, x)
 	}
 	return s
 }
 
-func (a *analysis) summarizeMetric(c *cell, m results.Metric, s *sample) SummaryMetric {
-	iv := s.median
+func summarizeMetric(a *analysis.Analysis, c *analysis.Cell, m results.Metric, s *analysis.Sample) SummaryMetric {
+	iv := s.Median
 	x := SummaryMetric{Metric: m.Name, Unit: m.Unit, N: iv.N, Median: iv.Point, Lo: iv.Lo, Hi: iv.Hi,
-		Confidence: iv.Confidence, Method: iv.Method, Warnings: s.doubts}
-	if p, err := stats.Quantile(s.values, 0.95); err == nil {
+		Confidence: iv.Confidence, Method: iv.Method, Warnings: msg.English().Texts(s.Doubts)}
+	if p, err := stats.Quantile(s.Values, 0.95); err == nil {
 		x.P95 = &p
 	}
-	if k := s.against; k != nil {
-		x.Against = &SummaryAgainst{Baseline: c.base.label, Difference: *estimate(k.Difference),
+	if k := s.Against; k != nil {
+		x.Against = &SummaryAgainst{Baseline: msg.English().Text(c.Base.Name), Difference: *estimate(k.Difference),
 			Family: k.Family, Confidence: k.Difference.Confidence, P: k.P, Differs: k.Differs(),
 			Effect: &SummaryEffect{Cliff: k.Effect.Delta, A12: k.Effect.A12, Size: k.Effect.Size()}}
 		if k.Ratio != nil {
 			x.Against.Ratio = estimate(*k.Ratio)
 		}
 	}
-	if v, err := c.spread(m.Name); err == nil {
+	if v, err := c.Spread(m.Name); err == nil {
 		x.Sessions = &SummarySpread{Medians: v.Medians, Between: v.Between, Within: v.Within}
 	}
-	if b := a.breakdown(c, m.Name); b != nil {
-		for _, p := range b.parts {
-			x.Parts = append(x.Parts, SummaryPart{p.name, p.median, p.share})
+	if b := a.Breakdown(c, m.Name); b != nil {
+		for _, p := range b.Parts {
+			x.Parts = append(x.Parts, SummaryPart{p.Name, p.Median, p.Share})
 		}
 	}
 	return x
@@ -164,15 +164,7 @@ func estimate(iv stats.Interval) *SummaryEnds {
 	return &SummaryEnds{iv.Point, iv.Lo, iv.Hi, iv.Method}
 }
 
-// list is s, and an empty list instead of null.
-func list(s []string) []string {
-	if s == nil {
-		return []string{}
-	}
-	return s
-}
-
-func summaryJSON(a *analysis) ([]byte, error) {
+func summaryJSON(a *analysis.Analysis) ([]byte, error) {
 	s := summarize(a)
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -182,4 +174,39 @@ func summaryJSON(a *analysis) ([]byte, error) {
 		return nil, fmt.Errorf("summary.json: %w", err)
 	}
 	return b.Bytes(), nil
+}
+
+// SummarySlope is what one more instance costs in a metric.
+type SummarySlope struct {
+	Label     string      `json:"label"`
+	Metric    string      `json:"metric"`
+	Emulated  bool        `json:"emulated"`
+	Instances []int       `json:"instances"` // the numbers that the line goes through
+	Slope     SummaryEnds `json:"slope"`     // the metric's unit for each
+	Intercept float64     `json:"intercept"` // of the line, at none
+}
+
+func summarizeSlopes(a *analysis.Analysis) (out []SummarySlope) {
+	for _, m := range a.SlopesShown() {
+		for _, s := range a.Series(m.Name) {
+			l, err := s.Line(m.Name, nil, a.Run.Manifest.Seed)
+			if err != nil {
+				continue
+			}
+			x := SummarySlope{Label: s.Label, Metric: m.Name, Emulated: s.TCG, Slope: *estimate(l.Slope), Intercept: l.Intercept}
+			for _, c := range s.Cells {
+				x.Instances = append(x.Instances, max(c.N, 1))
+			}
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// SummarySpread is how far sessions lie apart, and trials within one: standard
+// deviations in the metric's unit.
+type SummarySpread struct {
+	Medians []float64 `json:"medians"` // of each session, in their order
+	Between float64   `json:"between"`
+	Within  float64   `json:"within"`
 }

@@ -16,6 +16,7 @@ import (
 	"lab/bench/clean"
 	"lab/bench/input"
 	"lab/bench/results"
+	"lab/reports/msg"
 )
 
 // maxFile is more than any file of a results folder has; a saved image may be large.
@@ -105,18 +106,34 @@ func Read(dir string) (*results.Run, error) {
 	}
 	wrong, _ := CheckSums(dir)
 	for _, w := range wrong {
-		name, _, _ := strings.Cut(w, ": ")
-		if slices.Contains([]string{results.ManifestFile, results.MachineFile, results.TrialsFile}, name) || path.Dir(name) == "samples" {
-			run.Changed = append(run.Changed, name)
+		if slices.Contains([]string{results.ManifestFile, results.MachineFile, results.TrialsFile}, w.Name) || path.Dir(w.Name) == results.SamplesDir {
+			run.Changed = append(run.Changed, w.Name)
 		}
 	}
 	return run, nil
 }
 
-// CheckSums compares a folder with its SumsFile. It returns one line for each
+// A Wrong is a file that isn't as SumsFile has it, and how.
+type Wrong struct {
+	Name string
+	How  msg.Message
+}
+
+func (w Wrong) String() string { return w.Name + ": " + w.How.String() }
+
+// Lines are files with what is wrong with them, one below the other.
+func Lines(wrong []Wrong) string {
+	lines := make([]string, len(wrong))
+	for i, w := range wrong {
+		lines[i] = w.String()
+	}
+	return strings.Join(lines, "\n     ")
+}
+
+// CheckSums compares a folder with its SumsFile. It returns each
 // file that is changed, missing, or there and not listed, sorted; nothing when
 // all is as it was.
-func CheckSums(dir string) ([]string, error) {
+func CheckSums(dir string) ([]Wrong, error) {
 	root, err := input.OpenRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("check: %w", err)
@@ -133,21 +150,21 @@ func CheckSums(dir string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("check: %w", err)
 	}
-	var out []string
+	var out []Wrong
 	for name, sum := range were {
 		switch is, ok := are[name]; {
 		case !ok:
-			out = append(out, clean.Line(name)+": is missing")
+			out = append(out, Wrong{clean.Line(name), msg.T("sums.missing")})
 		case is != sum:
-			out = append(out, clean.Line(name)+": isn't what was written")
+			out = append(out, Wrong{clean.Line(name), msg.T("sums.changed")})
 		}
 	}
 	for name := range are {
 		if _, ok := were[name]; !ok {
-			out = append(out, clean.Line(name)+": was added")
+			out = append(out, Wrong{clean.Line(name), msg.T("sums.added")})
 		}
 	}
-	slices.Sort(out)
+	slices.SortFunc(out, func(a, b Wrong) int { return strings.Compare(a.Name, b.Name) })
 	return out, nil
 }
 

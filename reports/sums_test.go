@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"lab/reports/analysis"
 )
 
 // Any file that is changed, taken away or added is named.
@@ -52,7 +54,7 @@ func TestCheckSums(t *testing.T) {
 		t.Fatal(err)
 	}
 	wrong, err := CheckSums(dir)
-	if want := []string{"extra: was added", "trials.jsonl: isn't what was written"}; err != nil || !slices.Equal(wrong, want) {
+	if want := "extra: was added\n     trials.jsonl: isn't what was written"; err != nil || Lines(wrong) != want {
 		t.Errorf("%q, %v; want %q", wrong, err, want)
 	}
 }
@@ -80,7 +82,7 @@ func TestLatexEscapes(t *testing.T) {
 			run.Lines[i].Variant = run.Manifest.Cells[0].Variant
 		}
 	}
-	text := string(latex(analyse(run)))
+	text := string(latex(analysis.Of(run)))
 	if strings.Contains(text, `\input`) || strings.Count(text, `\textbackslash{}input\{`) == 0 {
 		t.Error("a command came through")
 	}

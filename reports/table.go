@@ -1,67 +1,41 @@
 package reports
 
 import (
-	"fmt"
 	"math"
-	"strconv"
 
 	"lab/bench/results"
 	"lab/bench/stats"
+	"lab/reports/analysis"
+	"lab/reports/msg"
+	"lab/reports/page"
 )
 
-// A row is one line of the main table, as words.
+// A row is one line of a metric's table: a cell, and what it is made of.
 type row struct {
-	label  string
-	trials string // "60", "57 (3 failed)", "not run"
+	cell   *analysis.Cell
 	median string
-	ends   string
-	added  string // with unit
-	addedE string
-	ratio  string
-	ratioE string
+	ends   msg.Message
+	added  msg.Message // with unit
+	addedE msg.Message
+	ratio  msg.Message
+	ratioE msg.Message
 	others []string // medians of further metrics
-	notRun string   // why, and the cure
-	taints string   // "4 disturbed", or ""
-	why    string   // what trials gave in place of a number, or ""
+	judged bool     // its ratio may be shown anywhere
 }
 
-// notCompared stands where a figure would compare an emulated guest.
-const notCompared = "not compared"
-
-// rows lays out one metric, and the medians of others, one row a cell.
-func (a *analysis) rows(m results.Metric, others []results.Metric) []row {
+// metricRows lays out one metric, and the medians of others, one row a cell.
+func metricRows(a *analysis.Analysis, m results.Metric, others []results.Metric) []row {
 	var out []row
-	for _, c := range a.cells {
-		r := row{label: c.label, trials: strconv.Itoa(c.counted())}
-		for range others {
-			r.others = append(r.others, "")
-		}
-		if n := c.failures(); n > 0 {
-			r.trials += fmt.Sprintf(" (%d failed)", n)
-		}
-		if n := c.disturbed(); n > 0 {
-			r.taints = fmt.Sprintf("%d disturbed", n)
-		}
-		if c.NotRun != nil {
-			r.trials = "not run"
-			r.notRun = notRun(c)
-			out = append(out, r)
-			continue
-		}
-		if x := c.samples[m.Name]; x != nil {
-			s := scaleFor(x.median.Point, m.Unit)
-			r.median = s.with(x.median.Point)
-			r.ends = s.span(x.median.Lo, x.median.Hi)
-			if !x.median.Known() {
-				r.ends = "range " + r.ends
-			}
-			a.fillComparison(&r, c, x, m.Unit)
-		} else {
-			r.why = c.why(m.Name)
+	for _, c := range a.Cells {
+		r := row{cell: c, others: make([]string, len(others)), judged: true}
+		if x := c.Samples[m.Name]; x != nil && c.NotRun == nil {
+			s := msg.ScaleFor(x.Median.Point, m.Unit)
+			r.median, r.ends = s.With(x.Median.Point), analysis.SpanOf(x.Median, s)
+			r.compare(a, x, m.Unit)
 		}
 		for i, o := range others {
-			if x := c.samples[o.Name]; x != nil {
-				r.others[i] = quantity(x.median.Point, o.Unit)
+			if x := c.Samples[o.Name]; x != nil {
+				r.others[i] = msg.Quantity(x.Median.Point, o.Unit)
 			}
 		}
 		out = append(out, r)
@@ -69,30 +43,41 @@ func (a *analysis) rows(m results.Metric, others []results.Metric) []row {
 	return out
 }
 
-func (a *analysis) fillComparison(r *row, c *cell, x *sample, unit string) {
+func (r *row) compare(a *analysis.Analysis, x *analysis.Sample, unit string) {
 	switch {
-	case c.isBase:
-		r.added, r.ratio = "baseline", "1 ×"
-	case c.tcg && c.base != nil:
-		r.added, r.ratio = notCompared, notCompared
-	case x.against == nil:
-		r.added, r.ratio = "no "+a.baseName()+" row", ""
+	case r.cell.IsBase:
+		r.added, r.ratio = msg.T("cell.baseline"), msg.Verbatim("1 ×")
+	case r.cell.Base != nil && (r.cell.TCG || x.Against == nil && a.WholeCommand(r.cell) != a.WholeCommand(r.cell.Base)):
+		r.added, r.ratio, r.judged = msg.T("cell.not-compared"), msg.T("cell.not-compared"), false
+	case x.Against == nil:
+		r.added = msg.T("cell.no-base", a.BaseName())
 	default:
-		d := x.against.Difference
-		s := addedScale(widest(d), x.median.Point, unit)
-		r.added = s.join(s.signed(d.Point))
-		r.addedE = s.span(d.Lo, d.Hi)
-		if !d.Known() {
-			r.addedE = "range " + r.addedE
-		}
-		if q := x.against.Ratio; q != nil {
-			r.ratio = times(q.Point)
-			r.ratioE = scale{"", 1}.span(q.Lo, q.Hi, 1)
-			if !q.Known() {
-				r.ratioE = "range " + r.ratioE
-			}
+		d := x.Against.Difference
+		s := addedScale(widest(d), x.Median.Point, unit)
+		r.added, r.addedE = msg.Verbatim(s.Signed(d.Point)), analysis.SpanOf(d, s)
+		if q := x.Against.Ratio; q != nil {
+			r.ratio, r.ratioE = msg.Verbatim(msg.Times(q.Point)), analysis.SpanOf(*q, msg.Bare, 1)
 		}
 	}
+}
+
+// trials is how many there are, and how many failed.
+func (r *row) trials() msg.Message {
+	switch n := r.cell.Failures(); {
+	case r.cell.NotRun != nil:
+		return msg.T("cell.not-run")
+	case n > 0:
+		return msg.T("cell.failed", r.cell.Counted(), n)
+	}
+	return msg.Message{Args: []any{r.cell.Counted()}}
+}
+
+// fast is the ratio, unless the row isn't compared.
+func (r *row) fast() msg.Message {
+	if r.judged {
+		return r.ratio
+	}
+	return msg.Message{}
 }
 
 // widest is the number of an interval that is furthest from zero: its scale suits
@@ -104,20 +89,179 @@ func widest(iv stats.Interval) float64 {
 // addedScale is milliseconds for all times, so that a column of added times
 // can be compared at a glance; but for what takes less than 100 µs in all. whole
 // is the figure that v is a part of.
-func addedScale(v, whole float64, unit string) scale {
+func addedScale(v, whole float64, unit string) msg.Scale {
 	switch {
 	case unit == "s" && math.Abs(whole) < 100e-6:
-		return scaleFor(whole, unit)
+		return msg.ScaleFor(whole, unit)
 	case unit == "s":
-		return scale{"ms", 1e-3}
+		return msg.Milliseconds
 	}
-	return scaleFor(v, unit)
+	return msg.ScaleFor(v, unit)
 }
 
-// heading is how a column for added time or amount is called.
-func (a *analysis) heading(m results.Metric) string {
+// addedHeading is how a column for added time or amount is called.
+func addedHeading(a *analysis.Analysis, m results.Metric) msg.Message {
 	if m.Unit == "s" {
-		return "time added to " + a.baseName()
+		return msg.T("head.time-added", a.BaseName())
 	}
-	return "difference to " + a.baseName()
+	return msg.T("head.difference", a.BaseName())
+}
+
+// metricTable is a metric's, with the reasons of rows that didn't run if given.
+func metricTable(a *analysis.Analysis, m results.Metric, reasons bool) page.Table {
+	joint := msg.T("head.interval", a.Joint(m.Name))
+	t := page.Table{Head: []page.Text{msg.T("head.environment"), msg.T("head.trials"), msg.T("head.median"), msg.T("head.interval", "95 %"),
+		addedHeading(a, m), joint, msg.T("head.ratio", a.BaseName()), joint}}
+	for _, r := range metricRows(a, m, nil) {
+		trials, median := r.trials(), page.Text(r.median)
+		if n := r.cell.Disturbed(); n > 0 && r.cell.NotRun == nil {
+			trials = msg.Join("join.comma", trials, msg.T("cell.disturbed", n))
+		}
+		if r.cell.NotRun != nil && reasons {
+			trials = analysis.NotRun(r.cell)
+		}
+		if r.median == "" && r.cell.NotRun == nil {
+			median = r.cell.Why(m.Name)
+		}
+		t.Rows = append(t.Rows, []page.Text{r.cell.Name, trials, median, r.ends, r.added, r.addedE, r.ratio, r.ratioE})
+	}
+	return t
+}
+
+// sentences are what the run shows about its headline metric, one for each
+// cell that has values.
+func sentences(a *analysis.Analysis) []msg.Message {
+	if len(a.Metrics) == 0 {
+		return []msg.Message{msg.T("nothing-measured")}
+	}
+	m := a.Metrics[0]
+	var out []msg.Message
+	for _, c := range a.Cells {
+		x := c.Samples[m.Name]
+		if x == nil {
+			continue
+		}
+		s := msg.ScaleFor(x.Median.Point, m.Unit)
+		middle, ends := s.With(x.Median.Point), analysis.Ends(x.Median, s)
+		text := msg.T("sentence.row", c.Name, m.Title, middle, ends, msg.T("trials", len(x.Values)))
+		if x.Grouped() {
+			text = msg.T("sentence.groups", c.Name, m.Title, x.InGroups(m.Unit), middle, ends)
+		}
+		switch {
+		case c.TCG:
+			text = msg.Join("join.comma", text, consists(a, c, m.Name))
+		case x.Against != nil:
+			text = msg.T("join.comma", text, against(c, x.Against, m.Unit))
+			if n := analysis.GroupsNote(m.Name, c.Base, c); !n.IsZero() {
+				text = msg.T("sentence.of-medians", text, n)
+			}
+		}
+		out = append(out, msg.T("sentence", text))
+	}
+	return out
+}
+
+// against says how a cell lies to its baseline: first what is added, then the
+// ratio.
+func against(c *analysis.Cell, k *stats.Comparison, unit string) msg.Message {
+	d := k.Difference
+	s := msg.ScaleFor(widest(d), unit)
+	switch {
+	case !d.Known():
+		return msg.T("against.cant-tell", c.Base.Name, analysis.NeedsMore(d))
+	case !k.Differs():
+		return msg.T("against.none", c.Base.Name, analysis.Ends(d, s))
+	}
+	id := "against.more"
+	if d.Point < 0 {
+		id = "against.less"
+		d.Point, d.Lo, d.Hi = -d.Point, -d.Hi, -d.Lo
+	}
+	text := msg.T(id, s.With(d.Point), c.Base.Name, analysis.Ends(d, s))
+	if k.Ratio == nil {
+		return text
+	}
+	id = "against.as-much"
+	if unit == "s" {
+		id = "against.time"
+	}
+	return msg.T(id, text, msg.Times(k.Ratio.Point), msg.Bare.Span(k.Ratio.Lo, k.Ratio.Hi, 1))
+}
+
+// consists says what an emulated guest's start is made of: its largest parts.
+func consists(a *analysis.Analysis, c *analysis.Cell, metric string) msg.Message {
+	b := a.Breakdown(c, metric)
+	if b == nil {
+		return msg.Message{}
+	}
+	largest := append([]analysis.Part(nil), b.Parts...)
+	analysis.SortParts(largest)
+	var texts []msg.Message
+	for _, p := range largest[:min(3, len(largest))] {
+		texts = append(texts, msg.T("phases.share", msg.Percent(p.Share), p.Title))
+	}
+	return msg.T("sentence.of-which", msg.Join("join.comma", texts...))
+}
+
+// answer is the run in three sentences: what differs most in the headline metric,
+// which is drawn below, what that means for what people say, and how far to trust it.
+func answer(a *analysis.Analysis) []msg.Message {
+	var out []msg.Message
+	var most analysis.Pair
+	far := 0.0
+	for _, p := range a.Pairs {
+		if p.Metric != a.Metrics[0].Name || p.To != p.Row.Base || p.Row.TCG || p.To.TCG {
+			continue
+		}
+		k := p.Row.Samples[p.Metric].Against
+		if k == nil || !k.Differs() || k.Ratio == nil || k.Ratio.Point <= 0 {
+			continue
+		}
+		if d := math.Abs(math.Log(k.Ratio.Point)); d > far {
+			far, most = d, p
+		}
+	}
+	switch {
+	case far > 0:
+		x, _ := a.Metric(most.Metric)
+		c := most.Row
+		s := c.Samples[x.Name]
+		out = append(out, msg.T("answer.most", c.Name, c.Base.Name, x.Title, msg.Quantity(s.Median.Point, x.Unit), against(c, s.Against, x.Unit)))
+	case len(a.Metrics) > 0 && len(a.Cells) > 1:
+		out = append(out, msg.T("answer.none", a.BaseName()))
+	case len(a.Metrics) > 0:
+		out = append(out, sentences(a)[0])
+	}
+	counts := map[string]int{}
+	for _, v := range a.Verdicts {
+		counts[v.Outcome]++
+	}
+	var said []msg.Message
+	count := func(id, outcome string) {
+		if n := counts[outcome]; n > 0 {
+			said = append(said, msg.T(id, n))
+		}
+	}
+	count("answer.hold", analysis.Holds)
+	count("answer.fail", analysis.Fails)
+	count("answer.undecided", analysis.Undecided)
+	count("answer.unmeasured", analysis.Unmeasured)
+	if len(said) > 0 {
+		out = append(out, msg.T("answer.statements", msg.T("statements", len(a.Verdicts)), msg.Join("join.comma", said...)))
+	}
+	disturbed, counted, failed := 0, 0, 0
+	for _, c := range a.Cells {
+		disturbed, counted, failed = disturbed+c.Disturbed(), counted+c.Counted(), failed+c.Failures()
+	}
+	trust := msg.T("answer.counted", msg.T("trials", counted))
+	if failed > 0 {
+		trust = msg.T("answer.failed", trust, failed)
+	}
+	switch {
+	case counted == 0:
+		return append(out, msg.T("nothing-measured"))
+	case disturbed == 0:
+		return append(out, msg.T("answer.quiet", trust))
+	}
+	return append(out, msg.T("answer.disturbed", disturbed, trust))
 }

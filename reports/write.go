@@ -11,25 +11,15 @@ import (
 	"lab/bench/input"
 	"lab/bench/owner"
 	"lab/bench/results"
+	"lab/reports/analysis"
+	"lab/reports/msg"
+	"lab/reports/plot"
 )
 
 // A File is one of the files that a report consists of.
 type File struct {
 	Name string // within the results folder, "plots/ready.png"
 	Data []byte
-}
-
-// Write reads the results folder dir and writes its report beside what is
-// there: report.md, report.html, plots/, trials.csv, bench.txt, summary.json, methods.md,
-// table.tex, ARTIFACT.md, and SHA256SUMS over all of the folder. Earlier ones
-// are replaced, each at once or not at all. What it makes belongs to uid and
-// gid; -1 leaves them as they are.
-func Write(dir string, uid, gid int) error {
-	run, err := results.Read(dir)
-	if err != nil {
-		return fmt.Errorf("write report: %w", err)
-	}
-	return WriteRun(run, dir, uid, gid)
 }
 
 // WriteRun writes the report of a run that was read already into dir, as
@@ -63,8 +53,8 @@ func Redraw(run *results.Run) error {
 }
 
 // Files makes all files of a run's report, and writes none.
-func Files(run *results.Run) ([]File, error) {
-	a := analyse(run)
+func Files(run *results.Run) ([]plot.File, error) {
+	a, l := analysis.Of(run), msg.English()
 	table, err := trialsCSV(a)
 	if err != nil {
 		return nil, err
@@ -73,31 +63,30 @@ func Files(run *results.Run) ([]File, error) {
 	if err != nil {
 		return nil, err
 	}
-	plots, err := a.plots()
+	plots, err := plot.Draw(a, l)
 	if err != nil {
 		return nil, err
 	}
-	page, err := htmlReport(a)
+	whole, err := HTML([]*results.Run{run}, []string{run.Manifest.Scenario}, false)
 	if err != nil {
 		return nil, err
 	}
-	files := []File{
-		{"report.md", markdown(a)},
-		{"report.html", page},
-		{"trials.csv", table},
-		{"bench.txt", benchText(a)},
-		{"summary.json", summary},
-		{"methods.md", methods(a)},
-		{"table.tex", latex(a)},
-		{ArtifactFile, artifact(a)},
-	}
-	return append(files, plots...), nil
+	return append([]plot.File{
+		{Name: "report.md", Data: report(a).Markdown(l)},
+		{Name: "report.html", Data: whole},
+		{Name: "trials.csv", Data: table},
+		{Name: "bench.txt", Data: benchText(a)},
+		{Name: "summary.json", Data: summary},
+		{Name: "methods.md", Data: methods(a).Markdown(l)},
+		{Name: "table.tex", Data: latex(a)},
+		{Name: ArtifactFile, Data: artifact(a).Markdown(l)},
+	}, plots...), nil
 }
 
 // writeFiles puts files into a folder, each at once or not at all, and
 // SHA256SUMS over all that is there. Where there were sums, all but those of files
 // stay.
-func writeFiles(dir string, files []File, uid, gid int, were map[string]string) error {
+func writeFiles(dir string, files []plot.File, uid, gid int, were map[string]string) error {
 	// Through a root: the folder is the user's, and the writer may be root,
 	// whom a planted link must not lead elsewhere.
 	root, err := os.OpenRoot(dir)
@@ -116,7 +105,7 @@ func writeFiles(dir string, files []File, uid, gid int, were map[string]string) 
 	for _, f := range files {
 		were[f.Name] = fmt.Sprintf("%x", sha256.Sum256(f.Data))
 	}
-	return put(root, File{SumsFile, listing(were)}, uid, gid)
+	return put(root, plot.File{Name: SumsFile, Data: listing(were)}, uid, gid)
 }
 
 // WriteSums writes SHA256SUMS of all that is in a results folder now.
@@ -145,7 +134,7 @@ func RemoveSums(dir string) error {
 func putSums(root *os.Root, uid, gid int) error {
 	are, err := sums(root)
 	if err == nil {
-		err = put(root, File{SumsFile, listing(are)}, uid, gid)
+		err = put(root, plot.File{Name: SumsFile, Data: listing(are)}, uid, gid)
 	}
 	if err != nil {
 		return fmt.Errorf("write report: %w", err)
@@ -154,7 +143,7 @@ func putSums(root *os.Root, uid, gid int) error {
 }
 
 // put writes one file under another name, and renames it when it is whole.
-func put(root *os.Root, f File, uid, gid int) error {
+func put(root *os.Root, f plot.File, uid, gid int) error {
 	if dir := path.Dir(f.Name); dir != "." {
 		err := root.Mkdir(dir, 0o755)
 		if err == nil {

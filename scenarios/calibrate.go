@@ -40,7 +40,7 @@ const ShortRun = 20
 func Calibration() []*bench.Scenario {
 	labels := func(o bench.Options) []bench.Cell {
 		var cells []bench.Cell
-		for _, e := range o.Envs {
+		for _, e := range o.Environments {
 			for _, label := range []string{"A", "B"} {
 				cells = append(cells, bench.Cell{Env: e, Variant: map[string]string{"label": label}, Trials: 200 * ShortRun, Warmup: 5})
 			}

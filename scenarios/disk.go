@@ -65,16 +65,16 @@ func diskPlanFor(quick, guest bool) diskPlan {
 	return diskPlan{256 << 20, 16 << 20, 250 * time.Millisecond}
 }
 
-// diskVariants are the cells of each environment: what is there by default, and
-// what it is compared with. A disk on machine pc is beside another on the same.
-var diskVariants = map[string][]map[string]string{
-	"container": {{"data": "layer"}, {"data": "bind"}},
-	"vm": {
-		{"disk": "virtio", "cache": "none"},
-		{"disk": "virtio", "cache": "writeback"},
-		{"disk": "virtio", "machine": "pc"},
-		{"disk": "ide", "machine": "pc"},
-	},
+// diskVariants are the rows of each environment that can be varied so: what is
+// there by default, and what it is compared with. A disk on machine pc is
+// compared with another on the same.
+var diskVariants = []map[string]string{
+	{"data": "layer"},
+	{"data": "bind"},
+	{"disk": "virtio", "cache": "none"},
+	{"disk": "virtio", "cache": "writeback"},
+	{"disk": "virtio", "machine": "pc"},
+	{"disk": "ide", "machine": "pc"},
 }
 
 var diskCounts = bench.Counts{Full: bench.Count{Trials: 20, Warmup: 1}, Quick: bench.Count{Trials: 6},
@@ -84,7 +84,7 @@ func diskCells(o bench.Options) []bench.Cell {
 	var cells []bench.Cell
 	for _, e := range o.Chosen() {
 		p := diskPlanFor(o.Quick, e.Guest)
-		for _, v := range variantsOf(e.Name, o) {
+		for _, v := range variantsOf(e, o) {
 			c := diskCounts.Row(e, o)
 			c.Variant, c.Init, c.CPUs, c.Grouped = v, e.Guest, min(2, runtime.NumCPU()), ownGroup(e, o)
 			c.Work, c.Disk = true, diskNeed(e.Guest, p, o)
@@ -103,28 +103,29 @@ func diskCells(o bench.Options) []bench.Cell {
 // values of something that makes a cell what it is, that cell isn't wanted; a
 // value among several that no cell has is one more, like the first. Where none is
 // left, the first one stays, with what was asked for.
-func variantsOf(env string, o bench.Options) (out []map[string]string) {
-	all := diskVariants[env]
+func variantsOf(e bench.About, o bench.Options) (out []map[string]string) {
+	var all []map[string]string
+	for _, v := range diskVariants {
+		if e.Can(v) {
+			all = append(all, v)
+		}
+	}
 	if all == nil {
 		return []map[string]string{{}}
 	}
-	differs := func(k, v string) bool {
-		w, ok := o.Variant[k]
-		return ok && w != v || len(o.Vary[k]) > 0 && !slices.Contains(o.Vary[k], v)
-	}
 	for _, v := range all {
 		keep := maps.Clone(v)
-		if maps.DeleteFunc(keep, differs); len(keep) == len(v) {
+		if maps.DeleteFunc(keep, o.Excludes); len(keep) == len(v) {
 			out = append(out, keep)
 		}
 	}
 	if len(out) == 0 {
 		first := maps.Clone(all[0])
-		maps.DeleteFunc(first, differs)
+		maps.DeleteFunc(first, o.Excludes)
 		return []map[string]string{first}
 	}
-	for _, k := range slices.Sorted(maps.Keys(o.Vary)) {
-		for _, v := range o.Vary[k] {
+	for _, k := range slices.Sorted(maps.Keys(o.Variant)) {
+		for _, v := range o.Variant[k] {
 			if out[0][k] != "" && !slices.ContainsFunc(out, func(c map[string]string) bool { return c[k] == v }) {
 				more := maps.Clone(out[0])
 				more[k] = v
@@ -143,9 +144,9 @@ func diskNeed(guest bool, p diskPlan, o bench.Options) int64 {
 	if !guest {
 		return need
 	}
-	sizes := o.Vary["disk-size"]
-	if len(sizes) == 0 {
-		sizes = []string{o.Variant["disk-size"]}
+	sizes := o.Variant["disk-size"]
+	if sizes == nil {
+		sizes = []string{""}
 	}
 	for _, s := range sizes {
 		size, err := bench.ParseSize(s)

@@ -13,6 +13,7 @@ import (
 	"lab/bench/benchtest"
 	"lab/bench/engine"
 	"lab/bench/image"
+	"lab/bench/request"
 	"lab/bench/results"
 )
 
@@ -30,24 +31,24 @@ func TestDiskCells(t *testing.T) {
 		t.Errorf("cells %q\nwant %q", got, all)
 	}
 	// What the user asked for decides, and leaves out what contradicts it.
-	got := label(bench.Options{Variant: map[string]string{"machine": "pc", "data": "bind"}})
+	got := label(bench.Options{Request: request.Request{Variant: request.Settings{"machine": {"pc"}, "data": {"bind"}}}})
 	if want := []string{all[0], all[1], all[3], all[4], all[5], all[6], all[7]}; !slices.Equal(got, want) {
 		t.Errorf("on machine pc: %q\nwant %q", got, want)
 	}
-	got = label(bench.Options{Envs: []string{"vm"}, Variant: map[string]string{"machine": "q35", "cache": "unsafe"}})
+	got = label(bench.Options{Request: request.Request{Environments: []string{"vm"}, Variant: request.Settings{"machine": {"q35"}, "cache": {"unsafe"}}}})
 	if want := []string{"vm disk=virtio"}; !slices.Equal(got, want) {
 		t.Errorf("with another cache: %q, want %q", got, want)
 	}
 	// Of several values, too: each one is measured, and no other.
-	got = label(bench.Options{Envs: []string{"vm"}, Vary: map[string][]string{"cache": {"unsafe", "none"}}})
+	got = label(bench.Options{Request: request.Request{Environments: []string{"vm"}, Variant: request.Settings{"cache": {"unsafe", "none"}}}})
 	if want := []string{all[4], all[6], all[7], "vm cache=unsafe disk=virtio"}; !slices.Equal(got, want) {
 		t.Errorf("two caches: %q, want %q", got, want)
 	}
-	got = label(bench.Options{Envs: []string{"vm"}, Vary: map[string][]string{"machine": {"q35", "pc"}, "disk": {"virtio", "ide"}}})
+	got = label(bench.Options{Request: request.Request{Environments: []string{"vm"}, Variant: request.Settings{"machine": {"q35", "pc"}, "disk": {"virtio", "ide"}}}})
 	if want := all[4:]; !slices.Equal(got, want) {
 		t.Errorf("two machines and disks: %q, want %q", got, want)
 	}
-	for _, o := range []bench.Options{{Variant: map[string]string{"disk-size": "2G"}}, {Vary: map[string][]string{"disk-size": {"2G", "64M"}}}} {
+	for _, o := range []bench.Options{{Request: request.Request{Variant: request.Settings{"disk-size": {"2G"}}}}, {Request: request.Request{Variant: request.Settings{"disk-size": {"2G", "64M"}}}}} {
 		o.Known = benchtest.Known
 		for _, c := range Disk().Cells(o) {
 			if want := int64(2 << 30); c.Guest && c.Disk != want || !c.Work {
@@ -64,7 +65,7 @@ func TestDiskBudget(t *testing.T) {
 		budget int64
 		run    []string
 	}{{0, []string{"host", "vm"}}, {1 << 30, []string{"host", "vm"}}, {1<<30 - 1, []string{"host"}}, {80 << 20, []string{"host"}}, {80<<20 - 1, nil}} {
-		o := bench.Options{Known: benchtest.Known, Quick: true, Envs: []string{"host", "vm"}}
+		o := bench.Options{Known: benchtest.Known, Request: request.Request{Quick: true, Environments: []string{"host", "vm"}}}
 		s := Disk()
 		s.Cells = func(o bench.Options) (out []bench.Cell) {
 			for _, c := range Disk().Cells(o) {
@@ -75,9 +76,10 @@ func TestDiskBudget(t *testing.T) {
 			}
 			return out
 		}
+		o.DiskBudget = request.Size(x.budget)
 		m := &results.Manifest{}
 		r := &engine.Runner{Scenario: s, Options: o, Envs: []bench.Environment{&benchtest.Fake{Label: "host"}, &benchtest.Fake{Label: "vm"}}, Manifest: m,
-			Work: t.TempDir(), Budget: x.budget}
+			Work: t.TempDir()}
 		if err := r.Plan(context.Background()); err != nil {
 			t.Fatal(err)
 		}
@@ -105,18 +107,18 @@ func TestDiskKept(t *testing.T) {
 		envs []bench.Environment
 		need string
 	}{{[]bench.Environment{&benchtest.Fake{Label: "host"}}, "80M"}, {[]bench.Environment{&benchtest.Fake{Label: "host"}, keeper{&benchtest.Fake{Label: "chroot"}}}, "180M"}} {
-		o := bench.Options{Known: benchtest.Known, Quick: true}
+		o := bench.Options{Known: benchtest.Known, Request: request.Request{Quick: true, DiskBudget: 1}}
 		for _, e := range x.envs {
-			o.Envs = append(o.Envs, e.Name())
+			o.Environments = append(o.Environments, e.Name())
 		}
 		m := &results.Manifest{}
-		r := &engine.Runner{Scenario: Disk(), Options: o, Envs: x.envs, Manifest: m, Work: t.TempDir(), Budget: 1, Image: image.Ref{Size: 100 << 20}}
+		r := &engine.Runner{Scenario: Disk(), Options: o, Envs: x.envs, Manifest: m, Work: t.TempDir(), Image: image.Ref{Size: 100 << 20}}
 		if err := r.Plan(context.Background()); err != nil {
 			t.Fatal(err)
 		}
 		for _, c := range m.Cells {
 			if c.NotRun == nil || !strings.Contains(c.NotRun.Reason, "up to "+x.need+" ") {
-				t.Errorf("%s of %q: %+v, want %s", c.Env, o.Envs, c.NotRun, x.need)
+				t.Errorf("%s of %q: %+v, want %s", c.Env, o.Environments, c.NotRun, x.need)
 			}
 		}
 	}

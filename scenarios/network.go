@@ -3,8 +3,8 @@ package scenarios
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
-	"slices"
 	"strconv"
 	"time"
 
@@ -57,22 +57,44 @@ func netLength(c bench.Cell) time.Duration {
 	return netSection
 }
 
-// networkWays are the cells: for each environment the networks that it can be
-// on. chroot has none of its own; it is there as a control, as it is the host's
-// network once more.
-var networkWays = []bench.Cell{
-	{Env: "host", Variant: map[string]string{"net": "host"}},
-	{Env: "host", Variant: map[string]string{"net": "bridge", "from": "host"}, Set: map[string]string{"netns": "own"}},
-	{Env: "host", Variant: map[string]string{"net": "bridge", "from": "twin"}, Set: map[string]string{"netns": "own"}},
-	{Env: "chroot", Variant: map[string]string{"net": "host"}},
-	{Env: "container", Variant: map[string]string{"net": "host"}},
-	{Env: "container", Variant: map[string]string{"net": "bridge", "from": "host"}},
-	{Env: "container", Variant: map[string]string{"net": "bridge", "from": "twin"}},
-	{Env: "vm", Variant: map[string]string{"net": "bridge", "nic": "virtio", "from": "host"}, Default: exactClock},
-	{Env: "vm", Variant: map[string]string{"net": "bridge", "nic": "virtio", "from": "twin"}, Default: exactClock},
-	{Env: "vm", Variant: map[string]string{"net": "bridge", "nic": "e1000", "from": "host"}, Default: exactClock},
-	{Env: "vm", Variant: map[string]string{"net": "user", "nic": "virtio", "from": "inside"}, Default: exactClock},
-	sameKernel,
+// A networkWay is a row of each environment that can be on a network so: whose settings
+// allow its Set, or else its variant, and which hasn't got the setting lacks.
+type networkWay struct {
+	bench.Cell
+	lacks string
+}
+
+// networkWays are all of them. An environment without a choice of network, and
+// without a kernel of its own, is on the testbed's: chroot, as a control.
+var networkWays = []networkWay{
+	{bench.Cell{Variant: map[string]string{"net": "host"}}, "nic"},
+	{bench.Cell{Variant: map[string]string{"net": "bridge", "from": "host"}, Set: ownNetwork}, ""},
+	{bench.Cell{Variant: map[string]string{"net": "bridge", "from": "twin"}, Set: ownNetwork}, ""},
+	{bench.Cell{Variant: map[string]string{"net": "bridge", "from": "host"}}, "nic"},
+	{bench.Cell{Variant: map[string]string{"net": "bridge", "from": "twin"}}, "nic"},
+	{bench.Cell{Variant: map[string]string{"net": "bridge", "nic": "virtio", "from": "host"}, Default: exactClock}, ""},
+	{bench.Cell{Variant: map[string]string{"net": "bridge", "nic": "virtio", "from": "twin"}, Default: exactClock}, ""},
+	{bench.Cell{Variant: map[string]string{"net": "bridge", "nic": "e1000", "from": "host"}, Default: exactClock}, ""},
+	{bench.Cell{Variant: map[string]string{"net": "user", "nic": "virtio", "from": "inside"}, Default: exactClock}, ""},
+	// What the emulated card has to be compared with: its driver is in the
+	// distribution's full kernel alone. It is left out of a first look.
+	{bench.Cell{Variant: map[string]string{"net": "bridge", "nic": "virtio", "from": "host", "kernel": "full"}, Default: exactClock}, ""},
+}
+
+// ownNetwork gives a plain process a network namespace.
+var ownNetwork = map[string]string{"netns": "own"}
+
+// fits says whether it is a row of an environment.
+func (w networkWay) fits(e bench.About) bool {
+	if !e.Guest && !e.Has("net") && w.Variant["net"] == "host" {
+		return true
+	}
+	needs := w.Set
+	if needs == nil {
+		needs = maps.Clone(w.Variant)
+		delete(needs, "from")
+	}
+	return e.Can(needs) && !e.Has(w.lacks)
 }
 
 // exactClock gives a guest a timer to set its clock by. Without ACPI's tables it
@@ -80,17 +102,13 @@ var networkWays = []bench.Cell{
 // time; its clock then has ticks of 4 ms, longer than what is measured.
 var exactClock = map[string]string{"acpi": "on"}
 
-// sameKernel is what the emulated card has to be compared with: its driver is
-// in the distribution's full kernel alone. It is left out of a first look.
-var sameKernel = bench.Cell{Env: "vm", Variant: map[string]string{"net": "bridge", "nic": "virtio", "from": "host", "kernel": "full"}, Default: exactClock}
-
 // networkCells: what a user asks for with --variant leaves out the cells that
 // are otherwise.
 func networkCells(o bench.Options) []bench.Cell {
 	var cells []bench.Cell
 	for _, e := range o.Chosen() {
 		for _, way := range networkWays {
-			if way.Env != e.Name || !agrees(way, o) || o.Quick && way.Variant["kernel"] != "" {
+			if !way.fits(e) || !agrees(way.Cell, o) || o.Quick && way.Variant["kernel"] != "" {
 				continue
 			}
 			c := bench.Usual.Row(e, o)
@@ -117,10 +135,7 @@ func networkCells(o bench.Options) []bench.Cell {
 // agrees says whether a cell is among those that the user asked for.
 func agrees(c bench.Cell, o bench.Options) bool {
 	for k, v := range c.Variant {
-		if w, ok := o.Variant[k]; ok && w != v {
-			return false
-		}
-		if list := o.Vary[k]; len(list) > 0 && !slices.Contains(list, v) {
+		if o.Excludes(k, v) {
 			return false
 		}
 	}

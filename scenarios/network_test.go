@@ -6,6 +6,7 @@ import (
 
 	"lab/bench"
 	"lab/bench/benchtest"
+	"lab/bench/request"
 )
 
 // Bytes that went another way than the cell says fail, by the device's name.
@@ -60,15 +61,15 @@ func TestNetworkShare(t *testing.T) {
 func TestNetworkCells(t *testing.T) {
 	count := func(o bench.Options) int { o.Known = benchtest.Known; return len(networkCells(o)) }
 	all := count(bench.Options{})
-	if quick := count(bench.Options{Quick: true}); quick != all-1 {
+	if quick := count(bench.Options{Request: request.Request{Quick: true}}); quick != all-1 {
 		t.Errorf("%d cells, %d under --quick", all, quick)
 	}
 	for variant, want := range map[string]int{"bridge": 8, "host": 3, "user": 1, "none": 0} {
-		if got := count(bench.Options{Variant: map[string]string{"net": variant}}); got != want {
+		if got := count(bench.Options{Request: request.Request{Variant: request.Settings{"net": {variant}}}}); got != want {
 			t.Errorf("net=%s: %d cells, want %d", variant, got, want)
 		}
 	}
-	if got := count(bench.Options{Envs: []string{"container"}, Vary: map[string][]string{"net": {"host", "bridge"}}}); got != 3 {
+	if got := count(bench.Options{Request: request.Request{Environments: []string{"container"}, Variant: request.Settings{"net": {"host", "bridge"}}}}); got != 3 {
 		t.Errorf("--env container --variant net=host,net=bridge: %d cells, want 3", got)
 	}
 	for _, f := range networkFindings {

@@ -31,7 +31,7 @@ func All() []*bench.Scenario {
 // for itself as soon as something else runs on the machine: containers then
 // looked twice as fast as plain processes at talking over the network, and fifty
 // times as fast at starting programs. A guest's processes are QEMU's.
-func ownGroup(e bench.About, o bench.Options) bool { return !e.Guest && o.Variant["cgroup"] != "no" }
+func ownGroup(e bench.About, o bench.Options) bool { return !e.Guest && o.Fixed()["cgroup"] != "no" }
 
 // ownGroupText says the same of a scenario's method.
 const ownGroupText = "Each process on the host has its own cgroup, so that what else runs on the machine takes as much from one environment as from another; QEMU is in the lab's. "

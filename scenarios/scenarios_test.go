@@ -8,6 +8,7 @@ import (
 
 	"lab/bench"
 	"lab/bench/benchtest"
+	"lab/bench/request"
 	"lab/bench/results"
 )
 
@@ -65,7 +66,7 @@ func faults(s *bench.Scenario) (out []string) {
 		}
 	}
 	envs := map[string]bool{"": true}
-	for _, o := range []bench.Options{{}, {Quick: true}, {Envs: []string{"host", "vm"}}} {
+	for _, o := range []bench.Options{{}, {Request: request.Request{Quick: true}}, {Request: request.Request{Environments: []string{"host", "vm"}}}} {
 		o.Known = benchtest.Known
 		for _, c := range s.Cells(o) {
 			envs[c.Env] = true
@@ -100,8 +101,8 @@ func TestCounts(t *testing.T) {
 		want string
 	}{
 		{bench.Options{}, "host 60+3, chroot 60+3, container 60+3, snail 20+1"},
-		{bench.Options{Quick: true, Envs: []string{"snail", "host"}}, "snail 6+1, host 10+1"},
-		{bench.Options{Envs: []string{"nobody"}}, "nobody 60+3"},
+		{bench.Options{Request: request.Request{Quick: true, Environments: []string{"snail", "host"}}}, "snail 6+1, host 10+1"},
+		{bench.Options{Request: request.Request{Environments: []string{"nobody"}}}, "nobody 60+3"},
 	} {
 		x.o.Known = known
 		var got []string
@@ -112,7 +113,7 @@ func TestCounts(t *testing.T) {
 			}
 		}
 		if got := strings.Join(got, ", "); got != x.want {
-			t.Errorf("%+v: %s, want %s", x.o.Envs, got, x.want)
+			t.Errorf("%+v: %s, want %s", x.o.Environments, got, x.want)
 		}
 	}
 }

@@ -109,11 +109,11 @@ func startupTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 
 var startupMetrics = []results.Metric{
 	{
-		Name: "ready", Title: "Time until ready", Unit: "s", Better: "lower",
+		Name: "ready", Title: "Time until ready", Unit: "s", Better: "lower", Start: true,
 		Help: "From the call that starts an instance to the moment at which the host reads the first byte that the workload wrote.",
 	},
 	{
-		Name: "gone", Title: "Time until gone", Unit: "s", Better: "lower",
+		Name: "gone", Title: "Time until gone", Unit: "s", Better: "lower", Start: true,
 		Help: "From the same call to the moment at which nothing of the instance is left: no process, mount, cgroup, device or domain.",
 	},
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -33,11 +34,20 @@ type Fake struct {
 
 // Known are four environments as the lab's own say they are, for scenarios.
 var Known = bench.AboutAll([]bench.Environment{
-	&Fake{Label: "host", Says: bench.About{Default: true}},
+	&Fake{Label: "host", Has: settings("netns=own"), Says: bench.About{Default: true}},
 	&Fake{Label: "chroot", Says: bench.About{Default: true}},
-	&Fake{Label: "container", Says: bench.About{Default: true}},
-	&Fake{Label: "vm", Says: bench.About{Default: true, Slow: true, Environment: results.Environment{Guest: true}}},
+	&Fake{Label: "container", Has: settings("net=none,bridge,host data=layer,bind"), Says: bench.About{Default: true}},
+	&Fake{Label: "vm", Has: settings("net=none,user,bridge nic=virtio,e1000 disk=none,virtio,ide cache=none,writeback,unsafe machine=q35,pc kernel=full"), Says: bench.About{Default: true, Slow: true, Environment: results.Environment{Guest: true}}},
 })
+
+// settings reads "net=none,bridge nic=virtio".
+func settings(text string) (out []bench.Setting) {
+	for _, word := range strings.Fields(text) {
+		name, values, _ := strings.Cut(word, "=")
+		out = append(out, bench.Setting{Name: name, Values: strings.Split(values, ",")})
+	}
+	return out
+}
 
 // An Act is what one instance does.
 type Act struct {

@@ -117,6 +117,7 @@ func (s *suite) stdin(t *testing.T) {
 }
 
 func (s *suite) environ(t *testing.T) {
+	s.needs(t, Environ)
 	want := []string{"LAB_A=1", "LAB_EMPTY=", "LAB_ODD=a b\t\"c\" 'd' $e `f` \\g = ü%", "PATH=/bin"}
 	text, _ := s.collect(t, s.spec(t, bench.Command{Argv: []string{"/bin/env"}, Env: want}))
 	var got []string

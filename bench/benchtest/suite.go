@@ -37,6 +37,7 @@ const (
 	Memory     Feature = "memory"     // Limits.Memory, and Exit.OOM
 	Pids       Feature = "pids"       // Limits.Pids
 	ReadOnly   Feature = "read-only"  // what an instance writes doesn't reach the image
+	Environ    Feature = "environ"    // Command.Env is the whole environment
 	Exec       Feature = "exec"       // bench.Execer
 	NotFound   Feature = "not-found"  // a missing program is told from a bad status
 	Usage      Feature = "usage"      // Exit.Usage

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"lab/bench/input"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -21,7 +23,7 @@ func cells(text string) map[string]string {
 			continue
 		}
 		for c := range strings.SplitSeq(f[1], ",") {
-			if controllers[c] || f[0] == "0" {
+			if controllers[c] || others[c] || f[0] == "0" {
 				out[c] = f[2]
 			}
 		}
@@ -58,7 +60,7 @@ func (l *Layout) search(self string) {
 			continue
 		}
 		walk(point, func(dir string) bool {
-			b, _ := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+			b, _ := input.Kernel(filepath.Join(dir, "cgroup.procs"))
 			if slices.Contains(strings.Fields(string(b)), me) {
 				l.Own[c] = dir
 			}

@@ -9,11 +9,14 @@ import (
 	"strconv"
 	"strings"
 
+	"lab/bench/input"
+
 	"golang.org/x/sys/unix"
 )
 
 // A Group is one instance's folder, in every hierarchy of the tree.
 type Group struct {
+	tree  *Tree
 	name  string
 	v1    []string // one a hierarchy
 	v2    string
@@ -23,26 +26,36 @@ type Group struct {
 	tasks []int // open for writing on each v1 folder's tasks
 }
 
-// New makes a group with these limits. A limit whose controller the machine
-// doesn't offer is an error that wraps ErrNoController; it is never dropped.
-func (t *Tree) New(lim Limits) (_ *Group, err error) {
+// New makes a group with these limits, in the hierarchies of more as well. A limit
+// whose controller the machine doesn't offer is an error that wraps
+// ErrNoController; it is never dropped.
+func (t *Tree) New(lim Limits, more ...string) (_ *Group, err error) {
 	if c := t.Lacks(lim); c != "" {
 		return nil, fmt.Errorf("cgroup: limit needs %s: %w", c, ErrNoController)
 	}
-	g := &Group{name: strconv.FormatInt(t.count.Add(1), 10), fd: -1}
+	n := t.count.Add(1)
+	g := &Group{tree: t, name: strconv.FormatInt(n, 10), fd: -1}
+	switch {
+	case t.single && n > 1:
+		return nil, errors.New("cgroup: a tree for one group has one already")
+	case t.single:
+		g.name = ""
+	}
 	defer func() {
 		if err != nil {
 			g.Remove()
 		}
 	}()
-	dirs, roots, err := t.join(lim)
+	dirs, roots, err := t.join(lim, more)
 	if err != nil {
 		return nil, err
 	}
 	for _, root := range roots {
 		dir := filepath.Join(root, g.name)
-		if err := unix.Mkdir(dir, 0o755); err != nil {
-			return nil, fmt.Errorf("cgroup: make %s: %w", dir, err)
+		if !t.single {
+			if err := unix.Mkdir(dir, 0o755); err != nil {
+				return nil, fmt.Errorf("cgroup: make %s: %w", dir, err)
+			}
 		}
 		if root == t.v2 {
 			g.v2 = dir
@@ -53,7 +66,7 @@ func (t *Tree) New(lim Limits) (_ *Group, err error) {
 			continue
 		}
 		g.v1 = append(g.v1, dir)
-		if root == dirs["cpuset"] {
+		if root == dirs["cpuset"] && !t.single {
 			if err := inherit(dir); err != nil {
 				return nil, err
 			}
@@ -107,6 +120,51 @@ func (g *Group) Dirs() []string {
 	return append(slices.Clone(g.v1), g.v2)
 }
 
+// Show makes the group's folders the tops of their hierarchies in the mount namespace
+// of the calling thread, which must be its own: a program that makes cgroups there
+// makes them below the group, whatever it is told. A hierarchy that the group isn't in
+// is hidden, and so is a v2 tree next to v1 ones: some programs refuse such a machine.
+func (g *Group) Show() error {
+	t, l := g.tree, g.tree.layout
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	shown := map[string]string{} // by mount point; controllers may share one
+	for c, point := range l.V1 {
+		if dir := filepath.Join(t.dirs[c], g.name); slices.Contains(g.v1, dir) {
+			shown[point] = dir
+		}
+	}
+	if len(l.V1) == 0 && g.v2 != "" {
+		shown[l.V2] = g.v2
+	}
+	for _, point := range l.points() {
+		dir, ok := shown[point]
+		if !ok {
+			if err := unix.Unmount(point, unix.MNT_DETACH); err != nil {
+				return fmt.Errorf("cgroup: hide %s: %w", point, err)
+			}
+			continue
+		}
+		if err := unix.Mount(dir, point, "", unix.MS_BIND, ""); err != nil {
+			return fmt.Errorf("cgroup: show %s at %s: %w", dir, point, err)
+		}
+	}
+	return nil
+}
+
+// Hit says whether the group, with those below it, came to its limit of memory in v1.
+// That counts no kills of groups below; in v2 OOMKilled counts them, too.
+func (g *Group) Hit() bool {
+	read := func(name string) int64 {
+		b, _ := os.ReadFile(filepath.Join(g.mem, name))
+		n, _ := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
+		return n
+	}
+	const near = 64 << 10 // the kernel takes memory for a group in portions
+	limit := read("memory.limit_in_bytes")
+	return g.mem != "" && limit > 0 && read("memory.max_usage_in_bytes") >= limit-near
+}
+
 // Kill kills every process in the group: at once with cgroup.kill, else one by
 // one, again and again while there are new ones (a fork may outrun a pass).
 func (g *Group) Kill() {
@@ -115,7 +173,7 @@ func (g *Group) Kill() {
 	}
 	for _, dir := range g.Dirs() {
 		for range 100 {
-			b, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+			b, err := input.Kernel(filepath.Join(dir, "cgroup.procs"))
 			if err != nil || len(b) == 0 {
 				break
 			}
@@ -135,7 +193,7 @@ func (g *Group) OOMKilled() bool {
 	if g.memV2 {
 		name = "memory.events"
 	}
-	b, err := os.ReadFile(filepath.Join(g.mem, name))
+	b, err := input.Kernel(filepath.Join(g.mem, name))
 	if err != nil {
 		return false
 	}
@@ -159,16 +217,7 @@ func (g *Group) Remove() error {
 	}
 	var errs []error
 	for _, dir := range g.Dirs() {
-		errs = append(errs, rmdirTree(dir))
+		errs = append(errs, RemoveAll(dir))
 	}
 	return errors.Join(errs...)
-}
-
-// rmdirTree removes a group's folder; it looks for folders below it only where
-// the payload made some.
-func rmdirTree(dir string) error {
-	if err := unix.Rmdir(dir); err == nil || err == unix.ENOENT {
-		return nil
-	}
-	return RemoveAll(dir)
 }

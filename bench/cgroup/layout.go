@@ -17,6 +17,7 @@ package cgroup
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -25,6 +26,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"lab/bench/input"
 
 	"golang.org/x/sys/unix"
 )
@@ -55,16 +58,15 @@ func ReadIn(root string) (Layout, error) {
 	fail := func(err error) (Layout, error) {
 		return Layout{root: root}, fmt.Errorf("cgroup layout: %w", err)
 	}
-	mounts, err := os.Open(l.path("/proc/self/mountinfo"))
+	mounts, err := input.Kernel(l.path("/proc/self/mountinfo"))
 	if err != nil {
 		return fail(err)
 	}
-	defer mounts.Close()
-	self, err := os.ReadFile(l.path("/proc/self/cgroup"))
+	self, err := input.Kernel(l.path("/proc/self/cgroup"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) { // a kernel without cgroups has none
 		return fail(err)
 	}
-	if l, err = Parse(mounts, string(self)); err != nil {
+	if l, err = Parse(bytes.NewReader(mounts), string(self)); err != nil {
 		return fail(err)
 	}
 	if l.root = root; root == "" {
@@ -87,7 +89,7 @@ func (l Layout) path(name ...string) string {
 // read returns a file's text without the white space around it, "" where there
 // is none.
 func (l Layout) read(dir, name string) string {
-	b, _ := os.ReadFile(l.path(dir, name))
+	b, _ := input.Kernel(l.path(dir, name))
 	return strings.TrimSpace(string(b))
 }
 
@@ -160,7 +162,7 @@ func Parse(mounts io.Reader, self string) (Layout, error) {
 			}
 		case right[0] == "cgroup" && len(right) > 2:
 			for _, c := range strings.Split(right[2], ",") {
-				if controllers[c] && better(c) {
+				if (controllers[c] || others[c]) && better(c) {
 					l.V1[c] = point
 				}
 			}
@@ -173,6 +175,14 @@ func Parse(mounts io.Reader, self string) (Layout, error) {
 var controllers = map[string]bool{
 	"cpu": true, "cpuacct": true, "cpuset": true, "memory": true,
 	"pids": true, "blkio": true, "io": true,
+}
+
+// others are further hierarchies that v1 may have. Nothing is limited in them, and
+// an instance has a folder there only where somebody else's program makes it: see
+// Tree.Hierarchies.
+var others = map[string]bool{
+	"devices": true, "freezer": true, "net_cls": true, "net_prio": true, "perf_event": true,
+	"hugetlb": true, "rdma": true, "misc": true, "name=systemd": true,
 }
 
 // Unescape undoes the octal escapes for space, tab, newline and backslash in the

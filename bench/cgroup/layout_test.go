@@ -115,7 +115,7 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("kind %q", l.Kind())
 		}
 		for c, p := range l.V1 {
-			if !controllers[c] || p == "" {
+			if !controllers[c] && !others[c] || p == "" {
 				t.Errorf("controller %q at %q", c, p)
 			}
 		}

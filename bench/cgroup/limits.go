@@ -3,10 +3,11 @@ package cgroup
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
+
+	"lab/bench/input"
 )
 
 // Limits bound what an instance may use. A zero field means no limit. The
@@ -157,7 +158,7 @@ func CheckCPUSet(s string) error {
 	if !ValidCPUSet(s) {
 		return errors.New("not a list of processors such as 0-1,3")
 	}
-	text, err := os.ReadFile("/sys/devices/system/cpu/online")
+	text, err := input.Kernel("/sys/devices/system/cpu/online")
 	if err != nil {
 		return nil // the kernel will say so
 	}

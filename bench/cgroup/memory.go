@@ -3,10 +3,11 @@ package cgroup
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"lab/bench/input"
 )
 
 // Memory is what a group is charged for, in bytes. File includes tmpfs's pages,
@@ -18,12 +19,15 @@ type Memory struct {
 // ErrNoMemory is returned by Group.Memory where no memory controller counts.
 var ErrNoMemory = errors.New("cgroup: no memory controller")
 
-// Memory reads what the group is charged for.
-func (g *Group) Memory() (m Memory, err error) {
+// Memory reads what the group is charged for. Where its processes are in a group below
+// it, below names that: the kernel adds up what groups above are charged for only now
+// and then.
+func (g *Group) Memory(below ...string) (m Memory, err error) {
 	if g.mem == "" {
 		return m, ErrNoMemory
 	}
-	b, err := os.ReadFile(filepath.Join(g.mem, "memory.stat"))
+	dir := filepath.Join(append([]string{g.mem}, below...)...)
+	b, err := input.Kernel(filepath.Join(dir, "memory.stat"))
 	if err != nil {
 		return m, fmt.Errorf("cgroup: %w", err)
 	}
@@ -53,7 +57,7 @@ func (g *Group) Memory() (m Memory, err error) {
 			m.Kernel = parts
 			delete(names, "kernel")
 		}
-	} else if b, err := os.ReadFile(filepath.Join(g.mem, "memory.kmem.usage_in_bytes")); err == nil {
+	} else if b, err := input.Kernel(filepath.Join(dir, "memory.kmem.usage_in_bytes")); err == nil {
 		m.Kernel, _ = strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
 	}
 	for name := range names {
@@ -68,7 +72,7 @@ func (g *Group) Processes() ([]int, error) {
 	if len(dirs) == 0 {
 		return nil, nil
 	}
-	b, err := os.ReadFile(filepath.Join(dirs[0], "cgroup.procs"))
+	b, err := input.Kernel(filepath.Join(dirs[0], "cgroup.procs"))
 	if err != nil {
 		return nil, fmt.Errorf("cgroup: %w", err)
 	}

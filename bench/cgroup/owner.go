@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"lab/bench/input"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -18,7 +20,7 @@ const Tag = "trusted.lab"
 
 // lock takes a folder's lock, if nobody has it.
 func lock(dir string) (*os.File, error) {
-	f, err := os.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	f, err := input.OpenFolder(dir)
 	if err != nil {
 		return nil, err
 	}

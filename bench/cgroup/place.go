@@ -36,6 +36,10 @@ type Options struct {
 	// Scope asks systemd for a scope with this process in it, in a slice; nil:
 	// it isn't asked.
 	Scope func(slice, name string) error
+
+	// Single: the tree is for one group, which then is the tree's own folders,
+	// where nothing else has to stand in them. There are half as many to make.
+	Single bool
 }
 
 // wanted are the controllers that v2 may have to provide, because no v1

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"lab/bench/input"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -28,6 +30,7 @@ type Tree struct {
 	passes []string          // controllers that our v2 folder has
 	on     []string          // those that it passes on to groups
 	copied []Bound           // what was written to it of the lab's own limits
+	single bool              // it is its one group
 	back   string            // the v2 folder that this process was in before it moved, or ""
 	id     string
 	locks  []*os.File // held as long as the tree is ours
@@ -44,7 +47,7 @@ func Name(id string) string { return "lab-" + id }
 // anything is put into it. Half a tree is removed again when it fails. before is
 // called with each folder that is about to be made.
 func (l Layout) Create(id string, o Options, before func(dir string) error) (_ *Tree, err error) {
-	t := &Tree{layout: l, id: id, dirs: map[string]string{}, before: before}
+	t := &Tree{layout: l, id: id, dirs: map[string]string{}, before: before, single: o.Single}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, t.Remove())
@@ -61,6 +64,9 @@ func (l Layout) Create(id string, o Options, before func(dir string) error) (_ *
 		}
 		t.v2, t.passes, t.copied = v2, passes, copies
 		scope := base != l.Own[""] && filepath.Base(base) == Name(id)+".scope"
+		if len(copies) > 0 || scope || o.Move {
+			t.single = false
+		}
 		if base != l.Own[""] && (o.Move || scope) {
 			if err := t.move(base); err != nil {
 				return nil, err
@@ -99,20 +105,22 @@ func (t *Tree) add(c string) error {
 	}
 	if t.v2 != "" && slices.Contains(t.passes, c) {
 		// Our own folder's: it passes the controller on to instances.
-		if err := write(t.v2, "cgroup.subtree_control", "+"+c); err != nil {
-			return err
+		if !t.single {
+			if err := write(t.v2, "cgroup.subtree_control", "+"+c); err != nil {
+				return err
+			}
 		}
 		t.on = append(t.on, c)
 	}
 	return nil
 }
 
-// join adds the controllers that lim needs, and returns the tree's v1 folders
-// by controller, and all folders in which a group with these limits has one.
-func (t *Tree) join(lim Limits) (dirs map[string]string, roots []string, err error) {
+// join adds the controllers that lim needs and those of more, and returns the tree's
+// v1 folders by controller, and all folders in which such a group has one.
+func (t *Tree) join(lim Limits, more []string) (dirs map[string]string, roots []string, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	want := slices.Concat(used, lim.needs())
+	want := slices.Concat(used, lim.needs(), more)
 	for _, c := range want {
 		if err := t.add(c); err != nil {
 			return nil, nil, err
@@ -127,11 +135,15 @@ func (t *Tree) join(lim Limits) (dirs map[string]string, roots []string, err err
 	return dirs, folders(dirs, t.v2), nil
 }
 
+// Hierarchies names all that v1 has on this machine. A program that makes cgroups
+// of its own makes one in each, so that a group for it has to be in all of them.
+func (t *Tree) Hierarchies() []string { return slices.Sorted(maps.Keys(t.layout.V1)) }
+
 // inherit gives a v1 cpuset folder its parent's CPUs and memory nodes: it
 // begins with none, and takes no process until it has some (cpusets.rst).
 func inherit(dir string) error {
 	for _, name := range []string{"cpuset.cpus", "cpuset.mems"} {
-		b, err := os.ReadFile(filepath.Join(filepath.Dir(dir), name))
+		b, err := input.Kernel(filepath.Join(filepath.Dir(dir), name))
 		if err != nil {
 			return fmt.Errorf("cgroup: %w", err)
 		}

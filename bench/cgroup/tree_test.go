@@ -379,3 +379,36 @@ func TestCopied(t *testing.T) {
 		}
 	}
 }
+
+// A tree for one group is that group: there are no folders in it, its limits are
+// kept, and it takes no second one.
+func TestSingle(t *testing.T) {
+	tree(t) // or skip
+	l, err := cgroup.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr, err := l.Create(fmt.Sprintf("single-%d", os.Getpid()), cgroup.Options{Controllers: true, Single: true}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tr.Remove()
+	g := group(t, tr, cgroup.Limits{Pids: 2})
+	if len(tr.Copied()) == 0 && !slices.Equal(g.Dirs(), tr.Dirs()) {
+		t.Errorf("the group is %v, and the tree %v", g.Dirs(), tr.Dirs())
+	}
+	enter(t, g, "sleep 1000")
+	if len(tr.Copied()) == 0 {
+		if _, err := tr.New(cgroup.Limits{}); err == nil {
+			t.Error("it took a second group")
+		}
+	}
+	if err := errors.Join(g.Remove(), tr.Remove()); err != nil {
+		t.Error(err)
+	}
+	for _, d := range g.Dirs() {
+		if _, err := os.Stat(d); err == nil {
+			t.Errorf("%s is left", d)
+		}
+	}
+}

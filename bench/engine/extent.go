@@ -5,36 +5,29 @@ import (
 	"strings"
 	"time"
 
+	"lab/bench/request"
 	"lab/bench/results"
 	"lab/bench/stats"
 )
 
-// An Extent says how long a run goes on beyond its plan, or ends before it.
-type Extent struct {
-	// Precision is how wide the 95 % interval of a median may be: half of it,
-	// by the median; 0.02 is ±2 %. While the headline metric's is wider in a
-	// cell, blocks are added to the plan, whole ones. 0: the plan is enough.
-	//
-	// The rule looks at widths alone, never at what differs, so that it can't
-	// go on until a difference shows. The interval's confidence then is 95 % in
-	// the limit of many trials.
-	//
-	// Source: Y. S. Chow, H. Robbins, On the asymptotic theory of fixed-width
-	// sequential confidence intervals for the mean, Annals of Mathematical
-	// Statistics 36 (1965) 457-462.
-	Precision float64
-
-	// MaxTime ends the run before the block that wouldn't be over by then.
-	// The first block that counts is always made. 0: no limit.
-	MaxTime time.Duration
-
-	// Strict repeats a disturbed trial at the end of its block, up to
-	// [MaxRepeats] times; disturbed ones that were repeated are kept, marked,
-	// and in no figure. The last try counts, however disturbed.
-	Strict bool
-}
-
-// Bounds of an Extent, whatever is asked.
+// How long a run goes on beyond its plan, or ends before it (request.Request).
+//
+// Precision is how wide the 95 % interval of a median may be: half of it, by the
+// median. While the headline metric's is wider in a row, blocks are added to the
+// plan, whole ones. The rule looks at widths alone, never at what differs, so that
+// it can't go on until a difference shows. The interval's confidence then is 95 %
+// in the limit of many trials.
+//
+// Source: Y. S. Chow, H. Robbins, On the asymptotic theory of fixed-width
+// sequential confidence intervals for the mean, Annals of Mathematical Statistics
+// 36 (1965) 457-462.
+//
+// MaxTime ends the run before the block that wouldn't be over by then. The first
+// block that counts is always made.
+//
+// Strict repeats a disturbed trial at the end of its block; disturbed ones that
+// were repeated are kept, marked, and in no figure. The last try counts, however
+// disturbed.
 const (
 	MaxRepeats = 2      // of one trial
 	MaxBlocks  = 10_000 // that count, where more are asked for than planned
@@ -120,7 +113,7 @@ func (t *tally) over(limit, elapsed time.Duration) bool {
 }
 
 // said is the plain word for the report: what was asked, and what came of it.
-func (t *tally) said(m *results.Manifest, x Extent, late bool, counted, planned int) []string {
+func (t *tally) said(m *results.Manifest, x *request.Request, late bool, counted, planned int) []string {
 	var out []string
 	if late {
 		out = append(out, fmt.Sprintf("The time of %v (--max-time) was over after %d of %d planned blocks.", x.MaxTime, min(counted, planned), planned))
@@ -130,7 +123,7 @@ func (t *tally) said(m *results.Manifest, x Extent, late bool, counted, planned 
 	}
 	if x.Precision > 0 {
 		asked := fmt.Sprintf("±%.3g %% of each median of %s (--precision)", x.Precision*100, t.metric)
-		if w := t.wide(m, x.Precision); len(w) > 0 {
+		if w := t.wide(m, float64(x.Precision)); len(w) > 0 {
 			why := ""
 			if !late {
 				why = ", the most that are made"

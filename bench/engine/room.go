@@ -24,8 +24,8 @@ func (r *Runner) room(c bench.Cell) error {
 		}
 	}
 	wants := "a trial has up to " + mebibytes(need) + " on the disk at one time"
-	if r.Budget > 0 && need > r.Budget {
-		return bench.Unavailable(wants+", and --disk-budget allows "+mebibytes(r.Budget), "--disk-budget "+mebibytes(need)+r.smaller())
+	if budget := int64(r.Options.DiskBudget); budget > 0 && need > budget {
+		return bench.Unavailable(wants+", and --disk-budget allows "+mebibytes(budget), "--disk-budget "+mebibytes(need)+r.smaller())
 	}
 	var st unix.Statfs_t
 	if err := unix.Statfs(r.Work, &st); err != nil {

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"lab/bench"
 	"maps"
 	"slices"
 	"time"
 
+	"lab/bench"
 	"lab/bench/cgroup"
 	"lab/bench/image"
 	"lab/bench/results"
@@ -19,12 +19,10 @@ import (
 type Runner struct {
 	Scenario *bench.Scenario
 	Envs     []bench.Environment
-	Options  bench.Options
+	Options  bench.Options // what was asked for
 	Image    image.Ref
-	Limits   bench.Limits
-	Seed     uint64
+	Seed     uint64 // also where none was asked for
 	Work     string // the testbed's work folder; "" where no cell wants one
-	Budget   int64  // the most bytes that there may be in it at one time; 0: as it has room for
 
 	Manifest *results.Manifest // filled in by Plan and Run
 	Write    func([]results.Line) error
@@ -37,9 +35,6 @@ type Runner struct {
 
 	// Progress is called between trials, never inside one. May be nil.
 	Progress func(Progress)
-
-	// Extent says how long the run goes on beyond its plan, or ends before.
-	Extent Extent
 
 	// Done are the lines of a run that was broken off, and Before is the time
 	// that it took until then: what there is isn't made again, and all else as
@@ -79,6 +74,7 @@ const (
 // that nobody has, a value that isn't allowed.
 func (r *Runner) Plan(ctx context.Context) error {
 	r.cells = r.Scenario.Planned(r.Options, r.Envs)
+	fixed := r.Options.Fixed()
 	m := r.Manifest
 	m.Scenario, m.Question, m.Method = r.Scenario.Name, r.Scenario.Question, r.Scenario.Method
 	m.Metrics, m.Figures, m.Findings = r.Scenario.Metrics, r.Scenario.Figures, nil
@@ -100,7 +96,7 @@ func (r *Runner) Plan(ctx context.Context) error {
 			return fmt.Errorf("scenario %s wants environment %s, which there isn't", r.Scenario.Name, c.Env)
 		}
 		set := map[string]string{}
-		for _, s := range []map[string]string{c.Default, r.Options.Variant, c.Variant, c.Set} {
+		for _, s := range []map[string]string{c.Default, fixed, c.Variant, c.Set} {
 			maps.Copy(set, s)
 		}
 		settings, err := bench.Resolve(env, set)
@@ -151,10 +147,15 @@ func (r *Runner) Plan(ctx context.Context) error {
 }
 
 // optional says whether it is no failure that a cell can't run: the user asked
-// for nothing that makes it what it is, and others of its environment run.
+// for nothing that makes it what it is, and others of its environment run; or for its
+// environment by a group's name alone.
 func (r *Runner) optional(c results.Cell, all []results.Cell) bool {
+	if slices.Contains(r.Options.Some, c.Env) {
+		return true
+	}
+	fixed := r.Options.Fixed()
 	for k := range c.Variant {
-		if _, asked := r.Options.Variant[k]; asked || r.Options.Vary[k] != nil {
+		if _, asked := fixed[k]; asked || r.Options.Variant[k] != nil {
 			return false
 		}
 	}
@@ -176,7 +177,7 @@ func (r *Runner) asks(env string, variant map[string]string) bool {
 
 // limits are the run's, with what the cell asks for beside them.
 func (r *Runner) limits(c bench.Cell) bench.Limits {
-	l := r.Limits
+	l := bench.Limits{CPUSet: string(r.Options.CPUs)}
 	if l.CPUWeight == 0 && c.Grouped {
 		l.CPUWeight = cgroup.DefaultWeight
 	}

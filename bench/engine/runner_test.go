@@ -21,6 +21,7 @@ import (
 	"lab/bench/engine"
 	"lab/bench/image"
 	"lab/bench/pagecache"
+	"lab/bench/request"
 	"lab/bench/results"
 )
 
@@ -313,7 +314,7 @@ func TestPlan(t *testing.T) {
 		t.Errorf("an environment that there isn't: %v", err)
 	}
 	r = &engine.Runner{Scenario: startup(cell("good", 1, 0)), Envs: []bench.Environment{good}, Manifest: &results.Manifest{},
-		Options: bench.Options{Variant: map[string]string{"net": "pigeon", "other": "x"}}}
+		Options: bench.Options{Request: request.Request{Variant: request.Settings{"net": {"pigeon"}, "other": {"x"}}}}}
 	if err := r.Plan(context.Background()); err == nil || !strings.Contains(err.Error(), "none, bridge") {
 		t.Errorf("a value that isn't allowed: %v", err)
 	}
@@ -337,12 +338,12 @@ func TestOptionalRows(t *testing.T) {
 			}
 		}
 		r := &engine.Runner{Scenario: startup(cells...), Envs: []bench.Environment{env}, Manifest: &results.Manifest{}}
-		r.Options.Variant = map[string]string{}
+		r.Options.Variant = request.Settings{}
 		if x.asked != "" {
-			r.Options.Variant["nic"] = x.asked
+			r.Options.Variant["nic"] = request.Values{x.asked}
 		}
 		if x.vary != "" {
-			r.Options.Vary = map[string][]string{x.vary: {"virtio", "e1000"}}
+			r.Options.Variant[x.vary] = request.Values{"virtio", "e1000"}
 		}
 		if outcome, _ := run(t, context.Background(), r); outcome != x.want {
 			t.Errorf("%+v: %s", x, outcome)
@@ -369,7 +370,7 @@ func TestPlanPrecedence(t *testing.T) {
 	c.Variant = map[string]string{"c": "cell"}
 	c.Set = map[string]string{"d": "follows"}
 	r := &engine.Runner{Scenario: startup(c), Envs: []bench.Environment{&benchtest.Fake{Label: "good", Has: has}}, Manifest: &results.Manifest{},
-		Options: bench.Options{Variant: map[string]string{"b": "user", "c": "user", "d": "user"}, Vary: map[string][]string{"e": {"user"}}}}
+		Options: bench.Options{Request: request.Request{Variant: request.Settings{"b": {"user"}, "c": {"user"}, "d": {"user"}, "e": {"user"}}}}}
 	if err := r.Plan(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -423,7 +424,7 @@ func TestPrepareCold(t *testing.T) {
 		return nil
 	}
 	r := &engine.Runner{Scenario: sc, Image: image.Ref{Dir: dir}, Envs: []bench.Environment{&benchtest.Fake{Label: "a", Has: []bench.Setting{bench.PageCache}}},
-		Options: bench.Options{Vary: map[string][]string{bench.PageCache.Name: {"warm", "cold"}}}}
+		Options: bench.Options{Request: request.Request{Variant: request.Settings{bench.PageCache.Name: {"warm", "cold"}}}}}
 	outcome, trials := run(t, context.Background(), r)
 	if outcome != engine.Complete || len(trials) != 2 {
 		t.Fatalf("%s: %v", outcome, trials)
@@ -463,7 +464,7 @@ func TestPrepareColdBeside(t *testing.T) {
 		return errors.Join(err, f.Close())
 	}
 	r := &engine.Runner{Scenario: sc, Image: image.Ref{Dir: dir}, Envs: []bench.Environment{&benchtest.Fake{Label: "a", Has: []bench.Setting{bench.PageCache}}},
-		Options: bench.Options{Variant: map[string]string{bench.PageCache.Name: "cold"}}}
+		Options: bench.Options{Request: request.Request{Variant: request.Settings{bench.PageCache.Name: {"cold"}}}}}
 	if outcome, trials := run(t, context.Background(), r); outcome != engine.Complete || found != 0 {
 		t.Errorf("%s, %v: %d bytes in the page cache", outcome, trials, found)
 	}
@@ -482,7 +483,7 @@ func TestPlanVaries(t *testing.T) {
 	}
 	r := &engine.Runner{Scenario: sc, Manifest: &results.Manifest{},
 		Envs:    []bench.Environment{&benchtest.Fake{Label: "a", Has: has}, &benchtest.Fake{Label: "b"}},
-		Options: bench.Options{Vary: map[string][]string{"net": {"x", "y"}, "size": {"1", "2"}}}}
+		Options: bench.Options{Request: request.Request{Variant: request.Settings{"net": {"x", "y"}, "size": {"1", "2"}}}}}
 	outcome, trials := run(t, context.Background(), r)
 	var got []string
 	for _, c := range r.Manifest.Cells {

@@ -2,17 +2,18 @@ package engine
 
 import (
 	"context"
-	"lab/bench"
 	"runtime"
 	"runtime/debug"
 	"slices"
 	"time"
 
+	"lab/bench"
+
 	"lab/bench/clock"
 	"lab/bench/results"
 )
 
-// Run makes the planned trials, and as many more as Extent asks for; those in
+// Run makes the planned trials, and as many more as were asked for; those in
 // Done it takes as made. A failed trial is written and the run goes on; the run
 // ends early when ctx does. It returns one of the outcomes; an error means that
 // results could no longer be written.
@@ -79,22 +80,22 @@ type session struct {
 type place struct{ block, cell int }
 
 // blocks makes one block after the other; ended is false where ctx ended
-// first. What Extent says is decided between blocks alone.
+// first. How long it goes on is decided between blocks alone.
 func (s *session) blocks(ctx context.Context) (ended bool, err error) {
-	x, m := s.r.Extent, s.r.Manifest
+	x, m := &s.r.Options.Request, s.r.Manifest
 	warm, all := s.plan.blocks()
 	late, b := false, 0
 	for ; ; b++ {
 		begun := s.ends[b] > 0 // by an earlier session, which would have gone on with it
 		if b >= all {
-			if !begun && (x.Precision == 0 || b-warm >= maxBlocks || len(s.tally.wide(m, x.Precision)) == 0) {
+			if !begun && (x.Precision == 0 || b-warm >= maxBlocks || len(s.tally.wide(m, float64(x.Precision))) == 0) {
 				break
 			}
 			for _, at := range s.plan.block(b) {
 				s.expect(at)
 			}
 		}
-		if late = !begun && b > warm && s.tally.over(x.MaxTime, s.elapsed()); late {
+		if late = !begun && b > warm && s.tally.over(time.Duration(x.MaxTime), s.elapsed()); late {
 			break
 		}
 		start := clock.Now()
@@ -127,7 +128,7 @@ func (s *session) block(ctx context.Context, b int) (trials int, ended bool, err
 		if again[at.cell] > 0 {
 			at.pos, end = end, end+1
 		}
-		may := s.r.Extent.Strict && again[at.cell] < MaxRepeats
+		may := s.r.Options.Strict && again[at.cell] < MaxRepeats
 		lines, err := s.trial(ctx, at, may)
 		if lines == nil || err != nil {
 			return trials, false, err

@@ -13,6 +13,7 @@ import (
 	"lab/bench"
 	"lab/bench/benchtest"
 	"lab/bench/engine"
+	"lab/bench/request"
 	"lab/bench/results"
 )
 
@@ -62,7 +63,7 @@ func TestPrecision(t *testing.T) {
 	}
 	var lines []results.Line
 	r := &engine.Runner{Scenario: valued(noisy, cell("a", 8, 1), cell("b", 8, 1)), Envs: two, Seed: 3,
-		Manifest: &results.Manifest{}, Write: written(&lines), Extent: engine.Extent{Precision: 0.01}}
+		Manifest: &results.Manifest{}, Write: written(&lines), Options: asking(request.Request{Precision: 0.01})}
 	outcome, _ := run(t, context.Background(), r)
 	n := len(lines)/2 - 1
 	if outcome != engine.Complete || n <= 8 {
@@ -91,7 +92,7 @@ func TestPrecision(t *testing.T) {
 	lines = nil
 	wild := func(n int, _ string) float64 { return float64(1 + n%2*9) }
 	r = &engine.Runner{Scenario: valued(wild, cell("a", 1, 0)), Envs: two, Manifest: &results.Manifest{}, Write: written(&lines),
-		Extent: engine.Extent{Precision: 0.01}}
+		Options: asking(request.Request{Precision: 0.01})}
 	run(t, context.Background(), r)
 	if len(lines) != 50 || len(r.Manifest.Notes) != 1 || !strings.Contains(r.Manifest.Notes[0], "not reached after 50 blocks, the most that are made: a (±") {
 		t.Errorf("%d trials, notes %q", len(lines), r.Manifest.Notes)
@@ -102,7 +103,7 @@ func TestMaxTime(t *testing.T) {
 	slow := func(int, string) float64 { time.Sleep(10 * time.Millisecond); return 1 }
 	var lines []results.Line
 	r := &engine.Runner{Scenario: valued(slow, cell("a", 1000, 1)), Envs: two, Manifest: &results.Manifest{}, Write: written(&lines),
-		Extent: engine.Extent{MaxTime: 200 * time.Millisecond}}
+		Options: asking(request.Request{MaxTime: request.Span(200 * time.Millisecond)})}
 	start := time.Now()
 	outcome, _ := run(t, context.Background(), r)
 	if d := time.Since(start); outcome != engine.Complete || d > time.Second || len(lines) < 3 {
@@ -114,7 +115,7 @@ func TestMaxTime(t *testing.T) {
 	// However short: one block.
 	lines = nil
 	r = &engine.Runner{Scenario: valued(slow, cell("a", 10, 1)), Envs: two, Manifest: &results.Manifest{}, Write: written(&lines),
-		Extent: engine.Extent{MaxTime: 1}}
+		Options: asking(request.Request{MaxTime: 1})}
 	if run(t, context.Background(), r); len(lines) != 2 {
 		t.Errorf("%d trials", len(lines))
 	}
@@ -138,7 +139,7 @@ func TestStrict(t *testing.T) {
 	}
 	var lines []results.Line
 	r := &engine.Runner{Scenario: valued(func(int, string) float64 { return 1 }, cell("a", 4, 1), cell("b", 4, 1)), Envs: two, Seed: 5,
-		Manifest: &results.Manifest{}, Write: written(&lines), Extent: engine.Extent{Strict: true},
+		Manifest: &results.Manifest{}, Write: written(&lines), Options: asking(request.Request{Strict: true}),
 		Guard: guard(func(i int) bool { return i == 0 || i == 2 || i == 4 })}
 	run(t, context.Background(), r)
 	var got []string
@@ -158,7 +159,7 @@ func TestStrict(t *testing.T) {
 	// A machine that is never quiet: it ends.
 	lines = nil
 	r = &engine.Runner{Scenario: valued(func(int, string) float64 { return 1 }, cell("a", 5, 0)), Envs: two,
-		Manifest: &results.Manifest{}, Write: written(&lines), Extent: engine.Extent{Strict: true}, Guard: guard(func(int) bool { return true })}
+		Manifest: &results.Manifest{}, Write: written(&lines), Options: asking(request.Request{Strict: true}), Guard: guard(func(int) bool { return true })}
 	run(t, context.Background(), r)
 	counted := 0
 	for _, l := range lines {
@@ -184,17 +185,17 @@ func TestResume(t *testing.T) {
 			}
 		}
 	}
-	for name, x := range map[string]engine.Extent{"plain": {}, "strict": {Strict: true}, "precise": {Precision: 0.06}} {
+	for name, x := range map[string]request.Request{"plain": {}, "strict": {Strict: true}, "precise": {Precision: 0.06}} {
 		value := func(lines *[]results.Line) func(int, string) float64 {
 			return func(int, string) float64 { return 1 + float64(len(*lines)*7919%97)/200 }
 		}
 		make := func(lines *[]results.Line, done []results.Line) *engine.Runner {
 			return &engine.Runner{Scenario: valued(value(lines), cell("a", 9, 2), cell("b", 4, 1)), Envs: two, Seed: 8,
-				Manifest: &results.Manifest{}, Write: written(lines), Extent: x, Guard: taint(lines), Done: done}
+				Manifest: &results.Manifest{}, Write: written(lines), Options: asking(x), Guard: taint(lines), Done: done}
 		}
 		var whole []results.Line
 		run(t, context.Background(), make(&whole, nil))
-		if planned := 9 + 4 + 2 + 1; x != (engine.Extent{}) && len(whole) <= planned {
+		if planned := 9 + 4 + 2 + 1; name != "plain" && len(whole) <= planned {
 			t.Fatalf("%s: %d trials, no more than planned: nothing is tested", name, len(whole))
 		}
 		for cut := range len(whole) + 1 {
@@ -229,3 +230,6 @@ func TestResumeFailed(t *testing.T) {
 		t.Error("the failed trial was changed")
 	}
 }
+
+// asking are options of which that is asked.
+func asking(r request.Request) bench.Options { return bench.Options{Request: r} }

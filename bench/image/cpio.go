@@ -105,7 +105,7 @@ func (c *cpio) file(name, rel string, d fs.DirEntry) error {
 			return err
 		}
 		defer f.Close()
-		if err := c.header(rel, unixMode(e.Mode), info.Size(), 0); err != nil {
+		if err := c.header(rel, UnixMode(e.Mode), info.Size(), 0); err != nil {
 			return err
 		}
 		// Exactly the size that the header says, also when somebody is
@@ -124,7 +124,7 @@ func (c *cpio) entry(e Entry) error {
 	if e.Name == "" || path.IsAbs(e.Name) || path.Clean(e.Name) != e.Name {
 		return fmt.Errorf("entry %q: the name isn't a clean relative path", e.Name)
 	}
-	if err := c.header(e.Name, unixMode(e.Mode), int64(len(e.Data)), e.Device); err != nil {
+	if err := c.header(e.Name, UnixMode(e.Mode), int64(len(e.Data)), e.Device); err != nil {
 		return err
 	}
 	if err := c.write(e.Data); err != nil {
@@ -173,8 +173,8 @@ func (c *cpio) copy(r io.Reader, size int64) error {
 
 func (c *cpio) pad() error { return c.write(make([]byte, -c.n&3)) }
 
-// unixMode writes Go's mode as stat(2) does.
-func unixMode(m fs.FileMode) uint32 {
+// UnixMode writes Go's mode as stat(2) does.
+func UnixMode(m fs.FileMode) uint32 {
 	u := uint32(m.Perm())
 	for _, b := range []struct {
 		mode fs.FileMode

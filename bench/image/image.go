@@ -18,12 +18,22 @@ import (
 	"lab/bench/input"
 )
 
+// Bounds of what is read: an image is somebody else's.
+const (
+	MaxUnpacked = 64 << 30 // bytes of all its files
+	maxFile     = 4 << 30  // of a program
+)
+
 // A Ref names a file tree on this machine by its content.
 type Ref struct {
 	Name   string // "default", or the last part of the folder's path
 	Dir    string // absolute path of the tree's root
 	Digest string // "sha256:" and 64 hex digits, see Sum; "" where At made the Ref
 	Size   int64  // bytes of all regular files
+
+	// Layers are absolute paths of folders of which an overlay shows the same
+	// tree, the lowest first; nil where Dir is all there is.
+	Layers []string
 }
 
 // At names the tree at dir without reading it: where no result will need its
@@ -58,7 +68,7 @@ func At(dir string) (Ref, error) {
 
 // mountBelow is the first mount point that lies in a folder, or "".
 func mountBelow(dir string) (string, error) {
-	text, err := os.ReadFile("/proc/self/mountinfo")
+	text, err := input.Kernel("/proc/self/mountinfo")
 	if err != nil {
 		return "", err
 	}
@@ -107,8 +117,8 @@ func Sum(dir string) (digest string, size int64, err error) {
 		var content string
 		switch {
 		case info.Mode().IsRegular():
-			if size += info.Size(); size > maxUnpacked {
-				return fmt.Errorf("%s: with it the image has more than %d GiB, the most that is read", name, maxUnpacked>>30)
+			if size += info.Size(); size > MaxUnpacked {
+				return fmt.Errorf("%s: with it the image has more than %d GiB, the most that is read", name, MaxUnpacked>>30)
 			}
 			content, err = sumFile(input.Open(name))
 		case info.Mode()&fs.ModeSymlink != 0:
@@ -185,7 +195,7 @@ func sumFile(f *os.File, err error) (string, error) {
 	}
 	defer f.Close()
 	h := sha256.New()
-	if _, err := io.Copy(h, io.LimitReader(f, maxUnpacked)); err != nil {
+	if _, err := io.Copy(h, io.LimitReader(f, MaxUnpacked)); err != nil {
 		return "", err
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil

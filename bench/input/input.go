@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -38,6 +39,40 @@ func Open(name string) (*os.File, error) {
 func ReadFile(name string, limit int64) ([]byte, error) {
 	f, err := Open(name)
 	return read(name, f, limit, err)
+}
+
+// Kernel reads a file that the kernel makes as it is read, in /proc for instance. Its
+// size isn't known before, and os.ReadFile would make a poller for the program first, and
+// ask it about each.
+func Kernel(name string) ([]byte, error) {
+	fd, err := unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
+	}
+	defer unix.Close(fd)
+	data := make([]byte, 0, 4096)
+	for {
+		n, err := unix.Read(fd, data[len(data):cap(data)])
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return data, &fs.PathError{Op: "read", Path: name, Err: err}
+		case n == 0:
+			return data, nil
+		default:
+			data = slices.Grow(data[:len(data)+n], 512)
+		}
+	}
+}
+
+// OpenFolder opens a folder for its lock, and no link in its place. os.Open would
+// make a poller for the program first, and then find that a folder can't be polled.
+func OpenFolder(dir string) (*os.File, error) {
+	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: dir, Err: err}
+	}
+	return os.NewFile(uintptr(fd), dir), nil
 }
 
 // ReadNamed is ReadFile of what the user names on the command line for this alone, and

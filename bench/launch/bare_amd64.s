@@ -4,12 +4,12 @@
 #define SYS_clone      56
 #define SYS_exit_group 231
 
-// func bare(flags uintptr, calls *call, n int) (pid, errno uintptr)
+// func bare(flags uintptr, calls *call, n int) (pid uintptr)
 //
 // A clone(2) that doesn't suspend the parent. The child has no stack of its own
 // and needs none: it makes the n calls in registers, and writes to no memory. It
 // ends with the first that fails and mustn't, or after the last.
-TEXT ·bare(SB),NOSPLIT|NOFRAME,$0-40
+TEXT ·bare(SB),NOSPLIT|NOFRAME,$0-32
 	MOVQ	flags+0(FP), DI
 	MOVQ	calls+8(FP), R12
 	MOVQ	n+16(FP), R13
@@ -21,15 +21,7 @@ TEXT ·bare(SB),NOSPLIT|NOFRAME,$0-40
 	SYSCALL
 	TESTQ	AX, AX
 	JEQ	child
-	CMPQ	AX, $0xfffffffffffff001
-	JCC	failed
 	MOVQ	AX, pid+24(FP)
-	MOVQ	$0, errno+32(FP)
-	RET
-failed:
-	NEGQ	AX
-	MOVQ	$-1, pid+24(FP)
-	MOVQ	AX, errno+32(FP)
 	RET
 child:
 	TESTQ	R13, R13

@@ -4,10 +4,10 @@
 #define SYS_exit_group 94
 #define SYS_clone      220
 
-// func bare(flags uintptr, calls *call, n int) (pid, errno uintptr)
+// func bare(flags uintptr, calls *call, n int) (pid uintptr)
 //
 // As on amd64.
-TEXT ·bare(SB),NOSPLIT,$0-40
+TEXT ·bare(SB),NOSPLIT,$0-32
 	MOVD	flags+0(FP), R0
 	MOVD	calls+8(FP), R9
 	MOVD	n+16(FP), R10
@@ -18,16 +18,7 @@ TEXT ·bare(SB),NOSPLIT,$0-40
 	MOVD	$SYS_clone, R8
 	SVC
 	CBZ	R0, child
-	CMN	$4095, R0
-	BCC	ok
-	MOVD	$-1, R4
-	MOVD	R4, pid+24(FP)
-	NEG	R0, R0
-	MOVD	R0, errno+32(FP)
-	RET
-ok:
 	MOVD	R0, pid+24(FP)
-	MOVD	ZR, errno+32(FP)
 	RET
 child:
 	CBZ	R10, end

@@ -55,7 +55,7 @@ func (p *Process) record(t *Thread, tape *Tape, prog *program, s *stdio) error {
 	}
 	pinned := p.plan.Pinned && !p.plan.Init // which has its own program, and looks up ours
 	if pinned {
-		if err := prog.pin(tape); err != nil {
+		if err := prog.pin(tape, p.plan.Names); err != nil {
 			return err
 		}
 		first = namesFD + 1

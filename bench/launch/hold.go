@@ -58,12 +58,12 @@ func end(pid int) {
 //go:nosplit
 func bareFork(flags uintptr, calls []call) (pid int, err unix.Errno) {
 	beforeFork()
-	p, e := bare(flags|unix.CLONE_VM|uintptr(unix.SIGCHLD), unsafe.SliceData(calls), len(calls))
+	p := bare(flags|unix.CLONE_VM|uintptr(unix.SIGCHLD), unsafe.SliceData(calls), len(calls))
 	afterFork()
-	return int(p), unix.Errno(e)
+	return cloned(p)
 }
 
 // bare is the bare system call and all that the child does; see the assembly.
 //
 //go:noescape
-func bare(flags uintptr, calls *call, n int) (pid, errno uintptr)
+func bare(flags uintptr, calls *call, n int) (pid uintptr)

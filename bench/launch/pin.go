@@ -53,9 +53,12 @@ func newTmpfs() (dir int, err error) {
 // kernel runs no script (execveat(2), BUGS): who writes "#!/proc/self/exe" into
 // the file now comes too late for that as well. A foreign program's handler has
 // to open it, and gets them.
-func (g *program) pin(tape *Tape) error {
-	dir, err := names()
-	if err != nil {
+func (g *program) pin(tape *Tape, folder func() int) error {
+	var dir int
+	var err error
+	if folder != nil {
+		dir = folder()
+	} else if dir, err = names(); err != nil {
 		return err
 	}
 	if err := unix.Symlinkat(target, dir, path.Base(g.path)); err != nil && err != unix.EEXIST {

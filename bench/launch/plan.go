@@ -75,6 +75,11 @@ type Plan struct {
 	// path by then. The root that the child sees must have a /proc.
 	Pinned bool
 
+	// Names is called on the disposable thread after the steps where Pinned is set,
+	// and gives a folder that nobody sees, for links. Nil: one of the lab's own,
+	// for which the lab's end waits for an RCU grace period.
+	Names func() int
+
 	// Leave runs on the disposable thread after the program's end, and may be
 	// nil. Here the thread lets go of namespaces, so that they are gone when
 	// the program counts as gone, and not only when the kernel has ended the

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -49,8 +50,12 @@ type Process struct {
 
 // New returns a process that Start will start. It makes nothing yet.
 func New(p Plan) *Process {
-	if p.Pinned {
+	// Errors show again at the start that needs these.
+	if p.Pinned && p.Names == nil {
 		names()
+	}
+	if c := p.Command; p.Null == nil && !c.TTY && slices.ContainsFunc([]*os.File{c.Stdin, c.Stdout, c.Stderr}, func(f *os.File) bool { return f == nil || f == Null }) {
+		null()
 	}
 	// Memory is taken here, and touched: a page of the heap that is new costs
 	// a fault, which is no part of a start.
@@ -222,13 +227,8 @@ func (p *Process) spawn() (err error) {
 			return fmt.Errorf("start: %w", err)
 		}
 	}
-	if p.plan.Null != nil && len(stdio.nulls) > 0 {
-		if f := p.plan.Null(); f != nil {
-			stdio.theirs = append(stdio.theirs, f)
-			for _, i := range stdio.nulls {
-				stdio.fds[i] = int(f.Fd())
-			}
-		}
+	if err := stdio.openNull(p.plan.Null); err != nil {
+		return fmt.Errorf("start: %w", err)
 	}
 	find := p.plan.Find
 	if find == nil {

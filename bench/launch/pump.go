@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -26,16 +25,14 @@ type Pumps struct {
 	copies []func()
 	end    Latch // the program has ended
 
-	mu     sync.Mutex
-	wait   sync.WaitGroup // what End has to wait for
-	errs   []error
-	broken bool
+	finished chan error // a result of each that End has to wait for
+	waited   int        // how many these are
 }
 
 // Pump gives a command pipes in place of the descriptors in, out and errs. The
 // null device, and what is closed, becomes [Null].
 func Pump(c *bench.Command, in, out, errs *os.File) (p *Pumps, err error) {
-	p = &Pumps{}
+	p = &Pumps{finished: make(chan error, 3)}
 	defer func() {
 		if err != nil {
 			for _, f := range append(p.theirs, p.own...) {
@@ -100,11 +97,14 @@ func (p *Pumps) add(user bench.User, name string, fd int, to **os.File, input bo
 		}
 	}
 	if !input {
-		p.wait.Add(1)
+		p.waited++
 		p.copies = append(p.copies, func() {
-			defer p.wait.Done()
-			defer f.Close() // who writes on is told by SIGPIPE
-			p.failed(name, Drain(own, fd, p.end))
+			err := Drain(own, fd, p.end)
+			f.Close() // who writes on is told by SIGPIPE
+			if err != nil && err != unix.EPIPE {
+				err = fmt.Errorf("%s: some of what the program wrote is lost: %w", name, err)
+			}
+			p.finished <- err
 		})
 		return nil
 	}
@@ -126,9 +126,9 @@ func (p *Pumps) add(user bench.User, name string, fd int, to **os.File, input bo
 	if err != nil {
 		return os.NewSyscallError("dup", err)
 	}
-	p.wait.Add(1)
+	p.waited++
 	p.copies = append(p.copies, func() {
-		defer p.wait.Done()
+		defer func() { p.finished <- nil }()
 		defer unix.Close(left)
 		rest := feed(fd, own, p.end)
 		f.Close()
@@ -139,18 +139,6 @@ func (p *Pumps) add(user bench.User, name string, fd int, to **os.File, input bo
 		}
 	})
 	return nil
-}
-
-// failed keeps what an output came to.
-func (p *Pumps) failed(name string, err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	switch {
-	case err == unix.EPIPE:
-		p.broken = true
-	case err != nil:
-		p.errs = append(p.errs, fmt.Errorf("%s: some of what the program wrote is lost: %w", name, err))
-	}
 }
 
 // Begin lets what comes flow. It is called when the program was started.
@@ -169,18 +157,20 @@ func (p *Pumps) Begin() {
 // that somebody stopped reading, as head(1) does.
 func (p *Pumps) End(abort <-chan struct{}) (broken bool, err error) {
 	p.end.Set()
-	done := make(chan struct{})
-	go func() {
-		p.wait.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-	case <-abort:
+	var errs []error
+	for range p.waited {
+		select {
+		case e := <-p.finished:
+			if e == unix.EPIPE {
+				broken = true
+			} else {
+				errs = append(errs, e)
+			}
+		case <-abort:
+			return broken, errors.Join(errs...)
+		}
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.broken, errors.Join(p.errs...)
+	return broken, errors.Join(errs...)
 }
 
 // A Latch is readable to poll(2) once it was set.

@@ -25,8 +25,8 @@ func (s *stdio) close() {
 // the ready pipe.
 var Null = new(os.File)
 
-// null is a descriptor of the null device, which all starts share: to open it
-// takes as long as the hand-over to the thread does.
+// null is a descriptor of the null device, which all starts share: to make it
+// waits for an RCU grace period, as the file system that it is on is let go.
 //
 // It isn't the machine's node but the lab's own (or the instance's, where it has
 // one: Plan.Null): a program that root runs may
@@ -61,6 +61,29 @@ func ownNull() (fd int, err error) {
 	return unix.Openat(dir, "null", unix.O_RDWR|unix.O_CLOEXEC, 0)
 }
 
+// openNull opens what is to be the null device: the instance's own, where it has
+// one, else the lab's.
+func (s *stdio) openNull(own func() *os.File) error {
+	if len(s.nulls) == 0 {
+		return nil
+	}
+	var f *os.File
+	if own != nil {
+		f = own()
+	}
+	fd, err := -1, error(nil)
+	if f != nil {
+		s.theirs = append(s.theirs, f)
+		fd = int(f.Fd())
+	} else if fd, err = null(); err != nil {
+		return err
+	}
+	for _, i := range s.nulls {
+		s.fds[i] = fd
+	}
+	return nil
+}
+
 // stdio opens what the command leaves open: no input, the ready pipe, no
 // diagnostics.
 func (p *Process) stdio() (_ *stdio, err error) {
@@ -88,9 +111,6 @@ func (p *Process) stdio() (_ *stdio, err error) {
 			f = out
 		}
 		if f == nil || f == Null {
-			if s.fds[i], err = null(); err != nil {
-				return nil, err
-			}
 			s.nulls = append(s.nulls, i)
 			continue
 		}

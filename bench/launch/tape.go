@@ -129,7 +129,7 @@ func afterFork()
 func afterForkInChild()
 
 // vfork is the bare system call; see the assembly.
-func vfork(trap, a1, a2, a3 uintptr) (pid, errno uintptr)
+func vfork(trap, a1, a2 uintptr) (pid uintptr)
 
 // cloneArgs is struct clone_args of clone3(2).
 type cloneArgs struct {
@@ -170,22 +170,32 @@ func fork(flags uintptr, cgroup int, calls []call, out *outcome) (pid int, err u
 		args.cgroup = uint64(cgroup)
 	}
 	if cgroup >= 0 || !noClone3.Load() {
-		p, e := forkTape(unix.SYS_CLONE3, uintptr(unsafe.Pointer(args)), unsafe.Sizeof(*args), true, calls, out)
+		pid, err = forkTape(unix.SYS_CLONE3, uintptr(unsafe.Pointer(args)), unsafe.Sizeof(*args), true, calls, out)
 		runtime.KeepAlive(args)
-		switch unix.Errno(e) {
+		switch err {
 		case unix.ENOSYS, unix.EINVAL, unix.E2BIG, unix.EPERM:
 			if cgroup >= 0 {
-				return -1, unix.Errno(e)
+				return pid, err
 			}
 		default:
-			return int(p), unix.Errno(e)
+			return pid, err
 		}
 	}
-	p, e := forkTape(unix.SYS_CLONE, flags|unix.CLONE_VM|unix.CLONE_VFORK|uintptr(unix.SIGCHLD), 0, false, calls, out)
-	if e == 0 {
+	pid, err = forkTape(unix.SYS_CLONE, flags|unix.CLONE_VM|unix.CLONE_VFORK|uintptr(unix.SIGCHLD), 0, false, calls, out)
+	if err == 0 {
 		noClone3.Store(true) // it was clone3, not what was asked of it
 	}
-	return int(p), unix.Errno(e)
+	return pid, err
+}
+
+// cloned is what the kernel returned to a parent: a PID, or an error below 0.
+//
+//go:nosplit
+func cloned(r uintptr) (pid int, err unix.Errno) {
+	if int(r) < 0 {
+		return -1, unix.Errno(-r)
+	}
+	return int(r), 0
 }
 
 // forkTape returns twice, as fork does; the child never leaves it. cleared says
@@ -193,12 +203,11 @@ func fork(flags uintptr, cgroup int, calls []call, out *outcome) (pid int, err u
 //
 //go:norace
 //go:nosplit
-func forkTape(trap, a1, a2 uintptr, cleared bool, calls []call, out *outcome) (pid, errno uintptr) {
+func forkTape(trap, a1, a2 uintptr, cleared bool, calls []call, out *outcome) (pid int, err unix.Errno) {
 	beforeFork()
-	pid, errno = vfork(trap, a1, a2, 0)
-	if errno != 0 || pid != 0 {
+	if r := vfork(trap, a1, a2); r != 0 {
 		afterFork()
-		return pid, errno
+		return cloned(r)
 	}
 	// The child.
 	if !cleared {

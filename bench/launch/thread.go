@@ -19,7 +19,6 @@ type job struct {
 
 // Ready makes sure that n disposable threads wait for work. Prepare calls it.
 func Ready(n int) {
-	null() // an error shows again at the start that needs it
 	var up sync.WaitGroup
 	for range n - len(idle) {
 		up.Add(1)

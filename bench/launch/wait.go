@@ -48,6 +48,9 @@ func (p *Process) Signal(sig os.Signal) error {
 	return err
 }
 
+// Done is closed when the program has ended, or it is clear that it never will run.
+func (p *Process) Done() <-chan struct{} { return p.ended }
+
 // Wait waits for the program's end; see bench.Process.
 func (p *Process) Wait(ctx context.Context) (bench.Exit, error) {
 	p.mu.Lock()

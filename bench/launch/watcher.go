@@ -41,15 +41,16 @@ func watch(program, dir string) (*Watcher, error) {
 	if w.argv, err = cStrings([]string{program, testbed.BuryArg, dir, "0"}); err != nil {
 		return nil, err
 	}
-	null, err := null()
+	null, err := unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, err
+		return nil, &os.PathError{Op: "open", Path: os.DevNull, Err: err}
 	}
+	defer unix.Close(null) // the child has a copy, as of the next
 	ended, err := unix.PidfdOpen(os.Getpid(), 0)
 	if err != nil {
 		return nil, os.NewSyscallError("pidfd_open", err)
 	}
-	defer unix.Close(ended) // the child has a copy
+	defer unix.Close(ended)
 	t := &w.tape
 	t.Call("setsid", unix.SYS_SETSID)
 	t.Maybe("set name", unix.SYS_PRCTL, unix.PR_SET_NAME, WatcherName, 0, 0, 0)

@@ -28,7 +28,7 @@ type Check struct {
 	More   string   `json:"more,omitempty"` // what else was found, where a line doesn't hold it
 	Why    string   `json:"why"`            // why it matters
 	Cure   string   `json:"cure,omitempty"` // the exact command, or the setting; "" where all is well or nothing helps
-	Blocks []string `json:"blocks"`         // environments that can't run (Fail), or variants of them alone (Warn)
+	Blocks []string `json:"blocks"`         // environments that can't run (Fail), or variants of them alone and extra ones (Warn)
 }
 
 // Options are what Checks can't know by itself.

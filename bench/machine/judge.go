@@ -21,7 +21,8 @@ func judge(s seen) []Check {
 		s.tried(&c, tried, err, n.need)
 		list = append(list, c)
 	}
-	list = append(list, s.checkCgroups(), s.checkLimits(), s.checkInherited(), s.checkOverlay(), s.checkMountAPI(), s.checkIDMap(), s.checkNetwork(), s.checkNAT(), s.checkTap())
+	list = append(list, s.checkCgroups(), s.checkLimits(), s.checkInherited())
+	list = append(list, s.checkTried()...)
 	list = append(list, s.checkAcceleration(), s.checkQEMU(), s.checkLibvirt(), s.checkKernel(), s.checkBusybox(), s.checkImage())
 	list = append(list, s.checkMemory(), s.checkDisk(), s.checkSwap(), s.checkLoad(), s.checkSteal(), s.checkGovernor(), s.checkNesting())
 	return append(list, s.checkSecurity()...)
@@ -41,6 +42,8 @@ func block(list []Check, envs []bench.About) []Check {
 			for _, r := range e.Rests {
 				switch {
 				case r.Check != c.Name:
+				case r.Variant == "" && e.Extra:
+					c.Blocks = append(c.Blocks, e.Name)
 				case r.Variant == "":
 					c.Result, c.Blocks = Fail, append(c.Blocks, e.Name)
 				default:
@@ -122,59 +125,41 @@ func (s seen) checkCgroups() Check {
 	return c
 }
 
-func (s seen) checkOverlay() Check {
-	c := Check{Name: "overlayfs", Why: "a container writes into a layer over the image, which stays as it is"}
-	s.tried(&c, s.root, s.overlay, "a container has no root file system")
-	if errors.Is(s.overlay, unix.ENODEV) {
-		c.Cure = "modprobe overlay"
+// checkTried is a check for each thing that was tried, with the fix of what often
+// is the matter.
+func (s seen) checkTried() (list []Check) {
+	for _, x := range []struct {
+		name, why, need string
+		err             error
+		often           []error
+		cure            string
+	}{
+		{"overlayfs", "a container writes into a layer over the image, which stays as it is", "a container has no root file system",
+			s.overlay, []error{unix.ENODEV}, "modprobe overlay"},
+		{"mount API", "mounts are complete before anybody sees them, and made read-only by descriptor (fsopen, Linux 5.2; mount_setattr, 5.12)",
+			"a container can't be put together", s.mountAPI, []error{unix.ENOSYS}, "boot a kernel of 5.12 or later"},
+		{"idmapped mounts", "a container with users of its own sees the image with the right owners (Linux 5.19 below an overlay)", "needed for user=yes",
+			s.idmap, nil, ""},
+		{"veth and bridge", "a container's network is a cable to the testbed's bridge", "no container with a network of its own",
+			s.network, []error{unix.EOPNOTSUPP}, "modprobe -a bridge veth"},
+		{"nftables", "in a run a container's port can be published by rules of the kernel (publish=nftables); lab exec -p does without",
+			"needed for publish=nftables", s.nat, []error{unix.ENOENT, unix.EOPNOTSUPP, unix.EPROTONOSUPPORT, unix.EINVAL},
+			"modprobe -a nf_tables nft_chain_nat nft_masq nft_fib_ipv4"},
+		{"tap", "a virtual machine's network card is a tap device on the testbed's bridge", "no virtual machine on the bridge",
+			s.tap, []error{unix.ENOENT, unix.ENODEV}, "modprobe tun"},
+	} {
+		c := Check{Name: x.name, Why: x.why}
+		s.tried(&c, s.root, x.err, x.need)
+		if slices.ContainsFunc(x.often, func(e error) bool { return errors.Is(x.err, e) }) {
+			c.Cure = x.cure
+		}
+		if x.name == "idmapped mounts" && c.Result == Fail && s.cache != "" {
+			c.Detail += " (tried on " + s.cache + ")"
+			c.Cure = "boot Linux 5.19 or later, with the cache on ext4, xfs or btrfs: LAB_CACHE names another folder"
+		}
+		list = append(list, c)
 	}
-	return c
-}
-
-func (s seen) checkMountAPI() Check {
-	c := Check{Name: "mount API", Why: "mounts are complete before anybody sees them, and made read-only by descriptor (fsopen, Linux 5.2; mount_setattr, 5.12)"}
-	s.tried(&c, s.root, s.mountAPI, "a container can't be put together")
-	if errors.Is(s.mountAPI, unix.ENOSYS) {
-		c.Cure = "boot a kernel of 5.12 or later"
-	}
-	return c
-}
-
-func (s seen) checkIDMap() Check {
-	c := Check{Name: "idmapped mounts", Why: "a container with users of its own sees the image with the right owners (Linux 5.19 below an overlay)"}
-	s.tried(&c, s.root, s.idmap, "needed for user=yes")
-	if c.Result == Fail && s.cache != "" {
-		c.Detail += " (tried on " + s.cache + ")"
-		c.Cure = "boot Linux 5.19 or later, with the cache on ext4, xfs or btrfs: LAB_CACHE names another folder"
-	}
-	return c
-}
-
-func (s seen) checkNetwork() Check {
-	c := Check{Name: "veth and bridge", Why: "a container's network is a cable to the testbed's bridge"}
-	s.tried(&c, s.root, s.network, "no container with a network of its own")
-	if errors.Is(s.network, unix.EOPNOTSUPP) {
-		c.Cure = "modprobe -a bridge veth"
-	}
-	return c
-}
-
-func (s seen) checkNAT() Check {
-	c := Check{Name: "nftables", Why: "in a run a container's port can be published by rules of the kernel (publish=nftables); lab exec -p does without"}
-	s.tried(&c, s.root, s.nat, "needed for publish=nftables")
-	if errors.Is(s.nat, unix.ENOENT) || errors.Is(s.nat, unix.EOPNOTSUPP) || errors.Is(s.nat, unix.EPROTONOSUPPORT) || errors.Is(s.nat, unix.EINVAL) {
-		c.Cure = "modprobe -a nf_tables nft_chain_nat nft_masq nft_fib_ipv4"
-	}
-	return c
-}
-
-func (s seen) checkTap() Check {
-	c := Check{Name: "tap", Why: "a virtual machine's network card is a tap device on the testbed's bridge"}
-	s.tried(&c, s.root, s.tap, "no virtual machine on the bridge")
-	if errors.Is(s.tap, unix.ENOENT) || errors.Is(s.tap, unix.ENODEV) {
-		c.Cure = "modprobe tun"
-	}
-	return c
+	return list
 }
 
 func (s seen) checkNesting() Check {

@@ -59,6 +59,15 @@ func IDs() (uid, gid int) {
 	return uid, gid
 }
 
+// Of is whom an open file or folder belongs to.
+func Of(f *os.File) (uid, gid int, err error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return 0, 0, fmt.Errorf("owner of %s: %w", f.Name(), err)
+	}
+	return int(st.Uid), int(st.Gid), nil
+}
+
 // Home is the user's home folder; "" where the environment names none.
 func Home() (string, error) {
 	name := Caller()

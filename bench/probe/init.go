@@ -30,7 +30,7 @@ func Init() []byte {
 	if end < 0 {
 		panic("probe: the init's end mark isn't where it was assembled")
 	}
-	return executable(machines[runtime.GOARCH], bytes.Clone(code[:end]))
+	return executable(machine(runtime.GOARCH), bytes.Clone(code[:end]))
 }
 
 // initStart returns the address of the init's first instruction.

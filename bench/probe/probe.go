@@ -20,46 +20,57 @@ import (
 // The file is a static ELF of some 170 bytes: header, one segment, code. It
 // needs no library, no loader and no stack beyond what the kernel lays there.
 func Ready(arch string) ([]byte, error) {
-	code, machine := ready[arch], machines[arch]
+	code, machine := ready(arch), machine(arch)
 	if code == nil {
 		return nil, fmt.Errorf("ready: no code for %s", arch)
 	}
 	return executable(machine, code), nil
 }
 
-var machines = map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}
+// Functions, not tables: a program that starts fast would make these first.
+func machine(arch string) elf.Machine {
+	if arch == "arm64" {
+		return elf.EM_AARCH64
+	}
+	return elf.EM_X86_64
+}
 
 // At the entry the kernel has laid on the stack: argc, argv[0], argv[1], …
 // (System V ABI, process initialization).
-var ready = map[string][]byte{
-	"amd64": {
-		0x48, 0x8b, 0x74, 0x24, 0x10, //     mov  rsi, [rsp+16]     ; argv[1]
-		0x31, 0xd2, //                       xor  edx, edx          ; its length
-		0x80, 0x3c, 0x16, 0x00, //     next: cmp  byte [rsi+rdx], 0
-		0x74, 0x04, //                       je   write
-		0xff, 0xc2, //                       inc  edx
-		0xeb, 0xf6, //                       jmp  next
-		0xb8, 0x01, 0x00, 0x00, 0x00, // write: mov eax, 1          ; SYS_write
-		0x89, 0xc7, //                       mov  edi, eax          ; standard output
-		0x0f, 0x05, //                       syscall
-		0xb8, 0x3c, 0x00, 0x00, 0x00, //     mov  eax, 60           ; SYS_exit
-		0x31, 0xff, //                       xor  edi, edi
-		0x0f, 0x05, //                       syscall
-	},
-	"arm64": words(
-		0xf9400be1, //       ldr  x1, [sp, #16]    ; argv[1]
-		0xd2800002, //       mov  x2, #0           ; its length
-		0x38626823, // next: ldrb w3, [x1, x2]
-		0x34000063, //       cbz  w3, write
-		0x91000442, //       add  x2, x2, #1
-		0x17fffffd, //       b    next
-		0xd2800020, // write: mov x0, #1           ; standard output
-		0xd2800808, //       mov  x8, #64          ; SYS_write
-		0xd4000001, //       svc  #0
-		0xd2800000, //       mov  x0, #0
-		0xd2800ba8, //       mov  x8, #93          ; SYS_exit
-		0xd4000001, //       svc  #0
-	),
+func ready(arch string) []byte {
+	switch arch {
+	case "amd64":
+		return []byte{
+			0x48, 0x8b, 0x74, 0x24, 0x10, //     mov  rsi, [rsp+16]     ; argv[1]
+			0x31, 0xd2, //                       xor  edx, edx          ; its length
+			0x80, 0x3c, 0x16, 0x00, //     next: cmp  byte [rsi+rdx], 0
+			0x74, 0x04, //                       je   write
+			0xff, 0xc2, //                       inc  edx
+			0xeb, 0xf6, //                       jmp  next
+			0xb8, 0x01, 0x00, 0x00, 0x00, // write: mov eax, 1          ; SYS_write
+			0x89, 0xc7, //                       mov  edi, eax          ; standard output
+			0x0f, 0x05, //                       syscall
+			0xb8, 0x3c, 0x00, 0x00, 0x00, //     mov  eax, 60           ; SYS_exit
+			0x31, 0xff, //                       xor  edi, edi
+			0x0f, 0x05, //                       syscall
+		}
+	case "arm64":
+		return words(
+			0xf9400be1, //       ldr  x1, [sp, #16]    ; argv[1]
+			0xd2800002, //       mov  x2, #0           ; its length
+			0x38626823, // next: ldrb w3, [x1, x2]
+			0x34000063, //       cbz  w3, write
+			0x91000442, //       add  x2, x2, #1
+			0x17fffffd, //       b    next
+			0xd2800020, // write: mov x0, #1           ; standard output
+			0xd2800808, //       mov  x8, #64          ; SYS_write
+			0xd4000001, //       svc  #0
+			0xd2800000, //       mov  x0, #0
+			0xd2800ba8, //       mov  x8, #93          ; SYS_exit
+			0xd4000001, //       svc  #0
+		)
+	}
+	return nil
 }
 
 func words(ws ...uint32) []byte {

@@ -35,7 +35,8 @@ type Manifest struct {
 	Seed       uint64    `json:"seed,string"`
 	Quick      bool      `json:"quick,omitempty"`
 	Accel      string    `json:"accel"`                // as asked: auto, kvm, tcg
-	Asked      *Asked    `json:"asked,omitempty"`      // nil: an early lab didn't write it down
+	Asked      *Asked    `json:"request,omitempty"`    // nil: an early lab didn't write it down
+	Early      *Early    `json:"asked,omitempty"`      // what earlier labs wrote in its place
 	Grouped    int       `json:"grouped,omitempty"`    // trials of a row one after another, unshuffled (a part of lab calibrate); 0: shuffled blocks
 	Experiment *Digested `json:"experiment,omitempty"` // the experiment file that asked for it; experiment.yaml has its bytes
 	Outcome    string    `json:"outcome,omitempty"`    // complete, failures, interrupted, nothing; "" while it runs
@@ -64,24 +65,6 @@ type Resumed struct {
 	At     time.Time `json:"at"`            // UTC
 	Trials int       `json:"trials"`        // that there were
 	Cut    bool      `json:"cut,omitempty"` // a trial wasn't written to its end, and was made again
-}
-
-// Asked is what the user wanted of the run beside its scenario: enough to go on
-// with it, and to do it once more.
-type Asked struct {
-	Envs       []string            `json:"envs,omitempty"`        // in the user's order; none: the scenario's
-	Variant    map[string]string   `json:"variant,omitempty"`     // settings for all cells
-	Vary       map[string][]string `json:"vary,omitempty"`        // settings with several values: each is a cell of its own
-	Runs       int                 `json:"runs,omitempty"`        // trials of each cell; 0: as the scenario says
-	Warmup     int                 `json:"warmup"`                // -1: as the scenario says
-	Precision  float64             `json:"precision,omitempty"`   // how wide a median's 95 % interval may be: half of it, by the median; 0: not asked
-	MaxTime    float64             `json:"max_time,omitempty"`    // seconds for the trials; 0: no limit
-	CPUs       string              `json:"cpus,omitempty"`        // processors that instances are pinned to, "0-1,3"; "": none
-	DiskBudget int64               `json:"disk_budget,omitempty"` // bytes that instances may have on the disk at one time; 0: not asked
-	Work       bool                `json:"work,omitempty"`        // --work named where instances write; results don't say which folder
-	Sessions   int                 `json:"sessions,omitempty"`    // how many times the whole set is made, each in a testbed of its own; 0: once
-	Strict     bool                `json:"strict,omitempty"`      // disturbed trials are repeated
-	Connect    string              `json:"connect,omitempty"`     // the foreign libvirt that made the guests, by its URI without host and user; "": the lab's own
 }
 
 // Digested names bytes by what they are.
@@ -136,6 +119,10 @@ type Metric struct {
 	Unit   string `json:"unit"`   // base unit: s, B, B/s, 1/s, 1
 	Better string `json:"better"` // lower, higher, or ""
 	Help   string `json:"help"`   // one sentence: from when to when, how it is taken
+
+	// Start says that the start of an instance is in it: rows that are whole commands and
+	// rows that are called in process aren't compared by it.
+	Start bool `json:"start,omitempty"`
 }
 
 // A Figure is a plot as data: which metric, by what, on which axis.

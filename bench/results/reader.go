@@ -64,6 +64,8 @@ func Read(dir string) (*Run, error) {
 	if err := r.Manifest.fits(); err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, ManifestFile), err)
 	}
+	r.Manifest.readNotes()
+	r.Manifest.renew()
 	if err := readJSON(root, MachineFile, &r.Machine); err != nil {
 		return nil, err
 	}

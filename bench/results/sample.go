@@ -1,6 +1,9 @@
 package results
 
-import "regexp"
+import (
+	"regexp"
+	"sync"
+)
 
 // A Sample is the distribution of one metric in one trial, a line of
 // samples/METRIC.jsonl. Trials in which it stands for what trials.jsonl has as
@@ -21,4 +24,4 @@ type Sample struct {
 }
 
 // safeMetric keeps a metric's name from leading out of the folder.
-var safeMetric = regexp.MustCompile(`^[a-z0-9][a-zA-Z0-9_.-]*$`)
+var safeMetric = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9][a-zA-Z0-9_.-]*$`) })

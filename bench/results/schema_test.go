@@ -7,13 +7,14 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
+
+	"lab/bench/request"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
@@ -22,36 +23,26 @@ var update = flag.Bool("update", false, "write schema/ anew, from the types")
 
 // enums are the words that a field may have, where there are only some.
 var enums = map[string][]any{
-	"Manifest.Accel":    {"auto", "kvm", "tcg"},
-	"Experiment.Accel":  {"auto", "kvm", "tcg"},
-	"Experiment.Format": {1},
-	"Manifest.Outcome":  {"complete", "failures", "interrupted", "nothing", ""},
-	"Metric.Better":     {"lower", "higher", ""},
-	"Line.Better":       {"lower", "higher", ""},
-	"Finding.Compare":   {"ratio", "difference", "value", "share", "slope"},
-	"Finding.Op":        {"below", "above", "within"},
-}
-
-// limits are what else a field's values keep to.
-var limits = map[string]map[string]any{
-	"Experiment.Scenarios":    {"minItems": 1},
-	"Experiment.Trials":       {"minimum": 1},
-	"Experiment.Warmup":       {"minimum": 0},
-	"Experiment.Seed":         {"minimum": 0},
-	"Experiment.Precision":    {"pattern": "^[0-9.]+ *%?$"},
-	"Experiment.ImageDigest":  {"pattern": "^sha256:[0-9a-f]{64}$"},
-	"Experiment.KernelDigest": {"pattern": "^sha256:[0-9a-f]{64}$"},
+	"Manifest.Accel":   {"auto", "kvm", "tcg"},
+	"Manifest.Outcome": {"complete", "failures", "interrupted", "nothing", ""},
+	"Metric.Better":    {"lower", "higher", ""},
+	"Line.Better":      {"lower", "higher", ""},
+	"Finding.Compare":  {"ratio", "difference", "value", "share", "slope"},
+	"Finding.Op":       {"below", "above", "within"},
 }
 
 // The published schemas say what the types say, field by field, with the
 // types' own comments: change these, and go test -update.
 func TestSchema(t *testing.T) {
 	docs := comments(t)
-	for name, v := range map[string]any{"manifest": Manifest{}, "machine": Machine{}, "trial": Line{}, "experiment": Experiment{}} {
-		g := &generator{docs: docs, defs: map[string]any{}}
+	for name, v := range map[string]any{"manifest": Manifest{}, "machine": Machine{}, "trial": Line{}, "experiment": Asked{}} {
+		g := &generator{t: t, docs: docs, defs: map[string]any{}}
 		s := g.object(reflect.TypeOf(v))
 		s["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 		s["title"] = map[string]string{"manifest": "manifest.json", "machine": "machine.json", "trial": "a line of trials.jsonl", "experiment": "an experiment file (YAML), for lab run -f"}[name]
+		if name == "experiment" {
+			s["required"] = []string{"format", "scenarios"}
+		}
 		if len(g.defs) > 0 {
 			s["$defs"] = g.defs
 		}
@@ -145,19 +136,20 @@ func TestSchemaValidates(t *testing.T) {
 
 // A generator makes schemas of types.
 type generator struct {
+	t    *testing.T
 	docs map[string]string // "Line.Env": its comment; "Line": the type's
 	defs map[string]any
 }
 
 func (g *generator) object(t reflect.Type) map[string]any {
+	if t == reflect.TypeFor[Asked]() {
+		return asked(g.t)
+	}
 	props, required := map[string]any{}, []string{}
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, opts, _ := strings.Cut(f.Tag.Get("json"), ",")
 		s := g.of(f.Type)
-		if types, ok := s["type"].([]any); ok && t == reflect.TypeFor[Experiment]() {
-			s["type"] = types[0] // a person wrote it, who leaves out what there isn't
-		}
 		if strings.Contains(opts, "string") {
 			s = map[string]any{"type": "string", "pattern": "^[0-9]+$"}
 		}
@@ -165,7 +157,6 @@ func (g *generator) object(t reflect.Type) map[string]any {
 		if e := enums[key]; e != nil {
 			s["enum"] = e
 		}
-		maps.Copy(s, limits[key])
 		if d := g.docs[key]; d != "" {
 			s["description"] = d
 		}
@@ -196,10 +187,6 @@ func (g *generator) of(t reflect.Type) map[string]any {
 	case reflect.Float64:
 		return map[string]any{"type": "number"}
 	case reflect.Slice:
-		if t == reflect.TypeFor[Values]() {
-			word := map[string]any{"type": []any{"string", "number", "boolean"}}
-			return map[string]any{"anyOf": []any{word, map[string]any{"type": "array", "items": word, "minItems": 1}}}
-		}
 		return map[string]any{"type": []any{"array", "null"}, "items": g.of(t.Elem())}
 	case reflect.Map:
 		return map[string]any{"type": []any{"object", "null"}, "additionalProperties": g.of(t.Elem())}
@@ -214,6 +201,53 @@ func (g *generator) of(t reflect.Type) map[string]any {
 		return map[string]any{"$ref": "#/$defs/" + t.Name()}
 	}
 	return map[string]any{"type": "integer"}
+}
+
+// asked is the schema of what may be asked of a run, which a person writes, too: by
+// the fields' own tags.
+func asked(t *testing.T) map[string]any {
+	props := map[string]any{}
+	word := map[string]any{"type": []any{"string", "number", "boolean"}}
+	for _, f := range new(Asked).Fields() {
+		s := map[string]any{"type": "string"}
+		switch f.At.(type) {
+		case *bool:
+			s["type"] = "boolean"
+		case *int, **int, **uint64:
+			s["type"], s["minimum"] = "integer", f.From
+			if f.To > 0 {
+				s["maximum"] = f.To
+			}
+		case *[]string:
+			s = map[string]any{"type": "array", "items": map[string]any{"type": "string"}, "minItems": 1, "uniqueItems": true}
+		case *request.Settings:
+			s = map[string]any{"type": "object", "additionalProperties": map[string]any{"anyOf": []any{word,
+				map[string]any{"type": "array", "items": word, "minItems": 1, "uniqueItems": true}}}}
+		case *request.Share:
+			s = map[string]any{"type": []any{"string", "number"}, "pattern": "^[0-9.]+ *%?$", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
+		case *request.Span:
+			s["pattern"] = "^([0-9.]+(ns|us|µs|ms|s|m|h))+$"
+		case *request.Size:
+			s = map[string]any{"type": []any{"string", "integer"}, "pattern": "^[0-9]+[KMGTkmgt]?[Ii]?[Bb]?$", "minimum": 1}
+		case *request.CPUs:
+			s = map[string]any{"type": []any{"string", "integer"}, "pattern": "^[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*$", "minimum": 0}
+		case *request.Digest:
+			s["pattern"] = "^sha256:[0-9a-f]{64}$"
+		case *string:
+		default:
+			t.Errorf("%s: a kind of value that has no schema: %T", f.Key, f.At)
+		}
+		if f.Words != nil {
+			s["enum"] = f.Words
+		}
+		s["description"] = f.Help
+		if f.Flag != "" {
+			s["description"] = f.Help + " (--" + f.Flag + ")"
+		}
+		props[f.Key] = s
+	}
+	return map[string]any{"type": "object", "properties": props, "additionalProperties": false,
+		"description": "What is asked of a run; what isn't there is left to the scenario and the machine."}
 }
 
 // comments reads what the package's types and their fields are said to be.

@@ -1,9 +1,9 @@
 package runs
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
-	"maps"
 	"strings"
 	"time"
 
@@ -15,23 +15,17 @@ import (
 
 // Parts are what a run is made of that this package doesn't know.
 type Parts struct {
-	Environments func() []bench.Environment
-	Scenario     func(name string) *bench.Scenario // nil: there is none of that name
+	Environments func(also ...string) []bench.Environment // all there are, and those of these names that are in no list
+	Scenario     func(name string) *bench.Scenario        // nil: there is none of that name
 }
 
 // A Job is what the supervisor hands to the worker.
 type Job struct {
 	Scenario string
-	Options  bench.Options
-	Runs     int // trials of each cell; 0: as the scenario says
-	Warmup   int // warm-ups of each cell; -1: as the scenario says
+	Options  bench.Options // what was asked for; its places are this machine's
 	Image    image.Ref
 	Cache    string
-	Work     string // where the work folder is made, should it be wanted; "": in the cache
-	Budget   int64  // the most bytes in it at one time; 0: as there is room for
-	UID, GID int    // whom files belong to
-	Extent   engine.Extent
-	Sessions int                        // how many times the whole set is made; below 2: once
+	UID, GID int                        // whom files belong to
 	Session  int                        // which one this is, from 1; 0: there is one
 	First    struct{ Trial, Block int } // of this session
 	Connect  *Connection                // a foreign libvirt, or nil
@@ -41,8 +35,7 @@ type Job struct {
 	Manifest results.Manifest
 	Machine  results.Machine
 
-	Experiment   []byte // the experiment file's bytes, to be kept; nil: there is none
-	KernelDigest string // that the guests' kernel must have; "": any
+	Experiment []byte // the experiment file's bytes, to be kept; nil: there is none
 
 	// Paced makes the worker wait before each trial until the supervisor has
 	// drawn its progress: the drawing isn't to fall into a trial.
@@ -82,11 +75,11 @@ func (j *Job) Numbered(p Parts, name string) *bench.Scenario {
 	sc.Cells = func(o bench.Options) []bench.Cell {
 		out := cells(o)
 		for i := range out {
-			if j.Runs > 0 {
-				out[i].Trials = j.Runs
+			if j.Options.Trials > 0 {
+				out[i].Trials = j.Options.Trials
 			}
-			if j.Warmup >= 0 {
-				out[i].Warmup = j.Warmup
+			if j.Options.Warmup != nil {
+				out[i].Warmup = *j.Options.Warmup
 			}
 		}
 		return out
@@ -94,24 +87,16 @@ func (j *Job) Numbered(p Parts, name string) *bench.Scenario {
 	return sc
 }
 
-// Times is how often the whole set of trials is made.
-func (j *Job) Times() int { return max(j.Sessions, 1) }
-
-// Asked is the settings that the user gave for all cells: all but the kernel's
-// path, which says something of this machine alone and is in the manifest by
-// its digest.
-func (j *Job) Asked() map[string]string {
-	v := maps.Clone(j.Options.Variant)
-	delete(v, "kernel")
-	return v
-}
-
-// Begin gives the job the name of a new run, of a scenario.
+// Begin gives the job the name of a new run, of a scenario, and writes down what
+// was asked for. A seed must have been chosen.
 func (j *Job) Begin(p Parts, scenario string) {
 	var id [8]byte
 	rand.Read(id[:])
-	j.Scenario, j.Manifest.Scenario = scenario, scenario
-	j.Manifest.ID, j.Manifest.Started = hex.EncodeToString(id[:]), time.Now().UTC()
+	j.Scenario, j.Options.Scenarios = scenario, []string{scenario}
+	m, o := &j.Manifest, &j.Options.Request
+	m.Format, m.Scenario, m.Asked = results.Format, scenario, o.Recorded()
+	m.Seed, m.Quick, m.Accel = *o.Seed, o.Quick, cmp.Or(o.Accel, "auto")
+	m.ID, m.Started = hex.EncodeToString(id[:]), time.Now().UTC()
 	j.Describe(p)
 }
 

@@ -1,6 +1,7 @@
 package runs
 
 import (
+	"cmp"
 	"maps"
 	"math"
 	"path/filepath"
@@ -88,9 +89,9 @@ type (
 // from an earlier run on this machine alone: a guest takes a hundred times as long
 // on one machine as on another.
 func (j *Job) Predict(p Parts, scenario string, before []*results.Run) Prediction {
-	out := Prediction{Scenario: scenario, Sessions: j.Times(), MaxTime: j.Extent.MaxTime.Seconds()}
+	out := Prediction{Scenario: scenario, Sessions: j.Options.Times(), MaxTime: j.Options.MaxTime.Seconds()}
 	total, known := 0.0, true
-	for _, c := range j.Numbered(p, scenario).Planned(j.Options, p.Environments()) {
+	for _, c := range j.Numbered(p, scenario).Planned(j.Options, p.Environments(j.Options.Environments...)) {
 		x := PredictedCell{Cell: results.Label(c.Env, c.Variant, c.N), Trials: c.Trials * out.Sessions, Warmup: c.Warmup * out.Sessions}
 		if x.took(before, scenario, c, j); x.Seconds != nil {
 			total += *x.Seconds * float64(x.Trials+x.Warmup)
@@ -118,7 +119,7 @@ func (x *PredictedCell) took(runs []*results.Run, scenario string, c bench.Cell,
 	var like *results.Cell
 	for _, same := range []bool{true, false} {
 		for _, r := range runs {
-			if m := r.Manifest; m.Scenario != scenario || m.Accel != j.Manifest.Accel || !sameAsked(m.Asked, j) {
+			if m := r.Manifest; m.Scenario != scenario || m.Accel != cmp.Or(j.Options.Accel, "auto") || !sameAsked(m.Asked, j) {
 				continue
 			}
 			spent := r.Spent()
@@ -146,13 +147,16 @@ func (x *PredictedCell) took(runs []*results.Run, scenario string, c bench.Cell,
 }
 
 // sameAsked says whether a run had the settings for all cells, and the
-// processors, that a job has. The acceleration is compared by itself.
+// processors, that a job has. The acceleration is compared by itself, and a
+// kernel's path says something of a machine alone.
 func sameAsked(was *results.Asked, j *Job) bool {
 	if was == nil {
 		return false
 	}
-	then, now := maps.Clone(was.Variant), j.Asked()
-	delete(then, "accel")
-	delete(now, "accel")
+	then, now := was.Fixed(), j.Options.Fixed()
+	for _, of := range []map[string]string{then, now} {
+		delete(of, "accel")
+		delete(of, "kernel")
+	}
 	return maps.Equal(then, now) && was.CPUs == j.Options.CPUs
 }

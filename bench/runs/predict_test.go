@@ -6,19 +6,20 @@ import (
 	"time"
 
 	"lab/bench"
+	"lab/bench/request"
 	"lab/bench/results"
 )
 
 // An earlier run tells what a trial takes; in a first look its parts are
 // shorter, by what the scenario expects of both.
 func TestTook(t *testing.T) {
-	then := &results.Run{Dir: "then", Manifest: results.Manifest{Scenario: "cpu", Accel: "auto", Quick: true, Asked: &results.Asked{Variant: map[string]string{"net": "none"}},
+	then := &results.Run{Dir: "then", Manifest: results.Manifest{Scenario: "cpu", Accel: "auto", Quick: true, Asked: &results.Asked{Variant: request.Settings{"net": {"none"}}},
 		Cells: []results.Cell{{Env: "host", N: 1, Expect: 1.5}}}}
 	for i, at := range []float64{0, 2, 4, 6.5} {
 		then.Lines = append(then.Lines, results.Line{Env: "host", N: 1, Trial: i, At: at, Last: true})
 	}
 	before := []*results.Run{then}
-	j := &Job{Manifest: results.Manifest{Accel: "auto"}, Options: bench.Options{Variant: map[string]string{"net": "none", "accel": "auto"}}}
+	j := &Job{Options: bench.Options{Request: request.Request{Variant: request.Settings{"net": {"none"}}, Accel: "auto"}}}
 	took := func(c bench.Cell, j *Job) PredictedCell {
 		x := PredictedCell{Cell: results.Label(c.Env, c.Variant, c.N)}
 		x.took(before, "cpu", c, j)
@@ -37,10 +38,10 @@ func TestTook(t *testing.T) {
 		t.Errorf("another environment: %+v", x)
 	}
 	for name, j := range map[string]*Job{
-		"another setting":     {Manifest: j.Manifest, Options: bench.Options{Variant: map[string]string{"net": "host"}}},
-		"no setting":          {Manifest: j.Manifest},
-		"other processors":    {Manifest: j.Manifest, Options: bench.Options{Variant: j.Options.Variant, CPUs: "0"}},
-		"another accelerator": {Manifest: results.Manifest{Accel: "tcg"}, Options: j.Options},
+		"another setting":     {Options: bench.Options{Request: request.Request{Variant: request.Settings{"net": {"host"}}}}},
+		"no setting":          {},
+		"other processors":    {Options: bench.Options{Request: request.Request{Variant: j.Options.Variant, CPUs: "0"}}},
+		"another accelerator": {Options: bench.Options{Request: request.Request{Variant: j.Options.Variant, Accel: "tcg"}}},
 	} {
 		if x := took(bench.Cell{Env: "host", Expect: time.Second}, j); x.Seconds != nil {
 			t.Errorf("%s: %v", name, *x.Seconds)

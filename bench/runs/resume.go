@@ -3,8 +3,6 @@ package runs
 import (
 	"fmt"
 	"maps"
-	"slices"
-	"strings"
 	"time"
 
 	"lab/bench/engine"
@@ -18,13 +16,10 @@ func Interrupted(m *results.Manifest) bool {
 	case engine.Complete:
 		return false
 	case engine.Failures:
-		// Before there was a field for it, the lab wrote a note.
-		return m.Died != "" || slices.ContainsFunc(m.Notes, brokeOff)
+		return m.Died != ""
 	}
 	return true
 }
-
-func brokeOff(note string) bool { return strings.HasPrefix(note, "The run broke off") }
 
 // Resume makes j the rest of a run, of which cut bytes weren't written to their
 // end.
@@ -37,7 +32,6 @@ func (j *Job) Resume(run *results.Run, cut int64) {
 	}
 	m := run.Manifest // what begin found out is what there was
 	m.Outcome, m.Ended, m.Died = "", time.Time{}, ""
-	m.Notes = slices.DeleteFunc(m.Notes, brokeOff)
 	m.Resumed = append(m.Resumed, results.Resumed{At: time.Now().UTC(), Trials: len(trials), Cut: cut > 0})
 	j.Manifest, j.Machine, j.Planned = m, run.Machine, m.Cells
 	if j.Planned == nil { // it came to an end before its plan

@@ -9,22 +9,16 @@ import (
 	"lab/bench/results"
 )
 
-// MaxSessions and MaxTrials, of a row, are more than anybody has time for.
-const (
-	MaxSessions = 1000
-	MaxTrials   = 1_000_000
-)
-
 // sessions makes the whole set as many times as was asked, each by a worker of its
 // own in a testbed of its own: what a machine does otherwise from one day, one
 // boot of a daemon, one layout of memory to the next, no trial within one shows.
 func (s *Supervisor) sessions(sigs <-chan os.Signal) error {
-	if s.Job.Sessions < 2 {
+	if s.Job.Options.Sessions < 2 {
 		return s.watch(sigs)
 	}
 	j, failed := s.Job, false
 	for j.Session = 1; ; j.Session++ {
-		s.say("session %d of %d", j.Session, j.Sessions)
+		s.say("session %d of %d", j.Session, j.Options.Sessions)
 		s.end = event{}
 		if err := s.watch(sigs); err != nil {
 			return err
@@ -37,7 +31,7 @@ func (s *Supervisor) sessions(sigs <-chan os.Signal) error {
 		if err != nil {
 			return err
 		}
-		if j.Session == j.Sessions {
+		if j.Session == j.Options.Sessions {
 			if failed && s.end.Outcome == engine.Complete {
 				s.end.Outcome, run.Manifest.Outcome = engine.Failures, engine.Failures
 				return s.Write(func(w *results.Writer) error { return w.Manifest(&run.Manifest) })

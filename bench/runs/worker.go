@@ -102,9 +102,9 @@ func (w *worker) run(ctx context.Context) (outcome string, err error) {
 	if err := w.openWork(tb, sc); err != nil {
 		return "", err
 	}
-	r := &engine.Runner{Work: tb.Work, Budget: j.Budget, Limits: bench.Limits{CPUSet: j.Options.CPUs}, Scenario: sc, Options: j.Options, Image: j.Image, Seed: j.Manifest.Seed,
+	r := &engine.Runner{Work: tb.Work, Scenario: sc, Options: j.Options, Image: j.Image, Seed: j.Manifest.Seed,
 		Manifest: &j.Manifest, Write: out.Trial, Samples: out.Samples, Guard: guard.Guard, Progress: w.between,
-		Extent: j.Extent, Done: j.Done, Before: j.Before, Session: j.Session, FirstTrial: j.First.Trial, FirstBlock: j.First.Block}
+		Done: j.Done, Before: j.Before, Session: j.Session, FirstTrial: j.First.Trial, FirstBlock: j.First.Block}
 	envs, closeAll := w.open(ctx, tb, sc)
 	defer func() { err = errors.Join(err, closeAll()) }()
 	r.Envs = envs
@@ -117,8 +117,8 @@ func (w *worker) run(ctx context.Context) (outcome string, err error) {
 	}
 	before := j.Manifest.Kernel
 	w.nameKernel(envs)
-	if k := j.Manifest.Kernel; j.KernelDigest != "" && k.Digest != "" && k.Digest != j.KernelDigest {
-		return "", fmt.Errorf("the experiment is about another guest kernel (%s) than %s (%s); name it with --kernel", j.KernelDigest, k.Name, k.Digest)
+	if k, want := j.Manifest.Kernel, string(j.Options.KernelDigest); want != "" && k.Digest != "" && k.Digest != want {
+		return "", fmt.Errorf("the experiment is about another guest kernel (%s) than %s (%s); name it with --kernel", want, k.Name, k.Digest)
 	}
 	if err := samePlan(j.Planned, before, &j.Manifest); err != nil && ctx.Err() == nil {
 		return "", err
@@ -155,7 +155,7 @@ func (w *worker) openWork(tb *testbed.Testbed, sc *bench.Scenario) error {
 	if !slices.ContainsFunc(sc.Cells(j.Options), func(c bench.Cell) bool { return c.Work }) {
 		return nil
 	}
-	dir := j.Work
+	dir := j.Options.Work
 	if dir == "" {
 		dir = usercache.Work(j.Cache)
 		if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -192,7 +192,7 @@ func (w *worker) open(ctx context.Context, tb *testbed.Testbed, sc *bench.Scenar
 	for _, c := range sc.Cells(w.job.Options) {
 		wanted[c.Env] = true
 	}
-	all := w.Environments()
+	all := w.Environments(w.job.Options.Environments...)
 	linked := Join(w.job.Connect, w.Post, all)
 	for _, e := range all {
 		if !wanted[e.Name()] {

@@ -10,8 +10,8 @@
 // same unit. NaN and ±Inf aren't measurements: functions that return an error
 // refuse them with [ErrNotFinite].
 //
-// What is doubtful about a result travels with it, in its Warnings: the
-// caller prints them beside the figures, and nothing here prints or logs.
+// What is doubtful about a result travels with it as numbers: an interval that is
+// none says how many values it takes. Nothing here is worded, printed or logged.
 //
 // Everything is deterministic: what draws random numbers takes a seed.
 package stats

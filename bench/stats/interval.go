@@ -33,8 +33,6 @@ type Interval struct {
 	Method string
 	N      int // values that it rests on; the smaller sample's, of two
 	Needs  int // of a Range: how many values would have an interval
-
-	Warnings []string
 }
 
 // Known reports whether the ends are those of a confidence interval, and not
@@ -44,7 +42,6 @@ func (i Interval) Known() bool { return i.Method != Range }
 // tooFew makes i a range, for want of values.
 func (i *Interval) tooFew(needs int) {
 	i.Method, i.Needs = Range, needs
-	i.Warnings = []string{fmt.Sprintf("%d values: range only (an interval needs %d)", i.N, needs)}
 }
 
 // MedianInterval returns the median of xs with its 95 % interval, whose ends
@@ -57,8 +54,7 @@ func (i *Interval) tooFew(needs int) {
 // section 7.1; W. J. Conover, Practical Nonparametric Statistics, 3rd ed.,
 // Wiley 1999, section 3.2.
 //
-// With fewer than [MinInterval] values, Lo and Hi are the range, and a warning
-// says so. The errors are [ErrEmpty] and [ErrNotFinite].
+// With fewer than [MinInterval] values, Lo and Hi are the range, and Needs says so. The errors are [ErrEmpty] and [ErrNotFinite].
 func MedianInterval(xs []float64) (Interval, error) {
 	s, err := sorted(xs)
 	if err != nil {

@@ -114,7 +114,7 @@ func signedRank(ds []float64) Test {
 	}
 	n := float64(len(nonzero))
 	if n == 0 {
-		return Test{P: 1, Warnings: []string{"all pairs are equal"}}
+		return Test{P: 1}
 	}
 	slices.SortFunc(nonzero, func(a, b float64) int {
 		switch {

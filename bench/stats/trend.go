@@ -19,15 +19,6 @@ type Trend struct {
 // than [Alpha], since it is asked of every sample, and small trends harm little.
 func (t Trend) Drifts() bool { return t.P < 0.01 && math.Abs(t.Tau) >= 0.2 }
 
-// String says which way the values went.
-func (t Trend) String() string {
-	word := "rise"
-	if t.Tau < 0 {
-		word = "fall"
-	}
-	return fmt.Sprintf("values %s in the course of the run (Kendall's tau %.2f)", word, math.Abs(t.Tau))
-}
-
 // MannKendall tests xs, in the order of their taking, for a trend: normal
 // approximation with continuity correction and correction for ties. With fewer
 // than 10 values it finds none (P is 1), since the approximation doesn't hold.

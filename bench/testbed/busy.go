@@ -1,15 +1,16 @@
 package testbed
 
 import (
-	"bytes"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
+
+	"lab/bench/input"
+	"lab/bench/proc"
 
 	"golang.org/x/sys/unix"
 )
@@ -59,7 +60,7 @@ func holders(dir string) *BusyError {
 	if err := unix.Stat(dir, &st); err != nil {
 		return e
 	}
-	b, err := os.ReadFile("/proc/locks")
+	b, err := input.Kernel("/proc/locks")
 	if err != nil {
 		return e
 	}
@@ -83,20 +84,13 @@ func holders(dir string) *BusyError {
 // command is what a process was started as, and how long ago; "" when that can't
 // be told.
 func command(pid int) (line string, age time.Duration) {
-	dir := fmt.Sprintf("/proc/%d/", pid)
-	b, err := os.ReadFile(dir + "cmdline")
-	stat, err2 := os.ReadFile(dir + "stat")
+	b, err := input.Kernel(fmt.Sprintf("/proc/%d/cmdline", pid))
+	st, ok := proc.Read(pid)
 	var now unix.Timespec
-	if err != nil || err2 != nil || len(b) == 0 || unix.ClockGettime(unix.CLOCK_BOOTTIME, &now) != nil {
+	if err != nil || !ok || len(b) == 0 || unix.ClockGettime(unix.CLOCK_BOOTTIME, &now) != nil {
 		return "", 0
 	}
-	// The name in brackets may have spaces in it; starttime is the 20th word
-	// after it, in hundredths of a second (proc(5)).
-	f := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-	if len(f) < 20 {
-		return "", 0
-	}
-	ticks, err := strconv.ParseInt(string(f[19]), 10, 64)
+	ticks, err := strconv.ParseInt(st.Began, 10, 64) // in hundredths of a second
 	if err != nil {
 		return "", 0
 	}

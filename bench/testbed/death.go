@@ -2,19 +2,19 @@ package testbed
 
 import (
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"lab/bench/cgroup"
+	"lab/bench/input"
 )
 
 // OOMKills is how many processes this machine's kernel has killed for want of
 // memory, its own or a cgroup's, since it started (Linux 4.13 and later).
 func OOMKills() int64 {
-	b, err := os.ReadFile("/proc/vmstat")
+	b, err := input.Kernel("/proc/vmstat")
 	if err != nil {
 		return 0
 	}

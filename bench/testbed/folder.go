@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"lab/bench/input"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -61,7 +63,7 @@ func (l *Lock) Release() error {
 // tidy removes the folder of all testbeds, where it is empty and nobody holds
 // the machine's lock.
 func tidy() {
-	f, err := openFolder(runDir)
+	f, err := input.OpenFolder(runDir)
 	if err != nil {
 		return
 	}
@@ -74,10 +76,12 @@ func tidy() {
 // lockFolder makes a folder where there is none, and locks it without waiting.
 func lockFolder(dir string, how int) (*os.File, error) {
 	for {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return nil, err
+		if err := unix.Mkdir(dir, 0o755); err != nil && err != unix.EEXIST {
+			if err := os.MkdirAll(dir, 0o755); err != nil {
+				return nil, err
+			}
 		}
-		f, err := openFolder(dir)
+		f, err := input.OpenFolder(dir)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -98,16 +102,6 @@ func lockFolder(dir string, how int) (*os.File, error) {
 		}
 		f.Close()
 	}
-}
-
-// openFolder opens one for its lock. os.Open would make a poller for the
-// program first, and then find that a folder can't be polled.
-func openFolder(dir string) (*os.File, error) {
-	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: dir, Err: err}
-	}
-	return os.NewFile(uintptr(fd), dir), nil
 }
 
 func same(f *os.File, name string) bool {

@@ -2,8 +2,9 @@ package testbed
 
 import (
 	"bytes"
-	"os"
 	"strconv"
+
+	"lab/bench/input"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,7 +21,7 @@ import (
 func Reap() {
 	// Absent without CONFIG_PROC_CHILDREN: then the zombies stay until the
 	// testbed ends, and cost an entry in the table of processes each.
-	list, err := os.ReadFile("/proc/self/task/1/children")
+	list, err := input.Kernel("/proc/self/task/1/children")
 	if err != nil {
 		return
 	}

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench/cgroup"
+	"lab/bench/input"
 )
 
 // Sweep removes what testbeds left whose owners are dead: cgroup folders, work
@@ -121,7 +122,7 @@ func removeCgroups(dirs []string) (removed []string, err error) {
 // claim locks the folder of a testbed whose owner is dead. It says that the
 // owner is alive where it holds the lock, or where we can't tell.
 func claim(dir string) (f *os.File, alive bool) {
-	f, err := openFolder(dir)
+	f, err := input.OpenFolder(dir)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, false
 	}

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench/cgroup"
+	"lab/bench/input"
 )
 
 // The work folder holds what instances write where that shall be on a real file
@@ -106,7 +107,7 @@ func SweepWork(dir string) (removed []string) {
 // holds a lock on. One that was announced may also be empty: its owner was killed
 // between making and tagging it.
 func removeWork(path, id string, announced bool) ([]string, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	f, err := input.OpenFolder(path)
 	if err != nil {
 		return nil, nil
 	}

@@ -16,19 +16,6 @@ import (
 	"lab/bench/owner"
 )
 
-// Owner is whom the files that we make belong to: under sudo the user who
-// called it.
-func Owner() (uid, gid int) { return owner.IDs() }
-
-// OwnerOf is whom an open file or folder belongs to.
-func OwnerOf(f *os.File) (uid, gid int, err error) {
-	var st syscall.Stat_t
-	if err := syscall.Fstat(int(f.Fd()), &st); err != nil {
-		return 0, 0, fmt.Errorf("owner of %s: %w", f.Name(), err)
-	}
-	return int(st.Uid), int(st.Gid), nil
-}
-
 // Dir is the user's cache folder, the same one for a user and for root
 // through sudo. It isn't made.
 func Dir() (string, error) {
@@ -58,7 +45,7 @@ func Make() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	uid, gid := Owner()
+	uid, gid := owner.IDs()
 	var made []string
 	for d := dir; ; d = filepath.Dir(d) {
 		if _, err := os.Stat(d); err == nil || d == filepath.Dir(d) {
@@ -86,7 +73,7 @@ func Make() (string, error) {
 
 // Give gives what root made in the user's cache to the user.
 func Give(dir string) error {
-	uid, gid := Owner()
+	uid, gid := owner.IDs()
 	if os.Geteuid() != 0 || uid == 0 {
 		return nil
 	}
@@ -104,6 +91,9 @@ func Give(dir string) error {
 		if err != nil {
 			return err
 		}
+		if name == images { // an image's files belong to its own users
+			return fs.SkipDir
+		}
 		info, err := root.Lstat(name)
 		if err != nil {
 			return err
@@ -116,6 +106,13 @@ func Give(dir string) error {
 		return owner.Courtesy(root.Lchown(name, uid, gid))
 	})
 }
+
+// images is where the image store lies below the cache.
+const images = "image/store"
+
+// Images is where in the cache the image store lies (bench/image/store). Its files
+// stay whoever's they are.
+func Images(cache string) string { return filepath.Join(cache, images) }
 
 // Work is where in the cache work folders are made where --work names no other
 // place.

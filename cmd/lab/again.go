@@ -1,26 +1,23 @@
-//go:build !lean
-
 package main
 
 import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
-	"time"
 
 	"lab/bench"
 	"lab/bench/cgroup"
-	"lab/bench/engine"
 	"lab/bench/experiment"
 	"lab/bench/image"
 	"lab/bench/input"
+	"lab/bench/owner"
+	"lab/bench/request"
 	"lab/bench/results"
 	"lab/bench/runs"
 	"lab/bench/testbed"
-	"lab/bench/usercache"
+	"lab/cmd/cli"
 	"lab/scenarios"
 	"lab/vm/client"
 	"lab/vm/kernel"
@@ -57,34 +54,34 @@ func (a *app) again(verb, command, dir string, f runFlags, fit func(*results.Run
 	if err := f.sameLibvirt(verb, run); err != nil {
 		return nil, err
 	}
-	if err := a.needRoot(command, statusNothing); err != nil {
+	if err := a.NeedRoot(command, cli.StatusNothing); err != nil {
 		return nil, err
 	}
 	j, err := f.jobOf(run)
 	if err != nil {
 		return nil, err
 	}
-	if err := f.used([]string{m.Scenario}, j); err != nil {
+	if err := used(j.Options); err != nil {
 		return nil, err
 	}
 	o := &oldRun{Run: run, job: j}
-	if f.connect != "" {
-		if o.target, err = reach(f.connect); err != nil {
+	if f.Connect != "" {
+		if o.target, err = reach(f.Connect); err != nil {
 			return nil, err
 		}
-		j.Connect = &runs.Connection{Name: o.target.Name, Driver: o.target.Driver}
+		connect(j, o.target)
 	}
-	if o.lock, o.end, err = a.begin(j, f.image); err != nil {
+	if o.lock, o.end, err = a.begin(j); err != nil {
 		return nil, err
 	}
-	if f.image == "" {
+	if f.Image == "" {
 		err = a.useSavedImage(run, j)
 	}
-	if err == nil && j.Options.Variant["kernel"] == "" {
+	if err == nil && j.Options.Kernel == "" {
 		err = a.useSavedKernel(run, j)
 	}
 	if err == nil {
-		err = keepExperiment(run, j)
+		j.Experiment, err = experiment.Kept(run)
 	}
 	if err != nil {
 		o.end()
@@ -96,13 +93,13 @@ func (a *app) again(verb, command, dir string, f runFlags, fit func(*results.Run
 // sameLibvirt says whether it is said where the guests of a run shall be made.
 func (f *runFlags) sameLibvirt(verb string, run *results.Run) error {
 	switch was := run.Manifest.Asked.Connect; {
-	case was != "" && f.connect == "":
-		return usagef("%s: another libvirt (%s) made the guests of %s, and results don't record its address; fix: --connect URI", verb, was, run.Dir)
-	case was == "" && f.connect != "":
-		return usagef("%s: the lab's own libvirt made the guests of %s, and --connect would change that; fix: leave it out, or begin a new run", verb, run.Dir)
-	case f.connect != "":
-		if _, err := client.ParseTarget(f.connect); err != nil {
-			return usagef("--%w", err)
+	case was != "" && f.Connect == "":
+		return cli.Usagef("%s: another libvirt (%s) made the guests of %s, and results don't record its address; fix: --connect URI", verb, was, run.Dir)
+	case was == "" && f.Connect != "":
+		return cli.Usagef("%s: the lab's own libvirt made the guests of %s, and --connect would change that; fix: leave it out, or begin a new run", verb, run.Dir)
+	case f.Connect != "":
+		if _, err := client.ParseTarget(f.Connect); err != nil {
+			return cli.Usagef("--%w", err)
 		}
 	}
 	return nil
@@ -118,57 +115,25 @@ func (o *oldRun) otherLibvirt() []string {
 		"). Results don't record its address, so they can't tell whether it is the original's."}
 }
 
-// jobOf is the job that a run was.
+// jobOf is the job that a run was, with the places that were named anew.
 func (f *runFlags) jobOf(run *results.Run) (*runs.Job, error) {
-	m := run.Manifest
-	x := m.Asked
-	if max(x.Runs, x.Warmup) > runs.MaxTrials || x.Sessions > runs.MaxSessions {
-		return nil, fmt.Errorf("%s asked for %d trials, %d warm-ups and %d sessions; the most are %d, %d and %d",
-			run.Dir, x.Runs, x.Warmup, x.Sessions, runs.MaxTrials, runs.MaxTrials, runs.MaxSessions)
+	if err := f.places(); err != nil {
+		return nil, err
 	}
-	j := &runs.Job{Scenario: m.Scenario, Runs: x.Runs, Warmup: x.Warmup, Manifest: m,
-		Options: bench.Options{Known: known(), Envs: x.Envs, Variant: maps.Clone(x.Variant), Vary: x.Vary, Quick: m.Quick, Image: f.image, CPUs: x.CPUs},
-		Extent:  engine.Extent{Precision: x.Precision, MaxTime: time.Duration(x.MaxTime * float64(time.Second)), Strict: x.Strict}}
-	j.Budget, j.Sessions = x.DiskBudget, x.Sessions
-	j.UID, j.GID = usercache.Owner()
-	if j.Options.Variant == nil {
-		j.Options.Variant = map[string]string{}
+	r := run.Manifest.Asked.Again()
+	r.Scenarios, r.Seed = []string{run.Manifest.Scenario}, &run.Manifest.Seed
+	r.Image, r.Kernel, r.Work = f.Image, f.Kernel, f.Work
+	if err := r.Check(); err != nil {
+		return nil, fmt.Errorf("what was asked for: %w", err)
 	}
-	var err error
-	if x.CPUs != "" {
-		if err = cgroup.CheckCPUSet(x.CPUs); err != nil {
-			return nil, fmt.Errorf("the run was pinned to processors %s: %w", x.CPUs, err)
+	if r.CPUs != "" {
+		if err := cgroup.CheckCPUSet(string(r.CPUs)); err != nil {
+			return nil, fmt.Errorf("the run was pinned to processors %s: %w", r.CPUs, err)
 		}
 	}
-	if j.Work, err = workDir(f.work); err != nil {
-		return nil, err
-	}
-	kernel, err := kernelFile(f.kernel)
-	if err != nil {
-		return nil, err
-	}
-	if kernel != "" {
-		j.Options.Variant["kernel"] = kernel
-	}
+	j := &runs.Job{Scenario: run.Manifest.Scenario, Manifest: run.Manifest, Options: bench.Options{Known: known(r.Environments...), Request: r}}
+	j.UID, j.GID = owner.IDs()
 	return j, nil
-}
-
-// keepExperiment takes the experiment file of a run over, which must be the one
-// that the manifest names.
-func keepExperiment(run *results.Run, j *runs.Job) error {
-	x := run.Manifest.Experiment
-	if x == nil {
-		return nil
-	}
-	e, err := experiment.ReadIn(run.Dir)
-	if err != nil {
-		return err
-	}
-	if e.Digested.Digest != x.Digest {
-		return fmt.Errorf("%s isn't the experiment of this run: its digest is %s, and the manifest says %s", e.Name, e.Digested.Digest, x.Digest)
-	}
-	j.Experiment = e.Data
-	return nil
 }
 
 // useSavedImage makes a job use the image that was saved beside a run, where
@@ -184,7 +149,7 @@ func (a *app) useSavedImage(run *results.Run, j *runs.Job) error {
 	if j.Image.Digest == m.Image.Digest {
 		return nil
 	}
-	if !experiment.IsDigest(m.Image.Digest) {
+	if !request.Digest(m.Image.Digest).Valid() {
 		return fmt.Errorf("%s: %q is no digest", filepath.Join(run.Dir, results.ManifestFile), m.Image.Digest)
 	}
 	dir := unpackedDir(j.Cache, m.Image.Digest)
@@ -194,7 +159,7 @@ func (a *app) useSavedImage(run *results.Run, j *runs.Job) error {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	fmt.Fprintf(a.note, "lab: the image is %s, from the results folder: its programs run as root\n", name)
+	fmt.Fprintf(a.Note, "lab: the image is %s, from the results folder: its programs run as root\n", name)
 	r.Name = m.Image.Name
 	j.Image = r
 	j.Describe(parts)
@@ -239,6 +204,6 @@ func (a *app) useSavedKernel(run *results.Run, j *runs.Job) error {
 	if want := run.Manifest.Kernel; k.Digest != want.Digest {
 		return fmt.Errorf("%s isn't the run's guest kernel: its digest is %s, and the manifest says %s", name, k.Digest, want.Digest)
 	}
-	j.Options.Variant["kernel"] = name
+	j.Options.Kernel = name
 	return nil
 }

@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -8,10 +6,11 @@ import (
 	"strings"
 	"time"
 
-	"lab/bench/engine"
+	"lab/bench/request"
 	"lab/bench/results"
 	"lab/bench/runs"
-	"lab/reports"
+	"lab/reports/analysis"
+	"lab/reports/msg"
 	"lab/scenarios"
 )
 
@@ -34,14 +33,14 @@ func (c *console) Plan(j *runs.Job, cells []results.Cell) {
 	for _, x := range cells {
 		label := x.Label()
 		if x.NotRun != nil {
-			fmt.Fprintf(c.note, "lab: %s can't run: %s\n", label, x.NotRun.Because())
+			fmt.Fprintf(c.Note, "lab: %s can't run: %s\n", label, x.NotRun.Because())
 			continue
 		}
 		labels = append(labels, label)
-		trials += x.Trials * j.Times()
-		warmup += x.Warmup * j.Times()
+		trials += x.Trials * j.Options.Times()
+		warmup += x.Warmup * j.Options.Times()
 		done += made[label]
-		left := max((x.Trials+x.Warmup)*j.Times()-made[label], 0)
+		left := max((x.Trials+x.Warmup)*j.Options.Times()-made[label], 0)
 		about += time.Duration(left) * runs.Guess(x, j.Machine.Acceleration)
 		long = long || x.Expect > 0
 	}
@@ -49,19 +48,19 @@ func (c *console) Plan(j *runs.Job, cells []results.Cell) {
 		return
 	}
 	how := withWarmup(trials, warmup) + " in shuffled order"
-	if j.Times() > 1 {
-		how += fmt.Sprintf(", in %d sessions", j.Times())
+	if j.Options.Times() > 1 {
+		how += fmt.Sprintf(", in %d sessions", j.Options.Times())
 	}
 	how += fmt.Sprintf(", seed %d", j.Manifest.Seed)
 	if done > 0 {
 		how += fmt.Sprintf("; there are %d already", done)
 	}
-	fmt.Fprintf(c.note, "lab: %s: %s; %s; %s\n", j.Scenario, strings.Join(labels, ", "), how, within(about, j.Extent, j.Before))
+	fmt.Fprintf(c.Note, "lab: %s: %s; %s; %s\n", j.Scenario, strings.Join(labels, ", "), how, within(about, &j.Options.Request, j.Before))
 	for _, few := range tooFew(j, cells) {
-		fmt.Fprintf(c.note, "lab: %s\n", few)
+		fmt.Fprintf(c.Note, "lab: %s\n", few)
 	}
 	if long {
-		fmt.Fprintf(c.note, "lab: a trial takes at least: %s\n", strings.Join(eachTakes(cells, j.Machine.Acceleration), ", "))
+		fmt.Fprintf(c.Note, "lab: a trial takes at least: %s\n", strings.Join(eachTakes(cells, j.Machine.Acceleration), ", "))
 	}
 }
 
@@ -71,7 +70,7 @@ func tooFew(j *runs.Job, cells []results.Cell) []string {
 	if sc := scenarios.Find(j.Scenario); sc != nil {
 		m.Metrics, m.Findings, m.Figures = sc.Metrics, sc.Findings, sc.Figures
 	}
-	return reports.TooFew(m, j.Times())
+	return msg.English().Texts(analysis.TooFew(m, j.Options.Times()))
 }
 
 // eachTakes words what a trial takes, by environment.
@@ -101,8 +100,8 @@ func eachTakes(cells []results.Cell, found results.Acceleration) (out []string) 
 
 // within words how long a run will take whose plan takes d or more, within what
 // was asked of its extent; before is what it took already.
-func within(d time.Duration, x engine.Extent, before time.Duration) string {
-	limit := max(x.MaxTime-before, 0)
+func within(d time.Duration, x *request.Request, before time.Duration) string {
+	limit := max(time.Duration(x.MaxTime)-before, 0)
 	switch {
 	case x.MaxTime > 0 && d >= limit:
 		return "at most about " + roughly(limit)

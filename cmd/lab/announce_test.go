@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -15,8 +13,8 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"lab/bench"
-	"lab/bench/engine"
 	"lab/bench/machine"
+	"lab/bench/request"
 	"lab/bench/results"
 	"lab/bench/runs"
 	"lab/scenarios"
@@ -43,7 +41,7 @@ func announced(t *testing.T, j *runs.Job, cells ...results.Cell) string {
 // the time, and a limit is never passed.
 func TestAnnounce(t *testing.T) {
 	cells := []results.Cell{{Env: "host", Trials: 6, Warmup: 1, Expect: 10}, {Env: "vm", NotRun: &results.NotRun{Reason: "no kernel", Cure: "make setup"}}}
-	j := &runs.Job{Scenario: "cpu", Sessions: 3, Session: 1, Manifest: results.Manifest{Seed: 7}}
+	j := &runs.Job{Scenario: "cpu", Options: bench.Options{Request: request.Request{Sessions: 3}}, Session: 1, Manifest: results.Manifest{Seed: 7}}
 	want := "lab: vm can't run: no kernel; make setup\nlab: cpu: host; 18 trials and 3 warm-ups in shuffled order, in 3 sessions, seed 7; at least 4 min\nlab: a trial takes at least: host 10 s\n"
 	if got := announced(t, j, cells...); got != want {
 		t.Errorf("got\n%s, want\n%s", got, want)
@@ -65,13 +63,12 @@ func TestAnnounce(t *testing.T) {
 	if got := announced(t, &runs.Job{}, many...); !strings.HasSuffix(got, "a trial takes at least: host 10 s to 20 s, chroot 0.5 s\n") {
 		t.Errorf("rows together: %s", got)
 	}
-	for x, want := range map[engine.Extent]string{
-		{}:                          "at least 50 s",
-		{MaxTime: 40 * time.Second}: "at most about 30 s",
-		{MaxTime: time.Hour}:        "at least 50 s",
-		{Precision: 0.02, MaxTime: 11*time.Minute + 10*time.Second}: "at least 50 s, and up to 11 min for --precision",
+	for want, x := range map[string]request.Request{
+		"at least 50 s":      {MaxTime: request.Span(time.Hour)},
+		"at most about 30 s": {MaxTime: request.Span(40 * time.Second)},
+		"at least 50 s, and up to 11 min for --precision": {Precision: 0.02, MaxTime: request.Span(11*time.Minute + 10*time.Second)},
 	} {
-		if got := within(50*time.Second, x, 10*time.Second); got != want {
+		if got := within(50*time.Second, &x, 10*time.Second); got != want {
 			t.Errorf("%+v: %s, want %s", x, got, want)
 		}
 	}
@@ -98,18 +95,18 @@ func TestAnnounceTooFew(t *testing.T) {
 	if got = announced(t, &runs.Job{Scenario: "startup"}, many...); !strings.Contains(got, "6 trials can't tell a difference, however large: 7 would") {
 		t.Errorf("24 comparisons of 6 trials: %s", got)
 	}
-	if got = announced(t, &runs.Job{Scenario: "startup", Sessions: 2, Session: 1}, many...); strings.Contains(got, "can't tell") {
+	if got = announced(t, &runs.Job{Scenario: "startup", Options: bench.Options{Request: request.Request{Sessions: 2}}, Session: 1}, many...); strings.Contains(got, "can't tell") {
 		t.Errorf("in two sessions: %s", got)
 	}
 	for _, s := range scenarios.All() {
 		for _, quick := range []bool{true, false} {
 			var cells []results.Cell
-			for _, c := range s.Cells(bench.Options{Known: known(), Quick: quick}) {
+			for _, c := range s.Cells(bench.Options{Known: known(), Request: request.Request{Quick: quick}}) {
 				if !c.Guest {
 					cells = append(cells, results.Cell{Env: c.Env, Variant: c.Variant, N: c.N, Trials: c.Trials})
 				}
 			}
-			if few := tooFew(&runs.Job{Scenario: s.Name}, cells); few != nil {
+			if few := tooFew(&runs.Job{Scenario: s.Name}, cells); len(few) > 0 {
 				t.Errorf("%s, quick %v: %s", s.Name, quick, few)
 			}
 		}

@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -10,39 +8,40 @@ import (
 	"lab/bench/runs"
 	"lab/bench/testbed"
 	"lab/bench/usercache"
+	"lab/cmd/cli"
 )
 
 // begin takes the machine for itself and fills in what all jobs of this call
 // have in common: command line, cache, image, digests, machine. end gives the
 // machine back; after an error it is given back already. The image is the one
-// named, or the lab's own.
-func (a *app) begin(j *runs.Job, named string) (*testbed.Lock, func(), error) {
-	j.Manifest.Command = withoutHost(a.args[1:])
-	if err := tight(true); err != nil {
-		return nil, nil, &statusError{statusNothing, err}
+// asked for, or the lab's own.
+func (a *app) begin(j *runs.Job) (*testbed.Lock, func(), error) {
+	j.Manifest.Command = withoutHost(a.Args[1:])
+	if err := cli.Tight(true); err != nil {
+		return nil, nil, cli.Exit(cli.StatusNothing, err)
 	}
-	lock, err := a.acquire(true, nil)
+	lock, err := a.Acquire(true, nil)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := furnish(j, named); err != nil {
-		return nil, nil, &statusError{statusNothing, errors.Join(err, lock.Release())}
+	if err := furnish(j); err != nil {
+		return nil, nil, cli.Exit(cli.StatusNothing, errors.Join(err, lock.Release()))
 	}
 	return lock, func() {
 		if err := usercache.Give(j.Cache); err != nil {
-			fmt.Fprintln(a.note, "lab: cache folder:", err)
+			fmt.Fprintln(a.Note, "lab: cache folder:", err)
 		}
 		lock.Release()
 	}, nil
 }
 
 // furnish fills in a job's cache and image, and what is known before the start.
-func furnish(j *runs.Job, named string) (err error) {
+func furnish(j *runs.Job) (err error) {
 	if j.Cache, err = usercache.Make(); err != nil {
 		return err
 	}
 	sweepHalfMade(j.Cache)
-	if j.Image, err = openImage(named, j.Cache); err != nil {
+	if j.Image, err = openImage(j.Options.Image, j.Cache); err != nil {
 		return err
 	}
 	j.Describe(parts)

@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -19,7 +17,10 @@ import (
 	"lab/bench/results"
 	"lab/bench/runs"
 	"lab/chroot"
+	"lab/cmd/cli"
 	"lab/reports"
+	"lab/reports/msg"
+	"lab/reports/page"
 	"lab/scenarios"
 )
 
@@ -55,45 +56,44 @@ for each part, are left in a folder.
 
 Exit status: 0 all is as wanted or can't be told; 1 something isn't as wanted,
 or failed; 2 bad usage; 3 not root; 130 interrupted.`,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.calibrate(cmd, f) },
+		Args: cli.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return a.calibrate(f) },
 	}
 	fl := cmd.Flags()
 	fl.IntVar(&f.pairs, "pairs", 200, "`N` pairs of short runs in A/A; fewer also shorten the other parts")
 	fl.BoolVar(&f.disturb, "disturb", false, "plant disturbances instead: one trial of each kind for every second pair of --pairs")
-	fl.StringSliceVar(&f.envs, "env", []string{"host", "container"}, "`ENV,…` environments to compare with themselves")
-	fl.Uint64Var(&f.seed, "seed", 0, "`N` seed of the trials' order (default: a new one)")
+	requestFlags(fl, &f.Request, "seed")
+	fl.StringSliceVar(&f.Environments, "env", ends(), "`ENV,…` environments to compare with themselves")
 	fl.StringVar(&f.out, "out", "", "`DIR` new folder for the results (default: results/<UTC time>-calibrate)")
 	fl.BoolVar(&f.json, "json", false, "print calibration.json instead of the table")
-	a.waitFlag(fl)
+	a.WaitFlag(fl)
 	completeFlags(cmd)
 	return cmd
 }
 
-func (a *app) calibrate(cmd *cobra.Command, f calibrateFlags) error {
-	if f.pairs < 1 || f.pairs > runs.MaxTrials {
-		return usagef("--pairs %d: from 1 to %d", f.pairs, runs.MaxTrials)
+func (a *app) calibrate(f calibrateFlags) error {
+	if f.pairs < 1 || f.pairs > 1_000_000 {
+		return cli.Usagef("--pairs %d: from 1 to 1000000", f.pairs)
 	}
-	f.accel = "auto"
-	base, err := f.job(cmd)
+	base, err := f.job()
 	if err != nil {
 		return err
 	}
 	for _, a := range base.Options.Chosen() {
 		if a.Slow {
-			return usagef("--env %s: a calibration makes thousands of starts, which it is too slow for; there are: %s", a.Name, strings.Join(fast(), ", "))
+			return cli.Usagef("--env %s: a calibration makes thousands of starts, which it is too slow for; there are: %s", a.Name, strings.Join(fast(false), ", "))
 		}
 	}
-	if err := a.needRoot("lab calibrate", statusNothing); err != nil {
+	if err := a.NeedRoot("lab calibrate", cli.StatusNothing); err != nil {
 		return err
 	}
-	lock, end, err := a.begin(base, "")
+	lock, end, err := a.begin(base)
 	if err != nil {
 		return err
 	}
 	defer end()
 	began := time.Now().UTC()
-	dir := f.folder([]string{"calibrate"}, "calibrate", began)
+	dir := f.folder("calibrate", began)
 	todo := scenarios.Calibration()
 	if f.disturb {
 		todo = []*bench.Scenario{scenarios.Disturbed()}
@@ -101,10 +101,10 @@ func (a *app) calibrate(cmd *cobra.Command, f calibrateFlags) error {
 	for i, sc := range todo {
 		j := *base
 		j.Begin(parts, sc.Name)
-		j.Runs = f.trials(sc.Name)
+		j.Options.Trials = f.trials(sc.Name)
 		s := &supervisor{Supervisor: runs.Supervisor{Job: &j, Lock: lock, Dir: filepath.Join(dir, sc.Name)}, app: a}
 		if i == 0 {
-			fmt.Fprintf(a.note, "lab: calibrate: parts: %d, results in %s\n", len(todo), dir)
+			fmt.Fprintf(a.Note, "lab: calibrate: parts: %d, results in %s\n", len(todo), dir)
 		}
 		measure := s.Supervisor.Run
 		if sc.Name == scenarios.CalibrateOutside {
@@ -117,10 +117,18 @@ func (a *app) calibrate(cmd *cobra.Command, f calibrateFlags) error {
 	return a.judgeCalibration(dir, base, todo, f.json)
 }
 
-// fast are the environments that start in milliseconds.
-func fast() (names []string) {
+// ends are the least and the most isolated of the environments that are measured
+// by default and start in milliseconds.
+func ends() []string {
+	all := fast(true)
+	return []string{all[0], all[len(all)-1]}
+}
+
+// fast are the environments that start in milliseconds: all, or those that are
+// measured by default.
+func fast(byDefault bool) (names []string) {
 	for _, a := range known() {
-		if !a.Slow {
+		if !a.Slow && (a.Default || !byDefault) {
 			names = append(names, a.Name)
 		}
 	}
@@ -167,21 +175,22 @@ func (a *app) judgeCalibration(dir string, j *runs.Job, made []*bench.Scenario, 
 	if err != nil {
 		return err
 	}
-	data, err := json.MarshalIndent(calibration{results.Format, labVersion(), j.Manifest.Seed, checks}, "", "  ")
+	data, err := json.MarshalIndent(calibration{results.Format, cli.Version(), j.Manifest.Seed, checks}, "", "  ")
 	if err != nil {
 		return err
 	}
-	err = keep(dir, j, map[string][]byte{"calibration.json": append(data, '\n'), "calibration.md": reports.CalibrationMarkdown(rowsOf(checks))})
+	p := reports.Calibration(rowsOf(checks))
+	err = keep(dir, j, map[string][]byte{"calibration.json": append(data, '\n'), "calibration.md": p.Markdown(msg.English())})
 	if asJSON {
-		_, werr := a.stdout.Write(append(data, '\n'))
+		_, werr := a.Stdout.Write(append(data, '\n'))
 		err = errors.Join(err, werr)
 	} else {
-		err = errors.Join(err, reports.CalibrationTable(a.page, rowsOf(checks), reports.OptionsFor(a.stdout.file)))
-		fmt.Fprintf(a.page, "\nresults: %s\n", dir)
+		err = errors.Join(err, p.Terminal(a.Page, page.OptionsFor(a.Stdout.File)))
+		fmt.Fprintf(a.Page, "\nresults: %s\n", dir)
 	}
 	for _, c := range checks {
 		if c.Answer == calibrate.No {
-			err = errors.Join(err, &statusError{statusFailed, nil})
+			err = errors.Join(err, cli.Exit(cli.StatusFailed, nil))
 			break
 		}
 	}

@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -16,6 +14,7 @@ import (
 	"time"
 
 	"lab/bench/cgroup"
+	"lab/bench/cgroup/systemd"
 	"lab/bench/results"
 )
 
@@ -27,7 +26,7 @@ func cell(t *testing.T, limits cgroup.Limits) func(args ...string) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tree, err := l.Create(fmt.Sprintf("cell-%d-%d", os.Getpid(), time.Now().UnixNano()), cgroup.Options{Controllers: true, Scope: scope}, nil)
+	tree, err := l.Create(fmt.Sprintf("cell-%d-%d", os.Getpid(), time.Now().UnixNano()), cgroup.Options{Controllers: true, Scope: systemd.Scope}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,36 +170,6 @@ func TestCellRun(t *testing.T) {
 	for _, c := range checks.Checks {
 		if c.Name == "limits" && (c.Result != "warn" || !strings.Contains(c.Detail, "cpu 5 %")) || c.Name == "memory" && !strings.Contains(c.Detail, "of the 1024 MiB that the limit of ") {
 			t.Errorf("doctor says of %s: %s, %s", c.Name, c.Result, c.Detail)
-		}
-	}
-}
-
-// Where Go's runtime can't have its memory, it isn't begun.
-func TestEntry(t *testing.T) {
-	if runtime.GOARCH != "amd64" && runtime.GOARCH != "arm64" {
-		t.Skip("SKIPPED: no entry of our own on ", runtime.GOARCH)
-	}
-	lab := filepath.Join(t.TempDir(), "lab")
-	build := exec.Command("go", "build", "-tags", "lean", "-ldflags", "-E main.entry", "-o", lab, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		if errors.Is(err, exec.ErrNotFound) {
-			t.Skip("SKIPPED: go isn't in PATH")
-		}
-		t.Fatalf("%v\n%s", err, out)
-	}
-	for _, x := range []struct {
-		limit, want string
-		status      int
-	}{
-		{"ulimit -v 200000", "fix: ulimit -v unlimited", 125},
-		{"ulimit -d 200000", "fix: ulimit -d unlimited", 125},
-		{"ulimit -v 4000000; ulimit -d 4000000", "linux/", 0},
-	} {
-		cmd := exec.Command("/bin/sh", "-c", x.limit+` && exec "$0" version`, lab)
-		out, _ := cmd.CombinedOutput()
-		if cmd.ProcessState.ExitCode() != x.status || !strings.Contains(string(out), x.want) || strings.Count(string(out), "\n") != 1 {
-			t.Errorf("%s: exit status %d, %q; want %d with %q", x.limit, cmd.ProcessState.ExitCode(), out, x.status, x.want)
 		}
 	}
 }

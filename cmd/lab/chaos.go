@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -19,6 +17,7 @@ import (
 	"lab/bench"
 	"lab/bench/chaos"
 	"lab/bench/usercache"
+	"lab/cmd/cli"
 )
 
 func (a *app) chaosCommand() *cobra.Command {
@@ -27,7 +26,9 @@ func (a *app) chaosCommand() *cobra.Command {
 	var seed uint64
 	var asJSON bool
 	names := func() (own, all []string) {
-		own = environmentNames()
+		for _, k := range known() {
+			own = append(own, victimName(k))
+		}
 		for _, v := range chaos.Others() {
 			all = append(all, v.Name)
 		}
@@ -39,40 +40,43 @@ func (a *app) chaosCommand() *cobra.Command {
 		Long: `Start a program in each environment, kill what started it with SIGKILL at a
 random point of its life, again and again, and say what is left: processes, mounts,
 cgroup folders, files. The same is done to other launchers (runc, crun, bwrap),
-where they are installed. All that is left is taken away.
+where they are installed; "lab exec runc" is the lab killed while it has runc make the
+container. All that is left is taken away.
 
 Exit status: 0 the lab's own environments left nothing; 1 they left something.`,
 		Example: `  sudo lab chaos -n 50
   sudo lab chaos --env container,runc,crun
+  sudo lab chaos --env 'runc,lab exec runc'
   sudo lab chaos --env vm -n 10`,
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			own, all := names()
 			for _, e := range envs {
 				if !slices.Contains(all, e) {
-					return usagef("chaos: unknown environment %q; there are: %s", e, strings.Join(all, ", "))
+					return cli.Usagef("chaos: unknown environment %q; there are: %s", e, strings.Join(all, ", "))
 				}
 			}
 			if kills < 1 {
-				return usagef("-n %d: one kill at least", kills)
+				return cli.Usagef("-n %d: one kill at least", kills)
 			}
-			if err := a.needRoot("lab chaos", statusFailed); err != nil {
+			if err := a.NeedRoot("lab chaos", cli.StatusFailed); err != nil {
 				return err
 			}
 			lab, err := os.Executable()
 			if err != nil {
 				return err
 			}
-			if len(envs) == 0 { // a guest takes seconds each time
-				slow := func(e string) bool {
-					return slices.ContainsFunc(known(), func(k bench.About) bool { return k.Name == e && k.Slow })
-				}
-				envs = slices.DeleteFunc(slices.Clone(all), slow)
+			if len(envs) == 0 { // a guest takes seconds each time, and others needn't be installed
+				envs = slices.DeleteFunc(slices.Clone(all), func(e string) bool {
+					return slices.ContainsFunc(known(), func(k bench.About) bool { return victimName(k) == e && (k.Slow || k.Extra) })
+				})
 			}
 			var victims []chaos.Victim
 			for _, e := range envs {
 				if slices.Contains(own, e) {
-					victims = append(victims, chaos.Ours(lab, e))
+					v := chaos.Ours(lab, strings.TrimPrefix(e, byLab))
+					v.Name = e
+					victims = append(victims, v)
 				} else {
 					all := chaos.Others()
 					victims = append(victims, all[slices.IndexFunc(all, func(v chaos.Victim) bool { return v.Name == e })])
@@ -91,10 +95,10 @@ Exit status: 0 the lab's own environments left nothing; 1 they left something.`,
 					Rows []chaos.Row `json:"rows"`
 				}{seed, rows})
 			} else {
-				err = printChaos(a.page, rows, seed)
+				err = printChaos(a.Page, rows, seed)
 			}
 			if err == nil && slices.ContainsFunc(rows, func(r chaos.Row) bool { return slices.Contains(own, r.Victim) && r.Clean < r.Kills }) {
-				return &statusError{statusFailed, nil}
+				return cli.Exit(cli.StatusFailed, nil)
 			}
 			return err
 		},
@@ -105,6 +109,17 @@ Exit status: 0 the lab's own environments left nothing; 1 they left something.`,
 	fl.Uint64Var(&seed, "seed", 0, "`N` seed of the random points (default: a new one)")
 	fl.BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+// byLab begins the names of environments that are other people's launchers: killed is
+// the lab here, and by itself the launcher.
+const byLab = "lab exec "
+
+func victimName(a bench.About) string {
+	if a.Extra {
+		return byLab + a.Name
+	}
+	return a.Name
 }
 
 // chaos kills each victim, until it is told to stop.

@@ -1,17 +1,14 @@
-//go:build !lean
-
 package main
 
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
-	"lab/bench/image"
+	"lab/bench/experiment"
 	"lab/bench/results"
+	"lab/cmd/cli"
 	"lab/reports"
 )
 
@@ -25,7 +22,7 @@ checksums in SHA256SUMS, as sha256sum -c does; also names files that were added.
 Exit status: 0 nothing was changed; 1 something was; 2 bad usage.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usagef("check: which results folder? lab check DIR…")
+				return cli.Usagef("check: which results folder? lab check DIR…")
 			}
 			return nil
 		},
@@ -52,22 +49,15 @@ func (a *app) check(dir string) error {
 		return err
 	}
 	if len(wrong) > 0 {
-		return fmt.Errorf("check: %s was changed:\n     %s", dir, strings.Join(wrong, "\n     "))
+		return fmt.Errorf("check: %s was changed:\n     %s", dir, reports.Lines(wrong))
 	}
-	if x := run.Manifest.Experiment; x != nil {
-		file := filepath.Join(dir, results.ExperimentFile)
-		sum, _, err := image.SumFile(dir, results.ExperimentFile)
-		if err != nil {
-			return fmt.Errorf("check: %w", err)
-		}
-		if sum != x.Digest {
-			return fmt.Errorf("check: %s isn't the experiment of this run: its digest is %s, and the manifest says %s", file, sum, x.Digest)
-		}
+	if _, err := experiment.Kept(run); err != nil {
+		return fmt.Errorf("check: %w", err)
 	}
 	trials := map[int]bool{}
 	for _, l := range run.Lines {
 		trials[l.Trial] = true
 	}
-	_, err = fmt.Fprintf(a.page, "%s: complete and unchanged: %s of %s\n", dir, counted(len(trials), "trial"), run.Manifest.Scenario)
+	_, err = fmt.Fprintf(a.Page, "%s: complete and unchanged: %s of %s\n", dir, counted(len(trials), "trial"), run.Manifest.Scenario)
 	return err
 }

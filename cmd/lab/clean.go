@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -13,6 +11,7 @@ import (
 	"lab/bench/residue"
 	"lab/bench/testbed"
 	"lab/bench/usercache"
+	"lab/cmd/cli"
 )
 
 // sweep removes what dead labs left, before each command whose own matter is another
@@ -22,7 +21,7 @@ func (a *app) sweep() {
 		return
 	}
 	if _, err := testbed.Sweep(); err != nil {
-		fmt.Fprintln(a.note, "lab: clean up after an earlier run:", err)
+		fmt.Fprintln(a.Note, "lab: clean up after an earlier run:", err)
 	}
 }
 
@@ -63,9 +62,9 @@ every command that runs as root removes. Nothing without the tag is touched, and
 nothing of a run that is still going on.
 
 The cache (guest kernel, image) stays: make uninstall removes it. Results stay.`,
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			if err := a.needRoot("lab clean", statusFailed); err != nil {
+			if err := a.NeedRoot("lab clean", cli.StatusFailed); err != nil {
 				return err
 			}
 			removed, err := testbed.Sweep()
@@ -79,10 +78,10 @@ The cache (guest kernel, image) stays: make uninstall removes it. Results stay.`
 				}
 			}
 			for _, name := range removed {
-				fmt.Fprintln(a.page, "removed", name)
+				fmt.Fprintln(a.Page, "removed", name)
 			}
 			if err == nil && len(removed) == 0 {
-				fmt.Fprintln(a.page, "nothing was left")
+				fmt.Fprintln(a.Page, "nothing was left")
 			}
 			return err
 		},

@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -10,8 +8,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lab/bench/request"
 	"lab/bench/results"
+	"lab/cmd/cli"
 	"lab/reports"
+	"lab/reports/analysis"
+	"lab/reports/msg"
+	"lab/reports/page"
 )
 
 type compareFlags struct {
@@ -47,7 +50,7 @@ given, and nothing could be compared.`,
 				want = 1
 			}
 			if len(args) != want {
-				return usagef("compare: two results folders, or one and --by NAME=A,B; not %d", len(args))
+				return cli.Usagef("compare: two results folders, or one and --by NAME=A,B; not %d", len(args))
 			}
 			return nil
 		},
@@ -66,13 +69,13 @@ given, and nothing could be compared.`,
 
 func (a *app) compare(dirs []string, f compareFlags) error {
 	if !slices.Contains(formats, f.format) {
-		return unknown("--format", f.format, formats)
+		return cli.Unknown("--format", f.format, formats)
 	}
-	var limits []reports.Limit
-	for _, word := range split(f.failIf) {
-		l, err := reports.ParseLimit(word)
+	var limits []analysis.Limit
+	for _, word := range request.Split(f.failIf...) {
+		l, err := analysis.ParseLimit(word)
 		if err != nil {
-			return usagef("--fail-if %w", err)
+			return cli.Usagef("--fail-if %w", err)
 		}
 		limits = append(limits, l)
 	}
@@ -93,44 +96,44 @@ func (a *app) compare(dirs []string, f compareFlags) error {
 	}
 	switch f.format {
 	case "markdown":
-		err = c.Markdown(a.stdout)
+		_, err = a.Stdout.Write(reports.Contrast(c).Markdown(msg.English()))
 	case "csv":
-		err = c.CSV(a.stdout)
+		err = reports.ContrastCSV(c, a.Stdout)
 	default:
-		err = c.Terminal(a.page, reports.OptionsFor(a.stdout.file))
+		err = reports.Contrast(c).Terminal(a.Page, page.OptionsFor(a.Stdout.File))
 	}
 	return errors.Join(err, beyond(c, limits))
 }
 
 // contrast is of two runs, or of two rows of one.
-func contrast(runs []*results.Run, by string) (*reports.Contrast, error) {
+func contrast(runs []*results.Run, by string) (*analysis.Contrast, error) {
 	if by == "" {
-		return reports.Compare(runs[0], runs[1])
+		return analysis.Compare(runs[0], runs[1])
 	}
 	name, values, _ := strings.Cut(by, "=")
-	have := reports.Values(runs[0], name)
+	have := analysis.Values(runs[0], name)
 	if len(have) == 0 {
-		return nil, unknown("--by", name, reports.Choices(runs[0]))
+		return nil, cli.Unknown("--by", name, analysis.Choices(runs[0]))
 	}
-	two := split([]string{values})
+	two := request.Split(values)
 	if values == "" && len(have) == 2 {
 		two = have
 	}
 	for _, v := range two {
 		if !slices.Contains(have, v) {
-			return nil, unknown(name, v, have)
+			return nil, cli.Unknown(name, v, have)
 		}
 	}
 	if len(two) != 2 {
-		return nil, usagef("--by %s: which two? write --by %s=A,B; there are: %s", by, name, strings.Join(have, ", "))
+		return nil, cli.Usagef("--by %s: which two? write --by %s=A,B; there are: %s", by, name, strings.Join(have, ", "))
 	}
-	return reports.CompareBy(runs[0], name, two[0], two[1])
+	return analysis.CompareBy(runs[0], name, two[0], two[1])
 }
 
 // beyond is the error of a contrast that exceeds a limit.
-func beyond(c *reports.Contrast, limits []reports.Limit) error {
+func beyond(c *analysis.Contrast, limits []analysis.Limit) error {
 	if len(limits) > 0 && c.Told() == 0 {
-		return &statusError{statusNothing, errors.New("compare: no row could have been found different, so --fail-if can't be answered; the reasons are above")}
+		return cli.Exit(cli.StatusNothing, errors.New("compare: no row could have been found different, so --fail-if can't be answered; the reasons are above"))
 	}
 	var said []string
 	for _, l := range limits {
@@ -145,5 +148,5 @@ func beyond(c *reports.Contrast, limits []reports.Limit) error {
 	if said == nil {
 		return nil
 	}
-	return &statusError{statusFailed, errors.New("compare: " + strings.Join(said, "\n     "))}
+	return cli.Exit(cli.StatusFailed, errors.New("compare: "+strings.Join(said, "\n     ")))
 }

@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -7,6 +5,9 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"lab/bench/request"
 )
 
 func completeScenarios(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
@@ -19,24 +20,24 @@ func completeScenarios(_ *cobra.Command, args []string, _ string) ([]string, cob
 	return out, cobra.ShellCompDirectiveNoFileComp
 }
 
-// completeFlags completes the values of those of our flags that a command has.
+// completeFlags completes the values of a command's flags, by their
+// placeholders in help.
 func completeFlags(cmd *cobra.Command) {
 	dirs := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return nil, cobra.ShellCompDirectiveFilterDirs
 	}
-	for name, f := range map[string]cobra.CompletionFunc{
-		"env":     commaList(environmentNames),
-		"variant": commaList(settingWords),
-		"accel":   cobra.FixedCompletions(accels, cobra.ShellCompDirectiveNoFileComp),
-		"image":   dirs,
-		"out":     dirs,
-		"resume":  dirs,
-		"work":    dirs,
-	} {
-		if cmd.Flags().Lookup(name) != nil {
-			cmd.RegisterFlagCompletionFunc(name, f)
+	of := map[string]cobra.CompletionFunc{"DIR": dirs, "ENV,…": commaList(environmentNames), "NAME=VALUE,…": commaList(settingWords)}
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		_, arg, _ := strings.Cut(f.Usage, "`")
+		arg, _, _ = strings.Cut(arg, "`")
+		complete := of[arg]
+		if r, ok := f.Value.(request.Field); ok && r.Words != nil {
+			complete = cobra.FixedCompletions(r.Words, cobra.ShellCompDirectiveNoFileComp)
 		}
-	}
+		if complete != nil {
+			cmd.RegisterFlagCompletionFunc(f.Name, complete)
+		}
+	})
 }
 
 // commaList completes the last word of "a,b,…".

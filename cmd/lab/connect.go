@@ -1,11 +1,10 @@
-//go:build !lean
-
 package main
 
 import (
 	"slices"
 	"strings"
 
+	"lab/cmd/cli"
 	"lab/vm/client"
 )
 
@@ -18,7 +17,7 @@ import (
 func reach(uri string) (*client.Target, error) {
 	t, err := client.ParseTarget(uri)
 	if err != nil {
-		return nil, usagef("--%w", err)
+		return nil, cli.Usagef("--%w", err)
 	}
 	c, err := t.Dial()
 	if err != nil {

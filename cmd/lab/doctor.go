@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -11,6 +9,7 @@ import (
 	"lab/bench/machine"
 	"lab/bench/results"
 	"lab/bench/usercache"
+	"lab/cmd/cli"
 )
 
 func (a *app) doctorCommand() *cobra.Command {
@@ -29,7 +28,7 @@ namespaces, network devices, sysctls, cgroup folders, device files, …), and --
 compares with that, later: what may be the lab's doing, and how much else differs.
 
 Exit status: 0 nothing is blocked, or left; 1 something can't run, or is left.`,
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if left.any() {
 				return a.residue(left, asJSON)
@@ -40,16 +39,16 @@ Exit status: 0 nothing is blocked, or left; 1 something can't run, or is left.`,
 				return err
 			}
 			if asJSON {
-				err = machine.JSON(a.stdout, checks)
+				err = machine.JSON(a.Stdout, checks)
 			} else {
-				err = machine.Print(a.page, checks)
+				err = machine.Print(a.Page, checks)
 			}
 			if err != nil {
 				return err
 			}
 			for _, c := range checks {
 				if c.Result == machine.Fail {
-					return &statusError{statusFailed, nil}
+					return cli.Exit(cli.StatusFailed, nil)
 				}
 			}
 			return nil

@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -15,14 +13,18 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"lab/bench"
+	"lab/bench/cgroup/systemd"
 	"lab/bench/crew"
 	"lab/bench/launch"
+	"lab/bench/owner"
 	"lab/bench/runs"
 	"lab/bench/testbed"
 	"lab/bench/usercache"
+	"lab/cmd/cli"
 	"lab/vm/client"
 )
 
@@ -47,44 +49,52 @@ type execResult struct {
 	Err    string
 }
 
+// execCommand is lab exec, of which this program has all environments.
+func (a *app) execCommand() *cobra.Command {
+	x := &cli.Exec{App: a.App, Environments: environments, Image: storedImage, Apart: a.executeApart, Scope: systemd.Scope}
+	cmd := x.Command()
+	completeFlags(cmd)
+	return cmd
+}
+
 // executeApart runs the command in a worker; status is the command's own.
-func (a *app) executeApart(env bench.Environment, spec bench.Spec, f *execFlags) (status int, err error) {
+func (a *app) executeApart(env bench.Environment, spec bench.Spec, image, connect string) (status int, err error) {
 	sigs := make(chan os.Signal, 16)
-	signal.Notify(sigs, passedOn...)
-	lock, err := a.acquire(false, sigs)
+	signal.Notify(sigs, cli.PassedOn...)
+	lock, err := a.Acquire(false, sigs)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, lock.Release()) }()
 	o := execOrder{Env: env.Name(), Spec: spec}
 	var target *client.Target
-	if f.connect != "" {
-		if target, err = reach(f.connect); err != nil {
+	if connect != "" {
+		if target, err = reach(connect); err != nil {
 			return 0, err
 		}
 		o.Connect = &runs.Connection{Name: target.Name, Driver: target.Driver}
 	}
-	o.UID, o.GID = usercache.Owner()
+	o.UID, o.GID = owner.IDs()
 	if o.Cache, err = usercache.Make(); err != nil {
 		return 0, err
 	}
-	if o.Spec.Image, err = openImage(f.image, o.Cache); err != nil {
+	if o.Spec.Image, err = openImage(image, o.Cache); err != nil {
 		return 0, err
 	}
-	w, err := crew.Spawn(crew.Order{Duty: execDuty, Job: o, Passage: passage(target), Stderr: a.stderr.file,
-		Files: []crew.File{{Name: "stdin", File: a.stdin}, {Name: "stdout", File: a.stdout.file}, {Name: "stderr", File: a.stderr.file}}})
+	w, err := crew.Spawn(crew.Order{Duty: execDuty, Job: o, Passage: passage(target), Stderr: a.Stderr.File,
+		Files: []crew.File{{Name: "stdin", File: a.Stdin}, {Name: "stdout", File: a.Stdout.File}, {Name: "stderr", File: a.Stderr.File}}})
 	if err != nil {
 		return 0, err
 	}
 	var ended atomic.Bool // at once, as asked
-	terminal := keepTerminal(a.stdin)
+	terminal := keepTerminal(a.Stdin)
 	go func() {
-		var asked asks
+		var asked cli.Asks
 		for s := range sigs {
 			if n, ok := s.(syscall.Signal); ok {
 				w.Say(byte(n))
 			}
-			if asked.enough(s) {
+			if asked.Enough(s) {
 				// A guest that halted, or a QEMU that was stopped, takes no
 				// signal. The kernel ends all that the worker has begun.
 				time.AfterFunc(endGrace, func() { ended.Store(true); w.Kill() })
@@ -109,11 +119,11 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, f *execFlags)
 		terminal()
 		return 0, fmt.Errorf("exec: the worker %w", cmp.Or(werr, derr))
 	case res.Err != "" && res.Status > 0: // not found, can't be executed
-		return 0, &statusError{res.Status, errors.New(res.Err)}
+		return 0, cli.Exit(res.Status, errors.New(res.Err))
 	case res.Err != "":
 		return 0, errors.New(res.Err)
 	case res.OOM:
-		fmt.Fprintf(a.note, "lab: %s was killed: it used more memory than its limit\n", spec.Command.Argv[0])
+		fmt.Fprintf(a.Note, "lab: %s was killed: it used more memory than its limit\n", spec.Command.Argv[0])
 	}
 	return res.Status, nil
 }
@@ -163,7 +173,7 @@ func (o *execOrder) execute(post *crew.Post) (status int, oom bool, err error) {
 	tb.Log = func(name string) (*os.File, error) {
 		return os.OpenFile(filepath.Join(tb.Dir, name), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	}
-	env, err := environment(environments(), o.Env)
+	env, err := cli.Environment(environments(o.Env), o.Env)
 	if err != nil {
 		return 0, false, err
 	}
@@ -204,7 +214,7 @@ func (o *execOrder) execute(post *crew.Post) (status int, oom bool, err error) {
 		return 0, false, err
 	}
 	done := make(chan struct{})
-	passSignals(pass, done, p, c.Stderr)
+	cli.PassSignals(pass, done, p, c.Stderr)
 	x, err := p.Wait(ctx)
 	close(done)
 	return x.Status(), x.OOM, err

@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -13,7 +11,9 @@ import (
 	"lab/bench"
 	"lab/bench/machine"
 	"lab/bench/results"
-	"lab/reports"
+	"lab/cmd/cli"
+	"lab/reports/msg"
+	"lab/reports/page"
 	"lab/scenarios"
 )
 
@@ -37,7 +37,7 @@ It measures nothing, and needs no root.`,
   lab explain pressure`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return usagef("explain: one name, not %d", len(args))
+				return cli.Usagef("explain: one name, not %d", len(args))
 			}
 			return nil
 		},
@@ -53,21 +53,27 @@ It measures nothing, and needs no root.`,
 				if asJSON {
 					return a.printJSON(all)
 				}
-				listExplained(a.page, all)
+				listExplained(a.Page, all)
 				return nil
 			}
 			found := slices.DeleteFunc(slices.Clone(all), func(x explained) bool { return x.Name != args[0] })
 			if len(found) == 0 {
-				return unknownOfMany("name", args[0], explainedNames(all), "lab explain")
+				return cli.UnknownOfMany("name", args[0], explainedNames(all), "lab explain")
 			}
 			if asJSON {
 				return a.printJSON(found)
 			}
 			for i, x := range found { // a word may be a scenario and a metric
 				if i > 0 {
-					fmt.Fprintln(a.page)
+					fmt.Fprintln(a.Page)
 				}
-				reports.Paragraphs(a.page, x.Name+", "+article(x.Kind), x.Text, reports.OptionsFor(a.stdout.file))
+				p := &page.Page{}
+				p.Title(x.Name + ", " + article(x.Kind))
+				for _, text := range strings.Split(x.Text, "\n\n") {
+					p.Gap()
+					p.Text(text)
+				}
+				p.Terminal(a.Page, page.OptionsFor(a.Stdout.File))
 			}
 			return nil
 		},
@@ -115,7 +121,7 @@ func everything() []explained {
 	}
 	for _, e := range environments() {
 		a := e.About()
-		text := reports.Capital(a.Is) + ". It needs " + a.Needs + "."
+		text := msg.Capital(a.Is) + ". It needs " + a.Needs + "."
 		if a.More != "" {
 			text += "\n\n" + a.More
 		}
@@ -153,7 +159,7 @@ func explainScenario(s *bench.Scenario) string {
 		text += "\n\nIt judges these statements, by thresholds that were set before any result:"
 	}
 	for _, f := range s.Findings {
-		text += "\n\n“" + f.Statement + "” " + reports.Capital(f.Reason) + "."
+		text += "\n\n“" + f.Statement + "” " + msg.Capital(f.Reason) + "."
 	}
 	return text
 }
@@ -170,7 +176,7 @@ func explainMetrics() []explained {
 			if by[m.Name] == nil {
 				better := ""
 				if m.Better != "" {
-					better = " " + reports.Capital(m.Better) + " is better."
+					better = " " + msg.Capital(m.Better) + " is better."
 				}
 				unit := m.Unit
 				if unit == "1" {

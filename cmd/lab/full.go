@@ -1,10 +1,18 @@
-//go:build !lean
-
+// Lab puts one and the same workload into every kind of isolation that this
+// machine offers, measures what each costs, and explains the numbers.
+//
+// This package is the command: flags in, parts wired, nothing else. The parts
+// are in bench (what a measurement is), chroot, container and vm (the
+// environments), scenarios (the questions) and reports (tables and plots).
+//
+// It is complete by itself. A Go program pays at every start for each package
+// that it links, though, and "lab exec" is measured as a whole command; so "make
+// build" installs it as lab-full, and as lab a program with exec and version
+// alone, which hands everything else to this one: see cmd/start.
 package main
 
 import (
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -13,16 +21,18 @@ import (
 	"github.com/spf13/cobra"
 
 	"lab/bench"
-	"lab/bench/cgroup/systemd"
 	"lab/bench/crew"
+	"lab/bench/engines/bwrap"
+	"lab/bench/engines/nspawn"
+	"lab/bench/engines/oci"
+	"lab/bench/engines/own"
 	"lab/bench/image"
+	"lab/bench/owner"
 	"lab/bench/probe/built"
 	"lab/bench/results"
 	"lab/bench/runs"
 	"lab/bench/testbed"
-	"lab/bench/usercache"
-	"lab/chroot"
-	"lab/container"
+	"lab/cmd/cli"
 	"lab/vm"
 	"lab/vm/accel"
 )
@@ -43,10 +53,23 @@ func full(args []string) int {
 	return run(args, os.Stdin, os.Stdout, os.Stderr)
 }
 
+// An app is one invocation of the command.
+type app struct{ *cli.App }
+
+func newApp(args []string, stdin, stdout, stderr *os.File) *app {
+	return &app{cli.New(args, stdin, stdout, stderr)}
+}
+
+// run is the whole command; it returns the exit status.
+func run(args []string, stdin, stdout, stderr *os.File) int {
+	a := newApp(args, stdin, stdout, stderr)
+	return a.Run(a.root())
+}
+
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:     "lab",
-		Version: versionLine(),
+		Version: cli.VersionLine(),
 		Short:   "One workload in every kind of isolation: measured, compared, explained",
 		Long: `lab puts one and the same workload into every kind of isolation that this
 machine offers (plain process, chroot, container, virtual machine), measures
@@ -56,13 +79,11 @@ what each costs, and explains the numbers.
   sudo lab exec container -- sh  a shell in a container
   lab list                       what there is to measure, and where
   lab doctor                     what this machine can and can't do`,
-		SilenceErrors: true, // run prints them, in its own form
-		SilenceUsage:  true,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return nil
 			}
-			return unknown("command", args[0], commands(cmd))
+			return cli.Unknown("command", args[0], commands(cmd))
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
@@ -73,30 +94,47 @@ what each costs, and explains the numbers.
 			}
 		},
 	}
-	root.SetFlagErrorFunc(flagError)
 	root.SetHelpFunc(a.help)
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(a.runCommand(), a.execCommand(), a.reportCommand(), a.serveCommand(), a.compareCommand(), a.reproduceCommand(), a.checkCommand(), a.calibrateCommand(),
-		a.listCommand(), a.doctorCommand(), a.imageCommand(), a.explainCommand(), a.cleanCommand(), a.chaosCommand(), a.versionCommand())
+		a.listCommand(), a.doctorCommand(), a.imageCommand(), a.explainCommand(), a.cleanCommand(), a.chaosCommand(), a.VersionCommand())
 	return root
 }
 
-// scope asks systemd for a cgroup, where that is how one is had.
-var scope = systemd.Scope
-
-// becomeFull isn't needed here.
-func becomeFull() error { return errors.ErrUnsupported }
-
 // environments is the one list of them: a new one is its folder, and a line here.
+// Runtimes that are named by their path follow, where some of also are such names.
 // It is a variable for the tests alone.
-var environments = func() []bench.Environment {
-	return []bench.Environment{
-		chroot.Host(),
-		chroot.Chroot(),
-		container.New(),
+var environments = func(also ...string) []bench.Environment {
+	list := append(cli.Local(),
+		own.New(""),
+		bwrap.New(),
+		oci.Crun(),
+		oci.Runc(),
+		oci.Runsc(),
+		nspawn.New(),
 		vm.New(),
 		vm.NewBare(),
+	)
+	for _, name := range also {
+		if e := oci.At(name); e != nil {
+			list = append(list, e)
+		}
 	}
+	return list
+}
+
+// environmentNames lists them, from the least to the most isolation.
+func environmentNames() []string { return cli.Names(environments()) }
+
+// commands lists a command's visible subcommands.
+func commands(cmd *cobra.Command) []string {
+	var out []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			out = append(out, c.Name())
+		}
+	}
+	return out
 }
 
 // kernelFile is the guest kernel that the user named with --kernel or
@@ -110,7 +148,7 @@ func kernelFile(named string) (string, error) {
 		return "", nil
 	}
 	if _, err := os.Stat(named); err != nil {
-		return "", usagef("%s: %w", flag, err)
+		return "", cli.Usagef("%s: %w", flag, err)
 	}
 	return filepath.Abs(named)
 }
@@ -127,7 +165,7 @@ func programs() []image.Entry {
 
 // storedImage is the default image of this lab's.
 func storedImage(cache string, read bool) (image.Ref, error) {
-	uid, gid := usercache.Owner()
+	uid, gid := owner.IDs()
 	return image.Default(cache, read, uid, gid, programs()...)
 }
 

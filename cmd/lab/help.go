@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -10,12 +8,14 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"lab/cmd/cli"
 )
 
 // help prints a command's help: how it is typed, the flags that people need, the
 // other ones, examples, and what more there is to say.
 func (a *app) help(cmd *cobra.Command, _ []string) {
-	w := a.page
+	w := a.Page
 	text := strings.TrimSpace(cmd.Long)
 	if !cmd.HasParent() {
 		fmt.Fprintf(w, "%s\n\n", text)
@@ -85,7 +85,7 @@ const flagColumn = 22
 func printFlags(w io.Writer, title string, fl *pflag.FlagSet, further bool) {
 	fl.SortFlags = false
 	fl.VisitAll(func(f *pflag.Flag) {
-		if f.Hidden || f.Annotations[furtherFlag] != nil != further {
+		if f.Hidden || f.Annotations[cli.FurtherFlag] != nil != further {
 			return
 		}
 		if title != "" {

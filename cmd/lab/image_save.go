@@ -1,21 +1,21 @@
-//go:build !lean
-
 package main
 
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"lab/bench/image"
+	"lab/bench/image/archive"
 	"lab/bench/owner"
 	"lab/bench/results"
 	"lab/bench/usercache"
+	"lab/cmd/cli"
 	"lab/reports"
 	"lab/vm/kernel"
 )
@@ -38,7 +38,7 @@ programs you would run.`,
   lab image save tree.tar.gz --image /srv/tree`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usagef("image save: which results folder, or which file? lab image save DIR")
+				return cli.Usagef("image save: which results folder, or which file? lab image save DIR")
 			}
 			return nil
 		},
@@ -49,7 +49,7 @@ programs you would run.`,
 			return a.saveFile(args[0], named)
 		},
 	}
-	cmd.Flags().StringVar(&named, "image", "", "`DIR` root folder of the image (default: the lab's own)")
+	cmd.Flags().StringVar(&named, "image", "", cli.ImageHelp)
 	cmd.Flags().StringVar(&kernelName, "kernel", "", "`FILE` guest kernel (default: the set-up's; also LAB_KERNEL)")
 	completeFlags(cmd)
 	return cmd
@@ -61,20 +61,27 @@ func (a *app) saveFile(name, named string) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("image save: %s exists, and isn't overwritten; name another file, or a results folder", name)
-	}
-	if err != nil {
+	if err := a.newFile(name, func(w io.Writer) error { return archive.Write(r.Dir, w) }); err != nil {
 		return fmt.Errorf("image save: %w", err)
 	}
-	uid, gid := usercache.Owner()
-	err = errors.Join(r.WriteArchive(f), owner.Courtesy(f.Chown(uid, gid)), f.Close())
+	_, err = fmt.Fprintf(a.Page, "%s: image %s, %s\n", name, r.Name, r.Digest)
+	return err
+}
+
+// newFile writes a file that isn't there yet, and belongs to the user.
+func (a *app) newFile(name string, write func(io.Writer) error) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s exists, and isn't overwritten; name another file, or a results folder", name)
+	}
 	if err != nil {
+		return err
+	}
+	uid, gid := owner.IDs()
+	if err := errors.Join(write(f), owner.Courtesy(f.Chown(uid, gid)), f.Close()); err != nil {
 		return errors.Join(err, os.Remove(name))
 	}
-	_, err = fmt.Fprintf(a.page, "%s: image %s, %s\n", name, r.Name, r.Digest)
-	return err
+	return nil
 }
 
 func nonEmptyWords(w string) []string {
@@ -97,7 +104,7 @@ func (a *app) saveBeside(dir, named, kernelName string) error {
 		return fmt.Errorf("image save: %w", err)
 	}
 	if len(wrong) > 0 {
-		return fmt.Errorf("image save: %s was changed:\n     %s", dir, strings.Join(wrong, "\n     "))
+		return fmt.Errorf("image save: %s was changed:\n     %s", dir, reports.Lines(wrong))
 	}
 	r, err := a.namedImage(nonEmptyWords(named))
 	if err != nil {
@@ -115,7 +122,7 @@ func (a *app) saveBeside(dir, named, kernelName string) error {
 		return fmt.Errorf("image save: %w", err)
 	}
 	defer f.Close()
-	uid, gid, err := usercache.OwnerOf(f)
+	uid, gid, err := owner.Of(f)
 	if err != nil {
 		return err
 	}
@@ -124,10 +131,10 @@ func (a *app) saveBeside(dir, named, kernelName string) error {
 		return err
 	}
 	defer w.Close()
-	if err := w.Stream(results.SavedImage, r.WriteArchive); err != nil {
+	if err := w.Stream(results.SavedImage, func(f io.Writer) error { return archive.Write(r.Dir, f) }); err != nil {
 		return fmt.Errorf("image save: %w", err)
 	}
-	fmt.Fprintf(a.page, "%s: image %s\n", filepath.Join(dir, results.SavedImage), r.Digest)
+	fmt.Fprintf(a.Page, "%s: image %s\n", filepath.Join(dir, results.SavedImage), r.Digest)
 	if k != nil {
 		data, err := k.Read()
 		if err == nil {
@@ -136,7 +143,7 @@ func (a *app) saveBeside(dir, named, kernelName string) error {
 		if err != nil {
 			return fmt.Errorf("image save: %w", err)
 		}
-		fmt.Fprintf(a.page, "%s: guest kernel %s, %s\n", filepath.Join(dir, results.SavedKernel), k.Version, k.Digest)
+		fmt.Fprintf(a.Page, "%s: guest kernel %s, %s\n", filepath.Join(dir, results.SavedKernel), k.Version, k.Digest)
 	}
 	return reports.WriteSums(dir, uid, gid)
 }
@@ -193,7 +200,7 @@ func unpackSaved(f *os.File, dir, digest string, uid, gid int) (r image.Ref, err
 		return r, err
 	}
 	defer os.RemoveAll(tmp) // fails once it was renamed
-	if err := image.Unpack(f, tmp, uid, gid); err != nil {
+	if err := archive.Unpack(f, tmp, uid, gid); err != nil {
 		return r, err
 	}
 	got, _, err := image.Sum(tmp)

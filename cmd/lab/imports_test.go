@@ -25,18 +25,22 @@ var rules = []struct {
 	{"bench/stats", nil, "statistics know nothing of measurements", true},
 	{"bench/clock", nil, "a leaf", false},
 	{"bench/smaps", nil, "a leaf", false},
-	{"bench/proc", nil, "a leaf", true},
+	{"bench/proc", []string{"bench/input"}, "a leaf", true},
 	{"bench/histogram", nil, "a leaf", true},
 	{"bench/probe/line", nil, "a leaf: the programs inside an instance link it", true},
 	{"bench/probe/program", []string{"bench/histogram", "bench/probe", "bench/probe/line"}, "a small program of its own", true},
-	{"bench/cgroup", nil, "a leaf", false},
+	{"bench/cgroup", []string{"bench/input"}, "a leaf", false},
 	{"bench/text", nil, "a leaf: whatever prints uses it", false},
 	{"bench/input", nil, "a leaf", true},
 	{"bench/clean", nil, "a leaf", true},
 	{"bench/owner", nil, "a leaf", true},
-	{"bench/results", []string{"bench/input", "bench/clean", "bench/owner"}, "a folder's schema, for all that read or write one", false},
-	{"bench", []string{"bench/cgroup", "bench/clock", "bench/histogram", "bench/image", "bench/pagecache", "bench/probe/line", "bench/results", "bench/smaps", "bench/testbed"},
+	{"bench/request", []string{"bench/cgroup"}, "what is asked knows no measurement: a manifest has it, too", true},
+	{"bench/results", []string{"bench/input", "bench/clean", "bench/owner", "bench/request"}, "a folder's schema, for all that read or write one", false},
+	{"bench", []string{"bench/cgroup", "bench/clock", "bench/histogram", "bench/image", "bench/pagecache", "bench/probe/line", "bench/request", "bench/results", "bench/smaps", "bench/testbed"},
 		"the contract imports no engine, no statistics and nothing that implements it", false},
+	{"bench/foreign", []string{"bench", "bench/cgroup", "bench/clean", "bench/clock", "bench/image", "bench/launch", "bench/machine", "bench/probe", "bench/smaps", "bench/testbed"},
+		"what other people's programs share knows none of them", true},
+	{"bench/engines/...", []string{"bench", "bench/foreign"}, "environments never import one another", true},
 	{"bench/...", []string{"bench/..."}, "what a measurement is knows no environment, no scenario and no report", true},
 	{"chroot", []string{"bench/..."}, "environments never import one another", true},
 	{"container/...", []string{"bench/...", "container/..."}, "environments never import one another", true},
@@ -53,6 +57,8 @@ var rules = []struct {
 	{"scenarios", []string{"bench", "bench/stats", "bench/clock", "bench/results", "bench/image", "bench/probe", "bench/probe/line", "bench/histogram"},
 		"what differs between environments is data, or an optional interface", false},
 	{"reports/...", []string{"bench/results", "bench/stats", "bench/input", "bench/clean", "bench/owner", "bench/text", "reports/..."}, "a report is made from a results folder alone", false},
+	{"cmd/cli", []string{"bench/...", "chroot", "container"}, "what both programs link starts fast", true},
+	{"cmd/start", []string{"bench/...", "cmd/cli"}, "it starts fast", true},
 	{"cmd/...", []string{"..."}, "the command wires the parts", true},
 }
 
@@ -68,8 +74,11 @@ var foreign = []struct {
 	{"gonum.org/v1/plot", []string{"reports/..."}},
 	{"codeberg.org/go-pdf/fpdf", []string{"reports/..."}},
 	{"github.com/olekukonko/tablewriter", []string{"reports/...", "cmd/lab"}},
-	{"github.com/spf13/cobra", []string{"cmd/lab"}},
+	{"github.com/spf13/cobra", []string{"cmd/..."}},
+	{"github.com/google/go-containerregistry", []string{"bench/image/oci"}},
 	{"github.com/goccy/go-yaml", []string{"bench/experiment"}},
+	{"github.com/opencontainers/runtime-spec", []string{"bench/engines/oci", "container"}}, // the container's tests
+	{"github.com/moby/profiles", []string{"bench/engines/oci", "container"}},
 }
 
 // top is the module's.
@@ -111,6 +120,9 @@ func TestImports(t *testing.T) {
 			if test && (!r.test || own == f.pkg) || inBenchtest {
 				continue
 			}
+			if strings.HasPrefix(own, "bench/engines/") && !strings.HasPrefix(f.pkg, "cmd/") {
+				t.Errorf("%s imports %s: only the command knows environments", f.name, own)
+			}
 			if !matchesAny(own, r.may) {
 				t.Errorf("%s imports %s: %s", f.name, own, r.why)
 			}
@@ -121,8 +133,8 @@ func TestImports(t *testing.T) {
 // lean are packages that link, directly or not, none of these: a program pays
 // at each start for what it links, and lab exec is measured as a whole command.
 var lean = struct{ who, not []string }{
-	[]string{"bench", "bench/launch", "bench/testbed", "bench/image", "bench/crew", "bench/usercache", "chroot", "container"},
-	[]string{"bench/engine", "bench/stats", "gonum.org/", "golang.org/x/perf", "github.com/olekukonko/"},
+	[]string{"bench", "bench/launch", "bench/testbed", "bench/image", "bench/crew", "bench/usercache", "chroot", "container", "cmd/cli", "cmd/start"},
+	[]string{"vm", "scenarios", "reports", "bench/engine", "bench/stats", "gonum.org/", "golang.org/x/perf", "github.com/olekukonko/"},
 }
 
 func TestLinks(t *testing.T) {
@@ -133,9 +145,7 @@ func TestLinks(t *testing.T) {
 			imports[f.pkg] = append(imports[f.pkg], f.imports...)
 		}
 	}
-	// Of the command itself, what "lab exec" is made of: the files without a tag.
-	imports["cmd/lab, lean"] = leanImports(t)
-	for _, who := range append([]string{"cmd/lab, lean"}, lean.who...) {
+	for _, who := range lean.who {
 		if imports[who] == nil {
 			t.Errorf("there is no package %s", who)
 		}
@@ -161,24 +171,6 @@ func TestLinks(t *testing.T) {
 		}
 		walk(who, who)
 	}
-}
-
-// leanImports are the imports of the command's files that aren't left out of the
-// lean program.
-func leanImports(t *testing.T) (out []string) {
-	for _, f := range sources(t) {
-		if f.pkg != "cmd/lab" || strings.HasSuffix(f.name, "_test.go") {
-			continue
-		}
-		b, err := os.ReadFile(filepath.Join(top, f.name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !strings.HasPrefix(string(b), "//go:build !lean") {
-			out = append(out, f.imports...)
-		}
-	}
-	return out
 }
 
 // A test of the test: each rule refuses something.

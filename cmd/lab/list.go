@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -11,6 +9,7 @@ import (
 
 	"lab/bench"
 	"lab/bench/machine"
+	"lab/cmd/cli"
 	"lab/scenarios"
 )
 
@@ -46,7 +45,7 @@ func (a *app) listCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List scenarios and environments, and what can run here",
-		Args:  noArgs,
+		Args:  cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			checks, err := checks(cmd.Context(), false)
 			if err != nil {
@@ -56,7 +55,7 @@ func (a *app) listCommand() *cobra.Command {
 			if asJSON {
 				return a.printJSON(l)
 			}
-			l.print(a.page)
+			l.print(a.Page)
 			return nil
 		},
 	}
@@ -102,18 +101,26 @@ func (l listing) print(w io.Writer) {
 	}
 	fmt.Fprintf(w, "\n%-56s this machine can run it\n", "Environments: --env NAME,…")
 	for _, e := range l.Environments {
-		can := "yes"
+		can, text := "yes", e.About
 		if !e.Runs {
 			can = "no"
 		}
-		fmt.Fprintf(w, "  %-10s %-63s %3s\n", e.Name, e.About, can)
+		var why []string
 		for _, c := range e.Missing {
-			text := c.Name + ": " + c.Detail
+			x := c.Name + ": " + c.Detail
 			if c.Cure != "" {
-				text += "; fix: " + c.Cure
+				x += "; fix: " + c.Cure
 			}
-			fmt.Fprintln(w, "             "+text)
+			why = append(why, x)
+		}
+		const width = 63
+		if len(why) == 1 && len(why[0]) <= width { // in place of what it is
+			text, why = why[0], nil
+		}
+		fmt.Fprintf(w, "  %-10s %-*s %3s\n", e.Name, width, text, can)
+		for _, x := range why {
+			fmt.Fprintln(w, "             "+x)
 		}
 	}
-	fmt.Fprintln(w, "\nlab explain NAME says more about each, with its settings for --variant;\nlab doctor says more about this machine.")
+	fmt.Fprintln(w, "\nMore: lab explain NAME (what it is, its settings), lab doctor (this machine)")
 }

@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -8,28 +6,27 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/spf13/cobra"
-
 	"lab/bench/engine"
 	"lab/bench/machine"
+	"lab/bench/request"
 	"lab/bench/runs"
 )
 
 // predict says what a run would be. It runs nothing, and needs no root. How
 // long it takes is told from an earlier run on this machine alone: a guest takes
 // a hundred times as long on one machine as on another.
-func (a *app) predict(cmd *cobra.Command, names []string, f runFlags) error {
-	j, err := f.job(cmd)
+func (a *app) predict(f runFlags) error {
+	j, err := f.job()
 	if err != nil {
 		return err
 	}
-	if err := f.used(names, j); err != nil {
+	if err := used(j.Options); err != nil {
 		return err
 	}
 	facts, _ := machine.Facts("")
 	before := runs.Earlier(facts.ID, f.out)
 	var all []runs.Prediction
-	for _, name := range names {
+	for _, name := range f.Scenarios {
 		p := j.Predict(parts, name, before)
 		of := *j
 		of.Scenario = name
@@ -41,24 +38,24 @@ func (a *app) predict(cmd *cobra.Command, names []string, f runFlags) error {
 	}
 	var unknown []string
 	for _, p := range all {
-		a.printPrediction(p, j.Extent)
+		a.printPrediction(p, &j.Options.Request)
 		if p.Seconds == nil {
 			unknown = append(unknown, p.Scenario)
 		}
 	}
 	if unknown != nil {
-		fmt.Fprintf(a.page, "How long isn't known: no earlier run on this machine in results/ has rows such as those without a time.\nlab run %s --quick measures them.\n", strings.Join(unknown, " "))
+		fmt.Fprintf(a.Page, "How long isn't known: no earlier run on this machine in results/ has rows such as those without a time.\nlab run %s --quick measures them.\n", strings.Join(unknown, " "))
 	}
-	fmt.Fprintln(a.page, "Nothing was run.")
+	fmt.Fprintln(a.Page, "Nothing was run.")
 	return nil
 }
 
-func (a *app) printPrediction(p runs.Prediction, x engine.Extent) {
+func (a *app) printPrediction(p runs.Prediction, x *request.Request) {
 	sessions := ""
 	if p.Sessions > 1 {
 		sessions = fmt.Sprintf(", in %d sessions", p.Sessions)
 	}
-	fmt.Fprintf(a.page, "%s: %s%s\n", p.Scenario, withWarmup(p.Trials, p.Warmup), sessions)
+	fmt.Fprintf(a.Page, "%s: %s%s\n", p.Scenario, withWarmup(p.Trials, p.Warmup), sessions)
 	width := 24
 	for _, c := range p.Cells {
 		width = max(width, utf8.RuneCountInString(c.Cell))
@@ -75,26 +72,26 @@ func (a *app) printPrediction(p runs.Prediction, x engine.Extent) {
 			}
 			text += "in " + c.From
 		}
-		fmt.Fprintln(a.page, text)
+		fmt.Fprintln(a.Page, text)
 	}
 	switch {
 	case p.Seconds == nil:
 	case p.Sessions > 1:
-		fmt.Fprintf(a.page, "  about %s, and some seconds for each session's set-up, and for the report\n", minutes(*p.Seconds))
+		fmt.Fprintf(a.Page, "  about %s, and some seconds for each session's set-up, and for the report\n", minutes(*p.Seconds))
 	default:
-		fmt.Fprintf(a.page, "  about %s, and some seconds for set-up and report\n", minutes(*p.Seconds))
+		fmt.Fprintf(a.Page, "  about %s, and some seconds for set-up and report\n", minutes(*p.Seconds))
 	}
 	for _, few := range p.TooFew {
-		fmt.Fprintf(a.page, "  %s\n", few)
+		fmt.Fprintf(a.Page, "  %s\n", few)
 	}
 	if x.Precision > 0 {
-		fmt.Fprintf(a.page, "  more trials are added until each median is known within %.3g %%\n", x.Precision*100)
+		fmt.Fprintf(a.Page, "  more trials are added until each median is known within %.3g %%\n", float64(x.Precision)*100)
 	}
 	if x.MaxTime > 0 {
-		fmt.Fprintf(a.page, "  no trial begins after %v\n", x.MaxTime)
+		fmt.Fprintf(a.Page, "  no trial begins after %v\n", x.MaxTime)
 	}
 	if x.Strict {
-		fmt.Fprintf(a.page, "  disturbed trials are repeated, up to %d times each\n", engine.MaxRepeats)
+		fmt.Fprintf(a.Page, "  disturbed trials are repeated, up to %d times each\n", engine.MaxRepeats)
 	}
 }
 

@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -11,9 +9,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lab/bench/owner"
 	"lab/bench/results"
-	"lab/bench/usercache"
+	"lab/cmd/cli"
 	"lab/reports"
+	"lab/reports/analysis"
+	"lab/reports/page"
 )
 
 func (a *app) reportCommand() *cobra.Command {
@@ -37,7 +38,7 @@ machines.csv and plots are written there.`,
   lab report class/* --out class-report`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usagef("report: which results folder? lab report DIR…")
+				return cli.Usagef("report: which results folder? lab report DIR…")
 			}
 			return nil
 		},
@@ -49,7 +50,7 @@ machines.csv and plots are written there.`,
 				return a.reportMachines(dirs, out)
 			}
 			if out != "" {
-				return usagef("report: --out is for several folders; the report of a single one is written into it")
+				return cli.Usagef("report: --out is for several folders; the report of a single one is written into it")
 			}
 			var errs []error
 			for _, dir := range dirs {
@@ -90,15 +91,15 @@ func (a *app) printReport(run *results.Run, json bool) error {
 		if err != nil {
 			return err
 		}
-		_, err = a.stdout.Write(summary)
+		_, err = a.Stdout.Write(summary)
 		return err
 	}
-	if err := reports.Terminal(a.page, run, reports.OptionsFor(a.stdout.file)); err != nil {
+	if err := reports.Terminal(a.Page, run, page.OptionsFor(a.Stdout.File)); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(a.page, "\nreport: %s\n", filepath.Join(dir, "report.md"))
+	_, err := fmt.Fprintf(a.Page, "\nreport: %s\n", filepath.Join(dir, "report.md"))
 	if plots, _ := filepath.Glob(filepath.Join(dir, "plots", "*.png")); len(plots) > 0 {
-		_, err = fmt.Fprintf(a.page, "plots:  %s (%d)\n", filepath.Join(dir, "plots"), len(plots))
+		_, err = fmt.Fprintf(a.Page, "plots:  %s (%d)\n", filepath.Join(dir, "plots"), len(plots))
 	}
 	return err
 }
@@ -124,15 +125,15 @@ func (a *app) reportMachines(dirs []string, out string) error {
 		by[run.Manifest.Scenario] = append(by[run.Manifest.Scenario], run)
 	}
 	if out != "" && len(names) > 1 {
-		return usagef("report: --out is for one scenario, and these folders have %s; name one scenario's", strings.Join(names, ", "))
+		return cli.Usagef("report: --out is for one scenario, and these folders have %s; name one scenario's", strings.Join(names, ", "))
 	}
 	for i, name := range names {
 		if i > 0 {
-			fmt.Fprintln(a.page)
+			fmt.Fprintln(a.Page)
 		}
-		m, err := reports.AcrossMachines(by[name])
+		m, err := analysis.AcrossMachines(by[name])
 		if err == nil {
-			err = m.Terminal(a.page, reports.OptionsFor(a.stdout.file))
+			err = reports.Machines(m).Terminal(a.Page, page.OptionsFor(a.Stdout.File))
 		}
 		if err == nil && out != "" {
 			err = a.writeMachines(m, out)
@@ -142,16 +143,16 @@ func (a *app) reportMachines(dirs []string, out string) error {
 	return errors.Join(errs...)
 }
 
-func (a *app) writeMachines(m *reports.Machines, out string) error {
-	uid, gid := usercache.Owner()
+func (a *app) writeMachines(m *analysis.Machines, out string) error {
+	uid, gid := owner.IDs()
 	f, err := results.Create(out, uid, gid, nil)
 	if err != nil {
 		return err
 	}
 	f.Close()
-	if err := m.Write(out, uid, gid); err != nil {
+	if err := reports.WriteMachines(m, out, uid, gid); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.page, "\nreport: %s\n", filepath.Join(out, "machines.md"))
+	_, err = fmt.Fprintf(a.Page, "\nreport: %s\n", filepath.Join(out, "machines.md"))
 	return err
 }

@@ -1,9 +1,6 @@
-//go:build !lean
-
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -12,7 +9,11 @@ import (
 
 	"lab/bench/results"
 	"lab/bench/runs"
+	"lab/cmd/cli"
 	"lab/reports"
+	"lab/reports/analysis"
+	"lab/reports/msg"
+	"lab/reports/page"
 )
 
 func (a *app) reproduceCommand() *cobra.Command {
@@ -43,7 +44,7 @@ Exit status: 0 nothing differs; 1 something differs, or failed; 2 bad usage;
 3 nothing could be run; 130 interrupted.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usagef("reproduce: which results folder? lab reproduce DIR")
+				return cli.Usagef("reproduce: which results folder? lab reproduce DIR")
 			}
 			return nil
 		},
@@ -54,11 +55,11 @@ Exit status: 0 nothing differs; 1 something differs, or failed; 2 bad usage;
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&f.out, "out", "", "`DIR` new folder for the results (default: results/<UTC time>-<scenario>)")
-	fl.StringVar(&f.image, "image", "", "`DIR` root folder of the original's file tree (default: the one saved in the results folder, or the lab's own)")
-	fl.StringVar(&f.kernel, "kernel", "", "`FILE` guest kernel (default: the one saved in the results folder, or the set-up's; also LAB_KERNEL)")
-	fl.StringVar(&f.work, "work", "", "`DIR` folder on the disk that instances write to, if the original had one (default: in the cache)")
-	fl.StringVar(&f.connect, "connect", "", "`URI` libvirt that makes the guests, if the original's were made by one (results don't say where it is)")
-	a.waitFlag(fl)
+	fl.StringVar(&f.Image, "image", "", "`IMAGE` the original's: the root folder of a file tree, or a name or digest of the store (default: the one saved in the results folder, or the lab's own)")
+	fl.StringVar(&f.Kernel, "kernel", "", "`FILE` guest kernel (default: the one saved in the results folder, or the set-up's; also LAB_KERNEL)")
+	fl.StringVar(&f.Work, "work", "", "`DIR` folder on the disk that instances write to, if the original had one (default: in the cache)")
+	fl.StringVar(&f.Connect, "connect", "", "`URI` libvirt that makes the guests, if the original's were made by one (results don't say where it is)")
+	a.WaitFlag(fl)
 	completeFlags(cmd)
 	return cmd
 }
@@ -72,21 +73,18 @@ func (a *app) reproduce(dir string, f runFlags) error {
 	original, j := old.Run, old.job
 	m := original.Manifest
 	now := j.Manifest // what begin found out
-	asked := *m.Asked
-	asked.Work = f.work != ""
-	j.Manifest = results.Manifest{Format: results.Format, Lab: labVersion(), Seed: m.Seed, Quick: m.Quick, Accel: m.Accel, Asked: &asked, Command: now.Command,
-		Image: now.Image, Workload: now.Workload, Experiment: m.Experiment,
+	j.Manifest = results.Manifest{Lab: cli.Version(), Command: now.Command, Image: now.Image, Workload: now.Workload, Experiment: m.Experiment,
 		Notes: []string{fmt.Sprintf("Made to reproduce run %s of %s.", m.ID, m.Started.UTC().Format("2006-01-02 15:04 MST"))}}
 	j.Manifest.Notes = append(j.Manifest.Notes, old.otherLibvirt()...)
 	j.Begin(parts, m.Scenario)
 	if now.Image.Digest != m.Image.Digest {
-		fmt.Fprintf(a.note, "lab: the image isn't the original's (%s, and that was %s): nothing will be comparable; fix: --image DIR with the original one\n",
+		fmt.Fprintf(a.Note, "lab: the image isn't the original's (%s, and that was %s): nothing will be comparable; fix: --image DIR with the original one\n",
 			now.Image.Digest, m.Image.Digest)
 	}
-	if m.Asked.Work && f.work == "" {
-		fmt.Fprintln(a.note, "lab: the original's instances wrote to a folder given with --work, and these will write to the cache; fix: --work DIR")
+	if m.Asked.Work != "" && f.Work == "" {
+		fmt.Fprintln(a.Note, "lab: the original's instances wrote to a folder given with --work, and these will write to the cache; fix: --work DIR")
 	}
-	out := f.folder([]string{m.Scenario}, m.Scenario, j.Manifest.Started)
+	out := f.folder(m.Scenario, j.Manifest.Started)
 	s := &supervisor{Supervisor: runs.Supervisor{Job: j, Lock: old.lock, Dir: out, Passage: passage(old.target)}, app: a}
 	end, err := s.measure(s.Supervisor.Run)
 	// A cell that can't run here, and a failed trial, show in the verdicts.
@@ -97,21 +95,18 @@ func (a *app) reproduce(dir string, f runFlags) error {
 	if err != nil {
 		return err
 	}
-	r, err := reports.Reproduce(original, again)
+	r, err := analysis.Reproduce(original, again)
 	if err != nil {
 		return err
 	}
-	var page bytes.Buffer
-	if err := r.Markdown(&page); err != nil {
+	p := reports.Reproduction(r)
+	if err := errors.Join(keep(out, j, map[string][]byte{"reproduction.md": p.Markdown(msg.English())}),
+		reports.WriteRun(again, out, j.UID, j.GID), p.Terminal(a.Page, page.OptionsFor(a.Stdout.File))); err != nil {
 		return err
 	}
-	if err := errors.Join(keep(out, j, map[string][]byte{"reproduction.md": page.Bytes()}),
-		reports.WriteRun(again, out, j.UID, j.GID), r.Terminal(a.page, reports.OptionsFor(a.stdout.file))); err != nil {
-		return err
-	}
-	fmt.Fprintf(a.page, "\nreport: %s\n", filepath.Join(out, "reproduction.md"))
-	if n := r.Count(reports.Differs); n > 0 {
-		return &statusError{statusFailed, nil}
+	fmt.Fprintf(a.Page, "\nreport: %s\n", filepath.Join(out, "reproduction.md"))
+	if n := r.Count(analysis.Differs); n > 0 {
+		return cli.Exit(cli.StatusFailed, nil)
 	}
 	return status(end, nil)
 }

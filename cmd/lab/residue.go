@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -8,8 +6,10 @@ import (
 	"io"
 	"os"
 
+	"lab/bench/owner"
 	"lab/bench/residue"
 	"lab/bench/usercache"
+	"lab/cmd/cli"
 )
 
 // residueFlags are those of lab doctor that are about what is left.
@@ -33,17 +33,17 @@ func lookForResidue() (residue.Snapshot, error) {
 // residue is lab doctor --residue and its kin. It sweeps nothing: what is left is to
 // be seen.
 func (a *app) residue(f residueFlags, asJSON bool) error {
-	if err := a.needRoot("lab doctor --residue", statusFailed); err != nil {
+	if err := a.NeedRoot("lab doctor --residue", cli.StatusFailed); err != nil {
 		return err
 	}
 	var before residue.Snapshot
 	if f.since != "" {
 		b, err := os.ReadFile(f.since)
 		if err != nil {
-			return usagef("--since: %w", err)
+			return cli.Usagef("--since: %w", err)
 		}
 		if err := json.Unmarshal(b, &before); err != nil || len(before.Items) == 0 {
-			return usagef("--since %s: not a file of lab doctor --save", f.since)
+			return cli.Usagef("--since %s: not a file of lab doctor --save", f.since)
 		}
 	}
 	now, err := lookForResidue()
@@ -58,7 +58,7 @@ func (a *app) residue(f residueFlags, asJSON bool) error {
 		if err := os.WriteFile(f.save, b, 0o644); err != nil {
 			return fmt.Errorf("--save: %w", err)
 		}
-		uid, gid := usercache.Owner()
+		uid, gid := owner.IDs()
 		if err := os.Lchown(f.save, uid, gid); err != nil {
 			return fmt.Errorf("--save: %w", err)
 		}
@@ -79,14 +79,14 @@ func (a *app) residue(f residueFlags, asJSON bool) error {
 		bad = bad || len(found.Differ) > 0 && found.Differ[0].Counts
 	}
 	if asJSON {
-		e := json.NewEncoder(a.stdout)
+		e := json.NewEncoder(a.Stdout)
 		e.SetIndent("", "  ")
 		err = e.Encode(found)
 	} else {
-		err = printResidue(a.page, found.Left, found.Used, found.Differ, found.Unseen)
+		err = printResidue(a.Page, found.Left, found.Used, found.Differ, found.Unseen)
 	}
 	if err == nil && bad {
-		return &statusError{statusFailed, nil}
+		return cli.Exit(cli.StatusFailed, nil)
 	}
 	return err
 }

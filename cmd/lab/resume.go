@@ -1,33 +1,24 @@
-//go:build !lean
-
 package main
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"lab/bench/results"
 	"lab/bench/runs"
+	"lab/cmd/cli"
 	"lab/reports"
 )
 
 // resume goes on with a run that was broken off: the same seed and plan, but
 // for the trials that are there.
-func (a *app) resume(cmd *cobra.Command, names []string, f runFlags) error {
-	var wrong string
-	cmd.Flags().Visit(func(fl *pflag.Flag) {
-		if !slices.Contains([]string{"resume", "live", "image", "kernel", "work", "json", "connect", "wait"}, fl.Name) {
-			wrong = fl.Name
-		}
-	})
-	if wrong != "" {
-		return usagef("--resume goes on with what was asked for then, and --%s would change it; fix: leave it out, or begin a new run", wrong)
+func (a *app) resume(cmd *cobra.Command, f runFlags) error {
+	if wrong := changing(cmd, "out", "file", "predict"); wrong != "" {
+		return cli.Usagef("--resume goes on with what was asked for then, and --%s would change it; fix: leave it out, or begin a new run", wrong)
 	}
-	old, err := a.again("resume", "lab run", f.resume, f, func(run *results.Run) error { return resumable(run, names, f.work != "") })
+	old, err := a.again("resume", "lab run", f.resume, f, func(run *results.Run) error { return resumable(run, f.Scenarios, f.Work != "") })
 	if err != nil {
 		return err
 	}
@@ -57,7 +48,7 @@ func (a *app) resume(cmd *cobra.Command, names []string, f runFlags) error {
 	}
 	j.Resume(run, cut)
 	j.Manifest.Notes = append(j.Manifest.Notes, old.otherLibvirt()...)
-	s := &supervisor{Supervisor: runs.Supervisor{Job: j, Lock: old.lock, Dir: f.resume, Passage: passage(old.target)}, app: a, json: f.json, connect: f.connect, live: f.live}
+	s := &supervisor{Supervisor: runs.Supervisor{Job: j, Lock: old.lock, Dir: f.resume, Passage: passage(old.target)}, app: a, json: f.json, connect: f.Connect, live: f.live}
 	return s.run()
 }
 
@@ -67,18 +58,18 @@ func resumable(run *results.Run, names []string, work bool) error {
 	m := run.Manifest
 	switch {
 	case len(names) > 1 || len(names) == 1 && names[0] != m.Scenario:
-		return usagef("resume: %s is a run of %s, not of %s", run.Dir, m.Scenario, strings.Join(names, ", "))
-	case m.Lab != labVersion():
+		return cli.Usagef("resume: %s is a run of %s, not of %s", run.Dir, m.Scenario, strings.Join(names, ", "))
+	case m.Lab != cli.Version():
 		return fmt.Errorf("resume: %s was made by lab %s, and this is %s, which may measure differently; fix: use that version, or begin a new run",
-			run.Dir, m.Lab, labVersion())
+			run.Dir, m.Lab, cli.Version())
 	case m.Asked != nil && m.Asked.Sessions > 1:
 		return fmt.Errorf("resume: %s is a run of %d sessions, which can't be resumed; lab report draws what there is, lab reproduce repeats all of it", run.Dir, m.Asked.Sessions)
 	case !runs.Interrupted(&m):
 		return fmt.Errorf("resume: %s is complete; lab report draws it again, lab reproduce repeats it", run.Dir)
-	case m.Asked != nil && m.Asked.Work && !work:
-		return usagef("resume: the instances of %s wrote to a folder given with --work, and results don't record which; fix: --work DIR", run.Dir)
-	case m.Asked != nil && !m.Asked.Work && work:
-		return usagef("resume: the instances of %s wrote to the cache, and --work would change that; fix: leave it out", run.Dir)
+	case m.Asked != nil && m.Asked.Work != "" && !work:
+		return cli.Usagef("resume: the instances of %s wrote to a folder given with --work, and results don't record which; fix: --work DIR", run.Dir)
+	case m.Asked != nil && m.Asked.Work == "" && work:
+		return cli.Usagef("resume: the instances of %s wrote to the cache, and --work would change that; fix: leave it out", run.Dir)
 	}
 	return nil
 }

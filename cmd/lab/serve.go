@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -16,6 +14,7 @@ import (
 
 	"lab/bench/engine"
 	"lab/bench/results"
+	"lab/cmd/cli"
 	"lab/reports"
 	"lab/reports/serve"
 )
@@ -35,7 +34,7 @@ written, no file is handed out, and Ctrl-C ends it.`,
   lab serve class/* --addr 0.0.0.0:8000`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usagef("serve: which results folder? lab serve DIR…")
+				return cli.Usagef("serve: which results folder? lab serve DIR…")
 			}
 			return nil
 		},
@@ -64,7 +63,7 @@ func (a *app) serve(dirs []string, address string) error {
 		return err
 	}
 	defer s.Close()
-	if _, err := fmt.Fprintf(a.page, "%s (Ctrl-C ends it)\n", s.URL()); err != nil {
+	if _, err := fmt.Fprintf(a.Page, "%s (Ctrl-C ends it)\n", s.URL()); err != nil {
 		return err
 	}
 	for seen := stateOf(dirs); ; {
@@ -128,7 +127,7 @@ func (a *app) goLive(address, dir string) (*liveView, error) {
 	if err := v.server.Start(address); err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(a.note, "lab: live: %s\n", v.server.URL())
+	fmt.Fprintf(a.Note, "lab: live: %s\n", v.server.URL())
 	return v, nil
 }
 

@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -18,6 +16,7 @@ import (
 
 	"lab/bench/image"
 	"lab/bench/launch"
+	"lab/cmd/cli"
 )
 
 // pumped are the environments of lab exec whose command gets pipes of its own.
@@ -151,7 +150,7 @@ func TestDescriptorsTouched(t *testing.T) {
 		root := openFile(t, "/", os.O_RDONLY)
 		errs := openFile(t, filepath.Join(dir, "errs"), os.O_RDWR|os.O_TRUNC)
 		code := runLab(t, root, null, errs, "exec", env, "--", "true")
-		if said, _ := os.ReadFile(errs.Name()); code != statusLab || !strings.Contains(string(said), "standard input is a folder") {
+		if said, _ := os.ReadFile(errs.Name()); code != cli.StatusLab || !strings.Contains(string(said), "standard input is a folder") {
 			t.Errorf("%s with a folder as input: status %d, %q", env, code, said)
 		}
 	}
@@ -211,7 +210,7 @@ func TestOutputLost(t *testing.T) {
 		w.Close()
 		errs := openFile(t, filepath.Join(t.TempDir(), "errs"), os.O_RDWR)
 		code := runLab(t, null, openFile(t, "/dev/full", os.O_WRONLY), errs, "exec", env, "--", "echo", "y")
-		if said, _ := os.ReadFile(errs.Name()); code != statusLab || !bytes.Contains(said, []byte("standard output: ")) {
+		if said, _ := os.ReadFile(errs.Name()); code != cli.StatusLab || !bytes.Contains(said, []byte("standard output: ")) {
 			t.Errorf("%s on a full device: status %d, %q", env, code, said)
 		}
 	}

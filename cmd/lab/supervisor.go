@@ -1,5 +1,3 @@
-//go:build !lean
-
 package main
 
 import (
@@ -14,12 +12,13 @@ import (
 	"lab/bench/engine"
 	"lab/bench/results"
 	"lab/bench/runs"
+	"lab/cmd/cli"
 	"lab/scenarios"
 	"lab/vm/client"
 )
 
 // parts are what a run can be made of.
-var parts = runs.Parts{Environments: func() []bench.Environment { return environments() }, Scenario: scenarios.Find}
+var parts = runs.Parts{Environments: func(also ...string) []bench.Environment { return environments(also...) }, Scenario: scenarios.Find}
 
 // A supervisor is a run as this command makes it: one that is reported, and
 // comes to an exit status.
@@ -47,7 +46,7 @@ func (s *supervisor) run() error {
 
 // measure is a run of the supervisor's, drawn on this terminal.
 func (s *supervisor) measure(run func() (runs.End, error)) (runs.End, error) {
-	c := &console{s.app, newMeter(s.stderr.file)}
+	c := &console{s.app, newMeter(s.Stderr.File)}
 	s.Console = c
 	defer c.clear()
 	return run()
@@ -60,10 +59,10 @@ func (s *supervisor) whatNow(end runs.End, died, report error) error {
 	full := err != nil && (end.Full || errors.Is(report, syscall.ENOSPC))
 	next := ""
 	switch {
-	case (died != nil || end.Interrupted) && s.Job.Times() == 1 && s.hasTrials():
-		next = s.typed(s.resumeWords())
+	case (died != nil || end.Interrupted) && s.Job.Options.Times() == 1 && s.hasTrials():
+		next = s.Typed(s.resumeWords())
 	case full:
-		next = s.typed([]string{"report", s.Dir})
+		next = s.Typed([]string{"report", s.Dir})
 	default:
 		return err
 	}
@@ -71,7 +70,7 @@ func (s *supervisor) whatNow(end runs.End, died, report error) error {
 		return fmt.Errorf("%w\n     the trials in %s are whole; make room there, then type:\n     %s", err, s.Dir, next)
 	}
 	if end.Interrupted {
-		fmt.Fprintf(s.note, "lab: to go on with this run, type:\n     %s\n", next)
+		fmt.Fprintf(s.Note, "lab: to go on with this run, type:\n     %s\n", next)
 		return err
 	}
 	return fmt.Errorf("%w\n     to go on with this run, type:\n     %s", err, next)
@@ -86,10 +85,13 @@ func (s *supervisor) hasTrials() bool {
 // resumeWords goes on with this run: what its folder doesn't keep is said again.
 func (s *supervisor) resumeWords() []string {
 	words := []string{"run", "--resume", s.Dir}
-	for _, x := range [][2]string{{"--image", s.Job.Options.Image}, {"--kernel", s.Job.Options.Variant["kernel"]},
-		{"--work", s.Job.Work}, {"--connect", s.connect}} {
-		if x[1] != "" {
-			words = append(words, x[0], x[1])
+	for _, f := range s.Job.Options.Fields() {
+		value := f.String()
+		if f.Key == "connect" {
+			value = s.connect
+		}
+		if f.Place && value != "" {
+			words = append(words, "--"+f.Flag, value)
 		}
 	}
 	return words
@@ -99,15 +101,15 @@ func (s *supervisor) resumeWords() []string {
 func status(end runs.End, err error) error {
 	switch {
 	case end.Interrupted:
-		return &statusError{statusInterrupted, nil}
+		return cli.Exit(cli.StatusInterrupted, nil)
 	case end.Usage:
-		return &statusError{statusUsage, err}
+		return cli.Exit(cli.StatusUsage, err)
 	case err != nil:
 		return err
 	case end.Outcome == engine.Nothing:
-		return &statusError{statusNothing, nil}
+		return cli.Exit(cli.StatusNothing, nil)
 	case end.Outcome != engine.Complete:
-		return &statusError{statusFailed, nil}
+		return cli.Exit(cli.StatusFailed, nil)
 	}
 	return nil
 }
@@ -120,7 +122,7 @@ type console struct {
 
 func (c *console) Say(text string) {
 	c.clear()
-	fmt.Fprintln(c.note, "lab: "+text)
+	fmt.Fprintln(c.Note, "lab: "+text)
 }
 
 func (c *console) Progress(p engine.Progress) { c.draw(p) }

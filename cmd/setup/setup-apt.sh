@@ -14,6 +14,13 @@ packages() {
 		libvirt-daemon|libvirtd virtqemud|starts virtual machines; run privately, not as a service
 		libvirt-daemon-driver-qemu|/usr/lib/*/libvirt/connection-driver/libvirt_driver_qemu.so|libvirt's part for QEMU
 	END
+	[ -z "${tests:-}" ] || cat <<-'END'
+		crun|crun|a container runtime, tested as an environment
+		runc|runc|another one
+		runsc|runsc|gVisor, a third
+		bubblewrap|bwrap|a sandbox, tested as an environment
+		systemd-container|systemd-nspawn|systemd's containers, likewise
+	END
 	[ -z "${long:-}" ] || echo 'mmdebstrap|mmdebstrap|makes the stock Debian that make test-long boots'
 }
 

@@ -13,6 +13,12 @@ packages() {
 		libvirt-daemon|libvirtd virtqemud|starts virtual machines; run privately, not as a service
 		libvirt-daemon-driver-qemu|/usr/lib64/libvirt/connection-driver/libvirt_driver_qemu.so|libvirt's part for QEMU
 	END
+	[ -z "${tests:-}" ] || cat <<-'END'
+		crun|crun|a container runtime, tested as an environment
+		runc|runc|another one
+		bubblewrap|bwrap|a sandbox, tested as an environment
+		systemd-container|systemd-nspawn|systemd's containers, likewise
+	END
 }
 
 kernels() { echo 'fedora|kernel-core kernel-modules-core|kernel-core kernel-modules-core kernel-modules'; }

@@ -4,6 +4,7 @@
 #   cmd/setup/setup.sh                  install what is missing, fetch a guest kernel
 #   cmd/setup/setup.sh --full-kernel    fetch the distribution's full kernel, too: only an
 #                               emulated network card (nic=e1000) needs its drivers
+#   cmd/setup/setup.sh --tests          and the programs that make test runs as environments
 #   cmd/setup/setup.sh --long           and what make test-long needs: a maker of Debian roots
 #   cmd/setup/setup.sh --uninstall      remove what earlier set-ups installed, and the cache
 #   cmd/setup/setup.sh --print apt|dnf  what a set-up installs there, and why
@@ -323,18 +324,18 @@ while [ "$cache" != "${cache%/}" ]; do cache=${cache%/}; done # else a link woul
 case ${1:-} in
 --cache) echo "$cache" && exit ;;
 --go) find_go && exit ;;
-'' | --full-kernel | --long | --uninstall) m=$(manager) ;;
+'' | --full-kernel | --tests | --long | --uninstall) m=$(manager) ;;
 --print) m=${2:-} ;;
-*) die "unknown argument $1" "sed -n 2,12p cmd/setup/setup.sh shows those there are" ;;
+*) die "unknown argument $1" "sed -n 2,13p cmd/setup/setup.sh shows those there are" ;;
 esac
 case $m in apt | dnf) ;; *) die "unknown package manager '$m'" "cmd/setup/setup.sh --print apt, or dnf" ;; esac
 # shellcheck source=cmd/setup/setup-apt.sh
 . "$top/cmd/setup/setup-$m.sh"
 case ${1:-} in
 '') setup ;;
---long)
+--tests | --long)
 	# shellcheck disable=SC2034 # read by packages
-	long=yes
+	case $1 in --tests) tests=yes ;; *) long=yes ;; esac
 	setup
 	;;
 --full-kernel) full_kernel ;;

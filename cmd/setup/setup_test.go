@@ -168,12 +168,13 @@ func TestSetupWhole(t *testing.T) {
 // What the long tests need is installed only for them, and is as much ours to remove.
 func TestSetupLong(t *testing.T) {
 	m := newMachine(t)
-	for _, arg := range []string{"", "--long"} {
+	for _, arg := range []string{"", "--tests", "--long"} {
 		if out, ok := m.setup(strings.Fields(arg)...); !ok {
 			t.Fatalf("set-up failed: %s", out)
 		}
-		if slices.Contains(m.lines(m.cache+"/packages"), "mmdebstrap") != (arg == "--long") {
-			t.Errorf("setup %s recorded %q", arg, m.lines(m.cache+"/packages"))
+		got := m.lines(m.cache + "/packages")
+		if slices.Contains(got, "mmdebstrap") != (arg == "--long") || slices.Contains(got, "bubblewrap") != (arg != "") {
+			t.Errorf("setup %s recorded %q", arg, got)
 		}
 	}
 	m.write(m.cache+"/stock/machine", "", 0o644)

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
+
+	"lab/reports/msg"
 )
 
 // MaxSize is how many bytes a page may have; with more trials than fit, only
@@ -14,28 +16,31 @@ const MaxSize = 2 << 20
 
 // A Page is what is shown: one run, or several with a switch between them.
 type Page struct {
-	Lang string `json:"lang"` // "en"
-	Runs []*Run `json:"runs"`
-	Live bool   `json:"live,omitempty"` // trials may still come
+	Language *msg.Language     `json:"-"`
+	Runs     []*Run            `json:"runs"`
+	Live     bool              `json:"live,omitempty"` // trials may still come
+	Texts    map[string]string `json:"texts"`          // what page.js says: Render fills it
 }
 
 // A Run is one results folder, as far as it is shown. Numbers are in base units.
 type Run struct {
-	Name     string      `json:"name"` // what the switch calls it
-	Scenario string      `json:"scenario"`
-	Question string      `json:"question"`
-	Answer   []string    `json:"-"` // sentences, the largest difference first
-	Banners  []string    `json:"-"` // what every reader has to know first
-	Verdicts []Verdict   `json:"-"`
-	Rows     []Row       `json:"rows"`
-	Metrics  []Metric    `json:"metrics"`
-	Taints   []string    `json:"taints"` // what Point.T counts from
-	Parts    []Parts     `json:"parts,omitempty"`
-	Thinned  int         `json:"thinned,omitempty"` // only each Thinned-th trial of a row is drawn; 0: all are
-	Method   []Section   `json:"-"`
-	Machine  [][2]string `json:"-"`
-	Notes    []string    `json:"-"` // doubts, and what the run wants said
-	Files    []string    `json:"-"` // the folder's, for those who want the evidence
+	Name     string        `json:"name"` // what the switch calls it
+	Scenario string        `json:"scenario"`
+	Question string        `json:"question"`
+	Answer   []string      `json:"-"` // sentences, the largest difference first
+	Banners  []string      `json:"-"` // what every reader has to know first
+	Verdicts []Verdict     `json:"-"`
+	Rows     []Row         `json:"rows"`
+	Metrics  []Metric      `json:"metrics"`
+	Taints   []string      `json:"taints"` // what Point.T counts from
+	Parts    []Parts       `json:"parts,omitempty"`
+	Thinned  int           `json:"thinned,omitempty"` // only each Thinned-th trial of a row is drawn; 0: all are
+	Tables   template.HTML `json:"-"`                 // one a metric
+	Method   template.HTML `json:"-"`
+	Machine  template.HTML `json:"-"`
+	Notes    template.HTML `json:"-"` // doubts, and what the run wants said
+	Noted    int           `json:"-"` // how many these are
+	Files    []string      `json:"-"` // the folder's, for those who want the evidence
 }
 
 // A Verdict is a statement and what came of it.
@@ -46,13 +51,6 @@ type Verdict struct {
 	Statement string
 	Figure    string // what was measured, in a few words
 	Detail    string // the whole sentence
-}
-
-// A Section is a heading with paragraphs or items.
-type Section struct {
-	Title string
-	Text  string
-	Items []string
 }
 
 // A Row is an environment with its variant.
@@ -74,7 +72,6 @@ type Metric struct {
 	Log    bool         `json:"log,omitempty"`
 	Points [][]Point    `json:"points"` // by row
 	Stats  []*Statistic `json:"stats"`  // by row; nil: nothing was measured
-	Table  Table        `json:"-"`
 }
 
 // A Point is a trial's value. N is the trial's number, by which the order is known.
@@ -113,12 +110,6 @@ type Part struct {
 	Color string  `json:"color"`
 }
 
-// A Table is what stands behind a plot.
-type Table struct {
-	Head []string
-	Rows [][]string
-}
-
 var (
 	//go:embed page.html
 	pageText string
@@ -127,7 +118,7 @@ var (
 	//go:embed page.js
 	script string
 
-	page = template.Must(template.New("page").Parse(pageText))
+	whole = template.Must(template.New("page").Parse(pageText))
 )
 
 // Render makes the page. The Runs are thinned where it would be larger than
@@ -136,6 +127,7 @@ func Render(p *Page) ([]byte, error) {
 	if len(p.Runs) == 0 {
 		return nil, fmt.Errorf("html: no run")
 	}
+	p.Texts = p.Language.Patterns("page.")
 	for every := 1; ; every *= 2 {
 		for _, r := range p.Runs {
 			r.thin(every)
@@ -154,7 +146,7 @@ func render(p *Page) ([]byte, error) {
 		return nil, fmt.Errorf("html: %w", err)
 	}
 	var b bytes.Buffer
-	err = page.Execute(&b, struct {
+	err = whole.Execute(&b, struct {
 		*Page
 		First  *Run
 		Data   template.JS
@@ -183,3 +175,6 @@ func (r *Run) thin(every int) {
 		}
 	}
 }
+
+// T is a message as the page says it.
+func (p *Page) T(id string, args ...any) string { return p.Language.Text(msg.T(id, args...)) }

@@ -3,6 +3,8 @@
 // except by a live page, which asks its own server whether there is more.
 (() => {
   let page = JSON.parse(document.getElementById('data').textContent);
+  // T is a message in the page's language.
+  const T = (id, ...args) => page.texts[id].replace(/\{(\d)\}/g, (_, i) => args[i]);
   const NS = 'http://www.w3.org/2000/svg';
   const scales = {
     's': [['min', 60, 600], ['s', 1], ['ms', 1e-3], ['µs', 1e-6], ['ns', 1e-9]],
@@ -78,8 +80,8 @@
     }
     kinds() {
       const m = this.run.metrics[this.metric];
-      const out = [['trials', 'Trials'], ['order', 'In time order'], ['share', 'Cumulative']];
-      if ((this.run.parts || []).some(p => p.of === m.name)) out.push(['parts', 'Parts']);
+      const out = [['trials', T('page.trials')], ['order', T('page.order')], ['share', T('page.cumulative')]];
+      if ((this.run.parts || []).some(p => p.of === m.name)) out.push(['parts', T('page.parts')]);
       return out;
     }
     build() {
@@ -89,14 +91,14 @@
       c.hidden = false;
       if (run.metrics.length > 1) {
         const s = document.createElement('select');
-        s.setAttribute('aria-label', 'What is drawn');
+        s.setAttribute('aria-label', T('page.drawn'));
         run.metrics.forEach((m, i) => { const o = new Option(m.title, i); o.selected = i === this.metric; s.append(o); });
         s.onchange = () => { this.metric = +s.value; this.log = !!run.metrics[this.metric].log; this.build(); this.draw(); };
         c.append(s);
       }
       if (!this.kinds().some(k => k[0] === this.kind)) this.kind = 'trials';
       for (const [kind, text] of this.kinds()) c.append(button(text, kind === this.kind, () => { this.kind = kind; this.build(); this.draw(); }));
-      c.append(button('Logarithmic', this.log, () => { this.log = !this.log; this.build(); this.draw(); }));
+      c.append(button(T('page.log'), this.log, () => { this.log = !this.log; this.build(); this.draw(); }));
       const rows = document.createElement('span');
       rows.className = 'rows';
       run.rows.forEach((r, i) => {
@@ -117,10 +119,10 @@
     draw() {
       const run = this.run, m = run.metrics[this.metric];
       this.tip.textContent = '';
-      if (!m) { this.plot.textContent = 'Nothing was measured yet.'; return; }
+      if (!m) { this.plot.textContent = T('page.nothing'); return; }
       const shown = this.shown();
       const values = shown.flatMap(x => x.points.map(p => p.v));
-      if (!values.length) { this.plot.textContent = 'No row is switched on.'; return; }
+      if (!values.length) { this.plot.textContent = T('page.no-row'); return; }
       const log = this.log && values.every(v => v > 0);
       // On a linear axis an emulated guest would press all others flat: it has a
       // panel of its own, as in the pictures.
@@ -138,7 +140,7 @@
       const [unit, factor] = scaleFor(Math.max(Math.abs(lo), Math.abs(hi)), m.unit);
       const wide = this.plot.clientWidth > 640;
       const W = Math.max(340, Math.min(960, this.plot.clientWidth || 860));
-      const svg = make('svg', { viewBox: `0 0 ${W} 10`, role: 'group', 'aria-label': `${m.title}: ${shown.length} rows, ${values.length} values. Arrow keys move between points.` });
+      const svg = make('svg', { viewBox: `0 0 ${W} 10`, role: 'group', 'aria-label': T('page.plot-of', m.title, shown.length, values.length) });
       const many = log && hi / lo > 300;
       const state = { many, svg, m, shown, log, lo, hi, unit, factor, W, wide };
       const height = this[this.kind === 'parts' ? 'drawParts' : this.kind === 'order' ? 'drawOrder' : this.kind === 'share' ? 'drawShare' : 'drawTrials'](state);
@@ -149,12 +151,13 @@
       svg.prepend(hatch, make('rect', { width: W, height: height - 44, fill: 'url(#hatch)' }));
       const note = document.createElement('p');
       note.className = 'small';
-      note.textContent = 'Emulated in software (TCG): an axis of its own, no measure of how fast VMs are.';
+      note.textContent = T('page.emulated');
       return [note, svg];
     }
     text(svg, x, y, s, anchor = 'start', cls = '') {
       svg.append(make('text', { x, y, 'text-anchor': anchor, class: cls }, s));
     }
+    title(s, unit) { return unit && s.unit ? T('page.in-unit', s.m.title, s.unit) : s.m.title; }
     // xAxis draws the value axis below and returns the mapping.
     xAxis(s, left, bottom, top = 8) {
       const ax = axis(s.lo, s.hi, s.log, left, s.W - 16);
@@ -166,7 +169,7 @@
         this.text(s.svg, x, bottom + 17, label, 'middle', 'soft');
         last = x;
       }
-      this.text(s.svg, s.W - 16, bottom + 36, `${s.m.title}${s.unit && !s.many ? ' in ' + s.unit : ''}${s.log ? ', logarithmic' : ''}${s.m.better ? ' (' + s.m.better + ' is better)' : ''}`, 'end', 'soft');
+      this.text(s.svg, s.W - 16, bottom + 36, this.title(s, !s.many) + (s.log ? T('page.logarithmic') : '') + (s.m.better ? T(s.m.better === 'lower' ? 'page.lower' : 'page.higher') : ''), 'end', 'soft');
       return ax;
     }
     point(s, x, y, row, p) {
@@ -175,9 +178,9 @@
         d: marks[row.mark % marks.length](p.w ? 3 : 4), transform: `translate(${x},${y})`, class: 'point', tabindex: -1, role: 'img',
         fill: tainted || p.w ? 'none' : row.color, 'fill-opacity': 0.65, stroke: row.color, 'stroke-width': p.w ? 1 : 1.5, 'stroke-dasharray': p.w ? '2 2' : 'none',
       });
-      const words = [`${row.label}, trial ${p.n}: ${quantity(p.v, s.m.unit)}`];
-      if (p.w) words.push('warm-up, not counted');
-      if (tainted) words.push('disturbed by ' + p.t.map(t => this.run.taints[t]).join(', '));
+      const words = [T('page.point', row.label, p.n, quantity(p.v, s.m.unit))];
+      if (p.w) words.push(T('page.warmup'));
+      if (tainted) words.push(T('page.disturbed', p.t.map(t => this.run.taints[t]).join(', ')));
       e.setAttribute('aria-label', words.join('; '));
       const say = () => { this.tip.textContent = words.join('; ') + '.'; };
       e.onmouseenter = say; e.onfocus = say; e.onclick = () => e.focus();
@@ -214,7 +217,7 @@
         this.text(s.svg, left - 6, ay.at(t) + 4, s.many ? quantity(t, s.m.unit) : digits(t / s.factor, 4), 'end', 'soft');
       }
       for (const t of ax.ticks) if (Number.isInteger(t)) this.text(s.svg, ax.at(t), bottom + 17, String(t), 'middle', 'soft');
-      this.text(s.svg, s.W - 12, bottom + 36, `trial, in the order in which they were made; up: ${s.m.title}${s.unit ? ' in ' + s.unit : ''}`, 'end', 'soft');
+      this.text(s.svg, s.W - 12, bottom + 36, T('page.in-order', this.title(s, true)), 'end', 'soft');
       for (const x of s.shown) for (const p of x.points) this.point(s, ax.at(p.n), ay.at(p.v), x.row, p);
       return bottom + 44;
     }
@@ -248,7 +251,7 @@
         for (const part of p.parts) {
           const x = ax.at(at), w = Math.max(0.5, ax.at(at + part.value) - x);
           const e = make('rect', { x, y, width: w, height: 26, fill: part.color, stroke: 'var(--paper)', class: 'point', tabindex: -1, role: 'img' });
-          const words = `${this.run.rows[p.row].label}: ${part.name}, ${quantity(part.value, s.m.unit)} of ${quantity(p.whole, s.m.unit)} (${digits(100 * part.value / p.whole, 2)} %)`;
+          const words = T('page.part', this.run.rows[p.row].label, part.name, quantity(part.value, s.m.unit), quantity(p.whole, s.m.unit), digits(100 * part.value / p.whole, 2));
           e.setAttribute('aria-label', words);
           e.onmouseenter = e.onfocus = () => { this.tip.textContent = words + '.'; };
           s.svg.append(e);
@@ -333,7 +336,7 @@
   const theme = document.getElementById('theme');
   theme.hidden = false;
   const dark = () => (document.documentElement.dataset.theme || (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light')) === 'dark';
-  const name = () => { theme.textContent = dark() ? 'Light' : 'Dark'; theme.setAttribute('aria-pressed', dark()); };
+  const name = () => { theme.textContent = T(dark() ? 'page.light' : 'page.dark'); theme.setAttribute('aria-pressed', dark()); };
   theme.onclick = () => { document.documentElement.dataset.theme = dark() ? 'light' : 'dark'; name(); };
   name();
 })();

@@ -7,6 +7,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"lab/reports/msg"
+	"lab/reports/page"
 )
 
 // evil is what somebody's results folder may say.
@@ -17,12 +20,17 @@ func sample(points int) *Page {
 	for i := range points {
 		ps = append(ps, Point{N: i, V: float64(i+1) / 3e6, T: []int{0}})
 	}
-	return &Page{Lang: "en", Runs: []*Run{{Name: "a", Scenario: "startup" + evil, Question: "How long?" + evil, Answer: []string{evil}, Banners: []string{evil},
+	var fold page.Page
+	fold.Section(evil)
+	fold.Text(evil)
+	fold.List(evil)
+	fold.Table(page.Table{Head: []page.Text{evil, evil}, Rows: [][]page.Text{{evil, evil}}})
+	folded := fold.HTML(msg.English())
+	return &Page{Language: msg.English(), Runs: []*Run{{Name: "a", Scenario: "startup" + evil, Question: "How long?" + evil, Answer: []string{evil}, Banners: []string{evil},
 		Verdicts: []Verdict{{Kind: "holds", Mark: "✓", Outcome: "Holds", Statement: evil, Figure: evil, Detail: evil}},
 		Rows:     []Row{{Label: evil, Color: "#000000"}}, Taints: []string{evil},
-		Metrics: []Metric{{Name: "ready", Title: evil, Unit: "s", Help: evil, Points: [][]Point{ps}, Stats: []*Statistic{nil},
-			Table: Table{Head: []string{"", evil}, Rows: [][]string{{evil, evil}}}}},
-		Method: []Section{{Title: evil, Text: evil, Items: []string{evil}}}, Machine: [][2]string{{evil, evil}}, Notes: []string{evil}, Files: []string{"trials.csv"}}}}
+		Metrics: []Metric{{Name: "ready", Title: evil, Unit: "s", Help: evil, Points: [][]Point{ps}, Stats: []*Statistic{nil}}},
+		Tables:  folded, Method: folded, Machine: folded, Notes: folded, Noted: 1, Files: []string{"trials.csv"}}}}
 }
 
 // Whatever a folder says is text: no element, attribute or script comes of it, and

@@ -5,7 +5,7 @@
 // The folder is embedded rather than the file, as that isn't there in a fresh
 // clone, where go build and go vet must work, too.
 //
-// It isn't linked into the lean program, which would load it at every start.
+// It isn't linked into the program that starts fast, which would load it at every start.
 package built
 
 import (

@@ -1,0 +1,88 @@
+package oci
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/moby/profiles/seccomp"
+	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"lab/bench/foreign"
+)
+
+// bundle is the container's config.json, as the runtime specification wants it.
+func bundle(o *foreign.Order) (map[string][]byte, error) {
+	s := spec(o)
+	if o.Spec.Settings["seccomp"] != "none" {
+		var err error
+		if s.Linux.Seccomp, err = seccomp.GetDefaultProfile(s); err != nil {
+			return nil, fmt.Errorf("seccomp profile: %w", err)
+		}
+	}
+	b, err := json.Marshal(s)
+	if err != nil {
+		return nil, fmt.Errorf("config.json: %w", err)
+	}
+	return map[string][]byte{"config.json": b}, nil
+}
+
+// What package container hides below /proc and /sys, and makes read-only. A runtime
+// leaves out what this kernel hasn't got.
+var (
+	masked = []string{"/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug",
+		"/proc/interrupts", "/proc/acpi", "/proc/asound", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap"}
+	readOnly = []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
+)
+
+// cgroup is the container's name in the instance's.
+const cgroup = "container"
+
+// spec is the container. Its cgroup is below the top of what the runtime sees, which
+// is the instance's own and has the limits.
+func spec(o *foreign.Order) *specs.Spec {
+	c := o.Spec.Command
+	umask := uint32(0o022)
+	dir := c.Dir
+	if dir == "" {
+		dir = "/"
+	}
+	s := &specs.Spec{
+		Version:  "1.0.2",
+		Hostname: o.Host,
+		Root:     &specs.Root{Path: o.Root},
+		Process: &specs.Process{
+			Args: o.Argv, Env: c.Env, Cwd: dir, Terminal: c.TTY, NoNewPrivileges: true,
+			User: specs.User{UID: c.User.UID, GID: c.User.GID, AdditionalGids: c.User.Groups, Umask: &umask},
+			Capabilities: &specs.LinuxCapabilities{
+				Bounding: foreign.Capabilities, Permitted: foreign.Capabilities, Effective: foreign.Capabilities,
+			},
+		},
+		Mounts: []specs.Mount{
+			{Destination: "/proc", Type: "proc", Source: "proc", Options: []string{"nosuid", "nodev", "noexec"}},
+			{Destination: "/dev", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "noexec", "mode=755", "size=64k"}},
+			{Destination: "/dev/pts", Type: "devpts", Source: "devpts", Options: []string{"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}},
+			{Destination: "/dev/shm", Type: "tmpfs", Source: "shm", Options: []string{"nosuid", "nodev", "noexec", "mode=1777", "size=64m"}},
+			{Destination: "/dev/mqueue", Type: "mqueue", Source: "mqueue", Options: []string{"nosuid", "nodev", "noexec"}},
+			{Destination: "/sys", Type: "sysfs", Source: "sysfs", Options: []string{"nosuid", "nodev", "noexec", "ro"}},
+		},
+		Linux: &specs.Linux{CgroupsPath: "/" + cgroup, MaskedPaths: masked, ReadonlyPaths: readOnly},
+	}
+	if c.User.UID != 0 { // a user who isn't root has what a program is given at exec
+		s.Process.Capabilities.Permitted, s.Process.Capabilities.Effective = nil, nil
+	}
+	kinds := []specs.LinuxNamespaceType{specs.MountNamespace, specs.PIDNamespace, specs.IPCNamespace, specs.UTSNamespace, specs.CgroupNamespace}
+	if o.Spec.Settings["net"] == foreign.NetNone {
+		kinds = append(kinds, specs.NetworkNamespace)
+	}
+	for _, k := range kinds {
+		s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: k})
+	}
+	for _, m := range o.Spec.Mounts {
+		options := []string{"rbind", "rprivate", "nosuid", "nodev"}
+		if m.ReadOnly {
+			options = append(options, "ro")
+		}
+		s.Mounts = append(s.Mounts, specs.Mount{Destination: m.Target, Type: "bind", Source: m.Source, Options: options})
+	}
+	return s
+}

@@ -1,0 +1,171 @@
+package foreign
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"lab/bench"
+	"lab/bench/clock"
+	"lab/bench/image"
+	"lab/bench/launch"
+	"lab/bench/testbed"
+)
+
+// An Env is the environment that a Maker's program makes.
+type Env struct {
+	maker Maker
+	tb    *testbed.Testbed
+	path  func() (string, error) // of the program
+
+	try   sync.Once // in Check
+	tried error
+}
+
+// New returns the environment.
+func New(m Maker) *Env { return &Env{maker: m, path: sync.OnceValues(m.find)} }
+
+// Name is the maker's.
+func (e *Env) Name() string { return e.maker.Name }
+
+// About is the maker's: what is timed is a whole command.
+func (e *Env) About() bench.About {
+	a := e.maker.About
+	a.Extra, a.WholeCommand, a.Caveat = true, true, "a command as people type it: "+filepath.Base(e.maker.Program)
+	if a.Needs == "" {
+		a.Needs = "root, overlayfs, " + filepath.Base(e.maker.Program)
+	}
+	a.Rests = append(bench.RestsOn("root", "mnt namespace", "pid namespace", "net namespace", "overlayfs"), bench.Rest{Check: "veth and bridge", Variant: "net=bridge"})
+	return a
+}
+
+// Settings are what may be varied.
+func (e *Env) Settings() []bench.Setting { return e.maker.settings() }
+
+// Open keeps the testbed.
+func (e *Env) Open(_ context.Context, tb *testbed.Testbed) error {
+	e.tb = tb
+	return nil
+}
+
+// Close has nothing to end.
+func (e *Env) Close() error { return nil }
+
+// Grouped is true: its cgroups are what holds an instance.
+func (e *Env) Grouped(bench.Spec) bool { return true }
+
+// Versions is the program's.
+func (e *Env) Versions() map[string]string {
+	if path, err := e.maker.find(); err == nil {
+		if v, err := version(path); err == nil {
+			return map[string]string{e.maker.Name: v}
+		}
+	}
+	return nil
+}
+
+// Check says what this machine or the program lacks. In a run it also starts an
+// instance, once: that a program is there says little.
+func (e *Env) Check(ctx context.Context, s bench.Spec) error {
+	if os.Geteuid() != 0 {
+		return bench.Unavailable("making namespaces and mounts needs root", "sudo lab …")
+	}
+	path, err := e.path()
+	if u := (*bench.UnfitError)(nil); errors.As(err, &u) {
+		return bench.Unavailable(e.maker.Program+": "+u.Reason, u.Cure)
+	}
+	if e.tb.Cgroups == nil {
+		return bench.Unavailable("a cgroup holds the instance, and this machine mounts none that can be written", "mount -t cgroup2 none /sys/fs/cgroup, or run outside of a container")
+	}
+	if err := testbed.CheckPorts(s.Ports); err != nil {
+		return bench.NotApplicable(err.Error(), "")
+	}
+	if net := s.Settings["net"]; len(s.Ports) > 0 && net != NetBridge {
+		return bench.NotApplicable("with net="+net+" it has no address that a port could be published from", "--net bridge")
+	}
+	if s.Work && e.tb.Work == "" {
+		return bench.ErrNoWork
+	}
+	for _, m := range s.Mounts {
+		if _, err := os.Stat(m.Source); err != nil {
+			return bench.Unavailable("mount: "+err.Error(), "name a folder that exists")
+		}
+	}
+	if e.maker.Check != nil {
+		if err := e.maker.Check(s); err != nil {
+			return err
+		}
+	}
+	if err := bench.CheckLimits(e.tb, s.Limits); err != nil {
+		return err
+	}
+	if e.tb.Private && s.Image.Dir != "" {
+		if _, err := find(s.Image.Dir, bench.Command{Argv: []string{image.ReadyPath}}); err == nil {
+			e.try.Do(func() { e.tried = e.startOne(ctx, s, path) })
+		}
+	}
+	return e.tried
+}
+
+// startOne starts an instance that says a word, and ends it.
+func (e *Env) startOne(ctx context.Context, s bench.Spec, path string) (err error) {
+	token := bench.Token()
+	i := e.instance(bench.Spec{Image: s.Image, Settings: map[string]string{"net": NetHost}, Command: bench.Command{Argv: []string{image.ReadyPath, token}}})
+	if err = i.Start(ctx); err == nil {
+		if _, err = clock.AwaitToken(i.Ready(), []byte(token), StartWithin); err != nil {
+			err = i.Explain(err)
+		}
+	}
+	if cerr := i.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil && ctx.Err() == nil {
+		return bench.Unavailable("it was tried, and failed: "+err.Error(), "try it by hand: "+path+" --help")
+	}
+	return err
+}
+
+// Prepare reserves an address and makes sure that a disposable thread is there.
+// Everything else is made once an instance, in Start.
+func (e *Env) Prepare(_ context.Context, s bench.Spec) (bench.Instance, error) {
+	i := e.instance(s)
+	if s.Settings["net"] == NetBridge {
+		n, err := e.tb.Network()
+		if err != nil {
+			return nil, err
+		}
+		if i.addr, err = n.Lease(); err != nil {
+			return nil, err
+		}
+		i.network = n
+	}
+	launch.Ready(1)
+	return i, nil
+}
+
+// Describe says what Prepare and Start do.
+func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
+	prepare = []string{"a thread waits"}
+	start = []string{"make the cgroups"}
+	network := ""
+	if s.Settings["net"] == NetBridge {
+		prepare = append(prepare, "the bridge exists, an address is reserved")
+		network = " and the network namespace, make the veth pair, put one end on the bridge, set address and route"
+	}
+	start = append(start, "unshare the mount namespace"+network, "mount a tmpfs and the overlay over the image", "clone, execute "+filepath.Base(e.maker.Program))
+	return prepare, slices.Concat(start, e.maker.Start)
+}
+
+// How long somebody else's program may take. Variables for the tests alone.
+var (
+	StartWithin = 15 * time.Second // until there is a workload
+	EndWithin   = 2 * time.Second  // to end by itself, when its workload has
+)
+
+// errNoCommand is Start's.
+var errNoCommand = bench.Blamed(bench.BlameWorkload, fmt.Errorf("start: no command"))

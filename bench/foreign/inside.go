@@ -1,0 +1,68 @@
+package foreign
+
+import (
+	"errors"
+	"os"
+
+	"lab/bench"
+	"lab/bench/cgroup"
+	"lab/bench/launch"
+	"lab/bench/smaps"
+)
+
+// What is known of the workload while it runs.
+
+// Addr is the address on the bridge, or "".
+func (i *Instance) Addr() string {
+	if i.network == nil {
+		return ""
+	}
+	return i.addr.Addr().String()
+}
+
+// Place is where what it writes lies in the work folder, with Spec.Work.
+func (i *Instance) Place() string { return "/tmp" }
+
+// LastPhase is what follows the last mark: the program's own work.
+func (i *Instance) LastPhase() string { return i.env.Name() }
+
+// Inspect names the workload's process and its namespaces; where the program hides it,
+// the program's.
+func (i *Instance) Inspect() (map[string]string, error) {
+	w := i.workload()
+	if w == nil {
+		return i.Process.Inspect()
+	}
+	return launch.Namespaces(w.pid)
+}
+
+// Meter tells what the workload and its descendants cost. The program that made them
+// isn't counted.
+func (i *Instance) Meter() (c bench.Cost, err error) {
+	w := i.workload()
+	if w == nil {
+		return c, os.ErrProcessDone
+	}
+	g := i.group
+	if g == nil {
+		g = i.Group()
+	}
+	m, err := g.Memory(i.env.maker.Cgroup)
+	if err == nil {
+		c.Group = &m
+	} else if !errors.Is(err, cgroup.ErrNoMemory) {
+		return c, err
+	}
+	all := append([]process{*w}, tree(w.pid)...)
+	if i.env.maker.Relays { // what answers its system calls is a process like any other
+		all = tree(i.PID())
+	}
+	for _, p := range all {
+		x, err := smaps.Read(p.pid, 0)
+		if err != nil {
+			return c, err
+		}
+		c.Processes = append(c.Processes, x)
+	}
+	return c, nil
+}

@@ -1,0 +1,215 @@
+package foreign
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"lab/bench"
+	"lab/bench/clean"
+	"lab/bench/machine"
+)
+
+// A Maker is somebody else's program that makes instances: what one differs in from
+// another.
+type Maker struct {
+	Name     string // the environment's
+	Program  string // to be looked up along PATH, or an absolute path
+	Package  string // Debian's that has it; "" is none
+	About    bench.About
+	Settings []bench.Setting // besides net and pagecache, which all have
+
+	// Cgroup is the cgroup that it makes below the one that the lab gives it; "" is none.
+	Cgroup string
+
+	// Everywhere says that it makes cgroups below those in which it is itself, in
+	// hierarchies that the lab has no other use for.
+	Everywhere bool
+
+	// PIDFile is the file in its folder that it writes once there is an instance; ""
+	// is none: then an end with a message of its own is taken for a failure.
+	PIDFile string
+
+	// Relays says that the workload is none of this machine's processes, and that
+	// the program passes signals on to it.
+	Relays bool
+
+	// Mute says that it doesn't tell by which signal the workload ended.
+	Mute bool
+
+	// Whole says that the program has a testbed of its own, for which the folder of all
+	// testbeds has to be empty, and keeps the limit of processes itself.
+	Whole bool
+
+	// Check says what of a Spec it can't do. May be nil.
+	Check func(bench.Spec) error
+
+	// Files are what it reads, by their names in its folder. May be nil.
+	Files func(*Order) (map[string][]byte, error)
+
+	// Args are its arguments.
+	Args func(*Order) []string
+
+	// Start says what it does, in short phrases, for the method section of reports.
+	Start []string
+}
+
+// An Order is what a program is told to make.
+type Order struct {
+	Spec bench.Spec
+	ID   string   // of the instance, on this machine
+	Argv []string // what is to be executed: absolute in the instance's root, with its init before it
+	Dir  string   // the instance's folder, seen by the program alone
+	Root string   // in it: the root to be, mounted and writable
+	Host string   // the host name
+}
+
+// The network that the program finds, or is to make.
+const (
+	NetNone   = "none"   // it makes a network namespace
+	NetBridge = "bridge" // the lab has made one, which it stays in
+	NetHost   = "host"   // it stays in the testbed's
+)
+
+// Hostname is the name that an instance has, unless its Spec names another.
+const Hostname = "lab"
+
+// Capabilities are what root inside keeps, as in the lab's own container: podman's
+// default, which is docker's without MKNOD, NET_RAW and AUDIT_WRITE.
+var Capabilities = []string{
+	"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_NET_BIND_SERVICE",
+	"CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT",
+}
+
+// settings are what all have, with the maker's own.
+func (m *Maker) settings() []bench.Setting {
+	return append([]bench.Setting{{Name: "net", Values: []string{NetNone, NetBridge, NetHost}, Default: NetNone,
+		Help: "network: none but loopback, a port of the testbed's bridge, or the testbed's own"}}, append(m.Settings, bench.PageCache)...)
+}
+
+// find is the program's path, or an error that says how to get it.
+func (m *Maker) find() (string, error) {
+	path, err := exec.LookPath(m.Program)
+	if err == nil {
+		return filepath.Abs(path)
+	}
+	if errors.Is(err, exec.ErrNotFound) && m.Package != "" {
+		return "", bench.Unavailable("not installed", "apt-get install "+m.Package)
+	}
+	return "", bench.Unavailable(err.Error(), "name a program that is there and can be executed")
+}
+
+// versionWithin bounds how long a program may take to say its version, and mostSaid
+// how much of what it says is read, in bytes.
+const (
+	versionWithin = 5 * time.Second
+	mostSaid      = 4 << 10
+)
+
+// version is the first line with which the program answers --version, cleaned.
+var version = func() func(path string) (string, error) {
+	var mu sync.Mutex
+	known := map[string]string{}
+	return func(path string) (string, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if v, ok := known[path]; ok {
+			return v, nil
+		}
+		v, err := ask(path)
+		if err == nil {
+			known[path] = v
+		}
+		return v, err
+	}
+}()
+
+func ask(path string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), versionWithin)
+	defer cancel()
+	var text said
+	cmd := exec.CommandContext(ctx, path, "--version")
+	cmd.Stdout, cmd.Stderr = &text, &text
+	cmd.WaitDelay = time.Second
+	err := cmd.Run()
+	if ctx.Err() != nil {
+		err = fmt.Errorf("no answer in %v", versionWithin)
+	}
+	line, _, _ := strings.Cut(text.String(), "\n")
+	if err != nil {
+		return "", fmt.Errorf("%s --version: %w%s", path, err, text.quoted())
+	}
+	return line, nil
+}
+
+// Checks is doctor's: whether the program is there and answers.
+func (e *Env) Checks(context.Context) []machine.Check {
+	m := e.maker
+	c := machine.Check{Name: m.Name, Result: machine.OK, Why: "the environment " + m.Name + " is this program"}
+	path, err := m.find()
+	if err == nil {
+		if c.Detail, err = version(path); err != nil {
+			err = bench.Unavailable(err.Error(), "apt-get install --reinstall "+m.Package)
+		}
+	}
+	if u := (*bench.UnfitError)(nil); errors.As(err, &u) {
+		c.Result, c.Detail, c.Cure = machine.Fail, u.Reason, u.Cure
+	}
+	return []machine.Check{c}
+}
+
+// said keeps the end of what a program printed.
+type said struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+func (s *said) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.text = append(s.text, b...)
+	if over := len(s.text) - mostSaid; over > 0 {
+		s.text = s.text[over:]
+	}
+	return len(b), nil
+}
+
+// String is cleaned, without white space around it.
+func (s *said) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return clean.Text(strings.TrimSpace(string(s.text)))
+}
+
+// quoted is the last line, as the end of an error.
+func (s *said) quoted() string {
+	text := s.String()
+	if text == "" {
+		return ""
+	}
+	return ": " + text[strings.LastIndexByte(text, '\n')+1:]
+}
+
+// from says whether the last line is the program's own: "bwrap: …".
+func (s *said) from(program string) bool {
+	text := s.String()
+	return strings.HasPrefix(text[strings.LastIndexByte(text, '\n')+1:], program+": ")
+}
+
+// drain keeps what comes from f until its end.
+func (s *said) drain(f *os.File) {
+	buf := make([]byte, mostSaid)
+	for {
+		n, err := f.Read(buf)
+		s.Write(buf[:n])
+		if err != nil {
+			return
+		}
+	}
+}

@@ -1,0 +1,144 @@
+package request
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"lab/bench/cgroup"
+)
+
+// The values that are more than a word or a number. As texts they are the same
+// behind a flag, in a file and in a manifest.
+type (
+	// A Share is above 0 and below 1: "2%" or "0.02".
+	Share float64
+	// A Span is a time above 0: "5m".
+	Span time.Duration
+	// A Size is a number of bytes above 0: "2G", as [ParseSize] reads it.
+	Size int64
+	// CPUs is a list of processors as the kernel writes it: "0-1,3".
+	CPUs string
+	// A Digest is "sha256:" and 64 hex digits.
+	Digest string
+	// Settings are what --variant sets, by name.
+	Settings map[string]Values
+	// Values are one value of a setting, or several; one is written without a list.
+	Values []string
+)
+
+func (s *Share) UnmarshalText(b []byte) error {
+	num, percent := strings.CutSuffix(string(b), "%")
+	v, err := strconv.ParseFloat(strings.TrimSpace(num), 64)
+	if percent {
+		v /= 100
+	}
+	if err != nil || !(v > 0 && v < 1) {
+		return errors.New("not a share above 0 and below 100%; write 2%")
+	}
+	*s = Share(v)
+	return nil
+}
+
+func (s Share) MarshalText() ([]byte, error) {
+	return strconv.AppendFloat(nil, float64(s), 'g', -1, 64), nil
+}
+
+func (s *Span) UnmarshalText(b []byte) error {
+	d, err := time.ParseDuration(string(b))
+	if err != nil || d <= 0 {
+		return errors.New("not a time such as 5m or 90s")
+	}
+	*s = Span(d)
+	return nil
+}
+
+func (s Span) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+func (s Span) String() string { return time.Duration(s).String() }
+
+// Seconds is the span in seconds.
+func (s Span) Seconds() float64 { return time.Duration(s).Seconds() }
+
+func (s *Size) UnmarshalText(b []byte) error {
+	n, err := ParseSize(string(b))
+	*s = Size(n)
+	return err
+}
+
+func (s Size) MarshalText() ([]byte, error) { return strconv.AppendInt(nil, int64(s), 10), nil }
+
+func (c *CPUs) UnmarshalText(b []byte) error {
+	if *c = CPUs(b); !cgroup.ValidCPUSet(string(b)) {
+		return errors.New("not a list of processors such as 0-1,3")
+	}
+	return nil
+}
+
+// Valid says whether a digest is one.
+func (d Digest) Valid() bool {
+	digits, ok := strings.CutPrefix(string(d), "sha256:")
+	return ok && len(digits) == 64 && strings.Trim(digits, "0123456789abcdef") == ""
+}
+
+func (d *Digest) UnmarshalText(b []byte) error {
+	if *d = Digest(b); !d.Valid() {
+		return errors.New("not sha256: and 64 hex digits; lab image prints it")
+	}
+	return nil
+}
+
+// UnmarshalYAML reads one value or a list of them, by what the YAML library hands
+// it.
+func (v *Values) UnmarshalYAML(read func(any) error) error {
+	var one string
+	if read(&one) == nil {
+		*v = Values{one}
+		return nil
+	}
+	return read((*[]string)(v))
+}
+
+func (v *Values) UnmarshalJSON(b []byte) error {
+	return v.UnmarshalYAML(func(to any) error { return json.Unmarshal(b, to) })
+}
+
+func (v Values) MarshalJSON() ([]byte, error) {
+	if len(v) == 1 {
+		return json.Marshal(v[0])
+	}
+	return json.Marshal([]string(v))
+}
+
+// ParseSize reads a number of bytes as people type it, "64M" or "1G": with a
+// suffix for powers of 1024, above 0.
+func ParseSize(s string) (int64, error) {
+	shift := 0
+	num := strings.TrimSuffix(strings.TrimSuffix(strings.ToUpper(s), "B"), "I")
+	if n := len(num); n > 0 {
+		if i := strings.IndexByte("KMGT", num[n-1]); i >= 0 {
+			shift, num = 10*(i+1), num[:n-1]
+		}
+	}
+	n, err := strconv.ParseInt(num, 10, 64)
+	if err != nil || n <= 0 || n > (1<<62)>>shift {
+		return 0, errors.New("not a size such as 64M or 1G")
+	}
+	return n << shift, nil
+}
+
+// Split takes "a,b" apart, without what is empty or there twice.
+func Split(words ...string) []string {
+	var out []string
+	for _, w := range words {
+		for s := range strings.SplitSeq(w, ",") {
+			if s = strings.TrimSpace(s); s != "" && !slices.Contains(out, s) {
+				out = append(out, s)
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,156 @@
+// Package cli is what the lab's two programs have in common: an invocation of
+// the command with its outputs, the user's errors and the exit statuses, and the
+// commands that both have, exec and version. Package main of cmd/lab is the whole
+// command, and that of cmd/start the one that starts fast.
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"lab/bench/text"
+)
+
+// Exit statuses. Those of exec are its payload's own, and a shell's.
+const (
+	StatusFailed      = 1
+	StatusUsage       = 2
+	StatusNothing     = 3   // nothing could be run; root is missing
+	StatusLab         = 125 // exec: the lab failed
+	StatusInterrupted = 130
+)
+
+// An App is one invocation of the command.
+type App struct {
+	Args           []string // Args[0] is the program, as it was called
+	Stdin          *os.File
+	Stdout, Stderr *Output
+
+	// What people read goes through these, which wrap it: a page always, and
+	// a note on a terminal, as elsewhere programs search it by the line.
+	Page, Note *text.Writer
+
+	wait bool // for the machine's lock
+}
+
+// New is an invocation with these arguments and standard descriptors.
+func New(args []string, stdin, stdout, stderr *os.File) *App {
+	width := text.Width(stdout)
+	if width == 0 {
+		width = text.DefaultWidth
+	}
+	a := &App{Args: args, Stdin: stdin, Stdout: newOutput(stdout), Stderr: newOutput(stderr)}
+	a.Page, a.Note = text.NewWriter(a.Stdout, width), text.NewWriter(a.Stderr, text.Width(stderr))
+	return a
+}
+
+// Run is the whole command, of which root knows the parts; it returns the exit
+// status.
+func (a *App) Run(root *cobra.Command) int {
+	deepen()
+	// What we make has the modes that we name, whatever the caller's umask is:
+	// users other than root are to see images and results.
+	syscall.Umask(0o022)
+	words := a.Args[1:]
+	if slices.Equal(words, []string{"--version"}) {
+		// Not by cobra, whose templates would double the small program.
+		words = []string{"version"}
+	}
+	root.SilenceErrors, root.SilenceUsage = true, true // they are printed here, in the lab's own form
+	root.SetFlagErrorFunc(flagError)
+	root.SetArgs(words)
+	root.SetIn(a.Stdin)
+	root.SetOut(a.Page)
+	root.SetErr(a.Note)
+	err := root.Execute()
+	a.Page.Flush()
+	err = a.Stdout.lost(err)
+	var s *StatusError
+	switch {
+	case err == nil:
+		return 0
+	case !errors.As(err, &s):
+		s = &StatusError{StatusFailed, err}
+	}
+	if s.Err != nil {
+		fmt.Fprintln(a.Note, "lab: "+indented(withoutCalls(s.Err)))
+	}
+	return s.Status
+}
+
+// deepen has the goroutine's stack grow once, while it is shallow and quickly
+// copied, rather than some five times on the way down.
+//
+//go:noinline
+func deepen() byte {
+	var room [24 << 10]byte
+	return room[len(os.Args)]
+}
+
+// The two kinds of errors that hold others (package errors).
+type (
+	wrapper interface{ Unwrap() error }
+	joined  interface{ Unwrap() []error }
+)
+
+// withoutCalls is an error's text without the names of system calls before a
+// path: "lstat /nosuch: no such file" says nothing more than "/nosuch: no such
+// file" to whoever typed that path.
+func withoutCalls(err error) string {
+	said := err.Error()
+	var walk func(error)
+	walk = func(err error) {
+		if p, ok := err.(*fs.PathError); ok && slices.Contains([]string{"stat", "lstat", "open", "openat"}, p.Op) {
+			said = strings.ReplaceAll(said, p.Error(), p.Path+": "+p.Err.Error())
+		}
+		switch x := err.(type) {
+		case wrapper:
+			if e := x.Unwrap(); e != nil {
+				walk(e)
+			}
+		case joined:
+			for _, e := range x.Unwrap() {
+				walk(e)
+			}
+		}
+	}
+	walk(err)
+	return said
+}
+
+// indented sets the further lines of a text off; of several errors each has one.
+func indented(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, l := range lines[1:] {
+		if !strings.HasPrefix(l, " ") {
+			lines[i+1] = "     " + l
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// A StatusError is an error with the exit status that it brings. Without Err
+// nothing is printed: it was said already, or it is a payload's own status.
+type StatusError struct {
+	Status int
+	Err    error
+}
+
+// Exit is a [*StatusError]; err may be nil.
+func Exit(status int, err error) error { return &StatusError{status, err} }
+
+func (e *StatusError) Error() string {
+	if e.Err == nil {
+		return fmt.Sprintf("exit status %d", e.Status)
+	}
+	return e.Err.Error()
+}
+
+func (e *StatusError) Unwrap() error { return e.Err }

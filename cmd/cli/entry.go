@@ -1,0 +1,15 @@
+//go:build amd64 || arm64
+
+package cli
+
+// entry is where the program begins; it isn't called.
+func entry()
+
+func atLeast()
+
+// What is said to ulimits under which Go's runtime can't start. They are data, as
+// no code of Go's has run by then.
+var (
+	tightSpace = "lab: the limit of address space is below 1 GiB, and Go needs as much; fix: ulimit -v unlimited\n"
+	tightData  = "lab: the limit of data is below 1 GiB, and Go needs as much; fix: ulimit -d unlimited\n"
+)

@@ -1,0 +1,258 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"lab/bench"
+	"lab/bench/cgroup"
+	"lab/bench/experiment"
+	"lab/bench/image/store"
+	"lab/bench/request"
+	"lab/bench/runs"
+	"lab/cmd/cli"
+	"lab/scenarios"
+	"lab/vm/client"
+)
+
+// requestFlags makes flags of the wishes of a request: of those named, or of all.
+func requestFlags(fl *pflag.FlagSet, r *request.Request, only ...string) {
+	for _, f := range r.Fields() {
+		if f.Flag == "" || only != nil && !slices.Contains(only, f.Flag) {
+			continue
+		}
+		usage := f.Help
+		if f.Arg != "" {
+			usage = "`" + f.Arg + "` " + usage
+		}
+		flag := fl.VarPF(f, f.Flag, f.Short, usage)
+		if f.Type() == "bool" {
+			flag.NoOptDefVal = "true"
+		}
+		if f.More {
+			cli.Further(fl, f.Flag)
+		}
+	}
+}
+
+// flagsOf lists the flags of a request that say where something is, or the others.
+func flagsOf(place bool) (out []string) {
+	for _, f := range new(request.Request).Fields() {
+		if f.Flag != "" && f.Place == place {
+			out = append(out, f.Flag)
+		}
+	}
+	return out
+}
+
+// besideFile lists the flags that lab run -f takes: those that aren't part of the
+// request, and those that say where something is. What is measured is the file's
+// alone, so that a results folder with an experiment file was made by it, and by
+// nothing else.
+func besideFile() string {
+	return "--" + strings.Join(append(flagsOf(true), "out", "json", "live", "predict", "wait"), ", --")
+}
+
+// changing finds a flag that was typed and changes what is measured, or is among
+// more; "" is none.
+func changing(cmd *cobra.Command, more ...string) string {
+	more = append(more, flagsOf(false)...)
+	if i := slices.IndexFunc(more, cmd.Flags().Changed); i >= 0 {
+		return more[i]
+	}
+	return ""
+}
+
+// fromFile makes the request that the experiment file says, with the places that
+// were typed. Its errors are the user's, and say where in the file.
+func (f *runFlags) fromFile(cmd *cobra.Command) error {
+	if len(f.Scenarios) > 0 {
+		return cli.Usagef("run: %s was given as well as -f %s, which names the scenarios; fix: leave one of them out", strings.Join(f.Scenarios, " "), f.file)
+	}
+	if wrong := changing(cmd); wrong != "" {
+		return cli.Usagef("--%s can't be given with -f %s, which says what is measured; fix: write it into the file\n     with -f these can be given: %s",
+			wrong, f.file, besideFile())
+	}
+	x, err := experiment.Read(f.file, &f.Request)
+	if err != nil {
+		return said(err)
+	}
+	f.experiment = x
+	for _, p := range f.Fields() {
+		to, _ := p.At.(*string)
+		switch {
+		case !p.Place || !x.Has(p.Key):
+		case cmd.Flags().Changed(p.Flag):
+			return said(x.At(&request.Error{At: []any{p.Key}, Err: fmt.Errorf("the file names its %s, and --%s another; fix: leave one of the two out", p.Key, p.Flag)}))
+		case p.Key == "image" && store.IsDigest(*to), p.Key == "image" && store.CheckName(*to) == nil && !isFolder(x.Path(*to)):
+			// of the store
+		case p.Key != "connect":
+			*to = x.Path(*to)
+		}
+	}
+	return nil
+}
+
+func isFolder(name string) bool {
+	st, err := os.Stat(name)
+	return err == nil && st.IsDir()
+}
+
+// said is an error about a request as the user's, who typed a flag or wrote a file.
+func said(err error) error {
+	var u *request.UnknownError
+	var in *experiment.Error
+	var e *request.Error
+	var done *cli.StatusError // it says itself what was typed
+	inFile := errors.As(err, &in)
+	switch {
+	case errors.As(err, &u):
+		if err = cli.Unknown(u.What, u.Word, u.Known); inFile {
+			in.Err, err = err, in
+		}
+	case errors.As(err, &done) && inFile:
+		in.Err = done
+	case done != nil:
+		err = done
+	case !inFile && errors.As(err, &e):
+		for _, f := range new(request.Request).Fields() {
+			if f.Key == e.At[0] && f.Flag != "" {
+				err = fmt.Errorf("--%s: %w", f.Flag, e.Err)
+			}
+		}
+	}
+	return cli.Usagef("%w", err)
+}
+
+// check refuses what this lab or this machine doesn't have, and makes paths
+// absolute. Errors about a wish are [*request.Error].
+func (f *runFlags) check() error {
+	r := &f.Request
+	wrong := func(err error, at ...any) error { return &request.Error{At: at, Err: err} }
+	for i, name := range r.Scenarios {
+		if scenarios.Find(name) == nil {
+			return wrong(cli.Unknown("scenario", name, scenarioNames()), "scenarios", i)
+		}
+	}
+	names, some := members(r.Environments)
+	envs := environments(names...)
+	asked := envs
+	for i, name := range r.Environments {
+		if i == 0 {
+			asked = nil
+		}
+		group, _ := members([]string{name})
+		for _, name := range group {
+			e, err := cli.Environment(envs, name)
+			if err != nil {
+				return wrong(err, "environments", i)
+			}
+			asked = append(asked, e)
+		}
+	}
+	r.Environments, f.some = names, some
+	for _, k := range slices.Sorted(maps.Keys(r.Variant)) {
+		for i, v := range r.Variant[k] {
+			typed := k + "=" + v
+			if f.experiment == nil {
+				typed = "--variant " + typed
+			}
+			if err := cli.CheckSetting(typed, k, v, asked); err != nil {
+				return wrong(err, "variant", k, i)
+			}
+		}
+	}
+	if r.Connect != "" {
+		if _, err := client.ParseTarget(r.Connect); err != nil {
+			return wrong(cli.Usagef("--%w", err), "connect")
+		}
+	}
+	if r.CPUs != "" {
+		if err := cgroup.CheckCPUSet(string(r.CPUs)); err != nil {
+			return wrong(err, "cpus")
+		}
+	}
+	if err := f.places(); err != nil {
+		return err
+	}
+	return r.Check()
+}
+
+// places makes the paths absolute that a run will open; what isn't there is the
+// user's error.
+func (f *runFlags) places() (err error) {
+	if f.Work, err = workDir(f.Work); err == nil {
+		f.Kernel, err = kernelFile(f.Kernel)
+	}
+	return err
+}
+
+// rightImage refuses another image than the experiment's.
+func (f *runFlags) rightImage(digest string) error {
+	want := string(f.ImageDigest)
+	if want == "" || want == digest {
+		return nil
+	}
+	return f.experiment.At(&request.Error{At: []any{"image_digest"},
+		Err: fmt.Errorf("the experiment is about another image than %s; name its folder with --image", digest)})
+}
+
+// connect makes a job's guests another libvirt's. Its address isn't the worker's
+// to know, nor the manifest's.
+func connect(j *runs.Job, t *client.Target) {
+	j.Connect, j.Options.Connect = &runs.Connection{Name: t.Name, Driver: t.Driver}, t.Name
+}
+
+// used refuses what says where instances write, and how much, where none of the
+// rows that were asked for does: whoever names a disk believes that it is
+// measured. Of several scenarios one is enough.
+func used(o bench.Options) error {
+	for _, x := range []struct {
+		flag  string
+		given bool
+		says  string
+		uses  func(bench.Cell) bool
+	}{
+		{"work", o.Work != "", "where instances write", func(c bench.Cell) bool { return c.Work }},
+		{"disk-budget", o.DiskBudget > 0, "how much instances may write to the disk", func(c bench.Cell) bool { return c.Disk > 0 }},
+	} {
+		var using []string
+		for _, sc := range scenarios.All() {
+			if slices.ContainsFunc(sc.Cells(o), x.uses) {
+				using = append(using, sc.Name)
+			}
+		}
+		if !x.given || slices.ContainsFunc(o.Scenarios, func(name string) bool { return slices.Contains(using, name) }) {
+			continue
+		}
+		what := strings.Join(o.Scenarios, ", ")
+		if len(o.Environments) > 0 {
+			what += " --env " + strings.Join(o.Environments, ",")
+		}
+		return cli.Usagef("--%s says %s, and nothing of %s does; fix: leave it out (scenarios that use it: %s)",
+			x.flag, x.says, what, strings.Join(using, ", "))
+	}
+	return nil
+}
+
+// workDir is the folder that the user named with --work, as an absolute path;
+// "" is none.
+func workDir(named string) (string, error) {
+	if named == "" {
+		return "", nil
+	}
+	if st, err := os.Stat(named); err != nil {
+		return "", cli.Usagef("--work: %w", err)
+	} else if !st.IsDir() {
+		return "", cli.Usagef("--work %s: not a folder", named)
+	}
+	return filepath.Abs(named)
+}

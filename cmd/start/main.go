@@ -1,0 +1,102 @@
+// Start is the lab's program that starts fast: "make build" installs it as lab.
+//
+// It has what "lab exec" of a local environment needs, and "lab version", and
+// executes lab-full beside it, the whole command, for everything else. A Go program
+// pays at every start for each package that it links, here mostly other people's:
+// side by side on a busy machine "version" took 2.2 ms with this program and 7.4 with
+// the whole one (an empty program of Go's 1.2), "exec host" 3.8 and 12.5 ms. "make
+// bench" has it anew (BenchmarkStart).
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"lab/bench/image"
+	"lab/bench/testbed"
+	"lab/cmd/cli"
+)
+
+// fullName is the program that has all commands, in the folder of this one.
+const fullName = "lab-full"
+
+func main() {
+	testbed.Bury(os.Args)
+	if !own(os.Args[1:]) {
+		err := becomeFull()
+		fmt.Fprintln(os.Stderr, "lab: "+err.Error())
+		os.Exit(cli.StatusFailed)
+	}
+	a := cli.New(os.Args, os.Stdin, os.Stdout, os.Stderr)
+	root := &cobra.Command{Use: "lab", PersistentPreRun: func(cmd *cobra.Command, _ []string) {
+		if cmd.Name() != "exec" && os.Geteuid() == 0 { // exec does it while it waits
+			testbed.SweepFolders()
+		}
+	}}
+	root.CompletionOptions.DisableDefaultCmd = true // it is the whole command's
+	if os.Args[1] == "exec" {
+		exec := &cli.Exec{App: a, Environments: cli.Local, Image: storedImage, Full: becomeFull}
+		root.AddCommand(exec.Command())
+	} else {
+		root.AddCommand(a.VersionCommand())
+	}
+	os.Exit(a.Run(root))
+}
+
+// own says whether a command line is for this program: "version", and "exec" of
+// an environment that needs no foreign program. Help, and whatever isn't
+// understood, is for the one that knows all commands.
+func own(args []string) bool {
+	switch {
+	case len(args) == 0:
+		return false
+	case args[0] == "version", args[0] == "--version":
+		return len(args) == 1
+	}
+	before := args
+	if n := slices.Index(args, "--"); n >= 0 {
+		before = args[:n]
+	}
+	return args[0] == "exec" && len(args) > 1 && slices.Contains(cli.Names(cli.Local()), args[1]) &&
+		!slices.ContainsFunc(before, func(w string) bool {
+			// A pipe can be read once, and not again by the program that this one may become.
+			return w == "--help" || w == "-h" || strings.HasPrefix(w, "--env-file")
+		})
+}
+
+// becomeFull executes lab-full in place of this program; it returns only with
+// an error.
+func becomeFull() error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	if self, err = filepath.EvalSymlinks(self); err != nil {
+		return err
+	}
+	full := filepath.Join(filepath.Dir(self), fullName)
+	err = syscall.Exec(full, os.Args, os.Environ())
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s is missing: lab has two programs, and they belong in one folder; fix: make build", full)
+	}
+	return fmt.Errorf("execute %s: %w", full, err)
+}
+
+// storedImage is the default image, where nobody changed it. That it is this
+// lab's matters to what is measured, which is lab-full's. Else the command is
+// left to lab-full, which has the programs to put into an image; that returns
+// only with an error.
+func storedImage(cache string, _ bool) (image.Ref, error) {
+	if image.IsCurrent(cache) {
+		return image.Ref{Name: "default", Dir: image.DefaultDir(cache)}, nil
+	}
+	return image.Ref{}, becomeFull()
+}

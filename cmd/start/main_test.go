@@ -1,0 +1,72 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// built is the program as "make build" makes it.
+func built(t *testing.T) string {
+	t.Helper()
+	if runtime.GOARCH != "amd64" && runtime.GOARCH != "arm64" {
+		t.Skip("SKIPPED: no entry of our own on ", runtime.GOARCH)
+	}
+	lab := filepath.Join(t.TempDir(), "lab")
+	build := exec.Command("go", "build", "-ldflags", "-E lab/cmd/cli.entry", "-o", lab, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		if errors.Is(err, exec.ErrNotFound) {
+			t.Skip("SKIPPED: go isn't in PATH")
+		}
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return lab
+}
+
+// Where Go's runtime can't have its memory, it isn't begun.
+func TestEntry(t *testing.T) {
+	lab := built(t)
+	for _, x := range []struct {
+		limit, want string
+		status      int
+	}{
+		{"ulimit -v 200000", "fix: ulimit -v unlimited", 125},
+		{"ulimit -d 200000", "fix: ulimit -d unlimited", 125},
+		{"ulimit -v 4000000; ulimit -d 4000000", "linux/", 0},
+	} {
+		cmd := exec.Command("/bin/sh", "-c", x.limit+` && exec "$0" version`, lab)
+		out, _ := cmd.CombinedOutput()
+		if cmd.ProcessState.ExitCode() != x.status || !strings.Contains(string(out), x.want) || strings.Count(string(out), "\n") != 1 {
+			t.Errorf("%s: exit status %d, %q; want %d with %q", x.limit, cmd.ProcessState.ExitCode(), out, x.status, x.want)
+		}
+	}
+}
+
+// Signals reach the command, which has none blocked.
+func TestSignals(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("SKIPPED: lab exec needs root; fix: sudo make test")
+	}
+	lab := built(t)
+	for _, x := range []struct {
+		script string
+		status int
+	}{
+		{"grep -qE '^SigBlk:[[:space:]]*0+$' /proc/self/status", 0},
+		{"trap 'exit 7' TERM; kill -TERM $PPID; while :; do sleep 0.01; done", 7},
+		{"trap 'exit 8' HUP; kill -HUP $PPID; while :; do sleep 0.01; done", 8},
+		{"kill -INT $PPID; while :; do sleep 0.01; done", 130},
+		{"trap '' INT; for i in 1 2 3 4 5; do kill -INT $PPID; sleep 0.1; done; sleep 60", 137},
+	} {
+		cmd := exec.Command(lab, "exec", "host", "--image", t.TempDir(), "--", "sh", "-c", x.script)
+		out, _ := cmd.CombinedOutput()
+		if cmd.ProcessState.ExitCode() != x.status {
+			t.Errorf("%s: exit status %d, want %d\n%s", x.script, cmd.ProcessState.ExitCode(), x.status, out)
+		}
+	}
+}

@@ -1,0 +1,221 @@
+package analysis
+
+import (
+	"maps"
+	"slices"
+
+	"lab/bench/results"
+	"lab/bench/stats"
+	"lab/reports/msg"
+)
+
+// A Pair is one comparison that the report makes: a row with another one, in a
+// metric.
+type Pair struct {
+	Row, To *Cell
+	Metric  string
+}
+
+// families finds all comparisons that the report makes. Those of one metric answer
+// one question, and are a family: the rows with their baseline, and whatever else
+// a finding or a figure sets a row against. What ran under TCG has no verdict, and
+// is in none.
+func (a *Analysis) families() {
+	seen := map[Pair]bool{}
+	a.Family = map[string]int{}
+	add := func(c, to *Cell, metric string) {
+		p := Pair{c, to, metric}
+		if to == nil || to == c || c.TCG || to.TCG || seen[p] || c.Samples[metric] == nil || to.Samples[metric] == nil || a.unlike(c, to, metric) {
+			return
+		}
+		seen[p] = true
+		a.Pairs = append(a.Pairs, p)
+		a.Family[metric]++
+	}
+	for _, c := range a.Cells {
+		for _, m := range a.Metrics {
+			add(c, c.Base, m.Name)
+		}
+	}
+	for _, f := range a.Run.Manifest.Findings {
+		if f.To == "" || f.Compare != "ratio" && f.Compare != "difference" {
+			continue
+		}
+		of, _ := a.find(f.Of, f.OfVariant)
+		for _, c := range of {
+			if len(f.OfExcept) == 0 || !includes(c.Settings, f.OfExcept) {
+				to, _ := a.opposite(f, c)
+				add(c, to, f.Metric)
+			}
+		}
+	}
+	for _, f := range a.Run.Manifest.Figures {
+		if f.Kind != KindRatios || f.To == "" {
+			continue
+		}
+		for _, c := range a.Cells {
+			for _, name := range f.Metrics {
+				add(c, a.FigureBase(f, c), name)
+			}
+		}
+	}
+}
+
+// Versus compares two rows in a metric, as one of the metric's family. Every place
+// that says something of the two takes it from here. It is nil where one has no
+// values.
+func (a *Analysis) Versus(c, to *Cell, metric string) *stats.Comparison {
+	p := Pair{c, to, metric}
+	if k, ok := a.compared[p]; ok {
+		return k
+	}
+	var k *stats.Comparison
+	if x, y := c.Samples[metric], to.Samples[metric]; x != nil && y != nil && !a.unlike(c, to, metric) {
+		if got, err := stats.Compare(x.Values, y.Values, a.Family[metric]); err == nil {
+			k = &got
+		}
+	}
+	if a.compared == nil {
+		a.compared = map[Pair]*stats.Comparison{}
+	}
+	a.compared[p] = k
+	return k
+}
+
+// unlike says that one row is timed as a whole command, the other in process, and
+// that the metric is about just that.
+func (a *Analysis) unlike(c, to *Cell, metric string) bool {
+	m, _ := a.Metric(metric)
+	return m.Start && a.WholeCommand(c) != a.WholeCommand(to)
+}
+
+// WholeCommand reports whether a row is timed as a whole command.
+func (a *Analysis) WholeCommand(c *Cell) bool {
+	return a.Run.Manifest.Environment(c.Env).WholeCommand
+}
+
+// Joint is what the intervals of a metric's comparisons are made for: "98.3 %".
+func (a *Analysis) Joint(metric string) string {
+	return confidence(1 - stats.Alpha/float64(max(a.Family[metric], 1)))
+}
+
+// JointWhy says why that isn't 95 %, or nothing.
+func (a *Analysis) JointWhy(metric string) msg.Message {
+	if a.Family[metric] < 2 {
+		return msg.Message{}
+	}
+	return msg.T("family.joint", a.Family[metric], a.Joint(metric))
+}
+
+// FamilySizes lists how many comparisons the families have, each number once.
+func (a *Analysis) FamilySizes() (out []int) {
+	return slices.Compact(slices.Sorted(maps.Values(a.Family)))
+}
+
+// TooFew says what a planned run can't tell, before it is made: which rows have
+// too few trials for any verdict, however large the difference, and how many would
+// do, each once; nothing of a run of one row. times is how often the whole plan is carried out.
+func TooFew(m results.Manifest, times int) []msg.Message {
+	a := &Analysis{Run: &results.Run{Manifest: m}}
+	a.sort()
+	var names []string
+	name := func(s string) {
+		if s != "" && !slices.Contains(names, s) {
+			names = append(names, s)
+			a.Metrics = append(a.Metrics, results.Metric{Name: s})
+		}
+	}
+	for _, x := range m.Metrics {
+		name(x.Name)
+	}
+	for _, f := range m.Findings {
+		name(f.Metric)
+	}
+	for _, f := range m.Figures {
+		for _, x := range f.Metrics {
+			name(x)
+		}
+	}
+	for _, c := range a.Cells {
+		if c.NotRun != nil {
+			continue
+		}
+		c.Made = make([]Trial, c.Trials*max(times, 1))
+		for _, x := range names {
+			c.Samples[x] = &Sample{Values: make([]float64, len(c.Made))}
+		}
+	}
+	a.bases()
+	a.families()
+	needs := map[*Cell]int{}
+	need := func(c *Cell, n int) { needs[c] = max(needs[c], n) }
+	for _, c := range a.Cells {
+		if c.NotRun == nil && len(c.Made) < stats.MinInterval {
+			need(c, stats.MinInterval)
+		}
+	}
+	for _, p := range a.Pairs {
+		n, m, k := len(p.Row.Made), len(p.To.Made), a.Family[p.Metric]
+		if enough := stats.Needed(k); !stats.CanTell(n, m, k) {
+			for _, c := range []*Cell{p.Row, p.To} {
+				if len(c.Made) < enough {
+					need(c, enough)
+				}
+			}
+		}
+	}
+	runs := len(slices.DeleteFunc(slices.Clone(a.Cells), func(c *Cell) bool { return c.NotRun != nil }))
+	if runs < 2 { // one row alone is compared with nothing
+		return nil
+	}
+	type few struct{ trials, need int }
+	var order []few
+	rows := map[few][]msg.Message{}
+	for _, c := range a.Cells {
+		if n := needs[c]; n > 0 {
+			k := few{len(c.Made), n}
+			if rows[k] == nil {
+				order = append(order, k)
+			}
+			rows[k] = append(rows[k], msg.Verbatim(c.Cell.Label()))
+		}
+	}
+	var out []msg.Message
+	for _, k := range order {
+		who := msg.Join("join.comma", rows[k]...)
+		if len(rows[k]) == runs {
+			who = msg.T("trials.each-row", runs)
+		}
+		out = append(out, msg.T("trials.too-few", who, msg.T("trials", k.trials), k.need))
+	}
+	return out
+}
+
+// FigureBase is what a figure sets a cell beside, or nil.
+func (a *Analysis) FigureBase(f results.Figure, c *Cell) *Cell {
+	if f.To == "" {
+		return c.Base
+	}
+	if found, _ := a.find(f.To, f.ToVariant); len(found) > 0 && found[0] != c {
+		return found[0]
+	}
+	return nil
+}
+
+// FigureBaseName is what the figure calls it.
+func (a *Analysis) FigureBaseName(f results.Figure) msg.Message {
+	if f.To == "" {
+		return a.BaseName()
+	}
+	return msg.Verbatim(results.Label(f.To, f.ToVariant, 1))
+}
+
+// Kinds of figures that are known here. Others are left out, and report.md
+// says so: an older lab may read a newer one's folder.
+const (
+	KindDistribution = "distribution"
+	KindPhases       = "phases"
+	KindRatios       = "ratios"
+	KindPanels       = "panels"
+	KindSlopes       = "slopes"
+)

@@ -1,0 +1,319 @@
+package analysis
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"lab/bench/results"
+	"lab/bench/stats"
+	"lab/reports/msg"
+)
+
+// What a verdict can say.
+const (
+	Holds      = "holds"
+	Fails      = "doesn't hold"
+	Undecided  = "undecided"
+	Unmeasured = "can't be measured here"
+)
+
+var outcomes = map[string]string{Holds: "outcome.holds", Fails: "outcome.fails", Undecided: "outcome.undecided",
+	Unmeasured: "outcome.unmeasured", notMeasured: "outcome.absent"}
+
+// OutcomeText is an outcome for people.
+func OutcomeText(outcome string) msg.Message { return msg.T(outcomes[outcome]) }
+
+// A Verdict is a finding's outcome, computed and never written by hand.
+type Verdict struct {
+	Finding  results.Finding
+	Row      string      // whom it is about, as in the manifest
+	Cell     msg.Message // what the report calls that
+	Outcome  string
+	Interval *stats.Interval // of what was compared; nil if it can't be measured
+	Figure   msg.Message     // its middle: "2.55 ms", "7.98 ×"
+	Said     msg.Message     // the figure with its interval, and what it is of
+	Caveat   msg.Message     // what nobody may quote it without, or nothing
+
+	rule, why msg.Message // threshold and reason; why there is no verdict
+}
+
+// Sentence is all that is said of a verdict: the figures and the rule, or why it
+// can't be measured.
+func (v *Verdict) Sentence() msg.Message {
+	if v.Interval == nil {
+		return msg.T("verdict.unmeasured", v.Cell, v.why)
+	}
+	return msg.T("here", msg.Join("join.semicolon", v.Said, v.rule))
+}
+
+// Brief is a verdict's sentence where “on this machine” is said of all.
+func (v *Verdict) Brief() msg.Message {
+	if v.Interval == nil {
+		return msg.T("verdict.unmeasured-brief", v.Cell, v.why)
+	}
+	return msg.T("sentence", msg.Join("join.semicolon", v.Said, v.rule))
+}
+
+// says words a verdict: the figures, and the rule if there are enough of them.
+func (v *Verdict) says(text, figure, rule msg.Message) {
+	v.Said, v.Figure, v.rule = text, figure, rule
+	if !v.Interval.Known() {
+		v.Said, v.rule = msg.Join("join.semicolon", text, NeedsMore(*v.Interval)), msg.Message{}
+	}
+}
+
+// judge evaluates a finding, once for each cell that it speaks of.
+func (a *Analysis) judge(f results.Finding) []Verdict {
+	if f.Compare == "slope" {
+		return a.judgeSlopes(f)
+	}
+	of, why := a.find(f.Of, f.OfVariant)
+	if len(of) == 0 {
+		return []Verdict{cannot(f, results.Label(f.Of, f.OfVariant, 1), msg.Message{}, why)}
+	}
+	var out []Verdict
+	for _, c := range of {
+		if len(f.OfExcept) > 0 && includes(c.Settings, f.OfExcept) {
+			continue
+		}
+		out = append(out, a.judgeCell(f, c))
+	}
+	return out
+}
+
+// find returns the measured cells of an environment, or why there are none.
+func (a *Analysis) find(env string, variant map[string]string) (found []*Cell, why msg.Message) {
+	why = msg.T("why.not-part")
+	for _, c := range a.Cells {
+		if c.Env != env || !includes(c.Variant, variant) {
+			continue
+		}
+		switch {
+		case c.NotRun != nil:
+			why = NotRun(c)
+		case c.Counted() > 0:
+			found = append(found, c)
+		case c.Failures() > 0:
+			why = msg.T("why.failed", msg.T("trials", c.Failures()), c.Name, msg.Shortened(c.lastError()))
+		default:
+			why = msg.T("why.no-trials", c.Name)
+		}
+	}
+	return found, why
+}
+
+func includes(all, some map[string]string) bool {
+	for k, v := range some {
+		if w, ok := all[k]; !ok || w != v {
+			return false
+		}
+	}
+	return true
+}
+
+func cannot(f results.Finding, row string, name, why msg.Message) Verdict {
+	if name.IsZero() {
+		name = msg.Verbatim(row)
+	}
+	return Verdict{Finding: f, Row: row, Cell: name, Outcome: Unmeasured, why: why}
+}
+
+func (a *Analysis) judgeCell(f results.Finding, c *Cell) Verdict {
+	no := func(why msg.Message) Verdict { return cannot(f, c.Cell.Label(), c.Name, why) }
+	var to *Cell
+	if f.To != "" && (f.Compare == "ratio" || f.Compare == "difference") {
+		var why msg.Message
+		if to, why = a.opposite(f, c); to == nil {
+			return no(why)
+		}
+	}
+	// Durations and sizes of an emulated guest say nothing about guests; only
+	// what its start consists of may be told, unless the finding forbids it.
+	for _, x := range []*Cell{c, to} {
+		if x != nil && x.TCG && (f.NeedsKVM || f.Compare != "share") {
+			return no(msg.T("why.tcg"))
+		}
+	}
+	m, why := a.figure(f, c, to)
+	if !why.IsZero() {
+		return no(why)
+	}
+	rests := []*Cell{c}
+	if to != nil {
+		rests = append(rests, to)
+	}
+	v := Verdict{Finding: f, Row: c.Cell.Label(), Cell: c.Name, Interval: &m.interval, Outcome: decide(f, m.interval), Caveat: caveat(f.Metric, rests...)}
+	v.says(m.text, m.figure, a.threshold(f))
+	return v
+}
+
+// opposite is the cell that c is compared with: the one with c's own variant
+// where there are several.
+func (a *Analysis) opposite(f results.Finding, c *Cell) (*Cell, msg.Message) {
+	found, why := a.find(f.To, f.ToVariant)
+	if len(found) == 0 {
+		return nil, why
+	}
+	best, most := (*Cell)(nil), -1
+	for _, x := range found {
+		if x == c || max(x.N, 1) != max(c.N, 1) {
+			continue
+		}
+		common := 0
+		for _, k := range slices.Sorted(maps.Keys(c.Variant)) {
+			if x.Variant[k] == c.Variant[k] {
+				common++
+			}
+		}
+		if common > most {
+			best, most = x, common
+		}
+	}
+	if best == nil {
+		return nil, msg.T("why.no-opposite")
+	}
+	return best, msg.Message{}
+}
+
+// A measured figure is what a finding is held against.
+type measured struct {
+	interval     stats.Interval
+	text, figure msg.Message
+}
+
+// figure computes what the finding is about, or says why it can't.
+func (a *Analysis) figure(f results.Finding, c, to *Cell) (out measured, why msg.Message) {
+	m, ok := a.Metric(f.Metric)
+	x := c.Samples[f.Metric]
+	if !ok || x == nil {
+		return out, msg.Join("join.colon", msg.T("why.no-value", f.Metric), c.Why(f.Metric))
+	}
+	if to != nil && to.Samples[f.Metric] == nil {
+		return out, msg.Join("join.colon", msg.T("why.no-value-of", to.Name, f.Metric), to.Why(f.Metric))
+	}
+	says := func(iv stats.Interval, figure string, u msg.Scale, id string, args ...any) (measured, msg.Message) {
+		text := msg.T(id, append(args, m.Title, c.Name, figure, Ends(iv, u, marks(f)...))...)
+		return measured{iv, text, msg.Verbatim(figure)}, msg.Message{}
+	}
+	switch {
+	case f.Compare == "value":
+		u := msg.ScaleFor(x.Median.Point, m.Unit)
+		return says(x.Median, u.With(x.Median.Point), u, "verdict.value")
+	case f.Compare == "share":
+		iv, err := stats.MedianInterval(shares(c, f.Metric, f.Part))
+		if err != nil {
+			return out, msg.T("why.no-parts", f.Metric)
+		}
+		return says(iv, msg.Percent(iv.Point), msg.Percents, "verdict.share", a.partTitle(f.Part))
+	case f.Compare == "difference" && to != nil:
+		if k := a.Versus(c, to, f.Metric); k != nil {
+			u := msg.ScaleFor(k.Difference.Point, m.Unit)
+			return says(k.Difference, u.With(k.Difference.Point), u, "verdict.difference", to.Name)
+		}
+	case f.Compare == "ratio" && to != nil:
+		if k := a.Versus(c, to, f.Metric); k != nil && k.Ratio != nil {
+			return says(*k.Ratio, msg.Times(k.Ratio.Point), msg.Bare, "verdict.ratio", to.Name)
+		}
+		return out, msg.T("why.no-ratio")
+	}
+	return out, msg.T("why.unknown", f.Compare)
+}
+
+// marks are the values that an interval's ends must not be rounded to: a threshold,
+// or a ratio's bounds.
+func marks(f results.Finding) []float64 {
+	if f.Op == "within" && f.Compare == "ratio" {
+		return []float64{1 - f.Threshold, 1 + f.Threshold}
+	}
+	return []float64{f.Threshold}
+}
+
+// decide sets the whole interval against the threshold.
+func decide(f results.Finding, iv stats.Interval) string {
+	if !iv.Known() {
+		return Undecided
+	}
+	lo, hi := iv.Lo, iv.Hi
+	centre := 0.0
+	if f.Compare == "ratio" {
+		centre = 1
+	}
+	var yes, no bool
+	switch f.Op {
+	case "below":
+		yes, no = hi < f.Threshold, lo >= f.Threshold
+	case "above":
+		yes, no = lo > f.Threshold, hi <= f.Threshold
+	case "within":
+		yes = centre-f.Threshold <= lo && hi <= centre+f.Threshold
+		no = hi < centre-f.Threshold || lo > centre+f.Threshold
+	}
+	switch {
+	case yes:
+		return Holds
+	case no:
+		return Fails
+	}
+	return Undecided
+}
+
+// threshold says what the figure was held against, and why.
+func (a *Analysis) threshold(f results.Finding) msg.Message {
+	var t string
+	m, _ := a.Metric(f.Metric)
+	switch f.Compare {
+	case "ratio":
+		t = msg.Round(f.Threshold) + " ×"
+	case "share":
+		t = msg.Round(f.Threshold*100) + " %"
+	default:
+		s := msg.ScaleFor(f.Threshold, m.Unit)
+		t = s.Round(f.Threshold)
+	}
+	rule := msg.T("rule.below", t)
+	switch {
+	case f.Op == "above":
+		rule = msg.T("rule.above", t)
+	case f.Op == "within" && f.Compare == "ratio":
+		rule = msg.T("rule.within", "1 ± "+msg.Round(f.Threshold))
+	case f.Op == "within":
+		rule = msg.T("rule.within", "± "+t)
+	}
+	if f.Reason != "" {
+		rule = msg.T("rule.reason", rule, strings.TrimRight(f.Reason, "."))
+	}
+	return rule
+}
+
+// Ends are an interval's two ends and what they are. The ends aren't rounded to
+// marks, which they are held against.
+func Ends(iv stats.Interval, s msg.Scale, marks ...float64) msg.Message {
+	span := s.Join(s.Span(iv.Lo, iv.Hi, marks...))
+	if !iv.Known() {
+		return msg.T("ends.range", span)
+	}
+	of := 0.95
+	if iv.Method == stats.Ranks { // made for more, where it is one of a family
+		of = iv.Confidence
+	}
+	return msg.T("ends", confidence(of), span)
+}
+
+// confidence names an interval by what it was made for: what its order statistics
+// attain may be a little more.
+func confidence(c float64) string { return strconv.FormatFloat(c*100, 'g', 3, 64) + " %" }
+
+// SpanOf is an interval's two ends, in a scale that isn't named.
+func SpanOf(iv stats.Interval, u msg.Scale, marks ...float64) msg.Message {
+	return RangeOf(iv, u.Span(iv.Lo, iv.Hi, marks...))
+}
+
+// RangeOf marks the ends of what is no interval.
+func RangeOf(iv stats.Interval, span msg.Message) msg.Message {
+	if iv.Known() {
+		return span
+	}
+	return msg.T("range", span)
+}

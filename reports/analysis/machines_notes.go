@@ -1,0 +1,131 @@
+package analysis
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"lab/bench/results"
+	"lab/reports/msg"
+)
+
+// note says what is different, and what can't be told.
+func (m *Machines) note() {
+	say := func(id string, args ...any) { m.Notes = append(m.Notes, msg.T(id, args...)) }
+	runs := 0
+	for _, k := range m.Machines {
+		runs += len(k.Runs)
+		if len(k.Runs) > 1 {
+			say("machines.several-runs", k.Name, len(k.Runs))
+		}
+		switch {
+		case k.Facts.ID == "":
+			say("machines.no-id", k.Name)
+		case strings.HasPrefix(k.Facts.ID, "kind-"):
+			say("machines.kind-id", k.Name)
+		}
+	}
+	if len(m.Machines) == 1 {
+		say("machines.single", msg.T("runs", runs))
+	} else {
+		say("machines.spread")
+	}
+	for _, x := range []struct {
+		say func(whose msg.Message)
+		of  func(*results.Run) string
+	}{
+		{func(w msg.Message) { say("machines.labs", w) }, func(r *results.Run) string { return r.Manifest.Lab }},
+		{func(w msg.Message) { say("machines.images", w) }, func(r *results.Run) string { return shortDigest(r.Manifest.Image) }},
+		{func(w msg.Message) { say("machines.workloads", w) }, func(r *results.Run) string { return shortDigest(r.Manifest.Workload) }},
+		{func(w msg.Message) { say("machines.kernels", w) }, func(r *results.Run) string {
+			if r.Manifest.Kernel == (results.Digested{}) {
+				return ""
+			}
+			return shortDigest(r.Manifest.Kernel)
+		}},
+	} {
+		who := map[string][]*Machine{}
+		for _, k := range m.Machines {
+			for _, a := range k.Runs {
+				if v := x.of(a.Run); v != "" && !slices.Contains(who[v], k) {
+					who[v] = append(who[v], k)
+				}
+			}
+		}
+		if len(who) > 1 {
+			var parts []msg.Message
+			for _, v := range slices.Sorted(maps.Keys(who)) {
+				parts = append(parts, msg.T("machines.whose", v, names(who[v])))
+			}
+			x.say(msg.Join("join.semicolon", parts...))
+		}
+	}
+	for _, g := range m.Groups {
+		for _, d := range g.settings() {
+			say("machines.settings", g.Title(), d)
+		}
+	}
+	m.gather(func(a *Analysis) (out []msg.Message) {
+		for _, c := range a.Cells {
+			if c.NotRun != nil {
+				out = append(out, msg.T("sentence", msg.T("was", c.Name, NotRun(c))))
+			}
+		}
+		return append(out, a.Banners()...)
+	})
+}
+
+// names lists machines.
+func names(of []*Machine) msg.Message {
+	var list []msg.Message
+	for _, k := range of {
+		list = append(list, k.Name)
+	}
+	return msg.Join("join.comma", list...)
+}
+
+// gather notes what holds of some runs, each text once, with the machines.
+func (m *Machines) gather(of func(*Analysis) []msg.Message) {
+	var order []string // texts in English, which are as good as any other name
+	texts := map[string]msg.Message{}
+	who := map[string][]*Machine{}
+	for _, k := range m.Machines {
+		for _, a := range k.Runs {
+			for _, t := range of(a) {
+				key := t.String()
+				if who[key] == nil {
+					order = append(order, key)
+					texts[key] = t
+				}
+				if !slices.Contains(who[key], k) {
+					who[key] = append(who[key], k)
+				}
+			}
+		}
+	}
+	for _, key := range order {
+		m.Notes = append(m.Notes, msg.T("machines.gathered", names(who[key]), texts[key]))
+	}
+}
+
+// settings lists those in which the entries' settings differ, with the values.
+func (g *MachineGroup) settings() []msg.Message {
+	values := map[string][]string{}
+	for _, e := range g.Entries {
+		if e.Cell.NotRun != nil {
+			continue
+		}
+		for k, v := range e.Cell.Settings {
+			if k != "kernel" && !slices.Contains(values[k], v) { // a path; it stands there by digest
+				values[k] = append(values[k], v)
+			}
+		}
+	}
+	var out []msg.Message
+	for _, k := range slices.Sorted(maps.Keys(values)) {
+		if len(values[k]) > 1 {
+			out = append(out, msg.T("machines.setting", k, msg.And(msg.All(values[k])...)))
+		}
+	}
+	return out
+}

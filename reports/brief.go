@@ -1,0 +1,137 @@
+package reports
+
+import (
+	"io"
+	"slices"
+
+	"lab/bench/results"
+	"lab/reports/analysis"
+	"lab/reports/msg"
+	"lab/reports/page"
+)
+
+// Terminal writes the run's headline table with what must be known to read
+// it: banners above; rows without values, verdicts and notes below. It fits a
+// screen; the rest is in the report.
+func Terminal(w io.Writer, run *results.Run, o page.Options) error {
+	return brief(analysis.Of(run)).Terminal(w, o)
+}
+
+func brief(a *analysis.Analysis) *page.Page {
+	p := &page.Page{}
+	for _, b := range a.Banners() {
+		p.Banner(b)
+	}
+	if len(a.Metrics) > 0 {
+		p.Title(msg.T("brief.title", a.Run.Manifest.Scenario, a.Metrics[0].Title))
+		headline(p, a, a.Metrics[0])
+	}
+	p.Gap()
+	unmeasured(p, a)
+	marks(p, a)
+	p.Messages(analysis.NotesOf(&a.Run.Manifest)...)
+	if n := len(a.Caveats(false)); n > 0 {
+		p.Messages(msg.T("brief.caveats", n))
+	}
+	return p
+}
+
+// tableLines are as many as leave room for the rest on a screen of 24.
+const tableLines = 14
+
+// headline is a metric's table, with two more metrics where there is room. Where one
+// line a row is too wide, the intervals move to a line of their own, and further
+// metrics are left out one by one; where the table is too long, the intervals are.
+func headline(p *page.Page, a *analysis.Analysis, m results.Metric) {
+	others := a.Metrics[1:min(len(a.Metrics), 3)]
+	name, base := msg.T("head.environment"), a.BaseName()
+	by, joint := msg.T("head.by", base), a.Joint(m.Name)
+	wide := page.Table{Most: tableLines, Head: []page.Text{name, msg.T("head.trials"), msg.T("head.median"), msg.T("head.interval", "95 %"),
+		addedHeading(a, m), msg.T("head.interval", joint), by}}
+	narrow := page.Table{Most: tableLines, Head: []page.Text{name, msg.T("head.trials"), page.Lines{msg.T("head.median-and"), msg.T("head.interval", "95 %")},
+		page.Wrapped{Text: msg.T("join.comma", addedHeading(a, m), joint), Width: 16}, page.Wrapped{Text: by, Width: 7}}}
+	short := page.Table{Head: []page.Text{name, msg.T("head.trials"), msg.T("head.median"), addedHeading(a, m), by}}
+	rows := metricRows(a, m, others)
+	if slices.ContainsFunc(rows, func(r row) bool { return r.cell.Failures() > 0 }) {
+		short.Head[1] = page.Lines{msg.T("head.trials"), msg.T("head.failed")}
+	}
+	for _, o := range others {
+		wide.Head, narrow.Head = append(wide.Head, o.Name), append(narrow.Head, o.Name)
+	}
+	for _, r := range rows {
+		var more []page.Text
+		for _, o := range r.others {
+			more = append(more, o)
+		}
+		trials, few := page.Text(r.trials()), page.Text(r.trials())
+		if n := r.cell.Failures(); n > 0 && r.cell.NotRun == nil {
+			trials = page.Lines{r.cell.Counted(), msg.T("cell.of-them-failed", n)}
+			few = msg.T("cell.failed-short", r.cell.Counted(), n)
+		}
+		wide.Rows = append(wide.Rows, append([]page.Text{r.cell.Name, r.trials(), r.median, r.ends, r.added, r.addedE, r.ratio}, more...))
+		narrow.Rows = append(narrow.Rows, append([]page.Text{page.Wrapped{Text: r.cell.Name, Width: 22}, trials,
+			page.Lines{r.median, r.ends}, page.Lines{r.added, r.addedE}, r.fast()}, more...))
+		short.Rows = append(short.Rows, []page.Text{r.cell.Short(), few, r.median, r.added, r.fast()})
+	}
+	tables := []page.Table{narrow}
+	for range others {
+		tables = append(tables, tables[len(tables)-1].Without(len(tables[len(tables)-1].Head)-1))
+	}
+	short.Note = msg.T("brief.intervals")
+	p.Table(wide, append(tables, short, short.Without(3))...)
+}
+
+// unmeasured says which rows have no values, once for each reason.
+func unmeasured(p *page.Page, a *analysis.Analysis) {
+	var why []msg.Message
+	rows := map[string][]msg.Message{}
+	add := func(reason, row msg.Message) {
+		key := msg.English().Text(reason)
+		if rows[key] == nil {
+			why = append(why, reason)
+		}
+		rows[key] = append(rows[key], row)
+	}
+	for _, c := range a.Cells {
+		if c.NotRun != nil {
+			add(analysis.NotRun(c), c.Name)
+		} else if len(a.Metrics) > 0 {
+			if m := a.Metrics[0]; c.Samples[m.Name] == nil && !c.Why(m.Name).IsZero() {
+				add(msg.T("brief.no-value", m.Title, c.Why(m.Name)), c.Name)
+			}
+		}
+	}
+	for _, reason := range why {
+		p.Mark(page.Yellow, msg.T("mark.head", msg.Join("join.semicolon", rows[msg.English().Text(reason)]...)), reason)
+	}
+}
+
+// marks has a line for each verdict: its mark, the statement and the figure. The
+// threshold, the interval and the reason are in the report.
+func marks(p *page.Page, a *analysis.Analysis) {
+	if len(a.Verdicts) == 0 {
+		return
+	}
+	p.Subsection(msg.T("brief.verdicts"))
+	none := 0
+	for _, v := range a.Verdicts {
+		sign, color := "?", page.Yellow
+		switch v.Outcome {
+		case analysis.Unmeasured:
+			none++
+			continue
+		case analysis.Holds:
+			sign, color = "+", page.Green
+		case analysis.Fails:
+			sign, color = "x", page.Red
+		}
+		star := " "
+		if !v.Caveat.IsZero() {
+			star = "*"
+		}
+		p.Mark(color, sign+star, v.Finding.Statement, v.Figure)
+	}
+	if none > 0 {
+		p.Mark(page.Yellow, "-", msg.T("answer.unmeasured", none))
+	}
+}
