@@ -74,9 +74,6 @@ func (e *Env) instance(s bench.Spec) *Instance {
 // argv is what will be executed inside. An error is the workload's.
 func (i *Instance) argv() ([]string, error) {
 	c := i.spec.Command
-	if len(c.Argv) == 0 || c.Argv[0] == "" {
-		return nil, errNoCommand
-	}
 	path, err := find(i.spec.Image.Dir, c)
 	if err != nil {
 		if len(i.spec.Mounts) == 0 || !errors.Is(err, unix.ENOENT) {
