@@ -67,6 +67,7 @@ func (a *Exec) Command() *cobra.Command {
 		Use:   "exec ENV [flags] -- CMD ARG…",
 		Short: "Run any command in an environment",
 		Long: `ENV is ` + strings.Join(names, ", ") + `.
+oci:/PATH is the OCI runtime at that path.
 
 lab explain ENV says what it is, and what --variant can set for it.
 
