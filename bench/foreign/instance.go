@@ -1,6 +1,7 @@
 package foreign
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -66,6 +67,7 @@ func (e *Env) instance(s bench.Spec) *Instance {
 	if i.order.Host == "" {
 		i.order.Host = Hostname
 	}
+	i.order.Spec.Command.Dir = cmp.Or(s.Command.Dir, "/")
 	i.order.Argv, i.unfit = i.argv()
 	i.Process = launch.New(i.plan())
 	return i
