@@ -56,8 +56,9 @@ type execFlags struct {
 	connect                                  string
 }
 
-// ConnectHelp is lab run's, too.
-const ConnectHelp = "`URI` libvirt that makes the virtual machines: qemu:///system, qemu+tls://HOST/system, qemu+ssh://USER@HOST/system (default: a private one)"
+// connectHelp is also in the request of lab run, which this program doesn't read for a
+// flag: a test compares them.
+const connectHelp = "`URI` libvirt that makes the virtual machines: qemu:///system, qemu+tls://HOST/system, qemu+ssh://USER@HOST/system (default: a private one)"
 
 // Command is lab exec.
 func (a *Exec) Command() *cobra.Command {
@@ -150,7 +151,7 @@ Exit status: the command's own; 128+n if signal n ended it; 125 the lab failed;
 	fl.StringArrayVar(&f.readOps, "device-read-iops", nil, "`DEVICE:N` reads a second")
 	fl.StringArrayVar(&f.writeOps, "device-write-iops", nil, "`DEVICE:N` writes a second")
 	fl.StringSliceVar(&f.variant, "variant", nil, "`NAME=VALUE,…` settings of the environment: lab explain ENV lists them")
-	fl.StringVar(&f.connect, "connect", "", ConnectHelp)
+	fl.StringVar(&f.connect, "connect", "", connectHelp)
 	a.WaitFlag(fl)
 	Further(fl, "group-add", "env-file", "hostname", "interactive", "rm", "init", "cpu-weight", "swap", "device-read-bps",
 		"device-write-bps", "device-read-iops", "device-write-iops", "connect", "wait")

@@ -12,6 +12,7 @@ import (
 
 	"lab/bench"
 	"lab/bench/cgroup"
+	"lab/bench/request"
 )
 
 // limits checks the limits that were asked for.
@@ -110,5 +111,5 @@ func size(s string) (int64, error) {
 	if s == "" {
 		return 0, nil
 	}
-	return bench.ParseSize(s)
+	return request.ParseSize(s)
 }

@@ -78,6 +78,10 @@ func TestRequestFlags(t *testing.T) {
 	for name := range keys {
 		t.Errorf("lab run has no --%s", name)
 	}
+	exec := newApp([]string{"lab"}, os.Stdin, os.Stdout, os.Stderr).execCommand()
+	if got, want := exec.Flags().Lookup("connect").Usage, fl.Lookup("connect").Usage; got != want {
+		t.Errorf("lab exec's --connect: %q, and lab run's: %q", got, want)
+	}
 	for name, want := range map[string]string{"work": "", "json": "", "runs": "runs", "strict": "strict"} {
 		cmd := newApp([]string{"lab"}, os.Stdin, os.Stdout, os.Stderr).runCommand()
 		if err := cmd.Flags().Set(name, "1"); err != nil || changing(cmd) != want {
