@@ -74,9 +74,8 @@ func (a *Exec) Command() *cobra.Command {
 		Use:   "exec ENV [flags] -- CMD ARG…",
 		Short: "Run any command in an environment",
 		Long: `ENV is ` + strings.Join(names, ", ") + `.
-oci:/PATH is the OCI runtime at that path.
 
-lab explain ENV says what it is, and what --variant can set for it.
+oci:/PATH is the OCI runtime at that path. lab explain ENV says what it is, and what --variant can set for it.
 
 The command's input, output and error are those of lab: under host the very
 files, elsewhere pipes that lab copies to and from these; -t gives it a terminal.
