@@ -241,7 +241,7 @@ func (a *Exec) execute(env bench.Environment, spec bench.Spec, named string) (st
 	ctx := context.Background()
 	var groups *cgroup.Options
 	if g, ok := env.(bench.Grouper); ok && g.Grouped(spec) {
-		groups = &cgroup.Options{Controllers: !spec.Limits.None(), Scope: a.Scope, Single: true}
+		groups = &cgroup.Options{Controllers: !spec.Limits.None(), Scope: a.Scope, Single: !env.About().WholeCommand} // others' programs have two groups
 		if groups.Controllers && a.Scope == nil {
 			if l, err := cgroup.Read(); err == nil && l.NeedsScope() {
 				return 0, a.Full()
