@@ -37,7 +37,7 @@ func TestHalted(t *testing.T) {
 		"[    1.200041] reboot: System halted\r\n": "reboot: System halted",
 		"x\n[    1.2] reboot: Power down":          "reboot: Power down",
 		"reboot: Power down\nand on\n":             "",
-		"": "",
+		"":                                         "",
 	} {
 		if got := Halted([]byte(text)); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
