@@ -102,6 +102,9 @@ func (m *Maker) find() (string, error) {
 	if errors.Is(err, exec.ErrNotFound) && m.Package != "" {
 		return "", bench.Unavailable("not installed", "apt-get install "+m.Package)
 	}
+	for why := errors.Unwrap(err); why != nil; why = errors.Unwrap(why) {
+		err = why // without the program's name, which Check gives
+	}
 	return "", bench.Unavailable(err.Error(), "name a program that is there and can be executed")
 }
 

@@ -240,8 +240,8 @@ func (a *Exec) execute(env bench.Environment, spec bench.Spec, named string) (st
 	}()
 	ctx := context.Background()
 	var groups *cgroup.Options
-	if g, ok := env.(bench.Grouper); ok && g.Grouped(spec) {
-		groups = &cgroup.Options{Controllers: !spec.Limits.None(), Scope: a.Scope, Single: !env.About().WholeCommand} // others' programs have two groups
+	if g, ok := env.(bench.Grouper); ok && g.Groups(spec) > 0 {
+		groups = &cgroup.Options{Controllers: !spec.Limits.None(), Scope: a.Scope, Single: g.Groups(spec) == 1}
 		if groups.Controllers && a.Scope == nil {
 			if l, err := cgroup.Read(); err == nil && l.NeedsScope() {
 				return 0, a.Full()
