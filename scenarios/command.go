@@ -22,7 +22,7 @@ func Command() *bench.Scenario {
 		Takes:    []string{"command", "prepare", "ignore_failure"},
 		Question: "What does your own program take in each environment?",
 		Method: "A trial starts one instance whose workload is the command that was asked for, and waits until it ends. " +
-			"The clock starts when the start is asked for, and stops when the host sees the program's end; under host that is what a timer of commands without a shell measures, in a guest the boot is part of it. " +
+			"The clock starts when the start is asked for, and stops when the host sees the program's end; what is made for the instance (a cgroup, a container, the boot of a guest) is part of it, and left out of the time of the process. " +
 			"The program's input is empty, and its output is read and thrown away. An exit status other than 0 fails the trial, unless --ignore-failure was asked for. " +
 			"What --prepare names runs before each trial, on the host and untimed. " + ownGroupText +
 			"That tasks wait for a processor may be the command's own doing, and marks no trial.",
@@ -47,9 +47,11 @@ func commandCells(o bench.Options) []bench.Cell {
 
 func commandTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 	if c.Asked.Prepare != "" {
-		out, err := exec.CommandContext(ctx, "/bin/sh", "-c", c.Asked.Prepare).CombinedOutput()
-		if err != nil {
-			return bench.Blamed(bench.BlameWorkload, fmt.Errorf("--prepare %s: %w%s", c.Asked.Prepare, err, end(out).quoted()))
+		var out end
+		sh := exec.CommandContext(ctx, "/bin/sh", "-c", c.Asked.Prepare)
+		sh.Stdout, sh.Stderr = &out, &out
+		if err := sh.Run(); err != nil {
+			return bench.Blamed(bench.BlameWorkload, fmt.Errorf("--prepare %s: %w%s", c.Asked.Prepare, err, out.quoted()))
 		}
 	}
 	i, err := t.Prepare(ctx, t.Spec(bench.Command{Argv: c.Asked.Command}))
@@ -72,6 +74,9 @@ func commandTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 	}
 	if tr, ok := i.(bench.Tracer); ok {
 		t.RecordPhases("time", tr.Started(), exit.At, tr.Marks(), "run")
+		if from := executed(tr); from > 0 {
+			t.RecordSince("process", from, exit.At)
+		}
 	}
 	t.RecordSince("time", start, exit.At)
 	t.Record("cpu", (exit.Usage.User + exit.Usage.System).Seconds())
@@ -94,6 +99,19 @@ func commandTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 		return bench.Blamed(bench.BlameWorkload, fmt.Errorf("%s ended with %v%s", c.Asked.Command[0], exit, said))
 	}
 	return nil
+}
+
+// executed is when all was made that the command is executed in, 0 where that isn't
+// known: the last mark before that of the execution.
+func executed(tr bench.Tracer) clock.Time {
+	at := tr.Started()
+	for _, m := range tr.Marks() {
+		if m.Name == "exec" {
+			return at
+		}
+		at = m.At
+	}
+	return 0
 }
 
 // commandMemory records the peak of the cgroup of an instance that has ended.
@@ -131,12 +149,14 @@ func (e end) quoted() string {
 	if len(e) == 0 {
 		return ""
 	}
-	return fmt.Sprintf(", last output %q", string(e[max(0, len(e)-400):]))
+	return fmt.Sprintf(", last output %q", string(e))
 }
 
 var commandMetrics = []results.Metric{
 	{Name: "time", Title: "Time until it ended", Unit: "s", Better: "lower", Start: true,
 		Help: "From the call that starts an instance to the moment at which the host sees the end of the command."},
+	{Name: "process", Title: "Time of the process", Unit: "s", Better: "lower", Start: true,
+		Help: "Of that, from the moment at which all was made that the command runs in: it is executed, runs and ends. Under host this is what hyperfine -N measures."},
 	{Name: "cpu", Title: "Processor time", Unit: "s", Better: "lower",
 		Help: "User and system time of the command and of the children that it waited for, as its kernel counts it; of a command that runs another's container, of the cgroup."},
 	{Name: "memory", Title: "Most memory", Unit: "B", Better: "lower",
