@@ -2,11 +2,10 @@ package scenarios
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
+	"strings"
 	"time"
 
 	"lab/bench"
@@ -24,8 +23,7 @@ func Command() *bench.Scenario {
 		Method: "A trial starts one instance whose workload is the command that was asked for, and waits until it ends. " +
 			"The clock starts when the start is asked for, and stops when the host sees the program's end; what is made for the instance (a cgroup, a container, the boot of a guest) is part of it, and left out of the time of the process. " +
 			"The program's input is empty, and its output is read and thrown away. An exit status other than 0 fails the trial, unless --ignore-failure was asked for. " +
-			"What --prepare names runs before each trial, on the host and untimed. " + ownGroupText +
-			"That tasks wait for a processor may be the command's own doing, and marks no trial.",
+			"What --prepare names runs before each trial, on the host and untimed. " + strings.TrimSpace(ownGroupText),
 		Cells:   commandCells,
 		Trial:   commandTrial,
 		Metrics: commandMetrics,
@@ -39,7 +37,6 @@ func commandCells(o bench.Options) []bench.Cell {
 		c := startupCounts.Row(e, o)
 		c.Timeout = 10 * time.Minute
 		c.Init, c.Grouped, c.Asked = e.Guest, ownGroup(e, o), &o.Request
-		c.Makes = []string{"pressure", "load"}
 		cells = append(cells, c)
 	}
 	return cells
@@ -80,9 +77,7 @@ func commandTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 	}
 	t.RecordSince("time", start, exit.At)
 	t.Record("cpu", (exit.Usage.User + exit.Usage.System).Seconds())
-	if err := commandMemory(t, i, c.Guest); err != nil {
-		return err
-	}
+	commandMemory(t, i, c.Guest)
 	if err := t.Close(i); err != nil {
 		return fmt.Errorf("close: %w", err)
 	}
@@ -115,22 +110,18 @@ func executed(tr bench.Tracer) clock.Time {
 }
 
 // commandMemory records the peak of the cgroup of an instance that has ended.
-func commandMemory(t *bench.T, i bench.Instance, guest bool) error {
-	m, ok := i.(bench.Meter)
-	if guest || !ok {
+func commandMemory(t *bench.T, i bench.Instance, guest bool) {
+	if guest {
 		t.RecordText("memory", "not applicable: a guest has its RAM, whatever its program needs; lab run memory shows what it costs")
-		return nil
+		return
 	}
-	cost, err := m.Meter()
-	switch {
-	case err == nil && cost.Group != nil && cost.Group.Peak > 0:
-		t.Record("memory", float64(cost.Group.Peak))
-	case err == nil || errors.Is(err, os.ErrProcessDone):
-		t.RecordText("memory", "not known: the kernel keeps no peak of a cgroup, or what ran the command removed it")
-	default:
-		return err
+	if m, ok := i.(bench.Meter); ok {
+		if cost, err := m.Meter(); err == nil && cost.Group != nil && cost.Group.Peak > 0 {
+			t.Record("memory", float64(cost.Group.Peak))
+			return
+		}
 	}
-	return nil
+	t.RecordText("memory", "not known: the command has no cgroup, the kernel keeps no peak of it, or it went with the command")
 }
 
 // end is the end of what was written to it.

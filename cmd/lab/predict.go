@@ -44,7 +44,11 @@ func (a *app) predict(f runFlags) error {
 		}
 	}
 	if unknown != nil {
-		fmt.Fprintf(a.Page, "How long isn't known: no earlier run on this machine in results/ has rows such as those without a time.\nlab run %s --quick measures them.\n", strings.Join(unknown, " "))
+		command := ""
+		if f.Command != nil {
+			command = " -- …"
+		}
+		fmt.Fprintf(a.Page, "How long isn't known: no earlier run on this machine in results/ has rows such as those without a time.\nlab run %s --quick%s measures them.\n", strings.Join(unknown, " "), command)
 	}
 	fmt.Fprintln(a.Page, "Nothing was run.")
 	return nil
