@@ -159,6 +159,7 @@ type container struct {
 	addr    netip.Prefix
 
 	layer  string   // the upper layer's folder in the work folder, or ""
+	lower  []int    // descriptors of the image's layers, if the overlay is made of these
 	root   int      // descriptor of the root's top, while it is made
 	proc   int      // of its folder /proc, on which the child mounts
 	dev    int      // of the top of its /dev

@@ -30,6 +30,10 @@ type Ref struct {
 	Dir    string // absolute path of the tree's root
 	Digest string // "sha256:" and 64 hex digits, see Sum; "" where At made the Ref
 	Size   int64  // bytes of all regular files
+
+	// Layers are absolute paths of folders of which an overlay shows the same
+	// tree, the lowest first; nil where Dir is all there is.
+	Layers []string
 }
 
 // At names the tree at dir without reading it: where no result will need its

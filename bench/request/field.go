@@ -170,9 +170,7 @@ func (f Field) Wrong() error {
 	case **uint64:
 		want = "a number from 0 on, below 2^64"
 	case *int, **int:
-		if want = fmt.Sprintf("a number, at least %d", f.From); f.To < most {
-			want = fmt.Sprintf("a number from %d to %d", f.From, f.To)
-		}
+		want = fmt.Sprintf("a number from %d to %d", f.From, f.To)
 	case *[]string, *Argv:
 		want = fmt.Sprintf("a list; write %s: [a, b]", f.Key)
 	case *Settings:
@@ -180,9 +178,6 @@ func (f Field) Wrong() error {
 	}
 	return &Error{[]any{f.Key}, errors.New("not " + want)}
 }
-
-// most is more trials than anybody has time for: no bound worth to be told of.
-const most = 1_000_000_000
 
 // plain refuses words that couldn't as well be typed behind a flag, and what is
 // there twice or not at all; at is where they are.

@@ -37,14 +37,14 @@ type Request struct {
 	Title        string   `json:"title,omitempty" help:"for people; nothing depends on it"`
 	Scenarios    []string `json:"scenarios,omitempty" help:"each makes a results folder"`
 	Environments []string `json:"environments,omitempty" flag:"env" arg:"ENV,…" help:"environments, in the report's order (default: the scenario's)"`
-	Trials       int      `json:"trials,omitempty" flag:"runs,r" arg:"N" from:"1" to:"1000000000" help:"trials of each row (default: the scenario's)"`
-	Warmup       *int     `json:"warmup,omitempty" flag:"warmup,w" arg:"N" from:"0" to:"1000000000" more:"yes" help:"uncounted trials before them (default: the scenario's)"`
+	Trials       int      `json:"trials,omitempty" flag:"runs,r" arg:"N" from:"1" to:"1000000" help:"trials of each row (default: the scenario's)"`
+	Warmup       *int     `json:"warmup,omitempty" flag:"warmup,w" arg:"N" from:"0" to:"1000000" more:"yes" help:"uncounted trials before them (default: the scenario's)"`
 	Seed         *uint64  `json:"seed,omitempty" flag:"seed" arg:"N" help:"seed of the trials' order (default: a new one)"`
 	Variant      Settings `json:"variant,omitempty" flag:"variant" arg:"NAME=VALUE,…" help:"settings; several values of a name make a row of each: start=cold,start=restored"`
 	Accel        string   `json:"accel,omitempty" flag:"accel" arg:"KIND" words:"auto,kvm,tcg" more:"yes" help:"what runs a guest's instructions: auto, kvm, tcg (default: auto, which is kvm if it is usable)"`
 	Anyway       bool     `json:"anyway,omitempty" flag:"anyway" more:"yes" help:"with --accel kvm: run even if this machine's KVM was found unusable; every table marks such rows"`
 	Quick        bool     `json:"quick,omitempty" flag:"quick" help:"a first look: few trials, and shorter ones (--predict says how long)"`
-	Image        string   `json:"image,omitempty" flag:"image" arg:"DIR" place:"yes" help:"root folder of the file tree to run in (default: the lab's own)"`
+	Image        string   `json:"image,omitempty" flag:"image" arg:"IMAGE" place:"yes" help:"file tree to run in: its root folder, or a name or digest of the image store (default: the lab's own)"`
 	ImageDigest  Digest   `json:"image_digest,omitempty" help:"that the file tree must have, wherever it lies"`
 	Kernel       string   `json:"kernel,omitempty" flag:"kernel" arg:"FILE" place:"yes" more:"yes" help:"guest kernel (default: the set-up's; also LAB_KERNEL)"`
 	KernelDigest Digest   `json:"kernel_digest,omitempty" help:"that the guest kernel must have"`

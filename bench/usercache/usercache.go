@@ -91,6 +91,9 @@ func Give(dir string) error {
 		if err != nil {
 			return err
 		}
+		if name == images { // an image's files belong to its own users
+			return fs.SkipDir
+		}
 		info, err := root.Lstat(name)
 		if err != nil {
 			return err
@@ -103,6 +106,13 @@ func Give(dir string) error {
 		return owner.Courtesy(root.Lchown(name, uid, gid))
 	})
 }
+
+// images is where the image store lies below the cache.
+const images = "image/store"
+
+// Images is where in the cache the image store lies (bench/image/store). Its files
+// stay whoever's they are.
+func Images(cache string) string { return filepath.Join(cache, images) }
 
 // Work is where in the cache work folders are made where --work names no other
 // place.

@@ -44,6 +44,8 @@ type Exec struct {
 // execFlags are what lab exec was asked.
 type execFlags struct {
 	image, net, dir, user, memory, swap, cpuset string
+	entrypoint                                  string
+	replaces                                    bool // --entrypoint was given, be it empty
 	env, variant, volumes, ports                []string
 	cpus                                        float64
 	weight                                      int
@@ -51,6 +53,7 @@ type execFlags struct {
 	tty, init, readOnly                         bool
 
 	hostname, envFile                        string
+	envRead                                  []string // what envFile has
 	groups                                   []int
 	readBytes, writeBytes, readOps, writeOps []string // of a device
 	connect                                  string
@@ -58,6 +61,9 @@ type execFlags struct {
 
 // ConnectHelp is lab run's, too.
 const ConnectHelp = "`URI` libvirt that makes the virtual machines: qemu:///system, qemu+tls://HOST/system, qemu+ssh://USER@HOST/system (default: a private one)"
+
+// ImageHelp is that of all commands that run in one.
+const ImageHelp = "`IMAGE` file tree to run in: its root folder, or a name or digest of the image store (default: the lab's own)"
 
 // Command is lab exec.
 func (a *Exec) Command() *cobra.Command {
@@ -74,6 +80,10 @@ The command's input, output and error are those of lab: under host the very
 files, elsewhere pipes that lab copies to and from these; -t gives it a terminal.
 It starts with umask 022 and the variables PATH, HOME and TERM; --env-var adds
 to them. Under chroot the image is read-only.
+
+With an image of the store (lab image) it is as with docker run: the image's entry
+point, variables, user and working folder count, and so does its command if none
+is given. Under host they don't.
 
 Ctrl-C (SIGINT) is passed on to the command, and so are SIGTERM, SIGHUP,
 SIGQUIT, SIGUSR1 and SIGUSR2. The third Ctrl-C kills it, since the first process
@@ -92,7 +102,8 @@ Exit status: the command's own; 128+n if signal n ended it; 125 the lab failed;
   sudo lab exec container -v $PWD:/data:ro -- ls -l /data
   sudo lab exec container -p 8080:80 -- httpd -f -h /etc
   sudo lab exec vm -- uname -r
-  sudo lab exec container --memory 64M --cpus 0.5 -- sh`,
+  sudo lab exec container --memory 64M --cpus 0.5 -- sh
+  sudo lab exec container --image nginx:1 --net bridge -p 8080:80`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return Usagef("exec: in which environment? there are: %s", strings.Join(names, ", "))
@@ -103,7 +114,7 @@ Exit status: the command's own; 128+n if signal n ended it; 125 the lab failed;
 			if _, err := Environment(a.Environments(args[0]), args[0]); err != nil {
 				return err
 			}
-			if len(args) == 1 {
+			if len(args) == 1 && f.image == "" {
 				return Usagef("exec %s: which command? lab exec %s -- CMD ARG…", args[0], args[0])
 			}
 			return nil
@@ -114,7 +125,10 @@ Exit status: the command's own; 128+n if signal n ended it; 125 the lab failed;
 			}
 			return names, cobra.ShellCompDirectiveNoFileComp
 		},
-		RunE: func(_ *cobra.Command, args []string) error { return a.exec(args[0], args[1:], &f) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f.replaces = cmd.Flags().Changed("entrypoint")
+			return a.exec(args[0], args[1:], &f)
+		},
 	}
 	fl := cmd.Flags()
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
@@ -123,7 +137,8 @@ Exit status: the command's own; 128+n if signal n ended it; 125 the lab failed;
 		}
 		return flagError(cmd, err)
 	})
-	fl.StringVar(&f.image, "image", "", "`DIR` root folder of the file tree to run in (default: the lab's own)")
+	fl.StringVar(&f.image, "image", "", ImageHelp)
+	fl.StringVar(&f.entrypoint, "entrypoint", "", "`PROGRAM` entry point in place of the one that the image has; an empty one: none")
 	fl.StringVar(&f.net, "net", "", "`KIND` network: short for --variant net=KIND")
 	fl.StringArrayVarP(&f.env, "env-var", "e", nil, "`NAME=VALUE` variable of the command; NAME alone: as it is here")
 	fl.StringVar(&f.envFile, "env-file", "", "`FILE` variables, one NAME=VALUE a line; # begins a comment")
@@ -151,7 +166,7 @@ Exit status: the command's own; 128+n if signal n ended it; 125 the lab failed;
 	fl.StringSliceVar(&f.variant, "variant", nil, "`NAME=VALUE,…` settings of the environment: lab explain ENV lists them")
 	fl.StringVar(&f.connect, "connect", "", ConnectHelp)
 	a.WaitFlag(fl)
-	Further(fl, "group-add", "env-file", "hostname", "interactive", "rm", "init", "cpu-weight", "swap", "device-read-bps",
+	Further(fl, "entrypoint", "group-add", "env-file", "hostname", "interactive", "rm", "init", "cpu-weight", "swap", "device-read-bps",
 		"device-write-bps", "device-read-iops", "device-write-iops", "connect", "wait")
 	return cmd
 }
@@ -169,6 +184,15 @@ func (a *Exec) exec(name string, argv []string, f *execFlags) error {
 		}
 	}
 	spec, err := f.spec(env, argv)
+	if err != nil {
+		return err
+	}
+	if f.image != "" {
+		err = a.stored(&spec, f, about.HostFiles)
+	}
+	if err == nil && len(spec.Command.Argv) == 0 {
+		err = Usagef("exec %s: which command? none was given, and none is the image's; lab exec %s --image %s -- CMD ARG…", name, name, f.image)
+	}
 	if err != nil {
 		return err
 	}
@@ -233,12 +257,11 @@ func (a *Exec) execute(env bench.Environment, spec bench.Spec, named string) (st
 	if err != nil {
 		return 0, err
 	}
-	if named != "" {
-		if spec.Image, err = image.At(named); err == nil {
-			err = image.NoWhiteouts(spec.Image.Dir) // whoever makes the digest looks anyway
-		}
-	} else {
+	switch {
+	case named == "":
 		spec.Image, err = DefaultImage(cache, false, a.Image)
+	case spec.Image.Digest == "": // a folder; whoever makes the digest looks anyway
+		err = image.NoWhiteouts(spec.Image.Dir)
 	}
 	if err != nil {
 		return 0, err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -48,24 +49,16 @@ func (f *execFlags) spec(env bench.Environment, argv []string) (s bench.Spec, er
 	if s.Hostname = f.hostname; !validHostname(f.hostname) {
 		return s, Usagef("--hostname %q: letters, digits, dots and hyphens, 64 at the most", f.hostname)
 	}
-	c := bench.Command{Argv: argv, Dir: f.dir, TTY: f.tty, Env: []string{"PATH=" + bench.DefaultPath, "HOME=/root"}}
-	if t := os.Getenv("TERM"); t != "" {
-		c.Env = append(c.Env, "TERM="+t)
-	}
-	file, err := readEnv(f.envFile)
-	if err != nil {
+	c := bench.Command{Argv: argv, Dir: f.dir, TTY: f.tty}
+	if f.envRead, err = readEnv(f.envFile); err != nil {
 		return s, Usagef("--env-file: %w", err)
 	}
-	for _, e := range append(file, f.env...) {
-		if !strings.Contains(e, "=") {
-			v, ok := os.LookupEnv(e)
-			if !ok {
-				continue
-			}
-			e += "=" + v
+	for _, e := range f.env {
+		if e == "" || e[0] == '=' {
+			return s, Usagef("--env-var %q: not of the form NAME=VALUE", e)
 		}
-		c.Env = setVar(c.Env, e)
 	}
+	c.Env = f.variables("/root", nil)
 	if c.User, err = parseUser(f.user); err != nil {
 		return s, Usagef("--user %q: %w", f.user, err)
 	}
@@ -77,6 +70,30 @@ func (f *execFlags) spec(env bench.Environment, argv []string) (s bench.Spec, er
 	}
 	s.Command = c
 	return s, nil
+}
+
+// variables are the command's: the usual ones, the image's, and what was asked for.
+func (f *execFlags) variables(home string, image []string) []string {
+	out := []string{"PATH=" + bench.DefaultPath, "HOME=" + home}
+	if t := os.Getenv("TERM"); t != "" {
+		out = append(out, "TERM="+t)
+	}
+	for _, e := range image {
+		if strings.Contains(e, "=") { // an image learns nothing about the caller's variables
+			out = setVar(out, e)
+		}
+	}
+	for _, e := range slices.Concat(f.envRead, f.env) {
+		if !strings.Contains(e, "=") {
+			v, ok := os.LookupEnv(e)
+			if !ok {
+				continue
+			}
+			e += "=" + v
+		}
+		out = setVar(out, e)
+	}
+	return out
 }
 
 // volumes reads "SOURCE:/TARGET[:ro]". A source may have colons in its name.

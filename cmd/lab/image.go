@@ -4,13 +4,14 @@ import (
 	"encoding/json"
 
 	"lab/bench/image"
+	"lab/bench/image/store"
 	"lab/cmd/cli"
 )
 
 // openImage is the image that a user named, or the default one, with its digest.
 func openImage(named, cache string) (image.Ref, error) {
 	if named != "" {
-		return image.Open(named)
+		return store.Read(cache, named)
 	}
 	r, err := cli.DefaultImage(cache, true, storedImage)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lab/bench/image"
+	"lab/bench/image/store"
 	"lab/bench/usercache"
 	"lab/cmd/cli"
 )
@@ -37,10 +38,11 @@ func (a *app) imageCommand() *cobra.Command {
 		return nil
 	}
 	cmd := &cobra.Command{
-		Use:   "image [DIR] | image list | image save DIR",
-		Short: "Show, list or save images",
-		Long: `Show where an image is, its digest and its size. Without DIR it is the default
-image, which is made if it is missing.
+		Use:   "image [IMAGE] | image import FROM [NAME] | image ls | image save DIR",
+		Short: "Show, import, list, export or save images",
+		Long: `Show where an image is, its digest and its size. IMAGE is the root folder of a file
+tree, or a name or digest of the store. Without it, it is the default image, which
+is made if it is missing.
 
 The digest covers names, types, permissions, link targets and contents. It leaves
 out owners and times, so that a copy of the tree elsewhere has the same digest.`,
@@ -48,15 +50,16 @@ out owners and times, so that a copy of the tree elsewhere has the same digest.`
 		RunE: func(_ *cobra.Command, args []string) error { return show(args) },
 	}
 	shown := &cobra.Command{
-		Use: "show [DIR]", Short: "Show an image's digest, as lab image does", Args: oneDir, ValidArgsFunction: dirs,
+		Use: "show [IMAGE]", Short: "Show an image's digest, as lab image does", Args: oneDir, ValidArgsFunction: dirs,
 		RunE: func(_ *cobra.Command, args []string) error { return show(args) },
 	}
 	list := &cobra.Command{
-		Use: "list", Short: "List the images in the cache", Args: cli.NoArgs,
+		Use: "list", Aliases: []string{"ls"}, Short: "List the images in the cache", Args: cli.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return a.listImages(asJSON) },
 	}
 	cmd.PersistentFlags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.AddCommand(shown, list, a.imageSaveCommand())
+	cmd.AddCommand(a.storeCommands(&asJSON)...)
 	return cmd
 }
 
@@ -71,14 +74,11 @@ type describedRef struct {
 func describedImage(r image.Ref) describedRef { return describedRef{r.Name, r.Dir, r.Digest, r.Size} }
 
 func (a *app) namedImage(args []string) (image.Ref, error) {
-	if len(args) > 0 {
-		return openImage(args[0], "")
-	}
 	cache, err := usercache.Make()
 	if err != nil {
 		return image.Ref{}, err
 	}
-	return openImage("", cache)
+	return openImage(strings.Join(args, ""), cache)
 }
 
 // listImages lists what there is; it makes nothing.
@@ -102,7 +102,12 @@ func (a *app) listImages(asJSON bool) error {
 		}
 		all = append(all, describedImage(r))
 	}
+	stored, err := store.In(cache).List()
+	errs = append(errs, err)
 	if asJSON {
+		for _, i := range stored {
+			all = append(all, describedImage(store.In(cache).Ref(i)))
+		}
 		return errors.Join(append(errs, a.printJSON(all))...)
 	}
 	for _, r := range all {
@@ -112,7 +117,14 @@ func (a *app) listImages(asJSON bool) error {
 		}
 		fmt.Fprintf(a.Page, "%-8s %s %10d bytes  %s\n", name, r.Digest, r.Size, r.Dir)
 	}
-	if len(all) == 0 {
+	for _, i := range stored {
+		name := strings.Join(i.Names, " ")
+		if name == "" {
+			name = "unnamed"
+		}
+		fmt.Fprintf(a.Page, "%-8s %s %10d bytes  %s, %d layers\n", name, i.Digest, i.Size, i.Platform, len(i.Layers))
+	}
+	if len(all)+len(stored) == 0 {
 		fmt.Fprintln(a.Page, "none yet; lab image makes the default one")
 	}
 	return errors.Join(errs...)

@@ -49,7 +49,7 @@ programs you would run.`,
 			return a.saveFile(args[0], named)
 		},
 	}
-	cmd.Flags().StringVar(&named, "image", "", "`DIR` root folder of the image (default: the lab's own)")
+	cmd.Flags().StringVar(&named, "image", "", cli.ImageHelp)
 	cmd.Flags().StringVar(&kernelName, "kernel", "", "`FILE` guest kernel (default: the set-up's; also LAB_KERNEL)")
 	completeFlags(cmd)
 	return cmd
@@ -61,20 +61,27 @@ func (a *app) saveFile(name, named string) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("image save: %s exists, and isn't overwritten; name another file, or a results folder", name)
-	}
-	if err != nil {
+	if err := a.newFile(name, func(w io.Writer) error { return archive.Write(r.Dir, w) }); err != nil {
 		return fmt.Errorf("image save: %w", err)
-	}
-	uid, gid := owner.IDs()
-	err = errors.Join(archive.Write(r.Dir, f), owner.Courtesy(f.Chown(uid, gid)), f.Close())
-	if err != nil {
-		return errors.Join(err, os.Remove(name))
 	}
 	_, err = fmt.Fprintf(a.Page, "%s: image %s, %s\n", name, r.Name, r.Digest)
 	return err
+}
+
+// newFile writes a file that isn't there yet, and belongs to the user.
+func (a *app) newFile(name string, write func(io.Writer) error) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s exists, and isn't overwritten; name another file, or a results folder", name)
+	}
+	if err != nil {
+		return err
+	}
+	uid, gid := owner.IDs()
+	if err := errors.Join(write(f), owner.Courtesy(f.Chown(uid, gid)), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(name))
+	}
+	return nil
 }
 
 func nonEmptyWords(w string) []string {

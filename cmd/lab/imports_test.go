@@ -75,6 +75,7 @@ var foreign = []struct {
 	{"codeberg.org/go-pdf/fpdf", []string{"reports/..."}},
 	{"github.com/olekukonko/tablewriter", []string{"reports/...", "cmd/lab"}},
 	{"github.com/spf13/cobra", []string{"cmd/..."}},
+	{"github.com/google/go-containerregistry", []string{"bench/image/oci"}},
 	{"github.com/goccy/go-yaml", []string{"bench/experiment"}},
 	{"github.com/opencontainers/runtime-spec", []string{"bench/engines/oci", "container"}}, // the container's tests
 	{"github.com/moby/profiles", []string{"bench/engines/oci", "container"}},

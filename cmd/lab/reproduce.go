@@ -55,7 +55,7 @@ Exit status: 0 nothing differs; 1 something differs, or failed; 2 bad usage;
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&f.out, "out", "", "`DIR` new folder for the results (default: results/<UTC time>-<scenario>)")
-	fl.StringVar(&f.Image, "image", "", "`DIR` root folder of the original's file tree (default: the one saved in the results folder, or the lab's own)")
+	fl.StringVar(&f.Image, "image", "", "`IMAGE` the original's: the root folder of a file tree, or a name or digest of the store (default: the one saved in the results folder, or the lab's own)")
 	fl.StringVar(&f.Kernel, "kernel", "", "`FILE` guest kernel (default: the one saved in the results folder, or the set-up's; also LAB_KERNEL)")
 	fl.StringVar(&f.Work, "work", "", "`DIR` folder on the disk that instances write to, if the original had one (default: in the cache)")
 	fl.StringVar(&f.Connect, "connect", "", "`URI` libvirt that makes the guests, if the original's were made by one (results don't say where it is)")

@@ -15,6 +15,7 @@ import (
 	"lab/bench"
 	"lab/bench/cgroup"
 	"lab/bench/experiment"
+	"lab/bench/image/store"
 	"lab/bench/request"
 	"lab/bench/runs"
 	"lab/cmd/cli"
@@ -91,11 +92,18 @@ func (f *runFlags) fromFile(cmd *cobra.Command) error {
 		case !p.Place || !x.Has(p.Key):
 		case cmd.Flags().Changed(p.Flag):
 			return said(x.At(&request.Error{At: []any{p.Key}, Err: fmt.Errorf("the file names its %s, and --%s another; fix: leave one of the two out", p.Key, p.Flag)}))
+		case p.Key == "image" && store.IsDigest(*to), p.Key == "image" && store.CheckName(*to) == nil && !isFolder(x.Path(*to)):
+			// of the store
 		case p.Key != "connect":
 			*to = x.Path(*to)
 		}
 	}
 	return nil
+}
+
+func isFolder(name string) bool {
+	st, err := os.Stat(name)
+	return err == nil && st.IsDir()
 }
 
 // said is an error about a request as the user's, who typed a flag or wrote a file.
