@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"time"
@@ -22,7 +23,7 @@ func Command() *bench.Scenario {
 		Question: "What does your own program take in each environment?",
 		Method: "A trial starts one instance whose workload is the command that was asked for, and waits until it ends. " +
 			"The clock starts when the start is asked for, and stops when the host sees the program's end; what is made for the instance (a cgroup, a container, the boot of a guest) is part of it, and left out of the time of the process. " +
-			"The program's input is empty, and its output is read and thrown away. An exit status other than 0 fails the trial, unless --ignore-failure was asked for. " +
+			"The program's input is empty, its output is read and thrown away, and its variables are PATH and HOME, whatever the image or the user has. An exit status other than 0 fails the trial, unless --ignore-failure was asked for. " +
 			"What --prepare names runs before each trial, on the host and untimed. " + strings.TrimSpace(ownGroupText),
 		Cells:   commandCells,
 		Trial:   commandTrial,
@@ -42,6 +43,9 @@ func commandCells(o bench.Options) []bench.Cell {
 	return cells
 }
 
+// commandEnv is the command's whole environment, as lab exec has it.
+var commandEnv = []string{"PATH=" + bench.DefaultPath, "HOME=/root"}
+
 func commandTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 	if c.Asked.Prepare != "" {
 		var out end
@@ -51,20 +55,26 @@ func commandTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 			return bench.Blamed(bench.BlameWorkload, fmt.Errorf("--prepare %s: %w%s", c.Asked.Prepare, err, out.quoted()))
 		}
 	}
-	i, err := t.Prepare(ctx, t.Spec(bench.Command{Argv: c.Asked.Command}))
+	from, to, err := os.Pipe()
 	if err != nil {
 		return err
 	}
-	start := clock.Now()
-	if err := i.Start(ctx); err != nil {
+	defer from.Close()
+	defer to.Close()
+	i, err := t.Prepare(ctx, t.Spec(bench.Command{Argv: c.Asked.Command, Env: commandEnv, Stdout: to, Stderr: to}))
+	if err != nil {
 		return err
 	}
 	var out end
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
-		io.Copy(&out, i.Ready())
+		io.Copy(&out, from)
 	}()
+	start := clock.Now()
+	if err := i.Start(ctx); err != nil {
+		return err
+	}
 	exit, err := i.Wait(ctx)
 	if err != nil {
 		return err
@@ -85,6 +95,7 @@ func commandTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 	case c.Asked.IgnoreFailed:
 		t.Record("status", float64(exit.Status()))
 	case exit.Status() != 0:
+		to.Close()
 		said := ""
 		select {
 		case <-read:
