@@ -3,7 +3,6 @@ package foreign
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -166,6 +165,3 @@ var (
 	StartWithin = 15 * time.Second // until there is a workload
 	EndWithin   = 2 * time.Second  // to end by itself, when its workload has
 )
-
-// errNoCommand is Start's.
-var errNoCommand = bench.Blamed(bench.BlameWorkload, fmt.Errorf("start: no command"))

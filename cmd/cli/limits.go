@@ -12,6 +12,7 @@ import (
 
 	"lab/bench"
 	"lab/bench/cgroup"
+	"lab/bench/request"
 )
 
 // The kernel's least quota is 1 ms of each 100; and it counts no more processors.
@@ -118,5 +119,5 @@ func size(s string) (int64, error) {
 	if s == "" {
 		return 0, nil
 	}
-	return bench.ParseSize(s)
+	return request.ParseSize(s)
 }
