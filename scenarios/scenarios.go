@@ -14,6 +14,7 @@ var List = []func() *bench.Scenario{
 	Memory,
 	Disk,
 	Network,
+	Command,
 }
 
 // All makes each scenario of the list.

@@ -91,6 +91,8 @@ func (f Field) Set(s string) error {
 		}
 	case *[]string:
 		*p = Split(append(*p, s)...)
+	case *Argv:
+		*p = append(*p, s)
 	case *Settings:
 		for _, w := range Split(s) {
 			k, v, ok := strings.Cut(w, "=")
@@ -136,6 +138,15 @@ func (f Field) Check() error {
 		}
 	case *[]string:
 		return plain(*p, f.Key)
+	case *Argv:
+		if len(*p) == 0 || (*p)[0] == "" {
+			return &Error{[]any{f.Key}, errors.New("it names no program")}
+		}
+		for i, w := range *p {
+			if strings.ContainsRune(w, 0) {
+				return &Error{[]any{f.Key, i}, fmt.Errorf("%q has a zero byte, which no argument can have", w)}
+			}
+		}
 	case *Settings:
 		for k, vs := range *p {
 			if err := errors.Join(plain([]string{k}, f.Key, k), plain(vs, f.Key, k)); err != nil {
@@ -160,7 +171,7 @@ func (f Field) Wrong() error {
 		want = "a number from 0 on, below 2^64"
 	case *int, **int:
 		want = fmt.Sprintf("a number from %d to %d", f.From, f.To)
-	case *[]string:
+	case *[]string, *Argv:
 		want = fmt.Sprintf("a list; write %s: [a, b]", f.Key)
 	case *Settings:
 		want = "a list of keys with values, one a line"
