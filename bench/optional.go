@@ -63,10 +63,10 @@ type (
 		Terminal() *os.File
 	}
 
-	// A Grouper says whether its instance of a Spec that Check has passed is in
-	// a cgroup of its own: a testbed without cgroups is made faster.
+	// A Grouper says how many cgroups its instance of a Spec that Check has passed
+	// takes: a testbed with one, or without any, is made faster.
 	Grouper interface {
-		Grouped(Spec) bool
+		Groups(Spec) int
 	}
 
 	// An Explainer adds to the error of a wait that was in vain what became

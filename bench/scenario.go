@@ -35,6 +35,10 @@ type Scenario struct {
 	// the trial, not the run. What T made is closed after it.
 	Trial func(context.Context, *T, Cell) error
 
+	// Takes are the keys of a request that are this scenario's, and no other's; the
+	// first has to be asked for.
+	Takes []string
+
 	// Beside names an environment that a trial takes something from beside
 	// its cell's own: a client, for [T.Beside]. "" is none.
 	Beside string
@@ -79,6 +83,7 @@ type Cell struct {
 	Pids    int64             // the limit of each instance's processes and threads; 0: none
 	Memory  int64             // the limit of each instance's memory, in bytes; 0: the run's. Known before the trials, as a guest's RAM follows from it
 	Quick   bool              // Options.Quick, for the trial
+	Asked   *request.Request  // what was asked for, where the trial follows it; else nil
 
 	// StepClock makes the runner's guard see a step of the wall clock in each
 	// trial, which stays as it is: for lab calibrate.

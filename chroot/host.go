@@ -126,8 +126,13 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 	return bench.CheckLimits(e.tb, s.Limits)
 }
 
-// Grouped is true for what has limits.
-func (e *Env) Grouped(s bench.Spec) bool { return !s.Limits.None() }
+// Groups is 1 for what has limits.
+func (e *Env) Groups(s bench.Spec) int {
+	if s.Limits.None() {
+		return 0
+	}
+	return 1
+}
 
 // Prepare makes sure that a disposable thread is there.
 func (e *Env) Prepare(_ context.Context, s bench.Spec) (bench.Instance, error) {
@@ -165,7 +170,7 @@ func (e *Env) rooted(s bench.Spec, fd int) launch.Plan {
 // plan is what both have.
 func (e *Env) plan(s bench.Spec) launch.Plan {
 	p := launch.Plan{Command: s.Command}
-	if e.Grouped(s) && e.tb.Cgroups != nil {
+	if e.Groups(s) > 0 && e.tb.Cgroups != nil {
 		p.Group = func() (*cgroup.Group, error) { return e.tb.Cgroups.New(s.Limits) }
 	}
 	if p.Command.Dir == "" {

@@ -124,8 +124,13 @@ func (e *Env) Check(_ context.Context, s bench.Spec) error {
 	return bench.CheckLimits(e.tb, s.Limits)
 }
 
-// Grouped is true unless it was left out.
-func (e *Env) Grouped(s bench.Spec) bool { return s.Settings["cgroup"] != "no" }
+// Groups is 1 unless it was left out.
+func (e *Env) Groups(s bench.Spec) int {
+	if s.Settings["cgroup"] == "no" {
+		return 0
+	}
+	return 1
+}
 
 // Prepare reserves an address and makes sure that a disposable thread is there.
 // Everything else is made once an instance, in Start.

@@ -16,6 +16,7 @@ import (
 	"lab/bench"
 	"lab/bench/cgroup"
 	"lab/bench/clock"
+	"lab/bench/foreign"
 	"lab/bench/launch"
 	"lab/bench/stats"
 )
@@ -43,17 +44,12 @@ var peers = []peer{
 		differ: "its own filter and capabilities, more mounts; no overlay, no cgroup"},
 }
 
-var capNames = []string{
-	"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_NET_BIND_SERVICE",
-	"CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT",
-}
-
 // oci makes a bundle for a runtime of the Open Container Initiative that is as much
 // like the lab's as it can be.
 func oci(program string) func(*testing.B, *rig) []string {
 	return func(b *testing.B, r *rig) []string {
 		return bundle(b, r, program, program, func(s *specs.Spec) {
-			s.Process.Capabilities = &specs.LinuxCapabilities{Bounding: capNames, Permitted: capNames, Effective: capNames}
+			s.Process.Capabilities = &specs.LinuxCapabilities{Bounding: foreign.Capabilities, Permitted: foreign.Capabilities, Effective: foreign.Capabilities}
 			s.Linux.CgroupsPath = "/lab-bench-" + r.tb.ID
 			var err error
 			if s.Linux.Seccomp, err = seccomp.GetDefaultProfile(s); err != nil {
@@ -102,7 +98,7 @@ func bwrap(b *testing.B, r *rig) []string {
 	args := []string{"bwrap", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-ipc", "--unshare-cgroup", "--hostname", Hostname,
 		"--ro-bind", r.image.Dir, "/", "--proc", "/proc", "--dev", "/dev", "--mqueue", "/dev/mqueue",
 		"--ro-bind", "/sys", "/sys", "--die-with-parent", "--new-session", "--cap-drop", "ALL"}
-	for _, c := range capNames {
+	for _, c := range foreign.Capabilities {
 		args = append(args, "--cap-add", c)
 	}
 	return append(args, "/bin/true")

@@ -49,7 +49,7 @@ func (c *container) plan() launch.Plan {
 		// of its own.
 		p.Flags |= unix.CLONE_NEWPID
 	}
-	if c.env.Grouped(c.spec) && c.env.tb != nil && c.env.tb.Cgroups != nil {
+	if c.env.Groups(c.spec) > 0 && c.env.tb != nil && c.env.tb.Cgroups != nil {
 		p.Group = func() (*cgroup.Group, error) { return c.env.tb.Cgroups.New(c.spec.Limits) }
 	}
 	if c.network != nil || c.spec.Work {

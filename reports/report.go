@@ -63,13 +63,17 @@ func opening(p *page.Page, a *analysis.Analysis) {
 		p.Messages(judged...)
 	}
 	var notes []msg.Message
-	seen := map[string]bool{}
+	seen, whole := map[string]bool{}, false
 	for _, c := range a.Cells {
-		n := caveatOf(a.Run.Manifest.Environment(c.Env), c.TCG)
+		e := a.Run.Manifest.Environment(c.Env)
+		n := caveatOf(e, c.TCG)
 		if !n.IsZero() && !seen[c.Env] && c.NotRun == nil {
 			notes = append(notes, msg.T("environment.is", c.Env, n))
-			seen[c.Env] = true
+			seen[c.Env], whole = true, whole || e.WholeCommand
 		}
+	}
+	if whole {
+		notes = append(notes, msg.T("environment.whole-command"))
 	}
 	if notes = append(notes, analysis.NotesOf(&a.Run.Manifest)...); len(notes) > 0 {
 		p.Text(msg.T("report.read-rows"))
@@ -93,9 +97,6 @@ func caveatOf(e results.Environment, tcg bool) msg.Message {
 		text = msg.T("environment.emulated", text)
 	} else if e.LowerBound {
 		text = msg.T("environment.lower-bound", text)
-	}
-	if e.WholeCommand {
-		text = msg.T("environment.whole-command", text)
 	}
 	return text
 }

@@ -16,6 +16,7 @@ import (
 	"lab/bench"
 	"lab/bench/image"
 	"lab/bench/probe/line"
+	"lab/bench/request"
 	"lab/bench/results"
 )
 
@@ -149,7 +150,7 @@ func diskNeed(guest bool, p diskPlan, o bench.Options) int64 {
 		sizes = []string{""}
 	}
 	for _, s := range sizes {
-		size, err := bench.ParseSize(s)
+		size, err := request.ParseSize(s)
 		if err != nil {
 			size = 1 << 30 // the setting's default
 		}

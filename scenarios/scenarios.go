@@ -15,6 +15,7 @@ var List = []func() *bench.Scenario{
 	Disk,
 	Network,
 	Limits,
+	Command,
 }
 
 // All makes each scenario of the list.

@@ -15,6 +15,7 @@ import (
 	"lab/bench"
 	"lab/bench/clock"
 	"lab/bench/launch"
+	"lab/bench/request"
 	"lab/bench/smaps"
 	"lab/bench/testbed"
 	"lab/vm/asked"
@@ -295,7 +296,7 @@ func (i *instance) show(binds ...*daemon.Bind) error {
 
 // makeData makes the instance's data disk, and shows it to QEMU.
 func (i *instance) makeData(ctx context.Context) error {
-	size, err := bench.ParseSize(i.spec.Settings["disk-size"])
+	size, err := request.ParseSize(i.spec.Settings["disk-size"])
 	if err != nil {
 		return fmt.Errorf("data disk: %w", err)
 	}

@@ -68,6 +68,11 @@ func (i *instance) Wait(ctx context.Context) (bench.Exit, error) {
 	i.mu.Lock()
 	ran := i.ran
 	i.mu.Unlock()
+	if ran {
+		done := make(chan struct{})
+		defer close(done)
+		go i.watchHalt(done)
+	}
 	switch {
 	case !ran:
 		return bench.Exit{}, errors.New("wait: it never ran")
@@ -297,6 +302,30 @@ func (i *instance) paused() {
 	i.stuck = fmt.Sprintf("its CPU was stopped: %s (libvirt: paused, reason %d)", why, reason)
 	if i.alive() {
 		i.how.kill(i)
+	}
+}
+
+// watchHalt ends a guest whose kernel has stopped for good without QEMU's knowing it:
+// what is cut out of it, ACPI, is what would tell. It looks every other second, until
+// done is closed, at what the kernel said last.
+func (i *instance) watchHalt(done <-chan struct{}) {
+	for t := time.NewTicker(2 * time.Second); ; {
+		select {
+		case <-done:
+			t.Stop()
+			return
+		case <-t.C:
+		}
+		how := guest.Halted(daemon.Tail(i.file(".console"), 256))
+		if how == "" {
+			continue
+		}
+		i.mu.Lock()
+		i.stuck = "its kernel said: " + how
+		if i.alive() {
+			i.how.kill(i)
+		}
+		i.mu.Unlock()
 	}
 }
 

@@ -2,7 +2,6 @@ package vm
 
 import (
 	"context"
-	"errors"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -14,7 +13,6 @@ import (
 
 	"lab/bench"
 	"lab/bench/cgroup"
-	"lab/bench/launch"
 	"lab/bench/probe/guestinit/wire"
 	"lab/bench/testbed"
 	"lab/vm/accel"
@@ -40,13 +38,9 @@ func (i *instance) prepareSystem(ctx context.Context) error {
 		return err
 	}
 	line, err := asked.Cmdline(s, asked.Boot(s, net))
-	var missing *launch.ExecError
-	switch {
-	case errors.Is(err, asked.ErrNoCommand), errors.As(err, &missing):
-		i.err = bench.Blamed(bench.BlameWorkload, err)
+	if err != nil { // Start says it
+		i.err = err
 		return nil
-	case err != nil:
-		return bench.Blamed(bench.BlameWorkload, err)
 	}
 	if !i.cfg.ACPI {
 		// Or the kernel says on the console that it misses the tables.

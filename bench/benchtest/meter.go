@@ -95,7 +95,7 @@ func (s *suite) meter(t *testing.T) {
 
 func (s *suite) grouped(spec bench.Spec) bool {
 	g, ok := s.env.(bench.Grouper)
-	return ok && g.Grouped(spec)
+	return ok && g.Groups(spec) > 0
 }
 
 // inWork puts what the probe of a Spec writes into the testbed's work folder.

@@ -11,9 +11,11 @@ import (
 )
 
 // Memory is what a group is charged for, in bytes. File includes tmpfs's pages,
-// as both generations count them. Kernel is page tables, stacks, slabs.
+// as both generations count them. Kernel is page tables, stacks, slabs. Peak is the
+// most of all together since the group was made; 0 where the kernel doesn't keep it
+// (v2 before Linux 5.19).
 type Memory struct {
-	Anon, File, Kernel int64
+	Anon, File, Kernel, Peak int64
 }
 
 // ErrNoMemory is returned by Group.Memory where no memory controller counts.
@@ -62,6 +64,13 @@ func (g *Group) Memory(below ...string) (m Memory, err error) {
 	}
 	for name := range names {
 		return m, fmt.Errorf("cgroup: memory.stat has no %s", name)
+	}
+	peak := "memory.max_usage_in_bytes"
+	if g.memV2 {
+		peak = "memory.peak"
+	}
+	if b, err := input.Kernel(filepath.Join(dir, peak)); err == nil {
+		m.Peak, _ = strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
 	}
 	return m, nil
 }

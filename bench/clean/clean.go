@@ -96,11 +96,6 @@ func underlines(s string) string {
 	return b.String()
 }
 
-// Code makes a text one line of a block of code, which it can't end.
-func Code(s string) string {
-	return strings.ReplaceAll(strings.Join(strings.Fields(Line(s)), " "), "```", "")
-}
-
 // CSV makes a text one field that no spreadsheet takes for a formula; a number
 // stays one.
 func CSV(s string) string {

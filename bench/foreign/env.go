@@ -3,7 +3,6 @@ package foreign
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -56,8 +55,14 @@ func (e *Env) Open(_ context.Context, tb *testbed.Testbed) error {
 // Close has nothing to end.
 func (e *Env) Close() error { return nil }
 
-// Grouped is true: its cgroups are what holds an instance.
-func (e *Env) Grouped(bench.Spec) bool { return true }
+// Groups is 1, or 2 for a program that is told which cgroup to use: that one, and
+// the program's own. They are what holds an instance.
+func (e *Env) Groups(bench.Spec) int {
+	if e.maker.Cgroup != "" {
+		return 2
+	}
+	return 1
+}
 
 // Versions is the program's.
 func (e *Env) Versions() map[string]string {
@@ -166,6 +171,3 @@ var (
 	StartWithin = 15 * time.Second // until there is a workload
 	EndWithin   = 2 * time.Second  // to end by itself, when its workload has
 )
-
-// errNoCommand is Start's.
-var errNoCommand = bench.Blamed(bench.BlameWorkload, fmt.Errorf("start: no command"))

@@ -1,6 +1,7 @@
 package foreign
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -66,6 +67,7 @@ func (e *Env) instance(s bench.Spec) *Instance {
 	if i.order.Host == "" {
 		i.order.Host = Hostname
 	}
+	i.order.Spec.Command.Dir = cmp.Or(s.Command.Dir, "/")
 	i.order.Argv, i.unfit = i.argv()
 	i.Process = launch.New(i.plan())
 	return i
@@ -74,9 +76,6 @@ func (e *Env) instance(s bench.Spec) *Instance {
 // argv is what will be executed inside. An error is the workload's.
 func (i *Instance) argv() ([]string, error) {
 	c := i.spec.Command
-	if len(c.Argv) == 0 || c.Argv[0] == "" {
-		return nil, errNoCommand
-	}
 	path, err := find(i.spec.Image.Dir, c)
 	if err != nil {
 		if len(i.spec.Mounts) == 0 || !errors.Is(err, unix.ENOENT) {

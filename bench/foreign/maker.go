@@ -62,12 +62,12 @@ type Maker struct {
 
 // An Order is what a program is told to make.
 type Order struct {
-	Spec bench.Spec
-	ID   string   // of the instance, on this machine
-	Argv []string // what is to be executed: absolute in the instance's root, with its init before it
-	Dir  string   // the instance's folder, seen by the program alone
-	Root string   // in it: the root to be, mounted and writable
-	Host string   // the host name
+	Spec bench.Spec // its command has a folder, "/" by default
+	ID   string     // of the instance, on this machine
+	Argv []string   // what is to be executed: absolute in the instance's root, with its init before it
+	Dir  string     // the instance's folder, seen by the program alone
+	Root string     // in it: the root to be, mounted and writable
+	Host string     // the host name
 }
 
 // The network that the program finds, or is to make.
@@ -101,6 +101,9 @@ func (m *Maker) find() (string, error) {
 	}
 	if errors.Is(err, exec.ErrNotFound) && m.Package != "" {
 		return "", bench.Unavailable("not installed", "apt-get install "+m.Package)
+	}
+	for why := errors.Unwrap(err); why != nil; why = errors.Unwrap(why) {
+		err = why // without the program's name, which Check gives
 	}
 	return "", bench.Unavailable(err.Error(), "name a program that is there and can be executed")
 }

@@ -131,17 +131,5 @@ func find(root string, c bench.Command) (string, error) {
 	if m, err := mode(path.Join("/", c.Dir)); err != nil || m&unix.S_IFMT != unix.S_IFDIR {
 		return "", bench.Blamed(bench.BlameWorkload, fmt.Errorf("start: change folder to %s: the image has no such folder", c.Dir))
 	}
-	worst := &launch.ExecError{Path: c.Argv[0], Err: unix.ENOENT}
-	for _, name := range launch.PathInside(c) {
-		m, err := mode(name)
-		switch errno, _ := err.(unix.Errno); {
-		case err == nil && m&unix.S_IFMT == unix.S_IFREG && m&0o111 != 0:
-			return name, nil
-		case err == nil:
-			worst = &launch.ExecError{Path: name, Err: unix.EACCES}
-		case errno != unix.ENOENT && errno != unix.ENOTDIR:
-			worst = &launch.ExecError{Path: name, Err: errno}
-		}
-	}
-	return "", bench.Blamed(bench.BlameWorkload, worst)
+	return launch.Lookup(c, mode)
 }

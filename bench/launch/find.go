@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"errors"
 	"path"
 	"strings"
 
@@ -52,4 +53,31 @@ func PathInside(c bench.Command) []string {
 		out = append(out, path.Join("/", dir, name))
 	}
 	return out
+}
+
+// ErrNoCommand is of a command without a program's name; it blames the workload.
+var ErrNoCommand = bench.Blamed(bench.BlameWorkload, errors.New("start: no command"))
+
+// Lookup picks a command's program in the root that the child will see, as execvp(3)
+// does, for those whose program is started by somebody else. mode is stat(2)'s mode of
+// a path there; a link that it doesn't follow counts as a program. The errors blame the
+// workload: [ErrNoCommand] and [*ExecError], of what can't be executed if there is such.
+func Lookup(c bench.Command, mode func(path string) (uint32, error)) (string, error) {
+	if len(c.Argv) == 0 || c.Argv[0] == "" {
+		return "", ErrNoCommand
+	}
+	worst := &ExecError{Path: c.Argv[0], Err: unix.ENOENT}
+	for _, name := range PathInside(c) {
+		m, err := mode(name)
+		kind := m & unix.S_IFMT
+		switch errno, _ := err.(unix.Errno); {
+		case err == nil && (kind == unix.S_IFLNK || kind == unix.S_IFREG && m&0o111 != 0):
+			return name, nil
+		case err == nil:
+			worst = &ExecError{Path: name, Err: unix.EACCES}
+		case errno != unix.ENOENT && errno != unix.ENOTDIR:
+			worst = &ExecError{Path: name, Err: errno}
+		}
+	}
+	return "", bench.Blamed(bench.BlameWorkload, worst)
 }

@@ -190,7 +190,7 @@ func (p *Process) release() {
 func (p *Process) spawn() (err error) {
 	c := &p.plan.Command
 	if len(c.Argv) == 0 || c.Argv[0] == "" {
-		return bench.Blamed(bench.BlameWorkload, errors.New("start: no command"))
+		return ErrNoCommand
 	}
 	// Close undoes a group also where a later step fails.
 	if p.plan.Group != nil {

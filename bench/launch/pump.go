@@ -61,7 +61,7 @@ func Pump(c *bench.Command, in, out, errs *os.File) (p *Pumps, err error) {
 		switch {
 		case open && kind == unix.S_IFDIR:
 			return p, bench.Blamed(bench.BlameWorkload, fmt.Errorf("%s is a folder, and isn't shown inside; give it a file, or /dev/null", x.name))
-		case !open || kind == unix.S_IFCHR && x.st.Rdev == unix.Mkdev(1, 3):
+		case !open || kind == unix.S_IFCHR && x.st.Rdev == unix.Mkdev(1, 3) && (x.input || written(x.f)):
 			*x.to = Null
 		case x.to == &c.Stderr && c.Stdout != Null && same(&outSt, &errSt):
 			// As in 2>&1: through two pipes the order would be lost.
@@ -73,6 +73,13 @@ func Pump(c *bench.Command, in, out, errs *os.File) (p *Pumps, err error) {
 		}
 	}
 	return p, nil
+}
+
+// written says whether a descriptor is open for writing: what can't be written to loses
+// its output with an error, the null device too.
+func written(f *os.File) bool {
+	flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0)
+	return err == nil && flags&unix.O_ACCMODE != unix.O_RDONLY
 }
 
 func same(a, b *unix.Stat_t) bool { return a.Dev == b.Dev && a.Ino == b.Ino && a.Rdev == b.Rdev }

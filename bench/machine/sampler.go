@@ -100,21 +100,6 @@ func (s *Sampler) Close() error {
 	return nil
 }
 
-// Blind lists the taints that this kernel's files don't show.
-func (s *Sampler) Blind() []string {
-	var list []string
-	if s.stat == nil {
-		list = append(list, Steal)
-	}
-	if s.pressure == nil {
-		list = append(list, Pressure)
-	}
-	if s.memory == nil {
-		list = append(list, Memory)
-	}
-	return list
-}
-
 // Step makes the samples from now on see a wall clock that was set by d: a
 // planted disturbance, for lab calibrate. The machine's clock isn't touched.
 func (s *Sampler) Step(d time.Duration) { s.stepped += d }

@@ -91,6 +91,8 @@ func (f Field) Set(s string) error {
 		}
 	case *[]string:
 		*p = Split(append(*p, s)...)
+	case *Argv:
+		*p = append(*p, s)
 	case *Settings:
 		for _, w := range Split(s) {
 			k, v, ok := strings.Cut(w, "=")
@@ -136,6 +138,15 @@ func (f Field) Check() error {
 		}
 	case *[]string:
 		return plain(*p, f.Key)
+	case *Argv:
+		if len(*p) == 0 || (*p)[0] == "" {
+			return &Error{[]any{f.Key}, errors.New("it names no program")}
+		}
+		for i, w := range *p {
+			if strings.ContainsRune(w, 0) {
+				return &Error{[]any{f.Key, i}, fmt.Errorf("%q has a zero byte, which no argument can have", w)}
+			}
+		}
 	case *Settings:
 		for k, vs := range *p {
 			if err := errors.Join(plain([]string{k}, f.Key, k), plain(vs, f.Key, k)); err != nil {
@@ -159,19 +170,14 @@ func (f Field) Wrong() error {
 	case **uint64:
 		want = "a number from 0 on, below 2^64"
 	case *int, **int:
-		if want = fmt.Sprintf("a number, at least %d", f.From); f.To < most {
-			want = fmt.Sprintf("a number from %d to %d", f.From, f.To)
-		}
-	case *[]string:
+		want = fmt.Sprintf("a number from %d to %d", f.From, f.To)
+	case *[]string, *Argv:
 		want = fmt.Sprintf("a list; write %s: [a, b]", f.Key)
 	case *Settings:
 		want = "a list of keys with values, one a line"
 	}
 	return &Error{[]any{f.Key}, errors.New("not " + want)}
 }
-
-// most is more trials than anybody has time for: no bound worth to be told of.
-const most = 1_000_000_000
 
 // plain refuses words that couldn't as well be typed behind a flag, and what is
 // there twice or not at all; at is where they are.

@@ -37,8 +37,8 @@ type Request struct {
 	Title        string   `json:"title,omitempty" help:"for people; nothing depends on it"`
 	Scenarios    []string `json:"scenarios,omitempty" help:"each makes a results folder"`
 	Environments []string `json:"environments,omitempty" flag:"env" arg:"ENV,…" help:"environments, in the report's order (default: the scenario's)"`
-	Trials       int      `json:"trials,omitempty" flag:"runs,r" arg:"N" from:"1" to:"1000000000" help:"trials of each row (default: the scenario's)"`
-	Warmup       *int     `json:"warmup,omitempty" flag:"warmup,w" arg:"N" from:"0" to:"1000000000" more:"yes" help:"uncounted trials before them (default: the scenario's)"`
+	Trials       int      `json:"trials,omitempty" flag:"runs,r" arg:"N" from:"1" to:"1000000" help:"trials of each row (default: the scenario's)"`
+	Warmup       *int     `json:"warmup,omitempty" flag:"warmup,w" arg:"N" from:"0" to:"1000000" more:"yes" help:"uncounted trials before them (default: the scenario's)"`
 	Seed         *uint64  `json:"seed,omitempty" flag:"seed" arg:"N" help:"seed of the trials' order (default: a new one)"`
 	Variant      Settings `json:"variant,omitempty" flag:"variant" arg:"NAME=VALUE,…" help:"settings; several values of a name make a row of each: start=cold,start=restored"`
 	Accel        string   `json:"accel,omitempty" flag:"accel" arg:"KIND" words:"auto,kvm,tcg" more:"yes" help:"what runs a guest's instructions: auto, kvm, tcg (default: auto, which is kvm if it is usable)"`
@@ -55,6 +55,9 @@ type Request struct {
 	CPUs         CPUs     `json:"cpus,omitempty" flag:"cpus" arg:"LIST" more:"yes" help:"processors to pin instances to, such as 0-1,3; a guest gets one for each"`
 	Work         string   `json:"work,omitempty" flag:"work" arg:"DIR" place:"yes" help:"folder on the disk that instances write to, if the scenario uses one (default: in the cache)"`
 	DiskBudget   Size     `json:"disk_budget,omitempty" flag:"disk-budget" arg:"SIZE" more:"yes" help:"the most that a run may have on the disk at a time, such as 2G; its results don't count"`
+	Command      Argv     `json:"command,omitempty" help:"program and arguments that scenario command runs; on a command line they follow --"`
+	Prepare      string   `json:"prepare,omitempty" flag:"prepare" arg:"CMD" more:"yes" help:"shell command that the host runs, untimed, before each trial of scenario command"`
+	IgnoreFailed bool     `json:"ignore_failure,omitempty" flag:"ignore-failure" more:"yes" help:"count trials of scenario command whose program fails, and record its exit status"`
 	Sessions     int      `json:"sessions,omitempty" flag:"sessions" arg:"N" from:"1" to:"1000" more:"yes" help:"make the whole set N times, each time in a new testbed, to see how sessions differ (default: 1)"`
 }
 

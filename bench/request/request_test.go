@@ -16,6 +16,7 @@ var fileOnly = map[string]string{
 	"title":         "nothing depends on it",
 	"scenarios":     "they are lab run's arguments",
 	"image_digest":  "who types the image's folder sees what is there; a file is for other machines",
+	"command":       "it follows --, as lab exec has it",
 	"kernel_digest": "the same of the kernel",
 }
 
@@ -23,6 +24,7 @@ var fileOnly = map[string]string{
 var samples = map[reflect.Type]string{
 	reflect.TypeFor[*string](): "a", reflect.TypeFor[*bool](): "true", reflect.TypeFor[*int](): "1", reflect.TypeFor[**int](): "0",
 	reflect.TypeFor[**uint64](): "18446744073709551615", reflect.TypeFor[*[]string](): "a,b", reflect.TypeFor[*Settings](): "a=b,c=d,c=e",
+	reflect.TypeFor[*Argv]():  "a b, c",
 	reflect.TypeFor[*Share](): "2%", reflect.TypeFor[*Span](): "5m", reflect.TypeFor[*Size](): "2G", reflect.TypeFor[*CPUs](): "0-1,3",
 	reflect.TypeFor[*Digest](): "sha256:" + strings.Repeat("0a", 32),
 }
@@ -72,10 +74,11 @@ func TestFields(t *testing.T) {
 // What is typed wrong is refused, with what is wanted.
 func TestSet(t *testing.T) {
 	for _, x := range []struct{ key, text, want string }{
-		{"trials", "0", "at least 1"}, {"trials", "six", "at least 1"}, {"warmup", "-1", "at least 0"}, {"sessions", "1001", "from 1 to 1000"},
+		{"trials", "0", "from 1 to 1000000"}, {"trials", "1000001", "from 1 to 1000000"}, {"warmup", "-1", "from 0 to 1000000"}, {"sessions", "1001", "from 1 to 1000"},
 		{"seed", "-1", "below 2^64"}, {"strict", "perhaps", "true or false"}, {"accel", "fast", "there are auto, kvm, tcg"},
 		{"environments", " , ", "empty"}, {"variant", "net", "name=value"}, {"variant", "net=a b", "without commas and spaces"}, {"variant", "a b=c", "one word"},
 		{"precision", "200%", "below 100%"}, {"max_time", "-5m", "5m or 90s"}, {"disk_budget", "0", "64M or 1G"}, {"cpus", "3-1", "0-1,3"},
+		{"command", "", "no program"}, {"command", "a\x00b", "zero byte"},
 	} {
 		fields := new(Request).Fields()
 		f := fields[slices.IndexFunc(fields, func(f Field) bool { return f.Key == x.key })]

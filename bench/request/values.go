@@ -26,6 +26,8 @@ type (
 	Digest string
 	// Settings are what --variant sets, by name.
 	Settings map[string]Values
+	// Argv is a program with its arguments, each a text of any kind.
+	Argv []string
 	// Values are one value of a setting, or several; one is written without a list.
 	Values []string
 )

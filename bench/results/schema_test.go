@@ -220,6 +220,8 @@ func asked(t *testing.T) map[string]any {
 			}
 		case *[]string:
 			s = map[string]any{"type": "array", "items": map[string]any{"type": "string"}, "minItems": 1, "uniqueItems": true}
+		case *request.Argv:
+			s = map[string]any{"type": "array", "items": map[string]any{"type": "string"}, "minItems": 1}
 		case *request.Settings:
 			s = map[string]any{"type": "object", "additionalProperties": map[string]any{"anyOf": []any{word,
 				map[string]any{"type": "array", "items": word, "minItems": 1, "uniqueItems": true}}}}

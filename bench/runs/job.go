@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/rand"
 	"encoding/hex"
+	"path"
 	"strings"
 	"time"
 
@@ -95,23 +96,35 @@ func (j *Job) Begin(p Parts, scenario string) {
 	j.Scenario, j.Options.Scenarios = scenario, []string{scenario}
 	m, o := &j.Manifest, &j.Options.Request
 	m.Format, m.Scenario, m.Asked = results.Format, scenario, o.Recorded()
+	m.Some = j.Options.Some
 	m.Seed, m.Quick, m.Accel = *o.Seed, o.Quick, cmp.Or(o.Accel, "auto")
 	m.ID, m.Started = hex.EncodeToString(id[:]), time.Now().UTC()
 	j.Describe(p)
 }
 
 // Describe writes down which bytes the job runs: its image, and the program that
-// its scenario starts.
+// its scenario starts, or the one that was asked for.
 func (j *Job) Describe(p Parts) {
 	j.Manifest.Image = results.Digested{Name: j.Image.Name, Digest: j.Image.Digest, Size: j.Image.Size}
 	name := image.ReadyPath
 	if sc := p.Scenario(j.Scenario); sc != nil && sc.Workload != "" {
 		name = sc.Workload
 	}
-	digest, size, err := image.SumFile(j.Image.Dir, strings.TrimPrefix(name, "/"))
-	if err != nil {
-		// Another image: what needs the program says so when it is missing.
-		digest = ""
+	paths := []string{name}
+	if c := j.Options.Command; len(c) > 0 {
+		name = c[0]
+		if paths[0] = name; !strings.Contains(name, "/") {
+			paths = nil
+			for _, dir := range (bench.Command{}).Path() {
+				paths = append(paths, path.Join(dir, name))
+			}
+		}
 	}
-	j.Manifest.Workload = results.Digested{Name: name, Digest: digest, Size: size}
+	j.Manifest.Workload = results.Digested{Name: name} // of another image: what needs the program says so when it is missing
+	for _, at := range paths {
+		if digest, size, err := image.SumFile(j.Image.Dir, strings.TrimPrefix(at, "/")); err == nil {
+			j.Manifest.Workload = results.Digested{Name: at, Digest: digest, Size: size}
+			return
+		}
+	}
 }

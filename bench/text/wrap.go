@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"io"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -72,8 +73,12 @@ func (w *Writer) put(s string) {
 	}
 }
 
-// Wrap breaks one line at width columns. No word is cut; and what begins with
-// sudo is a command to be copied, so that its lines end in a backslash.
+// command is how a line to be copied begins: as another user, with variables, or
+// with the lab's own path. "lab run" may as well begin a sentence.
+var command = regexp.MustCompile(`^ *(sudo |doas |([A-Z_]+=\S+ )*\S*/lab )`)
+
+// Wrap breaks one line at width columns. No word is cut; and the lines of a command
+// to be copied end in a backslash.
 func Wrap(line string, width int) string {
 	end := ""
 	if l, ok := strings.CutSuffix(line, "\n"); ok {
@@ -82,14 +87,14 @@ func Wrap(line string, width int) string {
 	if width <= 0 || Columns(line) <= width {
 		return line + end
 	}
-	hang, mark, command := hanging(line, width), "", false
-	if strings.HasPrefix(strings.TrimLeft(line, " "), "sudo ") {
-		mark, command = ` \`, true
+	hang, mark, copied := hanging(line, width), "", command.MatchString(line)
+	if copied {
+		mark = ` \`
 		hang += 4
 	}
 	var out strings.Builder
 	for Columns(line) > width {
-		at := breakAt(line, hang, width-len(mark), command)
+		at := breakAt(line, hang, width-len(mark), copied)
 		if at < 0 {
 			break
 		}

@@ -16,6 +16,7 @@ func TestWrap(t *testing.T) {
 		{"  name     one two three four", "  name     one two\n           three\n           four"},
 		{"- one two three four five", "- one two three four\n  five"},
 		{"averyveryverylongwordthatstays whole", "averyveryverylongwordthatstays\nwhole"},
+		{"     A=b ./lab run --resume results/x", "     A=b ./lab run \\\n         --resume \\\n         results/x"},
 		{"     sudo lab run 'a b c' --quick", "     sudo lab run \\\n         'a b c' \\\n         --quick"},
 		{"\x1b[32mone\x1b[0m two three four five", "\x1b[32mone\x1b[0m two three four\nfive"},
 		{"été été été été été été", "été été été été été\nété"},

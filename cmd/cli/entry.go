@@ -7,6 +7,9 @@ func entry()
 
 func atLeast()
 
+// null is what a closed standard output is replaced by.
+var null = "/dev/null\x00"
+
 // What is said to ulimits under which Go's runtime can't start. They are data, as
 // no code of Go's has run by then.
 var (

@@ -13,6 +13,24 @@ TEXT ·entry(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	MOVQ $2, DI // RLIMIT_DATA
 	LEAQ ·tightData(SB), R12
 	CALL ·atLeast(SB)
+
+	// A standard output that is closed gets a /dev/null that can only be read, so
+	// that what is written is lost with an error; Go would open one that takes all.
+closed:
+	MOVQ  $72, AX // fcntl
+	MOVQ  $1, DI
+	MOVQ  $1, SI // F_GETFD
+	SYSCALL
+	TESTQ AX, AX
+	JGE   begin
+	MOVQ  $2, AX // open: the lowest descriptor that is free, which may be 0
+	LEAQ  ·null(SB), R12
+	MOVQ  0(R12), DI
+	XORL  SI, SI // O_RDONLY
+	SYSCALL
+	TESTQ AX, AX
+	JGE   closed
+begin:
 	MOVQ BX, SP
 	JMP  _rt0_amd64_linux(SB)
 

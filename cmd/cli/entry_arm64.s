@@ -12,6 +12,20 @@ TEXT ·entry(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	MOVD $2, R0 // RLIMIT_DATA
 	MOVD $·tightData(SB), R20
 	CALL ·atLeast(SB)
+closed:
+	MOVD $25, R8 // fcntl
+	MOVD $1, R0
+	MOVD $1, R1 // F_GETFD
+	SVC
+	TBZ  $63, R0, begin
+	MOVD $56, R8 // openat
+	MOVD $-100, R0 // AT_FDCWD
+	MOVD $·null(SB), R20
+	MOVD 0(R20), R1
+	MOVD $0, R2 // O_RDONLY
+	SVC
+	TBZ  $63, R0, closed
+begin:
 	MOVD R19, RSP
 	JMP  _rt0_arm64_linux(SB)
 

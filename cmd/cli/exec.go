@@ -59,8 +59,9 @@ type execFlags struct {
 	connect                                  string
 }
 
-// ConnectHelp is lab run's, too.
-const ConnectHelp = "`URI` libvirt that makes the virtual machines: qemu:///system, qemu+tls://HOST/system, qemu+ssh://USER@HOST/system (default: a private one)"
+// connectHelp is also in the request of lab run, which this program doesn't read for a
+// flag: a test compares them.
+const connectHelp = "`URI` libvirt that makes the virtual machines: qemu:///system, qemu+tls://HOST/system, qemu+ssh://USER@HOST/system (default: a private one)"
 
 // ImageHelp is that of all commands that run in one.
 const ImageHelp = "`IMAGE` file tree to run in: its root folder, or a name or digest of the image store (default: the lab's own)"
@@ -74,7 +75,7 @@ func (a *Exec) Command() *cobra.Command {
 		Short: "Run any command in an environment",
 		Long: `ENV is ` + strings.Join(names, ", ") + `.
 
-lab explain ENV says what it is, and what --variant can set for it.
+oci:/PATH is the OCI runtime at that path. lab explain ENV says what it is, and what --variant can set for it.
 
 The command's input, output and error are those of lab: under host the very
 files, elsewhere pipes that lab copies to and from these; -t gives it a terminal.
@@ -164,7 +165,7 @@ Exit status: the command's own; 128+n if signal n ended it; 125 the lab failed;
 	fl.StringArrayVar(&f.readOps, "device-read-iops", nil, "`DEVICE:N` reads a second")
 	fl.StringArrayVar(&f.writeOps, "device-write-iops", nil, "`DEVICE:N` writes a second")
 	fl.StringSliceVar(&f.variant, "variant", nil, "`NAME=VALUE,…` settings of the environment: lab explain ENV lists them")
-	fl.StringVar(&f.connect, "connect", "", ConnectHelp)
+	fl.StringVar(&f.connect, "connect", "", connectHelp)
 	a.WaitFlag(fl)
 	Further(fl, "entrypoint", "group-add", "env-file", "hostname", "interactive", "rm", "init", "cpu-weight", "swap", "device-read-bps",
 		"device-write-bps", "device-read-iops", "device-write-iops", "connect", "wait")
@@ -239,8 +240,8 @@ func (a *Exec) execute(env bench.Environment, spec bench.Spec, named string) (st
 	}()
 	ctx := context.Background()
 	var groups *cgroup.Options
-	if g, ok := env.(bench.Grouper); ok && g.Grouped(spec) {
-		groups = &cgroup.Options{Controllers: !spec.Limits.None(), Scope: a.Scope, Single: true}
+	if g, ok := env.(bench.Grouper); ok && g.Groups(spec) > 0 {
+		groups = &cgroup.Options{Controllers: !spec.Limits.None(), Scope: a.Scope, Single: g.Groups(spec) == 1}
 		if groups.Controllers && a.Scope == nil {
 			if l, err := cgroup.Read(); err == nil && l.NeedsScope() {
 				return 0, a.Full()

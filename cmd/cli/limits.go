@@ -12,6 +12,13 @@ import (
 
 	"lab/bench"
 	"lab/bench/cgroup"
+	"lab/bench/request"
+)
+
+// The kernel's least quota is 1 ms of each 100; and it counts no more processors.
+const (
+	leastCPUs = 0.01
+	mostCPUs  = 8192
 )
 
 // limits checks the limits that were asked for.
@@ -32,8 +39,10 @@ func (f *execFlags) limits() (l bench.Limits, err error) {
 		}
 	}
 	switch {
-	case f.cpus < 0 || f.pids < 0:
-		return l, Usagef("--cpus and --pids: a limit is above 0")
+	case f.cpus != 0 && !(f.cpus >= leastCPUs && f.cpus <= mostCPUs): // NaN is neither
+		return l, Usagef("--cpus %g: from %g to %d", f.cpus, leastCPUs, mostCPUs)
+	case f.pids < 0:
+		return l, Usagef("--pids %d: a limit is above 0", f.pids)
 	case f.weight < 0 || f.weight > 10000:
 		return l, Usagef("--cpu-weight %d: from 1 to 10000", f.weight)
 	case f.swap != "" && f.memory == "":
@@ -110,5 +119,5 @@ func size(s string) (int64, error) {
 	if s == "" {
 		return 0, nil
 	}
-	return bench.ParseSize(s)
+	return request.ParseSize(s)
 }

@@ -53,6 +53,11 @@ func (f *execFlags) spec(env bench.Environment, argv []string) (s bench.Spec, er
 	if f.envRead, err = readEnv(f.envFile); err != nil {
 		return s, Usagef("--env-file: %w", err)
 	}
+	for _, e := range f.env {
+		if e == "" || e[0] == '=' {
+			return s, Usagef("--env-var %q: not of the form NAME=VALUE", e)
+		}
+	}
 	c.Env = f.variables("/root", nil)
 	if c.User, err = parseUser(f.user); err != nil {
 		return s, Usagef("--user %q: %w", f.user, err)

@@ -58,7 +58,7 @@ func UnknownOfMany(kind, word string, known []string, list string) error {
 // NoArgs refuses arguments where a command takes none.
 func NoArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return Usagef("%s takes no argument, and %q is one", cmd.Name(), args[0])
+		return Usagef("%s: unexpected argument %q; it takes none", cmd.Name(), args[0])
 	}
 	return nil
 }

@@ -72,8 +72,8 @@ or failed; 2 bad usage; 3 not root; 130 interrupted.`,
 }
 
 func (a *app) calibrate(f calibrateFlags) error {
-	if f.pairs < 1 {
-		return cli.Usagef("--pairs %d: at least 1", f.pairs)
+	if f.pairs < 1 || f.pairs > 1_000_000 {
+		return cli.Usagef("--pairs %d: from 1 to 1000000", f.pairs)
 	}
 	base, err := f.job()
 	if err != nil {

@@ -26,7 +26,7 @@ func completeFlags(cmd *cobra.Command) {
 	dirs := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return nil, cobra.ShellCompDirectiveFilterDirs
 	}
-	of := map[string]cobra.CompletionFunc{"DIR": dirs, "ENV,…": commaList(environmentNames), "NAME=VALUE,…": commaList(settingWords)}
+	of := map[string]cobra.CompletionFunc{"DIR": dirs, "ENV,…": commaList(func() []string { return append(environmentNames(), groupNames()...) }), "NAME=VALUE,…": commaList(settingWords)}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		_, arg, _ := strings.Cut(f.Usage, "`")
 		arg, _, _ = strings.Cut(arg, "`")

@@ -109,7 +109,7 @@ func listExplained(w io.Writer, all []explained) {
 		names[x.Kind] = append(names[x.Kind], x.Name)
 	}
 	for _, k := range kinds {
-		fmt.Fprintf(w, "%-12s %s\n", k+"s", strings.Join(names[k], ", "))
+		fmt.Fprintf(w, "%-12s  %s\n", k+"s", strings.Join(names[k], ", "))
 	}
 }
 

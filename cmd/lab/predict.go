@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -36,15 +35,15 @@ func (a *app) predict(f runFlags) error {
 	if f.json {
 		return a.printJSON(all)
 	}
-	var unknown []string
+	unknown := false
 	for _, p := range all {
 		a.printPrediction(p, &j.Options.Request)
 		if p.Seconds == nil {
-			unknown = append(unknown, p.Scenario)
+			unknown = true
 		}
 	}
-	if unknown != nil {
-		fmt.Fprintf(a.Page, "How long isn't known: no earlier run on this machine in results/ has rows such as those without a time.\nlab run %s --quick measures them.\n", strings.Join(unknown, " "))
+	if unknown {
+		fmt.Fprint(a.Page, "How long isn't known: no earlier run on this machine in results/ has rows such as those without a time.\nTo measure them, run the same without --predict, with --quick.\n")
 	}
 	fmt.Fprintln(a.Page, "Nothing was run.")
 	return nil

@@ -81,6 +81,13 @@ func (a *app) reproduce(dir string, f runFlags) error {
 		fmt.Fprintf(a.Note, "lab: the image isn't the original's (%s, and that was %s): nothing will be comparable; fix: --image DIR with the original one\n",
 			now.Image.Digest, m.Image.Digest)
 	}
+	if c := j.Options.Command; c != nil {
+		fmt.Fprintf(a.Note, "lab: %s says what runs as root: %q", dir, c)
+		if p := j.Options.Prepare; p != "" {
+			fmt.Fprintf(a.Note, ", and before each trial on this machine: %q", p)
+		}
+		fmt.Fprintln(a.Note)
+	}
 	if m.Asked.Work != "" && f.Work == "" {
 		fmt.Fprintln(a.Note, "lab: the original's instances wrote to a folder given with --work, and these will write to the cache; fix: --work DIR")
 	}

@@ -142,6 +142,9 @@ func (f *runFlags) check() error {
 			return wrong(cli.Unknown("scenario", name, scenarioNames()), "scenarios", i)
 		}
 	}
+	if err := takes(r); err != nil {
+		return err
+	}
 	names, some := members(r.Environments)
 	envs := environments(names...)
 	asked := envs
@@ -184,6 +187,29 @@ func (f *runFlags) check() error {
 		return err
 	}
 	return r.Check()
+}
+
+// takes refuses what is a scenario's alone without that scenario, and such a
+// scenario without what it needs.
+func takes(r *request.Request) error {
+	for _, sc := range scenarios.All() {
+		asked := slices.Contains(r.Scenarios, sc.Name)
+		for i, key := range sc.Takes {
+			fields := r.Fields()
+			given := fields[slices.IndexFunc(fields, func(f request.Field) bool { return f.Key == key })].String() != ""
+			var err error
+			switch {
+			case given && !asked:
+				err = fmt.Errorf("it is for scenario %s; fix: leave it out, or lab run %s", sc.Name, sc.Name)
+			case asked && i == 0 && !given:
+				err = fmt.Errorf("scenario %s needs one; fix: lab run %s [flags] -- CMD [ARG…], or the key %s of an experiment file", sc.Name, sc.Name, key)
+			default:
+				continue
+			}
+			return &request.Error{At: []any{key}, Err: err}
+		}
+	}
+	return nil
 }
 
 // places makes the paths absolute that a run will open; what isn't there is the

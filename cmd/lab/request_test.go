@@ -1,15 +1,16 @@
-//go:build !lean
-
 package main
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/spf13/pflag"
 
 	"lab/bench/request"
+	"lab/bench/results"
+	"lab/bench/runs"
 )
 
 // notAsked are flags of lab run that aren't part of what is asked of the run, each
@@ -22,6 +23,31 @@ var notAsked = map[string]string{
 	"resume":  "the folder says what was asked",
 	"file":    "the file itself",
 	"wait":    "what else the machine does is not the experiment's",
+}
+
+// What a group's name stands for may be missing, in the run and when it is resumed or
+// reproduced; what was asked for by its own name may not. Completion offers both.
+func TestGroups(t *testing.T) {
+	f := runFlags{Request: request.Request{Scenarios: []string{"startup"}, Environments: []string{"crun", "runtimes"}}}
+	j, err := f.job()
+	if err != nil {
+		t.Fatal(err)
+	}
+	j.Begin(parts, "startup")
+	again, err := new(runFlags).jobOf(&results.Run{Manifest: j.Manifest})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, j := range []*runs.Job{j, again} {
+		if o := j.Options; !slices.Equal(o.Environments, []string{"crun", "runc", "runsc"}) || !slices.Equal(o.Some, []string{"runc", "runsc"}) {
+			t.Errorf("environments %q, of which some may be missing: %q", o.Environments, o.Some)
+		}
+	}
+	cmd := newApp([]string{"lab"}, os.Stdin, os.Stdout, os.Stderr).runCommand()
+	complete, _ := cmd.GetFlagCompletionFunc("env")
+	if words, _ := complete(cmd, nil, "host,"); !slices.Contains(words, "host,engines") || !slices.Contains(words, "host,vm") || slices.Contains(words, "host,host") {
+		t.Errorf("completed: %q", words)
+	}
 }
 
 // Every wish of a request is a flag of lab run, and every other flag is named, with
@@ -51,6 +77,10 @@ func TestRequestFlags(t *testing.T) {
 	})
 	for name := range keys {
 		t.Errorf("lab run has no --%s", name)
+	}
+	exec := newApp([]string{"lab"}, os.Stdin, os.Stdout, os.Stderr).execCommand()
+	if got, want := exec.Flags().Lookup("connect").Usage, fl.Lookup("connect").Usage; got != want {
+		t.Errorf("lab exec's --connect: %q, and lab run's: %q", got, want)
 	}
 	for name, want := range map[string]string{"work": "", "json": "", "runs": "runs", "strict": "strict"} {
 		cmd := newApp([]string{"lab"}, os.Stdin, os.Stdout, os.Stderr).runCommand()

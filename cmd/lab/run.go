@@ -35,7 +35,7 @@ type runFlags struct {
 func (a *app) runCommand() *cobra.Command {
 	var f runFlags
 	cmd := &cobra.Command{
-		Use:   "run SCENARIO… [flags] | run -f FILE | run --resume DIR",
+		Use:   "run SCENARIO… [flags] | run command [flags] -- CMD [ARG…] | run -f FILE | run --resume DIR",
 		Short: "Measure a scenario",
 		Long: `lab list has the scenarios and environments. lab explain NAME says more about
 one of them, with what --variant can set.
@@ -56,9 +56,16 @@ run; 2 bad usage; 3 nothing could be run, or not root; 130 interrupted.`,
 		Example: `  sudo lab run startup
   sudo lab run startup --quick --env host,container
   sudo lab run startup --env container -r 200 --seed 7 --out /tmp/mine
+  sudo lab run command --env host,container -- sh -c 'sleep 0.1'
   sudo lab run -f paper.yaml
   lab run startup -r 500 --predict`,
-		Args: func(_ *cobra.Command, args []string) error {
+		Args: func(cmd *cobra.Command, args []string) error {
+			if n := cmd.ArgsLenAtDash(); n >= 0 {
+				if f.resume != "" || f.file != "" {
+					return cli.Usagef("run: a command after -- can't be given with --resume or -f, which say what is measured; fix: leave it out")
+				}
+				args, f.Command = args[:n], args[n:]
+			}
 			if len(args) == 0 && (f.resume != "" || f.file != "") { // the folder's, the file's
 				return nil
 			}

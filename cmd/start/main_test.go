@@ -28,7 +28,7 @@ func built(t *testing.T) string {
 	return lab
 }
 
-// Where Go's runtime can't have its memory, it isn't begun.
+// Where Go's runtime can't have its memory, it isn't begun; it doesn't find a closed output.
 func TestEntry(t *testing.T) {
 	lab := built(t)
 	for _, x := range []struct {
@@ -38,6 +38,9 @@ func TestEntry(t *testing.T) {
 		{"ulimit -v 200000", "fix: ulimit -v unlimited", 125},
 		{"ulimit -d 200000", "fix: ulimit -d unlimited", 125},
 		{"ulimit -v 4000000; ulimit -d 4000000", "linux/", 0},
+		// Output that was lost, as its descriptor is closed, is an error.
+		{"exec >&-", "bad file descriptor", 1},
+		{"exec <&- >&-", "bad file descriptor", 1},
 	} {
 		cmd := exec.Command("/bin/sh", "-c", x.limit+` && exec "$0" version`, lab)
 		out, _ := cmd.CombinedOutput()

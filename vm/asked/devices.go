@@ -11,6 +11,7 @@ import (
 	"lab/bench"
 	"lab/bench/image"
 	"lab/bench/probe/guestinit/wire"
+	"lab/bench/request"
 	"lab/bench/testbed"
 	"lab/vm/disk"
 )
@@ -113,7 +114,7 @@ func CheckDisk(s bench.Spec, tb *testbed.Testbed) error {
 		return nil
 	}
 	set := s.Settings
-	size, err := bench.ParseSize(set["disk-size"])
+	size, err := request.ParseSize(set["disk-size"])
 	cache := set["cache"]
 	switch direct := cache == "none" || cache == "directsync"; {
 	case err != nil:

@@ -2,7 +2,6 @@ package asked
 
 import (
 	"errors"
-	"os"
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
@@ -46,20 +45,20 @@ func kernelEnv(env []string) (out []string) {
 	return out
 }
 
-// ErrNoCommand is of a Spec without a command.
-var ErrNoCommand = errors.New("no command")
-
 // Cmdline says who is PID 1: the workload, where the kernel alone can start it,
 // or the lab's init, which then becomes the workload, or runs it.
 func Cmdline(s bench.Spec, b wire.Boot) (line domain.Cmdline, err error) {
-	if len(s.Command.Argv) == 0 || s.Command.Argv[0] == "" {
-		return line, ErrNoCommand
+	path, err := launch.Lookup(s.Command, func(name string) (uint32, error) {
+		// The image's links are the guest's to follow; on the host an absolute one
+		// would lead out of the image.
+		var st unix.Stat_t
+		err := unix.Lstat(filepath.Join(s.Image.Dir, name), &st)
+		return st.Mode, err
+	})
+	if !s.Init && err != nil || errors.Is(err, launch.ErrNoCommand) {
+		return line, err
 	}
 	if !s.Init {
-		path, err := lookup(s.Image.Dir, s.Command)
-		if err != nil {
-			return line, err
-		}
 		line.Init, line.Args, line.Env = path, s.Command.Argv[1:], kernelEnv(s.Command.Env)
 	}
 	if Staged(s) {
@@ -69,22 +68,4 @@ func Cmdline(s bench.Spec, b wire.Boot) (line domain.Cmdline, err error) {
 		line.Init, line.Args = disk.InitPath, b.Words()
 	}
 	return line, nil
-}
-
-// lookup finds the workload in the image, and gives its path in the guest.
-func lookup(root string, c bench.Command) (string, error) {
-	worst := &launch.ExecError{Path: c.Argv[0], Err: unix.ENOENT}
-	for _, name := range launch.PathInside(c) {
-		// The image's links are the guest's to follow; on the host an
-		// absolute one would lead out of the image.
-		st, err := os.Lstat(filepath.Join(root, name))
-		switch {
-		case err != nil:
-		case st.IsDir(), st.Mode().IsRegular() && st.Mode()&0o111 == 0:
-			worst = &launch.ExecError{Path: name, Err: unix.EACCES}
-		default:
-			return name, nil
-		}
-	}
-	return "", worst
 }

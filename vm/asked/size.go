@@ -7,6 +7,7 @@ import (
 
 	"lab/bench"
 	"lab/bench/cgroup"
+	"lab/bench/request"
 )
 
 // How large a guest is: its RAM, its processors, and QEMU's cache for the code
@@ -47,7 +48,7 @@ func given(v string) bool { return v != "" && v != auto }
 
 // Memory is the RAM, in bytes, of a guest that has an operating system.
 func Memory(s bench.Spec) int64 {
-	if n, err := bench.ParseSize(s.Settings["memory"]); err == nil {
+	if n, err := request.ParseSize(s.Settings["memory"]); err == nil {
 		return n &^ (1<<20 - 1)
 	}
 	switch m := s.Limits.Memory; {
@@ -74,7 +75,7 @@ func CPUs(s bench.Spec) int {
 
 // TBCache is how many bytes QEMU takes for translated code.
 func TBCache(s bench.Spec) int64 {
-	if n, err := bench.ParseSize(s.Settings["tbcache"]); err == nil {
+	if n, err := request.ParseSize(s.Settings["tbcache"]); err == nil {
 		return n
 	}
 	return 128 << 20
@@ -101,7 +102,7 @@ func Unpacks(size, memory int64) error {
 // CheckSize says whether the settings make sense, and fit the limits.
 func CheckSize(s bench.Spec) error {
 	if m := s.Settings["memory"]; given(m) {
-		n, err := bench.ParseSize(m)
+		n, err := request.ParseSize(m)
 		switch {
 		case err != nil:
 			return bench.NotApplicable(fmt.Sprintf("memory=%s is %v", m, err), "--variant memory=256M")
@@ -125,7 +126,7 @@ func CheckSize(s bench.Spec) error {
 		}
 	}
 	if c := s.Settings["tbcache"]; c != "" {
-		if n, err := bench.ParseSize(c); err != nil || n < minTBCache {
+		if n, err := request.ParseSize(c); err != nil || n < minTBCache {
 			return bench.NotApplicable("tbcache="+c+" isn't a size from 1M on", "--variant tbcache=128M")
 		}
 	}

@@ -178,6 +178,22 @@ func NotExecuted(text []byte) (path string, errno unix.Errno, ok bool) {
 	return string(m[1]), unix.Errno(n), err == nil
 }
 
+// halts are what Linux says last when it powers off or halts (kernel/reboot.c).
+var halts = []string{"reboot: Power down", "reboot: System halted"}
+
+// Halted is the last line of what a guest's kernel said, if after it nothing runs any
+// more, or "".
+func Halted(text []byte) string {
+	text = bytes.TrimRight(text, "\r\n ")
+	line := text[bytes.LastIndexByte(text, '\n')+1:]
+	for _, h := range halts {
+		if bytes.HasSuffix(line, []byte(h)) {
+			return h
+		}
+	}
+	return ""
+}
+
 // LastWords is the end of a console's text; of a kernel's panic the line that
 // says why, and not the registers that follow.
 func LastWords(text []byte) []byte {

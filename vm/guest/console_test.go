@@ -31,3 +31,16 @@ func TestNotExecuted(t *testing.T) {
 		t.Error("another panic was taken for this one")
 	}
 }
+
+func TestHalted(t *testing.T) {
+	for text, want := range map[string]string{
+		"[    1.200041] reboot: System halted\r\n": "reboot: System halted",
+		"x\n[    1.2] reboot: Power down":          "reboot: Power down",
+		"reboot: Power down\nand on\n":             "",
+		"":                                         "",
+	} {
+		if got := Halted([]byte(text)); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}

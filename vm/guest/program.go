@@ -73,7 +73,7 @@ func (p *Program) Start(ctx context.Context) (err error) {
 		return err
 	}
 	if len(p.cmd.Argv) == 0 || p.cmd.Argv[0] == "" {
-		return bench.Blamed(bench.BlameWorkload, errors.New("no command"))
+		return launch.ErrNoCommand
 	}
 	if p.io == nil {
 		if p.io, err = newStdio(p.cmd); err != nil {

@@ -31,13 +31,9 @@ func check(s bench.Spec) error {
 }
 
 func args(o *foreign.Order) []string {
-	dir := o.Spec.Command.Dir
-	if dir == "" {
-		dir = "/"
-	}
 	out := []string{"--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup", "--as-pid-1", "--die-with-parent",
 		"--hostname", o.Host, "--bind", o.Root, "/", "--proc", "/proc", "--dev", "/dev", "--mqueue", "/dev/mqueue", "--ro-bind", "/sys", "/sys",
-		"--chdir", dir, "--cap-drop", "ALL", "--clearenv"}
+		"--chdir", o.Spec.Command.Dir, "--cap-drop", "ALL", "--clearenv"}
 	for _, v := range o.Spec.Command.Env {
 		name, value, _ := strings.Cut(v, "=")
 		out = append(out, "--setenv", name, value)

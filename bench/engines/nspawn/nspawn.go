@@ -35,12 +35,9 @@ func check(s bench.Spec) error {
 
 func args(o *foreign.Order) []string {
 	out := []string{"--quiet", "--register=no", "--keep-unit", "--link-journal=no", "--resolv-conf=off", "--timezone=off",
-		"--machine=" + o.Host, "--hostname=" + o.Host, "--directory=" + o.Root}
+		"--machine=" + o.Host, "--hostname=" + o.Host, "--directory=" + o.Root, "--chdir=" + o.Spec.Command.Dir}
 	if !o.Spec.Command.TTY {
 		out = append(out, "--console=pipe")
-	}
-	if d := o.Spec.Command.Dir; d != "" {
-		out = append(out, "--chdir="+d)
 	}
 	if o.Spec.Settings["net"] == foreign.NetNone {
 		out = append(out, "--private-network")

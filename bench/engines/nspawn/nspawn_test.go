@@ -19,5 +19,6 @@ func TestNspawn(t *testing.T) {
 		benchtest.Users:      "it takes a user by its name in the image",
 		benchtest.Exec:       "it has no way in without a running systemd",
 		benchtest.Ports:      "no address of its own",
+		benchtest.Meter:      "its cgroup holds systemd-nspawn, too, with some megabytes",
 	}})
 }

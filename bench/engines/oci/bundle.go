@@ -42,16 +42,12 @@ const cgroup = "container"
 func spec(o *foreign.Order) *specs.Spec {
 	c := o.Spec.Command
 	umask := uint32(0o022)
-	dir := c.Dir
-	if dir == "" {
-		dir = "/"
-	}
 	s := &specs.Spec{
 		Version:  "1.0.2",
 		Hostname: o.Host,
 		Root:     &specs.Root{Path: o.Root},
 		Process: &specs.Process{
-			Args: o.Argv, Env: c.Env, Cwd: dir, Terminal: c.TTY, NoNewPrivileges: true,
+			Args: o.Argv, Env: c.Env, Cwd: c.Dir, Terminal: c.TTY, NoNewPrivileges: true,
 			User: specs.User{UID: c.User.UID, GID: c.User.GID, AdditionalGids: c.User.Groups, Umask: &umask},
 			Capabilities: &specs.LinuxCapabilities{
 				Bounding: foreign.Capabilities, Permitted: foreign.Capabilities, Effective: foreign.Capabilities,

@@ -11,6 +11,7 @@
 package oci
 
 import (
+	"cmp"
 	"path/filepath"
 	"strings"
 
@@ -45,18 +46,8 @@ func Runsc() *foreign.Env {
 		}
 		run := m.Args
 		m.Args = func(o *foreign.Order) []string {
-			network := "sandbox"
-			if o.Spec.Settings["net"] == foreign.NetNone {
-				network = "none"
-			}
-			if o.Spec.Settings["net"] == foreign.NetHost {
-				network = "host"
-			}
-			platform := o.Spec.Settings["platform"]
-			if platform == "" {
-				platform = "ptrace"
-			}
-			return append([]string{"--platform=" + platform, "--network=" + network, "--ignore-cgroups"}, run(o)...)
+			network := cmp.Or(map[string]string{foreign.NetNone: "none", foreign.NetHost: "host"}[o.Spec.Settings["net"]], "sandbox")
+			return append([]string{"--platform=" + cmp.Or(o.Spec.Settings["platform"], "ptrace"), "--network=" + network, "--ignore-cgroups"}, run(o)...)
 		}
 	})
 }

@@ -34,15 +34,12 @@ func args(o *foreign.Order) []string {
 	if o.Spec.Settings["net"] == foreign.NetNone {
 		net = "none"
 	}
-	out := []string{"exec", "container", "--image", o.Root, "--net", net, "--hostname", o.Host, "--user", fmt.Sprintf("%d:%d", c.User.UID, c.User.GID)}
+	out := []string{"exec", "container", "--image", o.Root, "--net", net, "--hostname", o.Host, "--workdir", c.Dir, "--user", fmt.Sprintf("%d:%d", c.User.UID, c.User.GID)}
 	for _, g := range c.User.Groups {
 		out = append(out, "--group-add", fmt.Sprint(g))
 	}
 	if n := o.Spec.Limits.Pids; n > 0 {
 		out = append(out, "--pids", fmt.Sprint(n))
-	}
-	if c.Dir != "" {
-		out = append(out, "--workdir", c.Dir)
 	}
 	if c.TTY {
 		out = append(out, "--tty")

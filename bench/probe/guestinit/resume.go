@@ -19,7 +19,7 @@ func resume(f wire.Frame) (jump time.Duration, err error) {
 		return 0, err
 	}
 	to := unix.NsecToTimespec(now.UnixNano())
-	jump = now.Sub(time.Now())
+	jump = time.Until(now)
 	if err := unix.ClockSettime(unix.CLOCK_REALTIME, &to); err != nil {
 		return 0, os.NewSyscallError("clock_settime", err)
 	}
