@@ -126,6 +126,7 @@ func bomb(t *talk, o options) error {
 		return os.NewSyscallError("pipe", err)
 	}
 	defer unix.Close(fds[0])
+	spare()
 	return t.section("bomb", func() ([]line.Pair, error) {
 		// At the limit Go's scheduler couldn't have a further thread either, and
 		// would end the program: raw system calls alone, until the others are gone.
@@ -145,6 +146,22 @@ func bomb(t *talk, o options) error {
 		return []line.Pair{line.Number("value", float64(atomic.LoadInt64(&counts[0]))),
 			line.Count("refused", atomic.LoadInt64(&counts[1])), line.Number("took", took)}, nil
 	})
+}
+
+// spare makes Go's scheduler keep as many threads idle as it may ever want at a
+// time, so that it needs no further one at the limit.
+func spare() {
+	var all sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) + 2 {
+		all.Go(func() {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			for range 5 {
+				time.Sleep(time.Millisecond) // holds this thread and no other's
+			}
+		})
+	}
+	all.Wait()
 }
 
 // rest sleeps for a millisecond without telling Go's scheduler.
