@@ -79,6 +79,8 @@ type Cell struct {
 	Disk    int64             // the most bytes that a trial has there at one time
 	Makes   []string          // taints that its trials bring about by themselves, which then say nothing about anybody else
 	CPUs    int               // processors that a guest has at least (Spec.CPUs)
+	CPU     float64           // the limit of each instance's processor time, in processors; 0: none
+	Pids    int64             // the limit of each instance's processes and threads; 0: none
 	Memory  int64             // the limit of each instance's memory, in bytes; 0: the run's. Known before the trials, as a guest's RAM follows from it
 	Quick   bool              // Options.Quick, for the trial
 	Asked   *request.Request  // what was asked for, where the trial follows it; else nil

@@ -15,6 +15,7 @@ var List = []func() *bench.Scenario{
 	Disk,
 	Network,
 	Command,
+	Limits,
 }
 
 // All makes each scenario of the list.

@@ -177,12 +177,9 @@ func (r *Runner) asks(env string, variant map[string]string) bool {
 
 // limits are the run's, with what the cell asks for beside them.
 func (r *Runner) limits(c bench.Cell) bench.Limits {
-	l := bench.Limits{CPUSet: string(r.Options.CPUs)}
+	l := bench.Limits{CPUSet: string(r.Options.CPUs), CPU: c.CPU, Pids: c.Pids, Memory: c.Memory}
 	if l.CPUWeight == 0 && c.Grouped {
 		l.CPUWeight = cgroup.DefaultWeight
-	}
-	if c.Memory > 0 {
-		l.Memory = c.Memory
 	}
 	return l
 }

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"os"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"lab/bench/probe/line"
+)
+
+// What wants more than a limit allows: of the processor, of memory, of
+// processes. Each stops by itself at a bound of its own, so that a limit that
+// nobody keeps does no harm either.
+
+// paused is how long a thread that never sleeps has to be without a processor to
+// have been stopped by its quota: more than another's turn on the same one.
+const paused = 6 * time.Millisecond
+
+// spin keeps two threads busy for ms milliseconds, as a section "spin". Its
+// values are the processors' worth of time that it got (value), and the middle
+// one of the pauses that it was made to take, in seconds (pause; without any, 0).
+// It begins and ends with the first instruction after a pause: a span of whole
+// periods of the quota, where there is one.
+func spin(t *talk, o options) error {
+	ms, err := o.number("ms", 500)
+	if err != nil {
+		return err
+	}
+	return t.section("spin", func() ([]line.Pair, error) {
+		var over atomic.Bool
+		var other sync.WaitGroup
+		other.Go(func() {
+			for !over.Load() {
+				sink++
+			}
+		})
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		got, pauses := turns(int64(ms) * int64(time.Millisecond))
+		over.Store(true)
+		other.Wait()
+		slices.Sort(pauses)
+		middle := 0.0
+		if len(pauses) > 0 {
+			middle = float64(pauses[len(pauses)/2]) / 1e9
+		}
+		return []line.Pair{line.Number("value", got), line.Number("pause", middle), line.Count("pauses", int64(len(pauses)))}, nil
+	})
+}
+
+// turns computes for that many nanoseconds at least, from the end of a pause to
+// the end of another. A quota's period is a tenth of a second: without a pause
+// in two of them there is nothing to wait for.
+func turns(length int64) (got float64, pauses []int64) {
+	const wait = int64(200 * time.Millisecond)
+	began := now()
+	from, spent := began, cpuTime()
+	running := false
+	for last := began; ; {
+		at := now()
+		woken := at-last > int64(paused)
+		switch {
+		case !running && (woken || at-began > wait):
+			running, from, spent = true, at, cpuTime()
+		case running && woken:
+			pauses = append(pauses, at-last)
+		}
+		if running && at-from >= length && (woken || len(pauses) == 0 || at-from > length+wait) {
+			return float64(cpuTime()-spent) / float64(at-from), pauses
+		}
+		last = at
+	}
+}
+
+// grow takes memory, a MiB at a time, each page written to, until it has to=
+// bytes. It says after each how many it holds: what it says last before it is
+// killed is how far it came. The section "grow" has the same as value.
+func grow(t *talk, o options) error {
+	to, err := o.number("to", 32<<20)
+	if err != nil {
+		return err
+	}
+	k := newMark(t.token)
+	return t.section("grow", func() ([]line.Pair, error) {
+		held := int64(0)
+		for held < to {
+			m, err := pages(1 << 20)
+			if err != nil {
+				return nil, os.NewSyscallError("mmap", err)
+			}
+			k.touch(m)
+			held += int64(len(m))
+			if err := t.fact("grow", line.Count("held", held)); err != nil {
+				return nil, err
+			}
+		}
+		return []line.Pair{line.Number("value", float64(held))}, nil
+	})
+}
+
+// bomb is a fork bomb: each process starts others, which do the same, until the
+// kernel refuses one, or there are most= of them. The section "bomb" has how many
+// processes there were, this one included (value), the kernel's refusals, and how
+// many seconds it took until all were refused.
+// They end with the section.
+func bomb(t *talk, o options) error {
+	most, err := o.number("most", 64)
+	if err != nil {
+		return err
+	}
+	// What all of them count in.
+	mem, err := unix.Mmap(-1, 0, os.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANON)
+	if err != nil {
+		return os.NewSyscallError("mmap", err)
+	}
+	defer unix.Munmap(mem)
+	counts := (*[3]int64)(unsafe.Pointer(&mem[0]))
+	var fds [2]int
+	if err := unix.Pipe(fds[:]); err != nil {
+		return os.NewSyscallError("pipe", err)
+	}
+	defer unix.Close(fds[0])
+	return t.section("bomb", func() ([]line.Pair, error) {
+		// At the limit Go's scheduler couldn't have a further thread either, and
+		// would end the program: raw system calls alone, until the others are gone.
+		began := now()
+		atomic.StoreInt64(&counts[0], 1)
+		multiply(counts, most, uintptr(fds[0]), uintptr(fds[1]))
+		// The others are still at it until each was refused one, or the bound
+		// is reached.
+		for now()-began < int64(5*time.Second) && atomic.LoadInt64(&counts[0]) != atomic.LoadInt64(&counts[2])+1 {
+			rest()
+		}
+		took := float64(now()-began) / 1e9
+		unix.RawSyscall(unix.SYS_CLOSE, uintptr(fds[1]), 0, 0) // their end
+		for range 50 {
+			rest()
+		}
+		return []line.Pair{line.Number("value", float64(atomic.LoadInt64(&counts[0]))),
+			line.Count("refused", atomic.LoadInt64(&counts[1])), line.Number("took", took)}, nil
+	})
+}
+
+// rest sleeps for a millisecond without telling Go's scheduler.
+func rest() {
+	ts := unix.NsecToTimespec(int64(time.Millisecond))
+	unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&ts)), 0, 0)
+}
+
+// multiply starts processes until it can't. counts are of the processes, of the
+// kernel's refusals, and of those that have stopped trying, but for the first.
+// A child is a copy of this thread alone, without Go's scheduler: it may use
+// its stack, and raw system calls, and never returns.
+//
+//go:norace
+func multiply(counts *[3]int64, most int64, read, write uintptr) {
+	child := false
+	for {
+		if atomic.AddInt64(&counts[0], 1) > most {
+			atomic.AddInt64(&counts[0], -1)
+			break
+		}
+		pid, _, errno := unix.RawSyscall6(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
+		if errno != 0 {
+			atomic.AddInt64(&counts[0], -1)
+			atomic.AddInt64(&counts[1], 1)
+			break
+		}
+		if pid == 0 && !child {
+			child = true
+			unix.RawSyscall(unix.SYS_CLOSE, write, 0, 0)
+		}
+	}
+	if !child {
+		return
+	}
+	atomic.AddInt64(&counts[2], 1)
+	var b [1]byte
+	for {
+		if _, _, errno := unix.RawSyscall(unix.SYS_READ, read, uintptr(unsafe.Pointer(&b[0])), 1); errno != unix.EINTR {
+			unix.RawSyscall(unix.SYS_EXIT_GROUP, 0, 0, 0)
+		}
+	}
+}
