@@ -14,8 +14,8 @@ var List = []func() *bench.Scenario{
 	Memory,
 	Disk,
 	Network,
-	Limits,
 	Command,
+	Limits,
 }
 
 // All makes each scenario of the list.
