@@ -19,8 +19,9 @@ import (
 // nobody keeps does no harm either.
 
 // paused is how long a thread that never sleeps has to be without a processor to
-// have been stopped by its quota: more than another's turn on the same one.
-const paused = 6 * time.Millisecond
+// have been stopped by its quota: more than a few turns of others on the same one
+// (8 ms here), and less than two threads' pause at 150 % (25 ms).
+const paused = 15 * time.Millisecond
 
 // spin keeps two threads busy for ms milliseconds, as a section "spin". Its
 // values are the processors' worth of time that it got (value), and the middle
