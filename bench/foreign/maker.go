@@ -47,6 +47,10 @@ type Maker struct {
 	// testbeds has to be empty, and keeps the limit of processes itself.
 	Whole bool
 
+	// Hides are folders of the machine's in which it keeps things of its own: the first
+	// of them that is there is covered by a tmpfs, which goes with the instance.
+	Hides []string
+
 	// Check says what of a Spec it can't do. May be nil.
 	Check func(bench.Spec) error
 

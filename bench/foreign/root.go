@@ -73,6 +73,13 @@ func (i *Instance) makeRoot(*launch.Thread) error {
 		}
 		i.layer = layers // Close removes it
 	}
+	for _, d := range i.env.maker.Hides {
+		if err := unix.Mount("lab", d, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755"); err == nil {
+			break
+		} else if err != unix.ENOENT {
+			return fmt.Errorf("mount tmpfs on %s: %w", d, err)
+		}
+	}
 	upper, work := filepath.Join(layers, "upper"), filepath.Join(layers, "work")
 	for _, d := range []string{upper, work, o.Root} {
 		if err := os.Mkdir(d, 0o755); err != nil {

@@ -17,6 +17,7 @@ import (
 // New returns the environment nspawn.
 func New() *foreign.Env {
 	m := foreign.Maker{Name: "nspawn", Program: "systemd-nspawn", Package: "systemd-container", Args: args, Check: check, Mute: true, Everywhere: true,
+		Hides: []string{"/run/systemd/nspawn", "/run/systemd"},
 		Start: []string{"make the namespaces and mounts, drop capabilities, install its filter", "execute"}}
 	m.About.Is, m.About.Groups = "a container that systemd-nspawn makes", []string{"engines"}
 	m.About.More = "Its mounts, capabilities and system call filter are its own, and it sets variables such as container=systemd-nspawn."

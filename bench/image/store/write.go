@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -22,6 +23,9 @@ import (
 
 // marker is the file that marks a folder as a store.
 const marker = "lab-images"
+
+// half begins the name of what isn't whole yet.
+const half = ".new-"
 
 // version is the store's format.
 const version = "1\n"
@@ -57,7 +61,7 @@ func (s *Store) Write() (w *Writer, err error) {
 	}
 	w = &Writer{Store: s, lock: lock}
 	if err == nil {
-		w.tmp, err = os.MkdirTemp(s.dir, ".new-")
+		w.tmp, err = os.MkdirTemp(s.dir, half)
 	}
 	if err == nil {
 		w.Room, err = s.room()
@@ -90,10 +94,15 @@ func (s *Store) create() error {
 	got, err := input.ReadFile(filepath.Join(s.dir, marker), 100)
 	if errors.Is(err, fs.ErrNotExist) {
 		names, rerr := os.ReadDir(s.dir)
-		if rerr != nil || len(names) > 0 {
+		if rerr != nil || slices.ContainsFunc(names, func(e fs.DirEntry) bool { return !strings.HasPrefix(e.Name(), half) }) {
 			return errors.Join(rerr, fmt.Errorf("%s is full of something else than images; remove it, or name another cache folder with LAB_CACHE", s.dir))
 		}
-		got, err = []byte(version), os.WriteFile(filepath.Join(s.dir, marker), []byte(version), 0o644)
+		// Whole, or not at all.
+		fresh := filepath.Join(s.dir, half+marker)
+		if err = os.WriteFile(fresh, []byte(version), 0o644); err == nil {
+			err = os.Rename(fresh, filepath.Join(s.dir, marker))
+		}
+		got = []byte(version)
 	}
 	if err != nil {
 		return err
@@ -115,8 +124,8 @@ func (s *Store) create() error {
 
 // sweep removes what was half made.
 func (s *Store) sweep() error {
-	half, err := filepath.Glob(filepath.Join(s.dir, ".new-*"))
-	for _, h := range half {
+	left, err := filepath.Glob(filepath.Join(s.dir, half+"*"))
+	for _, h := range left {
 		err = errors.Join(err, os.RemoveAll(h))
 	}
 	return err
