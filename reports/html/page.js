@@ -146,9 +146,11 @@
       const height = this[this.kind === 'parts' ? 'drawParts' : this.kind === 'order' ? 'drawOrder' : this.kind === 'share' ? 'drawShare' : 'drawTrials'](state);
       svg.setAttribute('viewBox', `0 0 ${W} ${height}`);
       this.walk(svg);
-      if (!apart) return [svg];
+      if (!shown.some(x => x.row.emulated)) return [svg];
       const hatch = make('pattern', { id: 'hatch', width: 8, height: 8, patternUnits: 'userSpaceOnUse', patternTransform: 'rotate(45)' }, make('path', { d: 'M0,0V8', class: 'grid' }));
-      svg.prepend(hatch, make('rect', { width: W, height: height - 44, fill: 'url(#hatch)' }));
+      svg.prepend(hatch);
+      if (!apart) return [svg]; // its rows are hatched
+      svg.prepend(make('rect', { width: W, height: height - 44, fill: 'url(#hatch)' }));
       const note = document.createElement('p');
       note.className = 'small';
       note.textContent = T('page.emulated');
@@ -195,6 +197,7 @@
       const bottom = 8 + step * s.shown.length, ax = this.xAxis(s, left, bottom);
       s.shown.forEach((x, k) => {
         const y = 8 + step * (k + 0.5) + (s.wide ? 0 : 8);
+        if (x.row.emulated && s.log) s.svg.append(make('rect', { x: left, y: 8 + step * k, width: s.W - 16 - left, height: step, fill: 'url(#hatch)' }));
         this.labels(s, left, y, x.row);
         x.points.forEach((p, j) => this.point(s, ax.at(p.v), y + (((j * 7) % 11) - 5) * 1.9, x.row, p));
         const st = x.stat;
