@@ -1,6 +1,6 @@
 # make run    set up, build, and run the first scenario
 # make test   set up, and run all tests
-# make test-long  then the same on a stock Debian, half an hour: see .ci/stock
+# make test-long  then the same on a stock Debian, up to an hour: see .ci/stock
 # make uninstall undoes the set-up. Every target works as root or through sudo.
 
 # Lazily, as a set-up must be able to say that there is no Go.
