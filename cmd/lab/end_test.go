@@ -31,15 +31,15 @@ func TestEndsWhateverItIs(t *testing.T) {
 	if _, err := kernel.Newest(cache); err != nil {
 		t.Skip(err, "; fix: make setup")
 	}
-	const up = "it is up"
+	const up = "it is up" // for what it wrote before it halts to come through, it sleeps
 	for _, c := range []struct {
 		name, command string
 		signal        syscall.Signal // thrice; 0: it ends by itself, as its kernel says that it has halted
 		stop, typed   bool
 	}{
-		{"halted", "halt -f", 0, false, false},
-		{"switched off", "poweroff -f", 0, false, false},
-		{"halted on a terminal", "halt -f", 0, false, true},
+		{"halted", "sleep 1; halt -f", 0, false, false},
+		{"switched off", "sleep 1; poweroff -f", 0, false, false},
+		{"halted on a terminal", "sleep 1; halt -f", 0, false, true},
 		{"QEMU stopped", "sleep 1000", syscall.SIGTERM, true, false},
 		{"QEMU stopped on a terminal", "sleep 1000", syscall.SIGINT, true, true},
 	} {
