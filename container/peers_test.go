@@ -16,7 +16,7 @@ import (
 	"lab/bench"
 	"lab/bench/cgroup"
 	"lab/bench/clock"
-	"lab/bench/foreign"
+	"lab/bench/confine"
 	"lab/bench/launch"
 	"lab/bench/stats"
 )
@@ -49,7 +49,8 @@ var peers = []peer{
 func oci(program string) func(*testing.B, *rig) []string {
 	return func(b *testing.B, r *rig) []string {
 		return bundle(b, r, program, program, func(s *specs.Spec) {
-			s.Process.Capabilities = &specs.LinuxCapabilities{Bounding: foreign.Capabilities, Permitted: foreign.Capabilities, Effective: foreign.Capabilities}
+			kept := confine.CapabilityNames()
+			s.Process.Capabilities = &specs.LinuxCapabilities{Bounding: kept, Permitted: kept, Effective: kept}
 			s.Linux.CgroupsPath = "/lab-bench-" + r.tb.ID
 			var err error
 			if s.Linux.Seccomp, err = seccomp.GetDefaultProfile(s); err != nil {
@@ -98,7 +99,7 @@ func bwrap(b *testing.B, r *rig) []string {
 	args := []string{"bwrap", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-ipc", "--unshare-cgroup", "--hostname", Hostname,
 		"--ro-bind", r.image.Dir, "/", "--proc", "/proc", "--dev", "/dev", "--mqueue", "/dev/mqueue",
 		"--ro-bind", "/sys", "/sys", "--die-with-parent", "--new-session", "--cap-drop", "ALL"}
-	for _, c := range foreign.Capabilities {
+	for _, c := range confine.CapabilityNames() {
 		args = append(args, "--cap-add", c)
 	}
 	return append(args, "/bin/true")

@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"lab/bench/confine"
 	"lab/bench/launch"
 )
 
@@ -16,20 +17,11 @@ import (
 // change owners and bind low ports; it can't mount, load a module, set the
 // clock, trace strangers or make a device node.
 
-// capabilities are what root inside keeps: podman's default, which is docker's
-// without MKNOD, NET_RAW and AUDIT_WRITE. Without MKNOD no cgroup needs to
-// say which devices may be opened, since none can be made.
-var capabilities = []uintptr{
-	unix.CAP_CHOWN, unix.CAP_DAC_OVERRIDE, unix.CAP_FOWNER, unix.CAP_FSETID,
-	unix.CAP_KILL, unix.CAP_NET_BIND_SERVICE, unix.CAP_SETFCAP, unix.CAP_SETGID,
-	unix.CAP_SETPCAP, unix.CAP_SETUID, unix.CAP_SYS_CHROOT,
-}
-
-// dropped are all others that this kernel knows.
+// dropped are all that this kernel knows but those that root inside keeps.
 func dropped() []uintptr {
 	var out []uintptr
 	for n := uintptr(0); n < 64; n++ {
-		if slices.Contains(capabilities, n) {
+		if slices.ContainsFunc(confine.Capabilities, func(c confine.Capability) bool { return c.Number == n }) {
 			continue
 		}
 		if _, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, n, 0, 0, 0); err != nil {

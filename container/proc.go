@@ -6,24 +6,15 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"lab/bench/confine"
 	"lab/bench/launch"
 )
 
 // /proc and /sys are the kernel's own state, shown as files. Some of it is
 // per namespace (processes, network devices), and some is the whole machine's:
 // the memory as a file, the kernel's keys, the switch that reboots it. The
-// latter is hidden or made read-only, as the well-known engines do by default.
-
-// Paths below /proc: a file that is hidden shows an empty one, a folder an
-// empty folder. What this kernel hasn't got needs no hiding.
-var (
-	hiddenFiles   = []string{"kcore", "keys", "latency_stats", "timer_list", "timer_stats", "sched_debug", "interrupts"}
-	hiddenFolders = []string{"acpi", "asound", "scsi"}
-	readOnlyPaths = []string{"bus", "fs", "irq", "sys", "sysrq-trigger"}
-)
-
-// Paths below /sys, all folders.
-var hiddenSys = []string{"firmware", "devices/virtual/powercap"}
+// latter is hidden or made read-only, as the well-known engines do by default:
+// package confine lists what.
 
 // A mask is a mount, attached nowhere yet, that will hide a path below /proc.
 type mask struct {
@@ -37,7 +28,7 @@ type mask struct {
 // itself has made; the image's idea of /dev/null is never asked
 // (CVE-2025-31133).
 func (c *container) cover(t *launch.Thread) error {
-	for _, p := range readOnlyPaths {
+	for _, p := range confine.ReadOnly {
 		if exists("/proc/" + p) {
 			c.locked = append(c.locked, p)
 		}
@@ -56,10 +47,10 @@ func (c *container) cover(t *launch.Thread) error {
 		}
 		return nil
 	}
-	if err := hide(hiddenFiles, func() (int, error) { return clone(c.dev, "null") }); err != nil {
+	if err := hide(confine.HiddenFiles, func() (int, error) { return clone(c.dev, "null") }); err != nil {
 		return err
 	}
-	return hide(hiddenFolders, func() (int, error) {
+	return hide(confine.HiddenFolders, func() (int, error) {
 		if c.empty == 0 {
 			if err := c.hide(t, c.proc); err != nil {
 				return -1, err
@@ -158,7 +149,7 @@ func (c *container) makeSys(t *launch.Thread) (err error) {
 	if err := attach(sys, at); err != nil {
 		return err
 	}
-	for _, p := range hiddenSys {
+	for _, p := range confine.HiddenSys {
 		fd, err := below(sys, p, unix.O_PATH|unix.O_DIRECTORY)
 		if err != nil {
 			continue // this kernel hasn't got it

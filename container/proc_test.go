@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"lab/bench"
+	"lab/bench/confine"
 )
 
 // Each place below /proc that is hidden shows an empty folder that can't be
@@ -13,10 +14,10 @@ import (
 // run this on 6.1.
 func TestHiddenFolders(t *testing.T) {
 	h := newHostile(t)
-	before := hiddenFolders
-	t.Cleanup(func() { hiddenFolders = before })
+	before := confine.HiddenFolders
+	t.Cleanup(func() { confine.HiddenFolders = before })
 	for _, folders := range [][]string{nil, {"driver"}, {"acpi", "asound", "scsi", "driver", "sysvipc", "tty"}} {
-		hiddenFolders = folders
+		confine.HiddenFolders = folders
 		script := "true"
 		for _, f := range folders {
 			if exists("/proc/" + f) {

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 
-	"lab/bench/foreign"
+	"lab/bench/confine"
 	"lab/bench/launch"
 )
 
@@ -114,7 +114,7 @@ func TestSeccompBySpan(t *testing.T) {
 // docker is Docker's default profile, for a container with the same capabilities.
 func docker(t *testing.T) *specs.LinuxSeccomp {
 	t.Helper()
-	profile, err := seccomp.GetDefaultProfile(&specs.Spec{Process: &specs.Process{Capabilities: &specs.LinuxCapabilities{Bounding: foreign.Capabilities}}})
+	profile, err := seccomp.GetDefaultProfile(&specs.Spec{Process: &specs.Process{Capabilities: &specs.LinuxCapabilities{Bounding: confine.CapabilityNames()}}})
 	if err != nil {
 		t.Fatal(err)
 	}

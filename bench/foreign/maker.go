@@ -84,13 +84,6 @@ const (
 // Hostname is the name that an instance has, unless its Spec names another.
 const Hostname = "lab"
 
-// Capabilities are what root inside keeps, as in the lab's own container: podman's
-// default, which is docker's without MKNOD, NET_RAW and AUDIT_WRITE.
-var Capabilities = []string{
-	"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_NET_BIND_SERVICE",
-	"CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT",
-}
-
 // settings are what all have, with the maker's own.
 func (m *Maker) settings() []bench.Setting {
 	return append([]bench.Setting{{Name: "net", Values: []string{NetNone, NetBridge, NetHost}, Default: NetNone,

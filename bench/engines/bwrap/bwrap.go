@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"lab/bench"
+	"lab/bench/confine"
 	"lab/bench/foreign"
 )
 
@@ -41,7 +42,7 @@ func args(o *foreign.Order) []string {
 	if o.Spec.Settings["net"] == foreign.NetNone {
 		out = append(out, "--unshare-net")
 	}
-	for _, c := range foreign.Capabilities {
+	for _, c := range confine.CapabilityNames() {
 		out = append(out, "--cap-add", c)
 	}
 	for _, m := range o.Spec.Mounts {

@@ -3,10 +3,12 @@ package oci
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/moby/profiles/seccomp"
 	"github.com/opencontainers/runtime-spec/specs-go"
 
+	"lab/bench/confine"
 	"lab/bench/foreign"
 )
 
@@ -26,13 +28,13 @@ func bundle(o *foreign.Order) (map[string][]byte, error) {
 	return map[string][]byte{"config.json": b}, nil
 }
 
-// What package container hides below /proc and /sys, and makes read-only. A runtime
-// leaves out what this kernel hasn't got.
-var (
-	masked = []string{"/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug",
-		"/proc/interrupts", "/proc/acpi", "/proc/asound", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap"}
-	readOnly = []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
-)
+// below are the paths of these names in a folder, which ends in a slash.
+func below(dir string, lists ...[]string) (out []string) {
+	for _, name := range slices.Concat(lists...) {
+		out = append(out, dir+name)
+	}
+	return out
+}
 
 // cgroup is the container's name in the instance's.
 const cgroup = "container"
@@ -41,7 +43,7 @@ const cgroup = "container"
 // is the instance's own and has the limits.
 func spec(o *foreign.Order) *specs.Spec {
 	c := o.Spec.Command
-	umask := uint32(0o022)
+	umask, kept := uint32(0o022), confine.CapabilityNames()
 	s := &specs.Spec{
 		Version:  "1.0.2",
 		Hostname: o.Host,
@@ -50,7 +52,7 @@ func spec(o *foreign.Order) *specs.Spec {
 			Args: o.Argv, Env: c.Env, Cwd: c.Dir, Terminal: c.TTY, NoNewPrivileges: true,
 			User: specs.User{UID: c.User.UID, GID: c.User.GID, AdditionalGids: c.User.Groups, Umask: &umask},
 			Capabilities: &specs.LinuxCapabilities{
-				Bounding: foreign.Capabilities, Permitted: foreign.Capabilities, Effective: foreign.Capabilities,
+				Bounding: kept, Permitted: kept, Effective: kept,
 			},
 		},
 		Mounts: []specs.Mount{
@@ -61,7 +63,9 @@ func spec(o *foreign.Order) *specs.Spec {
 			{Destination: "/dev/mqueue", Type: "mqueue", Source: "mqueue", Options: []string{"nosuid", "nodev", "noexec"}},
 			{Destination: "/sys", Type: "sysfs", Source: "sysfs", Options: []string{"nosuid", "nodev", "noexec", "ro"}},
 		},
-		Linux: &specs.Linux{CgroupsPath: "/" + cgroup, MaskedPaths: masked, ReadonlyPaths: readOnly},
+		// A runtime leaves out what this kernel hasn't got.
+		Linux: &specs.Linux{CgroupsPath: "/" + cgroup, ReadonlyPaths: below("/proc/", confine.ReadOnly),
+			MaskedPaths: append(below("/proc/", confine.HiddenFiles, confine.HiddenFolders), below("/sys/", confine.HiddenSys)...)},
 	}
 	if c.User.UID != 0 { // a user who isn't root has what a program is given at exec
 		s.Process.Capabilities.Permitted, s.Process.Capabilities.Effective = nil, nil
