@@ -141,10 +141,7 @@ func (i *Instance) judged(x bench.Exit) (bench.Exit, error) {
 			}
 		}
 		i.exit = x
-		g := i.group
-		if g == nil {
-			g = i.Group()
-		}
+		g := i.holds()
 		if x.Signal == int(unix.SIGKILL) || m.Mute && x.Code > 0 {
 			if i.exit.OOM = g.OOMKilled() || g.Hit() && !i.killed.Load(); i.exit.OOM {
 				i.exit.Code, i.exit.Signal = -1, int(unix.SIGKILL)

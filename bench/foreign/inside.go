@@ -43,11 +43,7 @@ func (i *Instance) Meter() (c bench.Cost, err error) {
 	if w == nil {
 		return c, os.ErrProcessDone
 	}
-	g := i.group
-	if g == nil {
-		g = i.Group()
-	}
-	m, err := g.Memory(i.env.maker.Cgroup)
+	m, err := i.holds().Memory(i.env.maker.Cgroup)
 	if err == nil {
 		c.Group = &m
 	} else if !errors.Is(err, cgroup.ErrNoMemory) {

@@ -53,6 +53,15 @@ type Instance struct {
 	closed  error
 }
 
+// holds is the cgroup that has the workload, once it was started: of what the program
+// makes, or the program's own.
+func (i *Instance) holds() *cgroup.Group {
+	if i.group != nil {
+		return i.group
+	}
+	return i.Group()
+}
+
 // count numbers the instances of this process.
 var count atomic.Int64
 

@@ -3,29 +3,23 @@ package foreign
 import (
 	"fmt"
 	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"lab/bench/input"
+	"lab/bench/proc"
 )
 
 // A process is one of the program's descendants, as it was found.
 type process struct{ pid, parent int }
 
-// tree lists the descendants of a process, parents first. The kernel knows children by
-// the thread that made them (proc_pid_task_children(5)).
+// tree lists the descendants of a process, parents first.
 func tree(pid int) (out []process) {
 	for queue := []int{pid}; len(queue) > 0 && len(out) < 1<<16; queue = queue[1:] {
-		lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", queue[0]))
-		for _, name := range lists {
-			b, _ := os.ReadFile(name)
-			for f := range strings.FieldsSeq(string(b)) {
-				if n, err := strconv.Atoi(f); err == nil {
-					out = append(out, process{n, queue[0]})
-					queue = append(queue, n)
-				}
-			}
+		for _, n := range proc.Children(queue[0]) {
+			out = append(out, process{n, queue[0]})
+			queue = append(queue, n)
 		}
 	}
 	return out
@@ -33,7 +27,7 @@ func tree(pid int) (out []process) {
 
 // status reads a line of /proc/PID/status.
 func (p process) status(name string) string {
-	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.pid))
+	b, _ := input.Kernel(fmt.Sprintf("/proc/%d/status", p.pid))
 	for line := range strings.Lines(string(b)) {
 		if v, ok := strings.CutPrefix(line, name+":"); ok {
 			return strings.TrimSpace(v)
@@ -44,19 +38,16 @@ func (p process) status(name string) string {
 
 // signal sends a signal by a hold on the process: its number may have come to another.
 func (p process) signal(sig unix.Signal) error {
-	fd, err := unix.PidfdOpen(p.pid, 0)
-	if err == nil {
-		defer unix.Close(fd)
-		// The same as was found: it has the same parent, or lost it and is init's.
-		if parent := p.status("PPid"); parent != strconv.Itoa(p.parent) && parent != "1" {
-			return os.ErrProcessDone
-		}
-		err = unix.PidfdSendSignal(fd, sig, nil, 0)
+	h, err := os.FindProcess(p.pid)
+	if err != nil {
+		return err
 	}
-	if err == unix.ESRCH {
+	defer h.Release()
+	// The same as was found: it has the same parent, or lost it and is init's.
+	if s, ok := proc.Read(p.pid); !ok || s.Parent != p.parent && s.Parent != 1 {
 		return os.ErrProcessDone
 	}
-	return os.NewSyscallError("signal", err)
+	return h.Signal(sig)
 }
 
 // workload is the first process of the PID namespace that the program has made, or

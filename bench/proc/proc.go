@@ -6,7 +6,9 @@ package proc
 import (
 	"bytes"
 	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
 
 	"lab/bench/input"
 )
@@ -45,6 +47,22 @@ func parse(b []byte) (s Stat, ok bool) {
 	s.Parent, err1 = strconv.Atoi(string(f[1]))
 	s.Session, err2 = strconv.Atoi(string(f[3]))
 	return s, err1 == nil && err2 == nil
+}
+
+// Children are the PIDs of a process's children, in no order; none without
+// CONFIG_PROC_CHILDREN. The kernel knows them by the thread that made them
+// (proc_pid_task_children(5)).
+func Children(pid int) (out []int) {
+	lists, _ := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/children")
+	for _, name := range lists {
+		b, _ := input.Kernel(name)
+		for f := range strings.FieldsSeq(string(b)) {
+			if n, err := strconv.Atoi(f); err == nil {
+				out = append(out, n)
+			}
+		}
+	}
+	return out
 }
 
 // PIDs are those of all processes that this one sees, in no order.

@@ -279,15 +279,8 @@ func ended(fd int) bool {
 // began, that child first.
 func inhabitants(t *testing.T, parent int) (first int, all []int) {
 	t.Helper()
-	lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", parent))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, l := range lists {
-		b, _ := os.ReadFile(l)
-		for f := range strings.FieldsSeq(string(b)) {
-			first, _ = strconv.Atoi(f)
-		}
+	for _, n := range proc.Children(parent) {
+		first = n
 	}
 	ns, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", first))
 	if err != nil {

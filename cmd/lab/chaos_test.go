@@ -19,6 +19,7 @@ import (
 
 	"lab/bench/cgroup"
 	"lab/bench/launch"
+	"lab/bench/proc"
 )
 
 // TestKilledAtAnyPoint kills lab with SIGKILL at random points of its life, in
@@ -217,28 +218,17 @@ func TestAnyoneKilled(t *testing.T) {
 
 // descendants are the processes below one, without itself.
 func descendants(pid int) (out []int) {
-	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
-	for _, l := range lists {
-		b, _ := os.ReadFile(l)
-		for f := range strings.FieldsSeq(string(b)) {
-			if n, err := strconv.Atoi(f); err == nil {
-				out = append(append(out, n), descendants(n)...)
-			}
-		}
+	for _, n := range proc.Children(pid) {
+		out = append(append(out, n), descendants(n)...)
 	}
 	return out
 }
 
 // smiteWatcher kills what would clean up after a process.
 func smiteWatcher(pid int) {
-	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
-	for _, l := range lists {
-		b, _ := os.ReadFile(l)
-		for child := range strings.FieldsSeq(string(b)) {
-			name, _ := os.ReadFile("/proc/" + child + "/comm")
-			if n, err := strconv.Atoi(child); err == nil && strings.TrimSpace(string(name)) == launch.WatcherName {
-				unix.Kill(n, unix.SIGKILL)
-			}
+	for _, n := range proc.Children(pid) {
+		if s, _ := proc.Read(n); s.Name == launch.WatcherName {
+			unix.Kill(n, unix.SIGKILL)
 		}
 	}
 }

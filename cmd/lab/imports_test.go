@@ -39,7 +39,7 @@ var rules = []struct {
 	{"bench/results", []string{"bench/input", "bench/clean", "bench/owner", "bench/request"}, "a folder's schema, for all that read or write one", false},
 	{"bench", []string{"bench/cgroup", "bench/clock", "bench/histogram", "bench/image", "bench/pagecache", "bench/probe/line", "bench/request", "bench/results", "bench/smaps", "bench/testbed"},
 		"the contract imports no engine, no statistics and nothing that implements it", false},
-	{"bench/foreign", []string{"bench", "bench/cgroup", "bench/clean", "bench/clock", "bench/image", "bench/launch", "bench/machine", "bench/probe", "bench/smaps", "bench/testbed"},
+	{"bench/foreign", []string{"bench", "bench/cgroup", "bench/clean", "bench/clock", "bench/image", "bench/input", "bench/launch", "bench/machine", "bench/probe", "bench/proc", "bench/smaps", "bench/testbed"},
 		"what other people's programs share knows none of them", true},
 	{"bench/engines/...", []string{"bench", "bench/confine", "bench/foreign"}, "environments never import one another", true},
 	{"bench/...", []string{"bench/..."}, "what a measurement is knows no environment, no scenario and no report", true},
