@@ -49,19 +49,16 @@ func (s *Store) Write() (w *Writer, err error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New("an image's files belong to users of its own, which only root can give them; sudo lab image …")
 	}
-	if err := s.create(); err != nil {
+	if err := s.own(); err != nil {
 		return nil, err
 	}
 	lock, err := os.Open(s.dir)
 	if err != nil {
 		return nil, err
 	}
-	if err = unix.Flock(int(lock.Fd()), unix.LOCK_EX); err == nil {
-		err = s.sweep()
-	}
 	w = &Writer{Store: s, lock: lock}
-	if err == nil {
-		w.tmp, err = os.MkdirTemp(s.dir, half)
+	if err = unix.Flock(int(lock.Fd()), unix.LOCK_EX); err == nil {
+		err = w.create()
 	}
 	if err == nil {
 		w.Room, err = s.room()
@@ -76,8 +73,8 @@ func (s *Store) Write() (w *Writer, err error) {
 // Close lets others change the store.
 func (w *Writer) Close() error { return errors.Join(os.RemoveAll(w.tmp), w.lock.Close()) }
 
-// create makes the store's folders. One that is there must be ours.
-func (s *Store) create() error {
+// own makes the store's folder. One that is there must be root's.
+func (s *Store) own() error {
 	if err := os.MkdirAll(filepath.Dir(s.dir), 0o755); err != nil {
 		return err
 	}
@@ -91,27 +88,38 @@ func (s *Store) create() error {
 	if st.Mode&unix.S_IFMT != unix.S_IFDIR || st.Uid != 0 {
 		return fmt.Errorf("%s isn't a folder of root's; remove it, or name another cache folder with LAB_CACHE", s.dir)
 	}
-	got, err := input.ReadFile(filepath.Join(s.dir, marker), 100)
-	if errors.Is(err, fs.ErrNotExist) {
-		names, rerr := os.ReadDir(s.dir)
-		if rerr != nil || slices.ContainsFunc(names, func(e fs.DirEntry) bool { return !strings.HasPrefix(e.Name(), half) }) {
-			return errors.Join(rerr, fmt.Errorf("%s is full of something else than images; remove it, or name another cache folder with LAB_CACHE", s.dir))
+	return nil
+}
+
+// create marks the folder as a store, if it is empty, and makes what is in one. It
+// removes what an interrupted lab left.
+func (w *Writer) create() error {
+	got, err := input.ReadFile(filepath.Join(w.dir, marker), 100)
+	fresh := errors.Is(err, fs.ErrNotExist)
+	switch {
+	case fresh:
+		names, err := os.ReadDir(w.dir)
+		if err != nil || slices.ContainsFunc(names, func(e fs.DirEntry) bool { return !strings.HasPrefix(e.Name(), half) }) {
+			return errors.Join(err, fmt.Errorf("%s is full of something else than images; remove it, or name another cache folder with LAB_CACHE", w.dir))
 		}
-		// Whole, or not at all.
-		fresh := filepath.Join(s.dir, half+marker)
-		if err = os.WriteFile(fresh, []byte(version), 0o644); err == nil {
-			err = os.Rename(fresh, filepath.Join(s.dir, marker))
-		}
-		got = []byte(version)
+	case err != nil:
+		return err
+	case string(got) != version:
+		return fmt.Errorf("%s has format %q, and this lab's is %q; use the lab that made it, or remove it", w.dir, strings.TrimSpace(string(got)), strings.TrimSpace(version))
 	}
-	if err != nil {
+	if err := w.sweep(); err != nil {
 		return err
 	}
-	if string(got) != version {
-		return fmt.Errorf("%s has format %q, and this lab's is %q; use the lab that made it, or remove it", s.dir, strings.TrimSpace(string(got)), strings.TrimSpace(version))
+	if w.tmp, err = os.MkdirTemp(w.dir, half); err != nil {
+		return err
+	}
+	if fresh {
+		if err := w.put(marker, []byte(version)); err != nil {
+			return err
+		}
 	}
 	for dir, mode := range map[string]fs.FileMode{"": 0o755, "names": 0o755, "images": 0o755, "blobs/sha256": 0o700, "layers": 0o700, "trees": 0o700} {
-		d := filepath.Join(s.dir, dir)
+		d := filepath.Join(w.dir, dir)
 		if err := os.MkdirAll(d, mode); err != nil {
 			return err
 		}
@@ -299,59 +307,4 @@ func (w *Writer) put(rel string, data []byte) error {
 		return err
 	}
 	return os.Rename(tmp, filepath.Join(w.dir, rel))
-}
-
-// Remove takes a name from the store, or, by a digest, an image with all its
-// names; what then belongs to no image any more is removed as well.
-func (w *Writer) Remove(ref string) error {
-	i, err := w.Find(ref)
-	if err != nil {
-		return err
-	}
-	for _, n := range i.Names { // by a name: that one
-		if err := os.Remove(w.name(n)); err != nil {
-			return err
-		}
-	}
-	all, err := w.List()
-	if err != nil {
-		return err
-	}
-	for _, x := range all {
-		if x.Digest == i.Digest && len(x.Names) == 0 {
-			if err := os.Remove(filepath.Join(w.dir, "images", bare(x.Digest))); err != nil {
-				return err
-			}
-		}
-	}
-	return w.Collect()
-}
-
-// Collect removes blobs, layers and trees that belong to no image.
-func (w *Writer) Collect() error {
-	all, err := w.List()
-	if err != nil {
-		return err
-	}
-	keep := map[string]bool{}
-	for _, i := range all {
-		keep["trees/"+bare(i.Digest)] = true
-		for _, l := range i.Layers {
-			keep["layers/"+bare(l)] = true
-		}
-		for _, b := range i.Blobs {
-			keep["blobs/sha256/"+bare(b)] = true
-		}
-	}
-	var errs error
-	for _, dir := range []string{"trees", "layers", "blobs/sha256"} {
-		entries, err := os.ReadDir(filepath.Join(w.dir, dir))
-		errs = errors.Join(errs, err)
-		for _, e := range entries {
-			if !keep[dir+"/"+e.Name()] {
-				errs = errors.Join(errs, os.RemoveAll(filepath.Join(w.dir, dir, e.Name())))
-			}
-		}
-	}
-	return errs
 }
