@@ -68,15 +68,13 @@ func (i *instance) Wait(ctx context.Context) (bench.Exit, error) {
 	i.mu.Lock()
 	ran := i.ran
 	i.mu.Unlock()
-	if ran {
-		done := make(chan struct{})
-		defer close(done)
-		go i.watchHalt(done)
-	}
 	switch {
 	case !ran:
 		return bench.Exit{}, errors.New("wait: it never ran")
 	case i.main != nil:
+		done := make(chan struct{})
+		defer close(done)
+		go i.watchHalt(done)
 		exit, err := i.main.Wait(ctx)
 		if err != nil && i.wasKilled() {
 			return exit, ctx.Err() // by us: it has the status of that
@@ -307,7 +305,8 @@ func (i *instance) paused() {
 
 // watchHalt ends a guest whose kernel has stopped for good without QEMU's knowing it:
 // what is cut out of it, ACPI, is what would tell. It looks every other second, until
-// done is closed, at what the kernel said last.
+// done is closed, at what the kernel said last. The guest has an init: else what the
+// workload says would be on the console, too.
 func (i *instance) watchHalt(done <-chan struct{}) {
 	for t := time.NewTicker(2 * time.Second); ; {
 		select {
