@@ -78,6 +78,10 @@ type User struct {
 	Groups   []uint32
 }
 
+// IsRoot says whether it is user and group 0, in no further groups: who a program
+// starts as anyway.
+func (u User) IsRoot() bool { return u.UID == 0 && u.GID == 0 && len(u.Groups) == 0 }
+
 // Limits bound what an instance may use; a zero field means no limit.
 type Limits = cgroup.Limits
 

@@ -81,7 +81,7 @@ func (p *Process) record(t *Thread, tape *Tape, prog *program, s *stdio) error {
 	} else if c.Dir != "" {
 		tape.Call("change folder to", unix.SYS_CHDIR, c.Dir)
 	}
-	if u := c.User; u.UID != 0 || u.GID != 0 || len(u.Groups) > 0 {
+	if u := c.User; !u.IsRoot() {
 		groups := append(slices.Clone(u.Groups), 0) // never empty: it is pointed to
 		tape.Call("set groups", unix.SYS_SETGROUPS, len(u.Groups), unsafe.Pointer(&groups[0]))
 		tape.Call("set group", unix.SYS_SETRESGID, int(u.GID), int(u.GID), int(u.GID))

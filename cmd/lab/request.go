@@ -192,10 +192,10 @@ func (f *runFlags) check() error {
 // takes refuses what is a scenario's alone without that scenario, and such a
 // scenario without what it needs.
 func takes(r *request.Request) error {
+	fields := r.Fields()
 	for _, sc := range scenarios.All() {
 		asked := slices.Contains(r.Scenarios, sc.Name)
 		for i, key := range sc.Takes {
-			fields := r.Fields()
 			given := fields[slices.IndexFunc(fields, func(f request.Field) bool { return f.Key == key })].String() != ""
 			var err error
 			switch {
@@ -250,13 +250,16 @@ func used(o bench.Options) error {
 		{"work", o.Work != "", "where instances write", func(c bench.Cell) bool { return c.Work }},
 		{"disk-budget", o.DiskBudget > 0, "how much instances may write to the disk", func(c bench.Cell) bool { return c.Disk > 0 }},
 	} {
+		if !x.given {
+			continue
+		}
 		var using []string
 		for _, sc := range scenarios.All() {
 			if slices.ContainsFunc(sc.Cells(o), x.uses) {
 				using = append(using, sc.Name)
 			}
 		}
-		if !x.given || slices.ContainsFunc(o.Scenarios, func(name string) bool { return slices.Contains(using, name) }) {
+		if slices.ContainsFunc(o.Scenarios, func(name string) bool { return slices.Contains(using, name) }) {
 			continue
 		}
 		what := strings.Join(o.Scenarios, ", ")

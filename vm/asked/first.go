@@ -18,7 +18,7 @@ func CheckDirect(s bench.Spec) error {
 	const cure = "run it under the guest's init (Spec.Init)"
 	c := s.Command
 	switch {
-	case c.User.UID != 0 || c.User.GID != 0 || len(c.User.Groups) > 0:
+	case !c.User.IsRoot():
 		return bench.NotApplicable("a guest's PID 1 is root", cure)
 	case c.Dir != "" && c.Dir != "/":
 		return bench.NotApplicable("a guest's PID 1 starts in /", cure)

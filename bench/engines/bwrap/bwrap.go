@@ -25,7 +25,7 @@ func New() *foreign.Env {
 }
 
 func check(s bench.Spec) error {
-	if u := s.Command.User; u.UID != 0 || u.GID != 0 || len(u.Groups) > 0 {
+	if !s.Command.User.IsRoot() {
 		return bench.NotApplicable("bwrap changes the user only with a user namespace", "run as root inside, or --env crun")
 	}
 	return nil

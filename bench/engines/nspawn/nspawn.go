@@ -25,7 +25,7 @@ func New() *foreign.Env {
 }
 
 func check(s bench.Spec) error {
-	if u := s.Command.User; u.UID != 0 || u.GID != 0 || len(u.Groups) > 0 {
+	if !s.Command.User.IsRoot() {
 		return bench.NotApplicable("systemd-nspawn takes a user by its name in the image, and the lab has numbers", "run as root inside, or --env crun")
 	}
 	if _, err := os.Stat(filepath.Join(s.Image.Dir, "usr")); s.Image.Dir != "" && err != nil {

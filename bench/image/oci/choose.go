@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -25,7 +26,7 @@ func take(ctx context.Context, w *store.Writer, s source, o Options) (i store.Im
 	for _, d := range all {
 		mine := refNames(d)
 		names = append(names, mine...)
-		if o.Ref == "" || contains(mine, o.Ref) || d.Digest.String() == o.Ref {
+		if o.Ref == "" || slices.Contains(mine, o.Ref) || d.Digest.String() == o.Ref {
 			chosen = append(chosen, d)
 		}
 	}

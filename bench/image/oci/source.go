@@ -19,6 +19,7 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -167,7 +168,7 @@ func fromDocker(w *store.Writer, root *os.Root, o Options) (d v1.Descriptor, nam
 	var names []string
 	for _, i := range all {
 		names = append(names, i.RepoTags...)
-		if o.Ref == "" || contains(i.RepoTags, o.Ref) {
+		if o.Ref == "" || slices.Contains(i.RepoTags, o.Ref) {
 			chosen = append(chosen, i)
 		}
 	}
@@ -200,15 +201,6 @@ func fromDocker(w *store.Writer, root *os.Root, o Options) (d v1.Descriptor, nam
 	}
 	d, err = assemble(w, config, layers)
 	return d, name, err
-}
-
-func contains(names []string, ref string) bool {
-	for _, n := range names {
-		if n == ref {
-			return true
-		}
-	}
-	return false
 }
 
 func severalError(n int, names []string, ref string) error {
