@@ -22,6 +22,7 @@ package request
 import (
 	"errors"
 	"maps"
+	"reflect"
 	"slices"
 	"time"
 )
@@ -91,8 +92,8 @@ func (r *Request) Check() error {
 // Recorded is the request as a manifest has it: without the paths, which say
 // something of this machine alone. The caller takes care of Connect.
 func (r Request) Recorded() *Request {
-	for _, p := range []*string{&r.Image, &r.Kernel, &r.Work} {
-		if *p != "" {
+	for _, f := range r.Fields() {
+		if p, ok := f.At.(*string); ok && f.Place && f.Key != "connect" && *p != "" {
 			*p = Unrecorded
 		}
 	}
@@ -102,7 +103,12 @@ func (r Request) Recorded() *Request {
 // Again is the request of a manifest for another run of the same: its places are
 // to be named anew, and what was asked of their bytes the manifest tells.
 func (r Request) Again() Request {
-	r.Image, r.Kernel, r.Work, r.Connect, r.ImageDigest, r.KernelDigest = "", "", "", "", "", ""
+	for _, f := range r.Fields() {
+		if f.Place {
+			reflect.ValueOf(f.At).Elem().SetZero()
+		}
+	}
+	r.ImageDigest, r.KernelDigest = "", ""
 	r.Variant = maps.Clone(r.Variant)
 	return r
 }
