@@ -1,11 +1,13 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"regexp"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -47,23 +49,41 @@ func TestSmallPages(t *testing.T) {
 // The search for primes is the processor's alone: while it runs no page is touched
 // anew, and the kernel has next to nothing to do. So it says nothing of memory, of
 // system calls or of the kernel (LAB.md, exercise 2.4).
+//
+// An interrupt that has nothing to do with it is on its account as well, and a machine
+// that is at work has many: what it needs itself is what the quietest of a few
+// rounds had.
 func TestPrimesNeedNoKernel(t *testing.T) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	said := ""
+	for range 40 {
+		faults, system, user := kernelsPart(t, func() {
+			for range 50 {
+				if oddPrimes(primesLimit) != primesBelow {
+					t.Fatal("another number of primes")
+				}
+			}
+		})
+		if faults <= 50 && system*10 <= user+system {
+			return
+		}
+		said = fmt.Sprintf("%d page faults, %v of the kernel's time next to %v", faults, system, user)
+	}
+	t.Errorf("not one of 40 rounds did without the kernel; the last: %s", said)
+}
+
+// kernelsPart says how many pages do touched anew, and how long the kernel and it
+// itself were at work on this thread.
+func kernelsPart(t *testing.T, do func()) (faults int64, system, user time.Duration) {
+	t.Helper()
 	var from, to unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_THREAD, &from); err != nil {
 		t.Fatal(err)
 	}
-	for range 50 {
-		if oddPrimes(primesLimit) != primesBelow {
-			t.Fatal("another number of primes")
-		}
-	}
+	do()
 	if err := unix.Getrusage(unix.RUSAGE_THREAD, &to); err != nil {
 		t.Fatal(err)
 	}
-	user, system := to.Utime.Nano()-from.Utime.Nano(), to.Stime.Nano()-from.Stime.Nano()
-	if faults := to.Minflt - from.Minflt; faults > 50 || system*10 > user+system {
-		t.Errorf("%d page faults, %v ms of the kernel's time next to %v", faults, system/1e6, user/1e6)
-	}
+	return to.Minflt - from.Minflt, time.Duration(to.Stime.Nano() - from.Stime.Nano()), time.Duration(to.Utime.Nano() - from.Utime.Nano())
 }
