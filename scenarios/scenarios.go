@@ -18,6 +18,7 @@ var List = []func() *bench.Scenario{
 	Limits,
 	Anatomy,
 	Density,
+	Neighbours,
 }
 
 // All makes each scenario of the list.
