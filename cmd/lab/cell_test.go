@@ -16,6 +16,7 @@ import (
 	"lab/bench/cgroup"
 	"lab/bench/cgroup/systemd"
 	"lab/bench/results"
+	"lab/cmd/cli"
 )
 
 // cell makes a cgroup with limits around commands, as somebody's job scheduler does,
@@ -170,6 +171,24 @@ func TestCellRun(t *testing.T) {
 	for _, c := range checks.Checks {
 		if c.Name == "limits" && (c.Result != "warn" || !strings.Contains(c.Detail, "cpu 5 %")) || c.Name == "memory" && !strings.Contains(c.Detail, "of the 1024 MiB that the limit of ") {
 			t.Errorf("doctor says of %s: %s, %s", c.Name, c.Result, c.Detail)
+		}
+	}
+}
+
+// A limit below what the lab itself needs is one sentence, before anything is made.
+func TestCellTight(t *testing.T) {
+	needs(t)
+	for _, x := range []struct {
+		limits cgroup.Limits
+		want   string
+	}{
+		{cgroup.Limits{Memory: 20 << 20}, "allows 20 MiB of memory, and the lab needs 32 MiB; fix: "},
+		{cgroup.Limits{Pids: 40}, "allows 40 processes and threads, of which "},
+	} {
+		cmd := cell(t, x.limits)("lab", "run", "startup", "--env", "host", "--out", filepath.Join(t.TempDir(), "r"))
+		out, _ := cmd.CombinedOutput()
+		if code := cmd.ProcessState.ExitCode(); code != cli.StatusNothing || !strings.Contains(string(out), x.want) || strings.Count(string(out), "\n") != 1 {
+			t.Errorf("%+v: exit status %d, %q; want %d with %q", x.limits, code, out, cli.StatusNothing, x.want)
 		}
 	}
 }
