@@ -16,6 +16,7 @@ import (
 	"lab/bench/cgroup"
 	"lab/bench/cgroup/systemd"
 	"lab/bench/results"
+	"lab/bench/stats"
 	"lab/cmd/cli"
 )
 
@@ -190,5 +191,52 @@ func TestCellTight(t *testing.T) {
 		if code := cmd.ProcessState.ExitCode(); code != cli.StatusNothing || !strings.Contains(string(out), x.want) || strings.Count(string(out), "\n") != 1 {
 			t.Errorf("%+v: exit status %d, %q; want %d with %q", x.limits, code, out, cli.StatusNothing, x.want)
 		}
+	}
+}
+
+// Limits around the lab leave the ratios between environments as they are without,
+// virtual machines included.
+func TestCellRatios(t *testing.T) {
+	needs(t)
+	if os.Getenv("LAB_LONG") == "" {
+		t.Skip("SKIPPED: takes 6 minutes; fix: LAB_LONG=1")
+	}
+	envs := append(slices.Clone(local), "vm")
+	ratios := func(t *testing.T, limits cgroup.Limits) map[string]stats.Interval {
+		dir := filepath.Join(t.TempDir(), "r")
+		if out, err := cell(t, limits)("lab", "run", "command", "--env", strings.Join(envs, ","), "-r", "8", "-w", "1", "--seed", "7", "--out", dir,
+			"--", "/bin/sh", "-c", "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done").CombinedOutput(); err != nil {
+			t.Fatalf("lab run: %v\n%s", err, out)
+		}
+		r, err := results.Read(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		took := map[string][]float64{}
+		for _, l := range r.Lines {
+			if l.Metric == "time" && l.PartOf == "" && !l.Warmup && l.Value != nil {
+				took[l.Env] = append(took[l.Env], *l.Value)
+			}
+		}
+		out := map[string]stats.Interval{}
+		for _, env := range envs[1:] {
+			c, err := stats.Compare(took["host"], took[env], 1)
+			if err != nil {
+				t.Fatalf("%s: %v: %v", env, err, took)
+			}
+			out[env] = *c.Ratio
+			t.Logf("%s takes %.3g × host's time (%.3g to %.3g)", env, c.Ratio.Point, c.Ratio.Lo, c.Ratio.Hi)
+		}
+		return out
+	}
+	free := ratios(t, cgroup.Limits{Pids: 1000})
+	for name, limits := range map[string]cgroup.Limits{"quota": {CPU: 0.5}, "memory": {Memory: 1 << 30}, "cpuset": {CPUSet: "0"}} {
+		t.Run(name, func(t *testing.T) {
+			for env, r := range ratios(t, limits) {
+				if f := free[env]; r.Lo > f.Hi || r.Hi < f.Lo {
+					t.Errorf("%s: %+v; without a limit %+v", env, r, f)
+				}
+			}
+		})
 	}
 }
