@@ -49,7 +49,7 @@ func htmlRun(a *analysis.Analysis, name string, l *msg.Language) *html.Run {
 		Files:   []string{"report.md", "trials.csv", "trials.jsonl", "summary.json", "methods.md", "machine.json", "manifest.json"}}
 	for _, c := range a.Cells {
 		label := c.Name
-		if c.Whole && !c.TCG {
+		if c.Whole && !c.Mark.IsZero() && !c.TCG {
 			label = msg.Join("join.comma", c.Name, c.Mark)
 		}
 		row := html.Row{Label: l.Text(label), Color: hex(plot.RowColor(c.Hue)), Mark: c.Hue, Emulated: c.TCG}

@@ -62,7 +62,7 @@ func (a *Analysis) sort() {
 		if c.NotRun == nil && c.Settings["accel"] == "kvm" && a.Run.Machine.Acceleration.Use == "tcg" {
 			x.Name, x.Mark = marked(x.Name, unfitMark), unfitMark
 		}
-		if x.Whole = starts && a.Run.Manifest.Environment(c.Env).WholeCommand; x.Whole && x.Mark.IsZero() {
+		if x.Whole = a.Run.Manifest.Environment(c.Env).WholeCommand; x.Whole && starts && x.Mark.IsZero() {
 			x.Mark = wholeMark
 		}
 		a.Cells = append(a.Cells, x)

@@ -19,7 +19,7 @@ type Cell struct {
 	Name    msg.Message // what rows and axes call it
 	Hue     int         // its colour in plots: cells that differ in the number of instances alone have the same one
 	TCG     bool        // a guest under software emulation
-	Whole   bool        // how long a start takes is asked, and what is timed is a whole command
+	Whole   bool        // what is timed is a whole command
 	Mark    msg.Message // that it is emulated, an unfit KVM's or a whole command; or nothing
 	unreal  bool        // a guest of a machine that is itself emulated
 	Made    []Trial
