@@ -1,0 +1,480 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+	"golang.org/x/sys/unix"
+
+	"lab/bench"
+	"lab/bench/cgroup"
+	"lab/bench/clock"
+	"lab/bench/foreign"
+	"lab/bench/testbed"
+)
+
+// An instance is one container of the engine's, and the workload in it.
+type instance struct {
+	env     *Env
+	engine  *daemon
+	api     *conn
+	spec    bench.Spec
+	order   foreign.Order
+	image   stored
+	net     string           // the engine's network; "" without a bridge
+	network *testbed.Network // nil without a bridge
+	addr    netip.Prefix
+	unfit   error // why Start will fail
+
+	life      context.Context // until Close
+	cancel    context.CancelFunc
+	began     clock.Time
+	marks     []clock.Mark
+	id        string        // the container's, as the engine has it
+	group     *cgroup.Group // around the container's own, with the limits
+	published []io.Closer
+	io        *stream
+	starting  sync.WaitGroup // the call that starts it
+
+	mu      sync.Mutex // guards begun, and the order of Start and Close
+	begun   bool
+	started chan struct{} // closed when Start returns
+	running bool          // Start went well; valid then
+	ended   chan struct{} // closed when exit and err are valid
+	exit    bench.Exit
+	err     error
+	killed  atomic.Bool // by us
+	closing sync.Once
+	closed  error
+}
+
+// newInstance writes down what the engine will be asked for.
+func newInstance(ctx context.Context, e *Env, d *daemon, s bench.Spec) (_ *instance, err error) {
+	i := &instance{env: e, engine: d, spec: s, started: make(chan struct{}), ended: make(chan struct{}), marks: make([]clock.Mark, 0, 4)}
+	i.life, i.cancel = context.WithCancel(context.Background())
+	defer func() {
+		if err != nil {
+			i.Close()
+		}
+	}()
+	i.order, i.unfit = e.Order(s)
+	if i.api, err = d.dial(); err != nil {
+		return nil, err
+	}
+	if i.image, err = d.image(ctx, i.api, s.Image); err != nil {
+		return nil, bench.Blamed(bench.BlameMachine, err)
+	}
+	if s.Settings["net"] != foreign.NetBridge {
+		return i, nil
+	}
+	if i.network, err = e.tb.Network(); err != nil {
+		return nil, err
+	}
+	if i.net, err = d.network(ctx, i.api, i.network); err != nil {
+		return nil, bench.Blamed(bench.BlameMachine, err)
+	}
+	i.addr, err = i.network.Lease()
+	return i, err
+}
+
+// Started is when Start was called.
+func (i *instance) Started() clock.Time { return i.began }
+
+// Marks are the ends of the calls of the engine.
+func (i *instance) Marks() []clock.Mark { return i.marks }
+
+func (i *instance) mark(name string) {
+	i.marks = append(i.marks, clock.Mark{Name: name, At: clock.Now()})
+}
+
+// Ready is the read end of the pipe that the program's output goes to, or nil.
+func (i *instance) Ready() *os.File {
+	if i.io == nil {
+		return nil
+	}
+	return i.io.ready
+}
+
+// Terminal is the master end of the program's new terminal, or nil.
+func (i *instance) Terminal() *os.File {
+	if i.io == nil {
+		return nil
+	}
+	return i.io.master
+}
+
+// Start has the engine make the container and start it. It returns when the engine says
+// that it runs, or with the program's first byte: the engine's answer may come later.
+func (i *instance) Start(ctx context.Context) error {
+	began := clock.Now()
+	i.mu.Lock()
+	again := i.begun
+	i.begun = true
+	i.mu.Unlock()
+	if again {
+		return errors.New("start: started or closed before")
+	}
+	defer close(i.started)
+	i.began = began
+	err := i.unfit
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err == nil {
+		err = i.start(ctx)
+	}
+	if err != nil {
+		close(i.ended)
+		if bench.Whose(err) == bench.BlameWorkload {
+			return err
+		}
+		return fmt.Errorf("start: %w", err)
+	}
+	i.running = true
+	return nil
+}
+
+func (i *instance) start(ctx context.Context) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, startWithin)
+	defer cancel()
+	defer context.AfterFunc(i.life, cancel)()
+	defer func() {
+		if err != nil && ctx.Err() == context.DeadlineExceeded && i.life.Err() == nil {
+			i.env.broken(i.engine)
+			err = fmt.Errorf("docker: no container in %v, and the engine is started anew for the next: %w", startWithin, err)
+		}
+		if err != nil && bench.Whose(err) != bench.BlameWorkload && i.life.Err() == nil {
+			err = bench.Blamed(bench.BlameMachine, err)
+		}
+	}()
+	if i.group, err = i.env.tb.Cgroups.New(i.spec.Limits, i.env.tb.Cgroups.Hierarchies()...); err != nil {
+		return err
+	}
+	for _, p := range i.spec.Ports {
+		f, err := i.network.Publish(p, i.addr.Addr())
+		if err != nil {
+			return err
+		}
+		i.published = append(i.published, f)
+	}
+	if i.io, err = newStream(i.spec.Command); err != nil {
+		return err
+	}
+	i.io.kill = func() { i.kill() }
+	i.mark("cgroup")
+	created, err := i.api.ContainerCreate(ctx, i.options())
+	if err != nil {
+		return fmt.Errorf("docker: create: %w", err)
+	}
+	i.id = created.ID
+	i.mark("create")
+	attached, err := i.api.ContainerAttach(ctx, i.id, client.ContainerAttachOptions{Stream: true, Stdin: i.io.in != nil, Stdout: true, Stderr: i.io.errs != nil})
+	if err != nil {
+		return fmt.Errorf("docker: attach: %w", err)
+	}
+	if err := i.io.begin(attached); err != nil {
+		return err
+	}
+	// Its end may be an answer to the start.
+	end := i.api.ContainerWait(i.life, i.id, client.ContainerWaitOptions{Condition: container.WaitConditionNextExit})
+	i.mark("attach")
+	done := make(chan error, 1)
+	i.starting.Go(func() {
+		ctx, cancel := context.WithTimeout(i.life, startWithin)
+		defer cancel()
+		_, err := i.api.ContainerStart(ctx, i.id, client.ContainerStartOptions{})
+		done <- err
+	})
+	select {
+	case err := <-done:
+		if err != nil {
+			return fmt.Errorf("docker: start: %w", err)
+		}
+	case <-i.io.first:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	i.resize()
+	go i.await(end)
+	return nil
+}
+
+// await waits for the program's end.
+func (i *instance) await(end client.ContainerWaitResult) {
+	defer close(i.ended)
+	var code int64
+	select {
+	case r := <-end.Result:
+		code = r.StatusCode
+	case err := <-end.Error:
+		i.group.Remove() // and what is in it: nobody else ends it now
+		code = 128 + int64(unix.SIGKILL)
+		if i.life.Err() == nil {
+			i.env.broken(i.engine)
+			i.err = bench.Blamed(bench.BlameMachine, fmt.Errorf("docker: the engine is gone, or says nothing of the container's end: %w", err))
+		}
+	}
+	i.exit = bench.Exit{Code: int(code), At: clock.Now()}
+	i.io.finish()
+	// The engine says of a signal what a shell says, 128 and its number.
+	if n := i.exit.Code - 128; n > 0 && n <= 64 {
+		i.exit.Code, i.exit.Signal = -1, n
+	}
+	if user, system, err := i.group.CPU(); err == nil {
+		i.exit.Usage.User, i.exit.Usage.System = user, system
+	}
+	if i.exit.Signal == int(unix.SIGKILL) {
+		i.exit.OOM = i.group.OOMKilled() || i.group.Hit() && !i.killed.Load()
+	}
+	if i.err == nil {
+		i.err = i.io.failed()
+	}
+}
+
+// options are the container.
+func (i *instance) options() client.ContainerCreateOptions {
+	c, s := i.spec.Command, &i.spec
+	h := &container.HostConfig{NetworkMode: container.NetworkMode(s.Settings["net"]), Runtime: s.Settings["runtime"], CgroupnsMode: container.CgroupnsModePrivate,
+		Resources: container.Resources{CgroupParent: "/" + i.group.Name()}, LogConfig: container.LogConfig{Type: "none"}}
+	if s.Settings["seccomp"] == "none" {
+		h.SecurityOpt = []string{"seccomp=unconfined"}
+	}
+	for _, m := range i.mounts() {
+		how := ":rprivate"
+		if m.ReadOnly {
+			how = ":ro,rprivate"
+		}
+		h.Binds = append(h.Binds, m.Source+":"+m.Target+how)
+	}
+	for _, g := range c.User.Groups {
+		h.GroupAdd = append(h.GroupAdd, fmt.Sprint(g))
+	}
+	o := client.ContainerCreateOptions{Name: i.order.ID, HostConfig: h, Config: &container.Config{
+		Image: i.image.id, Cmd: i.order.Argv, Env: c.Env, WorkingDir: i.order.Spec.Command.Dir, Hostname: i.order.Host,
+		User: fmt.Sprintf("%d:%d", c.User.UID, c.User.GID), Tty: c.TTY, AttachStdout: true, AttachStderr: i.io.errs != nil,
+		AttachStdin: i.io.in != nil, OpenStdin: i.io.in != nil, StdinOnce: i.io.in != nil, Labels: map[string]string{"lab": i.env.tb.ID}}}
+	if i.net != "" {
+		h.NetworkMode = container.NetworkMode(i.net)
+		o.NetworkingConfig = onNetwork(i.net, i.addr.Addr())
+	}
+	return o
+}
+
+// over says whether the program has ended, or never ran.
+func (i *instance) over() bool {
+	select {
+	case <-i.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// Signal sends a signal to the program.
+func (i *instance) Signal(sig os.Signal) error {
+	n, ok := sig.(syscall.Signal)
+	i.mu.Lock()
+	begun := i.begun
+	i.mu.Unlock()
+	switch {
+	case !ok:
+		return fmt.Errorf("signal %v: not a signal of this system", sig)
+	case !begun:
+		return errors.New("signal: it wasn't started")
+	case i.over():
+		return os.ErrProcessDone
+	}
+	<-i.started
+	if i.over() {
+		return os.ErrProcessDone
+	}
+	if n == unix.SIGKILL {
+		return i.kill()
+	}
+	if n == unix.SIGWINCH && i.spec.Command.TTY {
+		return i.resize() // the kernel sends the signal
+	}
+	return i.signal(n)
+}
+
+func (i *instance) signal(n syscall.Signal) error {
+	ctx, cancel := context.WithTimeout(i.life, endWithin)
+	defer cancel()
+	_, err := i.api.ContainerKill(ctx, i.id, client.ContainerKillOptions{Signal: fmt.Sprint(int(n))})
+	if errdefs.IsConflict(err) || errdefs.IsNotFound(err) || i.over() { // it has ended
+		return os.ErrProcessDone
+	}
+	return err
+}
+
+// kill ends the program: by the engine, or without it.
+func (i *instance) kill() error {
+	i.killed.Store(true)
+	i.starting.Wait()
+	err := i.signal(unix.SIGKILL)
+	if err == nil || errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	i.env.broken(i.engine)
+	i.group.Remove()
+	return nil
+}
+
+// Wait waits for the program's end; see bench.Process.
+func (i *instance) Wait(ctx context.Context) (bench.Exit, error) {
+	i.mu.Lock()
+	begun := i.begun
+	i.mu.Unlock()
+	if begun {
+		<-i.started
+	}
+	if !i.running {
+		return bench.Exit{}, errors.New("wait: it never ran")
+	}
+	select {
+	case <-i.ended:
+		return i.exit, i.err
+	default:
+	}
+	select {
+	case <-i.ended:
+		return i.exit, i.err
+	case <-ctx.Done():
+	}
+	i.kill()
+	select {
+	case <-i.ended:
+		return i.exit, ctx.Err()
+	case <-time.After(endWithin): // the engine doesn't say so, and it has ended
+		i.env.broken(i.engine)
+		return bench.Exit{Code: -1, Signal: int(unix.SIGKILL), At: clock.Now()}, ctx.Err()
+	}
+}
+
+// Explain adds what became of the container.
+func (i *instance) Explain(err error) error {
+	select {
+	case <-i.ended:
+	case <-time.After(endWithin): // it may be about to
+		return err
+	}
+	x, werr := i.Wait(context.Background())
+	if werr != nil {
+		return fmt.Errorf("%w; %w", err, werr)
+	}
+	return fmt.Errorf("%w; it has ended: %v", err, x)
+}
+
+// Close ends what runs still, and undoes everything.
+func (i *instance) Close() error {
+	i.closing.Do(func() {
+		i.mu.Lock()
+		begun := i.begun
+		i.begun = true // a later Start is refused
+		i.mu.Unlock()
+		if begun {
+			if !i.startedYet() {
+				i.cancel()
+				<-i.started
+			}
+			if i.running && !i.over() {
+				ctx, cancel := context.WithCancel(context.Background())
+				cancel()
+				i.Wait(ctx)
+			}
+		} else {
+			close(i.started)
+			close(i.ended)
+		}
+		i.closed = i.undo()
+	})
+	return i.closed
+}
+
+func (i *instance) startedYet() bool {
+	select {
+	case <-i.started:
+		return true
+	default:
+		return false
+	}
+}
+
+// undo removes the container, and what was made for it.
+func (i *instance) undo() (err error) {
+	if i.id != "" {
+		i.starting.Wait()
+		ctx, cancel := context.WithTimeout(context.Background(), endWithin)
+		defer cancel()
+		if _, rerr := i.api.ContainerRemove(ctx, i.id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true}); rerr != nil && !errdefs.IsNotFound(rerr) {
+			i.env.broken(i.engine) // it is started anew, without this container
+		}
+	}
+	i.cancel()
+	if i.api != nil {
+		i.api.close()
+	}
+	if i.running {
+		select {
+		case <-i.ended:
+		case <-time.After(2 * endWithin):
+			return errors.New("docker: the container's end isn't known")
+		}
+	}
+	if i.io != nil {
+		i.io.close()
+	}
+	if i.group != nil {
+		err = i.group.Remove()
+	}
+	if i.id != "" { // its shim ends a little later than the engine says
+		for end := time.Now().Add(endWithin); len(i.engine.shims(i.id)) > 0 && time.Now().Before(end); time.Sleep(500 * time.Microsecond) {
+			testbed.Reap()
+		}
+	}
+	for _, p := range i.published {
+		err = errors.Join(err, p.Close())
+	}
+	if i.addr.IsValid() {
+		i.network.Release(i.addr)
+	}
+	return err
+}
+
+// resize gives the container's terminal the size of the command's.
+func (i *instance) resize() error {
+	if i.io.tty == nil {
+		return nil
+	}
+	var ws *unix.Winsize
+	rc, err := i.io.tty.SyscallConn()
+	if err == nil {
+		err = errors.Join(rc.Control(func(fd uintptr) { ws, err = unix.IoctlGetWinsize(int(fd), unix.TIOCGWINSZ) }), err)
+	}
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(i.life, endWithin)
+	defer cancel()
+	_, err = i.api.ContainerResize(ctx, i.id, client.ContainerResizeOptions{Height: uint(ws.Row), Width: uint(ws.Col)})
+	return err
+}
+
+// mounts are the Spec's, and the lab's init.
+func (i *instance) mounts() []bench.Mount {
+	if !i.spec.Init {
+		return i.spec.Mounts
+	}
+	return append([]bench.Mount{{Source: i.engine.init, Target: foreign.InitPath, ReadOnly: true}}, i.spec.Mounts...)
+}
