@@ -24,8 +24,8 @@ type conn struct {
 func (d *daemon) dial() (*conn, error) {
 	c := &conn{path: d.socket(), open: map[*socket]bool{}}
 	options := []client.Opt{
-		client.WithHTTPClient(&http.Client{Transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true}}),
-		client.WithHost("unix://" + c.path), client.WithScheme("http"), client.WithDialContext(c.connect)}
+		client.WithHTTPClient(&http.Client{Transport: &http.Transport{DialContext: c.connect, DisableKeepAlives: true}}),
+		client.WithHost("unix://" + c.path), client.WithDialContext(c.connect)}
 	if d.version != "" {
 		options = append(options, client.WithAPIVersion(d.version))
 	}

@@ -139,7 +139,7 @@ func start(ctx context.Context, tb *testbed.Testbed, disk bool) (_ *daemon, err 
 	d.proc = launch.New(launch.Plan{
 		Command: bench.Command{
 			Argv: []string{path, "--config-file", confFile, "--host", "unix://" + d.socket(), "--data-root", d.data,
-				"--exec-root", filepath.Join(d.bed, "exec"), "--pidfile", filepath.Join(d.bed, "pid"),
+				"--exec-root", filepath.Join("/run", d.name()), "--pidfile", "/run/docker.pid",
 				"--storage-driver", "overlay2", "--exec-opt", "native.cgroupdriver=cgroupfs",
 				"--bridge", "none", "--iptables=false", "--ip-forward=false", "--ip-masq=false"},
 			// With a value for container it takes no AppArmor, whose profiles are the machine's.
@@ -239,23 +239,38 @@ func (d *daemon) stop() {
 	for _, pid := range d.shims("") {
 		unix.Kill(pid, unix.SIGKILL)
 	}
-	for end := time.Now().Add(endWithin); len(d.shims("")) > 0 && time.Now().Before(end); time.Sleep(time.Millisecond) {
-		testbed.Reap()
-	}
+	d.unshim("")
 	os.RemoveAll(d.data)
 	os.RemoveAll(d.bed)
 }
 
+// name is the engine's, in the command lines of its shims.
+func (d *daemon) name() string { return filepath.Base(d.bed) }
+
 // shims are the processes between containerd and a container: that of one with an ID, or
-// all of them. They are nobody's children, which in the testbed are its first process's.
+// all of them; with those that are ending, of which it isn't known whose they are. They
+// are nobody's children, which in the testbed are its first process's.
 func (d *daemon) shims(id string) (out []int) {
 	for _, pid := range proc.Children(os.Getpid()) {
+		s, ok := proc.Read(pid)
 		b, err := input.Kernel(fmt.Sprintf("/proc/%d/cmdline", pid))
-		if err == nil && bytes.Contains(b, []byte("shim")) && bytes.Contains(b, []byte(d.bed)) && bytes.Contains(b, []byte(id)) {
+		ours := len(b) == 0 || bytes.Contains(b, []byte(d.name())) && bytes.Contains(b, []byte(id))
+		if ok && err == nil && ours && strings.HasPrefix(s.Name, "containerd-shim") {
 			out = append(out, pid)
 		}
 	}
 	return out
+}
+
+// unshim waits until the shim of a container is gone, or all are: they end a little later
+// than the engine says that they did.
+func (d *daemon) unshim(id string) {
+	for end := time.Now().Add(endWithin); ; time.Sleep(500 * time.Microsecond) {
+		testbed.Reap()
+		if len(d.shims(id)) == 0 || time.Now().After(end) {
+			return
+		}
+	}
 }
 
 // onNetwork asks for an address on a network of the engine's.

@@ -309,10 +309,11 @@ func (i *instance) Signal(sig os.Signal) error {
 }
 
 func (i *instance) signal(n syscall.Signal) error {
+	i.starting.Wait() // before, the engine knows of nothing that runs
 	ctx, cancel := context.WithTimeout(i.life, endWithin)
 	defer cancel()
 	_, err := i.api.ContainerKill(ctx, i.id, client.ContainerKillOptions{Signal: fmt.Sprint(int(n))})
-	if errdefs.IsConflict(err) || errdefs.IsNotFound(err) || i.over() { // it has ended
+	if err != nil && (errdefs.IsConflict(err) || errdefs.IsNotFound(err) || i.over()) { // it has ended
 		return os.ErrProcessDone
 	}
 	return err
@@ -321,7 +322,6 @@ func (i *instance) signal(n syscall.Signal) error {
 // kill ends the program: by the engine, or without it.
 func (i *instance) kill() error {
 	i.killed.Store(true)
-	i.starting.Wait()
 	err := i.signal(unix.SIGKILL)
 	if err == nil || errors.Is(err, os.ErrProcessDone) {
 		return err
@@ -438,10 +438,8 @@ func (i *instance) undo() (err error) {
 	if i.group != nil {
 		err = i.group.Remove()
 	}
-	if i.id != "" { // its shim ends a little later than the engine says
-		for end := time.Now().Add(endWithin); len(i.engine.shims(i.id)) > 0 && time.Now().Before(end); time.Sleep(500 * time.Microsecond) {
-			testbed.Reap()
-		}
+	if i.id != "" {
+		i.engine.unshim(i.id)
 	}
 	for _, p := range i.published {
 		err = errors.Join(err, p.Close())
