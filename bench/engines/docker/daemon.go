@@ -195,7 +195,6 @@ func complaint(log *os.File, from int64) string {
 	if err != nil {
 		return ""
 	}
-	os.WriteFile("/tmp/dk/log", text, 0o644) // DEBUG
 	last := ""
 	for line := range bytes.Lines(text[min(from, int64(len(text))):]) {
 		if l := strings.TrimSpace(string(line)); l != "" && (last == "" || strings.Contains(l, "failed") || strings.Contains(l, "level=error")) {

@@ -173,6 +173,7 @@ func (i *instance) start(ctx context.Context) (err error) {
 	}
 	i.io.kill = func() { i.kill() }
 	i.mark("cgroup")
+	i.id = i.order.ID // its name, should the answer never come
 	created, err := i.api.ContainerCreate(ctx, i.options())
 	if err != nil {
 		return fmt.Errorf("docker: create: %w", err)
