@@ -198,7 +198,7 @@ func (o *execOrder) execute(post *crew.Post) (status int, oom bool, err error) {
 		return 0, false, err
 	}
 	defer func() { err = errors.Join(err, env.Close()) }()
-	o.Spec.Init = env.About().Guest
+	o.Spec.Init = o.Spec.Init || env.About().Guest
 	c := &o.Spec.Command
 	c.Stdin, c.Stdout, c.Stderr = post.File("stdin"), post.File("stdout"), post.File("stderr")
 	if err := env.Check(ctx, o.Spec); err != nil {

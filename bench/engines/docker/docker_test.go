@@ -3,6 +3,7 @@ package docker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -72,7 +73,7 @@ func begin(t *testing.T) (*Env, func() (bench.Instance, error)) {
 	}
 	t.Cleanup(func() { e.Close() })
 	return e, func() (bench.Instance, error) {
-		settings, _ := bench.Resolve(e, nil)
+		settings, _ := bench.Resolve(e, map[string]string{"net": "bridge"})
 		s := bench.Spec{Image: img, Settings: settings, Command: bench.Command{Argv: []string{"/bin/sh", "-c", "echo here; exec sleep 1000"}}}
 		i, err := e.Prepare(t.Context(), s)
 		if err != nil {
@@ -158,11 +159,12 @@ func TestEngineLost(t *testing.T) {
 }
 
 // What an engine has, in words: images, containers, networks, and the machine's rules.
-func had(t *testing.T) string {
+func had(t *testing.T, pid int) string {
 	t.Helper()
 	var all strings.Builder
-	for _, c := range []string{"docker images --no-trunc", "docker ps -a --no-trunc --format {{.ID}}{{.State}}{{.Names}}", "docker network ls --no-trunc", "docker info -f {{.ID}}", "iptables-save", "ip -o link"} {
-		out, err := exec.Command("sh", "-c", c+" | grep -v '^#' | sed 's/\\[[0-9:]*\\]//'").CombinedOutput()
+	for _, c := range []string{"docker images --no-trunc --format {{.ID}}{{.Repository}}", "docker ps -a --no-trunc --format {{.ID}}{{.State}}{{.Names}}", "docker network ls --no-trunc",
+		"docker info -f {{.ID}}", "iptables-save", "ip -o link"} {
+		out, err := exec.Command("nsenter", "-n", "-t", fmt.Sprint(pid), "sh", "-c", c+" | grep -v '^#' | sed 's/\\[[0-9:]*\\]//'").CombinedOutput()
 		if err != nil {
 			t.Fatalf("%s: %v: %s", c, err, out)
 		}
@@ -171,7 +173,7 @@ func had(t *testing.T) string {
 	return all.String()
 }
 
-// Another engine on the standard socket, with an image, a container and a network, is the
+// Another engine on the standard socket, in a network namespace of its own as the machine's is, with an image, a container and a network, is the
 // same before and after.
 func TestEngineOfOthers(t *testing.T) {
 	needs(t, true)
@@ -197,7 +199,7 @@ func TestEngineOfOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	theirs := exec.Command("dockerd", "--data-root", dir+"/data", "--exec-opt", "native.cgroupdriver=cgroupfs")
+	theirs := exec.Command("unshare", "-n", "dockerd", "--data-root", dir+"/data", "--exec-opt", "native.cgroupdriver=cgroupfs")
 	theirs.Stdout, theirs.Stderr = log, log
 	if err := theirs.Start(); err != nil {
 		t.Fatal(err)
@@ -215,15 +217,15 @@ func TestEngineOfOthers(t *testing.T) {
 		text, _ := os.ReadFile(dir + "/log")
 		t.Skipf("SKIPPED: no engine with an image, a network and a container can be had here: %v: %s\n%s", err, out, text[max(0, len(text)-2000):])
 	}
-	before := had(t)
+	before := had(t, theirs.Process.Pid)
 	if i, err := next(); err != nil {
 		t.Error(err)
 	} else if err := i.Close(); err != nil {
 		t.Error(err)
 	}
-	during := had(t)
+	during := had(t, theirs.Process.Pid)
 	e.Close()
-	if after := had(t); before != during || before != after {
+	if after := had(t, theirs.Process.Pid); before != during || before != after {
 		t.Errorf("another engine had\n%s\nwhile an instance was there\n%s\nand has\n%s", before, during, after)
 	}
 }
