@@ -420,6 +420,7 @@ func (i *instance) undo() (err error) {
 		defer cancel()
 		if _, rerr := i.api.ContainerRemove(ctx, i.id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true}); rerr != nil && !errdefs.IsNotFound(rerr) {
 			i.env.broken(i.engine) // it is started anew, without this container
+			i.engine.killShims(i.id)
 		}
 	}
 	i.cancel()
