@@ -45,7 +45,7 @@ type instance struct {
 	group     *cgroup.Group // around the container's own, with the limits
 	published []io.Closer
 	io        *stream
-	starting  sync.WaitGroup // the call that starts it
+	called    chan struct{} // closed when the call that starts it has an answer; nil before it
 
 	mu      sync.Mutex // guards begun, and the order of Start and Close
 	begun   bool
@@ -184,6 +184,7 @@ func (i *instance) start(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("docker: attach: %w", err)
 	}
+	i.called = make(chan struct{})
 	if err := i.io.begin(attached); err != nil {
 		return err
 	}
@@ -191,12 +192,13 @@ func (i *instance) start(ctx context.Context) (err error) {
 	end := i.api.ContainerWait(i.life, i.id, client.ContainerWaitOptions{Condition: container.WaitConditionNextExit})
 	i.mark("attach")
 	done := make(chan error, 1)
-	i.starting.Go(func() {
+	go func() {
+		defer close(i.called)
 		ctx, cancel := context.WithTimeout(i.life, startWithin)
 		defer cancel()
 		_, err := i.api.ContainerStart(ctx, i.id, client.ContainerStartOptions{})
 		done <- err
-	})
+	}()
 	select {
 	case err := <-done:
 		if err != nil {
@@ -310,7 +312,7 @@ func (i *instance) Signal(sig os.Signal) error {
 }
 
 func (i *instance) signal(n syscall.Signal) error {
-	i.starting.Wait() // before, the engine knows of nothing that runs
+	i.settle() // before, the engine knows of nothing that runs
 	ctx, cancel := context.WithTimeout(i.life, endWithin)
 	defer cancel()
 	_, err := i.api.ContainerKill(ctx, i.id, client.ContainerKillOptions{Signal: fmt.Sprint(int(n))})
@@ -318,6 +320,16 @@ func (i *instance) signal(n syscall.Signal) error {
 		return os.ErrProcessDone
 	}
 	return err
+}
+
+// settle waits until the engine has said that the container was started, for a time.
+func (i *instance) settle() {
+	if i.called != nil {
+		select {
+		case <-i.called:
+		case <-time.After(endWithin):
+		}
+	}
 }
 
 // kill ends the program: by the engine, or without it.
@@ -415,7 +427,7 @@ func (i *instance) startedYet() bool {
 // undo removes the container, and what was made for it.
 func (i *instance) undo() (err error) {
 	if i.id != "" {
-		i.starting.Wait()
+		i.settle()
 		ctx, cancel := context.WithTimeout(context.Background(), endWithin)
 		defer cancel()
 		if _, rerr := i.api.ContainerRemove(ctx, i.id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true}); rerr != nil && !errdefs.IsNotFound(rerr) {
