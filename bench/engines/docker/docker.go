@@ -83,7 +83,7 @@ func (e *Env) check(s bench.Spec) error {
 		return bench.Unavailable("the engine wants a testbed with namespaces of its own", "lab run, or lab exec docker")
 	}
 	if bench.Cold(s) && e.tb.Work == "" {
-		return bench.Unavailable("without a work folder the engine's images are in memory, and can't be cold", "--work DIR")
+		return bench.Unavailable("without a work folder the engine's images are in memory, and can't be cold", "--variant pagecache=warm")
 	}
 	if r := s.Settings["runtime"]; r != "" {
 		if _, err := exec.LookPath(r); err != nil {
