@@ -141,7 +141,7 @@ func start(ctx context.Context, tb *testbed.Testbed, disk bool) (_ *daemon, err 
 			Argv: []string{path, "--config-file", confFile, "--host", "unix://" + d.socket(), "--data-root", d.data,
 				"--exec-root", filepath.Join("/run", d.name()), "--pidfile", "/run/docker.pid",
 				"--storage-driver", "overlay2", "--exec-opt", "native.cgroupdriver=cgroupfs",
-				"--bridge", "none", "--iptables=false", "--ip-forward=false", "--ip-masq=false"},
+				"--bridge", "none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false"},
 			// With a value for container it takes no AppArmor, whose profiles are the machine's.
 			Env: []string{"PATH=" + bench.DefaultPath, "HOME=" + d.bed, "container=lab"},
 			Dir: "/", Stdout: log, Stderr: log,
