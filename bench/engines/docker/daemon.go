@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -82,14 +81,7 @@ func (e *Env) broken(d *daemon) {
 func (d *daemon) socket() string { return filepath.Join(d.bed, "docker.sock") }
 
 // alive says whether its process is there.
-func (d *daemon) alive() bool {
-	select {
-	case <-d.ended:
-		return false
-	default:
-		return true
-	}
-}
+func (d *daemon) alive() bool { return !done(d.ended) }
 
 // start starts an engine, and returns when it answers.
 func start(ctx context.Context, tb *testbed.Testbed, disk bool) (_ *daemon, err error) {
@@ -275,9 +267,4 @@ func (d *daemon) unshim(id string) {
 			return
 		}
 	}
-}
-
-// onNetwork asks for an address on a network of the engine's.
-func onNetwork(name string, a netip.Addr) *network.NetworkingConfig {
-	return &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{name: {IPAMConfig: &network.EndpointIPAMConfig{IPv4Address: a}}}}
 }

@@ -16,9 +16,10 @@
 // What "docker run" does after its program was loaded: create, attach, wait, start. It is
 // a whole call of the engine, and never ranked with what is made in process.
 //
-// daemon.go starts and ends the engine; mounts.go says what it sees; image.go gives it the
-// image; instance.go is one container, stream.go its input and output; meter.go tells what
-// they cost.
+// daemon.go starts and ends the engine, mounts.go says what it sees, image.go gives it the
+// image. options.go says what a container is to be, instance.go makes it, end.go ends it;
+// stream.go is its input and output, conn.go has the connections to the engine, meter.go
+// tells what both cost.
 package docker
 
 import (
@@ -93,7 +94,7 @@ func (e *Env) check(s bench.Spec) error {
 	return nil
 }
 
-// Prepare starts the engine where it isn't running, gives it the image, and reserves an
+// prepare starts the engine where it isn't running, gives it the image, and reserves an
 // address.
 func (e *Env) prepare(ctx context.Context, s bench.Spec) (bench.Instance, error) {
 	d, err := e.engine(ctx, s.Work || bench.Cold(s))
