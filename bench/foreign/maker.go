@@ -60,6 +60,10 @@ type Maker struct {
 	// Args are its arguments.
 	Args func(*Order) []string
 
+	// Prepare makes an instance where the program is asked and not run, as an engine
+	// is: then none of what follows Check is used but Start. May be nil.
+	Prepare func(context.Context, bench.Spec) (bench.Instance, error)
+
 	// Start says what it does, in short phrases, for the method section of reports.
 	Start []string
 }
