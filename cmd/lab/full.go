@@ -23,6 +23,7 @@ import (
 	"lab/bench"
 	"lab/bench/crew"
 	"lab/bench/engines/bwrap"
+	"lab/bench/engines/lxc"
 	"lab/bench/engines/nspawn"
 	"lab/bench/engines/oci"
 	"lab/bench/engines/own"
@@ -112,6 +113,7 @@ var environments = func(also ...string) []bench.Environment {
 		oci.Runc(),
 		oci.Runsc(),
 		nspawn.New(),
+		lxc.New(),
 		vm.New(),
 		vm.NewBare(),
 	)

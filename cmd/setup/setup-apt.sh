@@ -20,6 +20,7 @@ packages() {
 		runsc|runsc|gVisor, a third
 		bubblewrap|bwrap|a sandbox, tested as an environment
 		systemd-container|systemd-nspawn|systemd's containers, likewise
+		lxc|lxc-execute|LXC's containers, likewise
 	END
 	[ -z "${long:-}" ] || echo 'mmdebstrap|mmdebstrap|makes the stock Debian that make test-long boots'
 }
