@@ -62,7 +62,9 @@ func config(o *foreign.Order) (string, error) {
 			set("init.groups", "%d", g)
 		}
 	}
-	set("console.path", "none") // the program's descriptors are the lab's
+	if !o.Spec.Command.TTY {
+		set("console.path", "none") // the program's descriptors are the lab's
+	}
 	set("tty.max", "0")
 	set("pty.max", "1024")
 	set("no_new_privs", "1")
