@@ -119,11 +119,14 @@ func (e *Env) Check(ctx context.Context, s bench.Spec) error {
 
 // startOne starts an instance that says a word, and ends it.
 func (e *Env) startOne(ctx context.Context, s bench.Spec, path string) (err error) {
-	token := bench.Token()
-	i := e.instance(bench.Spec{Image: s.Image, Settings: map[string]string{"net": NetHost}, Command: bench.Command{Argv: []string{image.ReadyPath, token}}})
+	token, net := bench.Token(), e.maker.settings()[0].Values
+	i, err := e.Prepare(ctx, bench.Spec{Image: s.Image, Settings: map[string]string{"net": net[len(net)-1]}, Command: bench.Command{Argv: []string{image.ReadyPath, token}}})
+	if err != nil {
+		return err
+	}
 	if err = i.Start(ctx); err == nil {
 		if _, err = clock.AwaitToken(i.Ready(), []byte(token), StartWithin); err != nil {
-			err = i.Explain(err)
+			err = i.(bench.Explainer).Explain(err)
 		}
 	}
 	if cerr := i.Close(); err == nil {
@@ -137,7 +140,15 @@ func (e *Env) startOne(ctx context.Context, s bench.Spec, path string) (err erro
 
 // Prepare reserves an address and makes sure that a disposable thread is there.
 // Everything else is made once an instance, in Start.
-func (e *Env) Prepare(_ context.Context, s bench.Spec) (bench.Instance, error) {
+func (e *Env) Prepare(ctx context.Context, s bench.Spec) (bench.Instance, error) {
+	if e.maker.Prepare != nil {
+		return e.maker.Prepare(ctx, e, s)
+	}
+	return e.Program(s)
+}
+
+// Program is an instance that is the program itself, with the workload's descriptors.
+func (e *Env) Program(s bench.Spec) (*Instance, error) {
 	i := e.instance(s)
 	if s.Settings["net"] == NetBridge {
 		n, err := e.tb.Network()

@@ -107,7 +107,11 @@ func (i *Instance) makeRoot(*launch.Thread) error {
 		return err
 	}
 	for name, b := range files {
-		if err := os.WriteFile(filepath.Join(o.Dir, name), b, 0o600); err != nil {
+		name = filepath.Join(o.Dir, name)
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(name, b, 0o700); err != nil {
 			return err
 		}
 	}

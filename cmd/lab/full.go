@@ -27,6 +27,7 @@ import (
 	"lab/bench/engines/nspawn"
 	"lab/bench/engines/oci"
 	"lab/bench/engines/own"
+	"lab/bench/engines/uml"
 	"lab/bench/image"
 	"lab/bench/owner"
 	"lab/bench/probe/built"
@@ -114,6 +115,7 @@ var environments = func(also ...string) []bench.Environment {
 		oci.Runsc(),
 		nspawn.New(),
 		lxc.New(),
+		uml.New(),
 		vm.New(),
 		vm.NewBare(),
 	)
