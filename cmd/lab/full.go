@@ -35,6 +35,7 @@ import (
 	"lab/bench/runs"
 	"lab/bench/testbed"
 	"lab/cmd/cli"
+	"lab/container"
 	"lab/vm"
 	"lab/vm/accel"
 )
@@ -108,6 +109,7 @@ what each costs, and explains the numbers.
 // It is a variable for the tests alone.
 var environments = func(also ...string) []bench.Environment {
 	list := append(cli.Local(),
+		container.NewJail(),
 		own.New(""),
 		bwrap.New(),
 		oci.Crun(),
