@@ -37,7 +37,7 @@ func jailed(all []bench.Setting) []bench.Setting {
 			all[n].Values, all[n].Default = []string{v}, v
 		}
 		if s.Name == "net" {
-			all[n].Values, all[n].Default = []string{"none", "bridge"}, "bridge"
+			all[n].Values, all[n].Default, all[n].Help = []string{"none", "bridge"}, "bridge", "network: a port of the testbed's bridge with one address, or none but loopback"
 		}
 	}
 	return slices.DeleteFunc(all, func(s bench.Setting) bool { return s.Name == "publish" })

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench"
+	"lab/bench/benchtest"
 	"lab/bench/launch"
 )
 
@@ -64,6 +65,14 @@ func TestJail(t *testing.T) {
 			t.Errorf("a jail with %s=%s", name, v)
 		}
 	}
+}
+
+// A jail is an environment as the container is one; its settings are all that can differ.
+func TestJailContract(t *testing.T) {
+	if err := checkUsers(bench.Spec{Image: benchtest.Image(t)}); err != nil {
+		t.Skip("SKIPPED: ", err)
+	}
+	benchtest.Run(t, NewJail(), benchtest.Options{Parts: []string{"Names", "Ready", "Status", "User", "Signals", "Exec", "Ports", "Nothing left"}})
 }
 
 // TestJailSockets makes sockets through a jail's filter.
