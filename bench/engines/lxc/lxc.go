@@ -68,6 +68,9 @@ func config(o *foreign.Order) (string, error) {
 	set("tty.max", "0")
 	set("pty.max", "1024")
 	set("no_new_privs", "1")
+	if on, _ := os.ReadFile("/sys/module/apparmor/parameters/enabled"); len(on) > 0 && on[0] == 'Y' {
+		set("apparmor.profile", "unconfined") // as all others run; its own wants a service of LXC's
+	}
 	set("cgroup.relative", "1") // below the one that it is in
 	set("cgroup.dir.container", "container")
 	set("cgroup.dir.monitor", "monitor")
