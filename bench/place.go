@@ -6,6 +6,10 @@ import (
 	"lab/bench/image"
 )
 
+// WorkDir is the testbed's work folder, as programs on the host see it; "" where no
+// cell of the run asked for one.
+func (t *T) WorkDir() string { return t.plan.Work }
+
 // Image is the run's.
 func (t *T) Image() image.Ref { return t.plan.Image }
 

@@ -31,7 +31,7 @@ func metricRows(a *analysis.Analysis, m results.Metric, others []results.Metric)
 		if x := c.Samples[m.Name]; x != nil && c.NotRun == nil {
 			s := msg.ScaleFor(x.Median.Point, m.Unit)
 			r.median, r.ends = s.With(x.Median.Point), analysis.SpanOf(x.Median, s)
-			r.compare(a, x, m.Unit)
+			r.compare(a, x, m)
 		}
 		for i, o := range others {
 			if x := c.Samples[o.Name]; x != nil {
@@ -43,10 +43,14 @@ func metricRows(a *analysis.Analysis, m results.Metric, others []results.Metric)
 	return out
 }
 
-func (r *row) compare(a *analysis.Analysis, x *analysis.Sample, unit string) {
+func (r *row) compare(a *analysis.Analysis, x *analysis.Sample, m results.Metric) {
+	unit := m.Unit
 	switch {
 	case r.cell.IsBase:
 		r.added, r.ratio = msg.T("cell.baseline"), msg.Verbatim("1 ×")
+	case m.Certain() && r.cell.Base != nil && r.cell.Base.Samples[m.Name] != nil:
+		s := msg.ScaleFor(x.Median.Point, unit)
+		r.added = msg.Verbatim(s.Signed(x.Median.Point - r.cell.Base.Samples[m.Name].Median.Point))
 	case r.cell.Base != nil && (r.cell.TCG || x.Against == nil && a.WholeCommand(r.cell) != a.WholeCommand(r.cell.Base)):
 		r.added, r.ratio, r.judged = msg.T("cell.not-compared"), msg.T("cell.not-compared"), false
 	case x.Against == nil:

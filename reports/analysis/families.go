@@ -25,6 +25,9 @@ func (a *Analysis) families() {
 	a.Family = map[string]int{}
 	add := func(c, to *Cell, metric string) {
 		p := Pair{c, to, metric}
+		if m, _ := a.described(metric); m.Certain() {
+			return // nothing that chance could make
+		}
 		if to == nil || to == c || c.TCG || to.TCG || seen[p] || c.Samples[metric] == nil || to.Samples[metric] == nil || a.unlike(c, to, metric) {
 			return
 		}
@@ -218,4 +221,5 @@ const (
 	KindRatios       = "ratios"
 	KindPanels       = "panels"
 	KindSlopes       = "slopes"
+	KindMatrix       = "matrix"
 )

@@ -75,6 +75,9 @@ func (a *Analysis) judge(f results.Finding) []Verdict {
 	}
 	var out []Verdict
 	for _, c := range of {
+		if f.Plain && len(c.Variant) > 0 {
+			continue
+		}
 		if len(f.OfExcept) > 0 && includes(c.Settings, f.OfExcept) {
 			continue
 		}
@@ -129,14 +132,16 @@ func (a *Analysis) judgeCell(f results.Finding, c *Cell) Verdict {
 			return no(why)
 		}
 	}
+	described, _ := a.described(f.Metric)
+	certain := described.Certain()
 	// Durations and sizes of an emulated guest say nothing about guests; only
 	// what its start consists of may be told, unless the finding forbids it.
 	for _, x := range []*Cell{c, to} {
-		if x != nil && x.TCG && (f.NeedsKVM || f.Compare != "share") {
+		if x != nil && x.TCG && !certain && (f.NeedsKVM || f.Compare != "share") {
 			return no(msg.T("why.tcg"))
 		}
 	}
-	m, why := a.figure(f, c, to)
+	x, why := a.figure(f, c, to)
 	if !why.IsZero() {
 		return no(why)
 	}
@@ -144,8 +149,11 @@ func (a *Analysis) judgeCell(f results.Finding, c *Cell) Verdict {
 	if to != nil {
 		rests = append(rests, to)
 	}
-	v := Verdict{Finding: f, Row: c.Cell.Label(), Cell: c.Name, Interval: &m.interval, Outcome: decide(f, m.interval), Caveat: caveat(f.Metric, rests...)}
-	v.says(m.text, m.figure, a.threshold(f))
+	v := Verdict{Finding: f, Row: c.Cell.Label(), Cell: c.Name, Interval: &x.interval, Outcome: decide(f, x.interval), }
+	if !certain {
+		v.Caveat = caveat(f.Metric, rests...)
+	}
+	v.says(x.text, x.figure, a.threshold(f))
 	return v
 }
 
@@ -158,7 +166,7 @@ func (a *Analysis) opposite(f results.Finding, c *Cell) (*Cell, msg.Message) {
 	}
 	best, most := (*Cell)(nil), -1
 	for _, x := range found {
-		if x == c || max(x.N, 1) != max(c.N, 1) {
+		if x == c || f.Plain && len(x.Variant) > 0 || max(x.N, 1) != max(c.N, 1) {
 			continue
 		}
 		common := 0
@@ -198,6 +206,9 @@ func (a *Analysis) figure(f results.Finding, c, to *Cell) (out measured, why msg
 		return measured{iv, text, msg.Verbatim(figure)}, msg.Message{}
 	}
 	switch {
+	case f.Compare == "value" && len(m.Words) > 0:
+		word := m.Word(x.Median.Point)
+		return measured{x.Median, msg.T("verdict.answer", m.Title, c.Name, word, answersText(x.Median)), msg.Verbatim(word)}, msg.Message{}
 	case f.Compare == "value":
 		u := msg.ScaleFor(x.Median.Point, m.Unit)
 		return says(x.Median, u.With(x.Median.Point), u, "verdict.value")
@@ -207,6 +218,14 @@ func (a *Analysis) figure(f results.Finding, c, to *Cell) (out measured, why msg
 			return out, msg.T("why.no-parts", f.Metric)
 		}
 		return says(iv, msg.Percent(iv.Point), msg.Percents, "verdict.share", a.partTitle(f.Part))
+	case f.Compare == "difference" && to != nil && m.Certain():
+		b := to.Samples[f.Metric].Median
+		iv := stats.Interval{Point: x.Median.Point - b.Point, Lo: x.Median.Lo - b.Hi, Hi: x.Median.Hi - b.Lo, N: min(x.Median.N, b.N), Needs: 2, Method: stats.Range}
+		if x.Median.Known() && b.Known() {
+			iv.Method = stats.Agreed
+		}
+		u := msg.ScaleFor(iv.Point, m.Unit)
+		return says(iv, u.With(iv.Point), u, "verdict.difference", to.Name)
 	case f.Compare == "difference" && to != nil:
 		if k := a.Versus(c, to, f.Metric); k != nil {
 			u := msg.ScaleFor(k.Difference.Point, m.Unit)
@@ -272,6 +291,13 @@ func (a *Analysis) threshold(f results.Finding) msg.Message {
 		s := msg.ScaleFor(f.Threshold, m.Unit)
 		t = s.Round(f.Threshold)
 	}
+	if f.Compare == "value" && len(m.Words) > 0 {
+		rule := msg.T("rule.is", m.Words[0])
+		if f.Op == "above" {
+			rule = msg.T("rule.isnt", m.Words[0])
+		}
+		return msg.T("rule.reason", rule, f.Reason)
+	}
 	rule := msg.T("rule.below", t)
 	switch {
 	case f.Op == "above":
@@ -291,14 +317,25 @@ func (a *Analysis) threshold(f results.Finding) msg.Message {
 // marks, which they are held against.
 func Ends(iv stats.Interval, s msg.Scale, marks ...float64) msg.Message {
 	span := s.Join(s.Span(iv.Lo, iv.Hi, marks...))
-	if !iv.Known() {
+	switch {
+	case !iv.Known():
 		return msg.T("ends.range", span)
+	case iv.Method == stats.Agreed:
+		return answersText(iv)
 	}
 	of := 0.95
 	if iv.Method == stats.Ranks { // made for more, where it is one of a family
 		of = iv.Confidence
 	}
 	return msg.T("ends", confidence(of), span)
+}
+
+// answersText says how many trials gave the same.
+func answersText(iv stats.Interval) msg.Message {
+	if !iv.Known() {
+		return msg.T("ends.range", msg.Bare.Span(iv.Lo, iv.Hi))
+	}
+	return msg.T("ends.agreed", iv.N)
 }
 
 // confidence names an interval by what it was made for: what its order statistics

@@ -20,6 +20,7 @@ var kinds = map[string]func(*sheet) figure{
 	analysis.KindRatios:       newRatios,
 	analysis.KindPanels:       newPanels,
 	analysis.KindSlopes:       newSlopes,
+	analysis.KindMatrix:       newMatrix,
 }
 
 // A figure is one kind's way to draw. Around it a title, a key and a footer are

@@ -1,0 +1,124 @@
+package scenarios
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// An outsider looks at an instance from the host: at /proc/PID, which a program
+// inside has no part in.
+type isolationOutside struct {
+	pid  int             // in the testbed's numbers; 0: the host doesn't see it
+	uid  int             // who it is outside
+	has  map[string]bool // its ingredients; nil where they can't be seen
+	made bool            // its mount is there on the host
+}
+
+// lookFromOutside finds the program whose arguments have both words, and its
+// ingredients.
+func lookFromOutside(command, mark string, guest bool) (isolationOutside, error) {
+	out := isolationOutside{}
+	pid, err := findProcess(command, "mark="+mark)
+	if err != nil {
+		return out, err
+	}
+	out.pid = pid
+	if guest {
+		out.has = map[string]bool{"kernel": true}
+		return out, nil
+	}
+	if pid == 0 {
+		return out, nil // another's child, in another PID namespace
+	}
+	dir := "/proc/" + strconv.Itoa(pid)
+	has := map[string]bool{}
+	for _, kind := range []string{"mnt", "pid", "net", "ipc", "uts", "cgroup", "user", "time"} {
+		its, err := os.Readlink(dir + "/ns/" + kind)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // a kernel without such
+		}
+		ours, oerr := os.Readlink("/proc/self/ns/" + kind)
+		if err := errors.Join(err, oerr); err != nil {
+			return out, err
+		}
+		has[kind] = its != ours
+	}
+	var its, ours unix.Stat_t
+	if err := errors.Join(unix.Stat(dir+"/root/", &its), unix.Stat("/", &ours)); err != nil {
+		return out, err
+	}
+	has["root"] = its.Dev != ours.Dev || its.Ino != ours.Ino
+	_, err = os.Stat(dir + "/root/proc/version")
+	has["bare"] = err != nil
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir+"/root/", &st); err != nil {
+		return out, err
+	}
+	has["nodev"] = st.Flags&unix.ST_NODEV != 0
+	if unix.Statfs(dir+"/root/proc/sys", &st) == nil {
+		has["masks"] = st.Flags&unix.ST_RDONLY != 0
+	}
+	status, err := statusOf(dir)
+	if err != nil {
+		return out, err
+	}
+	own, err := statusOf("/proc/self")
+	if err != nil {
+		return out, err
+	}
+	has["caps"] = !has["user"] && status["CapEff"] != own["CapEff"]
+	has["seccomp"] = status["Seccomp"] == "2" && own["Seccomp"] != "2"
+	uid, _, _ := strings.Cut(status["Uid"], "\t")
+	if out.uid, err = strconv.Atoi(uid); err != nil {
+		return out, err
+	}
+	out.has = has
+	return out, nil
+}
+
+// findProcess is the number of the process whose arguments have all words, or 0.
+func findProcess(words ...string) (int, error) {
+	all, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		return 0, err
+	}
+	for _, name := range all {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			continue // it ended
+		}
+		args := bytes.Split(b, []byte{0})
+		if !slices.ContainsFunc(words, func(w string) bool {
+			return !slices.ContainsFunc(args, func(a []byte) bool { return string(a) == w })
+		}) {
+			return strconv.Atoi(filepath.Base(filepath.Dir(name)))
+		}
+	}
+	return 0, nil
+}
+
+// statusOf reads a process's status file.
+func statusOf(dir string) (map[string]string, error) {
+	b, err := os.ReadFile(dir + "/status")
+	out := map[string]string{}
+	for l := range strings.Lines(string(b)) {
+		if k, v, ok := strings.Cut(l, ":"); ok {
+			out[k] = strings.TrimSpace(v)
+		}
+	}
+	return out, err
+}
+
+// mountedHere says whether the host has a mount of that name.
+func mountedHere(name string) bool {
+	b, err := os.ReadFile("/proc/self/mountinfo")
+	return err == nil && strings.Contains(string(b), " "+name+" ")
+}
