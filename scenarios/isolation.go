@@ -283,14 +283,14 @@ func isolationFindings() []results.Finding {
 	is("container", 16, "escape", false, "Root doesn't get out of a container by a second chroot.")
 	is("container", 22, "kernel", true, "A container runs on the host's kernel.")
 	is("container", 28, "net-device", false, "A container has network devices of its own, and doesn't see the host's.")
-	for _, vm := range []string{"vm", "vm-bare"} {
+	for _, vm := range []string{"vm"} {
 		is(vm, 22, "kernel", false, "A virtual machine runs on a kernel of its own.")
 		out = append(out, results.Finding{Name: vm + "-reached", Claim: 19, Statement: "A virtual machine reaches fewer of the host's mechanisms than a container does.",
 			Metric: "reached", Of: vm, To: "container", ToVariant: map[string]string{}, Compare: "difference", Op: "below", Threshold: -0.5, Reason: "at least one probe fewer, in each pair of trials", Plain: true})
 	}
 	out = append(out, results.Finding{Name: "container-complete", Claim: 24, Statement: "Namespaces and cgroups separate a container from the host completely.",
 		Metric: "reached", Of: "container", Compare: "value", Op: "below", Threshold: 0.5, Reason: "no probe reaches anything of the host's", Plain: true})
-	for _, env := range []string{"host", "chroot", "container", "vm", "vm-bare"} {
+	for _, env := range []string{"host", "chroot", "container", "vm"} {
 		out = append(out, results.Finding{Name: env + "-follows", Statement: "What " + env + " keeps apart follows from what it is made of.",
 			Metric: "unexplained", Of: env, Compare: "value", Op: "below", Threshold: 0.5, Reason: "no answer differs from what its ingredients say", Plain: true})
 	}

@@ -125,7 +125,9 @@ func TooFew(m results.Manifest, times int) []msg.Message {
 	name := func(s string) {
 		if s != "" && !slices.Contains(names, s) {
 			names = append(names, s)
-			a.Metrics = append(a.Metrics, results.Metric{Name: s})
+			x, _ := a.described(s)
+			x.Name = s
+			a.Metrics = append(a.Metrics, x)
 		}
 	}
 	for _, x := range m.Metrics {
@@ -150,6 +152,9 @@ func TooFew(m results.Manifest, times int) []msg.Message {
 	}
 	a.bases()
 	a.families()
+	if !slices.ContainsFunc(a.Metrics, func(m results.Metric) bool { return !m.Certain() }) {
+		return nil // two trials that agree decide
+	}
 	needs := map[*Cell]int{}
 	need := func(c *Cell, n int) { needs[c] = max(needs[c], n) }
 	for _, c := range a.Cells {

@@ -149,7 +149,7 @@ func (a *Analysis) judgeCell(f results.Finding, c *Cell) Verdict {
 	if to != nil {
 		rests = append(rests, to)
 	}
-	v := Verdict{Finding: f, Row: c.Cell.Label(), Cell: c.Name, Interval: &x.interval, Outcome: decide(f, x.interval), }
+	v := Verdict{Finding: f, Row: c.Cell.Label(), Cell: c.Name, Interval: &x.interval, Outcome: decide(f, x.interval)}
 	if !certain {
 		v.Caveat = caveat(f.Metric, rests...)
 	}

@@ -74,7 +74,9 @@ func (a *Analysis) Matrix(f results.Figure) (out Matrix) {
 }
 
 // flip is the first column with another answer than the first one's.
-func (r MatrixRow) flip() int { return slices.IndexFunc(r.Answers, func(x Answer) bool { return x.Flips }) }
+func (r MatrixRow) flip() int {
+	return slices.IndexFunc(r.Answers, func(x Answer) bool { return x.Flips })
+}
 
 // reach is how far a row's cells come: first how many have an answer above 0.
 func (r MatrixRow) reach() int {
