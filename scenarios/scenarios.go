@@ -16,6 +16,8 @@ var List = []func() *bench.Scenario{
 	Network,
 	Command,
 	Limits,
+	Anatomy,
+	Density,
 	Isolation,
 }
 
