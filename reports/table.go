@@ -30,7 +30,7 @@ func metricRows(a *analysis.Analysis, m results.Metric, others []results.Metric)
 		r := row{cell: c, others: make([]string, len(others)), judged: true}
 		if x := c.Samples[m.Name]; x != nil && c.NotRun == nil {
 			s := msg.ScaleFor(x.Median.Point, m.Unit)
-			r.median, r.ends = s.With(x.Median.Point), analysis.SpanOf(x.Median, s)
+			r.median, r.ends = analysis.Middle(m, x), analysis.SpanOf(x.Median, s)
 			r.compare(a, x, m)
 		}
 		for i, o := range others {
@@ -146,9 +146,12 @@ func sentences(a *analysis.Analysis) []msg.Message {
 			continue
 		}
 		s := msg.ScaleFor(x.Median.Point, m.Unit)
-		middle, ends := s.With(x.Median.Point), analysis.Ends(x.Median, s)
+		middle, ends := analysis.Middle(m, x), analysis.Ends(x.Median, s)
 		text := msg.T("sentence.row", c.Name, m.Title, middle, ends, msg.T("trials", len(x.Values)))
-		if x.Grouped() {
+		switch {
+		case x.Median.Method == stats.Agreed:
+			text = msg.T("sentence.agreed", c.Name, m.Title, middle, ends)
+		case x.Grouped():
 			text = msg.T("sentence.groups", c.Name, m.Title, x.InGroups(m.Unit), middle, ends)
 		}
 		switch {

@@ -129,7 +129,7 @@ type isolationAnswers struct {
 func (r *isolationAnswers) hear(h bench.Heard) (err error) {
 	switch {
 	case h.Kind == line.Begin && h.Name == "hold":
-		r.outside, err = lookFromOutside("reach", r.mark, r.guest)
+		r.outside, err = lookFromOutside(r.mark, r.guest)
 	case h.Kind == line.Begin && h.Name == "mount":
 		r.outside.made = mountedHere(r.mark + "-made")
 	case h.Kind == line.Fact && h.Name == "why":
@@ -189,13 +189,13 @@ func (r *isolationAnswers) record(t *bench.T) error {
 	for _, p := range isolationProbes {
 		a, ok := r.says[p.name]
 		if r.absent[p.name] {
-			t.RecordText(p.name, "not even root on the host can here")
+			t.RecordText(p.metric(), "not even root on the host can here")
 			continue
 		}
 		if !ok || a >= len(isolationWords) {
 			return bench.Blamed(bench.BlameLab, fmt.Errorf("probe: no answer to %s", p.name))
 		}
-		t.Record(p.name, float64(a))
+		t.Record(p.metric(), float64(a))
 		if a >= isolationSees {
 			seen++
 		}
@@ -234,7 +234,7 @@ func isolationMetrics() []results.Metric {
 			Help: "How many answers differ from what follows from what the instance is made of, as the host sees it in /proc/PID. Which ones is in the manifest, with the row."},
 	}
 	for _, p := range isolationProbes {
-		out = append(out, results.Metric{Name: p.name, Title: p.title, Unit: "1", Words: isolationWords, Help: p.help()})
+		out = append(out, results.Metric{Name: p.metric(), Title: p.title, Unit: "1", Words: isolationWords, Help: p.help()})
 	}
 	for _, i := range isolationIngredients {
 		out = append(out, results.Metric{Name: "has-" + i.name, Title: i.title, Unit: "1", Words: []string{"no", "yes"},
@@ -246,7 +246,7 @@ func isolationMetrics() []results.Metric {
 func isolationFigures() []results.Figure {
 	var probes, has []string
 	for _, p := range isolationProbes {
-		probes = append(probes, p.name)
+		probes = append(probes, p.metric())
 	}
 	for _, i := range isolationIngredients {
 		has = append(has, "has-"+i.name)
@@ -265,8 +265,8 @@ func isolationFigures() []results.Figure {
 func isolationFindings() []results.Finding {
 	const sure = "each trial gave this answer"
 	var out []results.Finding
-	is := func(env string, claim int, metric string, least bool, statement string) {
-		f := results.Finding{Name: env + "-" + metric, Claim: claim, Statement: statement, Metric: metric, Of: env, Compare: "value",
+	is := func(env string, claim int, probe string, least bool, statement string) {
+		f := results.Finding{Name: env + "-" + probe, Claim: claim, Statement: statement, Metric: "reach-" + probe, Of: env, Compare: "value",
 			Op: "below", Threshold: 0.5, Reason: sure, Plain: true}
 		if least {
 			f.Op = "above"
@@ -283,13 +283,11 @@ func isolationFindings() []results.Finding {
 	is("container", 16, "escape", false, "Root doesn't get out of a container by a second chroot.")
 	is("container", 22, "kernel", true, "A container runs on the host's kernel.")
 	is("container", 28, "net-device", false, "A container has network devices of its own, and doesn't see the host's.")
-	for _, vm := range []string{"vm"} {
-		is(vm, 22, "kernel", false, "A virtual machine runs on a kernel of its own.")
-		out = append(out, results.Finding{Name: vm + "-reached", Claim: 19, Statement: "A virtual machine reaches fewer of the host's mechanisms than a container does.",
-			Metric: "reached", Of: vm, To: "container", ToVariant: map[string]string{}, Compare: "difference", Op: "below", Threshold: -0.5, Reason: "at least one probe fewer, in each pair of trials", Plain: true})
-	}
-	out = append(out, results.Finding{Name: "container-complete", Claim: 24, Statement: "Namespaces and cgroups separate a container from the host completely.",
-		Metric: "reached", Of: "container", Compare: "value", Op: "below", Threshold: 0.5, Reason: "no probe reaches anything of the host's", Plain: true})
+	is("vm", 22, "kernel", false, "A virtual machine runs on a kernel of its own.")
+	out = append(out, results.Finding{Name: "vm-reached", Claim: 19, Statement: "A virtual machine reaches fewer of the host's mechanisms than a container does.",
+		Metric: "reached", Of: "vm", To: "container", Compare: "difference", Op: "below", Threshold: -0.5, Reason: "at least one probe fewer, in each pair of trials", Plain: true},
+		results.Finding{Name: "container-complete", Claim: 24, Statement: "Namespaces and cgroups separate a container from the host completely.",
+			Metric: "reached", Of: "container", Compare: "value", Op: "below", Threshold: 0.5, Reason: "no probe reaches anything of the host's", Plain: true})
 	for _, env := range []string{"host", "chroot", "container", "vm"} {
 		out = append(out, results.Finding{Name: env + "-follows", Statement: "What " + env + " keeps apart follows from what it is made of.",
 			Metric: "unexplained", Of: env, Compare: "value", Op: "below", Threshold: 0.5, Reason: "no answer differs from what its ingredients say", Plain: true})

@@ -1,7 +1,6 @@
 package scenarios
 
 import (
-	"bytes"
 	"errors"
 	"io/fs"
 	"os"
@@ -11,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"lab/bench/image"
 )
 
 // An outsider looks at an instance from the host: at /proc/PID, which a program
@@ -22,11 +23,10 @@ type isolationOutside struct {
 	made bool            // its mount is there on the host
 }
 
-// lookFromOutside finds the program whose arguments have both words, and its
-// ingredients.
-func lookFromOutside(command, mark string, guest bool) (isolationOutside, error) {
+// lookFromOutside finds the probe that looks for a mark, and its ingredients.
+func lookFromOutside(mark string, guest bool) (isolationOutside, error) {
 	out := isolationOutside{}
-	pid, err := findProcess(command, "mark="+mark)
+	pid, err := findProbe("mark=" + mark)
 	if err != nil {
 		return out, err
 	}
@@ -84,8 +84,9 @@ func lookFromOutside(command, mark string, guest bool) (isolationOutside, error)
 	return out, nil
 }
 
-// findProcess is the number of the process whose arguments have all words, or 0.
-func findProcess(words ...string) (int, error) {
+// findProbe is the number of the process that is the probe "reach" with such an
+// argument, or 0. Commands that start it may have the same words among theirs.
+func findProbe(word string) (int, error) {
 	all, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
 		return 0, err
@@ -95,10 +96,8 @@ func findProcess(words ...string) (int, error) {
 		if err != nil {
 			continue // it ended
 		}
-		args := bytes.Split(b, []byte{0})
-		if !slices.ContainsFunc(words, func(w string) bool {
-			return !slices.ContainsFunc(args, func(a []byte) bool { return string(a) == w })
-		}) {
+		args := strings.Split(string(b), "\x00")
+		if len(args) > 3 && filepath.Base(args[0]) == filepath.Base(image.ProbePath) && args[2] == "reach" && slices.Contains(args[3:], word) {
 			return strconv.Atoi(filepath.Base(filepath.Dir(name)))
 		}
 	}

@@ -168,6 +168,9 @@ var isolationProbes = []isolationProbe{
 	{name: "locked-memory", title: "more locked memory than allowed", open: isolationChanges, hides: "caps user kernel", by: "mlock(2) past RLIMIT_MEMLOCK needs CAP_IPC_LOCK in the first user namespace"},
 }
 
+// metric is the name of its answers.
+func (p isolationProbe) metric() string { return "reach-" + p.name }
+
 // follows is what a probe should answer in an instance with these ingredients.
 func (p isolationProbe) follows(has map[string]bool) int {
 	any := func(words string) bool {

@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -211,7 +212,7 @@ func (a *Analysis) figure(f results.Finding, c, to *Cell) (out measured, why msg
 		return measured{x.Median, msg.T("verdict.answer", m.Title, c.Name, word, answersText(x.Median)), msg.Verbatim(word)}, msg.Message{}
 	case f.Compare == "value":
 		u := msg.ScaleFor(x.Median.Point, m.Unit)
-		return says(x.Median, u.With(x.Median.Point), u, "verdict.value")
+		return says(x.Median, Middle(m, x), u, "verdict.value")
 	case f.Compare == "share":
 		iv, err := stats.MedianInterval(shares(c, f.Metric, f.Part))
 		if err != nil {
@@ -328,6 +329,14 @@ func Ends(iv stats.Interval, s msg.Scale, marks ...float64) msg.Message {
 		of = iv.Confidence
 	}
 	return msg.T("ends", confidence(of), span)
+}
+
+// Middle is a sample's median for people: of what is counted, a whole number.
+func Middle(m results.Metric, s *Sample) string {
+	if v := s.Median.Point; m.Certain() && v == math.Trunc(v) {
+		return strconv.Itoa(int(v))
+	}
+	return msg.Quantity(s.Median.Point, m.Unit)
 }
 
 // answersText says how many trials gave the same.

@@ -112,17 +112,14 @@ func (s *search) try(x try) (a answer, err error) {
 }
 
 // sameKernel says whether our kernel is the host's. It has the same name and
-// version; and it was booted at the same time or, where a time namespace hides
-// that, has the same number for its boot.
+// version; and it was booted at the same time, or has the same number for its
+// boot: a time namespace hides the one, a mount may cover the other.
 func (s *search) sameKernel() bool {
 	if version() != s.options["kernel"] {
 		return false
 	}
 	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err == nil {
-		return strings.TrimSpace(string(id)) == s.options["boot"]
-	}
-	return s.sameBoot()
+	return err == nil && strings.TrimSpace(string(id)) == s.options["boot"] || s.sameBoot()
 }
 
 // sameBoot says whether the clock that counts from boot shows what the host's does.
