@@ -205,7 +205,7 @@ func (r *isolationAnswers) record(t *bench.T) error {
 		if r.outside.has == nil {
 			continue
 		}
-		if should := p.follows(r.outside.has); a != should {
+		if should := p.follows(r.outside); a != should {
 			surprises++
 			t.Found(map[string]string{"unexplained " + p.name: fmt.Sprintf("%s instead of %s (%s)",
 				isolationWords[a], isolationWords[should], cmp.Or(r.why[p.name], "no error"))})

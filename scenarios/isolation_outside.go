@@ -14,13 +14,16 @@ import (
 	"lab/bench/image"
 )
 
-// An outsider looks at an instance from the host: at /proc/PID, which a program
+// isolationOutside is an instance as the host sees it: at /proc/PID, which a program
 // inside has no part in.
 type isolationOutside struct {
 	pid  int             // in the testbed's numbers; 0: the host doesn't see it
 	uid  int             // who it is outside
 	has  map[string]bool // its ingredients; nil where they can't be seen
+	caps uint64          // its effective capabilities, a bit each
 	made bool            // its mount is there on the host
+
+	covered, readonly map[string]bool // by the path of a probe
 }
 
 // lookFromOutside finds the probe that looks for a mark, and its ingredients.
@@ -63,8 +66,9 @@ func lookFromOutside(mark string, guest bool) (isolationOutside, error) {
 		return out, err
 	}
 	has["nodev"] = st.Flags&unix.ST_NODEV != 0
-	if unix.Statfs(dir+"/root/proc/sys", &st) == nil {
-		has["masks"] = st.Flags&unix.ST_RDONLY != 0
+	if !has["bare"] {
+		out.seeCovers(dir + "/root")
+		has["covers"], has["readonly"] = len(out.covered) > 0, len(out.readonly) > 0
 	}
 	status, err := statusOf(dir)
 	if err != nil {
@@ -78,6 +82,9 @@ func lookFromOutside(mark string, guest bool) (isolationOutside, error) {
 	has["seccomp"] = status["Seccomp"] == "2" && own["Seccomp"] != "2"
 	uid, _, _ := strings.Cut(status["Uid"], "\t")
 	if out.uid, err = strconv.Atoi(uid); err != nil {
+		return out, err
+	}
+	if out.caps, err = strconv.ParseUint(status["CapEff"], 16, 64); err != nil {
 		return out, err
 	}
 	out.has = has
@@ -102,6 +109,30 @@ func findProbe(word string) (int, error) {
 		}
 	}
 	return 0, nil
+}
+
+// seeCovers finds which of the probes' files in a root are covered by a mount of
+// something else, or left out, and which can't be written to.
+func (o *isolationOutside) seeCovers(root string) {
+	o.covered, o.readonly = map[string]bool{}, map[string]bool{}
+	for _, p := range isolationProbes {
+		if p.path == "" {
+			continue
+		}
+		var own, its, top unix.Stat_t
+		if unix.Stat(p.path, &own) != nil {
+			continue // nor has the host
+		}
+		fs, _, _ := strings.Cut(p.path[1:], "/")
+		if unix.Stat(root+"/"+fs, &top) != nil || unix.Stat(root+p.path, &its) != nil || its.Dev != top.Dev {
+			o.covered[p.path] = true
+			continue
+		}
+		var st unix.Statfs_t
+		if unix.Statfs(root+p.path, &st) == nil && st.Flags&unix.ST_RDONLY != 0 {
+			o.readonly[p.path] = true
+		}
+	}
 }
 
 // statusOf reads a process's status file.

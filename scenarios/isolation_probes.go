@@ -1,6 +1,11 @@
 package scenarios
 
-import "strings"
+import (
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
 
 // The answers of a probe, as the program inside counts them.
 const (
@@ -23,6 +28,8 @@ type isolationProbe struct {
 	open          int
 	hides, guards string // by isolationIngredients' words
 	by            string // the kernel's rule, and where to read about it
+	cap           uint   // the capability that it takes; 0: one that the other process has (“caps”)
+	path          string // the file whose cover or read-only mount counts (“covers”, “readonly”)
 	host          bool   // the host answers it, not the program inside
 }
 
@@ -43,7 +50,8 @@ var isolationIngredients = []struct{ name, title string }{
 	{"time", "time namespace"},
 	{"caps", "fewer capabilities"},
 	{"seccomp", "seccomp filter"},
-	{"masks", "covered /proc and /sys"},
+	{"covers", "covered parts of /proc, /sys"},
+	{"readonly", "read-only /proc/sys, /sys"},
 }
 
 // isolationTitles are ingredients for people: "a PID namespace, another kernel".
@@ -69,15 +77,15 @@ var isolationProbes = []isolationProbe{
 		by: "a path begins at the process's root folder (path_resolution(7))"},
 	{name: "escape", title: "the same file, by a second chroot", open: isolationChanges, hides: "mnt kernel",
 		by: "“..” stops at the process's root folder alone, and root can move that past itself (chroot(2), NOTES); pivot_root(2) leaves nothing above it"},
-	{name: "escape-proc", title: "the same file, by a /proc of its own", open: isolationChanges, hides: "pid caps user seccomp kernel",
+	{name: "escape-proc", title: "the same file, by a /proc of its own", open: isolationChanges, cap: unix.CAP_SYS_ADMIN, hides: "pid caps user seccomp kernel",
 		by: "mounting needs CAP_SYS_ADMIN; a /proc shows the PID namespace of whoever mounts it, and leads by PID/root into another's root folder (proc(5))"},
-	{name: "escape-handle", title: "the same file, by its number", open: isolationChanges, hides: "mnt caps user seccomp kernel",
+	{name: "escape-handle", title: "the same file, by its number", open: isolationChanges, cap: unix.CAP_DAC_READ_SEARCH, hides: "mnt caps user seccomp kernel",
 		by: "open_by_handle_at(2) needs CAP_DAC_READ_SEARCH and something on the same file system"},
-	{name: "disk", title: "the host's disk, by a node of its own", open: isolationSees, hides: "caps user nodev kernel",
+	{name: "disk", title: "the host's disk, by a node of its own", open: isolationSees, cap: unix.CAP_MKNOD, hides: "caps user nodev kernel",
 		by: "mknod(2) of a device needs CAP_MKNOD in the first user namespace, and opening it a mount without nodev (mount(8))"},
 	{name: "mount-list", title: "the list of the host's mounts", open: isolationSees, hides: "root mnt bare kernel",
 		by: "/proc/PID/mountinfo shows the mounts of the process's mount namespace below its root folder"},
-	{name: "mount-made", title: "a mount that the host then has, too", open: isolationChanges, hides: "mnt caps user seccomp kernel", host: true,
+	{name: "mount-made", title: "a mount that the host then has, too", open: isolationChanges, cap: unix.CAP_SYS_ADMIN, hides: "mnt caps user seccomp kernel", host: true,
 		by: "mount(2) needs CAP_SYS_ADMIN, and changes the caller's mount namespace (mount_namespaces(7))"},
 
 	// Processes and users.
@@ -92,40 +100,40 @@ var isolationProbes = []isolationProbe{
 	{name: "descriptor", title: "a process's open file, taken", open: isolationChanges, hides: "pid caps user seccomp kernel", by: "pidfd_getfd(2); " + peer},
 	{name: "open-files", title: "a process's open file, by /proc", open: isolationChanges, hides: "bare pid caps user kernel", by: "/proc/PID/fd; " + peer},
 	{name: "root-link", title: "a process's root folder, by /proc", open: isolationChanges, hides: "bare pid caps user kernel", by: "/proc/PID/root; " + peer},
-	{name: "enter", title: "a process's namespaces, joined", open: isolationChanges, hides: "pid caps user seccomp kernel", by: "setns(2) needs CAP_SYS_ADMIN; " + peer},
+	{name: "enter", title: "a process's namespaces, joined", open: isolationChanges, cap: unix.CAP_SYS_ADMIN, hides: "pid caps user seccomp kernel", by: "setns(2) needs CAP_SYS_ADMIN; " + peer},
 	{name: "seen", title: "the host sees the process inside", open: isolationSees, hides: "kernel", host: true,
 		by: "a PID namespace hides what is outside from those inside, not the other way round (pid_namespaces(7))"},
 	{name: "root-is-root", title: "root inside is root outside", open: isolationSees, hides: "user kernel", host: true,
 		by: "user_namespaces(7), “User and group ID mappings”"},
 
 	// Names and clocks.
-	{name: "host-name", title: "the host's name", open: isolationChanges, hides: "uts kernel", guards: "caps user seccomp",
+	{name: "host-name", title: "the host's name", open: isolationChanges, cap: unix.CAP_SYS_ADMIN, hides: "uts kernel", guards: "caps user seccomp",
 		by: "sethostname(2) needs CAP_SYS_ADMIN over the UTS namespace (uts_namespaces(7))"},
 	{name: "kernel", title: "the host's kernel", open: isolationSees, hides: "kernel",
 		by: "uname(2): there is one kernel, and no namespace for its version"},
-	{name: "boot-id", title: "the number of the host's boot", open: isolationSees, hides: "bare kernel",
+	{name: "boot-id", title: "the number of the host's boot", open: isolationSees, path: "/proc/sys/kernel/random/boot_id", hides: "bare covers kernel",
 		by: "/proc/sys/kernel/random/boot_id belongs to no namespace (random(4))"},
 	{name: "up-time", title: "when the host was started", open: isolationSees, hides: "time kernel",
 		by: "CLOCK_BOOTTIME (time_namespaces(7))"},
-	{name: "clock", title: "the host's clock", open: isolationChanges, hides: "kernel", guards: "caps user",
+	{name: "clock", title: "the host's clock", open: isolationChanges, cap: unix.CAP_SYS_TIME, hides: "kernel", guards: "caps user",
 		by: "adjtimex(2) needs CAP_SYS_TIME in the first user namespace; a time namespace has no time of day"},
-	{name: "command-line", title: "the host's kernel command line", open: isolationSees, hides: "bare kernel",
+	{name: "command-line", title: "the host's kernel command line", open: isolationSees, path: "/proc/cmdline", hides: "bare covers kernel",
 		by: "/proc/cmdline belongs to no namespace"},
 	{name: "memory-total", title: "the host's amount of memory", open: isolationSees, hides: "kernel",
 		by: "sysinfo(2) knows no cgroup: a limit isn't what a program sees"},
-	{name: "disks", title: "the list of the host's disks", open: isolationSees, hides: "bare kernel",
+	{name: "disks", title: "the list of the host's disks", open: isolationSees, path: "/sys/block", hides: "bare covers kernel",
 		by: "sysfs shows all devices but those of a network (sysfs(5))"},
 	{name: "cgroup-path", title: "its place in the host's cgroups", open: isolationSees, hides: "bare cgroup kernel",
 		by: "/proc/PID/cgroup shows paths from the cgroup namespace's root (cgroup_namespaces(7))"},
 
 	// Network.
-	{name: "net-device", title: "a network device", open: isolationChanges, hides: "net kernel", guards: "caps user",
+	{name: "net-device", title: "a network device", open: isolationChanges, cap: unix.CAP_NET_ADMIN, hides: "net kernel", guards: "caps user",
 		by: "a device is in one network namespace (network_namespaces(7)); changing it needs CAP_NET_ADMIN there"},
 	{name: "net-port", title: "a port on 127.0.0.1", open: isolationChanges, hides: "net kernel",
 		by: "each network namespace has a loopback device of its own"},
 	{name: "net-abstract", title: "an abstract Unix socket", open: isolationChanges, hides: "net kernel",
 		by: "abstract names belong to the network namespace, paths to the file system (unix(7))"},
-	{name: "net-packets", title: "all packets of a network", open: isolationSees, hides: "net caps user kernel",
+	{name: "net-packets", title: "all packets of a network", open: isolationSees, cap: unix.CAP_NET_RAW, hides: "net caps user kernel",
 		by: "a packet socket needs CAP_NET_RAW (packet(7))"},
 	{name: "net-table", title: "the table of the host's sockets", open: isolationSees, hides: "bare net kernel",
 		by: "/proc/net is the reader's network namespace's"},
@@ -143,43 +151,48 @@ var isolationProbes = []isolationProbe{
 		by: "keys belong to users, and a user is another one in another user namespace alone (keyrings(7))"},
 
 	// The kernel, of which there is one.
-	{name: "log", title: "the kernel's log", open: isolationSees, hides: "caps user seccomp kernel", by: "syslog(2) needs CAP_SYSLOG"},
+	{name: "log", title: "the kernel's log", open: isolationSees, cap: unix.CAP_SYSLOG, hides: "caps user seccomp kernel", by: "syslog(2) needs CAP_SYSLOG"},
 	{name: "log-device", title: "the kernel's log, by /dev/kmsg", open: isolationSees, hides: "root kernel", by: "it takes the node, which another /dev hasn't got"},
-	{name: "sysctl", title: "a setting in /proc/sys", open: isolationChanges, hides: "bare kernel", guards: "masks user",
+	{name: "sysctl", title: "a setting in /proc/sys", open: isolationChanges, path: "/proc/sys/kernel/panic", hides: "bare covers kernel", guards: "readonly user",
 		by: "root may write to it where it isn't mounted read-only; no capability is asked for"},
-	{name: "sysrq", title: "/proc/sysrq-trigger", open: isolationChanges, hides: "bare masks user kernel",
+	{name: "sysrq", title: "/proc/sysrq-trigger", open: isolationChanges, path: "/proc/sysrq-trigger", hides: "bare readonly user kernel",
 		by: "root may write to it where it isn't mounted read-only; a letter restarts the machine"},
-	{name: "sysfs", title: "a setting in /sys", open: isolationChanges, hides: "bare kernel", guards: "masks user",
+	{name: "sysfs", title: "a setting in /sys", open: isolationChanges, path: "/sys/kernel/mm/transparent_hugepage/enabled", hides: "bare covers kernel", guards: "readonly user",
 		by: "root may write to it where it isn't mounted read-only"},
-	{name: "release-agent", title: "a cgroup's release_agent", open: isolationChanges, hides: "caps user seccomp cgroup kernel",
+	{name: "release-agent", title: "a cgroup's release_agent", open: isolationChanges, cap: unix.CAP_SYS_ADMIN, hides: "caps user seccomp cgroup kernel",
 		by: "mount(2) needs CAP_SYS_ADMIN; the file is in the root of a hierarchy of version 1 alone (cgroups(7))"},
-	{name: "physical-memory", title: "all memory, by /proc/kcore", open: isolationSees, hides: "bare masks caps user kernel", by: "it needs CAP_SYS_RAWIO (proc(5))"},
-	{name: "interrupts", title: "the machine's interrupts", open: isolationSees, hides: "bare masks kernel",
+	{name: "physical-memory", title: "all memory, by /proc/kcore", open: isolationSees, cap: unix.CAP_SYS_RAWIO, path: "/proc/kcore", hides: "bare covers caps user kernel", by: "it needs CAP_SYS_RAWIO (proc(5))"},
+	{name: "interrupts", title: "the machine's interrupts", open: isolationSees, path: "/proc/interrupts", hides: "bare covers kernel",
 		by: "/proc/interrupts belongs to no namespace: another user's keystrokes can be timed by it"},
-	{name: "firmware", title: "the firmware's tables", open: isolationSees, hides: "bare masks kernel", by: "/sys/firmware belongs to no namespace"},
-	{name: "module", title: "the kernel's modules", open: isolationChanges, hides: "caps user seccomp kernel", by: "delete_module(2) needs CAP_SYS_MODULE"},
-	{name: "swap", title: "the machine's swap", open: isolationChanges, hides: "caps user seccomp kernel", by: "swapoff(2) needs CAP_SYS_ADMIN"},
-	{name: "bpf", title: "the kernel's BPF programs", open: isolationSees, hides: "caps user seccomp kernel", by: "bpf(2) needs CAP_SYS_ADMIN for other programs' numbers"},
-	{name: "trace-all", title: "what runs on a processor", open: isolationSees, hides: "caps user seccomp kernel", by: "perf_event_open(2) of all processes needs CAP_PERFMON"},
-	{name: "file-watch", title: "everybody's access to files", open: isolationChanges, hides: "caps user seccomp kernel", by: "fanotify_init(2) with FAN_CLASS_CONTENT needs CAP_SYS_ADMIN"},
-	{name: "io-ports", title: "the machine's I/O ports", open: isolationChanges, hides: "caps user seccomp kernel", by: "ioperm(2) needs CAP_SYS_RAWIO"},
-	{name: "priority", title: "precedence over others", open: isolationChanges, hides: "caps user kernel", by: "a niceness below 0 needs CAP_SYS_NICE in the first user namespace (setpriority(2))"},
-	{name: "oom", title: "being spared when memory runs out", open: isolationChanges, hides: "bare caps user kernel", by: "a lower oom_score_adj needs CAP_SYS_RESOURCE in the first user namespace (proc(5))"},
-	{name: "locked-memory", title: "more locked memory than allowed", open: isolationChanges, hides: "caps user kernel", by: "mlock(2) past RLIMIT_MEMLOCK needs CAP_IPC_LOCK in the first user namespace"},
+	{name: "firmware", title: "the firmware's tables", open: isolationSees, path: "/sys/firmware", hides: "bare covers kernel", by: "/sys/firmware belongs to no namespace"},
+	{name: "module", title: "the kernel's modules", open: isolationChanges, cap: unix.CAP_SYS_MODULE, hides: "caps user seccomp kernel", by: "delete_module(2) needs CAP_SYS_MODULE"},
+	{name: "swap", title: "the machine's swap", open: isolationChanges, cap: unix.CAP_SYS_ADMIN, hides: "caps user seccomp kernel", by: "swapoff(2) needs CAP_SYS_ADMIN"},
+	{name: "bpf", title: "the kernel's BPF programs", open: isolationSees, cap: unix.CAP_SYS_ADMIN, hides: "caps user seccomp kernel", by: "bpf(2) needs CAP_SYS_ADMIN for other programs' numbers"},
+	{name: "trace-all", title: "what runs on a processor", open: isolationSees, cap: unix.CAP_PERFMON, hides: "caps user seccomp kernel", by: "perf_event_open(2) of all processes needs CAP_PERFMON"},
+	{name: "file-watch", title: "everybody's access to files", open: isolationChanges, cap: unix.CAP_SYS_ADMIN, hides: "caps user seccomp kernel", by: "fanotify_init(2) with FAN_CLASS_CONTENT needs CAP_SYS_ADMIN"},
+	{name: "io-ports", title: "the machine's I/O ports", open: isolationChanges, cap: unix.CAP_SYS_RAWIO, hides: "caps user seccomp kernel", by: "ioperm(2) needs CAP_SYS_RAWIO"},
+	{name: "priority", title: "precedence over others", open: isolationChanges, cap: unix.CAP_SYS_NICE, hides: "caps user kernel", by: "a niceness below 0 needs CAP_SYS_NICE in the first user namespace (setpriority(2))"},
+	{name: "oom", title: "being spared when memory runs out", open: isolationChanges, cap: unix.CAP_SYS_RESOURCE, hides: "bare caps user kernel", by: "a lower oom_score_adj needs CAP_SYS_RESOURCE in the first user namespace (proc(5))"},
+	{name: "locked-memory", title: "more locked memory than allowed", open: isolationChanges, cap: unix.CAP_IPC_LOCK, hides: "caps user kernel", by: "mlock(2) past RLIMIT_MEMLOCK needs CAP_IPC_LOCK in the first user namespace"},
 }
 
 // metric is the name of its answers.
 func (p isolationProbe) metric() string { return "reach-" + p.name }
 
 // follows is what a probe should answer in an instance with these ingredients.
-func (p isolationProbe) follows(has map[string]bool) int {
+func (p isolationProbe) follows(o isolationOutside) int {
 	any := func(words string) bool {
-		for _, w := range strings.Fields(words) {
-			if has[w] {
-				return true
+		return slices.ContainsFunc(strings.Fields(words), func(w string) bool {
+			switch {
+			case w == "caps" && p.cap != 0:
+				return o.has[w] && o.caps&(1<<p.cap) == 0
+			case w == "covers":
+				return o.covered[p.path]
+			case w == "readonly":
+				return o.readonly[p.path]
 			}
-		}
-		return false
+			return o.has[w]
+		})
 	}
 	switch {
 	case any(p.hides):

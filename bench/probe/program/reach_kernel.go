@@ -48,7 +48,7 @@ var powerTries = []try{
 	{"clock", true, func(s *search) (answer, error) {
 		var x unix.Timex
 		if _, err := unix.Adjtimex(&x); err != nil {
-			return neither, err
+			return sees, err // a filter: what time it is needs no such call
 		}
 		x.Modes = unix.ADJ_TICK // to what it is
 		if _, err := unix.Adjtimex(&x); err != nil {
