@@ -119,17 +119,13 @@ func (o *isolationOutside) seeCovers(root string) {
 		if p.path == "" {
 			continue
 		}
-		var own, its, top unix.Stat_t
-		if unix.Stat(p.path, &own) != nil {
+		var own, its unix.Statfs_t
+		switch {
+		case unix.Statfs(p.path, &own) != nil:
 			continue // nor has the host
-		}
-		fs, _, _ := strings.Cut(p.path[1:], "/")
-		if unix.Stat(root+"/"+fs, &top) != nil || unix.Stat(root+p.path, &its) != nil || its.Dev != top.Dev {
+		case unix.Statfs(root+p.path, &its) != nil || its.Type != own.Type:
 			o.covered[p.path] = true
-			continue
-		}
-		var st unix.Statfs_t
-		if unix.Statfs(root+p.path, &st) == nil && st.Flags&unix.ST_RDONLY != 0 {
+		case its.Flags&unix.ST_RDONLY != 0:
 			o.readonly[p.path] = true
 		}
 	}
