@@ -35,7 +35,7 @@ type TrialPlan struct {
 	Asked  Cell // the cell as the scenario listed it
 	Image  image.Ref
 	Limits Limits
-	Work   string       // the testbed's work folder; "": no cell asked for one
+	Home   string       // T.Home
 	Line   results.Line // what is the same in each of the trial's lines
 }
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 
 	"lab/bench"
@@ -86,17 +85,9 @@ func isolationTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 			return err
 		}
 	}
-	home := t.WorkDir()
-	if home == "" {
-		var err error
-		if home, err = os.MkdirTemp("", mark+"-"); err != nil {
-			return bench.Blamed(bench.BlameMachine, err)
-		}
-		defer os.RemoveAll(home)
-	}
 	args := []string{"reach", "mark=" + mark, "dir=" + dir}
 	r := &isolationAnswers{guest: c.Guest, mark: mark, says: map[string]int{}, absent: map[string]bool{}}
-	err := t.Beside(ctx, []string{"neighbour", "mark=" + mark, "dir=" + home}, func(_ bench.Instance, h bench.Heard) error {
+	err := t.Beside(ctx, []string{"neighbour", "mark=" + mark, "dir=" + t.Home()}, func(_ bench.Instance, h bench.Heard) error {
 		switch h.Kind {
 		case line.Fact:
 			for _, p := range h.Pairs {
@@ -283,6 +274,13 @@ func isolationFindings() []results.Finding {
 	is("container", 16, "escape", false, "Root doesn't get out of a container by a second chroot.")
 	is("container", 22, "kernel", true, "A container runs on the host's kernel.")
 	is("container", 28, "net-device", false, "A container has network devices of its own, and doesn't see the host's.")
+	is("container", 32, "mount-made", false, "A container keeps a jail's rule that mounts stay inside.")
+	is("container", 32, "signal", false, "A container keeps a jail's rule that no signal leaves it.")
+	shared := results.Finding{Name: "shared-packets", Claim: 32, Statement: "A container on the host's network keeps a jail's rule of no raw sockets.", Metric: "reach-net-packets",
+		Of: "container", OfVariant: map[string]string{"net": "host"}, Compare: "value", Op: "below", Threshold: 0.5, Reason: sure}
+	out = append(out, shared)
+	shared.Name, shared.Statement, shared.Metric, shared.Threshold = "shared-device", "A container on the host's network keeps a jail's rule that its devices stay as they are.", "reach-net-device", 1.5
+	out = append(out, shared)
 	is("vm", 22, "kernel", false, "A virtual machine runs on a kernel of its own.")
 	out = append(out, results.Finding{Name: "vm-reached", Claim: 19, Statement: "A virtual machine reaches fewer of the host's mechanisms than a container does.",
 		Metric: "reached", Of: "vm", To: "container", Compare: "difference", Op: "below", Threshold: -0.5, Reason: "at least one probe fewer, in each pair of trials", Plain: true},

@@ -293,11 +293,13 @@ func (a *Analysis) threshold(f results.Finding) msg.Message {
 		t = s.Round(f.Threshold)
 	}
 	if f.Compare == "value" && len(m.Words) > 0 {
-		rule := msg.T("rule.is", m.Words[0])
-		if f.Op == "above" {
-			rule = msg.T("rule.isnt", m.Words[0])
+		var fine []string
+		for i, w := range m.Words {
+			if (float64(i) > f.Threshold) == (f.Op == "above") {
+				fine = append(fine, "“"+w+"”")
+			}
 		}
-		return msg.T("rule.reason", rule, f.Reason)
+		return msg.T("rule.reason", msg.T("rule.is", strings.Join(fine, " / ")), f.Reason)
 	}
 	rule := msg.T("rule.below", t)
 	switch {
