@@ -2,7 +2,6 @@ package analysis
 
 import (
 	"maps"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -331,22 +330,6 @@ func Ends(iv stats.Interval, s msg.Scale, marks ...float64) msg.Message {
 		of = iv.Confidence
 	}
 	return msg.T("ends", confidence(of), span)
-}
-
-// Middle is a sample's median for people: of what is counted, a whole number.
-func Middle(m results.Metric, s *Sample) string {
-	if v := s.Median.Point; m.Certain() && v == math.Trunc(v) {
-		return strconv.Itoa(int(v))
-	}
-	return msg.Quantity(s.Median.Point, m.Unit)
-}
-
-// answersText says how many trials gave the same.
-func answersText(iv stats.Interval) msg.Message {
-	if !iv.Known() {
-		return msg.T("ends.range", msg.Bare.Span(iv.Lo, iv.Hi))
-	}
-	return msg.T("ends.agreed", iv.N)
 }
 
 // confidence names an interval by what it was made for: what its order statistics

@@ -2,9 +2,13 @@ package analysis
 
 import (
 	"cmp"
+	"math"
 	"slices"
+	"strconv"
 
 	"lab/bench/results"
+	"lab/bench/stats"
+	"lab/reports/msg"
 )
 
 // A Matrix is what a figure of that kind shows: answers in words, a row for each
@@ -99,4 +103,20 @@ func answerOf(c *Cell, m results.Metric) Answer {
 		x.Level = -1
 	}
 	return x
+}
+
+// Middle is a sample's median for people: of what is counted, a whole number.
+func Middle(m results.Metric, s *Sample) string {
+	if v := s.Median.Point; m.Certain() && v == math.Trunc(v) {
+		return strconv.Itoa(int(v))
+	}
+	return msg.Quantity(s.Median.Point, m.Unit)
+}
+
+// answersText says how many trials gave the same.
+func answersText(iv stats.Interval) msg.Message {
+	if !iv.Known() {
+		return msg.T("ends.range", msg.Bare.Span(iv.Lo, iv.Hi))
+	}
+	return msg.T("ends.agreed", iv.N)
 }
