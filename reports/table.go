@@ -51,7 +51,7 @@ func (r *row) compare(a *analysis.Analysis, x *analysis.Sample, m results.Metric
 	case m.Certain() && r.cell.Base != nil && r.cell.Base.Samples[m.Name] != nil:
 		s := msg.ScaleFor(x.Median.Point, unit)
 		r.added = msg.Verbatim(s.Signed(x.Median.Point - r.cell.Base.Samples[m.Name].Median.Point))
-	case r.cell.Base != nil && (r.cell.TCG || x.Against == nil && a.WholeCommand(r.cell) != a.WholeCommand(r.cell.Base)):
+	case r.cell.Base != nil && (r.cell.TCG || x.Against == nil && r.cell.Whole != r.cell.Base.Whole):
 		r.added, r.ratio, r.judged = msg.T("cell.not-compared"), msg.T("cell.not-compared"), false
 	case x.Against == nil:
 		r.added = msg.T("cell.no-base", a.BaseName())
