@@ -33,29 +33,7 @@ type calibrateFlags struct {
 func (a *app) calibrateCommand() *cobra.Command {
 	var f calibrateFlags
 	cmd := &cobra.Command{
-		Use:   "calibrate",
-		Short: "Test how far the lab can be trusted on this machine",
-		Long: `How far the lab can be trusted on this machine, in some minutes:
-
-  A/A      one environment under two labels, in pairs of short runs: how many of
-           these are called different, with trials shuffled as in lab run, and,
-           for comparison, with all trials of the one before those of the other
-           and the same with six trials a row and three rows, as lab run --quick
-  planted  a start of 5 ms that was slowed by 2 % is found by 100 trials, by half
-           with six, as in lab run --quick, and by 0 % isn't
-  outside  a plain process in the lab's testbed, against one outside of it
-
-With --disturb another question is asked instead: competitors for the processors,
-a program that is short of memory and a step of the wall clock (of the guard's
-reading alone; the machine's clock isn't touched) are planted into trials. Each is
-to be marked by name in 99 of 100, and of the trials that were left alone at most
-2 of 100: the machine must be quiet for that.
-
-Every threshold was set before any result. The answers, and a results folder
-for each part, are left in a folder.
-
-Exit status: 0 all is as wanted or can't be told; 1 something isn't as wanted,
-or failed; 2 bad usage; 3 not root; 130 interrupted.`,
+		Use:  "calibrate",
 		Args: cli.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return a.calibrate(f) },
 	}

@@ -35,19 +35,7 @@ func (a *app) chaosCommand() *cobra.Command {
 		return own, append(slices.Clone(own), all...)
 	}
 	cmd := &cobra.Command{
-		Use:   "chaos",
-		Short: "Kill environments and other launchers at random points, and say what they leave",
-		Long: `Start a program in each environment, kill what started it with SIGKILL at a
-random point of its life, again and again, and say what is left: processes, mounts,
-cgroup folders, files. The same is done to other launchers (runc, crun, bwrap),
-where they are installed; "lab exec runc" is the lab killed while it has runc make the
-container. All that is left is taken away.
-
-Exit status: 0 the lab's own environments left nothing; 1 they left something.`,
-		Example: `  sudo lab chaos -n 50
-  sudo lab chaos --env container,runc,crun
-  sudo lab chaos --env 'runc,lab exec runc'
-  sudo lab chaos --env vm -n 10`,
+		Use:  "chaos",
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			own, all := names()

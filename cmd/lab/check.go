@@ -8,27 +8,13 @@ import (
 
 	"lab/bench/experiment"
 	"lab/bench/results"
-	"lab/cmd/cli"
 	"lab/reports"
 )
 
 func (a *app) checkCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "check DIR…",
-		Short: "Check that a results folder is complete and unchanged",
-		Long: `Read results folders as a report would, and compare every file with the
-checksums in SHA256SUMS, as sha256sum -c does; also names files that were added.
-
-Exit status: 0 nothing was changed; 1 something was; 2 bad usage.`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return cli.Usagef("check: which results folder? lab check DIR…")
-			}
-			return nil
-		},
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return nil, cobra.ShellCompDirectiveFilterDirs
-		},
+		Use:  "check DIR…",
+		Args: someFolders, ValidArgsFunction: completeFolders,
 		RunE: func(_ *cobra.Command, dirs []string) error {
 			var errs []error
 			for _, dir := range dirs {

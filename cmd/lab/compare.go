@@ -27,23 +27,7 @@ var formats = []string{"table", "markdown", "csv"}
 func (a *app) compareCommand() *cobra.Command {
 	var f compareFlags
 	cmd := &cobra.Command{
-		Use:   "compare A B | compare DIR --by NAME=A,B",
-		Short: "Compare two runs, or two rows of one run",
-		Long: `Compare two results folders, row by row and metric by metric, or with --by two
-rows of one folder. It prints the ratio of the medians with its interval, the
-interval's verdict, and how the machines and settings differ. The intervals of
-one metric hold together with 95 %; with --fail-if those of all rows do. It needs
-no root, and measures nothing. Rows of one folder are compared trial by trial,
-within the shuffled blocks.
-
-Some things can't be compared: a guest under KVM with an emulated one, different
-images or workloads, metrics in different units, fewer than 6 trials.
-
-Exit status: 0; 1 something is beyond --fail-if; 2 bad usage; 3 --fail-if was
-given, and nothing could be compared.`,
-		Example: `  lab compare results/before results/after
-  lab compare results/before results/after --fail-if slower:5%   # in CI
-  lab compare results/mine --by env=chroot,container --format markdown`,
+		Use: "compare A B | compare DIR --by NAME=A,B",
 		Args: func(_ *cobra.Command, args []string) error {
 			want := 2
 			if f.by != "" {
@@ -54,10 +38,8 @@ given, and nothing could be compared.`,
 			}
 			return nil
 		},
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return nil, cobra.ShellCompDirectiveFilterDirs
-		},
-		RunE: func(_ *cobra.Command, dirs []string) error { return a.compare(dirs, f) },
+		ValidArgsFunction: completeFolders,
+		RunE:              func(_ *cobra.Command, dirs []string) error { return a.compare(dirs, f) },
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&f.by, "by", "", "`NAME=A,B` compare rows of one folder that differ only in NAME (env, n or a setting): B against A")

@@ -16,18 +16,7 @@ func (a *app) doctorCommand() *cobra.Command {
 	var asJSON bool
 	var left residueFlags
 	cmd := &cobra.Command{
-		Use:   "doctor",
-		Short: "Check what this machine can and can't do, and how to fix it",
-		Long: `Each line says what was found. If something is wrong, it also says why that
-matters, what can't run, and the fix. As root the check also tries what only
-root may do. Nothing is changed, and nothing is left behind.
-
---residue lists instead what of the lab's is on this machine: what dead labs left,
-and how much is in use. --save writes down all that is there (processes, mounts,
-namespaces, network devices, sysctls, cgroup folders, device files, …), and --since
-compares with that, later: what may be the lab's doing, and how much else differs.
-
-Exit status: 0 nothing is blocked, or left; 1 something can't run, or is left.`,
+		Use:  "doctor",
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if left.any() {

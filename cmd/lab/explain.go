@@ -28,13 +28,7 @@ type explained struct {
 func (a *app) explainCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "explain NAME",
-		Short: "Explain a scenario, environment, metric, setting or taint",
-		Long: `NAME is a scenario, an environment, a metric, a setting of --variant, or a taint:
-what disturbed a trial, as reports mark it. Without a name, all names are listed.
-It measures nothing, and needs no root.`,
-		Example: `  lab explain startup
-  lab explain pressure`,
+		Use: "explain NAME",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return cli.Usagef("explain: one name, not %d", len(args))

@@ -70,15 +70,6 @@ func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:     "lab",
 		Version: cli.VersionLine(),
-		Short:   "One workload in every kind of isolation: measured, compared, explained",
-		Long: `lab puts one and the same workload into every kind of isolation that this
-machine offers (plain process, chroot, container, virtual machine), measures
-what each costs, and explains the numbers.
-
-  sudo lab run startup           how long until the workload runs?
-  sudo lab exec container -- sh  a shell in a container
-  lab list                       what there is to measure, and where
-  lab doctor                     what this machine can and can't do`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return nil
@@ -98,6 +89,7 @@ what each costs, and explains the numbers.
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(a.runCommand(), a.execCommand(), a.reportCommand(), a.serveCommand(), a.compareCommand(), a.reproduceCommand(), a.checkCommand(), a.calibrateCommand(),
 		a.listCommand(), a.doctorCommand(), a.imageCommand(), a.explainCommand(), a.cleanCommand(), a.chaosCommand(), a.VersionCommand())
+	describe(root)
 	return root
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	_ "embed"
 	"fmt"
 	"io"
 	"strings"
@@ -9,8 +10,29 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"lab/bench/request"
 	"lab/cmd/cli"
 )
+
+// helpTexts says how the texts in it are ordered.
+//
+//go:embed help.txt
+var helpTexts string
+
+// describe gives a command, and those below it, their texts in help.txt. What
+// only the program knows is put in where the text says {keys} or {beside}.
+func describe(cmd *cobra.Command) {
+	known := strings.NewReplacer("{keys}", strings.Join(request.Keys(), ", "), "{beside}", besideFile())
+	if _, text, ok := strings.Cut(helpTexts, "\n== "+cmd.CommandPath()+"\n"); ok {
+		text, _, _ = strings.Cut(text, "\n== ")
+		text, cmd.Example, _ = strings.Cut(text, "\nExamples:\n")
+		cmd.Short, cmd.Long, _ = strings.Cut(text, "\n")
+		cmd.Long, cmd.Example = known.Replace(cmd.Long), strings.TrimRight(cmd.Example, "\n")
+	}
+	for _, c := range cmd.Commands() {
+		describe(c)
+	}
+}
 
 // help prints a command's help: how it is typed, the flags that people need, the
 // other ones, examples, and what more there is to say.

@@ -17,7 +17,7 @@ import (
 
 func (a *app) imageCommand() *cobra.Command {
 	var asJSON bool
-	show := func(args []string) error {
+	show := func(_ *cobra.Command, args []string) error {
 		r, err := a.namedImage(args)
 		if err != nil {
 			return err
@@ -28,9 +28,6 @@ func (a *app) imageCommand() *cobra.Command {
 		_, err = fmt.Fprintf(a.Page, "image:  %s\nfolder: %s\ndigest: %s\nsize:   %d bytes\n", r.Name, r.Dir, r.Digest, r.Size)
 		return err
 	}
-	dirs := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return nil, cobra.ShellCompDirectiveFilterDirs
-	}
 	oneDir := func(_ *cobra.Command, args []string) error {
 		if len(args) > 1 {
 			return cli.Usagef("image: one folder, not %d", len(args))
@@ -38,23 +35,13 @@ func (a *app) imageCommand() *cobra.Command {
 		return nil
 	}
 	cmd := &cobra.Command{
-		Use:   "image [IMAGE] | image import FROM [NAME] | image ls | image save DIR",
-		Short: "Show, import, list, export or save images",
-		Long: `Show where an image is, its digest and its size. IMAGE is the root folder of a file
-tree, or a name or digest of the store. Without it, it is the default image, which
-is made if it is missing.
-
-The digest covers names, types, permissions, link targets and contents. It leaves
-out owners and times, so that a copy of the tree elsewhere has the same digest.`,
-		Args: oneDir, ValidArgsFunction: dirs,
-		RunE: func(_ *cobra.Command, args []string) error { return show(args) },
+		Use:  "image [IMAGE] | image import FROM [NAME] | image ls | image save DIR",
+		Args: oneDir, ValidArgsFunction: completeFolders,
+		RunE: show,
 	}
-	shown := &cobra.Command{
-		Use: "show [IMAGE]", Short: "Show an image's digest, as lab image does", Args: oneDir, ValidArgsFunction: dirs,
-		RunE: func(_ *cobra.Command, args []string) error { return show(args) },
-	}
+	shown := &cobra.Command{Use: "show [IMAGE]", Args: oneDir, ValidArgsFunction: completeFolders, RunE: show}
 	list := &cobra.Command{
-		Use: "list", Aliases: []string{"ls"}, Short: "List the images in the cache", Args: cli.NoArgs,
+		Use: "list", Aliases: []string{"ls"}, Args: cli.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return a.listImages(asJSON) },
 	}
 	cmd.PersistentFlags().BoolVar(&asJSON, "json", false, "print JSON")

@@ -23,19 +23,7 @@ import (
 func (a *app) imageSaveCommand() *cobra.Command {
 	var named, kernelName string
 	cmd := &cobra.Command{
-		Use:   "save DIR | save FILE",
-		Short: "Save a run's image and guest kernel in its results folder",
-		Long: `Save a run's image and its guests' kernel in its results folder, as
-saved/image.tar.gz and saved/vmlinuz. lab reproduce DIR can then run the same
-ones on any machine. Their digests must be those in the manifest. SHA256SUMS
-lists the saved files, too.
-
-With a FILE that doesn't exist yet, only the image is written, to that file.
-
-lab reproduce runs saved programs as root. Accept folders only from people whose
-programs you would run.`,
-		Example: `  lab image save results/mine
-  lab image save tree.tar.gz --image /srv/tree`,
+		Use: "save DIR | save FILE",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return cli.Usagef("image save: which results folder, or which file? lab image save DIR")

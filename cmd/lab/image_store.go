@@ -38,18 +38,7 @@ func (a *app) storeCommands(asJSON *bool) []*cobra.Command {
 	}
 	return []*cobra.Command{
 		flags(&cobra.Command{
-			Use: "import FROM [NAME]", Short: "Bring an image into the store",
-			Long: `Bring an image into the store. FROM is one of:
-
-  a folder or archive in OCI's layout
-  an archive of docker save
-  the root folder of a file tree, or a tar archive of one
-
-An archive may be compressed (gzip, zstd, xz), and - is one on standard input. Owners, modes, times, links, extended
-attributes and file capabilities are kept, which needs root. Device nodes are left
-out: every environment makes its own.`,
-			Example: `  docker save nginx | sudo lab image import - nginx:1
-  sudo lab image import ./layout && sudo lab exec container --image nginx:1`,
+			Use:  "import FROM [NAME]",
 			Args: words("import", 1, 2),
 			RunE: func(_ *cobra.Command, args []string) error {
 				o.Name = strings.Join(args[1:], "")
@@ -59,7 +48,7 @@ out: every environment makes its own.`,
 			},
 		}, "ref", "platform"),
 		flags(&cobra.Command{
-			Use: "pull REF [NAME]", Short: "Bring an image from a registry into the store",
+			Use:  "pull REF [NAME]",
 			Args: words("pull", 1, 2),
 			RunE: func(_ *cobra.Command, args []string) error {
 				o.Name = strings.Join(args[1:], "")
@@ -69,7 +58,7 @@ out: every environment makes its own.`,
 			},
 		}, "platform", "insecure"),
 		flags(&cobra.Command{
-			Use: "push IMAGE REF", Short: "Bring an image of the store to a registry, with the same digest",
+			Use:  "push IMAGE REF",
 			Args: words("push", 2, 2),
 			RunE: func(_ *cobra.Command, args []string) error {
 				s, i, err := a.findImage(args[0])
@@ -86,15 +75,12 @@ out: every environment makes its own.`,
 			},
 		}, "insecure"),
 		{
-			Use: "export IMAGE FILE.tar|DIR", Short: "Write an image of the store in OCI's layout",
-			Long: `Write an image of the store in OCI's layout, with the same digest: as an archive if
-the name ends in .tar, and as a folder otherwise. docker load and podman load read
-the archive.`,
+			Use:  "export IMAGE FILE.tar|DIR",
 			Args: words("export", 2, 2),
 			RunE: func(_ *cobra.Command, args []string) error { return a.exportImage(args[0], args[1]) },
 		},
 		{
-			Use: "inspect IMAGE", Short: "Show what the store knows about an image",
+			Use:  "inspect IMAGE",
 			Args: words("inspect", 1, 1),
 			RunE: func(_ *cobra.Command, args []string) error {
 				_, i, err := a.findImage(args[0])
@@ -105,9 +91,7 @@ the archive.`,
 			},
 		},
 		{
-			Use: "rm IMAGE…", Short: "Remove images from the store",
-			Long: `Remove images from the store. By a name only that name goes, and the image with
-its last one; by a digest the image goes with all its names.`,
+			Use:  "rm IMAGE…",
 			Args: words("rm", 1, 1000),
 			RunE: func(_ *cobra.Command, args []string) error { return a.removeImages(args) },
 		},

@@ -43,9 +43,8 @@ type (
 func (a *app) listCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "list",
-		Short: "List scenarios and environments, and what can run here",
-		Args:  cli.NoArgs,
+		Use:  "list",
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			checks, err := checks(cmd.Context(), false)
 			if err != nil {

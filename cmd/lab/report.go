@@ -21,30 +21,8 @@ func (a *app) reportCommand() *cobra.Command {
 	var json bool
 	var out string
 	cmd := &cobra.Command{
-		Use:   "report DIR…",
-		Short: "Draw reports again; compare the runs of several machines",
-		Long: `Draw the report of results folders again: the table here, and in each folder
-report.md, plots/, trials.csv, bench.txt and summary.json. Nothing is measured,
-and any machine will do. In SHA256SUMS the data keep the checksums of the run, so that
-a change stays visible (lab check).
-
-Several folders of one scenario are also compared, with the machine as a factor:
-each machine's figures with their intervals, the middle machine, the smallest and
-the largest. Runs of one machine have the same salted id and count once. Groups
-that can't be compared are kept apart: KVM and emulation, bare metal and virtual
-machines, other images and guest kernels. With --out DIR, machines.md,
-machines.csv and plots are written there.`,
-		Example: `  lab report results/mine
-  lab report class/* --out class-report`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return cli.Usagef("report: which results folder? lab report DIR…")
-			}
-			return nil
-		},
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return nil, cobra.ShellCompDirectiveFilterDirs
-		},
+		Use:  "report DIR…",
+		Args: someFolders, ValidArgsFunction: completeFolders,
 		RunE: func(_ *cobra.Command, dirs []string) error {
 			if len(dirs) > 1 && !json {
 				return a.reportMachines(dirs, out)

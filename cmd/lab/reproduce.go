@@ -19,38 +19,8 @@ import (
 func (a *app) reproduceCommand() *cobra.Command {
 	var f runFlags
 	cmd := &cobra.Command{
-		Use:   "reproduce DIR",
-		Short: "Repeat a run here, and judge its findings again",
-		Long: `Repeat the run of a results folder on this machine: the same scenario,
-environments, settings, numbers of trials and seed. Then judge each finding of
-the original by both runs:
-
-  agrees          both runs came to the same outcome
-  differs         it holds in one and not in the other; on the same machine also
-                  if a median that it rests on has moved by over 10 %
-  can't be told   one of the two is undecided, or couldn't be measured
-  not comparable  another image, workload or guest kernel; KVM with emulation
-
-If the folder has a saved image and guest kernel (lab image save) that differ
-from this machine's, the saved ones run, as root: reproduce only folders of
-people whose programs you would run.
-
-If another libvirt made the original's guests, name it again with --connect;
-results don't record its address.
-
-The original isn't changed. The new folder has reproduction.md and its report.
-
-Exit status: 0 nothing differs; 1 something differs, or failed; 2 bad usage;
-3 nothing could be run; 130 interrupted.`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return cli.Usagef("reproduce: which results folder? lab reproduce DIR")
-			}
-			return nil
-		},
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return nil, cobra.ShellCompDirectiveFilterDirs
-		},
+		Use:  "reproduce DIR",
+		Args: oneFolder, ValidArgsFunction: completeFolders,
 		RunE: func(_ *cobra.Command, args []string) error { return a.reproduce(args[0], f) },
 	}
 	fl := cmd.Flags()

@@ -35,30 +35,7 @@ type runFlags struct {
 func (a *app) runCommand() *cobra.Command {
 	var f runFlags
 	cmd := &cobra.Command{
-		Use:   "run SCENARIO… [flags] | run command [flags] -- CMD [ARG…] | run -f FILE | run --resume DIR",
-		Short: "Measure a scenario",
-		Long: `lab list has the scenarios and environments. lab explain NAME says more about
-one of them, with what --variant can set.
-
-The trials of all environments are made in an order that is shuffled from the
-seed. Each trial is written down at once. The first Ctrl-C ends the run with a
-report of what was measured; the second ends it at once. Nothing of the run is
-left on the machine but its results folder.
-
-An experiment file (-f, YAML) takes the place of scenarios and flags, and is
-copied into each results folder. Its keys:
-  ` + strings.Join(request.Keys(), ", ") + `
-The only flags that can be given with it, unless the file says the same, are:
-  ` + besideFile() + `
-
-Exit status: 0 all was measured; 1 a trial failed or an environment couldn't
-run; 2 bad usage; 3 nothing could be run, or not root; 130 interrupted.`,
-		Example: `  sudo lab run startup
-  sudo lab run startup --quick --env host,container
-  sudo lab run startup --env container -r 200 --seed 7 --out /tmp/mine
-  sudo lab run command --env host,container -- sh -c 'sleep 0.1'
-  sudo lab run -f paper.yaml
-  lab run startup -r 500 --predict`,
+		Use: "run SCENARIO… [flags] | run command [flags] -- CMD [ARG…] | run -f FILE | run --resume DIR",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if n := cmd.ArgsLenAtDash(); n >= 0 {
 				if f.resume != "" || f.file != "" {

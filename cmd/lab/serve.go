@@ -14,7 +14,6 @@ import (
 
 	"lab/bench/engine"
 	"lab/bench/results"
-	"lab/cmd/cli"
 	"lab/reports"
 	"lab/reports/serve"
 )
@@ -22,25 +21,8 @@ import (
 func (a *app) serveCommand() *cobra.Command {
 	var address string
 	cmd := &cobra.Command{
-		Use:   "serve DIR…",
-		Short: "Show results in a browser, and follow a run that is going on",
-		Long: `Show results folders as one page in a browser, with a switch between them. The
-page follows a folder whose run is still going on. It is the page that is also in
-each folder as report.html.
-
-Only this machine can see it, unless --addr names another address. Nothing is
-written, no file is handed out, and Ctrl-C ends it.`,
-		Example: `  lab serve results/mine
-  lab serve class/* --addr 0.0.0.0:8000`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return cli.Usagef("serve: which results folder? lab serve DIR…")
-			}
-			return nil
-		},
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return nil, cobra.ShellCompDirectiveFilterDirs
-		},
+		Use:  "serve DIR…",
+		Args: someFolders, ValidArgsFunction: completeFolders,
 		RunE: func(_ *cobra.Command, dirs []string) error { return a.serve(dirs, address) },
 	}
 	cmd.Flags().StringVar(&address, "addr", "", "`[HOST:]PORT` address to listen on (default: a free port of this machine alone)")
