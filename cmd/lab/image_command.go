@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -123,4 +124,27 @@ func savedDir(cache string) string { return filepath.Join(cache, "image", "saved
 // unpackedDir is where the one with a digest does.
 func unpackedDir(cache, digest string) string {
 	return filepath.Join(savedDir(cache), strings.Replace(digest, ":", "-", 1))
+}
+
+// openImage is the image that a user named, or the default one, with its digest.
+func openImage(named, cache string) (image.Ref, error) {
+	if named != "" {
+		return store.Read(cache, named)
+	}
+	r, err := cli.DefaultImage(cache, true, storedImage)
+	if err != nil {
+		return image.Ref{}, err
+	}
+	if r, err = image.Open(r.Dir); err == nil {
+		r.Name = "default"
+	}
+	return r, err
+}
+
+// printJSON prints v for other programs.
+func (a *app) printJSON(v any) error {
+	enc := json.NewEncoder(a.Stdout)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
 }
