@@ -1,6 +1,8 @@
 package launch
 
 import (
+	"fmt"
+	"os"
 	"runtime"
 	"sync"
 
@@ -88,4 +90,18 @@ func Do(f func() error) error {
 	done := make(chan error, 1)
 	onThread(func() { done <- f() })
 	return <-done
+}
+
+// PivotHere makes the mount that is the thread's working folder the root of its mount
+// namespace, and lets go of the old one with all that was mounted there.
+func PivotHere() error {
+	// With both arguments the same, the old root is put on top of the new
+	// one, at "/", and no folder is needed to hold it (pivot_root(2)).
+	if err := unix.PivotRoot(".", "."); err != nil {
+		return os.NewSyscallError("pivot_root", err)
+	}
+	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
+		return fmt.Errorf("unmount the old root: %w", err)
+	}
+	return os.NewSyscallError("chdir", unix.Chdir("/"))
 }
