@@ -57,9 +57,7 @@ func contrast(p *page.Page, c *analysis.Contrast) {
 	}
 	p.Table(wide, narrow)
 	p.Gap()
-	for _, r := range c.Reasons() {
-		p.Mark(page.Yellow, msg.T("mark.head", msg.Join("join.semicolon", r.Rows...)), r.Why)
-	}
+	reasons(p, c.Reasons())
 	if len(c.Differs) > 0 {
 		p.Subsection(msg.T("contrast.differs"))
 		var items []msg.Message
