@@ -2,7 +2,6 @@ package bench
 
 import (
 	"fmt"
-	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -113,19 +112,6 @@ func Resolve(env Environment, set map[string]string) (map[string]string, error) 
 		out[s.Name] = v
 	}
 	return out, nil
-}
-
-// Variant writes settings as users type them, in the order of their names:
-// "disk=virtio,net=bridge".
-func Variant(settings map[string]string) string {
-	var b strings.Builder
-	for _, k := range slices.Sorted(maps.Keys(settings)) {
-		if b.Len() > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteString(k + "=" + settings[k])
-	}
-	return b.String()
 }
 
 // LeastMemory is the smallest limit of memory in which a program starts, with

@@ -193,7 +193,7 @@ func keep(dir string, j *runs.Job, files map[string][]byte) error {
 	defer root.Close()
 	errs := []error{owner.Courtesy(root.Chown(".", j.UID, j.GID))}
 	for name, data := range files {
-		errs = append(errs, root.WriteFile(name, data, 0o644), owner.Courtesy(root.Lchown(name, j.UID, j.GID)))
+		errs = append(errs, results.Put(root, name, j.UID, j.GID, data))
 	}
 	return errors.Join(errs...)
 }
