@@ -45,6 +45,8 @@ func (a *app) again(verb, command, dir string, f runFlags, fit func(*results.Run
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", verb, err)
 	}
+	// What was asked for then is read back, not what it came to: an environment that
+	// couldn't run there may be able to here.
 	m := run.Manifest
 	switch {
 	case scenarios.Find(m.Scenario) == nil:
@@ -52,6 +54,7 @@ func (a *app) again(verb, command, dir string, f runFlags, fit func(*results.Run
 	case m.Asked == nil:
 		return nil, fmt.Errorf("%s: the lab that made %s didn't record what was asked for; the nearest is: lab run %s --seed %d", verb, dir, m.Scenario, m.Seed)
 	}
+	// All that can be refused without root and without the machine is refused first.
 	if err := fit(run); err != nil {
 		return nil, err
 	}
@@ -69,6 +72,8 @@ func (a *app) again(verb, command, dir string, f runFlags, fit func(*results.Run
 		return nil, err
 	}
 	o := &oldRun{Run: run, job: j}
+	// The lock comes last of all that can fail for others' reasons: from here on the
+	// machine is ours.
 	if f.Connect != "" {
 		if o.target, err = reach(f.Connect); err != nil {
 			return nil, err
@@ -124,6 +129,8 @@ func (f *runFlags) jobOf(run *results.Run) (*runs.Job, error) {
 	if err := f.places(); err != nil {
 		return nil, err
 	}
+	// Paths aren't recorded, as they say who somebody is: those of this machine are
+	// typed again.
 	r := run.Manifest.Asked.Again()
 	r.Scenarios, r.Seed = []string{run.Manifest.Scenario}, &run.Manifest.Seed
 	r.Image, r.Kernel, r.Work = f.Image, f.Kernel, f.Work

@@ -23,12 +23,15 @@ func (c *console) Plan(j *runs.Job, cells []results.Cell) {
 	if j.Session > 1 {
 		return
 	}
+	// A run that is resumed has some of its trials already.
 	made := map[string]int{} // by cell, by an earlier process
 	for _, l := range j.Done {
 		if l.Last && !l.Repeated {
 			made[l.Label()]++
 		}
 	}
+	// What can't run is said before the run, not after it: the user may be waiting for
+	// that row.
 	var labels []string
 	var trials, warmup, done int
 	var about time.Duration
@@ -141,6 +144,8 @@ func (a *app) predict(f runFlags) error {
 	if err := used(j.Options); err != nil {
 		return err
 	}
+	// An earlier run tells how long a trial takes only if this machine made it: its
+	// salted id says so.
 	facts, _ := machine.Facts("")
 	before := runs.Earlier(facts.ID, f.out)
 	var all []runs.Prediction
@@ -168,6 +173,9 @@ func (a *app) predict(f runFlags) error {
 	return nil
 }
 
+// printPrediction writes for people what predict found out: the number of trials, a
+// line for each row with what one of its trials took in an earlier run, and what may
+// add trials or end the run early.
 func (a *app) printPrediction(p runs.Prediction, x *request.Request) {
 	sessions := ""
 	if p.Sessions > 1 {

@@ -24,12 +24,17 @@ import (
 	"lab/scenarios"
 )
 
+// calibrateFlags are what lab calibrate was told. Its runs are ordinary ones, so that
+// most of it is what lab run takes; pairs says how long they are.
 type calibrateFlags struct {
 	runFlags
 	pairs   int
 	disturb bool
 }
 
+// calibrateCommand is lab calibrate. Each of its parts is a scenario of its own
+// (scenarios.Calibration), made by the same machinery as lab run, so that what is
+// tried here is what measures there.
 func (a *app) calibrateCommand() *cobra.Command {
 	var f calibrateFlags
 	cmd := &cobra.Command{
@@ -49,6 +54,12 @@ func (a *app) calibrateCommand() *cobra.Command {
 	return cmd
 }
 
+// calibrate makes the parts one after another, each in a folder of its own below one,
+// and then judges them from these folders alone: the judgement can be repeated, and
+// checked, without measuring again.
+//
+// One part is made on both sides of the testbed at a time; see
+// runs.Supervisor.RunBeside.
 func (a *app) calibrate(f calibrateFlags) error {
 	if f.pairs < 1 || f.pairs > 1_000_000 {
 		return cli.Usagef("--pairs %d: from 1 to 1000000", f.pairs)
@@ -76,6 +87,7 @@ func (a *app) calibrate(f calibrateFlags) error {
 	if f.disturb {
 		todo = []*bench.Scenario{scenarios.Disturbed()}
 	}
+	// Each part is a run with a results folder of its own.
 	for i, sc := range todo {
 		j := *base
 		j.Begin(parts, sc.Name)
@@ -136,6 +148,7 @@ type calibration struct {
 
 // judgeCalibration reads the parts back, and answers.
 func (a *app) judgeCalibration(dir string, j *runs.Job, made []*bench.Scenario, asJSON bool) error {
+	// The parts are read back from their folders, as anybody else would read them.
 	parts := calibrate.Parts{ShortRun: scenarios.ShortRun}
 	to := map[string]**results.Run{
 		scenarios.CalibrateShuffled: &parts.Shuffled, scenarios.CalibrateBlocks: &parts.Blocks,
@@ -175,6 +188,8 @@ func (a *app) judgeCalibration(dir string, j *runs.Job, made []*bench.Scenario, 
 	return err
 }
 
+// rowsOf are the answers as the page of package reports takes them, which knows
+// nothing of calibrations.
 func rowsOf(checks []calibrate.Check) [][]string {
 	var out [][]string
 	for _, c := range checks {

@@ -20,6 +20,10 @@ import (
 	"lab/cmd/cli"
 )
 
+// chaosCommand is lab chaos: what is left on the machine of something that was killed
+// with SIGKILL, which no program can catch. The lab's own environments must leave
+// nothing, as everything of theirs is owned by a process or a descriptor that the
+// kernel takes away; others' launchers are there to compare with.
 func (a *app) chaosCommand() *cobra.Command {
 	var envs []string
 	var kills int
@@ -50,6 +54,7 @@ func (a *app) chaosCommand() *cobra.Command {
 			if err := a.NeedRoot("lab chaos", cli.StatusFailed); err != nil {
 				return err
 			}
+			// The victims of our own are this very program, started anew: lab exec ENV.
 			lab, err := os.Executable()
 			if err != nil {
 				return err
@@ -103,6 +108,7 @@ func (a *app) chaosCommand() *cobra.Command {
 // the lab here, and by itself the launcher.
 const byLab = "lab exec "
 
+// victimName is what --env calls an environment here.
 func victimName(a bench.About) string {
 	if a.Extra {
 		return byLab + a.Name
@@ -127,6 +133,8 @@ func (a *app) chaos(victims []chaos.Victim, kills int, seed uint64) (rows []chao
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
+	// The points at which they are killed come of the seed: a leak that was found can be
+	// looked for again.
 	r := chaos.Run{Image: img.Dir, Dir: dir, Kills: kills, Rand: rand.New(rand.NewPCG(seed, 0))}
 	for _, v := range victims {
 		row, err := r.Of(ctx, v)

@@ -11,6 +11,8 @@ import (
 	"lab/reports"
 )
 
+// checkCommand is lab check. It needs no root and no machine like the one that
+// measured: whoever was sent a results folder can look whether it is what was sent.
 func (a *app) checkCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:  "check DIR…",
@@ -25,6 +27,9 @@ func (a *app) checkCommand() *cobra.Command {
 	}
 }
 
+// check reads a folder as a report does, which finds what is damaged; compares all
+// files with SHA256SUMS, which finds what was changed; and looks whether the
+// experiment file is the one that the manifest names by its digest.
 func (a *app) check(dir string) error {
 	run, err := results.Read(dir)
 	if err != nil {
@@ -40,6 +45,7 @@ func (a *app) check(dir string) error {
 	if _, err := experiment.Kept(run); err != nil {
 		return fmt.Errorf("check: %w", err)
 	}
+	// A trial is several lines, one a value.
 	trials := map[int]bool{}
 	for _, l := range run.Lines {
 		trials[l.Trial] = true

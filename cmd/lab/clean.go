@@ -50,6 +50,9 @@ func sweepHalfMade(cache string) (removed []string) {
 	return removed
 }
 
+// cleanCommand is lab clean: what every command that runs as root sweeps anyway, and
+// what takes longer to look for. Nothing is removed because of its name alone: it
+// bears the lab's tag, and nobody who is alive holds its lock.
 func (a *app) cleanCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:  "clean",

@@ -17,13 +17,19 @@ import (
 	"lab/reports/page"
 )
 
+// compareFlags are what lab compare was told: which rows of one folder, how to print,
+// and which differences are a failure.
 type compareFlags struct {
 	by, format string
 	failIf     []string
 }
 
+// formats are those of --format. The table is for people, Markdown for a report, CSV
+// for other programs, with all numbers in base units.
 var formats = []string{"table", "markdown", "csv"}
 
+// compareCommand is lab compare, which measures nothing: the numbers are in the
+// folders, and package analysis compares them.
 func (a *app) compareCommand() *cobra.Command {
 	var f compareFlags
 	cmd := &cobra.Command{
@@ -49,10 +55,15 @@ func (a *app) compareCommand() *cobra.Command {
 	return cmd
 }
 
+// compare reads the folders, compares, prints, and comes to an exit status. With
+// --fail-if all rows are one family of comparisons: who asks whether anything at all
+// became slower asks one question many times, and the more often it is asked, the
+// sooner chance answers (see stats.Compare on families).
 func (a *app) compare(dirs []string, f compareFlags) error {
 	if !slices.Contains(formats, f.format) {
 		return cli.Unknown("--format", f.format, formats)
 	}
+	// First all that was typed, then the folders: reading these may take a while.
 	var limits []analysis.Limit
 	for _, word := range request.Split(f.failIf...) {
 		l, err := analysis.ParseLimit(word)
@@ -97,6 +108,7 @@ func contrast(runs []*results.Run, by string) (*analysis.Contrast, error) {
 	if len(have) == 0 {
 		return nil, cli.Unknown("--by", name, analysis.Choices(runs[0]))
 	}
+	// Where there are just two values, --by NAME is enough.
 	two := request.Split(values)
 	if values == "" && len(have) == 2 {
 		two = have

@@ -12,6 +12,10 @@ import (
 	"lab/cmd/cli"
 )
 
+// doctorCommand is lab doctor. The checks are bench/machine's: each tries what an
+// environment will do, for real, on a thread that dies afterwards, instead of looking
+// at version numbers. Which scenarios a failed one blocks follows from what
+// environments say that they rest on (bench.About.Rests).
 func (a *app) doctorCommand() *cobra.Command {
 	var asJSON bool
 	var left residueFlags
@@ -61,6 +65,8 @@ func checks(ctx context.Context, accel bool) ([]machine.Check, error) {
 	if err != nil {
 		return nil, err
 	}
+	// All that isn't the machine's own is given to it: where the set-up left the kernel
+	// and the image, and which environments there are.
 	o := machine.Options{Cache: cache, Image: image.DefaultDir(cache), Broken: !image.IsCurrent(cache), Kernel: kernel, Environments: environments()}
 	if accel {
 		o.Accel = func(ctx context.Context) (results.Acceleration, error) { return probe(ctx, cache) }

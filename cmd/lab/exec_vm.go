@@ -59,6 +59,7 @@ func (a *app) execCommand() *cobra.Command {
 
 // executeApart runs the command in a worker; status is the command's own.
 func (a *app) executeApart(env bench.Environment, spec bench.Spec, image, connect string) (status int, err error) {
+	// From here on signals are the command's: they are passed on to it, as a shell does.
 	sigs := make(chan os.Signal, 16)
 	signal.Notify(sigs, cli.PassedOn...)
 	lock, err := a.Acquire(false, sigs)
@@ -81,6 +82,8 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, image, connec
 	if o.Spec.Image, err = openImage(image, o.Cache); err != nil {
 		return 0, err
 	}
+	// The worker gets the very descriptors that the user gave us: what the guest writes
+	// goes there without passing this process.
 	w, err := crew.Spawn(crew.Order{Duty: execDuty, Job: o, Passage: passage(target), Stderr: a.Stderr.File,
 		Files: []crew.File{{Name: "stdin", File: a.Stdin}, {Name: "stdout", File: a.Stdout.File}, {Name: "stderr", File: a.Stderr.File}}})
 	if err != nil {
@@ -105,6 +108,8 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, image, connec
 	swept := make(chan struct{})
 	go func() { testbed.SweepFolders(); close(swept) }()
 	defer func() { <-swept }()
+	// The result is the worker's last word. Without any it was killed, by us or by
+	// somebody else.
 	var res execResult
 	derr := errors.New("ended without a result")
 	for e := range w.Events() {
@@ -163,6 +168,10 @@ func execWork(post *crew.Post) any {
 	return r
 }
 
+// execute is one instance from the testbed to the command's end, in the order that
+// every trial has, too: Open, Check, Prepare, Start, Wait, Close. What was opened is
+// closed in the opposite order whatever went wrong, and an error of closing counts:
+// something was left.
 func (o *execOrder) execute(post *crew.Post) (status int, oom bool, err error) {
 	tb, err := testbed.Enter(o.Cache, o.UID, o.GID, nil)
 	if err != nil {

@@ -25,6 +25,9 @@ type explained struct {
 	Text string `json:"text"` // paragraphs
 }
 
+// explainCommand is lab explain. It has no texts of its own: all that it prints is
+// what scenarios, environments and settings say about themselves, so that it can't be
+// wrong about them, and a new one explains itself.
 func (a *app) explainCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -76,6 +79,7 @@ func (a *app) explainCommand() *cobra.Command {
 	return cmd
 }
 
+// article puts "a" or "an" before the kind of a thing.
 func article(kind string) string {
 	if strings.ContainsRune("aeiou", rune(kind[0])) {
 		return "an " + kind
@@ -83,6 +87,8 @@ func article(kind string) string {
 	return "a " + kind
 }
 
+// explainedNames are all names that there are, each once: a word may be a scenario
+// and a metric.
 func explainedNames(all []explained) []string {
 	var out []string
 	for _, x := range all {
@@ -93,6 +99,7 @@ func explainedNames(all []explained) []string {
 	return out
 }
 
+// listExplained prints the names by kind, a line a kind.
 func listExplained(w io.Writer, all []explained) {
 	var kinds []string
 	names := map[string][]string{}
@@ -127,6 +134,8 @@ func everything() []explained {
 		}
 		out = append(out, explained{e.Name(), "environment", text})
 	}
+	// Names that several have (a metric of two scenarios, a setting of two environments)
+	// are explained once.
 	out = append(out, explainMetrics()...)
 	out = append(out, explainSettings()...)
 	taints := append(slices.Clone(machine.Explained), struct{ Name, Means string }{bench.TwoClocks,
@@ -138,6 +147,9 @@ func everything() []explained {
 	return out
 }
 
+// explainScenario is a scenario as a text: its question, its method, what it measures
+// in which rows, and the statements that it judges, whose thresholds stand there
+// before anything was measured.
 func explainScenario(s *bench.Scenario) string {
 	var metrics, envs []string
 	for _, m := range s.Metrics {
@@ -216,6 +228,7 @@ func explainSettings() []explained {
 	return out
 }
 
+// settingText is a setting as it is typed, with its values and what it does.
 func settingText(s bench.Setting) string {
 	values := strings.Join(s.Values, "|")
 	if values == "" {

@@ -42,10 +42,14 @@ import (
 // thread must never be one that bench/launch uses up.
 func init() { runtime.LockOSThread() }
 
+// main is the start of every process of the lab's: of the command that somebody
+// typed, and of the worker that lab run starts of the same program (see crew.Arg).
 func main() { os.Exit(full(os.Args)) }
 
 // full is the whole command, and the worker that lab run starts of it.
 func full(args []string) int {
+	// The undertaker of a testbed is this program, too, started under another name: it
+	// takes away what a killed lab can't.
 	testbed.Bury(args)
 	if len(args) > 1 && args[1] == crew.Arg {
 		return crew.Work(map[string]crew.Duty{runs.Duty: parts.Work, execDuty: execWork})
@@ -56,6 +60,7 @@ func full(args []string) int {
 // An app is one invocation of the command.
 type app struct{ *cli.App }
 
+// newApp is an invocation with these arguments; tests give it files of their own.
 func newApp(args []string, stdin, stdout, stderr *os.File) *app {
 	return &app{cli.New(args, stdin, stdout, stderr)}
 }
@@ -66,6 +71,8 @@ func run(args []string, stdin, stdout, stderr *os.File) int {
 	return a.Run(a.root())
 }
 
+// root is the tree of commands. What a command says with --help is in help.txt, and
+// what its flags say is where these are made.
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:     "lab",

@@ -16,6 +16,8 @@ import (
 	"lab/cmd/cli"
 )
 
+// imageCommand is lab image. Without a subcommand it shows one image; those that
+// bring images into the store and out of it are storeCommands.
 func (a *app) imageCommand() *cobra.Command {
 	var asJSON bool
 	show := func(_ *cobra.Command, args []string) error {
@@ -59,8 +61,11 @@ type describedRef struct {
 	Size   int64  `json:"size"`
 }
 
+// describedImage is an image as JSON has it.
 func describedImage(r image.Ref) describedRef { return describedRef{r.Name, r.Dir, r.Digest, r.Size} }
 
+// namedImage is the image that the arguments name, or the default one, which is made
+// if it is missing.
 func (a *app) namedImage(args []string) (image.Ref, error) {
 	cache, err := usercache.Make()
 	if err != nil {
@@ -75,6 +80,8 @@ func (a *app) listImages(asJSON bool) error {
 	if err != nil {
 		return err
 	}
+	// The default image, then those that came with results folders of others, then the
+	// store's.
 	dirs, _ := filepath.Glob(filepath.Join(savedDir(cache), "sha256-*"))
 	dirs = append([]string{image.DefaultDir(cache)}, dirs...)
 	all := []describedRef{}

@@ -20,6 +20,9 @@ import (
 	"lab/vm/kernel"
 )
 
+// imageSaveCommand is lab image save. A results folder says by digests which bytes
+// ran; with the bytes themselves beside it, others can run the very same ones years
+// later, when no distribution has that kernel any more.
 func (a *app) imageSaveCommand() *cobra.Command {
 	var named, kernelName string
 	cmd := &cobra.Command{
@@ -72,6 +75,7 @@ func (a *app) newFile(name string, write func(io.Writer) error) error {
 	return nil
 }
 
+// nonEmptyWords is a flag's value as arguments: none where it wasn't given.
 func nonEmptyWords(w string) []string {
 	if w == "" {
 		return nil
@@ -98,6 +102,8 @@ func (a *app) saveBeside(dir, named, kernelName string) error {
 	if err != nil {
 		return err
 	}
+	// The image of today may be another one than the run's: saving that would make the
+	// folder say what isn't so.
 	if r.Digest != m.Image.Digest {
 		return fmt.Errorf("image save: the image in %s isn't the run's: its digest is %s, and the run's was %s; name the run's folder with --image", r.Dir, r.Digest, m.Image.Digest)
 	}
@@ -183,6 +189,8 @@ func unpackSaved(f *os.File, dir, digest string, uid, gid int) (r image.Ref, err
 			return r, err
 		}
 	}
+	// It is filled under another name, checked against the digest, and only then gets
+	// its own: whoever finds it later needn't ask whether it is whole.
 	tmp, err := os.MkdirTemp(parent, ".new-")
 	if err != nil {
 		return r, err

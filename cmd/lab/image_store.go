@@ -98,6 +98,7 @@ func (a *app) storeCommands(asJSON *bool) []*cobra.Command {
 	}
 }
 
+// words wants so many arguments, and else says how the command is typed.
 func words(verb string, least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) < least || len(args) > most {
@@ -148,6 +149,8 @@ func (a *app) bringImage(asJSON bool, bring func(context.Context, *store.Writer)
 	})
 }
 
+// removeImages removes images from the store while no other lab of this machine runs:
+// an instance may have one as its root.
 func (a *app) removeImages(refs []string) error {
 	if err := a.NeedRoot("lab image", cli.StatusFailed); err != nil {
 		return err

@@ -40,6 +40,9 @@ type (
 	}
 )
 
+// listCommand is lab list: what there is to measure and where, and what is missing on
+// this machine. It tries nothing that takes a second, such as KVM: that is lab
+// doctor's.
 func (a *app) listCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -62,6 +65,8 @@ func (a *app) listCommand() *cobra.Command {
 	return cmd
 }
 
+// listed puts together what scenarios and environments say of themselves, and which
+// checks stand in an environment's way.
 func listed(checks []machine.Check) listing {
 	var l listing
 	for _, s := range scenarios.All() {

@@ -20,6 +20,8 @@ type meter struct {
 	drawn bool
 }
 
+// newMeter draws on f, if that is a terminal whose cursor can be moved. NO_COLOR is
+// honoured (no-color.org).
 func newMeter(f *os.File) *meter {
 	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
 	term := os.Getenv("TERM")
@@ -27,8 +29,11 @@ func newMeter(f *os.File) *meter {
 	return &meter{f: f, on: on, color: on && os.Getenv("NO_COLOR") == ""}
 }
 
+// barWidth is how many characters the bar has.
 const barWidth = 24
 
+// draw draws the line anew. It is called between trials alone: writing to a terminal
+// takes as long as a small program's start.
 func (m *meter) draw(p engine.Progress) {
 	if !m.on {
 		return
@@ -70,6 +75,7 @@ func (m *meter) clear() {
 	}
 }
 
+// width is the terminal's, which may have changed since the last line was drawn.
 func (m *meter) width() int {
 	if ws, err := unix.IoctlGetWinsize(int(m.f.Fd()), unix.TIOCGWINSZ); err == nil && ws.Col > 0 {
 		return int(ws.Col)

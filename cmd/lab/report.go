@@ -17,6 +17,9 @@ import (
 	"lab/reports/page"
 )
 
+// reportCommand is lab report. It draws again from what was measured: with a newer
+// lab a better picture, or on another machine the same one. The data stay as they
+// are, and so do their checksums.
 func (a *app) reportCommand() *cobra.Command {
 	var json bool
 	var out string
@@ -85,6 +88,7 @@ func (a *app) printReport(run *results.Run, json bool) error {
 // reportMachines draws each folder again, and sets those of one scenario side by
 // side. A folder that can't be read doesn't keep the others from it.
 func (a *app) reportMachines(dirs []string, out string) error {
+	// By scenario, in the order in which the folders were given.
 	var names []string
 	by := map[string][]*results.Run{}
 	var errs []error
@@ -121,6 +125,8 @@ func (a *app) reportMachines(dirs []string, out string) error {
 	return errors.Join(errs...)
 }
 
+// writeMachines writes the report across machines into a new folder: it belongs to
+// none of the runs.
 func (a *app) writeMachines(m *analysis.Machines, out string) error {
 	uid, gid := owner.IDs()
 	f, err := results.Create(out, uid, gid, nil)

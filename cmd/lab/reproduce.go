@@ -16,6 +16,9 @@ import (
 	"lab/reports/page"
 )
 
+// reproduceCommand is lab reproduce. What is repeated is what the manifest of the
+// original says was asked for; the only flags are those that say where something is
+// on this machine.
 func (a *app) reproduceCommand() *cobra.Command {
 	var f runFlags
 	cmd := &cobra.Command{
@@ -34,12 +37,18 @@ func (a *app) reproduceCommand() *cobra.Command {
 	return cmd
 }
 
+// reproduce makes the run again and sets the two side by side. Its statements are
+// judged anew from the new figures, and then the outcomes are compared, not the
+// figures: on a faster machine all of these differ, and the statements may hold all
+// the same.
 func (a *app) reproduce(dir string, f runFlags) error {
 	old, err := a.again("reproduce", "lab reproduce", dir, f, func(*results.Run) error { return f.outIsFree() })
 	if err != nil {
 		return err
 	}
 	defer old.end()
+	// The new run has a manifest of its own. Of the original's it keeps what was asked
+	// for, with its seed: the trials come in the same order.
 	original, j := old.Run, old.job
 	m := original.Manifest
 	now := j.Manifest // what begin found out
@@ -51,6 +60,8 @@ func (a *app) reproduce(dir string, f runFlags) error {
 		fmt.Fprintf(a.Note, "lab: the image isn't the original's (%s, and that was %s): nothing will be comparable; fix: --image DIR with the original one\n",
 			now.Image.Digest, m.Image.Digest)
 	}
+	// The folder may be somebody else's, and what it says will run as root: the user is
+	// to see what that is.
 	if c := j.Options.Command; c != nil {
 		fmt.Fprintf(a.Note, "lab: %s says what runs as root: %q", dir, c)
 		if p := j.Options.Prepare; p != "" {

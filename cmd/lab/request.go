@@ -101,6 +101,7 @@ func (f *runFlags) fromFile(cmd *cobra.Command) error {
 	return nil
 }
 
+// isFolder says whether there is a folder of that name.
 func isFolder(name string) bool {
 	st, err := os.Stat(name)
 	return err == nil && st.IsDir()
@@ -145,6 +146,8 @@ func (f *runFlags) check() error {
 	if err := takes(r); err != nil {
 		return err
 	}
+	// A group's name stands for its environments. Each of them is looked at for itself,
+	// so that an error names the word that was typed.
 	names, some := members(r.Environments)
 	envs := environments(names...)
 	asked := envs
@@ -161,6 +164,8 @@ func (f *runFlags) check() error {
 			asked = append(asked, e)
 		}
 	}
+	// A setting must be known to one of the environments at least; to those that don't
+	// have it, it says nothing.
 	r.Environments, f.some = names, some
 	for _, k := range slices.Sorted(maps.Keys(r.Variant)) {
 		for i, v := range r.Variant[k] {

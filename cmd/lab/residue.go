@@ -18,6 +18,7 @@ type residueFlags struct {
 	save, since string
 }
 
+// any says whether one of them was given.
 func (f residueFlags) any() bool { return f.list || f.save != "" || f.since != "" }
 
 // lookForResidue takes a snapshot of this machine. Its default folders are this

@@ -32,6 +32,9 @@ type runFlags struct {
 	some       []string         // environments that a group's name stands for
 }
 
+// runCommand is lab run, the heart of it. The flags of what is asked for are made
+// from the fields of request.Request, so that a flag, a key of an experiment file and
+// a line in the manifest can't come to mean different things.
 func (a *app) runCommand() *cobra.Command {
 	var f runFlags
 	cmd := &cobra.Command{
@@ -84,6 +87,8 @@ func (a *app) runCommand() *cobra.Command {
 	return cmd
 }
 
+// scenarioNames are the scenarios that can be typed. The parts of a calibration are
+// no such ones.
 func scenarioNames() []string {
 	var out []string
 	for _, s := range scenarios.All() {
@@ -92,7 +97,12 @@ func scenarioNames() []string {
 	return out
 }
 
+// run makes a run of each scenario that was asked for, one after another, in a
+// results folder each. The machine is locked from the first to the last. A run that
+// failed doesn't keep the next one from being made; Ctrl-C does.
 func (a *app) run(f runFlags) error {
+	// What the user typed is judged before root is asked for, and before anything is
+	// made: a typing error takes a millisecond.
 	base, err := f.job()
 	if err != nil {
 		return err
@@ -103,6 +113,8 @@ func (a *app) run(f runFlags) error {
 	if err := a.NeedRoot("lab run", cli.StatusNothing); err != nil {
 		return err
 	}
+	// A foreign libvirt is tried once, here, where the user's keys and the machine's
+	// network are. The worker has neither.
 	var target *client.Target
 	if f.Connect != "" {
 		if target, err = reach(f.Connect); err != nil {
@@ -121,6 +133,7 @@ func (a *app) run(f runFlags) error {
 	if err := f.rightImage(base.Manifest.Image.Digest); err != nil {
 		return cli.Exit(cli.StatusNothing, err)
 	}
+	// Each scenario has a job of its own, a copy of what all have in common.
 	var last error
 	for _, name := range f.Scenarios {
 		j := *base

@@ -18,6 +18,8 @@ import (
 	"lab/reports/serve"
 )
 
+// serveCommand is lab serve: the page that is report.html in each folder, over HTTP,
+// so that it can follow a run.
 func (a *app) serveCommand() *cobra.Command {
 	var address string
 	cmd := &cobra.Command{
@@ -32,6 +34,9 @@ func (a *app) serveCommand() *cobra.Command {
 // followEvery is how often a served folder is looked at.
 const followEvery = time.Second
 
+// serve publishes the page, looks once a second whether a folder has changed, and
+// publishes it again where it has. Browsers are told by the server; see package
+// serve.
 func (a *app) serve(dirs []string, address string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
@@ -48,6 +53,8 @@ func (a *app) serve(dirs []string, address string) error {
 	if _, err := fmt.Fprintf(a.Page, "%s (Ctrl-C ends it)\n", s.URL()); err != nil {
 		return err
 	}
+	// Sizes and times tell that something changed; reading a large run each second would
+	// disturb the very run that is followed.
 	for seen := stateOf(dirs); ; {
 		select {
 		case <-ctx.Done():
@@ -121,6 +128,7 @@ func (v *liveView) between(engine.Progress) {
 	}
 }
 
+// renew makes the page of what there is now, and remembers how long that took.
 func (v *liveView) renew() {
 	begun := time.Now()
 	if page, err := pageOf([]string{v.dir}); err == nil {

@@ -40,6 +40,8 @@ func (s *supervisor) run() error {
 		defer v.end()
 		s.Between = v.between
 	}
+	// There is a report whatever ended the run: what was measured until then is worth
+	// reading.
 	end, err := s.measure(s.Supervisor.Run)
 	return status(end, s.whatNow(end, err, s.report(s.Dir, s.Job.UID, s.Job.GID, s.json)))
 }
@@ -120,13 +122,17 @@ type console struct {
 	*meter
 }
 
+// Say writes a line, below which the progress is drawn anew.
 func (c *console) Say(text string) {
 	c.clear()
 	fmt.Fprintln(c.Note, "lab: "+text)
 }
 
+// Progress draws how far the run is.
 func (c *console) Progress(p engine.Progress) { c.draw(p) }
 
+// Draws says whether the worker has to wait until the progress is drawn: where
+// nothing is drawn it needn't.
 func (c *console) Draws() bool { return c.on }
 
 // passage is a worker's way to a foreign libvirt; nil where there is none.
