@@ -48,7 +48,7 @@ func main() { os.Exit(full(os.Args)) }
 
 // full is the whole command, and the worker that lab run starts of it.
 func full(args []string) int {
-	// The undertaker of a testbed is this program, too, started under another name: it
+	// The undertaker of a testbed is this program, too, started with other arguments: it
 	// takes away what a killed lab can't.
 	testbed.Bury(args)
 	if len(args) > 1 && args[1] == crew.Arg {
