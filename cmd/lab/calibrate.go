@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -179,11 +180,8 @@ func (a *app) judgeCalibration(dir string, j *runs.Job, made []*bench.Scenario, 
 		err = errors.Join(err, p.Terminal(a.Page, page.OptionsFor(a.Stdout.File)))
 		fmt.Fprintf(a.Page, "\nresults: %s\n", dir)
 	}
-	for _, c := range checks {
-		if c.Answer == calibrate.No {
-			err = errors.Join(err, cli.Exit(cli.StatusFailed, nil))
-			break
-		}
+	if slices.ContainsFunc(checks, func(c calibrate.Check) bool { return c.Answer == calibrate.No }) {
+		err = errors.Join(err, cli.Exit(cli.StatusFailed, nil))
 	}
 	return err
 }

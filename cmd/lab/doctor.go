@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -39,10 +40,8 @@ func (a *app) doctorCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			for _, c := range checks {
-				if c.Result == machine.Fail {
-					return cli.Exit(cli.StatusFailed, nil)
-				}
+			if slices.ContainsFunc(checks, func(c machine.Check) bool { return c.Result == machine.Fail }) {
+				return cli.Exit(cli.StatusFailed, nil)
 			}
 			return nil
 		},

@@ -21,7 +21,7 @@ import (
 func (a *app) imageCommand() *cobra.Command {
 	var asJSON bool
 	show := func(_ *cobra.Command, args []string) error {
-		r, err := a.namedImage(args)
+		r, err := a.namedImage(strings.Join(args, ""))
 		if err != nil {
 			return err
 		}
@@ -64,14 +64,14 @@ type describedRef struct {
 // describedImage is an image as JSON has it.
 func describedImage(r image.Ref) describedRef { return describedRef{r.Name, r.Dir, r.Digest, r.Size} }
 
-// namedImage is the image that the arguments name, or the default one, which is made
-// if it is missing.
-func (a *app) namedImage(args []string) (image.Ref, error) {
+// namedImage is the image that was named, or the default one, which is made if it is
+// missing.
+func (a *app) namedImage(named string) (image.Ref, error) {
 	cache, err := usercache.Make()
 	if err != nil {
 		return image.Ref{}, err
 	}
-	return openImage(strings.Join(args, ""), cache)
+	return openImage(named, cache)
 }
 
 // listImages lists what there is; it makes nothing.

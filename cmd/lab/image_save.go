@@ -48,7 +48,7 @@ func (a *app) imageSaveCommand() *cobra.Command {
 
 // saveFile writes an image to a new file.
 func (a *app) saveFile(name, named string) error {
-	r, err := a.namedImage(nonEmptyWords(named))
+	r, err := a.namedImage(named)
 	if err != nil {
 		return err
 	}
@@ -75,14 +75,6 @@ func (a *app) newFile(name string, write func(io.Writer) error) error {
 	return nil
 }
 
-// nonEmptyWords is a flag's value as arguments: none where it wasn't given.
-func nonEmptyWords(w string) []string {
-	if w == "" {
-		return nil
-	}
-	return []string{w}
-}
-
 // saveBeside writes a run's image and guest kernel into its folder.
 func (a *app) saveBeside(dir, named, kernelName string) error {
 	run, err := results.Read(dir)
@@ -98,7 +90,7 @@ func (a *app) saveBeside(dir, named, kernelName string) error {
 	if len(wrong) > 0 {
 		return fmt.Errorf("image save: %s was changed:\n     %s", dir, reports.Lines(wrong))
 	}
-	r, err := a.namedImage(nonEmptyWords(named))
+	r, err := a.namedImage(named)
 	if err != nil {
 		return err
 	}

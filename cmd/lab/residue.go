@@ -80,9 +80,7 @@ func (a *app) residue(f residueFlags, asJSON bool) error {
 		bad = bad || len(found.Differ) > 0 && found.Differ[0].Counts
 	}
 	if asJSON {
-		e := json.NewEncoder(a.Stdout)
-		e.SetIndent("", "  ")
-		err = e.Encode(found)
+		err = a.printJSON(found)
 	} else {
 		err = printResidue(a.Page, found.Left, found.Used, found.Differ, found.Unseen)
 	}

@@ -117,14 +117,8 @@ func (f *machineForest) panel(p *page, g *analysis.MachineGroup, entries []analy
 	if spread {
 		rows++
 	}
-	top := p.y
-	bottom := top + machineRow*vg.Length(rows)
-	p.bands(left, right, top, machineRow, rows)
-	if g.TCG {
-		p.hatch(faint, x.left, top, x.right, bottom)
-		f.used.tcg = true
-	}
-	p.grid(x, top, bottom, bodyText, pageWidth)
+	top, bottom := p.rows(x, machineRow, rows, g.TCG)
+	f.used.tcg = f.used.tcg || g.TCG
 	if f.ratio {
 		p.line(x.x(1), top, x.x(1), bottom, 1, grey)
 	}
@@ -157,11 +151,7 @@ func (f *machineForest) panel(p *page, g *analysis.MachineGroup, entries []analy
 		}
 		p.fit(smallText, draw.XLeft, x.right+6, y, machineText-8, msg.T("join.semicolon", middle, u.Join(u.Span(s.Least, s.Largest))))
 	}
-	p.y = bottom + 16
-	if note := x.note(); !note.IsZero() {
-		p.write(smallText, draw.XLeft, x.left, p.y+4, note)
-		p.y += 10
-	}
+	p.below(x, bottom, x.note())
 }
 
 // axis covers all groups of one label, and zero: figures and machines are
