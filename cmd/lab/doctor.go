@@ -2,12 +2,18 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
 	"slices"
 
 	"github.com/spf13/cobra"
 
 	"lab/bench/image"
 	"lab/bench/machine"
+	"lab/bench/owner"
+	"lab/bench/residue"
 	"lab/bench/results"
 	"lab/bench/usercache"
 	"lab/cmd/cli"
@@ -75,4 +81,121 @@ func checks(ctx context.Context, accel bool) ([]machine.Check, error) {
 	}
 	c := machine.Checks(ctx, o)
 	return c, usercache.Give(cache)
+}
+
+// residueFlags are those of lab doctor that are about what is left.
+type residueFlags struct {
+	list        bool
+	save, since string
+}
+
+// any says whether one of them was given.
+func (f residueFlags) any() bool { return f.list || f.save != "" || f.since != "" }
+
+// lookForResidue takes a snapshot of this machine. Its default folders are this
+// user's.
+func lookForResidue() (residue.Snapshot, error) {
+	cache, err := usercache.Dir()
+	if err != nil {
+		return residue.Snapshot{}, err
+	}
+	return residue.Take(residue.Options{Cache: cache, Work: []string{usercache.Work(cache)}}), nil
+}
+
+// residue is lab doctor --residue and its kin. It sweeps nothing: what is left is to
+// be seen.
+func (a *app) residue(f residueFlags, asJSON bool) error {
+	if err := a.NeedRoot("lab doctor --residue", cli.StatusFailed); err != nil {
+		return err
+	}
+	var before residue.Snapshot
+	if f.since != "" {
+		b, err := os.ReadFile(f.since)
+		if err != nil {
+			return cli.Usagef("--since: %w", err)
+		}
+		if err := json.Unmarshal(b, &before); err != nil || len(before.Items) == 0 {
+			return cli.Usagef("--since %s: not a file of lab doctor --save", f.since)
+		}
+	}
+	now, err := lookForResidue()
+	if err != nil {
+		return err
+	}
+	if f.save != "" {
+		b, err := json.Marshal(now)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(f.save, b, 0o644); err != nil {
+			return fmt.Errorf("--save: %w", err)
+		}
+		uid, gid := owner.IDs()
+		if err := os.Lchown(f.save, uid, gid); err != nil {
+			return fmt.Errorf("--save: %w", err)
+		}
+		if f.since == "" && !f.list {
+			return nil
+		}
+	}
+	var found struct {
+		Left   []residue.Item          `json:"left"`
+		Used   []residue.Item          `json:"used"`
+		Differ []residue.Difference    `json:"differ,omitempty"`
+		Unseen map[residue.Kind]string `json:"unseen,omitempty"`
+	}
+	found.Left, found.Used, found.Unseen = now.Left(), now.Used(), now.Unseen
+	bad := len(found.Left) > 0
+	if f.since != "" {
+		found.Differ = now.Since(before)
+		bad = bad || len(found.Differ) > 0 && found.Differ[0].Counts
+	}
+	if asJSON {
+		err = a.printJSON(found)
+	} else {
+		err = printResidue(a.Page, found.Left, found.Used, found.Differ, found.Unseen)
+	}
+	if err == nil && bad {
+		return cli.Exit(cli.StatusFailed, nil)
+	}
+	return err
+}
+
+// printResidue writes it for people: what is wrong first.
+func printResidue(w io.Writer, left, used []residue.Item, differ []residue.Difference, unseen map[residue.Kind]string) error {
+	var err error
+	say := func(format string, args ...any) {
+		if err == nil {
+			_, err = fmt.Fprintf(w, format, args...)
+		}
+	}
+	for _, i := range left {
+		say("left   %v\n", i)
+	}
+	other := 0
+	for _, d := range differ {
+		if !d.Counts {
+			other++
+			continue
+		}
+		say("%-6s %v\n", d.Change, d.Item)
+		if d.Change == residue.Changed {
+			say("       was (%s)\n", d.Before)
+		}
+	}
+	for kind, why := range unseen {
+		say("unseen %s: %s\n", kind, why)
+	}
+	if other > 0 {
+		say("%d other differences are somebody else's, or come and go by themselves (--json lists them)\n", other)
+	}
+	if len(used) > 0 {
+		say("%d objects are in use by a lab that runs (--json lists them)\n", len(used))
+	}
+	if len(left) > 0 {
+		say("fix: lab clean\n")
+	} else {
+		say("nothing of the lab's is left\n")
+	}
+	return err
 }
