@@ -20,9 +20,10 @@ import (
 var helpTexts string
 
 // describe gives a command, and those below it, their texts in help.txt. What
-// only the program knows is put in where the text says {keys} or {beside}.
+// only the program knows is put in where the text has a word in braces.
 func describe(cmd *cobra.Command) {
-	known := strings.NewReplacer("{keys}", strings.Join(request.Keys(), ", "), "{beside}", besideFile())
+	known := strings.NewReplacer("{keys}", strings.Join(request.Keys(), ", "), "{beside}", besideFile(),
+		"{environments}", strings.Join(environmentNames(), ", "))
 	if _, text, ok := strings.Cut(helpTexts, "\n== "+cmd.CommandPath()+"\n"); ok {
 		text, _, _ = strings.Cut(text, "\n== ")
 		text, cmd.Example, _ = strings.Cut(text, "\nExamples:\n")
