@@ -51,6 +51,7 @@ func (a *app) again(verb, command, dir string, f runFlags, fit func(*results.Run
 	switch {
 	case scenarios.Find(m.Scenario) == nil:
 		return nil, fmt.Errorf("%s: %s is a run of %s, which this lab doesn't know; fix: use lab %s", verb, dir, m.Scenario, m.Lab)
+	// Early labs didn't record it. What can be told is how to come near.
 	case m.Asked == nil:
 		return nil, fmt.Errorf("%s: the lab that made %s didn't record what was asked for; the nearest is: lab run %s --seed %d", verb, dir, m.Scenario, m.Seed)
 	}
@@ -83,6 +84,8 @@ func (a *app) again(verb, command, dir string, f runFlags, fit func(*results.Run
 	if o.lock, o.end, err = a.begin(j); err != nil {
 		return nil, err
 	}
+	// Bytes that were saved beside the run go before this machine's own, and what the
+	// user names goes before both.
 	if f.Image == "" {
 		err = a.useSavedImage(run, j)
 	}
@@ -253,6 +256,8 @@ func (a *app) resume(cmd *cobra.Command, f runFlags) error {
 	if err != nil {
 		return fmt.Errorf("resume: %w", err)
 	}
+	// From here on the job is the run that was interrupted: its manifest, its plan and
+	// its trials so far.
 	j.Resume(run, cut)
 	j.Manifest.Notes = append(j.Manifest.Notes, old.otherLibvirt()...)
 	s := &supervisor{Supervisor: runs.Supervisor{Job: j, Lock: old.lock, Dir: f.resume, Passage: passage(old.target)}, app: a, json: f.json, connect: f.Connect, live: f.live}
@@ -266,6 +271,8 @@ func resumable(run *results.Run, names []string, work bool) error {
 	switch {
 	case len(names) > 1 || len(names) == 1 && names[0] != m.Scenario:
 		return cli.Usagef("resume: %s is a run of %s, not of %s", run.Dir, m.Scenario, strings.Join(names, ", "))
+	// One run, one program: half of its trials by another version would be two runs in
+	// one folder.
 	case m.Lab != cli.Version():
 		return fmt.Errorf("resume: %s was made by lab %s, and this is %s, which may measure differently; fix: use that version, or begin a new run",
 			run.Dir, m.Lab, cli.Version())

@@ -53,6 +53,8 @@ func (c *console) Plan(j *runs.Job, cells []results.Cell) {
 	if len(labels) == 0 {
 		return
 	}
+	// Everything that a reader of the results will ask is said before the first trial:
+	// how many, in which order, from which seed, and for how long.
 	how := withWarmup(trials, warmup) + " in shuffled order"
 	if j.Options.Times() > 1 {
 		how += fmt.Sprintf(", in %d sessions", j.Options.Times())
@@ -151,6 +153,7 @@ func (a *app) predict(f runFlags) error {
 	var all []runs.Prediction
 	for _, name := range f.Scenarios {
 		p := j.Predict(parts, name, before)
+		// tooFew asks for the scenario of the job; this job has had none yet.
 		of := *j
 		of.Scenario = name
 		p.TooFew = tooFew(&of, p.Planned)
@@ -182,6 +185,7 @@ func (a *app) printPrediction(p runs.Prediction, x *request.Request) {
 		sessions = fmt.Sprintf(", in %d sessions", p.Sessions)
 	}
 	fmt.Fprintf(a.Page, "%s: %s%s\n", p.Scenario, withWarmup(p.Trials, p.Warmup), sessions)
+	// As wide as the longest name, so that the numbers stand below one another.
 	width := 24
 	for _, c := range p.Cells {
 		width = max(width, utf8.RuneCountInString(c.Cell))

@@ -23,6 +23,7 @@ func (a *app) begin(j *runs.Job) (*testbed.Lock, func(), error) {
 	if err := cli.Tight(true); err != nil {
 		return nil, nil, cli.Exit(cli.StatusNothing, err)
 	}
+	// Alone: another run, or a command of lab exec, would be measured as well.
 	lock, err := a.Acquire(true, nil)
 	if err != nil {
 		return nil, nil, err
@@ -30,6 +31,7 @@ func (a *app) begin(j *runs.Job) (*testbed.Lock, func(), error) {
 	if err := furnish(j); err != nil {
 		return nil, nil, cli.Exit(cli.StatusNothing, errors.Join(err, lock.Release()))
 	}
+	// What root made in the user's cache is given to the user, whatever happened.
 	return lock, func() {
 		if err := usercache.Give(j.Cache); err != nil {
 			fmt.Fprintln(a.Note, "lab: cache folder:", err)
@@ -74,6 +76,7 @@ func reach(uri string) (*client.Target, error) {
 // withoutHost is a command line as results may have it: of a libvirt's URI
 // without host and user.
 func withoutHost(args []string) []string {
+	// Both spellings of the flag: --connect URI and --connect=URI.
 	out := slices.Clone(args)
 	for i := range out {
 		uri, ok := strings.CutPrefix(out[i], "--connect=")

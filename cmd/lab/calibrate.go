@@ -69,6 +69,7 @@ func (a *app) calibrate(f calibrateFlags) error {
 	if err != nil {
 		return err
 	}
+	// A/A takes thousands of starts: of what needs seconds each they would take a day.
 	for _, a := range base.Options.Chosen() {
 		if a.Slow {
 			return cli.Usagef("--env %s: a calibration makes thousands of starts, which it is too slow for; there are: %s", a.Name, strings.Join(fast(false), ", "))

@@ -75,6 +75,7 @@ func (a *app) chaosCommand() *cobra.Command {
 					victims = append(victims, all[slices.IndexFunc(all, func(v chaos.Victim) bool { return v.Name == e })])
 				}
 			}
+			// 0 is a seed as good as any other: whether it was given has to be asked.
 			if !cmd.Flags().Changed("seed") {
 				seed = rand.Uint64()
 			}
@@ -149,6 +150,8 @@ func (a *app) chaos(victims []chaos.Victim, kills int, seed uint64) (rows []chao
 // printChaos writes a line for each victim: after how many kills something of each
 // kind was left.
 func printChaos(w io.Writer, rows []chaos.Row, seed uint64) error {
+	// A column for each kind of thing that anybody left; who left nothing has zeros in
+	// all.
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	kinds := chaos.Kinds(rows)
 	fmt.Fprint(t, "killed\tkills\tclean\tafter (ms)")

@@ -103,6 +103,7 @@ func contrast(runs []*results.Run, by string) (*analysis.Contrast, error) {
 	if by == "" {
 		return analysis.Compare(runs[0], runs[1])
 	}
+	// Two rows of one run: it is its own A and B, and its blocks make pairs.
 	name, values, _ := strings.Cut(by, "=")
 	have := analysis.Values(runs[0], name)
 	if len(have) == 0 {
@@ -129,6 +130,8 @@ func beyond(c *analysis.Contrast, limits []analysis.Limit) error {
 	if len(limits) > 0 && c.Told() == 0 {
 		return cli.Exit(cli.StatusNothing, errors.New("compare: no row could have been found different, so --fail-if can't be answered; the reasons are above"))
 	}
+	// All that is beyond a limit is listed, not the first alone: this is read in a log
+	// of CI.
 	var said []string
 	for _, l := range limits {
 		for _, r := range c.Exceeds(l) {

@@ -45,6 +45,7 @@ func completeScenarios(_ *cobra.Command, args []string, _ string) ([]string, cob
 // placeholders in help.
 func completeFlags(cmd *cobra.Command) {
 	of := map[string]cobra.CompletionFunc{"DIR": completeFolders, "ENV,…": commaList(func() []string { return append(environmentNames(), groupNames()...) }), "NAME=VALUE,…": commaList(settingWords)}
+	// A flag's placeholder says what it takes, to people and to the shell alike.
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		_, arg, _ := strings.Cut(f.Usage, "`")
 		arg, _, _ = strings.Cut(arg, "`")

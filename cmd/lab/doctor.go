@@ -108,6 +108,8 @@ func (a *app) residue(f residueFlags, asJSON bool) error {
 	if err := a.NeedRoot("lab doctor --residue", cli.StatusFailed); err != nil {
 		return err
 	}
+	// The comparison's first half is read before the machine is looked at: a wrong file
+	// is said at once.
 	var before residue.Snapshot
 	if f.since != "" {
 		b, err := os.ReadFile(f.since)
@@ -172,6 +174,8 @@ func printResidue(w io.Writer, left, used []residue.Item, differ []residue.Diffe
 	for _, i := range left {
 		say("left   %v\n", i)
 	}
+	// What may be the lab's doing is listed; what comes and goes by itself on any
+	// machine is counted.
 	other := 0
 	for _, d := range differ {
 		if !d.Counts {

@@ -178,6 +178,7 @@ func (o *execOrder) execute(post *crew.Post) (status int, oom bool, err error) {
 		return 0, false, err
 	}
 	defer func() { err = errors.Join(err, tb.Close()) }()
+	// A run has a results folder for its logs; a single command has none.
 	// They go with the testbed; what a daemon said that doesn't start is read there.
 	tb.Log = func(name string) (*os.File, error) {
 		return os.OpenFile(filepath.Join(tb.Dir, name), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
@@ -202,12 +203,16 @@ func (o *execOrder) execute(post *crew.Post) (status int, oom bool, err error) {
 		return 0, false, err
 	}
 	defer func() { err = errors.Join(err, env.Close()) }()
+	// A guest's command runs under the guest's init, which hands on signals, input and
+	// the exit status: PID 1 itself could be given none of these.
 	o.Spec.Init = true
 	c := &o.Spec.Command
 	c.Stdin, c.Stdout, c.Stderr = post.File("stdin"), post.File("stdout"), post.File("stderr")
 	if err := env.Check(ctx, o.Spec); err != nil {
 		return 0, false, err
 	}
+	// What a setting left open and came to is said where it changes what the user gets:
+	// no silent fallback.
 	if r, ok := env.(bench.Resolver); ok && o.Spec.Settings["root"] == "auto" && r.Resolved(o.Spec)["root"] == "ext4" {
 		fmt.Fprintf(c.Stderr, "lab: the image (%d MiB) is too large for the guest's RAM, and is given to it as a disk (root=ext4)\n", o.Spec.Image.Size>>20)
 	}
@@ -222,6 +227,8 @@ func (o *execOrder) execute(post *crew.Post) (status int, oom bool, err error) {
 	if err := p.Start(ctx); err != nil {
 		return 0, false, err
 	}
+	// From here on signals go to the command; those that came while it was started wait
+	// in pass.
 	done := make(chan struct{})
 	cli.PassSignals(pass, done, p, c.Stderr)
 	x, err := p.Wait(ctx)

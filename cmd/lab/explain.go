@@ -53,6 +53,7 @@ func (a *app) explainCommand() *cobra.Command {
 				listExplained(a.Page, all)
 				return nil
 			}
+			// Several may have the name: all of them are explained.
 			found := slices.DeleteFunc(slices.Clone(all), func(x explained) bool { return x.Name != args[0] })
 			if len(found) == 0 {
 				return cli.UnknownOfMany("name", args[0], explainedNames(all), "lab explain")
@@ -138,6 +139,8 @@ func everything() []explained {
 	// are explained once.
 	out = append(out, explainMetrics()...)
 	out = append(out, explainSettings()...)
+	// The taint that isn't the machine's: two clocks disagree only where a program times
+	// itself.
 	taints := append(slices.Clone(machine.Explained), struct{ Name, Means string }{bench.TwoClocks,
 		"the program inside and the host's clock disagreed by more than 1 % on how long it ran"})
 	for _, t := range taints {
@@ -179,6 +182,8 @@ func explainMetrics() []explained {
 			if m.Help == "" {
 				continue
 			}
+			// A metric of several scenarios is explained by the first; the others are named at
+			// the end.
 			if by[m.Name] == nil {
 				better := ""
 				if m.Better != "" {

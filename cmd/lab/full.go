@@ -104,6 +104,8 @@ func (a *app) root() *cobra.Command {
 // Runtimes that are named by their path follow, where some of also are such names.
 // It is a variable for the tests alone.
 var environments = func(also ...string) []bench.Environment {
+	// First those that need no foreign program (lab exec has them without lab-full),
+	// then others', then guests.
 	list := append(cli.Local(),
 		own.New(""),
 		bwrap.New(),
@@ -146,6 +148,7 @@ func kernelFile(named string) (string, error) {
 	if named == "" {
 		return "", nil
 	}
+	// It is judged here, and opened by the worker: that one can't ask the user any more.
 	if _, err := os.Stat(named); err != nil {
 		return "", cli.Usagef("%s: %w", flag, err)
 	}

@@ -52,6 +52,7 @@ func (a *app) help(cmd *cobra.Command, _ []string) {
 		path = cmd.Parent().CommandPath() + " "
 	}
 	uses := strings.Split(cmd.Use, " | ")
+	// A command that can be typed in several ways has them all in its Use.
 	for _, use := range uses {
 		if cmd.HasAvailableSubCommands() && len(uses) == 1 {
 			use += " [command]"
@@ -106,6 +107,7 @@ const flagColumn = 22
 // printFlags lists those flags of a command that are among its further ones, or
 // those that aren't.
 func printFlags(w io.Writer, title string, fl *pflag.FlagSet, further bool) {
+	// In the order in which they were made, the important ones first.
 	fl.SortFlags = false
 	fl.VisitAll(func(f *pflag.Flag) {
 		if f.Hidden || f.Annotations[cli.FurtherFlag] != nil != further {

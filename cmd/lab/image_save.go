@@ -48,6 +48,7 @@ func (a *app) imageSaveCommand() *cobra.Command {
 
 // saveFile writes an image to a new file.
 func (a *app) saveFile(name, named string) error {
+	// No digest is asked for here: whoever names a file gets the image as it is now.
 	r, err := a.namedImage(named)
 	if err != nil {
 		return err
@@ -112,6 +113,7 @@ func (a *app) saveBeside(dir, named, kernelName string) error {
 	if err != nil {
 		return err
 	}
+	// The folder keeps its owner, though root may be saving into it.
 	w, err := results.NewWriter(f, uid, gid)
 	if err != nil {
 		return err
@@ -131,6 +133,7 @@ func (a *app) saveBeside(dir, named, kernelName string) error {
 		}
 		fmt.Fprintf(a.Page, "%s: guest kernel %s, %s\n", filepath.Join(dir, results.SavedKernel), k.Version, k.Digest)
 	}
+	// Last, so that a list of sums never names a file that isn't whole.
 	return reports.WriteSums(dir, uid, gid)
 }
 

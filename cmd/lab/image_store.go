@@ -22,6 +22,8 @@ import (
 
 // storeCommands are those of lab image that are about the store.
 func (a *app) storeCommands(asJSON *bool) []*cobra.Command {
+	// The flags of all subcommands write to the same options: one command runs in a
+	// process.
 	o := oci.Options{Stdin: a.Stdin}
 	flags := func(cmd *cobra.Command, names ...string) *cobra.Command {
 		for _, n := range names {
@@ -155,6 +157,7 @@ func (a *app) removeImages(refs []string) error {
 	if err := a.NeedRoot("lab image", cli.StatusFailed); err != nil {
 		return err
 	}
+	// The lock is the one that lab run and lab exec hold, shared or alone.
 	lock, err := a.Acquire(true, nil) // nobody may be running in it
 	if err != nil {
 		return err
@@ -203,6 +206,8 @@ func (a *app) showStored(i store.Image, asJSON bool) error {
 			store.Image
 		}{append([]string{}, i.Names...), i})
 	}
+	// In the order in which people ask: what is it called, which one is it, what does it
+	// start.
 	for _, l := range [][2]string{
 		{"names", strings.Join(i.Names, ", ")}, {"digest", i.Digest}, {"id", i.ID}, {"tree", i.Tree},
 		{"size", fmt.Sprintf("%d bytes", i.Size)}, {"platform", i.Platform}, {"layers", fmt.Sprint(len(i.Layers))},

@@ -117,6 +117,8 @@ func (l listing) print(w io.Writer) {
 			}
 			why = append(why, x)
 		}
+		// The reason takes the place of the description where it fits: a line is all that
+		// there is.
 		const width = 63
 		if len(why) == 1 && len(why[0]) <= width { // in place of what it is
 			text, why = why[0], nil

@@ -42,6 +42,7 @@ func (m *meter) draw(p engine.Progress) {
 	if p.Total > 0 {
 		full = p.Done * barWidth / p.Total
 	}
+	// Letters, not blocks of Unicode: a serial console and a log show them, too.
 	bar := strings.Repeat("#", full) + strings.Repeat("-", barWidth-full)
 	if m.color {
 		bar = "\x1b[32m" + bar[:full] + "\x1b[0m" + bar[full:]

@@ -66,6 +66,7 @@ func (a *app) report(dir string, uid, gid int, json bool) error {
 
 // printReport prints a run's table, or its summary as JSON, and says where the rest is.
 func (a *app) printReport(run *results.Run, json bool) error {
+	// The report was written before: what is printed is the file, byte by byte.
 	dir := run.Dir
 	if json {
 		summary, err := os.ReadFile(filepath.Join(dir, "summary.json"))
@@ -101,6 +102,8 @@ func (a *app) reportMachines(dirs []string, out string) error {
 			errs = append(errs, fmt.Errorf("report: %w", err))
 			continue
 		}
+		// Folders of several scenarios are as many reports; only with --out there can be
+		// but one.
 		if name := run.Manifest.Scenario; by[name] == nil {
 			names = append(names, name)
 		}

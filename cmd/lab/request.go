@@ -123,6 +123,7 @@ func said(err error) error {
 		in.Err = done
 	case done != nil:
 		err = done
+	// The error names a key of the request; whoever typed a flag is told the flag.
 	case !inFile && errors.As(err, &e):
 		for _, f := range new(request.Request).Fields() {
 			if f.Key == e.At[0] && f.Flag != "" {
@@ -264,6 +265,7 @@ func used(o bench.Options) error {
 				using = append(using, sc.Name)
 			}
 		}
+		// One scenario of several that writes is enough: the flag isn't in vain.
 		if slices.ContainsFunc(o.Scenarios, func(name string) bool { return slices.Contains(using, name) }) {
 			continue
 		}

@@ -40,6 +40,8 @@ func (a *app) runCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "run SCENARIO… [flags] | run command [flags] -- CMD [ARG…] | run -f FILE | run --resume DIR",
 		Args: func(cmd *cobra.Command, args []string) error {
+			// What stands behind -- is the workload of the scenario command, with its own
+			// flags.
 			if n := cmd.ArgsLenAtDash(); n >= 0 {
 				if f.resume != "" || f.file != "" {
 					return cli.Usagef("run: a command after -- can't be given with --resume or -f, which say what is measured; fix: leave it out")
@@ -167,6 +169,7 @@ func (f *runFlags) folder(name string, t time.Time) string {
 	switch {
 	case f.out == "":
 		return filepath.Join("results", t.Format("20060102T150405Z")+"-"+name)
+	// Several runs need a folder each, below the one that was named.
 	case len(f.Scenarios) > 1:
 		return filepath.Join(f.out, name)
 	}
@@ -187,6 +190,8 @@ func (f *runFlags) job() (*runs.Job, error) {
 	if err := f.outIsFree(); err != nil {
 		return nil, err
 	}
+	// Without --seed the order of the trials is another one each time; it is recorded
+	// all the same, so that each run can be repeated.
 	if f.Seed == nil {
 		seed := uint64(rand.Uint32()) // short enough to be typed again
 		f.Seed = &seed

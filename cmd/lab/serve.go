@@ -44,6 +44,8 @@ func (a *app) serve(dirs []string, address string) error {
 	if err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}
+	// The first page is made before anything listens, so that a folder that can't be
+	// read is an error here, and not in a browser.
 	s := serve.New()
 	s.Publish(page)
 	if err := s.Start(address); err != nil {

@@ -61,6 +61,7 @@ func (s *supervisor) whatNow(end runs.End, died, report error) error {
 	full := err != nil && (end.Full || errors.Is(report, syscall.ENOSPC))
 	next := ""
 	switch {
+	// A run of one session can be gone on with as soon as it has a trial.
 	case (died != nil || end.Interrupted) && s.Job.Options.Times() == 1 && s.hasTrials():
 		next = s.Typed(s.resumeWords())
 	case full:
@@ -104,6 +105,8 @@ func status(end runs.End, err error) error {
 	switch {
 	case end.Interrupted:
 		return cli.Exit(cli.StatusInterrupted, nil)
+	// What the worker found wrong in the request is the user's error, as if the command
+	// line had been judged here.
 	case end.Usage:
 		return cli.Exit(cli.StatusUsage, err)
 	case err != nil:
