@@ -128,7 +128,7 @@ func exercisesIn(text string) (out []string) {
 		switch {
 		case strings.HasPrefix(line, "## "):
 			chapter, in = "trust", false
-			if n, _, ok := strings.Cut(line[3:], ". "); ok && len(n) == 1 {
+			if n, _, ok := strings.Cut(line[3:], ". "); ok && len(n) <= 2 {
 				chapter = n
 			}
 		case strings.HasPrefix(line, "### "):
