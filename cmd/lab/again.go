@@ -27,6 +27,16 @@ import (
 	"lab/vm/kernel"
 )
 
+// Two commands take up a run that was made before: lab run --resume goes on with its
+// folder, and lab reproduce makes it once more in a new one. Both read the manifest, not
+// the command line of then: it says what was asked for in full, defaults included. What
+// it doesn't say, for privacy's sake, are places (paths, addresses); these are typed anew.
+//
+// What differs is what has to be the same. Resumed is only what would be one run in the
+// end: the same program, machine, kernel and image, with nobody having touched the
+// folder. Reproduced is anything whose scenario this lab knows, and the report says what
+// differs.
+
 // An oldRun is a run that was read back, to be made once more or gone on with,
 // and the job that it was; the machine is held for it. end gives it back.
 type oldRun struct {

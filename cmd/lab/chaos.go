@@ -20,6 +20,10 @@ import (
 	"lab/cmd/cli"
 )
 
+// The claim that is tried here: however a lab ends, nothing of it stays. Ctrl-C and errors
+// can be handled; SIGKILL can't, and may come between any two system calls. A handful of
+// chosen points would be those that somebody has thought of already, so they are random.
+
 // chaosCommand is lab chaos: what is left on the machine of something that was killed
 // with SIGKILL, which no program can catch. The lab's own environments must leave
 // nothing, as everything of theirs is owned by a process or a descriptor that the

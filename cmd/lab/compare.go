@@ -17,6 +17,10 @@ import (
 	"lab/reports/page"
 )
 
+// To compare is to judge, and so most of what is here keeps a reader from judging too much:
+// a ratio never stands without its interval, rows that can't be compared say why, and
+// --fail-if, on which a program may act, treats all rows as one question.
+
 // compareFlags are what lab compare was told: which rows of one folder, how to print,
 // and which differences are a failure.
 type compareFlags struct {

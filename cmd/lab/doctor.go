@@ -83,6 +83,12 @@ func checks(ctx context.Context, accel bool) ([]machine.Check, error) {
 	return c, usercache.Give(cache)
 }
 
+// What is left on a machine is a question of its own, and harder than it seems: other
+// programs come and go meanwhile. So there are two answers. One looks for the lab's tag
+// and names, at any time (--residue). The other compares all that is there with what was
+// there before (--save, --since), whoever made it, and sorts out what surely is somebody
+// else's.
+
 // residueFlags are those of lab doctor that are about what is left.
 type residueFlags struct {
 	list        bool

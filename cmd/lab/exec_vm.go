@@ -32,6 +32,16 @@ import (
 // libvirt's daemon and QEMU live and with which they die. So lab exec vm starts
 // a worker, which has the user's own standard descriptors, and passes signals
 // on to it.
+//
+// Three processes take part:
+//
+//	lab exec    the supervisor: parses, locks, and turns the result into an exit status
+//	the worker  the first process of new namespaces; makes the guest, and waits for it
+//	QEMU        the guest, in which an init of the lab's runs the command
+//
+// They speak by what package crew has for runs as well: an order on the way in (execOrder),
+// a result on the way out (execResult), and between them single bytes, which here are the
+// numbers of signals.
 
 // An execOrder is what the worker is told to do. It has the standard descriptors
 // as files; what the supervisor says to it are numbers of signals.

@@ -5,6 +5,33 @@
 // are in bench (what a measurement is), chroot, container and vm (the
 // environments), scenarios (the questions) and reports (tables and plots).
 //
+// # How a run goes
+//
+// From a typed line to a report, with where each step is:
+//
+//	run.go         flags are parsed into a request, and judged before anything is made
+//	request.go     what of a request this lab or this machine can't do; experiment files
+//	begin.go       the machine is locked; cache, image and machine are looked at
+//	supervisor.go  package runs starts a worker, which makes the trials; this process
+//	               owns the terminal, and is what Ctrl-C reaches
+//	announce.go    what will be done is said before the first trial (or alone: --predict)
+//	progress.go    between two trials, how far it is
+//	report.go      package reports reads the folder back, draws it, and a table is printed
+//
+// The worker is this program once more, as the first process of namespaces of its own:
+// it dies with them, and they with it. So nothing that a run has made can outlive it.
+//
+// # The other commands
+//
+// Some make runs in a further way: again.go has what --resume and reproduce.go have in
+// common, calibrate.go makes a handful that test the lab itself. Others only read
+// folders (compare.go, check.go, serve.go), keep images (image_*.go), or look at the machine
+// (doctor.go, list.go, clean.go, chaos.go). lab exec is in package cli, as a smaller
+// program has it, too; exec_vm.go is the part of it that needs a worker. What each says
+// with --help is in help.txt.
+//
+// # Why there are two programs
+//
 // It is complete by itself. A Go program pays at every start for each package
 // that it links, though, and "lab exec" is measured as a whole command; so "make
 // build" installs it as lab-full, and as lab a program with exec and version

@@ -20,6 +20,13 @@ import (
 	"lab/cmd/cli"
 )
 
+// An image has several homes. A folder of files may be anybody's, named by its path. The
+// store keeps images as registries have them, layers and all, by their digests; it is
+// root's, as their files belong to users of the image's own. The default image is made of
+// busybox and the lab's own programs. And with a results folder may come a copy of the
+// image that ran (image_save.go). Whatever it came from, an environment gets a folder and
+// its digest: image.Ref.
+
 // storeCommands are those of lab image that are about the store.
 func (a *app) storeCommands(asJSON *bool) []*cobra.Command {
 	// The flags of all subcommands write to the same options: one command runs in a

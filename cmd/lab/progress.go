@@ -11,6 +11,10 @@ import (
 	"lab/bench/engine"
 )
 
+// Progress is for people who wait. It goes to standard error, so that the output can be
+// piped; it is one line that is drawn over, so that a log of the terminal stays short; and
+// it costs the trials nothing, as it is drawn while none is made.
+
 // A meter draws how far a run is, on one line of a terminal. Anywhere else,
 // and on a terminal that can't move its cursor, it draws nothing.
 type meter struct {

@@ -31,6 +31,11 @@ func (a *app) serveCommand() *cobra.Command {
 	return cmd
 }
 
+// There are two ways to watch a run in a browser, with the same page and the same server
+// (package serve). lab serve looks at folders from outside, in a process of its own. lab
+// run --live publishes from within, between two trials, when nothing is being measured:
+// drawing a page takes longer than many a start.
+
 // followEvery is how often a served folder is looked at.
 const followEvery = time.Second
 
