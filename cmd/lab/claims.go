@@ -20,6 +20,9 @@ import (
 // scenarios.
 const claimsName = "claims"
 
+// claimsCommand is lab claims. It judges nothing by itself: the statements were
+// judged when each run was reported, and are gathered here under the sentences that
+// they answer.
 func (a *app) claimsCommand() *cobra.Command {
 	var out string
 	cmd := &cobra.Command{
@@ -55,10 +58,12 @@ func claims() (out []reports.Claim) {
 	return out
 }
 
+// printClaims prints the table of the sentences, each with its verdict by these runs.
 func (a *app) printClaims(runs []*results.Run) error {
 	return reports.Claims(claims(), runs, false).Terminal(a.Page, page.OptionsFor(a.Stdout.File))
 }
 
+// writeClaims leaves claims.md, with all parts and their figures, in a new folder.
 func (a *app) writeClaims(runs []*results.Run, dir string) error {
 	uid, gid := owner.IDs()
 	f, err := results.Create(dir, uid, gid, nil)
