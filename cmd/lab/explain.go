@@ -1,6 +1,7 @@
 package main
 
 import (
+	_ "embed"
 	"fmt"
 	"io"
 	"slices"
@@ -21,23 +22,17 @@ import (
 // measures and reports are made of, so that it can't say anything else.
 type explained struct {
 	Name string `json:"name"`
-	Kind string `json:"kind"` // scenario, environment, metric, setting, taint
+	Kind string `json:"kind"` // scenario, environment, metric, setting, taint, word, part
 	Text string `json:"text"` // paragraphs
 }
 
-// explainCommand is lab explain. It has no texts of its own: all that it prints is
-// what scenarios, environments and settings say about themselves, so that it can't be
-// wrong about them, and a new one explains itself.
+// explainCommand is lab explain. Words of the field have texts of their own; all else
+// that it prints is what scenarios, environments and settings say about themselves, so
+// that it can't be wrong about them, and a new one explains itself.
 func (a *app) explainCommand() *cobra.Command {
-	var asJSON bool
+	var asJSON, live bool
 	cmd := &cobra.Command{
 		Use: "explain NAME",
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				return cli.Usagef("explain: one name, not %d", len(args))
-			}
-			return nil
-		},
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) > 0 {
 				return nil, cobra.ShellCompDirectiveNoFileComp
@@ -54,9 +49,13 @@ func (a *app) explainCommand() *cobra.Command {
 				return nil
 			}
 			// Several may have the name: all of them are explained.
-			found := slices.DeleteFunc(slices.Clone(all), func(x explained) bool { return x.Name != args[0] })
+			name := strings.Join(args, " ") // "full virtualization"
+			found := slices.DeleteFunc(slices.Clone(all), func(x explained) bool { return !strings.EqualFold(x.Name, name) })
 			if len(found) == 0 {
-				return cli.UnknownOfMany("name", args[0], explainedNames(all), "lab explain")
+				return cli.UnknownOfMany("name", name, explainedNames(all), "lab explain")
+			}
+			if live {
+				return a.explainLive(name, asJSON)
 			}
 			if asJSON {
 				return a.printJSON(found)
@@ -77,6 +76,7 @@ func (a *app) explainCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&live, "live", false, "start one, and show what the kernel has of it")
 	return cmd
 }
 
@@ -146,6 +146,30 @@ func everything() []explained {
 	for _, t := range taints {
 		out = append(out, explained{t.Name, "taint", "Marks a trial during which " + t.Means +
 			". The trial is kept, counted, and drawn hollow; --strict repeats it."})
+	}
+	return append(out, defined(wordsText)...)
+}
+
+// wordsText is what the field's words mean, and the parts of plots.
+//
+//go:embed words.txt
+var wordsText string
+
+// defined reads that: a line for each name, under the heading of its kind; what is
+// indented goes on with the line before.
+func defined(text string) (out []explained) {
+	kind := ""
+	for line := range strings.Lines(text) {
+		switch words := strings.TrimSpace(line); {
+		case words == "" || words[0] == '#':
+		case words[0] == '[':
+			kind = strings.Trim(words, "[]")
+		case line[0] == ' ':
+			out[len(out)-1].Text += " " + words
+		default:
+			name, means, _ := strings.Cut(words, ": ")
+			out = append(out, explained{name, kind, means})
+		}
 	}
 	return out
 }
