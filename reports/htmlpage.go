@@ -39,6 +39,7 @@ func htmlRun(a *analysis.Analysis, name string, l *msg.Language) *html.Run {
 				p.Section(msg.T("title", x.Title))
 				metric(p, a, x, i == 0)
 			}
+			answers(p, a)
 		}),
 		Notes: fold(func(p *page.Page) { p.Messages(notes...) }), Noted: len(notes),
 		Method: fold(func(p *page.Page) {
@@ -46,9 +47,13 @@ func htmlRun(a *analysis.Analysis, name string, l *msg.Language) *html.Run {
 			method(p, a)
 		}),
 		Machine: fold(func(p *page.Page) { machine(p, a.Run.Machine) }),
-		Files:   []string{"report.md", "trials.csv", "trials.jsonl", "summary.json", "methods.md", "machine.json", "manifest.json"}}
+		Files:   []string{"report.md", "trials.csv", "trials.jsonl", "summary.json", "tables.md", "methods.md", "machine.json", "manifest.json"}}
 	for _, c := range a.Cells {
-		row := html.Row{Label: l.Text(c.Name), Color: hex(plot.RowColor(c.Hue)), Mark: c.Hue, Emulated: c.TCG}
+		label := c.Name
+		if c.Whole && !c.Mark.IsZero() && !c.TCG {
+			label = msg.Join("join.comma", c.Name, c.Mark)
+		}
+		row := html.Row{Label: l.Text(label), Color: hex(plot.RowColor(c.Hue)), Mark: c.Hue, Emulated: c.TCG}
 		if c.NotRun != nil {
 			row.NotRun = l.Text(analysis.NotRun(c))
 		}

@@ -91,6 +91,9 @@ func neighboursCells(o bench.Options) []bench.Cell {
 					c.Makes = []string{"pressure", "load", bench.TwoClocks}
 					c.Expect += 100 * time.Millisecond
 				}
+				if beside == "memory" {
+					c.Makes = append(c.Makes, "memory")
+				}
 				if beside == "disk" {
 					c.Work, c.Disk = true, neighboursDisk+16<<20
 				}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	_ "embed"
 	"fmt"
 	"io"
 	"slices"
@@ -21,26 +22,17 @@ import (
 // measures and reports are made of, so that it can't say anything else.
 type explained struct {
 	Name string `json:"name"`
-	Kind string `json:"kind"` // scenario, environment, metric, setting, taint
+	Kind string `json:"kind"` // scenario, environment, metric, setting, taint, word, part
 	Text string `json:"text"` // paragraphs
 }
 
+// explainCommand is lab explain. Words of the field have texts of their own; all else
+// that it prints is what scenarios, environments and settings say about themselves, so
+// that it can't be wrong about them, and a new one explains itself.
 func (a *app) explainCommand() *cobra.Command {
-	var asJSON bool
+	var asJSON, live bool
 	cmd := &cobra.Command{
-		Use:   "explain NAME",
-		Short: "Explain a scenario, environment, metric, setting or taint",
-		Long: `NAME is a scenario, an environment, a metric, a setting of --variant, or a taint:
-what disturbed a trial, as reports mark it. Without a name, all names are listed.
-It measures nothing, and needs no root.`,
-		Example: `  lab explain startup
-  lab explain pressure`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				return cli.Usagef("explain: one name, not %d", len(args))
-			}
-			return nil
-		},
+		Use: "explain NAME",
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) > 0 {
 				return nil, cobra.ShellCompDirectiveNoFileComp
@@ -56,9 +48,14 @@ It measures nothing, and needs no root.`,
 				listExplained(a.Page, all)
 				return nil
 			}
-			found := slices.DeleteFunc(slices.Clone(all), func(x explained) bool { return x.Name != args[0] })
+			// Several may have the name: all of them are explained.
+			name := strings.Join(args, " ") // "full virtualization"
+			found := slices.DeleteFunc(slices.Clone(all), func(x explained) bool { return !strings.EqualFold(x.Name, name) })
 			if len(found) == 0 {
-				return cli.UnknownOfMany("name", args[0], explainedNames(all), "lab explain")
+				return cli.UnknownOfMany("name", name, explainedNames(all), "lab explain")
+			}
+			if live {
+				return a.explainLive(name, asJSON)
 			}
 			if asJSON {
 				return a.printJSON(found)
@@ -79,9 +76,11 @@ It measures nothing, and needs no root.`,
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&live, "live", false, "start one, and show what the kernel has of it")
 	return cmd
 }
 
+// article puts "a" or "an" before the kind of a thing.
 func article(kind string) string {
 	if strings.ContainsRune("aeiou", rune(kind[0])) {
 		return "an " + kind
@@ -89,6 +88,8 @@ func article(kind string) string {
 	return "a " + kind
 }
 
+// explainedNames are all names that there are, each once: a word may be a scenario
+// and a metric.
 func explainedNames(all []explained) []string {
 	var out []string
 	for _, x := range all {
@@ -99,6 +100,7 @@ func explainedNames(all []explained) []string {
 	return out
 }
 
+// listExplained prints the names by kind, a line a kind.
 func listExplained(w io.Writer, all []explained) {
 	var kinds []string
 	names := map[string][]string{}
@@ -133,20 +135,55 @@ func everything() []explained {
 		}
 		out = append(out, explained{e.Name(), "environment", text})
 	}
+	// Names that several have (a metric of two scenarios, a setting of two environments)
+	// are explained once.
 	out = append(out, explainMetrics()...)
 	out = append(out, explainSettings()...)
+	// The taint that isn't the machine's: two clocks disagree only where a program times
+	// itself.
 	taints := append(slices.Clone(machine.Explained), struct{ Name, Means string }{bench.TwoClocks,
 		"the program inside and the host's clock disagreed by more than 1 % on how long it ran"})
 	for _, t := range taints {
 		out = append(out, explained{t.Name, "taint", "Marks a trial during which " + t.Means +
 			". The trial is kept, counted, and drawn hollow; --strict repeats it."})
 	}
+	return append(out, defined(wordsText)...)
+}
+
+// wordsText is what the field's words mean, and the parts of plots.
+//
+//go:embed words.txt
+var wordsText string
+
+// defined reads that: a line for each name, under the heading of its kind; what is
+// indented goes on with the line before.
+func defined(text string) (out []explained) {
+	kind := ""
+	for line := range strings.Lines(text) {
+		switch words := strings.TrimSpace(line); {
+		case words == "" || words[0] == '#':
+		case words[0] == '[':
+			kind = strings.Trim(words, "[]")
+		case line[0] == ' ':
+			out[len(out)-1].Text += " " + words
+		default:
+			name, means, _ := strings.Cut(words, ": ")
+			out = append(out, explained{name, kind, means})
+		}
+	}
 	return out
 }
 
+// explainScenario is a scenario as a text: its question, its method, what it measures
+// in which rows, and the statements that it judges, whose thresholds stand there
+// before anything was measured.
 func explainScenario(s *bench.Scenario) string {
-	var metrics, envs []string
+	var metrics, answers, envs []string
 	for _, m := range s.Metrics {
+		if len(m.Words) > 0 {
+			answers = append(answers, m.Title+" ("+m.Name+")")
+			continue
+		}
 		metrics = append(metrics, m.Name)
 	}
 	for _, c := range s.Cells(bench.Options{Known: known()}) {
@@ -155,6 +192,9 @@ func explainScenario(s *bench.Scenario) string {
 		}
 	}
 	text := s.Question + "\n\n" + s.Method + "\n\nIt measures " + strings.Join(metrics, ", ") + ". Its rows: " + strings.Join(envs, "; ") + "."
+	if len(answers) > 0 {
+		text += "\n\nIts answers in words are about: " + strings.Join(answers, "; ") + "."
+	}
 	if len(s.Findings) > 0 {
 		text += "\n\nIt judges these statements, by thresholds that were set before any result:"
 	}
@@ -173,6 +213,8 @@ func explainMetrics() []explained {
 			if m.Help == "" {
 				continue
 			}
+			// A metric of several scenarios is explained by the first; the others are named at
+			// the end.
 			if by[m.Name] == nil {
 				better := ""
 				if m.Better != "" {
@@ -222,6 +264,7 @@ func explainSettings() []explained {
 	return out
 }
 
+// settingText is a setting as it is typed, with its values and what it does.
 func settingText(s bench.Setting) string {
 	values := strings.Join(s.Values, "|")
 	if values == "" {

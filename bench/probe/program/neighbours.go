@@ -28,7 +28,7 @@ type unit struct {
 
 const (
 	unitBits   = 17   // of an index into the table: a MiB
-	unitRounds = 4000 // some 20 µs
+	unitRounds = 2000 // some tens of microseconds
 )
 
 func newUnit() (*unit, error) {
