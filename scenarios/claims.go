@@ -37,11 +37,7 @@ var Claims = []Claim{
 	{22, "A VM can run another operating system; a container needs the host's kernel.", ""},
 	{23, "Restarting a container brings back the image's state.", "a restarted container beside a new one"},
 	{24, "Namespaces and cgroups separate processes completely.", ""},
-<<<<<<< HEAD
 	{25, "Cgroups also prioritise, and govern disk I/O.", ""},
-=======
-	{25, "Cgroups also prioritise, and govern disk I/O.", "weights, and limits of disk I/O"},
->>>>>>> main
 	{26, "Containers stop quickly.", ""},
 	{27, "Containers share volumes with the host and one another.", "functions, tried one by one"},
 	{28, "Each has its own address, files and interfaces.", ""},

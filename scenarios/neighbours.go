@@ -80,6 +80,9 @@ func neighboursCells(o bench.Options) []bench.Cell {
 	for _, e := range o.Chosen() {
 		rows := neighboursRows(e)
 		for _, limits := range []string{"none", "shares", "cpuset"} {
+			if limits != "none" && !ownGroup(e, o) { // asked to have no groups, which limits are of
+				continue
+			}
 			for _, beside := range rows[limits] {
 				c := bench.Usual.Row(e, o)
 				c.Variant = map[string]string{"beside": beside, "limits": limits}
@@ -142,7 +145,7 @@ func neighboursTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 	if beside == "nobody" {
 		return victim(ctx, t, c, mine)
 	}
-	args := []string{"neighbour", "what=" + beside, "ms=" + strconv.FormatInt(c.Timeout.Milliseconds(), 10)}
+	args := []string{"disturb", "what=" + beside, "ms=" + strconv.FormatInt(c.Timeout.Milliseconds(), 10)}
 	switch beside {
 	case "memory":
 		args = append(args, fmt.Sprint("to=", neighboursMemory))

@@ -121,12 +121,12 @@ var neighbours = map[string]func(options) ([]func() error, error){
 	"disk":   storm,
 }
 
-// neighbour disturbs in the way what= until the host answers its section's
-// beginning: the section "neighbour" is the time in which it does. Each of its
+// disturb is a neighbour in the way what= until the host answers its section's
+// beginning: the section "disturb" is the time in which it does. Each of its
 // threads has done its first round before it begins. It has how many rounds there
 // were (value), and whether ms milliseconds were over before (early), after which
 // it stops in any case.
-func neighbour(t *talk, o options) error {
+func disturb(t *talk, o options) error {
 	ms, err := o.number("ms", 10_000)
 	if err != nil {
 		return err
@@ -159,7 +159,7 @@ func neighbour(t *talk, o options) error {
 			return err
 		}
 	}
-	return t.section("neighbour", func() ([]line.Pair, error) {
+	return t.section("disturb", func() ([]line.Pair, error) {
 		early := int64(0)
 		if now() >= deadline {
 			early = 1

@@ -14,7 +14,7 @@ func TestNeighbours(t *testing.T) {
 			continue // copies of a test's own process: neighbours.txt has it in one of its own
 		}
 		var end *line.Line
-		for _, l := range talked(t, neighbour, options{"what": what, "dir": t.TempDir(), "to": "4194304"}) {
+		for _, l := range talked(t, disturb, options{"what": what, "dir": t.TempDir(), "to": "4194304"}) {
 			if l.Kind == line.End {
 				end = &l
 			}
