@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"lab/bench"
 	"lab/bench/cgroup"
@@ -230,14 +231,10 @@ func (a *Exec) exec(name string, argv []string, f *execFlags) error {
 
 // execute runs the command in this process; status is its own.
 func (a *Exec) execute(env bench.Environment, spec bench.Spec, named string) (status int, err error) {
-	// For each of them Go hands over to a thread of its own and back, a tenth of what
-	// a start takes: meanwhile the next is done. One that comes before that ends the
-	// lab, as it would a moment earlier, and the testbed's watcher cleans up.
-	sigs, told := make(chan os.Signal, 16), make(chan struct{})
-	go func() {
-		signal.Notify(sigs, PassedOn...)
-		close(told)
-	}()
+	sigs, err := catch(spec.Command.TTY && term.IsTerminal(int(a.Stdin.Fd())))
+	if err != nil {
+		return 0, err
+	}
 	ctx := context.Background()
 	var groups *cgroup.Options
 	if g, ok := env.(bench.Grouper); ok && g.Groups(spec) > 0 {
@@ -300,7 +297,6 @@ func (a *Exec) execute(env bench.Environment, spec bench.Spec, named string) (st
 	if err := bench.Chill(p, spec); err != nil {
 		return 0, err
 	}
-	<-told
 	if err := p.Start(ctx); err != nil {
 		return 0, err
 	}
