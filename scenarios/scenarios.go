@@ -16,6 +16,7 @@ var List = []func() *bench.Scenario{
 	Network,
 	Command,
 	Limits,
+	Anatomy,
 }
 
 // All makes each scenario of the list.

@@ -336,21 +336,25 @@ func TestBoundAlike(t *testing.T) {
 		cmd.Wait()
 		return float64(cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime()) / float64(time.Since(began))
 	}
-	alone := exec.Command("/bin/sh", "-c", busy)
-	began := time.Now()
-	if err := alone.Start(); err != nil {
-		t.Fatal(err)
+	// Others run on this machine, too: it is to be so in one of a few tries.
+	said := ""
+	for range 5 {
+		alone := exec.Command("/bin/sh", "-c", busy)
+		began := time.Now()
+		if err := alone.Start(); err != nil {
+			t.Fatal(err)
+		}
+		outside := used(alone, began)
+		began = time.Now()
+		inside := used(enter(t, g, busy), began)
+		said = fmt.Sprintf("limits %v: %.2f of a processor as the lab's child, %.2f in a group", l.Bounds(), outside, inside)
+		n, r := l.Processors(), inside/outside
+		if (n == 0 || n >= 1 || max(outside, inside) <= 1.3*n) && r >= 0.5 && r <= 2 {
+			t.Log(said)
+			return
+		}
 	}
-	outside := used(alone, began)
-	began = time.Now()
-	inside := used(enter(t, g, busy), began)
-	t.Logf("limits %v: %.2f of a processor as the lab's child, %.2f in a group", l.Bounds(), outside, inside)
-	if n := l.Processors(); n > 0 && n < 1 && max(outside, inside) > 1.3*n {
-		t.Errorf("more than the quota of %v", n)
-	}
-	if r := inside / outside; r < 0.5 || r > 2 {
-		t.Errorf("%.2f × as much in a group", r)
-	}
+	t.Error(said)
 }
 
 // Where the tree isn't below the lab's own cell, as in v2, the cell's limits stand at

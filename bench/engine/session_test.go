@@ -106,7 +106,7 @@ func TestMaxTime(t *testing.T) {
 		Options: asking(request.Request{MaxTime: request.Span(200 * time.Millisecond)})}
 	start := time.Now()
 	outcome, _ := run(t, context.Background(), r)
-	if d := time.Since(start); outcome != engine.Complete || d > time.Second || len(lines) < 3 {
+	if d := time.Since(start); outcome != engine.Complete || d > 10*time.Second || len(lines) < 3 {
 		t.Errorf("%s after %v and %d trials", outcome, d, len(lines))
 	}
 	if n := r.Manifest.Notes; len(n) != 1 || !strings.Contains(n[0], "200ms (--max-time) was over after ") || r.Manifest.Cells[0].Trials != len(lines)-1 {

@@ -170,6 +170,8 @@ func counts(c Change, i Item) bool {
 		return c != Gone // somebody has cleaned up
 	case i.Kind == Device:
 		return c == Changed // udev makes and removes them
+	case i.Kind == Sysctl && c == Made:
+		return false // nobody makes one: a module brings it, which the kernel loads by itself
 	}
 	return !i.Others && slices.Contains(still, i.Kind)
 }

@@ -130,6 +130,11 @@ var planted = []struct {
 		file(t, f, "10\n")
 		return func() { file(t, f, "60\n") }
 	}},
+	{"sysctl of a module", residue.Sysctl, residue.Made, false, false, func(t *testing.T, o residue.Options) func() {
+		f := filepath.Join(o.Root, "proc/sys/vm/brought_by_a_module")
+		file(t, f, "65536\n")
+		return func() { os.Remove(f) }
+	}},
 	{"cgroup", residue.Cgroup, residue.Made, true, true, func(t *testing.T, o residue.Options) func() { return group(t, "lab-"+id) }},
 	{"cgroup of a controller that the lab doesn't use", residue.Cgroup, residue.Made, true, true, func(t *testing.T, o residue.Options) func() {
 		for _, c := range []string{"freezer", "devices", "systemd", "net_cls"} {

@@ -28,6 +28,7 @@ func mounts(o Options) ([]Item, error) {
 	}
 	var out []Item
 	times := map[string]int{}
+	auto := map[string]bool{}
 	for line := range strings.Lines(string(b)) {
 		before, after, _ := strings.Cut(line, " - ")
 		f, g := strings.Fields(before), strings.Fields(after)
@@ -44,7 +45,9 @@ func mounts(o Options) ([]Item, error) {
 				break
 			}
 		}
-		i.Others = begins(f[4], "/var/lib/docker/", "/run/docker/", "/var/lib/containers/", "/run/containerd/", "/run/user/", "/run/credentials/", "/media/", "/snap/", "/run/snapd/")
+		i.Others = begins(f[4], "/var/lib/docker/", "/run/docker/", "/var/lib/containers/", "/run/containerd/", "/run/user/", "/run/credentials/", "/media/", "/snap/", "/run/snapd/") ||
+			auto[f[4]] && g[0] != "autofs" // mounted by whoever looks, and taken away again
+		auto[f[4]] = g[0] == "autofs"
 		out = append(out, i)
 	}
 	return out, nil
@@ -120,7 +123,7 @@ func tables(Options) ([]Item, error) {
 
 // restless are sysctls that change by themselves, as prefixes below /proc/sys.
 var restless = []string{
-	"fs/aio-nr", "fs/dentry-state", "fs/file-nr", "fs/inode-nr", "fs/inode-state", "fs/dquot-nr", "fs/quota/", "fs/mqueue/", "fs/binfmt_misc/",
+	"fs/aio-nr", "fs/dentry-state", "fs/file-nr", "fs/inode-nr", "fs/inode-state", "fs/dquot-nr", "fs/quota/", "fs/mqueue/",
 	"kernel/random/", "kernel/ns_last_pid", "kernel/pty/nr", "kernel/tainted", "kernel/perf_event_max_sample_rate", "kernel/keys/", "kernel/sched_domain/",
 	"net/netfilter/nf_conntrack_count", "dev/cdrom/", "kernel/spl/", "vm/stat_refresh", "vm/compact_memory", "vm/drop_caches", "sunrpc/",
 	// Of a network device: it comes and goes with that.
@@ -141,6 +144,8 @@ func sysctls(o Options) ([]Item, error) {
 		}
 		all := begins(rel, "net/ipv4/conf/all/", "net/ipv4/conf/default/", "net/ipv6/conf/all/", "net/ipv6/conf/default/")
 		switch {
+		case d.IsDir() && rel == "fs/binfmt_misc": // a file system of its own, which systemd mounts for who looks in
+			return filepath.SkipDir
 		case d.IsDir() || begins(rel, restless...) && !all:
 			return nil
 		}

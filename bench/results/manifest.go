@@ -130,13 +130,19 @@ type Metric struct {
 type Figure struct {
 	Name    string   `json:"name"`  // file name without extension
 	Title   string   `json:"title"` // a sentence that says what is seen
-	Kind    string   `json:"kind"`  // distribution (every trial a point), phases (stacked parts), ratios (each metric by the baseline's), panels (a small one for each metric), slopes (a total against the number of instances)
+	Kind    string   `json:"kind"`  // distribution (every trial a point), phases (stacked parts), ratios (each metric by the baseline's), panels (a small one for each metric), slopes (a total against the number of instances), steps (what a row adds to another)
 	Metrics []string `json:"metrics"`
 	Log     bool     `json:"log,omitempty"` // logarithmic axis
 	Caption string   `json:"caption,omitempty"`
 
-	// Of ratios: the environment that all rows are set beside, and what its
-	// variant has; "" sets each beside the baseline that is most like it.
+	// Of steps: the part of a variant whose rows the figure is of; other figures
+	// leave these out. Before them stand the rows of environments that have no
+	// variant, and no kernel of their own.
+	By string `json:"by,omitempty"`
+
+	// Of ratios and steps: the environment that all rows are set beside, and what its
+	// variant has; "" sets each beside the baseline that is most like it, and in
+	// steps beside the row before it.
 	To        string            `json:"to,omitempty"`
 	ToVariant map[string]string `json:"to_variant,omitempty"`
 }

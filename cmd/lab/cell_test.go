@@ -71,9 +71,9 @@ func TestCellQuota(t *testing.T) {
 	took := map[string]time.Duration{}
 	// A namespace with its maker's mounts shows no path that leads to the cell.
 	const inNamespace = "container in a cgroup namespace"
-	for _, env := range append(slices.Clone(local), inNamespace) {
-		// Some 0.15 s of processor time; the lesser of two, as others run here, too.
-		for range 2 {
+	// Some 0.15 s of processor time; the least of a few, as others run here, too.
+	alike := func() (wrong []string) {
+		for _, env := range append(slices.Clone(local), inNamespace) {
 			in := []string{"lab", "exec", env}
 			if env == inNamespace {
 				in = []string{"unshare", "-C", "lab", "exec", "container"}
@@ -91,12 +91,22 @@ func TestCellQuota(t *testing.T) {
 				took[env] = wall
 			}
 		}
-	}
-	t.Log(took)
-	for env := range took {
-		if r := float64(took[env]) / float64(took["host"]); r < 0.5 || r > 2 {
-			t.Errorf("under a quota %s takes %.2f × host's time, which without one is 1", env, r)
+		for env := range took {
+			if r := float64(took[env]) / float64(took["host"]); r < 0.5 || r > 2 {
+				wrong = append(wrong, fmt.Sprintf("under a quota %s takes %.2f × host's time, which without one is 1", env, r))
+			}
 		}
+		return wrong
+	}
+	wrong := alike()
+	for range 5 {
+		if len(wrong) == 0 {
+			break
+		}
+		wrong = alike()
+	}
+	for _, w := range wrong {
+		t.Error(w)
 	}
 }
 

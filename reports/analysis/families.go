@@ -50,10 +50,10 @@ func (a *Analysis) families() {
 		}
 	}
 	for _, f := range a.Run.Manifest.Figures {
-		if f.Kind != KindRatios || f.To == "" {
+		if f.Kind != KindSteps && (f.Kind != KindRatios || f.To == "") {
 			continue
 		}
-		for _, c := range a.Cells {
+		for _, c := range a.FigureCells(f) {
 			for _, name := range f.Metrics {
 				add(c, a.FigureBase(f, c), name)
 			}
@@ -191,8 +191,51 @@ func TooFew(m results.Manifest, times int) []msg.Message {
 	return out
 }
 
+// FigureCells are the rows that a figure is of: of steps, those that differ in By,
+// with what may stand before them; of another kind, all but the rows of steps.
+func (a *Analysis) FigureCells(f results.Figure) (out []*Cell) {
+	steps := map[string]bool{}
+	for _, x := range a.Run.Manifest.Figures {
+		if x.Kind == KindSteps {
+			steps[x.By] = true
+		}
+	}
+	step := func(c *Cell) (by string) {
+		for k := range c.Variant {
+			if steps[k] {
+				by = k
+			}
+		}
+		return by
+	}
+	of := map[string]bool{} // environments that have rows of the figure's
+	for _, c := range a.Cells {
+		if f.Kind == KindSteps && step(c) == f.By {
+			of[c.Env] = true
+		}
+	}
+	for _, c := range a.Cells {
+		switch by := step(c); {
+		case f.Kind != KindSteps:
+			if by == "" {
+				out = append(out, c)
+			}
+		case by == f.By, f.To == "" && len(c.Variant) == 0 && !of[c.Env] && !a.Run.Manifest.Environment(c.Env).Guest && !a.WholeCommand(c):
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
 // FigureBase is what a figure sets a cell beside, or nil.
 func (a *Analysis) FigureBase(f results.Figure, c *Cell) *Cell {
+	if f.To == "" && f.Kind == KindSteps {
+		rows := a.FigureCells(f)
+		if i := slices.Index(rows, c); i > 0 {
+			return rows[i-1]
+		}
+		return nil
+	}
 	if f.To == "" {
 		return c.Base
 	}
@@ -218,4 +261,5 @@ const (
 	KindRatios       = "ratios"
 	KindPanels       = "panels"
 	KindSlopes       = "slopes"
+	KindSteps        = "steps"
 )

@@ -23,7 +23,7 @@ type distribution struct {
 
 func newDistribution(s *sheet) figure {
 	d := &distribution{s, rowHeight}
-	if len(s.a.Cells) > rowsHigh {
+	if len(s.a.FigureCells(s.figure)) > rowsHigh {
 		d.height = rowLow
 	}
 	return d

@@ -20,6 +20,7 @@ var kinds = map[string]func(*sheet) figure{
 	analysis.KindRatios:       newRatios,
 	analysis.KindPanels:       newPanels,
 	analysis.KindSlopes:       newSlopes,
+	analysis.KindSteps:        newSteps,
 }
 
 // A figure is one kind's way to draw. Around it a title, a key and a footer are
@@ -57,7 +58,7 @@ func (s *sheet) metrics() (out []results.Metric) {
 
 // cells are the emulated rows, or the others.
 func (s *sheet) cells(tcg bool) (out []*analysis.Cell) {
-	for _, c := range s.a.Cells {
+	for _, c := range s.a.FigureCells(s.figure) {
 		if c.TCG == tcg {
 			out = append(out, c)
 		}

@@ -37,7 +37,7 @@ func (s *phases) panels(p *page, tcg bool) {
 	}
 	left, right := pageMargin, pageWidth-pageMargin
 	p.paragraph(smallText, left, right-left, msg.T("phases.bars", s.metric.Title))
-	for _, c := range s.a.Cells {
+	for _, c := range s.a.FigureCells(s.figure) {
 		p.y += 8
 		s.bar(p, c, left, right)
 	}
