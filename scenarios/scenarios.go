@@ -17,6 +17,7 @@ var List = []func() *bench.Scenario{
 	Command,
 	Limits,
 	Anatomy,
+	Density,
 }
 
 // All makes each scenario of the list.

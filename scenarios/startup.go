@@ -56,18 +56,53 @@ func startupCells(o bench.Options) []bench.Cell {
 const explaining = 1500 * time.Millisecond
 
 func startupTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
-	token := bench.Token()
-	i, err := t.Prepare(ctx, t.Spec(bench.Command{Argv: []string{image.ReadyPath, token}}))
+	s, err := start(ctx, t, image.ReadyPath)
 	if err != nil {
 		return err
 	}
+	s.record(t)
+	if !c.Guest { // a guest's kernel doesn't outlive its PID 1
+		exit, err := s.i.Wait(ctx)
+		if err != nil {
+			return err
+		}
+		if exit.Status() != 0 {
+			return bench.Blamed(bench.BlameWorkload, fmt.Errorf("%s wrote its token, then ended with %v", image.ReadyPath, exit))
+		}
+	}
+	if err := t.Close(s.i); err != nil {
+		return fmt.Errorf("close: %w", err)
+	}
+	t.RecordSince("gone", s.from, clock.Now())
+	return nil
+}
+
+// A started instance is one whose program has written its token.
+type started struct {
+	i        bench.Instance
+	from, at clock.Time // the call, and the token's first byte
+}
+
+// start starts an instance of a program that writes its first argument, and waits
+// until the host sees the first byte of that.
+func start(ctx context.Context, t *bench.T, program string) (*started, error) {
+	token := bench.Token()
+	i, err := t.Prepare(ctx, t.Spec(bench.Command{Argv: []string{program, token}}))
+	if err != nil {
+		return nil, err
+	}
+	return begin(ctx, i, token)
+}
+
+// begin starts what was prepared.
+func begin(ctx context.Context, i bench.Instance, token string) (*started, error) {
 	// AwaitToken blocks in the kernel and knows no context: when the trial is
 	// given up, the workload is ended, and its channel with it.
 	defer context.AfterFunc(ctx, func() { i.Signal(syscall.SIGKILL) })()
 
-	start := clock.Now()
+	s := &started{i: i, from: clock.Now()}
 	if err := i.Start(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	// A little before the trial's own deadline, while what doesn't get ready
 	// can still be looked at.
@@ -75,7 +110,7 @@ func startupTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 	seen, err := clock.AwaitToken(i.Ready(), []byte(token), time.Until(deadline)-explaining)
 	if err != nil {
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return nil, ctx.Err()
 		}
 		who := bench.BlameWorkload
 		if !errors.Is(err, clock.ErrClosed) {
@@ -84,27 +119,21 @@ func startupTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 		if e, ok := i.(bench.Explainer); ok {
 			err = e.Explain(err)
 		}
-		return bench.Blamed(who, err)
+		return nil, bench.Blamed(who, err)
 	}
 	if tr, ok := i.(bench.Tracer); ok {
-		start = tr.Started()
-		t.RecordPhases("ready", start, seen.At, tr.Marks(), cmp.Or(tr.LastPhase(), "first byte"))
+		s.from = tr.Started()
 	}
-	t.RecordSince("ready", start, seen.At)
-	if !c.Guest { // a guest's kernel doesn't outlive its PID 1
-		exit, err := i.Wait(ctx)
-		if err != nil {
-			return err
-		}
-		if exit.Status() != 0 {
-			return bench.Blamed(bench.BlameWorkload, fmt.Errorf("%s wrote its token, then ended with %v", image.ReadyPath, exit))
-		}
+	s.at = seen.At
+	return s, nil
+}
+
+// record records how long it took, and what that was made of.
+func (s *started) record(t *bench.T) {
+	if tr, ok := s.i.(bench.Tracer); ok {
+		t.RecordPhases("ready", s.from, s.at, tr.Marks(), cmp.Or(tr.LastPhase(), "first byte"))
 	}
-	if err := t.Close(i); err != nil {
-		return fmt.Errorf("close: %w", err)
-	}
-	t.RecordSince("gone", start, clock.Now())
-	return nil
+	t.RecordSince("ready", s.from, s.at)
 }
 
 var startupMetrics = []results.Metric{

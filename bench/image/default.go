@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -22,6 +23,7 @@ import (
 // Where the default image has the lab's own programs.
 const (
 	ReadyPath = "/bin/ready" // the startup scenario's workload
+	StayPath  = "/bin/stay"  // the same, which stays until it is ended
 	ProbePath = "/bin/probe" // what measures inside (bench/probe/program)
 )
 
@@ -204,6 +206,16 @@ func isStatic(f io.ReaderAt) bool {
 	return true
 }
 
+// ownPrograms are those of the lab's own that are machine code by hand.
+func ownPrograms() ([]Entry, error) {
+	ready, err := probe.Ready(runtime.GOARCH)
+	if err != nil {
+		return nil, err
+	}
+	stay, err := probe.Stay(runtime.GOARCH)
+	return []Entry{{Name: ReadyPath, Data: ready, Mode: 0o755}, {Name: StayPath, Data: stay, Mode: 0o755}}, err
+}
+
 func fill(root, busybox string, more []Entry) error {
 	if err := os.Chmod(root, 0o755); err != nil {
 		return err
@@ -220,7 +232,7 @@ func fill(root, busybox string, more []Entry) error {
 	if err := os.Chmod(tmp, 0o777|os.ModeSticky); err != nil {
 		return err
 	}
-	ready, err := probe.Ready(runtime.GOARCH)
+	own, err := ownPrograms()
 	if err != nil {
 		return err
 	}
@@ -228,13 +240,12 @@ func fill(root, busybox string, more []Entry) error {
 	if err != nil {
 		return err
 	}
-	for _, f := range append([]Entry{
-		{Name: "bin/ready", Data: ready, Mode: 0o755},
+	for _, f := range slices.Concat(own, []Entry{
 		{Name: "bin/busybox", Data: bb, Mode: 0o755},
 		{Name: "etc/passwd", Data: []byte("root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"), Mode: 0o644},
 		{Name: "etc/group", Data: []byte("root:x:0:\nnogroup:x:65534:\n"), Mode: 0o644},
 		{Name: "etc/hosts", Data: []byte("127.0.0.1\tlocalhost\n::1\tlocalhost\n"), Mode: 0o644},
-	}, more...) {
+	}, more) {
 		name := filepath.Join(root, f.Name)
 		if err := os.WriteFile(name, f.Data, f.Mode.Perm()); err != nil {
 			return err

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -15,7 +14,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench/owner"
-	"lab/bench/probe"
 )
 
 // A stamp is a text file beside a stored image that says what the image was
@@ -39,12 +37,12 @@ func stampFile(cache string) string { return DefaultDir(cache) + ".stamp" }
 
 // fingerprint tells a lab's programs from another lab's.
 func fingerprint(more []Entry) (string, error) {
-	ready, err := probe.Ready(runtime.GOARCH)
+	own, err := ownPrograms()
 	if err != nil {
 		return "", err
 	}
 	h := sha256.New()
-	for _, e := range append([]Entry{{Name: ReadyPath, Data: ready}}, more...) {
+	for _, e := range append(own, more...) {
 		fmt.Fprintf(h, "%s %o %d\n", e.Name, e.Mode, len(e.Data))
 		h.Write(e.Data)
 	}

@@ -25,6 +25,33 @@ func Ready(arch string) ([]byte, error) {
 	return executable(machine, code), nil
 }
 
+// Stay returns an executable that writes its first argument as [Ready]'s does, and
+// then stays, asleep, until a signal ends it: an instance that costs what its
+// isolation costs, and next to nothing of its own.
+func Stay(arch string) ([]byte, error) {
+	code, machine := ready(arch), machine(arch)
+	if code == nil {
+		return nil, fmt.Errorf("stay: no code for %s", arch)
+	}
+	exit, sleep := 9, []byte{
+		0xb8, 0x22, 0x00, 0x00, 0x00, // again: mov eax, 34        ; SYS_pause
+		0x0f, 0x05, //                          syscall
+		0xeb, 0xf7, //                          jmp  again
+	}
+	if arch == "arm64" {
+		exit, sleep = 12, words(
+			0xd2800000, // again: mov x0, #0        ; no descriptors,
+			0xd2800001, //        mov x1, #0
+			0xd2800002, //        mov x2, #0        ; no time out,
+			0xd2800003, //        mov x3, #0        ; no mask
+			0xd2800928, //        mov x8, #73       ; SYS_ppoll
+			0xd4000001, //        svc #0
+			0x17fffffa, //        b   again
+		)
+	}
+	return executable(machine, append(code[:len(code)-exit], sleep...)), nil
+}
+
 // machine is ELF's number of an architecture: EM_AARCH64 or EM_X86_64. Functions,
 // not tables: a program that starts fast would make these first, as it would the
 // tables of package debug/elf.

@@ -5,11 +5,14 @@ import (
 	"crypto/sha256"
 	"debug/elf"
 	"encoding/hex"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // The bytes are the workload that published results name by digest: a change
@@ -59,5 +62,45 @@ func TestReadyRuns(t *testing.T) {
 		if err != nil || string(out) != arg {
 			t.Errorf("ready %q: %q, %v", arg, out, err)
 		}
+	}
+}
+
+// It says its word, and is still there a while later.
+func TestStayRuns(t *testing.T) {
+	for _, arch := range []string{"amd64", "arm64"} {
+		b, err := Stay(arch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f, err := elf.NewFile(bytes.NewReader(b)); err != nil || f.Progs[0].Filesz != uint64(len(b)) {
+			t.Errorf("%s: %v", arch, err)
+		}
+	}
+	b, err := Stay(runtime.GOARCH)
+	if err != nil {
+		t.Skip("SKIPPED: ", err)
+	}
+	name := filepath.Join(t.TempDir(), "stay")
+	if err := os.WriteFile(name, b, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(name, "lab-0123456789ab")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	said := make([]byte, 16)
+	if _, err := io.ReadFull(out, said); err != nil || string(said) != "lab-0123456789ab" {
+		t.Errorf("stay: %q, %v", said, err)
+	}
+	time.Sleep(50 * time.Millisecond)
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Errorf("it is gone: %v", err)
+	}
+	if err := cmd.Wait(); err == nil || err.Error() != "signal: terminated" {
+		t.Errorf("it ended with %v", err)
 	}
 }

@@ -1,0 +1,245 @@
+package scenarios
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"lab/bench"
+	"lab/bench/clock"
+	"lab/bench/image"
+	"lab/bench/results"
+)
+
+// Density asks what a machine does that is full of instances: how long one more
+// takes to start, how many start in a second, and what each of them costs.
+func Density() *bench.Scenario {
+	return &bench.Scenario{
+		Name:     "density",
+		Workload: image.StayPath,
+		Question: "How does a machine take many instances: started at once, and one more beside all that run?",
+		Method: "The instances run a program of less than 200 bytes that writes its token, and then sleeps. " +
+			"how=together: they are started all at once, and the trial ends when the host has seen the last one's token. " +
+			"how=beside: so many are started one after another, each when the one before it is ready; when all of them live, one more is started, and that start is what counts. " +
+			"how=filling: the same with a thousand, or two hundred under --quick; the last hundred starts are held against the first. " +
+			"What they cost is by how much the machine's available memory fell meanwhile, for each of them; a plain process's is in it. " +
+			"Nothing is started that the machine has no room for: half of its available memory, and of the processes that it allows, stays free.",
+		Cells:    densityCells,
+		Fits:     densityFits,
+		Trial:    densityTrial,
+		Metrics:  densityMetrics,
+		Figures:  densityFigures,
+		Findings: densityFindings,
+	}
+}
+
+// densityCounts: a trial of a thousand takes half a minute. Six are the fewest that
+// have an interval.
+var densityCounts = bench.Counts{Full: bench.Count{Trials: 10, Warmup: 1}, Quick: bench.Count{Trials: 6},
+	Slow: bench.Count{Trials: 6}, SlowQuick: bench.Count{Trials: 2}}
+
+// How instances are started; filling is beside with as many as show what a full machine
+// does, in fewer trials.
+const (
+	densityTogether = "together"
+	densityBeside   = "beside"
+	densityFilling  = "filling"
+
+	densityFillingTrials = 6
+)
+
+// densityRows are the numbers of instances of each way.
+func densityRows(e bench.About, quick bool) (together, beside, filling []int) {
+	switch {
+	case e.Guest && quick:
+		return []int{1, 2}, []int{1}, nil
+	case e.Guest:
+		return []int{1, 2, 4}, []int{1, 4}, nil
+	case e.Slow || e.WholeCommand:
+		return []int{1, 2, 4, 16}, []int{1, 10}, nil
+	case quick:
+		return []int{1, 4, 16, 64}, []int{1, 10}, []int{2 * densityEdge}
+	}
+	return []int{1, 2, 4, 16, 64}, []int{1, 10, 100}, []int{10 * densityEdge}
+}
+
+func densityCells(o bench.Options) []bench.Cell {
+	var cells []bench.Cell
+	for _, e := range o.Chosen() {
+		rows := func(how string, ns []int) {
+			for _, n := range ns {
+				c := densityCounts.Row(e, o)
+				c.N, c.Variant = n, map[string]string{"how": how}
+				// Starting many at once is what keeps the machine busy.
+				c.Makes = []string{"pressure", "load"}
+				each := 20 * time.Millisecond
+				if e.Guest {
+					each = 4 * time.Second
+				}
+				c.Expect = time.Duration(n) * each
+				c.Timeout += 10 * c.Expect
+				if how == densityFilling {
+					c.Trials, c.Warmup = densityFillingTrials, 0
+				}
+				cells = append(cells, c)
+			}
+		}
+		together, beside, filling := densityRows(e, o.Quick)
+		rows(densityTogether, together)
+		rows(densityBeside, beside)
+		rows(densityFilling, filling)
+	}
+	return cells
+}
+
+// What an instance may take at the most, and is kept free for: memory of the kernel's
+// for namespaces and mounts, of the lab's for its thread; a guest's is its RAM.
+const (
+	densityMemory      = 2 << 20
+	densityGuestMemory = 256 << 20
+	densityFiles       = 16 // descriptors in the lab, for each
+)
+
+func densityFits(c bench.Cell) error {
+	each := int64(densityMemory)
+	if c.Guest {
+		each = densityGuestMemory
+	}
+	_, left, whose, err := bench.MemoryRoom()
+	if err != nil {
+		return err
+	}
+	if need := int64(c.N) * each; need > left/2 {
+		return bench.Unavailable(fmt.Sprintf("%d at a time may take %d MiB, and half of what %s has available is %d MiB", c.N, need>>20, whose, left>>21), "end other programs")
+	}
+	return bench.TasksRoom(2*c.N, densityFiles*c.N) // a process, and a thread of the lab's
+}
+
+func densityTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
+	if c.Variant["how"] == densityTogether {
+		return together(ctx, t, c)
+	}
+	return beside(ctx, t, c)
+}
+
+// together starts all at once.
+func together(ctx context.Context, t *bench.T, c bench.Cell) error {
+	type one struct {
+		i     bench.Instance
+		token string
+		s     *started
+		err   error
+	}
+	all := make([]one, c.N)
+	for n := range all {
+		x := &all[n]
+		x.token = bench.Token()
+		var err error
+		if x.i, err = t.Prepare(ctx, t.Spec(bench.Command{Argv: []string{image.StayPath, x.token}})); err != nil {
+			return fmt.Errorf("instance %d of %d: %w", n+1, c.N, err)
+		}
+	}
+	from := clock.Now()
+	var wait sync.WaitGroup
+	for n := range all {
+		wait.Go(func() { all[n].s, all[n].err = begin(ctx, all[n].i, all[n].token) })
+	}
+	wait.Wait()
+	last := from
+	for n, x := range all {
+		if x.err != nil {
+			return fmt.Errorf("instance %d of %d: %w", n+1, c.N, x.err)
+		}
+		last = max(last, x.s.at)
+	}
+	t.RecordSince("all", from, last)
+	t.Record("rate", float64(c.N)/last.Sub(from).Seconds())
+	return nil
+}
+
+// densityEdge is how many of the first and of the last starts are compared.
+const densityEdge = 100
+
+// beside starts them one after another, and then the one that counts.
+func beside(ctx context.Context, t *bench.T, c bench.Cell) error {
+	before, err := bench.HostMemory()
+	if err != nil {
+		return err
+	}
+	took := make([]float64, c.N)
+	from := clock.Now()
+	for n := range took {
+		s, err := start(ctx, t, image.StayPath)
+		if err != nil {
+			return fmt.Errorf("instance %d of %d: %w", n+1, c.N, err)
+		}
+		took[n] = s.at.Sub(s.from).Seconds()
+	}
+	ended := clock.Now()
+	after, err := bench.HostMemory()
+	if err != nil {
+		return err
+	}
+	s, err := start(ctx, t, image.StayPath)
+	if err != nil {
+		return fmt.Errorf("the one beside %d: %w", c.N, err)
+	}
+	s.record(t)
+	if c.Variant["how"] != densityFilling {
+		return nil
+	}
+	t.Record("row", float64(c.N)/ended.Sub(from).Seconds())
+	t.Record("memory", float64(before["MemAvailable"]-after["MemAvailable"])/float64(c.N))
+	t.Record("growth", middle(took[c.N-densityEdge:])/middle(took[:densityEdge]))
+	return nil
+}
+
+// middle is the median, of the upper one of two.
+func middle(v []float64) float64 { return slices.Sorted(slices.Values(v))[len(v)/2] }
+
+var densityMetrics = []results.Metric{
+	{Name: "ready", Title: "Time until one more is ready", Unit: "s", Better: "lower", Start: true,
+		Help: "From the call that starts one more instance, beside all that live already, to the first byte that its workload wrote."},
+	{Name: "all", Title: "Time until the last of all is ready", Unit: "s", Better: "lower", Start: true,
+		Help: "From the moment at which all are started at once to the first byte of the last one's workload."},
+	{Name: "rate", Title: "Starts in a second, all at once", Unit: "1/s", Better: "higher", Start: true,
+		Help: "How many there are, divided by the time until the last is ready."},
+	{Name: "row", Title: "Starts in a second, one after another", Unit: "1/s", Better: "higher", Start: true,
+		Help: "How many there are, divided by the time that it took to start them, each when the one before it was ready."},
+	{Name: "memory", Title: "Memory of the machine for each", Unit: "B", Better: "lower",
+		Help: "By how much MemAvailable of the machine fell while they were started, divided by how many there are: the program, the kernel's own for its isolation, and the lab's for watching it. What else the machine does is in it."},
+	{Name: "growth", Title: "The last starts by the first", Unit: "1", Better: "lower",
+		Help: "The median start of the last hundred divided by that of the first hundred: 1 if a full machine starts as fast as an empty one."},
+}
+
+var densityFigures = []results.Figure{
+	{Name: "beside", Title: "One more, beside all that live", Kind: "panels", Metrics: []string{"ready", "growth"},
+		Caption: "Every point is one trial."},
+	{Name: "together", Title: "All at once", Kind: "panels", Metrics: []string{"all", "rate"},
+		Caption: "Every point is one trial. Starts that don't hinder each other make the rate rise until the processors are busy."},
+	{Name: "phases", Title: "What the start of one more is made of", Kind: "phases", Metrics: []string{"ready"},
+		Caption: "The parts of the time until ready: the one that grows with the number of neighbours is what a start waits for."},
+	{Name: "memory", Title: "What each of them takes of the machine", Kind: "panels", Metrics: []string{"memory", "row"},
+		Caption: "Every point is one trial."},
+}
+
+var densityFindings = []results.Finding{
+	{
+		Name: "container-thousand", Claim: 14, Statement: "The last of a thousand containers start as fast as the first.",
+		Metric: "growth", Of: "container", OfVariant: map[string]string{"how": densityFilling}, Compare: "value", Op: "below", Threshold: 1.5,
+		Reason: "half as long again is what one would notice; the phases of the start say what they wait for",
+	},
+	{
+		Name: "container-each", Claim: 14, Statement: "Containers are cheap enough for one process each.",
+		Metric: "memory", Of: "container", OfVariant: map[string]string{"how": densityFilling}, To: "host", ToVariant: map[string]string{"how": densityFilling},
+		Compare: "difference", Op: "below", Threshold: 300 << 10,
+		Reason: "300 KiB beside the program's own is less than a small shell takes",
+	},
+	{
+		Name: "operator", Claim: 33, Statement: "One machine like this one could start 3,300 containers a second.",
+		Metric: "rate", Of: "container", OfVariant: map[string]string{"how": densityTogether}, Compare: "value", Op: "above", Threshold: 3300,
+		Reason: "two billion a week are 3,300 a second; how many machines like this one that takes is 3,300 divided by the rate",
+	},
+}
