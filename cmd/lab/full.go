@@ -50,9 +50,12 @@ import (
 	"lab/bench"
 	"lab/bench/crew"
 	"lab/bench/engines/bwrap"
+	"lab/bench/engines/docker"
+	"lab/bench/engines/lxc"
 	"lab/bench/engines/nspawn"
 	"lab/bench/engines/oci"
 	"lab/bench/engines/own"
+	"lab/bench/engines/uml"
 	"lab/bench/image"
 	"lab/bench/owner"
 	"lab/bench/probe/built"
@@ -60,6 +63,7 @@ import (
 	"lab/bench/runs"
 	"lab/bench/testbed"
 	"lab/cmd/cli"
+	"lab/container"
 	"lab/vm"
 	"lab/vm/accel"
 )
@@ -134,12 +138,16 @@ var environments = func(also ...string) []bench.Environment {
 	// First those that need no foreign program (lab exec has them without lab-full),
 	// then others', then guests.
 	list := append(cli.Local(),
+		container.NewJail(),
 		own.New(""),
 		bwrap.New(),
 		oci.Crun(),
 		oci.Runc(),
 		oci.Runsc(),
 		nspawn.New(),
+		docker.New(),
+		lxc.New(),
+		uml.New(),
 		vm.New(),
 		vm.NewBare(),
 	)
