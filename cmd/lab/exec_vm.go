@@ -31,8 +31,8 @@ import (
 
 // A command in a guest needs what a run needs: a testbed of its own, in which
 // libvirt's daemon and QEMU live and with which they die; likewise one in a container of
-// an engine's. So lab exec vm starts a worker, which has the user's own standard descriptors, and passes signals
-// on to it.
+// an engine's. So lab exec vm starts a worker, which has the user's own standard
+// descriptors, and passes signals on to it.
 //
 // Three processes take part:
 //
