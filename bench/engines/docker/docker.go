@@ -75,6 +75,21 @@ func (e *Env) Open(ctx context.Context, tb *testbed.Testbed) error {
 	return e.Env.Open(ctx, tb)
 }
 
+// Versions are those of the engine, of containerd, and of the runtime by default.
+func (e *Env) Versions() map[string]string {
+	all := e.Env.Versions()
+	for _, name := range []string{"containerd", "runc"} {
+		path, err := exec.LookPath(name)
+		if err != nil || all == nil {
+			continue
+		}
+		if v, err := foreign.Version(path); err == nil {
+			all[name] = v
+		}
+	}
+	return all
+}
+
 // Groups is 1: the container's limits are those of a cgroup around its own.
 func (e *Env) Groups(bench.Spec) int { return 1 }
 
