@@ -82,7 +82,10 @@ func (e *Env) Check(ctx context.Context, s bench.Spec) error {
 	}
 	path, err := e.path()
 	if u := (*bench.UnfitError)(nil); errors.As(err, &u) {
-		return bench.Unavailable(e.maker.Program+": "+u.Reason, u.Cure)
+		if e.maker.Program != e.maker.Name {
+			u.Reason = e.maker.Program + ": " + u.Reason
+		}
+		return bench.Unavailable(u.Reason, u.Cure)
 	}
 	if e.tb.Cgroups == nil {
 		return bench.Unavailable("a cgroup holds the instance, and this machine mounts none that can be written", "mount -t cgroup2 none /sys/fs/cgroup, or run outside of a container")
