@@ -122,8 +122,8 @@ const (
 	mostSaid      = 4 << 10
 )
 
-// version is the first line with which the program answers --version, cleaned.
-var version = func() func(path string) (string, error) {
+// Version is the first line with which the program answers --version, cleaned.
+var Version = func() func(path string) (string, error) {
 	var mu sync.Mutex
 	known := map[string]string{}
 	return func(path string) (string, error) {
@@ -164,7 +164,7 @@ func (e *Env) Checks(context.Context) []machine.Check {
 	c := machine.Check{Name: m.Name, Result: machine.OK, Why: "the environment " + m.Name + " is this program"}
 	path, err := m.find()
 	if err == nil {
-		if c.Detail, err = version(path); err != nil {
+		if c.Detail, err = Version(path); err != nil {
 			err = bench.Unavailable(err.Error(), "apt-get install --reinstall "+m.Package)
 		}
 	}
