@@ -176,8 +176,12 @@ func defined(text string) (out []explained) {
 }
 
 func explainScenario(s *bench.Scenario) string {
-	var metrics, envs []string
+	var metrics, answers, envs []string
 	for _, m := range s.Metrics {
+		if len(m.Words) > 0 {
+			answers = append(answers, m.Title+" ("+m.Name+")")
+			continue
+		}
 		metrics = append(metrics, m.Name)
 	}
 	for _, c := range s.Cells(bench.Options{Known: known()}) {
@@ -186,6 +190,9 @@ func explainScenario(s *bench.Scenario) string {
 		}
 	}
 	text := s.Question + "\n\n" + s.Method + "\n\nIt measures " + strings.Join(metrics, ", ") + ". Its rows: " + strings.Join(envs, "; ") + "."
+	if len(answers) > 0 {
+		text += "\n\nIts answers in words are about: " + strings.Join(answers, "; ") + "."
+	}
 	if len(s.Findings) > 0 {
 		text += "\n\nIt judges these statements, by thresholds that were set before any result:"
 	}

@@ -86,7 +86,7 @@ func listed(checks []machine.Check) listing {
 		}
 		x.Runs = len(x.Missing) == 0
 		for _, s := range e.Settings() {
-			x.Settings = append(x.Settings, listedSetting(s))
+			x.Settings = append(x.Settings, listedSetting{s.Name, s.Values, s.Default, s.Help})
 		}
 		l.Environments = append(l.Environments, x)
 	}
