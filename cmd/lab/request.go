@@ -101,6 +101,7 @@ func (f *runFlags) fromFile(cmd *cobra.Command) error {
 	return nil
 }
 
+// isFolder says whether there is a folder of that name.
 func isFolder(name string) bool {
 	st, err := os.Stat(name)
 	return err == nil && st.IsDir()
@@ -122,6 +123,7 @@ func said(err error) error {
 		in.Err = done
 	case done != nil:
 		err = done
+	// The error names a key of the request; whoever typed a flag is told the flag.
 	case !inFile && errors.As(err, &e):
 		for _, f := range new(request.Request).Fields() {
 			if f.Key == e.At[0] && f.Flag != "" {
@@ -145,6 +147,8 @@ func (f *runFlags) check() error {
 	if err := takes(r); err != nil {
 		return err
 	}
+	// A group's name stands for its environments. Each of them is looked at for itself,
+	// so that an error names the word that was typed.
 	names, some := members(r.Environments)
 	envs := environments(names...)
 	asked := envs
@@ -161,6 +165,8 @@ func (f *runFlags) check() error {
 			asked = append(asked, e)
 		}
 	}
+	// A setting must be known to one of the environments at least; to those that don't
+	// have it, it says nothing.
 	r.Environments, f.some = names, some
 	for _, k := range slices.Sorted(maps.Keys(r.Variant)) {
 		for i, v := range r.Variant[k] {
@@ -182,6 +188,9 @@ func (f *runFlags) check() error {
 		if err := cgroup.CheckCPUSet(string(r.CPUs)); err != nil {
 			return wrong(err, "cpus")
 		}
+	}
+	if r.Memory != 0 && r.Memory < bench.LeastMemory {
+		return wrong(fmt.Errorf("no program starts in that; the least that works is %dM", bench.LeastMemory>>20), "memory")
 	}
 	if err := f.places(); err != nil {
 		return err
@@ -237,10 +246,33 @@ func connect(j *runs.Job, t *client.Target) {
 	j.Connect, j.Options.Connect = &runs.Connection{Name: t.Name, Driver: t.Driver}, t.Name
 }
 
+// limited refuses a limit where rows of a scenario have one of their own.
+func limited(o bench.Options) error {
+	for _, x := range []struct {
+		flag  string
+		given bool
+		own   func(bench.Cell) bool
+	}{
+		{"cpu-limit", o.CPULimit > 0, func(c bench.Cell) bool { return c.CPU > 0 }},
+		{"memory", o.Memory > 0, func(c bench.Cell) bool { return c.Memory > 0 }},
+		{"pids", o.Pids > 0, func(c bench.Cell) bool { return c.Pids > 0 }},
+	} {
+		for _, name := range o.Scenarios {
+			if x.given && slices.ContainsFunc(scenarios.Find(name).Cells(o), x.own) {
+				return cli.Usagef("--%s: scenario %s sets this limit itself; fix: leave it out", x.flag, name)
+			}
+		}
+	}
+	return nil
+}
+
 // used refuses what says where instances write, and how much, where none of the
 // rows that were asked for does: whoever names a disk believes that it is
 // measured. Of several scenarios one is enough.
 func used(o bench.Options) error {
+	if err := limited(o); err != nil {
+		return err
+	}
 	for _, x := range []struct {
 		flag  string
 		given bool
@@ -259,6 +291,7 @@ func used(o bench.Options) error {
 				using = append(using, sc.Name)
 			}
 		}
+		// One scenario of several that writes is enough: the flag isn't in vain.
 		if slices.ContainsFunc(o.Scenarios, func(name string) bool { return slices.Contains(using, name) }) {
 			continue
 		}
