@@ -30,7 +30,7 @@ import (
 //	Leader       bench/launch                          cmd/cli
 //
 //	environments who has it                            who asks
-//	Grouper      bench/foreign, chroot, container      bench/benchtest, cmd/cli
+//	Grouper      bench/foreign, chroot, container      bench/benchtest, cmd/cli, cmd/lab
 //	Outsider     vm                                    bench
 //	Keeper       chroot                                bench/engine
 //	Describer    bench/foreign, chroot, container, vm  bench/benchtest, bench/engine

@@ -56,11 +56,22 @@ func (c *container) bindOne(m bench.Mount) error {
 	if err := unix.Fstat(src, &st); err != nil {
 		return os.NewSyscallError("fstat", err)
 	}
-	at, err := c.target(m.Target, st.Mode&unix.S_IFMT == unix.S_IFDIR)
+	dir := st.Mode&unix.S_IFMT == unix.S_IFDIR
+	at, err := c.target(m.Target, dir)
+	if errors.Is(err, unix.ENOTDIR) {
+		return fmt.Errorf("%w; fix: a target that is a folder, or doesn't exist yet", err)
+	}
 	if err != nil {
 		return err
 	}
 	defer unix.Close(at)
+	if err := unix.Fstat(at, &st); err != nil {
+		return os.NewSyscallError("fstat", err)
+	}
+	if !dir && st.Mode&unix.S_IFMT == unix.S_IFDIR {
+		fix := path.Join(m.Target, filepath.Base(m.Source))
+		return bench.Blamed(bench.BlameWorkload, fmt.Errorf("a file can't be shown in place of a folder; fix: %s as the target", fix))
+	}
 	return attach(src, at)
 }
 

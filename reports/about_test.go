@@ -6,6 +6,8 @@ import (
 
 	"lab/bench/results"
 	"lab/reports/analysis"
+	"lab/reports/msg"
+	"lab/reports/plot"
 )
 
 // A report says of an environment what the manifest has of it, whatever its
@@ -75,5 +77,14 @@ func TestWholeCommandsApart(t *testing.T) {
 	}
 	if !strings.Contains(markdown(analysis.Of(run)), "not compared") {
 		t.Error("the table doesn't say that it isn't compared")
+	}
+	figures, err := plot.Draw(analysis.Of(run), msg.English())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range figures {
+		if f.Name == "plots/ready.svg" && (!strings.Contains(string(f.Data), ">whole command<") || !strings.Contains(string(f.Data), "A whole command is timed with")) {
+			t.Errorf("%s doesn't mark the rows that are whole commands", f.Name)
+		}
 	}
 }

@@ -78,7 +78,13 @@ func headline(p *page.Page, a *analysis.Analysis, m results.Metric) {
 		tables = append(tables, tables[len(tables)-1].Without(len(tables[len(tables)-1].Head)-1))
 	}
 	short.Note = msg.T("brief.intervals")
-	p.Table(wide, append(tables, short, short.Without(3))...)
+	least := short.Without(3)
+	for i, r := range rows {
+		if r.cell.IsBase { // it may be one of several
+			least.Rows[i][3] = r.added
+		}
+	}
+	p.Table(wide, append(tables, short, least)...)
 }
 
 // unmeasured says which rows have no values, once for each reason.

@@ -79,7 +79,7 @@ func Example() {
 	//  host              8   310 µs     300 to 321            baseline                    1 ×
 	//  container         8  2.59 ms   2.50 to 2.68            +2.28 ms   2.21 to 2.35  8.33 ×
 	//
-	// Verdicts: + holds, x doesn't hold, ? undecided, * with a caveat; why: report.md
+	// Verdicts: + holds, x doesn't hold, ? undecided, * with a caveat; why: tables.md
 	// x  A container takes a second to start.                                                      2.59 ms
 	// 3 plots <nil>
 }

@@ -45,8 +45,10 @@ func golden(t *testing.T, name string, got []byte) {
 // english is a message, or a text, in English.
 func english(x any) string { return msg.English().Text(x) }
 
-// markdown is report.md.
-func markdown(a *analysis.Analysis) string { return string(report(a).Markdown(msg.English())) }
+// markdown is report.md and tables.md.
+func markdown(a *analysis.Analysis) string {
+	return string(report(a).Markdown(msg.English())) + string(tables(a).Markdown(msg.English()))
+}
 
 // width is the longest line's, in characters.
 func width(s string) int {

@@ -46,9 +46,13 @@ func htmlRun(a *analysis.Analysis, name string, l *msg.Language) *html.Run {
 			method(p, a)
 		}),
 		Machine: fold(func(p *page.Page) { machine(p, a.Run.Machine) }),
-		Files:   []string{"report.md", "trials.csv", "trials.jsonl", "summary.json", "methods.md", "machine.json", "manifest.json"}}
+		Files:   []string{"report.md", "trials.csv", "trials.jsonl", "summary.json", "tables.md", "methods.md", "machine.json", "manifest.json"}}
 	for _, c := range a.Cells {
-		row := html.Row{Label: l.Text(c.Name), Color: hex(plot.RowColor(c.Hue)), Mark: c.Hue, Emulated: c.TCG}
+		label := c.Name
+		if c.Whole && !c.Mark.IsZero() && !c.TCG {
+			label = msg.Join("join.comma", c.Name, c.Mark)
+		}
+		row := html.Row{Label: l.Text(label), Color: hex(plot.RowColor(c.Hue)), Mark: c.Hue, Emulated: c.TCG}
 		if c.NotRun != nil {
 			row.NotRun = l.Text(analysis.NotRun(c))
 		}

@@ -11,6 +11,14 @@ import (
 	"lab/reports/page"
 )
 
+// machinePage is machine.md.
+func machinePage(a *analysis.Analysis) *page.Page {
+	p := &page.Page{}
+	p.Title(msg.T("machine.title", a.Run.Manifest.ID))
+	machine(p, a.Run.Machine)
+	return p
+}
+
 // machine is a table of what the run ran on, as machine.json has it.
 func machine(p *page.Page, k results.Machine) {
 	t := page.Table{Head: []page.Text{nil, nil}, Align: "ll"}

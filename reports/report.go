@@ -13,7 +13,8 @@ import (
 )
 
 // report is report.md: something that a teacher can hand out. It opens with
-// what the run shows, and ends with how to repeat it.
+// what the run shows, and ends with how to repeat it. What only some ask for is in
+// files of its own: tables.md, methods.md, machine.md.
 func report(a *analysis.Analysis) *page.Page {
 	p := &page.Page{}
 	m := a.Run.Manifest
@@ -27,25 +28,13 @@ func report(a *analysis.Analysis) *page.Page {
 	}
 	opening(p, a)
 	figures(p, a)
-	for i, x := range a.Metrics {
-		p.Section(msg.T("title", x.Title))
-		metric(p, a, x, i == 0)
-	}
 	slopes(p, a)
 	sessions(p, a)
-	phases(p, a)
-	verdicts(p, a)
 	notRun(p, a)
 	p.Section(msg.T("report.doubts"))
 	p.Messages(a.Doubts()...)
-	p.Section(msg.T("report.method"))
-	if m.Method != "" {
-		p.Text(m.Method)
-	}
-	p.Text(design(a))
-	p.Text(msg.T("report.see-methods"))
-	p.Section(msg.T("report.machine"))
-	machine(p, a.Run.Machine)
+	p.Section(msg.T("report.more"))
+	p.Messages(msg.T("report.see-tables"), msg.T("report.see-methods"), msg.T("report.see-machine"))
 	repeat(p, a)
 	return p
 }
@@ -54,14 +43,7 @@ func opening(p *page.Page, a *analysis.Analysis) {
 	p.Section(msg.T("report.shows"))
 	p.Text(msg.T("report.here"))
 	p.Messages(sentences(a)...)
-	var judged []msg.Message
-	for _, v := range a.Verdicts {
-		judged = append(judged, msg.T("report.judged", v.Finding.Statement, judgement(v), v.Cell))
-	}
-	if len(judged) > 0 {
-		p.Text(msg.T("report.people-say"))
-		p.Messages(judged...)
-	}
+	verdicts(p, a)
 	var notes []msg.Message
 	seen, whole := map[string]bool{}, false
 	for _, c := range a.Cells {
@@ -101,40 +83,45 @@ func caveatOf(e results.Environment, tcg bool) msg.Message {
 	return text
 }
 
+// figures are the plots, each with the medians that it shows: of a metric once, in
+// the first figure that has it. The first metric's are in the opening sentences, and
+// of those that no figure shows in tables.md.
 func figures(p *page.Page, a *analysis.Analysis) {
+	said := map[string]bool{}
+	if len(a.Metrics) > 0 {
+		said[a.Metrics[0].Name] = true
+	}
+	how := msg.T("figure.medians", a.BaseName())
 	for _, f := range a.Run.Manifest.Figures {
 		if why := plot.Undrawable(a, f); !why.IsZero() {
 			p.Text(msg.T("figure.not-drawn", why))
 			continue
 		}
 		p.Picture(f.Name, f.Title, f.Caption)
-	}
-}
-
-// metric is a metric's table, and how far its rows lie apart. Why a row didn't run
-// is said in the first.
-func metric(p *page.Page, a *analysis.Analysis, m results.Metric, first bool) {
-	if help := a.Help(m); !help.IsZero() {
-		p.Text(help)
-	}
-	p.Table(metricTable(a, m, first))
-	differ := []msg.Message{a.JointWhy(m.Name)}
-	for _, c := range a.Cells {
-		if x := c.Samples[m.Name]; x != nil && x.Against != nil && x.Against.Difference.Known() {
-			k := x.Against
-			differ = append(differ, msg.T("report.effect", c.Name, c.Base.Name, msg.Number(k.Effect.Delta, 2), msg.T(effectSizes[k.Effect.Size()]), msg.Probability(k.P)))
+		var list []results.Metric
+		for _, m := range a.Metrics {
+			if slices.Contains(f.Metrics, m.Name) && !said[m.Name] {
+				list, said[m.Name] = append(list, m), true
+			}
+		}
+		if list == nil {
+			continue
+		}
+		p.Table(mediansTable(a, list))
+		if !how.IsZero() {
+			p.Text(how)
+			how = msg.Message{}
 		}
 	}
-	p.Messages(differ...)
 }
-
-var effectSizes = map[string]string{"negligible": "effect.negligible", "small": "effect.small", "medium": "effect.medium", "large": "effect.large"}
 
 // slopes is the table of what one more instance costs.
 func slopes(p *page.Page, a *analysis.Analysis) {
-	for _, m := range a.SlopesShown() {
+	for i, m := range a.SlopesShown() {
 		p.Section(msg.T("slopes.title", m.Title))
-		p.Text(msg.T("slopes.how"))
+		if i == 0 {
+			p.Text(msg.T("slopes.how"))
+		}
 		t := page.Table{Head: []page.Text{msg.T("head.environment"), msg.T("head.instances"), msg.T("head.each"), msg.T("head.interval", "95 %"),
 			msg.T("head.less", a.BaseName()), msg.T("head.interval", "95 %")}}
 		all := a.Series(m.Name)
@@ -200,42 +187,28 @@ func sessions(p *page.Page, a *analysis.Analysis) {
 	p.Table(t)
 }
 
-// phases is a table for each row whose time has parts.
-func phases(p *page.Page, a *analysis.Analysis) {
-	any := false
-	for _, m := range a.Metrics {
-		for _, c := range a.Cells {
-			b := a.Breakdown(c, m.Name)
-			if b == nil {
-				continue
-			}
-			if !any {
-				p.Section(msg.T("phases.title"))
-				p.Text(msg.T("phases.how"))
-				any = true
-			}
-			t := page.Table{Head: []page.Text{msg.T("head.part", c.Name), msg.T("head.median"), msg.T("head.share")}}
-			for _, x := range b.Parts {
-				t.Rows = append(t.Rows, []page.Text{x.Title, msg.Quantity(x.Median, m.Unit), msg.Percent(x.Share)})
-			}
-			if b.Apart() {
-				t.Rows = append(t.Rows, []page.Text{msg.T("phases.sum"), msg.Quantity(b.Sum, m.Unit), msg.Percent(b.Sum / b.Whole)})
-			}
-			t.Rows = append(t.Rows, []page.Text{msg.T("phases.whole", m.Title), msg.T("bold", msg.Quantity(b.Whole, m.Unit)), nil})
-			p.Table(t)
-		}
-	}
-}
-
+// verdicts are what people say, and what became of it: those that can't be measured
+// here by their reasons. The thresholds are in tables.md.
 func verdicts(p *page.Page, a *analysis.Analysis) {
 	if len(a.Verdicts) == 0 {
 		return
 	}
-	p.Section(msg.T("verdicts.title"))
-	p.Text(msg.T("verdicts.how"))
-	var items []msg.Message
+	p.Text(msg.T("report.people-say"))
+	var items, reasons []msg.Message
+	unmeasured := map[string][]msg.Message{}
 	for _, v := range a.Verdicts {
-		items = append(items, msg.T("verdicts.item", judgement(v), v.Finding.Statement, v.Brief()))
+		if v.Outcome != analysis.Unmeasured {
+			items = append(items, msg.T("verdicts.item", judgement(v), v.Finding.Statement, msg.T("sentence", v.Said)))
+			continue
+		}
+		key := msg.English().Text(v.Why())
+		if unmeasured[key] == nil {
+			reasons = append(reasons, v.Why())
+		}
+		unmeasured[key] = append(unmeasured[key], msg.T("verdicts.statement", v.Finding.Statement))
+	}
+	for _, r := range reasons {
+		items = append(items, msg.T("verdicts.unmeasured", r, msg.Join("join.sentences", unmeasured[msg.English().Text(r)]...)))
 	}
 	p.Messages(items...)
 }

@@ -47,7 +47,7 @@ func (r *row) compare(a *analysis.Analysis, x *analysis.Sample, unit string) {
 	switch {
 	case r.cell.IsBase:
 		r.added, r.ratio = msg.T("cell.baseline"), msg.Verbatim("1 ×")
-	case r.cell.Base != nil && (r.cell.TCG || x.Against == nil && a.WholeCommand(r.cell) != a.WholeCommand(r.cell.Base)):
+	case r.cell.Base != nil && (r.cell.TCG || x.Against == nil && r.cell.Whole != r.cell.Base.Whole):
 		r.added, r.ratio, r.judged = msg.T("cell.not-compared"), msg.T("cell.not-compared"), false
 	case x.Against == nil:
 		r.added = msg.T("cell.no-base", a.BaseName())

@@ -77,6 +77,8 @@ func Files(run *results.Run) ([]plot.File, error) {
 		{Name: "trials.csv", Data: table},
 		{Name: "bench.txt", Data: benchText(a)},
 		{Name: "summary.json", Data: summary},
+		{Name: "tables.md", Data: tables(a).Markdown(l)},
+		{Name: "machine.md", Data: machinePage(a).Markdown(l)},
 		{Name: "methods.md", Data: methods(a).Markdown(l)},
 		{Name: "table.tex", Data: latex(a)},
 		{Name: ArtifactFile, Data: artifact(a).Markdown(l)},

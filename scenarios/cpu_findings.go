@@ -49,5 +49,19 @@ func cpuFindings() []results.Finding {
 			})
 		}
 	}
+	// What is said of virtual machines the other way round.
+	for _, x := range []struct {
+		metric, says string
+		claim        int
+	}{
+		{"integer", "Computing in a virtual machine takes a quarter longer than on the host.", 18},
+		{"exec", "Starting programs in a virtual machine takes a quarter longer than on the host.", 18},
+		{"chase", "Memory at random takes a quarter longer in a virtual machine than on the host.", 40},
+		{"fault", "Page faults take a quarter longer in a virtual machine than on the host.", 40},
+	} {
+		out = append(out, results.Finding{Name: "vm-much-" + x.metric, Claim: x.claim, Statement: x.says,
+			Metric: x.metric, Of: "vm", To: "host", Compare: "ratio", Op: "above", Threshold: 1.25,
+			Reason: "a quarter is the least that anybody would call large, or much faster", NeedsKVM: true})
+	}
 	return out
 }

@@ -237,4 +237,9 @@ var densityFindings = []results.Finding{
 		Compare: "difference", Op: "below", Threshold: 300 << 10,
 		Reason: "300 KiB beside the program's own is less than a small shell takes",
 	},
+	{
+		Name: "operator", Claim: 33, Statement: "One machine like this one could start 3,300 containers a second.",
+		Metric: "rate", Of: "container", OfVariant: map[string]string{"how": densityTogether}, Compare: "value", Op: "above", Threshold: 3300,
+		Reason: "two billion a week are 3,300 a second; how many machines like this one that takes is 3,300 divided by the rate",
+	},
 }

@@ -232,7 +232,7 @@ func limitsFindings() []results.Finding {
 	var out []results.Finding
 	for _, env := range []struct{ name, where string }{{"container", "A container"}, {"vm", "A virtual machine"}} {
 		for _, w := range limitsWays {
-			f := results.Finding{Name: env.name + "-" + w.name, Metric: "outcome", Of: env.name,
+			f := results.Finding{Name: env.name + "-" + w.name, Claim: 8, Metric: "outcome", Of: env.name,
 				OfVariant: map[string]string{"limit": w.name}, Compare: "value", Op: "above", Threshold: 0.5}
 			switch {
 			case w.cell.CPU > 0:

@@ -117,3 +117,23 @@ func TestCounts(t *testing.T) {
 		}
 	}
 }
+
+// A claim has its place in the list by its number; each number that a finding bears
+// is a claim's; and what no finding answers says what would.
+func TestClaims(t *testing.T) {
+	for i, c := range Claims {
+		if c.Number != i+1 || c.Text == "" {
+			t.Errorf("claim %d has the number %d", i+1, c.Number)
+		}
+		if by := Answering(c.Number); (len(by) > 0) == (c.Lacks != "") {
+			t.Errorf("claim %d: scenarios %q answer it, and it lacks %q", c.Number, by, c.Lacks)
+		}
+	}
+	for _, s := range All() {
+		for _, f := range s.Findings {
+			if f.Claim < 0 || f.Claim > len(Claims) {
+				t.Errorf("%s: finding %s is on claim %d, which there isn't", s.Name, f.Name, f.Claim)
+			}
+		}
+	}
+}

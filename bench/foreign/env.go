@@ -82,7 +82,10 @@ func (e *Env) Check(ctx context.Context, s bench.Spec) error {
 	}
 	path, err := e.path()
 	if u := (*bench.UnfitError)(nil); errors.As(err, &u) {
-		return bench.Unavailable(e.maker.Program+": "+u.Reason, u.Cure)
+		if e.maker.Program != e.maker.Name {
+			u.Reason = e.maker.Program + ": " + u.Reason
+		}
+		return bench.Unavailable(u.Reason, u.Cure)
 	}
 	if e.tb.Cgroups == nil {
 		return bench.Unavailable("a cgroup holds the instance, and this machine mounts none that can be written", "mount -t cgroup2 none /sys/fs/cgroup, or run outside of a container")
@@ -119,14 +122,20 @@ func (e *Env) Check(ctx context.Context, s bench.Spec) error {
 
 // startOne starts an instance that says a word, and ends it.
 func (e *Env) startOne(ctx context.Context, s bench.Spec, path string) (err error) {
-	token, net := bench.Token(), e.maker.settings()[0].Values
-	i, err := e.Prepare(ctx, bench.Spec{Image: s.Image, Settings: map[string]string{"net": net[len(net)-1]}, Command: bench.Command{Argv: []string{image.ReadyPath, token}}})
+	token, nets := bench.Token(), e.maker.settings()[0].Values
+	settings, err := bench.Resolve(e, map[string]string{"net": nets[len(nets)-1]})
+	if err != nil {
+		return err
+	}
+	i, err := e.Prepare(ctx, bench.Spec{Image: s.Image, Settings: settings, Command: bench.Command{Argv: []string{image.ReadyPath, token}}})
 	if err != nil {
 		return err
 	}
 	if err = i.Start(ctx); err == nil {
 		if _, err = clock.AwaitToken(i.Ready(), []byte(token), StartWithin); err != nil {
-			err = i.(bench.Explainer).Explain(err)
+			if x, ok := i.(bench.Explainer); ok {
+				err = x.Explain(err)
+			}
 		}
 	}
 	if cerr := i.Close(); err == nil {
@@ -142,7 +151,7 @@ func (e *Env) startOne(ctx context.Context, s bench.Spec, path string) (err erro
 // Everything else is made once an instance, in Start.
 func (e *Env) Prepare(ctx context.Context, s bench.Spec) (bench.Instance, error) {
 	if e.maker.Prepare != nil {
-		return e.maker.Prepare(ctx, e, s)
+		return e.maker.Prepare(ctx, s)
 	}
 	return e.Program(s)
 }

@@ -2,6 +2,7 @@ package foreign
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -64,5 +65,16 @@ func TestHostilePrograms(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A program that isn't there is named where the row's name isn't the program's.
+func TestMissingProgram(t *testing.T) {
+	for name, want := range map[string]string{"no-such-program": "not installed", "other": "no-such-program: not installed"} {
+		e := New(Maker{Name: name, Program: "no-such-program", Package: "some-package"})
+		var unfit *bench.UnfitError
+		if err := e.Check(t.Context(), bench.Spec{}); !errors.As(err, &unfit) || unfit.Reason != want || unfit.Cure != "apt-get install some-package" {
+			t.Errorf("%s: %v, want %s", name, err, want)
+		}
 	}
 }

@@ -15,8 +15,8 @@ import (
 	"lab/bench/testbed"
 )
 
-// initPath is where an instance has the lab's init, where it has one.
-const initPath = "/.lab-init"
+// InitPath is where an instance has the lab's init, where it has one.
+const InitPath = "/.lab-init"
 
 // enter takes the thread to namespaces of the instance's own, with the network that it
 // is to have.
@@ -90,7 +90,7 @@ func (i *Instance) makeRoot(*launch.Thread) error {
 		}
 	}
 	if i.spec.Init {
-		if err := os.WriteFile(filepath.Join(upper, initPath), probe.Init(), 0o755); err != nil {
+		if err := os.WriteFile(filepath.Join(upper, InitPath), probe.Init(), 0o755); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"fmt"
 	"os"
 	"unsafe"
 
@@ -27,10 +28,21 @@ func Hold(flags uintptr) (*Holder, error) {
 	pid, errno := bareFork(flags|unix.CLONE_FILES, h.tape.calls)
 	if errno != 0 {
 		h.line.release()
-		return nil, os.NewSyscallError("clone", errno)
+		return nil, cloneError(errno)
 	}
 	h.PID = pid
 	return h, nil
+}
+
+// NoMoreProcesses is said where a limit keeps the lab from starting another.
+const NoMoreProcesses = "no more processes and threads may be started here; fix: a higher pids.max of the cgroup, or ulimit -u"
+
+// cloneError is a clone(2) that failed, with the limit that did it.
+func cloneError(errno unix.Errno) error {
+	if errno == unix.EAGAIN {
+		return fmt.Errorf("clone: %w: "+NoMoreProcesses, errno)
+	}
+	return os.NewSyscallError("clone", errno)
 }
 
 // Close ends the holder; what somebody else is in, or has open, stays.

@@ -258,7 +258,7 @@ func (p *Process) spawn() (err error) {
 	runtime.KeepAlive(tape)
 	runtime.KeepAlive(stdio)
 	if errno != 0 {
-		return fmt.Errorf("start: clone: %w", errno)
+		return fmt.Errorf("start: %w", cloneError(errno))
 	}
 	p.marks = append(p.marks, tape.read()...)
 	if out.failed != 0 {

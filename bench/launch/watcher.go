@@ -69,7 +69,7 @@ func watch(program, dir string) (*Watcher, error) {
 	t.Call("execute", unix.SYS_EXECVE, "/proc/self/exe", unsafe.Pointer(&w.argv[0]), unsafe.Pointer(new(uintptr)))
 	pid, errno := bareFork(0, t.calls)
 	if errno != 0 {
-		return nil, fmt.Errorf("start the watcher: clone: %w", errno)
+		return nil, fmt.Errorf("start the watcher: %w", cloneError(errno))
 	}
 	w.pid = pid
 	return w, nil

@@ -31,6 +31,8 @@ closed:
 	TESTQ AX, AX
 	JGE   closed
 begin:
+	MOVQ ·runtimeWrite(SB), AX
+	MOVQ AX, runtime·overrideWrite(SB)
 	MOVQ BX, SP
 	JMP  _rt0_amd64_linux(SB)
 

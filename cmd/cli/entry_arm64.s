@@ -26,6 +26,8 @@ closed:
 	SVC
 	TBZ  $63, R0, closed
 begin:
+	MOVD ·runtimeWrite(SB), R0
+	MOVD R0, runtime·overrideWrite(SB)
 	MOVD R19, RSP
 	JMP  _rt0_arm64_linux(SB)
 

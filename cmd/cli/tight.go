@@ -13,7 +13,8 @@ import (
 const (
 	filesOfExec = 64 // a container's start has some 40 files open at a time
 	filesOfRun  = 256
-	pidsOfRun   = 64 // threads of the lab, libvirt's daemon and QEMU count
+	pidsOfRun   = 64       // threads of the lab, libvirt's daemon and QEMU count
+	memoryOfRun = 32 << 20 // a run of processes has peaks of some 24 MiB
 )
 
 // Tight says which limit of the caller's is too low for a whole run, or a guest; or
@@ -40,11 +41,17 @@ func Tight(whole bool) error {
 	if !whole {
 		return nil
 	}
-	if l, err := cgroup.Read(); err == nil {
-		if left, by, ok := l.Left("pids"); ok && left < pidsOfRun {
-			return fmt.Errorf("the cgroup %s allows %.0f processes and threads, of which %d are left, and the lab needs %d; fix: start the lab from a shell outside of it, or raise its pids.max",
-				by.Dir, by.Value, left, pidsOfRun)
-		}
+	l, err := cgroup.Read()
+	if err != nil {
+		return nil
+	}
+	const cure = "fix: start the lab from a shell outside of it, or raise its "
+	if left, by, ok := l.Left("pids"); ok && left < pidsOfRun {
+		return fmt.Errorf("the cgroup %s allows %.0f processes and threads, of which %d are left, and the lab needs %d; %spids.max", by.Dir, by.Value, left, pidsOfRun, cure)
+	}
+	// By the limit, as what is used now is mostly files that the kernel may drop.
+	if _, by, ok := l.Left("memory"); ok && by.Value < memoryOfRun {
+		return fmt.Errorf("the cgroup %s allows %s of memory, and the lab needs %d MiB; %smemory limit", by.Dir, by.Text, memoryOfRun>>20, cure)
 	}
 	return nil
 }

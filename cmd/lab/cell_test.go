@@ -16,6 +16,8 @@ import (
 	"lab/bench/cgroup"
 	"lab/bench/cgroup/systemd"
 	"lab/bench/results"
+	"lab/bench/stats"
+	"lab/cmd/cli"
 )
 
 // cell makes a cgroup with limits around commands, as somebody's job scheduler does,
@@ -180,6 +182,86 @@ func TestCellRun(t *testing.T) {
 	for _, c := range checks.Checks {
 		if c.Name == "limits" && (c.Result != "warn" || !strings.Contains(c.Detail, "cpu 5 %")) || c.Name == "memory" && !strings.Contains(c.Detail, "of the 1024 MiB that the limit of ") {
 			t.Errorf("doctor says of %s: %s, %s", c.Name, c.Result, c.Detail)
+		}
+	}
+}
+
+// A limit below what the lab itself needs is one sentence, before anything is made.
+func TestCellTight(t *testing.T) {
+	needs(t)
+	for _, x := range []struct {
+		limits cgroup.Limits
+		want   string
+	}{
+		{cgroup.Limits{Memory: 20 << 20}, "allows 20 MiB of memory, and the lab needs 32 MiB; fix: "},
+		{cgroup.Limits{Pids: 40}, "allows 40 processes and threads, of which "},
+	} {
+		cmd := cell(t, x.limits)("lab", "run", "startup", "--env", "host", "--out", filepath.Join(t.TempDir(), "r"))
+		out, _ := cmd.CombinedOutput()
+		if code := cmd.ProcessState.ExitCode(); code != cli.StatusNothing || !strings.Contains(string(out), x.want) || strings.Count(string(out), "\n") != 1 {
+			t.Errorf("%+v: exit status %d, %q; want %d with %q", x.limits, code, out, cli.StatusNothing, x.want)
+		}
+	}
+}
+
+// Limits around the lab leave the ratios between environments as they are without,
+// virtual machines included.
+func TestCellRatios(t *testing.T) {
+	needs(t)
+	if os.Getenv("LAB_LONG") == "" {
+		t.Skip("SKIPPED: takes 4 minutes; fix: LAB_LONG=1")
+	}
+	envs := append(slices.Clone(local), "vm")
+	ratios := func(limits cgroup.Limits) map[string]stats.Interval {
+		dir := filepath.Join(t.TempDir(), "r")
+		if out, err := cell(t, limits)("lab", "run", "command", "--env", strings.Join(envs, ","), "-r", "6", "-w", "1", "--seed", "7", "--out", dir,
+			"--", "/bin/sh", "-c", "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done").CombinedOutput(); err != nil {
+			t.Fatalf("lab run: %v\n%s", err, out)
+		}
+		r, err := results.Read(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		took := map[string][]float64{}
+		for _, l := range r.Lines {
+			if l.Metric == "time" && l.PartOf == "" && !l.Warmup && l.Value != nil {
+				took[l.Env] = append(took[l.Env], *l.Value)
+			}
+		}
+		out := map[string]stats.Interval{}
+		for _, env := range envs[1:] {
+			c, err := stats.Compare(took["host"], took[env], 1)
+			if err != nil {
+				t.Fatalf("%s: %v: %v", env, err, took)
+			}
+			out[env] = *c.Ratio
+			t.Logf("%s takes %.3g × host's time (%.3g to %.3g)", env, c.Ratio.Point, c.Ratio.Lo, c.Ratio.Hi)
+		}
+		return out
+	}
+	free := ratios(cgroup.Limits{Pids: 1000})
+	for env, r := range ratios(cgroup.Limits{CPU: 0.5, CPUSet: "0", Memory: 1 << 30}) {
+		if f := free[env]; r.Lo > f.Hi || r.Hi < f.Lo {
+			t.Errorf("under a quota, on one processor and with a limit of memory %s takes %+v × host's time; without %+v", env, r, f)
+		}
+	}
+}
+
+// A controller whose folder is covered, or can't be written, is missing where a limit
+// needs it, and nowhere else.
+func TestCellCovered(t *testing.T) {
+	needs(t)
+	l, err := cgroup.Read()
+	if err != nil || l.V1["memory"] == "" {
+		t.Skip("SKIPPED: no memory controller of cgroup v1 to cover; fix: a machine that has it")
+	}
+	run := cell(t, cgroup.Limits{Pids: 1000})
+	for _, cover := range []string{"mount -t tmpfs none", "mount -o remount,bind,ro"} {
+		for limit, want := range map[string]string{"": "hi\n0\n", "-m 64M": "125\n"} {
+			out, err := run("unshare", "-m", "sh", "-c", cover+" "+l.V1["memory"]+" && lab exec container "+limit+" -- echo hi; echo $?").Output()
+			if err != nil || string(out) != want {
+				t.Errorf("%s: exec container %s: %q (%v), want %q", cover, limit, out, err, want)
+			}
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -34,6 +35,130 @@ var triedElsewhere = map[string]string{
 	"kill %1":                  "a shell's",
 	"yes > /dev/null &":        "course.txt, with a limit of time",
 	"strace -f -c iperf3 -c …": "TestParity in bench",
+}
+
+var update = flag.Bool("update", false, "write the words of LAB.md anew")
+
+// What a word means is said in one file, which lab explain prints, and LAB.md has.
+func TestWords(t *testing.T) {
+	name := filepath.Join(top, "LAB.md")
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const from, to = "<!-- words of cmd/lab/words.txt -->\n", "<!-- end of words -->"
+	head, rest, ok := strings.Cut(string(text), from)
+	list, tail, ok2 := strings.Cut(rest, to)
+	if !ok || !ok2 {
+		t.Fatal("LAB.md has no place for the words")
+	}
+	want, seen := "", map[string]bool{}
+	for _, x := range defined(wordsText) {
+		if seen[x.Kind+x.Name] {
+			t.Errorf("%s is explained twice", x.Name)
+		}
+		if seen[x.Kind+x.Name] = true; x.Kind == "word" {
+			want += "* **" + x.Name + "**: " + x.Text + "\n"
+		}
+	}
+	for _, w := range []string{"container", "image", "layer", "chroot", "jail", "zone", "namespace", "cgroup", "capability", "seccomp", "LXC", "engine", "runtime",
+		"OCI", "registry", "hypervisor", "full virtualization", "paravirtualization", "HVM", "emulation", "guest", "virtio"} {
+		if !seen["word"+w] {
+			t.Errorf("%s isn't explained", w)
+		}
+	}
+	if *update {
+		if err := os.WriteFile(name, []byte(head+from+want+to+tail), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if list != want {
+		t.Error("LAB.md has other words than words.txt: go test ./cmd/lab -run TestWords -update")
+	}
+}
+
+// The parts that plots name are explained: those of stored runs, and those that
+// whoever starts something marks.
+func TestPartsExplained(t *testing.T) {
+	known := map[string]bool{}
+	for _, x := range defined(wordsText) {
+		known[x.Name] = known[x.Name] || x.Kind == "part"
+	}
+	marks := regexp.MustCompile(`(?:\bmark\(|Step\{|\t\{Name: |launch\.Step\{Name: )"?(?:Name: )?"([a-z/_ ]+)"`)
+	looked := 0
+	for _, f := range sources(t) {
+		if strings.HasSuffix(f.name, "_test.go") || !matchesAny(f.pkg, []string{"bench/launch", "bench/foreign", "chroot", "container", "vm"}) {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(top, f.name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range strings.Split(string(text), "\n") {
+			m := marks.FindStringSubmatch(line)
+			if m == nil || strings.Contains(line, "Values:") || strings.Contains(line, "Help:") || strings.Contains(line, "Default:") {
+				continue
+			}
+			if looked++; !known[m[1]] {
+				t.Errorf("%s marks %q, which lab explain doesn't know", f.name, m[1])
+			}
+		}
+	}
+	if looked < 15 {
+		t.Errorf("only %d marks were found", looked)
+	}
+}
+
+// quoted is a line of the code next to a step: [`file`](file): `text`.
+var quoted = regexp.MustCompile("\\[`([a-z_/]+\\.go)`\\]\\([^)]*\\): `([^`]+)`")
+
+// The code that the course shows next to a step is there.
+func TestCodeOfSteps(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(top, "LAB.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := quoted.FindAllStringSubmatch(strings.Join(strings.Fields(string(text)), " "), -1)
+	if len(found) < 10 {
+		t.Errorf("only %d lines of code are quoted", len(found))
+	}
+	for _, m := range found {
+		code, err := os.ReadFile(filepath.Join(top, m[1]))
+		if err != nil || !strings.Contains(string(code), m[2]) {
+			t.Errorf("%s has no %s: %v", m[1], m[2], err)
+		}
+	}
+}
+
+// Each exercise has an answer, and no answer is to a question that isn't asked.
+func TestAnswers(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(top, "docs", "ANSWERS.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	course, err := os.ReadFile(filepath.Join(top, "LAB.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answered := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^\*\*([0-9A-Za-z]+\.[0-9]+)\*\* \([0-9] marks?\)`).FindAllStringSubmatch(string(text), -1) {
+		answered[m[1]] = true
+	}
+	chapters := map[string]bool{}
+	for x := range answered {
+		chapter, _, _ := strings.Cut(x, ".")
+		chapters[chapter] = true
+	}
+	for _, x := range exercisesIn(string(course)) {
+		if chapter, _, _ := strings.Cut(x, "."); !chapters[chapter] {
+			t.Logf("no answer yet to any exercise of chapter %s", chapter)
+		} else if !answered[x] {
+			t.Errorf("exercise %s has no answer with its marks", x)
+		}
+		delete(answered, x)
+	}
+	for x := range answered {
+		t.Errorf("there is an answer to %s, which isn't asked", x)
+	}
 }
 
 func TestCourse(t *testing.T) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	_ "embed"
 	"fmt"
 	"io"
 	"slices"
@@ -21,26 +22,27 @@ import (
 // measures and reports are made of, so that it can't say anything else.
 type explained struct {
 	Name string `json:"name"`
-	Kind string `json:"kind"` // scenario, environment, metric, setting, taint
+	Kind string `json:"kind"` // scenario, environment, metric, setting, taint, word, part
 	Text string `json:"text"` // paragraphs
 }
 
 func (a *app) explainCommand() *cobra.Command {
-	var asJSON bool
+	var asJSON, live bool
 	cmd := &cobra.Command{
 		Use:   "explain NAME",
-		Short: "Explain a scenario, environment, metric, setting or taint",
-		Long: `NAME is a scenario, an environment, a metric, a setting of --variant, or a taint:
+		Short: "Explain a word, scenario, environment, metric, setting or taint",
+		Long: `NAME is a word of the field such as hypervisor, a scenario, an environment, a
+metric, a setting of --variant, a part of a start as plots name it, or a taint:
 what disturbed a trial, as reports mark it. Without a name, all names are listed.
-It measures nothing, and needs no root.`,
+It measures nothing, and needs no root.
+
+With --live it starts a container, chroot, vm or another environment, and shows
+the real thing, as the host's kernel has it: namespaces, cgroup, mounts,
+privileges and processes; of a guest, its domain and QEMU's command line. That
+needs root.`,
 		Example: `  lab explain startup
-  lab explain pressure`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				return cli.Usagef("explain: one name, not %d", len(args))
-			}
-			return nil
-		},
+  lab explain hypervisor
+  sudo lab explain container --live`,
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) > 0 {
 				return nil, cobra.ShellCompDirectiveNoFileComp
@@ -56,9 +58,13 @@ It measures nothing, and needs no root.`,
 				listExplained(a.Page, all)
 				return nil
 			}
-			found := slices.DeleteFunc(slices.Clone(all), func(x explained) bool { return x.Name != args[0] })
+			name := strings.Join(args, " ") // "full virtualization"
+			found := slices.DeleteFunc(slices.Clone(all), func(x explained) bool { return !strings.EqualFold(x.Name, name) })
 			if len(found) == 0 {
-				return cli.UnknownOfMany("name", args[0], explainedNames(all), "lab explain")
+				return cli.UnknownOfMany("name", name, explainedNames(all), "lab explain")
+			}
+			if live {
+				return a.explainLive(name, asJSON)
 			}
 			if asJSON {
 				return a.printJSON(found)
@@ -79,6 +85,7 @@ It measures nothing, and needs no root.`,
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&live, "live", false, "start one, and show what the kernel has of it")
 	return cmd
 }
 
@@ -140,6 +147,30 @@ func everything() []explained {
 	for _, t := range taints {
 		out = append(out, explained{t.Name, "taint", "Marks a trial during which " + t.Means +
 			". The trial is kept, counted, and drawn hollow; --strict repeats it."})
+	}
+	return append(out, defined(wordsText)...)
+}
+
+// wordsText is what the field's words mean, and the parts of plots.
+//
+//go:embed words.txt
+var wordsText string
+
+// defined reads that: a line for each name, under the heading of its kind; what is
+// indented goes on with the line before.
+func defined(text string) (out []explained) {
+	kind := ""
+	for line := range strings.Lines(text) {
+		switch words := strings.TrimSpace(line); {
+		case words == "" || words[0] == '#':
+		case words[0] == '[':
+			kind = strings.Trim(words, "[]")
+		case line[0] == ' ':
+			out[len(out)-1].Text += " " + words
+		default:
+			name, means, _ := strings.Cut(words, ": ")
+			out = append(out, explained{name, kind, means})
+		}
 	}
 	return out
 }

@@ -23,6 +23,7 @@ import (
 	"lab/bench"
 	"lab/bench/crew"
 	"lab/bench/engines/bwrap"
+	"lab/bench/engines/docker"
 	"lab/bench/engines/lxc"
 	"lab/bench/engines/nspawn"
 	"lab/bench/engines/oci"
@@ -99,7 +100,7 @@ what each costs, and explains the numbers.
 	}
 	root.SetHelpFunc(a.help)
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.AddCommand(a.runCommand(), a.execCommand(), a.reportCommand(), a.serveCommand(), a.compareCommand(), a.reproduceCommand(), a.checkCommand(), a.calibrateCommand(),
+	root.AddCommand(a.runCommand(), a.execCommand(), a.reportCommand(), a.serveCommand(), a.compareCommand(), a.reproduceCommand(), a.checkCommand(), a.claimsCommand(), a.calibrateCommand(),
 		a.listCommand(), a.doctorCommand(), a.imageCommand(), a.explainCommand(), a.cleanCommand(), a.chaosCommand(), a.VersionCommand())
 	return root
 }
@@ -118,6 +119,7 @@ var environments = func(also ...string) []bench.Environment {
 		nspawn.New(),
 		lxc.New(),
 		uml.New(),
+		docker.New(),
 		vm.New(),
 		vm.NewBare(),
 	)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -30,12 +31,13 @@ type runFlags struct {
 
 	experiment *experiment.File // that file names
 	some       []string         // environments that a group's name stands for
+	claims     bool             // the scenarios are those that answer the claims
 }
 
 func (a *app) runCommand() *cobra.Command {
 	var f runFlags
 	cmd := &cobra.Command{
-		Use:   "run SCENARIO… [flags] | run command [flags] -- CMD [ARG…] | run -f FILE | run --resume DIR",
+		Use:   "run SCENARIO… [flags] | run claims [flags] | run command [flags] -- CMD [ARG…] | run -f FILE | run --resume DIR",
 		Short: "Measure a scenario",
 		Long: `lab list has the scenarios and environments. lab explain NAME says more about
 one of them, with what --variant can set.
@@ -72,8 +74,9 @@ run; 2 bad usage; 3 nothing could be run, or not root; 130 interrupted.`,
 			if len(args) == 0 {
 				return cli.Usagef("run: which scenario? there are: %s", strings.Join(scenarioNames(), ", "))
 			}
-			f.Scenarios = args
-			return nil
+			var err error
+			f.Scenarios, f.claims, err = onClaims(args)
+			return err
 		},
 		ValidArgsFunction: completeScenarios,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -144,8 +147,14 @@ func (a *app) run(f runFlags) error {
 	if err := f.rightImage(base.Manifest.Image.Digest); err != nil {
 		return cli.Exit(cli.StatusNothing, err)
 	}
+	if f.claims && f.out == "" {
+		f.out = filepath.Join("results", time.Now().UTC().Format("20060102T150405Z")+"-"+claimsName)
+	}
 	var last error
 	for _, name := range f.Scenarios {
+		if f.claims && a.taken(f.folder(name, time.Time{})) {
+			continue
+		}
 		j := *base
 		j.Begin(parts, name)
 		s := &supervisor{Supervisor: runs.Supervisor{Job: &j, Lock: lock, Dir: f.folder(name, j.Manifest.Started), Passage: passage(target)}, app: a, json: f.json, connect: f.Connect, live: f.live}
@@ -157,13 +166,16 @@ func (a *app) run(f runFlags) error {
 			break
 		}
 	}
+	if f.claims {
+		return errors.Join(last, a.concludeClaims(f.out, f.Scenarios))
+	}
 	return last
 }
 
 // outIsFree refuses a results folder that is there. results.Create does so, too;
 // here nothing was done yet.
 func (f *runFlags) outIsFree() error {
-	if f.out == "" {
+	if f.out == "" || f.claims { // what is there is taken over
 		return nil
 	}
 	if _, err := os.Lstat(f.out); err == nil {

@@ -55,11 +55,15 @@ func (a *Analysis) sort() {
 	key := func(env string, variant map[string]string, n int) string {
 		return results.Label(env, variant, max(n, 1))
 	}
+	starts := slices.ContainsFunc(a.Run.Manifest.Metrics, func(m results.Metric) bool { return m.Start })
 	for _, c := range a.Run.Manifest.Cells {
 		x := NewCell(c)
 		x.unreal = a.Run.Machine.Emulated && c.Settings["accel"] != ""
 		if c.NotRun == nil && c.Settings["accel"] == "kvm" && a.Run.Machine.Acceleration.Use == "tcg" {
-			x.Name = marked(x.Name, unfitMark)
+			x.Name, x.Mark = marked(x.Name, unfitMark), unfitMark
+		}
+		if x.Whole = a.Run.Manifest.Environment(c.Env).WholeCommand; x.Whole && starts && x.Mark.IsZero() {
+			x.Mark = wholeMark
 		}
 		a.Cells = append(a.Cells, x)
 		byKey[key(c.Env, c.Variant, c.N)] = x

@@ -19,6 +19,8 @@ type Cell struct {
 	Name    msg.Message // what rows and axes call it
 	Hue     int         // its colour in plots: cells that differ in the number of instances alone have the same one
 	TCG     bool        // a guest under software emulation
+	Whole   bool        // what is timed is a whole command
+	Mark    msg.Message // that it is emulated, an unfit KVM's or a whole command; or nothing
 	unreal  bool        // a guest of a machine that is itself emulated
 	Made    []Trial
 	Samples map[string]*Sample        // by metric; nil where nothing was measured
@@ -126,10 +128,14 @@ var TCGMark = msg.T("mark.tcg")
 // machine's probe found unfit, as --anyway has it.
 var unfitMark = msg.T("mark.unfit")
 
+// wholeMark stands in plots beside rows that aren't ranked with others. Tables say
+// "not compared".
+var wholeMark = msg.T("mark.whole")
+
 func NewCell(c results.Cell) *Cell {
 	x := &Cell{Cell: c, Name: msg.Verbatim(c.Label()), Samples: map[string]*Sample{}, texts: map[string]string{}, seqs: map[string]map[string]int{}}
 	if emulated(c) && c.NotRun == nil {
-		x.TCG = true
+		x.TCG, x.Mark = true, TCGMark
 		x.Name = marked(x.Name, TCGMark)
 	}
 	return x

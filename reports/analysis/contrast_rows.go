@@ -58,7 +58,7 @@ func incomparable(x, y *Analysis, p, q *Cell, m results.Metric) msg.Message {
 	if p.TCG != q.TCG {
 		return msg.T("why.one-tcg")
 	}
-	if mx, _ := x.Metric(m.Name); mx.Start && x.WholeCommand(p) != y.WholeCommand(q) {
+	if mx, _ := x.Metric(m.Name); mx.Start && p.Whole != q.Whole {
 		return msg.T("why.whole-command")
 	}
 	if why := otherBytes(x, y); !why.IsZero() {

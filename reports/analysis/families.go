@@ -86,12 +86,7 @@ func (a *Analysis) Versus(c, to *Cell, metric string) *stats.Comparison {
 // that the metric is about just that.
 func (a *Analysis) unlike(c, to *Cell, metric string) bool {
 	m, _ := a.Metric(metric)
-	return m.Start && a.WholeCommand(c) != a.WholeCommand(to)
-}
-
-// WholeCommand reports whether a row is timed as a whole command.
-func (a *Analysis) WholeCommand(c *Cell) bool {
-	return a.Run.Manifest.Environment(c.Env).WholeCommand
+	return m.Start && c.Whole != to.Whole
 }
 
 // Joint is what the intervals of a metric's comparisons are made for: "98.3 %".
@@ -220,7 +215,7 @@ func (a *Analysis) FigureCells(f results.Figure) (out []*Cell) {
 			if by == "" {
 				out = append(out, c)
 			}
-		case by == f.By, f.To == "" && len(c.Variant) == 0 && !of[c.Env] && !a.Run.Manifest.Environment(c.Env).Guest && !a.WholeCommand(c):
+		case by == f.By, f.To == "" && len(c.Variant) == 0 && !of[c.Env] && !a.Run.Manifest.Environment(c.Env).Guest && !c.Whole:
 			out = append(out, c)
 		}
 	}

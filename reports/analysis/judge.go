@@ -56,6 +56,9 @@ func (v *Verdict) Brief() msg.Message {
 	return msg.T("sentence", msg.Join("join.semicolon", v.Said, v.rule))
 }
 
+// Why says why there is no verdict; nothing if there is one.
+func (v *Verdict) Why() msg.Message { return v.why }
+
 // says words a verdict: the figures, and the rule if there are enough of them.
 func (v *Verdict) says(text, figure, rule msg.Message) {
 	v.Said, v.Figure, v.rule = text, figure, rule

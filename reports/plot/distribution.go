@@ -163,4 +163,7 @@ func (d *distribution) below() []msg.Message {
 func (d *distribution) explain(k *key) {
 	d.explainTrials(k, dotRadius*1.3)
 	d.explainIntervals(k, msg.T("key.interval", "95 %"))
+	if slices.ContainsFunc(d.a.Cells, func(c *analysis.Cell) bool { return c.Whole && !c.Mark.IsZero() && c.NotRun == nil }) {
+		k.note(msg.T("key.whole"))
+	}
 }

@@ -145,15 +145,12 @@ func Draw(a *analysis.Analysis, l *msg.Language) ([]File, error) {
 }
 
 // writeLabel puts a cell's label beside its row: the environment, what sets it
-// apart from others of its kind, and the mark of emulation; in two lines if low.
+// apart from others of its kind, and its mark; in two lines if low.
 func writeLabel(p *page, c *analysis.Cell, x, y vg.Length, low bool) {
 	const width = labelWidth - 6
 	lines := []string{c.Env}
 	rest := strings.TrimSpace(strings.TrimPrefix(c.Cell.Label(), c.Env))
-	mark := ""
-	if c.TCG {
-		mark = p.say(analysis.TCGMark)
-	}
+	mark := p.say(c.Mark)
 	if low {
 		lines = append(lines, strings.Join(msg.NonEmpty(rest, mark), ", "))
 	} else {
@@ -162,7 +159,7 @@ func writeLabel(p *page, c *analysis.Cell, x, y vg.Length, low bool) {
 		} else {
 			lines = append(lines, more...)
 		}
-		if c.TCG {
+		if mark != "" {
 			lines = append(lines[:min(len(lines), 2)], mark)
 		}
 	}

@@ -36,7 +36,11 @@ func (p place) mount() error { return p.from(p.fs) }
 // from mounts what has a source of its own.
 func (p place) from(source string) error {
 	os.MkdirAll(p.dir, 0o755) // in /sys it is there, or can't be made
-	if err := unix.Mount(source, p.dir, p.fs, p.flags, p.opts); err != nil {
+	err := unix.Mount(source, p.dir, p.fs, p.flags, p.opts)
+	if err == unix.ENOTDIR { // a folder of the host's, where the user wanted it
+		return fmt.Errorf("mount %s: %w; fix: a target that is a folder, or doesn't exist yet", p.dir, err)
+	}
+	if err != nil {
 		return fmt.Errorf("mount %s: %w", p.dir, err)
 	}
 	return nil

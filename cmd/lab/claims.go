@@ -1,0 +1,130 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"lab/bench/engine"
+	"lab/bench/owner"
+	"lab/bench/results"
+	"lab/cmd/cli"
+	"lab/reports"
+	"lab/reports/page"
+	"lab/scenarios"
+)
+
+// claimsName stands for all scenarios that answer a claim, where lab run takes
+// scenarios.
+const claimsName = "claims"
+
+func (a *app) claimsCommand() *cobra.Command {
+	var out string
+	cmd := &cobra.Command{
+		Use:   "claims [DIR…]",
+		Short: "What people are told about containers and VMs, with a verdict on each",
+		Long: `Give each sentence that introductions to containers and virtual machines make its
+verdict, by results folders of this lab: it holds, it doesn't, the trials can't
+decide, or it can't be measured here. Without a folder: the sentences, and which
+scenarios answer them. Nothing is measured.
+
+lab run claims measures what is needed, and ends with the same table.`,
+		Example: `  sudo lab run claims --quick --out mine
+  lab claims mine/*`,
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveFilterDirs
+		},
+		RunE: func(_ *cobra.Command, dirs []string) error {
+			var runs []*results.Run
+			var errs []error
+			for _, dir := range dirs {
+				run, err := results.Read(dir)
+				if err != nil {
+					errs = append(errs, fmt.Errorf("claims: %w", err))
+					continue
+				}
+				runs = append(runs, run)
+			}
+			if out != "" {
+				errs = append(errs, a.writeClaims(runs, out))
+			}
+			return errors.Join(append(errs, a.printClaims(runs))...)
+		},
+	}
+	cmd.Flags().StringVar(&out, "out", "", "`DIR` new folder for claims.md, which has all parts with their figures")
+	completeFlags(cmd)
+	return cmd
+}
+
+// claims are the list that the scenarios answer.
+func claims() (out []reports.Claim) {
+	for _, c := range scenarios.Claims {
+		out = append(out, reports.Claim{Number: c.Number, Text: c.Text, Lacks: c.Lacks, By: scenarios.Answering(c.Number)})
+	}
+	return out
+}
+
+func (a *app) printClaims(runs []*results.Run) error {
+	return reports.Claims(claims(), runs, false).Terminal(a.Page, page.OptionsFor(a.Stdout.File))
+}
+
+func (a *app) writeClaims(runs []*results.Run, dir string) error {
+	uid, gid := owner.IDs()
+	f, err := results.Create(dir, uid, gid, nil)
+	if err != nil {
+		return err
+	}
+	f.Close()
+	return reports.WriteClaims(claims(), runs, dir, uid, gid)
+}
+
+// taken says whether a folder has a run to its end already, which needn't be made
+// again, and tells so.
+func (a *app) taken(dir string) bool {
+	run, err := results.Read(dir)
+	if err != nil || run.Manifest.Outcome != engine.Complete && run.Manifest.Outcome != engine.Failures {
+		return false
+	}
+	fmt.Fprintf(a.Page, "%s: measured already: %s\n", run.Manifest.Scenario, dir)
+	return true
+}
+
+// concludeClaims prints the table of a run of all scenarios that answer claims, and
+// leaves it in their folder.
+func (a *app) concludeClaims(dir string, names []string) error {
+	var runs []*results.Run
+	for _, name := range names {
+		if run, err := results.Read(filepath.Join(dir, name)); err == nil { // one that couldn't run has said so
+			runs = append(runs, run)
+		}
+	}
+	if len(runs) == 0 {
+		return nil
+	}
+	uid, gid := owner.IDs()
+	if err := reports.WriteClaims(claims(), runs, dir, uid, gid); err != nil {
+		return err
+	}
+	fmt.Fprintln(a.Page)
+	if err := a.printClaims(runs); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(a.Page, "\nall parts, with their figures: %s\n", filepath.Join(dir, "claims.md"))
+	return err
+}
+
+// onClaims puts the scenarios that answer claims in place of their name, and says
+// whether it was there.
+func onClaims(names []string) ([]string, bool, error) {
+	if len(names) == 1 && names[0] == claimsName {
+		return scenarios.OnClaims(), true, nil
+	}
+	for _, n := range names {
+		if n == claimsName {
+			return nil, false, cli.Usagef("run: claims stands for several scenarios, and is given alone; fix: leave the others out")
+		}
+	}
+	return names, false, nil
+}

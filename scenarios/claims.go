@@ -1,0 +1,81 @@
+package scenarios
+
+import "slices"
+
+// A Claim is a sentence that introductions to containers and virtual machines
+// make. Findings bear its number; where a claim says several things, each of them
+// is a finding of its own.
+type Claim struct {
+	Number int
+	Text   string
+	Lacks  string // what would have to be measured, where no finding answers it
+}
+
+// Claims are what people are told, in the order in which introductions tell it.
+var Claims = []Claim{
+	{1, "Starting a container takes a second or two, and no VM comes near it.", ""},
+	{2, "A VM is heavy because each one boots its own operating system.", ""},
+	{3, "A container is only an isolated process: its program runs directly on the host, and the host sees it.", "what a workload sees, and who sees it"},
+	{4, "It takes only as much memory and CPU as the process needs.", ""},
+	{5, "It loses next to no performance: compute, memory, file system and network are near native.", ""},
+	{6, "Bridge networking costs a little; what depends on the network should use host networking.", ""},
+	{7, "Many containers on one host don't disturb one another.", "a victim's throughput beside neighbours, with limits and without"},
+	{8, "CPU and memory can be limited.", ""},
+	{9, "A host folder can be mounted inside, and a host port led inside.", "functions, tried one by one (lab exec -v and -p do both)"},
+	{10, "You can enter a running container and run commands in it.", "functions, tried one by one"},
+	{11, "An image is read-only, a container writable; many containers come from one image, and the image doesn't change.", "the image's digest after instances wrote"},
+	{12, "Layers and copy-on-write make them small on disk and fast to start.", ""},
+	{13, "The same image runs the same anywhere.", "the same output by the same digest in every environment"},
+	{14, "Containers are cheap enough for one process each.", ""},
+	{15, "Docker is namespaces + chroot + cgroups.", ""},
+	{16, "chroot only narrows the view of the files: processes, network and IPC stay shared, and root gets out.", "what a workload sees, and whether root leaves"},
+	{17, "Paravirtual devices win back what full virtualization loses.", ""},
+	{18, "A hosted (type 2) hypervisor has large overhead.", ""},
+	{19, "A hypervisor isolates more than a container does.", "what a workload sees and can change, by mechanism"},
+	{20, "Docker's engine (daemon, image store, network) is a comfort on top.", "its start beside that of the runtime which it calls"},
+	{21, "Inside a container you can install packages, add users, run background processes.", "functions, tried one by one"},
+	{22, "A VM can run another operating system; a container needs the host's kernel.", "the kernel that a workload sees"},
+	{23, "Restarting a container brings back the image's state.", "a restarted container beside a new one"},
+	{24, "Namespaces and cgroups separate processes completely.", "what a workload sees, and what neighbours do to it"},
+	{25, "Cgroups also prioritise, and govern disk I/O.", "weights, and limits of disk I/O"},
+	{26, "Containers stop quickly.", ""},
+	{27, "Containers share volumes with the host and one another.", "functions, tried one by one"},
+	{28, "Each has its own address, files and interfaces.", ""},
+	{29, "A stopped container is kept and can be started again.", "containers that are kept; the lab's own end for good"},
+	{30, "Pushed here, pulled there: the same image.", "an image's digest through a registry (lab image push and pull keep it)"},
+	{31, "Nested virtualization is restricted.", "nothing more: lab doctor says what KVM is worth on this machine"},
+	{32, "A jail (FreeBSD's rules: one address, no raw sockets, no mounts, no device nodes, no routes, no signals across) is more than chroot.", "a container with a jail's rules"},
+	{33, "A large operator starts two billion containers a week, 3,300 a second.", ""},
+	{34, "Setting servers up by hand is slow and goes wrong; from an image every one is the same.", "a service from nothing to its first answer: by packages, by an image, by a guest's disk"},
+	{35, "A service is replaced by a new image, not patched (immutable infrastructure).", "requests that are lost while a service is replaced"},
+	{36, "One process a container, and several containers make one application.", "an application of two parts"},
+	{37, "Docker's client drives a daemon, also over a network.", "the client's share of a start"},
+	{38, "Local and production machines differ in system, environment variables, users and permissions; an image takes the difference away.", "the same program in every environment, and what still differs"},
+	{39, "A full virtualization's hypervisor stands between guest and hardware at every instruction that matters, and that costs; a paravirtualized guest asks by a call instead.", "emulated beside paravirtual devices and kernels"},
+	{40, "Without a guest operating system memory, files and network are much faster than in a VM.", ""},
+	{41, "On Windows and macOS Docker runs in a virtual machine.", "Docker in a distribution's guest, beside Docker on the host"},
+}
+
+// Answering are the names of the scenarios that have a finding on a claim.
+func Answering(claim int) (names []string) {
+	for _, s := range All() {
+		for _, f := range s.Findings {
+			if f.Claim == claim && !slices.Contains(names, s.Name) {
+				names = append(names, s.Name)
+			}
+		}
+	}
+	return names
+}
+
+// OnClaims are the names of all scenarios that answer a claim, in their order.
+func OnClaims() (names []string) {
+	for _, s := range All() {
+		for _, f := range s.Findings {
+			if f.Claim > 0 && !slices.Contains(names, s.Name) {
+				names = append(names, s.Name)
+			}
+		}
+	}
+	return names
+}
