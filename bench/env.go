@@ -116,6 +116,10 @@ type Setting struct {
 	Values  []string // allowed ones; empty means free text checked by Check
 	Default string
 	Help    string // one line: what it changes
+
+	// Without is the value that leaves an ingredient of an instance out: "no",
+	// "host". "" means that the setting is no such thing.
+	Without string
 }
 
 // The two ways in which an environment can be unfit for a Spec.

@@ -6,6 +6,10 @@ import (
 	"lab/bench/image"
 )
 
+// Home is a folder of the testbed's, as programs on the host see it, for what a trial
+// itself makes: the work folder, or a tmpfs that ends with the testbed.
+func (t *T) Home() string { return t.plan.Home }
+
 // Image is the run's.
 func (t *T) Image() image.Ref { return t.plan.Image }
 

@@ -34,6 +34,7 @@ type TrialPlan struct {
 	Asked  Cell // the cell as the scenario listed it
 	Image  image.Ref
 	Limits Limits
+	Home   string       // T.Home
 	Line   results.Line // what is the same in each of the trial's lines
 }
 

@@ -53,21 +53,21 @@ func (e *Env) About() bench.About {
 func (e *Env) Settings() []bench.Setting {
 	yesno := []string{"yes", "no"}
 	all := []bench.Setting{
-		{Name: "net", Values: []string{"none", "bridge", "host"}, Default: "none",
+		{Name: "net", Values: []string{"none", "bridge", "host"}, Default: "none", Without: "host",
 			Help: "network: none but loopback, a port of the testbed's bridge, or the testbed's own"},
 		{Name: "publish", Values: []string{"forward", "nftables"}, Default: "forward",
 			Help: "how a published port works: the lab passes bytes on, or the kernel rewrites addresses (only in the testbed's own network)"},
-		{Name: "cgroup", Values: yesno, Default: "yes", Help: "its own cgroup and cgroup namespace"},
-		{Name: "pid", Values: yesno, Default: "yes", Help: "a PID namespace: the workload is PID 1 and sees only its own"},
-		{Name: "ipc", Values: yesno, Default: "yes", Help: "an IPC namespace: its own System V IPC and message queues"},
-		{Name: "uts", Values: yesno, Default: "yes", Help: "a UTS namespace: its own host name"},
-		{Name: "user", Values: []string{"no", "yes"}, Default: "no", Help: "a user namespace: root inside is an unprivileged user outside"},
-		{Name: "time", Values: []string{"no", "yes"}, Default: "no", Help: "a time namespace: clocks that count from boot start with the container"},
+		{Name: "cgroup", Values: yesno, Default: "yes", Without: "no", Help: "its own cgroup and cgroup namespace"},
+		{Name: "pid", Values: yesno, Default: "yes", Without: "no", Help: "a PID namespace: the workload is PID 1 and sees only its own"},
+		{Name: "ipc", Values: yesno, Default: "yes", Without: "no", Help: "an IPC namespace: its own System V IPC and message queues"},
+		{Name: "uts", Values: yesno, Default: "yes", Without: "no", Help: "a UTS namespace: its own host name"},
+		{Name: "user", Values: []string{"no", "yes"}, Default: "no", Without: "no", Help: "a user namespace: root inside is an unprivileged user outside"},
+		{Name: "time", Values: []string{"no", "yes"}, Default: "no", Without: "no", Help: "a time namespace: clocks that count from boot start with the container"},
 		{Name: "overlay", Values: yesno, Default: "yes", Help: "a writable layer over the image; without it the image is read-only"},
 		{Name: "data", Values: []string{"layer", "bind"}, Default: "layer",
 			Help: "where its data go, if a scenario writes to a disk: the overlay's layer, or a folder of the host bound to " + dataDir},
-		{Name: "caps", Values: []string{"default", "all"}, Default: "default", Help: "what root inside may do: what engines such as Docker allow, or everything"},
-		{Name: "seccomp", Values: []string{"default", "none"}, Default: "default", Help: "which system calls are allowed: those that engines such as Docker allow, or all"},
+		{Name: "caps", Values: []string{"default", "all"}, Default: "default", Without: "all", Help: "what root inside may do: what engines such as Docker allow, or everything"},
+		{Name: "seccomp", Values: []string{"default", "none"}, Default: "default", Without: "none", Help: "which system calls are allowed: those that engines such as Docker allow, or all"},
 		bench.PageCache,
 	}
 	if e.jail {

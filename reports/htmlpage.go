@@ -39,6 +39,7 @@ func htmlRun(a *analysis.Analysis, name string, l *msg.Language) *html.Run {
 				p.Section(msg.T("title", x.Title))
 				metric(p, a, x, i == 0)
 			}
+			answers(p, a)
 		}),
 		Notes: fold(func(p *page.Page) { p.Messages(notes...) }), Noted: len(notes),
 		Method: fold(func(p *page.Page) {

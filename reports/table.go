@@ -30,8 +30,8 @@ func metricRows(a *analysis.Analysis, m results.Metric, others []results.Metric)
 		r := row{cell: c, others: make([]string, len(others)), judged: true}
 		if x := c.Samples[m.Name]; x != nil && c.NotRun == nil {
 			s := msg.ScaleFor(x.Median.Point, m.Unit)
-			r.median, r.ends = s.With(x.Median.Point), analysis.SpanOf(x.Median, s)
-			r.compare(a, x, m.Unit)
+			r.median, r.ends = analysis.Middle(m, x), analysis.SpanOf(x.Median, s)
+			r.compare(a, x, m)
 		}
 		for i, o := range others {
 			if x := c.Samples[o.Name]; x != nil {
@@ -43,10 +43,14 @@ func metricRows(a *analysis.Analysis, m results.Metric, others []results.Metric)
 	return out
 }
 
-func (r *row) compare(a *analysis.Analysis, x *analysis.Sample, unit string) {
+func (r *row) compare(a *analysis.Analysis, x *analysis.Sample, m results.Metric) {
+	unit := m.Unit
 	switch {
 	case r.cell.IsBase:
 		r.added, r.ratio = msg.T("cell.baseline"), msg.Verbatim("1 ×")
+	case m.Certain() && r.cell.Base != nil && r.cell.Base.Samples[m.Name] != nil:
+		s := msg.ScaleFor(x.Median.Point, unit)
+		r.added = msg.Verbatim(s.Signed(x.Median.Point - r.cell.Base.Samples[m.Name].Median.Point))
 	case r.cell.Base != nil && (r.cell.TCG || x.Against == nil && r.cell.Whole != r.cell.Base.Whole):
 		r.added, r.ratio, r.judged = msg.T("cell.not-compared"), msg.T("cell.not-compared"), false
 	case x.Against == nil:
@@ -142,9 +146,12 @@ func sentences(a *analysis.Analysis) []msg.Message {
 			continue
 		}
 		s := msg.ScaleFor(x.Median.Point, m.Unit)
-		middle, ends := s.With(x.Median.Point), analysis.Ends(x.Median, s)
+		middle, ends := analysis.Middle(m, x), analysis.Ends(x.Median, s)
 		text := msg.T("sentence.row", c.Name, m.Title, middle, ends, msg.T("trials", len(x.Values)))
-		if x.Grouped() {
+		switch {
+		case x.Median.Method == stats.Agreed:
+			text = msg.T("sentence.agreed", c.Name, m.Title, middle, ends)
+		case x.Grouped():
 			text = msg.T("sentence.groups", c.Name, m.Title, x.InGroups(m.Unit), middle, ends)
 		}
 		switch {

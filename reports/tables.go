@@ -16,6 +16,7 @@ func tables(a *analysis.Analysis) *page.Page {
 		p.Section(msg.T("title", x.Title))
 		metric(p, a, x, i == 0)
 	}
+	answers(p, a)
 	phases(p, a)
 	rules(p, a)
 	return p

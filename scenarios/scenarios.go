@@ -18,6 +18,7 @@ var List = []func() *bench.Scenario{
 	Limits,
 	Anatomy,
 	Density,
+	Isolation,
 }
 
 // All makes each scenario of the list.

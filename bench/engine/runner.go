@@ -23,6 +23,7 @@ type Runner struct {
 	Image    image.Ref
 	Seed     uint64 // also where none was asked for
 	Work     string // the testbed's work folder; "" where no cell wants one
+	Home     string // a folder of the testbed's that ends with it, for what a trial itself makes
 
 	Manifest *results.Manifest // filled in by Plan and Run
 	Write    func([]results.Line) error

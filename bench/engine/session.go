@@ -154,7 +154,7 @@ func (s *session) trial(ctx context.Context, at slot, may bool) ([]results.Line,
 	runtime.GC()
 	start := clock.Now()
 	p := bench.TrialPlan{
-		Env: r.env(cell.Env), Other: r.env(r.Scenario.Beside), Cell: cell, Asked: r.cells[i], Image: r.Image, Limits: r.limits(r.cells[i]),
+		Env: r.env(cell.Env), Other: r.env(r.Scenario.Beside), Cell: cell, Asked: r.cells[i], Image: r.Image, Limits: r.limits(r.cells[i]), Home: r.Home,
 		Line: results.Line{
 			ID: r.Manifest.ID, Scenario: r.Manifest.Scenario, Env: cell.Env, Variant: cell.Variant, N: cell.N,
 			Session: r.Session, Block: r.FirstBlock + at.block, Pos: at.pos, Trial: s.next, Warmup: at.warmup,

@@ -122,8 +122,12 @@ func (e *Env) Check(ctx context.Context, s bench.Spec) error {
 
 // startOne starts an instance that says a word, and ends it.
 func (e *Env) startOne(ctx context.Context, s bench.Spec, path string) (err error) {
-	token, nets := bench.Token(), e.maker.settings()[0].Values
-	settings, err := bench.Resolve(e, map[string]string{"net": nets[len(nets)-1]})
+	token, net := bench.Token(), e.maker.settings()[0].Values
+	plain := net[len(net)-1] // none of its own, where it can
+	if slices.Contains(net, NetHost) {
+		plain = NetHost
+	}
+	settings, err := bench.Resolve(e, map[string]string{"net": plain})
 	if err != nil {
 		return err
 	}
@@ -151,7 +155,7 @@ func (e *Env) startOne(ctx context.Context, s bench.Spec, path string) (err erro
 // Everything else is made once an instance, in Start.
 func (e *Env) Prepare(ctx context.Context, s bench.Spec) (bench.Instance, error) {
 	if e.maker.Prepare != nil {
-		return e.maker.Prepare(ctx, s)
+		return e.maker.Prepare(ctx, e, s)
 	}
 	return e.Program(s)
 }

@@ -52,6 +52,12 @@ type Maker struct {
 	// of them that is there is covered by a tmpfs, which goes with the instance.
 	Hides []string
 
+	// Prepare is Env.Prepare: for a program that makes a machine of its own, in which
+	// somebody has to run the workload (it calls Env.Program), or that is asked and not
+	// run, as an engine is (of what follows then Check and Start alone are used). nil is
+	// Env.Program itself.
+	Prepare func(context.Context, *Env, bench.Spec) (bench.Instance, error)
+
 	// Check says what of a Spec it can't do. May be nil.
 	Check func(bench.Spec) error
 
@@ -61,11 +67,6 @@ type Maker struct {
 
 	// Args are its arguments.
 	Args func(*Order) []string
-
-	// Prepare makes an instance where the program is asked and not run, as an engine
-	// is: then none of what follows Check is used but Start. Where it makes a machine,
-	// in which somebody has to run the workload, it begins with Env.Program. May be nil.
-	Prepare func(context.Context, bench.Spec) (bench.Instance, error)
 
 	// Start says what it does, in short phrases, for the method section of reports.
 	Start []string

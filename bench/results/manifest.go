@@ -124,13 +124,32 @@ type Metric struct {
 	// Start says that the start of an instance is in it: rows that are whole commands and
 	// rows that are called in process aren't compared by it.
 	Start bool `json:"start,omitempty"`
+
+	// Fact says that it isn't a time or an amount, but the same in each trial
+	// unless something is wrong, also in an emulated guest: values that agree
+	// decide a finding.
+	Fact bool `json:"fact,omitempty"`
+
+	// Words are what 0, 1, 2 … mean, where it is an answer (which is a fact, too).
+	Words []string `json:"words,omitempty"`
+}
+
+// Certain reports whether values that agree decide.
+func (m Metric) Certain() bool { return m.Fact || len(m.Words) > 0 }
+
+// Word is what a value is called; "" if it isn't one of the words.
+func (m Metric) Word(v float64) string {
+	if i := int(v); i >= 0 && i < len(m.Words) && float64(i) == v {
+		return m.Words[i]
+	}
+	return ""
 }
 
 // A Figure is a plot as data: which metric, by what, on which axis.
 type Figure struct {
 	Name    string   `json:"name"`  // file name without extension
 	Title   string   `json:"title"` // a sentence that says what is seen
-	Kind    string   `json:"kind"`  // distribution (every trial a point), phases (stacked parts), ratios (each metric by the baseline's), panels (a small one for each metric), slopes (a total against the number of instances), steps (what a row adds to another)
+	Kind    string   `json:"kind"`  // distribution (every trial a point), phases (stacked parts), ratios (each metric by the baseline's), panels (a small one for each metric), slopes (a total against the number of instances), steps (what a row adds to another), matrix (a row for each metric, a column for each cell, answers in words)
 	Metrics []string `json:"metrics"`
 	Log     bool     `json:"log,omitempty"` // logarithmic axis
 	Caption string   `json:"caption,omitempty"`
@@ -140,7 +159,7 @@ type Figure struct {
 	// variant, and no kernel of their own.
 	By string `json:"by,omitempty"`
 
-	// Of ratios and steps: the environment that all rows are set beside, and what its
+	// Of a matrix: the environment whose cells are the columns. Of ratios and steps: the environment that all rows are set beside, and what its
 	// variant has; "" sets each beside the baseline that is most like it, and in
 	// steps beside the row before it.
 	To        string            `json:"to,omitempty"`
@@ -168,6 +187,9 @@ type Finding struct {
 	// OfExcept, where given, leaves out the cells of Of that have these
 	// settings, defaults included: the statement isn't about them.
 	OfExcept map[string]string `json:"of_except,omitempty"`
+
+	// Plain leaves out the cells that have a variant.
+	Plain bool `json:"plain,omitempty"`
 
 	Op        string  `json:"op"` // below, above, within (threshold is the half-width around 1 or 0)
 	Threshold float64 `json:"threshold"`

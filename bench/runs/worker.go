@@ -1,6 +1,7 @@
 package runs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -102,7 +103,7 @@ func (w *worker) run(ctx context.Context) (outcome string, err error) {
 	if err := w.openWork(tb, sc); err != nil {
 		return "", err
 	}
-	r := &engine.Runner{Work: tb.Work, Scenario: sc, Options: j.Options, Image: j.Image, Seed: j.Manifest.Seed,
+	r := &engine.Runner{Work: tb.Work, Home: cmp.Or(tb.Work, tb.Dir), Scenario: sc, Options: j.Options, Image: j.Image, Seed: j.Manifest.Seed,
 		Manifest: &j.Manifest, Write: out.Trial, Samples: out.Samples, Guard: guard.Guard, Progress: w.between,
 		Done: j.Done, Before: j.Before, Session: j.Session, FirstTrial: j.First.Trial, FirstBlock: j.First.Block}
 	envs, closeAll := w.open(ctx, tb, sc)

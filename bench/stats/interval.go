@@ -19,6 +19,8 @@ const (
 	Ranks           = "ranks of two samples" // see [Compare]
 	// Range: the smallest and the largest value, for want of an interval.
 	Range = "range"
+	// Agreed: all values are the same, of something that doesn't vary by chance.
+	Agreed = "all agree"
 )
 
 // An Interval is an estimate with the ends between which the true value lies

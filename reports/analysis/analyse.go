@@ -16,6 +16,7 @@ type Analysis struct {
 	Run         *results.Run
 	Cells       []*Cell          // in the manifest's order, not-run ones included
 	Metrics     []results.Metric // those that have values, the headline first
+	Answers     []results.Metric // those whose values are words, in the manifest's order
 	FirstIsBase bool             // the run has no host, or nothing else
 	Family      map[string]int   // by metric: how many comparisons answer one question
 	Pairs       []Pair           // these comparisons
@@ -31,8 +32,8 @@ func Of(run *results.Run) *Analysis {
 	a.bases()
 	a.findMetrics()
 	for _, c := range a.Cells {
-		for _, m := range a.Metrics {
-			if s := newSample(c, m.Name); s != nil {
+		for _, m := range slices.Concat(a.Metrics, a.Answers) {
+			if s := newSample(c, m); s != nil {
 				c.Samples[m.Name] = s
 			}
 		}
@@ -196,6 +197,13 @@ func (a *Analysis) findMetrics() {
 			a.Metrics = append(a.Metrics, f)
 		}
 	}
+	worded := func(m results.Metric) bool { return len(m.Words) > 0 }
+	for _, m := range a.Metrics {
+		if worded(m) {
+			a.Answers = append(a.Answers, m)
+		}
+	}
+	a.Metrics = slices.DeleteFunc(a.Metrics, worded)
 }
 
 // described finds a metric, or a part, in the manifest.
@@ -208,9 +216,9 @@ func (a *Analysis) described(name string) (results.Metric, bool) {
 	return results.Metric{}, false
 }
 
-// Metric finds a metric that has values.
+// Metric finds a metric that has values, or words.
 func (a *Analysis) Metric(name string) (results.Metric, bool) {
-	for _, m := range a.Metrics {
+	for _, m := range slices.Concat(a.Metrics, a.Answers) {
 		if m.Name == name {
 			return m, true
 		}
@@ -218,8 +226,8 @@ func (a *Analysis) Metric(name string) (results.Metric, bool) {
 	return results.Metric{}, false
 }
 
-func newSample(c *Cell, metric string) *Sample {
-	s := &Sample{}
+func newSample(c *Cell, m results.Metric) *Sample {
+	s, metric := &Sample{}, m.Name
 	for _, t := range c.Made {
 		if v, ok := t.Values[metric]; ok && t.Counts() {
 			s.Values = append(s.Values, v)
@@ -230,6 +238,12 @@ func newSample(c *Cell, metric string) *Sample {
 		return nil
 	}
 	s.Median = iv
+	if m.Certain() {
+		if iv.N > 1 && iv.Lo == iv.Hi {
+			s.Median.Method = stats.Agreed
+		}
+		return s
+	}
 	if !iv.Known() {
 		s.Doubts = append(s.Doubts, msg.T("doubt.range", iv.N, iv.Needs))
 	}

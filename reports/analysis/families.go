@@ -25,6 +25,9 @@ func (a *Analysis) families() {
 	a.Family = map[string]int{}
 	add := func(c, to *Cell, metric string) {
 		p := Pair{c, to, metric}
+		if m, _ := a.described(metric); m.Certain() {
+			return // nothing that chance could make
+		}
 		if to == nil || to == c || c.TCG || to.TCG || seen[p] || c.Samples[metric] == nil || to.Samples[metric] == nil || a.unlike(c, to, metric) {
 			return
 		}
@@ -117,7 +120,9 @@ func TooFew(m results.Manifest, times int) []msg.Message {
 	name := func(s string) {
 		if s != "" && !slices.Contains(names, s) {
 			names = append(names, s)
-			a.Metrics = append(a.Metrics, results.Metric{Name: s})
+			x, _ := a.described(s)
+			x.Name = s
+			a.Metrics = append(a.Metrics, x)
 		}
 	}
 	for _, x := range m.Metrics {
@@ -142,6 +147,9 @@ func TooFew(m results.Manifest, times int) []msg.Message {
 	}
 	a.bases()
 	a.families()
+	if !slices.ContainsFunc(a.Metrics, func(m results.Metric) bool { return !m.Certain() }) {
+		return nil // two trials that agree decide
+	}
 	needs := map[*Cell]int{}
 	need := func(c *Cell, n int) { needs[c] = max(needs[c], n) }
 	for _, c := range a.Cells {
@@ -256,5 +264,6 @@ const (
 	KindRatios       = "ratios"
 	KindPanels       = "panels"
 	KindSlopes       = "slopes"
+	KindMatrix       = "matrix"
 	KindSteps        = "steps"
 )

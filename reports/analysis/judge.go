@@ -78,6 +78,9 @@ func (a *Analysis) judge(f results.Finding) []Verdict {
 	}
 	var out []Verdict
 	for _, c := range of {
+		if f.Plain && len(c.Variant) > 0 {
+			continue
+		}
 		if len(f.OfExcept) > 0 && includes(c.Settings, f.OfExcept) {
 			continue
 		}
@@ -132,14 +135,16 @@ func (a *Analysis) judgeCell(f results.Finding, c *Cell) Verdict {
 			return no(why)
 		}
 	}
+	described, _ := a.described(f.Metric)
+	certain := described.Certain()
 	// Durations and sizes of an emulated guest say nothing about guests; only
 	// what its start consists of may be told, unless the finding forbids it.
 	for _, x := range []*Cell{c, to} {
-		if x != nil && x.TCG && (f.NeedsKVM || f.Compare != "share") {
+		if x != nil && x.TCG && !certain && (f.NeedsKVM || f.Compare != "share") {
 			return no(msg.T("why.tcg"))
 		}
 	}
-	m, why := a.figure(f, c, to)
+	x, why := a.figure(f, c, to)
 	if !why.IsZero() {
 		return no(why)
 	}
@@ -147,8 +152,11 @@ func (a *Analysis) judgeCell(f results.Finding, c *Cell) Verdict {
 	if to != nil {
 		rests = append(rests, to)
 	}
-	v := Verdict{Finding: f, Row: c.Cell.Label(), Cell: c.Name, Interval: &m.interval, Outcome: decide(f, m.interval), Caveat: caveat(f.Metric, rests...)}
-	v.says(m.text, m.figure, a.threshold(f))
+	v := Verdict{Finding: f, Row: c.Cell.Label(), Cell: c.Name, Interval: &x.interval, Outcome: decide(f, x.interval)}
+	if !certain {
+		v.Caveat = caveat(f.Metric, rests...)
+	}
+	v.says(x.text, x.figure, a.threshold(f))
 	return v
 }
 
@@ -161,7 +169,7 @@ func (a *Analysis) opposite(f results.Finding, c *Cell) (*Cell, msg.Message) {
 	}
 	best, most := (*Cell)(nil), -1
 	for _, x := range found {
-		if x == c || max(x.N, 1) != max(c.N, 1) {
+		if x == c || f.Plain && len(x.Variant) > 0 || max(x.N, 1) != max(c.N, 1) {
 			continue
 		}
 		common := 0
@@ -201,15 +209,26 @@ func (a *Analysis) figure(f results.Finding, c, to *Cell) (out measured, why msg
 		return measured{iv, text, msg.Verbatim(figure)}, msg.Message{}
 	}
 	switch {
+	case f.Compare == "value" && len(m.Words) > 0:
+		word := m.Word(x.Median.Point)
+		return measured{x.Median, msg.T("verdict.answer", m.Title, c.Name, word, answersText(x.Median)), msg.Verbatim(word)}, msg.Message{}
 	case f.Compare == "value":
 		u := msg.ScaleFor(x.Median.Point, m.Unit)
-		return says(x.Median, u.With(x.Median.Point), u, "verdict.value")
+		return says(x.Median, Middle(m, x), u, "verdict.value")
 	case f.Compare == "share":
 		iv, err := stats.MedianInterval(shares(c, f.Metric, f.Part))
 		if err != nil {
 			return out, msg.T("why.no-parts", f.Metric)
 		}
 		return says(iv, msg.Percent(iv.Point), msg.Percents, "verdict.share", a.partTitle(f.Part))
+	case f.Compare == "difference" && to != nil && m.Certain():
+		b := to.Samples[f.Metric].Median
+		iv := stats.Interval{Point: x.Median.Point - b.Point, Lo: x.Median.Lo - b.Hi, Hi: x.Median.Hi - b.Lo, N: min(x.Median.N, b.N), Needs: 2, Method: stats.Range}
+		if x.Median.Known() && b.Known() {
+			iv.Method = stats.Agreed
+		}
+		u := msg.ScaleFor(iv.Point, m.Unit)
+		return says(iv, u.With(iv.Point), u, "verdict.difference", to.Name)
 	case f.Compare == "difference" && to != nil:
 		if k := a.Versus(c, to, f.Metric); k != nil {
 			u := msg.ScaleFor(k.Difference.Point, m.Unit)
@@ -275,6 +294,15 @@ func (a *Analysis) threshold(f results.Finding) msg.Message {
 		s := msg.ScaleFor(f.Threshold, m.Unit)
 		t = s.Round(f.Threshold)
 	}
+	if f.Compare == "value" && len(m.Words) > 0 {
+		var fine []string
+		for i, w := range m.Words {
+			if (float64(i) > f.Threshold) == (f.Op == "above") {
+				fine = append(fine, "“"+w+"”")
+			}
+		}
+		return msg.T("rule.reason", msg.T("rule.is", strings.Join(fine, " / ")), f.Reason)
+	}
 	rule := msg.T("rule.below", t)
 	switch {
 	case f.Op == "above":
@@ -294,8 +322,11 @@ func (a *Analysis) threshold(f results.Finding) msg.Message {
 // marks, which they are held against.
 func Ends(iv stats.Interval, s msg.Scale, marks ...float64) msg.Message {
 	span := s.Join(s.Span(iv.Lo, iv.Hi, marks...))
-	if !iv.Known() {
+	switch {
+	case !iv.Known():
 		return msg.T("ends.range", span)
+	case iv.Method == stats.Agreed:
+		return answersText(iv)
 	}
 	of := 0.95
 	if iv.Method == stats.Ranks { // made for more, where it is one of a family

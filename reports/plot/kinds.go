@@ -20,6 +20,7 @@ var kinds = map[string]func(*sheet) figure{
 	analysis.KindRatios:       newRatios,
 	analysis.KindPanels:       newPanels,
 	analysis.KindSlopes:       newSlopes,
+	analysis.KindMatrix:       newMatrix,
 	analysis.KindSteps:        newSteps,
 }
 

@@ -36,12 +36,18 @@ func pdf(name string, made time.Time, l *msg.Language, fill func(*page)) (File, 
 // A pdfCanvas is what plots need of vg.Canvas: paths and text. They are never
 // turned or scaled.
 type pdfCanvas struct {
-	doc    *fpdf.Fpdf
-	w, h   vg.Length
+	doc   *fpdf.Fpdf
+	w, h  vg.Length
+	fonts map[string]bool
+	pdfState
+	stack []pdfState
+}
+
+// A pdfState is what Push keeps and Pop brings back.
+type pdfState struct {
 	color  color.NRGBA
-	stack  []color.NRGBA
-	fonts  map[string]bool
 	origin vg.Point
+	turned bool // since the Push
 }
 
 // pdfDefaults guards fpdf's, which are the whole program's.
@@ -58,7 +64,7 @@ func newPDF(w, h vg.Length, made time.Time) *pdfCanvas {
 	fpdf.SetDefaultCatalogSort(true)
 	fpdf.SetDefaultCreationDate(made.UTC())
 	fpdf.SetDefaultModificationDate(made.UTC())
-	c := &pdfCanvas{w: w, h: h, fonts: map[string]bool{}, color: color.NRGBA{A: 255}}
+	c := &pdfCanvas{w: w, h: h, fonts: map[string]bool{}, pdfState: pdfState{color: color.NRGBA{A: 255}}}
 	c.doc = fpdf.NewCustom(&fpdf.InitType{UnitStr: "pt", Size: fpdf.SizeType{Wd: w.Points(), Ht: h.Points()}})
 	c.doc.SetMargins(0, 0, 0)
 	c.doc.SetAutoPageBreak(false, 0)
@@ -96,7 +102,13 @@ func (c *pdfCanvas) SetColor(x color.Color) {
 	c.doc.SetAlpha(float64(c.color.A)/255, "Normal")
 }
 
-func (c *pdfCanvas) Rotate(float64)         { panic("reports: plots aren't turned") }
+// Rotate turns what follows, until Pop, around the origin.
+func (c *pdfCanvas) Rotate(angle float64) {
+	c.doc.TransformBegin()
+	x, y := c.at(vg.Point{})
+	c.doc.TransformRotate(angle*180/math.Pi, x, y)
+	c.turned = true
+}
 func (c *pdfCanvas) Scale(float64, float64) { panic("reports: plots aren't scaled") }
 func (c *pdfCanvas) Translate(p vg.Point) {
 	c.origin.X, c.origin.Y = c.origin.X+p.X, c.origin.Y+p.Y
@@ -105,12 +117,18 @@ func (c *pdfCanvas) DrawImage(vg.Rectangle, image.Image) {
 	panic("reports: plots have no pictures in them")
 }
 
-func (c *pdfCanvas) Push() { c.stack = append(c.stack, c.color) }
+func (c *pdfCanvas) Push() {
+	c.stack = append(c.stack, c.pdfState)
+	c.turned = false
+}
 
 func (c *pdfCanvas) Pop() {
 	last := len(c.stack) - 1
-	c.SetColor(c.stack[last])
-	c.stack = c.stack[:last]
+	if c.turned {
+		c.doc.TransformEnd()
+	}
+	c.pdfState, c.stack = c.stack[last], c.stack[:last]
+	c.SetColor(c.color)
 }
 
 func (c *pdfCanvas) Stroke(p vg.Path) { c.path(p, "D") }

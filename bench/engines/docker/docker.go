@@ -96,7 +96,7 @@ func (e *Env) check(s bench.Spec) error {
 
 // prepare starts the engine where it isn't running, gives it the image, and reserves an
 // address.
-func (e *Env) prepare(ctx context.Context, s bench.Spec) (bench.Instance, error) {
+func (e *Env) prepare(ctx context.Context, _ *foreign.Env, s bench.Spec) (bench.Instance, error) {
 	d, err := e.engine(ctx, s.Work || bench.Cold(s))
 	if err != nil {
 		return nil, bench.Blamed(bench.BlameMachine, err)

@@ -10,6 +10,8 @@
 //	probe TOKEN spin [ms=500]
 //	probe TOKEN grow [to=BYTES]
 //	probe TOKEN bomb [most=64]
+//	probe TOKEN neighbour mark=WORD dir=DIR
+//	probe TOKEN reach mark=WORD dir=DIR pid=PID …
 //
 // A subcommand is a file here, and the work that it times is a function of its
 // own that tests call. What it says on standard output is package line's
@@ -30,14 +32,16 @@ import (
 
 // commands are the subcommands.
 var commands = map[string]func(*talk, options) error{
-	"bomb":   bomb,
-	"cpu":    cpu,
-	"disk":   disk,
-	"grow":   grow,
-	"memory": memory,
-	"net":    network,
-	"serve":  serve,
-	"spin":   spin,
+	"bomb":      bomb,
+	"cpu":       cpu,
+	"disk":      disk,
+	"grow":      grow,
+	"memory":    memory,
+	"neighbour": neighbour,
+	"net":       network,
+	"reach":     reach,
+	"serve":     serve,
+	"spin":      spin,
 }
 
 func main() {
@@ -47,7 +51,7 @@ func main() {
 		return
 	}
 	if len(os.Args) < 3 || commands[os.Args[2]] == nil {
-		os.Stderr.WriteString("probe: started by the lab's scenarios: probe TOKEN cpu|disk|memory|net|serve|spin|grow|bomb [name=value…]\n")
+		os.Stderr.WriteString("probe: started by the lab's scenarios: probe TOKEN cpu|disk|memory|net|serve|spin|grow|bomb|neighbour|reach [name=value…]\n")
 		os.Exit(2)
 	}
 	// A collection would be timed with whatever it falls into; the probe
