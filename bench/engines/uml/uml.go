@@ -48,7 +48,7 @@ const (
 // New returns the environment uml.
 func New() *foreign.Env {
 	m := foreign.Maker{Name: name, Program: "linux.uml", Package: "user-mode-linux", PIDFile: name + "/pid", Relays: true,
-		Nets: []string{foreign.NetNone}, Check: check, Args: args,
+		Nets: []string{foreign.NetNone}, Check: check, Prepare: prepare, Args: args,
 		Settings: []bench.Setting{{Name: "memory", Default: "auto",
 			Help: "the guest's RAM; auto is 128M, or more than a limit of memory, which the guest's kernel keeps"}},
 		Files: func(*foreign.Order) (map[string][]byte, error) {
@@ -61,10 +61,7 @@ func New() *foreign.Env {
 		"akin to paravirtualization, but not Xen's. It has one processor, no network, and the image through the host's kernel (hostfs), where what its users make is root's. " +
 		"Root in it can read this machine's files: it keeps accidents apart, and no attacker."
 	m.About.Guest, m.About.Slow = true, true
-	var e *foreign.Env
-	m.Prepare = func(_ context.Context, s bench.Spec) (bench.Instance, error) { return prepare(e, s) }
-	e = foreign.New(m)
-	return e
+	return foreign.New(m)
 }
 
 // memory is the guest's RAM in bytes.
@@ -98,7 +95,7 @@ func check(s bench.Spec) error {
 }
 
 // prepare makes the socket, and the kernel's process as an instance of its own.
-func prepare(e *foreign.Env, s bench.Spec) (bench.Instance, error) {
+func prepare(_ context.Context, e *foreign.Env, s bench.Spec) (bench.Instance, error) {
 	i := &instance{cmd: s.Command, limits: s.Limits}
 	if err := i.dup(); err != nil {
 		i.release()
