@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"fmt"
 	"strconv"
 
 	"lab/bench/results"
@@ -117,6 +118,19 @@ func design(a *analysis.Analysis) msg.Message {
 		}
 		if x.Strict {
 			s = append(s, msg.T("design.strict"))
+		}
+		var limits []msg.Message
+		if x.CPULimit > 0 {
+			limits = append(limits, msg.T("limit.cpu", fmt.Sprint(x.CPULimit)))
+		}
+		if x.Memory > 0 {
+			limits = append(limits, msg.T("limit.memory", msg.Quantity(float64(x.Memory), "B")))
+		}
+		if x.Pids > 0 {
+			limits = append(limits, msg.T("limit.pids", x.Pids))
+		}
+		if limits != nil {
+			s = append(s, msg.T("design.limits", msg.Join("join.comma", limits...)))
 		}
 	}
 	return msg.Join("join.sentences", s...)

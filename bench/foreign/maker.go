@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -144,7 +143,7 @@ var version = func() func(path string) (string, error) {
 func ask(path string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), versionWithin)
 	defer cancel()
-	var text said
+	text := said{clean.Tail{Most: mostSaid}}
 	cmd := exec.CommandContext(ctx, path, "--version")
 	cmd.Stdout, cmd.Stderr = &text, &text
 	cmd.WaitDelay = time.Second
@@ -176,27 +175,10 @@ func (e *Env) Checks(context.Context) []machine.Check {
 }
 
 // said keeps the end of what a program printed.
-type said struct {
-	mu   sync.Mutex
-	text []byte
-}
-
-func (s *said) Write(b []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.text = append(s.text, b...)
-	if over := len(s.text) - mostSaid; over > 0 {
-		s.text = s.text[over:]
-	}
-	return len(b), nil
-}
+type said struct{ clean.Tail }
 
 // String is cleaned, without white space around it.
-func (s *said) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return clean.Text(strings.TrimSpace(string(s.text)))
-}
+func (s *said) String() string { return clean.Text(strings.TrimSpace(s.Tail.String())) }
 
 // quoted is the last line, as the end of an error.
 func (s *said) quoted() string {
@@ -211,16 +193,4 @@ func (s *said) quoted() string {
 func (s *said) from(program string) bool {
 	text := s.String()
 	return strings.HasPrefix(text[strings.LastIndexByte(text, '\n')+1:], program+": ")
-}
-
-// drain keeps what comes from f until its end.
-func (s *said) drain(f *os.File) {
-	buf := make([]byte, mostSaid)
-	for {
-		n, err := f.Read(buf)
-		s.Write(buf[:n])
-		if err != nil {
-			return
-		}
-	}
 }
