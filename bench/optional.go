@@ -19,7 +19,7 @@ import (
 //	instances    who has it                            who asks
 //	Tracer       bench/launch, vm                      bench/benchtest, scenarios
 //	Terminaler   bench/launch, vm, vm/guest            cmd/cli
-//	Explainer    bench/foreign, vm                     bench, scenarios
+//	Explainer    bench/foreign, vm                     bench, bench/foreign, scenarios
 //	Execer       container, vm                         bench/benchtest
 //	Addresser    bench/foreign, chroot, container, vm  scenarios
 //	Placer       bench/foreign, chroot, container, vm  bench, bench/benchtest, scenarios
@@ -30,7 +30,7 @@ import (
 //	Leader       bench/launch                          cmd/cli
 //
 //	environments who has it                            who asks
-//	Grouper      bench/foreign, chroot, container      bench/benchtest, cmd/cli
+//	Grouper      bench/foreign, chroot, container      bench/benchtest, cmd/cli, cmd/lab
 //	Outsider     vm                                    bench
 //	Keeper       chroot                                bench/engine
 //	Describer    bench/foreign, chroot, container, vm  bench/benchtest, bench/engine

@@ -15,14 +15,20 @@ import (
 
 // An Env is the environment "container".
 type Env struct {
-	tb *testbed.Testbed
+	tb   *testbed.Testbed
+	jail bool
 }
 
 // New returns the environment.
 func New() *Env { return new(Env) }
 
-// Name is "container".
-func (e *Env) Name() string { return "container" }
+// Name is "container", or "jail".
+func (e *Env) Name() string {
+	if e.jail {
+		return "jail"
+	}
+	return "container"
+}
 
 // About says what it is.
 func (e *Env) About() bench.About {
@@ -36,6 +42,9 @@ func (e *Env) About() bench.About {
 			bench.Rest{Check: "nftables", Variant: "publish=nftables"})}
 	a.Is = "namespaces, an overlay, cgroups and fewer capabilities"
 	a.LowerBound, a.Caveat = true, "our minimal runtime, called in process, without engine or client"
+	if e.jail {
+		a.Default, a.Extra, a.Is, a.More = false, true, jailIs, jailMore
+	}
 	return a
 }
 
@@ -43,7 +52,7 @@ func (e *Env) About() bench.About {
 // costs and what it keeps apart.
 func (e *Env) Settings() []bench.Setting {
 	yesno := []string{"yes", "no"}
-	return []bench.Setting{
+	all := []bench.Setting{
 		{Name: "net", Values: []string{"none", "bridge", "host"}, Default: "none", Without: "host",
 			Help: "network: none but loopback, a port of the testbed's bridge, or the testbed's own"},
 		{Name: "publish", Values: []string{"forward", "nftables"}, Default: "forward",
@@ -61,6 +70,10 @@ func (e *Env) Settings() []bench.Setting {
 		{Name: "seccomp", Values: []string{"default", "none"}, Default: "default", Without: "none", Help: "which system calls are allowed: those that engines such as Docker allow, or all"},
 		bench.PageCache,
 	}
+	if e.jail {
+		return jailed(all)
+	}
+	return all
 }
 
 // Open keeps the testbed.
@@ -150,7 +163,7 @@ func (e *Env) Prepare(_ context.Context, s bench.Spec) (bench.Instance, error) {
 		c.network = n
 	}
 	launch.Ready(1)
-	filter()
+	e.filter()
 	c.Process = launch.New(c.plan())
 	return c, nil
 }

@@ -64,11 +64,12 @@ const (
 	lookClone       uint32 = 1
 	lookPersonality uint32 = 2
 	lookSocket      uint32 = 3
+	lookJailSocket  uint32 = 4 // in a jail
 )
 
 // Offsets in struct seccomp_data: the call's number, its instruction set, the
-// low half of its first argument (both of ours are little-endian).
-const offNr, offArch, offArg0 = 0, 4, 16
+// low halves of its first arguments (both of ours are little-endian).
+const offNr, offArch, offArg0, offArg1, offArg2 = 0, 4, 16, 24, 32
 
 // Flags of clone(2) that make a namespace. CLONE_NEWTIME isn't one: its bit is
 // a part of the signal's number there.
@@ -104,7 +105,7 @@ func families() (set uint64) {
 type span struct{ first, verdict uint32 }
 
 // spans is the profile as an ordered list.
-func spans() []span {
+func spans(jail bool) []span {
 	v := make([]uint32, newest+1)
 	for i := range v {
 		v[i] = allow
@@ -117,6 +118,9 @@ func spans() []span {
 	v[unix.SYS_CLONE3] = enosys
 	v[unix.SYS_PERSONALITY] = lookPersonality
 	v[unix.SYS_SOCKET] = lookSocket
+	if jail {
+		v[unix.SYS_SOCKET] = lookJailSocket
+	}
 	var out []span
 	for nr, x := range v {
 		if len(out) == 0 || out[len(out)-1].verdict != x {
@@ -126,13 +130,13 @@ func spans() []span {
 	return append(out, span{newest + 1, enosys})
 }
 
-// Filter is the profile as a BPF program.
+// Filter is the profile as a BPF program, or a jail's: see [NewJail].
 //
 // The usual form, one comparison after another, costs twice: at each call, and
 // once when it is installed, because the kernel then runs it for every call
 // number to remember those that are always allowed (Linux 5.11). A binary
 // search over spans is some forty instructions deep at none of them.
-func Filter() []unix.SockFilter {
+func Filter(jail bool) []unix.SockFilter {
 	const ld, jeq, jge, ret, and = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K,
 		unix.BPF_JMP | unix.BPF_JGE | unix.BPF_K, unix.BPF_RET | unix.BPF_K, unix.BPF_ALU | unix.BPF_AND | unix.BPF_K
 	op := func(code int, k uint32, jt, jf int) unix.SockFilter {
@@ -162,6 +166,13 @@ func Filter() []unix.SockFilter {
 		lookSocket: slices.Concat([]unix.SockFilter{
 			op(ld, offArg0, 0, 0), op(jge, 64, 0, 1), op(ret, eperm, 0, 0), op(jge, 32, len(low), 0),
 		}, low, []unix.SockFilter{op(unix.BPF_ALU|unix.BPF_SUB|unix.BPF_K, 32, 0, 0)}, high),
+		// Local ones, and those of TCP and UDP: family, type without its flags, protocol.
+		lookJailSocket: {
+			op(ld, offArg0, 0, 0), op(jeq, unix.AF_UNIX, 10, 0), op(jeq, unix.AF_INET, 1, 0), op(jeq, unix.AF_INET6, 0, 9),
+			op(ld, offArg1, 0, 0), op(and, 0xf, 0, 0), op(jeq, unix.SOCK_STREAM, 1, 0), op(jeq, unix.SOCK_DGRAM, 0, 5),
+			op(ld, offArg2, 0, 0), op(jeq, 0, 2, 0), op(jeq, unix.IPPROTO_TCP, 1, 0), op(jeq, unix.IPPROTO_UDP, 0, 1),
+			op(ret, allow, 0, 0), op(ret, eperm, 0, 0),
+		},
 	}
 	var search func(s []span) []unix.SockFilter
 	search = func(s []span) []unix.SockFilter {
@@ -184,16 +195,27 @@ func Filter() []unix.SockFilter {
 		op(ld, offArch, 0, 0), op(jeq, auditArch, 1, 0), op(ret, enosys, 0, 0),
 		op(ld, offNr, 0, 0),
 	}
-	return slices.Concat(head, search(spans()))
+	return slices.Concat(head, search(spans(jail)))
 }
 
-// filter is made once, by the first Prepare: it is the same for all.
-var filter = sync.OnceValue(Filter)
+// filter and jailFilter are made once, by the first Prepare: they are the same for all.
+var (
+	filter     = sync.OnceValue(func() []unix.SockFilter { return Filter(false) })
+	jailFilter = sync.OnceValue(func() []unix.SockFilter { return Filter(true) })
+)
+
+// filter is the container's.
+func (e *Env) filter() []unix.SockFilter {
+	if e.jail {
+		return jailFilter()
+	}
+	return filter()
+}
 
 // seccomp has the child install the filter, as the last thing it does but
 // exec: what comes before needs calls that it refuses.
 func (c *container) seccomp(_ *launch.Thread, tape *launch.Tape) error {
-	f := filter()
+	f := c.env.filter()
 	prog := &unix.SockFprog{Len: uint16(len(f)), Filter: &f[0]}
 	// Either no_new_privs or CAP_SYS_ADMIN is asked for, and only root has
 	// the latter.

@@ -38,7 +38,7 @@ func judge(t *testing.T, vm *bpf.VM, nr, audit, arg0 uint32) uint32 {
 func machine(t *testing.T) *bpf.VM {
 	t.Helper()
 	var prog []bpf.Instruction
-	for _, f := range Filter() {
+	for _, f := range Filter(false) {
 		prog = append(prog, bpf.RawInstruction{Op: f.Code, Jt: f.Jt, Jf: f.Jf, K: f.K}.Disassemble())
 	}
 	vm, err := bpf.NewVM(prog)
@@ -228,7 +228,7 @@ func TestSeccompAgainstDocker(t *testing.T) {
 // each family through it.
 func TestSeccompFilterLoads(t *testing.T) {
 	err := launch.Do(func() error {
-		f := Filter()
+		f := Filter(false)
 		prog := &unix.SockFprog{Len: uint16(len(f)), Filter: &f[0]}
 		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 			return err

@@ -114,7 +114,7 @@ var memoryMetrics = []results.Metric{
 	{Name: "qemu", Title: "QEMU: the rest", Unit: "B", Help: "PSS of QEMU without the guest's RAM; under emulation also the translated code."},
 	{Name: "guest-anon", Title: "In the guest: anonymous", Unit: "B", Help: "By how much AnonPages grew in the guest while the workload took its memory, by the guest's own /proc/meminfo."},
 	{Name: "guest-file", Title: "In the guest: file", Unit: "B", Help: "By how much Cached grew in the guest meanwhile."},
-	{Name: "daemon", Title: "libvirt's daemon", Unit: "B", Help: "PSS of the one daemon that all guests of the run share."},
+	{Name: "daemon", Title: "shared daemons", Unit: "B", Help: "PSS of the daemons that all instances of the run share: libvirt's, or an engine's with the shims of its containers."},
 }
 
 var memoryFigures = []results.Figure{

@@ -112,6 +112,9 @@ func (g *Group) FD() int { return g.fd }
 // TasksFDs are descriptors to which a task writes "0" to enter the v1 folders.
 func (g *Group) TasksFDs() []int { return g.tasks }
 
+// Name is what the group's folders are called in those of the tree.
+func (g *Group) Name() string { return g.name }
+
 // Dirs are the group's folders.
 func (g *Group) Dirs() []string {
 	if g.v2 == "" {

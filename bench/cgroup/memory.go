@@ -75,13 +75,14 @@ func (g *Group) Memory(below ...string) (m Memory, err error) {
 	return m, nil
 }
 
-// Processes lists the group's, as this PID namespace numbers them.
-func (g *Group) Processes() ([]int, error) {
+// Processes lists the group's, as this PID namespace numbers them; or those of the
+// group below it that below names.
+func (g *Group) Processes(below ...string) ([]int, error) {
 	dirs := g.Dirs()
 	if len(dirs) == 0 {
 		return nil, nil
 	}
-	b, err := input.Kernel(filepath.Join(dirs[0], "cgroup.procs"))
+	b, err := input.Kernel(filepath.Join(append(append(dirs[:1:1], below...), "cgroup.procs")...))
 	if err != nil {
 		return nil, fmt.Errorf("cgroup: %w", err)
 	}

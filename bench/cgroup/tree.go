@@ -139,6 +139,16 @@ func (t *Tree) join(lim Limits, more []string) (dirs map[string]string, roots []
 // of its own makes one in each, so that a group for it has to be in all of them.
 func (t *Tree) Hierarchies() []string { return slices.Sorted(maps.Keys(t.layout.V1)) }
 
+// Show makes the tree's folders the tops of all hierarchies, as [Group.Show] does with a
+// group's: for a program that makes cgroups below several groups.
+func (t *Tree) Show() error {
+	if _, _, err := t.join(Limits{}, t.Hierarchies()); err != nil {
+		return err
+	}
+	g := &Group{tree: t, v1: folders(t.dirs, ""), v2: t.v2}
+	return g.Show()
+}
+
 // inherit gives a v1 cpuset folder its parent's CPUs and memory nodes: it
 // begins with none, and takes no process until it has some (cpusets.rst).
 func inherit(dir string) error {

@@ -122,11 +122,24 @@ func (e *Env) Check(ctx context.Context, s bench.Spec) error {
 
 // startOne starts an instance that says a word, and ends it.
 func (e *Env) startOne(ctx context.Context, s bench.Spec, path string) (err error) {
-	token := bench.Token()
-	i := e.instance(bench.Spec{Image: s.Image, Settings: map[string]string{"net": NetHost}, Command: bench.Command{Argv: []string{image.ReadyPath, token}}})
+	token, net := bench.Token(), e.maker.settings()[0].Values
+	plain := net[len(net)-1] // none of its own, where it can
+	if slices.Contains(net, NetHost) {
+		plain = NetHost
+	}
+	settings, err := bench.Resolve(e, map[string]string{"net": plain})
+	if err != nil {
+		return err
+	}
+	i, err := e.Prepare(ctx, bench.Spec{Image: s.Image, Settings: settings, Command: bench.Command{Argv: []string{image.ReadyPath, token}}})
+	if err != nil {
+		return err
+	}
 	if err = i.Start(ctx); err == nil {
 		if _, err = clock.AwaitToken(i.Ready(), []byte(token), StartWithin); err != nil {
-			err = i.Explain(err)
+			if x, ok := i.(bench.Explainer); ok {
+				err = x.Explain(err)
+			}
 		}
 	}
 	if cerr := i.Close(); err == nil {
@@ -140,7 +153,15 @@ func (e *Env) startOne(ctx context.Context, s bench.Spec, path string) (err erro
 
 // Prepare reserves an address and makes sure that a disposable thread is there.
 // Everything else is made once an instance, in Start.
-func (e *Env) Prepare(_ context.Context, s bench.Spec) (bench.Instance, error) {
+func (e *Env) Prepare(ctx context.Context, s bench.Spec) (bench.Instance, error) {
+	if e.maker.Prepare != nil {
+		return e.maker.Prepare(ctx, e, s)
+	}
+	return e.Program(s)
+}
+
+// Program is an instance that is the program itself, with the workload's descriptors.
+func (e *Env) Program(s bench.Spec) (*Instance, error) {
 	i := e.instance(s)
 	if s.Settings["net"] == NetBridge {
 		n, err := e.tb.Network()

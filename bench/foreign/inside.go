@@ -40,7 +40,7 @@ func (i *Instance) Inspect() (map[string]string, error) {
 // isn't counted.
 func (i *Instance) Meter() (c bench.Cost, err error) {
 	w := i.workload()
-	if w == nil {
+	if w == nil && !i.env.maker.Relays {
 		return c, os.ErrProcessDone
 	}
 	m, err := i.holds().Memory(i.env.maker.Cgroup)
@@ -49,9 +49,9 @@ func (i *Instance) Meter() (c bench.Cost, err error) {
 	} else if !errors.Is(err, cgroup.ErrNoMemory) {
 		return c, err
 	}
-	all := append([]process{*w}, tree(w.pid)...)
-	if i.env.maker.Relays { // what answers its system calls is a process like any other
-		all = tree(i.PID())
+	all := tree(i.PID()) // what answers its system calls is a process like any other
+	if !i.env.maker.Relays {
+		all = append([]process{*w}, tree(w.pid)...)
 	}
 	for _, p := range all {
 		x, err := smaps.Read(p.pid, 0)

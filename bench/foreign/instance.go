@@ -68,33 +68,36 @@ var count atomic.Int64
 // instance writes down what the program will be told.
 func (e *Env) instance(s bench.Spec) *Instance {
 	i := &Instance{env: e, spec: s}
-	i.order = Order{Spec: s, ID: fmt.Sprintf("lab-%s-%d", e.tb.ID, count.Add(1)), Dir: e.tb.Dir, Root: filepath.Join(e.tb.Dir, "root"), Host: s.Hostname}
-	if e.maker.Whole {
-		i.order.Dir = filepath.Dir(e.tb.Dir)
-		i.order.Root = filepath.Join(i.order.Dir, "root")
-	}
-	if i.order.Host == "" {
-		i.order.Host = Hostname
-	}
-	i.order.Spec.Command.Dir = cmp.Or(s.Command.Dir, "/")
-	i.order.Argv, i.unfit = i.argv()
+	i.order, i.unfit = e.Order(s)
 	i.Process = launch.New(i.plan())
 	return i
 }
 
+// Order is what is to be made of a Spec, as the next instance. An error is the workload's.
+func (e *Env) Order(s bench.Spec) (o Order, err error) {
+	o = Order{Spec: s, ID: fmt.Sprintf("lab-%s-%d", e.tb.ID, count.Add(1)), Dir: e.tb.Dir, Host: cmp.Or(s.Hostname, Hostname)}
+	if e.maker.Whole {
+		o.Dir = filepath.Dir(e.tb.Dir)
+	}
+	o.Root = filepath.Join(o.Dir, "root")
+	o.Spec.Command.Dir = cmp.Or(s.Command.Dir, "/")
+	o.Argv, err = argv(s)
+	return o, err
+}
+
 // argv is what will be executed inside. An error is the workload's.
-func (i *Instance) argv() ([]string, error) {
-	c := i.spec.Command
-	path, err := find(i.spec.Image.Dir, c)
+func argv(s bench.Spec) ([]string, error) {
+	c := s.Command
+	path, err := find(s.Image.Dir, c)
 	if err != nil {
-		if len(i.spec.Mounts) == 0 || !errors.Is(err, unix.ENOENT) {
+		if len(s.Mounts) == 0 || !errors.Is(err, unix.ENOENT) {
 			return nil, err
 		}
 		path = launch.PathInside(c)[0] // it may be on a volume
 	}
 	argv := append([]string{path}, c.Argv[1:]...)
-	if i.spec.Init {
-		argv = append([]string{initPath}, argv...)
+	if s.Init {
+		argv = append([]string{InitPath}, argv...)
 	}
 	return argv, nil
 }
@@ -155,7 +158,7 @@ func (i *Instance) plan() launch.Plan {
 	}
 	// The program is the machine's: the command's variables, user and folder are for it
 	// to pass on, and not its own.
-	p.Command.Dir, p.Command.User, p.Command.Env = "/", bench.User{}, []string{"PATH=" + bench.DefaultPath, "HOME=" + i.order.Dir}
+	p.Command.Dir, p.Command.User, p.Command.Env = "/", bench.User{}, []string{"PATH=" + bench.DefaultPath, "HOME=" + i.order.Dir, "TMPDIR=" + i.order.Dir}
 	p.Find = func(bench.Command) []string {
 		path, _ := e.path() // Check has seen it
 		return []string{path}

@@ -24,6 +24,7 @@ type Maker struct {
 	Package  string // Debian's that has it; "" is none
 	About    bench.About
 	Settings []bench.Setting // besides net and pagecache, which all have
+	Nets     []string        // what net may be; nil is all three
 
 	// Cgroup is the cgroup that it makes below the one that the lab gives it; "" is none.
 	Cgroup string
@@ -51,10 +52,17 @@ type Maker struct {
 	// of them that is there is covered by a tmpfs, which goes with the instance.
 	Hides []string
 
+	// Prepare is Env.Prepare: for a program that makes a machine of its own, in which
+	// somebody has to run the workload (it calls Env.Program), or that is asked and not
+	// run, as an engine is (of what follows then Check and Start alone are used). nil is
+	// Env.Program itself.
+	Prepare func(context.Context, *Env, bench.Spec) (bench.Instance, error)
+
 	// Check says what of a Spec it can't do. May be nil.
 	Check func(bench.Spec) error
 
-	// Files are what it reads, by their names in its folder. May be nil.
+	// Files are what it reads or executes, by their names in its folder; root is the
+	// instance's root. May be nil.
 	Files func(*Order) (map[string][]byte, error)
 
 	// Args are its arguments.
@@ -86,8 +94,11 @@ const Hostname = "lab"
 
 // settings are what all have, with the maker's own.
 func (m *Maker) settings() []bench.Setting {
-	return append([]bench.Setting{{Name: "net", Values: []string{NetNone, NetBridge, NetHost}, Default: NetNone,
-		Help: "network: none but loopback, a port of the testbed's bridge, or the testbed's own"}}, append(m.Settings, bench.PageCache)...)
+	net := bench.Setting{Name: "net", Values: m.Nets, Default: NetNone, Help: "network: none but loopback"}
+	if m.Nets == nil {
+		net.Values, net.Help = []string{NetNone, NetBridge, NetHost}, net.Help+", a port of the testbed's bridge, or the testbed's own"
+	}
+	return append([]bench.Setting{net}, append(m.Settings, bench.PageCache)...)
 }
 
 // find is the program's path, or an error that says how to get it.

@@ -15,8 +15,8 @@ import (
 	"lab/bench/testbed"
 )
 
-// initPath is where an instance has the lab's init, where it has one.
-const initPath = "/.lab-init"
+// InitPath is where an instance has the lab's init, where it has one.
+const InitPath = "/.lab-init"
 
 // enter takes the thread to namespaces of the instance's own, with the network that it
 // is to have.
@@ -58,6 +58,16 @@ func (i *Instance) makeRoot(*launch.Thread) error {
 	}
 	defer unix.Close(img)
 	o := &i.order
+	for _, d := range i.env.maker.Hides {
+		if err := unix.Mount("lab", d, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755"); err == nil {
+			break
+		} else if err != unix.ENOENT {
+			return fmt.Errorf("mount tmpfs on %s: %w", d, err)
+		}
+	}
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil { // it may be in what is hidden now
+		return err
+	}
 	if err := unix.Mount("lab", o.Dir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=700"); err != nil {
 		return fmt.Errorf("mount tmpfs: %w", err)
 	}
@@ -73,13 +83,6 @@ func (i *Instance) makeRoot(*launch.Thread) error {
 		}
 		i.layer = layers // Close removes it
 	}
-	for _, d := range i.env.maker.Hides {
-		if err := unix.Mount("lab", d, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755"); err == nil {
-			break
-		} else if err != unix.ENOENT {
-			return fmt.Errorf("mount tmpfs on %s: %w", d, err)
-		}
-	}
 	upper, work := filepath.Join(layers, "upper"), filepath.Join(layers, "work")
 	for _, d := range []string{upper, work, o.Root} {
 		if err := os.Mkdir(d, 0o755); err != nil {
@@ -87,7 +90,7 @@ func (i *Instance) makeRoot(*launch.Thread) error {
 		}
 	}
 	if i.spec.Init {
-		if err := os.WriteFile(filepath.Join(upper, initPath), probe.Init(), 0o755); err != nil {
+		if err := os.WriteFile(filepath.Join(upper, InitPath), probe.Init(), 0o755); err != nil {
 			return err
 		}
 	}
@@ -104,7 +107,11 @@ func (i *Instance) makeRoot(*launch.Thread) error {
 		return err
 	}
 	for name, b := range files {
-		if err := os.WriteFile(filepath.Join(o.Dir, name), b, 0o600); err != nil {
+		name = filepath.Join(o.Dir, name)
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(name, b, 0o700); err != nil {
 			return err
 		}
 	}

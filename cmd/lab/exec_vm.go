@@ -17,6 +17,7 @@ import (
 	"golang.org/x/term"
 
 	"lab/bench"
+	"lab/bench/cgroup"
 	"lab/bench/cgroup/systemd"
 	"lab/bench/crew"
 	"lab/bench/launch"
@@ -29,8 +30,8 @@ import (
 )
 
 // A command in a guest needs what a run needs: a testbed of its own, in which
-// libvirt's daemon and QEMU live and with which they die. So lab exec vm starts
-// a worker, which has the user's own standard descriptors, and passes signals
+// libvirt's daemon and QEMU live and with which they die; likewise one in a container of
+// an engine's. So lab exec vm starts a worker, which has the user's own standard descriptors, and passes signals
 // on to it.
 
 // An execOrder is what the worker is told to do. It has the standard descriptors
@@ -164,7 +165,15 @@ func execWork(post *crew.Post) any {
 }
 
 func (o *execOrder) execute(post *crew.Post) (status int, oom bool, err error) {
-	tb, err := testbed.Enter(o.Cache, o.UID, o.GID, nil)
+	env, err := cli.Environment(environments(o.Env), o.Env)
+	if err != nil {
+		return 0, false, err
+	}
+	var groups *cgroup.Options
+	if g, ok := env.(bench.Grouper); ok && g.Groups(o.Spec) > 0 {
+		groups = &cgroup.Options{Controllers: true, Move: true, Scope: systemd.Scope}
+	}
+	tb, err := testbed.Enter(o.Cache, o.UID, o.GID, groups)
 	if err != nil {
 		return 0, false, err
 	}
@@ -172,10 +181,6 @@ func (o *execOrder) execute(post *crew.Post) (status int, oom bool, err error) {
 	// They go with the testbed; what a daemon said that doesn't start is read there.
 	tb.Log = func(name string) (*os.File, error) {
 		return os.OpenFile(filepath.Join(tb.Dir, name), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-	}
-	env, err := cli.Environment(environments(o.Env), o.Env)
-	if err != nil {
-		return 0, false, err
 	}
 	if err := runs.Join(o.Connect, post, []bench.Environment{env}); err != nil {
 		return 0, false, err
@@ -193,7 +198,7 @@ func (o *execOrder) execute(post *crew.Post) (status int, oom bool, err error) {
 		return 0, false, err
 	}
 	defer func() { err = errors.Join(err, env.Close()) }()
-	o.Spec.Init = true
+	o.Spec.Init = o.Spec.Init || env.About().Guest
 	c := &o.Spec.Command
 	c.Stdin, c.Stdout, c.Stderr = post.File("stdin"), post.File("stdout"), post.File("stderr")
 	if err := env.Check(ctx, o.Spec); err != nil {

@@ -23,9 +23,12 @@ import (
 	"lab/bench"
 	"lab/bench/crew"
 	"lab/bench/engines/bwrap"
+	"lab/bench/engines/docker"
+	"lab/bench/engines/lxc"
 	"lab/bench/engines/nspawn"
 	"lab/bench/engines/oci"
 	"lab/bench/engines/own"
+	"lab/bench/engines/uml"
 	"lab/bench/image"
 	"lab/bench/owner"
 	"lab/bench/probe/built"
@@ -33,6 +36,7 @@ import (
 	"lab/bench/runs"
 	"lab/bench/testbed"
 	"lab/cmd/cli"
+	"lab/container"
 	"lab/vm"
 	"lab/vm/accel"
 )
@@ -106,12 +110,16 @@ what each costs, and explains the numbers.
 // It is a variable for the tests alone.
 var environments = func(also ...string) []bench.Environment {
 	list := append(cli.Local(),
+		container.NewJail(),
 		own.New(""),
 		bwrap.New(),
 		oci.Crun(),
 		oci.Runc(),
 		oci.Runsc(),
 		nspawn.New(),
+		docker.New(),
+		lxc.New(),
+		uml.New(),
 		vm.New(),
 		vm.NewBare(),
 	)

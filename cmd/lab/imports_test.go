@@ -41,6 +41,10 @@ var rules = []struct {
 		"the contract imports no engine, no statistics and nothing that implements it", false},
 	{"bench/foreign", []string{"bench", "bench/cgroup", "bench/clean", "bench/clock", "bench/image", "bench/input", "bench/launch", "bench/machine", "bench/probe", "bench/proc", "bench/smaps", "bench/testbed"},
 		"what other people's programs share knows none of them", true},
+	{"bench/engines/docker", []string{"bench", "bench/cgroup", "bench/clean", "bench/clock", "bench/foreign", "bench/image", "bench/image/layer", "bench/input", "bench/launch", "bench/probe", "bench/proc", "bench/smaps", "bench/testbed"},
+		"environments never import one another", true},
+	{"bench/engines/uml", []string{"bench", "bench/cgroup", "bench/clock", "bench/foreign", "bench/launch", "bench/probe/guestinit/wire", "bench/request", "bench/smaps", "vm/guest"},
+		"a guest's init is spoken to as in a virtual machine", true},
 	{"bench/engines/...", []string{"bench", "bench/confine", "bench/foreign"}, "environments never import one another", true},
 	{"bench/...", []string{"bench/..."}, "what a measurement is knows no environment, no scenario and no report", true},
 	{"chroot", []string{"bench/..."}, "environments never import one another", true},
@@ -79,6 +83,7 @@ var foreign = []struct {
 	{"github.com/google/go-containerregistry", []string{"bench/image/oci"}},
 	{"github.com/goccy/go-yaml", []string{"bench/experiment"}},
 	{"github.com/opencontainers/runtime-spec", []string{"bench/engines/oci", "container"}}, // the container's tests
+	{"github.com/moby/moby", []string{"bench/engines/docker"}},
 	{"github.com/moby/profiles", []string{"bench/engines/oci", "container"}},
 }
 

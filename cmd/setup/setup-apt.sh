@@ -20,6 +20,8 @@ packages() {
 		runsc|runsc|gVisor, a third
 		bubblewrap|bwrap|a sandbox, tested as an environment
 		systemd-container|systemd-nspawn|systemd's containers, likewise
+		lxc|lxc-execute|LXC's containers, likewise
+		user-mode-linux|linux.uml|Linux as a process, likewise
 	END
 	[ -z "${long:-}" ] || echo 'mmdebstrap|mmdebstrap|makes the stock Debian that make test-long boots'
 }

@@ -18,6 +18,7 @@ packages() {
 		runc|runc|another one
 		bubblewrap|bwrap|a sandbox, tested as an environment
 		systemd-container|systemd-nspawn|systemd's containers, likewise
+		lxc|lxc-execute|LXC's containers, likewise
 	END
 }
 

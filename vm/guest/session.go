@@ -7,7 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"lab/bench"
@@ -26,6 +29,11 @@ type Session struct {
 
 	out sync.Mutex // one frame at a time
 
+	paced bool          // what is sent waits for what was taken
+	sent  int64         // bytes, under out
+	taken atomic.Int64  // of them
+	more  chan struct{} // more was taken
+
 	mu    sync.Mutex
 	progs map[uint32]*Program
 	last  uint32
@@ -34,7 +42,7 @@ type Session struct {
 }
 
 func newSession(c net.Conn) *Session {
-	return &Session{c: c, r: bufio.NewReaderSize(c, 64<<10), progs: make(map[uint32]*Program), gone: make(chan struct{})}
+	return &Session{c: c, r: bufio.NewReaderSize(c, 64<<10), progs: make(map[uint32]*Program), gone: make(chan struct{}), more: make(chan struct{}, 1)}
 }
 
 // first reads the guest's first word, and notes when it came.
@@ -71,6 +79,7 @@ func Greet(ctx context.Context, c net.Conn) (*Session, error) {
 	if hello.Err != "" {
 		return nil, fmt.Errorf("the guest's init: %s", hello.Err)
 	}
+	s.paced = hello.Paced
 	go s.listen()
 	return s, nil
 }
@@ -103,6 +112,14 @@ func (s *Session) listen() {
 		if err != nil {
 			s.end(err)
 			return
+		}
+		if f.Kind == wire.Taken {
+			s.taken.Add(wire.Pace)
+			select {
+			case s.more <- struct{}{}:
+			default:
+			}
+			continue
 		}
 		s.mu.Lock()
 		p := s.progs[f.ID]
@@ -170,13 +187,37 @@ func (s *Session) write(f wire.Frame) error {
 	}
 	s.out.Lock()
 	defer s.out.Unlock()
-	s.c.SetWriteDeadline(time.Now().Add(sendTimeout))
-	if _, err := s.c.Write(b); err != nil {
-		// Half a frame may be on its way: what follows would be misread.
-		s.end(err)
-		return fmt.Errorf("the guest's init doesn't listen: %w", err)
+	n := len(b)
+	if s.paced {
+		n = wire.Pace
+	}
+	for piece := range slices.Chunk(b, n) {
+		if err := s.push(piece); err != nil {
+			// Half a frame may be on its way: what follows would be misread.
+			s.end(err)
+			return fmt.Errorf("the guest's init doesn't listen: %w", err)
+		}
 	}
 	return nil
+}
+
+// push writes bytes, when the guest has taken enough of those before.
+func (s *Session) push(b []byte) error {
+	late := time.NewTimer(sendTimeout)
+	defer late.Stop()
+	for s.paced && s.sent+int64(len(b))-s.taken.Load() > 3*wire.Pace {
+		select {
+		case <-s.more:
+		case <-s.gone:
+			return net.ErrClosed
+		case <-late.C:
+			return os.ErrDeadlineExceeded
+		}
+	}
+	s.sent += int64(len(b))
+	s.c.SetWriteDeadline(time.Now().Add(sendTimeout))
+	_, err := s.c.Write(b)
+	return err
 }
 
 // add gives a program its number.

@@ -9,7 +9,8 @@
 //     make that the root; mount the data disk; configure the network card;
 //  3. where the workload is to be PID 1: become the workload. Else:
 //  4. mount what programs expect: /proc, /sys, /dev, cgroup v2;
-//  5. open the virtio serial port called lab.init, and say hello;
+//  5. open the virtio serial port called lab.init, or the terminal line that was named,
+//     and say hello;
 //  6. execute what the host asks for, until the port's other end is closed;
 //     then switch the machine off. Package wire has the language.
 //
@@ -54,11 +55,11 @@ func run() error {
 		}
 		return become(b.Exec)
 	}
-	port, err := openPort(portName)
+	port, err := openPort(b.Port)
 	if err != nil {
 		return fmt.Errorf("%w (before that: %v)", err, boot)
 	}
-	return serve(port, boot)
+	return serve(port, boot, b.Port != "")
 }
 
 // become makes this process, PID 1, the workload. It returns with an error

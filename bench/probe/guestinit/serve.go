@@ -27,11 +27,12 @@ type server struct {
 }
 
 // serve says hello and does what the host says, until the host is gone.
-func serve(port *os.File, boot error) error {
+// Over a terminal line the host is told how far it was read.
+func serve(port *os.File, boot error, line bool) error {
 	s := &server{w: port, procs: make(map[uint32]*process), pids: make(map[int]*process), born: make(chan struct{}, 1)}
 	var u unix.Utsname
 	unix.Uname(&u)
-	hello := wire.HelloBody{Version: wire.Version, Kernel: unix.ByteSliceToString(u.Release[:])}
+	hello := wire.HelloBody{Version: wire.Version, Kernel: unix.ByteSliceToString(u.Release[:]), Paced: line}
 	if boot != nil {
 		hello.Err = boot.Error()
 	}
@@ -39,7 +40,11 @@ func serve(port *os.File, boot error) error {
 		return err
 	}
 	go s.reap()
-	r := bufio.NewReaderSize(port, 64<<10)
+	var from io.Reader = port
+	if line {
+		from = &paced{port, s, 0}
+	}
+	r := bufio.NewReaderSize(from, 64<<10)
 	for {
 		f, err := wire.Read(r)
 		if errors.Is(err, io.EOF) {
@@ -52,6 +57,23 @@ func serve(port *os.File, boot error) error {
 			return err
 		}
 	}
+}
+
+// paced is a terminal line that tells the host how far it was read.
+type paced struct {
+	line io.Reader
+	s    *server
+	read int // not yet told
+}
+
+func (p *paced) Read(b []byte) (int, error) {
+	n, err := p.line.Read(b)
+	for p.read += n; p.read >= wire.Pace; p.read -= wire.Pace {
+		if err := p.s.write(wire.Frame{Kind: wire.Taken}); err != nil {
+			return n, err
+		}
+	}
+	return n, err
 }
 
 func (s *server) handle(f wire.Frame) error {

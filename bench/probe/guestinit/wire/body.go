@@ -55,6 +55,7 @@ type HelloBody struct {
 	Version int    `json:"version"`
 	Kernel  string `json:"kernel"`          // as uname -r has it
 	Err     string `json:"error,omitempty"` // what of its preparations failed
+	Paced   bool   `json:",omitempty"`      // it says Taken
 }
 
 // RunBody is a program to execute. Strings are bytes: arguments and variables

@@ -25,6 +25,9 @@ type Boot struct {
 	Shares []Share
 	Name   string // of the machine; "" where it needs none
 
+	// Port is the terminal line that leads to the host; "" is a virtio serial port.
+	Port string
+
 	// Exec is the workload's path and arguments, where it is to be PID 1 and
 	// needs what init sets up.
 	Exec []string
@@ -71,6 +74,9 @@ func (b Boot) Words() (out []string) {
 	if b.Name != "" {
 		out = append(out, "name="+b.Name)
 	}
+	if b.Port != "" {
+		out = append(out, "port="+b.Port)
+	}
 	if len(b.Exec) > 0 {
 		out = append(append(out, "exec"), b.Exec...)
 	}
@@ -107,6 +113,11 @@ func ParseBoot(words []string) (b Boot, err error) {
 				return b, fmt.Errorf("boot: %q names nothing", w)
 			}
 			b.Name = v
+		case "port":
+			if !strings.HasPrefix(v, "/dev/") {
+				return b, fmt.Errorf("boot: %q isn't a device", w)
+			}
+			b.Port = v
 		case "exec":
 			if w != "exec" || n+1 == len(words) {
 				return b, fmt.Errorf("boot: %q without a program", w)

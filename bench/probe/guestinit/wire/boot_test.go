@@ -15,7 +15,7 @@ func TestBoot(t *testing.T) {
 		{Boot{}, ""},
 		{Boot{Root: true}, "root=ext4"},
 		{Boot{Data: "/data"}, "data=/data"},
-		{Boot{Name: "web"}, "name=web"},
+		{Boot{Name: "web", Port: "/dev/tty1"}, "name=web port=/dev/tty1"},
 		{Boot{Shares: []Share{{"lab-0", "/a,b", true}, {"lab-1", "/c", false}}}, "share=lab-0,/a,b,ro share=lab-1,/c,rw"},
 		{Boot{Root: true, Exec: []string{"/bin/ready", "root=x", "exec"}}, "root=ext4 exec /bin/ready root=x exec"},
 		{Boot{Net: Net{"eth0", netip.MustParsePrefix("198.18.0.2/15"), netip.MustParseAddr("198.18.0.1")}},
@@ -31,7 +31,7 @@ func TestBoot(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"root", "root=xfs", "data=", "data=data", "exec", "exec=/bin/sh x", "what", "=",
-		"name", "name=", "share=", "share=x", "share=x,/y", "share=x,y,ro", "share=,/y,ro", "share=x,/y,r", "share=x,", "net=", "net=eth0", "net=eth0,x,y", "net=eth0,::1/64,::2", "net=,1.2.3.4/8,1.2.3.1", "net=eth0,1.2.3.4,1.2.3.1"} {
+		"name", "name=", "port=", "port=tty1", "share=", "share=x", "share=x,/y", "share=x,y,ro", "share=,/y,ro", "share=x,/y,r", "share=x,", "net=", "net=eth0", "net=eth0,x,y", "net=eth0,::1/64,::2", "net=,1.2.3.4/8,1.2.3.1", "net=eth0,1.2.3.4,1.2.3.1"} {
 		if b, err := ParseBoot(strings.Fields(bad)); err == nil {
 			t.Errorf("%q is taken for %+v", bad, b)
 		}

@@ -20,6 +20,10 @@
 // A guest that was saved while it waited for work, and restored, is told so with
 // [Resume], and answers [Resumed].
 //
+// A terminal line loses what nobody has read when a few KiB of it have come. Over one the
+// guest says so in Hello, and with [Taken] after each [Pace] bytes that it has read; the
+// host has at most three times as many on their way.
+//
 // The package imports nothing of ours, and both ends import it.
 package wire
 
@@ -33,7 +37,7 @@ import (
 
 // Version is the protocol's. Guest and host are built together; the number
 // finds out an init that was left over.
-const Version = 2
+const Version = 3
 
 const (
 	// MaxPayload bounds a frame.
@@ -44,6 +48,9 @@ const (
 
 	// Window is how many frames of input may be on their way to a process.
 	Window = 16
+
+	// Pace is how many bytes of the host's are taken at a time from a terminal line.
+	Pace = 1 << 10
 )
 
 // A Kind says what a frame is.
@@ -59,6 +66,7 @@ const (
 	Credit                  // no payload: one frame of input was taken
 	Exited                  // ExitedBody: it ended, and all its output was sent
 	Resumed                 // the guest goes on: NewResumed
+	Taken                   // no payload, and of no process: Pace more bytes were read
 )
 
 // Frames of the host.

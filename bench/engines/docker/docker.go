@@ -1,0 +1,128 @@
+// Package docker has containers made by Docker's engine, asked through its API as the
+// command docker asks it.
+//
+// # Whose engine
+//
+// By default a daemon of the lab's own, which dockerd's own containerd comes with: in the
+// testbed's network namespace and a mount namespace of its own, with sockets, images and
+// state in the testbed's folder, or in the work folder where there is one. It is started
+// once a run, before anything is timed, and ends with the testbed's PID namespace, however
+// that ends. The user's own Docker, its images, networks and firewall rules aren't touched:
+// the lab's daemon makes no rules (the testbed has no way out that rules could be for), and
+// its containers' bridge is the testbed's.
+//
+// # What is timed
+//
+// What "docker run" does after its program was loaded: create, attach, wait, start. It is
+// a whole call of the engine, and never ranked with what is made in process.
+//
+// daemon.go starts and ends the engine, mounts.go says what it sees, image.go gives it the
+// image. options.go says what a container is to be, instance.go makes it, end.go ends it;
+// stream.go is its input and output, conn.go has the connections to the engine, meter.go
+// tells what both cost.
+package docker
+
+import (
+	"context"
+	"os/exec"
+	"sync"
+
+	"lab/bench"
+	"lab/bench/foreign"
+	"lab/bench/testbed"
+)
+
+// An Env is the environment docker.
+type Env struct {
+	*foreign.Env
+	tb *testbed.Testbed
+
+	mu      sync.Mutex       // guards what follows
+	daemons map[bool]*daemon // with their images in the work folder, and in memory
+}
+
+// New returns the environment.
+func New() *Env {
+	e := &Env{daemons: map[bool]*daemon{}}
+	m := foreign.Maker{
+		Name: "docker", Program: "dockerd", Package: "docker.io", Check: e.check, Prepare: e.prepare,
+		Settings: []bench.Setting{
+			{Name: "runtime", Values: []string{"runc", "crun", "runsc"}, Default: "runc", Help: "which OCI runtime the engine calls for each container"},
+			{Name: "seccomp", Values: []string{"default", "none"}, Default: "default",
+				Help: "which system calls are allowed: those that Docker allows, or all"},
+		},
+	}
+	m.About.Is, m.About.Groups = "a container that Docker's engine makes", []string{"engines"}
+	m.About.Apart = true
+	m.About.Needs = "root, overlayfs, dockerd"
+	m.About.More = "The engine is a private one: the lab starts dockerd and containerd once a run, with sockets, images and networks of their own, and ends them with it. " +
+		"Your own Docker isn't asked, and isn't changed. The image is imported once, by its digest. " +
+		"Of Docker's defaults two are changed: the log driver is none, and the engine makes no firewall rules, as no packet leaves the testbed."
+	e.Env = foreign.New(m)
+	return e
+}
+
+// About says that what is timed is a call of the engine, which is running.
+func (e *Env) About() bench.About {
+	a := e.Env.About()
+	a.Caveat = "a whole call of Docker's engine, which is running: create, attach, start, as docker run asks for them; the time to load the program docker isn't in it"
+	return a
+}
+
+// Open keeps the testbed. The engine is started when it is first needed.
+func (e *Env) Open(ctx context.Context, tb *testbed.Testbed) error {
+	e.tb = tb
+	return e.Env.Open(ctx, tb)
+}
+
+// Groups is 1: the container's limits are those of a cgroup around its own.
+func (e *Env) Groups(bench.Spec) int { return 1 }
+
+// check says what of a Spec the engine can't do here.
+func (e *Env) check(s bench.Spec) error {
+	if !e.tb.Private {
+		return bench.Unavailable("the engine wants a testbed with namespaces of its own", "lab run, or lab exec docker")
+	}
+	if bench.Cold(s) && e.tb.Work == "" {
+		return bench.Unavailable("without a work folder the engine's images are in memory, and can't be cold", "--variant pagecache=warm")
+	}
+	if r := s.Settings["runtime"]; r != "" {
+		if _, err := exec.LookPath(r); err != nil {
+			return bench.Unavailable("the runtime "+r+" isn't installed", "apt-get install "+r)
+		}
+	}
+	return nil
+}
+
+// prepare starts the engine where it isn't running, gives it the image, and reserves an
+// address.
+func (e *Env) prepare(ctx context.Context, _ *foreign.Env, s bench.Spec) (bench.Instance, error) {
+	d, err := e.engine(ctx, s.Work || bench.Cold(s))
+	if err != nil {
+		return nil, bench.Blamed(bench.BlameMachine, err)
+	}
+	return newInstance(ctx, e, d, s)
+}
+
+// Describe says what Prepare and Start do.
+func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
+	prepare = []string{"start dockerd and its containerd", "import the image"}
+	network := ""
+	if s.Settings["net"] == foreign.NetBridge {
+		prepare = append(prepare, "make Docker's network on the testbed's bridge, reserve an address")
+		network = ", the veth pair, address, route and name server"
+	}
+	return prepare, []string{"make the cgroup for the limits", "create: write the configuration, make the overlay's folders", "attach to its output, ask for its end",
+		"start: mount the overlay, make the network namespace" + network + "; containerd starts a shim, the shim the runtime, and that makes namespaces, mounts and filter", "execute"}
+}
+
+// Close ends the engine.
+func (e *Env) Close() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for disk, d := range e.daemons {
+		d.stop()
+		delete(e.daemons, disk)
+	}
+	return e.Env.Close()
+}

@@ -1,0 +1,243 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+	"golang.org/x/sys/unix"
+
+	"lab/bench"
+	"lab/bench/cgroup"
+	"lab/bench/clock"
+	"lab/bench/foreign"
+	"lab/bench/testbed"
+)
+
+// An instance is one container of the engine's, and the workload in it.
+type instance struct {
+	env     *Env
+	engine  *daemon
+	api     *conn
+	spec    bench.Spec
+	order   foreign.Order
+	image   stored
+	net     string           // the engine's network; "" without a bridge
+	network *testbed.Network // nil without a bridge
+	addr    netip.Prefix
+	unfit   error // why Start will fail
+
+	life      context.Context // until Close
+	cancel    context.CancelFunc
+	began     clock.Time
+	marks     []clock.Mark
+	id        string        // the container's, as the engine has it
+	group     *cgroup.Group // around the container's own, with the limits
+	published []io.Closer
+	io        *stream
+	called    chan struct{} // closed when the call that starts it has an answer; nil before it
+
+	mu      sync.Mutex // guards begun, and the order of Start and Close
+	begun   bool
+	started chan struct{} // closed when Start returns
+	running bool          // Start went well; valid then
+	ended   chan struct{} // closed when exit and err are valid
+	exit    bench.Exit
+	err     error
+	killed  atomic.Bool // by us
+	closing sync.Once
+	closed  error
+}
+
+// newInstance writes down what the engine will be asked for.
+func newInstance(ctx context.Context, e *Env, d *daemon, s bench.Spec) (_ *instance, err error) {
+	i := &instance{env: e, engine: d, spec: s, started: make(chan struct{}), ended: make(chan struct{}), marks: make([]clock.Mark, 0, 4)}
+	i.life, i.cancel = context.WithCancel(context.Background())
+	defer func() {
+		if err != nil {
+			i.Close()
+		}
+	}()
+	i.order, i.unfit = e.Order(s)
+	if i.api, err = d.dial(); err != nil {
+		return nil, err
+	}
+	if i.image, err = d.image(ctx, i.api, s.Image); err != nil {
+		return nil, bench.Blamed(bench.BlameMachine, err)
+	}
+	if s.Settings["net"] != foreign.NetBridge {
+		return i, nil
+	}
+	if i.network, err = e.tb.Network(); err != nil {
+		return nil, err
+	}
+	if i.net, err = d.network(ctx, i.api, i.network); err != nil {
+		return nil, bench.Blamed(bench.BlameMachine, err)
+	}
+	i.addr, err = i.network.Lease()
+	return i, err
+}
+
+// Started is when Start was called.
+func (i *instance) Started() clock.Time { return i.began }
+
+// Marks are the ends of the calls of the engine.
+func (i *instance) Marks() []clock.Mark { return i.marks }
+
+func (i *instance) mark(name string) {
+	i.marks = append(i.marks, clock.Mark{Name: name, At: clock.Now()})
+}
+
+// Ready is the read end of the pipe that the program's output goes to, or nil.
+func (i *instance) Ready() *os.File {
+	if i.io == nil {
+		return nil
+	}
+	return i.io.ready
+}
+
+// Terminal is the master end of the program's new terminal, or nil.
+func (i *instance) Terminal() *os.File {
+	if i.io == nil {
+		return nil
+	}
+	return i.io.master
+}
+
+// Start has the engine make the container and start it. It returns when the engine says
+// that it runs, or with the program's first byte: the engine's answer may come later.
+func (i *instance) Start(ctx context.Context) error {
+	began := clock.Now()
+	i.mu.Lock()
+	again := i.begun
+	i.begun = true
+	i.mu.Unlock()
+	if again {
+		return errors.New("start: started or closed before")
+	}
+	defer close(i.started)
+	i.began = began
+	err := i.unfit
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err == nil {
+		err = i.start(ctx)
+	}
+	if err != nil {
+		close(i.ended)
+		if bench.Whose(err) == bench.BlameWorkload {
+			return err
+		}
+		return fmt.Errorf("start: %w", err)
+	}
+	i.running = true
+	return nil
+}
+
+func (i *instance) start(ctx context.Context) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, startWithin)
+	defer cancel()
+	defer context.AfterFunc(i.life, cancel)()
+	defer func() {
+		if err != nil && ctx.Err() == context.DeadlineExceeded && i.life.Err() == nil {
+			i.env.broken(i.engine)
+			err = fmt.Errorf("docker: no container in %v, and the engine is started anew for the next: %w", startWithin, err)
+		}
+		if err != nil && bench.Whose(err) != bench.BlameWorkload && i.life.Err() == nil {
+			err = bench.Blamed(bench.BlameMachine, err)
+		}
+	}()
+	if i.group, err = i.env.tb.Cgroups.New(i.spec.Limits, i.env.tb.Cgroups.Hierarchies()...); err != nil {
+		return err
+	}
+	for _, p := range i.spec.Ports {
+		f, err := i.network.Publish(p, i.addr.Addr())
+		if err != nil {
+			return err
+		}
+		i.published = append(i.published, f)
+	}
+	if i.io, err = newStream(i.spec.Command); err != nil {
+		return err
+	}
+	i.io.kill = func() { i.kill() }
+	i.mark("cgroup")
+	i.id = i.order.ID // its name, should the answer never come
+	created, err := i.api.ContainerCreate(ctx, i.options())
+	if err != nil {
+		return fmt.Errorf("docker: create: %w", err)
+	}
+	i.id = created.ID
+	i.mark("create")
+	attached, err := i.api.ContainerAttach(ctx, i.id, client.ContainerAttachOptions{Stream: true, Stdin: i.io.in != nil, Stdout: true, Stderr: i.io.errs != nil})
+	if err != nil {
+		return fmt.Errorf("docker: attach: %w", err)
+	}
+	i.called = make(chan struct{})
+	if err := i.io.begin(attached); err != nil {
+		return err
+	}
+	// Its end may be an answer to the start.
+	end := i.api.ContainerWait(i.life, i.id, client.ContainerWaitOptions{Condition: container.WaitConditionNextExit})
+	i.mark("attach")
+	done := make(chan error, 1)
+	go func() {
+		defer close(i.called)
+		ctx, cancel := context.WithTimeout(i.life, startWithin)
+		defer cancel()
+		_, err := i.api.ContainerStart(ctx, i.id, client.ContainerStartOptions{})
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		if err != nil {
+			return fmt.Errorf("docker: start: %w", err)
+		}
+	case <-i.io.first:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	i.resize()
+	go i.await(end)
+	return nil
+}
+
+// await waits for the program's end.
+func (i *instance) await(end client.ContainerWaitResult) {
+	defer close(i.ended)
+	var code int64
+	select {
+	case r := <-end.Result:
+		code = r.StatusCode
+	case err := <-end.Error:
+		i.group.Remove() // and what is in it: nobody else ends it now
+		code = 128 + int64(unix.SIGKILL)
+		if i.life.Err() == nil {
+			i.env.broken(i.engine)
+			i.err = bench.Blamed(bench.BlameMachine, fmt.Errorf("docker: the engine is gone, or says nothing of the container's end: %w", err))
+		}
+	}
+	i.exit = bench.Exit{Code: int(code), At: clock.Now()}
+	i.io.finish()
+	// The engine says of a signal what a shell says, 128 and its number.
+	if n := i.exit.Code - 128; n > 0 && n <= 64 {
+		i.exit.Code, i.exit.Signal = -1, n
+	}
+	if user, system, err := i.group.CPU(); err == nil {
+		i.exit.Usage.User, i.exit.Usage.System = user, system
+	}
+	if i.exit.Signal == int(unix.SIGKILL) {
+		i.exit.OOM = i.group.OOMKilled() || i.group.Hit() && !i.killed.Load()
+	}
+	if i.err == nil {
+		i.err = i.io.failed()
+	}
+}

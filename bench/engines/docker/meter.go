@@ -1,0 +1,98 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+
+	"github.com/moby/moby/client"
+
+	"lab/bench"
+	"lab/bench/cgroup"
+	"lab/bench/launch"
+	"lab/bench/proc"
+	"lab/bench/smaps"
+)
+
+// What is known of a container while it runs, and of the engine.
+
+// Inspect names the workload's process and its namespaces.
+func (i *instance) Inspect() (map[string]string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), endWithin)
+	defer cancel()
+	c, err := i.api.ContainerInspect(ctx, i.id, client.ContainerInspectOptions{})
+	if err != nil {
+		return nil, err
+	}
+	if c.Container.State == nil || c.Container.State.Pid == 0 {
+		return nil, os.ErrProcessDone
+	}
+	return launch.Namespaces(c.Container.State.Pid)
+}
+
+// Meter tells what the workload and its descendants cost. The engine, the shim included,
+// isn't counted: see the Env's.
+func (i *instance) Meter() (c bench.Cost, err error) {
+	if i.over() || i.group == nil {
+		return c, os.ErrProcessDone
+	}
+	m, err := i.group.Memory(i.id)
+	if err == nil {
+		c.Group = &m
+	} else if !errors.Is(err, cgroup.ErrNoMemory) {
+		return c, err
+	}
+	all, err := i.group.Processes(i.id)
+	if err != nil {
+		return c, err
+	}
+	return c, add(&c, all)
+}
+
+// Meter tells what the engine costs: dockerd, containerd, and the shims of all containers.
+func (e *Env) Meter() (c bench.Cost, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, d := range e.daemons {
+		all := append(d.shims(""), d.proc.PID())
+		if err := add(&c, append(all, proc.Children(d.proc.PID())...)); err != nil {
+			return c, err
+		}
+	}
+	return c, nil
+}
+
+// add reads what processes cost.
+func add(c *bench.Cost, pids []int) error {
+	for _, pid := range pids {
+		x, err := smaps.Read(pid, 0)
+		if err != nil {
+			return err
+		}
+		c.Processes = append(c.Processes, x)
+	}
+	return nil
+}
+
+// Addr is the address on the bridge, or "".
+func (i *instance) Addr() string {
+	if i.network == nil {
+		return ""
+	}
+	return i.addr.Addr().String()
+}
+
+// Place is where what it writes lies in the work folder, with Spec.Work.
+func (i *instance) Place() string { return "/tmp" }
+
+// LastPhase is what follows the last mark: shim, runtime and the workload's own start.
+func (i *instance) LastPhase() string { return "start" }
+
+// Loads is the engine's copy of the image, which the overlay shows.
+func (i *instance) Loads() []string {
+	if i.unfit != nil || i.image.folder == "" {
+		return nil
+	}
+	return []string{filepath.Join(i.image.folder, i.order.Argv[0])}
+}
