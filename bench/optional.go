@@ -22,7 +22,7 @@ import (
 //	Explainer    bench/foreign, vm                     bench, bench/foreign, scenarios
 //	Execer       container, vm                         bench/benchtest
 //	Addresser    bench/foreign, chroot, container, vm  scenarios
-//	Placer       bench/foreign, chroot, container, vm  bench, bench/benchtest, scenarios
+//	Placer       bench/foreign, chroot, container, vm  bench, bench/benchtest
 //	Loader       chroot, vm                            bench, bench/benchtest
 //	Cooler       vm                                    scenarios
 //	Meter        bench/foreign, bench/launch, vm       bench/benchtest, scenarios

@@ -2,6 +2,8 @@ package bench
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"lab/bench/request"
@@ -88,4 +90,106 @@ type Cell struct {
 	// StepClock makes the runner's guard see a step of the wall clock in each
 	// trial, which stays as it is: for lab calibrate.
 	StepClock bool
+}
+
+// Chosen are the environments that were asked for, in the user's order, or those
+// that are measured by default.
+func (o Options) Chosen() []About {
+	var out []About
+	if len(o.Environments) == 0 {
+		for _, a := range o.Known {
+			if a.Default {
+				out = append(out, a)
+			}
+		}
+		return out
+	}
+	for _, name := range o.Environments {
+		i := slices.IndexFunc(o.Known, func(a About) bool { return a.Name == name })
+		if i < 0 { // whoever makes the run says that there is none
+			out = append(out, About{})
+			out[len(out)-1].Name = name
+			continue
+		}
+		out = append(out, o.Known[i])
+	}
+	return out
+}
+
+// Counts are how many trials a scenario makes of a row: of one whose environment
+// starts in milliseconds, and of a slow one, each of which takes seconds.
+type Counts struct{ Full, Quick, Slow, SlowQuick Count }
+
+// A Count is a number of trials, with the warm-ups before them.
+type Count struct{ Trials, Warmup int }
+
+// Usual is for what a scenario knows nothing better of: as many trials as an
+// interval of the median needs to be a few percent wide, and under --quick just
+// enough for one; or, of what is slow, for a look.
+var Usual = Counts{Full: Count{20, 1}, Quick: Count{6, 0}, Slow: Count{20, 1}, SlowQuick: Count{3, 0}}
+
+// Row is a row of an environment, with its number of trials and the time that
+// one may take.
+func (n Counts) Row(a About, o Options) Cell {
+	c := Cell{Env: a.Name, Guest: a.Guest, Quick: o.Quick, Timeout: time.Minute}
+	k := n.Full
+	switch {
+	case a.Slow && o.Quick:
+		k = n.SlowQuick
+	case a.Slow:
+		k = n.Slow
+	case o.Quick:
+		k = n.Quick
+	}
+	if a.Slow {
+		c.Timeout *= 3
+	}
+	c.Trials, c.Warmup = k.Trials, k.Warmup
+	return c
+}
+
+// Rows is a row of each environment that was chosen.
+func (n Counts) Rows(o Options) []Cell {
+	var out []Cell
+	for _, a := range o.Chosen() {
+		out = append(out, n.Row(a, o))
+	}
+	return out
+}
+
+// Planned lists the cells of a run for what was asked, in the manifest's order:
+// the scenario's, and where the user gave a setting several values, one for each
+// of these. Whoever makes a run, or says what it will be, asks here.
+func (s *Scenario) Planned(o Options, envs []Environment) []Cell {
+	return vary(s.Cells(o), o.Varied(), func(env, setting string) bool {
+		return slices.ContainsFunc(envs, func(e Environment) bool {
+			return e.Name() == env && slices.ContainsFunc(e.Settings(), func(x Setting) bool { return x.Name == setting })
+		})
+	})
+}
+
+// vary makes of each cell one for each combination of the values that the user
+// gave a setting (Request.Varied). A setting that the cell's environment doesn't
+// have, or that the scenario sets for the cell by itself, leaves it as it is.
+func vary(cells []Cell, axes map[string]request.Values, has func(env, setting string) bool) []Cell {
+	for _, name := range slices.Sorted(maps.Keys(axes)) {
+		var out []Cell
+		for _, c := range cells {
+			if _, set := c.Variant[name]; set || !has(c.Env, name) {
+				out = append(out, c)
+				continue
+			}
+			for _, v := range axes[name] {
+				x := c
+				x.Variant = maps.Clone(c.Variant)
+				if x.Variant == nil {
+					x.Variant = map[string]string{}
+				}
+				x.Variant[name] = v
+				out = append(out, x)
+			}
+		}
+		cells = out
+	}
+	return cells
 }

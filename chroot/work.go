@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench"
+	"lab/bench/input"
 	"lab/bench/launch"
 )
 
@@ -87,17 +88,9 @@ func (e *Env) copied(dir string) (string, error) {
 // copyModes gives a copy the modes of the tree from: CopyFS gives folders 0777
 // and files 0666 at least, less the umask.
 func copyModes(to, from string) error {
-	return filepath.WalkDir(from, func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.Type()&fs.ModeSymlink != 0 {
-			return err
-		}
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(from, name)
-		if err != nil {
-			return err
+	return input.Walk(from, func(_, rel string, info fs.FileInfo) error {
+		if info.Mode()&fs.ModeSymlink != 0 {
+			return nil
 		}
 		return os.Chmod(filepath.Join(to, rel), info.Mode())
 	})

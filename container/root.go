@@ -181,13 +181,5 @@ func (c *container) pivot(*launch.Thread) error {
 	if err := unix.Fchdir(c.root); err != nil {
 		return os.NewSyscallError("fchdir", err)
 	}
-	// With both arguments the same, the old root is put on top of the new
-	// one, at "/", and no folder is needed to hold it (pivot_root(2)).
-	if err := unix.PivotRoot(".", "."); err != nil {
-		return os.NewSyscallError("pivot_root", err)
-	}
-	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
-		return fmt.Errorf("unmount the old root: %w", err)
-	}
-	return os.NewSyscallError("chdir", unix.Chdir("/"))
+	return launch.PivotHere()
 }

@@ -89,26 +89,23 @@ func headline(p *page.Page, a *analysis.Analysis, m results.Metric) {
 
 // unmeasured says which rows have no values, once for each reason.
 func unmeasured(p *page.Page, a *analysis.Analysis) {
-	var why []msg.Message
-	rows := map[string][]msg.Message{}
-	add := func(reason, row msg.Message) {
-		key := msg.English().Text(reason)
-		if rows[key] == nil {
-			why = append(why, reason)
-		}
-		rows[key] = append(rows[key], row)
-	}
+	var why msg.Gathered
 	for _, c := range a.Cells {
 		if c.NotRun != nil {
-			add(analysis.NotRun(c), c.Name)
+			why.Add(analysis.NotRun(c), c.Name)
 		} else if len(a.Metrics) > 0 {
 			if m := a.Metrics[0]; c.Samples[m.Name] == nil && !c.Why(m.Name).IsZero() {
-				add(msg.T("brief.no-value", m.Title, c.Why(m.Name)), c.Name)
+				why.Add(msg.T("brief.no-value", m.Title, c.Why(m.Name)), c.Name)
 			}
 		}
 	}
-	for _, reason := range why {
-		p.Mark(page.Yellow, msg.T("mark.head", msg.Join("join.semicolon", rows[msg.English().Text(reason)]...)), reason)
+	reasons(p, &why)
+}
+
+// reasons has a line for each: of which rows, and why.
+func reasons(p *page.Page, why *msg.Gathered) {
+	for reason, rows := range why.All() {
+		p.Mark(page.Yellow, msg.T("mark.head", msg.Join("join.semicolon", rows...)), reason)
 	}
 }
 

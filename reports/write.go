@@ -6,21 +6,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 
 	"lab/bench/input"
-	"lab/bench/owner"
 	"lab/bench/results"
 	"lab/reports/analysis"
 	"lab/reports/msg"
 	"lab/reports/plot"
 )
-
-// A File is one of the files that a report consists of.
-type File struct {
-	Name string // within the results folder, "plots/ready.png"
-	Data []byte
-}
 
 // WriteRun writes the report of a run that was read already into dir, as
 // [Write] does.
@@ -97,8 +89,8 @@ func writeFiles(dir string, files []plot.File, uid, gid int, were map[string]str
 	}
 	defer root.Close()
 	for _, f := range files {
-		if err := put(root, f, uid, gid); err != nil {
-			return fmt.Errorf("write report: %s: %w", f.Name, err)
+		if err := results.Put(root, f.Name, uid, gid, f.Data); err != nil {
+			return fmt.Errorf("write report: %w", err)
 		}
 	}
 	if were == nil {
@@ -107,7 +99,7 @@ func writeFiles(dir string, files []plot.File, uid, gid int, were map[string]str
 	for _, f := range files {
 		were[f.Name] = fmt.Sprintf("%x", sha256.Sum256(f.Data))
 	}
-	return put(root, plot.File{Name: SumsFile, Data: listing(were)}, uid, gid)
+	return results.Put(root, SumsFile, uid, gid, listing(were))
 }
 
 // WriteSums writes SHA256SUMS of all that is in a results folder now.
@@ -136,40 +128,10 @@ func RemoveSums(dir string) error {
 func putSums(root *os.Root, uid, gid int) error {
 	are, err := sums(root)
 	if err == nil {
-		err = put(root, plot.File{Name: SumsFile, Data: listing(are)}, uid, gid)
+		err = results.Put(root, SumsFile, uid, gid, listing(are))
 	}
 	if err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
 	return nil
-}
-
-// put writes one file under another name, and renames it when it is whole.
-func put(root *os.Root, f plot.File, uid, gid int) error {
-	if dir := path.Dir(f.Name); dir != "." {
-		err := root.Mkdir(dir, 0o755)
-		if err == nil {
-			err = owner.Courtesy(root.Lchown(dir, uid, gid))
-		}
-		if err != nil && !errors.Is(err, fs.ErrExist) {
-			return err
-		}
-	}
-	tmp := path.Join(path.Dir(f.Name), "."+path.Base(f.Name)+".new")
-	if err := root.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	w, err := root.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(f.Data)
-	err = errors.Join(err, owner.Courtesy(w.Chown(uid, gid)), w.Close())
-	if err == nil {
-		err = root.Rename(tmp, f.Name)
-	}
-	if err != nil {
-		root.Remove(tmp)
-	}
-	return err
 }

@@ -125,26 +125,18 @@ func anatomyCells(o bench.Options) []bench.Cell {
 }
 
 var anatomyFigures = []results.Figure{
-	{
-		Name: "staircase", Title: "From a process to a container, one ingredient after another", Kind: "steps", By: "up-to",
+	{Name: "staircase", Title: "From a process to a container, one ingredient after another", Kind: "steps", By: "up-to",
 		Metrics: []string{"ready"},
-		Caption: "Each bar begins where the row above it ends: its length is what that row's ingredient adds to the time until ready.",
-	},
-	{
-		Name: "left-out", Title: "What a container saves that lacks one ingredient", Kind: "steps", By: "without", To: "container",
+		Caption: "Each bar begins where the row above it ends: its length is what that row's ingredient adds to the time until ready."},
+	{Name: "left-out", Title: "What a container saves that lacks one ingredient", Kind: "steps", By: "without", To: "container",
 		Metrics: []string{"ready"},
-		Caption: "Each bar begins at the whole container: its length is what the container saves without that ingredient.",
-	},
-	{
-		Name: "added", Title: "What one ingredient more costs a container", Kind: "steps", By: "with", To: "container",
+		Caption: "Each bar begins at the whole container: its length is what the container saves without that ingredient."},
+	{Name: "added", Title: "What one ingredient more costs a container", Kind: "steps", By: "with", To: "container",
 		Metrics: []string{"ready"},
-		Caption: "Each bar begins at the whole container, which has none of these by default.",
-	},
-	{
-		Name: "phases", Title: "What a start is made of, by the clock", Kind: "phases",
+		Caption: "Each bar begins at the whole container, which has none of these by default."},
+	{Name: "phases", Title: "What a start is made of, by the clock", Kind: "phases",
 		Metrics: []string{"ready"},
-		Caption: "The parts of the time until ready, each from the end of the one before it, on the host's clock.",
-	},
+		Caption: "The parts of the time until ready, each from the end of the one before it, on the host's clock."},
 }
 
 // anatomyFindings: an ingredient is cheap if it adds less than a millisecond, and the

@@ -168,16 +168,10 @@ var commandMetrics = []results.Metric{
 }
 
 var commandFigures = []results.Figure{
-	{
-		Name: "time", Title: "Time until the command ended", Kind: "distribution", Metrics: []string{"time"}, Log: true,
-		Caption: "Every point is one run of the command. ",
-	},
-	{
-		Name: "phases", Title: "What the time is made of", Kind: "phases", Metrics: []string{"time"},
-		Caption: "The parts of a start, each from the end of the one before it, and the run of the command itself.",
-	},
-	{
-		Name: "memory", Title: "The most memory that it had", Kind: "distribution", Metrics: []string{"memory"},
-		Caption: "Every point is one run of the command. ",
-	},
+	{Name: "time", Title: "Time until the command ended", Kind: "distribution", Metrics: []string{"time"}, Log: true,
+		Caption: "Every point is one run of the command. "},
+	{Name: "phases", Title: "What the time is made of", Kind: "phases", Metrics: []string{"time"},
+		Caption: "The parts of a start, each from the end of the one before it, and the run of the command itself."},
+	{Name: "memory", Title: "The most memory that it had", Kind: "distribution", Metrics: []string{"memory"},
+		Caption: "Every point is one run of the command. "},
 }

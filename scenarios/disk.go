@@ -264,29 +264,19 @@ func latencyOf(section string) string {
 // takes, and what sixteen at once come to; in small panels, as nobody reads
 // fifteen of them in one.
 var diskFigures = []results.Figure{
-	{
-		Name: "sequential", Title: "In order, 1 MiB at a time", Kind: "panels",
+	{Name: "sequential", Title: "In order, 1 MiB at a time", Kind: "panels",
 		Metrics: []string{"direct-read", "direct-write", "buffered-write", "buffered-read", "cached-read"},
-		Caption: "Direct: past the page cache (O_DIRECT). Cold: the file's pages were dropped. Cached: from memory, so no disk's figure.",
-	},
-	{
-		Name: "latency", Title: "One small request at a time, 4 KiB at random", Kind: "panels",
+		Caption: "Direct: past the page cache (O_DIRECT). Cold: the file's pages were dropped. Cached: from memory, so no disk's figure."},
+	{Name: "latency", Title: "One small request at a time, 4 KiB at random", Kind: "panels",
 		Metrics: []string{"direct-randread1 p50", "direct-randwrite1 p50", "fsync p50", "direct-randread1 p99", "direct-randwrite1 p99", "fsync p99"},
-		Caption: "p50: half of a trial's requests take no longer; p99: all but one in a hundred.", Log: true,
-	},
-	{
-		Name: "cache", Title: "What the page cache hides", Kind: "panels",
+		Caption: "p50: half of a trial's requests take no longer; p99: all but one in a hundred.", Log: true},
+	{Name: "cache", Title: "What the page cache hides", Kind: "panels",
 		Metrics: []string{"cached-randread1 p50", "buffered-randread1 p50", "buffered-randwrite1 p50"},
-		Caption: "4 KiB at random: read from memory, read with nothing in memory, written into memory.", Log: true,
-	},
-	{
-		Name: "sixteen", Title: "Sixteen small requests at once, 4 KiB at random", Kind: "panels",
+		Caption: "4 KiB at random: read from memory, read with nothing in memory, written into memory.", Log: true},
+	{Name: "sixteen", Title: "Sixteen small requests at once, 4 KiB at random", Kind: "panels",
 		Metrics: []string{"direct-randread16", "direct-randwrite16", "buffered-randread16", "buffered-randwrite16"},
-		Caption: "Requests a second. Buffered writes include the fsync at their end.",
-	},
-	{
-		Name: "copyup", Title: "The first change of a file, and the next", Kind: "panels",
+		Caption: "Requests a second. Buffered writes include the fsync at their end."},
+	{Name: "copyup", Title: "The first change of a file, and the next", Kind: "panels",
 		Metrics: []string{"first-write", "second-write"},
-		Caption: "One byte of " + firstFile + " is changed. In the overlay (data=layer) it is the image's file, all of which is copied up before; elsewhere a file of the same size.", Log: true,
-	},
+		Caption: "One byte of " + firstFile + " is changed. In the overlay (data=layer) it is the image's file, all of which is copied up before; elsewhere a file of the same size.", Log: true},
 }

@@ -75,25 +75,17 @@ func diskFindings() []results.Finding {
 		}
 	}
 	return append(out,
-		results.Finding{
-			Name: "copy-up", Claim: 12, Statement: "In a container's layer the first change of an image's file costs far more than that of its own file.",
+		results.Finding{Name: "copy-up", Claim: 12, Statement: "In a container's layer the first change of an image's file costs far more than that of its own file.",
 			Metric: "first-write", Of: "container", OfVariant: map[string]string{"data": "layer"}, To: "container", ToVariant: map[string]string{"data": "bind"},
-			Compare: "ratio", Op: "above", Threshold: 5, Reason: "the overlay makes a copy in the layer before, and five times as long is more than the way there",
-		},
-		results.Finding{
-			Name: "copy-up-once", Claim: 12, Statement: "The next change of it costs no more than elsewhere.",
+			Compare: "ratio", Op: "above", Threshold: 5, Reason: "the overlay makes a copy in the layer before, and five times as long is more than the way there"},
+		results.Finding{Name: "copy-up-once", Claim: 12, Statement: "The next change of it costs no more than elsewhere.",
 			Metric: "second-write", Of: "container", OfVariant: map[string]string{"data": "layer"}, To: "container", ToVariant: map[string]string{"data": "bind"},
-			Compare: "ratio", Op: "below", Threshold: 2, Reason: "what is copied up is a file like any other, found through one more file system",
-		},
-		results.Finding{
-			Name: "virtio-read", Claim: 17, Statement: "A paravirtual disk answers small reads sooner than an emulated one.",
+			Compare: "ratio", Op: "below", Threshold: 2, Reason: "what is copied up is a file like any other, found through one more file system"},
+		results.Finding{Name: "virtio-read", Claim: 17, Statement: "A paravirtual disk answers small reads sooner than an emulated one.",
 			Metric: "direct-randread1 p50", Of: "vm", OfVariant: map[string]string{"disk": "virtio", "machine": "pc"}, To: "vm", ToVariant: map[string]string{"disk": "ide", "machine": "pc"},
-			Compare: "ratio", Op: "below", Threshold: 0.8, Reason: "a fifth less is more than noise; the machine and its acceleration are the same", NeedsKVM: true,
-		},
-		results.Finding{
-			Name: "virtio-many", Claim: 17, Statement: "It carries more small reads at once, too.",
+			Compare: "ratio", Op: "below", Threshold: 0.8, Reason: "a fifth less is more than noise; the machine and its acceleration are the same", NeedsKVM: true},
+		results.Finding{Name: "virtio-many", Claim: 17, Statement: "It carries more small reads at once, too.",
 			Metric: "direct-randread16", Of: "vm", OfVariant: map[string]string{"disk": "virtio", "machine": "pc"}, To: "vm", ToVariant: map[string]string{"disk": "ide", "machine": "pc"},
-			Compare: "ratio", Op: "above", Threshold: 1.25, Reason: "IDE has one request under way at a time, virtio a queue", NeedsKVM: true,
-		},
+			Compare: "ratio", Op: "above", Threshold: 1.25, Reason: "IDE has one request under way at a time, virtio a queue", NeedsKVM: true},
 	)
 }

@@ -21,6 +21,14 @@ func memoryTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	held := memorySize(c.Quick)
+	args := []string{"memory", fmt.Sprint("anon=", held), fmt.Sprint("file=", held)}
+	if c.Work {
+		place, err := t.Place(ctx)
+		if err != nil {
+			return err
+		}
+		args = append(args, "dir="+place)
+	}
 	before, err := bench.HostMemory()
 	if err != nil {
 		return err
@@ -28,7 +36,7 @@ func memoryTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 	release := make(chan struct{})
 	var all []*holder
 	for range c.N {
-		h, err := hold(ctx, t, held, release)
+		h, err := hold(ctx, t, args, release)
 		if err != nil {
 			return err
 		}
@@ -60,25 +68,13 @@ func memoryTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 }
 
 // hold starts one instance.
-func hold(ctx context.Context, t *bench.T, held int64, release chan struct{}) (*holder, error) {
+func hold(ctx context.Context, t *bench.T, args []string, release chan struct{}) (*holder, error) {
 	p, err := bench.NewProbe()
 	if err != nil {
 		return nil, err
 	}
 	h := &holder{p: p, says: map[string]float64{}, held: make(chan struct{}), done: make(chan error, 1)}
-	spec := t.Spec(p.Command("memory", fmt.Sprint("anon=", held), fmt.Sprint("file=", held)))
-	if h.i, err = t.Prepare(ctx, spec); err == nil {
-		if x, ok := h.i.(bench.Placer); ok && spec.Work {
-			// Where it writes is known only now; the host's place isn't /tmp.
-			if dir := x.Place(); dir != "/tmp" {
-				if err = t.Close(h.i); err == nil {
-					spec.Command.Argv = append(spec.Command.Argv, "dir="+dir)
-					h.i, err = t.Prepare(ctx, spec)
-				}
-			}
-		}
-	}
-	if err == nil {
+	if h.i, err = t.Prepare(ctx, t.Spec(p.Command(args...))); err == nil {
 		err = h.i.Start(ctx)
 	}
 	if err != nil {

@@ -66,7 +66,7 @@ func TestStartup(t *testing.T) {
 		{"root": "ext4", "machine": "pc"},
 		{"root": "ext4", "firmware": "qboot"},
 	} {
-		name := bench.Variant(set)
+		name := fmt.Sprint(set)
 		t.Run(name, func(t *testing.T) {
 			token := bench.Token()
 			s := spec(t, e, image.ReadyPath, token)

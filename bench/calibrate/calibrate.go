@@ -165,11 +165,15 @@ func ratios(pairs []Pair) (stats.Interval, error) {
 // Blocks are the counted values of two cells in the blocks that have one of
 // either.
 func Blocks(run *results.Run, env string, x, y map[string]string) (a, b []float64) {
+	return inBlocks(counted(run, env, x), counted(run, env, y))
+}
+
+func inBlocks(x, y []results.Line) (a, b []float64) {
 	first := map[int]float64{}
-	for _, l := range counted(run, env, x) {
+	for _, l := range x {
 		first[l.Block] = *l.Value
 	}
-	for _, l := range counted(run, env, y) {
+	for _, l := range y {
 		if v, ok := first[l.Block]; ok {
 			a, b = append(a, v), append(b, *l.Value)
 		}

@@ -198,16 +198,7 @@ func outside(run *results.Run) ([]Check, error) {
 			ratio.Point, ratio.Lo, ratio.Hi, stats.Median(in)*1e6, stats.Median(out)*1e6, ratio.N),
 	}}
 	// Start by start: what the machine did to both of a pair drops out.
-	first := map[int]float64{}
-	for _, l := range counted(run, "host", nil) {
-		first[l.Block] = *l.Value
-	}
-	var a, b []float64
-	for _, l := range counted(run, Outside, nil) {
-		if v, ok := first[l.Block]; ok {
-			a, b = append(a, v), append(b, *l.Value)
-		}
-	}
+	a, b := inBlocks(counted(run, "host", nil), counted(run, Outside, nil))
 	if len(a) < stats.MinPairs {
 		return checks, nil
 	}

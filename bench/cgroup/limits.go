@@ -62,55 +62,23 @@ type file struct {
 
 func (l Limits) files() []file {
 	var out []file
+	add := func(limited bool, f file) {
+		if limited {
+			out = append(out, f)
+		}
+	}
 	itoa := func(n int64) string { return strconv.FormatInt(n, 10) }
-	if l.CPU > 0 {
-		quota := itoa(max(1000, int64(l.CPU*period))) // the kernel takes 1 ms at least
-		out = append(out, file{
-			controller: "cpu",
-			v1:         "cpu.cfs_quota_us", v1value: quota,
-			v2: "cpu.max", v2value: quota + " " + strconv.Itoa(period),
-		})
-	}
-	if l.CPUWeight > 0 && l.CPUWeight != DefaultWeight {
-		out = append(out, file{
-			controller: "cpu",
-			// Both are linear; the defaults are 1024 and 100.
-			v1: "cpu.shares", v1value: itoa(max(2, int64(l.CPUWeight)*1024/DefaultWeight)),
-			v2: "cpu.weight", v2value: strconv.Itoa(l.CPUWeight),
-		})
-	}
-	if l.CPUSet != "" {
-		out = append(out, file{
-			controller: "cpuset",
-			v1:         "cpuset.cpus", v1value: l.CPUSet,
-			v2: "cpuset.cpus", v2value: l.CPUSet,
-		})
-	}
-	if l.Memory > 0 {
-		n := itoa(l.Memory)
-		out = append(out,
-			file{
-				controller: "memory",
-				v1:         "memory.limit_in_bytes", v1value: n,
-				v2: "memory.max", v2value: n,
-			},
-			// A limit that swap evades is none. v1 counts memory and swap
-			// together, v2 swap alone; kernels without swap accounting
-			// have neither file.
-			file{
-				controller: "memory",
-				v1:         "memory.memsw.limit_in_bytes", v1value: itoa(l.Memory + l.Swap),
-				v2: "memory.swap.max", v2value: itoa(l.Swap),
-				optional: true,
-			})
-	}
-	if l.Pids > 0 {
-		out = append(out, file{
-			controller: "pids",
-			v1:         "pids.max", v1value: itoa(l.Pids),
-			v2: "pids.max", v2value: itoa(l.Pids),
-		})
-	}
+	quota := itoa(max(1000, int64(l.CPU*period))) // the kernel takes 1 ms at least
+	add(l.CPU > 0, file{"cpu", "cpu.cfs_quota_us", quota, "cpu.max", quota + " " + strconv.Itoa(period), false})
+	// Both are linear; the defaults are 1024 and 100.
+	add(l.CPUWeight > 0 && l.CPUWeight != DefaultWeight,
+		file{"cpu", "cpu.shares", itoa(max(2, int64(l.CPUWeight)*1024/DefaultWeight)), "cpu.weight", strconv.Itoa(l.CPUWeight), false})
+	add(l.CPUSet != "", file{"cpuset", "cpuset.cpus", l.CPUSet, "cpuset.cpus", l.CPUSet, false})
+	add(l.Memory > 0, file{"memory", "memory.limit_in_bytes", itoa(l.Memory), "memory.max", itoa(l.Memory), false})
+	// A limit that swap evades is none. v1 counts memory and swap together, v2 swap
+	// alone; kernels without swap accounting have neither file.
+	add(l.Memory > 0, file{"memory", "memory.memsw.limit_in_bytes", itoa(l.Memory + l.Swap), "memory.swap.max", itoa(l.Swap), true})
+	add(l.Pids > 0, file{"pids", "pids.max", itoa(l.Pids), "pids.max", itoa(l.Pids), false})
 	for _, x := range []struct {
 		v1, v2 string
 		n      int64
@@ -118,13 +86,7 @@ func (l Limits) files() []file {
 		{"read_bps", "rbps", l.IO.ReadBytes}, {"write_bps", "wbps", l.IO.WriteBytes},
 		{"read_iops", "riops", l.IO.ReadOps}, {"write_iops", "wiops", l.IO.WriteOps},
 	} {
-		if x.n > 0 {
-			out = append(out, file{
-				controller: "io",
-				v1:         "blkio.throttle." + x.v1 + "_device", v1value: l.IO.Device + " " + itoa(x.n),
-				v2: "io.max", v2value: l.IO.Device + " " + x.v2 + "=" + itoa(x.n),
-			})
-		}
+		add(x.n > 0, file{"io", "blkio.throttle." + x.v1 + "_device", l.IO.Device + " " + itoa(x.n), "io.max", l.IO.Device + " " + x.v2 + "=" + itoa(x.n), false})
 	}
 	return out
 }

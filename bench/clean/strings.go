@@ -5,85 +5,44 @@ import "reflect"
 // Strings is v with all its texts changed by f: fields, elements, keys and values,
 // however deep. v itself stays as it is.
 func Strings[T any](v T, f func(string) string) T {
-	out, changed := change(reflect.ValueOf(&v).Elem(), f)
-	if !changed {
-		return v
-	}
-	return out.Interface().(T)
+	return change(reflect.ValueOf(&v).Elem(), f).Interface().(T)
 }
 
-// change returns a changed copy of v, or v where there is nothing to change.
-func change(v reflect.Value, f func(string) string) (reflect.Value, bool) {
-	out, changed := v, false
-	// own makes out a copy that can be set.
-	own := func() {
-		if !changed {
-			changed = true
-			out = reflect.New(v.Type()).Elem()
-			out.Set(v)
-		}
-	}
-	switch v.Kind() {
-	case reflect.String:
-		if s := f(v.String()); s != v.String() {
-			own()
-			out.SetString(s)
-		}
-	case reflect.Pointer:
-		if v.IsNil() {
-			break
-		}
-		if x, ok := change(v.Elem(), f); ok {
-			own()
-			out.Set(reflect.New(v.Type().Elem()))
-			out.Elem().Set(x)
-		}
-	case reflect.Struct:
+// change returns a copy of v with its texts changed.
+func change(v reflect.Value, f func(string) string) reflect.Value {
+	out := reflect.New(v.Type()).Elem()
+	out.Set(v)
+	switch k := v.Kind(); {
+	case k == reflect.String:
+		out.SetString(f(v.String()))
+	case k == reflect.Struct:
 		for i := range v.NumField() {
-			if !v.Type().Field(i).IsExported() {
-				continue
-			}
-			if x, ok := change(v.Field(i), f); ok {
-				own()
-				out.Field(i).Set(x)
+			if v.Type().Field(i).IsExported() {
+				out.Field(i).Set(change(v.Field(i), f))
 			}
 		}
-	case reflect.Slice:
+	case k != reflect.Pointer && k != reflect.Interface && k != reflect.Slice && k != reflect.Map || v.IsNil():
+	case k == reflect.Pointer:
+		out.Set(reflect.New(v.Type().Elem()))
+		out.Elem().Set(change(v.Elem(), f))
+	case k == reflect.Interface:
+		out.Set(change(v.Elem(), f))
+	case k == reflect.Slice && hasText(v.Type().Elem().Kind()):
+		out.Set(reflect.MakeSlice(v.Type(), v.Len(), v.Len()))
 		for i := range v.Len() {
-			x, ok := change(v.Index(i), f)
-			if ok && !changed {
-				own()
-				out.Set(reflect.MakeSlice(v.Type(), v.Len(), v.Len()))
-				reflect.Copy(out, v)
-			}
-			if ok {
-				out.Index(i).Set(x)
-			}
+			out.Index(i).Set(change(v.Index(i), f))
 		}
-	case reflect.Map:
-		for _, k := range v.MapKeys() {
-			nk, kok := change(k, f)
-			nv, vok := change(v.MapIndex(k), f)
-			if (kok || vok) && !changed {
-				own()
-				out.Set(reflect.MakeMap(v.Type()))
-				for _, k := range v.MapKeys() {
-					out.SetMapIndex(k, v.MapIndex(k))
-				}
-			}
-			if kok || vok {
-				out.SetMapIndex(k, reflect.Value{})
-				out.SetMapIndex(nk, nv)
-			}
-		}
-	case reflect.Interface:
-		if v.IsNil() {
-			break
-		}
-		if x, ok := change(v.Elem(), f); ok {
-			own()
-			out.Set(x)
+	case k == reflect.Map:
+		out.Set(reflect.MakeMap(v.Type()))
+		for _, key := range v.MapKeys() {
+			out.SetMapIndex(change(key, f), change(v.MapIndex(key), f))
 		}
 	}
-	return out, changed
+	return out
+}
+
+// hasText says whether there may be texts in a value of a kind: in long lists of
+// numbers none is looked for.
+func hasText(k reflect.Kind) bool {
+	return k == reflect.String || k == reflect.Struct || k == reflect.Pointer || k == reflect.Interface || k == reflect.Slice || k == reflect.Map
 }

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench"
+	"lab/bench/pagecache"
 )
 
 // room says whether a trial of a cell may have as much in the work folder as it
@@ -48,3 +49,14 @@ func (r *Runner) smaller() string {
 
 // mebibytes writes a size as ParseSize reads it.
 func mebibytes(n int64) string { return fmt.Sprintf("%dM", (n+1<<20-1)>>20) }
+
+// checkCold says whether the image's files can be out of memory at all, by trying.
+func checkCold(s bench.Spec) error {
+	if !bench.Cold(s) {
+		return nil
+	}
+	if err := pagecache.Drop(s.Image.Dir); err != nil {
+		return bench.Unavailable(err.Error()+": a program uses it, or it is in RAM only (tmpfs)", "end what uses it, or set LAB_CACHE to a folder on a disk")
+	}
+	return nil
+}

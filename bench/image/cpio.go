@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
 
 	"golang.org/x/sys/unix"
 
@@ -65,25 +64,17 @@ func (c *cpio) tree(dir string) error {
 	if dir == "" {
 		return nil
 	}
-	return filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
-		if err != nil || name == dir {
-			return err
+	return input.Walk(dir, func(name, rel string, info fs.FileInfo) error {
+		if rel == "." {
+			return nil
 		}
-		rel, err := filepath.Rel(dir, name)
-		if err != nil {
-			return err
-		}
-		return c.file(name, filepath.ToSlash(rel), d)
+		return c.file(name, rel, info)
 	})
 }
 
 // file writes an entry of the tree. Sockets and pipes are left out: a program
 // makes its own.
-func (c *cpio) file(name, rel string, d fs.DirEntry) error {
-	info, err := d.Info()
-	if err != nil {
-		return err
-	}
+func (c *cpio) file(name, rel string, info fs.FileInfo) error {
 	e := Entry{Name: rel, Mode: info.Mode()}
 	switch info.Mode().Type() {
 	case fs.ModeDir:

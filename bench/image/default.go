@@ -260,10 +260,5 @@ func fill(root, busybox string, more []Entry) error {
 }
 
 func chown(dir string, uid, gid int) error {
-	return filepath.WalkDir(dir, func(name string, _ os.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		return owner.Courtesy(os.Lchown(name, uid, gid))
-	})
+	return input.Walk(dir, func(name, _ string, _ fs.FileInfo) error { return owner.Courtesy(os.Lchown(name, uid, gid)) })
 }

@@ -11,6 +11,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+
+	"lab/bench/input"
 )
 
 // ErrNoMkfs is wrapped by errors of a machine without the programs that make
@@ -92,17 +94,10 @@ func FormatExt4(ctx context.Context, path string) error {
 // extent is how large a disk a tree needs, in bytes, and how many entries it
 // has. It is generous: what isn't used is a hole in a sparse file.
 func extent(dir string) (size, entries int64, err error) {
-	err = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
+	err = input.Walk(dir, func(_, _ string, info fs.FileInfo) error {
 		entries++
 		size += ext4Block // a folder's, a long link's, a file's last, attributes
-		if d.Type().IsRegular() {
-			info, err := d.Info()
-			if err != nil {
-				return err
-			}
+		if info.Mode().IsRegular() {
 			size += info.Size()
 		}
 		return nil

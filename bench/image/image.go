@@ -101,19 +101,7 @@ func Open(dir string) (Ref, error) {
 // unpacked by another user, on another day, is the same.
 func Sum(dir string) (digest string, size int64, err error) {
 	h := sha256.New()
-	// WalkDir goes through each folder in lexical order.
-	err = filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(dir, name)
-		if err != nil {
-			return err
-		}
+	err = input.Walk(dir, func(name, rel string, info fs.FileInfo) (err error) {
 		var content string
 		switch {
 		case info.Mode().IsRegular():
@@ -151,12 +139,8 @@ func device(name string, info fs.FileInfo) (string, error) {
 // NoWhiteouts is an error about a whiteout in the tree at dir, for whoever opens it
 // without its digest.
 func NoWhiteouts(dir string) error {
-	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.Type()&fs.ModeCharDevice == 0 {
-			return err
-		}
-		info, err := d.Info()
-		if err == nil {
+	err := input.Walk(dir, func(name, _ string, info fs.FileInfo) (err error) {
+		if info.Mode()&fs.ModeCharDevice != 0 {
 			_, err = device(name, info)
 		}
 		return err

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"lab/bench/input"
 	"lab/bench/owner"
 )
 
@@ -79,14 +80,7 @@ func newStamp(root, digest string, size int64, programs string) (*stamp, error) 
 		return nil, &os.PathError{Op: "open", Path: root, Err: err}
 	}
 	defer unix.Close(dir)
-	err = filepath.WalkDir(root, func(name string, _ fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(root, name)
-		if err != nil {
-			return err
-		}
+	err = input.Walk(root, func(_, rel string, _ fs.FileInfo) error {
 		line, changed, err := entry(dir, rel)
 		if line != "" {
 			s.entries = append(s.entries, line)

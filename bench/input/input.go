@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -189,4 +190,24 @@ func regular(name string, st fs.FileInfo) error {
 		kind = "a socket"
 	}
 	return fmt.Errorf("%s is %s: %w", name, kind, ErrKind)
+}
+
+// Walk calls f for the tree at dir, itself included as ".", and all that is in it, in
+// the order of their names: name is a path, rel the one from dir on. Links aren't
+// followed. An error ends it.
+func Walk(dir string, f func(name, rel string, info fs.FileInfo) error) error {
+	return filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(dir, name)
+		if err != nil {
+			return err
+		}
+		return f(name, rel, info)
+	})
 }

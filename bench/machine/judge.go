@@ -181,23 +181,29 @@ func (s seen) checkNesting() Check {
 
 // checkSecurity is one check for each module that may forbid root something.
 func (s seen) checkSecurity() []Check {
-	selinux := Check{Name: "SELinux", Result: OK, Detail: "not there", Why: "where it enforces, it may refuse root's mounts, and QEMU files without its labels"}
-	if i := slices.IndexFunc(s.facts.Security, func(v string) bool { return strings.HasPrefix(v, "selinux: ") }); i >= 0 {
-		selinux.Detail = strings.TrimPrefix(s.facts.Security[i], "selinux: ")
-		if selinux.Detail == "enforcing" {
-			selinux.Result = Warn
-			selinux.Detail += ": a start may fail with 'permission denied' though root asks, and each access costs a look-up"
-			selinux.Cure = "if that happens: setenforce 0, and afterwards: setenforce 1"
-		}
+	selinux := Check{Name: "SELinux", Why: "where it enforces, it may refuse root's mounts, and QEMU files without its labels"}
+	if s.module(&selinux, "selinux: ") == "enforcing" {
+		selinux.Result = Warn
+		selinux.Detail += ": a start may fail with 'permission denied' though root asks, and each access costs a look-up"
+		selinux.Cure = "if that happens: setenforce 0, and afterwards: setenforce 1"
 	}
-	apparmor := Check{Name: "AppArmor", Result: OK, Detail: "not there", Why: "a profile follows a program's path, so that the lab's private libvirt gets the system's"}
-	if i := slices.IndexFunc(s.facts.Security, func(v string) bool { return strings.HasPrefix(v, "apparmor: ") }); i >= 0 {
-		apparmor.Detail = strings.TrimPrefix(s.facts.Security[i], "apparmor: ")
-		if s.confined {
-			apparmor.Result = Warn
-			apparmor.Detail += "; libvirt's daemon is confined, and may be refused what the private one needs"
-			apparmor.Cure = "if that happens: aa-complain /usr/sbin/libvirtd (package apparmor-utils), and afterwards: aa-enforce /usr/sbin/libvirtd"
-		}
+	apparmor := Check{Name: "AppArmor", Why: "a profile follows a program's path, so that the lab's private libvirt gets the system's"}
+	if s.module(&apparmor, "apparmor: ") != "" && s.confined {
+		apparmor.Result = Warn
+		apparmor.Detail += "; libvirt's daemon is confined, and may be refused what the private one needs"
+		apparmor.Cure = "if that happens: aa-complain /usr/sbin/libvirtd (package apparmor-utils), and afterwards: aa-enforce /usr/sbin/libvirtd"
 	}
 	return []Check{selinux, apparmor}
+}
+
+// module fills in how a security module is set, and returns it; "" is not there.
+func (s seen) module(c *Check, prefix string) string {
+	c.Result, c.Detail = OK, "not there"
+	for _, v := range s.facts.Security {
+		if how, ok := strings.CutPrefix(v, prefix); ok {
+			c.Detail = how
+			return how
+		}
+	}
+	return ""
 }

@@ -57,35 +57,27 @@ const (
 // Taints names what disturbed a machine of so many processors between two
 // samples, in the order of the list above; empty when nothing did.
 func Taints(before, after Sample, cpus int) []string {
-	list := []string{}
 	elapsed := after.At.Sub(before.At)
-	if share(after.Steal-before.Steal, elapsed*time.Duration(cpus)) > stealShareMost {
-		list = append(list, Steal)
-	}
-	if p := after.Pressure - before.Pressure; p > pressureLeast && share(p, elapsed) > pressureMost {
-		list = append(list, Pressure)
-	}
-	if p := after.Stall - before.Stall; p > stallLeast && share(p, elapsed) > stallMost {
-		list = append(list, Memory)
-	}
-	// A moment's count, and Go's own threads are in it: the second best.
-	if before.Running-1 >= cpus {
-		list = append(list, Load)
-	}
-	if after.Swaps != before.Swaps {
-		list = append(list, Swap)
-	}
-	if step := (after.Wall - before.Wall).Abs(); step > clockStepLeast+time.Duration(clockSteer*float64(elapsed)) {
-		list = append(list, ClockStep)
-	}
-	if after.Asleep-before.Asleep > suspendLeast {
-		list = append(list, Suspend)
-	}
-	if after.Throttled != before.Throttled {
-		list = append(list, Throttled)
-	}
-	if after.Limited != before.Limited {
-		list = append(list, Limit)
+	waited, stalled := after.Pressure-before.Pressure, after.Stall-before.Stall
+	step := (after.Wall - before.Wall).Abs()
+	list := []string{}
+	for _, x := range []struct {
+		name string
+		is   bool
+	}{
+		{Steal, share(after.Steal-before.Steal, elapsed*time.Duration(cpus)) > stealShareMost},
+		{Pressure, waited > pressureLeast && share(waited, elapsed) > pressureMost},
+		{Memory, stalled > stallLeast && share(stalled, elapsed) > stallMost},
+		{Load, before.Running-1 >= cpus}, // a moment's count, and Go's own threads are in it: the second best
+		{Swap, after.Swaps != before.Swaps},
+		{ClockStep, step > clockStepLeast+time.Duration(clockSteer*float64(elapsed))},
+		{Suspend, after.Asleep-before.Asleep > suspendLeast},
+		{Throttled, after.Throttled != before.Throttled},
+		{Limit, after.Limited != before.Limited},
+	} {
+		if x.is {
+			list = append(list, x.name)
+		}
 	}
 	return list
 }

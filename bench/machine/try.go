@@ -44,14 +44,7 @@ func tryNamespace(flag int, release string) error {
 	case unix.CLONE_NEWUSER:
 		// user_namespaces(7): a process of several threads can't unshare one,
 		// and Go's have several. A child is born in one, as it is for a container.
-		return launch.Do(func() error {
-			h, err := launch.Hold(unix.CLONE_NEWUSER)
-			if err != nil {
-				return err
-			}
-			h.Close()
-			return nil
-		})
+		return withUsers(func(int) error { return nil })
 	case unix.CLONE_NEWTIME:
 		var major, minor int
 		if _, err := fmt.Sscanf(release, "%d.%d", &major, &minor); err == nil && (major < 6 || major == 6 && minor < 2) {
@@ -61,16 +54,23 @@ func tryNamespace(flag int, release string) error {
 	return launch.Do(func() error { return unix.Unshare(flag) })
 }
 
-// tryIDMap shows a folder with other owners, as a container with users of its
-// own sees the image.
-func tryIDMap(dir string) error {
+// withUsers calls f while a process holds a user namespace.
+func withUsers(f func(pid int) error) error {
 	return launch.Do(func() error {
 		h, err := launch.Hold(unix.CLONE_NEWUSER)
 		if err != nil {
 			return err
 		}
 		defer h.Close()
-		proc := fmt.Sprintf("/proc/%d", h.PID)
+		return f(h.PID)
+	})
+}
+
+// tryIDMap shows a folder with other owners, as a container with users of its
+// own sees the image.
+func tryIDMap(dir string) error {
+	return withUsers(func(pid int) error {
+		proc := fmt.Sprintf("/proc/%d", pid)
 		for _, name := range []string{"/uid_map", "/gid_map"} {
 			if err := os.WriteFile(proc+name, []byte("0 65536 65536\n"), 0); err != nil {
 				return err

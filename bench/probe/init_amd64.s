@@ -1,6 +1,6 @@
 #include "textflag.h"
 
-// The init of a container, see init.go. It never runs as a part of the lab: its
+// The init of a container, see probe.go. It never runs as a part of the lab: its
 // bytes, up to the mark, are copied into a program of their own. So it uses
 // registers and the stack that the kernel made, and jumps only relatively.
 //

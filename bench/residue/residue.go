@@ -75,21 +75,16 @@ type Snapshot struct {
 }
 
 // Left lists what is the lab's, and whose maker is dead.
-func (s Snapshot) Left() []Item {
-	out := []Item{}
-	for _, i := range s.Items {
-		if i.Ours && !i.Used {
-			out = append(out, i)
-		}
-	}
-	return out
-}
+func (s Snapshot) Left() []Item { return s.ours(false) }
 
 // Used lists what is the lab's, and in use.
-func (s Snapshot) Used() []Item {
+func (s Snapshot) Used() []Item { return s.ours(true) }
+
+// ours are those that the lab made; never nil, as JSON has them.
+func (s Snapshot) ours(used bool) []Item {
 	out := []Item{}
 	for _, i := range s.Items {
-		if i.Ours && i.Used {
+		if i.Ours && i.Used == used {
 			out = append(out, i)
 		}
 	}

@@ -3,9 +3,11 @@ package results
 import (
 	"maps"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // A Line is one value of one trial, as it stands in trials.jsonl.
@@ -63,4 +65,58 @@ func Label(env string, variant map[string]string, n int) string {
 		b.WriteString(" ×" + strconv.Itoa(n))
 	}
 	return b.String()
+}
+
+// A Sample is the distribution of one metric in one trial, a line of
+// samples/METRIC.jsonl. Trials in which it stands for what trials.jsonl has as
+// p50 and p99 have the same number there.
+type Sample struct {
+	Trial    int               `json:"trial"`
+	Env      string            `json:"env"`
+	Variant  map[string]string `json:"variant"`
+	N        int               `json:"n"`
+	Instance int               `json:"instance"`
+	Warmup   bool              `json:"warmup"`
+	Metric   string            `json:"metric"`
+	Unit     string            `json:"unit"` // s: the buckets are of nanoseconds
+
+	// Buckets are [index, count], from the lowest on: bench/histogram says
+	// which values an index stands for.
+	Buckets [][2]int64 `json:"buckets"`
+}
+
+// safeMetric keeps a metric's name from leading out of the folder.
+var safeMetric = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9][a-zA-Z0-9_.-]*$`) })
+
+// Spent is how long a run's trials took, by cell (see [Line.Label]), in
+// seconds: each from its beginning to the next one's, preparation, collection
+// and drawing included. Failed trials are left out, as they may end at once, and
+// so is the last trial of each session, whose end isn't written down. Where a run
+// was broken off and gone on with, one trial looks too short.
+func (r *Run) Spent() map[string][]float64 {
+	type begin struct {
+		label          string
+		trial, session int
+		at             float64
+	}
+	var order []begin
+	seen, bad := map[int]bool{}, map[int]bool{}
+	for _, l := range r.Lines {
+		if l.Err != "" {
+			bad[l.Trial] = true
+		}
+		if !seen[l.Trial] {
+			seen[l.Trial] = true
+			order = append(order, begin{l.Label(), l.Trial, l.Session, l.At})
+		}
+	}
+	slices.SortStableFunc(order, func(a, b begin) int { return a.trial - b.trial })
+	out := map[string][]float64{}
+	for i := 1; i < len(order); i++ {
+		this, next := order[i-1], order[i]
+		if d := next.at - this.at; d > 0 && next.trial == this.trial+1 && next.session == this.session && !bad[this.trial] {
+			out[this.label] = append(out[this.label], d)
+		}
+	}
+	return out
 }

@@ -135,6 +135,12 @@ func (w *Writer) File(name string, data []byte) error {
 	return w.Stream(name, func(to io.Writer) error { _, err := to.Write(data); return err })
 }
 
+// Put is File below any folder: what it makes belongs to uid and gid, and -1 leaves that
+// as it is.
+func Put(root *os.Root, name string, uid, gid int, data []byte) error {
+	return (&Writer{root: root, uid: uid, gid: gid}).File(name, data)
+}
+
 // Stream is File for what is too large to be kept in memory.
 func (w *Writer) Stream(name string, fill func(io.Writer) error) error {
 	return w.stream(name, false, fill)

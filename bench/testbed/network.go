@@ -63,7 +63,7 @@ func (n *Network) build() (err error) {
 	if n.handle, err = netlink.NewHandle(unix.NETLINK_ROUTE); err != nil {
 		return err
 	}
-	if err := n.up("lo"); err != nil {
+	if _, err := up(n.handle, "lo"); err != nil {
 		return err
 	}
 	attrs := netlink.NewLinkAttrs()
@@ -71,30 +71,30 @@ func (n *Network) build() (err error) {
 	if err := n.handle.LinkAdd(&netlink.Bridge{LinkAttrs: attrs}); err != nil {
 		return fmt.Errorf("make bridge %s: %w", Bridge, err)
 	}
-	br, err := n.handle.LinkByName(Bridge)
-	if err != nil {
-		return err
-	}
-	n.index = br.Attrs().Index
-	addr, err := netlink.ParseAddr(netip.PrefixFrom(n.Gateway, Subnet.Bits()).String())
-	if err != nil {
-		return err
-	}
-	if err := n.handle.AddrAdd(br, addr); err != nil {
-		return fmt.Errorf("address of %s: %w", Bridge, err)
-	}
-	return n.up(Bridge)
+	n.index, err = up(n.handle, Bridge, netip.PrefixFrom(n.Gateway, Subnet.Bits()))
+	return err
 }
 
-func (n *Network) up(name string) error {
-	l, err := n.handle.LinkByName(name)
+// up sets a device up, with an address if it is given one, and returns the device's
+// number.
+func up(h *netlink.Handle, name string, address ...netip.Prefix) (index int, err error) {
+	l, err := h.LinkByName(name)
 	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return 0, fmt.Errorf("%s: %w", name, err)
 	}
-	if err := n.handle.LinkSetUp(l); err != nil {
-		return fmt.Errorf("set %s up: %w", name, err)
+	for _, a := range address {
+		addr, err := netlink.ParseAddr(a.String())
+		if err != nil {
+			return 0, err
+		}
+		if err := h.AddrAdd(l, addr); err != nil {
+			return 0, fmt.Errorf("address of %s: %w", name, err)
+		}
 	}
-	return nil
+	if err := h.LinkSetUp(l); err != nil {
+		return 0, fmt.Errorf("set %s up: %w", name, err)
+	}
+	return l.Attrs().Index, nil
 }
 
 // Lease hands out an address with the subnet's prefix length. It belongs to the
@@ -192,21 +192,11 @@ func (n *Network) configure(name string, a netip.Prefix) error {
 		return err
 	}
 	defer h.Close()
-	l, err := h.LinkByName(name)
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	addr, err := netlink.ParseAddr(a.String())
+	index, err := up(h, name, a)
 	if err != nil {
 		return err
 	}
-	if err := h.AddrAdd(l, addr); err != nil {
-		return fmt.Errorf("address of %s: %w", name, err)
-	}
-	if err := h.LinkSetUp(l); err != nil {
-		return fmt.Errorf("set %s up: %w", name, err)
-	}
-	route := &netlink.Route{LinkIndex: l.Attrs().Index, Gw: n.Gateway.AsSlice()}
+	route := &netlink.Route{LinkIndex: index, Gw: n.Gateway.AsSlice()}
 	if err := h.RouteAdd(route); err != nil {
 		return fmt.Errorf("default route: %w", err)
 	}

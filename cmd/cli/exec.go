@@ -71,40 +71,7 @@ func (a *Exec) Command() *cobra.Command {
 	var f execFlags
 	names := Names(a.Environments())
 	cmd := &cobra.Command{
-		Use:   "exec ENV [flags] -- CMD ARG…",
-		Short: "Run any command in an environment",
-		Long: `ENV is ` + strings.Join(names, ", ") + `.
-
-oci:/PATH is the OCI runtime at that path. lab explain ENV says what it is, and what --variant can set for it.
-
-The command's input, output and error are those of lab: under host the very
-files, elsewhere pipes that lab copies to and from these; -t gives it a terminal.
-It starts with umask 022 and the variables PATH, HOME and TERM; --env-var adds
-to them. Under chroot the image is read-only.
-
-With an image of the store (lab image) it is as with docker run: the image's entry
-point, variables, user and working folder count, and so does its command if none
-is given. Under host they don't.
-
-Ctrl-C (SIGINT) is passed on to the command, and so are SIGTERM, SIGHUP,
-SIGQUIT, SIGUSR1 and SIGUSR2. The third Ctrl-C kills it, since the first process
-of a container ignores signals that it has no handler for, and ends a guest that
-has halted or doesn't answer.
-
-Limits (--memory, --cpus, --pids) are kept by the kernel and not shown by /proc:
-free, top and nproc in a container see the whole machine. Programs that size
-themselves by these may want too much. A guest shows its own RAM and processors.
-
-Exit status: the command's own; 128+n if signal n ended it; 125 the lab failed;
-126 the command can't be executed; 127 it wasn't found; 2 bad usage.`,
-		Example: `  sudo lab exec container -- sh -c 'hostname; ps'
-  sudo lab exec chroot -- ls -l /
-  sudo lab exec container -it -- sh
-  sudo lab exec container -v $PWD:/data:ro -- ls -l /data
-  sudo lab exec container -p 8080:80 -- httpd -f -h /etc
-  sudo lab exec vm -- uname -r
-  sudo lab exec container --memory 64M --cpus 0.5 -- sh
-  sudo lab exec container --image nginx:1 --net bridge -p 8080:80`,
+		Use: "exec ENV [flags] -- CMD ARG…",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return Usagef("exec: in which environment? there are: %s", strings.Join(names, ", "))

@@ -47,9 +47,8 @@ func VersionLine() string {
 // VersionCommand is lab version.
 func (a *App) VersionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the lab's version",
-		Args:  NoArgs,
+		Use:  "version",
+		Args: NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			_, err := fmt.Fprintln(a.Page, VersionLine())
 			return err

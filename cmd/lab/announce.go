@@ -5,7 +5,10 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
+	"lab/bench/engine"
+	"lab/bench/machine"
 	"lab/bench/request"
 	"lab/bench/results"
 	"lab/bench/runs"
@@ -20,12 +23,15 @@ func (c *console) Plan(j *runs.Job, cells []results.Cell) {
 	if j.Session > 1 {
 		return
 	}
+	// A run that is resumed has some of its trials already.
 	made := map[string]int{} // by cell, by an earlier process
 	for _, l := range j.Done {
 		if l.Last && !l.Repeated {
 			made[l.Label()]++
 		}
 	}
+	// What can't run is said before the run, not after it: the user may be waiting for
+	// that row.
 	var labels []string
 	var trials, warmup, done int
 	var about time.Duration
@@ -47,6 +53,8 @@ func (c *console) Plan(j *runs.Job, cells []results.Cell) {
 	if len(labels) == 0 {
 		return
 	}
+	// Everything that a reader of the results will ask is said before the first trial:
+	// how many, in which order, from which seed, and for how long.
 	how := withWarmup(trials, warmup) + " in shuffled order"
 	if j.Options.Times() > 1 {
 		how += fmt.Sprintf(", in %d sessions", j.Options.Times())
@@ -125,4 +133,105 @@ func counted(n int, thing string) string {
 		return "1 " + thing
 	}
 	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// predict says what a run would be. It runs nothing, and needs no root. How
+// long it takes is told from an earlier run on this machine alone: a guest takes
+// a hundred times as long on one machine as on another.
+func (a *app) predict(f runFlags) error {
+	j, err := f.job()
+	if err != nil {
+		return err
+	}
+	if err := used(j.Options); err != nil {
+		return err
+	}
+	// An earlier run tells how long a trial takes only if this machine made it: its
+	// salted id says so.
+	facts, _ := machine.Facts("")
+	before := runs.Earlier(facts.ID, f.out)
+	var all []runs.Prediction
+	for _, name := range f.Scenarios {
+		p := j.Predict(parts, name, before)
+		// tooFew asks for the scenario of the job; this job has had none yet.
+		of := *j
+		of.Scenario = name
+		p.TooFew = tooFew(&of, p.Planned)
+		all = append(all, p)
+	}
+	if f.json {
+		return a.printJSON(all)
+	}
+	unknown := false
+	for _, p := range all {
+		a.printPrediction(p, &j.Options.Request)
+		if p.Seconds == nil {
+			unknown = true
+		}
+	}
+	if unknown {
+		fmt.Fprint(a.Page, "How long isn't known: no earlier run on this machine in results/ has rows such as those without a time.\nTo measure them, run the same without --predict, with --quick.\n")
+	}
+	fmt.Fprintln(a.Page, "Nothing was run.")
+	return nil
+}
+
+// printPrediction writes for people what predict found out: the number of trials, a
+// line for each row with what one of its trials took in an earlier run, and what may
+// add trials or end the run early.
+func (a *app) printPrediction(p runs.Prediction, x *request.Request) {
+	sessions := ""
+	if p.Sessions > 1 {
+		sessions = fmt.Sprintf(", in %d sessions", p.Sessions)
+	}
+	fmt.Fprintf(a.Page, "%s: %s%s\n", p.Scenario, withWarmup(p.Trials, p.Warmup), sessions)
+	// As wide as the longest name, so that the numbers stand below one another.
+	width := 24
+	for _, c := range p.Cells {
+		width = max(width, utf8.RuneCountInString(c.Cell))
+	}
+	for _, c := range p.Cells {
+		text := fmt.Sprintf("  %-*s %4d", width, c.Cell, c.Trials)
+		if c.Warmup > 0 {
+			text += fmt.Sprintf(" + %d", c.Warmup)
+		}
+		if c.Seconds != nil {
+			text += ", " + briefly(time.Duration(*c.Seconds*float64(time.Second))) + " each, as "
+			if c.Like != "" {
+				text += c.Like + " "
+			}
+			text += "in " + c.From
+		}
+		fmt.Fprintln(a.Page, text)
+	}
+	switch {
+	case p.Seconds == nil:
+	case p.Sessions > 1:
+		fmt.Fprintf(a.Page, "  about %s, and some seconds for each session's set-up, and for the report\n", minutes(*p.Seconds))
+	default:
+		fmt.Fprintf(a.Page, "  about %s, and some seconds for set-up and report\n", minutes(*p.Seconds))
+	}
+	for _, few := range p.TooFew {
+		fmt.Fprintf(a.Page, "  %s\n", few)
+	}
+	if x.Precision > 0 {
+		fmt.Fprintf(a.Page, "  more trials are added until each median is known within %.3g %%\n", float64(x.Precision)*100)
+	}
+	if x.MaxTime > 0 {
+		fmt.Fprintf(a.Page, "  no trial begins after %v\n", x.MaxTime)
+	}
+	if x.Strict {
+		fmt.Fprintf(a.Page, "  disturbed trials are repeated, up to %d times each\n", engine.MaxRepeats)
+	}
+}
+
+// minutes writes a time as people plan with it.
+func minutes(s float64) string {
+	switch {
+	case s < 1:
+		return "a second"
+	case s < 90:
+		return fmt.Sprintf("%.0f seconds", s)
+	}
+	return fmt.Sprintf("%.1f minutes", s/60)
 }

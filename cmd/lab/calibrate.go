@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,38 +25,21 @@ import (
 	"lab/scenarios"
 )
 
+// calibrateFlags are what lab calibrate was told. Its runs are ordinary ones, so that
+// most of it is what lab run takes; pairs says how long they are.
 type calibrateFlags struct {
 	runFlags
 	pairs   int
 	disturb bool
 }
 
+// calibrateCommand is lab calibrate. Each of its parts is a scenario of its own
+// (scenarios.Calibration), made by the same machinery as lab run, so that what is
+// tried here is what measures there.
 func (a *app) calibrateCommand() *cobra.Command {
 	var f calibrateFlags
 	cmd := &cobra.Command{
-		Use:   "calibrate",
-		Short: "Test how far the lab can be trusted on this machine",
-		Long: `How far the lab can be trusted on this machine, in some minutes:
-
-  A/A      one environment under two labels, in pairs of short runs: how many of
-           these are called different, with trials shuffled as in lab run, and,
-           for comparison, with all trials of the one before those of the other
-           and the same with six trials a row and three rows, as lab run --quick
-  planted  a start of 5 ms that was slowed by 2 % is found by 100 trials, by half
-           with six, as in lab run --quick, and by 0 % isn't
-  outside  a plain process in the lab's testbed, against one outside of it
-
-With --disturb another question is asked instead: competitors for the processors,
-a program that is short of memory and a step of the wall clock (of the guard's
-reading alone; the machine's clock isn't touched) are planted into trials. Each is
-to be marked by name in 99 of 100, and of the trials that were left alone at most
-2 of 100: the machine must be quiet for that.
-
-Every threshold was set before any result. The answers, and a results folder
-for each part, are left in a folder.
-
-Exit status: 0 all is as wanted or can't be told; 1 something isn't as wanted,
-or failed; 2 bad usage; 3 not root; 130 interrupted.`,
+		Use:  "calibrate",
 		Args: cli.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return a.calibrate(f) },
 	}
@@ -71,6 +55,12 @@ or failed; 2 bad usage; 3 not root; 130 interrupted.`,
 	return cmd
 }
 
+// calibrate makes the parts one after another, each in a folder of its own below one,
+// and then judges them from these folders alone: the judgement can be repeated, and
+// checked, without measuring again.
+//
+// One part is made on both sides of the testbed at a time; see
+// runs.Supervisor.RunBeside.
 func (a *app) calibrate(f calibrateFlags) error {
 	if f.pairs < 1 || f.pairs > 1_000_000 {
 		return cli.Usagef("--pairs %d: from 1 to 1000000", f.pairs)
@@ -79,6 +69,7 @@ func (a *app) calibrate(f calibrateFlags) error {
 	if err != nil {
 		return err
 	}
+	// A/A takes thousands of starts: of what needs seconds each they would take a day.
 	for _, a := range base.Options.Chosen() {
 		if a.Slow {
 			return cli.Usagef("--env %s: a calibration makes thousands of starts, which it is too slow for; there are: %s", a.Name, strings.Join(fast(false), ", "))
@@ -98,6 +89,7 @@ func (a *app) calibrate(f calibrateFlags) error {
 	if f.disturb {
 		todo = []*bench.Scenario{scenarios.Disturbed()}
 	}
+	// Each part is a run with a results folder of its own.
 	for i, sc := range todo {
 		j := *base
 		j.Begin(parts, sc.Name)
@@ -158,6 +150,7 @@ type calibration struct {
 
 // judgeCalibration reads the parts back, and answers.
 func (a *app) judgeCalibration(dir string, j *runs.Job, made []*bench.Scenario, asJSON bool) error {
+	// The parts are read back from their folders, as anybody else would read them.
 	parts := calibrate.Parts{ShortRun: scenarios.ShortRun}
 	to := map[string]**results.Run{
 		scenarios.CalibrateShuffled: &parts.Shuffled, scenarios.CalibrateBlocks: &parts.Blocks,
@@ -188,15 +181,14 @@ func (a *app) judgeCalibration(dir string, j *runs.Job, made []*bench.Scenario, 
 		err = errors.Join(err, p.Terminal(a.Page, page.OptionsFor(a.Stdout.File)))
 		fmt.Fprintf(a.Page, "\nresults: %s\n", dir)
 	}
-	for _, c := range checks {
-		if c.Answer == calibrate.No {
-			err = errors.Join(err, cli.Exit(cli.StatusFailed, nil))
-			break
-		}
+	if slices.ContainsFunc(checks, func(c calibrate.Check) bool { return c.Answer == calibrate.No }) {
+		err = errors.Join(err, cli.Exit(cli.StatusFailed, nil))
 	}
 	return err
 }
 
+// rowsOf are the answers as the page of package reports takes them, which knows
+// nothing of calibrations.
 func rowsOf(checks []calibrate.Check) [][]string {
 	var out [][]string
 	for _, c := range checks {
@@ -215,7 +207,7 @@ func keep(dir string, j *runs.Job, files map[string][]byte) error {
 	defer root.Close()
 	errs := []error{owner.Courtesy(root.Chown(".", j.UID, j.GID))}
 	for name, data := range files {
-		errs = append(errs, root.WriteFile(name, data, 0o644), owner.Courtesy(root.Lchown(name, j.UID, j.GID)))
+		errs = append(errs, results.Put(root, name, j.UID, j.GID, data))
 	}
 	return errors.Join(errs...)
 }

@@ -20,6 +20,14 @@ import (
 	"lab/cmd/cli"
 )
 
+// The claim that is tried here: however a lab ends, nothing of it stays. Ctrl-C and errors
+// can be handled; SIGKILL can't, and may come between any two system calls. A handful of
+// chosen points would be those that somebody has thought of already, so they are random.
+
+// chaosCommand is lab chaos: what is left on the machine of something that was killed
+// with SIGKILL, which no program can catch. The lab's own environments must leave
+// nothing, as everything of theirs is owned by a process or a descriptor that the
+// kernel takes away; others' launchers are there to compare with.
 func (a *app) chaosCommand() *cobra.Command {
 	var envs []string
 	var kills int
@@ -35,19 +43,7 @@ func (a *app) chaosCommand() *cobra.Command {
 		return own, append(slices.Clone(own), all...)
 	}
 	cmd := &cobra.Command{
-		Use:   "chaos",
-		Short: "Kill environments and other launchers at random points, and say what they leave",
-		Long: `Start a program in each environment, kill what started it with SIGKILL at a
-random point of its life, again and again, and say what is left: processes, mounts,
-cgroup folders, files. The same is done to other launchers (runc, crun, bwrap),
-where they are installed; "lab exec runc" is the lab killed while it has runc make the
-container. All that is left is taken away.
-
-Exit status: 0 the lab's own environments left nothing; 1 they left something.`,
-		Example: `  sudo lab chaos -n 50
-  sudo lab chaos --env container,runc,crun
-  sudo lab chaos --env 'runc,lab exec runc'
-  sudo lab chaos --env vm -n 10`,
+		Use:  "chaos",
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			own, all := names()
@@ -62,6 +58,7 @@ Exit status: 0 the lab's own environments left nothing; 1 they left something.`,
 			if err := a.NeedRoot("lab chaos", cli.StatusFailed); err != nil {
 				return err
 			}
+			// The victims of our own are this very program, started anew: lab exec ENV.
 			lab, err := os.Executable()
 			if err != nil {
 				return err
@@ -82,6 +79,7 @@ Exit status: 0 the lab's own environments left nothing; 1 they left something.`,
 					victims = append(victims, all[slices.IndexFunc(all, func(v chaos.Victim) bool { return v.Name == e })])
 				}
 			}
+			// 0 is a seed as good as any other: whether it was given has to be asked.
 			if !cmd.Flags().Changed("seed") {
 				seed = rand.Uint64()
 			}
@@ -115,6 +113,7 @@ Exit status: 0 the lab's own environments left nothing; 1 they left something.`,
 // the lab here, and by itself the launcher.
 const byLab = "lab exec "
 
+// victimName is what --env calls an environment here.
 func victimName(a bench.About) string {
 	if a.Extra {
 		return byLab + a.Name
@@ -139,6 +138,8 @@ func (a *app) chaos(victims []chaos.Victim, kills int, seed uint64) (rows []chao
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
+	// The points at which they are killed come of the seed: a leak that was found can be
+	// looked for again.
 	r := chaos.Run{Image: img.Dir, Dir: dir, Kills: kills, Rand: rand.New(rand.NewPCG(seed, 0))}
 	for _, v := range victims {
 		row, err := r.Of(ctx, v)
@@ -153,6 +154,8 @@ func (a *app) chaos(victims []chaos.Victim, kills int, seed uint64) (rows []chao
 // printChaos writes a line for each victim: after how many kills something of each
 // kind was left.
 func printChaos(w io.Writer, rows []chaos.Row, seed uint64) error {
+	// A column for each kind of thing that anybody left; who left nothing has zeros in
+	// all.
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	kinds := chaos.Kinds(rows)
 	fmt.Fprint(t, "killed\tkills\tclean\tafter (ms)")

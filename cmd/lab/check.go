@@ -8,27 +8,15 @@ import (
 
 	"lab/bench/experiment"
 	"lab/bench/results"
-	"lab/cmd/cli"
 	"lab/reports"
 )
 
+// checkCommand is lab check. It needs no root and no machine like the one that
+// measured: whoever was sent a results folder can look whether it is what was sent.
 func (a *app) checkCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "check DIR…",
-		Short: "Check that a results folder is complete and unchanged",
-		Long: `Read results folders as a report would, and compare every file with the
-checksums in SHA256SUMS, as sha256sum -c does; also names files that were added.
-
-Exit status: 0 nothing was changed; 1 something was; 2 bad usage.`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return cli.Usagef("check: which results folder? lab check DIR…")
-			}
-			return nil
-		},
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return nil, cobra.ShellCompDirectiveFilterDirs
-		},
+		Use:  "check DIR…",
+		Args: someFolders, ValidArgsFunction: completeFolders,
 		RunE: func(_ *cobra.Command, dirs []string) error {
 			var errs []error
 			for _, dir := range dirs {
@@ -39,6 +27,9 @@ Exit status: 0 nothing was changed; 1 something was; 2 bad usage.`,
 	}
 }
 
+// check reads a folder as a report does, which finds what is damaged; compares all
+// files with SHA256SUMS, which finds what was changed; and looks whether the
+// experiment file is the one that the manifest names by its digest.
 func (a *app) check(dir string) error {
 	run, err := results.Read(dir)
 	if err != nil {
@@ -54,6 +45,7 @@ func (a *app) check(dir string) error {
 	if _, err := experiment.Kept(run); err != nil {
 		return fmt.Errorf("check: %w", err)
 	}
+	// A trial is several lines, one a value.
 	trials := map[int]bool{}
 	for _, l := range run.Lines {
 		trials[l.Trial] = true

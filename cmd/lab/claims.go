@@ -20,22 +20,14 @@ import (
 // scenarios.
 const claimsName = "claims"
 
+// claimsCommand is lab claims. It judges nothing by itself: the statements were
+// judged when each run was reported, and are gathered here under the sentences that
+// they answer.
 func (a *app) claimsCommand() *cobra.Command {
 	var out string
 	cmd := &cobra.Command{
-		Use:   "claims [DIR…]",
-		Short: "What people are told about containers and VMs, with a verdict on each",
-		Long: `Give each sentence that introductions to containers and virtual machines make its
-verdict, by results folders of this lab: it holds, it doesn't, the trials can't
-decide, or it can't be measured here. Without a folder: the sentences, and which
-scenarios answer them. Nothing is measured.
-
-lab run claims measures what is needed, and ends with the same table.`,
-		Example: `  sudo lab run claims --quick --out mine
-  lab claims mine/*`,
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return nil, cobra.ShellCompDirectiveFilterDirs
-		},
+		Use:               "claims [DIR…]",
+		ValidArgsFunction: completeFolders,
 		RunE: func(_ *cobra.Command, dirs []string) error {
 			var runs []*results.Run
 			var errs []error
@@ -66,10 +58,12 @@ func claims() (out []reports.Claim) {
 	return out
 }
 
+// printClaims prints the table of the sentences, each with its verdict by these runs.
 func (a *app) printClaims(runs []*results.Run) error {
 	return reports.Claims(claims(), runs, false).Terminal(a.Page, page.OptionsFor(a.Stdout.File))
 }
 
+// writeClaims leaves claims.md, with all parts and their figures, in a new folder.
 func (a *app) writeClaims(runs []*results.Run, dir string) error {
 	uid, gid := owner.IDs()
 	f, err := results.Create(dir, uid, gid, nil)

@@ -50,18 +50,12 @@ func sweepHalfMade(cache string) (removed []string) {
 	return removed
 }
 
+// cleanCommand is lab clean: what every command that runs as root sweeps anyway, and
+// what takes longer to look for. Nothing is removed because of its name alone: it
+// bears the lab's tag, and nobody who is alive holds its lock.
 func (a *app) cleanCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "clean",
-		Short: "Remove what killed runs left on this machine",
-		Long: `Remove what killed runs left on this machine: cgroup folders with the lab's tag,
-the run and work folders of labs that are dead, and what has been half made in
-the cache for an hour. The kernel has freed all else, and a killed lab cleans up
-after itself; what it can't, as the process that does it was killed as well,
-every command that runs as root removes. Nothing without the tag is touched, and
-nothing of a run that is still going on.
-
-The cache (guest kernel, image) stays: make uninstall removes it. Results stay.`,
+		Use:  "clean",
 		Args: cli.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if err := a.NeedRoot("lab clean", cli.StatusFailed); err != nil {

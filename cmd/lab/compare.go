@@ -17,33 +17,27 @@ import (
 	"lab/reports/page"
 )
 
+// To compare is to judge, and so most of what is here keeps a reader from judging too much:
+// a ratio never stands without its interval, rows that can't be compared say why, and
+// --fail-if, on which a program may act, treats all rows as one question.
+
+// compareFlags are what lab compare was told: which rows of one folder, how to print,
+// and which differences are a failure.
 type compareFlags struct {
 	by, format string
 	failIf     []string
 }
 
+// formats are those of --format. The table is for people, Markdown for a report, CSV
+// for other programs, with all numbers in base units.
 var formats = []string{"table", "markdown", "csv"}
 
+// compareCommand is lab compare, which measures nothing: the numbers are in the
+// folders, and package analysis compares them.
 func (a *app) compareCommand() *cobra.Command {
 	var f compareFlags
 	cmd := &cobra.Command{
-		Use:   "compare A B | compare DIR --by NAME=A,B",
-		Short: "Compare two runs, or two rows of one run",
-		Long: `Compare two results folders, row by row and metric by metric, or with --by two
-rows of one folder. It prints the ratio of the medians with its interval, the
-interval's verdict, and how the machines and settings differ. The intervals of
-one metric hold together with 95 %; with --fail-if those of all rows do. It needs
-no root, and measures nothing. Rows of one folder are compared trial by trial,
-within the shuffled blocks.
-
-Some things can't be compared: a guest under KVM with an emulated one, different
-images or workloads, metrics in different units, fewer than 6 trials.
-
-Exit status: 0; 1 something is beyond --fail-if; 2 bad usage; 3 --fail-if was
-given, and nothing could be compared.`,
-		Example: `  lab compare results/before results/after
-  lab compare results/before results/after --fail-if slower:5%   # in CI
-  lab compare results/mine --by env=chroot,container --format markdown`,
+		Use: "compare A B | compare DIR --by NAME=A,B",
 		Args: func(_ *cobra.Command, args []string) error {
 			want := 2
 			if f.by != "" {
@@ -54,10 +48,8 @@ given, and nothing could be compared.`,
 			}
 			return nil
 		},
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return nil, cobra.ShellCompDirectiveFilterDirs
-		},
-		RunE: func(_ *cobra.Command, dirs []string) error { return a.compare(dirs, f) },
+		ValidArgsFunction: completeFolders,
+		RunE:              func(_ *cobra.Command, dirs []string) error { return a.compare(dirs, f) },
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&f.by, "by", "", "`NAME=A,B` compare rows of one folder that differ only in NAME (env, n or a setting): B against A")
@@ -67,10 +59,15 @@ given, and nothing could be compared.`,
 	return cmd
 }
 
+// compare reads the folders, compares, prints, and comes to an exit status. With
+// --fail-if all rows are one family of comparisons: who asks whether anything at all
+// became slower asks one question many times, and the more often it is asked, the
+// sooner chance answers (see stats.Compare on families).
 func (a *app) compare(dirs []string, f compareFlags) error {
 	if !slices.Contains(formats, f.format) {
 		return cli.Unknown("--format", f.format, formats)
 	}
+	// First all that was typed, then the folders: reading these may take a while.
 	var limits []analysis.Limit
 	for _, word := range request.Split(f.failIf...) {
 		l, err := analysis.ParseLimit(word)
@@ -110,11 +107,13 @@ func contrast(runs []*results.Run, by string) (*analysis.Contrast, error) {
 	if by == "" {
 		return analysis.Compare(runs[0], runs[1])
 	}
+	// Two rows of one run: it is its own A and B, and its blocks make pairs.
 	name, values, _ := strings.Cut(by, "=")
 	have := analysis.Values(runs[0], name)
 	if len(have) == 0 {
 		return nil, cli.Unknown("--by", name, analysis.Choices(runs[0]))
 	}
+	// Where there are just two values, --by NAME is enough.
 	two := request.Split(values)
 	if values == "" && len(have) == 2 {
 		two = have
@@ -135,6 +134,8 @@ func beyond(c *analysis.Contrast, limits []analysis.Limit) error {
 	if len(limits) > 0 && c.Told() == 0 {
 		return cli.Exit(cli.StatusNothing, errors.New("compare: no row could have been found different, so --fail-if can't be answered; the reasons are above"))
 	}
+	// All that is beyond a limit is listed, not the first alone: this is read in a log
+	// of CI.
 	var said []string
 	for _, l := range limits {
 		for _, r := range c.Exceeds(l) {

@@ -8,8 +8,29 @@ import (
 	"github.com/spf13/pflag"
 
 	"lab/bench/request"
+	"lab/cmd/cli"
 )
 
+// completeFolders completes an argument with the folders of this machine.
+var completeFolders = cobra.FixedCompletions(nil, cobra.ShellCompDirectiveFilterDirs)
+
+// someFolders wants results folders as arguments, one at least.
+func someFolders(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return cli.Usagef("%s: which results folder? lab %s", cmd.Name(), cmd.Use)
+	}
+	return nil
+}
+
+// oneFolder wants exactly one.
+func oneFolder(cmd *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		args = nil
+	}
+	return someFolders(cmd, args)
+}
+
+// completeScenarios completes an argument with the scenarios that aren't given yet.
 func completeScenarios(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	var out []string
 	for _, name := range scenarioNames() {
@@ -23,10 +44,8 @@ func completeScenarios(_ *cobra.Command, args []string, _ string) ([]string, cob
 // completeFlags completes the values of a command's flags, by their
 // placeholders in help.
 func completeFlags(cmd *cobra.Command) {
-	dirs := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return nil, cobra.ShellCompDirectiveFilterDirs
-	}
-	of := map[string]cobra.CompletionFunc{"DIR": dirs, "ENV,…": commaList(func() []string { return append(environmentNames(), groupNames()...) }), "NAME=VALUE,…": commaList(settingWords)}
+	of := map[string]cobra.CompletionFunc{"DIR": completeFolders, "ENV,…": commaList(func() []string { return append(environmentNames(), groupNames()...) }), "NAME=VALUE,…": commaList(settingWords)}
+	// A flag's placeholder says what it takes, to people and to the shell alike.
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		_, arg, _ := strings.Cut(f.Usage, "`")
 		arg, _, _ = strings.Cut(arg, "`")

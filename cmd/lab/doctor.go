@@ -2,32 +2,32 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"lab/bench/image"
 	"lab/bench/machine"
+	"lab/bench/owner"
+	"lab/bench/residue"
 	"lab/bench/results"
 	"lab/bench/usercache"
 	"lab/cmd/cli"
 )
 
+// doctorCommand is lab doctor. The checks are bench/machine's: each tries what an
+// environment will do, for real, on a thread that dies afterwards, instead of looking
+// at version numbers. Which scenarios a failed one blocks follows from what
+// environments say that they rest on (bench.About.Rests).
 func (a *app) doctorCommand() *cobra.Command {
 	var asJSON bool
 	var left residueFlags
 	cmd := &cobra.Command{
-		Use:   "doctor",
-		Short: "Check what this machine can and can't do, and how to fix it",
-		Long: `Each line says what was found. If something is wrong, it also says why that
-matters, what can't run, and the fix. As root the check also tries what only
-root may do. Nothing is changed, and nothing is left behind.
-
---residue lists instead what of the lab's is on this machine: what dead labs left,
-and how much is in use. --save writes down all that is there (processes, mounts,
-namespaces, network devices, sysctls, cgroup folders, device files, …), and --since
-compares with that, later: what may be the lab's doing, and how much else differs.
-
-Exit status: 0 nothing is blocked, or left; 1 something can't run, or is left.`,
+		Use:  "doctor",
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if left.any() {
@@ -46,10 +46,8 @@ Exit status: 0 nothing is blocked, or left; 1 something can't run, or is left.`,
 			if err != nil {
 				return err
 			}
-			for _, c := range checks {
-				if c.Result == machine.Fail {
-					return cli.Exit(cli.StatusFailed, nil)
-				}
+			if slices.ContainsFunc(checks, func(c machine.Check) bool { return c.Result == machine.Fail }) {
+				return cli.Exit(cli.StatusFailed, nil)
 			}
 			return nil
 		},
@@ -72,6 +70,8 @@ func checks(ctx context.Context, accel bool) ([]machine.Check, error) {
 	if err != nil {
 		return nil, err
 	}
+	// All that isn't the machine's own is given to it: where the set-up left the kernel
+	// and the image, and which environments there are.
 	o := machine.Options{Cache: cache, Image: image.DefaultDir(cache), Broken: !image.IsCurrent(cache), Kernel: kernel, Environments: environments()}
 	if accel {
 		o.Accel = func(ctx context.Context) (results.Acceleration, error) { return probe(ctx, cache) }
@@ -81,4 +81,131 @@ func checks(ctx context.Context, accel bool) ([]machine.Check, error) {
 	}
 	c := machine.Checks(ctx, o)
 	return c, usercache.Give(cache)
+}
+
+// What is left on a machine is a question of its own, and harder than it seems: other
+// programs come and go meanwhile. So there are two answers. One looks for the lab's tag
+// and names, at any time (--residue). The other compares all that is there with what was
+// there before (--save, --since), whoever made it, and sorts out what surely is somebody
+// else's.
+
+// residueFlags are those of lab doctor that are about what is left.
+type residueFlags struct {
+	list        bool
+	save, since string
+}
+
+// any says whether one of them was given.
+func (f residueFlags) any() bool { return f.list || f.save != "" || f.since != "" }
+
+// lookForResidue takes a snapshot of this machine. Its default folders are this
+// user's.
+func lookForResidue() (residue.Snapshot, error) {
+	cache, err := usercache.Dir()
+	if err != nil {
+		return residue.Snapshot{}, err
+	}
+	return residue.Take(residue.Options{Cache: cache, Work: []string{usercache.Work(cache)}}), nil
+}
+
+// residue is lab doctor --residue and its kin. It sweeps nothing: what is left is to
+// be seen.
+func (a *app) residue(f residueFlags, asJSON bool) error {
+	if err := a.NeedRoot("lab doctor --residue", cli.StatusFailed); err != nil {
+		return err
+	}
+	// The comparison's first half is read before the machine is looked at: a wrong file
+	// is said at once.
+	var before residue.Snapshot
+	if f.since != "" {
+		b, err := os.ReadFile(f.since)
+		if err != nil {
+			return cli.Usagef("--since: %w", err)
+		}
+		if err := json.Unmarshal(b, &before); err != nil || len(before.Items) == 0 {
+			return cli.Usagef("--since %s: not a file of lab doctor --save", f.since)
+		}
+	}
+	now, err := lookForResidue()
+	if err != nil {
+		return err
+	}
+	if f.save != "" {
+		b, err := json.Marshal(now)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(f.save, b, 0o644); err != nil {
+			return fmt.Errorf("--save: %w", err)
+		}
+		uid, gid := owner.IDs()
+		if err := os.Lchown(f.save, uid, gid); err != nil {
+			return fmt.Errorf("--save: %w", err)
+		}
+		if f.since == "" && !f.list {
+			return nil
+		}
+	}
+	var found struct {
+		Left   []residue.Item          `json:"left"`
+		Used   []residue.Item          `json:"used"`
+		Differ []residue.Difference    `json:"differ,omitempty"`
+		Unseen map[residue.Kind]string `json:"unseen,omitempty"`
+	}
+	found.Left, found.Used, found.Unseen = now.Left(), now.Used(), now.Unseen
+	bad := len(found.Left) > 0
+	if f.since != "" {
+		found.Differ = now.Since(before)
+		bad = bad || len(found.Differ) > 0 && found.Differ[0].Counts
+	}
+	if asJSON {
+		err = a.printJSON(found)
+	} else {
+		err = printResidue(a.Page, found.Left, found.Used, found.Differ, found.Unseen)
+	}
+	if err == nil && bad {
+		return cli.Exit(cli.StatusFailed, nil)
+	}
+	return err
+}
+
+// printResidue writes it for people: what is wrong first.
+func printResidue(w io.Writer, left, used []residue.Item, differ []residue.Difference, unseen map[residue.Kind]string) error {
+	var err error
+	say := func(format string, args ...any) {
+		if err == nil {
+			_, err = fmt.Fprintf(w, format, args...)
+		}
+	}
+	for _, i := range left {
+		say("left   %v\n", i)
+	}
+	// What may be the lab's doing is listed; what comes and goes by itself on any
+	// machine is counted.
+	other := 0
+	for _, d := range differ {
+		if !d.Counts {
+			other++
+			continue
+		}
+		say("%-6s %v\n", d.Change, d.Item)
+		if d.Change == residue.Changed {
+			say("       was (%s)\n", d.Before)
+		}
+	}
+	for kind, why := range unseen {
+		say("unseen %s: %s\n", kind, why)
+	}
+	if other > 0 {
+		say("%d other differences are somebody else's, or come and go by themselves (--json lists them)\n", other)
+	}
+	if len(used) > 0 {
+		say("%d objects are in use by a lab that runs (--json lists them)\n", len(used))
+	}
+	if len(left) > 0 {
+		say("fix: lab clean\n")
+	} else {
+		say("nothing of the lab's is left\n")
+	}
+	return err
 }

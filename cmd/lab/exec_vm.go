@@ -31,8 +31,18 @@ import (
 
 // A command in a guest needs what a run needs: a testbed of its own, in which
 // libvirt's daemon and QEMU live and with which they die; likewise one in a container of
-// an engine's. So lab exec vm starts a worker, which has the user's own standard descriptors, and passes signals
-// on to it.
+// an engine's. So lab exec vm starts a worker, which has the user's own standard
+// descriptors, and passes signals on to it.
+//
+// Three processes take part:
+//
+//	lab exec    the supervisor: parses, locks, and turns the result into an exit status
+//	the worker  the first process of new namespaces; makes the guest, and waits for it
+//	QEMU        the guest, in which an init of the lab's runs the command
+//
+// They speak by what package crew has for runs as well: an order on the way in (execOrder),
+// a result on the way out (execResult), and between them single bytes, which here are the
+// numbers of signals.
 
 // An execOrder is what the worker is told to do. It has the standard descriptors
 // as files; what the supervisor says to it are numbers of signals.
@@ -60,6 +70,7 @@ func (a *app) execCommand() *cobra.Command {
 
 // executeApart runs the command in a worker; status is the command's own.
 func (a *app) executeApart(env bench.Environment, spec bench.Spec, image, connect string) (status int, err error) {
+	// From here on signals are the command's: they are passed on to it, as a shell does.
 	sigs := make(chan os.Signal, 16)
 	signal.Notify(sigs, cli.PassedOn...)
 	lock, err := a.Acquire(false, sigs)
@@ -82,6 +93,8 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, image, connec
 	if o.Spec.Image, err = openImage(image, o.Cache); err != nil {
 		return 0, err
 	}
+	// The worker gets the very descriptors that the user gave us: what the guest writes
+	// goes there without passing this process.
 	w, err := crew.Spawn(crew.Order{Duty: execDuty, Job: o, Passage: passage(target), Stderr: a.Stderr.File,
 		Files: []crew.File{{Name: "stdin", File: a.Stdin}, {Name: "stdout", File: a.Stdout.File}, {Name: "stderr", File: a.Stderr.File}}})
 	if err != nil {
@@ -106,6 +119,8 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, image, connec
 	swept := make(chan struct{})
 	go func() { testbed.SweepFolders(); close(swept) }()
 	defer func() { <-swept }()
+	// The result is the worker's last word. Without any it was killed, by us or by
+	// somebody else.
 	var res execResult
 	derr := errors.New("ended without a result")
 	for e := range w.Events() {
@@ -164,6 +179,10 @@ func execWork(post *crew.Post) any {
 	return r
 }
 
+// execute is one instance from the testbed to the command's end, in the order that
+// every trial has, too: Open, Check, Prepare, Start, Wait, Close. What was opened is
+// closed in the opposite order whatever went wrong, and an error of closing counts:
+// something was left.
 func (o *execOrder) execute(post *crew.Post) (status int, oom bool, err error) {
 	env, err := cli.Environment(environments(o.Env), o.Env)
 	if err != nil {
@@ -178,6 +197,7 @@ func (o *execOrder) execute(post *crew.Post) (status int, oom bool, err error) {
 		return 0, false, err
 	}
 	defer func() { err = errors.Join(err, tb.Close()) }()
+	// A run has a results folder for its logs; a single command has none.
 	// They go with the testbed; what a daemon said that doesn't start is read there.
 	tb.Log = func(name string) (*os.File, error) {
 		return os.OpenFile(filepath.Join(tb.Dir, name), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
@@ -198,12 +218,16 @@ func (o *execOrder) execute(post *crew.Post) (status int, oom bool, err error) {
 		return 0, false, err
 	}
 	defer func() { err = errors.Join(err, env.Close()) }()
+	// A guest's command runs under the guest's init, which hands on signals, input and
+	// the exit status: PID 1 itself could be given none of these.
 	o.Spec.Init = o.Spec.Init || env.About().Guest
 	c := &o.Spec.Command
 	c.Stdin, c.Stdout, c.Stderr = post.File("stdin"), post.File("stdout"), post.File("stderr")
 	if err := env.Check(ctx, o.Spec); err != nil {
 		return 0, false, err
 	}
+	// What a setting left open and came to is said where it changes what the user gets:
+	// no silent fallback.
 	if r, ok := env.(bench.Resolver); ok && o.Spec.Settings["root"] == "auto" && r.Resolved(o.Spec)["root"] == "ext4" {
 		fmt.Fprintf(c.Stderr, "lab: the image (%d MiB) is too large for the guest's RAM, and is given to it as a disk (root=ext4)\n", o.Spec.Image.Size>>20)
 	}
@@ -218,6 +242,8 @@ func (o *execOrder) execute(post *crew.Post) (status int, oom bool, err error) {
 	if err := p.Start(ctx); err != nil {
 		return 0, false, err
 	}
+	// From here on signals go to the command; those that came while it was started wait
+	// in pass.
 	done := make(chan struct{})
 	cli.PassSignals(pass, done, p, c.Stderr)
 	x, err := p.Wait(ctx)

@@ -26,23 +26,13 @@ type explained struct {
 	Text string `json:"text"` // paragraphs
 }
 
+// explainCommand is lab explain. Words of the field have texts of their own; all else
+// that it prints is what scenarios, environments and settings say about themselves, so
+// that it can't be wrong about them, and a new one explains itself.
 func (a *app) explainCommand() *cobra.Command {
 	var asJSON, live bool
 	cmd := &cobra.Command{
-		Use:   "explain NAME",
-		Short: "Explain a word, scenario, environment, metric, setting or taint",
-		Long: `NAME is a word of the field such as hypervisor, a scenario, an environment, a
-metric, a setting of --variant, a part of a start as plots name it, or a taint:
-what disturbed a trial, as reports mark it. Without a name, all names are listed.
-It measures nothing, and needs no root.
-
-With --live it starts a container, chroot, vm or another environment, and shows
-the real thing, as the host's kernel has it: namespaces, cgroup, mounts,
-privileges and processes; of a guest, its domain and QEMU's command line. That
-needs root.`,
-		Example: `  lab explain startup
-  lab explain hypervisor
-  sudo lab explain container --live`,
+		Use: "explain NAME",
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) > 0 {
 				return nil, cobra.ShellCompDirectiveNoFileComp
@@ -58,6 +48,7 @@ needs root.`,
 				listExplained(a.Page, all)
 				return nil
 			}
+			// Several may have the name: all of them are explained.
 			name := strings.Join(args, " ") // "full virtualization"
 			found := slices.DeleteFunc(slices.Clone(all), func(x explained) bool { return !strings.EqualFold(x.Name, name) })
 			if len(found) == 0 {
@@ -89,6 +80,7 @@ needs root.`,
 	return cmd
 }
 
+// article puts "a" or "an" before the kind of a thing.
 func article(kind string) string {
 	if strings.ContainsRune("aeiou", rune(kind[0])) {
 		return "an " + kind
@@ -96,6 +88,8 @@ func article(kind string) string {
 	return "a " + kind
 }
 
+// explainedNames are all names that there are, each once: a word may be a scenario
+// and a metric.
 func explainedNames(all []explained) []string {
 	var out []string
 	for _, x := range all {
@@ -106,6 +100,7 @@ func explainedNames(all []explained) []string {
 	return out
 }
 
+// listExplained prints the names by kind, a line a kind.
 func listExplained(w io.Writer, all []explained) {
 	var kinds []string
 	names := map[string][]string{}
@@ -140,8 +135,12 @@ func everything() []explained {
 		}
 		out = append(out, explained{e.Name(), "environment", text})
 	}
+	// Names that several have (a metric of two scenarios, a setting of two environments)
+	// are explained once.
 	out = append(out, explainMetrics()...)
 	out = append(out, explainSettings()...)
+	// The taint that isn't the machine's: two clocks disagree only where a program times
+	// itself.
 	taints := append(slices.Clone(machine.Explained), struct{ Name, Means string }{bench.TwoClocks,
 		"the program inside and the host's clock disagreed by more than 1 % on how long it ran"})
 	for _, t := range taints {
@@ -175,6 +174,9 @@ func defined(text string) (out []explained) {
 	return out
 }
 
+// explainScenario is a scenario as a text: its question, its method, what it measures
+// in which rows, and the statements that it judges, whose thresholds stand there
+// before anything was measured.
 func explainScenario(s *bench.Scenario) string {
 	var metrics, answers, envs []string
 	for _, m := range s.Metrics {
@@ -211,6 +213,8 @@ func explainMetrics() []explained {
 			if m.Help == "" {
 				continue
 			}
+			// A metric of several scenarios is explained by the first; the others are named at
+			// the end.
 			if by[m.Name] == nil {
 				better := ""
 				if m.Better != "" {
@@ -260,6 +264,7 @@ func explainSettings() []explained {
 	return out
 }
 
+// settingText is a setting as it is typed, with its values and what it does.
 func settingText(s bench.Setting) string {
 	values := strings.Join(s.Values, "|")
 	if values == "" {

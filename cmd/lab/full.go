@@ -5,6 +5,33 @@
 // are in bench (what a measurement is), chroot, container and vm (the
 // environments), scenarios (the questions) and reports (tables and plots).
 //
+// # How a run goes
+//
+// From a typed line to a report, with where each step is:
+//
+//	run.go         flags are parsed into a request, and judged before anything is made
+//	request.go     what of a request this lab or this machine can't do; experiment files
+//	begin.go       the machine is locked; cache, image and machine are looked at
+//	supervisor.go  package runs starts a worker, which makes the trials; this process
+//	               owns the terminal, and is what Ctrl-C reaches
+//	announce.go    what will be done is said before the first trial (or alone: --predict)
+//	progress.go    between two trials, how far it is
+//	report.go      package reports reads the folder back, draws it, and a table is printed
+//
+// The worker is this program once more, as the first process of namespaces of its own:
+// it dies with them, and they with it. So nothing that a run has made can outlive it.
+//
+// # The other commands
+//
+// Some make runs in a further way: again.go has what --resume and reproduce.go have in
+// common, calibrate.go makes a handful that test the lab itself. Others only read
+// folders (compare.go, check.go, serve.go), keep images (image_*.go), or look at the machine
+// (doctor.go, list.go, clean.go, chaos.go). lab exec is in package cli, as a smaller
+// program has it, too; exec_vm.go is the part of it that needs a worker. What each says
+// with --help is in help.txt.
+//
+// # Why there are two programs
+//
 // It is complete by itself. A Go program pays at every start for each package
 // that it links, though, and "lab exec" is measured as a whole command; so "make
 // build" installs it as lab-full, and as lab a program with exec and version
@@ -46,10 +73,14 @@ import (
 // thread must never be one that bench/launch uses up.
 func init() { runtime.LockOSThread() }
 
+// main is the start of every process of the lab's: of the command that somebody
+// typed, and of the worker that lab run starts of the same program (see crew.Arg).
 func main() { os.Exit(full(os.Args)) }
 
 // full is the whole command, and the worker that lab run starts of it.
 func full(args []string) int {
+	// The undertaker of a testbed is this program, too, started with other arguments: it
+	// takes away what a killed lab can't.
 	testbed.Bury(args)
 	if len(args) > 1 && args[1] == crew.Arg {
 		return crew.Work(map[string]crew.Duty{runs.Duty: parts.Work, execDuty: execWork})
@@ -60,6 +91,7 @@ func full(args []string) int {
 // An app is one invocation of the command.
 type app struct{ *cli.App }
 
+// newApp is an invocation with these arguments; tests give it files of their own.
 func newApp(args []string, stdin, stdout, stderr *os.File) *app {
 	return &app{cli.New(args, stdin, stdout, stderr)}
 }
@@ -70,19 +102,12 @@ func run(args []string, stdin, stdout, stderr *os.File) int {
 	return a.Run(a.root())
 }
 
+// root is the tree of commands. What a command says with --help is in help.txt, and
+// what its flags say is where these are made.
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:     "lab",
 		Version: cli.VersionLine(),
-		Short:   "One workload in every kind of isolation: measured, compared, explained",
-		Long: `lab puts one and the same workload into every kind of isolation that this
-machine offers (plain process, chroot, container, virtual machine), measures
-what each costs, and explains the numbers.
-
-  sudo lab run startup           how long until the workload runs?
-  sudo lab exec container -- sh  a shell in a container
-  lab list                       what there is to measure, and where
-  lab doctor                     what this machine can and can't do`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return nil
@@ -102,6 +127,7 @@ what each costs, and explains the numbers.
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(a.runCommand(), a.execCommand(), a.reportCommand(), a.serveCommand(), a.compareCommand(), a.reproduceCommand(), a.checkCommand(), a.claimsCommand(), a.calibrateCommand(),
 		a.listCommand(), a.doctorCommand(), a.imageCommand(), a.explainCommand(), a.cleanCommand(), a.chaosCommand(), a.VersionCommand())
+	describe(root)
 	return root
 }
 
@@ -109,6 +135,8 @@ what each costs, and explains the numbers.
 // Runtimes that are named by their path follow, where some of also are such names.
 // It is a variable for the tests alone.
 var environments = func(also ...string) []bench.Environment {
+	// First those that need no foreign program (lab exec has them without lab-full),
+	// then others', then guests.
 	list := append(cli.Local(),
 		container.NewJail(),
 		own.New(""),
@@ -155,6 +183,7 @@ func kernelFile(named string) (string, error) {
 	if named == "" {
 		return "", nil
 	}
+	// It is judged here, and opened by the worker: that one can't ask the user any more.
 	if _, err := os.Stat(named); err != nil {
 		return "", cli.Usagef("%s: %w", flag, err)
 	}

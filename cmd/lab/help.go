@@ -1,6 +1,7 @@
 package main
 
 import (
+	_ "embed"
 	"fmt"
 	"io"
 	"strings"
@@ -9,8 +10,30 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"lab/bench/request"
 	"lab/cmd/cli"
 )
+
+// helpTexts says how the texts in it are ordered.
+//
+//go:embed help.txt
+var helpTexts string
+
+// describe gives a command, and those below it, their texts in help.txt. What
+// only the program knows is put in where the text has a word in braces.
+func describe(cmd *cobra.Command) {
+	known := strings.NewReplacer("{keys}", strings.Join(request.Keys(), ", "), "{beside}", besideFile(),
+		"{environments}", strings.Join(environmentNames(), ", "))
+	if _, text, ok := strings.Cut(helpTexts, "\n== "+cmd.CommandPath()+"\n"); ok {
+		text, _, _ = strings.Cut(text, "\n== ")
+		text, cmd.Example, _ = strings.Cut(text, "\nExamples:\n")
+		cmd.Short, cmd.Long, _ = strings.Cut(text, "\n")
+		cmd.Long, cmd.Example = known.Replace(cmd.Long), strings.TrimRight(cmd.Example, "\n")
+	}
+	for _, c := range cmd.Commands() {
+		describe(c)
+	}
+}
 
 // help prints a command's help: how it is typed, the flags that people need, the
 // other ones, examples, and what more there is to say.
@@ -29,6 +52,7 @@ func (a *app) help(cmd *cobra.Command, _ []string) {
 		path = cmd.Parent().CommandPath() + " "
 	}
 	uses := strings.Split(cmd.Use, " | ")
+	// A command that can be typed in several ways has them all in its Use.
 	for _, use := range uses {
 		if cmd.HasAvailableSubCommands() && len(uses) == 1 {
 			use += " [command]"
@@ -83,6 +107,7 @@ const flagColumn = 22
 // printFlags lists those flags of a command that are among its further ones, or
 // those that aren't.
 func printFlags(w io.Writer, title string, fl *pflag.FlagSet, further bool) {
+	// In the order in which they were made, the important ones first.
 	fl.SortFlags = false
 	fl.VisitAll(func(f *pflag.Flag) {
 		if f.Hidden || f.Annotations[cli.FurtherFlag] != nil != further {

@@ -15,6 +15,9 @@ func TestFlagHelp(t *testing.T) {
 	seen := 0
 	var look func(cmd *cobra.Command)
 	look = func(cmd *cobra.Command) {
+		if cmd.Short == "" {
+			t.Errorf("%s has no text in help.txt", cmd.CommandPath())
+		}
 		cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
 			seen++
 			text := f.Usage

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -15,10 +16,12 @@ import (
 	"lab/cmd/cli"
 )
 
+// imageCommand is lab image. Without a subcommand it shows one image; those that
+// bring images into the store and out of it are storeCommands.
 func (a *app) imageCommand() *cobra.Command {
 	var asJSON bool
-	show := func(args []string) error {
-		r, err := a.namedImage(args)
+	show := func(_ *cobra.Command, args []string) error {
+		r, err := a.namedImage(strings.Join(args, ""))
 		if err != nil {
 			return err
 		}
@@ -28,9 +31,6 @@ func (a *app) imageCommand() *cobra.Command {
 		_, err = fmt.Fprintf(a.Page, "image:  %s\nfolder: %s\ndigest: %s\nsize:   %d bytes\n", r.Name, r.Dir, r.Digest, r.Size)
 		return err
 	}
-	dirs := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return nil, cobra.ShellCompDirectiveFilterDirs
-	}
 	oneDir := func(_ *cobra.Command, args []string) error {
 		if len(args) > 1 {
 			return cli.Usagef("image: one folder, not %d", len(args))
@@ -38,23 +38,13 @@ func (a *app) imageCommand() *cobra.Command {
 		return nil
 	}
 	cmd := &cobra.Command{
-		Use:   "image [IMAGE] | image import FROM [NAME] | image ls | image save DIR",
-		Short: "Show, import, list, export or save images",
-		Long: `Show where an image is, its digest and its size. IMAGE is the root folder of a file
-tree, or a name or digest of the store. Without it, it is the default image, which
-is made if it is missing.
-
-The digest covers names, types, permissions, link targets and contents. It leaves
-out owners and times, so that a copy of the tree elsewhere has the same digest.`,
-		Args: oneDir, ValidArgsFunction: dirs,
-		RunE: func(_ *cobra.Command, args []string) error { return show(args) },
+		Use:  "image [IMAGE] | image import FROM [NAME] | image ls | image save DIR",
+		Args: oneDir, ValidArgsFunction: completeFolders,
+		RunE: show,
 	}
-	shown := &cobra.Command{
-		Use: "show [IMAGE]", Short: "Show an image's digest, as lab image does", Args: oneDir, ValidArgsFunction: dirs,
-		RunE: func(_ *cobra.Command, args []string) error { return show(args) },
-	}
+	shown := &cobra.Command{Use: "show [IMAGE]", Args: oneDir, ValidArgsFunction: completeFolders, RunE: show}
 	list := &cobra.Command{
-		Use: "list", Aliases: []string{"ls"}, Short: "List the images in the cache", Args: cli.NoArgs,
+		Use: "list", Aliases: []string{"ls"}, Args: cli.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return a.listImages(asJSON) },
 	}
 	cmd.PersistentFlags().BoolVar(&asJSON, "json", false, "print JSON")
@@ -71,14 +61,17 @@ type describedRef struct {
 	Size   int64  `json:"size"`
 }
 
+// describedImage is an image as JSON has it.
 func describedImage(r image.Ref) describedRef { return describedRef{r.Name, r.Dir, r.Digest, r.Size} }
 
-func (a *app) namedImage(args []string) (image.Ref, error) {
+// namedImage is the image that was named, or the default one, which is made if it is
+// missing.
+func (a *app) namedImage(named string) (image.Ref, error) {
 	cache, err := usercache.Make()
 	if err != nil {
 		return image.Ref{}, err
 	}
-	return openImage(strings.Join(args, ""), cache)
+	return openImage(named, cache)
 }
 
 // listImages lists what there is; it makes nothing.
@@ -87,6 +80,8 @@ func (a *app) listImages(asJSON bool) error {
 	if err != nil {
 		return err
 	}
+	// The default image, then those that came with results folders of others, then the
+	// store's.
 	dirs, _ := filepath.Glob(filepath.Join(savedDir(cache), "sha256-*"))
 	dirs = append([]string{image.DefaultDir(cache)}, dirs...)
 	all := []describedRef{}
@@ -136,4 +131,27 @@ func savedDir(cache string) string { return filepath.Join(cache, "image", "saved
 // unpackedDir is where the one with a digest does.
 func unpackedDir(cache, digest string) string {
 	return filepath.Join(savedDir(cache), strings.Replace(digest, ":", "-", 1))
+}
+
+// openImage is the image that a user named, or the default one, with its digest.
+func openImage(named, cache string) (image.Ref, error) {
+	if named != "" {
+		return store.Read(cache, named)
+	}
+	r, err := cli.DefaultImage(cache, true, storedImage)
+	if err != nil {
+		return image.Ref{}, err
+	}
+	if r, err = image.Open(r.Dir); err == nil {
+		r.Name = "default"
+	}
+	return r, err
+}
+
+// printJSON prints v for other programs.
+func (a *app) printJSON(v any) error {
+	enc := json.NewEncoder(a.Stdout)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
 }

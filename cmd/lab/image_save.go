@@ -20,22 +20,13 @@ import (
 	"lab/vm/kernel"
 )
 
+// imageSaveCommand is lab image save. A results folder says by digests which bytes
+// ran; with the bytes themselves beside it, others can run the very same ones years
+// later, when no distribution has that kernel any more.
 func (a *app) imageSaveCommand() *cobra.Command {
 	var named, kernelName string
 	cmd := &cobra.Command{
-		Use:   "save DIR | save FILE",
-		Short: "Save a run's image and guest kernel in its results folder",
-		Long: `Save a run's image and its guests' kernel in its results folder, as
-saved/image.tar.gz and saved/vmlinuz. lab reproduce DIR can then run the same
-ones on any machine. Their digests must be those in the manifest. SHA256SUMS
-lists the saved files, too.
-
-With a FILE that doesn't exist yet, only the image is written, to that file.
-
-lab reproduce runs saved programs as root. Accept folders only from people whose
-programs you would run.`,
-		Example: `  lab image save results/mine
-  lab image save tree.tar.gz --image /srv/tree`,
+		Use: "save DIR | save FILE",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return cli.Usagef("image save: which results folder, or which file? lab image save DIR")
@@ -57,7 +48,8 @@ programs you would run.`,
 
 // saveFile writes an image to a new file.
 func (a *app) saveFile(name, named string) error {
-	r, err := a.namedImage(nonEmptyWords(named))
+	// No digest is asked for here: whoever names a file gets the image as it is now.
+	r, err := a.namedImage(named)
 	if err != nil {
 		return err
 	}
@@ -84,13 +76,6 @@ func (a *app) newFile(name string, write func(io.Writer) error) error {
 	return nil
 }
 
-func nonEmptyWords(w string) []string {
-	if w == "" {
-		return nil
-	}
-	return []string{w}
-}
-
 // saveBeside writes a run's image and guest kernel into its folder.
 func (a *app) saveBeside(dir, named, kernelName string) error {
 	run, err := results.Read(dir)
@@ -106,10 +91,12 @@ func (a *app) saveBeside(dir, named, kernelName string) error {
 	if len(wrong) > 0 {
 		return fmt.Errorf("image save: %s was changed:\n     %s", dir, reports.Lines(wrong))
 	}
-	r, err := a.namedImage(nonEmptyWords(named))
+	r, err := a.namedImage(named)
 	if err != nil {
 		return err
 	}
+	// The image of today may be another one than the run's: saving that would make the
+	// folder say what isn't so.
 	if r.Digest != m.Image.Digest {
 		return fmt.Errorf("image save: the image in %s isn't the run's: its digest is %s, and the run's was %s; name the run's folder with --image", r.Dir, r.Digest, m.Image.Digest)
 	}
@@ -126,6 +113,7 @@ func (a *app) saveBeside(dir, named, kernelName string) error {
 	if err != nil {
 		return err
 	}
+	// The folder keeps its owner, though root may be saving into it.
 	w, err := results.NewWriter(f, uid, gid)
 	if err != nil {
 		return err
@@ -145,6 +133,7 @@ func (a *app) saveBeside(dir, named, kernelName string) error {
 		}
 		fmt.Fprintf(a.Page, "%s: guest kernel %s, %s\n", filepath.Join(dir, results.SavedKernel), k.Version, k.Digest)
 	}
+	// Last, so that a list of sums never names a file that isn't whole.
 	return reports.WriteSums(dir, uid, gid)
 }
 
@@ -195,6 +184,8 @@ func unpackSaved(f *os.File, dir, digest string, uid, gid int) (r image.Ref, err
 			return r, err
 		}
 	}
+	// It is filled under another name, checked against the digest, and only then gets
+	// its own: whoever finds it later needn't ask whether it is whole.
 	tmp, err := os.MkdirTemp(parent, ".new-")
 	if err != nil {
 		return r, err

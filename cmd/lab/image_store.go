@@ -20,8 +20,17 @@ import (
 	"lab/cmd/cli"
 )
 
+// An image has several homes. A folder of files may be anybody's, named by its path. The
+// store keeps images as registries have them, layers and all, by their digests; it is
+// root's, as their files belong to users of the image's own. The default image is made of
+// busybox and the lab's own programs. And with a results folder may come a copy of the
+// image that ran (image_save.go). Whatever it came from, an environment gets a folder and
+// its digest: image.Ref.
+
 // storeCommands are those of lab image that are about the store.
 func (a *app) storeCommands(asJSON *bool) []*cobra.Command {
+	// The flags of all subcommands write to the same options: one command runs in a
+	// process.
 	o := oci.Options{Stdin: a.Stdin}
 	flags := func(cmd *cobra.Command, names ...string) *cobra.Command {
 		for _, n := range names {
@@ -38,18 +47,7 @@ func (a *app) storeCommands(asJSON *bool) []*cobra.Command {
 	}
 	return []*cobra.Command{
 		flags(&cobra.Command{
-			Use: "import FROM [NAME]", Short: "Bring an image into the store",
-			Long: `Bring an image into the store. FROM is one of:
-
-  a folder or archive in OCI's layout
-  an archive of docker save
-  the root folder of a file tree, or a tar archive of one
-
-An archive may be compressed (gzip, zstd, xz), and - is one on standard input. Owners, modes, times, links, extended
-attributes and file capabilities are kept, which needs root. Device nodes are left
-out: every environment makes its own.`,
-			Example: `  docker save nginx | sudo lab image import - nginx:1
-  sudo lab image import ./layout && sudo lab exec container --image nginx:1`,
+			Use:  "import FROM [NAME]",
 			Args: words("import", 1, 2),
 			RunE: func(_ *cobra.Command, args []string) error {
 				o.Name = strings.Join(args[1:], "")
@@ -59,7 +57,7 @@ out: every environment makes its own.`,
 			},
 		}, "ref", "platform"),
 		flags(&cobra.Command{
-			Use: "pull REF [NAME]", Short: "Bring an image from a registry into the store",
+			Use:  "pull REF [NAME]",
 			Args: words("pull", 1, 2),
 			RunE: func(_ *cobra.Command, args []string) error {
 				o.Name = strings.Join(args[1:], "")
@@ -69,7 +67,7 @@ out: every environment makes its own.`,
 			},
 		}, "platform", "insecure"),
 		flags(&cobra.Command{
-			Use: "push IMAGE REF", Short: "Bring an image of the store to a registry, with the same digest",
+			Use:  "push IMAGE REF",
 			Args: words("push", 2, 2),
 			RunE: func(_ *cobra.Command, args []string) error {
 				s, i, err := a.findImage(args[0])
@@ -86,15 +84,12 @@ out: every environment makes its own.`,
 			},
 		}, "insecure"),
 		{
-			Use: "export IMAGE FILE.tar|DIR", Short: "Write an image of the store in OCI's layout",
-			Long: `Write an image of the store in OCI's layout, with the same digest: as an archive if
-the name ends in .tar, and as a folder otherwise. docker load and podman load read
-the archive.`,
+			Use:  "export IMAGE FILE.tar|DIR",
 			Args: words("export", 2, 2),
 			RunE: func(_ *cobra.Command, args []string) error { return a.exportImage(args[0], args[1]) },
 		},
 		{
-			Use: "inspect IMAGE", Short: "Show what the store knows about an image",
+			Use:  "inspect IMAGE",
 			Args: words("inspect", 1, 1),
 			RunE: func(_ *cobra.Command, args []string) error {
 				_, i, err := a.findImage(args[0])
@@ -105,15 +100,14 @@ the archive.`,
 			},
 		},
 		{
-			Use: "rm IMAGE…", Short: "Remove images from the store",
-			Long: `Remove images from the store. By a name only that name goes, and the image with
-its last one; by a digest the image goes with all its names.`,
+			Use:  "rm IMAGE…",
 			Args: words("rm", 1, 1000),
 			RunE: func(_ *cobra.Command, args []string) error { return a.removeImages(args) },
 		},
 	}
 }
 
+// words wants so many arguments, and else says how the command is typed.
 func words(verb string, least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) < least || len(args) > most {
@@ -164,10 +158,13 @@ func (a *app) bringImage(asJSON bool, bring func(context.Context, *store.Writer)
 	})
 }
 
+// removeImages removes images from the store while no other lab of this machine runs:
+// an instance may have one as its root.
 func (a *app) removeImages(refs []string) error {
 	if err := a.NeedRoot("lab image", cli.StatusFailed); err != nil {
 		return err
 	}
+	// The lock is the one that lab run and lab exec hold, shared or alone.
 	lock, err := a.Acquire(true, nil) // nobody may be running in it
 	if err != nil {
 		return err
@@ -216,6 +213,8 @@ func (a *app) showStored(i store.Image, asJSON bool) error {
 			store.Image
 		}{append([]string{}, i.Names...), i})
 	}
+	// In the order in which people ask: what is it called, which one is it, what does it
+	// start.
 	for _, l := range [][2]string{
 		{"names", strings.Join(i.Names, ", ")}, {"digest", i.Digest}, {"id", i.ID}, {"tree", i.Tree},
 		{"size", fmt.Sprintf("%d bytes", i.Size)}, {"platform", i.Platform}, {"layers", fmt.Sprint(len(i.Layers))},

@@ -40,12 +40,14 @@ type (
 	}
 )
 
+// listCommand is lab list: what there is to measure and where, and what is missing on
+// this machine. It tries nothing that takes a second, such as KVM: that is lab
+// doctor's.
 func (a *app) listCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "list",
-		Short: "List scenarios and environments, and what can run here",
-		Args:  cli.NoArgs,
+		Use:  "list",
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			checks, err := checks(cmd.Context(), false)
 			if err != nil {
@@ -63,6 +65,8 @@ func (a *app) listCommand() *cobra.Command {
 	return cmd
 }
 
+// listed puts together what scenarios and environments say of themselves, and which
+// checks stand in an environment's way.
 func listed(checks []machine.Check) listing {
 	var l listing
 	for _, s := range scenarios.All() {
@@ -113,6 +117,8 @@ func (l listing) print(w io.Writer) {
 			}
 			why = append(why, x)
 		}
+		// The reason takes the place of the description where it fits: a line is all that
+		// there is.
 		const width = 63
 		if len(why) == 1 && len(why[0]) <= width { // in place of what it is
 			text, why = why[0], nil

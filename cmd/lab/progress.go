@@ -11,6 +11,10 @@ import (
 	"lab/bench/engine"
 )
 
+// Progress is for people who wait. It goes to standard error, so that the output can be
+// piped; it is one line that is drawn over, so that a log of the terminal stays short; and
+// it costs the trials nothing, as it is drawn while none is made.
+
 // A meter draws how far a run is, on one line of a terminal. Anywhere else,
 // and on a terminal that can't move its cursor, it draws nothing.
 type meter struct {
@@ -20,6 +24,8 @@ type meter struct {
 	drawn bool
 }
 
+// newMeter draws on f, if that is a terminal whose cursor can be moved. NO_COLOR is
+// honoured (no-color.org).
 func newMeter(f *os.File) *meter {
 	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
 	term := os.Getenv("TERM")
@@ -27,8 +33,11 @@ func newMeter(f *os.File) *meter {
 	return &meter{f: f, on: on, color: on && os.Getenv("NO_COLOR") == ""}
 }
 
+// barWidth is how many characters the bar has.
 const barWidth = 24
 
+// draw draws the line anew. It is called between trials alone: writing to a terminal
+// takes as long as a small program's start.
 func (m *meter) draw(p engine.Progress) {
 	if !m.on {
 		return
@@ -37,6 +46,7 @@ func (m *meter) draw(p engine.Progress) {
 	if p.Total > 0 {
 		full = p.Done * barWidth / p.Total
 	}
+	// Letters, not blocks of Unicode: a serial console and a log show them, too.
 	bar := strings.Repeat("#", full) + strings.Repeat("-", barWidth-full)
 	if m.color {
 		bar = "\x1b[32m" + bar[:full] + "\x1b[0m" + bar[full:]
@@ -70,6 +80,7 @@ func (m *meter) clear() {
 	}
 }
 
+// width is the terminal's, which may have changed since the last line was drawn.
 func (m *meter) width() int {
 	if ws, err := unix.IoctlGetWinsize(int(m.f.Fd()), unix.TIOCGWINSZ); err == nil && ws.Col > 0 {
 		return int(ws.Col)

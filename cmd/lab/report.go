@@ -17,34 +17,15 @@ import (
 	"lab/reports/page"
 )
 
+// reportCommand is lab report. It draws again from what was measured: with a newer
+// lab a better picture, or on another machine the same one. The data stay as they
+// are, and so do their checksums.
 func (a *app) reportCommand() *cobra.Command {
 	var json bool
 	var out string
 	cmd := &cobra.Command{
-		Use:   "report DIR…",
-		Short: "Draw reports again; compare the runs of several machines",
-		Long: `Draw the report of results folders again: the table here, and in each folder
-report.md, plots/, trials.csv, bench.txt and summary.json. Nothing is measured,
-and any machine will do. In SHA256SUMS the data keep the checksums of the run, so that
-a change stays visible (lab check).
-
-Several folders of one scenario are also compared, with the machine as a factor:
-each machine's figures with their intervals, the middle machine, the smallest and
-the largest. Runs of one machine have the same salted id and count once. Groups
-that can't be compared are kept apart: KVM and emulation, bare metal and virtual
-machines, other images and guest kernels. With --out DIR, machines.md,
-machines.csv and plots are written there.`,
-		Example: `  lab report results/mine
-  lab report class/* --out class-report`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return cli.Usagef("report: which results folder? lab report DIR…")
-			}
-			return nil
-		},
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return nil, cobra.ShellCompDirectiveFilterDirs
-		},
+		Use:  "report DIR…",
+		Args: someFolders, ValidArgsFunction: completeFolders,
 		RunE: func(_ *cobra.Command, dirs []string) error {
 			if len(dirs) > 1 && !json {
 				return a.reportMachines(dirs, out)
@@ -85,6 +66,7 @@ func (a *app) report(dir string, uid, gid int, json bool) error {
 
 // printReport prints a run's table, or its summary as JSON, and says where the rest is.
 func (a *app) printReport(run *results.Run, json bool) error {
+	// The report was written before: what is printed is the file, byte by byte.
 	dir := run.Dir
 	if json {
 		summary, err := os.ReadFile(filepath.Join(dir, "summary.json"))
@@ -107,6 +89,7 @@ func (a *app) printReport(run *results.Run, json bool) error {
 // reportMachines draws each folder again, and sets those of one scenario side by
 // side. A folder that can't be read doesn't keep the others from it.
 func (a *app) reportMachines(dirs []string, out string) error {
+	// By scenario, in the order in which the folders were given.
 	var names []string
 	by := map[string][]*results.Run{}
 	var errs []error
@@ -119,6 +102,8 @@ func (a *app) reportMachines(dirs []string, out string) error {
 			errs = append(errs, fmt.Errorf("report: %w", err))
 			continue
 		}
+		// Folders of several scenarios are as many reports; only with --out there can be
+		// but one.
 		if name := run.Manifest.Scenario; by[name] == nil {
 			names = append(names, name)
 		}
@@ -143,6 +128,8 @@ func (a *app) reportMachines(dirs []string, out string) error {
 	return errors.Join(errs...)
 }
 
+// writeMachines writes the report across machines into a new folder: it belongs to
+// none of the runs.
 func (a *app) writeMachines(m *analysis.Machines, out string) error {
 	uid, gid := owner.IDs()
 	f, err := results.Create(out, uid, gid, nil)

@@ -16,41 +16,14 @@ import (
 	"lab/reports/page"
 )
 
+// reproduceCommand is lab reproduce. What is repeated is what the manifest of the
+// original says was asked for; the only flags are those that say where something is
+// on this machine.
 func (a *app) reproduceCommand() *cobra.Command {
 	var f runFlags
 	cmd := &cobra.Command{
-		Use:   "reproduce DIR",
-		Short: "Repeat a run here, and judge its findings again",
-		Long: `Repeat the run of a results folder on this machine: the same scenario,
-environments, settings, numbers of trials and seed. Then judge each finding of
-the original by both runs:
-
-  agrees          both runs came to the same outcome
-  differs         it holds in one and not in the other; on the same machine also
-                  if a median that it rests on has moved by over 10 %
-  can't be told   one of the two is undecided, or couldn't be measured
-  not comparable  another image, workload or guest kernel; KVM with emulation
-
-If the folder has a saved image and guest kernel (lab image save) that differ
-from this machine's, the saved ones run, as root: reproduce only folders of
-people whose programs you would run.
-
-If another libvirt made the original's guests, name it again with --connect;
-results don't record its address.
-
-The original isn't changed. The new folder has reproduction.md and its report.
-
-Exit status: 0 nothing differs; 1 something differs, or failed; 2 bad usage;
-3 nothing could be run; 130 interrupted.`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return cli.Usagef("reproduce: which results folder? lab reproduce DIR")
-			}
-			return nil
-		},
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return nil, cobra.ShellCompDirectiveFilterDirs
-		},
+		Use:  "reproduce DIR",
+		Args: oneFolder, ValidArgsFunction: completeFolders,
 		RunE: func(_ *cobra.Command, args []string) error { return a.reproduce(args[0], f) },
 	}
 	fl := cmd.Flags()
@@ -64,12 +37,18 @@ Exit status: 0 nothing differs; 1 something differs, or failed; 2 bad usage;
 	return cmd
 }
 
+// reproduce makes the run again and sets the two side by side. Its statements are
+// judged anew from the new figures, and then the outcomes are compared, not the
+// figures: on a faster machine all of these differ, and the statements may hold all
+// the same.
 func (a *app) reproduce(dir string, f runFlags) error {
 	old, err := a.again("reproduce", "lab reproduce", dir, f, func(*results.Run) error { return f.outIsFree() })
 	if err != nil {
 		return err
 	}
 	defer old.end()
+	// The new run has a manifest of its own. Of the original's it keeps what was asked
+	// for, with its seed: the trials come in the same order.
 	original, j := old.Run, old.job
 	m := original.Manifest
 	now := j.Manifest // what begin found out
@@ -81,6 +60,8 @@ func (a *app) reproduce(dir string, f runFlags) error {
 		fmt.Fprintf(a.Note, "lab: the image isn't the original's (%s, and that was %s): nothing will be comparable; fix: --image DIR with the original one\n",
 			now.Image.Digest, m.Image.Digest)
 	}
+	// The folder may be somebody else's, and what it says will run as root: the user is
+	// to see what that is.
 	if c := j.Options.Command; c != nil {
 		fmt.Fprintf(a.Note, "lab: %s says what runs as root: %q", dir, c)
 		if p := j.Options.Prepare; p != "" {

@@ -101,6 +101,7 @@ func (f *runFlags) fromFile(cmd *cobra.Command) error {
 	return nil
 }
 
+// isFolder says whether there is a folder of that name.
 func isFolder(name string) bool {
 	st, err := os.Stat(name)
 	return err == nil && st.IsDir()
@@ -122,6 +123,7 @@ func said(err error) error {
 		in.Err = done
 	case done != nil:
 		err = done
+	// The error names a key of the request; whoever typed a flag is told the flag.
 	case !inFile && errors.As(err, &e):
 		for _, f := range new(request.Request).Fields() {
 			if f.Key == e.At[0] && f.Flag != "" {
@@ -145,6 +147,8 @@ func (f *runFlags) check() error {
 	if err := takes(r); err != nil {
 		return err
 	}
+	// A group's name stands for its environments. Each of them is looked at for itself,
+	// so that an error names the word that was typed.
 	names, some := members(r.Environments)
 	envs := environments(names...)
 	asked := envs
@@ -161,6 +165,8 @@ func (f *runFlags) check() error {
 			asked = append(asked, e)
 		}
 	}
+	// A setting must be known to one of the environments at least; to those that don't
+	// have it, it says nothing.
 	r.Environments, f.some = names, some
 	for _, k := range slices.Sorted(maps.Keys(r.Variant)) {
 		for i, v := range r.Variant[k] {
@@ -259,6 +265,7 @@ func used(o bench.Options) error {
 				using = append(using, sc.Name)
 			}
 		}
+		// One scenario of several that writes is enough: the flag isn't in vain.
 		if slices.ContainsFunc(o.Scenarios, func(name string) bool { return slices.Contains(using, name) }) {
 			continue
 		}

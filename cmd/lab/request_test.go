@@ -54,7 +54,10 @@ func TestGroups(t *testing.T) {
 // its reason; with -f and --resume only those can be given that leave what is
 // measured as it is.
 func TestRequestFlags(t *testing.T) {
-	cmd := newApp([]string{"lab"}, os.Stdin, os.Stdout, os.Stderr).runCommand()
+	cmd, _, err := newApp([]string{"lab"}, os.Stdin, os.Stdout, os.Stderr).root().Find([]string{"run"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	fl := cmd.Flags()
 	keys := map[string]request.Field{}
 	for _, f := range new(request.Request).Fields() {

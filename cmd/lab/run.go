@@ -34,34 +34,16 @@ type runFlags struct {
 	claims     bool             // the scenarios are those that answer the claims
 }
 
+// runCommand is lab run, the heart of it. The flags of what is asked for are made
+// from the fields of request.Request, so that a flag, a key of an experiment file and
+// a line in the manifest can't come to mean different things.
 func (a *app) runCommand() *cobra.Command {
 	var f runFlags
 	cmd := &cobra.Command{
-		Use:   "run SCENARIO… [flags] | run claims [flags] | run command [flags] -- CMD [ARG…] | run -f FILE | run --resume DIR",
-		Short: "Measure a scenario",
-		Long: `lab list has the scenarios and environments. lab explain NAME says more about
-one of them, with what --variant can set.
-
-The trials of all environments are made in an order that is shuffled from the
-seed. Each trial is written down at once. The first Ctrl-C ends the run with a
-report of what was measured; the second ends it at once. Nothing of the run is
-left on the machine but its results folder.
-
-An experiment file (-f, YAML) takes the place of scenarios and flags, and is
-copied into each results folder. Its keys:
-  ` + strings.Join(request.Keys(), ", ") + `
-The only flags that can be given with it, unless the file says the same, are:
-  ` + besideFile() + `
-
-Exit status: 0 all was measured; 1 a trial failed or an environment couldn't
-run; 2 bad usage; 3 nothing could be run, or not root; 130 interrupted.`,
-		Example: `  sudo lab run startup
-  sudo lab run startup --quick --env host,container
-  sudo lab run startup --env container -r 200 --seed 7 --out /tmp/mine
-  sudo lab run command --env host,container -- sh -c 'sleep 0.1'
-  sudo lab run -f paper.yaml
-  lab run startup -r 500 --predict`,
+		Use: "run SCENARIO… [flags] | run claims [flags] | run command [flags] -- CMD [ARG…] | run -f FILE | run --resume DIR",
 		Args: func(cmd *cobra.Command, args []string) error {
+			// What stands behind -- is the workload of the scenario command, with its own
+			// flags.
 			if n := cmd.ArgsLenAtDash(); n >= 0 {
 				if f.resume != "" || f.file != "" {
 					return cli.Usagef("run: a command after -- can't be given with --resume or -f, which say what is measured; fix: leave it out")
@@ -110,6 +92,8 @@ run; 2 bad usage; 3 nothing could be run, or not root; 130 interrupted.`,
 	return cmd
 }
 
+// scenarioNames are the scenarios that can be typed. The parts of a calibration are
+// no such ones.
 func scenarioNames() []string {
 	var out []string
 	for _, s := range scenarios.All() {
@@ -118,7 +102,12 @@ func scenarioNames() []string {
 	return out
 }
 
+// run makes a run of each scenario that was asked for, one after another, in a
+// results folder each. The machine is locked from the first to the last. A run that
+// failed doesn't keep the next one from being made; Ctrl-C does.
 func (a *app) run(f runFlags) error {
+	// What the user typed is judged before root is asked for, and before anything is
+	// made: a typing error takes a millisecond.
 	base, err := f.job()
 	if err != nil {
 		return err
@@ -129,6 +118,8 @@ func (a *app) run(f runFlags) error {
 	if err := a.NeedRoot("lab run", cli.StatusNothing); err != nil {
 		return err
 	}
+	// A foreign libvirt is tried once, here, where the user's keys and the machine's
+	// network are. The worker has neither.
 	var target *client.Target
 	if f.Connect != "" {
 		if target, err = reach(f.Connect); err != nil {
@@ -150,6 +141,7 @@ func (a *app) run(f runFlags) error {
 	if f.claims && f.out == "" {
 		f.out = filepath.Join("results", time.Now().UTC().Format("20060102T150405Z")+"-"+claimsName)
 	}
+	// Each scenario has a job of its own, a copy of what all have in common.
 	var last error
 	for _, name := range f.Scenarios {
 		if f.claims && a.taken(f.folder(name, time.Time{})) {
@@ -189,6 +181,7 @@ func (f *runFlags) folder(name string, t time.Time) string {
 	switch {
 	case f.out == "":
 		return filepath.Join("results", t.Format("20060102T150405Z")+"-"+name)
+	// Several runs need a folder each, below the one that was named.
 	case len(f.Scenarios) > 1:
 		return filepath.Join(f.out, name)
 	}
@@ -209,6 +202,8 @@ func (f *runFlags) job() (*runs.Job, error) {
 	if err := f.outIsFree(); err != nil {
 		return nil, err
 	}
+	// Without --seed the order of the trials is another one each time; it is recorded
+	// all the same, so that each run can be repeated.
 	if f.Seed == nil {
 		seed := uint64(rand.Uint32()) // short enough to be typed again
 		f.Seed = &seed

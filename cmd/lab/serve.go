@@ -14,42 +14,34 @@ import (
 
 	"lab/bench/engine"
 	"lab/bench/results"
-	"lab/cmd/cli"
 	"lab/reports"
 	"lab/reports/serve"
 )
 
+// serveCommand is lab serve: the page that is report.html in each folder, over HTTP,
+// so that it can follow a run.
 func (a *app) serveCommand() *cobra.Command {
 	var address string
 	cmd := &cobra.Command{
-		Use:   "serve DIR…",
-		Short: "Show results in a browser, and follow a run that is going on",
-		Long: `Show results folders as one page in a browser, with a switch between them. The
-page follows a folder whose run is still going on. It is the page that is also in
-each folder as report.html.
-
-Only this machine can see it, unless --addr names another address. Nothing is
-written, no file is handed out, and Ctrl-C ends it.`,
-		Example: `  lab serve results/mine
-  lab serve class/* --addr 0.0.0.0:8000`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return cli.Usagef("serve: which results folder? lab serve DIR…")
-			}
-			return nil
-		},
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return nil, cobra.ShellCompDirectiveFilterDirs
-		},
+		Use:  "serve DIR…",
+		Args: someFolders, ValidArgsFunction: completeFolders,
 		RunE: func(_ *cobra.Command, dirs []string) error { return a.serve(dirs, address) },
 	}
 	cmd.Flags().StringVar(&address, "addr", "", "`[HOST:]PORT` address to listen on (default: a free port of this machine alone)")
 	return cmd
 }
 
+// There are two ways to watch a run in a browser, with the same page and the same server
+// (package serve). lab serve looks at folders from outside, in a process of its own. lab
+// run --live publishes from within, between two trials, when nothing is being measured:
+// drawing a page takes longer than many a start.
+
 // followEvery is how often a served folder is looked at.
 const followEvery = time.Second
 
+// serve publishes the page, looks once a second whether a folder has changed, and
+// publishes it again where it has. Browsers are told by the server; see package
+// serve.
 func (a *app) serve(dirs []string, address string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
@@ -57,6 +49,8 @@ func (a *app) serve(dirs []string, address string) error {
 	if err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}
+	// The first page is made before anything listens, so that a folder that can't be
+	// read is an error here, and not in a browser.
 	s := serve.New()
 	s.Publish(page)
 	if err := s.Start(address); err != nil {
@@ -66,6 +60,8 @@ func (a *app) serve(dirs []string, address string) error {
 	if _, err := fmt.Fprintf(a.Page, "%s (Ctrl-C ends it)\n", s.URL()); err != nil {
 		return err
 	}
+	// Sizes and times tell that something changed; reading a large run each second would
+	// disturb the very run that is followed.
 	for seen := stateOf(dirs); ; {
 		select {
 		case <-ctx.Done():
@@ -139,6 +135,7 @@ func (v *liveView) between(engine.Progress) {
 	}
 }
 
+// renew makes the page of what there is now, and remembers how long that took.
 func (v *liveView) renew() {
 	begun := time.Now()
 	if page, err := pageOf([]string{v.dir}); err == nil {

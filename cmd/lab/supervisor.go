@@ -40,6 +40,8 @@ func (s *supervisor) run() error {
 		defer v.end()
 		s.Between = v.between
 	}
+	// There is a report whatever ended the run: what was measured until then is worth
+	// reading.
 	end, err := s.measure(s.Supervisor.Run)
 	return status(end, s.whatNow(end, err, s.report(s.Dir, s.Job.UID, s.Job.GID, s.json)))
 }
@@ -59,6 +61,7 @@ func (s *supervisor) whatNow(end runs.End, died, report error) error {
 	full := err != nil && (end.Full || errors.Is(report, syscall.ENOSPC))
 	next := ""
 	switch {
+	// A run of one session can be gone on with as soon as it has a trial.
 	case (died != nil || end.Interrupted) && s.Job.Options.Times() == 1 && s.hasTrials():
 		next = s.Typed(s.resumeWords())
 	case full:
@@ -102,6 +105,8 @@ func status(end runs.End, err error) error {
 	switch {
 	case end.Interrupted:
 		return cli.Exit(cli.StatusInterrupted, nil)
+	// What the worker found wrong in the request is the user's error, as if the command
+	// line had been judged here.
 	case end.Usage:
 		return cli.Exit(cli.StatusUsage, err)
 	case err != nil:
@@ -120,13 +125,17 @@ type console struct {
 	*meter
 }
 
+// Say writes a line, below which the progress is drawn anew.
 func (c *console) Say(text string) {
 	c.clear()
 	fmt.Fprintln(c.Note, "lab: "+text)
 }
 
+// Progress draws how far the run is.
 func (c *console) Progress(p engine.Progress) { c.draw(p) }
 
+// Draws says whether the worker has to wait until the progress is drawn: where
+// nothing is drawn it needn't.
 func (c *console) Draws() bool { return c.on }
 
 // passage is a worker's way to a foreign libvirt; nil where there is none.

@@ -192,29 +192,13 @@ func common(rows, others []*Cell) (out []*Cell) {
 	return out
 }
 
-// A Reason is why rows have the verdict that they have.
-type Reason struct {
-	Rows []msg.Message
-	Why  msg.Message
-}
-
 // Reasons are why rows have no verdict, or one that isn't the report's, each once.
-func (c *Contrast) Reasons() (out []*Reason) {
-	by, seen := map[string]*Reason{}, map[string]bool{}
+func (c *Contrast) Reasons() *msg.Gathered {
+	var out msg.Gathered
 	for _, r := range c.Rows {
-		if r.Reason.IsZero() {
-			continue
-		}
-		why := msg.T("join.colon", VerdictText(r.Verdict), r.Reason)
-		key := why.String()
-		if by[key] == nil {
-			by[key] = &Reason{Why: why}
-			out = append(out, by[key])
-		}
-		if row := key + r.Cell.String(); !seen[row] {
-			seen[row] = true
-			by[key].Rows = append(by[key].Rows, r.Cell)
+		if !r.Reason.IsZero() {
+			out.Add(msg.T("join.colon", VerdictText(r.Verdict), r.Reason), r.Cell)
 		}
 	}
-	return out
+	return &out
 }

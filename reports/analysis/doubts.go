@@ -98,21 +98,15 @@ func BoundsOf(k results.Machine) msg.Message {
 // once.
 func (a *Analysis) doubtsOf(c *Cell) (out []msg.Message) {
 	const many = 3
-	about := map[string][]string{} // by the doubt in English, which is as good as any other name
-	var order []msg.Message
+	var about msg.Gathered
 	for _, m := range a.Metrics {
 		if s := c.Samples[m.Name]; s != nil {
 			for _, d := range s.Doubts {
-				key := d.String()
-				if about[key] == nil {
-					order = append(order, d)
-				}
-				about[key] = append(about[key], m.Title)
+				about.Add(d, msg.Verbatim(m.Title))
 			}
 		}
 	}
-	for _, d := range order {
-		titles := about[d.String()]
+	for d, titles := range about.All() {
 		if n := len(titles); n > many {
 			out = append(out, msg.T("doubt.of-many", c.Name, n, d))
 			continue
@@ -192,21 +186,16 @@ func NotesOf(m *results.Manifest) []msg.Message {
 // absent are metrics that no row has a value of, with the reason that trials gave,
 // each once: the tables and pictures leave them out.
 func (a *Analysis) absent() (out []msg.Message) {
-	var why []string
-	seen, titles := map[string]bool{}, map[string][]msg.Message{}
+	var why msg.Gathered
 	for _, l := range a.Run.Lines {
-		if _, ok := a.Metric(l.Metric); ok || l.Value != nil || l.Err != "" || l.Text == "" || seen[l.Metric+"\n"+l.Text] {
+		if _, ok := a.Metric(l.Metric); ok || l.Value != nil || l.Err != "" || l.Text == "" {
 			continue
 		}
-		seen[l.Metric+"\n"+l.Text] = true
-		if titles[l.Text] == nil {
-			why = append(why, l.Text)
-		}
 		m, _ := a.described(l.Metric)
-		titles[l.Text] = append(titles[l.Text], msg.T("doubt.absent-metric", cmp.Or(m.Title, l.Metric)))
+		why.Add(msg.Verbatim(msg.OneLine(l.Text)), msg.T("doubt.absent-metric", cmp.Or(m.Title, l.Metric)))
 	}
-	for _, text := range why {
-		out = append(out, msg.T("doubt.absent", msg.Join("join.semicolon", titles[text]...), msg.OneLine(text)))
+	for text, titles := range why.All() {
+		out = append(out, msg.T("doubt.absent", msg.Join("join.semicolon", titles...), text))
 	}
 	return out
 }

@@ -44,19 +44,20 @@ func (m *Machines) note() {
 			return shortDigest(r.Manifest.Kernel)
 		}},
 	} {
-		who := map[string][]*Machine{}
+		var who msg.Gathered
 		for _, k := range m.Machines {
 			for _, a := range k.Runs {
-				if v := x.of(a.Run); v != "" && !slices.Contains(who[v], k) {
-					who[v] = append(who[v], k)
+				if v := x.of(a.Run); v != "" {
+					who.Add(msg.Verbatim(v), k.Name)
 				}
 			}
 		}
-		if len(who) > 1 {
-			var parts []msg.Message
-			for _, v := range slices.Sorted(maps.Keys(who)) {
-				parts = append(parts, msg.T("machines.whose", v, names(who[v])))
-			}
+		var parts []msg.Message
+		for v, machines := range who.All() {
+			parts = append(parts, msg.T("machines.whose", v, msg.Join("join.comma", machines...)))
+		}
+		if len(parts) > 1 {
+			slices.SortFunc(parts, func(a, b msg.Message) int { return strings.Compare(a.String(), b.String()) })
 			x.say(msg.Join("join.semicolon", parts...))
 		}
 	}
@@ -75,36 +76,18 @@ func (m *Machines) note() {
 	})
 }
 
-// names lists machines.
-func names(of []*Machine) msg.Message {
-	var list []msg.Message
-	for _, k := range of {
-		list = append(list, k.Name)
-	}
-	return msg.Join("join.comma", list...)
-}
-
 // gather notes what holds of some runs, each text once, with the machines.
 func (m *Machines) gather(of func(*Analysis) []msg.Message) {
-	var order []string // texts in English, which are as good as any other name
-	texts := map[string]msg.Message{}
-	who := map[string][]*Machine{}
+	var said msg.Gathered
 	for _, k := range m.Machines {
 		for _, a := range k.Runs {
 			for _, t := range of(a) {
-				key := t.String()
-				if who[key] == nil {
-					order = append(order, key)
-					texts[key] = t
-				}
-				if !slices.Contains(who[key], k) {
-					who[key] = append(who[key], k)
-				}
+				said.Add(t, k.Name)
 			}
 		}
 	}
-	for _, key := range order {
-		m.Notes = append(m.Notes, msg.T("machines.gathered", names(who[key]), texts[key]))
+	for t, machines := range said.All() {
+		m.Notes = append(m.Notes, msg.T("machines.gathered", msg.Join("join.comma", machines...), t))
 	}
 }
 

@@ -26,6 +26,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -79,6 +80,38 @@ func All(texts []string) (out []Message) {
 		out = append(out, Verbatim(s))
 	}
 	return out
+}
+
+// Gathered is what is said, each text once and in the order in which it came first,
+// with those that it is said of. Texts are told apart by their English.
+type Gathered struct {
+	said []Message
+	of   map[string][]Message
+}
+
+// Add says it of one more, unless it was said of that already.
+func (g *Gathered) Add(said, of Message) {
+	if g.of == nil {
+		g.of = map[string][]Message{}
+	}
+	key := said.String()
+	if g.of[key] == nil {
+		g.said = append(g.said, said)
+	}
+	if !slices.ContainsFunc(g.of[key], func(m Message) bool { return m.String() == of.String() }) {
+		g.of[key] = append(g.of[key], of)
+	}
+}
+
+// All are the texts, each with those that it is said of.
+func (g *Gathered) All() iter.Seq2[Message, []Message] {
+	return func(yield func(Message, []Message) bool) {
+		for _, m := range g.said {
+			if !yield(m, g.of[m.String()]) {
+				return
+			}
+		}
+	}
 }
 
 // A Language has a text for each message.

@@ -66,26 +66,16 @@ func (d *distribution) panel(p *page, m results.Metric, tcg bool) {
 	}
 	p.y += 13
 
-	top := p.y
-	bottom := top + d.height*vg.Length(len(cells))
-	p.bands(left, right, top, d.height, len(cells))
-	if tcg {
-		p.hatch(faint, x.left, top, x.right, bottom)
-		d.used.tcg = true
-	}
-	p.grid(x, top, bottom, bodyText, pageWidth)
+	top, bottom := p.rows(x, d.height, len(cells), tcg)
+	d.used.tcg = d.used.tcg || tcg
 	for i, c := range cells {
 		d.row(p, c, m, x, top+d.height*vg.Length(i), i)
 	}
-	p.y = bottom + 16
 	note := x.note()
 	if n := len(slices.DeleteFunc(all, x.shows)); n > 0 {
 		note = msg.Join("join.semicolon", note, msg.T("axis.hidden", n))
 	}
-	if !note.IsZero() {
-		p.write(smallText, draw.XLeft, x.left, p.y+4, note)
-		p.y += 10
-	}
+	p.below(x, bottom, note)
 }
 
 // row draws one cell.

@@ -1,6 +1,7 @@
 package plot
 
 import (
+	"image/color"
 	"maps"
 	"slices"
 	"time"
@@ -117,14 +118,8 @@ func (f *machineForest) panel(p *page, g *analysis.MachineGroup, entries []analy
 	if spread {
 		rows++
 	}
-	top := p.y
-	bottom := top + machineRow*vg.Length(rows)
-	p.bands(left, right, top, machineRow, rows)
-	if g.TCG {
-		p.hatch(faint, x.left, top, x.right, bottom)
-		f.used.tcg = true
-	}
-	p.grid(x, top, bottom, bodyText, pageWidth)
+	top, bottom := p.rows(x, machineRow, rows, g.TCG)
+	f.used.tcg = f.used.tcg || g.TCG
 	if f.ratio {
 		p.line(x.x(1), top, x.x(1), bottom, 1, grey)
 	}
@@ -144,11 +139,7 @@ func (f *machineForest) panel(p *page, g *analysis.MachineGroup, entries []analy
 	if spread {
 		y := top + machineRow*(vg.Length(rows)-0.5)
 		p.write(boldText, draw.XLeft, left+2, y, msg.T("machines.middle", msg.T("machines", s.Machines)))
-		p.line(x.x(s.Least), y, x.x(s.Largest), y, 0.8, black)
-		for _, v := range []float64{s.Least, s.Largest} {
-			p.line(x.x(v), y-3.5, x.x(v), y+3.5, 0.8, black)
-		}
-		p.diamond(black, x.x(s.Middle), y, 3.4)
+		p.spread(x.x(s.Least), x.x(s.Middle), x.x(s.Largest), y)
 		f.used.spread = true
 		u := msg.ScaleFor(s.Middle, f.unit)
 		middle := u.With(s.Middle)
@@ -157,11 +148,7 @@ func (f *machineForest) panel(p *page, g *analysis.MachineGroup, entries []analy
 		}
 		p.fit(smallText, draw.XLeft, x.right+6, y, machineText-8, msg.T("join.semicolon", middle, u.Join(u.Span(s.Least, s.Largest))))
 	}
-	p.y = bottom + 16
-	if note := x.note(); !note.IsZero() {
-		p.write(smallText, draw.XLeft, x.left, p.y+4, note)
-		p.y += 10
-	}
+	p.below(x, bottom, x.note())
 }
 
 // axis covers all groups of one label, and zero: figures and machines are
@@ -205,6 +192,23 @@ func (f *machineForest) words(iv stats.Interval) msg.Message {
 	return msg.T("join.semicolon", middle, analysis.SpanOf(iv, u))
 }
 
+// spread draws how far machines lie apart, and the middle one.
+func (p *page) spread(least, middle, largest, y vg.Length) {
+	p.line(least, y, largest, y, 0.8, black)
+	for _, x := range []vg.Length{least, largest} {
+		p.line(x, y-3.5, x, y+3.5, 0.8, black)
+	}
+	p.diamond(black, middle, y, 3.4)
+}
+
+// runMark is a run's mark, as a key has it.
+func (p *page) runMark(c color.Color, width vg.Length) func(x, y vg.Length) {
+	return func(x, y vg.Length) {
+		p.line(x-7, y, x+7, y, width, c)
+		p.dot(c, x, y, 2.4, false)
+	}
+}
+
 // key explains the marks that were used.
 func (f *machineForest) key(p *page) {
 	k := newKey(p, 8)
@@ -213,24 +217,13 @@ func (f *machineForest) key(p *page) {
 		if f.ratio {
 			text = msg.T("key.run-joint")
 		}
-		k.entry(text, func(x, y vg.Length) {
-			p.line(x-7, y, x+7, y, 1.8, palette[0])
-			p.dot(palette[0], x, y, 2.4, false)
-		})
+		k.entry(text, p.runMark(palette[0], 1.8))
 	}
 	if f.used.few {
-		k.entry(msg.T("key.run-range"), func(x, y vg.Length) {
-			p.line(x-7, y, x+7, y, 0.8, rgb(0x999999))
-			p.dot(rgb(0x999999), x, y, 2.4, false)
-		})
+		k.entry(msg.T("key.run-range"), p.runMark(rgb(0x999999), 0.8))
 	}
 	if f.used.spread {
-		k.entry(msg.T("key.machines"), func(x, y vg.Length) {
-			p.line(x-7, y, x+7, y, 0.8, black)
-			p.line(x-7, y-3.5, x-7, y+3.5, 0.8, black)
-			p.line(x+7, y-3.5, x+7, y+3.5, 0.8, black)
-			p.diamond(black, x, y, 3.4)
-		})
+		k.entry(msg.T("key.machines"), func(x, y vg.Length) { p.spread(x-7, x, x+7, y) })
 	}
 	k.end()
 	if f.used.tcg {

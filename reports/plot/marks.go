@@ -122,6 +122,27 @@ func (p *page) bands(left, right, top, height vg.Length, n int) {
 	}
 }
 
+// rows draws the ground for n rows from the cursor on, with an axis's grid over it,
+// hatched for emulated ones. It returns where they begin and end.
+func (p *page) rows(x axis, height vg.Length, n int, tcg bool) (top, bottom vg.Length) {
+	top, bottom = p.y, p.y+height*vg.Length(n)
+	p.bands(pageMargin, pageWidth-pageMargin, top, height, n)
+	if tcg {
+		p.hatch(faint, x.left, top, x.right, bottom)
+	}
+	p.grid(x, top, bottom, bodyText, pageWidth)
+	return top, bottom
+}
+
+// below goes on under rows, with a note about their axis if there is any.
+func (p *page) below(x axis, bottom vg.Length, note msg.Message) {
+	p.y = bottom + 16
+	if !note.IsZero() {
+		p.write(smallText, draw.XLeft, x.left, p.y+4, note)
+		p.y += 10
+	}
+}
+
 // ground is a row's.
 func ground(i int) color.Color {
 	if i%2 == 0 {

@@ -90,14 +90,8 @@ func (f *ratios) panels(p *page, tcg bool) {
 	}
 	p.y += 13
 
-	top := p.y
 	height := ratioRow*vg.Length(len(cells)) + 5
-	bottom := top + height*vg.Length(len(metrics))
-	p.bands(left, right, top, height, len(metrics))
-	if tcg {
-		p.hatch(faint, x.left, top, x.right, bottom)
-	}
-	p.grid(x, top, bottom, bodyText, pageWidth)
+	top, bottom := p.rows(x, height, len(metrics), tcg)
 	p.line(x.x(1), top, x.x(1), bottom, 1.2, black)
 	for i, m := range metrics {
 		y := top + height*vg.Length(i)
@@ -106,9 +100,7 @@ func (f *ratios) panels(p *page, tcg bool) {
 			f.row(p, c, m, x, y+2.5+ratioRow*(vg.Length(j)+0.5), i)
 		}
 	}
-	p.y = bottom + 16
-	p.write(smallText, draw.XLeft, x.left, p.y+4, x.note())
-	p.y += 10
+	p.below(x, bottom, x.note())
 }
 
 // labelRoom is how wide the names before the axis are: the cells' are whole, as

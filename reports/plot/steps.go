@@ -95,12 +95,7 @@ func (f *steps) panel(p *page, m results.Metric, all []step, tcg bool) {
 	p.write(boldText, draw.XLeft, left+2, p.y+6, head)
 	p.write(smallText, draw.XLeft, x.right+6, p.y+6, msg.T("plot.steps"))
 	p.y += 13
-	top, bottom := p.y, p.y+stepRow*vg.Length(len(all))
-	p.bands(left, right, top, stepRow, len(all))
-	if tcg {
-		p.hatch(faint, x.left, top, x.right, bottom)
-	}
-	p.grid(x, top, bottom, bodyText, pageWidth)
+	top, bottom := p.rows(x, stepRow, len(all), tcg)
 	if base := f.a.FigureBase(f.figure, all[0].cell); f.figure.To != "" && base != nil {
 		at := x.x(all[0].from)
 		p.line(at, top, at, bottom, 1.2, black)
@@ -108,11 +103,7 @@ func (f *steps) panel(p *page, m results.Metric, all []step, tcg bool) {
 	for i, s := range all {
 		f.row(p, x, m, s, top+stepRow*vg.Length(i))
 	}
-	p.y = bottom + 16
-	if note := x.note(); !note.IsZero() {
-		p.write(smallText, draw.XLeft, x.left, p.y+4, note)
-		p.y += 10
-	}
+	p.below(x, bottom, x.note())
 }
 
 func (f *steps) row(p *page, x axis, m results.Metric, s step, y vg.Length) {

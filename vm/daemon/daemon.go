@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"crypto/rand"
+	_ "embed"
 	"errors"
 	"fmt"
 	"maps"
@@ -249,50 +250,23 @@ func killQEMU(pid int) {
 	}
 }
 
+// What is %d in the one is QEMU's user, and %s in the other the host's UUID.
+var (
+	//go:embed qemu.conf
+	qemuConf string
+	//go:embed libvirtd.conf
+	libvirtdConf string
+)
+
 // QEMUConf is libvirt's configuration of its QEMU driver, which runs QEMU as a
 // user of that number by default.
 func QEMUConf(id int) string {
-	return fmt.Sprintf(`# Written by lab for its private daemon.
-# Nobody's. Each domain has a user of its own besides; this one asks QEMU what it
-# can do.
-user = "+%[1]d"
-group = "+%[1]d"
-# The lab gives QEMU the files that are the domain's. libvirt changes no labels
-# and no owners.
-security_driver = "none"
-dynamic_ownership = 0
-remember_owner = 0
-# Logs are files, so that no virtlogd is needed.
-stdio_handler = "file"
-# No mount namespace and no cgroup per domain: the testbed is the fence.
-namespaces = []
-cgroup_controllers = []
-max_core = 0
-# Else libvirt asks QEMU, in each start, for some 400 properties of each CPU, one
-# after the other; without this it gets them in two answers.
-capability_filters = [ "cpu-unavailable-features" ]
-# Whatever the guest makes of QEMU, it starts no program and changes no user.
-seccomp_sandbox = 1
-`, id)
+	return fmt.Sprintf(qemuConf, id)
 }
 
 // Conf is the configuration of the daemon itself.
 func Conf() string {
 	var id [16]byte
 	rand.Read(id[:])
-	return `# Written by lab for its private daemon.
-listen_tls = 0
-listen_tcp = 0
-auth_unix_rw = "none"
-auth_unix_ro = "none"
-# By itself it lets everybody in who may connect; QEMU must not: who speaks to
-# the daemon is root.
-unix_sock_rw_perms = "0700"
-unix_sock_ro_perms = "0700"
-unix_sock_admin_perms = "0700"
-# Else it asks the machine's firmware, through dmidecode.
-host_uuid = "` + domain.UUID(id) + `"
-# Warnings and errors, to standard error.
-log_outputs = "3:stderr"
-`
+	return fmt.Sprintf(libvirtdConf, domain.UUID(id))
 }

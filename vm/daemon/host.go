@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench"
+	"lab/bench/launch"
 	"lab/bench/testbed"
 	"lab/vm/accel"
 	"lab/vm/client"
@@ -276,20 +276,15 @@ func (d *Daemon) enter(f func() error) error {
 		return err
 	}
 	defer ns.Close()
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with this goroutine
-		done <- func() error {
-			// The threads of a program share their root and working folder,
-			// and one that does can't change its mount namespace.
-			if err := unix.Unshare(unix.CLONE_FS); err != nil {
-				return os.NewSyscallError("unshare", err)
-			}
-			if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNS); err != nil {
-				return os.NewSyscallError("setns", err)
-			}
-			return f()
-		}()
-	}()
-	return <-done
+	return launch.Do(func() error {
+		// The threads of a program share their root and working folder, and one
+		// that does can't change its mount namespace.
+		if err := unix.Unshare(unix.CLONE_FS); err != nil {
+			return os.NewSyscallError("unshare", err)
+		}
+		if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNS); err != nil {
+			return os.NewSyscallError("setns", err)
+		}
+		return f()
+	})
 }

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"lab/bench/launch"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -143,24 +145,10 @@ func (m Mounts) enter() error {
 			return fmt.Errorf("mount %s: %w", x.kind, err)
 		}
 	}
-	return pivot(atRoot)
-}
-
-// pivot makes a mount the root, and lets go of the old one with all that was
-// mounted there.
-func pivot(dir string) error {
-	if err := unix.Chdir(dir); err != nil {
+	if err := unix.Chdir(atRoot); err != nil {
 		return os.NewSyscallError("chdir", err)
 	}
-	// With both arguments the same, the old root is put on top of the new
-	// one, at "/", and no folder is needed to hold it (pivot_root(2)).
-	if err := unix.PivotRoot(".", "."); err != nil {
-		return os.NewSyscallError("pivot_root", err)
-	}
-	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
-		return fmt.Errorf("unmount the old root: %w", err)
-	}
-	return os.NewSyscallError("chdir", unix.Chdir("/"))
+	return launch.PivotHere()
 }
 
 func writeFiles(files map[string]string, mode os.FileMode) error {

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+	"golang.org/x/term"
 
 	"lab/bench"
 	"lab/bench/launch"
@@ -20,7 +21,7 @@ type stdio struct {
 	master       *os.File // of the terminal that was made, or nil
 	slave        *os.File
 	tty          *os.File // the terminal that stands for the guest's, or nil
-	saved        *unix.Termios
+	saved        *term.State
 	stop         [2]int // a pipe whose write end is closed to stop the pump
 
 	halt  chan struct{} // closed to stop the pump where it waits for credit
@@ -69,18 +70,11 @@ func newStdio(c bench.Command) (s *stdio, err error) {
 // raw makes the host's terminal a wire: the guest's own does echo, line editing
 // and Ctrl-C (cfmakeraw(3)).
 func (s *stdio) raw() error {
-	return Control(s.tty, func(fd int) error {
-		t, err := unix.IoctlGetTermios(fd, unix.TCGETS)
-		if err != nil {
+	return Control(s.tty, func(fd int) (err error) {
+		if s.saved, err = term.MakeRaw(fd); err != nil {
 			return fmt.Errorf("a terminal is wanted: %w", err)
 		}
-		saved := *t
-		s.saved = &saved
-		t.Iflag &^= unix.IGNBRK | unix.BRKINT | unix.PARMRK | unix.ISTRIP | unix.INLCR | unix.IGNCR | unix.ICRNL | unix.IXON
-		t.Oflag &^= unix.OPOST
-		t.Lflag &^= unix.ECHO | unix.ECHONL | unix.ICANON | unix.ISIG | unix.IEXTEN
-		t.Cflag = t.Cflag&^(unix.CSIZE|unix.PARENB) | unix.CS8
-		return unix.IoctlSetTermios(fd, unix.TCSETS, t)
+		return nil
 	})
 }
 
@@ -199,7 +193,7 @@ func (s *stdio) finish() {
 		s.out.Close()
 	}
 	if s.saved != nil && s.slave == nil {
-		Control(s.tty, func(fd int) error { return unix.IoctlSetTermios(fd, unix.TCSETS, s.saved) })
+		Control(s.tty, func(fd int) error { return term.Restore(fd, s.saved) })
 	}
 	if s.slave != nil {
 		s.slave.Close()

@@ -28,18 +28,7 @@ import (
 func Write(dir string, w io.Writer) error {
 	z := gzip.NewWriter(w)
 	t := tar.NewWriter(z)
-	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(dir, name)
-		if err != nil {
-			return err
-		}
+	err := input.Walk(dir, func(name, rel string, info fs.FileInfo) (err error) {
 		h := &tar.Header{Name: filepath.ToSlash(rel), Mode: int64(image.UnixMode(info.Mode()) &^ unix.S_IFMT), ModTime: time.Unix(0, 0), Format: tar.FormatPAX}
 		switch {
 		case info.IsDir():

@@ -21,16 +21,7 @@ import (
 func Pack(w io.Writer, dir string) error {
 	t := tar.NewWriter(w)
 	first := map[[2]uint64]string{} // of files with several names, by device and inode
-	err := filepath.WalkDir(dir, func(name string, _ fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(dir, name)
-		if err != nil {
-			return err
-		}
-		return packEntry(t, name, rel, first)
-	})
+	err := input.Walk(dir, func(name, rel string, _ fs.FileInfo) error { return packEntry(t, name, rel, first) })
 	if err = errors.Join(err, t.Close()); err != nil {
 		return fmt.Errorf("pack %s: %w", dir, err)
 	}

@@ -33,25 +33,25 @@ func Import(ctx context.Context, w *store.Writer, from string, o Options) (i sto
 		}
 	}()
 	if from == "-" {
-		return importArchive(ctx, w, o.Stdin, from, o)
+		return importArchive(ctx, w, o.Stdin, o)
 	}
 	st, err := os.Stat(from)
 	if err != nil {
 		return i, err
 	}
 	if st.IsDir() {
-		return importFolder(ctx, w, from, from, o)
+		return importFolder(ctx, w, from, o)
 	}
 	f, err := input.Open(from)
 	if err != nil {
 		return i, err
 	}
 	defer f.Close()
-	return importArchive(ctx, w, f, from, o)
+	return importArchive(ctx, w, f, o)
 }
 
 // importFolder imports what is in a folder.
-func importFolder(ctx context.Context, w *store.Writer, dir, from string, o Options) (i store.Image, err error) {
+func importFolder(ctx context.Context, w *store.Writer, dir string, o Options) (i store.Image, err error) {
 	root, err := input.OpenRoot(dir)
 	if err != nil {
 		return i, err
@@ -60,7 +60,7 @@ func importFolder(ctx context.Context, w *store.Writer, dir, from string, o Opti
 	there := func(name string) bool { _, err := root.Lstat(name); return err == nil }
 	switch {
 	case there("index.json") && there("oci-layout"):
-		return take(ctx, w, &layout{root, from}, o)
+		return take(ctx, w, &layout{root}, o)
 	case there("manifest.json"):
 		d, name, err := fromDocker(w, root, o)
 		if err != nil {
@@ -84,7 +84,7 @@ func importFolder(ctx context.Context, w *store.Writer, dir, from string, o Opti
 }
 
 // importArchive imports what is in a tar archive.
-func importArchive(ctx context.Context, w *store.Writer, f io.Reader, from string, o Options) (i store.Image, err error) {
+func importArchive(ctx context.Context, w *store.Writer, f io.Reader, o Options) (i store.Image, err error) {
 	r, err := plain(f)
 	if err != nil {
 		return i, err
@@ -117,7 +117,7 @@ func importArchive(ctx context.Context, w *store.Writer, f io.Reader, from strin
 	if _, err := layer.Unpack(kept, dir, &w.Room); err != nil {
 		return i, err
 	}
-	return importFolder(ctx, w, dir, from, o)
+	return importFolder(ctx, w, dir, o)
 }
 
 // holdsImage says whether a tar archive holds an image's parts, and not a file

@@ -47,8 +47,6 @@ func remotely(ctx context.Context) []remote.Option {
 	return []remote.Option{remote.WithContext(ctx), remote.WithTransport(t), remote.WithAuthFromKeychain(authn.DefaultKeychain)}
 }
 
-func (r *repository) where() string { return r.ref.String() }
-
 func (r *repository) index() ([]v1.Descriptor, error) {
 	return nil, errors.New("a registry has no index")
 }

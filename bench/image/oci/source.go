@@ -42,7 +42,6 @@ const (
 type source interface {
 	index() ([]v1.Descriptor, error)
 	open(ctx context.Context, d v1.Descriptor) (io.ReadCloser, error)
-	where() string // for errors
 }
 
 // Options say what of a source is meant.
@@ -55,12 +54,7 @@ type Options struct {
 }
 
 // layout is a folder in OCI's layout (image-layout.md).
-type layout struct {
-	root *os.Root
-	from string // what the user named
-}
-
-func (l *layout) where() string { return l.from }
+type layout struct{ root *os.Root }
 
 func (l *layout) index() ([]v1.Descriptor, error) {
 	data, err := input.ReadIn(l.root, "index.json", maxManifest)

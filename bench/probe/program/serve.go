@@ -166,22 +166,15 @@ func (s *server) streams(first, count int) error {
 // recv, send and poll are the raw system calls: Go's own tell its scheduler of
 // each, which hands the thread's work to another.
 
-func recv(fd int, b []byte, flags int) (int, error) {
-	for {
-		n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), uintptr(flags), 0, 0)
-		switch errno {
-		case 0:
-			return int(n), nil
-		case unix.EINTR:
-			continue
-		}
-		return -1, errno
-	}
-}
+func recv(fd int, b []byte, flags int) (int, error) { return transfer(unix.SYS_RECVFROM, fd, b, flags) }
 
 func send(fd int, b []byte, flags int) (int, error) {
+	return transfer(unix.SYS_SENDTO, fd, b, flags|unix.MSG_NOSIGNAL)
+}
+
+func transfer(call uintptr, fd int, b []byte, flags int) (int, error) {
 	for {
-		n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), uintptr(flags)|unix.MSG_NOSIGNAL, 0, 0)
+		n, _, errno := unix.RawSyscall6(call, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), uintptr(flags), 0, 0)
 		switch errno {
 		case 0:
 			return int(n), nil
