@@ -35,8 +35,10 @@ test: setup-tests build
 	./.ci/guest "$(GO)" $(ROOT) ./lab
 	$(ROOT) ./lab doctor --since before.out
 
-# A stock Debian with systemd and KVM is built, booted by emulation, and tested in.
+# What takes minutes here; then a stock Debian with systemd and KVM is built, booted by
+# emulation, and tested in.
 test-long: setup-long generate build
+	LAB_LONG=1 ./.ci/gotest "$(GO)" $(TESTFLAGS) -run TestCellRatios ./cmd/lab
 	./.ci/gotest ./.ci/stock "$(GO)" $(ROOT)
 
 bench: setup generate

@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"fmt"
 	"strconv"
 
 	"lab/bench/results"
@@ -119,5 +120,26 @@ func design(a *analysis.Analysis) msg.Message {
 			s = append(s, msg.T("design.strict"))
 		}
 	}
-	return msg.Join("join.sentences", s...)
+	return msg.Join("join.sentences", append(s, limits(a)...)...)
+}
+
+// limits are those that the run was asked to set for each instance; nil: none.
+func limits(a *analysis.Analysis) (out []msg.Message) {
+	x := a.Run.Manifest.Asked
+	if x == nil {
+		return nil
+	}
+	if x.CPULimit > 0 {
+		out = append(out, msg.T("limit.cpu", fmt.Sprint(x.CPULimit)))
+	}
+	if x.Memory > 0 {
+		out = append(out, msg.T("limit.memory", msg.Quantity(float64(x.Memory), "B")))
+	}
+	if x.Pids > 0 {
+		out = append(out, msg.T("limit.pids", x.Pids))
+	}
+	if out != nil {
+		out = []msg.Message{msg.T("design.limits", msg.Join("join.comma", out...))}
+	}
+	return out
 }

@@ -44,7 +44,7 @@ func opening(p *page.Page, a *analysis.Analysis) {
 	p.Text(msg.T("report.here"))
 	p.Messages(sentences(a)...)
 	verdicts(p, a)
-	var notes []msg.Message
+	notes := limits(a)
 	seen, whole := map[string]bool{}, false
 	for _, c := range a.Cells {
 		e := a.Run.Manifest.Environment(c.Env)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"lab/bench"
+	"lab/bench/clean"
 	"lab/bench/clock"
 	"lab/bench/results"
 )
@@ -48,11 +49,11 @@ var commandEnv = []string{"PATH=" + bench.DefaultPath, "HOME=/root"}
 
 func commandTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 	if c.Asked.Prepare != "" {
-		var out end
+		out := clean.Tail{Most: mostOutput}
 		sh := exec.CommandContext(ctx, "/bin/sh", "-c", c.Asked.Prepare)
 		sh.Stdout, sh.Stderr = &out, &out
 		if err := sh.Run(); err != nil {
-			return bench.Blamed(bench.BlameWorkload, fmt.Errorf("--prepare %s: %w%s", c.Asked.Prepare, err, out.quoted()))
+			return bench.Blamed(bench.BlameWorkload, fmt.Errorf("--prepare %s: %w%s", c.Asked.Prepare, err, quoted(&out)))
 		}
 	}
 	from, to, err := os.Pipe()
@@ -65,7 +66,7 @@ func commandTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 	if err != nil {
 		return err
 	}
-	var out end
+	out := clean.Tail{Most: mostOutput}
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
@@ -99,7 +100,7 @@ func commandTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 		said := ""
 		select {
 		case <-read:
-			said = out.quoted()
+			said = quoted(&out)
 		case <-time.After(time.Second): // something that it left has its output
 		}
 		return bench.Blamed(bench.BlameWorkload, fmt.Errorf("%s ended with %v%s", c.Asked.Command[0], exit, said))
@@ -135,23 +136,15 @@ func commandMemory(t *bench.T, i bench.Instance, guest bool) {
 	t.RecordText("memory", "not known: the command has no cgroup, the kernel keeps no peak of it, or it went with the command")
 }
 
-// end is the end of what was written to it.
-type end []byte
+// mostOutput is how much of a command's output an error has, in bytes.
+const mostOutput = 400
 
-func (e *end) Write(b []byte) (int, error) {
-	*e = append(*e, b...)
-	if n := len(*e); n > 400 {
-		*e = (*e)[n-400:]
+// quoted is a command's last output as part of an error, "" if there is none.
+func quoted(out *clean.Tail) string {
+	if text := out.String(); text != "" {
+		return fmt.Sprintf(", last output %q", text)
 	}
-	return len(b), nil
-}
-
-// quoted is the end as part of an error, "" where there is none.
-func (e end) quoted() string {
-	if len(e) == 0 {
-		return ""
-	}
-	return fmt.Sprintf(", last output %q", string(e))
+	return ""
 }
 
 var commandMetrics = []results.Metric{

@@ -6,6 +6,7 @@ import (
 
 	"lab/bench"
 	"lab/bench/benchtest"
+	"lab/bench/clean"
 	"lab/bench/clock"
 	"lab/bench/request"
 )
@@ -46,13 +47,13 @@ func TestExecuted(t *testing.T) {
 
 // What a failed trial says has the end of the output, however long that was.
 func TestEnd(t *testing.T) {
-	var e end
+	e := clean.Tail{Most: mostOutput}
+	if quoted(&e) != "" {
+		t.Error("nothing is quoted")
+	}
 	e.Write([]byte(strings.Repeat("x", 1000)))
 	e.Write([]byte("no such file\n"))
-	if got := e.quoted(); !strings.HasSuffix(got, `no such file\n"`) || len(got) > 450 {
+	if got := quoted(&e); !strings.HasSuffix(got, `no such file\n"`) || len(got) > 450 || len(e.String()) != mostOutput {
 		t.Errorf("%d: %s", len(got), got)
-	}
-	if end(nil).quoted() != "" || len(e) != 400 {
-		t.Error("nothing is quoted")
 	}
 }

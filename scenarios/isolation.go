@@ -67,7 +67,7 @@ func isolationCells(o bench.Options) []bench.Cell {
 					break
 				}
 			}
-			if _, asked := o.Fixed()[s.Name]; !asked {
+			if _, asked := o.Fixed()[s.Name]; !asked && e.Has(s.Name, v) {
 				add(e, map[string]string{s.Name: v})
 			}
 		}

@@ -54,6 +54,9 @@ func (v bareGuest) refuses(s bench.Spec) error {
 	if s.Init {
 		return errNoSystem
 	}
+	if l := s.Limits; l.CPU != 0 || l.Memory != 0 || l.Pids != 0 {
+		return bench.NotApplicable("a few instructions without an operating system have nothing to limit", "leave vm-bare out with --env, or run without limits")
+	}
 	if s.Settings["accel"] == "kvm" {
 		if err := accel.KVMOpens(); err != nil {
 			return bench.Unavailable(err.Error(), "--accel tcg (which says nothing of a VM's speed), or use a machine with KVM")

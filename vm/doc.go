@@ -116,6 +116,15 @@
 // made them (autodestroy); the daemon and every QEMU end with the testbed's PID
 // namespace.
 //
+// Package bench/foreign, which is for the programs of others, isn't used for all that: its
+// instance is a child of the lab's that the lab executes, in namespaces and a cgroup of
+// its making, with the workload's descriptors for its own. A QEMU is libvirt's child,
+// found when it is there and held by a descriptor; the workload is none of its
+// processes, and speaks by a console or a channel; a foreign libvirt's isn't on
+// this machine at all. Its input and output are frames with credit on the channel
+// (guest/stdio.go), and no pipes. What both do is common already: how a program is found
+// (bench/launch), what is known of a process (bench/proc) and how it died (bench/testbed).
+//
 // # Whose libvirt
 //
 // By default the private daemon. After [Env.Connect] it is a foreign one, and

@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
+	"lab/bench/clean"
 	"lab/bench/launch"
 	"lab/bench/testbed"
 )
@@ -152,34 +154,12 @@ func (w *Worker) Wait() (said string, err error) {
 	return <-w.said, err
 }
 
-// keepTail reads f to its end and returns its beginning and its end: a panic
-// begins with its reason, and whatever else there is to say was said last.
+// keepTail reads f to its end and returns its beginning and its end.
 func keepTail(f *os.File) string {
 	defer f.Close()
-	const most = 64 << 10 // of each
-	var head, tail []byte
-	cut := 0
-	buf := make([]byte, 4096)
-	for {
-		n, err := f.Read(buf)
-		if room := min(n, most-len(head)); room > 0 {
-			head = append(head, buf[:room]...)
-			tail = append(tail, buf[room:n]...)
-		} else {
-			tail = append(tail, buf[:n]...)
-		}
-		if over := len(tail) - most; over > 0 {
-			tail = tail[over:]
-			cut += over
-		}
-		if err != nil { // its end, mostly
-			break
-		}
-	}
-	if cut > 0 {
-		return fmt.Sprintf("%s\n… %d bytes …\n%s", head, cut, tail)
-	}
-	return string(head) + string(tail)
+	t := clean.Tail{Head: 64 << 10, Most: 64 << 10}
+	io.Copy(&t, f) // an error is its end, mostly
+	return t.String()
 }
 
 // Excerpt is the few lines of a worker's last words that a person wants to see

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -176,9 +177,11 @@ func (r *Runner) asks(env string, variant map[string]string) bool {
 	})
 }
 
-// limits are the run's, with what the cell asks for beside them.
+// limits are what the cell asks for, else the run.
 func (r *Runner) limits(c bench.Cell) bench.Limits {
-	l := bench.Limits{CPUSet: string(r.Options.CPUs), CPU: c.CPU, Pids: c.Pids, Memory: c.Memory}
+	o := &r.Options
+	l := bench.Limits{CPUSet: string(o.CPUs), CPU: cmp.Or(c.CPU, float64(o.CPULimit)),
+		Pids: cmp.Or(c.Pids, int64(o.Pids)), Memory: cmp.Or(c.Memory, int64(o.Memory))}
 	if l.CPUWeight == 0 && c.Grouped {
 		l.CPUWeight = cgroup.DefaultWeight
 	}

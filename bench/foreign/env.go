@@ -67,7 +67,7 @@ func (e *Env) Groups(bench.Spec) int {
 // Versions is the program's.
 func (e *Env) Versions() map[string]string {
 	if path, err := e.path(); err == nil {
-		if v, err := version(path); err == nil {
+		if v, err := Version(path); err == nil {
 			return map[string]string{e.maker.Name: v}
 		}
 	}

@@ -17,6 +17,7 @@ import (
 
 	"lab/bench"
 	"lab/bench/cgroup"
+	"lab/bench/clean"
 	"lab/bench/launch"
 	"lab/bench/testbed"
 )
@@ -67,7 +68,7 @@ var count atomic.Int64
 
 // instance writes down what the program will be told.
 func (e *Env) instance(s bench.Spec) *Instance {
-	i := &Instance{env: e, spec: s}
+	i := &Instance{env: e, spec: s, text: said{clean.Tail{Most: mostSaid}}}
 	i.order, i.unfit = e.Order(s)
 	i.Process = launch.New(i.plan())
 	return i
@@ -154,7 +155,7 @@ func (i *Instance) plan() launch.Plan {
 			return p
 		}
 		c.Stderr = i.theirs
-		i.heard.Go(func() { i.text.drain(i.pipe) })
+		i.heard.Go(func() { io.Copy(&i.text, i.pipe) })
 	}
 	// The program is the machine's: the command's variables, user and folder are for it
 	// to pass on, and not its own.

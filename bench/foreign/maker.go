@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -123,8 +122,8 @@ const (
 	mostSaid      = 4 << 10
 )
 
-// version is the first line with which the program answers --version, cleaned.
-var version = func() func(path string) (string, error) {
+// Version is the first line with which the program answers --version, cleaned.
+var Version = func() func(path string) (string, error) {
 	var mu sync.Mutex
 	known := map[string]string{}
 	return func(path string) (string, error) {
@@ -144,7 +143,7 @@ var version = func() func(path string) (string, error) {
 func ask(path string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), versionWithin)
 	defer cancel()
-	var text said
+	text := said{clean.Tail{Most: mostSaid}}
 	cmd := exec.CommandContext(ctx, path, "--version")
 	cmd.Stdout, cmd.Stderr = &text, &text
 	cmd.WaitDelay = time.Second
@@ -165,7 +164,7 @@ func (e *Env) Checks(context.Context) []machine.Check {
 	c := machine.Check{Name: m.Name, Result: machine.OK, Why: "the environment " + m.Name + " is this program"}
 	path, err := m.find()
 	if err == nil {
-		if c.Detail, err = version(path); err != nil {
+		if c.Detail, err = Version(path); err != nil {
 			err = bench.Unavailable(err.Error(), "apt-get install --reinstall "+m.Package)
 		}
 	}
@@ -176,27 +175,10 @@ func (e *Env) Checks(context.Context) []machine.Check {
 }
 
 // said keeps the end of what a program printed.
-type said struct {
-	mu   sync.Mutex
-	text []byte
-}
-
-func (s *said) Write(b []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.text = append(s.text, b...)
-	if over := len(s.text) - mostSaid; over > 0 {
-		s.text = s.text[over:]
-	}
-	return len(b), nil
-}
+type said struct{ clean.Tail }
 
 // String is cleaned, without white space around it.
-func (s *said) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return clean.Text(strings.TrimSpace(string(s.text)))
-}
+func (s *said) String() string { return clean.Text(strings.TrimSpace(s.Tail.String())) }
 
 // quoted is the last line, as the end of an error.
 func (s *said) quoted() string {
@@ -211,16 +193,4 @@ func (s *said) quoted() string {
 func (s *said) from(program string) bool {
 	text := s.String()
 	return strings.HasPrefix(text[strings.LastIndexByte(text, '\n')+1:], program+": ")
-}
-
-// drain keeps what comes from f until its end.
-func (s *said) drain(f *os.File) {
-	buf := make([]byte, mostSaid)
-	for {
-		n, err := f.Read(buf)
-		s.Write(buf[:n])
-		if err != nil {
-			return
-		}
-	}
 }

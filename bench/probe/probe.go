@@ -8,7 +8,6 @@ package probe
 
 import (
 	"bytes"
-	"debug/elf"
 	"encoding/binary"
 	"fmt"
 	"runtime"
@@ -56,12 +55,14 @@ func Stay(arch string) ([]byte, error) {
 	return executable(machine, append(code[:len(code)-exit], sleep...)), nil
 }
 
-// Functions, not tables: a program that starts fast would make these first.
-func machine(arch string) elf.Machine {
+// machine is ELF's number of an architecture: EM_AARCH64 or EM_X86_64. Functions,
+// not tables: a program that starts fast would make these first, as it would the
+// tables of package debug/elf.
+func machine(arch string) uint16 {
 	if arch == "arm64" {
-		return elf.EM_AARCH64
+		return 183
 	}
-	return elf.EM_X86_64
+	return 62
 }
 
 // At the entry the kernel has laid on the stack: argc, argv[0], argv[1], …
@@ -116,27 +117,30 @@ const base = 0x400000
 
 // executable wraps code in the smallest well-formed ELF: a header, one program
 // header that loads the whole file read-only and executable, and the code.
-func executable(machine elf.Machine, code []byte) []byte {
+func executable(machine uint16, code []byte) []byte {
 	const ehdr, phdr = 64, 56
 	size := uint64(ehdr + phdr + len(code))
-	var b bytes.Buffer
-	put := func(v any) { binary.Write(&b, binary.LittleEndian, v) }
-	h := elf.Header64{
-		Type: uint16(elf.ET_EXEC), Machine: uint16(machine), Version: uint32(elf.EV_CURRENT),
-		Entry: base + ehdr + phdr, Phoff: ehdr,
-		Ehsize: ehdr, Phentsize: phdr, Phnum: 1,
-	}
-	copy(h.Ident[:], elf.ELFMAG)
-	h.Ident[elf.EI_CLASS] = byte(elf.ELFCLASS64)
-	h.Ident[elf.EI_DATA] = byte(elf.ELFDATA2LSB)
-	h.Ident[elf.EI_VERSION] = byte(elf.EV_CURRENT)
-	put(h)
-	put(elf.Prog64{
-		Type: uint32(elf.PT_LOAD), Flags: uint32(elf.PF_R | elf.PF_X),
-		Vaddr: base, Paddr: base, Filesz: size, Memsz: size, Align: 0x1000,
+	b, err := binary.Append(nil, binary.LittleEndian, struct {
+		ident                                    [16]byte
+		kind, machine                            uint16
+		version                                  uint32
+		entry, phoff, shoff                      uint64
+		flags                                    uint32
+		ehsize, phsize, phnum, shsize, shnum, at uint16
+
+		segment, access                                   uint32
+		offset, vaddr, paddr, fileSize, memorySize, align uint64
+	}{
+		ident: [16]byte{0x7f, 'E', 'L', 'F', 2, 1, 1}, // 64 bits, little endian, version 1
+		kind:  2, machine: machine, version: 1,        // ET_EXEC
+		entry: base + ehdr + phdr, phoff: ehdr, ehsize: ehdr, phsize: phdr, phnum: 1,
+		segment: 1, access: 4 | 1, // PT_LOAD, to be read and executed
+		vaddr: base, paddr: base, fileSize: size, memorySize: size, align: 0x1000,
 	})
-	b.Write(code)
-	return b.Bytes()
+	if err != nil {
+		panic(err) // the struct has a size
+	}
+	return append(b, code...)
 }
 
 // Init returns an executable that does the duties of a PID namespace's first

@@ -54,6 +54,9 @@ type Request struct {
 	MaxTime      Span     `json:"max_time,omitempty" flag:"max-time" arg:"TIME" more:"yes" help:"add no block of trials after that time, such as 5m (default with --precision: 10m)"`
 	Strict       bool     `json:"strict,omitempty" flag:"strict" more:"yes" help:"repeat disturbed trials, twice at most"`
 	CPUs         CPUs     `json:"cpus,omitempty" flag:"cpus" arg:"LIST" more:"yes" help:"processors to pin instances to, such as 0-1,3; a guest gets one for each"`
+	CPULimit     Cores    `json:"cpu_limit,omitempty" flag:"cpu-limit" arg:"CORES" more:"yes" help:"limit of each instance's processor time, such as 0.5 (lab exec: --cpus)"`
+	Memory       Size     `json:"memory,omitempty" flag:"memory" arg:"SIZE" more:"yes" help:"limit of each instance's memory, such as 64M; a guest's RAM follows from it"`
+	Pids         int      `json:"pids,omitempty" flag:"pids" arg:"N" from:"1" to:"4194304" more:"yes" help:"limit of each instance's processes"`
 	Work         string   `json:"work,omitempty" flag:"work" arg:"DIR" place:"yes" help:"folder on the disk that instances write to, if the scenario uses one (default: in the cache)"`
 	DiskBudget   Size     `json:"disk_budget,omitempty" flag:"disk-budget" arg:"SIZE" more:"yes" help:"the most that a run may have on the disk at a time, such as 2G; its results don't count"`
 	Command      Argv     `json:"command,omitempty" help:"program and arguments that scenario command runs; on a command line they follow --"`

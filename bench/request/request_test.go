@@ -25,7 +25,7 @@ var samples = map[reflect.Type]string{
 	reflect.TypeFor[*string](): "a", reflect.TypeFor[*bool](): "true", reflect.TypeFor[*int](): "1", reflect.TypeFor[**int](): "0",
 	reflect.TypeFor[**uint64](): "18446744073709551615", reflect.TypeFor[*[]string](): "a,b", reflect.TypeFor[*Settings](): "a=b,c=d,c=e",
 	reflect.TypeFor[*Argv]():  "a b, c",
-	reflect.TypeFor[*Share](): "2%", reflect.TypeFor[*Span](): "5m", reflect.TypeFor[*Size](): "2G", reflect.TypeFor[*CPUs](): "0-1,3",
+	reflect.TypeFor[*Share](): "2%", reflect.TypeFor[*Span](): "5m", reflect.TypeFor[*Size](): "2G", reflect.TypeFor[*CPUs](): "0-1,3", reflect.TypeFor[*Cores](): "0.5",
 	reflect.TypeFor[*Digest](): "sha256:" + strings.Repeat("0a", 32),
 }
 
@@ -78,6 +78,7 @@ func TestSet(t *testing.T) {
 		{"seed", "-1", "below 2^64"}, {"strict", "perhaps", "true or false"}, {"accel", "fast", "there are auto, kvm, tcg"},
 		{"environments", " , ", "empty"}, {"variant", "net", "name=value"}, {"variant", "net=a b", "without commas and spaces"}, {"variant", "a b=c", "one word"},
 		{"precision", "200%", "below 100%"}, {"max_time", "-5m", "5m or 90s"}, {"disk_budget", "0", "64M or 1G"}, {"cpus", "3-1", "0-1,3"},
+		{"cpu_limit", "NaN", "from 0.01 to 8192"}, {"cpu_limit", "0", "from 0.01"}, {"memory", "0", "64M or 1G"}, {"pids", "0", "from 1 to"},
 		{"command", "", "no program"}, {"command", "a\x00b", "zero byte"},
 	} {
 		fields := new(Request).Fields()

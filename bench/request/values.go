@@ -3,6 +3,7 @@ package request
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +21,8 @@ type (
 	Span time.Duration
 	// A Size is a number of bytes above 0: "2G", as [ParseSize] reads it.
 	Size int64
+	// Cores is processor time as a number of processors: "0.5".
+	Cores float64
 	// CPUs is a list of processors as the kernel writes it: "0-1,3".
 	CPUs string
 	// A Digest is "sha256:" and 64 hex digits.
@@ -72,6 +75,24 @@ func (s *Size) UnmarshalText(b []byte) error {
 }
 
 func (s Size) MarshalText() ([]byte, error) { return strconv.AppendInt(nil, int64(s), 10), nil }
+
+// Bounds of a limit of processor time: the kernel's least quota is 1 ms of each 100,
+// and it counts no more processors.
+const (
+	LeastCores = 0.01
+	MostCores  = 8192
+)
+
+func (c *Cores) UnmarshalText(b []byte) error {
+	v, err := strconv.ParseFloat(string(b), 64)
+	if err != nil || !(v >= LeastCores && v <= MostCores) { // NaN is neither
+		return fmt.Errorf("not a number from %g to %d", LeastCores, MostCores)
+	}
+	*c = Cores(v)
+	return nil
+}
+
+func (c Cores) MarshalText() ([]byte, error) { return Share(c).MarshalText() }
 
 func (c *CPUs) UnmarshalText(b []byte) error {
 	if *c = CPUs(b); !cgroup.ValidCPUSet(string(b)) {

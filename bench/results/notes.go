@@ -6,13 +6,17 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
 // Before there were fields for it, a run's pause and its early end were notes.
 const diedNote = "The run broke off"
 
-var resumedNote = regexp.MustCompile(`^The run was \w+(?: \w+)? after (\d+) trials?,? and [a-z ]+ on (\d{4}-\d\d-\d\d \d\d:\d\d UTC)\.( .+)?$`)
+// Made when it is wanted, as each start of the lab links this.
+var resumedNote = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^The run was \w+(?: \w+)? after (\d+) trials?,? and [a-z ]+ on (\d{4}-\d\d-\d\d \d\d:\d\d UTC)\.( .+)?$`)
+})
 
 // readNotes makes fields of such notes of an early folder.
 func (m *Manifest) readNotes() {
@@ -21,7 +25,7 @@ func (m *Manifest) readNotes() {
 			m.Died = cmp.Or(strings.Trim(why, ": ."), "?")
 			return true
 		}
-		x := resumedNote.FindStringSubmatch(note)
+		x := resumedNote().FindStringSubmatch(note)
 		if x == nil {
 			return false
 		}

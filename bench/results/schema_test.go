@@ -227,6 +227,8 @@ func asked(t *testing.T) map[string]any {
 				map[string]any{"type": "array", "items": word, "minItems": 1, "uniqueItems": true}}}}
 		case *request.Share:
 			s = map[string]any{"type": []any{"string", "number"}, "pattern": "^[0-9.]+ *%?$", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
+		case *request.Cores:
+			s = map[string]any{"type": []any{"string", "number"}, "pattern": "^[0-9.]+$", "minimum": request.LeastCores, "maximum": request.MostCores}
 		case *request.Span:
 			s["pattern"] = "^([0-9.]+(ns|us|µs|ms|s|m|h))+$"
 		case *request.Size:

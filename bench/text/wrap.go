@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
@@ -75,7 +76,8 @@ func (w *Writer) put(s string) {
 
 // command is how a line to be copied begins: as another user, with variables, or
 // with the lab's own path. "lab run" may as well begin a sentence.
-var command = regexp.MustCompile(`^ *(sudo |doas |([A-Z_]+=\S+ )*\S*/lab )`)
+// Made when it is wanted, as each start of the lab links this.
+var command = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^ *(sudo |doas |([A-Z_]+=\S+ )*\S*/lab )`) })
 
 // Wrap breaks one line at width columns. No word is cut; and the lines of a command
 // to be copied end in a backslash.
@@ -87,7 +89,7 @@ func Wrap(line string, width int) string {
 	if width <= 0 || Columns(line) <= width {
 		return line + end
 	}
-	hang, mark, copied := hanging(line, width), "", command.MatchString(line)
+	hang, mark, copied := hanging(line, width), "", command().MatchString(line)
 	if copied {
 		mark = ` \`
 		hang += 4

@@ -54,7 +54,6 @@ func New(args []string, stdin, stdout, stderr *os.File) *App {
 // Run is the whole command, of which root knows the parts; it returns the exit
 // status.
 func (a *App) Run(root *cobra.Command) int {
-	deepen()
 	// What we make has the modes that we name, whatever the caller's umask is:
 	// users other than root are to see images and results.
 	syscall.Umask(0o022)
@@ -83,15 +82,6 @@ func (a *App) Run(root *cobra.Command) int {
 		fmt.Fprintln(a.Note, "lab: "+indented(withoutCalls(s.Err)))
 	}
 	return s.Status
-}
-
-// deepen has the goroutine's stack grow once, while it is shallow and quickly
-// copied, rather than some five times on the way down.
-//
-//go:noinline
-func deepen() byte {
-	var room [24 << 10]byte
-	return room[len(os.Args)]
 }
 
 // The two kinds of errors that hold others (package errors).

@@ -7,6 +7,11 @@ func entry()
 
 func atLeast()
 
+// caught and resume are a signal handler, see catch.
+func caught()
+
+func resume()
+
 // null is what a closed standard output is replaced by.
 var null = "/dev/null\x00"
 

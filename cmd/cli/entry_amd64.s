@@ -56,3 +56,33 @@ TEXT ·atLeast(SB),NOSPLIT|NOFRAME,$0
 	SYSCALL
 enough:
 	RET
+
+// func caught()
+//
+// The handler of the signals of catch: writes the signal's number to its pipe. It
+// runs on the signal stack that Go gives each of its threads.
+TEXT ·caught(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
+	PUSHQ   DI // the signal
+	MOVLQSX ·caughtTo(SB), DI
+	MOVQ    SP, SI
+	MOVQ    $1, DX
+	MOVQ    $1, AX // write
+	SYSCALL
+	POPQ    DI
+	RET
+
+// func resume()
+//
+// Where the handler returns to.
+TEXT ·resume(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
+	MOVQ $15, AX // rt_sigreturn
+	SYSCALL
+	INT  $3
+
+// func handler() (caught, resume uintptr)
+TEXT ·handler(SB),NOSPLIT,$0-16
+	LEAQ ·caught(SB), AX
+	MOVQ AX, caught+0(FP)
+	LEAQ ·resume(SB), AX
+	MOVQ AX, resume+8(FP)
+	RET

@@ -51,3 +51,24 @@ TEXT ·atLeast(SB),NOSPLIT|NOFRAME,$0
 	SVC
 enough:
 	RET
+
+// func caught()
+//
+// See entry_amd64.s. The kernel's own page has what it returns to.
+TEXT ·caught(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
+	SUB  $16, RSP
+	MOVD R0, 0(RSP) // the signal
+	MOVW ·caughtTo(SB), R0
+	MOVD RSP, R1
+	MOVD $1, R2
+	MOVD $64, R8 // write
+	SVC
+	ADD  $16, RSP
+	RET
+
+// func handler() (caught, resume uintptr)
+TEXT ·handler(SB),NOSPLIT,$0-16
+	MOVD $·caught(SB), R0
+	MOVD R0, caught+0(FP)
+	MOVD ZR, resume+8(FP)
+	RET

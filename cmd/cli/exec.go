@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"lab/bench"
 	"lab/bench/cgroup"
@@ -46,7 +47,7 @@ type execFlags struct {
 	image, net, dir, user, memory, swap, cpuset string
 	entrypoint                                  string
 	replaces                                    bool // --entrypoint was given, be it empty
-	env, variant, volumes, ports                []string
+	env, variant, volumes, ports                words
 	cpus                                        float64
 	weight                                      int
 	pids                                        int64
@@ -55,9 +56,17 @@ type execFlags struct {
 	hostname, envFile                        string
 	envRead                                  []string // what envFile has
 	groups                                   []int
-	readBytes, writeBytes, readOps, writeOps []string // of a device
+	readBytes, writeBytes, readOps, writeOps words // of a device
 	connect                                  string
 }
+
+// words is a flag that may be given several times. (pflag's own writes itself as CSV at
+// each start, by a buffer of 4 KiB a flag.)
+type words []string
+
+func (w *words) Set(s string) error { *w = append(*w, s); return nil }
+func (w *words) String() string     { return strings.Join(*w, ",") }
+func (w *words) Type() string       { return "words" }
 
 // connectHelp is also in the request of lab run, which this program doesn't read for a
 // flag: a test compares them.
@@ -108,7 +117,7 @@ func (a *Exec) Command() *cobra.Command {
 	fl.StringVar(&f.image, "image", "", ImageHelp)
 	fl.StringVar(&f.entrypoint, "entrypoint", "", "`PROGRAM` entry point in place of the one that the image has; an empty one: none")
 	fl.StringVar(&f.net, "net", "", "`KIND` network: short for --variant net=KIND")
-	fl.StringArrayVarP(&f.env, "env-var", "e", nil, "`NAME=VALUE` variable of the command; NAME alone: as it is here")
+	fl.VarP(&f.env, "env-var", "e", "`NAME=VALUE` variable of the command; NAME alone: as it is here")
 	fl.StringVar(&f.envFile, "env-file", "", "`FILE` variables, one NAME=VALUE a line; # begins a comment")
 	fl.StringVar(&f.hostname, "hostname", "", "`NAME` host name inside")
 	fl.StringVarP(&f.dir, "workdir", "w", "", "`DIR` working folder inside")
@@ -119,19 +128,19 @@ func (a *Exec) Command() *cobra.Command {
 	fl.Bool("rm", true, "leave nothing behind: always done, accepted for the habit")
 	fl.BoolVar(&f.readOnly, "read-only", false, "a root that can't be written to: short for --variant overlay=no")
 	fl.BoolVar(&f.init, "init", false, "run a minimal init before the command: it passes signals on and reaps orphans")
-	fl.StringArrayVarP(&f.volumes, "volume", "v", nil, "`SOURCE:TARGET[:ro]` show a folder or file of the host inside")
-	fl.StringArrayVarP(&f.ports, "publish", "p", nil, "`[IP:]HOSTPORT:PORT[/udp]` make a port inside reachable on this machine, by default on 127.0.0.1; implies --net bridge")
+	fl.VarP(&f.volumes, "volume", "v", "`SOURCE:TARGET[:ro]` show a folder or file of the host inside")
+	fl.VarP(&f.ports, "publish", "p", "`[IP:]HOSTPORT:PORT[/udp]` make a port inside reachable on this machine, by default on 127.0.0.1; implies --net bridge")
 	fl.StringVar(&f.cpuset, "cpuset", "", "`LIST` processors to run on, such as 0-1,3")
 	fl.IntVar(&f.weight, "cpu-weight", 0, "`N` share of busy processors compared with others, 1 to 10000 (100 is usual)")
 	fl.StringVar(&f.swap, "swap", "", "`SIZE` swap allowed on top of --memory (default: none)")
 	fl.StringVarP(&f.memory, "memory", "m", "", "`SIZE` limit of memory, such as 64M or 1G; free and /proc/meminfo in a container still show the machine's")
 	fl.Float64Var(&f.cpus, "cpus", 0, "`CORES` limit of processor time, such as 0.5; nproc in a container still counts all processors (--cpuset changes that)")
 	fl.Int64Var(&f.pids, "pids", 0, "`N` limit of processes")
-	fl.StringArrayVar(&f.readBytes, "device-read-bps", nil, "`DEVICE:SIZE` bytes a second that may be read from a disk, such as /dev/sda:10M")
-	fl.StringArrayVar(&f.writeBytes, "device-write-bps", nil, "`DEVICE:SIZE` bytes a second that may be written to it")
-	fl.StringArrayVar(&f.readOps, "device-read-iops", nil, "`DEVICE:N` reads a second")
-	fl.StringArrayVar(&f.writeOps, "device-write-iops", nil, "`DEVICE:N` writes a second")
-	fl.StringSliceVar(&f.variant, "variant", nil, "`NAME=VALUE,…` settings of the environment: lab explain ENV lists them")
+	fl.Var(&f.readBytes, "device-read-bps", "`DEVICE:SIZE` bytes a second that may be read from a disk, such as /dev/sda:10M")
+	fl.Var(&f.writeBytes, "device-write-bps", "`DEVICE:SIZE` bytes a second that may be written to it")
+	fl.Var(&f.readOps, "device-read-iops", "`DEVICE:N` reads a second")
+	fl.Var(&f.writeOps, "device-write-iops", "`DEVICE:N` writes a second")
+	fl.Var(&f.variant, "variant", "`NAME=VALUE,…` settings of the environment: lab explain ENV lists them")
 	fl.StringVar(&f.connect, "connect", "", connectHelp)
 	a.WaitFlag(fl)
 	Further(fl, "entrypoint", "group-add", "env-file", "hostname", "interactive", "rm", "init", "cpu-weight", "swap", "device-read-bps",
@@ -197,14 +206,10 @@ func (a *Exec) exec(name string, argv []string, f *execFlags) error {
 
 // execute runs the command in this process; status is its own.
 func (a *Exec) execute(env bench.Environment, spec bench.Spec, named string) (status int, err error) {
-	// For each of them Go hands over to a thread of its own and back, a tenth of what
-	// a start takes: meanwhile the next is done. One that comes before that ends the
-	// lab, as it would a moment earlier, and the testbed's watcher cleans up.
-	sigs, told := make(chan os.Signal, 16), make(chan struct{})
-	go func() {
-		signal.Notify(sigs, PassedOn...)
-		close(told)
-	}()
+	sigs, err := catch(spec.Command.TTY && term.IsTerminal(int(a.Stdin.Fd())))
+	if err != nil {
+		return 0, err
+	}
 	ctx := context.Background()
 	var groups *cgroup.Options
 	if g, ok := env.(bench.Grouper); ok && g.Groups(spec) > 0 {
@@ -267,7 +272,6 @@ func (a *Exec) execute(env bench.Environment, spec bench.Spec, named string) (st
 	if err := bench.Chill(p, spec); err != nil {
 		return 0, err
 	}
-	<-told
 	if err := p.Start(ctx); err != nil {
 		return 0, err
 	}

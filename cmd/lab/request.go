@@ -189,6 +189,9 @@ func (f *runFlags) check() error {
 			return wrong(err, "cpus")
 		}
 	}
+	if r.Memory != 0 && r.Memory < bench.LeastMemory {
+		return wrong(fmt.Errorf("no program starts in that; the least that works is %dM", bench.LeastMemory>>20), "memory")
+	}
 	if err := f.places(); err != nil {
 		return err
 	}
@@ -243,10 +246,33 @@ func connect(j *runs.Job, t *client.Target) {
 	j.Connect, j.Options.Connect = &runs.Connection{Name: t.Name, Driver: t.Driver}, t.Name
 }
 
+// limited refuses a limit where rows of a scenario have one of their own.
+func limited(o bench.Options) error {
+	for _, x := range []struct {
+		flag  string
+		given bool
+		own   func(bench.Cell) bool
+	}{
+		{"cpu-limit", o.CPULimit > 0, func(c bench.Cell) bool { return c.CPU > 0 }},
+		{"memory", o.Memory > 0, func(c bench.Cell) bool { return c.Memory > 0 }},
+		{"pids", o.Pids > 0, func(c bench.Cell) bool { return c.Pids > 0 }},
+	} {
+		for _, name := range o.Scenarios {
+			if x.given && slices.ContainsFunc(scenarios.Find(name).Cells(o), x.own) {
+				return cli.Usagef("--%s: scenario %s sets this limit itself; fix: leave it out", x.flag, name)
+			}
+		}
+	}
+	return nil
+}
+
 // used refuses what says where instances write, and how much, where none of the
 // rows that were asked for does: whoever names a disk believes that it is
 // measured. Of several scenarios one is enough.
 func used(o bench.Options) error {
+	if err := limited(o); err != nil {
+		return err
+	}
 	for _, x := range []struct {
 		flag  string
 		given bool

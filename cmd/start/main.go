@@ -31,24 +31,34 @@ const fullName = "lab-full"
 func main() {
 	testbed.Bury(os.Args)
 	if !own(os.Args[1:]) {
-		err := becomeFull()
-		fmt.Fprintln(os.Stderr, "lab: "+err.Error())
-		os.Exit(cli.StatusFailed)
+		os.Exit(failed(becomeFull()))
+	}
+	if os.Args[1] != "exec" {
+		os.Exit(version())
 	}
 	a := cli.New(os.Args, os.Stdin, os.Stdout, os.Stderr)
-	root := &cobra.Command{Use: "lab", PersistentPreRun: func(cmd *cobra.Command, _ []string) {
-		if cmd.Name() != "exec" && os.Geteuid() == 0 { // exec does it while it waits
-			testbed.SweepFolders()
-		}
-	}}
+	root := &cobra.Command{Use: "lab"}
 	root.CompletionOptions.DisableDefaultCmd = true // it is the whole command's
-	if os.Args[1] == "exec" {
-		exec := &cli.Exec{App: a, Environments: cli.Local, Image: storedImage, Full: becomeFull}
-		root.AddCommand(exec.Command())
-	} else {
-		root.AddCommand(a.VersionCommand())
-	}
+	exec := &cli.Exec{App: a, Environments: cli.Local, Image: storedImage, Full: becomeFull}
+	root.AddCommand(exec.Command())
 	os.Exit(a.Run(root))
+}
+
+// version prints the lab's version, and returns the exit status.
+func version() int {
+	_, err := fmt.Println(cli.VersionLine())
+	if os.Geteuid() == 0 { // exec does it while it waits
+		testbed.SweepFolders()
+	}
+	if err != nil {
+		return failed(err)
+	}
+	return 0
+}
+
+func failed(err error) int {
+	fmt.Fprintln(os.Stderr, "lab: "+err.Error())
+	return cli.StatusFailed
 }
 
 // own says whether a command line is for this program: "version", and "exec" of

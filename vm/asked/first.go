@@ -2,6 +2,7 @@ package asked
 
 import (
 	"errors"
+	"math"
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
@@ -24,8 +25,10 @@ func CheckDirect(s bench.Spec) error {
 		return bench.NotApplicable("a guest's PID 1 starts in /", cure)
 	case c.Stdin != nil || c.Stdout != nil || c.Stderr != nil || c.TTY:
 		return bench.NotApplicable("a guest's PID 1 has a console and no other input or output", cure)
+	case s.Limits.CPU != math.Trunc(s.Limits.CPU):
+		return bench.NotApplicable("a guest has whole processors, and nothing in it would keep a limit of processor time", "--cpu-limit 1, or --env container")
 	case s.Limits.Pids != 0:
-		return bench.NotApplicable("nothing in the guest would keep a limit of processes", cure)
+		return bench.NotApplicable("nothing in the guest would keep a limit of processes", "leave out --pids, or --env container")
 	}
 	if len(c.Argv) > 0 {
 		if _, err := (domain.Cmdline{Init: "/x", Args: c.Argv[1:], Env: kernelEnv(c.Env)}).String(); err != nil {

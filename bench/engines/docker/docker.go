@@ -57,7 +57,7 @@ func New() *Env {
 	m.About.Needs = "root, overlayfs, dockerd"
 	m.About.More = "The engine is a private one: the lab starts dockerd and containerd once a run, with sockets, images and networks of their own, and ends them with it. " +
 		"Your own Docker isn't asked, and isn't changed. The image is imported once, by its digest. " +
-		"Of Docker's defaults two are changed: the log driver is none, and the engine makes no firewall rules, as no packet leaves the testbed."
+		"Of Docker's defaults three are changed: the log driver is none, a container has a cgroup namespace of its own also on cgroup v1, and the engine makes no firewall rules, as no packet leaves the testbed."
 	e.Env = foreign.New(m)
 	return e
 }
@@ -73,6 +73,21 @@ func (e *Env) About() bench.About {
 func (e *Env) Open(ctx context.Context, tb *testbed.Testbed) error {
 	e.tb = tb
 	return e.Env.Open(ctx, tb)
+}
+
+// Versions are those of the engine, of containerd, and of the runtime by default.
+func (e *Env) Versions() map[string]string {
+	all := e.Env.Versions()
+	for _, name := range []string{"containerd", "runc"} {
+		path, err := exec.LookPath(name)
+		if err != nil || all == nil {
+			continue
+		}
+		if v, err := foreign.Version(path); err == nil {
+			all[name] = v
+		}
+	}
+	return all
 }
 
 // Groups is 1: the container's limits are those of a cgroup around its own.

@@ -185,8 +185,11 @@ func (i *instance) start(ctx context.Context) (err error) {
 	if err := i.io.begin(attached); err != nil {
 		return err
 	}
-	// Its end may be an answer to the start.
-	end := i.api.ContainerWait(i.life, i.id, client.ContainerWaitOptions{Condition: container.WaitConditionNextExit})
+	// Its end may be an answer to the start. The question is open until then, and asked in
+	// the time that a start has.
+	asked, never := context.WithCancel(i.life)
+	late := context.AfterFunc(ctx, never)
+	end := i.api.ContainerWait(asked, i.id, client.ContainerWaitOptions{Condition: container.WaitConditionNextExit})
 	i.mark("attach")
 	done := make(chan error, 1)
 	go func() {
@@ -206,7 +209,11 @@ func (i *instance) start(ctx context.Context) (err error) {
 		return ctx.Err()
 	}
 	i.resize()
-	go i.await(end)
+	late()
+	go func() {
+		defer never()
+		i.await(end)
+	}()
 	return nil
 }
 
