@@ -32,7 +32,7 @@ var Claims = []Claim{
 	{17, "Paravirtual devices win back what full virtualization loses.", ""},
 	{18, "A hosted (type 2) hypervisor has large overhead.", ""},
 	{19, "A hypervisor isolates more than a container does.", ""},
-	{20, "Docker's engine (daemon, image store, network) is a comfort on top.", "its start beside that of the runtime which it calls"},
+	{20, "Docker's engine (daemon, image store, network) is a comfort on top.", ""},
 	{21, "Inside a container you can install packages, add users, run background processes.", "functions, tried one by one"},
 	{22, "A VM can run another operating system; a container needs the host's kernel.", ""},
 	{23, "Restarting a container brings back the image's state.", "a restarted container beside a new one"},
