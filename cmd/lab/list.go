@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"lab/bench"
 	"lab/bench/machine"
+	"lab/bench/text"
 	"lab/cmd/cli"
 	"lab/scenarios"
 )
@@ -31,6 +33,7 @@ type (
 		Runs     bool            `json:"runs"` // as root, on this machine, as far as can be told without trying
 		Missing  []machine.Check `json:"missing"`
 		Settings []listedSetting `json:"settings"`
+		Groups   []string        `json:"groups,omitempty"` // names that --env takes for it and others
 	}
 	listedSetting struct {
 		Name    string   `json:"name"`
@@ -81,7 +84,7 @@ func listed(checks []machine.Check) listing {
 	for _, e := range environments() {
 		a := e.About()
 		x := listedEnvironment{Name: e.Name(), About: a.Is, Needs: a.Needs,
-			Missing: []machine.Check{}, Settings: []listedSetting{}}
+			Groups: a.Groups, Missing: []machine.Check{}, Settings: []listedSetting{}}
 		for _, c := range checks {
 			// That we aren't root here says nothing about the machine.
 			if c.Name != "root" && slices.Contains(c.Blocks, e.Name()) {
@@ -101,32 +104,56 @@ func listed(checks []machine.Check) listing {
 func (l listing) print(w io.Writer) {
 	fmt.Fprintln(w, "Scenarios: sudo lab run NAME")
 	for _, s := range l.Scenarios {
-		fmt.Fprintf(w, "  %-10s %s\n", s.Name, s.Question)
+		fmt.Fprintf(w, "  %-10s %s\n", s.Name, text.Cut(s.Question, listWidth))
 	}
 	fmt.Fprintf(w, "\n%-56s this machine can run it\n", "Environments: --env NAME,…")
+	var others, lacking []string
 	for _, e := range l.Environments {
-		can, text := "yes", e.About
+		if slices.Contains(e.Groups, "engines") {
+			if e.Runs {
+				others = append(others, e.Name)
+			} else {
+				lacking = append(lacking, e.Name+" ("+e.why()[0]+")")
+			}
+			continue
+		}
+		can, what, why := "yes", e.About, e.why()
 		if !e.Runs {
 			can = "no"
 		}
-		var why []string
-		for _, c := range e.Missing {
-			x := c.Name + ": " + c.Detail
-			if c.Cure != "" {
-				x += "; fix: " + c.Cure
-			}
-			why = append(why, x)
-		}
 		// The reason takes the place of the description where it fits: a line is all that
 		// there is.
-		const width = 63
-		if len(why) == 1 && len(why[0]) <= width { // in place of what it is
-			text, why = why[0], nil
+		if len(why) == 1 && len(why[0]) <= listWidth-4 {
+			what, why = why[0], nil
 		}
-		fmt.Fprintf(w, "  %-10s %-*s %3s\n", e.Name, width, text, can)
+		fmt.Fprintf(w, "  %-10s %-*s %3s\n", e.Name, listWidth-4, what, can)
 		for _, x := range why {
 			fmt.Fprintln(w, "             "+x)
 		}
 	}
+	if len(others) > 0 {
+		fmt.Fprintf(w, "  %-10s %-*s %3s\n", "engines", listWidth-4, strings.Join(others, ", "), "yes")
+	}
+	for _, x := range lacking {
+		fmt.Fprintf(w, "  %-10s %-*s %3s\n", "", listWidth-4, x, "no")
+	}
 	fmt.Fprintln(w, "\nMore: lab explain NAME (what it is, its settings), lab doctor (this machine)")
+}
+
+// listWidth is the room for a line's text, beside a name.
+const listWidth = 67
+
+// why are the reasons for which an environment can't run here.
+func (e listedEnvironment) why() (out []string) {
+	for _, c := range e.Missing {
+		x := c.Name + ": " + c.Detail
+		if c.Name == e.Name {
+			x = c.Detail
+		}
+		if c.Cure != "" {
+			x += "; fix: " + c.Cure
+		}
+		out = append(out, x)
+	}
+	return out
 }

@@ -124,10 +124,7 @@ func (t *terminal) mark(x block) {
 	}
 	figure := t.say(x.more[1])
 	room := min(t.o.Width, 100) - utf8.RuneCountInString(head) - 1 - utf8.RuneCountInString(figure) - 2
-	if r := []rune(words); len(r) > room {
-		words = strings.TrimRight(string(r[:max(room-1, 0)]), " ") + "…"
-	}
-	line := fmt.Sprintf(" %-*s  %s", room, words, figure)
+	line := fmt.Sprintf(" %-*s  %s", room, text.Cut(words, room), figure)
 	fmt.Fprintln(&t.b, strings.TrimRight(t.paint(x.color, head)+line, " "))
 }
 

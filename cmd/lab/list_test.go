@@ -1,0 +1,22 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// What there is fits a screen, where nothing is missing.
+func TestListFitsAScreen(t *testing.T) {
+	var b strings.Builder
+	listed(nil).print(&b)
+	lines := strings.Split(strings.TrimRight(b.String(), "\n"), "\n")
+	if len(lines) > 24 {
+		t.Errorf("lab list has %d lines", len(lines))
+	}
+	for _, l := range lines {
+		if n := utf8.RuneCountInString(l); n > 80 {
+			t.Errorf("%d columns: %s", n, l)
+		}
+	}
+}
