@@ -132,8 +132,7 @@ func (t *functionsTry) talk(ctx context.Context, s bench.Spec, script string, on
 		return nil, err
 	}
 	defer p.Close()
-	s.Command = p.Command(t.tag)
-	s.Command.Argv = append([]string{"/bin/sh", "-c", functionsSay + script, "sh"}, s.Command.Argv[1:]...)
+	s.Command = inShell(p, script, t.tag)
 	i, err := t.Prepare(ctx, s)
 	if err != nil {
 		return nil, err
@@ -150,6 +149,14 @@ func (t *functionsTry) talk(ctx context.Context, s bench.Spec, script string, on
 	}
 	_, err = i.Wait(ctx)
 	return i, err
+}
+
+// inShell is a script that speaks package line's language, in the image's shell: tag
+// is its $tag.
+func inShell(p *bench.Probe, script, tag string) bench.Command {
+	c := p.Command(tag)
+	c.Argv = append([]string{"/bin/sh", "-c", functionsSay + script, "sh"}, c.Argv[1:]...)
+	return c
 }
 
 // inside tries what one instance can do by itself, and from outside while it runs.

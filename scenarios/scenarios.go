@@ -21,6 +21,7 @@ var List = []func() *bench.Scenario{
 	Isolation,
 	Neighbours,
 	Functions,
+	Storage,
 }
 
 // All makes each scenario of the list.
