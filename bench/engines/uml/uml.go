@@ -12,7 +12,7 @@
 // inside. instance.go has that; all else is package foreign's.
 //
 // It keeps accidents apart, and no attacker: the program runs as root, and hostfs would
-// show root in the guest all files.
+// show root in the guest all files. It sees them read-only.
 package uml
 
 import (
@@ -47,7 +47,7 @@ const (
 
 // New returns the environment uml.
 func New() *foreign.Env {
-	m := foreign.Maker{Name: name, Program: "linux.uml", Package: "user-mode-linux", PIDFile: name + "/pid", Relays: true,
+	m := foreign.Maker{Name: name, Program: "linux.uml", Package: "user-mode-linux", PIDFile: name + "/pid", Relays: true, Sealed: true,
 		Nets: []string{foreign.NetNone}, Check: check, Prepare: prepare, Args: args,
 		Settings: []bench.Setting{{Name: "memory", Default: "auto",
 			Help: "the guest's RAM; auto is 128M, or more than a limit of memory, which the guest's kernel keeps"}},
