@@ -43,6 +43,7 @@ const (
 const (
 	defaultMemory = 128 << 20
 	leastMemory   = 48 << 20 // of the kernel and init alone
+	mostMemory    = 250 << 30
 )
 
 // New returns the environment uml.
@@ -83,6 +84,9 @@ func check(s bench.Spec) error {
 		if n, err := request.ParseSize(m); err != nil || n < leastMemory {
 			return bench.NotApplicable(fmt.Sprintf("memory=%s isn't a size of %d MiB or more", m, leastMemory>>20), "--variant memory=128M")
 		}
+	}
+	if memory(s) > mostMemory {
+		return bench.NotApplicable(fmt.Sprintf("its kernel is a process, in which more than %d GiB of RAM have no room", mostMemory>>30), "a smaller limit of memory")
 	}
 	if len(s.Mounts) > 0 {
 		return bench.NotApplicable("the guest sees its root's files alone, and a volume would be outside of it", "--env vm")
