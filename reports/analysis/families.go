@@ -186,8 +186,11 @@ func TooFew(m results.Manifest, times int) []msg.Message {
 	var out []msg.Message
 	for _, k := range order {
 		who := msg.Join("join.comma", rows[k]...)
-		if len(rows[k]) == runs {
+		switch n := len(rows[k]); {
+		case n == runs:
 			who = msg.T("trials.each-row", runs)
+		case n > many:
+			who = msg.T("trials.rows-of", n, runs)
 		}
 		out = append(out, msg.T("trials.too-few", who, msg.T("trials", k.trials), k.need))
 	}
