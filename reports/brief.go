@@ -56,7 +56,7 @@ func headline(p *page.Page, a *analysis.Analysis, m results.Metric) {
 	narrow := page.Table{Most: tableLines, Head: []page.Text{name, msg.T("head.trials"), page.Lines{msg.T("head.median-and"), msg.T("head.interval", "95 %")},
 		page.Wrapped{Text: msg.T("join.comma", addedHeading(a, m), joint), Width: 16}, page.Wrapped{Text: by, Width: 7}}}
 	short := page.Table{Head: []page.Text{name, msg.T("head.trials"), msg.T("head.median"), addedHeading(a, m), by}}
-	rows, more := firstRows(metricRows(a, m, others))
+	rows, more := firstRows(slices.DeleteFunc(metricRows(a, m, others), func(r row) bool { return r.cell.Silent(m.Name) }))
 	if slices.ContainsFunc(rows, func(r row) bool { return r.cell.Failures() > 0 }) {
 		short.Head[1] = page.Lines{msg.T("head.trials"), msg.T("head.failed")}
 	}
@@ -121,6 +121,8 @@ func unmeasured(p *page.Page, a *analysis.Analysis) {
 	for _, c := range a.Cells {
 		if c.NotRun != nil {
 			why.Add(analysis.NotRun(c), c.Name)
+		} else if c.Counted() == 0 && c.Failures() > 0 {
+			why.Add(c.AllFailed(), c.Name)
 		} else if len(a.Metrics) > 0 {
 			if m := a.Metrics[0]; c.Samples[m.Name] == nil && !c.Why(m.Name).IsZero() {
 				why.Add(msg.T("brief.no-value", m.Title, c.Why(m.Name)), c.Name)
@@ -151,6 +153,10 @@ func marks(p *page.Page, a *analysis.Analysis) {
 			return slices.Index(rank, v.Outcome) - slices.Index(rank, w.Outcome)
 		})
 	}
+	n := map[string]int{} // rows that a statement is judged of
+	for _, v := range verdicts {
+		n[v.Finding.Statement]++
+	}
 	shown, more := 0, map[string]int{}
 	for _, v := range verdicts {
 		sign, color := "?", page.Yellow
@@ -171,7 +177,11 @@ func marks(p *page.Page, a *analysis.Analysis) {
 		if !v.Caveat.IsZero() {
 			star = "*"
 		}
-		p.Mark(color, sign+star, v.Finding.Statement, v.Figure)
+		text := msg.Verbatim(v.Finding.Statement)
+		if n[v.Finding.Statement] > 1 {
+			text = msg.T("join.colon", v.Cell, text)
+		}
+		p.Mark(color, sign+star, text, v.Figure)
 	}
 	for _, sign := range []string{"x", "?", "+"} {
 		if more[sign] > 0 {

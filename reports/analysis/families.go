@@ -223,7 +223,7 @@ func (a *Analysis) FigureCells(f results.Figure) (out []*Cell) {
 	for _, c := range a.Cells {
 		switch by := step(c); {
 		case f.Kind != KindSteps:
-			if by == "" {
+			if by == "" && !c.Silent(f.Metrics...) {
 				out = append(out, c)
 			}
 		case by == f.By, f.To == "" && len(c.Variant) == 0 && !of[c.Env] && !a.Run.Manifest.Environment(c.Env).Guest && !c.Whole:
