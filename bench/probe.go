@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -240,9 +241,10 @@ func (p *Probe) Close() error {
 	return errors.Join(p.in.Close(), p.answer.Close())
 }
 
-// Check taints the trial where the clocks disagree about a section.
+// Check taints the trial where the clocks disagree about a section, unless the
+// cell's trials make them (Cell.Makes).
 func (t *T) Check(h Heard) {
-	if h.Kind == line.End && h.Apart() {
+	if h.Kind == line.End && h.Apart() && !slices.Contains(t.plan.Asked.Makes, TwoClocks) {
 		t.Taint(TwoClocks)
 	}
 }
@@ -251,7 +253,12 @@ func (t *T) Check(h Heard) {
 // subcommand, hears it out, and closes it: what on does, Probe.Talk says. The
 // clocks are checked.
 func (t *T) Probe(ctx context.Context, args []string, on func(Instance, Heard) error) error {
-	return t.probe(ctx, t.plan.Env, t.Spec(Command{}), args, on)
+	return t.ProbeOf(ctx, t.Spec(Command{}), args, on)
+}
+
+// ProbeOf is Probe with a changed Spec of the cell's, whose command it sets.
+func (t *T) ProbeOf(ctx context.Context, s Spec, args []string, on func(Instance, Heard) error) error {
+	return t.probe(ctx, t.plan.Env, s, args, on)
 }
 
 // Beside is Probe in the environment Scenario.Beside, with its own default

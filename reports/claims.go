@@ -19,6 +19,12 @@ type Claim struct {
 	Text   string
 	Lacks  string
 	By     []string
+	Flags  string // that their runs need
+}
+
+// run is what to type.
+func (c Claim) run(by ...string) string {
+	return strings.TrimSpace("lab run " + strings.Join(by, " ") + " " + c.Flags)
 }
 
 // A part is one verdict on a claim, and the results folder that it is from.
@@ -64,7 +70,7 @@ func (c Claim) judge(runs []*analysis.Analysis) judged {
 // said is a claim's verdict in a line: what decided it, and of how many parts; or what
 // would answer it.
 func (j judged) said() msg.Message {
-	run := "lab run " + strings.Join(j.By, " ")
+	run := j.run(j.By...)
 	switch {
 	case len(j.By) == 0:
 		return msg.T("claims.lacks", j.Lacks)
@@ -96,7 +102,7 @@ func (j judged) figure() msg.Message {
 	case len(j.By) == 0:
 		return msg.T("claims.none-yet")
 	case len(j.parts) == 0:
-		return msg.Verbatim("lab run " + j.By[0])
+		return msg.Verbatim(j.run(j.By[0]))
 	case j.outcome == analysis.Unmeasured:
 		return msg.T("outcome.unmeasured")
 	}

@@ -19,6 +19,7 @@ var List = []func() *bench.Scenario{
 	Anatomy,
 	Density,
 	Isolation,
+	Neighbours,
 }
 
 // All makes each scenario of the list.

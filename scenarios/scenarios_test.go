@@ -31,7 +31,7 @@ func TestDeclarations(t *testing.T) {
 	for want, spoil := range map[string]func(*bench.Scenario){
 		"figure long shows wide":    func(s *bench.Scenario) { s.Figures[0].Metrics[0] = "wide" },
 		"finding \"long\"":          func(s *bench.Scenario) { s.Findings[0].Metric = "wide" },
-		"finding long is of docker": func(s *bench.Scenario) { s.Findings[0].Of = "docker" },
+		"finding long is of nobody": func(s *bench.Scenario) { s.Findings[0].Of = "nobody" },
 		"metric \"long\"":           func(s *bench.Scenario) { s.Metrics[0].Help = "" },
 		"question":                  func(s *bench.Scenario) { s.Question = "Toys!" },
 		"a row of host":             func(s *bench.Scenario) { s.Cells = bench.Counts{}.Rows },
@@ -66,7 +66,8 @@ func faults(s *bench.Scenario) (out []string) {
 		}
 	}
 	envs := map[string]bool{"": true}
-	for _, o := range []bench.Options{{}, {Request: request.Request{Quick: true}}, {Request: request.Request{Environments: []string{"host", "vm"}}}} {
+	for _, o := range []bench.Options{{}, {Request: request.Request{Quick: true}}, {Request: request.Request{Environments: []string{"host", "vm"}}},
+		{Request: request.Request{Environments: []string{"docker", "runc"}}}} {
 		o.Known = benchtest.Known
 		for _, c := range s.Cells(o) {
 			envs[c.Env] = true

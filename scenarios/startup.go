@@ -181,4 +181,7 @@ var startupFindings = []results.Finding{
 	{Name: "container-gone", Claim: 26, Statement: "Containers stop quickly.",
 		Metric: "gone", Of: "container", Compare: "value", Op: "below", Threshold: 0.1,
 		Reason: "a tenth of a second is what people take for immediate; the start is part of it, and the workload ends by itself"},
+	{Name: "engine-adds", Claim: 20, Statement: "Docker's engine adds more to a start than the runtime takes that it calls.",
+		Metric: "ready", Of: "docker", To: "runc", Compare: "ratio", Op: "above", Threshold: 2,
+		Reason: "with twice the runtime's time the engine's part is as long as all of the runtime's; both are whole calls"},
 }

@@ -53,7 +53,7 @@ func (a *app) claimsCommand() *cobra.Command {
 // claims are the list that the scenarios answer.
 func claims() (out []reports.Claim) {
 	for _, c := range scenarios.Claims {
-		out = append(out, reports.Claim{Number: c.Number, Text: c.Text, Lacks: c.Lacks, By: scenarios.Answering(c.Number)})
+		out = append(out, reports.Claim{Number: c.Number, Text: c.Text, Lacks: c.Lacks, Flags: c.Flags, By: scenarios.Answering(c.Number)})
 	}
 	return out
 }

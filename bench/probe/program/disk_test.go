@@ -15,8 +15,14 @@ import (
 	"lab/bench/probe/line"
 )
 
-// said runs the probe's disk with no one to answer, and returns its lines.
+// said is talked of the probe's disk.
 func said(t *testing.T, o options) []line.Line {
+	t.Helper()
+	return talked(t, disk, o)
+}
+
+// talked runs a subcommand with no one to answer, and returns its lines.
+func talked(t *testing.T, run func(*talk, options) error, o options) []line.Line {
 	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -44,7 +50,7 @@ func said(t *testing.T, o options) []line.Line {
 		}
 		lines <- out
 	}()
-	err = disk(&talk{token: "lab-test", out: int(w.Fd()), ended: true}, o)
+	err = run(&talk{token: "lab-test", out: int(w.Fd()), ended: true}, o)
 	w.Close()
 	out := <-lines
 	if err != nil {

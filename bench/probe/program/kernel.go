@@ -212,17 +212,8 @@ func timers() (*running, error) {
 		work: func(rounds int) error {
 			for range rounds {
 				until := now() + nap
-				ts := unix.NsecToTimespec(until)
-				// A signal (Go's scheduler sends some) ends a sleep early.
-				for {
-					_, _, errno := unix.RawSyscall6(unix.SYS_CLOCK_NANOSLEEP, unix.CLOCK_MONOTONIC, unix.TIMER_ABSTIME,
-						uintptr(unsafe.Pointer(&ts)), 0, 0, 0)
-					if errno == 0 {
-						break
-					}
-					if errno != unix.EINTR {
-						return os.NewSyscallError("clock_nanosleep", errno)
-					}
+				if err := sleep(until); err != nil {
+					return err
 				}
 				h.Add(now() - until)
 			}
@@ -234,6 +225,23 @@ func timers() (*running, error) {
 			runtime.UnlockOSThread()
 		},
 	}, nil
+}
+
+// sleep sleeps until the clock of now reads until. A signal (Go's scheduler sends
+// some) ends a sleep early.
+func sleep(until int64) error {
+	ts := unix.NsecToTimespec(until)
+	for {
+		_, _, errno := unix.RawSyscall6(unix.SYS_CLOCK_NANOSLEEP, unix.CLOCK_MONOTONIC, unix.TIMER_ABSTIME,
+			uintptr(unsafe.Pointer(&ts)), 0, 0, 0)
+		switch errno {
+		case 0:
+			return nil
+		case unix.EINTR:
+			continue
+		}
+		return os.NewSyscallError("clock_nanosleep", errno)
+	}
 }
 
 // samples tells a distribution.

@@ -115,38 +115,63 @@ func bomb(t *talk, o options) error {
 	if err != nil {
 		return err
 	}
-	// What all of them count in.
+	b, err := newBurst(most)
+	if err != nil {
+		return err
+	}
+	return t.section("bomb", func() ([]line.Pair, error) {
+		took, err := b.explode()
+		return []line.Pair{line.Number("value", float64(b.counts[0])), line.Count("refused", b.counts[1]),
+			line.Number("took", float64(took)/1e9)}, err
+	})
+}
+
+// A burst is what a fork bomb's processes count in, and how many there may be.
+// counts are of the processes, of the kernel's refusals, and of those that have
+// stopped trying, but for the first.
+type burst struct {
+	counts *[3]int64
+	most   int64
+}
+
+func newBurst(most int64) (*burst, error) {
 	mem, err := unix.Mmap(-1, 0, os.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANON)
 	if err != nil {
-		return os.NewSyscallError("mmap", err)
+		return nil, os.NewSyscallError("mmap", err)
 	}
-	defer unix.Munmap(mem)
-	counts := (*[3]int64)(unsafe.Pointer(&mem[0]))
+	// Its children's children come to this process, to be waited for.
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return nil, os.NewSyscallError("prctl", err)
+	}
+	spare()
+	return &burst{counts: (*[3]int64)(unsafe.Pointer(&mem[0])), most: most}, nil
+}
+
+// explode is one fork bomb, from the first fork to the end of all its processes.
+// It returns the nanoseconds until each was refused a further one. At the limit
+// Go's scheduler couldn't have a further thread either, and would end the
+// program: raw system calls alone, until the others are gone.
+func (b *burst) explode() (took int64, err error) {
 	var fds [2]int
 	if err := unix.Pipe(fds[:]); err != nil {
-		return os.NewSyscallError("pipe", err)
+		return 0, os.NewSyscallError("pipe", err)
 	}
-	defer unix.Close(fds[0])
-	spare()
-	return t.section("bomb", func() ([]line.Pair, error) {
-		// At the limit Go's scheduler couldn't have a further thread either, and
-		// would end the program: raw system calls alone, until the others are gone.
-		began := now()
-		atomic.StoreInt64(&counts[0], 1)
-		multiply(counts, most, uintptr(fds[0]), uintptr(fds[1]))
-		// The others are still at it until each was refused one, or the bound
-		// is reached.
-		for now()-began < int64(5*time.Second) && atomic.LoadInt64(&counts[0]) != atomic.LoadInt64(&counts[2])+1 {
-			rest()
-		}
-		took := float64(now()-began) / 1e9
-		unix.RawSyscall(unix.SYS_CLOSE, uintptr(fds[1]), 0, 0) // their end
-		for range 50 {
-			rest()
-		}
-		return []line.Pair{line.Number("value", float64(atomic.LoadInt64(&counts[0]))),
-			line.Count("refused", atomic.LoadInt64(&counts[1])), line.Number("took", took)}, nil
-	})
+	began := now()
+	*b.counts = [3]int64{1}
+	multiply(b.counts, b.most, uintptr(fds[0]), uintptr(fds[1]))
+	// The others are still at it until each was refused one, or the bound is
+	// reached.
+	for now()-began < int64(5*time.Second) && atomic.LoadInt64(&b.counts[0]) != atomic.LoadInt64(&b.counts[2])+1 {
+		rest()
+	}
+	took = now() - began
+	for _, fd := range fds {
+		unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0) // the write end is what they wait for
+	}
+	for errno := unix.Errno(0); errno == 0 || errno == unix.EINTR; {
+		_, _, errno = unix.RawSyscall6(unix.SYS_WAIT4, ^uintptr(0), 0, 0, 0, 0, 0)
+	}
+	return took, nil
 }
 
 // spare makes Go's scheduler keep as many threads idle as it may ever want at a
@@ -171,8 +196,7 @@ func rest() {
 	unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&ts)), 0, 0)
 }
 
-// multiply starts processes until it can't. counts are of the processes, of the
-// kernel's refusals, and of those that have stopped trying, but for the first.
+// multiply starts processes until it can't; counts are a burst's.
 // A child is a copy of this thread alone, without Go's scheduler: it may use
 // its stack, and raw system calls, and never returns.
 //

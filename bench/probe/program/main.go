@@ -12,6 +12,8 @@
 //	probe TOKEN bomb [most=64]
 //	probe TOKEN neighbour mark=WORD dir=DIR
 //	probe TOKEN reach mark=WORD dir=DIR pid=PID …
+//	probe TOKEN victim [ms=500]
+//	probe TOKEN disturb what=equal|cache|memory|forks|disk [ms=10000] [to=BYTES] [dir=DIR]
 //
 // A subcommand is a file here, and the work that it times is a function of its
 // own that tests call. What it says on standard output is package line's
@@ -35,6 +37,7 @@ var commands = map[string]func(*talk, options) error{
 	"bomb":      bomb,
 	"cpu":       cpu,
 	"disk":      disk,
+	"disturb":   disturb,
 	"grow":      grow,
 	"memory":    memory,
 	"neighbour": neighbour,
@@ -42,6 +45,7 @@ var commands = map[string]func(*talk, options) error{
 	"reach":     reach,
 	"serve":     serve,
 	"spin":      spin,
+	"victim":    victim,
 }
 
 func main() {
@@ -51,7 +55,7 @@ func main() {
 		return
 	}
 	if len(os.Args) < 3 || commands[os.Args[2]] == nil {
-		os.Stderr.WriteString("probe: started by the lab's scenarios: probe TOKEN cpu|disk|memory|net|serve|spin|grow|bomb|neighbour|reach [name=value…]\n")
+		os.Stderr.WriteString("probe: started by the lab's scenarios: probe TOKEN cpu|disk|memory|net|serve|spin|grow|bomb|neighbour|reach|victim|disturb [name=value…]\n")
 		os.Exit(2)
 	}
 	// A collection would be timed with whatever it falls into; the probe
