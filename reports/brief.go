@@ -41,7 +41,7 @@ func brief(a *analysis.Analysis) *page.Page {
 const (
 	tableLines                     = 14
 	veryMany, mostRows             = 16, 8
-	veryManyVerdicts, mostVerdicts = 9, 5
+	veryManyVerdicts, mostVerdicts = 8, 5
 )
 
 // headline is a metric's table, with two more metrics where there is room. Where one
@@ -134,8 +134,13 @@ func unmeasured(p *page.Page, a *analysis.Analysis) {
 
 // reasons has a line for each: of which rows, and why.
 func reasons(p *page.Page, why *msg.Gathered) {
+	const many = 5
 	for reason, rows := range why.All() {
-		p.Mark(page.Yellow, msg.T("mark.head", msg.Join("join.semicolon", rows...)), reason)
+		who := msg.Join("join.semicolon", rows...)
+		if n := len(rows); n > many {
+			who = msg.T("rows", n)
+		}
+		p.Mark(page.Yellow, msg.T("mark.head", who), reason)
 	}
 }
 
