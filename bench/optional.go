@@ -131,9 +131,11 @@ type (
 	}
 
 	// A Leader is an instance whose program leads a session of this machine's:
-	// what is left of the session can be ended by its PID. Valid after Start.
+	// what is left of the session can be ended by its PID.
 	Leader interface {
-		PID() int
+		// Announce has the program's process write its PID to some memory, in
+		// decimal, before it does anything else. To be called before Start.
+		Announce(to []byte)
 	}
 
 	// A Describer says in words what its Prepare and Start do, for the method

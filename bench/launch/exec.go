@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"unsafe"
 
@@ -18,11 +19,25 @@ import (
 // more: the usual soft limit. Go raises its own, and exec passes that on.
 const softFiles = 1024
 
+// procFolder is this machine's /proc, opened while it is the lab's root's.
+var procFolder = sync.OnceValue(func() int {
+	fd, err := unix.Open("/proc", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1 // then nothing is told
+	}
+	return fd
+})
+
 // record writes the child's tape.
 func (p *Process) record(t *Thread, tape *Tape, prog *program, s *stdio) error {
 	c := &p.plan.Command
 	// A session of its own: the terminal's Ctrl-C is the lab's to handle.
 	tape.Call("setsid", unix.SYS_SETSID)
+	if len(p.leads) > 0 {
+		// The link's target is the reader's PID, as the lab's own PID namespace
+		// numbers it, whatever root and namespaces the child has (proc(5)).
+		tape.Maybe("tell the watcher", unix.SYS_READLINKAT, procFolder(), "self", unsafe.Pointer(&p.leads[0]), len(p.leads))
+	}
 	if p.group != nil {
 		for _, fd := range p.group.TasksFDs() {
 			// "0" is the caller (cgroup-v1/cgroups.rst, 2.3), and the only

@@ -30,6 +30,7 @@ type Process struct {
 	kept  []*os.File
 	ready *os.File
 	tty   *os.File
+	leads []byte // where the child writes its PID; nil: nowhere
 
 	ended chan struct{} // closed when the program has ended, or never ran
 	exit  bench.Exit
@@ -92,6 +93,14 @@ func (p *Process) PID() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.pid
+}
+
+// Announce has the child write its PID to some memory, in decimal, as the first
+// thing that it does: see [Watcher.Leads]. It is to be called before Start; nil is
+// nowhere.
+func (p *Process) Announce(to []byte) {
+	p.leads = to
+	procFolder() // before the thread has another root
 }
 
 // Group is the cgroup that the program is in, or nil.

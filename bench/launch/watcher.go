@@ -3,7 +3,6 @@ package launch
 import (
 	"fmt"
 	"os"
-	"strconv"
 	"sync/atomic"
 	"unsafe"
 
@@ -24,6 +23,7 @@ type Watcher struct {
 	pid  int
 	tape Tape
 	argv []*byte
+	led  [24]byte // a PID in decimal, or "0"
 }
 
 // WatcherName is the watcher's name in ps(1).
@@ -38,9 +38,11 @@ func Undertaker(program string) testbed.Undertaker {
 func watch(program, dir string) (*Watcher, error) {
 	w := new(Watcher)
 	var err error
-	if w.argv, err = cStrings([]string{program, testbed.BuryArg, dir, "0"}); err != nil {
+	if w.argv, err = cStrings([]string{program, testbed.BuryArg, dir, ""}); err != nil {
 		return nil, err
 	}
+	w.led[0] = '0'
+	w.argv[3] = &w.led[0]
 	null, err := unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: os.DevNull, Err: err}
@@ -75,12 +77,17 @@ func watch(program, dir string) (*Watcher, error) {
 	return w, nil
 }
 
-// Follow names a process that leads a session of its own, all of which is to
-// end with this process; 0 is none.
-func (w *Watcher) Follow(pid int) {
-	b, _ := unix.BytePtrFromString(strconv.Itoa(pid)) // digits have no NUL
-	// In one step: the child may read it at any moment.
-	atomic.StorePointer((*unsafe.Pointer)(unsafe.Pointer(&w.argv[len(w.argv)-2])), unsafe.Pointer(b))
+// Leads is where the PID of a process that leads a session is written, in decimal:
+// what is left of that session ends with this process. The watcher's argument lies
+// there, in memory that both share, so that a child can write it down itself before
+// it does anything else: whoever made it may be killed at any moment.
+func (w *Watcher) Leads() []byte { return w.led[:len(w.led)-1] }
+
+// Forget takes back what Leads was told. In one step: the watcher may read it at
+// any moment.
+func (w *Watcher) Forget() {
+	none, _ := unix.BytePtrFromString("0")
+	atomic.StorePointer((*unsafe.Pointer)(unsafe.Pointer(&w.argv[3])), unsafe.Pointer(none))
 }
 
 // Close ends the watcher: nothing is left to clean up. It doesn't wait for it, which

@@ -113,11 +113,20 @@ func (tb *Testbed) cgroups(groups *cgroup.Options) error {
 	return err
 }
 
-// Follow names the process that the workload is, which leads a session: should
-// this process be killed, all that is left of the session is, too. 0 is none.
-func (tb *Testbed) Follow(pid int) {
+// Leads is where the process that the workload is writes its PID, in decimal, if it
+// leads a session: should this process be killed, all that is left of the session
+// is, too. It is nil where nobody watches. Forget takes it back.
+func (tb *Testbed) Leads() []byte {
+	if tb.watcher == nil {
+		return nil
+	}
+	return tb.watcher.Leads()
+}
+
+// Forget says that nobody leads a session any more.
+func (tb *Testbed) Forget() {
 	if tb.watcher != nil {
-		tb.watcher.Follow(pid)
+		tb.watcher.Forget()
 	}
 }
 

@@ -109,7 +109,7 @@ func localLab() error {
 	if err := p.Start(context.Background()); err != nil {
 		return err
 	}
-	tb.Follow(p.PID())
+	copy(tb.Leads(), strconv.Itoa(p.PID()))
 	if tb.Cgroups != nil {
 		if _, err := tb.Cgroups.New(cgroup.Limits{}); err != nil {
 			return err

@@ -20,15 +20,16 @@ type Undertaker func(dir string) (Watcher, error)
 
 // A Watcher is that process, as the owner sees it.
 type Watcher interface {
-	// Follow names a process that leads a session: all that is left of it is to
-	// end with the owner. 0 is none.
-	Follow(pid int)
+	// Leads is where a process that leads a session writes its PID, in decimal: all
+	// that is left of the session is to end with the owner. Forget takes it back.
+	Leads() []byte
+	Forget()
 	// Close ends the watcher: the owner has cleaned up by itself.
 	Close()
 }
 
 // What a watcher executes this program with: its first argument, after which come
-// the folder and what Follow said last; and a descriptor. It isn't for users, and
+// the folder and what Leads was told; and a descriptor. It isn't for users, and
 // does nothing for them.
 const (
 	BuryArg   = "__bury"

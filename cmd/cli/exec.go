@@ -272,12 +272,12 @@ func (a *Exec) execute(env bench.Environment, spec bench.Spec, named string) (st
 	if err := bench.Chill(p, spec); err != nil {
 		return 0, err
 	}
+	if l, ok := p.(bench.Leader); ok {
+		l.Announce(tb.Leads())
+		defer tb.Forget()
+	}
 	if err := p.Start(ctx); err != nil {
 		return 0, err
-	}
-	if l, ok := p.(bench.Leader); ok {
-		tb.Follow(l.PID())
-		defer tb.Follow(0)
 	}
 	if pumps != nil {
 		pumps.Begin()
