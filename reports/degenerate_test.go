@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -67,18 +68,24 @@ func TestDegenerateRuns(t *testing.T) {
 		run  *results.Run
 		want []string // somewhere in report.md or tables.md
 	}{
-		"nothing at all":  {&results.Run{}, []string{"Nothing was measured"}},
-		"no trials":       {whole(0, nil), []string{"has no trials", "not run: the program docker"}},
-		"one trial":       {whole(1, nil), []string{"too few for an interval", "1 trial can't tell: 6 would"}},
-		"five trials":     {whole(5, nil), []string{"too few for an interval"}},
-		"all zero":        {whole(12, set(0)), []string{"0 ms"}},
-		"all negative":    {whole(12, set(-1)), nil},
-		"all equal":       {whole(12, set(2)), []string{"no difference from host was found"}},
-		"enormous":        {whole(12, set(math.MaxFloat64)), nil},
-		"minute":          {whole(12, set(math.SmallestNonzeroFloat64)), nil},
-		"all but equal":   {whole(12, func(l *results.Line) { v := 1e9 + float64(l.Trial)*1e-7; l.Value = &v }), nil},
-		"all failed":      {whole(12, func(l *results.Line) { l.Value, l.Err = nil, "it broke\nin two | ways" }), []string{`it broke in two \| ways`, "12 of 12 trials failed"}},
-		"all warm-ups":    {whole(12, func(l *results.Line) { l.Warmup = true }), nil},
+		"nothing at all": {&results.Run{}, []string{"Nothing was measured"}},
+		"no trials":      {whole(0, nil), []string{"has no trials", "not run: the program docker"}},
+		"one trial":      {whole(1, nil), []string{"too few for an interval", "1 trial can't tell: 6 would"}},
+		"five trials":    {whole(5, nil), []string{"too few for an interval"}},
+		"all zero":       {whole(12, set(0)), []string{"0 ms"}},
+		"all negative":   {whole(12, set(-1)), nil},
+		"all equal":      {whole(12, set(2)), []string{"no difference from host was found"}},
+		"enormous":       {whole(12, set(math.MaxFloat64)), nil},
+		"minute":         {whole(12, set(math.SmallestNonzeroFloat64)), nil},
+		"all but equal":  {whole(12, func(l *results.Line) { v := 1e9 + float64(l.Trial)*1e-7; l.Value = &v }), nil},
+		"all failed":     {whole(12, func(l *results.Line) { l.Value, l.Err = nil, "it broke\nin two | ways" }), []string{`it broke in two \| ways`, "12 of 12 trials failed"}},
+		"all warm-ups":   {whole(12, func(l *results.Line) { l.Warmup = true }), nil},
+		"one row, no trial yet": {func() *results.Run {
+			r := whole(12, func(l *results.Line) { l.Warmup = true })
+			r.Manifest.Cells = r.Manifest.Cells[:1]
+			r.Lines = slices.DeleteFunc(r.Lines, func(l results.Line) bool { return l.Env != "host" })
+			return r
+		}(), []string{"Nothing was measured"}},
 		"all disturbed":   {whole(12, func(l *results.Line) { l.Taint = []string{"load"} }), []string{"This machine wasn't quiet"}},
 		"no cells listed": {func() *results.Run { r := synthetic(12); r.Manifest.Cells = nil; return r }(), []string{"container net=bridge"}},
 		"no metrics listed": {func() *results.Run { r := synthetic(12); r.Manifest.Metrics = nil; return r }(),

@@ -135,12 +135,12 @@ func metricTable(a *analysis.Analysis, m results.Metric, reasons bool) page.Tabl
 // sentences are what the run shows about its headline metric, one for each
 // cell that has values.
 func sentences(a *analysis.Analysis) []msg.Message {
-	if len(a.Metrics) == 0 {
-		return []msg.Message{msg.T("nothing-measured")}
-	}
-	m := a.Metrics[0]
 	var out []msg.Message
 	for _, c := range a.Cells {
+		if len(a.Metrics) == 0 {
+			break
+		}
+		m := a.Metrics[0]
 		x := c.Samples[m.Name]
 		if x == nil {
 			continue
@@ -164,6 +164,9 @@ func sentences(a *analysis.Analysis) []msg.Message {
 			}
 		}
 		out = append(out, msg.T("sentence", text))
+	}
+	if len(out) == 0 {
+		out = append(out, msg.T("nothing-measured"))
 	}
 	return out
 }
