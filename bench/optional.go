@@ -20,7 +20,7 @@ import (
 //	Tracer       bench/launch, vm                      bench/benchtest, scenarios
 //	Terminaler   bench/launch, vm, vm/guest            cmd/cli
 //	Explainer    bench/foreign, vm                     bench, bench/foreign, scenarios
-//	Execer       container, vm                         bench/benchtest
+//	Execer       container, vm                         bench/benchtest, scenarios
 //	Addresser    bench/foreign, chroot, container, vm  scenarios
 //	Placer       bench/foreign, chroot, container, vm  bench, bench/benchtest
 //	Loader       chroot, vm                            bench, bench/benchtest

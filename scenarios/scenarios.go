@@ -20,6 +20,8 @@ var List = []func() *bench.Scenario{
 	Density,
 	Isolation,
 	Neighbours,
+	Functions,
+	Storage,
 }
 
 // All makes each scenario of the list.

@@ -1,0 +1,398 @@
+package scenarios
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"lab/bench"
+	"lab/bench/image"
+	"lab/bench/probe/line"
+	"lab/bench/results"
+)
+
+// Functions tries what introductions say that an instance can do, one by one. The
+// scripts that run inside are in functions_inside.go.
+func Functions() *bench.Scenario {
+	s := &bench.Scenario{
+		Name:     "functions",
+		Workload: image.ProbePath,
+		Question: "Which of the things that people are told a container or a virtual machine can do work?",
+		Method: "A trial tries each function for real. One instance runs a shell script: it adds a user and becomes that user, installs a package, leaves a process behind a shell that ends, reads its kernel's version and digests two of the image's programs; meanwhile the host runs a further command in it. " +
+			"Then the host starts it again. Two more run at the same time, with one folder of the host writable in both and another that is read-only; a last one is a web server with a published port. " +
+			"The package is an archive that the script makes, unpacks at / and runs: it stands for what a package manager does with the files of one, and says nothing of downloads. " +
+			"What an environment declares not to have, or what would change this machine itself, isn't tried: “no”, with the reason in the manifest. What is tried and has the wrong result “fails”. What this machine lacks a program for is left open.",
+		Cells:   functionsCells,
+		Trial:   functionsTrial,
+		Figures: []results.Figure{{Name: "functions", Title: "What works where", Kind: "matrix", Caption: "Each row is a function, each column an environment. Every function was tried, unless the environment declares that it hasn't got it."}},
+	}
+	for _, f := range functions {
+		s.Metrics = append(s.Metrics, results.Metric{Name: "does-" + f.name, Title: f.title, Unit: "1", Words: functionsWords, Help: f.help})
+		s.Figures[0].Metrics = append(s.Figures[0].Metrics, "does-"+f.name)
+	}
+	s.Findings = functionsFindings()
+	return s
+}
+
+// The answers: declared not to be there; tried in vain; tried, and it works.
+const (
+	functionNo = iota
+	functionFails
+	functionWorks
+)
+
+var functionsWords = []string{"no", "fails", "works"}
+
+var functions = []struct{ name, title, help string }{
+	{"folder", "Folder of the host", "A file that the host wrote is read inside, and one that was written inside is there on the host, also after the instance's end."},
+	{"read-only", "Folder that can't be written to", "A file in a read-only folder can be read, and none can be made there."},
+	{"volume", "One folder for two instances", "Of two instances that run at the same time, each reads what the other wrote."},
+	{"port", "Published port", "A web server inside answers at the one loopback address of the host that was named, and at no other."},
+	{"exec", "Command in a running instance", "A further command reads a file that the first program wrote, and its exit status is seen."},
+	{"user", "Adding a user", "A line more in /etc/passwd and in /etc/group, which is what adduser writes; then a command as that user says its name."},
+	{"package", "Installing a package", "An archive is unpacked at /, and the program in it runs."},
+	{"background", "Process in the background", "A process goes on when the shell that began it has ended."},
+	{"same", "The image's own programs", "The digests of two programs, computed inside, are those of the image on the host."},
+	{"kernel", "Another kernel", "The kernel's version differs from the host's."},
+	{"unchanged", "Image unchanged", "The image's digest is the same before and after its instances wrote to their files."},
+	{"fresh", "A new instance is as the image", "A file that an earlier instance made outside of a volume isn't there in a new one."},
+	{"again", "Started again", "An instance whose program ended is started once more."},
+}
+
+// functionsCells is a row of each environment.
+func functionsCells(o bench.Options) []bench.Cell {
+	cells := isolationCounts.Rows(o)
+	for i := range cells {
+		c := &cells[i]
+		c.Init, c.Work, c.Expect = c.Guest, !c.Guest, 200*time.Millisecond
+		if c.Guest {
+			c.Expect = 5 * time.Second
+		}
+	}
+	return cells
+}
+
+// A functionsTry is one trial.
+type functionsTry struct {
+	*bench.T
+	tag string // in each name that it makes, as a chroot's files last for a run
+}
+
+// answer records whether a function works; why says what was seen instead.
+func (t *functionsTry) answer(function string, works bool, why string) {
+	if works {
+		t.Record("does-"+function, functionWorks)
+		return
+	}
+	t.Record("does-"+function, functionFails)
+	t.Found(map[string]string{function + " fails": why})
+}
+
+// hasNot records that functions aren't there, and why; or, with an error that says
+// that this machine can't, that they are open.
+func (t *functionsTry) hasNot(err error, functions ...string) {
+	for _, f := range functions {
+		if errors.Is(err, bench.ErrUnavailable) {
+			t.RecordText("does-"+f, err.Error())
+			continue
+		}
+		t.Record("does-"+f, functionNo)
+		t.Found(map[string]string{"no " + f: strings.TrimPrefix(err.Error(), bench.ErrNotApplicable.Error()+": ")})
+	}
+}
+
+func functionsTrial(ctx context.Context, bt *bench.T, _ bench.Cell) error {
+	t := &functionsTry{bt, strings.TrimPrefix(bench.Token(), "lab-")[:6]}
+	before, _, err := image.Sum(t.Image().Dir)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(t.inside(ctx), t.folders(ctx), t.port(ctx)); err != nil {
+		return err
+	}
+	after, _, err := image.Sum(t.Image().Dir)
+	t.answer("unchanged", before == after, "another digest: "+after)
+	return err
+}
+
+// talk starts an instance that runs a script with the tag as $2, and hears it out.
+func (t *functionsTry) talk(ctx context.Context, s bench.Spec, script string, on func(bench.Instance, bench.Heard) error) (bench.Instance, error) {
+	p, err := bench.NewProbe()
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	s.Command = inShell(p, script, t.tag)
+	i, err := t.Prepare(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	if err := i.Start(ctx); err != nil {
+		return nil, err
+	}
+	p.Listen(i.Ready())
+	if err := p.Talk(ctx, func(h bench.Heard) error { return on(i, h) }); err != nil {
+		if e, ok := i.(bench.Explainer); ok {
+			err = e.Explain(err)
+		}
+		return nil, err
+	}
+	_, err = i.Wait(ctx)
+	return i, err
+}
+
+// inShell is a script that speaks package line's language, in the image's shell: tag
+// is its $tag.
+func inShell(p *bench.Probe, script, tag string) bench.Command {
+	c := p.Command(tag)
+	c.Argv = append([]string{"/bin/sh", "-c", functionsSay + script, "sh"}, c.Argv[1:]...)
+	return c
+}
+
+// inside tries what one instance can do by itself, and from outside while it runs.
+func (t *functionsTry) inside(ctx context.Context) error {
+	script := functionsInside
+	if t.Environment().About().HostFiles {
+		t.hasNot(errors.New("it would change this machine's own files"), "user", "package")
+		t.hasNot(errors.New("a program sees this machine's files, and the image is a folder among them"), "same", "fresh")
+		script = functionsHarmless
+	}
+	i, err := t.talk(ctx, t.Spec(bench.Command{}), script, func(i bench.Instance, h bench.Heard) error {
+		switch {
+		case h.Kind == line.Begin:
+			return t.exec(ctx, i, h.Text("file"))
+		case h.Name == "kernel":
+			return t.kernel(h.Text("is"))
+		case h.Name == "same":
+			return t.same(h)
+		case h.Kind == line.Fact:
+			t.answer(h.Name, h.Text("works") == "yes", h.Text("saw"))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	switch err := i.Start(ctx); {
+	case err == nil:
+		t.answer("again", true, "")
+	case t.Environment().About().WholeCommand:
+		t.hasNot(bench.Unavailable("the lab removes what "+t.Environment().Name()+" has made when its program ends", ""), "again")
+	default:
+		t.hasNot(fmt.Errorf("the lab's instances end for good, and what they wrote goes with them (%w)", err), "again")
+	}
+	return t.Close(i)
+}
+
+// exec runs a further command in an instance that has a file with the tag in it.
+func (t *functionsTry) exec(ctx context.Context, i bench.Instance, file string) error {
+	x, ok := i.(bench.Execer)
+	if !ok {
+		what := errors.New("its processes are the host's own, and there is nothing to enter")
+		if t.Environment().About().WholeCommand {
+			what = bench.Unavailable("the lab has no way to ask "+t.Environment().Name()+" for it", "")
+		}
+		t.hasNot(what, "exec")
+		return nil
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	defer w.Close()
+	p, err := x.Exec(ctx, bench.Command{Argv: []string{"/bin/sh", "-c", "cat " + file + "; exit 9"}, Stdout: w})
+	if errors.Is(err, bench.ErrNotApplicable) {
+		t.hasNot(err, "exec")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	if err := p.Start(ctx); err != nil {
+		return err
+	}
+	exit, err := p.Wait(ctx)
+	if err := errors.Join(err, p.Close(), w.Close()); err != nil {
+		return err
+	}
+	text, err := io.ReadAll(r)
+	t.answer("exec", exit.Code == 9 && strings.TrimSpace(string(text)) == t.tag, fmt.Sprintf("%v, and %q", exit, text))
+	return err
+}
+
+// kernel compares the kernel inside with the host's.
+func (t *functionsTry) kernel(inside string) error {
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		return os.NewSyscallError("uname", err)
+	}
+	if host := unix.ByteSliceToString(u.Release[:]); inside == host {
+		t.hasNot(errors.New("it runs on the host's kernel"), "kernel")
+		return nil
+	}
+	t.answer("kernel", inside != "", "no version")
+	return nil
+}
+
+// same compares the digests of the image's programs with the host's.
+func (t *functionsTry) same(h bench.Heard) error {
+	var wrong []string
+	for _, p := range h.Pairs {
+		digest, _, err := image.SumFile(t.Image().Dir, "bin/"+p.Key)
+		if err != nil {
+			return err
+		}
+		if !strings.HasSuffix(digest, p.Value) || p.Value == "" {
+			wrong = append(wrong, p.Key+" "+p.Value+" instead of "+digest)
+		}
+	}
+	t.answer("same", len(wrong) == 0 && len(h.Pairs) == 2, cmp.Or(strings.Join(wrong, ", "), "no digest"))
+	return nil
+}
+
+// folders shares a folder of the host between two instances.
+func (t *functionsTry) folders(ctx context.Context) error {
+	s := t.Spec(bench.Command{})
+	home, err := os.MkdirTemp(t.Home(), "functions-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(home)
+	for _, m := range []bench.Mount{{Target: "/mnt/rw"}, {Target: "/mnt/ro", ReadOnly: true}} {
+		m.Source = filepath.Join(home, filepath.Base(m.Target))
+		s.Mounts = append(s.Mounts, m)
+		if err := errors.Join(os.Mkdir(m.Source, 0o755), os.WriteFile(m.Source+"/host", []byte(t.tag+"\n"), 0o644)); err != nil {
+			return err
+		}
+	}
+	if err := t.Environment().Check(ctx, s); err != nil {
+		t.hasNot(err, "folder", "read-only", "volume")
+		if t.Environment().About().HostFiles {
+			return nil
+		}
+		return t.second(ctx, t.Spec(bench.Command{}), functionsFresh)
+	}
+	facts := map[string]string{}
+	hear := func(h bench.Heard) {
+		for _, p := range h.Pairs {
+			facts[p.Key] = p.Value
+		}
+	}
+	i, err := t.talk(ctx, s, functionsFirst, func(_ bench.Instance, h bench.Heard) error {
+		if hear(h); h.Kind == line.Begin {
+			return t.second(ctx, s, functionsSecond+functionsFresh)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := t.Close(i); err != nil {
+		return err
+	}
+	b, err := os.ReadFile(home + "/rw/first")
+	t.answer("folder", facts["read"] == t.tag && strings.TrimSpace(string(b)) == "first-"+t.tag, fmt.Sprintf("inside %q, outside %q, %v", facts["read"], b, err))
+	_, err = os.Stat(home + "/ro/first")
+	t.answer("read-only", facts["ro"] == t.tag && facts["wrote"] == "no" && err != nil, fmt.Sprintf("read %q, wrote: %s", facts["ro"], facts["wrote"]))
+	t.answer("volume", facts["other"] == "first-"+t.tag, fmt.Sprintf("came back as %q", facts["other"]))
+	return nil
+}
+
+// second runs the instance beside, or after, the first.
+func (t *functionsTry) second(ctx context.Context, s bench.Spec, script string) error {
+	i, err := t.talk(ctx, s, script, func(_ bench.Instance, h bench.Heard) error {
+		if h.Name == "fresh" {
+			t.answer("fresh", h.Text("works") == "yes", h.Text("saw"))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return t.Close(i)
+}
+
+// port starts a web server inside, and asks it through a port of the host.
+func (t *functionsTry) port(ctx context.Context) error {
+	s := t.Spec(bench.Command{Argv: []string{"/bin/busybox", "httpd", "-f", "-p", "80", "-h", "/etc"}})
+	env := t.Environment()
+	if (bench.About{Settings: env.Settings()}).Has("net", "bridge") {
+		s.Settings["net"] = "bridge"
+	}
+	named := bench.Port{Proto: "tcp", IP: netip.MustParseAddr("127.77.3.4"), Host: 18081, Port: 80}
+	s.Ports = []bench.Port{named}
+	if err := env.Check(ctx, s); err != nil {
+		t.hasNot(err, "port")
+		return nil
+	}
+	i, err := t.Prepare(ctx, s)
+	if err != nil {
+		return err
+	}
+	if err := i.Start(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	text := ""
+	for text == "" && ctx.Err() == nil {
+		if text, err = ask(ctx, named.Outside().String()); text == "" {
+			time.Sleep(5 * time.Millisecond) // the program inside isn't there yet
+		}
+	}
+	_, other := ask(ctx, netip.AddrPortFrom(netip.MustParseAddr("127.77.3.5"), named.Host).String())
+	t.answer("port", strings.Contains(text, "root:") && other != nil, fmt.Sprintf("%q (%v), and at another address %v", text, err, other))
+	return t.Close(i)
+}
+
+// ask gets /passwd from a web server: what it says, or why it can't be reached.
+func ask(ctx context.Context, addr string) (string, error) {
+	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(5 * time.Second))
+	io.WriteString(c, "GET /passwd HTTP/1.0\r\n\r\n")
+	b, err := io.ReadAll(c)
+	return string(b), err
+}
+
+// functionsFindings answer what people are told (CLAIMS 9, 10, 11, 13, 21, 22, 23, 27).
+func functionsFindings() []results.Finding {
+	var out []results.Finding
+	is := func(claim int, env, function, statement string) {
+		out = append(out, results.Finding{Name: env + "-" + function, Claim: claim, Statement: statement, Metric: "does-" + function, Of: env, Compare: "value",
+			Op: "above", Threshold: functionWorks - 0.5, Reason: "it worked in each trial", Plain: true})
+	}
+	is(9, "container", "folder", "A folder of the host can be mounted in a container.")
+	is(9, "container", "read-only", "A folder that is mounted read-only can't be written to in a container.")
+	is(9, "container", "port", "A port of the host can be led into a container.")
+	is(10, "container", "exec", "A further command can be run in a running container.")
+	is(10, "vm", "exec", "A further command can be run in a running guest, by its init.")
+	is(11, "container", "unchanged", "What containers write doesn't change their image.")
+	for _, env := range []string{"chroot", "container", "vm"} {
+		is(13, env, "same", "The image's programs have the same bytes in "+env+", as one of them says inside.")
+	}
+	is(21, "container", "package", "Packages can be installed inside a container.")
+	is(21, "container", "user", "Users can be added inside a container.")
+	is(21, "container", "background", "Processes can run in the background of a container.")
+	is(22, "vm", "kernel", "A virtual machine runs another kernel than the host's.")
+	is(23, "container", "fresh", "A new container has the image's state, and nothing of an earlier one's.")
+	is(27, "container", "folder", "A container shares a folder with the host.")
+	is(27, "container", "volume", "Two containers that run share a folder.")
+	out[len(out)-2].Name = "container-shares"
+	return out
+}
