@@ -136,7 +136,7 @@ func (l listing) print(w io.Writer) {
 	for _, x := range lacking {
 		fmt.Fprintf(w, "  %-10s %-*s %3s\n", "", listWidth-4, x, "no")
 	}
-	fmt.Fprintln(w, "\nMore: lab explain NAME (what it is, its settings), lab doctor (this machine)")
+	fmt.Fprintln(w, "More: lab explain NAME (what it is, its settings), lab doctor (this machine)")
 }
 
 // listWidth is the room for a line's text, beside a name.

@@ -102,7 +102,7 @@ func (f *panels) panel(p *page, cells []*analysis.Cell, m results.Metric, x axis
 	if tcg {
 		p.hatch(faint, x.left, top, x.right, bottom)
 	}
-	p.grid(x, top, bottom, smallText, panelGap/2-2)
+	p.grid(x, top, bottom, smallText, panelGap/2-4)
 	for i, c := range cells {
 		f.row(p, c, m, x, top+panelRow*vg.Length(i), i)
 	}
