@@ -36,8 +36,13 @@ func brief(a *analysis.Analysis) *page.Page {
 	return p
 }
 
-// tableLines are as many as leave room for the rest on a screen of 24.
-const tableLines = 14
+// What leaves room for the rest on a screen of 24: lines of a table, and rows and
+// verdicts of a run that has very many.
+const (
+	tableLines                     = 14
+	veryMany, mostRows             = 16, 8
+	veryManyVerdicts, mostVerdicts = 8, 5
+)
 
 // headline is a metric's table, with two more metrics where there is room. Where one
 // line a row is too wide, the intervals move to a line of their own, and further
@@ -51,7 +56,7 @@ func headline(p *page.Page, a *analysis.Analysis, m results.Metric) {
 	narrow := page.Table{Most: tableLines, Head: []page.Text{name, msg.T("head.trials"), page.Lines{msg.T("head.median-and"), msg.T("head.interval", "95 %")},
 		page.Wrapped{Text: msg.T("join.comma", addedHeading(a, m), joint), Width: 16}, page.Wrapped{Text: by, Width: 7}}}
 	short := page.Table{Head: []page.Text{name, msg.T("head.trials"), msg.T("head.median"), addedHeading(a, m), by}}
-	rows := metricRows(a, m, others)
+	rows, more := firstRows(slices.DeleteFunc(metricRows(a, m, others), func(r row) bool { return r.cell.Silent(m.Name) }))
 	if slices.ContainsFunc(rows, func(r row) bool { return r.cell.Failures() > 0 }) {
 		short.Head[1] = page.Lines{msg.T("head.trials"), msg.T("head.failed")}
 	}
@@ -73,11 +78,15 @@ func headline(p *page.Page, a *analysis.Analysis, m results.Metric) {
 			page.Lines{r.median, r.ends}, page.Lines{r.added, r.addedE}, r.fast()}, more...))
 		short.Rows = append(short.Rows, []page.Text{r.cell.Short(), few, r.median, r.added, r.fast()})
 	}
+	short.Note = msg.T("brief.intervals")
+	if more > 0 {
+		short.Note = msg.T("brief.more-rows", more)
+		wide.Note, narrow.Note = short.Note, short.Note
+	}
 	tables := []page.Table{narrow}
 	for range others {
 		tables = append(tables, tables[len(tables)-1].Without(len(tables[len(tables)-1].Head)-1))
 	}
-	short.Note = msg.T("brief.intervals")
 	least := short.Without(3)
 	for i, r := range rows {
 		if r.cell.IsBase { // it may be one of several
@@ -87,12 +96,33 @@ func headline(p *page.Page, a *analysis.Analysis, m results.Metric) {
 	p.Table(wide, append(tables, short, least)...)
 }
 
+// firstRows are the rows that a terminal shows of a table: all, or of very many as many
+// of each environment as there is room for, with the number of the rest.
+func firstRows(all []row) (rows []row, more int) {
+	if len(all) <= veryMany {
+		return all, 0
+	}
+	for each := 1; ; each++ {
+		of := map[string]int{}
+		next := slices.DeleteFunc(slices.Clone(all), func(r row) bool {
+			of[r.cell.Env]++
+			return of[r.cell.Env] > each
+		})
+		if each > 1 && len(next) > mostRows {
+			return rows, len(all) - len(rows)
+		}
+		rows = next
+	}
+}
+
 // unmeasured says which rows have no values, once for each reason.
 func unmeasured(p *page.Page, a *analysis.Analysis) {
 	var why msg.Gathered
 	for _, c := range a.Cells {
 		if c.NotRun != nil {
 			why.Add(analysis.NotRun(c), c.Name)
+		} else if c.Counted() == 0 && c.Failures() > 0 {
+			why.Add(c.AllFailed(), c.Name)
 		} else if len(a.Metrics) > 0 {
 			if m := a.Metrics[0]; c.Samples[m.Name] == nil && !c.Why(m.Name).IsZero() {
 				why.Add(msg.T("brief.no-value", m.Title, c.Why(m.Name)), c.Name)
@@ -104,8 +134,13 @@ func unmeasured(p *page.Page, a *analysis.Analysis) {
 
 // reasons has a line for each: of which rows, and why.
 func reasons(p *page.Page, why *msg.Gathered) {
+	const many = 5
 	for reason, rows := range why.All() {
-		p.Mark(page.Yellow, msg.T("mark.head", msg.Join("join.semicolon", rows...)), reason)
+		who := msg.Join("join.semicolon", rows...)
+		if n := len(rows); n > many {
+			who = msg.T("rows", n)
+		}
+		p.Mark(page.Yellow, msg.T("mark.head", who), reason)
 	}
 }
 
@@ -116,8 +151,19 @@ func marks(p *page.Page, a *analysis.Analysis) {
 		return
 	}
 	p.Subsection(msg.T("brief.verdicts"))
-	none := 0
-	for _, v := range a.Verdicts {
+	none, verdicts := 0, slices.Clone(a.Verdicts)
+	if len(verdicts) > veryManyVerdicts {
+		rank := []string{analysis.Fails, analysis.Undecided, analysis.Holds}
+		slices.SortStableFunc(verdicts, func(v, w analysis.Verdict) int {
+			return slices.Index(rank, v.Outcome) - slices.Index(rank, w.Outcome)
+		})
+	}
+	n := map[string]int{} // rows that a statement is judged of
+	for _, v := range verdicts {
+		n[v.Finding.Statement]++
+	}
+	shown, more := 0, map[string]int{}
+	for _, v := range verdicts {
 		sign, color := "?", page.Yellow
 		switch v.Outcome {
 		case analysis.Unmeasured:
@@ -128,11 +174,24 @@ func marks(p *page.Page, a *analysis.Analysis) {
 		case analysis.Fails:
 			sign, color = "x", page.Red
 		}
+		if shown++; len(verdicts) > veryManyVerdicts && shown > mostVerdicts {
+			more[sign]++
+			continue
+		}
 		star := " "
 		if !v.Caveat.IsZero() {
 			star = "*"
 		}
-		p.Mark(color, sign+star, v.Finding.Statement, v.Figure)
+		text := msg.Verbatim(v.Finding.Statement)
+		if n[v.Finding.Statement] > 1 {
+			text = msg.T("join.colon", v.Cell, text)
+		}
+		p.Mark(color, sign+star, text, v.Figure)
+	}
+	for _, sign := range []string{"x", "?", "+"} {
+		if more[sign] > 0 {
+			p.Mark(page.Yellow, sign, msg.T("brief.more", more[sign]))
+		}
 	}
 	if none > 0 {
 		p.Mark(page.Yellow, "-", msg.T("answer.unmeasured", none))

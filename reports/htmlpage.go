@@ -124,7 +124,7 @@ var marksOf = map[string][2]string{analysis.Holds: {"holds", "✓"}, analysis.Fa
 
 func htmlVerdict(v analysis.Verdict, l *msg.Language) html.Verdict {
 	return html.Verdict{Kind: marksOf[v.Outcome][0], Mark: marksOf[v.Outcome][1], Outcome: l.Text(analysis.Beside(msg.T("title", analysis.OutcomeText(v.Outcome)), v.Caveat)),
-		Statement: l.Text(v.Finding.Statement), Figure: l.Text(v.Said), Detail: l.Text(v.Sentence())}
+		Statement: l.Text(v.Finding.Statement), Figure: l.Text(v.Said), Detail: l.Text(v.Rest())}
 }
 
 func hex(c interface{ RGBA() (r, g, b, a uint32) }) string {

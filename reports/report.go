@@ -283,19 +283,21 @@ func command(a *analysis.Analysis) string {
 		return "run -f " + results.ExperimentFile
 	}
 	var words []string
-	seeded := false
+	seed := []string{"--seed", strconv.FormatUint(m.Seed, 10)}
 	for i, w := range m.Command {
+		if w == "--" { // what follows is the program's
+			words, seed = append(words, seed...), nil
+		}
 		if w == "--out" || strings.HasPrefix(w, "--out=") || i > 0 && m.Command[i-1] == "--out" {
 			continue
 		}
-		seeded = seeded || w == "--seed" || strings.HasPrefix(w, "--seed=")
+		if w == "--seed" || strings.HasPrefix(w, "--seed=") {
+			seed = nil
+		}
 		if w == "" || strings.ContainsAny(w, " \t\n'\"\\$&|;<>*?`(){}[]#~!") {
 			w = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
 		}
 		words = append(words, w)
 	}
-	if !seeded {
-		words = append(words, "--seed", strconv.FormatUint(m.Seed, 10))
-	}
-	return strings.Join(words, " ")
+	return strings.Join(append(words, seed...), " ")
 }

@@ -15,7 +15,7 @@ import (
 func Anatomy() *bench.Scenario {
 	return &bench.Scenario{
 		Name:     "anatomy",
-		Question: "What does each ingredient of a container or of a virtual machine add to its start?",
+		Question: "What does each ingredient of a container or a VM add to its start?",
 		Method: "A trial starts one instance of the same program (less than 200 bytes) and ends when nothing of it is left, as in the startup scenario, on the same clock. " +
 			"A container stands in many rows. up-to=root is a mount namespace with a changed root and its /proc and /dev alone; each row up-to=… after it has one ingredient more, " +
 			"and the last one is a whole container again, which shows by how much two rows of the same can differ. " +
@@ -143,13 +143,13 @@ var anatomyFigures = []results.Figure{
 // parts are the whole if a container built up to the last one is a container.
 func anatomyFindings() []results.Finding {
 	out := []results.Finding{{
-		Name: "whole", Statement: "A container that is built up one ingredient after another is in the end as fast to start as any other.",
+		Name: "whole", Statement: "A container built up ingredient by ingredient starts as fast as any.",
 		Metric: "ready", Of: "container", OfVariant: map[string]string{"up-to": ingredients[len(ingredients)-1].name}, To: "container", Compare: "ratio", Op: "within", Threshold: near,
 		Reason: "the two rows are the same container: what lies between them is the error of all steps together",
 	}}
 	for _, i := range ingredients {
 		out = append(out, results.Finding{
-			Name: "without-" + i.name, Claim: 15, Statement: fmt.Sprintf("Without %s a container starts less than a millisecond sooner.", anatomyNames[i.name]),
+			Name: "without-" + i.name, Claim: 15, Statement: fmt.Sprintf("A container without %s starts < 1 ms sooner.", anatomyNames[i.name]),
 			Metric: "ready", Of: "container", OfVariant: map[string]string{"without": i.name}, To: "container", Compare: "difference", Op: "above", Threshold: -0.001,
 			Reason: "a millisecond is what nobody who starts a container notices, and a tenth of what a plain shell with a few commands takes",
 		})

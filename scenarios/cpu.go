@@ -21,7 +21,7 @@ func CPU() *bench.Scenario {
 	return &bench.Scenario{
 		Name:     "cpu",
 		Workload: image.ProbePath,
-		Question: "What does isolation cost a program that computes and asks its kernel?",
+		Question: "What does isolation cost programs that compute and ask the kernel?",
 		Method: "A trial starts one instance of the lab's probe, the same bytes everywhere, which does ten things in turn, " +
 			"each for a fixed time, which is longer in a guest, whose words take longer to arrive: it computes (integers, a system of linear equations), works on memory (in order, at random), and " +
 			"asks its kernel (system call, page fault, switch between two processes, start of a program, timer, waking a process on another CPU). " +

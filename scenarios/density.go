@@ -19,7 +19,7 @@ func Density() *bench.Scenario {
 	return &bench.Scenario{
 		Name:     "density",
 		Workload: image.StayPath,
-		Question: "How does a machine take many instances: started at once, and one more beside all that run?",
+		Question: "How many instances does a machine take, and how fast is one more?",
 		Method: "The instances run a program of less than 200 bytes that writes its token, and then sleeps. " +
 			"how=together: they are started all at once, and the trial ends when the host has seen the last one's token. " +
 			"how=beside: so many are started one after another, each when the one before it is ready; when all of them live, one more is started, and that start is what counts. " +
@@ -204,18 +204,18 @@ var densityMetrics = []results.Metric{
 		Help: "From the call that starts one more instance, beside all that live already, to the first byte that its workload wrote."},
 	{Name: "all", Title: "Time until the last of all is ready", Unit: "s", Better: "lower", Start: true,
 		Help: "From the moment at which all are started at once to the first byte of the last one's workload."},
-	{Name: "rate", Title: "Starts in a second, all at once", Unit: "1/s", Better: "higher", Start: true,
+	{Name: "rate", Title: "Starts per second, all at once", Unit: "1/s", Better: "higher", Start: true,
 		Help: "How many there are, divided by the time until the last is ready."},
-	{Name: "row", Title: "Starts in a second, one after another", Unit: "1/s", Better: "higher", Start: true,
+	{Name: "row", Title: "Starts per second, one after another", Unit: "1/s", Better: "higher", Start: true,
 		Help: "How many there are, divided by the time that it took to start them, each when the one before it was ready."},
 	{Name: "memory", Title: "Memory of the machine for each", Unit: "B", Better: "lower",
 		Help: "By how much MemAvailable of the machine fell while they were started, divided by how many there are: the program, the kernel's own for its isolation, and the lab's for watching it. What else the machine does is in it."},
-	{Name: "growth", Title: "The last starts by the first", Unit: "1", Better: "lower",
+	{Name: "growth", Title: "Time of the last starts, by the first", Unit: "1", Better: "lower",
 		Help: "The median start of the last hundred divided by that of the first hundred: 1 if a full machine starts as fast as an empty one."},
 }
 
 var densityFigures = []results.Figure{
-	{Name: "beside", Title: "One more, beside all that live", Kind: "panels", Metrics: []string{"ready", "growth"},
+	{Name: "beside", Title: "One more, next to those that run", Kind: "panels", Metrics: []string{"ready", "growth"},
 		Caption: "Every point is one trial."},
 	{Name: "together", Title: "All at once", Kind: "panels", Metrics: []string{"all", "rate"},
 		Caption: "Every point is one trial. Starts that don't hinder each other make the rate rise until the processors are busy."},
@@ -238,7 +238,7 @@ var densityFindings = []results.Finding{
 		Reason: "300 KiB beside the program's own is less than a small shell takes",
 	},
 	{
-		Name: "operator", Claim: 33, Statement: "One machine like this one could start 3,300 containers a second.",
+		Name: "operator", Claim: 33, Statement: "A machine like this one starts 3,300 containers a second.",
 		Metric: "rate", Of: "container", OfVariant: map[string]string{"how": densityTogether}, Compare: "value", Op: "above", Threshold: 3300,
 		Reason: "two billion a week are 3,300 a second; how many machines like this one that takes is 3,300 divided by the rate",
 	},

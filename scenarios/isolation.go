@@ -21,7 +21,7 @@ func Isolation() *bench.Scenario {
 		Name:     "isolation",
 		Workload: image.ProbePath,
 		Beside:   "host",
-		Question: "What of the machine can a program inside see, and what can it change?",
+		Question: "What of the machine can a program inside see, and what change?",
 		Method: fmt.Sprintf("A trial starts a neighbour on the host, which has one of everything: a file, a mount, memory, an open file, a port, a network device, IPC objects, a key. "+
 			"Then it starts the lab's probe, the same bytes everywhere, as root, and has it try %d ways to reach these and the machine itself. "+
 			"A probe sees what it finds or can read; it changes what it could write to. The neighbour says what was in fact changed: if that differs from what the probe says, the trial fails. "+
@@ -244,7 +244,7 @@ func isolationFigures() []results.Figure {
 	}
 	return []results.Figure{
 		{Name: "ladder", Title: "What a program inside reaches of the host", Kind: "matrix", Metrics: probes,
-			Caption: "Each row is a probe, each column an environment. The rows are sorted so that what most environments reach stands at the top."},
+			Caption: "Each row is a probe, each column an environment. The rows are sorted so that what most environments reach comes first."},
 		{Name: "left-out", Title: "What each ingredient of a container keeps out", Kind: "matrix", Metrics: probes, To: "container",
 			Caption: "Each column leaves one ingredient out of a container, or adds one; only the probes that then answer something else are shown, and these answers are framed."},
 		{Name: "ingredients", Title: "What each environment is made of", Kind: "matrix", Metrics: has,
@@ -266,25 +266,25 @@ func isolationFindings() []results.Finding {
 	}
 	is("container", 3, "seen", true, "A container's program runs as a process of the host, which sees it.")
 	is("container", 15, "process-list", false, "A PID namespace keeps the host's processes from a container.")
-	is("container", 15, "file", false, "A container's files are its own: the host's can't be reached by their path.")
+	is("container", 15, "file", false, "A container can't reach the host's files by their path.")
 	is("chroot", 16, "signal", true, "With chroot alone, the host's processes stay reachable.")
 	is("chroot", 16, "net-port", true, "With chroot alone, the host's network stays reachable.")
 	is("chroot", 16, "ipc-memory", true, "With chroot alone, the host's IPC objects stay reachable.")
 	is("chroot", 16, "escape", true, "Root gets out of a chroot by a second chroot.")
 	is("container", 16, "escape", false, "Root doesn't get out of a container by a second chroot.")
 	is("container", 22, "kernel", true, "A container runs on the host's kernel.")
-	is("container", 28, "net-device", false, "A container has network devices of its own, and doesn't see the host's.")
+	is("container", 28, "net-device", false, "A container doesn't see the host's network devices.")
 	is("container", 32, "mount-made", false, "A container keeps a jail's rule that mounts stay inside.")
 	is("container", 32, "signal", false, "A container keeps a jail's rule that no signal leaves it.")
-	shared := results.Finding{Name: "shared-packets", Claim: 32, Statement: "A container on the host's network keeps a jail's rule of no raw sockets.", Metric: "reach-net-packets",
+	shared := results.Finding{Name: "shared-packets", Claim: 32, Statement: "On the host's network a container has no raw sockets, as a jail.", Metric: "reach-net-packets",
 		Of: "container", OfVariant: map[string]string{"net": "host"}, Compare: "value", Op: "below", Threshold: 0.5, Reason: sure}
 	out = append(out, shared)
-	shared.Name, shared.Statement, shared.Metric, shared.Threshold = "shared-device", "A container on the host's network keeps a jail's rule that its devices stay as they are.", "reach-net-device", 1.5
+	shared.Name, shared.Statement, shared.Metric, shared.Threshold = "shared-device", "On the host's network a container can't change devices, as a jail.", "reach-net-device", 1.5
 	out = append(out, shared)
 	is("vm", 22, "kernel", false, "A virtual machine runs on a kernel of its own.")
-	out = append(out, results.Finding{Name: "vm-reached", Claim: 19, Statement: "A virtual machine reaches fewer of the host's mechanisms than a container does.",
+	out = append(out, results.Finding{Name: "vm-reached", Claim: 19, Statement: "A virtual machine reaches less of the host than a container.",
 		Metric: "reached", Of: "vm", To: "container", Compare: "difference", Op: "below", Threshold: -0.5, Reason: "at least one probe fewer, in each pair of trials", Plain: true},
-		results.Finding{Name: "container-complete", Claim: 24, Statement: "Namespaces and cgroups separate a container from the host completely.",
+		results.Finding{Name: "container-complete", Claim: 24, Statement: "Namespaces and cgroups separate a container completely.",
 			Metric: "reached", Of: "container", Compare: "value", Op: "below", Threshold: 0.5, Reason: "no probe reaches anything of the host's", Plain: true})
 	for _, env := range []string{"host", "chroot", "container", "vm"} {
 		out = append(out, results.Finding{Name: env + "-follows", Statement: "What " + env + " keeps apart follows from what it is made of.",

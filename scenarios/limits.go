@@ -22,7 +22,7 @@ func Limits() *bench.Scenario {
 	return &bench.Scenario{
 		Name:     "limits",
 		Workload: image.ProbePath,
-		Question: "Does an instance get what its limit allows, and what happens at the limit?",
+		Question: "Does an instance get what its limit allows, and what happens then?",
 		Method: "A trial starts one instance of the lab's probe, the same bytes everywhere, under one limit, and the program wants more than that. " +
 			"limit=cpu-25 to cpu-150: two threads compute without end under a quota of 25 to 150 % of one processor; what counts is the processor time that they got, over whole periods of the quota. " +
 			"limit=memory-below and memory-past: the program takes memory, a MiB at a time, half of its limit of 128 MiB or twice as much. " +

@@ -17,7 +17,7 @@ func Memory() *bench.Scenario {
 	return &bench.Scenario{
 		Name:     "memory",
 		Workload: image.ProbePath,
-		Question: "How much memory does an instance cost beyond what its workload needs?",
+		Question: "How much memory does an instance take beyond its workload?",
 		Method: "A trial starts instances of the lab's probe, the same bytes everywhere, each of which takes a known amount of anonymous memory " +
 			"and as much of a file that it writes and maps. Every page is written to, no two are alike. When all hold what they asked for, " +
 			"the host looks: at the account of each one's cgroup (anonymous, file, kernel), at the proportional share (PSS) of its processes on the host, " +

@@ -24,7 +24,7 @@ func Neighbours() *bench.Scenario {
 	return &bench.Scenario{
 		Name:     "neighbours",
 		Workload: image.ProbePath,
-		Question: "How much does a workload slow down when another one runs on the same machine, and what do limits change?",
+		Question: "How much does a neighbour slow a program down, and what helps?",
 		Method: "A trial starts two instances of the same kind: a neighbour, and when that is at work, the victim. " +
 			"The victim works in one thread: it first does one small computation after another (a unit, some tens of microseconds, in a table of 1 MiB), then one every two milliseconds, as a server gets requests. " +
 			"beside=nobody: the victim alone. equal: the neighbour does the same units on every processor. cache: it writes to 32 MiB on every processor, over and over. " +

@@ -51,6 +51,9 @@ type Maker struct {
 	// of them that is there is covered by a tmpfs, which goes with the instance.
 	Hides []string
 
+	// Sealed says that it needs to write to nothing but its folder: it can't, then.
+	Sealed bool
+
 	// Prepare is Env.Prepare: for a program that makes a machine of its own, in which
 	// somebody has to run the workload (it calls Env.Program), or that is asked and not
 	// run, as an engine is (of what follows then Check and Start alone are used). nil is

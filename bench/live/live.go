@@ -64,14 +64,16 @@ type Node struct {
 	Line  string `json:"line"` // its command line
 }
 
-// Below finds the first process below root that has the given command line, or, for
-// a guest, is QEMU; 0 if there is none.
+// Below finds the first process below root that has the given command line, with the
+// program's path or without, or, for a guest, is QEMU; 0 if there is none.
 func Below(root int, argv []string) (pid int, guest bool) {
 	for _, n := range tree(root) {
-		if name := filepath.Base(words(n.PID)[0]); strings.HasPrefix(name, "qemu-system-") {
+		line := words(n.PID)
+		name := filepath.Base(line[0])
+		if strings.HasPrefix(name, "qemu-system-") {
 			return n.PID, true
 		}
-		if pid == 0 && slices.Equal(words(n.PID), argv) {
+		if pid == 0 && name == argv[0] && slices.Equal(line[1:], argv[1:]) {
 			pid = n.PID
 		}
 	}

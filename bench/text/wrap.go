@@ -174,11 +174,3 @@ func Columns(s string) int {
 		s = s[i+j+1:]
 	}
 }
-
-// Cut cuts s where it has more characters than room, and says so by its last one.
-func Cut(s string, room int) string {
-	if r := []rune(s); len(r) > room {
-		return strings.TrimRight(string(r[:max(room-1, 0)]), " ") + "…"
-	}
-	return s
-}

@@ -63,13 +63,33 @@ func (c *console) Plan(j *runs.Job, cells []results.Cell) {
 	if done > 0 {
 		how += fmt.Sprintf("; there are %d already", done)
 	}
-	fmt.Fprintf(c.Note, "lab: %s: %s; %s; %s\n", j.Scenario, strings.Join(labels, ", "), how, within(about, &j.Options.Request, j.Before))
+	fmt.Fprintf(c.Note, "lab: %s: %s; %s; %s\n", j.Scenario, named(labels), how, within(about, &j.Options.Request, j.Before))
 	for _, few := range tooFew(j, cells) {
 		fmt.Fprintf(c.Note, "lab: %s\n", few)
 	}
 	if long {
 		fmt.Fprintf(c.Note, "lab: a trial takes at least: %s\n", strings.Join(eachTakes(cells, j.Machine.Acceleration), ", "))
 	}
+}
+
+// named lists rows, or counts them by environment if they would be lines of names.
+func named(rows []string) string {
+	const most = 8
+	if len(rows) <= most {
+		return strings.Join(rows, ", ")
+	}
+	var envs []string
+	n := map[string]int{}
+	for _, r := range rows {
+		env, _, _ := strings.Cut(r, " ")
+		if n[env]++; n[env] == 1 {
+			envs = append(envs, env)
+		}
+	}
+	for i, env := range envs {
+		envs[i] = fmt.Sprintf("%s %d", env, n[env])
+	}
+	return fmt.Sprintf("%d rows (%s)", len(rows), strings.Join(envs, ", "))
 }
 
 // tooFew says what these cells can't tell with the trials that they are to have.

@@ -100,7 +100,7 @@ func explainedNames(all []explained) []string {
 	return out
 }
 
-// listExplained prints the names by kind, a line a kind.
+// listExplained prints the names by kind, a line a kind, of many that begin alike one.
 func listExplained(w io.Writer, all []explained) {
 	var kinds []string
 	names := map[string][]string{}
@@ -111,8 +111,27 @@ func listExplained(w io.Writer, all []explained) {
 		names[x.Kind] = append(names[x.Kind], x.Name)
 	}
 	for _, k := range kinds {
-		fmt.Fprintf(w, "%-12s  %s\n", k+"s", strings.Join(names[k], ", "))
+		fmt.Fprintf(w, "%-12s  %s\n", k+"s", strings.Join(families(names[k]), ", "))
 	}
+}
+
+// families puts one name in place of many that begin alike.
+func families(names []string) (out []string) {
+	const many = 12
+	of := map[string]int{}
+	first := func(name string) string { head, _, _ := strings.Cut(name, "-"); return head }
+	for _, n := range names {
+		of[first(n)]++
+	}
+	for _, n := range names {
+		head := first(n)
+		if of[head] > many {
+			out, of[head] = append(out, fmt.Sprintf("%s and %d more %s-…", n, of[head]-1, head)), -1
+		} else if of[head] > 0 {
+			out = append(out, n)
+		}
+	}
+	return out
 }
 
 // everything lists all that there is to explain.

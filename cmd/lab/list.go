@@ -10,7 +10,6 @@ import (
 
 	"lab/bench"
 	"lab/bench/machine"
-	"lab/bench/text"
 	"lab/cmd/cli"
 	"lab/scenarios"
 )
@@ -104,7 +103,7 @@ func listed(checks []machine.Check) listing {
 func (l listing) print(w io.Writer) {
 	fmt.Fprintln(w, "Scenarios: sudo lab run NAME")
 	for _, s := range l.Scenarios {
-		fmt.Fprintf(w, "  %-10s %s\n", s.Name, text.Cut(s.Question, listWidth))
+		fmt.Fprintf(w, "  %-10s %s\n", s.Name, s.Question)
 	}
 	fmt.Fprintf(w, "\n%-56s this machine can run it\n", "Environments: --env NAME,…")
 	var others, lacking []string

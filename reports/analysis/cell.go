@@ -93,6 +93,19 @@ func (c *Cell) Why(metric string) msg.Message {
 	return msg.Verbatim(text)
 }
 
+// Silent reports whether the row was measured, and none of these metrics is of its
+// kind: tables and pictures of them leave it out.
+func (c *Cell) Silent(metrics ...string) bool {
+	return c.NotRun == nil && c.Counted() > 0 && c.Failures() == 0 && len(metrics) > 0 && !slices.ContainsFunc(metrics, func(m string) bool {
+		return c.Samples[m] != nil || !c.Why(m).IsZero()
+	})
+}
+
+// AllFailed says that all of the row's trials failed, and with what.
+func (c *Cell) AllFailed() msg.Message {
+	return msg.T("all-failed.last", msg.T("trials", c.Failures()), msg.Shortened(c.lastError()))
+}
+
 // Warmups is how many warm-up trials there are.
 func (c *Cell) Warmups() int { return c.count(func(t Trial) bool { return t.Warmup }) }
 

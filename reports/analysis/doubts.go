@@ -18,6 +18,7 @@ func (a *Analysis) Doubts() []msg.Message { return a.Caveats(true) }
 // was disturbed.
 func (a *Analysis) Caveats(quiet bool) []msg.Message {
 	var out []msg.Message
+	var doubts msg.Gathered // of rows
 	add := func(id string, args ...any) { out = append(out, msg.T(id, args...)) }
 	taints := map[string]int{}
 	disturbed, counted := 0, 0
@@ -59,10 +60,17 @@ func (a *Analysis) Caveats(quiet bool) []msg.Message {
 				out = append(out, s)
 			}
 		}
-		out = append(out, a.doubtsOf(c)...)
+		a.doubtsOf(c, &doubts)
 		if b := a.Breakdown(c, a.wholeOf(c)); b != nil && b.Apart() {
 			add("doubt.parts", c.Name, msg.Percent(b.Sum/b.Whole))
 		}
+	}
+	for d, rows := range doubts.All() {
+		who := msg.Join("join.semicolon", rows...)
+		if n := len(rows); n > many {
+			who = msg.T("rows", n)
+		}
+		out = append(out, msg.T("doubt.of", who, d))
 	}
 	out = append(out, a.absent()...)
 	if n := a.Run.Dropped; n > 0 {
@@ -94,28 +102,26 @@ func BoundsOf(k results.Machine) msg.Message {
 	return msg.Join("join.semicolon", out...)
 }
 
-// doubtsOf are those about a cell's metrics. One that many of them share is said
-// once.
-func (a *Analysis) doubtsOf(c *Cell) (out []msg.Message) {
-	const many = 3
+// many rows or metrics are counted, and fewer named.
+const many = 3
+
+// doubtsOf gathers those about a cell's metrics. One that several share is said once.
+func (a *Analysis) doubtsOf(c *Cell, doubts *msg.Gathered) {
 	var about msg.Gathered
 	for _, m := range a.Metrics {
 		if s := c.Samples[m.Name]; s != nil {
 			for _, d := range s.Doubts {
-				about.Add(d, msg.Verbatim(m.Title))
+				about.Add(d, msg.T("doubt.absent-metric", m.Title))
 			}
 		}
 	}
 	for d, titles := range about.All() {
+		of := msg.Join("join.comma", titles...)
 		if n := len(titles); n > many {
-			out = append(out, msg.T("doubt.of-many", c.Name, n, d))
-			continue
+			of = msg.T("metrics", n)
 		}
-		for _, title := range titles {
-			out = append(out, msg.T("doubt.of", c.Name, title, d))
-		}
+		doubts.Add(msg.T("doubt.about", of, d), c.Name)
 	}
-	return out
 }
 
 // wholeOf is the metric that a cell's phases belong to, or "".

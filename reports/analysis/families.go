@@ -186,8 +186,11 @@ func TooFew(m results.Manifest, times int) []msg.Message {
 	var out []msg.Message
 	for _, k := range order {
 		who := msg.Join("join.comma", rows[k]...)
-		if len(rows[k]) == runs {
+		switch n := len(rows[k]); {
+		case n == runs:
 			who = msg.T("trials.each-row", runs)
+		case n > many:
+			who = msg.T("trials.rows-of", n, runs)
 		}
 		out = append(out, msg.T("trials.too-few", who, msg.T("trials", k.trials), k.need))
 	}
@@ -220,7 +223,7 @@ func (a *Analysis) FigureCells(f results.Figure) (out []*Cell) {
 	for _, c := range a.Cells {
 		switch by := step(c); {
 		case f.Kind != KindSteps:
-			if by == "" {
+			if by == "" && !c.Silent(f.Metrics...) {
 				out = append(out, c)
 			}
 		case by == f.By, f.To == "" && len(c.Variant) == 0 && !of[c.Env] && !a.Run.Manifest.Environment(c.Env).Guest && !c.Whole:

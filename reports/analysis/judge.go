@@ -48,6 +48,17 @@ func (v *Verdict) Sentence() msg.Message {
 	return msg.T("here", msg.Join("join.semicolon", v.Said, v.rule))
 }
 
+// Rest is what a verdict's figures leave to be said: the rule, or why there is none.
+func (v *Verdict) Rest() msg.Message {
+	if v.Interval == nil {
+		return v.Sentence()
+	}
+	if v.rule.IsZero() {
+		return msg.Message{}
+	}
+	return msg.T("rule.whole", v.rule)
+}
+
 // Brief is a verdict's sentence where “on this machine” is said of all.
 func (v *Verdict) Brief() msg.Message {
 	if v.Interval == nil {

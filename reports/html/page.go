@@ -50,7 +50,7 @@ type Verdict struct {
 	Outcome   string // "holds"
 	Statement string
 	Figure    string // what was measured, in a few words
-	Detail    string // the whole sentence
+	Detail    string // the threshold with its reason, or why there is no verdict
 }
 
 // A Row is an environment with its variant.

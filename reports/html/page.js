@@ -193,7 +193,7 @@
       else this.text(s.svg, 4, y - 17, row.label);
     }
     drawTrials(s) {
-      const left = s.wide ? 12 + 7.2 * Math.max(...s.shown.map(x => x.row.label.length)) : 8, step = s.wide ? 56 : 66;
+      const left = s.wide ? 16 + 7.6 * Math.max(...s.shown.map(x => x.row.label.length)) : 8, step = s.wide ? 56 : 66;
       const bottom = 8 + step * s.shown.length, ax = this.xAxis(s, left, bottom);
       s.shown.forEach((x, k) => {
         const y = 8 + step * (k + 0.5) + (s.wide ? 0 : 8);
@@ -245,7 +245,7 @@
       if (!parts.length) return 20;
       s.many = false; s.lo = 0; s.hi = Math.max(...parts.map(p => p.whole)); s.log = false;
       [s.unit, s.factor] = scaleFor(s.hi, s.m.unit);
-      const left = s.wide ? 12 + 7.2 * Math.max(...parts.map(p => this.run.rows[p.row].label.length)) : 8, step = 58;
+      const left = s.wide ? 16 + 7.6 * Math.max(...parts.map(p => this.run.rows[p.row].label.length)) : 8, step = 58;
       const bottom = 8 + step * parts.length, ax = this.xAxis(s, left, bottom);
       parts.forEach((p, k) => {
         const y = 8 + step * k + 20;

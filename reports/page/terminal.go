@@ -114,7 +114,7 @@ func (t *terminal) paragraph(c Color, head, indent, text string) {
 	}
 }
 
-// mark writes a line with an outcome before and a figure behind it, its text cut
+// mark writes a line with an outcome before and a figure behind it, its text wrapped
 // where it has no room; without a figure it is a paragraph.
 func (t *terminal) mark(x block) {
 	head, words := t.say(x.text), t.say(x.more[0])
@@ -124,8 +124,13 @@ func (t *terminal) mark(x block) {
 	}
 	figure := t.say(x.more[1])
 	room := min(t.o.Width, 100) - utf8.RuneCountInString(head) - 1 - utf8.RuneCountInString(figure) - 2
-	line := fmt.Sprintf(" %-*s  %s", room, text.Cut(words, room), figure)
-	fmt.Fprintln(&t.b, strings.TrimRight(t.paint(x.color, head)+line, " "))
+	for i, l := range wrap(words, room) {
+		if i > 0 {
+			fmt.Fprintf(&t.b, "%*s%s\n", utf8.RuneCountInString(head)+1, "", l)
+			continue
+		}
+		fmt.Fprintln(&t.b, strings.TrimRight(fmt.Sprintf("%s %-*s  %s", t.paint(x.color, head), room, l, figure), " "))
+	}
 }
 
 // table writes the first table that fits, or the last.

@@ -29,7 +29,7 @@ func newSteps(s *sheet) figure { return &steps{sheet: s} }
 const (
 	stepRow   = vg.Length(17)
 	stepLabel = 40 * vg.Millimeter
-	stepText  = 44 * vg.Millimeter
+	stepText  = 52 * vg.Millimeter
 )
 
 // A step is a row, where its bar begins, and the difference that it stands for.

@@ -131,5 +131,5 @@ func space(path string) string {
 }
 
 func args(o *foreign.Order) []string {
-	return append([]string{"--name", o.ID, "--lxcpath", o.Dir, "--rcfile", filepath.Join(o.Dir, file), "--quiet", "--"}, o.Argv...)
+	return append([]string{"--name", o.ID, "--lxcpath", o.Dir, "--rcfile", filepath.Join(o.Dir, file), "--"}, o.Argv...)
 }

@@ -12,7 +12,7 @@
 // inside. instance.go has that; all else is package foreign's.
 //
 // It keeps accidents apart, and no attacker: the program runs as root, and hostfs would
-// show root in the guest all files.
+// show root in the guest all files. It sees them read-only.
 package uml
 
 import (
@@ -43,11 +43,12 @@ const (
 const (
 	defaultMemory = 128 << 20
 	leastMemory   = 48 << 20 // of the kernel and init alone
+	mostMemory    = 250 << 30
 )
 
 // New returns the environment uml.
 func New() *foreign.Env {
-	m := foreign.Maker{Name: name, Program: "linux.uml", Package: "user-mode-linux", PIDFile: name + "/pid", Relays: true,
+	m := foreign.Maker{Name: name, Program: "linux.uml", Package: "user-mode-linux", PIDFile: name + "/pid", Relays: true, Sealed: true,
 		Nets: []string{foreign.NetNone}, Check: check, Prepare: prepare, Args: args,
 		Settings: []bench.Setting{{Name: "memory", Default: "auto",
 			Help: "the guest's RAM; auto is 128M, or more than a limit of memory, which the guest's kernel keeps"}},
@@ -83,6 +84,9 @@ func check(s bench.Spec) error {
 		if n, err := request.ParseSize(m); err != nil || n < leastMemory {
 			return bench.NotApplicable(fmt.Sprintf("memory=%s isn't a size of %d MiB or more", m, leastMemory>>20), "--variant memory=128M")
 		}
+	}
+	if memory(s) > mostMemory {
+		return bench.NotApplicable(fmt.Sprintf("its kernel is a process, in which more than %d GiB of RAM have no room", mostMemory>>30), "a smaller limit of memory")
 	}
 	if len(s.Mounts) > 0 {
 		return bench.NotApplicable("the guest sees its root's files alone, and a volume would be outside of it", "--env vm")
