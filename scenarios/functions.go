@@ -27,7 +27,7 @@ func Functions() *bench.Scenario {
 		Workload: image.ProbePath,
 		Question: "Folders, ports, users, packages: what works in which environment?",
 		Method: "A trial tries each function for real. One instance runs a shell script: it adds a user and becomes that user, installs a package, leaves a process behind a shell that ends, reads its kernel's version and digests two of the image's programs; meanwhile the host runs a further command in it. " +
-			"Then the host starts it again. Two more run at the same time, with one folder of the host writable in both and another that is read-only; a last one is a web server with a published port. " +
+			"Then the host starts it again. Two more run at the same time, with one folder of the host writable in both and another that is read-only (anybody may write to either, so that the mount alone decides); a last one is a web server with a published port. " +
 			"The package is an archive that the script makes, unpacks at / and runs: it stands for what a package manager does with the files of one, and says nothing of downloads. " +
 			"What an environment declares not to have, or what would change this machine itself, isn't tried: “no”, with the reason in methods.md. What is tried and has the wrong result “fails”. What this machine lacks a program for is left open.",
 		Cells:   functionsCells,

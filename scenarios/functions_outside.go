@@ -30,7 +30,7 @@ func (t *functionsTry) folders(ctx context.Context) error {
 	for _, m := range []bench.Mount{{Target: "/mnt/rw"}, {Target: "/mnt/ro", ReadOnly: true}} {
 		m.Source = filepath.Join(home, filepath.Base(m.Target))
 		s.Mounts = append(s.Mounts, m)
-		if err := errors.Join(os.Mkdir(m.Source, 0o755), os.WriteFile(m.Source+"/host", []byte(t.tag+"\n"), 0o644)); err != nil {
+		if err := errors.Join(os.Mkdir(m.Source, 0o700), os.Chmod(m.Source, 0o777), os.WriteFile(m.Source+"/host", []byte(t.tag+"\n"), 0o644)); err != nil {
 			return err
 		}
 	}
