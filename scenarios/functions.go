@@ -6,10 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/netip"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -22,16 +19,17 @@ import (
 )
 
 // Functions tries what introductions say that an instance can do, one by one. The
-// scripts that run inside are in functions_inside.go.
+// scripts that run inside are in functions_inside.go, folders and ports in
+// functions_outside.go.
 func Functions() *bench.Scenario {
 	s := &bench.Scenario{
 		Name:     "functions",
 		Workload: image.ProbePath,
-		Question: "Which things that people say containers and VMs can do work here?",
+		Question: "Folders, ports, users, packages: what works in which environment?",
 		Method: "A trial tries each function for real. One instance runs a shell script: it adds a user and becomes that user, installs a package, leaves a process behind a shell that ends, reads its kernel's version and digests two of the image's programs; meanwhile the host runs a further command in it. " +
-			"Then the host starts it again. Two more run at the same time, with one folder of the host writable in both and another that is read-only; a last one is a web server with a published port. " +
+			"Then the host starts it again. Two more run at the same time, with one folder of the host writable in both and another that is read-only (anybody may write to either, so that the mount alone decides); a last one is a web server with a published port. " +
 			"The package is an archive that the script makes, unpacks at / and runs: it stands for what a package manager does with the files of one, and says nothing of downloads. " +
-			"What an environment declares not to have, or what would change this machine itself, isn't tried: “no”, with the reason in the manifest. What is tried and has the wrong result “fails”. What this machine lacks a program for is left open.",
+			"What an environment declares not to have, or what would change this machine itself, isn't tried: “no”, with the reason in methods.md. What is tried and has the wrong result “fails”. What this machine lacks a program for is left open.",
 		Cells:   functionsCells,
 		Trial:   functionsTrial,
 		Figures: []results.Figure{{Name: "functions", Title: "What works where", Kind: "matrix", Caption: "Each row is a function, each column an environment. Every function was tried, unless the environment declares that it hasn't got it."}},
@@ -260,114 +258,6 @@ func (t *functionsTry) same(h bench.Heard) error {
 	}
 	t.answer("same", len(wrong) == 0 && len(h.Pairs) == 2, cmp.Or(strings.Join(wrong, ", "), "no digest"))
 	return nil
-}
-
-// folders shares a folder of the host between two instances.
-func (t *functionsTry) folders(ctx context.Context) error {
-	s := t.Spec(bench.Command{})
-	home, err := os.MkdirTemp(t.Home(), "functions-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(home)
-	for _, m := range []bench.Mount{{Target: "/mnt/rw"}, {Target: "/mnt/ro", ReadOnly: true}} {
-		m.Source = filepath.Join(home, filepath.Base(m.Target))
-		s.Mounts = append(s.Mounts, m)
-		if err := errors.Join(os.Mkdir(m.Source, 0o755), os.WriteFile(m.Source+"/host", []byte(t.tag+"\n"), 0o644)); err != nil {
-			return err
-		}
-	}
-	if err := t.Environment().Check(ctx, s); err != nil {
-		t.hasNot(err, "folder", "read-only", "volume")
-		if t.Environment().About().HostFiles {
-			return nil
-		}
-		return t.second(ctx, t.Spec(bench.Command{}), functionsFresh)
-	}
-	facts := map[string]string{}
-	hear := func(h bench.Heard) {
-		for _, p := range h.Pairs {
-			facts[p.Key] = p.Value
-		}
-	}
-	i, err := t.talk(ctx, s, functionsFirst, func(_ bench.Instance, h bench.Heard) error {
-		if hear(h); h.Kind == line.Begin {
-			return t.second(ctx, s, functionsSecond+functionsFresh)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	if err := t.Close(i); err != nil {
-		return err
-	}
-	b, err := os.ReadFile(home + "/rw/first")
-	t.answer("folder", facts["read"] == t.tag && strings.TrimSpace(string(b)) == "first-"+t.tag, fmt.Sprintf("inside %q, outside %q, %v", facts["read"], b, err))
-	_, err = os.Stat(home + "/ro/first")
-	t.answer("read-only", facts["ro"] == t.tag && facts["wrote"] == "no" && err != nil, fmt.Sprintf("read %q, wrote: %s", facts["ro"], facts["wrote"]))
-	t.answer("volume", facts["other"] == "first-"+t.tag, fmt.Sprintf("came back as %q", facts["other"]))
-	return nil
-}
-
-// second runs the instance beside, or after, the first.
-func (t *functionsTry) second(ctx context.Context, s bench.Spec, script string) error {
-	i, err := t.talk(ctx, s, script, func(_ bench.Instance, h bench.Heard) error {
-		if h.Name == "fresh" {
-			t.answer("fresh", h.Text("works") == "yes", h.Text("saw"))
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return t.Close(i)
-}
-
-// port starts a web server inside, and asks it through a port of the host.
-func (t *functionsTry) port(ctx context.Context) error {
-	s := t.Spec(bench.Command{Argv: []string{"/bin/busybox", "httpd", "-f", "-p", "80", "-h", "/etc"}})
-	env := t.Environment()
-	if (bench.About{Settings: env.Settings()}).Has("net", "bridge") {
-		s.Settings["net"] = "bridge"
-	}
-	named := bench.Port{Proto: "tcp", IP: netip.MustParseAddr("127.77.3.4"), Host: 18081, Port: 80}
-	s.Ports = []bench.Port{named}
-	if err := env.Check(ctx, s); err != nil {
-		t.hasNot(err, "port")
-		return nil
-	}
-	i, err := t.Prepare(ctx, s)
-	if err != nil {
-		return err
-	}
-	if err := i.Start(ctx); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
-	text := ""
-	for text == "" && ctx.Err() == nil {
-		if text, err = ask(ctx, named.Outside().String()); text == "" {
-			time.Sleep(5 * time.Millisecond) // the program inside isn't there yet
-		}
-	}
-	_, other := ask(ctx, netip.AddrPortFrom(netip.MustParseAddr("127.77.3.5"), named.Host).String())
-	t.answer("port", strings.Contains(text, "root:") && other != nil, fmt.Sprintf("%q (%v), and at another address %v", text, err, other))
-	return t.Close(i)
-}
-
-// ask gets /passwd from a web server: what it says, or why it can't be reached.
-func ask(ctx context.Context, addr string) (string, error) {
-	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
-	if err != nil {
-		return "", err
-	}
-	defer c.Close()
-	c.SetDeadline(time.Now().Add(5 * time.Second))
-	io.WriteString(c, "GET /passwd HTTP/1.0\r\n\r\n")
-	b, err := io.ReadAll(c)
-	return string(b), err
 }
 
 // functionsFindings answer what people are told (CLAIMS 9, 10, 11, 13, 21, 22, 23, 27).

@@ -1,0 +1,128 @@
+package scenarios
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"lab/bench"
+	"lab/bench/probe/line"
+)
+
+// What functions tries with more than one instance, or from the host: folders and
+// ports.
+
+// folders shares a folder of the host between two instances.
+func (t *functionsTry) folders(ctx context.Context) error {
+	s := t.Spec(bench.Command{})
+	home, err := os.MkdirTemp(t.Home(), "functions-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(home)
+	for _, m := range []bench.Mount{{Target: "/mnt/rw"}, {Target: "/mnt/ro", ReadOnly: true}} {
+		m.Source = filepath.Join(home, filepath.Base(m.Target))
+		s.Mounts = append(s.Mounts, m)
+		if err := errors.Join(os.Mkdir(m.Source, 0o700), os.Chmod(m.Source, 0o777), os.WriteFile(m.Source+"/host", []byte(t.tag+"\n"), 0o644)); err != nil {
+			return err
+		}
+	}
+	if err := t.Environment().Check(ctx, s); err != nil {
+		t.hasNot(err, "folder", "read-only", "volume")
+		if t.Environment().About().HostFiles {
+			return nil
+		}
+		return t.second(ctx, t.Spec(bench.Command{}), functionsFresh)
+	}
+	facts := map[string]string{}
+	hear := func(h bench.Heard) {
+		for _, p := range h.Pairs {
+			facts[p.Key] = p.Value
+		}
+	}
+	i, err := t.talk(ctx, s, functionsFirst, func(_ bench.Instance, h bench.Heard) error {
+		if hear(h); h.Kind == line.Begin {
+			return t.second(ctx, s, functionsSecond+functionsFresh)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := t.Close(i); err != nil {
+		return err
+	}
+	b, err := os.ReadFile(home + "/rw/first")
+	t.answer("folder", facts["read"] == t.tag && strings.TrimSpace(string(b)) == "first-"+t.tag, fmt.Sprintf("inside %q, outside %q, %v", facts["read"], b, err))
+	_, err = os.Stat(home + "/ro/first")
+	t.answer("read-only", facts["ro"] == t.tag && facts["wrote"] == "no" && err != nil, fmt.Sprintf("read %q, wrote: %s", facts["ro"], facts["wrote"]))
+	t.answer("volume", facts["other"] == "first-"+t.tag, fmt.Sprintf("came back as %q", facts["other"]))
+	return nil
+}
+
+// second runs the instance beside, or after, the first.
+func (t *functionsTry) second(ctx context.Context, s bench.Spec, script string) error {
+	i, err := t.talk(ctx, s, script, func(_ bench.Instance, h bench.Heard) error {
+		if h.Name == "fresh" {
+			t.answer("fresh", h.Text("works") == "yes", h.Text("saw"))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return t.Close(i)
+}
+
+// port starts a web server inside, and asks it through a port of the host.
+func (t *functionsTry) port(ctx context.Context) error {
+	s := t.Spec(bench.Command{Argv: []string{"/bin/busybox", "httpd", "-f", "-p", "80", "-h", "/etc"}})
+	env := t.Environment()
+	if (bench.About{Settings: env.Settings()}).Has("net", "bridge") {
+		s.Settings["net"] = "bridge"
+	}
+	named := bench.Port{Proto: "tcp", IP: netip.MustParseAddr("127.77.3.4"), Host: 18081, Port: 80}
+	s.Ports = []bench.Port{named}
+	if err := env.Check(ctx, s); err != nil {
+		t.hasNot(err, "port")
+		return nil
+	}
+	i, err := t.Prepare(ctx, s)
+	if err != nil {
+		return err
+	}
+	if err := i.Start(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	text := ""
+	for text == "" && ctx.Err() == nil {
+		if text, err = ask(ctx, named.Outside().String()); text == "" {
+			time.Sleep(5 * time.Millisecond) // the program inside isn't there yet
+		}
+	}
+	_, other := ask(ctx, netip.AddrPortFrom(netip.MustParseAddr("127.77.3.5"), named.Host).String())
+	t.answer("port", strings.Contains(text, "root:") && other != nil, fmt.Sprintf("%q (%v), and at another address %v", text, err, other))
+	return t.Close(i)
+}
+
+// ask gets /passwd from a web server: what it says, or why it can't be reached.
+func ask(ctx context.Context, addr string) (string, error) {
+	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(5 * time.Second))
+	io.WriteString(c, "GET /passwd HTTP/1.0\r\n\r\n")
+	b, err := io.ReadAll(c)
+	return string(b), err
+}
