@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -44,8 +46,16 @@ func (e *Env) About() bench.About {
 	a.LowerBound, a.Caveat = true, "our minimal runtime, called in process, without engine or client"
 	if e.jail {
 		a.Default, a.Extra, a.Is, a.More = false, true, jailIs, jailMore
+		a.Rests = slices.DeleteFunc(a.Rests, func(r bench.Rest) bool { return !e.offers(r.Variant) })
 	}
 	return a
+}
+
+// offers says whether a setting as it is typed, "net=bridge", can be asked for; ""
+// is none.
+func (e *Env) offers(typed string) bool {
+	name, value, _ := strings.Cut(typed, "=")
+	return typed == "" || bench.About{Settings: e.Settings()}.Has(name, value)
 }
 
 // Settings are the ingredients: each can be left out by itself, to see what it

@@ -39,7 +39,10 @@ func (e *Env) About() bench.About {
 	if a.Needs == "" {
 		a.Needs = "root, overlayfs, " + filepath.Base(e.maker.Program)
 	}
-	a.Rests = append(bench.RestsOn("root", "mnt namespace", "pid namespace", "net namespace", "overlayfs"), bench.Rest{Check: "veth and bridge", Variant: "net=bridge"})
+	a.Rests = bench.RestsOn("root", "mnt namespace", "pid namespace", "net namespace", "overlayfs")
+	if e.maker.Nets == nil || slices.Contains(e.maker.Nets, NetBridge) {
+		a.Rests = append(a.Rests, bench.Rest{Check: "veth and bridge", Variant: "net=bridge"})
+	}
 	return a
 }
 
