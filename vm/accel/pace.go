@@ -96,6 +96,13 @@ func (p *Pacer) pace() results.Pace {
 	return results.Pace{Unpaged: r[0], Ring0: r[1], Ring3: r[2], Faults: r[3], Calls: r[4]}
 }
 
+// better takes over what another look found to be faster.
+func (p *Pacer) better(x Pacer) {
+	for i, r := range x.rates {
+		p.rates[i] = max(p.rates[i], r)
+	}
+}
+
 // lack says in what a guest that didn't come to its end broke off.
 func (p *Pacer) lack() string {
 	if p.current == 0 {
@@ -111,23 +118,28 @@ var ErrSilent = errors.New("the guest ended before its report was complete")
 // the machine is itself a guest doesn't tell: its KVM may be the CPU's own,
 // handed on, or a hypervisor that does without and emulates ring 0.
 func kindOf(p results.Pace, cpuinfo string) string {
-	flags := ""
-	for line := range strings.Lines(cpuinfo) {
-		if strings.HasPrefix(line, "flags") {
-			flags = line
-			break
-		}
-	}
-	has := func(f string) bool { return slices.Contains(strings.Fields(flags), f) }
 	switch {
-	case p.Ring0 > 0 && p.Ring3 > emulatedRing*p.Ring0, p.Ring0 == 0 && !has("vmx") && !has("svm"):
+	case p.Ring0 > 0 && p.Ring3 > emulatedRing*p.Ring0, p.Ring0 == 0 && !virtualizes(cpuinfo):
 		return results.KVMParavirtual
-	case !has("vmx") && !has("svm"):
+	case !virtualizes(cpuinfo):
 		return ""
-	case has("hypervisor"):
+	case hasFlag(cpuinfo, "hypervisor"):
 		return results.KVMNested
 	}
 	return results.KVMHardware
+}
+
+// virtualizes says whether a /proc/cpuinfo is of a CPU that has virtualization:
+// Intel's or AMD's.
+func virtualizes(cpuinfo string) bool { return hasFlag(cpuinfo, "vmx") || hasFlag(cpuinfo, "svm") }
+
+func hasFlag(cpuinfo, flag string) bool {
+	for line := range strings.Lines(cpuinfo) {
+		if strings.HasPrefix(line, "flags") {
+			return slices.Contains(strings.Fields(line), flag)
+		}
+	}
+	return false
 }
 
 // emulatedRing is how many times as fast ring 3 is as ring 0 where the latter is

@@ -102,3 +102,40 @@ func TestProbeOfSlowMachine(t *testing.T) {
 		}
 	}
 }
+
+// KVM of the CPU's own that seems slower than emulation is looked at once more; what
+// is as slow again, or has no virtualization of the CPU's, is emulated.
+func TestProbeLooksAgain(t *testing.T) {
+	cpuinfo, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := virtualizes(string(cpuinfo))
+	for _, c := range []struct {
+		second float64
+		use    string
+	}{{4e9, map[bool]string{true: "kvm", false: "tcg"}[own]}, {2e6, "tcg"}} {
+		var v Verdict
+		looks := 0
+		err := v.find(t.Context(), nil, func(_ context.Context, accel, _ string, _ time.Duration) (Pacer, error) {
+			if accel == "tcg" {
+				return paced(4e8, 4e8, 4e8, 1e6, 2e7), nil
+			}
+			if looks++; looks == 1 {
+				return paced(3e9, 2e6, 3e9, 1e6, 2e7), nil
+			}
+			return paced(3e9, c.second, 3e9, 1e6, 2e7), nil
+		})
+		if want := map[bool]int{true: 2, false: 1}[own]; err != nil || v.Use != c.use || looks != want {
+			t.Errorf("%g in the second look: %v, %s after %d, want %s after %d: %s", c.second, err, v.Use, looks, c.use, want, v.Reason)
+		}
+	}
+}
+
+func TestVirtualizes(t *testing.T) {
+	for cpuinfo, want := range map[string]bool{"": false, "flags\t\t: fpu svm hypervisor\n": true, "model: svm\nflags\t: fpu vmx\n": true, "flags\t: fpu svmx\n": false} {
+		if got := virtualizes(cpuinfo); got != want {
+			t.Errorf("%q: %v", cpuinfo, got)
+		}
+	}
+}
