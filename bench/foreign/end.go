@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -147,6 +149,7 @@ func (i *Instance) judged(x bench.Exit) (bench.Exit, error) {
 				i.exit.Code, i.exit.Signal = -1, int(unix.SIGKILL)
 			}
 		}
+		i.logged()
 		name, how := filepath.Base(m.Program), ""
 		switch {
 		case i.stuck.Load():
@@ -164,6 +167,29 @@ func (i *Instance) judged(x bench.Exit) (bench.Exit, error) {
 		}
 	})
 	return i.exit, i.err
+}
+
+// mostLogged is how much is read of a program's log.
+const mostLogged = 64 << 10
+
+// logged takes over what the program wrote to its log, as if it had said it.
+func (i *Instance) logged() {
+	m := &i.env.maker
+	if m.Log == "" || i.dir == nil {
+		return
+	}
+	fd, err := unix.Openat(int(i.dir.Fd()), m.Log, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return // it had nothing to say
+	}
+	f := os.NewFile(uintptr(fd), m.Log)
+	defer f.Close()
+	b, _ := io.ReadAll(io.LimitReader(f, mostLogged))
+	for l := range strings.Lines(string(b)) {
+		if _, text, ok := strings.Cut(l, " ERROR "); ok && !strings.Contains(text, m.Harmless) {
+			fmt.Fprintf(&i.text, "%s: %s\n", filepath.Base(m.Program), strings.TrimSpace(text))
+		}
+	}
 }
 
 // listened waits until what the program said is there. What it left behind may have the

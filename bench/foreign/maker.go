@@ -36,6 +36,10 @@ type Maker struct {
 	// is none: then an end with a message of its own is taken for a failure.
 	PIDFile string
 
+	// Log is the file in its folder to which it writes errors, and nothing to the
+	// workload's standard error; "" is none. A line with Harmless in it is none.
+	Log, Harmless string
+
 	// Relays says that the workload is none of this machine's processes, and that
 	// the program passes signals on to it.
 	Relays bool
