@@ -194,7 +194,7 @@ func (r *Run) tidy(ctx context.Context, v Victim, l *life) {
 		case i.Kind == residue.Process && i.Ours && !i.Used:
 			var pid int
 			if _, err := fmt.Sscan(i.Name, &pid); err == nil && ours(pid) {
-				unix.Kill(pid, unix.SIGKILL)
+				end(pid)
 			}
 		case i.Kind == residue.Mount && bears:
 			unix.Unmount(i.Name, unix.MNT_DETACH)
@@ -203,6 +203,16 @@ func (r *Run) tidy(ctx context.Context, v Victim, l *life) {
 		}
 	}
 	os.RemoveAll(l.dir)
+}
+
+// end kills an orphan that fell to this process, and buries it.
+func end(pid int) {
+	unix.Kill(pid, unix.SIGKILL)
+	for deadline := time.Now().Add(Patience); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		if n, err := unix.Wait4(pid, nil, unix.WNOHANG, nil); n == pid || err == unix.ECHILD {
+			return
+		}
+	}
 }
 
 // ours says whether a process is a child of this one's, as an orphan is.

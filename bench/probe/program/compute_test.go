@@ -5,6 +5,7 @@ import (
 	"os"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -29,19 +30,19 @@ func TestSmallPages(t *testing.T) {
 			t.Fatal(err)
 		}
 		size := map[string]string{"triad": "49152", "chase": "131072"}[name]
-		at := regexp.MustCompile(`(?m)^Size: +` + size + ` kB$`).FindIndex(b)
-		if at == nil {
-			t.Fatalf("%s: no mapping of %s KiB", name, size)
-		}
-		flags := ""
-		for l := range strings.Lines(string(b[at[1]:])) {
-			if f, ok := strings.CutPrefix(l, "VmFlags:"); ok {
-				flags = f
-				break
+		// Go's own reserve may have the same size, and no access to it.
+		all := regexp.MustCompile(`(?m)^Size: +` + size + ` kB$`).FindAllIndex(b, -1)
+		var flags []string
+		for _, at := range all {
+			for l := range strings.Lines(string(b[at[1]:])) {
+				if f, ok := strings.CutPrefix(l, "VmFlags:"); ok {
+					flags = append(flags, f)
+					break
+				}
 			}
 		}
-		if !strings.Contains(flags, " nh") {
-			t.Errorf("%s: the mapping of %s KiB has the flags %q", name, size, flags)
+		if !slices.ContainsFunc(flags, func(f string) bool { return strings.Contains(f, " nh") }) {
+			t.Errorf("%s: the mappings of %s KiB have the flags %q", name, size, flags)
 		}
 	}
 }
