@@ -31,7 +31,7 @@ func TestSmallPages(t *testing.T) {
 		}
 		size := map[string]string{"triad": "49152", "chase": "131072"}[name]
 		// Go's own reserve may have the same size, and no access to it.
-		all := regexp.MustCompile(`(?m)^Size: +` + size + ` kB$`).FindAllIndex(b, -1)
+		all := regexp.MustCompile(`(?m)^Size: +`+size+` kB$`).FindAllIndex(b, -1)
 		var flags []string
 		for _, at := range all {
 			for l := range strings.Lines(string(b[at[1]:])) {
