@@ -11,6 +11,17 @@ import (
 	"lab/bench/cgroup"
 )
 
+// MemoryFits says whether the lab may take so many bytes of memory, with as many of
+// what is available left for everybody else: nil, or an *[UnfitError]. who begins its
+// sentence: "the program wants".
+func MemoryFits(need int64, who, cure string) error {
+	_, left, whose, err := MemoryRoom()
+	if err == nil && need > left/2 {
+		err = Unavailable(fmt.Sprintf("%s %d MiB, and half of what %s has available is %d MiB", who, need>>20, whose, left>>21), cure)
+	}
+	return err
+}
+
 // TasksRoom says whether the lab may have so many processes and threads, with as many
 // left for everybody else, and so many open files: nil, or an *[UnfitError].
 // The kernel's limits are pid_max and threads-max of the machine, pids.max of the

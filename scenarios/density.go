@@ -107,12 +107,8 @@ func densityFits(c bench.Cell) error {
 	if c.Guest {
 		each = densityGuestMemory
 	}
-	_, left, whose, err := bench.MemoryRoom()
-	if err != nil {
+	if err := bench.MemoryFits(int64(c.N)*each, fmt.Sprintf("%d at a time may take", c.N), "end other programs"); err != nil {
 		return err
-	}
-	if need := int64(c.N) * each; need > left/2 {
-		return bench.Unavailable(fmt.Sprintf("%d at a time may take %d MiB, and half of what %s has available is %d MiB", c.N, need>>20, whose, left>>21), "end other programs")
 	}
 	return bench.TasksRoom(2*c.N, densityFiles*c.N) // a process, and a thread of the lab's
 }

@@ -108,11 +108,7 @@ func limitsFits(c bench.Cell) error {
 	if c.CPU > float64(runtime.NumCPU()) {
 		return bench.Unavailable(fmt.Sprintf("a quota of %g processors limits nothing on %d", c.CPU, runtime.NumCPU()), "use a machine with two processors")
 	}
-	_, left, whose, err := bench.MemoryRoom()
-	if need := 2*c.Memory + guestRoom; err == nil && need > left/2 {
-		return bench.Unavailable(fmt.Sprintf("the program wants %d MiB, and half of what %s has available is %d MiB", need>>20, whose, left>>21), "end other programs")
-	}
-	return err
+	return bench.MemoryFits(2*c.Memory+guestRoom, "the program wants", "end other programs")
 }
 
 func limitsTrial(ctx context.Context, t *bench.T, c bench.Cell) error {

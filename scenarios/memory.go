@@ -117,15 +117,7 @@ func memoryNeeds(c bench.Cell) int64 {
 // memoryFits keeps to half of what is available: a machine that begins to swap,
 // or to throw file pages away, measures that.
 func memoryFits(c bench.Cell) error {
-	_, left, whose, err := bench.MemoryRoom()
-	if err != nil {
-		return err
-	}
-	if need, have := memoryNeeds(c), left/2; need > have {
-		return bench.Unavailable(fmt.Sprintf("%d at a time may take %d MiB, and half of what %s has available is %d MiB", c.N, need>>20, whose, have>>20),
-			"end other programs, or --quick, which takes less")
-	}
-	return nil
+	return bench.MemoryFits(memoryNeeds(c), fmt.Sprintf("%d at a time may take", c.N), "end other programs, or --quick, which takes less")
 }
 
 // look records all views, per instance, while all of them hold.

@@ -124,12 +124,8 @@ func neighboursFits(c bench.Cell) error {
 	case beside == "cache":
 		need += neighboursCache * int64(runtime.NumCPU())
 	}
-	_, left, whose, err := bench.MemoryRoom()
-	if err != nil {
+	if err := bench.MemoryFits(need, "the neighbour may take", "end other programs"); err != nil {
 		return err
-	}
-	if need > left/2 {
-		return bench.Unavailable(fmt.Sprintf("the neighbour may take %d MiB, and half of what %s has available is %d MiB", need>>20, whose, left>>21), "end other programs")
 	}
 	return bench.TasksRoom(neighboursTasks, 16)
 }
