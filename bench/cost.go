@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -26,6 +27,31 @@ func (c Cost) PSS() (all, ram int64) {
 		ram += p.RAM
 	}
 	return all, ram
+}
+
+// AddGroup reads what a cgroup is charged for, or those below it (see
+// [cgroup.Group.Memory]); one that counts no memory leaves Group nil.
+func (c *Cost) AddGroup(g *cgroup.Group, below ...string) error {
+	m, err := g.Memory(below...)
+	switch {
+	case err == nil:
+		c.Group = &m
+	case !errors.Is(err, cgroup.ErrNoMemory):
+		return err
+	}
+	return nil
+}
+
+// AddProcesses reads what processes of the host have.
+func (c *Cost) AddProcesses(pids ...int) error {
+	for _, pid := range pids {
+		x, err := smaps.Read(pid, 0)
+		if err != nil {
+			return err
+		}
+		c.Processes = append(c.Processes, x)
+	}
+	return nil
 }
 
 // HostMemory reads the machine's /proc/meminfo, in bytes. Its MemAvailable has

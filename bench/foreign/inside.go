@@ -1,13 +1,10 @@
 package foreign
 
 import (
-	"errors"
 	"os"
 
 	"lab/bench"
-	"lab/bench/cgroup"
 	"lab/bench/launch"
-	"lab/bench/smaps"
 )
 
 // What is known of the workload while it runs.
@@ -43,10 +40,7 @@ func (i *Instance) Meter() (c bench.Cost, err error) {
 	if w == nil && !i.env.maker.Relays {
 		return c, os.ErrProcessDone
 	}
-	m, err := i.holds().Memory(i.env.maker.Cgroup)
-	if err == nil {
-		c.Group = &m
-	} else if !errors.Is(err, cgroup.ErrNoMemory) {
+	if err := c.AddGroup(i.holds(), i.env.maker.Cgroup); err != nil {
 		return c, err
 	}
 	all := tree(i.PID()) // what answers its system calls is a process like any other
@@ -54,11 +48,9 @@ func (i *Instance) Meter() (c bench.Cost, err error) {
 		all = append([]process{*w}, tree(w.pid)...)
 	}
 	for _, p := range all {
-		x, err := smaps.Read(p.pid, 0)
-		if err != nil {
+		if err := c.AddProcesses(p.pid); err != nil {
 			return c, err
 		}
-		c.Processes = append(c.Processes, x)
 	}
 	return c, nil
 }

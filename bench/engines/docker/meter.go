@@ -2,17 +2,14 @@ package docker
 
 import (
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 
 	"github.com/moby/moby/client"
 
 	"lab/bench"
-	"lab/bench/cgroup"
 	"lab/bench/launch"
 	"lab/bench/proc"
-	"lab/bench/smaps"
 )
 
 // What is known of a container while it runs, and of the engine.
@@ -37,17 +34,15 @@ func (i *instance) Meter() (c bench.Cost, err error) {
 	if i.over() || i.group == nil {
 		return c, os.ErrProcessDone
 	}
-	m, err := i.group.Memory(i.id)
-	if err == nil {
-		c.Group = &m
-	} else if !errors.Is(err, cgroup.ErrNoMemory) {
+	if err := c.AddGroup(i.group, i.id); err != nil {
 		return c, err
 	}
 	all, err := i.group.Processes(i.id)
 	if err != nil {
 		return c, err
 	}
-	return c, add(&c, all)
+	err = c.AddProcesses(all...)
+	return c, err
 }
 
 // Meter tells what the engine costs: dockerd, containerd, and the shims of all containers.
@@ -56,23 +51,11 @@ func (e *Env) Meter() (c bench.Cost, err error) {
 	defer e.mu.Unlock()
 	for _, d := range e.daemons {
 		all := append(d.shims(""), d.proc.PID())
-		if err := add(&c, append(all, proc.Children(d.proc.PID())...)); err != nil {
+		if err := c.AddProcesses(append(all, proc.Children(d.proc.PID())...)...); err != nil {
 			return c, err
 		}
 	}
 	return c, nil
-}
-
-// add reads what processes cost.
-func add(c *bench.Cost, pids []int) error {
-	for _, pid := range pids {
-		x, err := smaps.Read(pid, 0)
-		if err != nil {
-			return err
-		}
-		c.Processes = append(c.Processes, x)
-	}
-	return nil
 }
 
 // Addr is the address on the bridge, or "".

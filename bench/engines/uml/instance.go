@@ -14,7 +14,6 @@ import (
 	"lab/bench/clock"
 	"lab/bench/foreign"
 	"lab/bench/launch"
-	"lab/bench/smaps"
 	"lab/vm/guest"
 )
 
@@ -178,7 +177,6 @@ func (i *instance) Meter() (bench.Cost, error) {
 	if err != nil {
 		return c, err
 	}
-	kernel, err := smaps.Read(i.PID(), 0)
-	c.Processes = append(c.Processes, kernel)
+	err = c.AddProcesses(i.PID())
 	return c, err
 }
