@@ -57,8 +57,9 @@ func (a *Analysis) families() {
 			continue
 		}
 		for _, c := range a.FigureCells(f) {
+			base := a.FigureBase(f, c)
 			for _, name := range f.Metrics {
-				add(c, a.FigureBase(f, c), name)
+				add(c, base, name)
 			}
 		}
 	}
