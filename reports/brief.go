@@ -164,18 +164,13 @@ func marks(p *page.Page, a *analysis.Analysis) {
 	}
 	shown, more := 0, map[string]int{}
 	for _, v := range verdicts {
-		sign, color := "?", page.Yellow
-		switch v.Outcome {
-		case analysis.Unmeasured:
+		if v.Outcome == analysis.Unmeasured {
 			none++
 			continue
-		case analysis.Holds:
-			sign, color = "+", page.Green
-		case analysis.Fails:
-			sign, color = "x", page.Red
 		}
+		mark, color := sign(v.Outcome)
 		if shown++; len(verdicts) > veryManyVerdicts && shown > mostVerdicts {
-			more[sign]++
+			more[mark]++
 			continue
 		}
 		star := " "
@@ -186,7 +181,7 @@ func marks(p *page.Page, a *analysis.Analysis) {
 		if n[v.Finding.Statement] > 1 {
 			text = msg.T("join.colon", v.Cell, text)
 		}
-		p.Mark(color, sign+star, text, v.Figure)
+		p.Mark(color, mark+star, text, v.Figure)
 	}
 	for _, sign := range []string{"x", "?", "+"} {
 		if more[sign] > 0 {
@@ -194,6 +189,20 @@ func marks(p *page.Page, a *analysis.Analysis) {
 		}
 	}
 	if none > 0 {
-		p.Mark(page.Yellow, "-", msg.T("answer.unmeasured", none))
+		mark, color := sign(analysis.Unmeasured)
+		p.Mark(color, mark, msg.T("answer.unmeasured", none))
 	}
+}
+
+// sign is an outcome's mark on a terminal, with its colour.
+func sign(outcome string) (string, page.Color) {
+	switch outcome {
+	case analysis.Holds:
+		return "+", page.Green
+	case analysis.Fails:
+		return "x", page.Red
+	case analysis.Unmeasured:
+		return "-", page.Yellow
+	}
+	return "?", page.Yellow
 }

@@ -88,7 +88,7 @@ func (j judged) said() msg.Message {
 				k++
 			}
 		}
-		text = msg.T("claims.of", first.Said, k, n, msg.T(outcomeIDs[j.outcome]))
+		text = msg.T("claims.of", first.Said, k, n, analysis.OutcomeText(j.outcome))
 	}
 	if j.outcome == analysis.Undecided {
 		return msg.T("claims.decide", text, run)
@@ -104,7 +104,7 @@ func (j judged) figure() msg.Message {
 	case len(j.parts) == 0:
 		return msg.Verbatim(j.run(j.By[0]))
 	case j.outcome == analysis.Unmeasured:
-		return msg.T("outcome.unmeasured")
+		return analysis.OutcomeText(j.outcome)
 	}
 	return j.parts[0].Figure
 }
@@ -114,11 +114,8 @@ func (j judged) verdict() msg.Message {
 	if len(j.parts) == 0 {
 		return msg.T("outcome.absent")
 	}
-	return msg.T(outcomeIDs[j.outcome])
+	return analysis.OutcomeText(j.outcome)
 }
-
-var outcomeIDs = map[string]string{analysis.Holds: "outcome.holds", analysis.Fails: "outcome.fails",
-	analysis.Undecided: "outcome.undecided", analysis.Unmeasured: "outcome.unmeasured"}
 
 // Claims is the page that gives each claim its verdict by these runs: a line for each
 // on a terminal, all parts with their figures and folders as a file.
@@ -138,34 +135,23 @@ func Claims(claims []Claim, runs []*results.Run, whole bool) *page.Page {
 			n[j.outcome]++
 		}
 	}
-	for _, a := range as {
-		if a.Run.Manifest.Quick {
-			p.Banner(msg.T("claims.quick"))
-			break
-		}
+	if slices.ContainsFunc(runs, func(r *results.Run) bool { return r.Manifest.Quick }) {
+		p.Banner(msg.T("claims.quick"))
 	}
 	if len(as) > 0 {
 		p.Text(msg.T("claims.count", len(claims), n[analysis.Holds], n[analysis.Fails], n[analysis.Undecided], n[analysis.Unmeasured],
 			len(claims)-n[analysis.Holds]-n[analysis.Fails]-n[analysis.Undecided]-n[analysis.Unmeasured]))
 	}
 	for _, j := range all {
-		sign, color := "?", page.Yellow
-		switch j.outcome {
-		case analysis.Holds:
-			sign, color = "+", page.Green
-		case analysis.Fails:
-			sign, color = "x", page.Red
-		case analysis.Unmeasured:
-			sign = "-"
-		}
+		mark, color := sign(j.outcome)
 		if !whole {
-			p.Mark(color, fmt.Sprintf("%s %2d", sign, j.Number), j.Text, j.figure())
+			p.Mark(color, fmt.Sprintf("%s %2d", mark, j.Number), j.Text, j.figure())
 			continue
 		}
 		p.Section(msg.T("claims.head", j.Number, j.Text))
 		p.Text(msg.T("claims.verdict", j.verdict(), j.said()))
 		for _, x := range j.parts {
-			p.List(msg.T("claims.part-whole", msg.T(outcomeIDs[x.Outcome]), x.Finding.Statement, x.Brief(), analysis.ShortDir(x.dir)))
+			p.List(msg.T("claims.part-whole", analysis.OutcomeText(x.Outcome), x.Finding.Statement, x.Brief(), analysis.ShortDir(x.dir)))
 		}
 	}
 	p.Gap()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -115,10 +116,8 @@ func onClaims(names []string) ([]string, bool, error) {
 	if len(names) == 1 && names[0] == claimsName {
 		return scenarios.OnClaims(), true, nil
 	}
-	for _, n := range names {
-		if n == claimsName {
-			return nil, false, cli.Usagef("run: claims stands for several scenarios, and is given alone; fix: leave the others out")
-		}
+	if slices.Contains(names, claimsName) {
+		return nil, false, cli.Usagef("run: claims stands for several scenarios, and is given alone; fix: leave the others out")
 	}
 	return names, false, nil
 }
