@@ -158,13 +158,13 @@ var files = []string{"cgroup.procs", "memory.max", "memory.current", "cpu.max", 
 
 // groups reads the files of the cgroups that the process doesn't share with us.
 func groups(dir string) (out []File) {
-	ours := paths("/proc/self")
+	ours, theirs, mounted := paths("/proc/self"), paths(dir), mounts("/proc/self")
 	for _, controller := range slices.Sorted(maps.Keys(ours)) {
-		path := paths(dir)[controller]
+		path := theirs[controller]
 		if path == ours[controller] || path == "" {
 			continue
 		}
-		for _, m := range mounts("/proc/self") {
+		for _, m := range mounted {
 			v2 := controller == "" && m.Type == "cgroup2"
 			if !v2 && (m.Type != "cgroup" || !slices.Contains(strings.Split(m.Options, ","), controller)) {
 				continue
