@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -173,22 +172,22 @@ func IsCurrent(cache string, more ...Entry) bool {
 // machine has a dynamic one, which it mustn't replace.
 func findBusybox(cache string) (string, error) {
 	for _, name := range []string{filepath.Join(cache, "busybox/bin/busybox"), "/bin/busybox", "/usr/bin/busybox", "/usr/bin/busybox-static", "/sbin/busybox", "/usr/sbin/busybox"} {
-		file, err := input.Open(name)
-		if err != nil {
-			continue
-		}
-		static := isStatic(file)
-		file.Close()
-		if static {
+		if IsStatic(name) {
 			return name, nil
 		}
 	}
 	return "", ErrNoBusybox
 }
 
-// isStatic says whether a file is an ELF program of 64 bits that names no loader.
-// (Package debug/elf would be linked into the program that starts fast.)
-func isStatic(f io.ReaderAt) bool {
+// IsStatic says whether a file is an ELF program of 64 bits that names no loader: it
+// then runs in any file tree. (Package debug/elf would be linked into the program that
+// starts fast.)
+func IsStatic(name string) bool {
+	f, err := input.Open(name)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
 	head := make([]byte, 4096) // program headers are behind the header
 	n, _ := f.ReadAt(head, 0)
 	if head = head[:n]; n < 64 || string(head[:6]) != "\x7fELF\x02\x01" {

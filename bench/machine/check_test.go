@@ -19,6 +19,7 @@ import (
 	"lab/bench"
 	"lab/bench/benchtest"
 	"lab/bench/cgroup"
+	"lab/bench/image"
 	"lab/bench/results"
 )
 
@@ -334,7 +335,7 @@ fail  QEMU  not installed
 }
 
 func TestIsStatic(t *testing.T) {
-	if isStatic("testdata/debian.txt") || isStatic("/nonsense") {
+	if image.IsStatic("testdata/debian.txt") || image.IsStatic("/nonsense") {
 		t.Error("what is no program isn't static")
 	}
 }

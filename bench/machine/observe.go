@@ -2,7 +2,6 @@ package machine
 
 import (
 	"context"
-	"debug/elf"
 	"errors"
 	"os"
 	"os/exec"
@@ -15,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench/cgroup"
+	"lab/bench/image"
 )
 
 // observe looks and tries. Load comes first: the rest makes some.
@@ -47,7 +47,7 @@ func observe(ctx context.Context, o Options) seen {
 	}
 	s.kernel, s.modules = guestKernel(o)
 	for _, b := range []string{filepath.Join(o.Cache, "busybox/bin/busybox"), t.path("/bin/busybox"), t.path("/usr/bin/busybox")} {
-		if s.busybox == "" && isStatic(b) {
+		if s.busybox == "" && image.IsStatic(b) {
 			s.busybox = b
 		}
 	}
@@ -105,22 +105,6 @@ func guestKernel(o Options) (path string, modules bool) {
 	_, release, _ := strings.Cut(filepath.Base(path), "-")
 	_, err := os.Stat(filepath.Join(lib, release))
 	return path, release != "" && err == nil
-}
-
-// isStatic tells whether a program runs without any library: it then runs in
-// any file tree.
-func isStatic(path string) bool {
-	f, err := elf.Open(path)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	for _, p := range f.Progs {
-		if p.Type == elf.PT_INTERP {
-			return false
-		}
-	}
-	return true
 }
 
 // existing is dir, or the nearest folder above it that is there.
