@@ -7,7 +7,6 @@ import (
 	"strconv"
 
 	"lab/bench/results"
-	"lab/bench/stats"
 	"lab/reports/msg"
 )
 
@@ -111,12 +110,4 @@ func Middle(m results.Metric, s *Sample) string {
 		return strconv.Itoa(int(v))
 	}
 	return msg.Quantity(s.Median.Point, m.Unit)
-}
-
-// answersText says how many trials gave the same.
-func answersText(iv stats.Interval) msg.Message {
-	if !iv.Known() {
-		return msg.T("ends.range", msg.Bare.Span(iv.Lo, iv.Hi))
-	}
-	return msg.T("ends.agreed", iv.N)
 }
