@@ -22,6 +22,7 @@ var List = []func() *bench.Scenario{
 	Neighbours,
 	Functions,
 	Storage,
+	App,
 }
 
 // All makes each scenario of the list.

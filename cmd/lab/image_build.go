@@ -53,6 +53,6 @@ func (a *app) buildCommand(asJSON *bool) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringSliceVar(&packages, "packages", nil, "`NAME,…` packages, with what they need")
-	cmd.Flags().StringVar(&o.Name, "name", "", "`NAME` of the image in the store (default: the packages')")
+	cmd.Flags().StringVar(&o.Name, "name", "", "`NAME` keep it under that name (default: the packages' names)")
 	return cmd
 }

@@ -144,6 +144,9 @@ func (f *runFlags) check() error {
 			return wrong(cli.Unknown("scenario", name, scenarioNames()), "scenarios", i)
 		}
 	}
+	if err := f.application(); err != nil {
+		return err
+	}
 	if err := takes(r); err != nil {
 		return err
 	}

@@ -115,6 +115,9 @@ func (a *app) run(f runFlags) error {
 	if err := used(base.Options); err != nil {
 		return err
 	}
+	if err := f.appImage(); err != nil {
+		return cli.Exit(cli.StatusNothing, err)
+	}
 	if err := a.NeedRoot("lab run", cli.StatusNothing); err != nil {
 		return err
 	}
