@@ -209,8 +209,8 @@ type served struct {
 }
 
 // serve starts an application, and asks it until it answers.
-func serve(ctx context.Context, t *bench.T, c bench.Cell, a *appfile.App) (s *served, err error) {
-	s = &served{out: clean.Tail{Most: mostOutput}, read: make(chan struct{})}
+func serve(ctx context.Context, t *bench.T, c bench.Cell, a *appfile.App) (_ *served, err error) {
+	s := &served{out: clean.Tail{Most: mostOutput}, read: make(chan struct{})}
 	from, to, err := os.Pipe()
 	if err != nil {
 		return nil, err
