@@ -119,12 +119,12 @@ func appCells(o bench.Options) []bench.Cell {
 	var cells []bench.Cell
 	for _, e := range o.Chosen() {
 		for _, way := range appWays {
-			if !way.fits(e) || !agrees(way.Cell, o) {
-				continue
+			if !way.fits(e) || !agrees(way.Cell, o) || e.HostFiles && !a.Static && way.Set != nil {
+				continue // one row says why a plain process has none
 			}
 			c := appCounts.Row(e, o)
 			c.Variant, c.Set = way.Variant, way.Set
-			c.Init, c.Grouped, c.Work, c.Asked = e.Guest, ownGroup(e, o), a.Writes && !e.Guest, &o.Request
+			c.Init, c.Grouped, c.Work, c.Asked = e.Guest, ownGroup(e, o), a.Writes && a.Static == e.HostFiles && !e.Guest, &o.Request
 			c.Makes = []string{"pressure", "load"}
 			c.Expect = appLength(o.Quick) + 200*time.Millisecond
 			if e.Guest {
@@ -245,8 +245,14 @@ func serve(ctx context.Context, t *bench.T, c bench.Cell, a *appfile.App) (_ *se
 	if tr, ok := s.i.(bench.Tracer); ok {
 		s.from = tr.Started()
 	}
-	if s.at, err = firstAnswer(ctx, s.addr, a); err != nil {
-		return nil, s.explain(bench.Blamed(bench.BlameWorkload, err))
+	ended := make(chan bench.Exit, 1)
+	go func() { // Close ends it
+		if exit, err := s.i.Wait(ctx); err == nil {
+			ended <- exit
+		}
+	}()
+	if s.at, err = firstAnswer(ctx, s.addr, a, ended); err != nil {
+		return nil, s.explain(err)
 	}
 	return s, t.AskNeighbours(0)
 }
@@ -272,15 +278,12 @@ func (s *served) explain(err error) error {
 	if e, ok := s.i.(bench.Explainer); ok {
 		return bench.Blamed(bench.Whose(err), e.Explain(err))
 	}
-	if text := s.out.String(); text != "" {
-		return fmt.Errorf("%w, last output %q", err, text)
-	}
-	return err
+	return fmt.Errorf("%w%s", err, quoted(&s.out))
 }
 
 // firstAnswer asks until the answer is there: some milliseconds are between two
-// attempts that are refused at once.
-func firstAnswer(ctx context.Context, addr string, a *appfile.App) (clock.Time, error) {
+// attempts that are refused at once. An application that ends, ended says how, won't.
+func firstAnswer(ctx context.Context, addr string, a *appfile.App, ended <-chan bench.Exit) (clock.Time, error) {
 	until, _ := ctx.Deadline()
 	until = until.Add(-explaining)
 	var last error
@@ -292,7 +295,12 @@ func firstAnswer(ctx context.Context, addr string, a *appfile.App) (clock.Time, 
 		if last = err; len(got) > 0 {
 			last = fmt.Errorf("%w: %q", err, got[:min(len(got), 200)])
 		}
-		time.Sleep(time.Millisecond)
+		select {
+		case exit := <-ended:
+			time.Sleep(10 * time.Millisecond) // what it said last is being read
+			return 0, bench.Blamed(bench.BlameWorkload, fmt.Errorf("the application ended early, with %v", exit))
+		case <-time.After(time.Millisecond):
+		}
 	}
 	if ctx.Err() != nil {
 		return 0, ctx.Err()

@@ -210,7 +210,7 @@ func (c *client) request(ctx context.Context) (err error) {
 
 // http reads an answer with a Content-Length.
 func (c *client) http() error {
-	length := -1
+	length, last := -1, false
 	for first := true; ; first = false {
 		l, err := c.in.ReadSlice('\n')
 		if err != nil {
@@ -223,16 +223,23 @@ func (c *client) http() error {
 		if len(l) == 0 {
 			break
 		}
-		if name, value, ok := bytes.Cut(l, []byte(":")); ok && bytes.EqualFold(name, []byte("content-length")) {
-			if length, err = strconv.Atoi(string(bytes.TrimSpace(value))); err != nil {
+		name, value, _ := bytes.Cut(l, []byte(":"))
+		switch value = bytes.TrimSpace(value); {
+		case bytes.EqualFold(name, []byte("content-length")):
+			if length, err = strconv.Atoi(string(value)); err != nil {
 				return err
 			}
+		case bytes.EqualFold(name, []byte("connection")):
+			last = bytes.EqualFold(value, []byte("close")) // nginx closes one after a thousand
 		}
 	}
 	if length < 0 {
 		return errors.New("an answer without Content-Length, which reply: http needs")
 	}
 	_, err := c.in.Discard(length)
+	if last {
+		c.drop()
+	}
 	return err
 }
 

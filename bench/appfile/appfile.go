@@ -16,6 +16,7 @@ package appfile
 import (
 	"errors"
 	"fmt"
+	"io"
 	"reflect"
 	"regexp"
 	"strings"
@@ -92,7 +93,12 @@ func Parse(name string, data []byte) (*App, error) {
 		return nil, &Error{File: name, Err: fmt.Errorf("it has more than %d bytes: this is no application", MaxSize)}
 	}
 	a := &App{}
-	if err := yaml.UnmarshalWithOptions([]byte(input.Text(data)), a, yaml.Strict()); err != nil {
+	in := yaml.NewDecoder(strings.NewReader(input.Text(data)), yaml.Strict())
+	err := in.Decode(a)
+	if err == nil && in.Decode(&App{}) != io.EOF {
+		err = errors.New("a second document: one file is one application")
+	}
+	if err != nil {
 		e := &Error{File: name, Err: err}
 		var y yaml.Error
 		if errors.As(err, &y) {
