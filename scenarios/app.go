@@ -22,6 +22,7 @@ import (
 	"lab/bench/appfile"
 	"lab/bench/clean"
 	"lab/bench/clock"
+	"lab/bench/image"
 	"lab/bench/request"
 	"lab/bench/results"
 )
@@ -155,11 +156,14 @@ func appTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 		return err
 	}
 	t.Found(map[string]string{"load": load.name})
-	s, err := serve(ctx, t, c, a)
+	s, err := prepareService(ctx, t, c, a, t.Image())
 	if err != nil {
 		return err
 	}
 	defer s.close()
+	if err := s.begin(ctx, t); err != nil {
+		return err
+	}
 	if tr, ok := s.i.(bench.Tracer); ok {
 		t.RecordPhases("answered", s.from, s.at, tr.Marks(), cmp.Or(tr.LastPhase(), "first answer"))
 	}
@@ -198,50 +202,55 @@ func appMemory(t *bench.T, i bench.Instance) error {
 	}
 }
 
-// A served application is one that has answered.
-type served struct {
+// A service is an application that is started, or will be.
+type service struct {
 	i        bench.Instance
+	app      *appfile.App
+	prepared clock.Time // all that later starts share is there
 	from, at clock.Time // the call, and the first answer
+	started  clock.Time // the instance is made, and the client begins to ask
 	addr     string
 	out      clean.Tail // what the program said last
 	to       *os.File
-	read     chan struct{}
 }
 
-// serve starts an application, and asks it until it answers.
-func serve(ctx context.Context, t *bench.T, c bench.Cell, a *appfile.App) (_ *served, err error) {
-	s := &served{out: clean.Tail{Most: mostOutput}, read: make(chan struct{})}
+// prepareService prepares an application in an image.
+func prepareService(ctx context.Context, t *bench.T, c bench.Cell, a *appfile.App, ref image.Ref) (*service, error) {
 	from, to, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	s.to = to
+	s := &service{app: a, out: clean.Tail{Most: mostOutput}, to: to}
 	go func() { // a program whose output nobody reads would stop
-		defer close(s.read)
 		defer from.Close()
 		io.Copy(&s.out, from)
 	}()
-	defer func() {
-		if err != nil {
-			s.close()
-		}
-	}()
-	if s.i, err = t.Prepare(ctx, t.Spec(appCommand(t, c, a, to))); err != nil {
+	spec := t.Spec(appCommand(c, a, ref, to))
+	spec.Image, spec.Work = ref, a.Writes && c.Work
+	if s.i, err = t.Prepare(ctx, spec); err != nil {
+		s.close()
 		return nil, err
 	}
+	s.prepared = clock.Now()
 	at := "127.0.0.1"
 	if x, ok := s.i.(bench.Addresser); ok && x.Addr() != "" {
 		at = x.Addr()
 	}
 	s.addr = net.JoinHostPort(at, strconv.Itoa(int(a.Port)))
+	return s, nil
+}
+
+// begin starts it, and asks it until it answers.
+func (s *service) begin(ctx context.Context, t *bench.T) error {
 	// An address that nobody has yet is asked for once a second by default.
 	if err := t.AskNeighbours(10 * time.Millisecond); err != nil {
-		return nil, err
+		return err
 	}
 	s.from = clock.Now()
 	if err := s.i.Start(ctx); err != nil {
-		return nil, err
+		return err
 	}
+	s.started = clock.Now()
 	if tr, ok := s.i.(bench.Tracer); ok {
 		s.from = tr.Started()
 	}
@@ -251,17 +260,18 @@ func serve(ctx context.Context, t *bench.T, c bench.Cell, a *appfile.App) (_ *se
 			ended <- exit
 		}
 	}()
-	if s.at, err = firstAnswer(ctx, s.addr, a, ended); err != nil {
-		return nil, s.explain(err)
+	var err error
+	if s.at, err = firstAnswer(ctx, s.addr, s.app, ended); err != nil {
+		return s.explain(err)
 	}
-	return s, t.AskNeighbours(0)
+	return t.AskNeighbours(0)
 }
 
 // appCommand is the command that starts an application.
-func appCommand(t *bench.T, c bench.Cell, a *appfile.App, out *os.File) bench.Command {
+func appCommand(c bench.Cell, a *appfile.App, ref image.Ref, out *os.File) bench.Command {
 	root := ""
 	if c.HostFiles {
-		root = t.Image().Dir
+		root = ref.Dir
 	}
 	argv := slices.Clone(a.Command)
 	for i := range argv {
@@ -271,10 +281,10 @@ func appCommand(t *bench.T, c bench.Cell, a *appfile.App, out *os.File) bench.Co
 }
 
 // close ends the reading of the program's output.
-func (s *served) close() { s.to.Close() }
+func (s *service) close() { s.to.Close() }
 
 // explain adds to an error what became of the instance, and what its program said.
-func (s *served) explain(err error) error {
+func (s *service) explain(err error) error {
 	if e, ok := s.i.(bench.Explainer); ok {
 		return bench.Blamed(bench.Whose(err), e.Explain(err))
 	}

@@ -23,6 +23,7 @@ var List = []func() *bench.Scenario{
 	Functions,
 	Storage,
 	App,
+	Provisioning,
 }
 
 // All makes each scenario of the list.

@@ -16,12 +16,12 @@ import (
 	"lab/scenarios"
 )
 
-// application fills in which application the scenario app runs, and in which image. A
+// application fills in which application a scenario runs, and in which image. A
 // file's content becomes the request's, so that a manifest says what was run, and not
 // where a file was on some machine.
 func (f *runFlags) application() error {
 	r := &f.Request
-	if !slices.Contains(r.Scenarios, scenarios.App().Name) {
+	if !slices.ContainsFunc(r.Scenarios, func(name string) bool { return slices.Contains(scenarios.Find(name).Takes, "app") }) {
 		return nil // takes refuses --app
 	}
 	if r.App == "" {
