@@ -50,7 +50,7 @@ func provisioningCells(o bench.Options) []bench.Cell {
 	var cells []bench.Cell
 	for _, e := range o.Chosen() {
 		for _, from := range []string{"store", "registry"} {
-			if o.Excludes("from", from) || from == "registry" && e.HostFiles && !a.Static {
+			if from == "registry" && e.HostFiles && !a.Static {
 				continue
 			}
 			c := provisioningCounts.Row(e, o)
