@@ -36,6 +36,7 @@ type Job struct {
 	Manifest results.Manifest
 	Machine  results.Machine
 
+	Guess      []byte // the guess's, likewise
 	Experiment []byte // the experiment file's bytes, to be kept; nil: there is none
 
 	// Paced makes the worker wait before each trial until the supervisor has
