@@ -1,9 +1,11 @@
 package reports
 
 import (
+	"encoding/base64"
 	"fmt"
 	"html/template"
 	"math"
+	"path"
 	"slices"
 
 	"lab/bench/results"
@@ -41,6 +43,7 @@ func htmlRun(a *analysis.Analysis, name string, l *msg.Language) *html.Run {
 			}
 			answers(p, a)
 		}),
+		Guess: fold(func(p *page.Page) { guessed(p, a, false) }), GuessPlot: guessPlot(a, l),
 		Notes: fold(func(p *page.Page) { p.Messages(notes...) }), Noted: len(notes),
 		Method: fold(func(p *page.Page) {
 			p.Text(m.Method)
@@ -82,6 +85,17 @@ func htmlRun(a *analysis.Analysis, name string, l *msg.Language) *html.Run {
 		r.Verdicts = append(r.Verdicts, htmlVerdict(v, l))
 	}
 	return r
+}
+
+// guessPlot is the figure of the guesses within the page, which loads nothing.
+func guessPlot(a *analysis.Analysis, l *msg.Language) template.URL {
+	files, _ := plot.Guesses(a, l) // without it the table is there
+	for _, f := range files {
+		if path.Ext(f.Name) == ".svg" {
+			return template.URL("data:image/svg+xml;base64," + base64.StdEncoding.EncodeToString(f.Data))
+		}
+	}
+	return ""
 }
 
 func htmlMetric(a *analysis.Analysis, x results.Metric, taints map[string]int, l *msg.Language) html.Metric {

@@ -50,6 +50,7 @@ func Machines(m *analysis.Machines) *page.Page {
 	p.Title(msg.T("machines.brief", m.Scenario, msg.T("machines", len(m.Machines)), x.Title))
 	machinesMetric(p, m, x)
 	p.Gap()
+	classGuesses(p, m)
 	p.Messages(append(append(machinesSentences(m, x), m.Notes...), msg.T("machines.how"))...)
 	return p
 }
@@ -71,6 +72,7 @@ func machinesReport(m *analysis.Machines, plots []plot.File) *page.Page {
 		picture("machines-"+x.Name, msg.T("machines.plot", x.Title), msg.T("machines.plot-how"))
 		picture("machines-"+x.Name+"-ratio", msg.T("machines.ratio-plot", x.Title, m.BaseName()), msg.T("machines.ratio-plot-how", m.BaseName()))
 	}
+	classGuesses(p, m)
 	p.Section(msg.T("machines.list"))
 	t := page.Table{Align: "lllllllllll", Head: []page.Text{msg.T("head.machine"), msg.T("machine.id"), msg.T("head.folders"), msg.T("machine.processor"),
 		msg.T("machine.cpus"), msg.T("machine.memory"), msg.T("machine.kernel"), msg.T("machine.guest"), msg.T("machine.acceleration"), msg.T("machine.load"), "lab"}}
