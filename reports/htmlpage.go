@@ -27,6 +27,36 @@ func HTML(runs []*results.Run, names []string, live bool) ([]byte, error) {
 	return html.Render(p)
 }
 
+// ClassHTML is HTML with something before the runs (nil: nothing), and the guesses of those of one
+// scenario next to what they came to.
+func ClassHTML(runs []*results.Run, names []string, before func(*page.Page)) ([]byte, error) {
+	p := &html.Page{Language: msg.English()}
+	q := &page.Page{}
+	if before != nil {
+		before(q)
+	}
+	by := map[string][]*results.Run{}
+	var order []string
+	for i, run := range runs {
+		r := htmlRun(analysis.Of(run), names[i], p.Language)
+		r.GuessPlot = "" // thirty of them, and the table has the same numbers
+		p.Runs = append(p.Runs, r)
+		if s := run.Manifest.Scenario; by[s] == nil {
+			order = append(order, s)
+		}
+		by[run.Manifest.Scenario] = append(by[run.Manifest.Scenario], run)
+	}
+	for _, s := range order {
+		m, err := analysis.AcrossMachines(by[s])
+		if err != nil {
+			return nil, err
+		}
+		classGuesses(q, m)
+	}
+	p.Class = q.HTML(p.Language)
+	return html.Render(p)
+}
+
 func htmlRun(a *analysis.Analysis, name string, l *msg.Language) *html.Run {
 	m := &a.Run.Manifest
 	fold := func(fill func(p *page.Page)) template.HTML {

@@ -16,7 +16,7 @@ import (
 	"lab/reports/plot"
 )
 
-// MachinesFiles makes the report across machines: machines.md, machines.csv and plots.
+// MachinesFiles makes the report across machines: machines.md, machines.csv, machines.html and plots.
 func MachinesFiles(m *analysis.Machines, l *msg.Language) ([]plot.File, error) {
 	plots, err := plot.Machines(m, l)
 	if err != nil {
@@ -26,7 +26,19 @@ func MachinesFiles(m *analysis.Machines, l *msg.Language) ([]plot.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append([]plot.File{{Name: "machines.md", Data: machinesReport(m, plots).Markdown(l)}, {Name: "machines.csv", Data: table}}, plots...), nil
+	var runs []*results.Run
+	var names []string
+	for _, k := range m.Machines {
+		for _, a := range k.Runs {
+			runs, names = append(runs, a.Run), append(names, analysis.ShortDir(a.Run.Dir))
+		}
+	}
+	whole, err := ClassHTML(runs, names, nil)
+	if err != nil {
+		return nil, err
+	}
+	return append([]plot.File{{Name: "machines.md", Data: machinesReport(m, plots).Markdown(l)}, {Name: "machines.csv", Data: table},
+		{Name: "machines.html", Data: whole}}, plots...), nil
 }
 
 // WriteMachines writes the files, and SHA256SUMS over them, into the folder dir. They

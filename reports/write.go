@@ -51,7 +51,7 @@ func Files(run *results.Run) ([]plot.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	summary, err := summaryJSON(a)
+	summary, err := SummaryJSON(a)
 	if err != nil {
 		return nil, err
 	}
@@ -75,6 +75,12 @@ func Files(run *results.Run) ([]plot.File, error) {
 		{Name: "table.tex", Data: latex(a)},
 		{Name: ArtifactFile, Data: artifact(a).Markdown(l)},
 	}, plots...), nil
+}
+
+// WriteFiles puts files into a folder, with SHA256SUMS over all that is there then. They
+// belong to uid and gid.
+func WriteFiles(dir string, files []plot.File, uid, gid int) error {
+	return writeFiles(dir, files, uid, gid, nil)
 }
 
 // writeFiles puts files into a folder, each at once or not at all, and

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -100,6 +101,11 @@ func (a *app) reportMachines(dirs []string, out string) error {
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("report: %w", err))
+			continue
+		}
+		// A copy of a run tells nothing about another machine.
+		if i := slices.IndexFunc(by[run.Manifest.Scenario], func(r *results.Run) bool { return r.Manifest.ID == run.Manifest.ID && r.Manifest.ID != "" }); i >= 0 {
+			errs = append(errs, fmt.Errorf("report: %s and %s are the same run (%s), which counts once", by[run.Manifest.Scenario][i].Dir, dir, run.Manifest.ID))
 			continue
 		}
 		// Folders of several scenarios are as many reports; only with --out there can be

@@ -19,6 +19,7 @@ type Page struct {
 	Language *msg.Language     `json:"-"`
 	Runs     []*Run            `json:"runs"`
 	Live     bool              `json:"live,omitempty"` // trials may still come
+	Class    template.HTML     `json:"-"`              // what is said of all runs together, before them
 	Texts    map[string]string `json:"texts"`          // what page.js says: Render fills it
 }
 
