@@ -35,7 +35,7 @@ func guessed(p *page.Page, a *analysis.Analysis, picture bool) {
 func guessTable(p *page.Page, g *analysis.Guesses) {
 	t := page.Table{Align: "lrrl", Head: []page.Text{msg.T("head.environment"), msg.T("head.guess", g.Base), msg.T("head.measured", g.Base), msg.T("head.close")}}
 	for _, x := range g.Rows {
-		row := []page.Text{x.Name, msg.Times(x.Guess), nil, x.Why}
+		row := []page.Text{x.Name, msg.Times(x.Guess), nil, page.Wrapped{Text: x.Why, Width: 40}}
 		if x.Ratio != nil {
 			row[2] = msg.T("in-brackets", msg.Times(x.Ratio.Point), analysis.SpanOf(*x.Ratio, msg.Bare))
 			row[3] = msg.T("guess.far", msg.Number(x.Off(), 2))

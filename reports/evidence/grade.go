@@ -114,7 +114,7 @@ func Grade(dirs []string, kept func(*results.Run) error) *Class {
 func (f *Folder) whole() (int, msg.Message) {
 	if f.Broken != nil {
 		// Which folder it is stands before it.
-		return 0, msg.T("grade.broken", strings.ReplaceAll(f.Broken.Error(), filepath.Clean(f.Dir)+string(filepath.Separator), ""))
+		return 0, msg.T("grade.broken", strings.NewReplacer(filepath.Clean(f.Dir)+"/", "", f.Dir, analysis.ShortDir(f.Dir)).Replace(f.Broken.Error()))
 	}
 	made, last := map[int]bool{}, -1
 	for _, l := range f.Run.Lines {
