@@ -80,7 +80,7 @@ func htmlRun(a *analysis.Analysis, name string, l *msg.Language) *html.Run {
 			method(p, a)
 		}),
 		Machine: fold(func(p *page.Page) { machine(p, a.Run.Machine) }),
-		Files:   []string{"report.md", "trials.csv", "trials.jsonl", "summary.json", "tables.md", "methods.md", "machine.json", "manifest.json"}}
+		Files:   []string{"report.md", "trials.csv", "trials.jsonl", "summary.json", "tables.md", "methods.md", "machine.json", "manifest.json", "analysis.ipynb"}}
 	for _, c := range a.Cells {
 		label := c.Name
 		if c.Whole && !c.Mark.IsZero() && !c.TCG {

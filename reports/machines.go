@@ -37,8 +37,8 @@ func MachinesFiles(m *analysis.Machines, l *msg.Language) ([]plot.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append([]plot.File{{Name: "machines.md", Data: machinesReport(m, plots).Markdown(l)}, {Name: "machines.csv", Data: table},
-		{Name: "machines.html", Data: whole}}, plots...), nil
+	return append([]plot.File{{Name: "machines.md", Data: machinesReport(m, plots).Markdown(l)}, {Name: "machines.csv", Data: table}},
+		append(plots, plot.File{Name: "machines.html", Data: whole})...), nil
 }
 
 // WriteMachines writes the files, and SHA256SUMS over them, into the folder dir. They

@@ -135,7 +135,7 @@ func (a *app) ask(q *questions) error {
 	in := bufio.NewScanner(a.Stdin)
 	answer := func(question string, take func(string) error) error {
 		for {
-			fmt.Fprint(a.Note, question)
+			fmt.Fprint(a.Stderr, question) // Note breaks whole lines, and this one waits
 			if !in.Scan() {
 				return cli.Usagef("guess: no answer; fix: answer each question, or type lab guess %s ENV=RATIO…", q.Scenario)
 			}
