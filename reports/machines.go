@@ -3,7 +3,6 @@ package reports
 import (
 	"bytes"
 	"encoding/csv"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,16 +38,6 @@ func MachinesFiles(m *analysis.Machines, l *msg.Language) ([]plot.File, error) {
 	}
 	return append([]plot.File{{Name: "machines.md", Data: machinesReport(m, plots).Markdown(l)}, {Name: "machines.csv", Data: table}},
 		append(plots, plot.File{Name: "machines.html", Data: whole})...), nil
-}
-
-// WriteMachines writes the files, and SHA256SUMS over them, into the folder dir. They
-// belong to uid and gid.
-func WriteMachines(m *analysis.Machines, dir string, uid, gid int) error {
-	files, err := MachinesFiles(m, msg.English())
-	if err != nil {
-		return fmt.Errorf("write report: %w", err)
-	}
-	return writeFiles(dir, files, uid, gid, nil)
 }
 
 // Machines is the page for a terminal: the headline metric's groups.

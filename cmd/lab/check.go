@@ -8,10 +8,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"lab/bench/experiment"
-	"lab/bench/owner"
 	"lab/bench/results"
 	"lab/cmd/cli"
-	"lab/reports"
 	"lab/reports/evidence"
 	"lab/reports/page"
 )
@@ -49,7 +47,11 @@ func (a *app) check(dirs []string, json bool, out string) error {
 		return nil
 	})
 	if out != "" {
-		if err := writeClass(c, out); err != nil {
+		files, err := c.Files()
+		if err == nil {
+			err = writeNew(out, files)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -78,19 +80,4 @@ func (a *app) check(dirs []string, json bool, out string) error {
 		fmt.Fprintf(a.Page, "%s: complete and unchanged: %s of %s\n\n", dirs[0], counted(len(made), "trial"), f.Run.Manifest.Scenario)
 	}
 	return errors.Join(c.Page().Terminal(a.Page, page.OptionsFor(a.Stdout.File)), err)
-}
-
-// writeClass leaves a class's grades, and its results as one page, in a new folder.
-func writeClass(c *evidence.Class, dir string) error {
-	uid, gid := owner.IDs()
-	f, err := results.Create(dir, uid, gid, nil)
-	if err != nil {
-		return err
-	}
-	f.Close()
-	files, err := c.Files()
-	if err != nil {
-		return err
-	}
-	return reports.WriteFiles(dir, files, uid, gid)
 }

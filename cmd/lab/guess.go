@@ -72,7 +72,7 @@ func (a *app) guessCommand() *cobra.Command {
 			return a.keepGuess(q, cmp.Or(file, guessesAt(q.Scenario)))
 		},
 	}
-	cmd.Flags().StringVar(&worst, "worst", "", "`ENV` which comes off worst (default: the largest ratio, or the smallest if more is better)")
+	cmd.Flags().StringVar(&worst, "worst", "", "`ENV` worst of all, with the host (default: the largest ratio; the smallest if more is better)")
 	cmd.Flags().StringVar(&file, "file", "", "`FILE` where to keep it (default: results/guess-SCENARIO.json)")
 	return cmd
 }
@@ -82,7 +82,6 @@ type questions struct {
 	results.Guess
 	metric results.Metric
 	rows   []string // environments that are asked about: those measured by default but the baseline
-	known  []string // rows that may be named
 }
 
 // questionsOf asks about a scenario's first metric that is a number.
@@ -91,7 +90,7 @@ func questionsOf(name string) (*questions, error) {
 	if sc == nil {
 		return nil, cli.Unknown("scenario", name, scenarioNames())
 	}
-	q := &questions{Guess: results.Guess{Format: results.Format, Scenario: name, Base: analysis.Baseline, Ratios: map[string]float64{}}, known: environmentNames()}
+	q := &questions{Guess: results.Guess{Format: results.Format, Scenario: name, Base: analysis.Baseline, Ratios: map[string]float64{}}}
 	i := slices.IndexFunc(sc.Metrics, func(m results.Metric) bool { return !m.Certain() && m.Unit != "" })
 	if i < 0 {
 		return nil, cli.Usagef("guess: %s has answers in words, and no ratio to guess; fix: fill in its table in LAB.md", name)
@@ -102,16 +101,22 @@ func questionsOf(name string) (*questions, error) {
 		if c.Env != q.Base && !slices.Contains(q.rows, c.Env) {
 			q.rows = append(q.rows, c.Env)
 		}
-		if label := results.Label(c.Env, c.Variant, c.N); !slices.Contains(q.known, label) {
-			q.known = append(q.known, label)
-		}
 	}
 	return q, nil
 }
 
+// rowOf refuses what can't be a row: an environment, and behind it settings.
+func rowOf(row string) error {
+	env, _, _ := strings.Cut(row, " ")
+	if known := environmentNames(); !slices.Contains(known, env) {
+		return cli.Unknown("environment", env, known)
+	}
+	return nil
+}
+
 func (q *questions) set(row, text string) error {
-	if !slices.Contains(q.known, row) {
-		return cli.Unknown("environment", row, q.known)
+	if err := rowOf(row); err != nil {
+		return err
 	}
 	v, err := strconv.ParseFloat(strings.TrimPrefix(text, "×"), 64)
 	if err != nil || !(v >= 1/results.MostGuess && v <= results.MostGuess) {
@@ -122,8 +127,8 @@ func (q *questions) set(row, text string) error {
 }
 
 func (q *questions) setWorst(row string) error {
-	if !slices.Contains(q.known, row) {
-		return cli.Unknown("environment", row, q.known)
+	if err := rowOf(row); err != nil {
+		return err
 	}
 	q.Worst = row
 	return nil
