@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -13,7 +14,8 @@ import (
 )
 
 // Public is a run as it may be published: what was measured, and nothing that can be drawn
-// again, no logs, and a command line without places of the machine. private are words
+// again, no logs, a command line without places of the machine, and no name that its owner
+// gave its kernel or its first process. private are words
 // that must be in none of it, such as the machine's name; one that is there is an error
 // that names the file.
 func Public(dir string, private []string) ([]plot.File, error) {
@@ -30,16 +32,31 @@ func Public(dir string, private []string) ([]plot.File, error) {
 	if err != nil {
 		return nil, err
 	}
+	machine := run.Machine
+	machine.Kernel, machine.Init = kernelNumber.FindString(machine.Kernel), ""
+	if kernelName.MatchString(run.Machine.Kernel) {
+		machine.Kernel = run.Machine.Kernel
+	} else if own := strings.TrimPrefix(run.Machine.Kernel, machine.Kernel); len(own) > 3 {
+		private = append(private, own)
+	}
+	if slices.Contains(inits, run.Machine.Init) {
+		machine.Init = run.Machine.Init
+	} else if run.Machine.Init != "" {
+		private = append(private, run.Machine.Init)
+	}
 	var out []plot.File
 	for name := range are {
 		if !IsData(name) {
 			continue
 		}
 		data, err := input.ReadIn(root, name, maxFile)
-		if err == nil && name == results.ManifestFile {
+		switch {
+		case err != nil:
+		case name == results.ManifestFile:
 			run.Manifest.Command = withoutPlaces(run.Manifest)
-			data, err = json.MarshalIndent(run.Manifest, "", "  ")
-			data = append(data, '\n')
+			data, err = indented(run.Manifest)
+		case name == results.MachineFile:
+			data, err = indented(machine)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("report: %s: %w", name, err)
@@ -53,6 +70,19 @@ func Public(dir string, private []string) ([]plot.File, error) {
 	}
 	slices.SortFunc(out, func(a, b plot.File) int { return strings.Compare(a.Name, b.Name) })
 	return out, nil
+}
+
+// A kernel's number, and the names that distributions give theirs; what else follows the
+// number is its owner's. Likewise of the first process.
+var (
+	kernelNumber = regexp.MustCompile(`^[0-9]+(\.[0-9]+)*`)
+	kernelName   = regexp.MustCompile(`^[0-9]+(\.[0-9]+)*([-.+_](amd64|arm64|x86_64|aarch64|cloud|generic|aws|azure|gcp|kvm|rt|lts|arch[0-9]*|default|fc[0-9]+|el[0-9_]+|deb[0-9u]+|[0-9]+))*$`)
+	inits        = []string{"systemd", "init", "openrc-init", "runit", "s6-svscan", "dinit", "busybox", "tini", "docker-init", "bash", "sh", "lab"}
+)
+
+func indented(v any) ([]byte, error) {
+	data, err := json.MarshalIndent(v, "", "  ")
+	return append(data, '\n'), err
 }
 
 // withoutPlaces is a run's command without the flags that name a place of its machine,
