@@ -21,6 +21,8 @@ var List = []func() *bench.Scenario{
 	Isolation,
 	Neighbours,
 	Functions,
+	Restore,
+	Surface,
 	Storage,
 }
 
