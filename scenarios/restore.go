@@ -82,7 +82,7 @@ func restoreTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 				from = tr.Started()
 			}
 			at = h.At
-			marks = append(marks, clock.Mark{Name: "ready", At: at})
+			marks = append(marks, clock.Mark{Name: "start", At: at})
 			t.RecordSince("ready", from, at)
 		case h.Kind == line.End:
 			took, err := passesOf(h)
@@ -171,8 +171,10 @@ var restoreMetrics = []results.Metric{
 }
 
 var restoreFigures = []results.Figure{
-	{Name: "full", Title: "Who is at full speed first?", Kind: "phases", Metrics: []string{"full"},
-		Caption: "The time until ready, and after it what the slow passes took: over the files that were in memory when the guest was saved (kept), and over memory of its own (fresh)."},
+	{Name: "full", Title: "Who is at full speed first?", Kind: "panels", Log: true, Metrics: []string{"full", "ready"},
+		Caption: "What ready hides is by how much a row's point is further to the right in the first panel than in the second."},
+	{Name: "parts", Title: "What the time until full speed is made of", Kind: "phases", Metrics: []string{"full"},
+		Caption: "The time until ready (start), and after it what the slow passes took: over the files that were in memory when the guest was saved (kept), and over memory of its own (fresh)."},
 	{Name: "passes", Title: "The first pass over memory, and a later one", Kind: "panels", Log: true,
 		Metrics: []string{"kept-first", "kept-later", "fresh-first", "fresh-later"},
 		Caption: "If restoring hides anything, the first pass of start=restored takes longer than that of start=cold, and a later one doesn't."},

@@ -23,6 +23,7 @@ var List = []func() *bench.Scenario{
 	Functions,
 	Restore,
 	Surface,
+	Paravirt,
 	Storage,
 }
 

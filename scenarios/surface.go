@@ -68,7 +68,10 @@ func surfaceFits(bench.Cell) error {
 
 // counted counts, around each of the probe's sections, what the processes of its
 // instance ask the host's kernel for.
-type counted struct{ now *trace.Watch }
+type counted struct {
+	watch func(pids []int) (*trace.Watch, error)
+	now   *trace.Watch
+}
 
 // hear begins or ends a count. count is nil but at a section's end.
 func (c *counted) hear(i bench.Instance, h bench.Heard) (count *trace.Count, err error) {
@@ -86,7 +89,7 @@ func (c *counted) hear(i bench.Instance, h bench.Heard) (count *trace.Count, err
 		for _, p := range cost.Processes {
 			pids = append(pids, p.PID)
 		}
-		c.now, err = trace.New(pids)
+		c.now, err = c.watch(pids)
 		return nil, err
 	case line.End:
 		n := c.now.Stop()
@@ -103,7 +106,7 @@ func surfaceTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 	kinds := map[int]int64{}
 	causes := map[trace.Cause]int64{}
 	var exits, lost int64
-	var watch counted
+	watch := counted{watch: trace.New}
 	err = t.Probe(ctx, []string{"surface", "dir=" + place}, func(i bench.Instance, h bench.Heard) error {
 		n, err := watch.hear(i, h)
 		if n == nil || err != nil {
