@@ -28,8 +28,8 @@ func Restore() *bench.Scenario {
 			"QEMU reads the whole saved state before the guest runs; other hypervisors map the file and read a page when the guest first touches it, " +
 			"which makes ready sooner and the first pass longer.",
 		Cells: restoreCells,
-		Fits: func(c bench.Cell) error {
-			return bench.MemoryFits(restoreMemory, "a guest has", "end other programs")
+		Fits: func(bench.Cell) error {
+			return bench.MemoryFits(restoreMemory, "an instance may have", "end other programs")
 		},
 		Trial:    restoreTrial,
 		Metrics:  restoreMetrics,

@@ -30,6 +30,7 @@ var rules = []struct {
 	{"bench/probe/line", nil, "a leaf: the programs inside an instance link it", true},
 	{"bench/probe/program", []string{"bench/histogram", "bench/probe", "bench/probe/line"}, "a small program of its own", true},
 	{"bench/cgroup", []string{"bench/input"}, "a leaf", false},
+	{"bench/trace", []string{"bench/cgroup"}, "what is counted knows nobody who asks", true},
 	{"bench/confine", nil, "a leaf, of data", true},
 	{"bench/text", nil, "a leaf: whatever prints uses it", false},
 	{"bench/input", nil, "a leaf", true},
