@@ -203,5 +203,5 @@ var surfaceFindings = []results.Finding{
 		Reason: "its own kernel answers; a tenth is what QEMU does meanwhile for reasons of its own"},
 	{Name: "vm-files", Claim: 19, Statement: "Files that a virtual machine reads from its own page cache are no work for the host's kernel.",
 		Metric: "file", Of: "vm", To: "host", Compare: "ratio", Op: "below", Threshold: 0.1,
-		Reason: "its own kernel answers; a tenth is what QEMU does meanwhile for reasons of its own"},
+		Reason: "its own kernel answers; a tenth is what QEMU does meanwhile for reasons of its own, which is more the longer it takes", NeedsKVM: true},
 }
