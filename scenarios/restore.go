@@ -3,6 +3,7 @@ package scenarios
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -61,7 +62,8 @@ func restoreCells(o bench.Options) []bench.Cell {
 					c.Variant["start"] = start
 				}
 				if e.Guest {
-					c.Default, c.Expect = map[string]string{"memory": fmt.Sprint(restoreMemory)}, time.Second
+					c.Default, c.Expect = maps.Clone(exactClock), time.Second
+					c.Default["memory"] = fmt.Sprint(restoreMemory)
 				}
 				cells = append(cells, c)
 			}
@@ -121,7 +123,7 @@ func passesOf(h bench.Heard) (took []float64, err error) {
 			continue
 		}
 		if _, err := fmt.Sscan(p.Value, &s); err != nil || s <= 0 {
-			return nil, bench.Blamed(bench.BlameMachine, fmt.Errorf("probe: %s: a pass took %q seconds", h.Name, p.Value))
+			return nil, bench.Blamed(bench.BlameMachine, fmt.Errorf("probe: %s: a pass took %s seconds: the clock inside is too coarse; fix, for a guest: --variant acpi=on, which gives it better clocks, or KVM", h.Name, p.Value))
 		}
 		took = append(took, s)
 	}
