@@ -33,7 +33,7 @@ func App() *bench.Scenario {
 	return &bench.Scenario{
 		Name:     "app",
 		Takes:    []string{"app"},
-		Question: "How soon does an application answer, and how many requests does it serve?",
+		Question: "How soon does an application answer, and how much does it serve?",
 		Method: "A trial starts one instance of the application (--app) from the run's image, and asks it over TCP, again and again, from the moment at which the start was made, until it answers as its file says it should. " +
 			"Then several connections each send requests, one at a time and the next when the answer has come, for a fixed time: a load generator of the host that its file names, if it is installed, else the lab's own; the manifest says which. " +
 			"Generators differ, so compare runs that had the same one. Each connection waits for its answer, so a slower application is asked less often, and its latency is that of a load it can take. " +

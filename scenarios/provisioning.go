@@ -23,7 +23,7 @@ func Provisioning() *bench.Scenario {
 	return &bench.Scenario{
 		Name:     "provisioning",
 		Takes:    []string{"app"},
-		Question: "How long does it take from nothing to an application that answers?",
+		Question: "How long does it take from nothing to an application's answer?",
 		Method: "from=store: the image is on this machine and was used before. from=registry: it isn't, and is pulled over the loopback device from a registry of the lab's own into a new store: manifest, configuration and layers, each checked by its digest and unpacked. " +
 			"The registry has the run's image as one layer that isn't compressed, and no network slows it: a pull from elsewhere takes longer. " +
 			"Then the environment makes of the image what it makes once (a view of the folder, a guest's file tree or disk), starts the application (--app), and a client asks it until it answers. " +
