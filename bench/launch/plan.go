@@ -104,6 +104,6 @@ type Thread struct {
 	p *Process
 }
 
-// Keep keeps a descriptor open until the program's end: a step opens it, and
-// the child, or the thread, needs it later.
+// Keep keeps a descriptor open until the program executes: a step opens it, and
+// the child, or a later step, needs it.
 func (t *Thread) Keep(f *os.File) { t.p.kept = append(t.p.kept, f) }

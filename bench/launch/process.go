@@ -27,7 +27,8 @@ type Process struct {
 	marks []clock.Mark
 	tape  Tape
 	line  lifeline
-	kept  []*os.File
+	kept  []*os.File // closed once the program executes
+	tasks []*os.File // of those, what lets into a v1 cgroup
 	ready *os.File
 	tty   *os.File
 	leads []byte // where the child writes its PID; nil: nowhere
@@ -140,12 +141,14 @@ func (p *Process) Start(ctx context.Context) error {
 func (p *Process) live(started func(error)) {
 	p.mark("thread")
 	if err := p.spawn(); err != nil {
+		p.forget()
 		p.release()
 		close(p.ended)
 		started(err)
 		return
 	}
 	started(nil)
+	p.forget()
 	// By PID alone: a wait for any child would take the exit status away
 	// from whoever else waits in this process.
 	for {
@@ -184,12 +187,18 @@ func (p *Process) live(started func(error)) {
 	// The thread ends here, and with it the last hold on its namespaces.
 }
 
-// release lets go of what only the running program needed.
-func (p *Process) release() {
+// forget lets go of what only the start needed. Each further start copies the lab's
+// table of descriptors, and its child closes them all: what a thousand living
+// instances kept open would make the next one late.
+func (p *Process) forget() {
 	for _, f := range p.kept {
 		f.Close()
 	}
-	p.kept = nil
+	p.kept, p.tasks, p.tape = nil, nil, Tape{}
+}
+
+// release lets go of the namespaces that only the running program needed.
+func (p *Process) release() {
 	if p.plan.Leave != nil {
 		p.plan.Leave()
 	}
@@ -210,9 +219,22 @@ func (p *Process) spawn() (err error) {
 		p.mu.Lock()
 		p.group, p.owned = g, true
 		p.mu.Unlock()
-		p.mark("cgroup")
 	} else {
 		p.group = p.plan.Join
+	}
+	into := -1
+	if p.group != nil {
+		v2, tasks, err := p.group.Entrance()
+		p.tasks = tasks
+		p.kept = append(p.kept, tasks...)
+		if v2 != nil {
+			p.kept = append(p.kept, v2)
+			into = int(v2.Fd())
+		}
+		if err != nil {
+			return fmt.Errorf("start: %w", err)
+		}
+		p.mark("cgroup")
 	}
 	stdio, err := p.stdio()
 	if err != nil {
@@ -253,15 +275,11 @@ func (p *Process) spawn() (err error) {
 		return fmt.Errorf("start: %w", err)
 	}
 	out := new(outcome)
-	flags, into := p.plan.Flags, -1
-	if p.group != nil {
-		into = p.group.FD()
-	}
 	// Descriptors that another thread opens without O_CLOEXEC, and files
 	// that it still writes, stay out of the child.
 	syscall.ForkLock.Lock()
 	p.line.hold()
-	pid, errno := fork(flags, into, tape.calls, out)
+	pid, errno := fork(p.plan.Flags, into, tape.calls, out)
 	p.line.release()
 	syscall.ForkLock.Unlock()
 	runtime.KeepAlive(tape)

@@ -70,6 +70,13 @@ func (t *Tape) CallTo(r Reg, what string, nr uintptr, args ...Arg) {
 	t.add(what, nr, args).out = int8(r) + 1
 }
 
+// MaybeTo is CallTo for a call whose error doesn't matter: the register then holds
+// what no later call takes for a descriptor.
+func (t *Tape) MaybeTo(r Reg, what string, nr uintptr, args ...Arg) {
+	c := t.add(what, nr, args)
+	c.maybe, c.out = true, int8(r)+1
+}
+
 // Mark appends a reading of the clock, which shows as a mark of the process.
 func (t *Tape) Mark(name string) {
 	ts := new(unix.Timespec)
