@@ -18,6 +18,7 @@ import (
 //
 //	instances    who has it                            who asks
 //	Tracer       bench/launch, vm                      bench/benchtest, scenarios
+//	Accountant   bench/launch                          scenarios
 //	Terminaler   bench/launch, vm, vm/guest            cmd/cli
 //	Explainer    bench/foreign, vm                     bench, bench/foreign, scenarios
 //	Execer       container, vm                         bench/benchtest, scenarios
@@ -53,6 +54,12 @@ type (
 		// LastPhase names what a start ends with, after the last mark and until
 		// the workload's first byte, where that isn't the workload alone; else "".
 		LastPhase() string
+	}
+
+	// An Accountant can have its marks say how much processor time its start has
+	// had, so that the rest of each phase is known to be waiting. Before Start.
+	Accountant interface {
+		Account()
 	}
 
 	// A Terminaler has the master end of the new pseudo-terminal that its

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -32,6 +33,9 @@ type Process struct {
 	ready *os.File
 	tty   *os.File
 	leads []byte // where the child writes its PID; nil: nowhere
+
+	accounts bool // marks have the processor time
+	before   time.Duration
 
 	ended chan struct{} // closed when the program has ended, or never ran
 	exit  bench.Exit
@@ -104,6 +108,11 @@ func (p *Process) Announce(to []byte) {
 	procFolder() // before the thread has another root
 }
 
+// Account has the marks say how much processor time the start has had, too: the
+// disposable thread's, and after the clone the child's. It is to be called before
+// Start, and costs a system call a mark.
+func (p *Process) Account() { p.accounts, p.tape.accounts = true, true }
+
 // Group is the cgroup that the program is in, or nil.
 func (p *Process) Group() *cgroup.Group { return p.group }
 
@@ -139,6 +148,7 @@ func (p *Process) Start(ctx context.Context) error {
 // live is the whole life of a program, on its disposable thread. started is
 // called when Start may return.
 func (p *Process) live(started func(error)) {
+	p.before = p.cpu(unix.CLOCK_THREAD_CPUTIME_ID)
 	p.mark("thread")
 	if err := p.spawn(); err != nil {
 		p.forget()
@@ -287,7 +297,11 @@ func (p *Process) spawn() (err error) {
 	if errno != 0 {
 		return fmt.Errorf("start: %w", cloneError(errno))
 	}
-	p.marks = append(p.marks, tape.read()...)
+	thread := p.cpu(unix.CLOCK_THREAD_CPUTIME_ID) - p.before // which slept as the child ran
+	for _, m := range tape.read() {
+		m.CPU += thread
+		p.marks = append(p.marks, m)
+	}
 	if out.failed != 0 {
 		for {
 			if _, err := unix.Wait4(pid, nil, 0, nil); err != unix.EINTR {
@@ -297,6 +311,7 @@ func (p *Process) spawn() (err error) {
 		return p.failure(tape.calls[out.failed-1], unix.Errno(out.errno), prog.path)
 	}
 	p.mark("exec")
+	p.marks[len(p.marks)-1].CPU += p.cpu(int32(^pid<<3 | 2)) // the child's clock (clock_getcpuclockid(3))
 	p.mu.Lock()
 	p.pid = pid
 	doomed := p.doomed
@@ -308,7 +323,16 @@ func (p *Process) spawn() (err error) {
 }
 
 func (p *Process) mark(name string) {
-	p.marks = append(p.marks, clock.Mark{Name: name, At: clock.Now()})
+	p.marks = append(p.marks, clock.Mark{Name: name, At: clock.Now(), CPU: p.cpu(unix.CLOCK_THREAD_CPUTIME_ID) - p.before})
+}
+
+// cpu reads a clock of processor time; 0 of a start that doesn't account for it.
+func (p *Process) cpu(clock int32) time.Duration {
+	var ts unix.Timespec
+	if p.accounts {
+		unix.ClockGettime(clock, &ts) // zero if the child has ended
+	}
+	return time.Duration(ts.Nano())
 }
 
 // failure words the tape's failed call.
