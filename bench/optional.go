@@ -37,7 +37,7 @@ import (
 //	Describer    bench/foreign, chroot, container, vm  bench/benchtest, bench/engine
 //	Resolver     vm                                    bench/engine, cmd/lab
 //	Connecter    vm                                    bench/runs, cmd/cli
-//	Virtualizer  vm                                    bench/runs
+//	Virtualizer  vm                                    bench/runs, scenarios
 //	Versioner    bench/foreign, vm                     bench/runs
 //
 // A further one is package machine's, Checker: checks of an environment's own,

@@ -147,7 +147,7 @@ func neighboursTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 	mine, theirs := t.Spec(bench.Command{}), t.Spec(bench.Command{})
 	limits := neighboursLimit
 	if c.Variant["limits"] == "throttle" {
-		limits = func(_ string, _, theirs *bench.Limits) error { return throttled(t.Home(), theirs) }
+		limits = func(_ string, _, theirs *bench.Limits) error { return throttled(t, theirs) }
 	}
 	if err := limits(c.Variant["limits"], &mine.Limits, &theirs.Limits); err != nil {
 		return err

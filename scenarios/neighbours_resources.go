@@ -7,10 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"lab/bench"
-	"lab/bench/cgroup"
 	"lab/bench/probe/line"
 	"lab/bench/results"
 )
@@ -77,16 +74,12 @@ func bridged(e bench.About) (set map[string]string, ok bool) {
 }
 
 // throttled holds a neighbour's writes back, on the disk that the work folder is on.
-func throttled(home string, l *bench.Limits) error {
-	var st unix.Stat_t
-	if err := unix.Stat(home, &st); err != nil {
-		return fmt.Errorf("the work folder's disk: stat %s: %w", home, err)
-	}
-	disk, err := cgroup.WholeDisk(st.Dev)
+func throttled(t *bench.T, l *bench.Limits) error {
+	disk, err := t.HomeDisk()
 	if err != nil {
 		return bench.NotApplicable("the work folder isn't on a disk whose writes can be limited", "--work with a folder on one")
 	}
-	l.IO = cgroup.IO{Device: disk, WriteBytes: neighboursThrottle}
+	l.IO.Device, l.IO.WriteBytes = disk, neighboursThrottle
 	return nil
 }
 
