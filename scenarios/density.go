@@ -312,7 +312,7 @@ var densityFigures = []results.Figure{
 	{Name: "memory", Title: "What each of them takes of the machine", Kind: "panels", Metrics: []string{"memory", "row"},
 		Caption: "Every point is one trial."},
 	{Name: "memory-parts", Title: "Whose memory that is", Kind: "phases", Metrics: []string{"memory"},
-		Caption: "Kernel objects are those of namespaces, mounts, file systems and control groups. Of the kernel's stacks one is the program's, and one that of the lab's thread that waits for its end."},
+		Caption: "Kernel objects are those of namespaces, mounts, file systems and control groups."},
 }
 
 var densityFindings = []results.Finding{

@@ -125,7 +125,9 @@ func (p *Process) record(t *Thread, tape *Tape, prog *program, s *stdio) error {
 	tape.Call("unblock signals", unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, unsafe.Pointer(new(uint64)), 0, 8)
 	// Outside of the testbed's PID namespace nothing else ends it with us.
 	// After the change of user, which clears it (prctl(2)).
-	p.line.dieWithUs(tape)
+	if !outlived.Load() {
+		p.line.dieWithUs(tape)
+	}
 	args := c.Argv
 	if p.plan.Init {
 		args = append([]string{"init", prog.path}, c.Argv[1:]...)

@@ -159,6 +159,9 @@ func (p *Process) live(started func(error)) {
 	}
 	started(nil)
 	p.forget()
+	if p.leave() {
+		return
+	}
 	// By PID alone: a wait for any child would take the exit status away
 	// from whoever else waits in this process.
 	for {
@@ -169,7 +172,12 @@ func (p *Process) live(started func(error)) {
 			break
 		}
 	}
-	at := clock.Now()
+	p.bury(clock.Now(), p.release)
+	// The thread ends here, and with it the last hold on its namespaces.
+}
+
+// bury takes the exit status of the program, which has ended, and lets go.
+func (p *Process) bury(at clock.Time, release func()) {
 	// The program's end is the end of what it left in the background, as it
 	// is where it is PID 1; here of its process group alone. A daemon with a
 	// session of its own is found by nothing but a cgroup.
@@ -192,9 +200,8 @@ func (p *Process) live(started func(error)) {
 			break
 		}
 	}
-	p.release()
+	release()
 	close(p.ended)
-	// The thread ends here, and with it the last hold on its namespaces.
 }
 
 // forget lets go of what only the start needed. Each further start copies the lab's
