@@ -101,9 +101,13 @@ func neighboursCells(o bench.Options) []bench.Cell {
 	return cells
 }
 
+// neighboursCounts: there are some thirty comparisons in a family, which six trials
+// can't answer.
+var neighboursCounts = bench.Counts{Full: bench.Usual.Full, Quick: bench.Count{Trials: 8}, Slow: bench.Usual.Slow, SlowQuick: bench.Count{Trials: 2}}
+
 // neighboursCell is a row of an environment.
 func neighboursCell(e bench.About, o bench.Options, victim, beside, limits string) bench.Cell {
-	c := bench.Usual.Row(e, o)
+	c := neighboursCounts.Row(e, o)
 	c.Variant = map[string]string{"victim": victim, "beside": beside, "limits": limits}
 	c.Init, c.CPUs, c.Grouped = e.Guest, min(2, runtime.NumCPU()), ownGroup(e, o)
 	c.Expect = 2*neighboursLength(o.Quick) + 50*time.Millisecond

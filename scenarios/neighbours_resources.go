@@ -41,8 +41,8 @@ func resourceCells(e bench.About, o bench.Options) (cells []bench.Cell) {
 			continue
 		}
 		for n, limits := range append([]string{"none"}, r.limits...) {
-			if limits != "none" && (e.Guest || !ownGroup(e, o)) {
-				continue
+			if limits != "none" && (e.Guest || !ownGroup(e, o) || o.Quick && e.HostFiles) {
+				continue // of a plain process the first look has the storm alone
 			}
 			beside := r.victim
 			if n == 0 {
