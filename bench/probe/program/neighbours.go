@@ -318,20 +318,27 @@ func storm(o options) ([]func() error, error) {
 	}}, nil
 }
 
-// flood sends on a TCP stream to a serve at to=ADDRESS:PORT, a block at a time, as much
-// as that takes.
+// flood sends TCP streams of 8 MiB to a serve at to=ADDRESS:PORT, one after another, as
+// fast as that takes them. Each is ended, and counted at the other end, before the next:
+// what a process sends last is lost if its network namespace goes with it.
 func flood(o options) ([]func() error, error) {
 	c, err := newClient(o)
 	if err != nil {
 		return nil, err
 	}
-	fd, err := c.open('1')
-	if err != nil {
-		return nil, err
-	}
 	buf := make([]byte, block)
 	return []func() error{func() error {
-		_, err := send(fd, buf, 0)
+		fd, err := c.open('1')
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		for range 64 {
+			if _, err := send(fd, buf, 0); err != nil {
+				return os.NewSyscallError("send", err)
+			}
+		}
+		_, err = c.counted([]unix.PollFd{{Fd: int32(fd)}})
 		return err
 	}}, nil
 }
