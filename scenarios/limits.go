@@ -201,8 +201,8 @@ var limitsMetrics = []results.Metric{
 	{Name: "got", Title: "Got, as a multiple of what was asked for", Unit: "1",
 		Help: "Processor time, memory or processes that the program got, divided by its limit (limit=memory-below: by what it wanted): 1 is exactly that. " +
 			"The program's own threads, and memory of its own and the kernel's, count towards a limit and aren't in it: a few percent."},
-	{Name: "outcome", Title: "Ended as it should", Unit: "1", Better: "higher",
-		Help: "1 if the program ended in the outcome that its limit is meant to have, 0 if not. memory-below: it got everything and wasn't killed. " +
+	{Name: "outcome", Title: "Ended as it should", Unit: "1", Better: "higher", Words: []string{"no", "yes"},
+		Help: "Whether the program ended in the outcome that its limit is meant to have. memory-below: it got everything and wasn't killed. " +
 			"memory-past: the kernel killed it for want of memory. processes: the kernel refused a further one, and the program that began was still there to say so."},
 	{Name: "pause", Title: "Pause at the quota", Unit: "s", Better: "lower",
 		Help: "How long the quota stops a program that has used it up, the middle one of a trial's pauses: a request that arrives then waits so long. Measured by a thread that reads the clock without end."},
