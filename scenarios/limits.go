@@ -127,19 +127,11 @@ func limitsTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 		return err
 	}
 	defer p.Close()
-	i, err := t.Prepare(ctx, t.Spec(p.Command(args...)))
-	if err != nil {
-		return err
-	}
-	if err := i.Start(ctx); err != nil {
-		return err
-	}
-	p.Listen(i.Ready())
 	// How far the program came, and when it began and ended.
 	var got float64
 	var began, ended clock.Time
 	refused := false
-	talk := p.Talk(ctx, func(h bench.Heard) (err error) {
+	i, talk := t.Hear(ctx, p, t.Spec(p.Command(args...)), func(_ bench.Instance, h bench.Heard) (err error) {
 		t.Check(h)
 		switch h.Kind {
 		case line.Begin:
@@ -163,11 +155,8 @@ func limitsTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 		}
 		return err
 	})
-	if talk != nil && !(way.killed && errors.Is(talk, clock.ErrClosed)) {
-		if e, ok := i.(bench.Explainer); ok {
-			talk = e.Explain(talk)
-		}
-		return talk
+	if talk != nil && !(i != nil && way.killed && errors.Is(talk, clock.ErrClosed)) {
+		return bench.Explain(i, talk)
 	}
 	exit, err := i.Wait(ctx)
 	if err != nil {
