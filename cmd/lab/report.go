@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"lab/bench/owner"
 	"lab/bench/results"
+	"lab/bench/runs"
 	"lab/cmd/cli"
 	"lab/reports"
 	"lab/reports/analysis"
@@ -47,7 +49,7 @@ func (a *app) reportCommand() *cobra.Command {
 				run, err := reports.Read(dir)
 				if err != nil {
 					err = fmt.Errorf("report: %w", err)
-				} else if err = reports.Redraw(run); err == nil {
+				} else if err = a.whole(dir, func() error { return reports.Redraw(run) }); err == nil {
 					err = a.printReport(run, json)
 				}
 				errs = append(errs, err)
@@ -72,26 +74,29 @@ func (a *app) publish(dir, to string) error {
 			private = append(private, word)
 		}
 	}
-	files, err := reports.Public(dir, private)
-	if err != nil {
+	if err := a.writeNew(to, func() ([]plot.File, error) { return reports.Public(dir, private) }); err != nil {
 		return err
 	}
-	if err := writeNew(to, files); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(a.Page, "%s: %s\n", to, counted(len(files), "file"))
+	_, err := fmt.Fprintf(a.Page, "%s: what was measured in %s, without what is this machine's own\n", to, dir)
 	return err
 }
 
-// writeNew writes files into a new folder, with their checksums.
-func writeNew(dir string, files []plot.File) error {
-	uid, gid := owner.IDs()
-	f, err := results.Create(dir, uid, gid, nil)
-	if err != nil {
-		return err
-	}
-	f.Close()
-	return reports.WriteFiles(dir, files, uid, gid)
+// writeNew writes files into a new folder, with their checksums. Nothing is there if
+// they can't be made.
+func (a *app) writeNew(dir string, draw func() ([]plot.File, error)) error {
+	return a.whole(dir, func() error {
+		files, err := draw()
+		if err != nil {
+			return err
+		}
+		uid, gid := owner.IDs()
+		f, err := results.Create(dir, uid, gid, nil)
+		if err != nil {
+			return err
+		}
+		f.Close()
+		return reports.WriteFiles(dir, files, uid, gid)
+	})
 }
 
 // report writes the report of a run that has just ended, and prints it.
@@ -100,10 +105,37 @@ func (a *app) report(dir string, uid, gid int, json bool) error {
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	if err := reports.WriteRun(run, dir, uid, gid); err != nil {
+	if err := a.whole(dir, func() error { return reports.WriteRun(run, dir, uid, gid) }); err != nil {
 		return err
 	}
 	return a.printReport(run, json)
+}
+
+// whole runs what writes a report to its end, which takes a second or so: a signal that
+// comes meanwhile waits for that, and is the error afterwards. The second ends the
+// command at once, and the user is told how to get the rest.
+func (a *app) whole(dir string, write func() error) error {
+	sigs := make(chan os.Signal, 4)
+	signal.Notify(sigs, runs.Signals()...)
+	defer signal.Stop(sigs)
+	written := make(chan error, 1)
+	go func() { written <- write() }()
+	interrupted := cli.Exit(cli.StatusInterrupted, nil)
+	for heard := 0; ; heard++ {
+		select {
+		case err := <-written:
+			if heard > 0 && err == nil {
+				err = interrupted
+			}
+			return err
+		case sig := <-sigs:
+			if heard > 0 {
+				fmt.Fprintf(a.Note, "lab: not all of the report is in %s; to draw it again, type:\n     %s\n", dir, a.Typed([]string{"report", dir}))
+				return interrupted
+			}
+			fmt.Fprintf(a.Note, "lab: %v: writing the report in %s first (once more ends it at once)\n", sig, dir)
+		}
+	}
 }
 
 // printReport prints a run's table, or its summary as JSON, and says where the rest is.
@@ -138,7 +170,7 @@ func (a *app) reportMachines(dirs []string, out string) error {
 	for _, dir := range dirs {
 		run, err := reports.Read(dir)
 		if err == nil {
-			err = reports.Redraw(run)
+			err = a.whole(dir, func() error { return reports.Redraw(run) })
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("report: %w", err))
@@ -182,13 +214,9 @@ func (a *app) reportMachines(dirs []string, out string) error {
 // writeMachines writes the report across machines into a new folder: it belongs to
 // none of the runs.
 func (a *app) writeMachines(m *analysis.Machines, out string) error {
-	files, err := reports.MachinesFiles(m, msg.English())
-	if err == nil {
-		err = writeNew(out, files)
-	}
-	if err != nil {
+	if err := a.writeNew(out, func() ([]plot.File, error) { return reports.MachinesFiles(m, msg.English()) }); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.Page, "\nreport: %s\n", filepath.Join(out, "machines.md"))
+	_, err := fmt.Fprintf(a.Page, "\nreport: %s\n", filepath.Join(out, "machines.md"))
 	return err
 }
