@@ -29,7 +29,7 @@ var (
 	comment = regexp.MustCompile(`<!--.*?-->`)
 	link    = regexp.MustCompile(`\]\(([^)]*)\)`)
 	number  = regexp.MustCompile(`[0-9]+(?:[.,][0-9]+)*`)
-	begins  = regexp.MustCompile(`(?m)^(#+ |[0-9]+\. |\* |\*\*[0-9A-Za-z]+\.[0-9]+\*\* |\|.*$)`)
+	begins  = regexp.MustCompile(`(?m)^(#+ (?:[0-9A-Z]+\. )?|[0-9]+\. |\* |\*\*[0-9A-Za-z]+\.[0-9]+\*\* |\|.*$)`)
 	plain   = regexp.MustCompile(`(?m)[^니시]다\.(?: |$)`)
 	latin   = regexp.MustCompile(`(?:[A-Za-z]{2,}[ ,]+){3}`)
 	hangul  = regexp.MustCompile(`[가-힣]`)
@@ -54,7 +54,9 @@ func TestKorean(t *testing.T) {
 			} else if has == nil || has[1] != want {
 				t.Errorf("%s: translates an older text; read it again, then go test ./cmd/lab -run TestKorean -update", where)
 			}
-			sameCourse(t, where, f, english[i], stamp.ReplaceAllString(korean[i], ""))
+			for _, what := range differ(english[i], stamp.ReplaceAllString(korean[i], ""), f) {
+				t.Errorf("%s: %s", where, what)
+			}
 		}
 		if *update {
 			if err := os.WriteFile(filepath.Join(top, f[1]), []byte(strings.Join(korean, "")), 0o644); err != nil {
@@ -81,12 +83,30 @@ func chaptersOf(t *testing.T, name string) (out []string) {
 	return out
 }
 
-// sameCourse compares a chapter with its translation.
-func sameCourse(t *testing.T, where string, f [2]string, english, korean string) {
+// A test of the test: whatever is lost or added is named.
+func TestKoreanDiffers(t *testing.T) {
+	const english = "## 3. Two (`a b`)\n\n1. See `x` in 5 ms, twice: [y](go.mod).\n\n```\nls # 1\n```\n\n| a | b |\n"
+	const korean = "## 3. 둘 (`a b`)\n\n1. 5 ms 만에 `x`를 2번 봅니다. [y](../../go.mod).\n\n```\nls # 1\n```\n\n| 가 | 나 |\n"
+	if got := differ(english, korean, translations[0]); got != nil {
+		t.Errorf("the same text differs: %q", got)
+	}
+	for _, x := range [][3]string{
+		{"## 3.", "## 4.", "headings"}, {"1. 5", "5", "headings"}, {"| 나 |", "|", "headings"}, {"ls", "ls -l", "blocks"}, {"`x`를", "", "code"},
+		{"go.mod", "go.sum", "links"}, {"go.mod", "go.mood", "no such file"}, {"5 ms", "6 ms", "numbers are missing"}, {"5 ms", "5 ms, 6 ms", "number 6"},
+		{"봅니다", "본다", "not with"}, {"5 ms 만에 `x`를 2번 봅니다.", "See the `x` after 5 ms, and then again.", "isn't Korean"},
+	} {
+		if got := differ(english, strings.Replace(korean, x[0], x[1], 1), translations[0]); !strings.Contains(strings.Join(got, "\n"), x[2]) {
+			t.Errorf("%q for %q isn't found: %q", x[1], x[0], got)
+		}
+	}
+}
+
+// differ lists in what a chapter (of the files f) differs from its translation.
+func differ(english, korean string, f [2]string) (out []string) {
+	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	same := func(what string, get func(text, file string) []string) {
-		e, k := get(english, f[0]), get(korean, f[1])
-		if !slices.Equal(e, k) {
-			t.Errorf("%s: other %s:\n missing %q\n too many %q", where, what, lacking(e, k), lacking(k, e))
+		if e, k := get(english, f[0]), get(korean, f[1]); !slices.Equal(e, k) {
+			say("other %s:\n missing %q\n too many %q", what, lacking(e, k), lacking(k, e))
 		}
 	}
 	same("headings, steps or tables, or another order", func(text, _ string) (out []string) {
@@ -112,7 +132,7 @@ func sameCourse(t *testing.T, where string, f [2]string, english, korean string)
 			if !strings.Contains(to, "://") {
 				to = path.Join(path.Dir(file), to)
 				if _, err := os.Stat(filepath.Join(top, to)); err != nil {
-					t.Errorf("%s: %v", where, err)
+					say("%v", err)
 				}
 			}
 			for _, x := range translations {
@@ -127,21 +147,22 @@ func sameCourse(t *testing.T, where string, f [2]string, english, korean string)
 	})
 	e, k := numbersIn(english), numbersIn(korean)
 	if missing := lacking(e, k); len(missing) > 0 {
-		t.Errorf("%s: numbers are missing: %q", where, missing)
+		say("numbers are missing: %q", missing)
 	}
 	for _, n := range lacking(k, e) {
 		if !regexp.MustCompile(`(?i)\b(?:` + cmp.Or(spelled[n], "never") + `)\b`).MatchString(english) {
-			t.Errorf("%s: the number %s isn't in the English text", where, n)
+			say("the number %s isn't in the English text", n)
 		}
 	}
 	for line := range strings.Lines(prose(korean)) {
 		if m := plain.FindString(line); m != "" {
-			t.Errorf("%s: a sentence ends with %q, not with -니다: %s", where, m, line)
+			say("a sentence ends with %q, not with -니다: %s", m, line)
 		}
 		if latin.MatchString(line) && !hangul.MatchString(line) {
-			t.Errorf("%s: isn't Korean: %s", where, line)
+			say("isn't Korean: %s", line)
 		}
 	}
+	return out
 }
 
 // prose is a text without code, addresses and comments.
