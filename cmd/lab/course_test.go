@@ -42,13 +42,13 @@ var update = flag.Bool("update", false, "write the words of LAB.md anew")
 // What a word means is said in one file, which lab explain prints, and LAB.md has: in
 // English and in Korean, the same words.
 func TestWords(t *testing.T) {
-	korean, err := os.ReadFile("words_ko.txt")
+	korean, err := os.ReadFile("words.ko.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
 	english := wordsIn(t, "LAB.md", "words.txt", wordsText)
-	if !slices.Equal(english, wordsIn(t, "docs/ko/LAB.md", "words_ko.txt", string(korean))) {
-		t.Error("words_ko.txt has other words than words.txt, or another order")
+	if !slices.Equal(english, wordsIn(t, "docs/ko/LAB.md", "words.ko.txt", string(korean))) {
+		t.Error("words.ko.txt has other words than words.txt, or another order")
 	}
 	for _, w := range []string{"container", "image", "layer", "chroot", "jail", "zone", "namespace", "cgroup", "capability", "seccomp", "LXC", "engine", "runtime",
 		"OCI", "registry", "hypervisor", "full virtualization", "paravirtualization", "HVM", "emulation", "guest", "virtio"} {
