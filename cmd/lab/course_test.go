@@ -37,7 +37,7 @@ var triedElsewhere = map[string]string{
 	"strace -f -c iperf3 -c …": "TestParity in bench",
 }
 
-var update = flag.Bool("update", false, "write the words of LAB.md anew")
+var update = flag.Bool("update", false, "write the words of LAB.md anew, and which text each Korean chapter translates")
 
 // What a word means is said in one file, which lab explain prints, and LAB.md has: in
 // English and in Korean, the same words.
