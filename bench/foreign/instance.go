@@ -76,7 +76,7 @@ func (e *Env) instance(s bench.Spec) *Instance {
 
 // Order is what is to be made of a Spec, as the next instance. An error is the workload's.
 func (e *Env) Order(s bench.Spec) (o Order, err error) {
-	o = Order{Spec: s, ID: fmt.Sprintf("lab-%s-%d", e.tb.ID, count.Add(1)), Dir: e.tb.Dir, Host: cmp.Or(s.Hostname, Hostname)}
+	o = Order{Spec: s, ID: fmt.Sprintf("lab-%s-%d", e.tb.ID, count.Add(1)), Dir: filepath.Join(e.tb.Dir, e.maker.Store), Host: cmp.Or(s.Hostname, Hostname)}
 	if e.maker.Whole {
 		o.Dir = filepath.Dir(e.tb.Dir)
 	}
@@ -160,6 +160,9 @@ func (i *Instance) plan() launch.Plan {
 	// The program is the machine's: the command's variables, user and folder are for it
 	// to pass on, and not its own.
 	p.Command.Dir, p.Command.User, p.Command.Env = "/", bench.User{}, []string{"PATH=" + bench.DefaultPath, "HOME=" + i.order.Dir, "TMPDIR=" + i.order.Dir}
+	if e.maker.Env != nil {
+		p.Command.Env = append(p.Command.Env, e.maker.Env(&i.order)...)
+	}
 	p.Find = func(bench.Command) []string {
 		path, _ := e.path() // Check has seen it
 		return []string{path}

@@ -55,6 +55,18 @@ type Maker struct {
 	// of them that is there is covered by a tmpfs, which goes with the instance.
 	Hides []string
 
+	// Store is the folder, in the testbed's, that an instance has for its own, of a
+	// program that has images in a store elsewhere in the testbed and makes the
+	// instance's root itself; "" is the testbed's, covered, with an overlay over the image.
+	Store string
+
+	// Monitor is the name of a process that the program leaves without a parent, and that
+	// holds the workload; "" is none. The Order's ID is among that one's arguments.
+	Monitor string
+
+	// Env are variables of its own. May be nil.
+	Env func(*Order) []string
+
 	// Sealed says that it needs to write to nothing but its folder: it can't, then.
 	Sealed bool
 

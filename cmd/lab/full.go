@@ -55,6 +55,7 @@ import (
 	"lab/bench/engines/nspawn"
 	"lab/bench/engines/oci"
 	"lab/bench/engines/own"
+	"lab/bench/engines/podman"
 	"lab/bench/engines/uml"
 	"lab/bench/image"
 	"lab/bench/owner"
@@ -145,6 +146,7 @@ var environments = func(also ...string) []bench.Environment {
 		oci.Runc(),
 		oci.Runsc(),
 		nspawn.New(),
+		podman.New(),
 		docker.New(),
 		lxc.New(),
 		uml.New(),

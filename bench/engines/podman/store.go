@@ -1,0 +1,182 @@
+package podman
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"lab/bench"
+	"lab/bench/foreign"
+	"lab/bench/image"
+	"lab/bench/launch"
+	"lab/bench/probe"
+	"lab/bench/testbed"
+)
+
+// A store is where podman has images and containers, and what it knows of both.
+type store struct {
+	tb   *testbed.Testbed
+	dir  string // configuration, locks, state
+	data string // images and containers' layers
+	init string // the lab's init, for those that want one
+
+	mu     sync.Mutex // guards what follows
+	images map[string]stored
+}
+
+// A stored image is one that podman has.
+type stored struct {
+	id     string // of podman's own reckoning
+	folder string // of its one layer, on this machine
+}
+
+// store is the one that a Spec's instances use; nil before open.
+func (e *Env) store(s bench.Spec) *store {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.stores[s.Work || bench.Cold(s)]
+}
+
+// open returns that store, made if it isn't there.
+func (e *Env) open(s bench.Spec) (_ *store, err error) {
+	disk := s.Work || bench.Cold(s)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if st := e.stores[disk]; st != nil {
+		return st, nil
+	}
+	st := &store{tb: e.tb, images: map[string]stored{}}
+	if st.dir, err = os.MkdirTemp(e.tb.Dir, "podman-"); err != nil {
+		return nil, err
+	}
+	st.data = filepath.Join(st.dir, "data")
+	if disk {
+		if st.data, err = os.MkdirTemp(e.tb.Work, "podman-"); err != nil {
+			return nil, err
+		}
+	}
+	st.init = filepath.Join(st.dir, "init")
+	// Locks are files of the store's: else they are in /dev/shm, which a user's podman has
+	// its own in.
+	const conf = "[engine]\nlock_type = \"file\"\n"
+	err = errors.Join(os.WriteFile(st.init, probe.Init(), 0o755), os.WriteFile(st.conf(), []byte(conf), 0o644),
+		os.MkdirAll(filepath.Join(e.tb.Dir, folder), 0o700))
+	if err != nil {
+		return nil, err
+	}
+	e.stores[disk] = st
+	return st, nil
+}
+
+func (st *store) conf() string { return filepath.Join(st.dir, "containers.conf") }
+
+// env are the variables that podman, and what conmon calls at the end, find the store by.
+func (st *store) env() []string { return []string{"CONTAINERS_CONF=" + st.conf()} }
+
+// flags are podman's own, before its command.
+func (st *store) flags(runtime string) []string {
+	in := func(name string) string { return filepath.Join(st.dir, name) }
+	return []string{"--root", st.data, "--runroot", in("run"), "--tmpdir", in("tmp"), "--volumepath", in("volumes"), "--network-config-dir", in("networks"),
+		"--storage-driver", "overlay", "--cgroup-manager", "cgroupfs", "--events-backend", "none", "--runtime", runtime}
+}
+
+// known is what podman calls an image that was imported.
+func (st *store) known(ref image.Ref) string {
+	digest, _ := foreign.Digest(ref)
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.images[digest].id
+}
+
+// image imports an image, the first time, and returns what podman has of it.
+func (st *store) image(ctx context.Context, ref image.Ref) (stored, error) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	digest, err := foreign.Digest(ref)
+	if err != nil {
+		return stored{}, err
+	}
+	if s, ok := st.images[digest]; ok {
+		return s, nil
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return stored{}, err
+	}
+	defer r.Close()
+	archive := foreign.Archive(ref)
+	defer archive.Close()
+	go func() {
+		io.Copy(w, archive) // podman says what is wrong with half an archive
+		w.Close()
+	}()
+	var s stored
+	if s.id, err = st.run(ctx, r, "import", "--quiet", "-"); err == nil {
+		s.folder, err = st.run(ctx, nil, "image", "inspect", "--format", "{{.GraphDriver.Data.UpperDir}}", s.id)
+	}
+	if err != nil {
+		return s, fmt.Errorf("podman: import the image: %w", err)
+	}
+	st.images[digest] = s
+	return s, nil
+}
+
+// run runs a command of podman's, in a mount namespace in which what it would write
+// outside of the store is hidden, and returns what it printed.
+func (st *store) run(ctx context.Context, stdin *os.File, args ...string) (string, error) {
+	var text [2]string // of output and errors
+	var files [2]*os.File
+	for n := range files {
+		f, err := os.CreateTemp(st.dir, "out-")
+		if err != nil {
+			return "", err
+		}
+		defer f.Close()
+		os.Remove(f.Name())
+		files[n] = f
+	}
+	p := launch.New(launch.Plan{
+		Command: bench.Command{Argv: append(append([]string{"podman"}, st.flags("crun")...), args...), Dir: "/", Stdin: stdin, Stdout: files[0], Stderr: files[1],
+			Env: append(st.env(), "PATH="+bench.DefaultPath, "HOME="+st.dir, "TMPDIR="+st.data)},
+		Steps: []launch.Step{{Name: "mounts", Do: func(*launch.Thread) error { return hide(st.tb) }}},
+	})
+	err := p.Start(ctx)
+	var x bench.Exit
+	if err == nil {
+		x, err = p.Wait(ctx)
+	}
+	err = errors.Join(err, p.Close())
+	for n, f := range files {
+		const most = 64 << 10
+		b, _ := io.ReadAll(io.NewSectionReader(f, 0, most))
+		text[n] = strings.TrimSpace(string(b))
+	}
+	if err == nil && x.Code != 0 {
+		err = fmt.Errorf("podman %s: %v: %s", args[0], x, text[1][strings.LastIndexByte(text[1], '\n')+1:])
+	}
+	return text[0][strings.LastIndexByte(text[0], '\n')+1:], err
+}
+
+// hide covers, in a mount namespace of the thread's own, the folders of the machine's in
+// which podman would keep things: locks and state, and a cache about registries.
+func hide(tb *testbed.Testbed) error {
+	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+		return os.NewSyscallError("unshare", err)
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
+		return os.NewSyscallError("make mounts slaves", err)
+	}
+	return errors.Join(foreign.Cover("/run", tb), foreign.Cover("/var/lib", tb))
+}
+
+// remove removes the store: nothing is mounted in it, as instances' mounts are theirs.
+func (st *store) remove() error {
+	return errors.Join(os.RemoveAll(st.data), os.RemoveAll(st.dir), os.RemoveAll(filepath.Join(st.tb.Dir, folder)))
+}
