@@ -160,9 +160,6 @@ func (i *Instance) plan() launch.Plan {
 	// The program is the machine's: the command's variables, user and folder are for it
 	// to pass on, and not its own.
 	p.Command.Dir, p.Command.User, p.Command.Env = "/", bench.User{}, []string{"PATH=" + bench.DefaultPath, "HOME=" + i.order.Dir, "TMPDIR=" + i.order.Dir}
-	if e.maker.Env != nil {
-		p.Command.Env = append(p.Command.Env, e.maker.Env(&i.order)...)
-	}
 	p.Find = func(bench.Command) []string {
 		path, _ := e.path() // Check has seen it
 		return []string{path}

@@ -64,8 +64,9 @@ type Maker struct {
 	// holds the workload; "" is none. The Order's ID is among that one's arguments.
 	Monitor string
 
-	// Env are variables of its own. May be nil.
-	Env func(*Order) []string
+	// Binds are folders that it sees in place of the machine's, by the names of these. May
+	// be nil.
+	Binds func(*Order) map[string]string
 
 	// Sealed says that it needs to write to nothing but its folder: it can't, then.
 	Sealed bool

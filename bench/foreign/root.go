@@ -95,6 +95,13 @@ func (i *Instance) makeRoot(*launch.Thread) error {
 			return err
 		}
 	}
+	if i.env.maker.Binds != nil {
+		for to, from := range i.env.maker.Binds(o) {
+			if err := unix.Mount(from, to, "", unix.MS_BIND, ""); err != nil {
+				return fmt.Errorf("show %s at %s: %w", from, to, err)
+			}
+		}
+	}
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil { // it may be in what is hidden now
 		return err
 	}

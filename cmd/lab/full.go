@@ -152,6 +152,7 @@ var environments = func(also ...string) []bench.Environment {
 		uml.New(),
 		vm.New(),
 		vm.NewBare(),
+		vm.NewDistro(),
 	)
 	for _, name := range also {
 		if e := oci.At(name); e != nil {

@@ -43,7 +43,7 @@ func New() *Env {
 	e := &Env{stores: map[bool]*store{}}
 	m := foreign.Maker{Name: "podman", Program: "podman", Package: "podman", Check: e.check, Prepare: e.prepare,
 		Store: folder, Cgroup: "container", PIDFile: "pid", Monitor: "conmon", Hides: []string{"/run"}, Args: e.args,
-		Env: func(o *foreign.Order) []string { return e.store(o.Spec).env() },
+		Binds: func(o *foreign.Order) map[string]string { return map[string]string{locks: e.store(o.Spec).locks()} },
 		Settings: []bench.Setting{
 			{Name: "runtime", Values: []string{"crun", "runc"}, Default: "crun", Help: "which OCI runtime podman's conmon calls"},
 			{Name: "seccomp", Values: []string{"default", "none"}, Default: "default",

@@ -63,11 +63,7 @@ func (e *Env) open(s bench.Spec) (_ *store, err error) {
 		}
 	}
 	st.init = filepath.Join(st.dir, "init")
-	// Locks are files of the store's: else they are in /dev/shm, which a user's podman has
-	// its own in.
-	const conf = "[engine]\nlock_type = \"file\"\n"
-	err = errors.Join(os.WriteFile(st.init, probe.Init(), 0o755), os.WriteFile(st.conf(), []byte(conf), 0o644),
-		os.MkdirAll(filepath.Join(e.tb.Dir, folder), 0o700))
+	err = errors.Join(os.WriteFile(st.init, probe.Init(), 0o755), os.Mkdir(st.locks(), 0o700), os.MkdirAll(filepath.Join(e.tb.Dir, folder), 0o700))
 	if err != nil {
 		return nil, err
 	}
@@ -75,10 +71,12 @@ func (e *Env) open(s bench.Spec) (_ *store, err error) {
 	return st, nil
 }
 
-func (st *store) conf() string { return filepath.Join(st.dir, "containers.conf") }
+// locks is where podman keeps its locks, in memory that its commands share: a user's podman
+// has its own there.
+const locks = "/dev/shm"
 
-// env are the variables that podman, and what conmon calls at the end, find the store by.
-func (st *store) env() []string { return []string{"CONTAINERS_CONF=" + st.conf()} }
+// locks is the folder that the store's commands see there.
+func (st *store) locks() string { return filepath.Join(st.dir, "locks") }
 
 // flags are podman's own, before its command.
 func (st *store) flags(runtime string) []string {
@@ -144,8 +142,8 @@ func (st *store) run(ctx context.Context, stdin *os.File, args ...string) (strin
 	}
 	p := launch.New(launch.Plan{
 		Command: bench.Command{Argv: append(append([]string{"podman"}, st.flags("crun")...), args...), Dir: "/", Stdin: stdin, Stdout: files[0], Stderr: files[1],
-			Env: append(st.env(), "PATH="+bench.DefaultPath, "HOME="+st.dir, "TMPDIR="+st.data)},
-		Steps: []launch.Step{{Name: "mounts", Do: func(*launch.Thread) error { return hide(st.tb) }}},
+			Env: []string{"PATH=" + bench.DefaultPath, "HOME=" + st.dir, "TMPDIR=" + st.data}},
+		Steps: []launch.Step{{Name: "mounts", Do: func(*launch.Thread) error { return st.hide() }}},
 	})
 	err := p.Start(ctx)
 	var x bench.Exit
@@ -166,14 +164,14 @@ func (st *store) run(ctx context.Context, stdin *os.File, args ...string) (strin
 
 // hide covers, in a mount namespace of the thread's own, the folders of the machine's in
 // which podman would keep things: locks and state, and a cache about registries.
-func hide(tb *testbed.Testbed) error {
+func (st *store) hide() error {
 	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
 		return os.NewSyscallError("unshare", err)
 	}
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
 		return os.NewSyscallError("make mounts slaves", err)
 	}
-	return errors.Join(foreign.Cover("/run", tb), foreign.Cover("/var/lib", tb))
+	return errors.Join(foreign.Cover("/run", st.tb), foreign.Cover("/var/lib", st.tb), unix.Mount(st.locks(), locks, "", unix.MS_BIND, ""))
 }
 
 // remove removes the store: nothing is mounted in it, as instances' mounts are theirs.
