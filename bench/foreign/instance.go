@@ -70,6 +70,9 @@ var count atomic.Int64
 func (e *Env) instance(s bench.Spec) *Instance {
 	i := &Instance{env: e, spec: s, text: said{clean.Tail{Most: mostSaid}}}
 	i.order, i.unfit = e.Order(s)
+	if e.maker.Cgroup != "" && e.tb.Cgroups != nil {
+		i.order.Group = e.tb.Cgroups.Reserve()
+	}
 	i.Process = launch.New(i.plan())
 	return i
 }
@@ -141,7 +144,7 @@ func (i *Instance) plan() launch.Plan {
 	if e.maker.Cgroup != "" {
 		p.Group = func() (*cgroup.Group, error) { return e.tb.Cgroups.New(bench.Limits{}) }
 		p.Steps = append(p.Steps, launch.Step{Name: "limits", Do: func(*launch.Thread) (err error) {
-			i.group, err = e.tb.Cgroups.New(i.spec.Limits, e.tb.Cgroups.Hierarchies()...)
+			i.group, err = e.tb.Cgroups.Make(i.order.Group, i.spec.Limits, e.tb.Cgroups.Hierarchies()...)
 			return err
 		}})
 	}

@@ -99,6 +99,10 @@ type Order struct {
 	Dir  string     // the instance's folder, seen by the program alone
 	Root string     // in it: the root to be, mounted and writable
 	Host string     // the host name
+
+	// Group is the name, among the testbed's, of the cgroup that has the limits, for a
+	// program that makes one below it.
+	Group string
 }
 
 // The network that the program finds, or is to make.

@@ -147,6 +147,7 @@ var environments = func(also ...string) []bench.Environment {
 		oci.Runsc(),
 		nspawn.New(),
 		podman.New(),
+		docker.NewContainerd(),
 		docker.New(),
 		lxc.New(),
 		uml.New(),

@@ -33,7 +33,7 @@ func (d *daemon) image(ctx context.Context, api *conn, ref image.Ref) (stored, e
 	}
 	r := foreign.Archive(ref)
 	defer r.Close()
-	res, err := api.ImageImport(ctx, client.ImageImportSource{Source: r, SourceName: "-"}, "lab", client.ImageImportOptions{Tag: strings.ReplaceAll(digest, ":", "-")})
+	res, err := api.ImageImport(ctx, client.ImageImportSource{Source: r, SourceName: "-"}, "lab", client.ImageImportOptions{Tag: tag(digest)})
 	if err != nil {
 		return stored{}, fmt.Errorf("docker: import the image: %w", err)
 	}

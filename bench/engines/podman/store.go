@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -15,7 +14,6 @@ import (
 	"lab/bench"
 	"lab/bench/foreign"
 	"lab/bench/image"
-	"lab/bench/launch"
 	"lab/bench/probe"
 	"lab/bench/testbed"
 )
@@ -63,7 +61,7 @@ func (e *Env) open(s bench.Spec) (_ *store, err error) {
 		}
 	}
 	st.init = filepath.Join(st.dir, "init")
-	err = errors.Join(os.WriteFile(st.init, probe.Init(), 0o755), os.Mkdir(st.locks(), 0o700), os.MkdirAll(filepath.Join(e.tb.Dir, folder), 0o700))
+	err = errors.Join(os.MkdirAll(st.data, 0o700), os.WriteFile(st.init, probe.Init(), 0o755), os.Mkdir(st.locks(), 0o700), os.MkdirAll(filepath.Join(e.tb.Dir, folder), 0o700))
 	if err != nil {
 		return nil, err
 	}
@@ -126,40 +124,9 @@ func (st *store) image(ctx context.Context, ref image.Ref) (stored, error) {
 	return s, nil
 }
 
-// run runs a command of podman's, in a mount namespace in which what it would write
-// outside of the store is hidden, and returns what it printed.
+// run runs a command of podman's, with what it would write outside of the store hidden.
 func (st *store) run(ctx context.Context, stdin *os.File, args ...string) (string, error) {
-	var text [2]string // of output and errors
-	var files [2]*os.File
-	for n := range files {
-		f, err := os.CreateTemp(st.dir, "out-")
-		if err != nil {
-			return "", err
-		}
-		defer f.Close()
-		os.Remove(f.Name())
-		files[n] = f
-	}
-	p := launch.New(launch.Plan{
-		Command: bench.Command{Argv: append(append([]string{"podman"}, st.flags("crun")...), args...), Dir: "/", Stdin: stdin, Stdout: files[0], Stderr: files[1],
-			Env: []string{"PATH=" + bench.DefaultPath, "HOME=" + st.dir, "TMPDIR=" + st.data}},
-		Steps: []launch.Step{{Name: "mounts", Do: func(*launch.Thread) error { return st.hide() }}},
-	})
-	err := p.Start(ctx)
-	var x bench.Exit
-	if err == nil {
-		x, err = p.Wait(ctx)
-	}
-	err = errors.Join(err, p.Close())
-	for n, f := range files {
-		const most = 64 << 10
-		b, _ := io.ReadAll(io.NewSectionReader(f, 0, most))
-		text[n] = strings.TrimSpace(string(b))
-	}
-	if err == nil && x.Code != 0 {
-		err = fmt.Errorf("podman %s: %v: %s", args[0], x, text[1][strings.LastIndexByte(text[1], '\n')+1:])
-	}
-	return text[0][strings.LastIndexByte(text[0], '\n')+1:], err
+	return foreign.Run(ctx, st.data, stdin, st.hide, append(append([]string{"podman"}, st.flags("crun")...), args...)...)
 }
 
 // hide covers, in a mount namespace of the thread's own, the folders of the machine's in
