@@ -11,8 +11,10 @@ import (
 
 	"lab/bench"
 	"lab/bench/image"
+	"lab/bench/machine"
 	"lab/bench/probe/guestinit/wire"
 	"lab/bench/results"
+	"lab/bench/usercache"
 	"lab/vm/disk"
 	"lab/vm/domain"
 	"lab/vm/guest"
@@ -41,17 +43,35 @@ func NewDistro() *Env {
 // distroGuest is such a guest, in the lab's own libvirt.
 type distroGuest struct{ coldGuest }
 
-// distroFile is a file of the distribution guest's, in the cache.
-func (e *Env) distroFile(name string) string { return filepath.Join(e.tb.Cache, "distro", name) }
+// distroFile is a file of the distribution guest's, in a cache.
+func distroFile(cache, name string) string { return filepath.Join(cache, "distro", name) }
 
 // distroKernel is what the set-up wrote down of its kernel.
-func (e *Env) distroKernel() (d results.Digested, err error) {
-	b, err := os.ReadFile(e.distroFile("kernel"))
+func distroKernel(cache string) (d results.Digested, err error) {
+	b, err := os.ReadFile(distroFile(cache, "kernel"))
 	if err == nil {
 		_, err = fmt.Sscan(string(b), &d.Name, &d.Digest, &d.Size)
 		d.Digest = "sha256:" + d.Digest
 	}
 	return d, err
+}
+
+// Checks is doctor's: whether there is a distribution guest.
+func (e *Env) Checks(context.Context) []machine.Check {
+	if !e.distro {
+		return nil
+	}
+	c := machine.Check{Name: "distribution guest", Result: machine.OK, Why: "vm-distro boots it from its disk"}
+	cache, err := usercache.Dir()
+	if err == nil {
+		var k results.Digested
+		k, err = distroKernel(cache)
+		c.Detail = "with kernel " + k.Name
+	}
+	if err != nil {
+		c.Result, c.Detail, c.Cure = machine.Fail, "none in the cache", distroCure
+	}
+	return []machine.Check{c}
 }
 
 func (v distroGuest) refuses(s bench.Spec) error {
@@ -69,7 +89,7 @@ func (e *Env) checkDistro() error {
 	if e.far != nil {
 		return bench.NotApplicable("its disk is a file of this machine's", "without --connect")
 	}
-	if _, err := e.distroKernel(); err != nil {
+	if _, err := distroKernel(e.tb.Cache); err != nil {
 		return bench.Unavailable("there is no distribution guest yet", distroCure)
 	}
 	if _, err := guest.Init(); err != nil {
@@ -91,7 +111,7 @@ func (v distroGuest) prepare(ctx context.Context, i *instance) (err error) {
 	e, c := i.env, &i.cfg
 	c.ACPI = true
 	c.System = &domain.Disk{Serial: "lab-system", Bus: "virtio", File: e.own.Inside(i.file(".system"))}
-	if c.System.Backing, err = i.put(ctx, e.distroFile("disk")); err != nil {
+	if c.System.Backing, err = i.put(ctx, distroFile(e.tb.Cache, "disk")); err != nil {
 		return err
 	}
 	if err := i.addImage(ctx); err != nil {
@@ -125,7 +145,7 @@ const wordsRoom = 4096
 func (distroGuest) start(ctx context.Context, i *instance) (net.Conn, error) {
 	return i.startHere(ctx, func(ctx context.Context) error {
 		name := i.file(".system")
-		st, err := os.Stat(i.env.distroFile("disk"))
+		st, err := os.Stat(distroFile(i.env.tb.Cache, "disk"))
 		if err == nil {
 			err = errors.Join(disk.Overlay(name, st.Size()), i.give(name))
 		}

@@ -213,7 +213,7 @@ func (e *Env) Kernel(s bench.Spec) (results.Digested, error) {
 		return results.Digested{}, nil
 	}
 	if e.distro {
-		return e.distroKernel()
+		return distroKernel(e.tb.Cache)
 	}
 	k, err := e.kernel(s)
 	return results.Digested{Name: k.Version, Digest: k.Digest, Size: k.Size}, err
