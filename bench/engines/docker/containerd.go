@@ -8,12 +8,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"lab/bench"
 	"lab/bench/foreign"
 	"lab/bench/image"
+	"lab/bench/proc"
 	"lab/bench/testbed"
 )
 
@@ -44,7 +47,7 @@ func NewContainerd() *Containerd {
 		Start: []string{"ctr asks containerd for a layer over the image, and for a container", "containerd starts a shim, the shim the runtime, and that makes cgroup, namespaces, mounts and filter", "execute"}}
 	m.About.Is, m.About.Groups, m.About.Apart = "a container that containerd makes, without Docker's engine", []string{"engines"}, true
 	m.About.More = "The daemon is a private one, which a dockerd of the lab's own has started, as for docker: a row of each, and one of runc, say what each layer of the engine adds. " +
-		"Its command ctr takes no user and no host name, and knows no bridge."
+		"Its command ctr takes no user and no host name, knows no bridge, and misses the end of an input that is over before its container is made."
 	e.Env = foreign.New(m)
 	return e
 }
@@ -80,7 +83,62 @@ func (e *Containerd) prepare(ctx context.Context, _ *foreign.Env, s bench.Spec) 
 	e.mu.Lock()
 	e.now[disk] = d
 	e.mu.Unlock()
-	return e.Program(s)
+	if s.Command.Stdin != nil || s.Command.TTY {
+		return e.Program(s)
+	}
+	i := &quiet{}
+	if s.Command.Stdin, i.hold, err = os.Pipe(); err != nil {
+		return nil, err
+	}
+	i.in = s.Command.Stdin
+	if i.Instance, err = e.Program(s); err != nil {
+		i.in.Close()
+		i.hold.Close()
+		return nil, err
+	}
+	return i, nil
+}
+
+// A quiet instance has no input. Its end comes when the workload runs: ctr would miss one
+// that came before the container was made, and leave the workload waiting for it.
+type quiet struct {
+	*foreign.Instance
+	in, hold *os.File
+}
+
+// Start runs ctr.
+func (i *quiet) Start(ctx context.Context) error {
+	err := i.Instance.Start(ctx)
+	go func() {
+		defer i.hold.Close()
+		for !i.runs() {
+			select {
+			case <-i.Done():
+				return
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	}()
+	return err
+}
+
+// runs says whether the container's first process is the workload, and the runtime no more.
+func (i *quiet) runs() bool {
+	all, err := i.Inspect()
+	if err != nil {
+		return false
+	}
+	pid, _ := strconv.Atoi(all["pid"])
+	p, ok := proc.Read(pid)
+	return ok && pid != i.PID() && !strings.HasPrefix(p.Name, "runc") && !strings.HasPrefix(p.Name, "crun") && p.Name != "exe"
+}
+
+// Close ends what runs still.
+func (i *quiet) Close() error {
+	err := i.Instance.Close()
+	i.in.Close()
+	i.hold.Close()
+	return err
 }
 
 // tag is what an image is called by Docker's engine, and so by containerd.
