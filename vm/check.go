@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"lab/bench"
 	"lab/bench/cgroup"
@@ -141,23 +140,11 @@ func (e *Env) checkRoom(s bench.Spec) error {
 		return nil // the limits can't be told; those of cgroups are the testbed's to read
 	}
 	if e.far != nil {
-		return elsewhere(l.Bounds())
+		return bench.CheckElsewhere(l.Bounds(), "the foreign libvirt's guests", "leave out --connect")
 	}
 	if left, by, ok := l.Left("memory"); ok && left < asked.Memory(s) {
 		return bench.Unavailable(fmt.Sprintf("the guest has %d MiB of RAM, and the limit of the lab's cgroup %s leaves %d", asked.Memory(s)>>20, by.Dir, left>>20),
 			"start the lab from a shell outside of that cgroup, or --variant memory=96M")
-	}
-	return nil
-}
-
-// elsewhere says that limits bind the lab and not the guests of a foreign libvirt,
-// which are below its own cgroup: compared with the others they would seem fast.
-func elsewhere(bounds []cgroup.Bound) error {
-	for _, b := range bounds {
-		if slices.Contains([]string{"cpu", "cpuset", "memory", "io"}, b.What) {
-			return bench.NotApplicable(fmt.Sprintf("a limit binds the lab and not the foreign libvirt's guests: %s %s, of %s", b.What, b.Text, b.Dir),
-				"start the lab from a shell outside of that cgroup, or leave out --connect")
-		}
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ type Containerd struct {
 
 	mu     sync.Mutex                   // guards what follows
 	images map[*daemon]map[string]error // what each was given, by digest, and how that went
-	now    map[bool]*daemon             // those that are in use
+	now    map[which]*daemon            // those that are in use
 }
 
 // space is the namespace of containerd's in which the lab's containers are.
@@ -37,7 +37,7 @@ const space = "lab"
 
 // NewContainerd returns the environment.
 func NewContainerd() *Containerd {
-	e := &Containerd{engine: New(), images: map[*daemon]map[string]error{}, now: map[bool]*daemon{}}
+	e := &Containerd{engine: New(), images: map[*daemon]map[string]error{}, now: map[which]*daemon{}}
 	m := foreign.Maker{Name: "containerd", Program: "ctr", Package: "docker.io", Check: e.check, Prepare: e.prepare, Args: e.args,
 		Nets: []string{foreign.NetNone, foreign.NetHost}, Store: "containerd", Cgroup: "container", Monitor: "containerd-shim",
 		Settings: []bench.Setting{
@@ -72,8 +72,7 @@ func (e *Containerd) check(s bench.Spec) error {
 
 // prepare starts the engine where it isn't running, and gives containerd the image.
 func (e *Containerd) prepare(ctx context.Context, _ *foreign.Env, s bench.Spec) (bench.Instance, error) {
-	disk := s.Work || bench.Cold(s)
-	d, err := e.engine.engine(ctx, disk)
+	d, err := e.engine.engine(ctx, whichFor(s))
 	if err == nil {
 		err = e.load(ctx, d, s.Image)
 	}
@@ -81,7 +80,7 @@ func (e *Containerd) prepare(ctx context.Context, _ *foreign.Env, s bench.Spec) 
 		return nil, bench.Blamed(bench.BlameMachine, err)
 	}
 	e.mu.Lock()
-	e.now[disk] = d
+	e.now[whichFor(s)] = d
 	e.mu.Unlock()
 	if s.Command.Stdin != nil || s.Command.TTY {
 		return e.Program(s)
@@ -196,7 +195,7 @@ func (e *Containerd) ctr(d *daemon) []string {
 func (e *Containerd) args(o *foreign.Order) []string {
 	c, s := o.Spec.Command, o.Spec.Settings
 	e.mu.Lock()
-	d := e.now[o.Spec.Work || bench.Cold(o.Spec)]
+	d := e.now[whichFor(o.Spec)]
 	e.mu.Unlock()
 	out := append(e.ctr(d)[1:], "run", "--rm", "--snapshotter", "overlayfs", "--runc-binary", s["runtime"], "--cgroup", "/"+o.Group+"/container",
 		"--fifo-dir", filepath.Join(d.bed, "fifo"), "--cwd", c.Dir)
