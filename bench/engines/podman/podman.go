@@ -51,7 +51,7 @@ func New() *Env {
 		},
 		Start: []string{"podman opens its store, writes the container down and mounts its overlay", "conmon starts the runtime, and that makes cgroup, namespaces, mounts and filter",
 			"podman attaches to conmon's output, has the container started", "execute"}}
-	m.About.Is, m.About.Groups = "a container that podman makes, without a daemon", []string{"engines"}
+	m.About.Is, m.About.Groups, m.About.Apart = "a container that podman makes, without a daemon", []string{"engines"}, true
 	m.About.More = "The store is a private one, with images, locks and configuration of its own: your own podman isn't asked, and isn't changed. The image is imported once, by its digest. " +
 		"net=bridge is a port that the lab has made, as for crun and runc, and not netavark's network. The command podman stays until the container ends, conmon with it."
 	e.Env = foreign.New(m)
