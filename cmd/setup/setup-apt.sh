@@ -24,9 +24,11 @@ packages() {
 		user-mode-linux|linux.uml|Linux as a process, likewise
 	END
 	[ -z "${long:-}" ] || cat <<-'END'
-		mmdebstrap|mmdebstrap|makes the Debians that make test-long boots
+		mmdebstrap|mmdebstrap|makes the Debians that make test-long boots, and images of packages
 		podman|podman|an engine without a daemon, tested as an environment
 		qemu-utils|qemu-img|looks at the layers over a guest's disk that the lab makes
+		wrk|wrk|puts load on web servers
+		redis-tools|redis-benchmark|puts load on Redis
 	END
 }
 
