@@ -140,10 +140,23 @@ func (t *T) RecordSince(metric string, start, end clock.Time) {
 func (t *T) RecordSamples(metric string, h Heard) error {
 	d, err := h.Histogram()
 	if err == nil {
-		t.quantile(metric, "p50", 0.5, d)
-		t.tail(metric, d)
+		t.RecordTimes(metric, d)
 	}
 	return err
+}
+
+// RecordTimes is RecordSamples of a distribution that the trial itself made.
+func (t *T) RecordTimes(metric string, h *histogram.Histogram) {
+	t.quantile(metric, "p50", 0.5, h)
+	t.tail(metric, h)
+}
+
+// RecordQuantile records a quantile (stat: "p50") in the metric's unit that somebody
+// else made of so many samples.
+func (t *T) RecordQuantile(metric, stat string, value float64, samples int) {
+	t.Record(metric, value)
+	l := &t.record.Lines[len(t.record.Lines)-1]
+	l.Stat, l.Samples = stat, samples
 }
 
 // RecordTail is RecordSamples for a metric whose value is the median already.
@@ -183,9 +196,7 @@ func (t *T) quantile(metric, stat string, at float64, h *histogram.Histogram) {
 	if !ok {
 		return
 	}
-	t.Record(metric, ns/1e9)
-	l := &t.record.Lines[len(t.record.Lines)-1]
-	l.Stat, l.Samples = stat, int(h.N())
+	t.RecordQuantile(metric, stat, ns/1e9, int(h.N()))
 }
 
 // Taint names something that disturbed the trial, for its lines: it is kept,

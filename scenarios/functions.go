@@ -134,19 +134,9 @@ func (t *functionsTry) talk(ctx context.Context, s bench.Spec, script string, on
 	}
 	defer p.Close()
 	s.Command = inShell(p, script, t.tag)
-	i, err := t.Prepare(ctx, s)
+	i, err := t.Hear(ctx, p, s, on)
 	if err != nil {
-		return nil, err
-	}
-	if err := i.Start(ctx); err != nil {
-		return nil, err
-	}
-	p.Listen(i.Ready())
-	if err := p.Talk(ctx, func(h bench.Heard) error { return on(i, h) }); err != nil {
-		if e, ok := i.(bench.Explainer); ok {
-			err = e.Explain(err)
-		}
-		return nil, err
+		return nil, bench.Explain(i, err)
 	}
 	_, err = i.Wait(ctx)
 	return i, err

@@ -120,10 +120,7 @@ func begin(ctx context.Context, i bench.Instance, token string) (*started, error
 		if !errors.Is(err, clock.ErrClosed) {
 			who = bench.BlameTime
 		}
-		if e, ok := i.(bench.Explainer); ok {
-			err = e.Explain(err)
-		}
-		return nil, bench.Blamed(who, err)
+		return nil, bench.Blamed(who, bench.Explain(i, err))
 	}
 	if tr, ok := i.(bench.Tracer); ok {
 		s.from = tr.Started()
