@@ -151,10 +151,7 @@ func appTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 	if err != nil {
 		return err
 	}
-	load, err := loadOf(a)
-	if err != nil {
-		return err
-	}
+	load := loadOf(a)
 	t.Found(map[string]string{"load": load.name})
 	s, err := prepareService(ctx, t, c, a, t.Image())
 	if err != nil {
