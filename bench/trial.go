@@ -212,23 +212,31 @@ func (t *T) Taint(name string) {
 // the name that last gives. The phases sum to the whole. Marks outside of the
 // span are left out.
 func (t *T) RecordPhases(metric string, start, end clock.Time, marks []clock.Mark, last string) {
-	at := start
-	seq := 0
-	add := func(name string, to clock.Time) {
-		v := to.Sub(at).Seconds()
-		l := t.plan.Line
-		l.Metric, l.Value, l.Unit, l.Samples = name, &v, "s", 1
-		l.PartOf, l.Seq = metric, seq
-		t.record.Lines = append(t.record.Lines, l)
-		at = to
-		seq++
-	}
-	for _, m := range marks {
-		if m.At >= at && m.At <= end {
-			add(m.Name, m.At)
+	var parts []Part
+	for _, m := range append(slices.Clone(marks), clock.Mark{Name: last, At: end}) {
+		if m.At >= start && m.At <= end {
+			parts = append(parts, Part{m.Name, m.At.Sub(start).Seconds()})
+			start = m.At
 		}
 	}
-	add(last, end)
+	t.RecordParts(metric, parts)
+}
+
+// A Part is one of the values that make up a metric's, in its unit.
+type Part struct {
+	Name  string
+	Value float64
+}
+
+// RecordParts records what a metric's value is made of. What the parts leave of it is
+// reported as "other".
+func (t *T) RecordParts(metric string, parts []Part) {
+	for n, p := range parts {
+		l := t.plan.Line
+		l.Metric, l.Value, l.Unit, l.Samples = p.Name, &p.Value, t.metric[metric].Unit, 1
+		l.PartOf, l.Seq = metric, n
+		t.record.Lines = append(t.record.Lines, l)
+	}
 }
 
 // CloseAll closes what is left, and says what went wrong.
