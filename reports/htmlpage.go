@@ -18,7 +18,7 @@ import (
 // HTML is one page for several runs, with a switch between them; names are what
 // the switch calls them.
 func HTML(runs []*results.Run, names []string, live bool) ([]byte, error) {
-	p := &html.Page{Language: msg.English(), Live: live}
+	p := &html.Page{Language: msg.Reader(), Live: live}
 	for i, run := range runs {
 		p.Runs = append(p.Runs, htmlRun(analysis.Of(run), names[i], p.Language))
 	}

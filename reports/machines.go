@@ -32,7 +32,7 @@ func MachinesFiles(m *analysis.Machines, l *msg.Language) ([]plot.File, error) {
 // WriteMachines writes the files, and SHA256SUMS over them, into the folder dir. They
 // belong to uid and gid.
 func WriteMachines(m *analysis.Machines, dir string, uid, gid int) error {
-	files, err := MachinesFiles(m, msg.English())
+	files, err := MachinesFiles(m, msg.Reader())
 	if err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}

@@ -50,6 +50,5 @@ func (a *app) check(dir string) error {
 	for _, l := range run.Lines {
 		trials[l.Trial] = true
 	}
-	_, err = fmt.Fprintf(a.Page, "%s: complete and unchanged: %s of %s\n", dir, counted(len(trials), "trial"), run.Manifest.Scenario)
-	return err
+	return tell(a.Page, "%s: complete and unchanged: %s of %s\n", dir, counted(len(trials), "trials"), run.Manifest.Scenario)
 }

@@ -72,10 +72,10 @@ func (a *app) cleanCommand() *cobra.Command {
 				}
 			}
 			for _, name := range removed {
-				fmt.Fprintln(a.Page, "removed", name)
+				tell(a.Page, "removed %s\n", name)
 			}
 			if err == nil && len(removed) == 0 {
-				fmt.Fprintln(a.Page, "nothing was left")
+				tell(a.Page, "nothing was left\n")
 			}
 			return err
 		},

@@ -53,7 +53,7 @@ func TestWords(t *testing.T) {
 		t.Fatal("LAB.md has no place for the words")
 	}
 	want, seen := "", map[string]bool{}
-	for _, x := range defined(wordsText) {
+	for _, x := range defined(textOf(wordsTexts, "words")) {
 		if seen[x.Kind+x.Name] {
 			t.Errorf("%s is explained twice", x.Name)
 		}
@@ -80,7 +80,7 @@ func TestWords(t *testing.T) {
 // whoever starts something marks.
 func TestPartsExplained(t *testing.T) {
 	known := map[string]bool{}
-	for _, x := range defined(wordsText) {
+	for _, x := range defined(textOf(wordsTexts, "words")) {
 		known[x.Name] = known[x.Name] || x.Kind == "part"
 	}
 	marks := regexp.MustCompile(`(?:\bmark\(|Step\{|\t\{Name: |launch\.Step\{Name: )"?(?:Name: )?"([a-z/_ ]+)"`)

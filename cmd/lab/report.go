@@ -79,9 +79,9 @@ func (a *app) printReport(run *results.Run, json bool) error {
 	if err := reports.Terminal(a.Page, run, page.OptionsFor(a.Stdout.File)); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(a.Page, "\nreport: %s\n", filepath.Join(dir, "report.md"))
+	err := tell(a.Page, "\nreport: %s\n", filepath.Join(dir, "report.md"))
 	if plots, _ := filepath.Glob(filepath.Join(dir, "plots", "*.png")); len(plots) > 0 {
-		_, err = fmt.Fprintf(a.Page, "plots:  %s (%d)\n", filepath.Join(dir, "plots"), len(plots))
+		err = tell(a.Page, "plots:  %s (%d)\n", filepath.Join(dir, "plots"), len(plots))
 	}
 	return err
 }
@@ -140,6 +140,5 @@ func (a *app) writeMachines(m *analysis.Machines, out string) error {
 	if err := reports.WriteMachines(m, out, uid, gid); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.Page, "\nreport: %s\n", filepath.Join(out, "machines.md"))
-	return err
+	return tell(a.Page, "\nreport: %s\n", filepath.Join(out, "machines.md"))
 }
