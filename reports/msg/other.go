@@ -8,6 +8,10 @@ import (
 	"sync"
 )
 
+// A Name is a word that is the same in each language, though it may also be a text: a
+// scenario's name, a setting's value.
+type Name string
+
 // A form is a text with arguments that others wrote: it is known by what stands
 // between these.
 type form struct {
@@ -58,34 +62,40 @@ func (f form) match(s string) (args []any, ok bool) {
 	return args, ok
 }
 
-// other is a text that others wrote, in the language, if that has it. A Korean "은"
-// behind a title is chosen by the title's Korean.
+// other is a text that others wrote, in the language, if that has it: a text, a form
+// with its arguments, or several of these with commas between.
 func (l *Language) other(s string, k Markup) string {
-	if t, ok := l.given[s]; ok && len(t.args) == 0 {
-		return k.Escape(t.parts[0].words)
-	}
-	for _, f := range l.forms {
-		if args, ok := f.match(s); ok {
-			return l.put(f.text, args, Markup{Words: k.Escape, Escape: k.Escape})
-		}
+	if words, ok := l.known(s, k); ok {
+		return words
 	}
 	return k.Escape(s)
 }
 
-// Has says whether the language has its own words for a text that others wrote.
-func (l *Language) Has(other string) bool {
-	if l.Name == "en" || other == "" {
-		return true
-	}
-	if t, ok := l.given[other]; ok && len(t.args) == 0 {
-		return true
+func (l *Language) known(s string, k Markup) (string, bool) {
+	if t, ok := l.given[s]; ok && len(t.args) == 0 {
+		return k.Escape(t.parts[0].words), true
 	}
 	for _, f := range l.forms {
-		if _, ok := f.match(other); ok {
-			return true
+		if args, ok := f.match(s); ok {
+			return l.put(f.text, args, Markup{Words: k.Escape, Escape: k.Escape}), true
 		}
 	}
-	return false
+	for i := len(s); len(l.given) > 0; {
+		if i = strings.LastIndex(s[:i], ", "); i < 0 {
+			break
+		}
+		if first, ok := l.known(s[:i], k); ok {
+			rest, ok := l.known(s[i+2:], k)
+			return first + ", " + rest, ok
+		}
+	}
+	return "", false
+}
+
+// Has says whether the language has its own words for a text that others wrote.
+func (l *Language) Has(other string) bool {
+	_, ok := l.known(other, Plain)
+	return ok || l.Name == "en" || other == ""
 }
 
 // Sprintf is fmt.Sprintf with the language's own words in place of a format, if it has
