@@ -145,11 +145,11 @@ func Print(w io.Writer, checks []Check, say func(string) string) error {
 	b := bufio.NewWriter(w)
 	wide, count := 0, map[Result]int{}
 	for _, c := range checks {
-		wide = max(wide, text.Columns(say(c.Name)))
+		wide = max(wide, len(c.Name))
 		count[c.Result]++
 	}
 	for _, c := range checks {
-		fmt.Fprintf(b, "%-4s  %s  %s\n", c.Result, text.Pad(say(c.Name), wide), say(c.Detail))
+		fmt.Fprintf(b, "%-4s  %s  %s\n", c.Result, text.Pad(c.Name, wide), say(c.Detail))
 		if c.Result == OK {
 			continue
 		}

@@ -111,7 +111,7 @@ func (list listing) print(w io.Writer) {
 	fmt.Fprintf(w, "\n%s %s\n", text.Pad(say("Environments: --env NAME,…"), 56), say("this machine can run it"))
 	var others, lacking []string
 	row := func(name, what string, runs bool) {
-		fmt.Fprintf(w, "  %-10s %s %s\n", name, text.Pad(what, listWidth-4), strings.Repeat(" ", max(0, 3-text.Columns(can[runs])))+can[runs])
+		fmt.Fprintf(w, "  %s %s %s\n", text.Pad(name, 10), text.Pad(what, listWidth-4), strings.Repeat(" ", max(0, 3-text.Columns(can[runs])))+can[runs])
 	}
 	for _, e := range list.Environments {
 		if slices.Contains(e.Groups, "engines") {
@@ -149,7 +149,7 @@ const listWidth = 67
 func (e listedEnvironment) why() (out []string) {
 	l := msg.Reader()
 	for _, c := range e.Missing {
-		x := say(c.Name) + ": " + l.Text(c.Detail)
+		x := c.Name + ": " + l.Text(c.Detail)
 		if c.Name == e.Name {
 			x = l.Text(c.Detail)
 		}
