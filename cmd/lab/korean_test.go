@@ -40,6 +40,18 @@ func TestEveryTextIsTranslated(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		for _, x := range texts { // a format has the same verbs
+			var args []any
+			for _, verb := range regexp.MustCompile(`%[-+ #.0-9]*[a-zA-Z]`).FindAllString(strings.ReplaceAll(x.text, "%%", ""), -1) {
+				args = append(args, map[byte]any{'d': 1, 'f': 1., 'g': 1.}[verb[len(verb)-1]])
+				if args[len(args)-1] == nil {
+					args[len(args)-1] = "x"
+				}
+			}
+			if said := l.Sprintf(x.text, args...); strings.HasPrefix(x.at, "cmd/") && strings.Contains(said, "%!") {
+				t.Errorf("%s.txt: %q: %s", name, x.text, said)
+			}
+		}
 		var out strings.Builder
 		seen := map[string]bool{}
 		for _, x := range texts {

@@ -35,6 +35,7 @@ func speak(args []string) ([]string, error) {
 		}
 	}
 	if err := msg.Speak(name); err != nil {
+		msg.Speak(msg.Wanted())
 		return out, cli.Unknown("--lang", name, msg.Languages())
 	}
 	return out, nil

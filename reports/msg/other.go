@@ -72,21 +72,36 @@ func (l *Language) other(s string, k Markup) string {
 }
 
 func (l *Language) known(s string, k Markup) (string, bool) {
+	if words, ok := l.one(s, k); ok || len(l.given) == 0 {
+		return words, ok
+	}
+	// Of a list each item has to be known; an item may itself have commas.
+	list := ""
+	for s != "" {
+		end := len(s)
+		words, ok := l.one(s, k)
+		for !ok {
+			if end = strings.LastIndex(s[:end], ", "); end < 0 {
+				return "", false
+			}
+			words, ok = l.one(s[:end], k)
+		}
+		list += words
+		if s = s[end:]; s != "" {
+			list, s = list+", ", s[2:]
+		}
+	}
+	return list, true
+}
+
+// one is a single text.
+func (l *Language) one(s string, k Markup) (string, bool) {
 	if t, ok := l.given[s]; ok && len(t.args) == 0 {
 		return k.Escape(t.parts[0].words), true
 	}
 	for _, f := range l.forms {
 		if args, ok := f.match(s); ok {
 			return l.put(f.text, args, Markup{Words: k.Escape, Escape: k.Escape}), true
-		}
-	}
-	for i := len(s); len(l.given) > 0; {
-		if i = strings.LastIndex(s[:i], ", "); i < 0 {
-			break
-		}
-		if first, ok := l.known(s[:i], k); ok {
-			rest, ok := l.known(s[i+2:], k)
-			return first + ", " + rest, ok
 		}
 	}
 	return "", false
