@@ -22,8 +22,10 @@ else ifdef SUDO_UID
 export HOME := $(shell getent passwd 0 | cut -d: -f6)
 endif
 
+ifndef LANES
 .NOTPARALLEL:
-.PHONY: run test test-long bench chaos parity lint build generate setup setup-tests setup-long full-kernel uninstall clean
+endif
+.PHONY: run test test-apart test-machine test-long bench chaos parity lint build generate setup setup-tests setup-long full-kernel uninstall clean
 
 run: setup build
 	$(ROOT) ./lab run startup
@@ -31,9 +33,18 @@ run: setup build
 # At the end nothing may be left of it on this machine.
 test: setup-tests build
 	$(ROOT) ./lab doctor --save before.out
-	./.ci/gotest "$(GO)" $(TESTFLAGS) ./...
-	./.ci/guest "$(GO)" $(ROOT) ./lab
+	+$(MAKE) --no-print-directory -j2 LANES=2 test-apart test-machine
 	$(ROOT) ./lab doctor --since before.out
+
+# Two lanes, as there are two processors or more: what boots guests and starts engines,
+# each in a testbed of its own that sees no other; and what the machine's lock and what
+# is left on it are about.
+TESTBEDS = ./vm ./container ./chroot ./bench/engines/...
+test-apart:
+	APART="$(CURDIR)/.ci/apart" ./.ci/gotest "$(GO)" $(TESTFLAGS) $(TESTBEDS)
+	./.ci/guest "$(GO)" $(ROOT) ./.ci/apart ./lab
+test-machine:
+	./.ci/gotest "$(GO)" $(TESTFLAGS) $$("$(GO)" list ./... | grep -vxFe "$$("$(GO)" list $(TESTBEDS))")
 
 # What takes minutes here; then a stock Debian with systemd and KVM is built, booted by
 # emulation, and tested in.
@@ -62,7 +73,7 @@ lint:
 	@unformatted=$$("$$(dirname "$(GO)")/gofmt" -l .); \
 	if [ -n "$$unformatted" ]; then echo "gofmt -w $$unformatted" | tr '\n' ' ' && exit 1; fi
 	"$(GO)" vet ./...
-	@if command -v shellcheck >/dev/null; then shellcheck -x cmd/setup/*.sh .ci/run .ci/gotest .ci/guest .ci/stock .ci/stock-guest; \
+	@if command -v shellcheck >/dev/null; then shellcheck -x cmd/setup/*.sh .ci/run .ci/gotest .ci/apart .ci/guest .ci/stock .ci/stock-guest; \
 	else echo "skipped: shellcheck (apt-get install shellcheck)"; fi
 
 # Without cgo and without paths: the same source gives the same file, and runs

@@ -21,6 +21,10 @@ type About struct {
 	// Groups are short names that --env takes for all that bear them: "runtimes".
 	Groups []string
 
+	// Kernel is how the command line begins of the machine's process that is the kernel
+	// inside, and hides the workload: "qemu-system-"; "" if the workload is one itself.
+	Kernel string
+
 	Extra     bool // one more to compare with: if it can't run here nothing is amiss
 	Default   bool // scenarios measure it where no environment was named
 	Slow      bool // a start takes seconds: fewer trials, and no calibration

@@ -78,7 +78,7 @@ func New() *Env {
 // about is what is to be known of every guest.
 func about() bench.About {
 	a := bench.About{Slow: true, Apart: true, Rests: bench.RestsOn("root", "limits", "system", "QEMU", "libvirt")}
-	a.Guest = true
+	a.Guest, a.Kernel = true, "qemu-system-"
 	return a
 }
 

@@ -143,9 +143,11 @@ func (i *Instance) judged(x bench.Exit) (bench.Exit, error) {
 			}
 		}
 		i.exit = x
-		g := i.holds()
-		if x.Signal == int(unix.SIGKILL) || m.Mute && x.Code > 0 {
-			if i.exit.OOM = g.OOMKilled() || g.Hit() && !i.killed.Load(); i.exit.OOM {
+		// The program, and what it starts before the workload, are in its limit, too, or
+		// below one around the lab: the kernel kills whichever is the largest.
+		g, none := i.holds(), m.PIDFile != "" && !i.made()
+		if x.Signal == int(unix.SIGKILL) || x.Code > 0 && (m.Mute || none) {
+			if i.exit.OOM = g.OOMKilled() || i.Group().OOMKilled() || g.Hit() && !i.killed.Load(); i.exit.OOM {
 				i.exit.Code, i.exit.Signal = -1, int(unix.SIGKILL)
 			}
 		}
@@ -154,12 +156,12 @@ func (i *Instance) judged(x bench.Exit) (bench.Exit, error) {
 		switch {
 		case i.stuck.Load():
 			how = fmt.Sprintf("%s made no instance in %v, and was ended", name, StartWithin)
-		case i.killed.Load(), x.Signal != 0 && i.passed.Load():
+		case i.exit.OOM, i.killed.Load(), x.Signal != 0 && i.passed.Load():
 		case crashed:
 			how = fmt.Sprintf("%s was ended by signal %d", name, x.Signal)
-		case m.PIDFile != "" && !i.made():
+		case none:
 			how = fmt.Sprintf("%s ended without an instance (%v)", name, x)
-		case m.PIDFile == "" && x.Code > 0 && !i.exit.OOM && i.text.from(name):
+		case m.PIDFile == "" && x.Code > 0 && i.text.from(name):
 			how = fmt.Sprintf("%s failed (%v)", name, x)
 		}
 		if how != "" {

@@ -78,3 +78,40 @@ func TestMissingProgram(t *testing.T) {
 		}
 	}
 }
+
+// A program that dies of a limit that it shares with its workload died of that limit,
+// whether it was killed itself or the first process that it made.
+func TestProgramOutOfMemory(t *testing.T) {
+	tb := benchtest.Testbed(t)
+	img := benchtest.Image(t)
+	const eats = "s=0123456789; while :; do s=$s$s; done"
+	for name, script := range map[string]string{"itself": eats, "its child": "(" + eats + "); echo container init was killed >&2; exit 1"} {
+		t.Run(name, func(t *testing.T) {
+			program := filepath.Join(t.TempDir(), "runtime")
+			if err := os.WriteFile(program, []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			e := New(Maker{Name: "hungry", Program: program, PIDFile: "pid", Args: func(*Order) []string { return nil }})
+			if err := e.Open(t.Context(), tb); err != nil {
+				t.Fatal(err)
+			}
+			limits := bench.Limits{Memory: 32 << 20}
+			if err := bench.CheckLimits(tb, limits); err != nil {
+				t.Skip("SKIPPED: ", err)
+			}
+			i, err := e.Prepare(t.Context(), bench.Spec{Image: img, Command: bench.Command{Argv: []string{image.ReadyPath, "x"}}, Settings: map[string]string{"net": NetHost}, Limits: limits})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer i.Close()
+			if err := i.Start(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			if x, err := i.Wait(ctx); err != nil || !x.OOM || x.Status() != 137 {
+				t.Errorf("Wait: %v, %v, want it killed for want of memory, status 137", x, err)
+			}
+		})
+	}
+}

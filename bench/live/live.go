@@ -1,6 +1,6 @@
 // Package live shows a running instance as the kernel of the host sees it: its
-// namespaces, cgroup, mounts, privileges and processes; of a guest, QEMU's command
-// line and the domain that libvirt made it from.
+// namespaces, cgroup, mounts, privileges and processes; of a guest, the command line of
+// its kernel or of QEMU, and the domain that libvirt made it from.
 //
 // All of it is read from /proc and the cgroup file system, by a process that has
 // nothing to do with the instance: what is shown is there for everybody with root.
@@ -21,8 +21,8 @@ import (
 
 // A Shown is what there is to see of an instance.
 type Shown struct {
-	PID        int               `json:"pid"` // of the workload, or of QEMU, as this process numbers it
-	Guest      bool              `json:"guest"`
+	PID        int               `json:"pid"`       // of the workload, or of the kernel that hides it, as this process numbers it
+	Guest      bool              `json:"guest"`     // it is that kernel's
 	SameRoot   bool              `json:"same_root"` // its / is that of whoever looks
 	Namespaces []Namespace       `json:"namespaces"`
 	Status     map[string]string `json:"status"` // of /proc/PID/status: "NSpid", "CapEff", "Seccomp", …
@@ -65,19 +65,17 @@ type Node struct {
 }
 
 // Below finds the first process below root that has the given command line, with the
-// program's path or without, or, for a guest, is QEMU; 0 if there is none.
-func Below(root int, argv []string) (pid int, guest bool) {
+// program's path or without, or, if kernel is named (see bench.About), is that kernel; 0
+// if there is none.
+func Below(root int, argv []string, kernel string) (pid int) {
 	for _, n := range tree(root) {
 		line := words(n.PID)
 		name := filepath.Base(line[0])
-		if strings.HasPrefix(name, "qemu-system-") {
-			return n.PID, true
-		}
-		if pid == 0 && name == argv[0] && slices.Equal(line[1:], argv[1:]) {
-			pid = n.PID
+		if kernel != "" && strings.HasPrefix(name, kernel) || kernel == "" && name == argv[0] && slices.Equal(line[1:], argv[1:]) {
+			return n.PID
 		}
 	}
-	return pid, false
+	return 0
 }
 
 // Look reads what there is of process pid, and of the tree from root down. The

@@ -60,10 +60,7 @@ type End struct {
 // can be read back all the same.
 func (s *Supervisor) Run() (End, error) {
 	sigs := make(chan os.Signal, 4)
-	signal.Notify(sigs, syscall.SIGINT, syscall.SIGTERM)
-	if !signal.Ignored(syscall.SIGHUP) { // nohup lab run …
-		signal.Notify(sigs, syscall.SIGHUP)
-	}
+	signal.Notify(sigs, Signals()...)
 	defer signal.Stop(sigs)
 
 	begin := func(w *results.Writer) error {
@@ -96,6 +93,15 @@ func (s *Supervisor) Run() (End, error) {
 	}
 	full := s.end.Full || errors.Is(died, syscall.ENOSPC)
 	return End{Outcome: s.end.Outcome, Interrupted: s.signals > 0, Usage: s.end.Usage, Full: full}, died
+}
+
+// Signals are those that ask a command to come to its end.
+func Signals() []os.Signal {
+	all := []os.Signal{syscall.SIGINT, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // nohup lab run …
+		all = append(all, syscall.SIGHUP)
+	}
+	return all
 }
 
 // amend writes into the manifest how a run ended whose worker couldn't.

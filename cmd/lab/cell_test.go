@@ -204,6 +204,19 @@ func TestCellTight(t *testing.T) {
 	}
 }
 
+// So is one below what an engine needs that is started for a run.
+func TestCellTightForDocker(t *testing.T) {
+	needs(t)
+	if _, err := exec.LookPath("dockerd"); err != nil {
+		t.Skip("SKIPPED: ", err, "; fix: apt-get install docker.io")
+	}
+	out, err := cell(t, cgroup.Limits{Memory: 60 << 20})("lab", "exec", "docker", "--", "true").CombinedOutput()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != cli.StatusLab || !strings.Contains(string(out), "need 128 MiB, and the cgroup ") || !strings.Contains(string(out), "; fix: ") {
+		t.Errorf("docker in 60 MiB: %v, %q", err, out)
+	}
+}
+
 // Limits around the lab leave the ratios between environments as they are without,
 // virtual machines included.
 func TestCellRatios(t *testing.T) {

@@ -72,7 +72,7 @@ func (a *app) writeClaims(runs []*results.Run, dir string) error {
 		return err
 	}
 	f.Close()
-	return reports.WriteClaims(claims(), runs, dir, uid, gid)
+	return a.whole(dir, func() error { return reports.WriteClaims(claims(), runs, dir, uid, gid) })
 }
 
 // taken says whether a folder has a run to its end already, which needn't be made
@@ -99,7 +99,7 @@ func (a *app) concludeClaims(dir string, names []string) error {
 		return nil
 	}
 	uid, gid := owner.IDs()
-	if err := reports.WriteClaims(claims(), runs, dir, uid, gid); err != nil {
+	if err := a.whole(dir, func() error { return reports.WriteClaims(claims(), runs, dir, uid, gid) }); err != nil {
 		return err
 	}
 	fmt.Fprintln(a.Page)

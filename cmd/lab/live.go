@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -37,39 +38,29 @@ func (a *app) explainLive(name string, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	args := []string{a.Args[0], "exec", name}
-	if about := env.About(); !about.Guest { // so that there is something to see
-		args = append(args, "--memory", "64M", "--cpus", "0.5", "--pids", "64")
+	// Limits, so that there is something to see. Not everybody has all of them.
+	limits := []string{"--memory", "64M", "--cpus", "0.5", "--pids", "64"}
+	if env.About().Guest { // whose limits are its kernel's
+		limits = nil
 	}
-	cmd := &exec.Cmd{Path: self, Args: append(append(args, "--"), liveArgv...), Stderr: a.Note}
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		return err
+	var one *liveInstance
+	for {
+		if one, err = startLive(self, slices.Concat([]string{a.Args[0], "exec", name}, limits, []string{"--"}, liveArgv)); err == nil {
+			break
+		}
+		if len(limits) == 0 {
+			return fmt.Errorf("explain --live: %s didn't start: %w", name, err)
+		}
+		limits = limits[:len(limits)-2]
 	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	end := func() error {
-		in.Close()
-		late := time.AfterFunc(time.Minute, func() { cmd.Process.Kill() })
-		defer late.Stop()
-		return cmd.Wait()
-	}
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil || strings.TrimSpace(line) != "there" {
-		return fmt.Errorf("explain --live: %s didn't start: %w", name, cmp.Or(end(), err))
-	}
-	pid, guest := live.Below(cmd.Process.Pid, liveArgv)
+	root, kernel := one.cmd.Process.Pid, env.About().Kernel
+	pid := live.Below(root, liveArgv, kernel)
 	if pid == 0 {
-		end()
+		one.end()
 		return fmt.Errorf("explain --live: %s runs, but not as a process below the lab's own", name)
 	}
-	shown, err := live.Look(cmd.Process.Pid, pid, guest)
-	if e := end(); err == nil {
+	shown, err := live.Look(root, pid, kernel != "")
+	if e := one.end(); err == nil {
 		err = e
 	}
 	if err != nil {
@@ -79,6 +70,47 @@ func (a *app) explainLive(name string, asJSON bool) error {
 		return a.printJSON(shown)
 	}
 	return livePage(name, shown).Terminal(a.Page, page.OptionsFor(a.Stdout.File))
+}
+
+// A liveInstance is a lab exec with liveArgv inside.
+type liveInstance struct {
+	cmd *exec.Cmd
+	in  io.Closer
+}
+
+// startLive starts one, and returns when it is there. An error is what it said.
+func startLive(self string, args []string) (*liveInstance, error) {
+	var said strings.Builder
+	cmd := &exec.Cmd{Path: self, Args: args, Stderr: &said}
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	one := &liveInstance{cmd, in}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil || strings.TrimSpace(line) != "there" {
+		err = cmp.Or(one.end(), err)
+		if said := strings.TrimPrefix(strings.TrimSpace(said.String()), "lab: "); said != "" {
+			err = errors.New(said)
+		}
+		return nil, err
+	}
+	return one, nil
+}
+
+// end ends it.
+func (l *liveInstance) end() error {
+	l.in.Close()
+	late := time.AfterFunc(time.Minute, func() { l.cmd.Process.Kill() })
+	defer late.Stop()
+	return l.cmd.Wait()
 }
 
 // kinds of namespaces, with what is in each.
@@ -137,9 +169,14 @@ var elements = map[string]string{
 // livePage is what there is to see, with a line of why for each.
 func livePage(name string, s *live.Shown) *page.Page {
 	p := &page.Page{}
+	program := filepath.Base(s.Command[0])
+	emulator := strings.HasPrefix(program, "qemu-system-")
 	who := "the workload is"
-	if s.Guest {
+	switch {
+	case emulator:
 		who = "the whole machine is QEMU,"
+	case s.Guest:
+		who = "the kernel inside is " + program + ","
 	}
 	p.Title(fmt.Sprintf("%s, live: %s process %d of this machine", name, who, s.PID))
 	section := func(title, why string) {
@@ -197,7 +234,12 @@ func livePage(name string, s *live.Shown) *page.Page {
 	if len(lines) > 0 {
 		p.Code(lines...)
 	}
-	if !s.Guest {
+	switch {
+	case !s.Guest:
+		return p
+	case !emulator:
+		section("Its command line", "The kernel inside is a program of this machine: it was told what it has.")
+		p.Code(s.Command...)
 		return p
 	}
 	section("The domain", "What libvirt was told, in XML: the parts that say what machine it is.")

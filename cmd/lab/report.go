@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 
 	"lab/bench/owner"
 	"lab/bench/results"
+	"lab/bench/runs"
 	"lab/cmd/cli"
 	"lab/reports"
 	"lab/reports/analysis"
@@ -38,7 +40,7 @@ func (a *app) reportCommand() *cobra.Command {
 				run, err := reports.Read(dir)
 				if err != nil {
 					err = fmt.Errorf("report: %w", err)
-				} else if err = reports.Redraw(run); err == nil {
+				} else if err = a.whole(dir, func() error { return reports.Redraw(run) }); err == nil {
 					err = a.printReport(run, json)
 				}
 				errs = append(errs, err)
@@ -58,10 +60,37 @@ func (a *app) report(dir string, uid, gid int, json bool) error {
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	if err := reports.WriteRun(run, dir, uid, gid); err != nil {
+	if err := a.whole(dir, func() error { return reports.WriteRun(run, dir, uid, gid) }); err != nil {
 		return err
 	}
 	return a.printReport(run, json)
+}
+
+// whole runs what writes a report to its end, which takes a second or so: a signal that
+// comes meanwhile waits for that, and is the error afterwards. The second ends the
+// command at once, and the user is told how to get the rest.
+func (a *app) whole(dir string, write func() error) error {
+	sigs := make(chan os.Signal, 4)
+	signal.Notify(sigs, runs.Signals()...)
+	defer signal.Stop(sigs)
+	written := make(chan error, 1)
+	go func() { written <- write() }()
+	interrupted := cli.Exit(cli.StatusInterrupted, nil)
+	for heard := 0; ; heard++ {
+		select {
+		case err := <-written:
+			if heard > 0 && err == nil {
+				err = interrupted
+			}
+			return err
+		case sig := <-sigs:
+			if heard > 0 {
+				fmt.Fprintf(a.Note, "lab: not all of the report is in %s; to draw it again, type:\n     %s\n", dir, a.Typed([]string{"report", dir}))
+				return interrupted
+			}
+			fmt.Fprintf(a.Note, "lab: %v: writing the report in %s first (once more ends it at once)\n", sig, dir)
+		}
+	}
 }
 
 // printReport prints a run's table, or its summary as JSON, and says where the rest is.
@@ -96,7 +125,7 @@ func (a *app) reportMachines(dirs []string, out string) error {
 	for _, dir := range dirs {
 		run, err := reports.Read(dir)
 		if err == nil {
-			err = reports.Redraw(run)
+			err = a.whole(dir, func() error { return reports.Redraw(run) })
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("report: %w", err))
@@ -137,7 +166,7 @@ func (a *app) writeMachines(m *analysis.Machines, out string) error {
 		return err
 	}
 	f.Close()
-	if err := reports.WriteMachines(m, out, uid, gid); err != nil {
+	if err := a.whole(out, func() error { return reports.WriteMachines(m, out, uid, gid) }); err != nil {
 		return err
 	}
 	return tell(a.Page, "\nreport: %s\n", filepath.Join(out, "machines.md"))

@@ -89,7 +89,7 @@ func (a *app) reproduce(dir string, f runFlags) error {
 	}
 	p := reports.Reproduction(r)
 	if err := errors.Join(keep(out, j, map[string][]byte{"reproduction.md": p.Markdown(msg.Reader())}),
-		reports.WriteRun(again, out, j.UID, j.GID), p.Terminal(a.Page, page.OptionsFor(a.Stdout.File))); err != nil {
+		a.whole(out, func() error { return reports.WriteRun(again, out, j.UID, j.GID) }), p.Terminal(a.Page, page.OptionsFor(a.Stdout.File))); err != nil {
 		return err
 	}
 	tell(a.Page, "\nreport: %s\n", filepath.Join(out, "reproduction.md"))

@@ -42,8 +42,15 @@ func (s *supervisor) run() error {
 	}
 	// There is a report whatever ended the run: what was measured until then is worth
 	// reading.
-	end, err := s.measure(s.Supervisor.Run)
-	return status(end, s.whatNow(end, err, s.report(s.Dir, s.Job.UID, s.Job.GID, s.json)))
+	end, died := s.measure(s.Supervisor.Run)
+	report := s.report(s.Dir, s.Job.UID, s.Job.GID, s.json)
+	var interrupted *cli.StatusError
+	if errors.As(report, &interrupted) {
+		report = nil
+	}
+	err := s.whatNow(end, died, report)
+	end.Interrupted = end.Interrupted || interrupted != nil
+	return status(end, err)
 }
 
 // measure is a run of the supervisor's, drawn on this terminal.

@@ -16,7 +16,7 @@ func TestParticles(t *testing.T) {
 		"uml": "uml은/uml이/uml을/uml과/uml로", "bwrap": "bwrap은/bwrap이/bwrap을/bwrap과/bwrap으로", "10": "10은/10이/10을/10과/10으로", "시드 7": "시드 7은/시드 7이/시드 7을/시드 7과/시드 7로",
 		"95 %": "95 %는/95 %가/95 %를/95 %와/95 %로", "“시간”": "“시간”은/“시간”이/“시간”을/“시간”과/“시간”으로",
 		"vm, TCG (에뮬레이션)": "vm, TCG (에뮬레이션)는/vm, TCG (에뮬레이션)가/vm, TCG (에뮬레이션)를/vm, TCG (에뮬레이션)와/vm, TCG (에뮬레이션)로", // as TCG is said
-		"": "는/가/를/와/로",
+		"":                "는/가/를/와/로",
 	} {
 		if got := l.Text(T("a", word)); got != want {
 			t.Errorf("%q: %s, want %s", word, got, want)

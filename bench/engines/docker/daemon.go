@@ -181,6 +181,22 @@ func (d *daemon) await(ctx context.Context) error {
 	}
 }
 
+// call is the error of a call of the engine, named by what it was to do. Where the engine
+// has died, or is about to, the broken connection says nothing: how it ended does.
+func (d *daemon) call(what string, err error) error {
+	select {
+	case <-d.ended:
+		x, _ := d.proc.Wait(context.Background())
+		how := x.String() + "; fix: try dockerd by hand"
+		if x.Signal == int(unix.SIGKILL) {
+			how = "it was killed, as the kernel does when memory runs out; fix: more memory for the lab"
+		}
+		return fmt.Errorf("docker: %s: the engine (dockerd) ended: %s", what, how)
+	case <-time.After(200 * time.Millisecond):
+		return fmt.Errorf("docker: %s: %w", what, err)
+	}
+}
+
 // complaint is the last error in a log, as the end of an error.
 func complaint(log *os.File, from int64) string {
 	text, err := input.Kernel(fmt.Sprintf("/proc/self/fd/%d", log.Fd()))
@@ -211,7 +227,7 @@ func (d *daemon) network(ctx context.Context, api *conn, n *testbed.Network) (st
 		IPAM:    &network.IPAM{Config: []network.IPAMConfig{{Subnet: testbed.Subnet, Gateway: n.Gateway}}},
 		Options: map[string]string{"com.docker.network.bridge.name": testbed.Bridge}})
 	if err != nil {
-		return "", fmt.Errorf("docker: make its network on %s: %w", testbed.Bridge, err)
+		return "", d.call("make its network on "+testbed.Bridge, err)
 	}
 	d.net = "lab"
 	return d.net, nil

@@ -24,10 +24,12 @@ package docker
 
 import (
 	"context"
+	"fmt"
 	"os/exec"
 	"sync"
 
 	"lab/bench"
+	"lab/bench/cgroup"
 	"lab/bench/foreign"
 	"lab/bench/testbed"
 )
@@ -93,10 +95,20 @@ func (e *Env) Versions() map[string]string {
 // Groups is 1: the container's limits are those of a cgroup around its own.
 func (e *Env) Groups(bench.Spec) int { return 1 }
 
+// engineMemory is what the engine takes in all, with the lab, until a first container ran.
+const engineMemory = 128 << 20
+
 // check says what of a Spec the engine can't do here.
 func (e *Env) check(s bench.Spec) error {
 	if !e.tb.Private {
 		return bench.Unavailable("the engine wants a testbed with namespaces of its own", "lab run, or lab exec docker")
+	}
+	// By the limit, as what is used now is mostly files that the kernel may drop.
+	if l, err := cgroup.Read(); err == nil {
+		if _, by, ok := l.Left("memory"); ok && by.Value < engineMemory {
+			return bench.Unavailable(fmt.Sprintf("dockerd, containerd and an image need %d MiB, and the cgroup %s allows %s of memory", engineMemory>>20, by.Dir, by.Text),
+				"start the lab from a shell outside of it, or raise its memory limit")
+		}
 	}
 	if bench.Cold(s) && e.tb.Work == "" {
 		return bench.Unavailable("without a work folder the engine's images are in memory, and can't be cold", "--variant pagecache=warm")

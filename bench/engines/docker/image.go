@@ -40,7 +40,7 @@ func (d *daemon) image(ctx context.Context, api *conn, ref image.Ref) (stored, e
 	defer r.Close()
 	res, err := api.ImageImport(ctx, client.ImageImportSource{Source: r, SourceName: "-"}, "lab", client.ImageImportOptions{Tag: strings.ReplaceAll(digest, ":", "-")})
 	if err != nil {
-		return stored{}, fmt.Errorf("docker: import the image: %w", err)
+		return stored{}, d.call("import the image", err)
 	}
 	defer res.Close()
 	s := stored{}
@@ -49,7 +49,7 @@ func (d *daemon) image(ctx context.Context, api *conn, ref image.Ref) (stored, e
 		if err := dec.Decode(&m); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
-			return s, fmt.Errorf("docker: import the image: %w", err)
+			return s, d.call("import the image", err)
 		}
 		if m.Error != "" {
 			return s, fmt.Errorf("docker: import the image: %s", m.Error)
@@ -60,7 +60,7 @@ func (d *daemon) image(ctx context.Context, api *conn, ref image.Ref) (stored, e
 	}
 	info, err := api.ImageInspect(ctx, s.id)
 	if err != nil {
-		return s, fmt.Errorf("docker: inspect the image: %w", err)
+		return s, d.call("inspect the image", err)
 	}
 	if g := info.GraphDriver; g != nil {
 		s.folder = g.Data["UpperDir"]

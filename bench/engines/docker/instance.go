@@ -173,13 +173,13 @@ func (i *instance) start(ctx context.Context) (err error) {
 	i.id = i.order.ID // its name, should the answer never come
 	created, err := i.api.ContainerCreate(ctx, i.options())
 	if err != nil {
-		return fmt.Errorf("docker: create: %w", err)
+		return i.engine.call("create", err)
 	}
 	i.id = created.ID
 	i.mark("create")
 	attached, err := i.api.ContainerAttach(ctx, i.id, client.ContainerAttachOptions{Stream: true, Stdin: i.io.in != nil, Stdout: true, Stderr: i.io.errs != nil})
 	if err != nil {
-		return fmt.Errorf("docker: attach: %w", err)
+		return i.engine.call("attach", err)
 	}
 	i.called = make(chan struct{})
 	if err := i.io.begin(attached); err != nil {
@@ -202,7 +202,7 @@ func (i *instance) start(ctx context.Context) (err error) {
 	select {
 	case err := <-done:
 		if err != nil {
-			return fmt.Errorf("docker: start: %w", err)
+			return i.engine.call("start", err)
 		}
 	case <-i.io.first:
 	case <-ctx.Done():
@@ -229,7 +229,7 @@ func (i *instance) await(end client.ContainerWaitResult) {
 		code = 128 + int64(unix.SIGKILL)
 		if i.life.Err() == nil {
 			i.env.broken(i.engine)
-			i.err = bench.Blamed(bench.BlameMachine, fmt.Errorf("docker: the engine is gone, or says nothing of the container's end: %w", err))
+			i.err = bench.Blamed(bench.BlameMachine, i.engine.call("wait for the container's end", err))
 		}
 	}
 	i.exit = bench.Exit{Code: int(code), At: clock.Now()}

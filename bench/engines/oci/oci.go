@@ -37,6 +37,7 @@ func Runsc() *foreign.Env {
 			"It is a process tree on this machine, but not the workload's: what the host sees of it is the sandbox."
 		m.Settings = append(m.Settings, bench.Setting{Name: "platform", Values: []string{"ptrace", "kvm", "systrap"}, Default: "ptrace",
 			Help: "how it catches system calls: ptrace works everywhere, kvm needs hardware, systrap a newer gVisor"})
+		m.About.Kernel = "runsc-sandbox"
 		m.Relays, m.Cgroup = true, "" // ignored by a flag: it wants hierarchies that aren't everywhere
 		m.Check = func(s bench.Spec) error {
 			if s.Limits.Pids > 0 {

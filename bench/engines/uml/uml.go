@@ -61,7 +61,7 @@ func New() *foreign.Env {
 	m.About.More = "Its kernel asks the host's by system calls where a virtual machine's is trapped, and stops its processes by ptrace at each system call of theirs: " +
 		"akin to paravirtualization, but not Xen's. It has one processor, no network, and the image through the host's kernel (hostfs), where what its users make is root's. " +
 		"Root in it can read this machine's files: it keeps accidents apart, and no attacker."
-	m.About.Guest, m.About.Slow = true, true
+	m.About.Guest, m.About.Slow, m.About.Kernel = true, true, m.Program
 	return foreign.New(m)
 }
 
