@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"time"
@@ -21,7 +20,7 @@ func (a *app) sweep() {
 		return
 	}
 	if _, err := testbed.Sweep(); err != nil {
-		fmt.Fprintln(a.Note, "lab: clean up after an earlier run:", err)
+		a.note(say("clean up after an earlier run: %v", err))
 	}
 }
 

@@ -85,10 +85,10 @@ func (a *app) whole(dir string, write func() error) error {
 			return err
 		case sig := <-sigs:
 			if heard > 0 {
-				fmt.Fprintf(a.Note, "lab: not all of the report is in %s; to draw it again, type:\n     %s\n", dir, a.Typed([]string{"report", dir}))
+				a.note(say("not all of the report is in %s; to draw it again, type:", dir) + "\n     " + a.Typed([]string{"report", dir}))
 				return interrupted
 			}
-			fmt.Fprintf(a.Note, "lab: %v: writing the report in %s first (once more ends it at once)\n", sig, dir)
+			a.note(say("%v: writing the report in %s first (once more ends it at once)", sig, dir))
 		}
 	}
 }
