@@ -29,6 +29,7 @@ func brief(a *analysis.Analysis) *page.Page {
 	p.Gap()
 	unmeasured(p, a)
 	marks(p, a)
+	p.Messages(guessScore(a.Guesses()))
 	p.Messages(analysis.NotesOf(&a.Run.Manifest)...)
 	if n := len(a.Caveats(false)); n > 0 {
 		p.Messages(msg.T("brief.caveats", n))

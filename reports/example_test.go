@@ -81,5 +81,5 @@ func Example() {
 	//
 	// Verdicts: + holds, x doesn't hold, ? undecided, * with a caveat; why: tables.md
 	// x  A container takes a second to start.                                                      2.59 ms
-	// 3 plots <nil>
+	// 4 plots <nil>
 }

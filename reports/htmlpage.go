@@ -1,9 +1,11 @@
 package reports
 
 import (
+	"encoding/base64"
 	"fmt"
 	"html/template"
 	"math"
+	"path"
 	"slices"
 
 	"lab/bench/results"
@@ -25,6 +27,36 @@ func HTML(runs []*results.Run, names []string, live bool) ([]byte, error) {
 	return html.Render(p)
 }
 
+// ClassHTML is HTML with something before the runs (nil: nothing), and the guesses of those of one
+// scenario next to what they came to.
+func ClassHTML(runs []*results.Run, names []string, before func(*page.Page)) ([]byte, error) {
+	p := &html.Page{Language: msg.Reader()}
+	q := &page.Page{}
+	if before != nil {
+		before(q)
+	}
+	by := map[string][]*results.Run{}
+	var order []string
+	for i, run := range runs {
+		r := htmlRun(analysis.Of(run), names[i], p.Language)
+		r.GuessPlot = "" // thirty of them, and the table has the same numbers
+		p.Runs = append(p.Runs, r)
+		if s := run.Manifest.Scenario; by[s] == nil {
+			order = append(order, s)
+		}
+		by[run.Manifest.Scenario] = append(by[run.Manifest.Scenario], run)
+	}
+	for _, s := range order {
+		m, err := analysis.AcrossMachines(by[s])
+		if err != nil {
+			return nil, err
+		}
+		classGuesses(q, m)
+	}
+	p.Class = q.HTML(p.Language)
+	return html.Render(p)
+}
+
 func htmlRun(a *analysis.Analysis, name string, l *msg.Language) *html.Run {
 	m := &a.Run.Manifest
 	fold := func(fill func(p *page.Page)) template.HTML {
@@ -41,13 +73,14 @@ func htmlRun(a *analysis.Analysis, name string, l *msg.Language) *html.Run {
 			}
 			answers(p, a)
 		}),
+		Guess: fold(func(p *page.Page) { guessed(p, a, false) }), GuessPlot: guessPlot(a, l),
 		Notes: fold(func(p *page.Page) { p.Messages(notes...) }), Noted: len(notes),
 		Method: fold(func(p *page.Page) {
 			p.Text(m.Method)
 			method(p, a)
 		}),
 		Machine: fold(func(p *page.Page) { machine(p, a.Run.Machine) }),
-		Files:   []string{"report.md", "trials.csv", "trials.jsonl", "summary.json", "tables.md", "methods.md", "machine.json", "manifest.json"}}
+		Files:   []string{"report.md", "trials.csv", "trials.jsonl", "summary.json", "tables.md", "methods.md", "machine.json", "manifest.json", "analysis.ipynb"}}
 	for _, c := range a.Cells {
 		label := c.Name
 		if c.Whole && !c.Mark.IsZero() && !c.TCG {
@@ -82,6 +115,17 @@ func htmlRun(a *analysis.Analysis, name string, l *msg.Language) *html.Run {
 		r.Verdicts = append(r.Verdicts, htmlVerdict(v, l))
 	}
 	return r
+}
+
+// guessPlot is the figure of the guesses within the page, which loads nothing.
+func guessPlot(a *analysis.Analysis, l *msg.Language) template.URL {
+	files, _ := plot.Guesses(a, l) // without it the table is there
+	for _, f := range files {
+		if path.Ext(f.Name) == ".svg" {
+			return template.URL("data:image/svg+xml;base64," + base64.StdEncoding.EncodeToString(f.Data))
+		}
+	}
+	return ""
 }
 
 func htmlMetric(a *analysis.Analysis, x results.Metric, taints map[string]int, l *msg.Language) html.Metric {

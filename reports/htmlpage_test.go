@@ -87,17 +87,61 @@ func TestHTMLLeadsWithTheHeadline(t *testing.T) {
 // In a real browser the page draws its points, says nothing on the console, and
 // asks for nothing.
 func TestHTMLInBrowser(t *testing.T) {
-	browser, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Skip("no browser; fix: apt-get install chromium")
-	}
 	run, linear := stored(t), stored(t)
 	for i := range linear.Manifest.Figures {
 		linear.Manifest.Figures[i].Log = false
 	}
-	page, err := HTML([]*results.Run{linear, run}, []string{"one", "two"}, false)
+	page, err := HTML([]*results.Run{linear, guessing(run, map[string]float64{"container": 2}, "vm")}, []string{"one", "two"}, false)
 	if err != nil {
 		t.Fatal(err)
+	}
+	dom := browse(t, page)
+	if n := strings.Count(dom, `class="point"`); n < 20 {
+		t.Errorf("%d points are drawn", n)
+	}
+	for _, want := range []string{`aria-pressed="true"`, `role="status"`, `class="small">Emulated in software (TCG): an axis of its own`, "Cumulative", `<article class="run" data-run="1" hidden`,
+		"Guessed first", "data:image/svg+xml;base64,"} {
+		if !strings.Contains(dom, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+}
+
+// The same of each scenario's page, and of a class's.
+func TestPagesInBrowser(t *testing.T) {
+	if os.Getenv("LAB_LONG") == "" {
+		t.Skip("SKIPPED: takes half a minute; fix: LAB_LONG=1")
+	}
+	for name, run := range everyRun(t) {
+		page, err := HTML([]*results.Run{run}, []string{name}, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(browse(t, page), `class="point"`); n < 10 {
+			t.Errorf("%s: %d points are drawn", name, n)
+		}
+	}
+	runs, names := class(), []string(nil)
+	for i := range runs {
+		names = append(names, runs[i].Dir)
+		guessing(runs[i], map[string]float64{"container": 3}, "vm")
+	}
+	page, err := ClassHTML(runs, names, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if dom := browse(t, page); strings.Count(dom, `<article class="run"`) != len(runs) || !strings.Contains(dom, "Guesses and results") {
+		t.Error("the class's page lacks a run, or the guesses")
+	}
+}
+
+// browse opens a page in a browser, which may say nothing on its console, and returns
+// what it has made of it.
+func browse(t *testing.T, page []byte) string {
+	t.Helper()
+	browser, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Skip("no browser; fix: apt-get install chromium")
 	}
 	name := filepath.Join(t.TempDir(), "report.html")
 	if err := os.WriteFile(name, page, 0o644); err != nil {
@@ -118,12 +162,5 @@ func TestHTMLInBrowser(t *testing.T) {
 			t.Errorf("the console: %s", line)
 		}
 	}
-	if n := strings.Count(string(dom), `class="point"`); n < 20 {
-		t.Errorf("%d points are drawn", n)
-	}
-	for _, want := range []string{`aria-pressed="true"`, `role="status"`, `class="small">Emulated in software (TCG): an axis of its own`, "Cumulative", `<article class="run" data-run="1" hidden`} {
-		if !strings.Contains(string(dom), want) {
-			t.Errorf("the page lacks %q", want)
-		}
-	}
+	return string(dom)
 }

@@ -3,7 +3,6 @@ package reports
 import (
 	"bytes"
 	"encoding/csv"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,7 +15,7 @@ import (
 	"lab/reports/plot"
 )
 
-// MachinesFiles makes the report across machines: machines.md, machines.csv and plots.
+// MachinesFiles makes the report across machines: machines.md, machines.csv, machines.html and plots.
 func MachinesFiles(m *analysis.Machines, l *msg.Language) ([]plot.File, error) {
 	plots, err := plot.Machines(m, l)
 	if err != nil {
@@ -26,17 +25,19 @@ func MachinesFiles(m *analysis.Machines, l *msg.Language) ([]plot.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append([]plot.File{{Name: "machines.md", Data: machinesReport(m, plots).Markdown(l)}, {Name: "machines.csv", Data: table}}, plots...), nil
-}
-
-// WriteMachines writes the files, and SHA256SUMS over them, into the folder dir. They
-// belong to uid and gid.
-func WriteMachines(m *analysis.Machines, dir string, uid, gid int) error {
-	files, err := MachinesFiles(m, msg.Reader())
-	if err != nil {
-		return fmt.Errorf("write report: %w", err)
+	var runs []*results.Run
+	var names []string
+	for _, k := range m.Machines {
+		for _, a := range k.Runs {
+			runs, names = append(runs, a.Run), append(names, analysis.ShortDir(a.Run.Dir))
+		}
 	}
-	return writeFiles(dir, files, uid, gid, nil)
+	whole, err := ClassHTML(runs, names, nil)
+	if err != nil {
+		return nil, err
+	}
+	return append([]plot.File{{Name: "machines.md", Data: machinesReport(m, plots).Markdown(l)}, {Name: "machines.csv", Data: table}},
+		append(plots, plot.File{Name: "machines.html", Data: whole})...), nil
 }
 
 // Machines is the page for a terminal: the headline metric's groups.
@@ -50,6 +51,7 @@ func Machines(m *analysis.Machines) *page.Page {
 	p.Title(msg.T("machines.brief", msg.Name(m.Scenario), msg.T("machines", len(m.Machines)), x.Title))
 	machinesMetric(p, m, x)
 	p.Gap()
+	classGuesses(p, m)
 	p.Messages(append(append(machinesSentences(m, x), m.Notes...), msg.T("machines.how"))...)
 	return p
 }
@@ -71,6 +73,7 @@ func machinesReport(m *analysis.Machines, plots []plot.File) *page.Page {
 		picture("machines-"+x.Name, msg.T("machines.plot", x.Title), msg.T("machines.plot-how"))
 		picture("machines-"+x.Name+"-ratio", msg.T("machines.ratio-plot", x.Title, m.BaseName()), msg.T("machines.ratio-plot-how", m.BaseName()))
 	}
+	classGuesses(p, m)
 	p.Section(msg.T("machines.list"))
 	t := page.Table{Align: "lllllllllll", Head: []page.Text{msg.T("head.machine"), msg.T("machine.id"), msg.T("head.folders"), msg.T("machine.processor"),
 		msg.T("machine.cpus"), msg.T("machine.memory"), msg.T("machine.kernel"), msg.T("machine.guest"), msg.T("machine.acceleration"), msg.T("machine.load"), "lab"}}

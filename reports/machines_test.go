@@ -161,7 +161,7 @@ func TestAcrossMachinesFiles(t *testing.T) {
 			os.WriteFile(filepath.Join(dir, filepath.Base(f.Name)), f.Data, 0o644)
 		}
 	}
-	if got := strings.Join(names, " "); got != "machines.md machines.csv plots/machines-ready.png plots/machines-ready.svg plots/machines-ready.pdf plots/machines-ready-ratio.png plots/machines-ready-ratio.svg plots/machines-ready-ratio.pdf plots/machines-gone.png plots/machines-gone.svg plots/machines-gone.pdf" {
+	if got := strings.Join(names, " "); got != "machines.md machines.csv plots/machines-ready.png plots/machines-ready.svg plots/machines-ready.pdf plots/machines-ready-ratio.png plots/machines-ready-ratio.svg plots/machines-ready-ratio.pdf plots/machines-gone.png plots/machines-gone.svg plots/machines-gone.pdf machines.html" {
 		t.Error(got)
 	}
 	golden(t, "machines.md", files[0].Data)
@@ -193,7 +193,7 @@ func TestAcrossMachinesFiles(t *testing.T) {
 	// Nothing measured at all.
 	empty, other := &results.Run{Dir: "a"}, &results.Run{Dir: "b"}
 	files, err = MachinesFiles(across(t, []*results.Run{empty, other}), msg.English())
-	if err != nil || len(files) != 2 {
+	if err != nil || len(files) != 3 {
 		t.Errorf("%d files, %v", len(files), err)
 	}
 	var b bytes.Buffer

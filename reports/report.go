@@ -27,6 +27,7 @@ func report(a *analysis.Analysis) *page.Page {
 		p.Banner(b)
 	}
 	opening(p, a)
+	guessed(p, a, true)
 	figures(p, a)
 	slopes(p, a)
 	sessions(p, a)

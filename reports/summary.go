@@ -164,7 +164,9 @@ func estimate(iv stats.Interval) *SummaryEnds {
 	return &SummaryEnds{iv.Point, iv.Lo, iv.Hi, iv.Method}
 }
 
-func summaryJSON(a *analysis.Analysis) ([]byte, error) {
+// SummaryJSON is summary.json.
+// SummaryJSON is summary.json.
+func SummaryJSON(a *analysis.Analysis) ([]byte, error) {
 	s := summarize(a)
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 
 	"lab/bench/input"
 	"lab/bench/results"
 	"lab/reports/analysis"
+	"lab/reports/export"
 	"lab/reports/msg"
 	"lab/reports/plot"
 )
@@ -51,7 +53,7 @@ func Files(run *results.Run) ([]plot.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	summary, err := summaryJSON(a)
+	summary, err := SummaryJSON(a)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +65,15 @@ func Files(run *results.Run) ([]plot.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append([]plot.File{
+	notebook, err := export.Notebook(a)
+	if err != nil {
+		return nil, err
+	}
+	vega, err := export.Vega(a)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat([]plot.File{
 		{Name: "report.md", Data: report(a).Markdown(l)},
 		{Name: "report.html", Data: whole},
 		{Name: "trials.csv", Data: table},
@@ -74,7 +84,14 @@ func Files(run *results.Run) ([]plot.File, error) {
 		{Name: "methods.md", Data: methods(a).Markdown(l)},
 		{Name: "table.tex", Data: latex(a)},
 		{Name: ArtifactFile, Data: artifact(a).Markdown(l)},
-	}, plots...), nil
+		{Name: "analysis.ipynb", Data: notebook},
+	}, plots, vega, export.Histograms(run)), nil
+}
+
+// WriteFiles puts files into a folder, with SHA256SUMS over all that is there then. They
+// belong to uid and gid.
+func WriteFiles(dir string, files []plot.File, uid, gid int) error {
+	return writeFiles(dir, files, uid, gid, nil)
 }
 
 // writeFiles puts files into a folder, each at once or not at all, and

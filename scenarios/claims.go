@@ -52,7 +52,7 @@ var Claims = []Claim{
 	{36, "One process a container, and several containers make one application.", "an application of two parts", ""},
 	{37, "Docker's client drives a daemon, also over a network.", "the client's share of a start", ""},
 	{38, "Local and production machines differ in system, environment variables, users and permissions; an image takes the difference away.", "the same program in every environment, and what still differs", ""},
-	{39, "A full virtualization's hypervisor stands between guest and hardware at every instruction that matters, and that costs; a paravirtualized guest asks by a call instead.", "emulated beside paravirtual devices and kernels", ""},
+	{39, "A full virtualization's hypervisor stands between guest and hardware at every instruction that matters, and that costs; a paravirtualized guest asks by a call instead.", "", ""},
 	{40, "Without a guest operating system memory, files and network are much faster than in a VM.", "", ""},
 	{41, "On Windows and macOS Docker runs in a virtual machine.", "Docker in a distribution's guest, beside Docker on the host", ""},
 }

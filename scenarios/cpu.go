@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"lab/bench"
@@ -75,8 +76,11 @@ func cpuCells(o bench.Options) []bench.Cell {
 	return cells
 }
 
-func cpuTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
-	args := []string{"cpu", "ms=" + strconv.FormatInt(cpuLength(c.Guest, c.Quick).Milliseconds(), 10)}
+func cpuTrial(ctx context.Context, t *bench.T, c bench.Cell) error { return cpuSome(ctx, t, c) }
+
+// cpuSome is a trial of some of the things, or all ten.
+func cpuSome(ctx context.Context, t *bench.T, c bench.Cell, only ...string) error {
+	args := []string{"cpu", "ms=" + strconv.FormatInt(cpuLength(c.Guest, c.Quick).Milliseconds(), 10), "only=" + strings.Join(only, ",")}
 	return t.Probe(ctx, args, func(_ bench.Instance, h bench.Heard) error {
 		switch h.Kind {
 		case line.End:

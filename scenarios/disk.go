@@ -164,6 +164,12 @@ func diskNeed(guest bool, p diskPlan, o bench.Options) int64 {
 const firstFile = "/bin/busybox"
 
 func diskTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
+	return diskSome(ctx, t, c, nil, func(bench.Instance, bench.Heard) error { return nil })
+}
+
+// diskSome is a trial of some sections, or all of them; also is called with each of the
+// program's lines, before anything else is done.
+func diskSome(ctx context.Context, t *bench.T, c bench.Cell, only []string, also func(bench.Instance, bench.Heard) error) error {
 	p := diskPlanFor(c.Quick, c.Guest)
 	place, err := t.Place(ctx)
 	if err != nil {
@@ -178,7 +184,9 @@ func diskTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 			args = append(args, "direct=once") // the host's keep what was read past the guest's
 		}
 	}
-	if st, err := os.Stat(filepath.Join(t.Image().Dir, firstFile)); err == nil && st.Mode().IsRegular() {
+	if only != nil {
+		args = append(args, "only="+strings.Join(only, ","))
+	} else if st, err := os.Stat(filepath.Join(t.Image().Dir, firstFile)); err == nil && st.Mode().IsRegular() {
 		if c.Variant["data"] == "layer" {
 			args = append(args, "first="+firstFile)
 		} else {
@@ -188,6 +196,9 @@ func diskTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 		t.RecordText("first-write", "not applicable: the image has no "+firstFile)
 	}
 	return t.Probe(ctx, args, func(i bench.Instance, h bench.Heard) error {
+		if err := also(i, h); err != nil {
+			return err
+		}
 		switch h.Kind {
 		case line.Begin:
 			if cooler, ok := i.(bench.Cooler); ok {

@@ -21,6 +21,9 @@ var List = []func() *bench.Scenario{
 	Isolation,
 	Neighbours,
 	Functions,
+	Restore,
+	Surface,
+	Paravirt,
 	Storage,
 }
 

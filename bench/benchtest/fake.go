@@ -34,7 +34,7 @@ type Fake struct {
 
 // Known are four environments as the lab's own say they are, for scenarios.
 var Known = bench.AboutAll([]bench.Environment{
-	&Fake{Label: "host", Has: settings("netns=own"), Says: bench.About{Default: true}},
+	&Fake{Label: "host", Has: settings("netns=own"), Says: bench.About{Default: true, HostFiles: true}},
 	&Fake{Label: "chroot", Says: bench.About{Default: true}},
 	&Fake{Label: "container", Has: settings("net=none,bridge,host data=layer,bind"), Says: bench.About{Default: true}},
 	&Fake{Label: "vm", Has: settings("net=none,user,bridge nic=virtio,e1000 disk=none,virtio,ide cache=none,writeback,unsafe machine=q35,pc kernel=full"), Says: bench.About{Default: true, Slow: true, Environment: results.Environment{Guest: true}}},

@@ -351,6 +351,22 @@ func TestOptionalRows(t *testing.T) {
 	}
 }
 
+// An environment that is one more to compare with takes part where the scenario wants
+// it: that it can't run is no failure, unless it was asked for.
+func TestOptionalEnvironment(t *testing.T) {
+	for _, asked := range []bool{false, true} {
+		more := &benchtest.Fake{Label: "more", Says: bench.About{Extra: true}, Unfit: bench.Unavailable("not installed", "")}
+		r := &engine.Runner{Scenario: startup(cell("host", 2, 0), cell("more", 2, 0)), Envs: []bench.Environment{&benchtest.Fake{Label: "host"}, more}, Manifest: &results.Manifest{}}
+		want := engine.Complete
+		if asked {
+			r.Options.Environments, want = []string{"host", "more"}, engine.Failures
+		}
+		if outcome, _ := run(t, context.Background(), r); outcome != want {
+			t.Errorf("asked for: %v, outcome %s", asked, outcome)
+		}
+	}
+}
+
 // picky is a Fake that lacks an emulated card's driver.
 type picky struct{ *benchtest.Fake }
 

@@ -94,19 +94,21 @@ func (i *Instance) makeRoot(*launch.Thread) error {
 			return err
 		}
 	}
-	if i.env.maker.Sealed { // what is mounted: the root, which isn't yet, stays writable
-		all, own := &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}, &unix.MountAttr{Attr_clr: unix.MOUNT_ATTR_RDONLY}
-		if err := unix.MountSetattr(unix.AT_FDCWD, "/", unix.AT_RECURSIVE, all); err != nil {
-			return os.NewSyscallError("make mounts read-only", err)
-		}
-		if err := unix.MountSetattr(unix.AT_FDCWD, o.Dir, 0, own); err != nil {
-			return os.NewSyscallError("make its folder writable", err)
-		}
-	}
 	// The image by its descriptor: a path could have a colon or a comma in it.
 	options := fmt.Sprintf("lowerdir=/proc/thread-self/fd/%d,upperdir=%s,workdir=%s", img, escape(upper), escape(work))
 	if err := unix.Mount("lab", o.Root, "overlay", unix.MS_NODEV, options); err != nil {
 		return fmt.Errorf("mount the overlay: %w", err)
+	}
+	if i.env.maker.Sealed { // but for its folder, and the overlay, whose layer may be outside of that
+		all, own := &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}, &unix.MountAttr{Attr_clr: unix.MOUNT_ATTR_RDONLY}
+		if err := unix.MountSetattr(unix.AT_FDCWD, "/", unix.AT_RECURSIVE, all); err != nil {
+			return os.NewSyscallError("make mounts read-only", err)
+		}
+		for _, dir := range []string{o.Dir, o.Root} {
+			if err := unix.MountSetattr(unix.AT_FDCWD, dir, 0, own); err != nil {
+				return os.NewSyscallError("make its folder writable", err)
+			}
+		}
 	}
 	if i.env.maker.Files == nil {
 		return nil

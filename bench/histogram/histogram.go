@@ -13,10 +13,10 @@ package histogram
 
 import "math/bits"
 
-// perOctave is how many buckets a power of two has.
+// PerOctave is how many buckets a power of two has.
 const (
 	shift     = 6
-	perOctave = 1 << shift
+	PerOctave = 1 << shift
 )
 
 // A Histogram counts observations by bucket. The zero value is empty.
@@ -36,21 +36,21 @@ func index(ns int64) int {
 	if ns < 0 {
 		ns = 0
 	}
-	if ns < perOctave {
+	if ns < PerOctave {
 		return int(ns)
 	}
 	octave := bits.Len64(uint64(ns)) - 1 - shift // 0 for 64..127
-	return (octave+1)<<shift + int(ns>>octave) - perOctave
+	return (octave+1)<<shift + int(ns>>octave) - PerOctave
 }
 
-// bounds are the least value in nanoseconds that a bucket holds, and the least
+// Bounds are the least value in nanoseconds that a bucket holds, and the least
 // one of the bucket above it.
-func bounds(index int) (from, to float64) {
-	if index < perOctave {
+func Bounds(index int) (from, to float64) {
+	if index < PerOctave {
 		return float64(index), float64(index + 1)
 	}
 	octave := index>>shift - 1
-	low := float64(int64(perOctave+index&(perOctave-1)) << octave)
+	low := float64(int64(PerOctave+index&(PerOctave-1)) << octave)
 	return low, low + float64(int64(1)<<octave)
 }
 
@@ -101,8 +101,8 @@ func (h *Histogram) Quantile(q float64) (ns float64, ok bool) {
 	rank = max(1, min(rank, h.n))
 	for _, b := range h.Buckets() {
 		if rank -= b.Count; rank <= 0 {
-			from, to := bounds(b.Index)
-			if b.Index < perOctave {
+			from, to := Bounds(b.Index)
+			if b.Index < PerOctave {
 				return from, true // one value
 			}
 			return (from + to) / 2, true

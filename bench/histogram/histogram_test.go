@@ -10,8 +10,8 @@ import (
 // Each value lies in its bucket, and buckets follow one another without a gap.
 func TestBuckets(t *testing.T) {
 	for i := range Last {
-		_, to := bounds(i)
-		from, _ := bounds(i + 1)
+		_, to := Bounds(i)
+		from, _ := Bounds(i + 1)
 		if to != from {
 			t.Fatalf("bucket %d ends at %v, and the next begins at %v", i, to, from)
 		}
@@ -19,12 +19,12 @@ func TestBuckets(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 100_000 {
 		v := r.Int64() >> r.IntN(63)
-		from, to := bounds(index(v))
+		from, to := Bounds(index(v))
 		if float64(v) < from || float64(v) > to {
 			t.Fatalf("%d is in bucket %d, from %v to %v", v, index(v), from, to)
 		}
-		if v >= perOctave && (to-from)/from > 1.0/perOctave {
-			t.Fatalf("bucket %d is wider than a %dth of %v", index(v), perOctave, from)
+		if v >= PerOctave && (to-from)/from > 1.0/PerOctave {
+			t.Fatalf("bucket %d is wider than a %dth of %v", index(v), PerOctave, from)
 		}
 	}
 	if index(-5) != 0 || Last > 4000 {

@@ -118,7 +118,7 @@ func sweepUnborn(parent string) {
 			info, err := e.Info()
 			base := strings.TrimSuffix(strings.TrimPrefix(e.Name(), "."), ".new")
 			ours = ours && err == nil && info.Mode().IsRegular() &&
-				(base == ManifestFile || base == MachineFile || base == ExperimentFile || e.Name() == TrialsFile && info.Size() == 0)
+				(base == ManifestFile || base == MachineFile || base == ExperimentFile || base == GuessFile || e.Name() == TrialsFile && info.Size() == 0)
 		}
 		if ours {
 			root.RemoveAll(name)

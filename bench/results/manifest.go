@@ -5,6 +5,7 @@
 //	trials.jsonl   one line a value, a trial's lines in one write
 //	logs/          consoles and daemons' logs
 //	samples/       latency distributions
+//	guess.json     what was expected before the run, if it was written down
 //	experiment.yaml  the experiment file, where one asked for the run
 //
 // What is drawn and computed from these (report.md, plots, trials.csv, …) is
@@ -40,6 +41,7 @@ type Manifest struct {
 	Grouped    int       `json:"grouped,omitempty"`    // trials of a row one after another, unshuffled (a part of lab calibrate); 0: shuffled blocks
 	Some       []string  `json:"some,omitempty"`       // environments that were asked for by a group's name: no failure if one can't run
 	Experiment *Digested `json:"experiment,omitempty"` // the experiment file that asked for it; experiment.yaml has its bytes
+	Guess      *Digested `json:"guess,omitempty"`      // what was expected before the first trial; guess.json has its bytes
 	Outcome    string    `json:"outcome,omitempty"`    // complete, failures, interrupted, nothing; "" while it runs
 
 	Image    Digested `json:"image"`

@@ -38,6 +38,11 @@ type Run struct {
 	// Changed are files of the data that aren't what the run wrote, where a reader
 	// compared them with the folder's checksums.
 	Changed []string
+
+	// Guess is what was expected before the run; nil: nothing, or NoGuess says why it
+	// isn't one.
+	Guess   *Guess
+	NoGuess error
 }
 
 // Read reads the folder dir. An error names the file, and for trials.jsonl the
@@ -69,6 +74,7 @@ func Read(dir string) (*Run, error) {
 	if err := readJSON(root, MachineFile, &r.Machine); err != nil {
 		return nil, err
 	}
+	r.readGuess(root)
 	name := filepath.Join(dir, TrialsFile)
 	f, err := input.OpenIn(root, TrialsFile)
 	if err != nil {

@@ -37,6 +37,7 @@ type Job struct {
 	Machine  results.Machine
 
 	Experiment []byte // the experiment file's bytes, to be kept; nil: there is none
+	Guess      []byte // the guess's, likewise
 
 	// Paced makes the worker wait before each trial until the supervisor has
 	// drawn its progress: the drawing isn't to fall into a trial.

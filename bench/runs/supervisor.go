@@ -65,8 +65,10 @@ func (s *Supervisor) Run() (End, error) {
 
 	begin := func(w *results.Writer) error {
 		err := errors.Join(w.Machine(&s.Job.Machine), w.Manifest(&s.Job.Manifest))
-		if s.Job.Experiment != nil {
-			err = errors.Join(err, w.File(results.ExperimentFile, s.Job.Experiment))
+		for name, data := range map[string][]byte{results.ExperimentFile: s.Job.Experiment, results.GuessFile: s.Job.Guess} {
+			if data != nil {
+				err = errors.Join(err, w.File(name, data))
+			}
 		}
 		return err
 	}

@@ -235,7 +235,7 @@ func (a *app) useSavedKernel(run *results.Run, j *runs.Job) error {
 // resume goes on with a run that was broken off: the same seed and plan, but
 // for the trials that are there.
 func (a *app) resume(cmd *cobra.Command, f runFlags) error {
-	if wrong := changing(cmd, "out", "file", "predict"); wrong != "" {
+	if wrong := changing(cmd, "guess", "out", "file", "predict"); wrong != "" {
 		return cli.Usagef("--resume goes on with what was asked for then, and --%s would change it; fix: leave it out, or begin a new run", wrong)
 	}
 	old, err := a.again("resume", "lab run", f.resume, f, func(run *results.Run) error { return resumable(run, f.Scenarios, f.Work != "") })

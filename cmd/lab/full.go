@@ -133,7 +133,7 @@ func (a *app) root() *cobra.Command {
 	root.Flags().String("lang", "", "`ko|en` language of reports and of what is printed, for any command (default: LC_ALL, LC_MESSAGES or LANG)")
 	root.SetHelpFunc(a.help)
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.AddCommand(a.runCommand(), a.execCommand(), a.reportCommand(), a.serveCommand(), a.compareCommand(), a.reproduceCommand(), a.checkCommand(), a.claimsCommand(), a.calibrateCommand(),
+	root.AddCommand(a.runCommand(), a.guessCommand(), a.execCommand(), a.reportCommand(), a.serveCommand(), a.compareCommand(), a.reproduceCommand(), a.checkCommand(), a.claimsCommand(), a.calibrateCommand(),
 		a.listCommand(), a.doctorCommand(), a.imageCommand(), a.explainCommand(), a.cleanCommand(), a.chaosCommand(), a.VersionCommand())
 	describe(root)
 	return root

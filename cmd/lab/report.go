@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,7 +17,9 @@ import (
 	"lab/cmd/cli"
 	"lab/reports"
 	"lab/reports/analysis"
+	"lab/reports/msg"
 	"lab/reports/page"
+	"lab/reports/plot"
 )
 
 // reportCommand is lab report. It draws again from what was measured: with a newer
@@ -24,11 +27,17 @@ import (
 // are, and so do their checksums.
 func (a *app) reportCommand() *cobra.Command {
 	var json bool
-	var out string
+	var out, public string
 	cmd := &cobra.Command{
 		Use:  "report DIR…",
 		Args: someFolders, ValidArgsFunction: completeFolders,
 		RunE: func(_ *cobra.Command, dirs []string) error {
+			if public != "" {
+				if len(dirs) > 1 {
+					return cli.Usagef("report: --public is for one folder, not %d", len(dirs))
+				}
+				return a.publish(dirs[0], public)
+			}
 			if len(dirs) > 1 && !json {
 				return a.reportMachines(dirs, out)
 			}
@@ -50,8 +59,40 @@ func (a *app) reportCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&json, "json", false, "print each summary.json instead of the tables")
 	cmd.Flags().StringVar(&out, "out", "", "`DIR` new folder for the report across machines")
+	cmd.Flags().StringVar(&public, "public", "", "`DIR` new folder for a copy that can be published: what was measured, without places of this machine")
 	completeFlags(cmd)
 	return cmd
+}
+
+// publish leaves a copy of a folder that names nothing of this machine's own.
+func (a *app) publish(dir, to string) error {
+	private := []string{}
+	name, _ := os.Hostname()
+	home, _ := os.UserHomeDir()
+	for _, word := range []string{name, home, os.Getenv("SUDO_USER")} {
+		if len(word) > 3 && word != "localhost" && word != "root" && word != "/root" { // what every machine has
+			private = append(private, word)
+		}
+	}
+	files, err := reports.Public(dir, private)
+	if err != nil {
+		return err
+	}
+	if err := a.writeNew(to, files); err != nil {
+		return err
+	}
+	return tell(a.Page, "%s: %d files\n", to, len(files))
+}
+
+// writeNew writes files into a new folder, with their checksums.
+func (a *app) writeNew(dir string, files []plot.File) error {
+	uid, gid := owner.IDs()
+	f, err := results.Create(dir, uid, gid, nil)
+	if err != nil {
+		return err
+	}
+	f.Close()
+	return a.whole(dir, func() error { return reports.WriteFiles(dir, files, uid, gid) })
 }
 
 // report writes the report of a run that has just ended, and prints it.
@@ -131,6 +172,11 @@ func (a *app) reportMachines(dirs []string, out string) error {
 			errs = append(errs, fmt.Errorf("report: %w", err))
 			continue
 		}
+		// A copy of a run tells nothing about another machine.
+		if i := slices.IndexFunc(by[run.Manifest.Scenario], func(r *results.Run) bool { return r.Manifest.ID == run.Manifest.ID && r.Manifest.ID != "" }); i >= 0 {
+			errs = append(errs, fmt.Errorf("report: %s and %s are the same run (%s), which counts once", by[run.Manifest.Scenario][i].Dir, dir, run.Manifest.ID))
+			continue
+		}
 		// Folders of several scenarios are as many reports; only with --out there can be
 		// but one.
 		if name := run.Manifest.Scenario; by[name] == nil {
@@ -144,6 +190,10 @@ func (a *app) reportMachines(dirs []string, out string) error {
 	for i, name := range names {
 		if i > 0 {
 			fmt.Fprintln(a.Page)
+		}
+		if len(by[name]) == 1 && len(names) > 1 {
+			errs = append(errs, a.printReport(by[name][0], false))
+			continue
 		}
 		m, err := analysis.AcrossMachines(by[name])
 		if err == nil {
@@ -160,13 +210,11 @@ func (a *app) reportMachines(dirs []string, out string) error {
 // writeMachines writes the report across machines into a new folder: it belongs to
 // none of the runs.
 func (a *app) writeMachines(m *analysis.Machines, out string) error {
-	uid, gid := owner.IDs()
-	f, err := results.Create(out, uid, gid, nil)
-	if err != nil {
-		return err
+	files, err := reports.MachinesFiles(m, msg.Reader())
+	if err == nil {
+		err = a.writeNew(out, files)
 	}
-	f.Close()
-	if err := a.whole(out, func() error { return reports.WriteMachines(m, out, uid, gid) }); err != nil {
+	if err != nil {
 		return err
 	}
 	return tell(a.Page, "\nreport: %s\n", filepath.Join(out, "machines.md"))

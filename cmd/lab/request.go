@@ -58,7 +58,7 @@ func flagsOf(place bool) (out []string) {
 // alone, so that a results folder with an experiment file was made by it, and by
 // nothing else.
 func besideFile() string {
-	return "--" + strings.Join(append(flagsOf(true), "out", "json", "live", "predict", "wait"), ", --")
+	return "--" + strings.Join(append(flagsOf(true), "guess", "json", "live", "out", "predict", "wait"), ", --")
 }
 
 // changing finds a flag that was typed and changes what is measured, or is among

@@ -17,6 +17,7 @@ import (
 // with the reason: no experiment file has them, nor a manifest.
 var notAsked = map[string]string{
 	"out":     "where the results go, which a file can't know for whoever runs it",
+	"guess":   "what is expected of it",
 	"json":    "how the result is printed",
 	"live":    "how the run is watched",
 	"predict": "nothing is run",

@@ -26,8 +26,8 @@ import (
 // part of it: where results go, and how they are shown.
 type runFlags struct {
 	request.Request
-	out, live, resume, file string
-	json, predict           bool
+	out, live, resume, file, guess string
+	json, predict                  bool
 
 	experiment *experiment.File // that file names
 	some       []string         // environments that a group's name stands for
@@ -85,6 +85,7 @@ func (a *app) runCommand() *cobra.Command {
 	fl.BoolVar(&f.json, "json", false, "print summary.json instead of the table")
 	fl.StringVar(&f.resume, "resume", "", "`DIR` go on with an interrupted run")
 	fl.StringVarP(&f.file, "file", "f", "", "`FILE` experiment to run, in place of scenarios and flags")
+	fl.StringVar(&f.guess, "guess", "", "`FILE` guess to keep with the results, or none (default: the one that lab guess wrote)")
 	fl.BoolVar(&f.predict, "predict", false, "print how many trials there would be and how long they would take; run nothing")
 	a.WaitFlag(fl)
 	cli.Further(fl, "wait")
@@ -115,6 +116,10 @@ func (a *app) run(f runFlags) error {
 	if err := used(base.Options); err != nil {
 		return err
 	}
+	guesses, err := f.guesses()
+	if err != nil {
+		return err
+	}
 	if err := a.NeedRoot("lab run", cli.StatusNothing); err != nil {
 		return err
 	}
@@ -143,14 +148,16 @@ func (a *app) run(f runFlags) error {
 	}
 	// Each scenario has a job of its own, a copy of what all have in common.
 	var last error
-	for _, name := range f.Scenarios {
+	for i, name := range f.Scenarios {
 		if f.claims && a.taken(f.folder(name, time.Time{})) {
 			continue
 		}
 		j := *base
 		j.Begin(parts, name)
 		s := &supervisor{Supervisor: runs.Supervisor{Job: &j, Lock: lock, Dir: f.folder(name, j.Manifest.Started), Passage: passage(target)}, app: a, json: f.json, connect: f.Connect, live: f.live}
+		done := a.takeGuess(&j, guesses[i], s.Dir)
 		err := s.run()
+		done()
 		if err != nil {
 			last = err
 		}

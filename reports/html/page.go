@@ -19,28 +19,31 @@ type Page struct {
 	Language *msg.Language     `json:"-"`
 	Runs     []*Run            `json:"runs"`
 	Live     bool              `json:"live,omitempty"` // trials may still come
+	Class    template.HTML     `json:"-"`              // what is said of all runs together, before them
 	Texts    map[string]string `json:"texts"`          // what page.js says: Render fills it
 }
 
 // A Run is one results folder, as far as it is shown. Numbers are in base units.
 type Run struct {
-	Name     string        `json:"name"` // what the switch calls it
-	Scenario string        `json:"scenario"`
-	Question string        `json:"question"`
-	Answer   []string      `json:"-"` // sentences, the largest difference first
-	Banners  []string      `json:"-"` // what every reader has to know first
-	Verdicts []Verdict     `json:"-"`
-	Rows     []Row         `json:"rows"`
-	Metrics  []Metric      `json:"metrics"`
-	Taints   []string      `json:"taints"` // what Point.T counts from
-	Parts    []Parts       `json:"parts,omitempty"`
-	Thinned  int           `json:"thinned,omitempty"` // only each Thinned-th trial of a row is drawn; 0: all are
-	Tables   template.HTML `json:"-"`                 // one a metric
-	Method   template.HTML `json:"-"`
-	Machine  template.HTML `json:"-"`
-	Notes    template.HTML `json:"-"` // doubts, and what the run wants said
-	Noted    int           `json:"-"` // how many these are
-	Files    []string      `json:"-"` // the folder's, for those who want the evidence
+	Name      string        `json:"name"` // what the switch calls it
+	Scenario  string        `json:"scenario"`
+	Question  string        `json:"question"`
+	Answer    []string      `json:"-"` // sentences, the largest difference first
+	Banners   []string      `json:"-"` // what every reader has to know first
+	Verdicts  []Verdict     `json:"-"`
+	Rows      []Row         `json:"rows"`
+	Metrics   []Metric      `json:"metrics"`
+	Taints    []string      `json:"taints"` // what Point.T counts from
+	Parts     []Parts       `json:"parts,omitempty"`
+	Thinned   int           `json:"thinned,omitempty"` // only each Thinned-th trial of a row is drawn; 0: all are
+	Tables    template.HTML `json:"-"`                 // one a metric
+	Guess     template.HTML `json:"-"`                 // what was expected, next to what was measured
+	GuessPlot template.URL  `json:"-"`                 // its figure, as data
+	Method    template.HTML `json:"-"`
+	Machine   template.HTML `json:"-"`
+	Notes     template.HTML `json:"-"` // doubts, and what the run wants said
+	Noted     int           `json:"-"` // how many these are
+	Files     []string      `json:"-"` // the folder's, for those who want the evidence
 }
 
 // A Verdict is a statement and what came of it.

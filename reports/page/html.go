@@ -69,6 +69,8 @@ func (t Table) html(b *bytes.Buffer, title string, say func(Text) string) {
 			cell := "<td>%s</td>"
 			if i == 0 {
 				cell = "<th scope=\"row\">%s</th>"
+			} else if _, long := c.(Wrapped); long {
+				cell = "<td class=\"text\">%s</td>"
 			}
 			fmt.Fprintf(b, cell, say(c))
 		}

@@ -69,6 +69,9 @@ type Table struct {
 
 func (p *Page) add(b block) { p.blocks = append(p.blocks, b) }
 
+// Append adds all of another page.
+func (p *Page) Append(o *Page) { p.blocks = append(p.blocks, o.blocks...) }
+
 // Title is what the page is about.
 func (p *Page) Title(t Text) { p.add(block{kind: heading, level: 1, text: t}) }
 

@@ -142,7 +142,8 @@ func Draw(a *analysis.Analysis, l *msg.Language) ([]File, error) {
 		}
 		out = append(out, files...)
 	}
-	return out, nil
+	files, err := Guesses(a, l)
+	return append(out, files...), err
 }
 
 // writeLabel puts a cell's label beside its row: the environment, what sets it

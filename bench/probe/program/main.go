@@ -12,6 +12,8 @@
 //	probe TOKEN bomb [most=64]
 //	probe TOKEN neighbour mark=WORD dir=DIR
 //	probe TOKEN reach mark=WORD dir=DIR pid=PID …
+//	probe TOKEN passes [size=BYTES] [n=8]
+//	probe TOKEN surface [dir=DIR]
 //	probe TOKEN victim [ms=500]
 //	probe TOKEN disturb what=equal|cache|memory|forks|disk [ms=10000] [to=BYTES] [dir=DIR]
 //
@@ -42,9 +44,11 @@ var commands = map[string]func(*talk, options) error{
 	"memory":    memory,
 	"neighbour": neighbour,
 	"net":       network,
+	"passes":    passes,
 	"reach":     reach,
 	"serve":     serve,
 	"spin":      spin,
+	"surface":   surface,
 	"victim":    victim,
 }
 
@@ -55,7 +59,7 @@ func main() {
 		return
 	}
 	if len(os.Args) < 3 || commands[os.Args[2]] == nil {
-		os.Stderr.WriteString("probe: started by the lab's scenarios: probe TOKEN cpu|disk|memory|net|serve|spin|grow|bomb|neighbour|reach|victim|disturb [name=value…]\n")
+		os.Stderr.WriteString("probe: started by the lab's scenarios: probe TOKEN cpu|disk|memory|net|serve|spin|grow|bomb|neighbour|passes|reach|surface|victim|disturb [name=value…]\n")
 		os.Exit(2)
 	}
 	// A collection would be timed with whatever it falls into; the probe
