@@ -49,7 +49,7 @@ test-machine:
 # What takes minutes here; then a stock Debian with systemd and KVM is built, booted by
 # emulation, and tested in.
 test-long: setup-long generate build
-	LAB_LONG=1 ./.ci/gotest "$(GO)" $(TESTFLAGS) -run TestCellRatios ./cmd/lab
+	LAB_LONG=1 ./.ci/gotest "$(GO)" $(TESTFLAGS) -run 'TestCellRatios|TestScripts/^realapps$$' ./cmd/lab
 	./.ci/gotest ./.ci/stock "$(GO)" $(ROOT)
 
 bench: setup generate

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"maps"
+	"time"
 
 	"lab/bench/testbed"
 )
@@ -30,6 +31,12 @@ func (t *T) HostAddr() string {
 		}
 	}
 	return "127.0.0.1"
+}
+
+// AskNeighbours sets how often the testbed asks on its bridge who has an address that
+// didn't answer; 0 is the kernel's own second. The bridge is the run's.
+func (t *T) AskNeighbours(every time.Duration) error {
+	return Blamed(BlameMachine, testbed.AskNeighbours(every))
 }
 
 // NetworkFacts is what of the machine's settings bears on its network.

@@ -18,6 +18,7 @@ import (
 //
 //	instances    who has it                            who asks
 //	Tracer       bench/launch, vm                      bench/benchtest, scenarios
+//	Accountant   bench/launch                          scenarios
 //	Terminaler   bench/launch, vm, vm/guest            cmd/cli
 //	Explainer    bench/foreign, vm                     bench, bench/foreign, scenarios
 //	Execer       container, vm                         bench/benchtest, scenarios
@@ -36,7 +37,7 @@ import (
 //	Describer    bench/foreign, chroot, container, vm  bench/benchtest, bench/engine
 //	Resolver     vm                                    bench/engine, cmd/lab
 //	Connecter    vm                                    bench/runs, cmd/cli
-//	Virtualizer  vm                                    bench/runs
+//	Virtualizer  vm                                    bench/runs, scenarios
 //	Versioner    bench/foreign, vm                     bench/runs
 //
 // A further one is package machine's, Checker: checks of an environment's own,
@@ -53,6 +54,12 @@ type (
 		// LastPhase names what a start ends with, after the last mark and until
 		// the workload's first byte, where that isn't the workload alone; else "".
 		LastPhase() string
+	}
+
+	// An Accountant can have its marks say how much processor time its start has
+	// had, so that the rest of each phase is known to be waiting. Before Start.
+	Accountant interface {
+		Account()
 	}
 
 	// A Terminaler has the master end of the new pseudo-terminal that its

@@ -2,13 +2,27 @@ package bench
 
 import (
 	"context"
+	"os"
 
+	"golang.org/x/sys/unix"
+
+	"lab/bench/cgroup"
 	"lab/bench/image"
 )
 
 // Home is a folder of the testbed's, as programs on the host see it, for what a trial
 // itself makes: the work folder, or a tmpfs that ends with the testbed.
 func (t *T) Home() string { return t.plan.Home }
+
+// HomeDisk is the "MAJOR:MINOR" of the disk that Home is on; an error says that it is on
+// none.
+func (t *T) HomeDisk() (string, error) {
+	var st unix.Stat_t
+	if err := unix.Stat(t.plan.Home, &st); err != nil {
+		return "", &os.PathError{Op: "stat", Path: t.plan.Home, Err: err}
+	}
+	return cgroup.WholeDisk(st.Dev)
+}
 
 // Image is the run's.
 func (t *T) Image() image.Ref { return t.plan.Image }

@@ -283,18 +283,13 @@ func (t *T) probe(ctx context.Context, env Environment, s Spec, args []string, o
 	}
 	defer p.Close()
 	s.Command = p.Command(args...)
-	i, err := t.prepare(ctx, env, s)
-	if err != nil {
-		return err
-	}
-	if err := i.Start(ctx); err != nil {
-		return err
-	}
-	p.Listen(i.Ready())
-	err = p.Talk(ctx, func(h Heard) error {
+	i, err := t.hear(ctx, env, p, s, func(i Instance, h Heard) error {
 		t.Check(h)
 		return on(i, h)
 	})
+	if i == nil {
+		return err
+	}
 	if err != nil {
 		// A program that was silent until the trial's end may be one whose
 		// kernel hangs, and says so somewhere else.
@@ -302,8 +297,8 @@ func (t *T) probe(ctx context.Context, env Environment, s Spec, args []string, o
 		if !late && (ctx.Err() != nil || !errors.Is(err, clock.ErrClosed)) {
 			return err
 		}
-		if e, ok := i.(Explainer); ok {
-			return Blamed(Whose(err), e.Explain(err))
+		if _, ok := i.(Explainer); ok {
+			return Blamed(Whose(err), Explain(i, err))
 		}
 		if late {
 			return err
@@ -319,6 +314,33 @@ func (t *T) probe(ctx context.Context, env Environment, s Spec, args []string, o
 		return Blamed(BlameWorkload, fmt.Errorf("probe: said bye, then ended with %v", exit))
 	}
 	return t.Close(i)
+}
+
+// Hear starts an instance whose program is p's, and hears it out: on is given each
+// line. The instance is nil if it couldn't be started; else an error is the program's
+// or on's, and Explain may know more of it.
+func (t *T) Hear(ctx context.Context, p *Probe, s Spec, on func(Instance, Heard) error) (Instance, error) {
+	return t.hear(ctx, t.plan.Env, p, s, on)
+}
+
+func (t *T) hear(ctx context.Context, env Environment, p *Probe, s Spec, on func(Instance, Heard) error) (Instance, error) {
+	i, err := t.prepare(ctx, env, s)
+	if err != nil {
+		return nil, err
+	}
+	if err := i.Start(ctx); err != nil {
+		return nil, err
+	}
+	p.Listen(i.Ready())
+	return i, p.Talk(ctx, func(h Heard) error { return on(i, h) })
+}
+
+// Explain is an error with what an instance that can tell knows of it.
+func Explain(i Instance, err error) error {
+	if e, ok := i.(Explainer); ok {
+		return e.Explain(err)
+	}
+	return err
 }
 
 // hasProbe says whether the image of a Spec has the probe, where that is its

@@ -24,6 +24,10 @@ type Scenario struct {
 	// image; "" is image.ReadyPath.
 	Workload string
 
+	// Program is the program that is started for a request, in place of Workload, where
+	// the request says which. May be nil.
+	Program func(*request.Request) string
+
 	// Cells lists what is measured: environments with their variants. The
 	// environments are Options.Chosen; the order doesn't matter. Counts.Rows is a
 	// row of each.
@@ -65,27 +69,28 @@ type Options struct {
 
 // A Cell is an environment with its variant and a number of instances.
 type Cell struct {
-	Env     string
-	Guest   bool              // its environment is one (About.Guest)
-	Variant map[string]string // what this cell sets beside the defaults
-	Set     map[string]string // further settings, which follow from the variant and needn't be in a label
-	Default map[string]string // settings in place of the environment's own defaults, where the user asks for nothing else
-	N       int               // instances at a time; 0 means 1
-	Grouped bool              // each instance has a cgroup of its own, also where its environment makes none by itself
-	Trials  int               // how many, warm-ups not counted
-	Warmup  int               // further ones before them, kept and marked
-	Timeout time.Duration     // of one trial
-	Expect  time.Duration     // what a trial takes beside the instance's start, about: told before the run begins
-	Init    bool              // the workload runs under an init (Spec.Init)
-	Work    bool              // what instances write lies in the work folder (Spec.Work)
-	Disk    int64             // the most bytes that a trial has there at one time
-	Makes   []string          // taints that its trials bring about by themselves, which then say nothing about anybody else
-	CPUs    int               // processors that a guest has at least (Spec.CPUs)
-	CPU     float64           // the limit of each instance's processor time, in processors; 0: none
-	Pids    int64             // the limit of each instance's processes and threads; 0: none
-	Memory  int64             // the limit of each instance's memory, in bytes; 0: the run's. Known before the trials, as a guest's RAM follows from it
-	Quick   bool              // Options.Quick, for the trial
-	Asked   *request.Request  // what was asked for, where the trial follows it; else nil
+	Env       string
+	Guest     bool              // its environment is one (About.Guest)
+	HostFiles bool              // its environment's programs see the machine's files (About.HostFiles)
+	Variant   map[string]string // what this cell sets beside the defaults
+	Set       map[string]string // further settings, which follow from the variant and needn't be in a label
+	Default   map[string]string // settings in place of the environment's own defaults, where the user asks for nothing else
+	N         int               // instances at a time; 0 means 1
+	Grouped   bool              // each instance has a cgroup of its own, also where its environment makes none by itself
+	Trials    int               // how many, warm-ups not counted
+	Warmup    int               // further ones before them, kept and marked
+	Timeout   time.Duration     // of one trial
+	Expect    time.Duration     // what a trial takes beside the instance's start, about: told before the run begins
+	Init      bool              // the workload runs under an init (Spec.Init)
+	Work      bool              // what instances write lies in the work folder (Spec.Work)
+	Disk      int64             // the most bytes that a trial has there at one time
+	Makes     []string          // taints that its trials bring about by themselves, which then say nothing about anybody else
+	CPUs      int               // processors that a guest has at least (Spec.CPUs)
+	CPU       float64           // the limit of each instance's processor time, in processors; 0: none
+	Pids      int64             // the limit of each instance's processes and threads; 0: none
+	Memory    int64             // the limit of each instance's memory, in bytes; 0: the run's. Known before the trials, as a guest's RAM follows from it
+	Quick     bool              // Options.Quick, for the trial
+	Asked     *request.Request  // what was asked for, where the trial follows it; else nil
 
 	// StepClock makes the runner's guard see a step of the wall clock in each
 	// trial, which stays as it is: for lab calibrate.
@@ -131,7 +136,7 @@ var Usual = Counts{Full: Count{20, 1}, Quick: Count{6, 0}, Slow: Count{20, 1}, S
 // Row is a row of an environment, with its number of trials and the time that
 // one may take.
 func (n Counts) Row(a About, o Options) Cell {
-	c := Cell{Env: a.Name, Guest: a.Guest, Quick: o.Quick, Timeout: time.Minute}
+	c := Cell{Env: a.Name, Guest: a.Guest, HostFiles: a.HostFiles, Quick: o.Quick, Timeout: time.Minute}
 	k := n.Full
 	switch {
 	case a.Slow && o.Quick:

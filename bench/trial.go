@@ -140,10 +140,23 @@ func (t *T) RecordSince(metric string, start, end clock.Time) {
 func (t *T) RecordSamples(metric string, h Heard) error {
 	d, err := h.Histogram()
 	if err == nil {
-		t.quantile(metric, "p50", 0.5, d)
-		t.tail(metric, d)
+		t.RecordTimes(metric, d)
 	}
 	return err
+}
+
+// RecordTimes is RecordSamples of a distribution that the trial itself made.
+func (t *T) RecordTimes(metric string, h *histogram.Histogram) {
+	t.quantile(metric, "p50", 0.5, h)
+	t.tail(metric, h)
+}
+
+// RecordQuantile records a quantile (stat: "p50") in the metric's unit that somebody
+// else made of so many samples.
+func (t *T) RecordQuantile(metric, stat string, value float64, samples int) {
+	t.Record(metric, value)
+	l := &t.record.Lines[len(t.record.Lines)-1]
+	l.Stat, l.Samples = stat, samples
 }
 
 // RecordTail is RecordSamples for a metric whose value is the median already.
@@ -183,9 +196,7 @@ func (t *T) quantile(metric, stat string, at float64, h *histogram.Histogram) {
 	if !ok {
 		return
 	}
-	t.Record(metric, ns/1e9)
-	l := &t.record.Lines[len(t.record.Lines)-1]
-	l.Stat, l.Samples = stat, int(h.N())
+	t.RecordQuantile(metric, stat, ns/1e9, int(h.N()))
 }
 
 // Taint names something that disturbed the trial, for its lines: it is kept,
@@ -201,23 +212,31 @@ func (t *T) Taint(name string) {
 // the name that last gives. The phases sum to the whole. Marks outside of the
 // span are left out.
 func (t *T) RecordPhases(metric string, start, end clock.Time, marks []clock.Mark, last string) {
-	at := start
-	seq := 0
-	add := func(name string, to clock.Time) {
-		v := to.Sub(at).Seconds()
-		l := t.plan.Line
-		l.Metric, l.Value, l.Unit, l.Samples = name, &v, "s", 1
-		l.PartOf, l.Seq = metric, seq
-		t.record.Lines = append(t.record.Lines, l)
-		at = to
-		seq++
-	}
-	for _, m := range marks {
-		if m.At >= at && m.At <= end {
-			add(m.Name, m.At)
+	var parts []Part
+	for _, m := range append(slices.Clone(marks), clock.Mark{Name: last, At: end}) {
+		if m.At >= start && m.At <= end {
+			parts = append(parts, Part{m.Name, m.At.Sub(start).Seconds()})
+			start = m.At
 		}
 	}
-	add(last, end)
+	t.RecordParts(metric, parts)
+}
+
+// A Part is one of the values that make up a metric's, in its unit.
+type Part struct {
+	Name  string
+	Value float64
+}
+
+// RecordParts records what a metric's value is made of. What the parts leave of it is
+// reported as "other".
+func (t *T) RecordParts(metric string, parts []Part) {
+	for n, p := range parts {
+		l := t.plan.Line
+		l.Metric, l.Value, l.Unit, l.Samples = p.Name, &p.Value, t.metric[metric].Unit, 1
+		l.PartOf, l.Seq = metric, n
+		t.record.Lines = append(t.record.Lines, l)
+	}
 }
 
 // CloseAll closes what is left, and says what went wrong.

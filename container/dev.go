@@ -58,11 +58,10 @@ func (c *container) makeDev(t *launch.Thread) error {
 	if err != nil {
 		return err
 	}
-	dev, err := newFS("tmpfs", unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NOEXEC, option{"mode", "755"}, option{"size", "64k"})
+	dev, err := c.part(t, "dev", 0o755, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NOEXEC)
 	if err != nil {
 		return err
 	}
-	keep(t, dev, "dev")
 	if err := c.own(dev, ""); err != nil {
 		return err
 	}

@@ -186,15 +186,16 @@ type container struct {
 	network *testbed.Network // nil without a bridge
 	addr    netip.Prefix
 
-	layer  string   // the upper layer's folder in the work folder, or ""
-	lower  []int    // descriptors of the image's layers, if the overlay is made of these
-	root   int      // descriptor of the root's top, while it is made
-	proc   int      // of its folder /proc, on which the child mounts
-	dev    int      // of the top of its /dev
-	names  int      // of a folder beside its upper layer
-	empty  int      // of an empty folder's mount, once something is hidden by it
-	hidden []mask   // paths below /proc that it hides
-	locked []string // and those that it makes read-only
+	layer   string   // the upper layer's folder in the work folder, or ""
+	lower   []int    // descriptors of the image's layers, if the overlay is made of these
+	root    int      // descriptor of the root's top, while it is made
+	scratch int      // of its own tmpfs
+	proc    int      // of its folder /proc, on which the child mounts
+	dev     int      // of the top of its /dev
+	names   int      // of a folder beside its upper layer
+	empty   int      // of an empty folder's mount, once something is hidden by it
+	hidden  []mask   // paths below /proc that it hides
+	locked  []string // and those that it makes read-only
 
 	published []io.Closer // its ports
 

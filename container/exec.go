@@ -29,16 +29,20 @@ func (c *container) Exec(_ context.Context, cmd bench.Command) (bench.Process, e
 	}
 	launch.Ready(1)
 	var (
-		cgroups *os.File // the container's cgroup namespace
-		proc    int      // the lab's /proc
+		cgroups, users *os.File // the container's namespaces of these kinds
+		proc           int      // the lab's /proc
 	)
 	p := launch.Plan{
 		Command: cmd, Pinned: true, Join: c.Group(), Leave: c.leave,
 		Steps: []launch.Step{{Name: "namespaces", Do: func(t *launch.Thread) (err error) {
-			if cgroups, err = os.Open(fmt.Sprintf("/proc/%d/ns/cgroup", c.PID())); err != nil {
+			if cgroups, err = c.namespace(t, "cgroup"); err != nil {
 				return err
 			}
-			t.Keep(cgroups)
+			if c.mapped() {
+				if users, err = c.namespace(t, "user"); err != nil {
+					return err
+				}
+			}
 			if c.timed() {
 				if proc, err = openProc(t); err != nil {
 					return err
@@ -55,7 +59,7 @@ func (c *container) Exec(_ context.Context, cmd bench.Command) (bench.Process, e
 				c.newTime(tape, proc)
 			}
 			if c.mapped() {
-				c.becomeRoot(tape)
+				c.becomeRoot(tape, int(users.Fd()))
 			}
 			return nil
 		},
@@ -64,6 +68,15 @@ func (c *container) Exec(_ context.Context, cmd bench.Command) (bench.Process, e
 	}
 	c.confine(&p)
 	return launch.New(p), nil
+}
+
+// namespace opens the container's namespace of a kind, until the command executes.
+func (c *container) namespace(t *launch.Thread, kind string) (*os.File, error) {
+	f, err := os.Open(fmt.Sprintf("/proc/%d/ns/%s", c.PID(), kind))
+	if err == nil {
+		t.Keep(f)
+	}
+	return f, err
 }
 
 // join moves the calling thread into the container's namespaces, and its

@@ -118,8 +118,7 @@ func (c *container) folder(t *launch.Thread, name string) (int, error) {
 	return fd, nil
 }
 
-// keep leaves a descriptor to the process, which closes it after the program's
-// end.
+// keep leaves a descriptor to the process, which closes it once the program executes.
 func keep(t *launch.Thread, fd int, name string) {
 	t.Keep(os.NewFile(uintptr(fd), name))
 }

@@ -1,8 +1,6 @@
 package container
 
 import (
-	"os"
-
 	"golang.org/x/sys/unix"
 
 	"lab/bench"
@@ -16,21 +14,18 @@ import (
 // other is a port of the bridge, a switch in software, in the testbed's
 // namespace (veth(4)).
 
-// pingGroups lets every group send ICMP echo requests through a datagram
-// socket, which needs no capability (icmp(7)). It is how the engines give ping
-// back to a root that has no CAP_NET_RAW. /proc/sys/net is that of the
-// namespace of whoever opens it.
-func pingGroups() error {
-	fd, err := unix.Open("/proc/sys/net/ipv4/ping_group_range", unix.O_WRONLY|unix.O_CLOEXEC, 0)
-	if err == unix.ENOENT || err == unix.EROFS {
-		return nil // no IPv4, or a host that is a container itself
-	}
-	if err != nil {
-		return os.NewSyscallError("open ping_group_range", err)
-	}
-	defer unix.Close(fd)
-	_, err = unix.Write(fd, []byte("0 2147483647"))
-	return os.NewSyscallError("write ping_group_range", err)
+// pingGroups has the child let every group send ICMP echo requests through a
+// datagram socket, which needs no capability (icmp(7)). It is how the engines give
+// ping back to a root that has no CAP_NET_RAW. /proc/sys/net is that of the namespace
+// of whoever opens it. proc is the container's own: in the lab's, the kernel looks
+// through the entries of all live network namespaces for this one's.
+func pingGroups(tape *launch.Tape, proc, file launch.Reg) {
+	const groups = "0 2147483647"
+	// No IPv4, or a host that is a container itself: then there is no such file, or
+	// it is read-only, and the write has no descriptor.
+	tape.MaybeTo(file, "open ping_group_range", unix.SYS_OPENAT, proc, "sys/net/ipv4/ping_group_range", unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	tape.Maybe("write ping_group_range", unix.SYS_WRITE, file, groups, len(groups))
+	tape.Maybe("close", unix.SYS_CLOSE, file)
 }
 
 // connect sets up the container's own network: loopback, and for net=bridge its
@@ -39,9 +34,6 @@ func (c *container) connect(*launch.Thread) error {
 	// Programs that talk to themselves over 127.0.0.1 expect it, and every
 	// engine does it.
 	if err := testbed.Loopback(); err != nil {
-		return err
-	}
-	if err := pingGroups(); err != nil {
 		return err
 	}
 	if c.network == nil {

@@ -96,7 +96,7 @@ func (c *container) inside(t *launch.Thread, tape *launch.Tape) error {
 		c.newTime(tape, c.hostProc)
 	}
 	if c.mapped() {
-		c.becomeRoot(tape)
+		c.becomeRoot(tape, c.users)
 		// A copy of all that was mounted, which belongs to the user
 		// namespace; in it what covers something can't be taken away, nor
 		// can a read-only mount be made writable (mount_namespaces(7)).

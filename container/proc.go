@@ -71,8 +71,7 @@ func clone(dir int, name string) (int, error) {
 	return fd, nil
 }
 
-// hide puts an empty read-only folder over the one that at is open on. The first
-// is a file system, which the others are further mounts of: these cost a third.
+// hide puts an empty read-only folder over the one that at is open on.
 func (c *container) hide(t *launch.Thread, at int) error {
 	if c.empty != 0 {
 		fd, err := clone(c.empty, "")
@@ -82,12 +81,10 @@ func (c *container) hide(t *launch.Thread, at int) error {
 		defer unix.Close(fd)
 		return attach(fd, at)
 	}
-	fd, err := newFS("tmpfs", unix.MOUNT_ATTR_RDONLY|unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOEXEC,
-		option{"size", "4k"}, option{"mode", "555"})
+	fd, err := c.part(t, "empty", 0o555, unix.MOUNT_ATTR_RDONLY|unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOEXEC)
 	if err != nil {
 		return err
 	}
-	keep(t, fd, "empty")
 	c.empty = fd
 	return attach(fd, at)
 }
@@ -112,6 +109,9 @@ func (c *container) mountProc(tape *launch.Tape) {
 	tape.CallTo(proc, "fsmount proc", unix.SYS_FSMOUNT, fs, unix.FSMOUNT_CLOEXEC, nosuid)
 	tape.Call("mount /proc", unix.SYS_MOVE_MOUNT, proc, "", c.proc, "",
 		unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)
+	if c.spec.Settings["net"] != "host" {
+		pingGroups(tape, proc, tree)
+	}
 	for _, m := range c.hidden {
 		tape.Call("hide /proc/"+m.path, unix.SYS_MOVE_MOUNT, m.mount, "", proc, m.path, unix.MOVE_MOUNT_F_EMPTY_PATH)
 	}

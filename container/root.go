@@ -36,6 +36,10 @@ func (c *container) makeRoot(t *launch.Thread) error {
 			c.lower = append(c.lower, fd)
 		}
 	}
+	// After the image: what is attached below may hide it.
+	if err := c.makeScratch(t); err != nil {
+		return err
+	}
 	var root int
 	if c.on("overlay") {
 		root, err = c.overlay(t, image)
@@ -45,15 +49,8 @@ func (c *container) makeRoot(t *launch.Thread) error {
 	if err != nil {
 		return err
 	}
-	// It must be attached somewhere, as pivot_root takes only what is; where
-	// is of no matter. The run folder is there, and in this namespace
-	// nobody else needs it.
-	at, err := unix.Open(c.env.tb.Dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return &os.PathError{Op: "open", Path: c.env.tb.Dir, Err: err}
-	}
-	defer unix.Close(at)
-	if err := attach(root, at); err != nil {
+	// pivot_root takes only what is attached somewhere.
+	if err := c.attachHere(root); err != nil {
 		return fmt.Errorf("attach root: %w", err)
 	}
 	keep(t, root, "root")
@@ -61,35 +58,68 @@ func (c *container) makeRoot(t *launch.Thread) error {
 	return nil
 }
 
-// overlay makes the overlay. Its upper layer lies on a tmpfs of its own, which
-// is attached only in this container's mount namespace: the kernel frees it
-// with the namespace, whatever becomes of us.
-func (c *container) overlay(t *launch.Thread, image int) (int, error) {
+// attachHere attaches a mount that only needs to be attached, wherever: to the run
+// folder, which is there, and in this mount namespace nobody else needs it.
+func (c *container) attachHere(mount int) error {
+	at, err := unix.Open(c.env.tb.Dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return &os.PathError{Op: "open", Path: c.env.tb.Dir, Err: err}
+	}
+	defer unix.Close(at)
+	return attach(mount, at)
+}
+
+// makeScratch makes the container's own tmpfs, for its upper layer, its /dev and what
+// hides things. It is one for all: each file system costs the kernel tens of KiB,
+// since every control group of memory on the machine counts what it could give back
+// of each. It is attached only in this container's mount namespace: the kernel frees
+// it with the namespace, whatever becomes of us.
+func (c *container) makeScratch(t *launch.Thread) (err error) {
+	options := []option{{"mode", "700"}}
+	if !c.on("overlay") || c.spec.Work {
+		options = append(options, option{"size", "64k"}) // what it writes is elsewhere
+	}
+	if c.scratch, err = newFS("tmpfs", unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV, options...); err != nil {
+		return err
+	}
+	keep(t, c.scratch, "scratch")
+	// An overlay takes no layer from a mount that is attached nowhere, and before
+	// Linux 6.15 such a mount can't be cloned either.
+	if err := c.attachHere(c.scratch); err != nil {
+		return fmt.Errorf("attach tmpfs: %w", err)
+	}
+	return nil
+}
+
+// part makes a folder of the scratch file system, and returns a mount of it with
+// these MOUNT_ATTR_ flags, attached nowhere.
+func (c *container) part(t *launch.Thread, name string, mode uint32, attr uint64) (int, error) {
+	if err := unix.Mkdirat(c.scratch, name, mode); err != nil {
+		return -1, fmt.Errorf("make a folder for %s: %w", name, err)
+	}
+	fd, err := clone(c.scratch, name)
+	if err != nil {
+		return -1, err
+	}
+	keep(t, fd, name)
+	const all = unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC
+	err = unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH, &unix.MountAttr{Attr_clr: all, Attr_set: attr})
+	return fd, os.NewSyscallError("mount_setattr", err)
+}
+
+// overlay makes the overlay.
+func (c *container) overlay(t *launch.Thread, image int) (_ int, err error) {
 	if c.spec.Work {
 		return c.overlayWork(t, image)
 	}
-	tmp, err := newFS("tmpfs", unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV, option{"mode", "700"})
-	if err != nil {
-		return -1, err
-	}
-	defer unix.Close(tmp)
-	// An overlay takes no layer from a mount that is attached nowhere.
-	at, err := unix.Open(c.env.tb.Dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return -1, &os.PathError{Op: "open", Path: c.env.tb.Dir, Err: err}
-	}
-	defer unix.Close(at)
-	if err := attach(tmp, at); err != nil {
-		return -1, fmt.Errorf("attach tmpfs: %w", err)
-	}
-	if err := unix.Mkdirat(tmp, "names", 0o755); err != nil {
+	if err := unix.Mkdirat(c.scratch, "names", 0o755); err != nil {
 		return -1, fmt.Errorf("make a folder for names: %w", err)
 	}
-	if c.names, err = below(tmp, "names", unix.O_PATH|unix.O_DIRECTORY); err != nil {
+	if c.names, err = below(c.scratch, "names", unix.O_PATH|unix.O_DIRECTORY); err != nil {
 		return -1, err
 	}
 	keep(t, c.names, "names")
-	return c.layers(t, image, tmp)
+	return c.layers(t, image, c.scratch)
 }
 
 // overlayWork makes the overlay with its upper layer in the work folder.

@@ -156,8 +156,8 @@ func (c *container) ownPipes() error {
 // becomeRoot has the child enter the user namespace, as its root, and lose what
 // root inside isn't to have. To enter it gives all capabilities in it, and a
 // new bounding set.
-func (c *container) becomeRoot(tape *launch.Tape) {
-	tape.Call("join the user namespace", unix.SYS_SETNS, c.users, unix.CLONE_NEWUSER)
+func (c *container) becomeRoot(tape *launch.Tape, users int) {
+	tape.Call("join the user namespace", unix.SYS_SETNS, users, unix.CLONE_NEWUSER)
 	tape.Call("set groups", unix.SYS_SETGROUPS, 0, 0)
 	tape.Call("set group", unix.SYS_SETRESGID, 0, 0, 0)
 	tape.Call("set user", unix.SYS_SETRESUID, 0, 0, 0)

@@ -54,6 +54,7 @@ func machine(p *page.Page, k results.Machine) {
 	if k.WSL {
 		add(msg.Verbatim("WSL"), msg.T("yes"))
 	}
+	text(msg.T("machine.rcu"), k.RCU)
 	text(msg.T("machine.governor"), k.Governor)
 	text(msg.T("machine.mitigations"), strings.Join(k.Mitigations, "; "))
 	text(msg.T("machine.security"), strings.Join(k.Security, ", "))

@@ -30,12 +30,15 @@ func metricRows(a *analysis.Analysis, m results.Metric, others []results.Metric)
 		r := row{cell: c, others: make([]string, len(others)), judged: true}
 		if x := c.Samples[m.Name]; x != nil && c.NotRun == nil {
 			s := msg.ScaleFor(x.Median.Point, m.Unit)
-			r.median, r.ends = analysis.Middle(m, x), analysis.SpanOf(x.Median, s)
-			r.compare(a, x, m)
+			r.median = analysis.Middle(m, x)
+			if len(m.Words) == 0 { // words have no ends, and no difference
+				r.ends = analysis.SpanOf(x.Median, s)
+				r.compare(a, x, m)
+			}
 		}
 		for i, o := range others {
 			if x := c.Samples[o.Name]; x != nil {
-				r.others[i] = msg.Quantity(x.Median.Point, o.Unit)
+				r.others[i] = analysis.Middle(o, x)
 			}
 		}
 		out = append(out, r)

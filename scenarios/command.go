@@ -12,6 +12,7 @@ import (
 	"lab/bench"
 	"lab/bench/clean"
 	"lab/bench/clock"
+	"lab/bench/request"
 	"lab/bench/results"
 )
 
@@ -26,6 +27,7 @@ func Command() *bench.Scenario {
 			"The clock starts when the start is asked for, and stops when the host sees the program's end; what is made for the instance (a cgroup, a container, the boot of a guest) is part of it, and left out of the time of the process. " +
 			"The program's input is empty, its output is read and thrown away, and its variables are PATH and HOME, whatever the image or the user has. An exit status other than 0 fails the trial, unless --ignore-failure was asked for. " +
 			"What --prepare names runs before each trial, on the host and untimed. " + strings.TrimSpace(ownGroupText),
+		Program: func(r *request.Request) string { return append(r.Command, "")[0] },
 		Cells:   commandCells,
 		Trial:   commandTrial,
 		Metrics: commandMetrics,

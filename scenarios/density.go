@@ -3,6 +3,7 @@ package scenarios
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -23,8 +24,10 @@ func Density() *bench.Scenario {
 		Method: "The instances run a program of less than 200 bytes that writes its token, and then sleeps. " +
 			"how=together: they are started all at once, and the trial ends when the host has seen the last one's token. " +
 			"how=beside: so many are started one after another, each when the one before it is ready; when all of them live, one more is started, and that start is what counts. " +
-			"how=filling: the same with a thousand, or two hundred under --quick; the last hundred starts are held against the first. " +
+			"how=filling: the same with a thousand, or two hundred under --quick; the last hundred starts are held against the first, phase by phase. " +
+			"What a phase waits is its length without the processor time that the kernel counted for the thread that starts the instance, and for the instance. " +
 			"What they cost is by how much the machine's available memory fell meanwhile, for each of them; a plain process's is in it. " +
+			"Its parts are by how much the kernel's own sums in /proc/meminfo rose. " +
 			"Nothing is started that the machine has no room for: half of its available memory, and of the processes that it allows, stays free.",
 		Cells:    densityCells,
 		Fits:     densityFits,
@@ -99,7 +102,8 @@ func densityCells(o bench.Options) []bench.Cell {
 const (
 	densityMemory      = 2 << 20
 	densityGuestMemory = 256 << 20
-	densityFiles       = 16 // descriptors in the lab, for each
+	densityFiles       = 4  // descriptors in the lab, for each
+	densityStarting    = 32 // and for each that is being started
 )
 
 func densityFits(c bench.Cell) error {
@@ -107,10 +111,14 @@ func densityFits(c bench.Cell) error {
 	if c.Guest {
 		each = densityGuestMemory
 	}
+	files := densityFiles
+	if c.Variant["how"] == densityTogether {
+		files = densityStarting
+	}
 	if err := bench.MemoryFits(int64(c.N)*each, fmt.Sprintf("%d at a time may take", c.N), "end other programs"); err != nil {
 		return err
 	}
-	return bench.TasksRoom(2*c.N, densityFiles*c.N) // a process, and a thread of the lab's
+	return bench.TasksRoom(2*c.N, files*c.N) // a process, and a thread of the lab's
 }
 
 func densityTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
@@ -160,25 +168,23 @@ const densityEdge = 100
 
 // beside starts them one after another, and then the one that counts.
 func beside(ctx context.Context, t *bench.T, c bench.Cell) error {
-	before, err := bench.HostMemory()
+	before, err := full()
 	if err != nil {
 		return err
 	}
-	took := make([]float64, c.N)
+	all := make([]*started, c.N)
 	from := clock.Now()
-	for n := range took {
-		s, err := start(ctx, t, image.StayPath)
-		if err != nil {
+	for n := range all {
+		if all[n], err = start(ctx, t, image.StayPath, c.Variant["how"] == densityFilling); err != nil {
 			return fmt.Errorf("instance %d of %d: %w", n+1, c.N, err)
 		}
-		took[n] = s.at.Sub(s.from).Seconds()
 	}
 	ended := clock.Now()
-	after, err := bench.HostMemory()
+	after, err := full()
 	if err != nil {
 		return err
 	}
-	s, err := start(ctx, t, image.StayPath)
+	s, err := start(ctx, t, image.StayPath, false)
 	if err != nil {
 		return fmt.Errorf("the one beside %d: %w", c.N, err)
 	}
@@ -187,13 +193,91 @@ func beside(ctx context.Context, t *bench.T, c bench.Cell) error {
 		return nil
 	}
 	t.Record("row", float64(c.N)/ended.Sub(from).Seconds())
-	t.Record("memory", float64(before["MemAvailable"]-after["MemAvailable"])/float64(c.N))
-	t.Record("growth", middle(took[c.N-densityEdge:])/middle(took[:densityEdge]))
+	each := func(row string) float64 { return float64(after[row]-before[row]) / float64(c.N) }
+	t.Record("memory", -each("MemAvailable"))
+	t.RecordParts("memory", []bench.Part{
+		{Name: "kernel objects", Value: each("Slab")},
+		{Name: "kernel stacks", Value: each("KernelStack")},
+		{Name: "page tables", Value: each("PageTables")},
+		{Name: "per-CPU data", Value: each("Percpu")},
+		{Name: "the lab's memory", Value: each("lab")},
+		{Name: "the programs' memory", Value: each("AnonPages") - each("lab")},
+	})
+	recordEdges(t, all[:densityEdge], all[c.N-densityEdge:])
 	return nil
 }
 
-// middle is the median, of the upper one of two.
-func middle(v []float64) float64 { return slices.Sorted(slices.Values(v))[len(v)/2] }
+// full is the machine's memory as the kernel adds it up, in bytes, with the lab's own.
+func full() (map[string]int64, error) {
+	m, err := bench.HostMemory()
+	if err != nil {
+		return nil, err
+	}
+	var lab bench.Cost
+	err = lab.AddProcesses(os.Getpid())
+	m["lab"], _ = lab.PSS()
+	return m, err
+}
+
+// recordEdges compares the last starts with the first: as a whole, and phase by phase
+// what their medians differ by, and what the last ones wait for.
+func recordEdges(t *bench.T, first, last []*started) {
+	whole := func(s *started) float64 { return s.at.Sub(s.from).Seconds() }
+	t.Record("growth", middle(last, whole)/middle(first, whole))
+	t.Record("later", middle(last, whole)-middle(first, whole))
+	names := last[0].phases()
+	if names == nil {
+		return
+	}
+	var later, waits []bench.Part
+	sum := 0.0
+	for n, p := range names {
+		took := func(s *started) float64 { return s.phases()[n].took }
+		idle := func(s *started) float64 { return s.phases()[n].idle }
+		later = append(later, bench.Part{Name: p.name, Value: middle(last, took) - middle(first, took)})
+		waits = append(waits, bench.Part{Name: p.name, Value: middle(last, idle)})
+		sum += middle(last, idle)
+	}
+	t.RecordParts("later", later)
+	t.Record("waits", sum)
+	t.RecordParts("waits", waits)
+}
+
+// A phase of a start: how long it took, and for how much of that no processor worked
+// on it, both in seconds.
+type phase struct {
+	name       string
+	took, idle float64
+}
+
+// phases are those of a start that accounts for its processor time, until its program
+// executes; nil of another. Starts of one row all have the same.
+func (s *started) phases() (out []phase) {
+	if _, ok := s.i.(bench.Accountant); !ok {
+		return nil
+	}
+	tr, ok := s.i.(bench.Tracer)
+	if !ok {
+		return nil
+	}
+	at, cpu := s.from, time.Duration(0)
+	for _, m := range tr.Marks() {
+		took := m.At.Sub(at)
+		out = append(out, phase{m.Name, took.Seconds(), max(0, took-(m.CPU-cpu)).Seconds()})
+		at, cpu = m.At, m.CPU
+	}
+	return out
+}
+
+// middle is the median of what is asked of each start, of the upper one of two.
+func middle(of []*started, value func(*started) float64) float64 {
+	v := make([]float64, len(of))
+	for n, s := range of {
+		v[n] = value(s)
+	}
+	slices.Sort(v)
+	return v[len(v)/2]
+}
 
 var densityMetrics = []results.Metric{
 	{Name: "ready", Title: "Time until one more is ready", Unit: "s", Better: "lower", Start: true,
@@ -208,6 +292,10 @@ var densityMetrics = []results.Metric{
 		Help: "By how much MemAvailable of the machine fell while they were started, divided by how many there are: the program, the kernel's own for its isolation, and the lab's for watching it. What else the machine does is in it."},
 	{Name: "growth", Title: "Time of the last starts, by the first", Unit: "1", Better: "lower",
 		Help: "The median start of the last hundred divided by that of the first hundred: 1 if a full machine starts as fast as an empty one."},
+	{Name: "later", Title: "How much longer a start takes on a full machine", Unit: "s", Better: "lower",
+		Help: "The median start of the last hundred less that of the first hundred, and the same for each of its phases. What no phase has is in the program's own first byte."},
+	{Name: "waits", Title: "What a start on a full machine waits", Unit: "s", Better: "lower",
+		Help: "The sum of the phases in which no processor worked on it: the medians of the last hundred starts. It waits for a lock, for RCU, for a processor that others have, or for another thread to wake."},
 }
 
 var densityFigures = []results.Figure{
@@ -217,8 +305,14 @@ var densityFigures = []results.Figure{
 		Caption: "Every point is one trial. Starts that don't hinder each other make the rate rise until the processors are busy."},
 	{Name: "phases", Title: "What the start of one more is made of", Kind: "phases", Metrics: []string{"ready"},
 		Caption: "The parts of the time until ready: the one that grows with the number of neighbours is what a start waits for."},
+	{Name: "later", Title: "What a start on a full machine takes longer for", Kind: "phases", Metrics: []string{"later"},
+		Caption: "By how much the median of each phase grew from the first hundred starts to the last. Compare with the next figure: what grew and doesn't wait is work, as where the kernel looks through a list of all that live."},
+	{Name: "waits", Title: "What the last starts wait for", Kind: "phases", Metrics: []string{"waits"},
+		Caption: "The time in each phase in which no processor worked on the start: locks, RCU grace periods, a processor that others have. The phase thread is the way from the caller to the thread that starts."},
 	{Name: "memory", Title: "What each of them takes of the machine", Kind: "panels", Metrics: []string{"memory", "row"},
 		Caption: "Every point is one trial."},
+	{Name: "memory-parts", Title: "Whose memory that is", Kind: "phases", Metrics: []string{"memory"},
+		Caption: "Kernel objects are those of namespaces, mounts, file systems and control groups."},
 }
 
 var densityFindings = []results.Finding{

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -61,6 +62,8 @@ var functions = []struct{ name, title, help string }{
 	{"package", "Installing a package", "An archive is unpacked at /, and the program in it runs."},
 	{"background", "Process in the background", "A process goes on when the shell that began it has ended."},
 	{"same", "The image's own programs", "The digests of two programs, computed inside, are those of the image on the host."},
+	{"around", "The same surroundings", "A program finds the user, the folder, the umask and the environment variables that were asked for, and no others."},
+	{"nested", "Nested virtualization", "On a machine that is a virtual machine itself, a guest gets the processor's help: KVM works there, by the lab's trial of it."},
 	{"kernel", "Another kernel", "The kernel's version differs from the host's."},
 	{"unchanged", "Image unchanged", "The image's digest is the same before and after its instances wrote to their files."},
 	{"fresh", "A new instance is as the image", "A file that an earlier instance made outside of a volume isn't there in a new one."},
@@ -131,19 +134,9 @@ func (t *functionsTry) talk(ctx context.Context, s bench.Spec, script string, on
 	}
 	defer p.Close()
 	s.Command = inShell(p, script, t.tag)
-	i, err := t.Prepare(ctx, s)
+	i, err := t.Hear(ctx, p, s, on)
 	if err != nil {
-		return nil, err
-	}
-	if err := i.Start(ctx); err != nil {
-		return nil, err
-	}
-	p.Listen(i.Ready())
-	if err := p.Talk(ctx, func(h bench.Heard) error { return on(i, h) }); err != nil {
-		if e, ok := i.(bench.Explainer); ok {
-			err = e.Explain(err)
-		}
-		return nil, err
+		return nil, bench.Explain(i, err)
 	}
 	_, err = i.Wait(ctx)
 	return i, err
@@ -154,6 +147,7 @@ func (t *functionsTry) talk(ctx context.Context, s bench.Spec, script string, on
 func inShell(p *bench.Probe, script, tag string) bench.Command {
 	c := p.Command(tag)
 	c.Argv = append([]string{"/bin/sh", "-c", functionsSay + script, "sh"}, c.Argv[1:]...)
+	c.Env = []string{"LAB_ASKED=yes", "PATH=" + bench.DefaultPath} // what the script checks
 	return c
 }
 
@@ -164,6 +158,9 @@ func (t *functionsTry) inside(ctx context.Context) error {
 		t.hasNot(errors.New("it would change this machine's own files"), "user", "package")
 		t.hasNot(errors.New("a program sees this machine's files, and the image is a folder among them"), "same", "fresh")
 		script = functionsHarmless
+	}
+	if err := t.nested(); err != nil {
+		return err
 	}
 	i, err := t.talk(ctx, t.Spec(bench.Command{}), script, func(i bench.Instance, h bench.Heard) error {
 		switch {
@@ -244,6 +241,27 @@ func (t *functionsTry) kernel(inside string) error {
 	return nil
 }
 
+// nested says whether a guest on a machine that is one itself gets the processor's
+// help.
+func (t *functionsTry) nested() error {
+	v, ok := t.Environment().(bench.Virtualizer)
+	if !ok {
+		t.hasNot(errors.New("it runs on the host's kernel, and is no guest"), "nested")
+		return nil
+	}
+	b, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(strings.Fields(string(b)), "hypervisor") { // the processor's flag, which a hypervisor sets
+		t.hasNot(bench.Unavailable("this machine isn't a virtual machine itself, so that its guests aren't nested", "run the lab in a guest"), "nested")
+		return nil
+	}
+	a := v.Acceleration()
+	t.answer("nested", a.Use == "kvm", a.Reason)
+	return nil
+}
+
 // same compares the digests of the image's programs with the host's.
 func (t *functionsTry) same(h bench.Heard) error {
 	var wrong []string
@@ -260,7 +278,7 @@ func (t *functionsTry) same(h bench.Heard) error {
 	return nil
 }
 
-// functionsFindings answer what people are told (CLAIMS 9, 10, 11, 13, 21, 22, 23, 27).
+// functionsFindings answer what people are told (CLAIMS 9, 10, 11, 13, 21, 22, 23, 27, 29, 31, 38).
 func functionsFindings() []results.Finding {
 	var out []results.Finding
 	is := func(claim int, env, function, statement string) {
@@ -284,5 +302,13 @@ func functionsFindings() []results.Finding {
 	is(27, "container", "folder", "A container shares a folder with the host.")
 	is(27, "container", "volume", "Two containers that run share a folder.")
 	out[len(out)-2].Name = "container-shares"
+	is(29, "container", "again", "What the kernel has of a container is kept when its program has ended, and can be started again.")
+	out[len(out)-1].Reason = "it worked in each trial. What is kept elsewhere is kept by the engine: a layer and settings, of which it makes a new container at each start"
+	for _, env := range []string{"chroot", "container", "vm"} {
+		is(38, env, "around", "A program finds the same user, folder, umask and variables in "+env+" as were asked for.")
+	}
+	is(31, "vm", "nested", "On this machine, a virtual machine itself, guests don't get the processor's help.")
+	f := &out[len(out)-1]
+	f.Op, f.Reason = "below", "KVM worked in no trial"
 	return out
 }

@@ -1,5 +1,7 @@
 package scenarios
 
+import "lab/bench"
+
 // The scripts of the functions scenario, for the image's own shell. $1 is the token
 // of package line, $2 what is in each name that a trial makes.
 
@@ -12,8 +14,10 @@ token=$1 tag=$2
 [ -e /dev/null ] || : >/dev/null
 `
 
-// functionsHarmless changes no file but its own.
+// functionsHarmless changes no file but its own. A shell adds some variables itself.
 const functionsHarmless = `
+check around "$(id -u):$(id -g) $(pwd) $(umask) $(env | grep -v -e ^PWD= -e ^OLDPWD= -e ^SHLVL= -e ^_= | sort | tr '\n' ' ')" \
+  "0:0 / 0022 LAB_ASKED=yes PATH=` + bench.DefaultPath + ` "
 pid=$(sh -c 'sleep 1000 >/dev/null 2>&1 & echo $!')
 kill -0 $pid && alive=yes
 check background "$alive" yes

@@ -127,19 +127,11 @@ func limitsTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 		return err
 	}
 	defer p.Close()
-	i, err := t.Prepare(ctx, t.Spec(p.Command(args...)))
-	if err != nil {
-		return err
-	}
-	if err := i.Start(ctx); err != nil {
-		return err
-	}
-	p.Listen(i.Ready())
 	// How far the program came, and when it began and ended.
 	var got float64
 	var began, ended clock.Time
 	refused := false
-	talk := p.Talk(ctx, func(h bench.Heard) (err error) {
+	i, talk := t.Hear(ctx, p, t.Spec(p.Command(args...)), func(_ bench.Instance, h bench.Heard) (err error) {
 		t.Check(h)
 		switch h.Kind {
 		case line.Begin:
@@ -163,11 +155,8 @@ func limitsTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 		}
 		return err
 	})
-	if talk != nil && !(way.killed && errors.Is(talk, clock.ErrClosed)) {
-		if e, ok := i.(bench.Explainer); ok {
-			talk = e.Explain(talk)
-		}
-		return talk
+	if talk != nil && !(i != nil && way.killed && errors.Is(talk, clock.ErrClosed)) {
+		return bench.Explain(i, talk)
 	}
 	exit, err := i.Wait(ctx)
 	if err != nil {
@@ -201,8 +190,8 @@ var limitsMetrics = []results.Metric{
 	{Name: "got", Title: "Got, as a multiple of what was asked for", Unit: "1",
 		Help: "Processor time, memory or processes that the program got, divided by its limit (limit=memory-below: by what it wanted): 1 is exactly that. " +
 			"The program's own threads, and memory of its own and the kernel's, count towards a limit and aren't in it: a few percent."},
-	{Name: "outcome", Title: "Ended as it should", Unit: "1", Better: "higher",
-		Help: "1 if the program ended in the outcome that its limit is meant to have, 0 if not. memory-below: it got everything and wasn't killed. " +
+	{Name: "outcome", Title: "Ended as it should", Unit: "1", Better: "higher", Words: []string{"no", "yes"},
+		Help: "Whether the program ended in the outcome that its limit is meant to have. memory-below: it got everything and wasn't killed. " +
 			"memory-past: the kernel killed it for want of memory. processes: the kernel refused a further one, and the program that began was still there to say so."},
 	{Name: "pause", Title: "Pause at the quota", Unit: "s", Better: "lower",
 		Help: "How long the quota stops a program that has used it up, the middle one of a trial's pauses: a request that arrives then waits so long. Measured by a thread that reads the clock without end."},

@@ -29,15 +29,17 @@ func Neighbours() *bench.Scenario {
 			"The victim works in one thread: it first does one small computation after another (a unit, some tens of microseconds, in a table of 1 MiB), then one every two milliseconds, as a server gets requests. " +
 			"beside=nobody: the victim alone. equal: the neighbour does the same units on every processor. cache: it writes to 32 MiB on every processor, over and over. " +
 			"memory: it takes 512 MiB and gives it back, over and over. forks: a fork bomb of 128 processes, over and over. disk: it writes a file of 64 MiB, a MiB at a time, each with an fsync. " +
+			"victim=disk writes 4 KiB at a time instead, each safe on the disk before the next, next to that same disk storm; victim=network sends a byte to a second instance of its kind and back, over the testbed's bridge, next to two others of which one sends the other all it can. " +
 			"limits=none: neither has any. shares: the victim's CPU weight is 1,000 and the neighbour's 10. cpuset: each has one processor of its own. Under both the neighbour may have 64 processes and 256 MiB. " +
+			"throttle: the neighbour may write 4 MiB a second. " +
 			"Each neighbour is bounded, ends with the trial and, without the lab, after a minute or so: what is compared is a neighbour that wants a lot, not a machine that is brought down. " +
 			ownGroupText,
 		Cells:    neighboursCells,
 		Fits:     neighboursFits,
 		Trial:    neighboursTrial,
-		Metrics:  neighboursMetrics,
-		Figures:  neighboursFigures,
-		Findings: neighboursFindings(),
+		Metrics:  append(neighboursMetrics, resourceMetrics...),
+		Figures:  append(neighboursFigures, resourceFigures...),
+		Findings: append(neighboursFindings(), resourceFindings()...),
 	}
 }
 
@@ -84,30 +86,41 @@ func neighboursCells(o bench.Options) []bench.Cell {
 				continue
 			}
 			for _, beside := range rows[limits] {
-				c := bench.Usual.Row(e, o)
-				c.Variant = map[string]string{"beside": beside, "limits": limits}
-				c.Init, c.CPUs, c.Grouped = e.Guest, min(2, runtime.NumCPU()), ownGroup(e, o)
-				c.Expect = 2*neighboursLength(o.Quick) + 50*time.Millisecond
-				if beside != "nobody" {
-					// A neighbour is what keeps the machine busy; the lab itself
-					// waits for a processor, too, before it hears the victim.
-					c.Makes = []string{"pressure", "load", bench.TwoClocks}
-					c.Expect += 100 * time.Millisecond
-				}
+				c := neighboursCell(e, o, "cpu", beside, limits)
 				if beside == "memory" {
 					c.Makes = append(c.Makes, "memory")
 				}
 				if beside == "disk" {
 					c.Work, c.Disk = true, neighboursDisk+16<<20
 				}
-				if e.Guest {
-					c.Expect += 5 * time.Second
-				}
 				cells = append(cells, c)
 			}
 		}
+		cells = append(cells, resourceCells(e, o)...)
 	}
 	return cells
+}
+
+// neighboursCounts: there are some thirty comparisons in a family, which six trials
+// can't answer.
+var neighboursCounts = bench.Counts{Full: bench.Usual.Full, Quick: bench.Count{Trials: 8}, Slow: bench.Usual.Slow, SlowQuick: bench.Count{Trials: 2}}
+
+// neighboursCell is a row of an environment.
+func neighboursCell(e bench.About, o bench.Options, victim, beside, limits string) bench.Cell {
+	c := neighboursCounts.Row(e, o)
+	c.Variant = map[string]string{"victim": victim, "beside": beside, "limits": limits}
+	c.Init, c.CPUs, c.Grouped = e.Guest, min(2, runtime.NumCPU()), ownGroup(e, o)
+	c.Expect = 2*neighboursLength(o.Quick) + 50*time.Millisecond
+	if beside != "nobody" {
+		// A neighbour is what keeps the machine busy; the lab itself waits for a
+		// processor, too, before it hears the victim.
+		c.Makes = []string{"pressure", "load", bench.TwoClocks}
+		c.Expect += 100 * time.Millisecond
+	}
+	if e.Guest {
+		c.Expect += 5 * time.Second
+	}
+	return c
 }
 
 // neighboursFits wants room for the neighbour, and as much for everybody else.
@@ -117,6 +130,8 @@ func neighboursFits(c bench.Cell) error {
 	}
 	need := int64(64 << 20)
 	switch beside := c.Variant["beside"]; {
+	case c.Guest && c.Variant["victim"] == "network":
+		need += 4 * densityGuestMemory
 	case c.Guest:
 		need += 2 * densityGuestMemory
 	case beside == "memory":
@@ -134,15 +149,24 @@ func neighboursFits(c bench.Cell) error {
 // function returns.
 func neighboursTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 	mine, theirs := t.Spec(bench.Command{}), t.Spec(bench.Command{})
-	if err := neighboursLimit(c.Variant["limits"], &mine.Limits, &theirs.Limits); err != nil {
+	limits := neighboursLimit
+	if c.Variant["limits"] == "throttle" {
+		limits = func(_ string, _, theirs *bench.Limits) error { return throttled(t, theirs) }
+	}
+	if err := limits(c.Variant["limits"], &mine.Limits, &theirs.Limits); err != nil {
 		return err
 	}
-	beside := c.Variant["beside"]
-	if beside == "nobody" {
-		return victim(ctx, t, c, mine)
+	switch c.Variant["victim"] {
+	case "disk":
+		return diskVictim(ctx, t, c, mine, theirs)
+	case "network":
+		return networkVictim(ctx, t, c, mine, theirs)
 	}
-	args := []string{"disturb", "what=" + beside, "ms=" + strconv.FormatInt(c.Timeout.Milliseconds(), 10)}
-	switch beside {
+	counts := func() error { return victim(ctx, t, c, mine) }
+	var args []string
+	switch c.Variant["beside"] {
+	case "nobody":
+		return counts()
 	case "memory":
 		args = append(args, fmt.Sprint("to=", neighboursMemory))
 	case "disk":
@@ -152,10 +176,16 @@ func neighboursTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 		}
 		args = append(args, "dir="+place, fmt.Sprint("to=", neighboursDisk))
 	}
+	return disturbed(ctx, t, c, theirs, args, counts)
+}
+
+// disturbed has a victim work while the cell's neighbour does.
+func disturbed(ctx context.Context, t *bench.T, c bench.Cell, theirs bench.Spec, more []string, victim func() error) error {
+	args := append([]string{"disturb", "what=" + c.Variant["beside"], "ms=" + strconv.FormatInt(c.Timeout.Milliseconds(), 10)}, more...)
 	return t.ProbeOf(ctx, theirs, args, func(_ bench.Instance, h bench.Heard) error {
 		switch h.Kind {
 		case line.Begin:
-			return victim(ctx, t, c, mine)
+			return victim()
 		case line.End:
 			early, err := h.Value("early")
 			if err == nil && early != 0 {
@@ -220,9 +250,9 @@ var neighboursMetrics = []results.Metric{
 }
 
 var neighboursFigures = []results.Figure{
-	{Name: "rate", Title: "The victim's throughput", Kind: "panels", Metrics: []string{"rate"},
+	{Name: "rate", Title: "The processor: the victim's throughput", Kind: "panels", Metrics: []string{"rate"},
 		Caption: "Every point is one trial. beside= is the neighbour, limits= what the two are held to; with beside=nobody the victim has the machine for itself."},
-	{Name: "latency", Title: "How long one of the victim's requests takes", Kind: "panels", Log: true, Metrics: []string{"latency p50", "latency p99"},
+	{Name: "latency", Title: "The processor: how long one of the victim's requests takes", Kind: "panels", Log: true, Metrics: []string{"latency p50", "latency p99"},
 		Caption: "p50 is what half of a trial's units stay below, p99 what all but one in a hundred do. beside= and limits= as in the figure of throughput."},
 }
 
@@ -230,8 +260,8 @@ var neighboursFigures = []results.Figure{
 func neighboursFindings() (out []results.Finding) {
 	add := func(claim int, beside, limits, statement, op string, threshold float64, reason string) {
 		out = append(out, results.Finding{Name: "container-" + beside + "-" + limits, Claim: claim, Statement: statement,
-			Metric: "rate", Of: "container", OfVariant: map[string]string{"beside": beside, "limits": limits},
-			To: "container", ToVariant: map[string]string{"beside": "nobody"}, Compare: "ratio", Op: op, Threshold: threshold, Reason: reason})
+			Metric: "rate", Of: "container", OfVariant: map[string]string{"victim": "cpu", "beside": beside, "limits": limits},
+			To: "container", ToVariant: map[string]string{"victim": "cpu", "beside": "nobody"}, Compare: "ratio", Op: op, Threshold: threshold, Reason: reason})
 	}
 	const undisturbed = "5 % of the throughput is what one would notice in a day's work, and more than trials on a quiet machine differ by"
 	for _, n := range []struct{ beside, what string }{

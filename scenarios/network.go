@@ -146,11 +146,19 @@ func agrees(c bench.Cell, o bench.Options) bool {
 // network that can't be entered from outside (from=inside) has the server on
 // the host, and the client in the instance.
 func networkTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
-	var server netip.AddrPort
 	serve := t.Probe
 	if c.Variant["from"] == "inside" {
 		serve = t.Beside
 	}
+	return served(ctx, t, serve, func(server netip.AddrPort) error { return networkClient(ctx, t, c, server) })
+}
+
+// A runner runs the probe with a subcommand, as [bench.T.Probe] does.
+type runner func(ctx context.Context, args []string, on func(bench.Instance, bench.Heard) error) error
+
+// served has the probe serve while a client works, which is told where.
+func served(ctx context.Context, t *bench.T, serve runner, client func(server netip.AddrPort) error) error {
+	var server netip.AddrPort
 	return serve(ctx, []string{"serve"}, func(i bench.Instance, h bench.Heard) error {
 		switch {
 		case h.Kind == line.Fact && h.Name == "listen":
@@ -169,7 +177,7 @@ func networkTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 			server = netip.AddrPortFrom(addr, uint16(port))
 		case h.Kind == line.Begin:
 			// The server serves until this returns.
-			return networkClient(ctx, t, c, server)
+			return client(server)
 		}
 		return nil
 	})

@@ -25,6 +25,8 @@ var List = []func() *bench.Scenario{
 	Surface,
 	Paravirt,
 	Storage,
+	App,
+	Provisioning,
 }
 
 // All makes each scenario of the list.

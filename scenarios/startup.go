@@ -56,7 +56,7 @@ func startupCells(o bench.Options) []bench.Cell {
 const explaining = 1500 * time.Millisecond
 
 func startupTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
-	s, err := start(ctx, t, image.ReadyPath)
+	s, err := start(ctx, t, image.ReadyPath, false)
 	if err != nil {
 		return err
 	}
@@ -84,12 +84,16 @@ type started struct {
 }
 
 // start starts an instance of a program that writes its first argument, and waits
-// until the host sees the first byte of that.
-func start(ctx context.Context, t *bench.T, program string) (*started, error) {
+// until the host sees the first byte of that. account has it account for its processor
+// time, if it can.
+func start(ctx context.Context, t *bench.T, program string, account bool) (*started, error) {
 	token := bench.Token()
 	i, err := t.Prepare(ctx, t.Spec(bench.Command{Argv: []string{program, token}}))
 	if err != nil {
 		return nil, err
+	}
+	if a, ok := i.(bench.Accountant); ok && account {
+		a.Account()
 	}
 	return begin(ctx, i, token)
 }
@@ -116,10 +120,7 @@ func begin(ctx context.Context, i bench.Instance, token string) (*started, error
 		if !errors.Is(err, clock.ErrClosed) {
 			who = bench.BlameTime
 		}
-		if e, ok := i.(bench.Explainer); ok {
-			err = e.Explain(err)
-		}
-		return nil, bench.Blamed(who, err)
+		return nil, bench.Blamed(who, bench.Explain(i, err))
 	}
 	if tr, ok := i.(bench.Tracer); ok {
 		s.from = tr.Started()

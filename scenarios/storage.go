@@ -135,23 +135,12 @@ func storageTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 // storageStart starts an instance, which writes, and then waits for the end of the
 // conversation.
 func storageStart(ctx context.Context, t *bench.T, p *bench.Probe, script, place string) (bench.Instance, error) {
-	i, err := t.Prepare(ctx, t.Spec(inShell(p, script+"\nask written\n", place)))
-	if err != nil {
-		return nil, err
-	}
-	if err := i.Start(ctx); err != nil {
-		return nil, err
-	}
-	p.Listen(i.Ready())
 	written := errors.New("written")
-	err = p.Talk(ctx, func(h bench.Heard) error { return written })
-	switch e, ok := i.(bench.Explainer); {
-	case err == written:
+	i, err := t.Hear(ctx, p, t.Spec(inShell(p, script+"\nask written\n", place)), func(bench.Instance, bench.Heard) error { return written })
+	if err == written {
 		return i, nil
-	case ok:
-		err = e.Explain(err)
 	}
-	return nil, err
+	return nil, bench.Explain(i, err)
 }
 
 // blocks is what the files of a folder take of its disk, in bytes, as du counts: a

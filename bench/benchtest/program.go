@@ -16,6 +16,7 @@ import (
 
 	"lab/bench"
 	"lab/bench/clock"
+	"lab/bench/proc"
 )
 
 // What a program sees of its Command, and what is seen of the program.
@@ -282,14 +283,11 @@ func (s *suite) inherits(t *testing.T) {
 		}
 	}
 	s.ownNull(t)
-	status, err := os.ReadFile("/proc/" + pid + "/status")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(status)) {
-		name, v, _ := strings.Cut(strings.TrimSpace(line), ":\t")
-		if (name == "SigBlk" || name == "SigIgn") && strings.Trim(v, "0") != "" {
-			t.Errorf("the program begins with %s %s, want none", name, v)
+	n, _ := strconv.Atoi(pid)
+	status := proc.Status(n)
+	for _, name := range []string{"SigBlk", "SigIgn"} {
+		if v := status[name]; strings.Trim(v, "0") != "" || v == "" {
+			t.Errorf("the program begins with %s %q, want none", name, v)
 		}
 	}
 }

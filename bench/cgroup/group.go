@@ -22,8 +22,6 @@ type Group struct {
 	v2    string
 	mem   string // the folder with the memory controller's files, or ""
 	memV2 bool
-	fd    int   // open on v2, or -1
-	tasks []int // open for writing on each v1 folder's tasks
 }
 
 // New makes a group with these limits, in the hierarchies of more as well. A limit
@@ -34,7 +32,7 @@ func (t *Tree) New(lim Limits, more ...string) (_ *Group, err error) {
 		return nil, fmt.Errorf("cgroup: limit needs %s: %w", c, ErrNoController)
 	}
 	n := t.count.Add(1)
-	g := &Group{tree: t, name: strconv.FormatInt(n, 10), fd: -1}
+	g := &Group{tree: t, name: strconv.FormatInt(n, 10)}
 	switch {
 	case t.single && n > 1:
 		return nil, errors.New("cgroup: a tree for one group has one already")
@@ -59,10 +57,6 @@ func (t *Tree) New(lim Limits, more ...string) (_ *Group, err error) {
 		}
 		if root == t.v2 {
 			g.v2 = dir
-			g.fd, err = unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-			if err != nil {
-				return nil, fmt.Errorf("cgroup: open %s: %w", dir, err)
-			}
 			continue
 		}
 		g.v1 = append(g.v1, dir)
@@ -71,11 +65,6 @@ func (t *Tree) New(lim Limits, more ...string) (_ *Group, err error) {
 				return nil, err
 			}
 		}
-		fd, err := unix.Open(filepath.Join(dir, "tasks"), unix.O_WRONLY|unix.O_CLOEXEC, 0)
-		if err != nil {
-			return nil, fmt.Errorf("cgroup: open %s/tasks: %w", dir, err)
-		}
-		g.tasks = append(g.tasks, fd)
 	}
 	switch {
 	case dirs["memory"] != "":
@@ -105,12 +94,28 @@ func (g *Group) limit(dirs map[string]string, lim Limits) error {
 	return nil
 }
 
-// FD is a descriptor of the v2 folder, for clone3's CLONE_INTO_CGROUP, or -1
-// where there is no v2 tree.
-func (g *Group) FD() int { return g.fd }
-
-// TasksFDs are descriptors to which a task writes "0" to enter the v1 folders.
-func (g *Group) TasksFDs() []int { return g.tasks }
+// Entrance opens the ways into the group: its v2 folder, for clone3's
+// CLONE_INTO_CGROUP, or nil if there is no v2 tree; and the files of its v1 folders
+// to which a task writes "0" to enter. Whoever calls it closes them.
+func (g *Group) Entrance() (v2 *os.File, tasks []*os.File, err error) {
+	open := func(name string, flags int) (f *os.File) {
+		fd, oerr := unix.Open(name, flags|unix.O_CLOEXEC, 0)
+		if oerr != nil {
+			err = errors.Join(err, fmt.Errorf("cgroup: open %s: %w", name, oerr))
+			return nil
+		}
+		return os.NewFile(uintptr(fd), name)
+	}
+	if g.v2 != "" {
+		v2 = open(g.v2, unix.O_RDONLY|unix.O_DIRECTORY)
+	}
+	for _, dir := range g.v1 {
+		if f := open(filepath.Join(dir, "tasks"), unix.O_WRONLY); f != nil {
+			tasks = append(tasks, f)
+		}
+	}
+	return v2, tasks, err
+}
 
 // Name is what the group's folders are called in those of the tree.
 func (g *Group) Name() string { return g.name }
@@ -210,14 +215,6 @@ func (g *Group) OOMKilled() bool {
 
 // Remove kills what is in the group and removes its folders.
 func (g *Group) Remove() error {
-	for _, fd := range g.tasks {
-		unix.Close(fd)
-	}
-	g.tasks = nil
-	if g.fd >= 0 {
-		unix.Close(g.fd)
-		g.fd = -1
-	}
 	var errs []error
 	for _, dir := range g.Dirs() {
 		errs = append(errs, RemoveAll(dir))

@@ -3,9 +3,12 @@ package cgroup
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"lab/bench/input"
 )
@@ -89,6 +92,17 @@ func (l Limits) files() []file {
 		add(x.n > 0, file{"io", "blkio.throttle." + x.v1 + "_device", l.IO.Device + " " + itoa(x.n), "io.max", l.IO.Device + " " + x.v2 + "=" + itoa(x.n), false})
 	}
 	return out
+}
+
+// WholeDisk is the "MAJOR:MINOR" of a block device, or of the disk that the partition
+// is on. An error wraps fs.ErrNotExist if the machine has no such device.
+func WholeDisk(dev uint64) (string, error) {
+	at := fmt.Sprintf("/sys/dev/block/%d:%d", unix.Major(dev), unix.Minor(dev))
+	if _, err := os.Stat(at + "/partition"); err == nil {
+		at += "/.."
+	}
+	b, err := os.ReadFile(at + "/dev")
+	return strings.TrimSpace(string(b)), err
 }
 
 // v1Name is what v1 calls a controller.

@@ -292,8 +292,12 @@ func TestDescriptors(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(g.TasksFDs()) == 0 && g.FD() < 0 {
-			t.Fatal("there is no way into the group")
+		v2, tasks, err := g.Entrance()
+		if err != nil || len(tasks) == 0 && v2 == nil {
+			t.Fatal("there is no way into the group: ", err)
+		}
+		for _, f := range append(tasks, v2) {
+			f.Close() // of nil, too
 		}
 		if err := g.Remove(); err != nil {
 			t.Fatal(err)

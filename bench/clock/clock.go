@@ -38,4 +38,7 @@ func (t Time) Sub(u Time) time.Duration { return time.Duration(t - u) }
 type Mark struct {
 	Name string
 	At   Time
+
+	// Of a start that accounts for its processor time: how much it has had by then.
+	CPU time.Duration
 }

@@ -150,9 +150,11 @@ func (r *Runner) Plan(ctx context.Context) error {
 
 // optional says whether it is no failure that a cell can't run: the user asked
 // for nothing that makes it what it is, and others of its environment run; or for its
-// environment by a group's name alone, or not at all where it is one more to compare with.
+// environment by a group's name alone; or named none, and it is one more to compare
+// with, or the question makes no sense there.
 func (r *Runner) optional(c results.Cell, all []results.Cell) bool {
-	if slices.Contains(r.Options.Some, c.Env) || len(r.Options.Environments) == 0 && r.env(c.Env).About().Extra {
+	if slices.Contains(r.Options.Some, c.Env) ||
+		len(r.Options.Environments) == 0 && (c.NotRun.Kind == bench.ErrNotApplicable.Error() || r.env(c.Env).About().Extra) {
 		return true
 	}
 	fixed := r.Options.Fixed()

@@ -140,9 +140,7 @@ func (e *Env) startOne(ctx context.Context, s bench.Spec, path string) (err erro
 	}
 	if err = i.Start(ctx); err == nil {
 		if _, err = clock.AwaitToken(i.Ready(), []byte(token), StartWithin); err != nil {
-			if x, ok := i.(bench.Explainer); ok {
-				err = x.Explain(err)
-			}
+			err = bench.Explain(i, err)
 		}
 	}
 	if cerr := i.Close(); err == nil {

@@ -12,6 +12,7 @@ import (
 	"lab/bench"
 	"lab/bench/benchtest"
 	"lab/bench/image"
+	"lab/bench/proc"
 )
 
 func TestMain(m *testing.M) { benchtest.Main(m) }
@@ -60,7 +61,7 @@ func TestHostilePrograms(t *testing.T) {
 				t.Error(err)
 			}
 			for _, p := range tree(os.Getpid()) {
-				if name := p.status("Name"); name == "sleep" || name == "runtime" {
+				if name := proc.Status(p.pid)["Name"]; name == "sleep" || name == "runtime" {
 					t.Errorf("%s is left, as %d", name, p.pid)
 				}
 			}

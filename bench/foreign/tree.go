@@ -1,13 +1,11 @@
 package foreign
 
 import (
-	"fmt"
 	"os"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
-	"lab/bench/input"
 	"lab/bench/proc"
 )
 
@@ -25,17 +23,6 @@ func tree(pid int) (out []process) {
 	return out
 }
 
-// status reads a line of /proc/PID/status.
-func (p process) status(name string) string {
-	b, _ := input.Kernel(fmt.Sprintf("/proc/%d/status", p.pid))
-	for line := range strings.Lines(string(b)) {
-		if v, ok := strings.CutPrefix(line, name+":"); ok {
-			return strings.TrimSpace(v)
-		}
-	}
-	return ""
-}
-
 // signal sends a signal by a hold on the process: its number may have come to another.
 func (p process) signal(sig unix.Signal) error {
 	h, err := os.FindProcess(p.pid)
@@ -51,10 +38,10 @@ func (p process) signal(sig unix.Signal) error {
 }
 
 // workload is the first process of the PID namespace that the program has made, or
-// nil. /proc/PID/status has a process's numbers in all namespaces: "NSpid: 4711 1".
+// nil.
 func (i *Instance) workload() *process {
 	for _, p := range tree(i.PID()) {
-		if f := strings.Fields(p.status("NSpid")); len(f) > 1 && f[len(f)-1] == "1" {
+		if f := strings.Fields(proc.Status(p.pid)["NSpid"]); len(f) > 1 && f[len(f)-1] == "1" {
 			return &p
 		}
 	}

@@ -39,10 +39,10 @@ func (p *Process) record(t *Thread, tape *Tape, prog *program, s *stdio) error {
 		tape.Maybe("tell the watcher", unix.SYS_READLINKAT, procFolder(), "self", unsafe.Pointer(&p.leads[0]), len(p.leads))
 	}
 	if p.group != nil {
-		for _, fd := range p.group.TasksFDs() {
+		for _, f := range p.tasks {
 			// "0" is the caller (cgroup-v1/cgroups.rst, 2.3), and the only
 			// PID for which the kernel takes no lock over all threads.
-			tape.Call("enter cgroup", unix.SYS_WRITE, fd, "0", 1)
+			tape.Call("enter cgroup", unix.SYS_WRITE, int(f.Fd()), "0", 1)
 		}
 	}
 	if p.plan.Inside != nil {
@@ -125,7 +125,9 @@ func (p *Process) record(t *Thread, tape *Tape, prog *program, s *stdio) error {
 	tape.Call("unblock signals", unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, unsafe.Pointer(new(uint64)), 0, 8)
 	// Outside of the testbed's PID namespace nothing else ends it with us.
 	// After the change of user, which clears it (prctl(2)).
-	p.line.dieWithUs(tape)
+	if !outlived.Load() {
+		p.line.dieWithUs(tape)
+	}
 	args := c.Argv
 	if p.plan.Init {
 		args = append([]string{"init", prog.path}, c.Argv[1:]...)

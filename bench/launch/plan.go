@@ -16,7 +16,8 @@
 //     user, privileges, exec.
 //  5. The thread waits for the child by its PID, and then ends: it isn't fit
 //     for anything else, since its namespaces can't be put back. Go ends the
-//     thread of a goroutine that returns without unlocking it.
+//     thread of a goroutine that returns without unlocking it. Of a program that
+//     stays, it hands the wait to a thread that waits for many (see reaper).
 //
 // The lab is never re-executed for a start, and no shim runs in between.
 //
@@ -80,8 +81,8 @@ type Plan struct {
 	// for which the lab's end waits for an RCU grace period.
 	Names func() int
 
-	// Leave runs on the disposable thread after the program's end, and may be
-	// nil. Here the thread lets go of namespaces, so that they are gone when
+	// Leave runs on the disposable thread after the program's end, or before the
+	// thread's own if the program stays, and may be nil. Here the thread lets go of namespaces, so that they are gone when
 	// the program counts as gone, and not only when the kernel has ended the
 	// thread.
 	Leave func()
@@ -104,6 +105,6 @@ type Thread struct {
 	p *Process
 }
 
-// Keep keeps a descriptor open until the program's end: a step opens it, and
-// the child, or the thread, needs it later.
+// Keep keeps a descriptor open until the program executes: a step opens it, and
+// the child, or a later step, needs it.
 func (t *Thread) Keep(f *os.File) { t.p.kept = append(t.p.kept, f) }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -27,10 +28,14 @@ type Process struct {
 	marks []clock.Mark
 	tape  Tape
 	line  lifeline
-	kept  []*os.File
+	kept  []*os.File // closed once the program executes
+	tasks []*os.File // of those, what lets into a v1 cgroup
 	ready *os.File
 	tty   *os.File
 	leads []byte // where the child writes its PID; nil: nowhere
+
+	accounts bool // marks have the processor time
+	before   time.Duration
 
 	ended chan struct{} // closed when the program has ended, or never ran
 	exit  bench.Exit
@@ -103,6 +108,11 @@ func (p *Process) Announce(to []byte) {
 	procFolder() // before the thread has another root
 }
 
+// Account has the marks say how much processor time the start has had, too: the
+// disposable thread's, and after the clone the child's. It is to be called before
+// Start, and costs a system call a mark.
+func (p *Process) Account() { p.accounts, p.tape.accounts = true, true }
+
 // Group is the cgroup that the program is in, or nil.
 func (p *Process) Group() *cgroup.Group { return p.group }
 
@@ -138,14 +148,20 @@ func (p *Process) Start(ctx context.Context) error {
 // live is the whole life of a program, on its disposable thread. started is
 // called when Start may return.
 func (p *Process) live(started func(error)) {
+	p.before = p.cpu(unix.CLOCK_THREAD_CPUTIME_ID)
 	p.mark("thread")
 	if err := p.spawn(); err != nil {
+		p.forget()
 		p.release()
 		close(p.ended)
 		started(err)
 		return
 	}
 	started(nil)
+	p.forget()
+	if p.leave() {
+		return
+	}
 	// By PID alone: a wait for any child would take the exit status away
 	// from whoever else waits in this process.
 	for {
@@ -156,7 +172,12 @@ func (p *Process) live(started func(error)) {
 			break
 		}
 	}
-	at := clock.Now()
+	p.bury(clock.Now(), p.release)
+	// The thread ends here, and with it the last hold on its namespaces.
+}
+
+// bury takes the exit status of the program, which has ended, and lets go.
+func (p *Process) bury(at clock.Time, release func()) {
 	// The program's end is the end of what it left in the background, as it
 	// is where it is PID 1; here of its process group alone. A daemon with a
 	// session of its own is found by nothing but a cgroup.
@@ -179,17 +200,22 @@ func (p *Process) live(started func(error)) {
 			break
 		}
 	}
-	p.release()
+	release()
 	close(p.ended)
-	// The thread ends here, and with it the last hold on its namespaces.
 }
 
-// release lets go of what only the running program needed.
-func (p *Process) release() {
+// forget lets go of what only the start needed. Each further start copies the lab's
+// table of descriptors, and its child closes them all: what a thousand living
+// instances kept open would make the next one late.
+func (p *Process) forget() {
 	for _, f := range p.kept {
 		f.Close()
 	}
-	p.kept = nil
+	p.kept, p.tasks, p.tape = nil, nil, Tape{}
+}
+
+// release lets go of the namespaces that only the running program needed.
+func (p *Process) release() {
 	if p.plan.Leave != nil {
 		p.plan.Leave()
 	}
@@ -210,9 +236,22 @@ func (p *Process) spawn() (err error) {
 		p.mu.Lock()
 		p.group, p.owned = g, true
 		p.mu.Unlock()
-		p.mark("cgroup")
 	} else {
 		p.group = p.plan.Join
+	}
+	into := -1
+	if p.group != nil {
+		v2, tasks, err := p.group.Entrance()
+		p.tasks = tasks
+		p.kept = append(p.kept, tasks...)
+		if v2 != nil {
+			p.kept = append(p.kept, v2)
+			into = int(v2.Fd())
+		}
+		if err != nil {
+			return fmt.Errorf("start: %w", err)
+		}
+		p.mark("cgroup")
 	}
 	stdio, err := p.stdio()
 	if err != nil {
@@ -253,15 +292,11 @@ func (p *Process) spawn() (err error) {
 		return fmt.Errorf("start: %w", err)
 	}
 	out := new(outcome)
-	flags, into := p.plan.Flags, -1
-	if p.group != nil {
-		into = p.group.FD()
-	}
 	// Descriptors that another thread opens without O_CLOEXEC, and files
 	// that it still writes, stay out of the child.
 	syscall.ForkLock.Lock()
 	p.line.hold()
-	pid, errno := fork(flags, into, tape.calls, out)
+	pid, errno := fork(p.plan.Flags, into, tape.calls, out)
 	p.line.release()
 	syscall.ForkLock.Unlock()
 	runtime.KeepAlive(tape)
@@ -269,7 +304,11 @@ func (p *Process) spawn() (err error) {
 	if errno != 0 {
 		return fmt.Errorf("start: %w", cloneError(errno))
 	}
-	p.marks = append(p.marks, tape.read()...)
+	thread := p.cpu(unix.CLOCK_THREAD_CPUTIME_ID) - p.before // which slept as the child ran
+	for _, m := range tape.read() {
+		m.CPU += thread
+		p.marks = append(p.marks, m)
+	}
 	if out.failed != 0 {
 		for {
 			if _, err := unix.Wait4(pid, nil, 0, nil); err != unix.EINTR {
@@ -279,6 +318,7 @@ func (p *Process) spawn() (err error) {
 		return p.failure(tape.calls[out.failed-1], unix.Errno(out.errno), prog.path)
 	}
 	p.mark("exec")
+	p.marks[len(p.marks)-1].CPU += p.cpu(int32(^pid<<3 | 2)) // the child's clock (clock_getcpuclockid(3))
 	p.mu.Lock()
 	p.pid = pid
 	doomed := p.doomed
@@ -290,7 +330,16 @@ func (p *Process) spawn() (err error) {
 }
 
 func (p *Process) mark(name string) {
-	p.marks = append(p.marks, clock.Mark{Name: name, At: clock.Now()})
+	p.marks = append(p.marks, clock.Mark{Name: name, At: clock.Now(), CPU: p.cpu(unix.CLOCK_THREAD_CPUTIME_ID) - p.before})
+}
+
+// cpu reads a clock of processor time; 0 of a start that doesn't account for it.
+func (p *Process) cpu(clock int32) time.Duration {
+	var ts unix.Timespec
+	if p.accounts {
+		unix.ClockGettime(clock, &ts) // zero if the child has ended
+	}
+	return time.Duration(ts.Nano())
 }
 
 // failure words the tape's failed call.

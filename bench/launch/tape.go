@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"strings"
 	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -25,9 +26,10 @@ import (
 // one it was. No pipe is needed for it, as vfork wakes the parent only when
 // the child executed or is gone.
 type Tape struct {
-	calls []call
-	keep  []any // what the calls point to: out of the collector's sight otherwise
-	marks []mark
+	calls    []call
+	accounts bool  // marks have the child's processor time
+	keep     []any // what the calls point to: out of the collector's sight otherwise
+	marks    []mark
 }
 
 type call struct {
@@ -41,8 +43,8 @@ type call struct {
 }
 
 type mark struct {
-	name string
-	at   *unix.Timespec
+	name    string
+	at, cpu *unix.Timespec
 }
 
 // A Reg is a register: the result of an earlier call of the tape, such as a
@@ -70,11 +72,21 @@ func (t *Tape) CallTo(r Reg, what string, nr uintptr, args ...Arg) {
 	t.add(what, nr, args).out = int8(r) + 1
 }
 
+// MaybeTo is CallTo for a call whose error doesn't matter: the register then holds
+// what no later call takes for a descriptor.
+func (t *Tape) MaybeTo(r Reg, what string, nr uintptr, args ...Arg) {
+	c := t.add(what, nr, args)
+	c.maybe, c.out = true, int8(r)+1
+}
+
 // Mark appends a reading of the clock, which shows as a mark of the process.
 func (t *Tape) Mark(name string) {
-	ts := new(unix.Timespec)
-	t.marks = append(t.marks, mark{name, ts})
-	t.Maybe("read the clock", unix.SYS_CLOCK_GETTIME, unix.CLOCK_MONOTONIC, unsafe.Pointer(ts))
+	m := mark{name, new(unix.Timespec), new(unix.Timespec)}
+	t.marks = append(t.marks, m)
+	t.Maybe("read the clock", unix.SYS_CLOCK_GETTIME, unix.CLOCK_MONOTONIC, unsafe.Pointer(m.at))
+	if t.accounts {
+		t.Maybe("read the clock", unix.SYS_CLOCK_GETTIME, unix.CLOCK_THREAD_CPUTIME_ID, unsafe.Pointer(m.cpu))
+	}
 }
 
 func (t *Tape) add(what string, nr uintptr, args []Arg) *call {
@@ -107,7 +119,7 @@ func (t *Tape) add(what string, nr uintptr, args []Arg) *call {
 func (t *Tape) read() []clock.Mark {
 	out := make([]clock.Mark, 0, len(t.marks))
 	for _, m := range t.marks {
-		out = append(out, clock.Mark{Name: m.name, At: clock.Time(m.at.Nano())})
+		out = append(out, clock.Mark{Name: m.name, At: clock.Time(m.at.Nano()), CPU: time.Duration(m.cpu.Nano())})
 	}
 	return out
 }

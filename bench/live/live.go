@@ -81,7 +81,7 @@ func Below(root int, argv []string, kernel string) (pid int) {
 // Look reads what there is of process pid, and of the tree from root down. The
 // instance must not end meanwhile.
 func Look(root, pid int, guest bool) (*Shown, error) {
-	s := &Shown{PID: pid, Guest: guest, Tree: tree(root), Command: words(pid), Status: map[string]string{}}
+	s := &Shown{PID: pid, Guest: guest, Tree: tree(root), Command: words(pid), Status: proc.Status(pid)}
 	dir := "/proc/" + strconv.Itoa(pid)
 	list, err := os.ReadDir(dir + "/ns")
 	if err != nil {
@@ -100,15 +100,6 @@ func Look(root, pid int, guest bool) (*Shown, error) {
 	}
 	ours, err := os.Stat("/")
 	s.SameRoot = err == nil && os.SameFile(theirs, ours)
-	status, err := input.Kernel(dir + "/status")
-	if err != nil {
-		return nil, fmt.Errorf("look at process %d: %w", pid, err)
-	}
-	for line := range strings.Lines(string(status)) {
-		if k, v, ok := strings.Cut(line, ":"); ok {
-			s.Status[k] = strings.Join(strings.Fields(v), " ")
-		}
-	}
 	s.Groups = groups(dir)
 	s.Mounts = mounts(dir)
 	if guest {

@@ -34,6 +34,7 @@ func Facts(root string) (results.Machine, error) {
 		Swap:        meminfo(t, "SwapTotal"),
 		KSM:         ksm(t),
 		HugePages:   hugePages(t),
+		RCU:         rcu(t),
 		Governor:    governor(t),
 		Mitigations: mitigations(t),
 		WSL:         isWSL(t),

@@ -84,6 +84,21 @@ func ksm(t tree) string {
 	return "off, and what was merged is being parted"
 }
 
+// rcu is how the kernel waits for a grace period (Documentation/RCU): as usual, on some
+// ways in a hurry; always in a hurry, which interrupts the other processors; or never,
+// which takes off namespaces and mounts milliseconds later. "" isn't known.
+func rcu(t tree) string {
+	switch {
+	case t.read("/sys/kernel/rcu_normal") == "1": // overrides the other
+		return "never expedited"
+	case t.read("/sys/kernel/rcu_expedited") == "1":
+		return "expedited"
+	case t.has("/sys/kernel/rcu_expedited"):
+		return "usual"
+	}
+	return ""
+}
+
 // hugePages is when the kernel gives a program pages of 2 MiB unasked, of which
 // one byte costs all.
 func hugePages(t tree) string {

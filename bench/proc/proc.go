@@ -49,6 +49,19 @@ func parse(b []byte) (s Stat, ok bool) {
 	return s, err1 == nil && err2 == nil
 }
 
+// Status is /proc/PID/status, a line a key: "NSpid" has "4711 1", its numbers in all PID
+// namespaces. None where there is no such process.
+func Status(pid int) map[string]string {
+	b, _ := input.Kernel("/proc/" + strconv.Itoa(pid) + "/status")
+	out := map[string]string{}
+	for line := range strings.Lines(string(b)) {
+		if k, v, ok := strings.Cut(line, ":"); ok {
+			out[k] = strings.Join(strings.Fields(v), " ")
+		}
+	}
+	return out
+}
+
 // Children are the PIDs of a process's children, in no order; none without
 // CONFIG_PROC_CHILDREN. The kernel knows them by the thread that made them
 // (proc_pid_task_children(5)).

@@ -3,6 +3,7 @@ package proc
 import (
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -23,6 +24,9 @@ func TestParse(t *testing.T) {
 func TestRead(t *testing.T) {
 	if s, ok := Read(os.Getpid()); !ok || s.Parent != os.Getppid() || s.State == 'Z' || s.Began == "" {
 		t.Errorf("%+v, %v", s, ok)
+	}
+	if s := Status(os.Getpid()); s["PPid"] != strconv.Itoa(os.Getppid()) || s["Name"] == "" {
+		t.Errorf("status: %v", s)
 	}
 	if !slices.Contains(PIDs(), os.Getpid()) {
 		t.Error("this process isn't among all")

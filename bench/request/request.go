@@ -61,6 +61,7 @@ type Request struct {
 	DiskBudget   Size     `json:"disk_budget,omitempty" flag:"disk-budget" arg:"SIZE" more:"yes" help:"the most that a run may have on the disk at a time, such as 2G; its results don't count"`
 	Command      Argv     `json:"command,omitempty" help:"program and arguments that scenario command runs; on a command line they follow --"`
 	Prepare      string   `json:"prepare,omitempty" flag:"prepare" arg:"CMD" more:"yes" help:"shell command that the host runs, untimed, before each trial of scenario command"`
+	App          string   `json:"app,omitempty" flag:"app" arg:"NAME|FILE" more:"yes" help:"application of scenario app: httpd, nginx, redis, or a file that describes one (default: httpd)"`
 	IgnoreFailed bool     `json:"ignore_failure,omitempty" flag:"ignore-failure" more:"yes" help:"count trials of scenario command whose program fails, and record its exit status"`
 	Sessions     int      `json:"sessions,omitempty" flag:"sessions" arg:"N" from:"1" to:"1000" more:"yes" help:"make the whole set N times, each time in a new testbed, to see how sessions differ (default: 1)"`
 }

@@ -19,6 +19,7 @@ type Machine struct {
 	Swap         int64    `json:"swap"`
 	KSM          string   `json:"ksm,omitempty"`       // whether the kernel merges equal pages: on, off, "off, and what was merged is being parted", "not built in"
 	HugePages    string   `json:"hugepages,omitempty"` // transparent ones: always, madvise, never; "not built in"
+	RCU          string   `json:"rcu,omitempty"`       // how the kernel waits until nobody can still see what it takes away: usual, "expedited", "never expedited"
 	Governor     string   `json:"governor,omitempty"`
 	Mitigations  []string `json:"mitigations,omitempty"` // "spectre_v2: …", as the kernel words them
 	Hypervisor   string   `json:"hypervisor,omitempty"`  // what this machine itself is a guest of; "" on bare metal

@@ -108,17 +108,17 @@ func (j *Job) Begin(p Parts, scenario string) {
 func (j *Job) Describe(p Parts) {
 	j.Manifest.Image = results.Digested{Name: j.Image.Name, Digest: j.Image.Digest, Size: j.Image.Size}
 	name := image.ReadyPath
-	if sc := p.Scenario(j.Scenario); sc != nil && sc.Workload != "" {
-		name = sc.Workload
+	if sc := p.Scenario(j.Scenario); sc != nil {
+		name = cmp.Or(sc.Workload, name)
+		if sc.Program != nil {
+			name = sc.Program(&j.Options.Request)
+		}
 	}
 	paths := []string{name}
-	if c := j.Options.Command; len(c) > 0 {
-		name = c[0]
-		if paths[0] = name; !strings.Contains(name, "/") {
-			paths = nil
-			for _, dir := range (bench.Command{}).Path() {
-				paths = append(paths, path.Join(dir, name))
-			}
+	if !strings.Contains(name, "/") {
+		paths = nil
+		for _, dir := range (bench.Command{}).Path() {
+			paths = append(paths, path.Join(dir, name))
 		}
 	}
 	j.Manifest.Workload = results.Digested{Name: name} // of another image: what needs the program says so when it is missing

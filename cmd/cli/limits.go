@@ -88,15 +88,11 @@ func wholeDisk(name string) (string, error) {
 	if st.Mode&unix.S_IFMT != unix.S_IFBLK {
 		return "", fmt.Errorf("%s isn't a disk: lsblk lists those", name)
 	}
-	at := fmt.Sprintf("/sys/dev/block/%d:%d", unix.Major(st.Rdev), unix.Minor(st.Rdev))
-	if _, err := os.Stat(at + "/partition"); err == nil {
-		at += "/.."
-	}
-	b, err := os.ReadFile(at + "/dev")
+	disk, err := cgroup.WholeDisk(st.Rdev)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("%s: this machine has no such disk", name)
 	}
-	return strings.TrimSpace(string(b)), err
+	return disk, err
 }
 
 // count reads a number above 0.

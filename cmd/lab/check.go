@@ -47,11 +47,7 @@ func (a *app) check(dirs []string, json bool, out string) error {
 		return nil
 	})
 	if out != "" {
-		files, err := c.Files()
-		if err == nil {
-			err = a.writeNew(out, files)
-		}
-		if err != nil {
+		if err := a.writeNew(out, c.Files); err != nil {
 			return err
 		}
 	}

@@ -32,13 +32,18 @@ func (a *app) claimsCommand() *cobra.Command {
 		RunE: func(_ *cobra.Command, dirs []string) error {
 			var runs []*results.Run
 			var errs []error
+			seen := map[string]bool{} // a run that is named twice, or copied, counts once
 			for _, dir := range dirs {
 				run, err := results.Read(dir)
-				if err != nil {
+				switch {
+				case err != nil:
 					errs = append(errs, fmt.Errorf("claims: %w", err))
-					continue
+				case !seen[run.Manifest.ID]:
+					runs = append(runs, run)
 				}
-				runs = append(runs, run)
+				if err == nil && run.Manifest.ID != "" { // an early lab gave none
+					seen[run.Manifest.ID] = true
+				}
 			}
 			if out != "" {
 				errs = append(errs, a.writeClaims(runs, out))

@@ -37,34 +37,48 @@ var triedElsewhere = map[string]string{
 	"strace -f -c iperf3 -c …": "TestParity in bench",
 }
 
-var update = flag.Bool("update", false, "write the words of LAB.md anew")
+var update = flag.Bool("update", false, "write the words of LAB.md anew, and which text each Korean chapter translates")
 
-// What a word means is said in one file, which lab explain prints, and LAB.md has.
+// What a word means is said in one file, which lab explain prints, and LAB.md has: in
+// English and in Korean, the same words.
 func TestWords(t *testing.T) {
-	name := filepath.Join(top, "LAB.md")
+	english := wordsIn(t, "LAB.md", "words.txt")
+	if !slices.Equal(english, wordsIn(t, "docs/ko/LAB.md", "words.ko.txt")) {
+		t.Error("words.ko.txt has other words than words.txt, or another order")
+	}
+	for _, w := range []string{"container", "image", "layer", "chroot", "jail", "zone", "namespace", "cgroup", "capability", "seccomp", "LXC", "engine", "runtime",
+		"OCI", "registry", "hypervisor", "full virtualization", "paravirtualization", "HVM", "emulation", "guest", "virtio"} {
+		if !slices.Contains(english, "word "+w) {
+			t.Errorf("%s isn't explained", w)
+		}
+	}
+}
+
+// wordsIn compares a course's list of words with the file that it comes from (or
+// updates it), and returns the kinds and names in that file.
+func wordsIn(t *testing.T, course, file string) (names []string) {
+	words, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(top, course)
 	text, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	const from, to = "<!-- words of cmd/lab/words.txt -->\n", "<!-- end of words -->"
+	from, to := "<!-- words of cmd/lab/"+file+" -->\n", "<!-- end of words -->"
 	head, rest, ok := strings.Cut(string(text), from)
 	list, tail, ok2 := strings.Cut(rest, to)
 	if !ok || !ok2 {
-		t.Fatal("LAB.md has no place for the words")
+		t.Fatalf("%s has no place for the words", course)
 	}
-	want, seen := "", map[string]bool{}
-	for _, x := range defined(textOf(wordsTexts, "words")) {
-		if seen[x.Kind+x.Name] {
-			t.Errorf("%s is explained twice", x.Name)
+	want := ""
+	for _, x := range defined(string(words)) {
+		if slices.Contains(names, x.Kind+" "+x.Name) {
+			t.Errorf("%s: %s is explained twice", file, x.Name)
 		}
-		if seen[x.Kind+x.Name] = true; x.Kind == "word" {
+		if names = append(names, x.Kind+" "+x.Name); x.Kind == "word" {
 			want += "* **" + x.Name + "**: " + x.Text + "\n"
-		}
-	}
-	for _, w := range []string{"container", "image", "layer", "chroot", "jail", "zone", "namespace", "cgroup", "capability", "seccomp", "LXC", "engine", "runtime",
-		"OCI", "registry", "hypervisor", "full virtualization", "paravirtualization", "HVM", "emulation", "guest", "virtio"} {
-		if !seen["word"+w] {
-			t.Errorf("%s isn't explained", w)
 		}
 	}
 	if *update {
@@ -72,8 +86,9 @@ func TestWords(t *testing.T) {
 			t.Fatal(err)
 		}
 	} else if list != want {
-		t.Error("LAB.md has other words than words.txt: go test ./cmd/lab -run TestWords -update")
+		t.Errorf("%s has other words than %s: go test ./cmd/lab -run TestWords -update", course, file)
 	}
+	return names
 }
 
 // The parts that plots name are explained: those of stored runs, and those that

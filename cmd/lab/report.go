@@ -74,25 +74,28 @@ func (a *app) publish(dir, to string) error {
 			private = append(private, word)
 		}
 	}
-	files, err := reports.Public(dir, private)
-	if err != nil {
+	if err := a.writeNew(to, func() ([]plot.File, error) { return reports.Public(dir, private) }); err != nil {
 		return err
 	}
-	if err := a.writeNew(to, files); err != nil {
-		return err
-	}
-	return tell(a.Page, "%s: %d files\n", to, len(files))
+	return tell(a.Page, "%s: what was measured in %s, without what is this machine's own\n", to, dir)
 }
 
-// writeNew writes files into a new folder, with their checksums.
-func (a *app) writeNew(dir string, files []plot.File) error {
-	uid, gid := owner.IDs()
-	f, err := results.Create(dir, uid, gid, nil)
-	if err != nil {
-		return err
-	}
-	f.Close()
-	return a.whole(dir, func() error { return reports.WriteFiles(dir, files, uid, gid) })
+// writeNew writes files into a new folder, with their checksums. Nothing is there if
+// they can't be made.
+func (a *app) writeNew(dir string, draw func() ([]plot.File, error)) error {
+	return a.whole(dir, func() error {
+		files, err := draw()
+		if err != nil {
+			return err
+		}
+		uid, gid := owner.IDs()
+		f, err := results.Create(dir, uid, gid, nil)
+		if err != nil {
+			return err
+		}
+		f.Close()
+		return reports.WriteFiles(dir, files, uid, gid)
+	})
 }
 
 // report writes the report of a run that has just ended, and prints it.
@@ -210,11 +213,7 @@ func (a *app) reportMachines(dirs []string, out string) error {
 // writeMachines writes the report across machines into a new folder: it belongs to
 // none of the runs.
 func (a *app) writeMachines(m *analysis.Machines, out string) error {
-	files, err := reports.MachinesFiles(m, msg.Reader())
-	if err == nil {
-		err = a.writeNew(out, files)
-	}
-	if err != nil {
+	if err := a.writeNew(out, func() ([]plot.File, error) { return reports.MachinesFiles(m, msg.Reader()) }); err != nil {
 		return err
 	}
 	return tell(a.Page, "\nreport: %s\n", filepath.Join(out, "machines.md"))

@@ -144,6 +144,9 @@ func (f *runFlags) check() error {
 			return wrong(cli.Unknown("scenario", name, scenarioNames()), "scenarios", i)
 		}
 	}
+	if err := f.application(); err != nil {
+		return err
+	}
 	if err := takes(r); err != nil {
 		return err
 	}
@@ -203,8 +206,8 @@ func (f *runFlags) check() error {
 func takes(r *request.Request) error {
 	fields := r.Fields()
 	for _, sc := range scenarios.All() {
-		asked := slices.Contains(r.Scenarios, sc.Name)
 		for i, key := range sc.Takes {
+			asked := slices.ContainsFunc(r.Scenarios, func(name string) bool { return slices.Contains(scenarios.Find(name).Takes, key) })
 			given := fields[slices.IndexFunc(fields, func(f request.Field) bool { return f.Key == key })].String() != ""
 			var err error
 			switch {

@@ -116,6 +116,9 @@ func (a *app) run(f runFlags) error {
 	if err := used(base.Options); err != nil {
 		return err
 	}
+	if err := f.appImage(); err != nil {
+		return cli.Exit(cli.StatusNothing, err)
+	}
 	guesses, err := f.guesses()
 	if err != nil {
 		return err

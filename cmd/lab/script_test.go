@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,6 +37,9 @@ func TestMain(m *testing.M) {
 	})
 }
 
+// longScript is what a script says that takes minutes.
+var longScript = regexp.MustCompile(`(?m)^# takes ([0-9]+ minutes)$`)
+
 func TestScripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/script/*.txt")
 	if err != nil || len(files) == 0 {
@@ -50,6 +54,9 @@ func TestScripts(t *testing.T) {
 			text, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
+			}
+			if minutes := longScript.FindStringSubmatch(string(text)); minutes != nil && os.Getenv("LAB_LONG") == "" {
+				t.Skip("SKIPPED: takes " + minutes[1] + "; fix: LAB_LONG=1")
 			}
 			// A script that measures or executes says so in its first line.
 			first, _, _ := strings.Cut(string(text), "\n")

@@ -23,7 +23,11 @@ packages() {
 		lxc|lxc-execute|LXC's containers, likewise
 		user-mode-linux|linux.uml|Linux as a process, likewise
 	END
-	[ -z "${long:-}" ] || echo 'mmdebstrap|mmdebstrap|makes the stock Debian that make test-long boots'
+	[ -z "${long:-}" ] || cat <<-'END'
+		mmdebstrap|mmdebstrap|makes the stock Debian that make test-long boots, and images of packages
+		wrk|wrk|puts load on web servers
+		redis-tools|redis-benchmark|puts load on Redis
+	END
 }
 
 # The guest's kernel: distribution|meta package|that of the full kernel. One made

@@ -197,7 +197,10 @@ func (a *Analysis) findMetrics() {
 			a.Metrics = append(a.Metrics, f)
 		}
 	}
-	worded := func(m results.Metric) bool { return len(m.Words) > 0 }
+	// Answers that a matrix shows are in no table of medians.
+	worded := func(m results.Metric) bool {
+		return len(m.Words) > 0 && slices.ContainsFunc(a.Run.Manifest.Figures, func(f results.Figure) bool { return f.Kind == KindMatrix && slices.Contains(f.Metrics, m.Name) })
+	}
 	for _, m := range a.Metrics {
 		if worded(m) {
 			a.Answers = append(a.Answers, m)

@@ -104,8 +104,14 @@ func answerOf(c *Cell, m results.Metric) Answer {
 	return x
 }
 
-// Middle is a sample's median for people: of what is counted, a whole number.
+// Middle is a sample's median for people: of an answer its word, or both if trials
+// differ; of what is counted, a whole number.
 func Middle(m results.Metric, s *Sample) string {
+	if lo, hi := m.Word(s.Median.Lo), m.Word(s.Median.Hi); lo != hi {
+		return lo + " / " + hi
+	} else if lo != "" {
+		return lo
+	}
 	if v := s.Median.Point; m.Certain() && v == math.Trunc(v) {
 		return strconv.Itoa(int(v))
 	}

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"lab/bench/results"
+	"lab/bench/stats"
 )
 
 // answered is a run in which a probe has one answer each trial.
@@ -50,5 +51,15 @@ func TestMatrix(t *testing.T) {
 	}
 	if x := a.Matrix(a.Run.Manifest.Figures[0]).Rows[0].Answers[1]; !x.Differs || x.Level != 1 {
 		t.Errorf("%+v", x)
+	}
+}
+
+// An answer's middle is its word, of trials that differ both.
+func TestMiddleInWords(t *testing.T) {
+	m := results.Metric{Unit: "1", Words: []string{"no", "yes"}}
+	for want, x := range map[string]stats.Interval{"yes": {Point: 1, Lo: 1, Hi: 1}, "no": {}, "no / yes": {Point: 0.5, Hi: 1}} {
+		if got := Middle(m, &Sample{Median: x}); got != want {
+			t.Errorf("%+v is %q, want %q", x, got, want)
+		}
 	}
 }

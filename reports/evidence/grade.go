@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -234,8 +233,8 @@ func (f *Folder) summary() (s reports.Summary, err error) {
 	}
 	defer root.Close()
 	data, err := input.ReadIn(root, "summary.json", 64<<20)
-	if errors.Is(err, fs.ErrNotExist) {
-		return s, os.ErrNotExist
+	if errors.Is(err, fs.ErrNotExist) { // it states nothing
+		return s, nil
 	}
 	if err == nil {
 		err = json.Unmarshal(data, &s)

@@ -124,14 +124,13 @@
       const values = shown.flatMap(x => x.points.map(p => p.v));
       if (!values.length) { this.plot.textContent = T('page.no-row'); return; }
       const log = this.log && values.every(v => v > 0);
-      // On a linear axis an emulated guest would press all others flat: it has a
-      // panel of its own, as in the pictures.
-      const panels = log && this.kind !== 'parts' ? [shown] : [false, true].map(e => shown.filter(x => !!x.row.emulated === e)).filter(g => g.length);
-      this.plot.replaceChildren(...panels.flatMap(g => this.panel(m, g, log, panels.length > 1 && g[0].row.emulated)));
+      // Emulation is no measure: its rows have a panel of their own, whatever the axis, as
+      // in the pictures.
+      const panels = [false, true].map(e => shown.filter(x => !!x.row.emulated === e)).filter(g => g.length);
+      this.plot.replaceChildren(...panels.flatMap(g => this.panel(m, g, log)));
     }
-    // panel draws rows on one axis; apart says that they are the emulated ones, whose axis
-    // is their own.
-    panel(m, shown, log, apart) {
+    // panel draws rows on one axis: all of them are emulated, or none is.
+    panel(m, shown, log) {
       const values = shown.flatMap(x => x.points.map(p => p.v));
       let lo = Math.min(...values), hi = Math.max(...values);
       if (!log && (lo > 0 && lo < hi / 3 || this.kind === 'parts')) lo = 0;
@@ -146,10 +145,9 @@
       const height = this[this.kind === 'parts' ? 'drawParts' : this.kind === 'order' ? 'drawOrder' : this.kind === 'share' ? 'drawShare' : 'drawTrials'](state);
       svg.setAttribute('viewBox', `0 0 ${W} ${height}`);
       this.walk(svg);
-      if (!shown.some(x => x.row.emulated)) return [svg];
+      if (!shown[0].row.emulated) return [svg];
       const hatch = make('pattern', { id: 'hatch', width: 8, height: 8, patternUnits: 'userSpaceOnUse', patternTransform: 'rotate(45)' }, make('path', { d: 'M0,0V8', class: 'grid' }));
       svg.prepend(hatch);
-      if (!apart) return [svg]; // its rows are hatched
       svg.prepend(make('rect', { width: W, height: height - 44, fill: 'url(#hatch)' }));
       const note = document.createElement('p');
       note.className = 'small';
@@ -197,7 +195,6 @@
       const bottom = 8 + step * s.shown.length, ax = this.xAxis(s, left, bottom);
       s.shown.forEach((x, k) => {
         const y = 8 + step * (k + 0.5) + (s.wide ? 0 : 8);
-        if (x.row.emulated && s.log) s.svg.append(make('rect', { x: left, y: 8 + step * k, width: s.W - 16 - left, height: step, fill: 'url(#hatch)' }));
         this.labels(s, left, y, x.row);
         x.points.forEach((p, j) => this.point(s, ax.at(p.v), y + (((j * 7) % 11) - 5) * 1.9, x.row, p));
         const st = x.stat;

@@ -269,6 +269,9 @@ func (l *Language) Render(x any, k Markup) string {
 
 func (l *Language) render(m Message, k Markup) string {
 	t, ok := l.texts[m.ID]
+	if !ok && l.Name == "ko" { // which may wait for a new text, in English
+		t, ok = English().texts[m.ID]
+	}
 	if len(m.Args) > 0 && m.Args[0] == 1 {
 		if one, has := l.texts[m.ID+".one"]; has {
 			t = one

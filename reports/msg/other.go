@@ -101,7 +101,7 @@ func (l *Language) one(s string, k Markup) (string, bool) {
 	}
 	for _, f := range l.forms {
 		if args, ok := f.match(s); ok {
-			return l.put(f.text, args, Markup{Words: k.Escape, Escape: k.Escape}), true
+			return l.put(f.text, args, k), true
 		}
 	}
 	return "", false

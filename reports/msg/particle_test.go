@@ -47,7 +47,7 @@ func TestOthersTexts(t *testing.T) {
 	if got := l.Sprintf("%d of %s", 2, "x"); got != "x의 2" {
 		t.Error(got)
 	}
-	angry := Markup{Words: Plain.Words, Escape: strings.ToUpper} // what is put in is of others, too
+	angry := Markup{Words: Plain.Words, Escape: strings.ToUpper}
 	if got := l.Render("c isn't in x", angry); got != "X에 다가 없음" {
 		t.Error(got)
 	}

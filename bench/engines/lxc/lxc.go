@@ -136,5 +136,5 @@ func space(path string) string {
 
 func args(o *foreign.Order) []string {
 	return append([]string{"--name", o.ID, "--lxcpath", o.Dir, "--rcfile", filepath.Join(o.Dir, file),
-		"--logfile", filepath.Join(o.Dir, "log"), "--logpriority", "ERROR", "--"}, o.Argv...)
+		"--logfile", filepath.Join(o.Dir, "log"), "--logpriority", "ERROR", "--quiet", "--"}, o.Argv...)
 }

@@ -14,8 +14,8 @@
 //	probe TOKEN reach mark=WORD dir=DIR pid=PID …
 //	probe TOKEN passes [size=BYTES] [n=8]
 //	probe TOKEN surface [dir=DIR]
-//	probe TOKEN victim [ms=500]
-//	probe TOKEN disturb what=equal|cache|memory|forks|disk [ms=10000] [to=BYTES] [dir=DIR]
+//	probe TOKEN victim [what=disk dir=DIR] [ms=500]
+//	probe TOKEN disturb what=equal|cache|memory|forks|disk|network [ms=10000] [to=BYTES|ADDRESS:PORT] [dir=DIR]
 //
 // A subcommand is a file here, and the work that it times is a function of its
 // own that tests call. What it says on standard output is package line's

@@ -60,12 +60,16 @@ func (u *unit) do() error {
 // pace is how often a unit is due: a request every two milliseconds.
 const pace = int64(2 * time.Millisecond)
 
-// victim works in one thread, in two sections of about ms milliseconds. work:
+// victim works in one thread: with what=disk as diskVictim says, else in two sections of
+// about ms milliseconds. work:
 // units back to back; value: units a second, by the clock, so that the time which
 // others had the processor is in it. pace: a unit is due every two milliseconds,
 // whether the one before it is done or not; the samples are the seconds from when
 // it was due to when it was done.
 func victim(t *talk, o options) error {
+	if o["what"] == "disk" {
+		return diskVictim(t, o)
+	}
 	ms, err := o.number("ms", 500)
 	if err != nil {
 		return err
@@ -111,14 +115,63 @@ func victim(t *talk, o options) error {
 	return t.samples("pace", h)
 }
 
+// diskVictim writes 4 KiB at a random place of a file of 16 MiB in dir=, and has them
+// safe on the disk before the next, for ms milliseconds, as a database does: value is
+// how many a second, and the samples are how long each took.
+func diskVictim(t *talk, o options) error {
+	ms, err := o.number("ms", 500)
+	if err != nil {
+		return err
+	}
+	f, err := nameless(o["dir"])
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	const blocks, size = 4096, 4096
+	block := make([]byte, size)
+	for n := range int64(blocks) {
+		if _, err := f.WriteAt(block, n*size); err != nil {
+			return err
+		}
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	h := &histogram.Histogram{}
+	x := uint64(88172645463325252)
+	err = t.section("writes", func() ([]line.Pair, error) {
+		began := now()
+		at := began
+		for at-began < ms*int64(time.Millisecond) {
+			x ^= x >> 12
+			x ^= x << 25
+			x ^= x >> 27
+			_, err := f.WriteAt(block, int64(x%blocks)*size)
+			if err = errors.Join(err, unix.Fdatasync(int(f.Fd()))); err != nil {
+				return nil, err
+			}
+			after := now()
+			h.Add(after - at)
+			at = after
+		}
+		return []line.Pair{line.Number("value", float64(h.N())/float64(at-began)*1e9)}, nil
+	})
+	if err != nil {
+		return err
+	}
+	return t.samples("writes", h)
+}
+
 // neighbours are the ways to disturb: each makes what every thread of it does
 // again and again.
 var neighbours = map[string]func(options) ([]func() error, error){
-	"equal":  equal,
-	"cache":  thrash,
-	"memory": hoard,
-	"forks":  forks,
-	"disk":   storm,
+	"equal":   equal,
+	"cache":   thrash,
+	"memory":  hoard,
+	"forks":   forks,
+	"disk":    storm,
+	"network": flood,
 }
 
 // disturb is a neighbour in the way what= until the host answers its section's
@@ -262,5 +315,30 @@ func storm(o options) ([]func() error, error) {
 			at = 0
 		}
 		return errors.Join(err, f.Sync())
+	}}, nil
+}
+
+// flood sends TCP streams of 8 MiB to a serve at to=ADDRESS:PORT, one after another, as
+// fast as that takes them. Each is ended, and counted at the other end, before the next:
+// what a process sends last is lost if its network namespace goes with it.
+func flood(o options) ([]func() error, error) {
+	c, err := newClient(o)
+	if err != nil {
+		return nil, err
+	}
+	buf := make([]byte, block)
+	return []func() error{func() error {
+		fd, err := c.open('1')
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		for range 64 {
+			if _, err := send(fd, buf, 0); err != nil {
+				return os.NewSyscallError("send", err)
+			}
+		}
+		_, err = c.counted([]unix.PollFd{{Fd: int32(fd)}})
+		return err
 	}}, nil
 }

@@ -28,11 +28,11 @@ func network(t *talk, o options) error {
 	if err != nil {
 		return err
 	}
-	to, err := netip.ParseAddrPort(o["to"])
-	if err != nil || !to.Addr().Is4() {
-		return errors.New("to=" + o["to"] + " isn't an IPv4 address and a port")
+	c, err := newClient(o)
+	if err != nil {
+		return err
 	}
-	c := &client{to: unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()}, budget: ms * int64(time.Millisecond)}
+	c.budget = ms * int64(time.Millisecond)
 	runtime.LockOSThread()
 	only := strings.Split(o["only"], ",")
 	for _, x := range []struct {
@@ -57,6 +57,15 @@ func network(t *talk, o options) error {
 type client struct {
 	to     unix.SockaddrInet4
 	budget int64 // of a section, in nanoseconds
+}
+
+// newClient is one of the serve at to=ADDRESS:PORT.
+func newClient(o options) (*client, error) {
+	to, err := netip.ParseAddrPort(o["to"])
+	if err != nil || !to.Addr().Is4() {
+		return nil, errors.New("to=" + o["to"] + " isn't an IPv4 address and a port")
+	}
+	return &client{to: unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()}}, nil
 }
 
 // open connects, and says what for.

@@ -1,0 +1,193 @@
+// Package appfile reads what an application is: a small YAML file that says which image has
+// it, how it is started, how one knows that it serves, and what puts load on it.
+//
+//	format: 1
+//	title: nginx, a web server
+//	packages: [nginx]
+//	command: [nginx, -g, daemon off;]
+//	port: 80
+//	ask: "GET / HTTP/1.0\r\n\r\n"
+//	answer: "^HTTP/1\\.. 200 "
+//
+// The schema, for editors and other programs, is scenarios/apps/app.schema.json. Files
+// are read strictly: each key once, none that isn't known, each value of its type.
+package appfile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"regexp"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+
+	"lab/bench/input"
+)
+
+// Format is the version of the form of the files.
+const Format = 1
+
+// MaxSize is more than any such file needs, in bytes.
+const MaxSize = 64 << 10
+
+// How a reply to the load's request ends.
+const (
+	ReplyHTTP  = "http"  // after the bytes that its Content-Length says; the connection stays
+	ReplyLine  = "line"  // with its first line feed; the connection stays
+	ReplyClose = "close" // with the connection: each request makes a new one
+)
+
+// An App is one application.
+type App struct {
+	Format   int      `json:"format"`
+	Title    string   `json:"title"`
+	Image    string   `json:"image,omitempty"`    // in the store; "" is the name of the file if there are packages, else the lab's own image
+	Packages []string `json:"packages,omitempty"` // Debian's, for lab image build
+	Command  []string `json:"command"`            // "{root}" is the image's root folder as the program sees it
+	Env      []string `json:"env,omitempty"`      // NAME=value, besides PATH and HOME
+	Static   bool     `json:"static,omitempty"`   // the program needs nothing of the image but itself: a plain process is the same bytes
+	Writes   bool     `json:"writes,omitempty"`   // it writes to its file tree
+	Port     uint16   `json:"port"`               // TCP
+	Ask      string   `json:"ask"`                // the bytes of a first request
+	Answer   string   `json:"answer"`             // a regular expression that the answer to it matches
+	Load     Load     `json:"load"`
+
+	answer *regexp.Regexp
+}
+
+// A Load is what puts load on an application: the lab's own generator, or a program of
+// the host if it is installed.
+type Load struct {
+	Ask         string   `json:"ask,omitempty"`     // bytes of each request; "" is the app's ask
+	Reply       string   `json:"reply"`             // how the answer ends: http, line, close
+	Connections int      `json:"connections"`       // at a time, each with one request at a time
+	Program     []string `json:"program,omitempty"` // "{host}", "{port}", "{connections}", "{seconds}" and "{requests}" (thousands a second) are filled in
+	Package     string   `json:"package,omitempty"` // that has the program, for people
+	Rate        string   `json:"rate,omitempty"`    // expressions of what it prints: requests a second
+	P50         string   `json:"p50,omitempty"`     // a time, and in a second group its unit: us, ms (the default) or s
+	P99         string   `json:"p99,omitempty"`
+}
+
+// An Error is what is wrong with a file, and where. Line and Column count from 1; Line 0
+// is the file as a whole.
+type Error struct {
+	File         string
+	Line, Column int
+	Err          error
+}
+
+func (e *Error) Error() string {
+	if e.Line == 0 {
+		return fmt.Sprintf("%s: %v", e.File, e.Err)
+	}
+	return fmt.Sprintf("%s:%d:%d: %v", e.File, e.Line, e.Column, e.Err)
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Parse reads a file's bytes; name is for errors, which are [*Error].
+func Parse(name string, data []byte) (*App, error) {
+	if len(data) > MaxSize {
+		return nil, &Error{File: name, Err: fmt.Errorf("it has more than %d bytes: this is no application", MaxSize)}
+	}
+	a := &App{}
+	in := yaml.NewDecoder(strings.NewReader(input.Text(data)), yaml.Strict())
+	err := in.Decode(a)
+	if err == nil && in.Decode(&App{}) != io.EOF {
+		err = errors.New("a second document: one file is one application")
+	}
+	if err != nil {
+		e := &Error{File: name, Err: err}
+		var y yaml.Error
+		if errors.As(err, &y) {
+			e.Err = errors.New(y.GetMessage())
+			if t := y.GetToken(); t != nil && t.Position != nil {
+				e.Line, e.Column = t.Position.Line, t.Position.Column
+			}
+		}
+		return nil, e
+	}
+	if key, err := a.check(); err != nil {
+		e := &Error{File: name, Err: fmt.Errorf("%s: %w", key, err)}
+		if path, perr := yaml.PathString("$." + key); perr == nil {
+			if n, perr := path.ReadNode(strings.NewReader(string(data))); perr == nil && n != nil {
+				e.Line, e.Column = n.GetToken().Position.Line, n.GetToken().Position.Column
+			}
+		}
+		return nil, e
+	}
+	return a, nil
+}
+
+// check fills in what follows, and says which key is wrong.
+func (a *App) check() (key string, err error) {
+	missing := errors.New("it is missing")
+	for _, x := range []struct {
+		key   string
+		wrong bool
+		err   error
+	}{
+		{"format", a.Format != Format, fmt.Errorf("write format: %d", Format)},
+		{"title", a.Title == "", missing},
+		{"command", len(a.Command) == 0 || a.Command[0] == "", missing},
+		{"port", a.Port == 0, missing},
+		{"ask", a.Ask == "", missing},
+		{"answer", a.Answer == "", missing},
+		{"load.connections", a.Load.Connections < 1 || a.Load.Connections > 1000, errors.New("not a number from 1 to 1000")},
+		{"load.reply", a.Load.Reply != ReplyHTTP && a.Load.Reply != ReplyLine && a.Load.Reply != ReplyClose, errors.New("there are http, line and close")},
+		{"load.program", len(a.Load.Program) > 0 && (a.Load.Rate == "" || a.Load.P50 == "" || a.Load.P99 == ""), errors.New("it needs rate, p50 and p99, which find its results")},
+	} {
+		if x.wrong {
+			return x.key, x.err
+		}
+	}
+	for _, x := range []struct {
+		key, text string
+		groups    int
+	}{{"answer", a.Answer, 0}, {"load.rate", a.Load.Rate, 1}, {"load.p50", a.Load.P50, 1}, {"load.p99", a.Load.P99, 1}} {
+		re, err := regexp.Compile(x.text)
+		if err == nil && x.text != "" && re.NumSubexp() < x.groups {
+			err = errors.New("it has no group in parentheses that is the number")
+		}
+		if err != nil {
+			return x.key, err
+		}
+		if x.key == "answer" {
+			a.answer = re
+		}
+	}
+	for i, e := range a.Env {
+		if name, _, ok := strings.Cut(e, "="); !ok || name == "" {
+			return fmt.Sprintf("env[%d]", i), errors.New("not of the form NAME=value")
+		}
+	}
+	if a.Load.Ask == "" {
+		a.Load.Ask = a.Ask
+	}
+	return "", nil
+}
+
+// Answered says whether what came is the answer to the first request.
+func (a *App) Answered(got []byte) bool { return a.answer.Match(got) }
+
+// Keys are those of a file, those of load with "load." before them.
+func Keys() (out []string) {
+	var add func(reflect.Type, string)
+	add = func(t reflect.Type, before string) {
+		for i := range t.NumField() {
+			f := t.Field(i)
+			key, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			switch {
+			case key == "":
+			case f.Type.Kind() == reflect.Struct:
+				add(f.Type, key+".")
+			default:
+				out = append(out, before+key)
+			}
+		}
+	}
+	add(reflect.TypeFor[App](), "")
+	return out
+}

@@ -1,0 +1,185 @@
+package scenarios
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"math"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"lab/bench"
+	"lab/bench/appfile"
+	"lab/bench/benchtest"
+	"lab/bench/request"
+	"lab/bench/results"
+)
+
+// Each application's file is right, the help names it, and the schema next to them
+// knows the keys that the reader knows.
+func TestApps(t *testing.T) {
+	var help string
+	for _, f := range new(request.Request).Fields() {
+		if f.Key == "app" {
+			help = f.Help
+		}
+	}
+	for _, name := range Apps() {
+		a, err := FindApp(name)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if !strings.Contains(help, name) {
+			t.Errorf("the help of --app doesn't name %s: %s", name, help)
+		}
+		if (a.Image == "") != (len(a.Packages) == 0) {
+			t.Errorf("%s: image %q of packages %q", name, a.Image, a.Packages)
+		}
+		text, err := json.Marshal(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := FindApp(string(text)); err != nil || again.Title != a.Title || !slices.Equal(again.Command, a.Command) || again.Load.Ask != a.Load.Ask {
+			t.Errorf("%s: as a manifest has it: %+v, %v", name, again, err)
+		}
+	}
+	var unknown *request.UnknownError
+	if _, err := FindApp("ngnix"); !errors.As(err, &unknown) {
+		t.Error(err)
+	}
+	data, err := os.ReadFile("apps/app.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var schema struct {
+		Properties map[string]struct{ Properties map[string]any }
+	}
+	if err := json.Unmarshal(data, &schema); err != nil {
+		t.Fatal(err)
+	}
+	var keys []string
+	for k, v := range schema.Properties {
+		if v.Properties == nil {
+			keys = append(keys, k)
+		}
+		for in := range v.Properties {
+			keys = append(keys, k+"."+in)
+		}
+	}
+	slices.Sort(keys)
+	if want := slices.Sorted(slices.Values(appfile.Keys())); !slices.Equal(keys, want) {
+		t.Errorf("schema %q, reader %q", keys, want)
+	}
+}
+
+// A plain process is a row of what needs no other file, and else one row that says why
+// it can't be.
+func TestAppRows(t *testing.T) {
+	for app, want := range map[string]string{
+		"httpd": "host host, host bridge, chroot host, container host, container bridge, vm bridge",
+		"nginx": "host host, chroot host, container host, container bridge, vm bridge",
+	} {
+		o := bench.Options{Known: benchtest.Known, Request: request.Request{App: app}}
+		var got []string
+		for _, c := range appCells(o) {
+			got = append(got, c.Env+" "+c.Variant["net"])
+			if err := appFits(c); (err != nil) != (c.HostFiles && app == "nginx") || err != nil && !errors.Is(err, bench.ErrNotApplicable) {
+				t.Errorf("%s %s: %v", app, c.Env, err)
+			}
+		}
+		if got := strings.Join(got, ", "); got != want {
+			t.Errorf("%s: %s", app, got)
+		}
+	}
+}
+
+// The lab's own generator counts whole answers, of each kind, and says what is wrong
+// with one.
+func TestOwnLoad(t *testing.T) {
+	for reply, x := range map[string]struct {
+		answer string
+		stays  bool
+		wrong  string
+	}{
+		"http":  {"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello", true, ""},
+		"line":  {"+OK\r\n", true, ""},
+		"close": {"HTTP/1.0 200 OK\r\n\r\nhello", false, ""},
+		"http ": {"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n", true, "404"},
+		" http": {"HTTP/1.1 200 OK\r\n\r\nhello", true, "Content-Length"},
+		"line ": {"", false, "EOF"},
+	} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		go func() {
+			for {
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				go func() {
+					defer conn.Close()
+					in := bufio.NewReader(conn)
+					for {
+						if _, err := in.ReadString('\n'); err != nil {
+							return
+						}
+						if _, err := conn.Write([]byte(x.answer)); err != nil || !x.stays {
+							return
+						}
+					}
+				}()
+			}
+		}()
+		a := &appfile.App{Load: appfile.Load{Ask: "x\n", Reply: strings.TrimSpace(reply), Connections: 3}}
+		metrics := map[string]results.Metric{}
+		for _, m := range appMetrics {
+			metrics[m.Name] = m
+		}
+		bt := bench.NewT(bench.TrialPlan{}, metrics)
+		err = ownLoad(context.Background(), bt, a, l.Addr().String(), 50*time.Millisecond)
+		if x.wrong != "" {
+			if err == nil || !strings.Contains(err.Error(), x.wrong) {
+				t.Errorf("%q: %v", x.answer, err)
+			}
+			continue
+		}
+		lines := bt.Recorded().Lines
+		if err != nil || len(lines) < 2 || *lines[0].Value <= 0 || lines[1].Stat != "p50" {
+			t.Errorf("%q: %v, %+v", x.answer, err, lines)
+		}
+	}
+}
+
+// What wrk and redis-benchmark print is read.
+func TestOtherLoad(t *testing.T) {
+	for name, x := range map[string]struct {
+		out            string
+		rate, p50, p99 float64
+	}{
+		"nginx": {"  Latency Distribution\n     50%  171.00us\n     75%  190.00us\n     90%  221.00us\n     99%    1.02ms\n  45093 requests in 1.10s, 36.55MB read\nRequests/sec:  40993.28\n", 40993.28, 171e-6, 1.02e-3},
+		"redis": {"\"test\",\"rps\",\"avg_latency_ms\",\"min_latency_ms\",\"p50_latency_ms\",\"p95_latency_ms\",\"p99_latency_ms\",\"max_latency_ms\"\n\"SET\",\"66666.66\",\"0.100\",\"0.032\",\"0.087\",\"0.151\",\"0.311\",\"0.495\"\n", 66666.66, 87e-6, 311e-6},
+	} {
+		a, err := FindApp(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rate, err1 := found(a.Load.Rate, x.out, false)
+		p50, err2 := found(a.Load.P50, x.out, true)
+		p99, err3 := found(a.Load.P99, x.out, true)
+		if err := errors.Join(err1, err2, err3); err != nil || rate != x.rate || math.Abs(p50-x.p50)+math.Abs(p99-x.p99) > 1e-9 {
+			t.Errorf("%s: %v, %v, %v: %v", name, rate, p50, p99, err)
+		}
+	}
+	if _, err := found("rate: ([0-9]+)", "nothing", false); err == nil {
+		t.Error("a number was found in nothing")
+	}
+}
