@@ -20,7 +20,7 @@ const ArtifactFile = "ARTIFACT.md"
 func artifact(a *analysis.Analysis) *page.Page {
 	p := &page.Page{}
 	m := a.Run.Manifest
-	p.Title(msg.T("artifact.title", m.Scenario))
+	p.Title(msg.T("artifact.title", msg.Name(m.Scenario)))
 	p.Text(m.Question)
 	p.Text(msg.T("artifact.holds", m.ID, m.Lab))
 	for _, b := range a.Banners() {

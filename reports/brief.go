@@ -23,7 +23,7 @@ func brief(a *analysis.Analysis) *page.Page {
 		p.Banner(b)
 	}
 	if len(a.Metrics) > 0 {
-		p.Title(msg.T("brief.title", a.Run.Manifest.Scenario, a.Metrics[0].Title))
+		p.Title(msg.T("brief.title", msg.Name(a.Run.Manifest.Scenario), a.Metrics[0].Title))
 		headline(p, a, a.Metrics[0])
 	}
 	p.Gap()

@@ -168,5 +168,5 @@ func Claims(claims []Claim, runs []*results.Run, whole bool) *page.Page {
 
 // WriteClaims writes claims.md into the folder dir, as the user's.
 func WriteClaims(claims []Claim, runs []*results.Run, dir string, uid, gid int) error {
-	return writeFiles(dir, []plot.File{{Name: "claims.md", Data: Claims(claims, runs, true).Markdown(msg.English())}}, uid, gid, nil)
+	return writeFiles(dir, []plot.File{{Name: "claims.md", Data: Claims(claims, runs, true).Markdown(msg.Reader())}}, uid, gid, nil)
 }

@@ -20,7 +20,7 @@ import (
 // HTML is one page for several runs, with a switch between them; names are what
 // the switch calls them.
 func HTML(runs []*results.Run, names []string, live bool) ([]byte, error) {
-	p := &html.Page{Language: msg.English(), Live: live}
+	p := &html.Page{Language: msg.Reader(), Live: live}
 	for i, run := range runs {
 		p.Runs = append(p.Runs, htmlRun(analysis.Of(run), names[i], p.Language))
 	}
@@ -30,7 +30,7 @@ func HTML(runs []*results.Run, names []string, live bool) ([]byte, error) {
 // ClassHTML is HTML with something before the runs (nil: nothing), and the guesses of those of one
 // scenario next to what they came to.
 func ClassHTML(runs []*results.Run, names []string, before func(*page.Page)) ([]byte, error) {
-	p := &html.Page{Language: msg.English()}
+	p := &html.Page{Language: msg.Reader()}
 	q := &page.Page{}
 	if before != nil {
 		before(q)

@@ -67,7 +67,9 @@ func machine(p *page.Page, k results.Machine) {
 		text(msg.T("machine.load"), msg.Number(k.Load, 2))
 	}
 	x := k.Acceleration
-	text(msg.T("machine.acceleration"), strings.Join(msg.NonEmpty(x.Use, x.Device, x.Reason), "; "))
+	if said := msg.NonEmpty(x.Use, x.Device, x.Reason); len(said) > 0 {
+		add(msg.T("machine.acceleration"), msg.Join("join.semicolon", msg.All(said)...))
+	}
 	text(msg.T("machine.versions"), strings.Join(msg.Pairs(k.Versions), ", "))
 	text(msg.T("machine.built"), k.Go)
 	text(msg.T("machine.id"), k.ID)

@@ -48,7 +48,7 @@ func Machines(m *analysis.Machines) *page.Page {
 		return p
 	}
 	x := m.Metrics[0]
-	p.Title(msg.T("machines.brief", m.Scenario, msg.T("machines", len(m.Machines)), x.Title))
+	p.Title(msg.T("machines.brief", msg.Name(m.Scenario), msg.T("machines", len(m.Machines)), x.Title))
 	machinesMetric(p, m, x)
 	p.Gap()
 	classGuesses(p, m)
@@ -59,7 +59,7 @@ func Machines(m *analysis.Machines) *page.Page {
 // machinesReport is machines.md: all metrics, and what the machines are.
 func machinesReport(m *analysis.Machines, plots []plot.File) *page.Page {
 	p := &page.Page{}
-	p.Title(msg.T("machines.title", m.Scenario, msg.T("machines", len(m.Machines))))
+	p.Title(msg.T("machines.title", msg.Name(m.Scenario), msg.T("machines", len(m.Machines))))
 	p.Text(m.Question)
 	if len(m.Metrics) > 0 {
 		p.Messages(machinesSentences(m, m.Metrics[0])...)

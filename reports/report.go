@@ -18,9 +18,9 @@ import (
 func report(a *analysis.Analysis) *page.Page {
 	p := &page.Page{}
 	m := a.Run.Manifest
-	title := msg.Verbatim(m.Scenario)
+	title := msg.T("title", msg.Name(m.Scenario))
 	if m.Question != "" {
-		title = msg.T("join.colon", m.Scenario, m.Question)
+		title = msg.T("join.colon", msg.Name(m.Scenario), m.Question)
 	}
 	p.Title(title)
 	for _, b := range a.Banners() {

@@ -11,7 +11,7 @@ import (
 // each verdict with its rule.
 func tables(a *analysis.Analysis) *page.Page {
 	p := &page.Page{}
-	p.Title(msg.T("tables.title", a.Run.Manifest.Scenario, a.Run.Manifest.ID))
+	p.Title(msg.T("tables.title", msg.Name(a.Run.Manifest.Scenario), a.Run.Manifest.ID))
 	for i, x := range a.Metrics {
 		p.Section(msg.T("title", x.Title))
 		metric(p, a, x, i == 0)

@@ -48,7 +48,7 @@ func Redraw(run *results.Run) error {
 
 // Files makes all files of a run's report, and writes none.
 func Files(run *results.Run) ([]plot.File, error) {
-	a, l := analysis.Of(run), msg.English()
+	a, l := analysis.Of(run), msg.Reader()
 	table, err := trialsCSV(a)
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 	"lab/bench"
 	"lab/bench/cgroup"
 	"lab/bench/results"
+	"lab/bench/text"
 )
 
 // A Result is how a check ended.
@@ -139,8 +140,8 @@ type room struct {
 
 // Print writes checks for people: a line each, and below what isn't well why it
 // matters, what it blocks and the fix. Plain text, so that it reads the same
-// in a file, on a terminal and aloud.
-func Print(w io.Writer, checks []Check) error {
+// in a file, on a terminal and aloud. say puts each text into the reader's language.
+func Print(w io.Writer, checks []Check, say func(string) string) error {
 	b := bufio.NewWriter(w)
 	wide, count := 0, map[Result]int{}
 	for _, c := range checks {
@@ -148,7 +149,7 @@ func Print(w io.Writer, checks []Check) error {
 		count[c.Result]++
 	}
 	for _, c := range checks {
-		fmt.Fprintf(b, "%-4s  %-*s  %s\n", c.Result, wide, c.Name, c.Detail)
+		fmt.Fprintf(b, "%-4s  %s  %s\n", c.Result, text.Pad(c.Name, wide), say(c.Detail))
 		if c.Result == OK {
 			continue
 		}
@@ -158,10 +159,10 @@ func Print(w io.Writer, checks []Check) error {
 		}
 		for _, row := range [][2]string{{"found", c.More}, {"why", c.Why}, {blocks, strings.Join(c.Blocks, ", ")}, {"fix", c.Cure}} {
 			if row[1] != "" {
-				fmt.Fprintf(b, "      %-*s  %s: %s\n", wide, "", row[0], row[1])
+				fmt.Fprintf(b, "      %-*s  %s: %s\n", wide, "", say(row[0]), say(row[1]))
 			}
 		}
 	}
-	fmt.Fprintf(b, "\n%d ok, %d to know about, %d blocking\n", count[OK], count[Warn], count[Fail])
+	fmt.Fprintf(b, "\n"+say("%d ok, %d to know about, %d blocking")+"\n", count[OK], count[Warn], count[Fail])
 	return b.Flush()
 }

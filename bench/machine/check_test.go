@@ -236,7 +236,7 @@ func TestChecksHere(t *testing.T) {
 		t.Errorf("left behind: before\n%s\nafter\n%s", before, after)
 	}
 	var text bytes.Buffer
-	if err := Print(&text, checks); err != nil {
+	if err := Print(&text, checks, strings.Clone); err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("\n%s", &text)
@@ -318,7 +318,7 @@ fail  QEMU  not installed
 1 ok, 2 to know about, 1 blocking
 `
 	var b bytes.Buffer
-	if err := Print(&b, checks); err != nil || b.String() != want {
+	if err := Print(&b, checks, strings.Clone); err != nil || b.String() != want {
 		t.Errorf("%v, got\n%s\nwant\n%s", err, &b, want)
 	}
 	b.Reset()

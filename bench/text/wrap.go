@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 )
@@ -110,7 +109,7 @@ func Wrap(line string, width int) string {
 // before it has at most room columns, else the first one after that; -1: there is
 // none. A command isn't broken within quotes.
 func breakAt(line string, hang, room int, command bool) int {
-	best, columns, quoted, escape := -1, 0, false, false
+	best, at, quoted, escape := -1, 0, false, false
 	for i, r := range line {
 		switch {
 		case r == '\x1b':
@@ -121,15 +120,15 @@ func breakAt(line string, hang, room int, command bool) int {
 			continue
 		case r == '\'' && command:
 			quoted = !quoted
-		case r == ' ' && columns > hang && !quoted && line[i-1] != ' ':
-			if columns > room && best >= 0 {
+		case r == ' ' && at > hang && !quoted && line[i-1] != ' ':
+			if at > room && best >= 0 {
 				return best
 			}
-			if best = i; columns > room {
+			if best = i; at > room {
 				return best
 			}
 		}
-		columns++
+		at += columns(r)
 	}
 	return best
 }
@@ -143,34 +142,48 @@ func hanging(line string, width int) int {
 		}
 	}
 	// Behind the last gap of two spaces or more that is near the beginning.
-	hang, columns, gap := indent, 0, 0
+	hang, at, gap := indent, 0, 0
 	for _, r := range line {
 		if r == ' ' {
 			gap++
 		} else {
-			if gap > 1 && columns <= width*3/5 {
-				hang = columns
+			if gap > 1 && at <= width*3/5 {
+				hang = at
 			}
 			gap = 0
 		}
-		columns++
+		at += columns(r)
 	}
 	return hang
 }
 
 // Columns is how many columns a text takes, without its colours.
-func Columns(s string) int {
-	n := utf8.RuneCountInString(s)
-	for {
-		i := strings.Index(s, "\x1b[")
-		if i < 0 {
-			return n
+func Columns(s string) (n int) {
+	escape := false
+	for _, r := range s {
+		switch {
+		case r == '\x1b':
+			escape = true
+		case escape:
+			escape = r != 'm'
+		default:
+			n += columns(r)
 		}
-		j := strings.IndexByte(s[i:], 'm')
-		if j < 0 {
-			return n
-		}
-		n -= j + 1
-		s = s[i+j+1:]
 	}
+	return n
 }
+
+// columns is how many a letter takes: two if it is Korean, Chinese or Japanese (Unicode's
+// annex 11, "W" and "F").
+func columns(r rune) int {
+	switch {
+	case r < 0x1100:
+	case r <= 0x115f, r >= 0x2e80 && r <= 0xa4cf && r != 0x303f, r >= 0xac00 && r <= 0xd7a3, r >= 0xf900 && r <= 0xfaff,
+		r >= 0xfe30 && r <= 0xfe6f, r >= 0xff00 && r <= 0xff60, r >= 0xffe0 && r <= 0xffe6, r >= 0x20000 && r <= 0x3fffd:
+		return 2
+	}
+	return 1
+}
+
+// Pad is a text filled up with spaces to n columns.
+func Pad(s string, n int) string { return s + strings.Repeat(" ", max(0, n-Columns(s))) }

@@ -37,6 +37,8 @@ type App struct {
 	// a note on a terminal, as elsewhere programs search it by the line.
 	Page, Note *text.Writer
 
+	Translate func(string) string // an error's text into the reader's language; nil leaves it
+
 	wait bool // for the machine's lock
 }
 
@@ -79,7 +81,11 @@ func (a *App) Run(root *cobra.Command) int {
 		s = &StatusError{StatusFailed, err}
 	}
 	if s.Err != nil {
-		fmt.Fprintln(a.Note, "lab: "+indented(withoutCalls(s.Err)))
+		said := indented(withoutCalls(s.Err))
+		if a.Translate != nil {
+			said = a.Translate(said)
+		}
+		fmt.Fprintln(a.Note, "lab: "+said)
 	}
 	return s.Status
 }

@@ -183,7 +183,7 @@ func (a *app) useSavedImage(run *results.Run, j *runs.Job) error {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	fmt.Fprintf(a.Note, "lab: the image is %s, from the results folder: its programs run as root\n", name)
+	a.note(say("the image is %s, from the results folder: its programs run as root", name))
 	r.Name = m.Image.Name
 	j.Image = r
 	j.Describe(parts)

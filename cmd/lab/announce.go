@@ -39,7 +39,7 @@ func (c *console) Plan(j *runs.Job, cells []results.Cell) {
 	for _, x := range cells {
 		label := x.Label()
 		if x.NotRun != nil {
-			fmt.Fprintf(c.Note, "lab: %s can't run: %s\n", label, x.NotRun.Because())
+			c.note(say("%s can't run: %s", label, because(x.NotRun)))
 			continue
 		}
 		labels = append(labels, label)
@@ -55,20 +55,20 @@ func (c *console) Plan(j *runs.Job, cells []results.Cell) {
 	}
 	// Everything that a reader of the results will ask is said before the first trial:
 	// how many, in which order, from which seed, and for how long.
-	how := withWarmup(trials, warmup) + " in shuffled order"
+	how := withWarmup(trials, warmup) + say(" in shuffled order")
 	if j.Options.Times() > 1 {
-		how += fmt.Sprintf(", in %d sessions", j.Options.Times())
+		how += say(", in %d sessions", j.Options.Times())
 	}
-	how += fmt.Sprintf(", seed %d", j.Manifest.Seed)
+	how += say(", seed %d", j.Manifest.Seed)
 	if done > 0 {
-		how += fmt.Sprintf("; there are %d already", done)
+		how += say("; there are %d already", done)
 	}
-	fmt.Fprintf(c.Note, "lab: %s: %s; %s; %s\n", j.Scenario, named(labels), how, within(about, &j.Options.Request, j.Before))
+	c.note(fmt.Sprintf("%s: %s; %s; %s", j.Scenario, named(labels), how, within(about, &j.Options.Request, j.Before)))
 	for _, few := range tooFew(j, cells) {
-		fmt.Fprintf(c.Note, "lab: %s\n", few)
+		c.note(few)
 	}
 	if long {
-		fmt.Fprintf(c.Note, "lab: a trial takes at least: %s\n", strings.Join(eachTakes(cells, j.Machine.Acceleration), ", "))
+		c.note(say("a trial takes at least: %s", strings.Join(eachTakes(cells, j.Machine.Acceleration), ", ")))
 	}
 }
 
@@ -89,7 +89,7 @@ func named(rows []string) string {
 	for i, env := range envs {
 		envs[i] = fmt.Sprintf("%s %d", env, n[env])
 	}
-	return fmt.Sprintf("%d rows (%s)", len(rows), strings.Join(envs, ", "))
+	return say("%d rows (%s)", len(rows), strings.Join(envs, ", "))
 }
 
 // tooFew says what these cells can't tell with the trials that they are to have.
@@ -98,7 +98,7 @@ func tooFew(j *runs.Job, cells []results.Cell) []string {
 	if sc := scenarios.Find(j.Scenario); sc != nil {
 		m.Metrics, m.Findings, m.Figures = sc.Metrics, sc.Findings, sc.Figures
 	}
-	return msg.English().Texts(analysis.TooFew(m, j.Options.Times()))
+	return msg.Reader().Texts(analysis.TooFew(m, j.Options.Times()))
 }
 
 // eachTakes words what a trial takes, by environment.
@@ -119,7 +119,7 @@ func eachTakes(cells []results.Cell, found results.Acceleration) (out []string) 
 	for _, e := range envs {
 		text := e + " " + briefly(least[e])
 		if m := briefly(most[e]); m != briefly(least[e]) {
-			text += " to " + m
+			text = say("%s to %s", text, m)
 		}
 		out = append(out, text)
 	}
@@ -132,27 +132,31 @@ func within(d time.Duration, x *request.Request, before time.Duration) string {
 	limit := max(time.Duration(x.MaxTime)-before, 0)
 	switch {
 	case x.MaxTime > 0 && d >= limit:
-		return "at most about " + roughly(limit)
+		return say("at most about %s", roughly(limit))
 	case x.Precision > 0 && x.MaxTime > 0:
-		return fmt.Sprintf("at least %s, and up to %s for --precision", roughly(d), roughly(limit))
+		return say("at least %s, and up to %s for --precision", roughly(d), roughly(limit))
 	}
-	return "at least " + roughly(d)
+	return say("at least %s", roughly(d))
 }
 
 // withWarmup is a number of trials, and of warm-ups if there are any.
 func withWarmup(trials, warmup int) string {
 	if warmup == 0 {
-		return counted(trials, "trial")
+		return counted(trials, "trials")
 	}
-	return counted(trials, "trial") + " and " + counted(warmup, "warm-up")
+	return msg.Reader().Text(msg.T("join.and", msg.T("trials", trials), msg.T("warmups", warmup)))
 }
 
-// counted is a number of things in words.
-func counted(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
+// counted is a number of things in words: of those of a message.
+func counted(n int, things string) string { return msg.Reader().Text(msg.T(things, n)) }
+
+// because is why a row isn't run, and what helps.
+func because(n *results.NotRun) string {
+	l := msg.Reader()
+	if n.Cure == "" {
+		return l.Text(n.Reason)
 	}
-	return fmt.Sprintf("%d %ss", n, thing)
+	return l.Text(n.Reason) + "; " + l.Text(n.Cure)
 }
 
 // predict says what a run would be. It runs nothing, and needs no root. How
@@ -190,9 +194,9 @@ func (a *app) predict(f runFlags) error {
 		}
 	}
 	if unknown {
-		fmt.Fprint(a.Page, "How long isn't known: no earlier run on this machine in results/ has rows such as those without a time.\nTo measure them, run the same without --predict, with --quick.\n")
+		tell(a.Page, "How long isn't known: no earlier run on this machine in results/ has rows such as those without a time.\nTo measure them, run the same without --predict, with --quick.\n")
 	}
-	fmt.Fprintln(a.Page, "Nothing was run.")
+	tell(a.Page, "Nothing was run.\n")
 	return nil
 }
 
@@ -202,7 +206,7 @@ func (a *app) predict(f runFlags) error {
 func (a *app) printPrediction(p runs.Prediction, x *request.Request) {
 	sessions := ""
 	if p.Sessions > 1 {
-		sessions = fmt.Sprintf(", in %d sessions", p.Sessions)
+		sessions = say(", in %d sessions", p.Sessions)
 	}
 	fmt.Fprintf(a.Page, "%s: %s%s\n", p.Scenario, withWarmup(p.Trials, p.Warmup), sessions)
 	// As wide as the longest name, so that the numbers stand below one another.
@@ -211,37 +215,38 @@ func (a *app) printPrediction(p runs.Prediction, x *request.Request) {
 		width = max(width, utf8.RuneCountInString(c.Cell))
 	}
 	for _, c := range p.Cells {
-		text := fmt.Sprintf("  %-*s %4d", width, c.Cell, c.Trials)
+		line := fmt.Sprintf("  %-*s %4d", width, c.Cell, c.Trials)
 		if c.Warmup > 0 {
-			text += fmt.Sprintf(" + %d", c.Warmup)
+			line += fmt.Sprintf(" + %d", c.Warmup)
 		}
 		if c.Seconds != nil {
-			text += ", " + briefly(time.Duration(*c.Seconds*float64(time.Second))) + " each, as "
+			each := briefly(time.Duration(*c.Seconds * float64(time.Second)))
 			if c.Like != "" {
-				text += c.Like + " "
+				line += say(", %s each, as %s in %s", each, c.Like, c.From)
+			} else {
+				line += say(", %s each, as in %s", each, c.From)
 			}
-			text += "in " + c.From
 		}
-		fmt.Fprintln(a.Page, text)
+		fmt.Fprintln(a.Page, line)
 	}
 	switch {
 	case p.Seconds == nil:
 	case p.Sessions > 1:
-		fmt.Fprintf(a.Page, "  about %s, and some seconds for each session's set-up, and for the report\n", minutes(*p.Seconds))
+		tell(a.Page, "  about %s, and some seconds for each session's set-up, and for the report\n", minutes(*p.Seconds))
 	default:
-		fmt.Fprintf(a.Page, "  about %s, and some seconds for set-up and report\n", minutes(*p.Seconds))
+		tell(a.Page, "  about %s, and some seconds for set-up and report\n", minutes(*p.Seconds))
 	}
 	for _, few := range p.TooFew {
 		fmt.Fprintf(a.Page, "  %s\n", few)
 	}
 	if x.Precision > 0 {
-		fmt.Fprintf(a.Page, "  more trials are added until each median is known within %.3g %%\n", float64(x.Precision)*100)
+		tell(a.Page, "  more trials are added until each median is known within %.3g %%\n", float64(x.Precision)*100)
 	}
 	if x.MaxTime > 0 {
-		fmt.Fprintf(a.Page, "  no trial begins after %v\n", x.MaxTime)
+		tell(a.Page, "  no trial begins after %v\n", x.MaxTime)
 	}
 	if x.Strict {
-		fmt.Fprintf(a.Page, "  disturbed trials are repeated, up to %d times each\n", engine.MaxRepeats)
+		tell(a.Page, "  disturbed trials are repeated, up to %d times each\n", engine.MaxRepeats)
 	}
 }
 
@@ -249,9 +254,9 @@ func (a *app) printPrediction(p runs.Prediction, x *request.Request) {
 func minutes(s float64) string {
 	switch {
 	case s < 1:
-		return "a second"
+		return say("a second")
 	case s < 90:
-		return fmt.Sprintf("%.0f seconds", s)
+		return say("%.0f seconds", s)
 	}
-	return fmt.Sprintf("%.1f minutes", s/60)
+	return say("%.1f minutes", s/60)
 }

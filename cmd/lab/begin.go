@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -34,7 +33,7 @@ func (a *app) begin(j *runs.Job) (*testbed.Lock, func(), error) {
 	// What root made in the user's cache is given to the user, whatever happened.
 	return lock, func() {
 		if err := usercache.Give(j.Cache); err != nil {
-			fmt.Fprintln(a.Note, "lab: cache folder:", err)
+			a.note(say("cache folder: %v", err))
 		}
 		lock.Release()
 	}, nil

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -96,7 +95,7 @@ func (a *app) calibrate(f calibrateFlags) error {
 		j.Options.Trials = f.trials(sc.Name)
 		s := &supervisor{Supervisor: runs.Supervisor{Job: &j, Lock: lock, Dir: filepath.Join(dir, sc.Name)}, app: a}
 		if i == 0 {
-			fmt.Fprintf(a.Note, "lab: calibrate: parts: %d, results in %s\n", len(todo), dir)
+			a.note(say("calibrate: parts: %d, results in %s", len(todo), dir))
 		}
 		measure := s.Supervisor.Run
 		if sc.Name == scenarios.CalibrateOutside {
@@ -173,13 +172,13 @@ func (a *app) judgeCalibration(dir string, j *runs.Job, made []*bench.Scenario, 
 		return err
 	}
 	p := reports.Calibration(rowsOf(checks))
-	err = keep(dir, j, map[string][]byte{"calibration.json": append(data, '\n'), "calibration.md": p.Markdown(msg.English())})
+	err = keep(dir, j, map[string][]byte{"calibration.json": append(data, '\n'), "calibration.md": p.Markdown(msg.Reader())})
 	if asJSON {
 		_, werr := a.Stdout.Write(append(data, '\n'))
 		err = errors.Join(err, werr)
 	} else {
 		err = errors.Join(err, p.Terminal(a.Page, page.OptionsFor(a.Stdout.File)))
-		fmt.Fprintf(a.Page, "\nresults: %s\n", dir)
+		tell(a.Page, "\nresults: %s\n", dir)
 	}
 	if slices.ContainsFunc(checks, func(c calibrate.Check) bool { return c.Answer == calibrate.No }) {
 		err = errors.Join(err, cli.Exit(cli.StatusFailed, nil))

@@ -73,7 +73,7 @@ func (a *app) check(dirs []string, json bool, out string) error {
 		for _, l := range f.Run.Lines {
 			made[l.Trial] = true
 		}
-		fmt.Fprintf(a.Page, "%s: complete and unchanged: %s of %s\n\n", dirs[0], counted(len(made), "trial"), f.Run.Manifest.Scenario)
+		tell(a.Page, "%s: complete and unchanged: %s of %s\n\n", dirs[0], counted(len(made), "trials"), f.Run.Manifest.Scenario)
 	}
 	return errors.Join(c.Page().Terminal(a.Page, page.OptionsFor(a.Stdout.File)), err)
 }

@@ -87,7 +87,7 @@ func (a *app) taken(dir string) bool {
 	if err != nil || run.Manifest.Outcome != engine.Complete && run.Manifest.Outcome != engine.Failures {
 		return false
 	}
-	fmt.Fprintf(a.Page, "%s: measured already: %s\n", run.Manifest.Scenario, dir)
+	tell(a.Page, "%s: measured already: %s\n", run.Manifest.Scenario, dir)
 	return true
 }
 
@@ -111,8 +111,7 @@ func (a *app) concludeClaims(dir string, names []string) error {
 	if err := a.printClaims(runs); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(a.Page, "\nall parts, with their figures: %s\n", filepath.Join(dir, "claims.md"))
-	return err
+	return tell(a.Page, "\nall parts, with their figures: %s\n", filepath.Join(dir, "claims.md"))
 }
 
 // onClaims puts the scenarios that answer claims in place of their name, and says

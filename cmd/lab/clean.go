@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"time"
@@ -21,7 +20,7 @@ func (a *app) sweep() {
 		return
 	}
 	if _, err := testbed.Sweep(); err != nil {
-		fmt.Fprintln(a.Note, "lab: clean up after an earlier run:", err)
+		a.note(say("clean up after an earlier run: %v", err))
 	}
 }
 
@@ -72,10 +71,10 @@ func (a *app) cleanCommand() *cobra.Command {
 				}
 			}
 			for _, name := range removed {
-				fmt.Fprintln(a.Page, "removed", name)
+				tell(a.Page, "removed %s\n", name)
 			}
 			if err == nil && len(removed) == 0 {
-				fmt.Fprintln(a.Page, "nothing was left")
+				tell(a.Page, "nothing was left\n")
 			}
 			return err
 		},

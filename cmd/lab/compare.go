@@ -93,7 +93,7 @@ func (a *app) compare(dirs []string, f compareFlags) error {
 	}
 	switch f.format {
 	case "markdown":
-		_, err = a.Stdout.Write(reports.Contrast(c).Markdown(msg.English()))
+		_, err = a.Stdout.Write(reports.Contrast(c).Markdown(msg.Reader()))
 	case "csv":
 		err = reports.ContrastCSV(c, a.Stdout)
 	default:
@@ -141,9 +141,9 @@ func beyond(c *analysis.Contrast, limits []analysis.Limit) error {
 		for _, r := range c.Exceeds(l) {
 			by := "a difference from zero"
 			if r.Ratio != nil {
-				by = fmt.Sprintf("%.3g times the median", r.Ratio.Point)
+				by = say("%.3g times the median", r.Ratio.Point)
 			}
-			said = append(said, fmt.Sprintf("%s of %s is %s: %s, beyond %s", r.Metric.Name, r.Cell, r.Verdict, by, l))
+			said = append(said, say("%s of %s is %s: %s, beyond %s", r.Metric.Name, r.Cell, r.Verdict, by, l))
 		}
 	}
 	if said == nil {

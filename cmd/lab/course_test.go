@@ -95,7 +95,7 @@ func wordsIn(t *testing.T, course, file string) (names []string) {
 // whoever starts something marks.
 func TestPartsExplained(t *testing.T) {
 	known := map[string]bool{}
-	for _, x := range defined(wordsText) {
+	for _, x := range defined(textOf(wordsTexts, "words")) {
 		known[x.Name] = known[x.Name] || x.Kind == "part"
 	}
 	marks := regexp.MustCompile(`(?:\bmark\(|Step\{|\t\{Name: |launch\.Step\{Name: )"?(?:Name: )?"([a-z/_ ]+)"`)

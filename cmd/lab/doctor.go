@@ -17,6 +17,7 @@ import (
 	"lab/bench/results"
 	"lab/bench/usercache"
 	"lab/cmd/cli"
+	"lab/reports/msg"
 )
 
 // doctorCommand is lab doctor. The checks are bench/machine's: each tries what an
@@ -41,7 +42,7 @@ func (a *app) doctorCommand() *cobra.Command {
 			if asJSON {
 				err = machine.JSON(a.Stdout, checks)
 			} else {
-				err = machine.Print(a.Page, checks)
+				err = machine.Print(a.Page, checks, func(s string) string { return msg.Reader().Text(s) })
 			}
 			if err != nil {
 				return err
@@ -172,13 +173,13 @@ func (a *app) residue(f residueFlags, asJSON bool) error {
 // printResidue writes it for people: what is wrong first.
 func printResidue(w io.Writer, left, used []residue.Item, differ []residue.Difference, unseen map[residue.Kind]string) error {
 	var err error
-	say := func(format string, args ...any) {
+	line := func(format string, args ...any) {
 		if err == nil {
-			_, err = fmt.Fprintf(w, format, args...)
+			err = tell(w, format, args...)
 		}
 	}
 	for _, i := range left {
-		say("left   %v\n", i)
+		line("left   %v\n", i)
 	}
 	// What may be the lab's doing is listed; what comes and goes by itself on any
 	// machine is counted.
@@ -188,24 +189,24 @@ func printResidue(w io.Writer, left, used []residue.Item, differ []residue.Diffe
 			other++
 			continue
 		}
-		say("%-6s %v\n", d.Change, d.Item)
+		line("%-6s %v\n", d.Change, d.Item)
 		if d.Change == residue.Changed {
-			say("       was (%s)\n", d.Before)
+			line("       was (%s)\n", d.Before)
 		}
 	}
 	for kind, why := range unseen {
-		say("unseen %s: %s\n", kind, why)
+		line("unseen %s: %s\n", kind, why)
 	}
 	if other > 0 {
-		say("%d other differences are somebody else's, or come and go by themselves (--json lists them)\n", other)
+		line("%d other differences are somebody else's, or come and go by themselves (--json lists them)\n", other)
 	}
 	if len(used) > 0 {
-		say("%d objects are in use by a lab that runs (--json lists them)\n", len(used))
+		line("%d objects are in use by a lab that runs (--json lists them)\n", len(used))
 	}
 	if len(left) > 0 {
-		say("fix: lab clean\n")
+		line("fix: lab clean\n")
 	} else {
-		say("nothing of the lab's is left\n")
+		line("nothing of the lab's is left\n")
 	}
 	return err
 }

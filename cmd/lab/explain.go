@@ -1,7 +1,7 @@
 package main
 
 import (
-	_ "embed"
+	"embed"
 	"fmt"
 	"io"
 	"slices"
@@ -12,6 +12,7 @@ import (
 	"lab/bench"
 	"lab/bench/machine"
 	"lab/bench/results"
+	"lab/bench/text"
 	"lab/cmd/cli"
 	"lab/reports/msg"
 	"lab/reports/page"
@@ -65,7 +66,7 @@ func (a *app) explainCommand() *cobra.Command {
 					fmt.Fprintln(a.Page)
 				}
 				p := &page.Page{}
-				p.Title(x.Name + ", " + article(x.Kind))
+				p.Title(x.Name + ", " + say(article(x.Kind)))
 				for _, text := range strings.Split(x.Text, "\n\n") {
 					p.Gap()
 					p.Text(text)
@@ -111,7 +112,7 @@ func listExplained(w io.Writer, all []explained) {
 		names[x.Kind] = append(names[x.Kind], x.Name)
 	}
 	for _, k := range kinds {
-		fmt.Fprintf(w, "%-12s  %s\n", k+"s", strings.Join(families(names[k]), ", "))
+		fmt.Fprintf(w, "%s  %s\n", text.Pad(say(k+"s"), 12), strings.Join(families(names[k]), ", "))
 	}
 }
 
@@ -126,7 +127,7 @@ func families(names []string) (out []string) {
 	for _, n := range names {
 		head := first(n)
 		if of[head] > many {
-			out, of[head] = append(out, fmt.Sprintf("%s and %d more %s-…", n, of[head]-1, head)), -1
+			out, of[head] = append(out, say("%s and %d more %s-…", n, of[head]-1, head)), -1
 		} else if of[head] > 0 {
 			out = append(out, n)
 		}
@@ -137,17 +138,18 @@ func families(names []string) (out []string) {
 // everything lists all that there is to explain.
 func everything() []explained {
 	var out []explained
+	l := msg.Reader()
 	for _, s := range scenarios.All() {
 		out = append(out, explained{s.Name, "scenario", explainScenario(s)})
 	}
 	for _, e := range environments() {
 		a := e.About()
-		text := msg.Capital(a.Is) + ". It needs " + a.Needs + "."
-		if a.More != "" {
-			text += "\n\n" + a.More
+		text := say("%s. It needs %s.", msg.Capital(l.Text(a.Is)), l.Text(a.Needs))
+		for _, more := range msg.NonEmpty(strings.Split(a.More, "\n\n")...) {
+			text += "\n\n" + l.Text(more)
 		}
 		if len(e.Settings()) > 0 {
-			text += "\n\nSettings, for --variant:"
+			text += "\n\n" + say("Settings, for --variant:")
 		}
 		for _, s := range e.Settings() {
 			text += "\n\n" + settingText(s)
@@ -163,16 +165,15 @@ func everything() []explained {
 	taints := append(slices.Clone(machine.Explained), struct{ Name, Means string }{bench.TwoClocks,
 		"the program inside and the host's clock disagreed by more than 1 % on how long it ran"})
 	for _, t := range taints {
-		out = append(out, explained{t.Name, "taint", "Marks a trial during which " + t.Means +
-			". The trial is kept, counted, and drawn hollow; --strict repeats it."})
+		out = append(out, explained{t.Name, "taint", say("Marks a trial during which %s. The trial is kept, counted, and drawn hollow; --strict repeats it.", l.Text(t.Means))})
 	}
-	return append(out, defined(wordsText)...)
+	return append(out, defined(textOf(wordsTexts, "words"))...)
 }
 
-// wordsText is what the field's words mean, and the parts of plots.
+// wordsTexts are what the field's words mean, and the parts of plots, by language.
 //
-//go:embed words.txt
-var wordsText string
+//go:embed words.txt words.*.txt
+var wordsTexts embed.FS
 
 // defined reads that: a line for each name, under the heading of its kind; what is
 // indented goes on with the line before.
@@ -197,10 +198,11 @@ func defined(text string) (out []explained) {
 // in which rows, and the statements that it judges, whose thresholds stand there
 // before anything was measured.
 func explainScenario(s *bench.Scenario) string {
+	l := msg.Reader()
 	var metrics, answers, envs []string
 	for _, m := range s.Metrics {
 		if len(m.Words) > 0 {
-			answers = append(answers, m.Title+" ("+m.Name+")")
+			answers = append(answers, l.Text(m.Title)+" ("+m.Name+")")
 			continue
 		}
 		metrics = append(metrics, m.Name)
@@ -210,15 +212,15 @@ func explainScenario(s *bench.Scenario) string {
 			envs = append(envs, l)
 		}
 	}
-	text := s.Question + "\n\n" + s.Method + "\n\nIt measures " + strings.Join(metrics, ", ") + ". Its rows: " + strings.Join(envs, "; ") + "."
+	text := l.Text(s.Question) + "\n\n" + l.Text(s.Method) + "\n\n" + say("It measures %s. Its rows: %s.", strings.Join(metrics, ", "), strings.Join(envs, "; "))
 	if len(answers) > 0 {
-		text += "\n\nIts answers in words are about: " + strings.Join(answers, "; ") + "."
+		text += "\n\n" + say("Its answers in words are about: %s.", strings.Join(answers, "; "))
 	}
 	if len(s.Findings) > 0 {
-		text += "\n\nIt judges these statements, by thresholds that were set before any result:"
+		text += "\n\n" + say("It judges these statements, by thresholds that were set before any result:")
 	}
 	for _, f := range s.Findings {
-		text += "\n\n“" + f.Statement + "” " + msg.Capital(f.Reason) + "."
+		text += "\n\n" + say("“%s” %s.", l.Text(f.Statement), msg.Capital(l.Text(f.Reason)))
 	}
 	return text
 }
@@ -226,6 +228,7 @@ func explainScenario(s *bench.Scenario) string {
 // explainMetrics lists each metric once, with the scenarios that give it.
 func explainMetrics() []explained {
 	var out []explained
+	l := msg.Reader()
 	by := map[string][]string{}
 	for _, s := range scenarios.All() {
 		for _, m := range s.Metrics {
@@ -237,19 +240,19 @@ func explainMetrics() []explained {
 			if by[m.Name] == nil {
 				better := ""
 				if m.Better != "" {
-					better = " " + msg.Capital(m.Better) + " is better."
+					better = " " + say(msg.Capital(m.Better)+" is better.")
 				}
 				unit := m.Unit
 				if unit == "1" {
-					unit = "none"
+					unit = say("none")
 				}
-				out = append(out, explained{m.Name, "metric", m.Title + " (unit: " + unit + "). " + m.Help + better})
+				out = append(out, explained{m.Name, "metric", say("%s (unit: %s). %s", l.Text(m.Title), unit, l.Text(m.Help)) + better})
 			}
 			by[m.Name] = append(by[m.Name], s.Name)
 		}
 	}
 	for i := range out {
-		out[i].Text += " Given by: " + strings.Join(by[out[i].Name], ", ") + "."
+		out[i].Text += " " + say("Given by: %s.", strings.Join(by[out[i].Name], ", "))
 	}
 	return out
 }
@@ -274,7 +277,7 @@ func explainSettings() []explained {
 	}
 	var out []explained
 	for _, n := range names {
-		all := "--variant " + n + "=… changes an environment."
+		all := say("--variant %s=… changes an environment.", n)
 		for _, t := range texts[n] {
 			all += "\n\n" + strings.Join(who[t], ", ") + ": " + t
 		}
@@ -290,7 +293,7 @@ func settingText(s bench.Setting) string {
 		values = "…"
 	}
 	if s.Default != "" {
-		values += " (default " + s.Default + ")"
+		values += say(" (default %s)", s.Default)
 	}
-	return s.Name + "=" + values + ": " + s.Help + "."
+	return s.Name + "=" + values + ": " + msg.Reader().Text(s.Help) + "."
 }

@@ -16,6 +16,7 @@
 //	               owns the terminal, and is what Ctrl-C reaches
 //	announce.go    what will be done is said before the first trial (or alone: --predict)
 //	progress.go    between two trials, how far it is
+//	language.go    in which language all of it is said
 //	report.go      package reports reads the folder back, draws it, and a table is printed
 //
 // The worker is this program once more, as the first process of namespaces of its own:
@@ -99,8 +100,14 @@ func newApp(args []string, stdin, stdout, stderr *os.File) *app {
 
 // run is the whole command; it returns the exit status.
 func run(args []string, stdin, stdout, stderr *os.File) int {
+	args, wrong := speak(args)
 	a := newApp(args, stdin, stdout, stderr)
-	return a.Run(a.root())
+	a.Translate = inLanguage
+	root := a.root()
+	if wrong != nil {
+		root = &cobra.Command{Use: "lab", DisableFlagParsing: true, RunE: func(*cobra.Command, []string) error { return wrong }}
+	}
+	return a.Run(root)
 }
 
 // root is the tree of commands. What a command says with --help is in help.txt, and
@@ -124,6 +131,7 @@ func (a *app) root() *cobra.Command {
 			}
 		},
 	}
+	root.Flags().String("lang", "", "`ko|en` language of reports and of what is printed, for any command (default: LC_ALL, LC_MESSAGES or LANG)")
 	root.SetHelpFunc(a.help)
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(a.runCommand(), a.guessCommand(), a.execCommand(), a.reportCommand(), a.serveCommand(), a.compareCommand(), a.reproduceCommand(), a.checkCommand(), a.claimsCommand(), a.calibrateCommand(),

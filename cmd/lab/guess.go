@@ -23,6 +23,7 @@ import (
 	"lab/bench/runs"
 	"lab/cmd/cli"
 	"lab/reports/analysis"
+	"lab/reports/msg"
 	"lab/scenarios"
 )
 
@@ -152,16 +153,16 @@ func (a *app) ask(q *questions) error {
 			if err == nil {
 				return nil
 			}
-			fmt.Fprintln(a.Note, err)
+			fmt.Fprintln(a.Note, inLanguage(err.Error()))
 		}
 	}
-	fmt.Fprintf(a.Note, "%s: how many times the value of %s? (1: the same; Enter: no guess)\n", q.metric.Title, q.Base)
+	tell(a.Note, "%s: how many times the value of %s? (1: the same; Enter: no guess)\n", msg.Reader().Text(q.metric.Title), q.Base)
 	for _, row := range q.rows {
 		if err := answer("  "+row+": ", func(text string) error { return q.set(row, text) }); err != nil {
 			return err
 		}
 	}
-	return answer("Which comes off worst? ("+strings.Join(append([]string{q.Base}, q.rows...), ", ")+"; Enter: as the numbers say): ", q.setWorst)
+	return answer(say("Which comes off worst? (%s; Enter: as the numbers say): ", strings.Join(append([]string{q.Base}, q.rows...), ", ")), q.setWorst)
 }
 
 // keepGuess seals the guess and writes it, in place of one that waits there.
@@ -195,8 +196,7 @@ func (a *app) keepGuess(q *questions, file string) error {
 	if err := results.Put(root, filepath.Base(file), uid, gid, q.Bytes()); err != nil {
 		return fmt.Errorf("guess: %w", err)
 	}
-	_, err = fmt.Fprintf(a.Page, "%s: kept at %s in %s; the next lab run %s takes it into its folder\n", q.Scenario, q.At.Format("15:04:05 UTC"), file, q.Scenario)
-	return err
+	return tell(a.Page, "%s: kept at %s in %s; the next lab run %s takes it into its folder\n", q.Scenario, q.At.Format("15:04:05 UTC"), file, q.Scenario)
 }
 
 // A waiting guess is one that a run may take: that of --guess, or the one of lab guess.
@@ -238,7 +238,7 @@ func (a *app) takeGuess(j *runs.Job, w waiting, dir string) (done func()) {
 		return func() {}
 	}
 	j.Guess, j.Manifest.Guess = w.Bytes(), w.Recorded()
-	fmt.Fprintf(a.Note, "lab: %s: your guess of %s goes into %s\n", j.Scenario, w.At.Format("2006-01-02 15:04 UTC"), dir)
+	a.note(say("%s: your guess of %s goes into %s", j.Scenario, w.At.Format("2006-01-02 15:04 UTC"), dir))
 	return func() {
 		if _, err := os.Lstat(filepath.Join(dir, results.GuessFile)); err == nil && w.file == guessesAt(j.Scenario) {
 			os.Remove(w.file)

@@ -1,30 +1,41 @@
 package main
 
 import (
-	_ "embed"
+	"embed"
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"lab/bench/request"
+	"lab/bench/text"
 	"lab/cmd/cli"
+	"lab/reports/msg"
 )
 
 // helpTexts says how the texts in it are ordered.
 //
-//go:embed help.txt
-var helpTexts string
+//go:embed help.txt help.*.txt
+var helpTexts embed.FS
+
+// textOf is a file of texts in the reader's language, or else in English.
+func textOf(files embed.FS, name string) string {
+	text, err := files.ReadFile(name + "." + msg.Reader().Name + ".txt")
+	if err != nil {
+		text, _ = files.ReadFile(name + ".txt")
+	}
+	all, _, _ := strings.Cut(string(text), "\n# Hashes\n") // those are for a test
+	return all
+}
 
 // describe gives a command, and those below it, their texts in help.txt. What
 // only the program knows is put in where the text has a word in braces.
 func describe(cmd *cobra.Command) {
 	known := strings.NewReplacer("{keys}", strings.Join(request.Keys(), ", "), "{beside}", besideFile(),
 		"{environments}", strings.Join(environmentNames(), ", "))
-	if _, text, ok := strings.Cut(helpTexts, "\n== "+cmd.CommandPath()+"\n"); ok {
+	if _, text, ok := strings.Cut(textOf(helpTexts, "help"), "\n== "+cmd.CommandPath()+"\n"); ok {
 		text, _, _ = strings.Cut(text, "\n== ")
 		text, cmd.Example, _ = strings.Cut(text, "\nExamples:\n")
 		cmd.Short, cmd.Long, _ = strings.Cut(text, "\n")
@@ -44,9 +55,9 @@ func (a *app) help(cmd *cobra.Command, _ []string) {
 		fmt.Fprintf(w, "%s\n\n", text)
 		text = ""
 	} else if cmd.Short != "" {
-		fmt.Fprintf(w, "%s.\n\n", cmd.Short)
+		tell(w, "%s.\n\n", strings.TrimSuffix(cmd.Short, "."))
 	}
-	fmt.Fprintln(w, "Usage:")
+	tell(w, "Usage:\n")
 	path := ""
 	if cmd.HasParent() {
 		path = cmd.Parent().CommandPath() + " "
@@ -60,23 +71,23 @@ func (a *app) help(cmd *cobra.Command, _ []string) {
 		fmt.Fprintf(w, "  %s%s\n", path, use)
 	}
 	if cmd.HasAvailableSubCommands() {
-		fmt.Fprintln(w, "\nCommands:")
+		tell(w, "\nCommands:\n")
 		for _, c := range cmd.Commands() {
 			if c.IsAvailableCommand() {
-				fmt.Fprintf(w, "  %-11s %s\n", c.Name(), c.Short)
+				fmt.Fprintf(w, "  %-11s %s\n", c.Name(), msg.Reader().Text(c.Short))
 			}
 		}
 	}
-	printFlags(w, "Flags", cmd.Flags(), false)
-	printFlags(w, "More flags", cmd.Flags(), true)
+	printFlags(w, say("Flags"), cmd.Flags(), false)
+	printFlags(w, say("More flags"), cmd.Flags(), true)
 	if cmd.Example != "" {
-		fmt.Fprintf(w, "\nExamples:\n%s\n", cmd.Example)
+		tell(w, "\nExamples:\n%s\n", cmd.Example)
 	}
 	if text != "" {
 		fmt.Fprintf(w, "\n%s\n", reflow(text))
 	}
 	if cmd.HasAvailableSubCommands() {
-		fmt.Fprintf(w, "\n%s COMMAND --help says more about a command.\n", cmd.CommandPath())
+		tell(w, "\n%s COMMAND --help says more about a command.\n", cmd.CommandPath())
 	}
 }
 
@@ -88,15 +99,15 @@ func reflow(s string) string {
 	var out []string
 	long := false // the line before was full
 	for _, line := range strings.Split(s, "\n") {
-		text := strings.TrimLeft(line, " ")
-		indent, last := len(line)-len(text), len(out)-1
-		if text != "" && last >= 0 && out[last] != "" &&
+		words := strings.TrimLeft(line, " ")
+		indent, last := len(line)-len(words), len(out)-1
+		if words != "" && last >= 0 && out[last] != "" &&
 			(indent == 0 && long && out[last][0] != ' ' || indent >= hanging) {
-			out[last] += " " + text
+			out[last] += " " + words
 		} else {
 			out = append(out, line)
 		}
-		long = utf8.RuneCountInString(line) >= full
+		long = text.Columns(line) >= full
 	}
 	return strings.Join(out, "\n")
 }
@@ -126,8 +137,9 @@ func printFlags(w io.Writer, title string, fl *pflag.FlagSet, further bool) {
 		if value, rest, ok := strings.Cut(strings.TrimPrefix(text, "`"), "` "); ok && text[0] == '`' {
 			name, text = name+" "+value, rest
 		}
+		text = msg.Reader().Text(text)
 		if d := f.DefValue; f.Value.Type() != "bool" && d != "" && d != "0" && d != "0s" && d != "[]" {
-			text += " (default: " + strings.Trim(d, "[]") + ")"
+			text += say(" (default: %s)", strings.Trim(d, "[]"))
 		}
 		if len([]rune(name)) > flagColumn-2 {
 			fmt.Fprintln(w, name)

@@ -120,7 +120,7 @@ func (a *app) listImages(asJSON bool) error {
 		fmt.Fprintf(a.Page, "%-8s %s %10d bytes  %s, %d layers\n", name, i.Digest, i.Size, i.Platform, len(i.Layers))
 	}
 	if len(all)+len(stored) == 0 {
-		fmt.Fprintln(a.Page, "none yet; lab image makes the default one")
+		tell(a.Page, "none yet; lab image makes the default one\n")
 	}
 	return errors.Join(errs...)
 }

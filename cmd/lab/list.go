@@ -10,7 +10,9 @@ import (
 
 	"lab/bench"
 	"lab/bench/machine"
+	"lab/bench/text"
 	"lab/cmd/cli"
+	"lab/reports/msg"
 	"lab/scenarios"
 )
 
@@ -100,14 +102,18 @@ func listed(checks []machine.Check) listing {
 }
 
 // print fits a screen of 80 columns and 24 lines; lab explain says more.
-func (l listing) print(w io.Writer) {
-	fmt.Fprintln(w, "Scenarios: sudo lab run NAME")
-	for _, s := range l.Scenarios {
-		fmt.Fprintf(w, "  %-10s %s\n", s.Name, s.Question)
+func (list listing) print(w io.Writer) {
+	l, can := msg.Reader(), map[bool]string{true: say("yes"), false: say("no")}
+	tell(w, "Scenarios: sudo lab run NAME\n")
+	for _, s := range list.Scenarios {
+		fmt.Fprintf(w, "  %-10s %s\n", s.Name, l.Text(s.Question))
 	}
-	fmt.Fprintf(w, "\n%-56s this machine can run it\n", "Environments: --env NAME,…")
+	fmt.Fprintf(w, "\n%s %s\n", text.Pad(say("Environments: --env NAME,…"), 56), say("this machine can run it"))
 	var others, lacking []string
-	for _, e := range l.Environments {
+	row := func(name, what string, runs bool) {
+		fmt.Fprintf(w, "  %s %s %s\n", text.Pad(name, 10), text.Pad(what, listWidth-4), strings.Repeat(" ", max(0, 3-text.Columns(can[runs])))+can[runs])
+	}
+	for _, e := range list.Environments {
 		if slices.Contains(e.Groups, "engines") {
 			if e.Runs {
 				others = append(others, e.Name)
@@ -116,27 +122,24 @@ func (l listing) print(w io.Writer) {
 			}
 			continue
 		}
-		can, what, why := "yes", e.About, e.why()
-		if !e.Runs {
-			can = "no"
-		}
+		what, why := l.Text(e.About), e.why()
 		// The reason takes the place of the description where it fits: a line is all that
 		// there is.
-		if len(why) == 1 && len(why[0]) <= listWidth-4 {
+		if len(why) == 1 && text.Columns(why[0]) <= listWidth-4 {
 			what, why = why[0], nil
 		}
-		fmt.Fprintf(w, "  %-10s %-*s %3s\n", e.Name, listWidth-4, what, can)
+		row(e.Name, what, e.Runs)
 		for _, x := range why {
 			fmt.Fprintln(w, "             "+x)
 		}
 	}
 	if len(others) > 0 {
-		fmt.Fprintf(w, "  %-10s %-*s %3s\n", "engines", listWidth-4, strings.Join(others, ", "), "yes")
+		row(say("engines"), strings.Join(others, ", "), true)
 	}
 	for _, x := range lacking {
-		fmt.Fprintf(w, "  %-10s %-*s %3s\n", "", listWidth-4, x, "no")
+		row("", x, false)
 	}
-	fmt.Fprintln(w, "More: lab explain NAME (what it is, its settings), lab doctor (this machine)")
+	tell(w, "More: lab explain NAME (what it is, its settings), lab doctor (this machine)\n")
 }
 
 // listWidth is the room for a line's text, beside a name.
@@ -144,13 +147,14 @@ const listWidth = 67
 
 // why are the reasons for which an environment can't run here.
 func (e listedEnvironment) why() (out []string) {
+	l := msg.Reader()
 	for _, c := range e.Missing {
-		x := c.Name + ": " + c.Detail
+		x := c.Name + ": " + l.Text(c.Detail)
 		if c.Name == e.Name {
-			x = c.Detail
+			x = l.Text(c.Detail)
 		}
 		if c.Cure != "" {
-			x += "; fix: " + c.Cure
+			x += say("; fix: %s", l.Text(c.Cure))
 		}
 		out = append(out, x)
 	}

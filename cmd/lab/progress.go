@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench/engine"
+	"lab/bench/text"
 )
 
 // Progress is for people who wait. It goes to standard error, so that the output can be
@@ -51,24 +52,24 @@ func (m *meter) draw(p engine.Progress) {
 	if m.color {
 		bar = "\x1b[32m" + bar[:full] + "\x1b[0m" + bar[full:]
 	}
-	text := fmt.Sprintf(" %d/%d", p.Done, p.Total)
+	line := fmt.Sprintf(" %d/%d", p.Done, p.Total)
 	if p.Left > 0 {
-		text += ", " + roughly(p.Left) + " left"
+		line += say(", %s left", roughly(p.Left))
 	}
 	if p.Next != "" {
-		text += ": " + p.Next
+		line += ": " + p.Next
 		if p.Warmup {
-			text += " (warm-up)"
+			line += say(" (warm-up)")
 		}
 	}
 	if p.Failed > 0 {
-		text += fmt.Sprintf(", %d failed", p.Failed)
+		line += say(", %d failed", p.Failed)
 	}
 	// A line that wraps couldn't be drawn over.
-	if room := m.width() - barWidth - 3; len(text) > room {
-		text = text[:max(room, 0)]
+	for r := []rune(line); text.Columns(line) > max(m.width()-barWidth-3, 0); line = string(r) {
+		r = r[:len(r)-1]
 	}
-	fmt.Fprintf(m.f, "\r[%s]%s\x1b[K", bar, text)
+	fmt.Fprintf(m.f, "\r[%s]%s\x1b[K", bar, line)
 	m.drawn = true
 }
 
@@ -92,22 +93,22 @@ func (m *meter) width() int {
 func roughly(d time.Duration) string {
 	switch {
 	case d < 1500*time.Millisecond:
-		return "a second"
+		return say("a second")
 	case d < 90*time.Second:
-		return fmt.Sprintf("%d s", int(d.Seconds()+0.5))
+		return say("%d s", int(d.Seconds()+0.5))
 	case d < 90*time.Minute:
-		return fmt.Sprintf("%d min", int(d.Minutes()+0.5))
+		return say("%d min", int(d.Minutes()+0.5))
 	}
-	return fmt.Sprintf("%.1f h", d.Hours())
+	return say("%.1f h", d.Hours())
 }
 
 // briefly words a trial's time, which may be far below a second.
 func briefly(d time.Duration) string {
 	switch {
 	case d < 95*time.Millisecond:
-		return fmt.Sprintf("%d ms", max(d.Milliseconds(), 1))
+		return say("%d ms", max(d.Milliseconds(), 1))
 	case d < 9950*time.Millisecond:
-		return fmt.Sprintf("%.1f s", d.Seconds())
+		return say("%.1f s", d.Seconds())
 	}
 	return roughly(d)
 }

@@ -77,8 +77,7 @@ func (a *app) publish(dir, to string) error {
 	if err := a.writeNew(to, func() ([]plot.File, error) { return reports.Public(dir, private) }); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(a.Page, "%s: what was measured in %s, without what is this machine's own\n", to, dir)
-	return err
+	return tell(a.Page, "%s: what was measured in %s, without what is this machine's own\n", to, dir)
 }
 
 // writeNew writes files into a new folder, with their checksums. Nothing is there if
@@ -130,10 +129,10 @@ func (a *app) whole(dir string, write func() error) error {
 			return err
 		case sig := <-sigs:
 			if heard > 0 {
-				fmt.Fprintf(a.Note, "lab: not all of the report is in %s; to draw it again, type:\n     %s\n", dir, a.Typed([]string{"report", dir}))
+				a.note(say("not all of the report is in %s; to draw it again, type:", dir) + "\n     " + a.Typed([]string{"report", dir}))
 				return interrupted
 			}
-			fmt.Fprintf(a.Note, "lab: %v: writing the report in %s first (once more ends it at once)\n", sig, dir)
+			a.note(say("%v: writing the report in %s first (once more ends it at once)", sig, dir))
 		}
 	}
 }
@@ -153,9 +152,9 @@ func (a *app) printReport(run *results.Run, json bool) error {
 	if err := reports.Terminal(a.Page, run, page.OptionsFor(a.Stdout.File)); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(a.Page, "\nreport: %s\n", filepath.Join(dir, "report.md"))
+	err := tell(a.Page, "\nreport: %s\n", filepath.Join(dir, "report.md"))
 	if plots, _ := filepath.Glob(filepath.Join(dir, "plots", "*.png")); len(plots) > 0 {
-		_, err = fmt.Fprintf(a.Page, "plots:  %s (%d)\n", filepath.Join(dir, "plots"), len(plots))
+		err = tell(a.Page, "plots:  %s (%d)\n", filepath.Join(dir, "plots"), len(plots))
 	}
 	return err
 }
@@ -214,9 +213,8 @@ func (a *app) reportMachines(dirs []string, out string) error {
 // writeMachines writes the report across machines into a new folder: it belongs to
 // none of the runs.
 func (a *app) writeMachines(m *analysis.Machines, out string) error {
-	if err := a.writeNew(out, func() ([]plot.File, error) { return reports.MachinesFiles(m, msg.English()) }); err != nil {
+	if err := a.writeNew(out, func() ([]plot.File, error) { return reports.MachinesFiles(m, msg.Reader()) }); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(a.Page, "\nreport: %s\n", filepath.Join(out, "machines.md"))
-	return err
+	return tell(a.Page, "\nreport: %s\n", filepath.Join(out, "machines.md"))
 }

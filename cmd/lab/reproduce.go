@@ -57,20 +57,20 @@ func (a *app) reproduce(dir string, f runFlags) error {
 	j.Manifest.Notes = append(j.Manifest.Notes, old.otherLibvirt()...)
 	j.Begin(parts, m.Scenario)
 	if now.Image.Digest != m.Image.Digest {
-		fmt.Fprintf(a.Note, "lab: the image isn't the original's (%s, and that was %s): nothing will be comparable; fix: --image DIR with the original one\n",
+		tell(a.Note, "lab: the image isn't the original's (%s, and that was %s): nothing will be comparable; fix: --image DIR with the original one\n",
 			now.Image.Digest, m.Image.Digest)
 	}
 	// The folder may be somebody else's, and what it says will run as root: the user is
 	// to see what that is.
 	if c := j.Options.Command; c != nil {
-		fmt.Fprintf(a.Note, "lab: %s says what runs as root: %q", dir, c)
+		tell(a.Note, "lab: %s says what runs as root: %q", dir, c)
 		if p := j.Options.Prepare; p != "" {
-			fmt.Fprintf(a.Note, ", and before each trial on this machine: %q", p)
+			tell(a.Note, ", and before each trial on this machine: %q", p)
 		}
 		fmt.Fprintln(a.Note)
 	}
 	if m.Asked.Work != "" && f.Work == "" {
-		fmt.Fprintln(a.Note, "lab: the original's instances wrote to a folder given with --work, and these will write to the cache; fix: --work DIR")
+		a.note(say("the original's instances wrote to a folder given with --work, and these will write to the cache; fix: --work DIR"))
 	}
 	out := f.folder(m.Scenario, j.Manifest.Started)
 	s := &supervisor{Supervisor: runs.Supervisor{Job: j, Lock: old.lock, Dir: out, Passage: passage(old.target)}, app: a}
@@ -88,11 +88,11 @@ func (a *app) reproduce(dir string, f runFlags) error {
 		return err
 	}
 	p := reports.Reproduction(r)
-	if err := errors.Join(keep(out, j, map[string][]byte{"reproduction.md": p.Markdown(msg.English())}),
+	if err := errors.Join(keep(out, j, map[string][]byte{"reproduction.md": p.Markdown(msg.Reader())}),
 		a.whole(out, func() error { return reports.WriteRun(again, out, j.UID, j.GID) }), p.Terminal(a.Page, page.OptionsFor(a.Stdout.File))); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.Page, "\nreport: %s\n", filepath.Join(out, "reproduction.md"))
+	tell(a.Page, "\nreport: %s\n", filepath.Join(out, "reproduction.md"))
 	if n := r.Count(analysis.Differs); n > 0 {
 		return cli.Exit(cli.StatusFailed, nil)
 	}

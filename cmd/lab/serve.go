@@ -57,7 +57,7 @@ func (a *app) serve(dirs []string, address string) error {
 		return err
 	}
 	defer s.Close()
-	if _, err := fmt.Fprintf(a.Page, "%s (Ctrl-C ends it)\n", s.URL()); err != nil {
+	if err := tell(a.Page, "%s (Ctrl-C ends it)\n", s.URL()); err != nil {
 		return err
 	}
 	// Sizes and times tell that something changed; reading a large run each second would
@@ -123,7 +123,7 @@ func (a *app) goLive(address, dir string) (*liveView, error) {
 	if err := v.server.Start(address); err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(a.Note, "lab: live: %s\n", v.server.URL())
+	a.note(say("live: %s", v.server.URL()))
 	return v, nil
 }
 

@@ -77,13 +77,13 @@ func (s *supervisor) whatNow(end runs.End, died, report error) error {
 		return err
 	}
 	if full {
-		return fmt.Errorf("%w\n     the trials in %s are whole; make room there, then type:\n     %s", err, s.Dir, next)
+		return fmt.Errorf("%w\n%s\n     %s", err, say("     the trials in %s are whole; make room there, then type:", s.Dir), next)
 	}
 	if end.Interrupted {
-		fmt.Fprintf(s.Note, "lab: to go on with this run, type:\n     %s\n", next)
+		s.note(say("to go on with this run, type:") + "\n     " + next)
 		return err
 	}
-	return fmt.Errorf("%w\n     to go on with this run, type:\n     %s", err, next)
+	return fmt.Errorf("%w\n     %s\n     %s", err, say("to go on with this run, type:"), next)
 }
 
 // hasTrials says whether there is anything to go on with.
@@ -135,7 +135,7 @@ type console struct {
 // Say writes a line, below which the progress is drawn anew.
 func (c *console) Say(text string) {
 	c.clear()
-	fmt.Fprintln(c.Note, "lab: "+text)
+	c.note(inLanguage(text))
 }
 
 // Progress draws how far the run is.

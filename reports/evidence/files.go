@@ -10,7 +10,7 @@ import (
 // Files are the grades as grades.md and grades.json, and class.html: one page with the
 // grades, the class's guesses next to its results, and each run with a switch.
 func (c *Class) Files() ([]plot.File, error) {
-	l := msg.English()
+	l := msg.Reader()
 	grades, err := c.JSON()
 	if err != nil {
 		return nil, err

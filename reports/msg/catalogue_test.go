@@ -1,6 +1,9 @@
 package msg
 
 import (
+	"crypto/sha256"
+	"flag"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -119,26 +122,65 @@ func TestEveryMessageIsThere(t *testing.T) {
 	}
 }
 
-// A language's file has each message of the English one, with the same arguments.
-func TestLanguagesAreWhole(t *testing.T) {
-	names, err := fs.Glob(files, "*.txt")
-	if err != nil || !slices.Contains(names, "en.txt") {
-		t.Fatalf("%v, %v", names, err)
+var renew = flag.Bool("renew", false, "write the hashes of the English texts into the other languages' files")
+
+// hashed is a line of English as another language's file knows it.
+func hashed(words string) string { return fmt.Sprintf("%.6x", sha256.Sum256([]byte(words)))[:6] }
+
+// words are the English texts as the file has them, by id.
+func words(t *testing.T) map[string]string {
+	t.Helper()
+	data, err := fs.ReadFile(files, "en.txt")
+	if err != nil {
+		t.Fatal(err)
 	}
-	all := ids(t)
-	for _, name := range names {
-		l, err := Load(strings.TrimSuffix(name, ".txt"))
+	out := map[string]string{}
+	for line := range strings.Lines(strings.ReplaceAll(string(data), "\n\t", " ")) {
+		if head, text, ok := strings.Cut(strings.TrimSpace(line), ": "); ok && line[0] != '#' {
+			id, _, _ := strings.Cut(head, "(")
+			out[id] = text
+		}
+	}
+	return out
+}
+
+// A language's file has each message of the English one, with the same arguments, and
+// was looked at since that was changed.
+func TestLanguagesAreWhole(t *testing.T) {
+	all, english := ids(t), words(t)
+	for _, name := range Languages() {
+		l, err := Load(name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for id, x := range all {
-			if y, ok := l.texts[id]; !strings.HasSuffix(id, ".one") && (!ok || !slices.Equal(x.args, y.args)) {
-				t.Errorf("%s: %s isn't there, or hasn't the arguments %v", name, id, x.args)
+			y, ok := l.texts[id]
+			switch {
+			case !ok && strings.HasSuffix(id, ".one"): // not every language has one
+			case !ok || !slices.Equal(x.args, y.args):
+				t.Errorf("%s.txt: %s isn't there, or hasn't the arguments %v", name, id, x.args)
+			case name != "en" && y.of != hashed(english[id]) && !*renew:
+				t.Errorf("%s.txt: %s#%s is of an English text that has changed since. It is now: %s. Look at the text, then: go test ./reports/msg -run TestLanguagesAreWhole -renew", name, id, y.of, english[id])
 			}
 		}
 		for id := range l.texts {
 			if all[id] == nil {
-				t.Errorf("%s: %s is no message", name, id)
+				t.Errorf("%s.txt: %s is no message", name, id)
+			}
+		}
+		if *renew && name != "en" {
+			file := name + ".txt"
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			head := regexp.MustCompile(`(?m)^([a-z][a-z0-9.-]*)((?:\([^)]*\))?)(?:#[0-9a-f]*)?: `)
+			data = head.ReplaceAllFunc(data, func(b []byte) []byte {
+				m := head.FindSubmatch(b)
+				return fmt.Appendf(nil, "%s%s#%s: ", m[1], m[2], hashed(english[string(m[1])]))
+			})
+			if err := os.WriteFile(file, data, 0o644); err != nil {
+				t.Fatal(err)
 			}
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/olekukonko/tablewriter"
 	"github.com/olekukonko/tablewriter/renderer"
@@ -44,7 +43,7 @@ func (p *Page) Terminal(w io.Writer, o Options) error {
 		t.o.Width = 100
 	}
 	if t.o.Language == nil {
-		t.o.Language = msg.English()
+		t.o.Language = msg.Reader()
 	}
 	for _, x := range p.blocks {
 		if err := t.block(x); err != nil {
@@ -97,12 +96,12 @@ func (t *terminal) paint(c Color, s string) string {
 
 // paragraph wraps text to the width; head is painted, and so is all of it if
 // there is no head.
-func (t *terminal) paragraph(c Color, head, indent, text string) {
-	lines := wrap(head+text, t.o.Width-utf8.RuneCountInString(indent))
+func (t *terminal) paragraph(c Color, head, indent, words string) {
+	lines := wrap(head+words, t.o.Width-text.Columns(indent))
 	for i, l := range lines {
 		lead := indent
 		if i > 0 {
-			lead = strings.Repeat(" ", utf8.RuneCountInString(indent))
+			lead = strings.Repeat(" ", text.Columns(indent))
 		}
 		switch {
 		case head == "":
@@ -123,13 +122,13 @@ func (t *terminal) mark(x block) {
 		return
 	}
 	figure := t.say(x.more[1])
-	room := min(t.o.Width, 100) - utf8.RuneCountInString(head) - 1 - utf8.RuneCountInString(figure) - 2
+	room := min(t.o.Width, 100) - text.Columns(head) - 1 - text.Columns(figure) - 2
 	for i, l := range wrap(words, room) {
 		if i > 0 {
-			fmt.Fprintf(&t.b, "%*s%s\n", utf8.RuneCountInString(head)+1, "", l)
+			fmt.Fprintf(&t.b, "%*s%s\n", text.Columns(head)+1, "", l)
 			continue
 		}
-		fmt.Fprintln(&t.b, strings.TrimRight(fmt.Sprintf("%s %-*s  %s", t.paint(x.color, head), room, l, figure), " "))
+		fmt.Fprintln(&t.b, strings.TrimRight(fmt.Sprintf("%s %s  %s", t.paint(x.color, head), text.Pad(l, room), figure), " "))
 	}
 }
 
@@ -214,24 +213,24 @@ func (t *terminal) render(x Table) (string, error) {
 	return out.String(), nil
 }
 
-// width is the longest line's, in characters; the tables hold no wide ones.
+// width is the longest line's, in columns.
 func width(s string) int {
 	w := 0
 	for l := range strings.Lines(s) {
-		w = max(w, utf8.RuneCountInString(strings.TrimRight(l, "\n")))
+		w = max(w, text.Columns(strings.TrimRight(l, "\n")))
 	}
 	return w
 }
 
 // wrap breaks text at spaces; a longer word keeps its own line.
-func wrap(text string, width int) []string {
+func wrap(words string, width int) []string {
 	var lines []string
 	line := ""
-	for _, word := range strings.Fields(text) {
+	for _, word := range strings.Fields(words) {
 		switch {
 		case line == "":
 			line = word
-		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) <= width:
+		case text.Columns(line)+1+text.Columns(word) <= width:
 			line += " " + word
 		default:
 			lines = append(lines, line)

@@ -195,7 +195,7 @@ func footer(p *page, a *analysis.Analysis) {
 	var parts []msg.Message
 	add := func(id, text string) {
 		if text != "" {
-			parts = append(parts, msg.T(id, msg.OneLine(text)))
+			parts = append(parts, msg.T(id, msg.Name(msg.OneLine(text))))
 		}
 	}
 	add("footer.lab", m.Lab)

@@ -243,5 +243,5 @@ func (f *machineForest) footer(p *page) {
 			}
 		}
 	}
-	p.footer(msg.Join("join.comma", msg.T("footer.scenario", msg.OneLine(f.m.Scenario)), msg.T("machines", len(f.m.Machines)), msg.T("footer.lab", msg.Join("join.comma", labs...))))
+	p.footer(msg.Join("join.comma", msg.T("footer.scenario", msg.Name(msg.OneLine(f.m.Scenario))), msg.T("machines", len(f.m.Machines)), msg.T("footer.lab", msg.Join("join.comma", labs...))))
 }

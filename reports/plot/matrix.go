@@ -87,7 +87,7 @@ func (p *page) upright(s style, x, y vg.Length, text string) {
 	if p.measuring() {
 		return
 	}
-	t := s.text(draw.XLeft)
+	t := s.text(draw.XLeft, text)
 	t.Rotation = math.Pi / 2
 	p.c.FillText(t, p.at(x+s.size*0.36+t.FontExtents().Descent, y), text)
 }

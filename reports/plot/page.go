@@ -52,9 +52,14 @@ var (
 	smallText = style{7.5, false, grey}
 )
 
-func (s style) text(x draw.XAlignment) draw.TextStyle {
+// text is how these words are set.
+func (s style) text(x draw.XAlignment, words string) draw.TextStyle {
 	f := font.From(plot.DefaultFont, s.size)
 	f.Variant = "Sans"
+	if hangul(words) {
+		addHangul()
+		f.Typeface, f.Variant = hangulName, ""
+	}
 	if s.bold {
 		f.Weight = xfont.WeightBold
 	}
@@ -62,7 +67,7 @@ func (s style) text(x draw.XAlignment) draw.TextStyle {
 }
 
 // width is how wide a text will be.
-func (s style) width(text string) vg.Length { return s.text(draw.XLeft).Width(text) }
+func (s style) width(text string) vg.Length { return s.text(draw.XLeft, text).Width(text) }
 
 // line is the distance between two lines of text.
 func (s style) line() vg.Length { return s.size * 1.25 }
@@ -116,7 +121,8 @@ func (p *page) write(s style, align draw.XAlignment, x, y vg.Length, t any) {
 		return
 	}
 	// The middle of a line is that of its small letters, not of its box.
-	p.c.FillText(s.text(align), p.at(x, y+s.size*0.36+s.text(align).FontExtents().Descent), text)
+	st := s.text(align, text)
+	p.c.FillText(st, p.at(x, y+s.size*0.36+st.FontExtents().Descent), text)
 }
 
 // paragraph writes wrapped text at the cursor and moves it below.
@@ -234,8 +240,12 @@ func drawn(name string, made time.Time, l *msg.Language, fill func(*page)) ([]Fi
 		return nil, fmt.Errorf("draw %s.svg: %w", name, err)
 	}
 	// Liberation Sans has Arial's widths: where it is missing, nothing moves.
+	var err error
 	text := bytes.ReplaceAll(svg.Bytes(), []byte("font-family:Liberation Sans;"),
 		[]byte("font-family:'Liberation Sans',Arial,Helvetica,sans-serif;"))
+	if text, err = withHangul(text); err != nil {
+		return nil, fmt.Errorf("draw %s.svg: %w", name, err)
+	}
 	letters, err := pdf(name, made, l, fill)
 	if err != nil {
 		return nil, err
