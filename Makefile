@@ -50,6 +50,8 @@ test-machine:
 # emulation, and tested in.
 test-long: setup-long generate build
 	LAB_LONG=1 ./.ci/gotest "$(GO)" $(TESTFLAGS) -run 'TestCellRatios|TestScripts/^realapps$$' ./cmd/lab
+	@cmd/setup/setup.sh --distro
+	LAB_LONG=1 ./.ci/gotest "$(GO)" $(TESTFLAGS) -run 'TestDistro|TestOverlay|TestPodman' ./vm/... ./bench/engines/podman
 	./.ci/gotest ./.ci/stock "$(GO)" $(ROOT)
 
 bench: setup generate

@@ -20,7 +20,7 @@ import (
 //	Tracer       bench/launch, vm                      bench/benchtest, scenarios
 //	Accountant   bench/launch                          scenarios
 //	Terminaler   bench/launch, vm, vm/guest            cmd/cli
-//	Explainer    bench/foreign, vm                     bench, bench/foreign, scenarios
+//	Explainer    bench/foreign, vm                     bench, scenarios
 //	Execer       container, vm                         bench/benchtest, scenarios
 //	Addresser    bench/foreign, chroot, container, vm  scenarios
 //	Placer       bench/foreign, chroot, container, vm  bench, bench/benchtest

@@ -135,3 +135,15 @@ func CheckLimits(tb *testbed.Testbed, l Limits) error {
 	}
 	return nil
 }
+
+// CheckElsewhere says that limits bind the lab and not whose instances, which are below
+// somebody else's cgroup: compared with the others they would seem fast.
+func CheckElsewhere(bounds []cgroup.Bound, whose, cure string) error {
+	for _, b := range bounds {
+		if slices.Contains([]string{"cpu", "cpuset", "memory", "io"}, b.What) {
+			return NotApplicable(fmt.Sprintf("a limit binds the lab and not %s: %s %s, of %s", whose, b.What, b.Text, b.Dir),
+				"start the lab from a shell outside of that cgroup, or "+cure)
+		}
+	}
+	return nil
+}

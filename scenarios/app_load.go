@@ -30,18 +30,17 @@ type loader struct {
 
 // loadOf is the generator that an application's file names, if it is installed, else
 // the lab's own.
-func loadOf(a *appfile.App) (loader, error) {
+func loadOf(a *appfile.App) loader {
 	if len(a.Load.Program) > 0 {
-		file, err := exec.LookPath(a.Load.Program[0])
-		if err == nil {
+		if file, err := exec.LookPath(a.Load.Program[0]); err == nil {
 			return loader{a.Load.Program[0], func(ctx context.Context, t *bench.T, addr string, length time.Duration) error {
 				return otherLoad(ctx, t, file, a, addr, length)
-			}}, nil
+			}}
 		}
 	}
 	return loader{"the lab's own", func(ctx context.Context, t *bench.T, addr string, length time.Duration) error {
 		return ownLoad(ctx, t, a, addr, length)
-	}}, nil
+	}}
 }
 
 // otherLoad runs a program of the host's, and reads what it printed.

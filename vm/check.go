@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"lab/bench"
 	"lab/bench/cgroup"
@@ -53,12 +52,15 @@ func (e *Env) Check(ctx context.Context, s bench.Spec) error {
 	if len(s.Ports) > 0 {
 		return bench.NotApplicable("a guest's ports can be reached from the testbed's bridge alone", "--env container")
 	}
-	s = asked.Actual(s)
+	s = e.actual(s)
 	if l := s.Limits; l.CPUWeight != 0 || l.Swap != 0 || l.IO != (cgroup.IO{}) {
 		return bench.NotApplicable("a guest's programs have its kernel to themselves, and nothing keeps limits of CPU weight, swap or I/O there", "use limits of CPU, memory and processes only")
 	}
 	if err := cmp.Or(asked.CheckSize(s), e.checkRoom(s)); err != nil {
 		return err
+	}
+	if e.distro {
+		return e.checkDistro()
 	}
 	if s.Settings["root"] != "ext4" {
 		if err := asked.Unpacks(s.Image.Size, asked.Memory(s)); err != nil {
@@ -138,7 +140,7 @@ func (e *Env) checkRoom(s bench.Spec) error {
 		return nil // the limits can't be told; those of cgroups are the testbed's to read
 	}
 	if e.far != nil {
-		return elsewhere(l.Bounds())
+		return bench.CheckElsewhere(l.Bounds(), "the foreign libvirt's guests", "leave out --connect")
 	}
 	if left, by, ok := l.Left("memory"); ok && left < asked.Memory(s) {
 		return bench.Unavailable(fmt.Sprintf("the guest has %d MiB of RAM, and the limit of the lab's cgroup %s leaves %d", asked.Memory(s)>>20, by.Dir, left>>20),
@@ -147,20 +149,8 @@ func (e *Env) checkRoom(s bench.Spec) error {
 	return nil
 }
 
-// elsewhere says that limits bind the lab and not the guests of a foreign libvirt,
-// which are below its own cgroup: compared with the others they would seem fast.
-func elsewhere(bounds []cgroup.Bound) error {
-	for _, b := range bounds {
-		if slices.Contains([]string{"cpu", "cpuset", "memory", "io"}, b.What) {
-			return bench.NotApplicable(fmt.Sprintf("a limit binds the lab and not the foreign libvirt's guests: %s %s, of %s", b.What, b.Text, b.Dir),
-				"start the lab from a shell outside of that cgroup, or leave out --connect")
-		}
-	}
-	return nil
-}
-
 // Settings are what a user may vary.
-func (e *Env) Settings() []bench.Setting { return asked.Settings(e.bare) }
+func (e *Env) Settings() []bench.Setting { return asked.Settings(e.bare, e.distro) }
 
 // Resolved says what the settings came to.
 func (e *Env) Resolved(s bench.Spec) map[string]string {
@@ -171,10 +161,13 @@ func (e *Env) Resolved(s bench.Spec) map[string]string {
 		out["balloon"], out["free-page-reporting"] = "none", "none"
 	}
 	if !e.bare {
-		a := asked.Actual(s)
-		out["acpi"], out["memory"], out["vcpus"], out["root"] = asked.ACPI(s), fmt.Sprint(asked.Memory(a)), fmt.Sprint(asked.CPUs(s)), a.Settings["root"]
-		if k, err := e.kernel(s); err == nil {
-			out["kernel-version"] = k.Version
+		a := e.actual(s)
+		out["memory"], out["vcpus"] = fmt.Sprint(asked.Memory(a)), fmt.Sprint(asked.CPUs(s))
+		if !e.distro {
+			out["acpi"], out["root"] = asked.ACPI(s), a.Settings["root"]
+		}
+		if k, err := e.Kernel(s); err == nil {
+			out["kernel-version"] = k.Name
 		}
 	}
 	if s.Settings["net"] == "bridge" {

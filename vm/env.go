@@ -26,11 +26,12 @@ import (
 	"lab/vm/kernel"
 )
 
-// An Env is the environment vm, or vm-bare.
+// An Env is the environment vm, vm-bare or vm-distro.
 type Env struct {
 	name     string
 	about    bench.About
-	bare     bool
+	bare     bool // without an operating system
+	distro   bool // with a distribution's
 	tb       *testbed.Testbed
 	emulator string
 	accel    accel.Verdict
@@ -82,7 +83,7 @@ func about() bench.About {
 	return a
 }
 
-// Name is "vm" or "vm-bare".
+// Name is "vm", "vm-bare" or "vm-distro".
 func (e *Env) Name() string { return e.name }
 
 // About says what it is.
@@ -211,6 +212,9 @@ func (e *Env) Kernel(s bench.Spec) (results.Digested, error) {
 	if e.bare {
 		return results.Digested{}, nil
 	}
+	if e.distro {
+		return distroKernel(e.tb.Cache)
+	}
 	k, err := e.kernel(s)
 	return results.Digested{Name: k.Version, Digest: k.Digest, Size: k.Size}, err
 }
@@ -221,11 +225,18 @@ func (e *Env) Prepare(ctx context.Context, s bench.Spec) (bench.Instance, error)
 	if err := e.Check(ctx, s); err != nil {
 		return nil, err
 	}
-	i := e.newInstance(asked.Actual(s), e.variant(s))
+	i := e.newInstance(e.actual(s), e.variant(s))
 	if err := i.how.prepare(ctx, i); err != nil {
 		return nil, errors.Join(err, i.Close())
 	}
 	return i, nil
+}
+
+// actual is a Spec as it is run: a distribution's systemd is PID 1, and runs the lab's init.
+func (e *Env) actual(s bench.Spec) bench.Spec {
+	s = asked.Actual(s)
+	s.Init = s.Init || e.distro
+	return s
 }
 
 // Close ends the connection and the daemon.

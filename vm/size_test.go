@@ -20,10 +20,10 @@ import (
 
 // Guests that the limits around the lab don't bind aren't compared with what they do.
 func TestElsewhere(t *testing.T) {
-	if err := elsewhere([]cgroup.Bound{{What: "pids", Text: "4000"}}); err != nil {
+	if err := bench.CheckElsewhere([]cgroup.Bound{{What: "pids", Text: "4000"}}, "guests", ""); err != nil {
 		t.Errorf("a limit that moves no figure: %v", err)
 	}
-	err := elsewhere([]cgroup.Bound{{What: "pids"}, {What: "cpu", Text: "20 % of a processor", Dir: "/x"}})
+	err := bench.CheckElsewhere([]cgroup.Bound{{What: "pids"}, {What: "cpu", Text: "20 % of a processor", Dir: "/x"}}, "the foreign libvirt's guests", "leave out --connect")
 	if !errors.Is(err, bench.ErrNotApplicable) || !strings.Contains(err.Error(), "cpu 20 % of a processor, of /x") {
 		t.Errorf("%v", err)
 	}

@@ -65,13 +65,7 @@ func (i *instance) addRoot(ctx context.Context, s bench.Spec, k guestKernel) err
 	e, c := i.env, &i.cfg
 	inner := s.Image
 	if s.Settings["root"] == "ext4" {
-		path, err := disk.Root(ctx, e.tb.Cache, s.Image)
-		if err != nil {
-			return err
-		}
-		e.giveFile(path)
-		c.Root = &domain.Disk{Serial: wire.RootSerial, Bus: "virtio", ReadOnly: true}
-		if c.Root.File, err = i.put(ctx, path); err != nil {
+		if err := i.addImage(ctx); err != nil {
 			return err
 		}
 		inner.Dir, inner.Digest = "", "none"
@@ -96,6 +90,18 @@ func (i *instance) addRoot(ctx context.Context, s bench.Spec, k guestKernel) err
 		return err
 	}
 	c.Initrd, err = i.put(ctx, path)
+	return err
+}
+
+// addImage gives the domain the image as a disk.
+func (i *instance) addImage(ctx context.Context) error {
+	path, err := disk.Root(ctx, i.env.tb.Cache, i.spec.Image)
+	if err != nil {
+		return err
+	}
+	i.env.giveFile(path)
+	i.cfg.Root = &domain.Disk{Serial: wire.RootSerial, Bus: "virtio", ReadOnly: true}
+	i.cfg.Root.File, err = i.put(ctx, path)
 	return err
 }
 

@@ -27,18 +27,26 @@ type Group struct {
 // New makes a group with these limits, in the hierarchies of more as well. A limit
 // whose controller the machine doesn't offer is an error that wraps
 // ErrNoController; it is never dropped.
-func (t *Tree) New(lim Limits, more ...string) (_ *Group, err error) {
+func (t *Tree) New(lim Limits, more ...string) (*Group, error) {
+	name := t.Reserve()
+	switch {
+	case t.single && name != "1":
+		return nil, errors.New("cgroup: a tree for one group has one already")
+	case t.single:
+		name = ""
+	}
+	return t.Make(name, lim, more...)
+}
+
+// Reserve is the name of a group that Make will make: no other has it.
+func (t *Tree) Reserve() string { return strconv.FormatInt(t.count.Add(1), 10) }
+
+// Make is New with a name.
+func (t *Tree) Make(name string, lim Limits, more ...string) (_ *Group, err error) {
 	if c := t.Lacks(lim); c != "" {
 		return nil, fmt.Errorf("cgroup: limit needs %s: %w", c, ErrNoController)
 	}
-	n := t.count.Add(1)
-	g := &Group{tree: t, name: strconv.FormatInt(n, 10)}
-	switch {
-	case t.single && n > 1:
-		return nil, errors.New("cgroup: a tree for one group has one already")
-	case t.single:
-		g.name = ""
-	}
+	g := &Group{tree: t, name: name}
 	defer func() {
 		if err != nil {
 			g.Remove()

@@ -229,6 +229,7 @@ func (i *Instance) Close() error {
 		i.end()
 		if i.PID() != 0 {
 			i.Wait(context.Background()) // while its cgroup can be asked
+			i.outlived()
 		}
 		i.closed = i.Process.Close()
 	})

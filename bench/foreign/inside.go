@@ -2,6 +2,7 @@ package foreign
 
 import (
 	"os"
+	"path/filepath"
 
 	"lab/bench"
 	"lab/bench/launch"
@@ -33,6 +34,18 @@ func (i *Instance) Inspect() (map[string]string, error) {
 	return launch.Namespaces(w.pid)
 }
 
+// below is where the workload is in the cgroup that holds it: what the program was told to
+// make, or a group that it has made in that.
+func (i *Instance) below() []string {
+	out := []string{i.env.maker.Cgroup}
+	if dirs := i.holds().Dirs(); out[0] != "" && len(dirs) > 0 {
+		if all, _ := filepath.Glob(filepath.Join(dirs[0], out[0], "*", "cgroup.procs")); len(all) == 1 {
+			out = append(out, filepath.Base(filepath.Dir(all[0])))
+		}
+	}
+	return out
+}
+
 // Meter tells what the workload and its descendants cost. The program that made them
 // isn't counted.
 func (i *Instance) Meter() (c bench.Cost, err error) {
@@ -40,7 +53,7 @@ func (i *Instance) Meter() (c bench.Cost, err error) {
 	if w == nil && !i.env.maker.Relays {
 		return c, os.ErrProcessDone
 	}
-	if err := c.AddGroup(i.holds(), i.env.maker.Cgroup); err != nil {
+	if err := c.AddGroup(i.holds(), i.below()...); err != nil {
 		return c, err
 	}
 	all := tree(i.PID()) // what answers its system calls is a process like any other

@@ -70,13 +70,16 @@ var count atomic.Int64
 func (e *Env) instance(s bench.Spec) *Instance {
 	i := &Instance{env: e, spec: s, text: said{clean.Tail{Most: mostSaid}}}
 	i.order, i.unfit = e.Order(s)
+	if e.maker.Cgroup != "" && e.tb.Cgroups != nil {
+		i.order.Group = e.tb.Cgroups.Reserve()
+	}
 	i.Process = launch.New(i.plan())
 	return i
 }
 
 // Order is what is to be made of a Spec, as the next instance. An error is the workload's.
 func (e *Env) Order(s bench.Spec) (o Order, err error) {
-	o = Order{Spec: s, ID: fmt.Sprintf("lab-%s-%d", e.tb.ID, count.Add(1)), Dir: e.tb.Dir, Host: cmp.Or(s.Hostname, Hostname)}
+	o = Order{Spec: s, ID: fmt.Sprintf("lab-%s-%d", e.tb.ID, count.Add(1)), Dir: filepath.Join(e.tb.Dir, e.maker.Store), Host: cmp.Or(s.Hostname, Hostname)}
 	if e.maker.Whole {
 		o.Dir = filepath.Dir(e.tb.Dir)
 	}
@@ -141,7 +144,7 @@ func (i *Instance) plan() launch.Plan {
 	if e.maker.Cgroup != "" {
 		p.Group = func() (*cgroup.Group, error) { return e.tb.Cgroups.New(bench.Limits{}) }
 		p.Steps = append(p.Steps, launch.Step{Name: "limits", Do: func(*launch.Thread) (err error) {
-			i.group, err = e.tb.Cgroups.New(i.spec.Limits, e.tb.Cgroups.Hierarchies()...)
+			i.group, err = e.tb.Cgroups.Make(i.order.Group, i.spec.Limits, e.tb.Cgroups.Hierarchies()...)
 			return err
 		}})
 	}

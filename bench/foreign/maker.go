@@ -55,6 +55,19 @@ type Maker struct {
 	// of them that is there is covered by a tmpfs, which goes with the instance.
 	Hides []string
 
+	// Store is the folder, in the testbed's, that an instance has for its own, of a
+	// program that has images in a store elsewhere in the testbed and makes the
+	// instance's root itself; "" is the testbed's, covered, with an overlay over the image.
+	Store string
+
+	// Monitor is the name of a process that the program leaves without a parent, and that
+	// holds the workload; "" is none. The Order's ID is among that one's arguments.
+	Monitor string
+
+	// Binds are folders that it sees in place of the machine's, by the names of these. May
+	// be nil.
+	Binds func(*Order) map[string]string
+
 	// Sealed says that it needs to write to nothing but its folder: it can't, then.
 	Sealed bool
 
@@ -86,6 +99,10 @@ type Order struct {
 	Dir  string     // the instance's folder, seen by the program alone
 	Root string     // in it: the root to be, mounted and writable
 	Host string     // the host name
+
+	// Group is the name, among the testbed's, of the cgroup that has the limits, for a
+	// program that makes one below it.
+	Group string
 }
 
 // The network that the program finds, or is to make.

@@ -1,6 +1,7 @@
 package foreign
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -45,6 +46,35 @@ func (i *Instance) enter(*launch.Thread) error {
 	return i.network.Attach("eth0", i.addr)
 }
 
+// Cover mounts a tmpfs on a folder, in a mount namespace of the calling thread's own,
+// and shows the testbed's folders there as before if they lie in it. Its error wraps
+// ENOENT if there is no such folder.
+func Cover(dir string, tb *testbed.Testbed) error {
+	kept := map[string]int{}
+	for _, name := range []string{tb.Dir, tb.Work} {
+		if strings.HasPrefix(name, dir+"/") {
+			fd, err := unix.OpenTree(unix.AT_FDCWD, name, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE)
+			if err != nil {
+				return fmt.Errorf("open %s: %w", name, err)
+			}
+			defer unix.Close(fd)
+			kept[name] = fd
+		}
+	}
+	if err := unix.Mount("lab", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755"); err != nil {
+		return fmt.Errorf("mount tmpfs on %s: %w", dir, err)
+	}
+	for name, fd := range kept {
+		if err := os.MkdirAll(name, 0o700); err != nil {
+			return err
+		}
+		if err := unix.MoveMount(fd, "", unix.AT_FDCWD, name, unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
+			return fmt.Errorf("show %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
 // leave is the way back.
 func leave() { launch.Home(unix.CLONE_NEWNS | unix.CLONE_NEWNET) }
 
@@ -59,10 +89,17 @@ func (i *Instance) makeRoot(*launch.Thread) error {
 	defer unix.Close(img)
 	o := &i.order
 	for _, d := range i.env.maker.Hides {
-		if err := unix.Mount("lab", d, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755"); err == nil {
+		if err := Cover(d, i.env.tb); err == nil {
 			break
-		} else if err != unix.ENOENT {
-			return fmt.Errorf("mount tmpfs on %s: %w", d, err)
+		} else if !errors.Is(err, unix.ENOENT) {
+			return err
+		}
+	}
+	if i.env.maker.Binds != nil {
+		for to, from := range i.env.maker.Binds(o) {
+			if err := unix.Mount(from, to, "", unix.MS_BIND, ""); err != nil {
+				return fmt.Errorf("show %s at %s: %w", from, to, err)
+			}
 		}
 	}
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil { // it may be in what is hidden now
@@ -76,6 +113,9 @@ func (i *Instance) makeRoot(*launch.Thread) error {
 		return &os.PathError{Op: "open", Path: o.Dir, Err: err}
 	}
 	i.dir = os.NewFile(uintptr(fd), o.Dir)
+	if i.env.maker.Store != "" {
+		return i.writeFiles()
+	}
 	layers := o.Dir
 	if i.spec.Work {
 		if layers, err = os.MkdirTemp(i.env.tb.Work, "foreign-"); err != nil {
@@ -110,9 +150,15 @@ func (i *Instance) makeRoot(*launch.Thread) error {
 			}
 		}
 	}
+	return i.writeFiles()
+}
+
+// writeFiles writes what the program is to read.
+func (i *Instance) writeFiles() error {
 	if i.env.maker.Files == nil {
 		return nil
 	}
+	o := &i.order
 	files, err := i.env.maker.Files(o)
 	if err != nil {
 		return err

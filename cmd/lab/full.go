@@ -56,6 +56,7 @@ import (
 	"lab/bench/engines/nspawn"
 	"lab/bench/engines/oci"
 	"lab/bench/engines/own"
+	"lab/bench/engines/podman"
 	"lab/bench/engines/uml"
 	"lab/bench/image"
 	"lab/bench/owner"
@@ -153,11 +154,14 @@ var environments = func(also ...string) []bench.Environment {
 		oci.Runc(),
 		oci.Runsc(),
 		nspawn.New(),
+		podman.New(),
+		docker.NewContainerd(),
 		docker.New(),
 		lxc.New(),
 		uml.New(),
 		vm.New(),
 		vm.NewBare(),
+		vm.NewDistro(),
 	)
 	for _, name := range also {
 		if e := oci.At(name); e != nil {

@@ -21,7 +21,7 @@ import (
 // and marked where they were emulated; all that they measured can be drawn without root.
 func TestReference(t *testing.T) {
 	dirs, err := filepath.Glob(filepath.Join(top, "reports", "reference", "*", results.ManifestFile))
-	if err != nil || len(dirs) < 3 {
+	if err != nil || len(dirs) < 5 {
 		t.Fatalf("%d reference runs, %v", len(dirs), err)
 	}
 	readme, err := os.ReadFile(filepath.Join(top, "reports", "reference", "README.md"))

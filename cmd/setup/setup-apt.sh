@@ -24,7 +24,9 @@ packages() {
 		user-mode-linux|linux.uml|Linux as a process, likewise
 	END
 	[ -z "${long:-}" ] || cat <<-'END'
-		mmdebstrap|mmdebstrap|makes the stock Debian that make test-long boots, and images of packages
+		mmdebstrap|mmdebstrap|makes the Debians that make test-long boots, and images of packages
+		podman|podman|an engine without a daemon, tested as an environment
+		qemu-utils|qemu-img|looks at the layers over a guest's disk that the lab makes
 		wrk|wrk|puts load on web servers
 		redis-tools|redis-benchmark|puts load on Redis
 	END
@@ -36,6 +38,13 @@ packages() {
 kernels() {
 	echo 'debian|linux-image-cloud-amd64|linux-image-amd64'
 	echo 'ubuntu|linux-image-virtual|linux-image-generic'
+}
+
+# sources are this machine's own of Debian $codename, and no others.
+sources() {
+	# shellcheck disable=SC2016
+	apt-get indextargets --format '$(ORIGIN) $(RELEASE) $(REPO_URI) $(COMPONENT)' 'Created-By: Packages' |
+		awk -v c="$codename" '$1 == "Debian" && ($2 == c || $2 == c "-updates" || $2 == c "-security") { print "deb", $3, $2, $4 }' | sort -u
 }
 
 # names reads apt's or dpkg's names, and drops their architecture.

@@ -7,8 +7,9 @@ import (
 	"lab/bench"
 )
 
-// Settings are what a user may vary, of a bare guest or of one with an operating system.
-func Settings(bare bool) []bench.Setting {
+// Settings are what a user may vary: of a bare guest, of a distribution, or of one with a
+// kernel of the lab's choice.
+func Settings(bare, distro bool) []bench.Setting {
 	all := []bench.Setting{
 		{Name: "accel", Values: []string{"auto", "kvm", "tcg"}, Default: "auto",
 			Help: "what executes the guest: the CPU (kvm), or QEMU's translator (tcg); auto is kvm where that works and is faster"},
@@ -30,8 +31,19 @@ func Settings(bare bool) []bench.Setting {
 	if bare {
 		return slices.DeleteFunc(all, func(s bench.Setting) bool { return !slices.Contains(bareSettings, s.Name) })
 	}
+	if distro {
+		all = slices.DeleteFunc(all, func(s bench.Setting) bool { return !slices.Contains(distroSettings, s.Name) })
+		n := slices.IndexFunc(all, func(s bench.Setting) bool { return s.Name == "memory" })
+		all[n].Default, all[n].Help = distroMemory, "the guest's RAM, such as 1G"
+	}
 	return all
 }
+
+// distroSettings are those that a distribution has, too, and distroMemory is what one has
+// room in.
+var distroSettings = []string{"accel", "anyway", bench.PageCache.Name, "memory", "vcpus", "tbcache"}
+
+const distroMemory = "512M"
 
 // bareSettings are those that a machine without an operating system has, too.
 var bareSettings = []string{"accel", "machine", "firmware"}

@@ -40,7 +40,7 @@ func ParseTarget(uri string) (*Target, error) {
 	}
 	driver, transport, _ := strings.Cut(u.Scheme, "+")
 	switch {
-	case driver != "qemu":
+	case driver != "qemu" && driver != "xen" && driver != "vbox": // those two are rows that say why not
 		return nil, fmt.Errorf("connect: %q: the lab's guests are QEMU's: qemu:///system, qemu+tls://HOST/system, qemu+ssh://USER@HOST/system", uri)
 	case u.Path == "" || u.Path == "/":
 		return nil, fmt.Errorf("connect: %q has no path; most have /system", uri)

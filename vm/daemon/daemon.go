@@ -146,7 +146,7 @@ func Start(ctx context.Context, m Mounts, log *os.File) (*Daemon, error) {
 // first driver doesn't start.
 func (d *Daemon) Connect(ctx context.Context) (*client.Conn, error) {
 	c, err := client.Connect(ctx, d.Socket)
-	if err != nil && d.over() {
+	if err != nil && d.over(connectEnd) {
 		err = fmt.Errorf("%w: the daemon's %w", err, d.complaint())
 	}
 	return c, err
@@ -196,13 +196,20 @@ func (d *Daemon) alive() bool {
 	}
 }
 
-// over says whether the daemon has ended, for somebody whose connection to it
-// broke: a process closes its sockets a moment before its end is seen.
-func (d *Daemon) over() bool {
+// How long the daemon's end is awaited by somebody whose connection to it broke: a
+// process closes its sockets a moment before its end is seen; and one whose driver
+// didn't start first says goodbye to its clients, and takes the other drivers down.
+const (
+	sawEnd     = 300 * time.Millisecond
+	connectEnd = 5 * time.Second
+)
+
+// over says whether the daemon has ended, or does so within that time.
+func (d *Daemon) over(within time.Duration) bool {
 	select {
 	case <-d.Ended:
 		return true
-	case <-time.After(300 * time.Millisecond):
+	case <-time.After(within):
 		return false
 	}
 }

@@ -68,7 +68,7 @@ func (h *Host) Connection(ctx context.Context) (*client.Conn, error) {
 	if h.conn != nil && h.conn.Alive() {
 		return h.conn, nil
 	}
-	if h.daemon != nil && (!h.daemon.alive() || h.conn != nil && (h.conn.Silent() || h.daemon.over())) {
+	if h.daemon != nil && (!h.daemon.alive() || h.conn != nil && (h.conn.Silent() || h.daemon.over(sawEnd))) {
 		h.daemon.kill()
 		h.daemon = nil
 	}
@@ -215,7 +215,7 @@ func (h *Host) DaemonPID() int {
 
 // Blame says of a failed call whether it was the daemon that ended.
 func (h *Host) Blame(err error) error {
-	if d := h.Now(); d != nil && d.over() {
+	if d := h.Now(); d != nil && d.over(sawEnd) {
 		return bench.Blamed(bench.BlameMachine, fmt.Errorf("%w: libvirt's daemon ended: %v", err, d.exit))
 	}
 	return err

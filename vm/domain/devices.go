@@ -13,6 +13,7 @@ type Disk struct {
 	Serial   string // by which the guest's init finds it
 	Bus      string // "virtio" or "ide"
 	File     string // raw, as the libvirt daemon sees it
+	Backing  string // a raw file that isn't written to; then File is a layer over it, in QEMU's own format
 	ReadOnly bool
 	Cache    string // QEMU's cache mode: "none", "writeback", …; "" is QEMU's own
 	IO       string // how QEMU does I/O: "threads" or "native"; "" is QEMU's own
@@ -27,6 +28,9 @@ const (
 	slotData
 	slotCard
 	slotShare // and those after it
+
+	slotSystem uint = 24
+	slotInit   uint = 25
 )
 
 // onRootBus is a device's place.
@@ -51,19 +55,27 @@ func (d Disk) disk(slot uint, number int) libvirtxml.DomainDisk {
 	} else {
 		out.Target.Dev = "hd" + letter // whose place libvirt works out from the name
 	}
+	if d.Backing != "" {
+		out.Driver.Type = "qcow2"
+		out.BackingStore = &libvirtxml.DomainDiskBackingStore{Format: &libvirtxml.DomainDiskFormat{Type: "raw"},
+			Source: &libvirtxml.DomainDiskSource{File: &libvirtxml.DomainDiskSourceFile{File: d.Backing}}}
+	}
+	if slot == slotSystem {
+		out.Boot = &libvirtxml.DomainDeviceBoot{Order: 1}
+	}
 	if d.ReadOnly {
 		out.ReadOnly = &libvirtxml.DomainDiskReadOnly{}
 	}
 	return out
 }
 
-// disks are the devices for a domain's root and data disks.
+// disks are the devices for a domain's disks.
 func (c Config) disks() (out []libvirtxml.DomainDisk) {
 	of := make(map[string]int) // disks so far, by bus
 	for _, d := range []struct {
 		disk *Disk
 		slot uint
-	}{{c.Root, slotRoot}, {c.Data, slotData}} {
+	}{{c.System, slotSystem}, {c.Root, slotRoot}, {c.Data, slotData}, {c.Init, slotInit}} {
 		if d.disk != nil {
 			out = append(out, d.disk.disk(d.slot, of[d.disk.Bus]))
 			of[d.disk.Bus]++

@@ -43,6 +43,9 @@ type Config struct {
 	ConsoleLog string // file to which QEMU copies what the console says
 	Channel    string // socket on which the lab listens for the guest's init; "": no such port
 
+	System *Disk // what firmware boots, where Kernel is ""; nil: no such disk
+	Init   *Disk // the guest's init, for what boots there; nil: no such disk
+
 	Root *Disk // the image, where it isn't in Initrd; nil: no such disk
 	Data *Disk // the workload's own
 	Card *Card // its network; nil: it has loopback alone
@@ -191,7 +194,7 @@ func (c Config) validate() error {
 		return fmt.Errorf("%d bytes of memory are too few", c.Memory)
 	case c.CPUs < 1:
 		return fmt.Errorf("%d virtual CPUs are too few", c.CPUs)
-	case c.Kernel == "" || c.Console == "" && !c.Remote:
+	case c.Kernel == "" && c.System == nil || c.Console == "" && !c.Remote:
 		return errors.New("a domain needs a kernel and a console")
 	}
 	for _, x := range c.Shares {
@@ -199,7 +202,7 @@ func (c Config) validate() error {
 			return err
 		}
 	}
-	return errors.Join(c.Root.validate(c.Machine), c.Data.validate(c.Machine), c.Card.validate())
+	return errors.Join(c.System.validate(c.Machine), c.Init.validate(c.Machine), c.Root.validate(c.Machine), c.Data.validate(c.Machine), c.Card.validate())
 }
 
 // pins keeps all of QEMU's threads on some of the host's processors: those that

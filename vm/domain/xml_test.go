@@ -35,6 +35,12 @@ func TestXML(t *testing.T) {
 			c.Root = &Disk{Serial: "lab-root", Bus: "virtio", File: "/run/vm/cache/rootdisk/00.ext4", ReadOnly: true}
 			c.Data = &Disk{Serial: "lab-data", Bus: "virtio", File: "/proc/1/fd/7", Cache: "none", IO: "native"}
 		}},
+		{"distro", func(c *Config) {
+			c.Kernel, c.Initrd, c.Cmdline, c.ACPI = "", "", "", true
+			c.System = &Disk{Serial: "lab-system", Bus: "virtio", File: "/run/vm/bed/lab-0123abcd-1.system", Backing: "/run/vm/files/distro-disk"}
+			c.Root = &Disk{Serial: "lab-root", Bus: "virtio", File: "/run/vm/cache/rootdisk/00.ext4", ReadOnly: true}
+			c.Init = &Disk{Serial: "lab-init", Bus: "virtio", File: "/run/vm/bed/init-", ReadOnly: true}
+		}},
 		{"ide", func(c *Config) {
 			c.Machine, c.Data = "pc", &Disk{Serial: "lab-data", Bus: "ide", File: "/proc/1/fd/7", Cache: "writeback", IO: "threads"}
 		}},

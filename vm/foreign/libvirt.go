@@ -66,6 +66,11 @@ func New(name, driver string, dial func() (net.Conn, error)) *Libvirt {
 // the environment's name there, which begins with its testbed's ID.
 func (f *Libvirt) Open(ctx context.Context, owner string) error {
 	f.owner = owner
+	for driver, name := range map[string]string{"xen": "Xen", "vbox": "VirtualBox"} {
+		if strings.HasPrefix(f.Driver, driver+":") {
+			return bench.Unavailable("no guests of "+name+"'s yet: the lab's have the console, the port and the kernel's entry of QEMU's machine", "--connect qemu:///system, or leave out --connect")
+		}
+	}
 	c, err := f.Connection(ctx)
 	if err != nil {
 		return bench.Unavailable(err.Error(), "try: virsh -c URI list")

@@ -1,9 +1,13 @@
 package foreign
 
 import (
+	"errors"
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
+
+	"lab/bench"
 )
 
 func TestParseNetwork(t *testing.T) {
@@ -44,6 +48,16 @@ func TestParseNetwork(t *testing.T) {
 		got, ok := n.free(c.salt, func(a netip.Addr) bool { return a.String() == c.used })
 		if ok != (c.want != "") || ok && got.String() != c.want || n.gateway.String() != c.gateway {
 			t.Errorf("%s: %v, %v by %v, want %q by %s", c.name, got, ok, n.gateway, c.want, c.gateway)
+		}
+	}
+}
+
+// Other hypervisors are a reason and a fix, before anything is connected to.
+func TestOtherHypervisors(t *testing.T) {
+	for _, driver := range []string{"xen:///system", "vbox:///session"} {
+		f := New(driver, driver, func() (net.Conn, error) { t.Error("it connects"); return nil, net.ErrClosed })
+		if err := f.Open(t.Context(), "x"); !errors.Is(err, bench.ErrUnavailable) {
+			t.Errorf("%s: %v", driver, err)
 		}
 	}
 }

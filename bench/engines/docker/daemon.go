@@ -37,6 +37,7 @@ var (
 // A daemon is a dockerd of the lab's own, with the containerd that it starts.
 type daemon struct {
 	tb      *testbed.Testbed
+	system  bool   // it is the machine's: what follows up to init is empty then
 	bed     string // its folder: sockets, configuration, state
 	data    string // where its images and containers are
 	init    string // the lab's init, for those that want one
@@ -50,22 +51,26 @@ type daemon struct {
 	net    string // its network on the testbed's bridge; "" before the first that wants it
 }
 
-// engine is the running engine, started where it isn't. disk says that its images are to
-// be in the work folder.
-func (e *Env) engine(ctx context.Context, disk bool) (*daemon, error) {
+// engine is the running engine, started where it isn't.
+func (e *Env) engine(ctx context.Context, w which) (*daemon, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	d := e.daemons[disk]
+	d := e.daemons[w]
 	if d != nil && d.alive() && !d.silent {
 		return d, nil
 	}
 	if d != nil {
 		d.stop()
-		delete(e.daemons, disk)
+		delete(e.daemons, w)
 	}
-	d, err := start(ctx, e.tb, disk)
+	var err error
+	if w.system {
+		d, err = theirs(ctx, e.tb)
+	} else {
+		d, err = start(ctx, e.tb, w.disk)
+	}
 	if err == nil {
-		e.daemons[disk] = d
+		e.daemons[w] = d
 	}
 	return d, err
 }
@@ -78,7 +83,12 @@ func (e *Env) broken(d *daemon) {
 }
 
 // socket is where the engine listens.
-func (d *daemon) socket() string { return filepath.Join(d.bed, "docker.sock") }
+func (d *daemon) socket() string {
+	if d.system {
+		return systemSocket
+	}
+	return filepath.Join(d.bed, "docker.sock")
+}
 
 // alive says whether its process is there.
 func (d *daemon) alive() bool { return !done(d.ended) }
@@ -235,6 +245,10 @@ func (d *daemon) network(ctx context.Context, api *conn, n *testbed.Network) (st
 
 // stop ends the engine: first by asking, then what is left of it.
 func (d *daemon) stop() {
+	if d.system {
+		d.leave()
+		return
+	}
 	if d.alive() && !d.silent {
 		d.proc.Signal(syscall.SIGTERM)
 		select {

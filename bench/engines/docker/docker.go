@@ -16,6 +16,10 @@
 // What "docker run" does after its program was loaded: create, attach, wait, start. It is
 // a whole call of the engine, and never ranked with what is made in process.
 //
+// With engine=system it is the machine's own engine that is asked, on its standard socket:
+// its containers stand in its own cgroups, and what the lab gave it is removed again
+// (system.go).
+//
 // daemon.go starts and ends the engine, mounts.go says what it sees, image.go gives it the
 // image. options.go says what a container is to be, instance.go makes it, end.go ends it;
 // stream.go is its input and output, conn.go has the connections to the engine, meter.go
@@ -39,16 +43,29 @@ type Env struct {
 	*foreign.Env
 	tb *testbed.Testbed
 
-	mu      sync.Mutex       // guards what follows
-	daemons map[bool]*daemon // with their images in the work folder, and in memory
+	mu      sync.Mutex // guards what follows
+	daemons map[which]*daemon
+}
+
+// A which is one of the engines that an environment may have.
+type which struct {
+	system bool // the machine's
+	disk   bool // with its images in the work folder, and not in memory
+}
+
+// whichFor is the engine that a Spec asks for.
+func whichFor(s bench.Spec) which {
+	return which{system: s.Settings["engine"] == "system", disk: s.Work || bench.Cold(s)}
 }
 
 // New returns the environment.
 func New() *Env {
-	e := &Env{daemons: map[bool]*daemon{}}
+	e := &Env{daemons: map[which]*daemon{}}
 	m := foreign.Maker{
 		Name: "docker", Program: "dockerd", Package: "docker.io", Check: e.check, Prepare: e.prepare,
 		Settings: []bench.Setting{
+			{Name: "engine", Values: []string{"private", "system"}, Default: "private",
+				Help: "whose engine: one of the lab's own, or this machine's, whose containers stand in its own cgroups and on its own bridge"},
 			{Name: "runtime", Values: []string{"runc", "crun", "runsc"}, Default: "runc", Help: "which OCI runtime the engine calls for each container"},
 			{Name: "seccomp", Values: []string{"default", "none"}, Default: "default",
 				Help: "which system calls are allowed: those that Docker allows, or all"},
@@ -58,7 +75,7 @@ func New() *Env {
 	m.About.Apart = true
 	m.About.Needs = "root, overlayfs, dockerd"
 	m.About.More = "The engine is a private one: the lab starts dockerd and containerd once a run, with sockets, images and networks of their own, and ends them with it. " +
-		"Your own Docker isn't asked, and isn't changed. The image is imported once, by its digest. " +
+		"Your own Docker isn't asked, and isn't changed, unless you say engine=system: then this machine's engine is asked, on its socket, and what the lab put there is removed again. Its containers stand in its own cgroups, whose memory and time the lab doesn't count, and on its own bridge. The image is imported once, by its digest. " +
 		"Of Docker's defaults three are changed: the log driver is none, a container has a cgroup namespace of its own also on cgroup v1, and the engine makes no firewall rules, as no packet leaves the testbed."
 	e.Env = foreign.New(m)
 	return e
@@ -110,6 +127,9 @@ func (e *Env) check(s bench.Spec) error {
 				"start the lab from a shell outside of it, or raise its memory limit")
 		}
 	}
+	if s.Settings["engine"] == "system" {
+		return e.checkSystem(s)
+	}
 	if bench.Cold(s) && e.tb.Work == "" {
 		return bench.Unavailable("without a work folder the engine's images are in memory, and can't be cold", "--variant pagecache=warm")
 	}
@@ -124,7 +144,7 @@ func (e *Env) check(s bench.Spec) error {
 // prepare starts the engine where it isn't running, gives it the image, and reserves an
 // address.
 func (e *Env) prepare(ctx context.Context, _ *foreign.Env, s bench.Spec) (bench.Instance, error) {
-	d, err := e.engine(ctx, s.Work || bench.Cold(s))
+	d, err := e.engine(ctx, whichFor(s))
 	if err != nil {
 		return nil, bench.Blamed(bench.BlameMachine, err)
 	}
@@ -147,9 +167,9 @@ func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
 func (e *Env) Close() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for disk, d := range e.daemons {
+	for w, d := range e.daemons {
 		d.stop()
-		delete(e.daemons, disk)
+		delete(e.daemons, w)
 	}
 	return e.Env.Close()
 }

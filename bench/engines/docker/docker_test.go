@@ -67,14 +67,17 @@ func TestDockerWhole(t *testing.T) {
 }
 
 // begin opens the environment, and returns what starts an instance that says a word.
-func begin(t *testing.T) (*Env, func() (bench.Instance, error)) {
+func begin(t *testing.T) (*Env, func(...string) (bench.Instance, error)) {
 	tb, img, e := benchtest.Testbed(t), benchtest.Image(t), New()
 	if err := e.Open(t.Context(), tb); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { e.Close() })
-	return e, func() (bench.Instance, error) {
+	return e, func(engine ...string) (bench.Instance, error) {
 		settings, _ := bench.Resolve(e, map[string]string{"net": "bridge"})
+		for _, v := range engine {
+			settings["engine"] = v
+		}
 		s := bench.Spec{Image: img, Settings: settings, Command: bench.Command{Argv: []string{"/bin/sh", "-c", "echo here; exec sleep 1000"}}}
 		i, err := e.Prepare(t.Context(), s)
 		if err != nil {
@@ -225,6 +228,24 @@ func TestEngineOfOthers(t *testing.T) {
 		t.Error(err)
 	}
 	during := had(t, theirs.Process.Pid)
+	// Asked itself, it has a container of the lab's for a while, with limits, and an end that is known.
+	i, err := next("system")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if now := had(t, theirs.Process.Pid); !strings.Contains(now, "running") || now == before {
+		t.Errorf("it was asked for a container, and has\n%s", now)
+	}
+	if err := i.Signal(unix.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	i.Signal(unix.SIGKILL)
+	if x, err := i.Wait(t.Context()); err != nil || x.Signal != 9 {
+		t.Errorf("killed: %v, %v", x, err)
+	}
+	if err := i.Close(); err != nil {
+		t.Error(err)
+	}
 	e.Close()
 	if after := had(t, theirs.Process.Pid); before != during || before != after {
 		t.Errorf("another engine had\n%s\nwhile an instance was there\n%s\nand has\n%s", before, during, after)
@@ -245,4 +266,17 @@ func TestMissing(t *testing.T) {
 	if u := (*bench.UnfitError)(nil); !errors.As(err, &u) || u.Cure != "apt-get install docker.io" {
 		t.Errorf("without dockerd: %v", err)
 	}
+}
+
+// Containerd without Docker's engine above it.
+func TestContainerd(t *testing.T) {
+	needs(t, true)
+	benchtest.Run(t, NewContainerd(), benchtest.Options{Slow: true, Lacks: map[benchtest.Feature]string{
+		benchtest.Environ:    "containerd adds PATH",
+		benchtest.ParentsFDs: "the workload is a shim's child",
+		benchtest.Exec:       "a further command is ctr's own exec, which isn't wired",
+		benchtest.Users:      "ctr takes no user",
+		benchtest.Stdin:      "ctr misses an end that comes before its container is made",
+		benchtest.Ports:      "no address of its own",
+	}, Parts: []string{"Names", "Ready", "Status", "Stdout", "Stderr", "Stdin", "NotFound", "Signals", "Memory", "Pids", "Cancel", "Many", "Background", "Image"}})
 }

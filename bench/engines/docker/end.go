@@ -85,8 +85,15 @@ func (i *instance) kill() error {
 		return err
 	}
 	i.env.broken(i.engine)
-	i.group.Remove()
-	return nil
+	return i.endGroup()
+}
+
+// endGroup ends what is in the container's cgroup, if that is the lab's.
+func (i *instance) endGroup() error {
+	if i.group == nil {
+		return nil
+	}
+	return i.group.Remove()
 }
 
 // Wait waits for the program's end; see bench.Process.
@@ -184,9 +191,7 @@ func (i *instance) undo() (err error) {
 	if i.io != nil {
 		i.io.close()
 	}
-	if i.group != nil {
-		err = i.group.Remove()
-	}
+	err = i.endGroup()
 	if i.id != "" {
 		i.engine.unshim(i.id)
 	}

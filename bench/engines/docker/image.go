@@ -10,8 +10,8 @@ import (
 
 	"github.com/moby/moby/client"
 
+	"lab/bench/foreign"
 	"lab/bench/image"
-	"lab/bench/image/layer"
 )
 
 // A stored image is one that the engine has.
@@ -21,24 +21,19 @@ type stored struct {
 }
 
 // image gives the engine the image, the first time, and returns what the engine has of it.
-// It is the tree of all layers, as one.
 func (d *daemon) image(ctx context.Context, api *conn, ref image.Ref) (stored, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	digest := ref.Digest
-	if digest == "" { // lab exec's: nobody else has read it
-		var err error
-		if digest, _, err = image.Sum(ref.Dir); err != nil {
-			return stored{}, err
-		}
+	digest, err := foreign.Digest(ref)
+	if err != nil {
+		return stored{}, err
 	}
 	if s, ok := d.images[digest]; ok {
 		return s, nil
 	}
-	r, w := io.Pipe()
-	go func() { w.CloseWithError(layer.Pack(w, ref.Dir)) }()
+	r := foreign.Archive(ref)
 	defer r.Close()
-	res, err := api.ImageImport(ctx, client.ImageImportSource{Source: r, SourceName: "-"}, "lab", client.ImageImportOptions{Tag: strings.ReplaceAll(digest, ":", "-")})
+	res, err := api.ImageImport(ctx, client.ImageImportSource{Source: r, SourceName: "-"}, "lab", client.ImageImportOptions{Tag: tag(digest)})
 	if err != nil {
 		return stored{}, d.call("import the image", err)
 	}

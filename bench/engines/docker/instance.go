@@ -72,7 +72,7 @@ func newInstance(ctx context.Context, e *Env, d *daemon, s bench.Spec) (_ *insta
 	if i.image, err = d.image(ctx, i.api, s.Image); err != nil {
 		return nil, bench.Blamed(bench.BlameMachine, err)
 	}
-	if s.Settings["net"] != foreign.NetBridge {
+	if s.Settings["net"] != foreign.NetBridge || d.system {
 		return i, nil
 	}
 	if i.network, err = e.tb.Network(); err != nil {
@@ -155,8 +155,10 @@ func (i *instance) start(ctx context.Context) (err error) {
 			err = bench.Blamed(bench.BlameMachine, err)
 		}
 	}()
-	if i.group, err = i.env.tb.Cgroups.New(i.spec.Limits, i.env.tb.Cgroups.Hierarchies()...); err != nil {
-		return err
+	if !i.engine.system {
+		if i.group, err = i.env.tb.Cgroups.New(i.spec.Limits, i.env.tb.Cgroups.Hierarchies()...); err != nil {
+			return err
+		}
 	}
 	for _, p := range i.spec.Ports {
 		f, err := i.network.Publish(p, i.addr.Addr())
@@ -225,7 +227,7 @@ func (i *instance) await(end client.ContainerWaitResult) {
 	case r := <-end.Result:
 		code = r.StatusCode
 	case err := <-end.Error:
-		i.group.Remove() // and what is in it: nobody else ends it now
+		i.endGroup() // and what is in it: nobody else ends it now
 		code = 128 + int64(unix.SIGKILL)
 		if i.life.Err() == nil {
 			i.env.broken(i.engine)
@@ -238,11 +240,15 @@ func (i *instance) await(end client.ContainerWaitResult) {
 	if n := i.exit.Code - 128; n > 0 && n <= 64 {
 		i.exit.Code, i.exit.Signal = -1, n
 	}
-	if user, system, err := i.group.CPU(); err == nil {
-		i.exit.Usage.User, i.exit.Usage.System = user, system
-	}
-	if i.exit.Signal == int(unix.SIGKILL) {
-		i.exit.OOM = i.group.OOMKilled() || i.group.Hit() && !i.killed.Load()
+	if i.engine.system {
+		i.exit.OOM = i.exit.Signal == int(unix.SIGKILL) && i.systemOOM()
+	} else {
+		if user, system, err := i.group.CPU(); err == nil {
+			i.exit.Usage.User, i.exit.Usage.System = user, system
+		}
+		if i.exit.Signal == int(unix.SIGKILL) {
+			i.exit.OOM = i.group.OOMKilled() || i.group.Hit() && !i.killed.Load()
+		}
 	}
 	if i.err == nil {
 		i.err = i.io.failed()

@@ -16,6 +16,9 @@ import (
 
 // Inspect names the workload's process and its namespaces.
 func (i *instance) Inspect() (map[string]string, error) {
+	if i.engine.system { // its processes' numbers aren't those of the testbed's PID namespace
+		return map[string]string{"container": i.id}, nil
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), endWithin)
 	defer cancel()
 	c, err := i.api.ContainerInspect(ctx, i.id, client.ContainerInspectOptions{})
@@ -31,7 +34,10 @@ func (i *instance) Inspect() (map[string]string, error) {
 // Meter tells what the workload and its descendants cost. The engine, the shim included,
 // isn't counted: see the Env's.
 func (i *instance) Meter() (c bench.Cost, err error) {
-	if i.over() || i.group == nil {
+	switch {
+	case i.engine.system:
+		return c, bench.NotApplicable("the machine's engine has the container in a cgroup of its own", "--variant engine=private")
+	case i.over() || i.group == nil:
 		return c, os.ErrProcessDone
 	}
 	if err := c.AddGroup(i.group, i.id); err != nil {
@@ -49,7 +55,10 @@ func (i *instance) Meter() (c bench.Cost, err error) {
 func (e *Env) Meter() (c bench.Cost, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, d := range e.daemons {
+	for w, d := range e.daemons {
+		if w.system {
+			continue // whatever else it serves
+		}
 		all := append(d.shims(""), d.proc.PID())
 		if err := c.AddProcesses(append(all, proc.Children(d.proc.PID())...)...); err != nil {
 			return c, err

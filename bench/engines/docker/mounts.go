@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"lab/bench/foreign"
 	"lab/bench/testbed"
 )
 
@@ -28,19 +29,8 @@ func enter(tb *testbed.Testbed, bed string) error {
 	if err := tb.Cgroups.Show(); err != nil {
 		return err
 	}
-	own, err := unix.OpenTree(unix.AT_FDCWD, tb.Dir, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE)
-	if err != nil {
-		return fmt.Errorf("open %s: %w", tb.Dir, err)
-	}
-	defer unix.Close(own)
-	if err := unix.Mount("lab", "/run", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755"); err != nil {
-		return fmt.Errorf("mount tmpfs on /run: %w", err)
-	}
-	if err := os.MkdirAll(tb.Dir, 0o700); err != nil {
+	if err := foreign.Cover("/run", tb); err != nil {
 		return err
-	}
-	if err := unix.MoveMount(own, "", unix.AT_FDCWD, tb.Dir, unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
-		return fmt.Errorf("show %s: %w", tb.Dir, err)
 	}
 	upper, work := filepath.Join(bed, "etc"), filepath.Join(bed, "etc.work")
 	if err := unix.Mount("lab", "/etc", "overlay", 0, "lowerdir=/etc,upperdir="+upper+",workdir="+work); err != nil {

@@ -16,7 +16,7 @@ import (
 func (i *instance) options() client.ContainerCreateOptions {
 	c, s := i.spec.Command, &i.spec
 	h := &container.HostConfig{NetworkMode: container.NetworkMode(s.Settings["net"]), Runtime: s.Settings["runtime"], CgroupnsMode: container.CgroupnsModePrivate,
-		Resources: container.Resources{CgroupParent: "/" + i.group.Name()}, LogConfig: container.LogConfig{Type: "none"}}
+		Resources: i.resources(), LogConfig: container.LogConfig{Type: "none"}}
 	if s.Settings["seccomp"] == "none" {
 		h.SecurityOpt = []string{"seccomp=unconfined"}
 	}
@@ -33,7 +33,7 @@ func (i *instance) options() client.ContainerCreateOptions {
 	o := client.ContainerCreateOptions{Name: i.order.ID, HostConfig: h, Config: &container.Config{
 		Image: i.image.id, Cmd: i.order.Argv, Env: c.Env, WorkingDir: i.order.Spec.Command.Dir, Hostname: i.order.Host,
 		User: fmt.Sprintf("%d:%d", c.User.UID, c.User.GID), Tty: c.TTY, AttachStdout: true, AttachStderr: i.io.errs != nil,
-		AttachStdin: i.io.in != nil, OpenStdin: i.io.in != nil, StdinOnce: i.io.in != nil, Labels: map[string]string{"lab": i.env.tb.ID}}}
+		AttachStdin: i.io.in != nil, OpenStdin: i.io.in != nil, StdinOnce: i.io.in != nil, Labels: map[string]string{label: i.env.tb.ID}}}
 	if i.net != "" {
 		h.NetworkMode = container.NetworkMode(i.net)
 		o.NetworkingConfig = onNetwork(i.net, i.addr.Addr())

@@ -40,6 +40,9 @@ func (p place) from(source string) error {
 	if err == unix.ENOTDIR { // a folder of the host's, where the user wanted it
 		return fmt.Errorf("mount %s: %w; fix: a target that is a folder, or doesn't exist yet", p.dir, err)
 	}
+	if err == unix.EBUSY { // the same is there: a distribution's systemd mounted it
+		err = nil
+	}
 	if err != nil {
 		return fmt.Errorf("mount %s: %w", p.dir, err)
 	}

@@ -14,6 +14,10 @@
 //  6. execute what the host asks for, until the port's other end is closed;
 //     then switch the machine off. Package wire has the language.
 //
+// In a distribution (vm-distro) it is a unit of systemd's, from whose point of view all of
+// this happens in namespaces of the unit's: a PID namespace, of which it is the first
+// process, a mount namespace and a name.
+//
 // It is a program of its own rather than a part of the lab's, since each guest
 // unpacks and starts it anew, and the lab's is ten times as large.
 package main

@@ -1,0 +1,165 @@
+package vm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"lab/bench"
+	"lab/bench/image"
+	"lab/bench/machine"
+	"lab/bench/probe/guestinit/wire"
+	"lab/bench/results"
+	"lab/bench/usercache"
+	"lab/vm/disk"
+	"lab/vm/domain"
+	"lab/vm/guest"
+)
+
+// distroCure makes the distribution guest: a matter of minutes, and so no run's.
+const distroCure = "cmd/setup/setup.sh --distro (minutes, 1 GB)"
+
+// NewDistro returns the environment vm-distro: a virtual machine with a distribution as
+// its packages make it. A BIOS loads a boot loader from the disk's first sector, that the
+// distribution's kernel and initramfs, systemd starts some dozens of units, and one of
+// them is the lab's. The workload is in the image, as everywhere, and the image a second
+// disk.
+func NewDistro() *Env {
+	a := about()
+	a.Extra = true
+	a.Is = "a libvirt domain with a whole Debian: boot loader, kernel, initramfs, systemd"
+	a.Needs = "root, QEMU, libvirt's daemon, a Debian on a disk (setup.sh --distro); KVM to be fast"
+	a.Caveat = "a distribution as its packages make it, whose systemd starts the workload as one unit among others"
+	a.More = "The disk is made once, by " + distroCure + ", and never written to: each guest has a layer of its own over it. " +
+		"The unit runs the lab's guest init in new mount, PID and name namespaces, with the image as its root: the distribution's kernel and services are around it, its files aren't."
+	a.Rests = append(a.Rests, bench.RestsOn("busybox", "memory", "disk")...)
+	return &Env{name: "vm-distro", about: a, distro: true}
+}
+
+// distroGuest is such a guest, in the lab's own libvirt.
+type distroGuest struct{ coldGuest }
+
+// distroFile is a file of the distribution guest's, in a cache.
+func distroFile(cache, name string) string { return filepath.Join(cache, "distro", name) }
+
+// distroKernel is what the set-up wrote down of its kernel.
+func distroKernel(cache string) (d results.Digested, err error) {
+	b, err := os.ReadFile(distroFile(cache, "kernel"))
+	if err == nil {
+		_, err = fmt.Sscan(string(b), &d.Name, &d.Digest, &d.Size)
+		d.Digest = "sha256:" + d.Digest
+	}
+	return d, err
+}
+
+// Checks is doctor's: whether there is a distribution guest.
+func (e *Env) Checks(context.Context) []machine.Check {
+	if !e.distro {
+		return nil
+	}
+	c := machine.Check{Name: "distribution guest", Result: machine.OK, Why: "vm-distro boots it from its disk"}
+	cache, err := usercache.Dir()
+	if err == nil {
+		var k results.Digested
+		k, err = distroKernel(cache)
+		c.Detail = "with kernel " + k.Name
+	}
+	if err != nil {
+		c.Result, c.Detail, c.Cure = machine.Fail, "none in the cache", distroCure
+	}
+	return []machine.Check{c}
+}
+
+func (v distroGuest) refuses(s bench.Spec) error {
+	switch {
+	case s.Work:
+		return bench.NotApplicable("a distribution guest has no disk of the workload's own", "--env vm")
+	case len(s.Mounts) > 0:
+		return bench.NotApplicable("a distribution guest isn't shown the host's folders", "--env vm")
+	}
+	return nil
+}
+
+// checkDistro says whether this machine has the guest.
+func (e *Env) checkDistro() error {
+	if e.far != nil {
+		return bench.NotApplicable("its disk is a file of this machine's", "without --connect")
+	}
+	if _, err := distroKernel(e.tb.Cache); err != nil {
+		return bench.Unavailable("there is no distribution guest yet", distroCure)
+	}
+	if _, err := guest.Init(); err != nil {
+		return bench.Unavailable(err.Error(), "make build")
+	}
+	if _, err := image.FindTool("mkfs.ext4"); err != nil {
+		return bench.Unavailable(err.Error(), "make setup")
+	}
+	return nil
+}
+
+func (distroGuest) describe(_, _ []string) (prepare, start []string) {
+	return []string{"libvirt's daemon runs, is connected to, and knows what QEMU can do", "the distribution's disk is there", "the image is made a disk"},
+		[]string{"listen for the console and the guest's port", "make a layer over the distribution's disk", "libvirt starts QEMU and configures it",
+			"firmware, boot loader, kernel, initramfs, systemd and its units, until the lab's has the image as its root", "execute"}
+}
+
+func (v distroGuest) prepare(ctx context.Context, i *instance) (err error) {
+	e, c := i.env, &i.cfg
+	c.ACPI = true
+	c.System = &domain.Disk{Serial: "lab-system", Bus: "virtio", File: e.own.Inside(i.file(".system"))}
+	if c.System.Backing, err = i.put(ctx, distroFile(e.tb.Cache, "disk")); err != nil {
+		return err
+	}
+	if err := i.addImage(ctx); err != nil {
+		return err
+	}
+	// What the unit runs, and how: it comes with the lab, so that it fits it.
+	init, err := guest.Init()
+	if err != nil {
+		return err
+	}
+	name := filepath.Join(e.bed(), "init-"+i.spec.Hostname)
+	words := make([]byte, wordsRoom, wordsRoom+len(init))
+	if text := strings.Join(wire.Boot{Root: true, Name: i.spec.Hostname}.Words(), " "); copy(words, text) < len(text) {
+		return errors.New("the guest's init: its arguments are too long")
+	}
+	if err := os.WriteFile(name, append(words, init...), 0o644); err != nil {
+		return err
+	}
+	c.Init = &domain.Disk{Serial: "lab-init", Bus: "virtio", ReadOnly: true}
+	if c.Init.File, err = i.put(ctx, name); err != nil {
+		return err
+	}
+	_, err = e.libvirt.Connection(ctx)
+	return err
+}
+
+// wordsRoom is where the init begins on its disk, after its arguments; setup-distro.sh
+// knows it, too.
+const wordsRoom = 4096
+
+func (distroGuest) start(ctx context.Context, i *instance) (net.Conn, error) {
+	return i.startHere(ctx, func(ctx context.Context) error {
+		name := i.file(".system")
+		st, err := os.Stat(distroFile(i.env.tb.Cache, "disk"))
+		if err == nil {
+			err = errors.Join(disk.Overlay(name, st.Size()), i.give(name))
+		}
+		if err != nil {
+			return fmt.Errorf("the layer over the distribution's disk: %w", err)
+		}
+		return i.boot(ctx)
+	})
+}
+
+func (v distroGuest) close(i *instance) error {
+	err := v.coldGuest.close(i)
+	if rerr := os.Remove(i.file(".system")); !errors.Is(rerr, os.ErrNotExist) {
+		err = errors.Join(err, rerr)
+	}
+	return err
+}
