@@ -108,11 +108,6 @@ func (p *Process) Announce(to []byte) {
 	procFolder() // before the thread has another root
 }
 
-// Account has the marks say how much processor time the start has had, too: the
-// disposable thread's, and after the clone the child's. It is to be called before
-// Start, and costs a system call a mark.
-func (p *Process) Account() { p.accounts, p.tape.accounts = true, true }
-
 // Group is the cgroup that the program is in, or nil.
 func (p *Process) Group() *cgroup.Group { return p.group }
 
@@ -174,34 +169,6 @@ func (p *Process) live(started func(error)) {
 	}
 	p.bury(clock.Now(), p.release)
 	// The thread ends here, and with it the last hold on its namespaces.
-}
-
-// bury takes the exit status of the program, which has ended, and lets go.
-func (p *Process) bury(at clock.Time, release func()) {
-	// The program's end is the end of what it left in the background, as it
-	// is where it is PID 1; here of its process group alone. A daemon with a
-	// session of its own is found by nothing but a cgroup.
-	unix.Kill(-p.pid, unix.SIGKILL)
-	var (
-		ws unix.WaitStatus
-		ru unix.Rusage
-	)
-	p.mu.Lock()
-	_, err := unix.Wait4(p.pid, &ws, 0, &ru)
-	p.reaped = true
-	p.mu.Unlock()
-	p.exit = exitOf(ws, ru, at)
-	if err != nil {
-		p.err = fmt.Errorf("wait for PID %d: %w", p.pid, err)
-	}
-	// Where the lab is PID 1 it has inherited the group's orphans.
-	for {
-		if _, err := unix.Wait4(-p.pid, nil, 0, nil); err != nil && err != unix.EINTR {
-			break
-		}
-	}
-	release()
-	close(p.ended)
 }
 
 // forget lets go of what only the start needed. Each further start copies the lab's
@@ -331,15 +298,6 @@ func (p *Process) spawn() (err error) {
 
 func (p *Process) mark(name string) {
 	p.marks = append(p.marks, clock.Mark{Name: name, At: clock.Now(), CPU: p.cpu(unix.CLOCK_THREAD_CPUTIME_ID) - p.before})
-}
-
-// cpu reads a clock of processor time; 0 of a start that doesn't account for it.
-func (p *Process) cpu(clock int32) time.Duration {
-	var ts unix.Timespec
-	if p.accounts {
-		unix.ClockGettime(clock, &ts) // zero if the child has ended
-	}
-	return time.Duration(ts.Nano())
 }
 
 // failure words the tape's failed call.

@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"fmt"
 	"os"
 	"runtime"
 	"sync"
@@ -95,4 +96,32 @@ func (r *reaper) run() {
 			p.bury(at, func() {})
 		}
 	}
+}
+
+// bury takes the exit status of the program, which has ended, and lets go.
+func (p *Process) bury(at clock.Time, release func()) {
+	// The program's end is the end of what it left in the background, as it
+	// is where it is PID 1; here of its process group alone. A daemon with a
+	// session of its own is found by nothing but a cgroup.
+	unix.Kill(-p.pid, unix.SIGKILL)
+	var (
+		ws unix.WaitStatus
+		ru unix.Rusage
+	)
+	p.mu.Lock()
+	_, err := unix.Wait4(p.pid, &ws, 0, &ru)
+	p.reaped = true
+	p.mu.Unlock()
+	p.exit = exitOf(ws, ru, at)
+	if err != nil {
+		p.err = fmt.Errorf("wait for PID %d: %w", p.pid, err)
+	}
+	// Where the lab is PID 1 it has inherited the group's orphans.
+	for {
+		if _, err := unix.Wait4(-p.pid, nil, 0, nil); err != nil && err != unix.EINTR {
+			break
+		}
+	}
+	release()
+	close(p.ended)
 }
