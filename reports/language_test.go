@@ -118,7 +118,7 @@ func TestAnotherLanguage(t *testing.T) {
 			learn([]any{a.Run.Manifest, a.Run.Machine, a.Run.Lines, a.Run.Dir})
 		}
 	}
-	learn(strings.Fields("lab sudo analysis ipynb reproduce report check cmp cp DIR SHA256SUMS before sha256sum md csv jsonl json txt html plots png svg pdf manifest machine trials summary tables methods machines" +
+	learn(strings.Fields("lab sudo analysis ipynb reproduce report check cmp cp DIR SHA256SUMS before sha256sum md csv jsonl json txt html plots png svg pdf manifest machine trials summary tables methods machines analysis ipynb" +
 		" GiB MiB KiB ms ns min UTC TCG synthetic original again testdata seed MB kB GB whole and as it was written also computes draws all from what measured the same gives bytes repeat with a verdict for each statement"))
 	for name, text := range texts {
 		for _, w := range word.FindAllString(text, -1) {
