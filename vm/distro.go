@@ -31,7 +31,7 @@ const distroCure = "cmd/setup/setup.sh --distro (minutes, 1 GB)"
 func NewDistro() *Env {
 	a := about()
 	a.Extra = true
-	a.Is = "a libvirt domain with a whole Debian: boot loader, kernel, initramfs, systemd"
+	a.Is = "a libvirt domain with a whole Debian, from its boot loader on"
 	a.Needs = "root, QEMU, libvirt's daemon, a Debian on a disk (setup.sh --distro); KVM to be fast"
 	a.Caveat = "a distribution as its packages make it, whose systemd starts the workload as one unit among others"
 	a.More = "The disk is made once, by " + distroCure + ", and never written to: each guest has a layer of its own over it. " +

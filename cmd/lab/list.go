@@ -50,9 +50,15 @@ type (
 func (a *app) listCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:  "list",
-		Args: cli.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Use:       "list [scenarios|environments]",
+		ValidArgs: []string{"scenarios", "environments"},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			print := map[string]func(listing, io.Writer){"": listing.print,
+				"scenarios": listing.printScenarios, "environments": listing.printEnvironments}
+			what := strings.Join(args, " ")
+			if print[what] == nil {
+				return cli.Unknown("list", what, cmd.ValidArgs)
+			}
 			checks, err := checks(cmd.Context(), false)
 			if err != nil {
 				return err
@@ -61,7 +67,7 @@ func (a *app) listCommand() *cobra.Command {
 			if asJSON {
 				return a.printJSON(l)
 			}
-			l.print(a.Page)
+			print[what](l, a.Page)
 			return nil
 		},
 	}
@@ -101,49 +107,97 @@ func listed(checks []machine.Check) listing {
 	return l
 }
 
-// print fits a screen of 80 columns and 24 lines; lab explain says more.
+// print fits a screen of 80 columns and 24 lines: of the scenarios those with which
+// people begin, of other people's programs the names.
 func (list listing) print(w io.Writer) {
-	l, can := msg.Reader(), map[bool]string{true: say("yes"), false: say("no")}
+	tell(w, "Scenarios: sudo lab run NAME\n")
+	var more []string
+	for n, s := range list.Scenarios {
+		if n < listFirst {
+			s.row(w)
+		} else {
+			more = append(more, s.Name)
+		}
+	}
+	listNames(w, say("also"), more, "")
+	list.head(w)
+	var runs, lacks []string
+	for _, e := range list.Environments {
+		switch {
+		case !slices.Contains(e.Groups, "engines"):
+			e.row(w)
+		case e.Runs:
+			runs = append(runs, e.Name)
+		default:
+			lacks = append(lacks, e.Name)
+		}
+	}
+	listNames(w, say("engines"), runs, say("yes"))
+	listNames(w, "", lacks, say("no"))
+	tell(w, "More: lab list scenarios, lab list environments, lab explain NAME, lab doctor\n")
+}
+
+// printScenarios has each with its question.
+func (list listing) printScenarios(w io.Writer) {
 	tell(w, "Scenarios: sudo lab run NAME\n")
 	for _, s := range list.Scenarios {
-		fmt.Fprintf(w, "  %-10s %s\n", s.Name, l.Text(s.Question))
+		s.row(w)
 	}
-	fmt.Fprintf(w, "\n%s %s\n", text.Pad(say("Environments: --env NAME,…"), 56), say("this machine can run it"))
-	var others, lacking []string
-	row := func(name, what string, runs bool) {
-		fmt.Fprintf(w, "  %s %s %s\n", text.Pad(name, 10), text.Pad(what, listWidth-4), strings.Repeat(" ", max(0, 3-text.Columns(can[runs])))+can[runs])
-	}
+}
+
+// printEnvironments has each with what it is, and with the reasons for which it can't
+// run here.
+func (list listing) printEnvironments(w io.Writer) {
+	list.head(w)
 	for _, e := range list.Environments {
-		if slices.Contains(e.Groups, "engines") {
-			if e.Runs {
-				others = append(others, e.Name)
-			} else {
-				lacking = append(lacking, e.Name+" ("+e.why()[0]+")")
-			}
-			continue
-		}
-		what, why := l.Text(e.About), e.why()
-		// The reason takes the place of the description where it fits: a line is all that
-		// there is.
-		if len(why) == 1 && text.Columns(why[0]) <= listWidth-4 {
-			what, why = why[0], nil
-		}
-		row(e.Name, what, e.Runs)
-		for _, x := range why {
+		e.row(w)
+		for _, x := range e.why() {
 			fmt.Fprintln(w, "             "+x)
 		}
 	}
-	if len(others) > 0 {
-		row(say("engines"), strings.Join(others, ", "), true)
-	}
-	for _, x := range lacking {
-		row("", x, false)
-	}
-	tell(w, "More: lab explain NAME (what it is, its settings), lab doctor (this machine)\n")
 }
 
-// listWidth is the room for a line's text, beside a name.
-const listWidth = 67
+// What a line has room for beside a name and "no", and how many scenarios the overview
+// tells of.
+const (
+	listWidth = 60
+	listFirst = 9
+)
+
+func (list listing) head(w io.Writer) {
+	fmt.Fprintf(w, "\n%s %s\n", text.Pad(say("Environments: --env NAME,…"), 56), say("this machine can run it"))
+}
+
+func (s listedScenario) row(w io.Writer) {
+	fmt.Fprintf(w, "  %s %s\n", text.Pad(s.Name, 10), msg.Reader().Text(s.Question))
+}
+
+func (e listedEnvironment) row(w io.Writer) {
+	can := map[bool]string{true: say("yes"), false: say("no")}[e.Runs]
+	listRow(w, e.Name, msg.Reader().Text(e.About), can)
+}
+
+// listRow is a name, a text, and at the right edge whether it can be run.
+func listRow(w io.Writer, name, what, can string) {
+	line := "  " + text.Pad(name, 10) + " " + text.Pad(what, 67-text.Columns(can)) + can
+	fmt.Fprintln(w, strings.TrimRight(line, " "))
+}
+
+// listNames is a row of names, in as many lines as they need.
+func listNames(w io.Writer, name string, names []string, can string) {
+	for len(names) > 0 {
+		n, line := 1, names[0]
+		for n < len(names) && text.Columns(line+", "+names[n]) < listWidth {
+			line += ", " + names[n]
+			n++
+		}
+		if names = names[n:]; len(names) > 0 {
+			line += ","
+		}
+		listRow(w, name, line, can)
+		name, can = "", ""
+	}
+}
 
 // why are the reasons for which an environment can't run here.
 func (e listedEnvironment) why() (out []string) {
