@@ -82,9 +82,9 @@ type Plan struct {
 	Names func() int
 
 	// Leave runs on the disposable thread after the program's end, or before the
-	// thread's own if the program stays, and may be nil. Here the thread lets go of namespaces, so that they are gone when
-	// the program counts as gone, and not only when the kernel has ended the
-	// thread.
+	// thread's own if the program stays, and may be nil. Here the thread lets go of
+	// namespaces, so that they are gone when the program counts as gone, and not
+	// only when the kernel has ended the thread.
 	Leave func()
 
 	// Cleanup runs after the program's end, not on the disposable thread:

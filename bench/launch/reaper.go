@@ -17,8 +17,12 @@ import (
 // one in Go, and one more thread that pivot_root looks at in each further start. So
 // after a while the thread ends, and one for all waits on its behalf.
 //
-// It can't where the program is to die with the thread (see lifeline). Where the lab is
-// PID 1 of its namespace, the kernel ends all with the lab.
+// It can't where the program is to die with the thread (see lifeline): where the lab isn't
+// PID 1 of its namespace, with which the kernel ends all. Nor may it where the program may
+// have asked for a signal at its parent's death, as bwrap --die-with-parent does: the
+// kernel means the thread (prctl(2), PR_SET_PDEATHSIG). So it does for the first process
+// of a PID namespace alone, from which no parent can be seen. If that one asks for such a
+// signal nevertheless, it comes at once.
 
 // outlived says whether programs may outlive their threads.
 var outlived atomic.Bool
@@ -32,7 +36,7 @@ const leaveAfter = 50 * time.Millisecond
 // leave hands a program that still runs to the reaper, and says whether it did: then the
 // thread has let go of its namespaces, and may end.
 func (p *Process) leave() bool {
-	if !outlived.Load() {
+	if !outlived.Load() || p.plan.Flags&unix.CLONE_NEWPID == 0 {
 		return false
 	}
 	fd, err := unix.PidfdOpen(p.pid, 0)

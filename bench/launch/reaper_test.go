@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"lab/bench/launch"
 )
 
@@ -17,7 +19,9 @@ func TestOutlived(t *testing.T) {
 	before := count(t, "/proc/self/task")
 	start := func(argv ...string) *launch.Process {
 		launch.Ready(1)
-		p := launch.New(inImage(t, argv...))
+		plan := inImage(t, argv...)
+		plan.Flags |= unix.CLONE_NEWPID
+		p := launch.New(plan)
 		if err := p.Start(context.Background()); err != nil {
 			t.Fatal(err)
 		}
@@ -45,10 +49,10 @@ func TestOutlived(t *testing.T) {
 		}
 	}
 	for _, p := range stay[:3] {
-		if err := p.Signal(syscall.SIGTERM); err != nil {
+		if err := p.Signal(syscall.SIGKILL); err != nil { // as PID 1 it hears no other
 			t.Error(err)
 		}
-		if exit, err := p.Wait(context.Background()); err != nil || exit.Signal != int(syscall.SIGTERM) {
+		if exit, err := p.Wait(context.Background()); err != nil || exit.Signal != int(syscall.SIGKILL) {
 			t.Errorf("%v, %v", exit, err)
 		}
 	}
