@@ -25,8 +25,8 @@ import (
 
 var missing = flag.String("missing", "", "write the texts that aren't in Korean yet to this file, as reports/msg/ko.txt has them")
 
-// mayWait is how many texts may be new, and shown in English until they have their Korean.
-const mayWait = 150
+// mayWait is how many texts may be new, and shown in English until they have their Korean: none.
+const mayWait = 0
 
 // A placed text is one that people read, with where it is from.
 type placed struct{ at, text string }
