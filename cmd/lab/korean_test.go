@@ -6,6 +6,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -129,6 +130,14 @@ func dataTexts() (out []placed) {
 		if x.Kind == "part" { // a plot names it
 			add("words.txt part", x.Name)
 		}
+	}
+	for _, table := range []map[string]string{kinds, groupFiles, options, elements} {
+		for _, name := range slices.Sorted(maps.Keys(table)) {
+			add("lab explain --live "+name, table[name])
+		}
+	}
+	for _, x := range privileges {
+		add("lab explain --live "+x.name, x.why)
 	}
 	var look func(cmd *cobra.Command)
 	look = func(cmd *cobra.Command) {
