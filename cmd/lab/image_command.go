@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +11,7 @@ import (
 
 	"lab/bench/image"
 	"lab/bench/image/store"
+	"lab/bench/text"
 	"lab/bench/usercache"
 	"lab/cmd/cli"
 )
@@ -28,8 +28,7 @@ func (a *app) imageCommand() *cobra.Command {
 		if asJSON {
 			return a.printJSON(describedImage(r))
 		}
-		_, err = fmt.Fprintf(a.Page, "image:  %s\nfolder: %s\ndigest: %s\nsize:   %d bytes\n", r.Name, r.Dir, r.Digest, r.Size)
-		return err
+		return tell(a.Page, "image:  %s\nfolder: %s\ndigest: %s\nsize:   %d bytes\n", r.Name, r.Dir, r.Digest, r.Size)
 	}
 	oneDir := func(_ *cobra.Command, args []string) error {
 		if len(args) > 1 {
@@ -108,16 +107,16 @@ func (a *app) listImages(asJSON bool) error {
 	for _, r := range all {
 		name := r.Name
 		if name != "default" {
-			name = "saved"
+			name = say("saved")
 		}
-		fmt.Fprintf(a.Page, "%-8s %s %10d bytes  %s\n", name, r.Digest, r.Size, r.Dir)
+		tell(a.Page, "%s %s %10d bytes  %s\n", text.Pad(name, 8), r.Digest, r.Size, r.Dir)
 	}
 	for _, i := range stored {
 		name := strings.Join(i.Names, " ")
 		if name == "" {
-			name = "unnamed"
+			name = say("unnamed")
 		}
-		fmt.Fprintf(a.Page, "%-8s %s %10d bytes  %s, %d layers\n", name, i.Digest, i.Size, i.Platform, len(i.Layers))
+		tell(a.Page, "%s %s %10d bytes  %s, %d layers\n", text.Pad(name, 8), i.Digest, i.Size, i.Platform, len(i.Layers))
 	}
 	if len(all)+len(stored) == 0 {
 		tell(a.Page, "none yet; lab image makes the default one\n")

@@ -16,6 +16,7 @@ import (
 	"lab/bench/image/oci"
 	"lab/bench/image/store"
 	"lab/bench/owner"
+	"lab/bench/text"
 	"lab/bench/usercache"
 	"lab/cmd/cli"
 )
@@ -217,17 +218,17 @@ func (a *app) showStored(i store.Image, asJSON bool) error {
 	// In the order in which people ask: what is it called, which one is it, what does it
 	// start.
 	for _, l := range [][2]string{
-		{"names", strings.Join(i.Names, ", ")}, {"digest", i.Digest}, {"id", i.ID}, {"tree", i.Tree},
-		{"size", fmt.Sprintf("%d bytes", i.Size)}, {"platform", i.Platform}, {"layers", fmt.Sprint(len(i.Layers))},
-		{"entry point", shown(i.Start.Entrypoint)}, {"command", shown(i.Start.Command)}, {"variables", shown(i.Start.Env)},
-		{"user", i.Start.User}, {"folder", i.Start.Dir},
+		{say("names:"), strings.Join(i.Names, ", ")}, {say("digest:"), i.Digest}, {say("id:"), i.ID}, {say("tree:"), i.Tree},
+		{say("size:"), say("%d bytes", i.Size)}, {say("platform:"), i.Platform}, {say("layers:"), fmt.Sprint(len(i.Layers))},
+		{say("entry point:"), shown(i.Start.Entrypoint)}, {say("command:"), shown(i.Start.Command)}, {say("variables:"), shown(i.Start.Env)},
+		{say("user:"), i.Start.User}, {say("folder:"), i.Start.Dir},
 	} {
 		if l[1] != "" {
-			fmt.Fprintf(a.Page, "%-12s %s\n", l[0]+":", l[1])
+			fmt.Fprintf(a.Page, "%s %s\n", text.Pad(l[0], 12), l[1])
 		}
 	}
 	if i.Left > 0 {
-		fmt.Fprintf(a.Page, "%-12s %d device nodes or attributes\n", "left out:", i.Left)
+		fmt.Fprintf(a.Page, "%s %s\n", text.Pad(say("left out:"), 12), say("%d device nodes or attributes", i.Left))
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -25,8 +26,8 @@ import (
 
 var missing = flag.String("missing", "", "write the texts that aren't in Korean yet to this file, as reports/msg/ko.txt has them")
 
-// mayWait is how many texts may be new, and shown in English until they have their Korean.
-const mayWait = 150
+// mayWait is how many texts may be new, and shown in English until they have their Korean: none.
+const mayWait = 0
 
 // A placed text is one that people read, with where it is from.
 type placed struct{ at, text string }
@@ -129,6 +130,14 @@ func dataTexts() (out []placed) {
 		if x.Kind == "part" { // a plot names it
 			add("words.txt part", x.Name)
 		}
+	}
+	for _, table := range []map[string]string{kinds, groupFiles, options, elements} {
+		for _, name := range slices.Sorted(maps.Keys(table)) {
+			add("lab explain --live "+name, table[name])
+		}
+	}
+	for _, x := range privileges {
+		add("lab explain --live "+x.name, x.why)
 	}
 	var look func(cmd *cobra.Command)
 	look = func(cmd *cobra.Command) {

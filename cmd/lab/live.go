@@ -11,12 +11,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"lab/bench/live"
 	"lab/cmd/cli"
+	"lab/reports/msg"
 	"lab/reports/page"
 )
 
@@ -171,20 +171,21 @@ func livePage(name string, s *live.Shown) *page.Page {
 	p := &page.Page{}
 	program := filepath.Base(s.Command[0])
 	emulator := strings.HasPrefix(program, "qemu-system-")
-	who := "the workload is"
+	in := func(text string) string { return msg.Reader().Text(text) }
 	switch {
 	case emulator:
-		who = "the whole machine is QEMU,"
+		p.Title(say("%s, live: the whole machine is QEMU, process %d of this machine", name, s.PID))
 	case s.Guest:
-		who = "the kernel inside is " + program + ","
+		p.Title(say("%s, live: the kernel inside is %s, process %d of this machine", name, program, s.PID))
+	default:
+		p.Title(say("%s, live: the workload is process %d of this machine", name, s.PID))
 	}
-	p.Title(fmt.Sprintf("%s, live: %s process %d of this machine", name, who, s.PID))
 	section := func(title, why string) {
 		p.Gap()
 		p.Title(title)
 		p.Text(why)
 	}
-	section("Processes, as the host sees them", "Nothing here is hidden from the host's root: the lab, what it started, and the workload.")
+	section(say("Processes, as the host sees them"), say("Nothing here is hidden from the host's root: the lab, what it started, and the workload."))
 	var lines []string
 	for _, n := range s.Tree {
 		mark := " "
@@ -194,42 +195,42 @@ func livePage(name string, s *live.Shown) *page.Page {
 		lines = append(lines, fmt.Sprintf("%s %7d %s%s", mark, n.PID, strings.Repeat("  ", n.Depth), short(n.Line, 60-2*n.Depth)))
 	}
 	p.Code(lines...)
-	section("Namespaces", "A number for each; where its number is that of the process that looks, it is shared with it.")
-	t := page.Table{Align: "llll", Head: []page.Text{"kind", "its own", "of who looks", "what is in it"}}
+	section(say("Namespaces"), say("A number for each; where its number is that of the process that looks, it is shared with it."))
+	t := page.Table{Align: "llll", Head: []page.Text{say("kind"), say("its own"), say("of who looks"), say("what is in it")}}
 	for _, n := range s.Namespaces {
 		inside := n.Inside
 		if !n.Own() {
-			inside = "shared"
+			inside = say("shared")
 		}
-		t.Rows = append(t.Rows, []page.Text{n.Kind, inside, n.Here, page.Wrapped{Text: kinds[n.Kind], Width: 30}})
+		t.Rows = append(t.Rows, []page.Text{n.Kind, inside, n.Here, page.Wrapped{Text: in(kinds[n.Kind]), Width: 30}})
 	}
 	p.Table(t)
-	section("Privileges", "From /proc/"+strconv.Itoa(s.PID)+"/status.")
+	section(say("Privileges"), say("From /proc/%d/status.", s.PID))
 	lines = nil
 	for _, x := range privileges {
-		lines = append(lines, fmt.Sprintf("%-10s %s\n      %s", x.name, s.Status[x.name], x.why))
+		lines = append(lines, fmt.Sprintf("%-10s %s\n      %s", x.name, s.Status[x.name], in(x.why)))
 	}
 	p.Code(lines...)
-	section("Control groups", "How much it may use and uses: files of the kernel's, read now.")
+	section(say("Control groups"), say("How much it may use and uses: files of the kernel's, read now."))
 	lines = nil
 	for _, f := range s.Groups {
-		lines = append(lines, fmt.Sprintf("%s\n      %s  (%s)", f.Path, short(f.Value, 30), groupFiles[filepath.Base(f.Path)]))
+		lines = append(lines, fmt.Sprintf("%s\n      %s  (%s)", f.Path, short(f.Value, 30), in(groupFiles[filepath.Base(f.Path)])))
 	}
 	if lines == nil {
-		lines = []string{"none of its own"}
+		lines = []string{say("none of its own")}
 	}
 	p.Code(lines...)
-	root := "another folder than"
+	root := say("Its / is another folder than that of who looks. File systems that are mounted below it: %d.", len(s.Mounts))
 	if s.SameRoot {
-		root = "the same folder as"
+		root = say("Its / is the same folder as that of who looks. File systems that are mounted below it: %d.", len(s.Mounts))
 	}
-	section("Root and mounts", fmt.Sprintf("Its / is %s that of who looks. File systems that are mounted below it: %d.", root, len(s.Mounts)))
+	section(say("Root and mounts"), root)
 	lines = nil
 	for _, m := range s.Mounts[:min(len(s.Mounts), 12)] {
 		lines = append(lines, fmt.Sprintf("%-16s %-8s %s", m.At, m.Type, short(m.Options, 48)))
 	}
 	if n := len(s.Mounts) - len(lines); n > 0 {
-		lines = append(lines, fmt.Sprintf("and %d more", n))
+		lines = append(lines, say("and %d more", n))
 	}
 	if len(lines) > 0 {
 		p.Code(lines...)
@@ -238,13 +239,13 @@ func livePage(name string, s *live.Shown) *page.Page {
 	case !s.Guest:
 		return p
 	case !emulator:
-		section("Its command line", "The kernel inside is a program of this machine: it was told what it has.")
+		section(say("Its command line"), say("The kernel inside is a program of this machine: it was told what it has."))
 		p.Code(s.Command...)
 		return p
 	}
-	section("The domain", "What libvirt was told, in XML: the parts that say what machine it is.")
+	section(say("The domain"), say("What libvirt was told, in XML: the parts that say what machine it is."))
 	p.Code(domainLines(s.Domain)...)
-	section("QEMU's command line", "What libvirt made of it: the options that say what machine it is.")
+	section(say("QEMU's command line"), say("What libvirt made of it: the options that say what machine it is."))
 	lines = nil
 	for i, w := range s.Command {
 		why, ok := options[w]
@@ -255,7 +256,7 @@ func livePage(name string, s *live.Shown) *page.Page {
 		if i+1 < len(s.Command) && w != "-S" {
 			value = short(s.Command[i+1], 50)
 		}
-		lines = append(lines, fmt.Sprintf("%s %s\n      %s", w, value, why))
+		lines = append(lines, fmt.Sprintf("%s %s\n      %s", w, value, in(why)))
 	}
 	p.Code(lines...)
 	return p
@@ -277,6 +278,7 @@ func domainLines(text string) (out []string) {
 		case xml.StartElement:
 			in = append(in, x.Name.Local)
 			w, known := elements[x.Name.Local]
+			w = msg.Reader().Text(w)
 			if known && began < 0 && slices.Contains(in, "domain") {
 				began, line, why = len(in), "", w
 			}
