@@ -3,7 +3,9 @@ package cgroup
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -22,14 +24,43 @@ type Memory struct {
 // ErrNoMemory is returned by Group.Memory where no memory controller counts.
 var ErrNoMemory = errors.New("cgroup: no memory controller")
 
+// fresh is how long a group's figures can lag behind: the kernel adds up what each
+// processor counted every two seconds (mm/memcontrol.c, FLUSH_TIME), and sooner only
+// where nobody else is adding up at that moment.
+const fresh = 2200 * time.Millisecond
+
 // Memory reads what the group is charged for. Where its processes are in a group below
 // it, below names that: the kernel adds up what groups above are charged for only now
-// and then.
+// and then. Figures whose sum isn't what the group is charged for in all, which the
+// kernel always knows, are read again, for 2.2 s at most.
 func (g *Group) Memory(below ...string) (m Memory, err error) {
 	if g.mem == "" {
 		return m, ErrNoMemory
 	}
 	dir := filepath.Join(append([]string{g.mem}, below...)...)
+	all := "memory.usage_in_bytes"
+	if g.memV2 {
+		all = "memory.current"
+	}
+	for until := time.Now().Add(fresh); ; time.Sleep(20 * time.Millisecond) {
+		if m, err = g.memory(dir); err != nil || time.Now().After(until) {
+			return m, err
+		}
+		b, err := input.Kernel(filepath.Join(dir, all))
+		if err != nil {
+			return m, nil
+		}
+		charged, err := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
+		// Each processor charges 64 pages in advance (MEMCG_CHARGE_BATCH).
+		near := charged/100 + int64(64*os.Getpagesize()*runtime.NumCPU())
+		if d := charged - m.Anon - m.File - m.Kernel; err != nil || max(d, -d) <= near {
+			return m, nil
+		}
+	}
+}
+
+// memory reads a group's files once.
+func (g *Group) memory(dir string) (m Memory, err error) {
 	b, err := input.Kernel(filepath.Join(dir, "memory.stat"))
 	if err != nil {
 		return m, fmt.Errorf("cgroup: %w", err)
