@@ -1,6 +1,6 @@
 # make run    set up, build, and run the first scenario
 # make test   set up, and run all tests
-# make test-long  then what takes longer, and all on a stock Debian: up to an hour and a half
+# make test-long  then all on a stock Debian, and what else takes long: up to an hour and a half
 # make uninstall undoes the set-up. Every target works as root or through sudo.
 
 # Lazily, as a set-up must be able to say that there is no Go.
@@ -55,10 +55,10 @@ test-machine:
 # emulation, and tested in.
 test-long: setup-long generate build
 	@s=0; \
+	./.ci/gotest ./.ci/stock "$(GO)" $(ROOT) || s=1; \
 	LAB_LONG=1 ./.ci/gotest "$(GO)" $(TESTFLAGS) -run 'TestCellRatios|TestScripts/^realapps$$' ./cmd/lab || s=1; \
 	{ cmd/setup/setup.sh --distro && \
 	LAB_LONG=1 ./.ci/gotest "$(GO)" $(TESTFLAGS) -run 'TestDistro|TestOverlay|TestPodman' ./vm/... ./bench/engines/podman; } || s=1; \
-	./.ci/gotest ./.ci/stock "$(GO)" $(ROOT) || s=1; \
 	exit $$s
 
 bench: setup generate
