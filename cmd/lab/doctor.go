@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lab/bench/image"
+	"lab/bench/input"
 	"lab/bench/machine"
 	"lab/bench/owner"
 	"lab/bench/residue"
@@ -119,7 +120,7 @@ func (a *app) residue(f residueFlags, asJSON bool) error {
 	// is said at once.
 	var before residue.Snapshot
 	if f.since != "" {
-		b, err := os.ReadFile(f.since)
+		b, err := input.ReadNamed(f.since, 64<<20)
 		if err != nil {
 			return cli.Usagef("--since: %w", err)
 		}

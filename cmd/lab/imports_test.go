@@ -62,7 +62,7 @@ var rules = []struct {
 	{"vm/foreign", []string{"bench", "bench/input", "vm/client", "vm/domain"}, "a libvirt knows no guests", true},
 	{"vm/guest", []string{"bench", "bench/clock", "bench/launch", "bench/probe/guestinit/wire"}, "a guest is talked to without libvirt", true},
 	{"vm/kernel", []string{"bench/input", "bench/usercache"}, "a kernel is bytes", true},
-	{"scenarios", []string{"bench", "bench/appfile", "bench/clean", "bench/stats", "bench/clock", "bench/request", "bench/results", "bench/image", "bench/image/oci", "bench/image/store", "bench/probe", "bench/probe/line", "bench/histogram", "bench/trace"},
+	{"scenarios", []string{"bench", "bench/appfile", "bench/clean", "bench/input", "bench/stats", "bench/clock", "bench/request", "bench/results", "bench/image", "bench/image/oci", "bench/image/store", "bench/probe", "bench/probe/line", "bench/histogram", "bench/trace"},
 		"what differs between environments is data, or an optional interface", false},
 	{"reports/...", []string{"bench/results", "bench/stats", "bench/histogram", "bench/input", "bench/clean", "bench/owner", "bench/text", "reports/..."}, "a report is made from a results folder alone", false},
 	{"cmd/cli", []string{"bench/...", "chroot", "container"}, "what both programs link starts fast", true},
