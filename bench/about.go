@@ -66,9 +66,9 @@ func (a About) Can(set map[string]string) bool {
 
 // AboutAll is what each environment says about itself, in the same order.
 func AboutAll(envs []Environment) (out []About) {
-	for _, e := range envs {
+	for i, e := range envs {
 		a := e.About()
-		a.Name, a.Settings = e.Name(), e.Settings()
+		a.Name, a.Number, a.Settings = e.Name(), i+1, e.Settings()
 		out = append(out, a)
 	}
 	return out

@@ -21,13 +21,13 @@ import (
 //	Accountant   bench/launch                          scenarios
 //	Terminaler   bench/launch, vm, vm/guest            cmd/cli
 //	Explainer    bench/foreign, vm                     bench, scenarios
-//	Execer       container, vm                         bench/benchtest, scenarios
-//	Addresser    bench/foreign, chroot, container, vm  scenarios
+//	Execer       bench/foreign, container, vm          bench/benchtest, scenarios
+//	Addresser    bench/foreign, chroot, container, vm  bench/engines/docker, scenarios
 //	Placer       bench/foreign, chroot, container, vm  bench, bench/benchtest
 //	Loader       chroot, vm                            bench, bench/benchtest
 //	Cooler       vm                                    scenarios
-//	Meter        bench/foreign, bench/launch, vm       bench/benchtest, scenarios
-//	Inspector    bench/foreign, bench/launch, container, vm bench/benchtest
+//	Meter        bench/foreign, bench/launch, vm       bench/benchtest, bench/engines/docker, scenarios
+//	Inspector    bench/foreign, bench/launch, container, vm bench, bench/benchtest
 //	Leader       bench/launch                          cmd/cli
 //
 //	environments who has it                            who asks
@@ -38,7 +38,7 @@ import (
 //	Resolver     vm                                    bench/engine, cmd/lab
 //	Connecter    vm                                    bench/runs, cmd/cli
 //	Virtualizer  vm                                    bench/runs, scenarios
-//	Versioner    bench/foreign, vm                     bench/runs
+//	Versioner    bench/foreign, vm                     bench/engine, bench/runs
 //
 // A further one is package machine's, Checker: checks of an environment's own,
 // for doctor.

@@ -15,6 +15,7 @@ import (
 // that it is found in.
 type Spec struct {
 	Image    image.Ref
+	Disk     string // a file that has Image as [image.Ref.WriteExt4] makes it, for a guest whose root is a disk; "": its environment makes one
 	Command  Command
 	Limits   Limits
 	Mounts   []Mount

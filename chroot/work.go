@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -69,7 +70,7 @@ func (e *Env) copied(dir string) (string, error) {
 		err = os.CopyFS(to, os.DirFS(dir))
 	}
 	if err == nil {
-		err = copyModes(to, dir)
+		err = copyOwners(to, dir)
 	}
 	// An image without a place to write has none.
 	if err == nil {
@@ -85,13 +86,15 @@ func (e *Env) copied(dir string) (string, error) {
 	return to, nil
 }
 
-// copyModes gives a copy the modes of the tree from: CopyFS gives folders 0777
-// and files 0666 at least, less the umask.
-func copyModes(to, from string) error {
+// copyOwners gives a copy the owners and modes of the tree from: CopyFS gives folders
+// 0777 and files 0666 at least, less the umask, and all to us.
+func copyOwners(to, from string) error {
 	return input.Walk(from, func(_, rel string, info fs.FileInfo) error {
-		if info.Mode()&fs.ModeSymlink != 0 {
-			return nil
+		name, st := filepath.Join(to, rel), info.Sys().(*syscall.Stat_t)
+		err := os.Lchown(name, int(st.Uid), int(st.Gid))
+		if err == nil && info.Mode()&fs.ModeSymlink == 0 {
+			err = os.Chmod(name, info.Mode()) // last: a new owner takes the set-user-ID bit
 		}
-		return os.Chmod(filepath.Join(to, rel), info.Mode())
+		return err
 	})
 }

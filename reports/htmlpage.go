@@ -65,13 +65,14 @@ func htmlRun(a *analysis.Analysis, name string, l *msg.Language) *html.Run {
 		return p.HTML(l)
 	}
 	notes := append(analysis.NotesOf(m), a.Doubts()...)
-	r := &html.Run{Name: name, Scenario: m.Scenario, Question: l.Text(m.Question), Answer: l.Texts(answer(a)), Banners: l.Texts(a.Banners()),
+	r := &html.Run{Rows: []html.Row{}, Metrics: []html.Metric{}, Picture: picture(firstMatrix(a), a, l), Name: name, Scenario: m.Scenario, Question: l.Text(m.Question), Answer: l.Texts(answer(a)), Banners: l.Texts(a.Banners()),
 		Tables: fold(func(p *page.Page) {
 			for i, x := range a.Metrics {
 				p.Section(msg.T("title", x.Title))
 				metric(p, a, x, i == 0)
 			}
 			answers(p, a)
+			within(p, a)
 		}),
 		Guess: fold(func(p *page.Page) { guessed(p, a, false) }), GuessPlot: guessPlot(a, l),
 		Notes: fold(func(p *page.Page) { p.Messages(notes...) }), Noted: len(notes),
@@ -86,7 +87,7 @@ func htmlRun(a *analysis.Analysis, name string, l *msg.Language) *html.Run {
 		if c.Whole && !c.Mark.IsZero() && !c.TCG {
 			label = msg.Join("join.comma", c.Name, c.Mark)
 		}
-		row := html.Row{Label: l.Text(label), Color: hex(plot.RowColor(c.Hue)), Mark: c.Hue, Emulated: c.TCG}
+		row := html.Row{Label: l.Text(label), Color: hex(plot.RowColor(c.Hue)), Mark: c.Shape, Emulated: c.TCG}
 		if c.NotRun != nil {
 			row.NotRun = l.Text(analysis.NotRun(c))
 		}
@@ -100,12 +101,13 @@ func htmlRun(a *analysis.Analysis, name string, l *msg.Language) *html.Run {
 	for t, i := range taints {
 		r.Taints[i] = t
 	}
+	colors := plot.PartColors{}
 	for _, x := range a.Metrics {
 		for i, c := range a.Cells {
 			if b := a.Breakdown(c, x.Name); b != nil {
 				p := html.Parts{Row: i, Of: x.Name, Whole: b.Whole}
-				for j, part := range b.Parts {
-					p.Parts = append(p.Parts, html.Part{Name: l.Text(part.Title), Value: part.Median, Color: hex(plot.Paint(j))})
+				for _, part := range b.Parts {
+					p.Parts = append(p.Parts, html.Part{Name: l.Text(part.Title), Value: part.Median, Color: hex(colors.Of(part.Name))})
 				}
 				r.Parts = append(r.Parts, p)
 			}
@@ -122,10 +124,30 @@ func guessPlot(a *analysis.Analysis, l *msg.Language) template.URL {
 	files, _ := plot.Guesses(a, l) // without it the table is there
 	for _, f := range files {
 		if path.Ext(f.Name) == ".svg" {
-			return template.URL("data:image/svg+xml;base64," + base64.StdEncoding.EncodeToString(f.Data))
+			return embedded(f.Data)
 		}
 	}
 	return ""
+}
+
+func embedded(svg []byte) template.URL {
+	return template.URL("data:image/svg+xml;base64," + base64.StdEncoding.EncodeToString(svg))
+}
+
+// firstMatrix is the first figure, if answers in words are what the run is about.
+func firstMatrix(a *analysis.Analysis) *results.Figure {
+	if f := a.Run.Manifest.Figures; len(f) > 0 && f[0].Kind == analysis.KindMatrix && len(a.Matrix(f[0]).Rows) > 0 {
+		return &f[0]
+	}
+	return nil
+}
+
+// picture is a figure within the page: what can't be pointed at, but is the answer.
+func picture(f *results.Figure, a *analysis.Analysis, l *msg.Language) *html.Picture {
+	if f == nil {
+		return nil
+	}
+	return &html.Picture{Data: embedded(plot.SVG(a, *f, l)), Title: l.Text(f.Title)}
 }
 
 func htmlMetric(a *analysis.Analysis, x results.Metric, taints map[string]int, l *msg.Language) html.Metric {

@@ -2,15 +2,9 @@ package reports
 
 import (
 	"encoding/json"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
-
-	"context"
 
 	"lab/bench/results"
 	"lab/reports/analysis"
@@ -82,82 +76,4 @@ func TestHTMLLeadsWithTheHeadline(t *testing.T) {
 	if got := english(answer(analysis.Of(run))[0]); !strings.HasPrefix(got, "container net=bridge differs most from host: its median of “time until ready” is") {
 		t.Error(got)
 	}
-}
-
-// In a real browser the page draws its points, says nothing on the console, and
-// asks for nothing.
-func TestHTMLInBrowser(t *testing.T) {
-	run := stored(t) // on a logarithmic axis, where emulated guests are apart as well
-	page, err := HTML([]*results.Run{run, guessing(run, map[string]float64{"container": 2}, "vm")}, []string{"one", "two"}, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dom := browse(t, page)
-	if n := strings.Count(dom, `class="point"`); n < 20 {
-		t.Errorf("%d points are drawn", n)
-	}
-	for _, want := range []string{`aria-pressed="true"`, `role="status"`, `class="small">Emulated in software (TCG): an axis of its own`, "Cumulative", `<article class="run" data-run="1" hidden`,
-		"Guessed first", "data:image/svg+xml;base64,"} {
-		if !strings.Contains(dom, want) {
-			t.Errorf("the page lacks %q", want)
-		}
-	}
-}
-
-// The same of each scenario's page, and of a class's.
-func TestPagesInBrowser(t *testing.T) {
-	if os.Getenv("LAB_LONG") == "" {
-		t.Skip("SKIPPED: takes half a minute; fix: LAB_LONG=1")
-	}
-	for name, run := range everyRun(t) {
-		page, err := HTML([]*results.Run{run}, []string{name}, false)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if n := strings.Count(browse(t, page), `class="point"`); n < 10 {
-			t.Errorf("%s: %d points are drawn", name, n)
-		}
-	}
-	runs, names := class(), []string(nil)
-	for i := range runs {
-		names = append(names, runs[i].Dir)
-		guessing(runs[i], map[string]float64{"container": 3}, "vm")
-	}
-	page, err := ClassHTML(runs, names, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if dom := browse(t, page); strings.Count(dom, `<article class="run"`) != len(runs) || !strings.Contains(dom, "Guesses and results") {
-		t.Error("the class's page lacks a run, or the guesses")
-	}
-}
-
-// browse opens a page in a browser, which may say nothing on its console, and returns
-// what it has made of it.
-func browse(t *testing.T, page []byte) string {
-	t.Helper()
-	browser, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Skip("no browser; fix: apt-get install chromium")
-	}
-	name := filepath.Join(t.TempDir(), "report.html")
-	if err := os.WriteFile(name, page, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-		"--disable-component-update", "--disable-sync", "--user-data-dir="+t.TempDir(), "--enable-logging=stderr", "--window-size=1000,1400", "--dump-dom", "file://"+name)
-	var said strings.Builder
-	cmd.Stderr = &said
-	dom, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, said.String())
-	}
-	for line := range strings.Lines(said.String()) {
-		if strings.Contains(line, "CONSOLE") {
-			t.Errorf("the console: %s", line)
-		}
-	}
-	return string(dom)
 }

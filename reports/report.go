@@ -43,7 +43,11 @@ func report(a *analysis.Analysis) *page.Page {
 func opening(p *page.Page, a *analysis.Analysis) {
 	p.Section(msg.T("report.shows"))
 	p.Text(msg.T("report.here"))
-	p.Messages(sentences(a)...)
+	if said := sentences(a); len(said) > veryMany {
+		p.Messages(answer(a)[0])
+	} else {
+		p.Messages(said...)
+	}
 	verdicts(p, a)
 	notes := limits(a)
 	seen, whole := map[string]bool{}, false
@@ -85,11 +89,11 @@ func caveatOf(e results.Environment, tcg bool) msg.Message {
 }
 
 // figures are the plots, each with the medians that it shows: of a metric once, in
-// the first figure that has it. The first metric's are in the opening sentences, and
-// of those that no figure shows in tables.md.
+// the first figure that has it. The first metric's are in the opening sentences, unless
+// these are very many, and of those that no figure shows in tables.md.
 func figures(p *page.Page, a *analysis.Analysis) {
 	said := map[string]bool{}
-	if len(a.Metrics) > 0 {
+	if len(a.Metrics) > 0 && len(sentences(a)) <= veryMany {
 		said[a.Metrics[0].Name] = true
 	}
 	how := msg.T("figure.medians", a.BaseName())

@@ -8,10 +8,12 @@ import (
 	"strings"
 	"testing"
 
+	"lab/bench/results"
 	"lab/reports/analysis"
 	"lab/reports/msg"
 	"lab/reports/page"
 	"lab/reports/plot"
+	"lab/scenarios"
 )
 
 // What a run of each scenario looks like as a page and on a terminal, with that
@@ -60,6 +62,21 @@ func TestScenariosGolden(t *testing.T) {
 
 // mostWords is what report.md may have in any scenario; the rest is in files of its own.
 const mostWords = 2500
+
+// A report of every scenario is short, whatever its values.
+func TestReportIsShort(t *testing.T) {
+	for _, make := range scenarios.List {
+		s := make()
+		t.Run(s.Name, func(t *testing.T) {
+			run := madeUp{scenario: s, disturbed: 3, middle: func(c results.Cell, metric string) (float64, bool) {
+				return float64(len(c.Env)%3) + 1e-3, true
+			}}.run(t, "kvm")
+			if n := len(bytes.Fields(report(analysis.Of(run)).Markdown(msg.English()))); n > mostWords {
+				t.Errorf("report.md of %d rows has %d words, more than %d", len(run.Manifest.Cells), n, mostWords)
+			}
+		})
+	}
+}
 
 // Under KVM guests are compared like all others: every figure is drawn with
 // them, and every finding that has its cells is judged.

@@ -2,6 +2,7 @@ package reports
 
 import (
 	"math"
+	"slices"
 
 	"lab/bench/results"
 	"lab/bench/stats"
@@ -219,6 +220,9 @@ func consists(a *analysis.Analysis, c *analysis.Cell, metric string) msg.Message
 // answer is the run in three sentences: what differs most in the headline metric,
 // which is drawn below, what that means for what people say, and how far to trust it.
 func answer(a *analysis.Analysis) []msg.Message {
+	if f := firstMatrix(a); f != nil {
+		return append([]msg.Message{answeredBy(a.Matrix(*f))}, answerCounts(a)...)
+	}
 	var out []msg.Message
 	var most analysis.Pair
 	far := 0.0
@@ -245,6 +249,36 @@ func answer(a *analysis.Analysis) []msg.Message {
 	case len(a.Metrics) > 0:
 		out = append(out, sentences(a)[0])
 	}
+	return append(out, answerCounts(a)...)
+}
+
+// answeredBy counts the answers in words, row by row.
+func answeredBy(m analysis.Matrix) msg.Message {
+	var rows []msg.Message
+	for i, c := range m.Cells {
+		n := map[string]int{}
+		var order []string
+		for _, r := range slices.Backward(m.Rows[0].Metric.Words) {
+			order = append(order, r)
+		}
+		for _, r := range m.Rows {
+			n[r.Answers[i].Word]++
+		}
+		var said []msg.Message
+		for _, w := range order {
+			if n[w] > 0 {
+				said = append(said, msg.T("answer.word", w, n[w]))
+			}
+		}
+		if said != nil {
+			rows = append(rows, msg.T("join.colon", c.Name, msg.Join("join.comma", said...)))
+		}
+	}
+	return msg.T("answer.asked", len(m.Rows), msg.Join("join.semicolon", rows...))
+}
+
+// answerCounts says how many statements hold, and how many trials there were.
+func answerCounts(a *analysis.Analysis) (out []msg.Message) {
 	counts := map[string]int{}
 	for _, v := range a.Verdicts {
 		counts[v.Outcome]++

@@ -18,6 +18,7 @@ func tables(a *analysis.Analysis) *page.Page {
 	}
 	answers(p, a)
 	phases(p, a)
+	within(p, a)
 	rules(p, a)
 	return p
 }

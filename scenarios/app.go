@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"strings"
 	"time"
@@ -29,7 +30,8 @@ func App() *bench.Scenario {
 		Method: "A trial starts one instance of the application (--app) from the run's image, and asks it over TCP, again and again, from the moment at which the start was made, until it answers as its file says it should. " +
 			"Then several connections each send requests, one at a time and the next when the answer has come, for a fixed time: a load generator of the host that its file names, if it is installed, else the lab's own; the manifest says which. " +
 			"Generators differ, so compare runs that had the same one. Each connection waits for its answer, so a slower application is asked less often, and its latency is that of a load it can take. " +
-			"Memory is the share (PSS) of the instance's processes on the host right after the load. The client is in the testbed's network; no packet leaves the machine. " +
+			"An application of two parts (its file has the key behind) runs as two processes of one instance (parts=together) and in an instance for each (parts=apart); the second part is started first. " +
+			"Memory is the share (PSS) of the instances' processes on the host right after the load. The client is in the testbed's network; no packet leaves the machine. " +
 			ownGroupText +
 			"A plain process is a row only if the program needs nothing but itself: else it would run with this machine's libraries and files, and not the image's. A chroot is what comes next.",
 		Program: func(r *request.Request) string {
@@ -123,10 +125,34 @@ func appCells(o bench.Options) []bench.Cell {
 			if e.Guest {
 				c.Expect += 2 * time.Second
 			}
-			cells = append(cells, c)
+			cells = append(cells, inParts(a, c)...)
 		}
 	}
 	return cells
+}
+
+// How the parts of an application of two are run: as processes of one instance, or in
+// an instance each.
+const (
+	partsTogether = "together"
+	partsApart    = "apart"
+)
+
+// inParts makes of an application's row one for each way to run its parts.
+func inParts(a *appfile.App, c bench.Cell) (out []bench.Cell) {
+	if len(a.Behind) == 0 || c.HostFiles {
+		return []bench.Cell{c}
+	}
+	for _, parts := range []string{partsTogether, partsApart} {
+		x := c
+		x.Variant = maps.Clone(c.Variant)
+		x.Variant["parts"] = parts
+		if parts == partsApart && c.Guest {
+			x.Expect += 2 * time.Second
+		}
+		out = append(out, x)
+	}
+	return out
 }
 
 // appFits says whether an application can run in a row's environment.
@@ -145,7 +171,7 @@ func appTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 	}
 	load := loadOf(a)
 	t.Found(map[string]string{"load": load.name})
-	s, err := prepareService(ctx, t, c, a, t.Image())
+	s, err := prepareService(ctx, t, c, a, content{Ref: t.Image()})
 	if err != nil {
 		return err
 	}
@@ -154,38 +180,48 @@ func appTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 		return err
 	}
 	if tr, ok := s.i.(bench.Tracer); ok {
-		t.RecordPhases("answered", s.from, s.at, tr.Marks(), cmp.Or(tr.LastPhase(), "first answer"))
+		t.RecordPhases("answered", s.from, s.at, append(s.marks, tr.Marks()...), cmp.Or(tr.LastPhase(), "first answer"))
 	}
 	t.RecordSince("answered", s.from, s.at)
 	if err := load.run(ctx, t, s.addr, appLength(c.Quick)); err != nil {
 		return s.explain(bench.Blamed(bench.BlameWorkload, fmt.Errorf("load (%s): %w", load.name, err)))
 	}
-	if err := appMemory(t, s.i); err != nil {
+	if err := appMemory(t, s.instances()); err != nil {
 		return err
 	}
-	if err := t.Close(s.i); err != nil {
-		return fmt.Errorf("close: %w", err)
+	return s.end(t)
+}
+
+// appMemory records what some instances' processes have together.
+func appMemory(t *bench.T, all []bench.Instance) error {
+	var sum int64
+	for _, i := range all {
+		m, ok := i.(bench.Meter)
+		if !ok {
+			t.RecordText("memory", "not applicable: it can't tell what it costs")
+			return nil
+		}
+		pss, err := settledMemory(m)
+		if err != nil {
+			return err
+		}
+		sum += pss
 	}
+	t.Record("memory", float64(sum))
 	return nil
 }
 
-// appMemory records what an instance's processes have. A server may have made some for
-// the last requests that end just now.
-func appMemory(t *bench.T, i bench.Instance) error {
-	m, ok := i.(bench.Meter)
-	if !ok {
-		t.RecordText("memory", "not applicable: it can't tell what it costs")
-		return nil
-	}
+// settledMemory is the share of an instance's processes, in bytes. A server may have
+// made some for the last requests that end just now.
+func settledMemory(m bench.Meter) (int64, error) {
 	for left := 50; ; left-- {
 		cost, err := m.Meter()
 		if err == nil {
 			pss, _ := cost.PSS()
-			t.Record("memory", float64(pss))
-			return nil
+			return pss, nil
 		}
 		if left == 0 || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ESRCH) {
-			return err
+			return 0, err
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
@@ -199,7 +235,7 @@ var appMetrics = []results.Metric{
 	{Name: "latency", Title: "Time of a request", Unit: "s", Better: "lower",
 		Help: "From a request to the end of its answer, under that load; where each request makes a new connection, with that. p50 and p99 are of all requests of a trial."},
 	{Name: "memory", Title: "Memory", Unit: "B", Better: "lower",
-		Help: "Proportional set size of the instance's processes on the host, right after the load; a guest's is QEMU's, with the guest's RAM."},
+		Help: "Proportional set size of the instance's processes on the host, right after the load; a guest's is QEMU's, with the guest's RAM. Of two instances (parts=apart) it is the sum."},
 }
 
 var appFigures = []results.Figure{
@@ -215,6 +251,12 @@ var appFigures = []results.Figure{
 
 // ownBridge is a row on its own network.
 var ownBridge = map[string]string{"net": "bridge"}
+
+// How an application of two parts is run on a network of its own.
+var (
+	bridgeTogether = map[string]string{"net": "bridge", "parts": partsTogether}
+	bridgeApart    = map[string]string{"net": "bridge", "parts": partsApart}
+)
 
 // appFindings are said of the application that was run.
 var appFindings = []results.Finding{
@@ -236,4 +278,16 @@ var appFindings = []results.Finding{
 	{Name: "vm-answers", Statement: "An application in a virtual machine takes at least twice as long to answer as in a container.",
 		Metric: "answered", Of: "vm", OfVariant: ownBridge, To: "container", ToVariant: ownBridge, Compare: "ratio", Op: "above", Threshold: 2,
 		Reason: "what takes less than twice as long would be called near; the application's own start is part of both", NeedsKVM: true},
+	{Name: "parts-answer", Claim: 36, Statement: "An application of two parts answers as soon from two containers as from one.",
+		Metric: "answered", Of: "container", OfVariant: bridgeApart, To: "container", ToVariant: bridgeTogether, Compare: "difference", Op: "below", Threshold: 0.05,
+		Reason: "a twentieth of a second is too short for people to notice"},
+	{Name: "parts-serve", Claim: 36, Statement: "Two containers serve as much of an application of two parts as one container with both processes.",
+		Metric: "rate", Of: "container", OfVariant: bridgeApart, To: "container", ToVariant: bridgeTogether, Compare: "ratio", Op: "above", Threshold: 1 - little,
+		Reason: "“as much” is a tenth less at the most: what the parts say to each other passes the bridge"},
+	{Name: "parts-memory", Claim: 36, Statement: "Two containers take little more memory than one container with both processes.",
+		Metric: "memory", Of: "container", OfVariant: bridgeApart, To: "container", ToVariant: bridgeTogether, Compare: "ratio", Op: "below", Threshold: 1 + little,
+		Reason: "“little” is a tenth at the most; the processes are the same but for a shell"},
+	{Name: "parts-guests", Claim: 36, Statement: "With virtual machines in place of containers a machine for each part takes at least half as much memory again.",
+		Metric: "memory", Of: "vm", OfVariant: bridgeApart, To: "vm", ToVariant: bridgeTogether, Compare: "ratio", Op: "above", Threshold: 1.5,
+		Reason: "a second guest has a second kernel and QEMU; a half more is what would make one put both parts into one", NeedsKVM: true},
 }

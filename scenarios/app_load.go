@@ -52,18 +52,34 @@ func otherLoad(ctx context.Context, t *bench.T, file string, a *appfile.App, add
 	seconds := int(max(length/time.Second, 1))
 	fill := strings.NewReplacer("{host}", host, "{port}", port, "{connections}", strconv.Itoa(a.Load.Connections),
 		"{seconds}", strconv.Itoa(seconds), "{requests}", strconv.Itoa(1000*seconds))
-	var args []string
-	for _, w := range a.Load.Program[1:] {
-		args = append(args, fill.Replace(w))
+	run := func(file string, words []string) (string, error) {
+		var args []string
+		for _, w := range words[1:] {
+			args = append(args, fill.Replace(w))
+		}
+		cmd := exec.CommandContext(ctx, file, args...)
+		cmd.WaitDelay = time.Second
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			err = fmt.Errorf("%s: %w: %s", words[0], err, clean.Line(string(out[:min(len(out), mostOutput)])))
+		}
+		return string(out), err
 	}
-	cmd := exec.CommandContext(ctx, file, args...)
-	cmd.WaitDelay = time.Second
-	out, err := cmd.CombinedOutput()
+	if len(a.Load.Before) > 0 {
+		if _, err := run(a.Load.Before[0], a.Load.Before); err != nil {
+			return err
+		}
+	}
+	out, err := run(file, a.Load.Program)
 	if err != nil {
-		return fmt.Errorf("%w: %s", err, clean.Line(string(out[:min(len(out), mostOutput)])))
+		return err
 	}
 	for _, x := range []struct{ stat, pattern string }{{"", a.Load.Rate}, {"p50", a.Load.P50}, {"p99", a.Load.P99}} {
-		v, err := found(x.pattern, string(out), x.stat != "")
+		if x.pattern == "" {
+			t.RecordText("latency", a.Load.Program[0]+" prints no "+x.stat)
+			continue
+		}
+		v, err := found(x.pattern, out, x.stat != "")
 		if err != nil {
 			return err
 		}

@@ -22,17 +22,26 @@ import (
 // A service is an application that is started, or will be.
 type service struct {
 	i        bench.Instance
+	behind   bench.Instance // has the second part, if that is apart; else nil
 	app      *appfile.App
 	prepared clock.Time // all that later starts share is there
 	from, at clock.Time // the call, and the first answer
-	started  clock.Time // the instance is made, and the client begins to ask
+	marks    []clock.Mark
+	started  clock.Time // the instances are made, and the client begins to ask
 	addr     string
 	out      clean.Tail // what the program said last
 	to       *os.File
 }
 
+// A content is the image that an application is found in, and the file that has it as a
+// guest's disk if there is one.
+type content struct {
+	image.Ref
+	disk string
+}
+
 // prepareService prepares an application in an image.
-func prepareService(ctx context.Context, t *bench.T, c bench.Cell, a *appfile.App, ref image.Ref) (*service, error) {
+func prepareService(ctx context.Context, t *bench.T, c bench.Cell, a *appfile.App, in content) (*service, error) {
 	from, to, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -42,19 +51,83 @@ func prepareService(ctx context.Context, t *bench.T, c bench.Cell, a *appfile.Ap
 		defer from.Close()
 		io.Copy(&s.out, from)
 	}()
-	spec := t.Spec(appCommand(c, a, ref, to))
-	spec.Image, spec.Work = ref, a.Writes && c.Work
-	if s.i, err = t.Prepare(ctx, spec); err != nil {
+	argv, other := a.Command, local
+	if len(a.Behind) > 0 {
+		if c.Variant["parts"] == partsApart {
+			if s.behind, err = s.prepare(ctx, t, c, in, a.Behind, ""); err != nil {
+				s.close()
+				return nil, err
+			}
+			other = address(s.behind)
+		} else {
+			// A shell opens /dev/null for what it runs behind itself, and a chroot has none.
+			argv = []string{"/bin/sh", "-c", "[ -e /dev/null ] || : >/dev/null; " + shellWords(a.Behind) + " & exec " + shellWords(a.Command)}
+		}
+	}
+	if s.i, err = s.prepare(ctx, t, c, in, argv, other); err != nil {
 		s.close()
 		return nil, err
 	}
 	s.prepared = clock.Now()
-	at := "127.0.0.1"
-	if x, ok := s.i.(bench.Addresser); ok && x.Addr() != "" {
-		at = x.Addr()
-	}
-	s.addr = net.JoinHostPort(at, strconv.Itoa(int(a.Port)))
+	s.addr = net.JoinHostPort(address(s.i), strconv.Itoa(int(a.Port)))
 	return s, nil
+}
+
+// prepare prepares an instance with a command of the application's, which finds the
+// second part at an address.
+func (s *service) prepare(ctx context.Context, t *bench.T, c bench.Cell, in content, argv []string, behind string) (bench.Instance, error) {
+	root := ""
+	if c.HostFiles {
+		root = in.Dir
+	}
+	fill := strings.NewReplacer("{root}", root, "{behind}", behind)
+	filled := func(words []string) (out []string) {
+		for _, w := range words {
+			out = append(out, fill.Replace(w))
+		}
+		return out
+	}
+	spec := t.Spec(bench.Command{Argv: filled(argv), Env: append(slices.Clone(commandEnv), filled(s.app.Env)...), Stdout: s.to, Stderr: s.to})
+	spec.Image, spec.Disk, spec.Work = in.Ref, in.disk, s.app.Writes && c.Work
+	return t.Prepare(ctx, spec)
+}
+
+// local is where a program finds what listens in its own network.
+const local = "127.0.0.1"
+
+// address is where the testbed and other instances find one.
+func address(i bench.Instance) string {
+	if x, ok := i.(bench.Addresser); ok && x.Addr() != "" {
+		return x.Addr()
+	}
+	return local
+}
+
+// shellWords is a command as a shell reads it.
+func shellWords(argv []string) string {
+	var out []string
+	for _, w := range argv {
+		out = append(out, "'"+strings.ReplaceAll(w, "'", `'\''`)+"'")
+	}
+	return strings.Join(out, " ")
+}
+
+// instances are those that it is made of.
+func (s *service) instances() []bench.Instance {
+	if s.behind != nil {
+		return []bench.Instance{s.i, s.behind}
+	}
+	return []bench.Instance{s.i}
+}
+
+// end ends it: when it returns, nothing of it is left.
+func (s *service) end(t *bench.T) error {
+	for _, i := range s.instances() {
+		if err := t.Close(i); err != nil {
+			return fmt.Errorf("close: %w", err)
+		}
+	}
+	return nil
 }
 
 // begin starts it, and asks it until it answers.
@@ -64,11 +137,17 @@ func (s *service) begin(ctx context.Context, t *bench.T) error {
 		return err
 	}
 	s.from = clock.Now()
+	if s.behind != nil {
+		if err := s.behind.Start(ctx); err != nil {
+			return err
+		}
+		s.marks = []clock.Mark{{Name: "second part", At: clock.Now()}}
+	}
 	if err := s.i.Start(ctx); err != nil {
 		return err
 	}
 	s.started = clock.Now()
-	if tr, ok := s.i.(bench.Tracer); ok {
+	if tr, ok := s.i.(bench.Tracer); ok && s.behind == nil {
 		s.from = tr.Started()
 	}
 	ended := make(chan bench.Exit, 1)
@@ -82,19 +161,6 @@ func (s *service) begin(ctx context.Context, t *bench.T) error {
 		return s.explain(err)
 	}
 	return t.AskNeighbours(0)
-}
-
-// appCommand is the command that starts an application.
-func appCommand(c bench.Cell, a *appfile.App, ref image.Ref, out *os.File) bench.Command {
-	root := ""
-	if c.HostFiles {
-		root = ref.Dir
-	}
-	argv := slices.Clone(a.Command)
-	for i := range argv {
-		argv[i] = strings.ReplaceAll(argv[i], "{root}", root)
-	}
-	return bench.Command{Argv: argv, Env: append(slices.Clone(commandEnv), a.Env...), Stdout: out, Stderr: out}
 }
 
 // close ends the reading of the program's output.
@@ -135,8 +201,13 @@ func firstAnswer(ctx context.Context, addr string, a *appfile.App, ended <-chan 
 	return 0, bench.Blamed(bench.BlameTime, fmt.Errorf("%s didn't answer in time: %w", addr, last))
 }
 
-// exchange is one connection with one request, and what came.
+// exchange is one connection with one request, and what came until it was the answer.
 func exchange(ctx context.Context, addr string, a *appfile.App) ([]byte, error) {
+	return askUntil(ctx, addr, a, a.Answered)
+}
+
+// askUntil is one connection with one request, and what came until that was enough.
+func askUntil(ctx context.Context, addr string, a *appfile.App, enough func([]byte) bool) ([]byte, error) {
 	conn, err := (&net.Dialer{Timeout: 200 * time.Millisecond}).DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, err
@@ -150,7 +221,7 @@ func exchange(ctx context.Context, addr string, a *appfile.App) ([]byte, error) 
 	buf := make([]byte, 4096)
 	for len(got) < 1<<20 {
 		n, err := conn.Read(buf)
-		if got = append(got, buf[:n]...); a.Answered(got) {
+		if got = append(got, buf[:n]...); enough(got) {
 			return got, nil
 		}
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"math"
 	"net"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -84,18 +85,76 @@ func TestAppRows(t *testing.T) {
 	for app, want := range map[string]string{
 		"httpd": "host host, host bridge, chroot host, container host, container bridge, vm bridge",
 		"nginx": "host host, chroot host, container host, container bridge, vm bridge",
+		"visits": "host host, chroot host together, chroot host apart, container host together, container host apart, " +
+			"container bridge together, container bridge apart, vm bridge together, vm bridge apart",
 	} {
 		o := bench.Options{Known: benchtest.Known, Request: request.Request{App: app}}
 		var got []string
 		for _, c := range appCells(o) {
-			got = append(got, c.Env+" "+c.Variant["net"])
-			if err := appFits(c); (err != nil) != (c.HostFiles && app == "nginx") || err != nil && !errors.Is(err, bench.ErrNotApplicable) {
+			got = append(got, strings.TrimSpace(c.Env+" "+c.Variant["net"]+" "+c.Variant["parts"]))
+			if err := appFits(c); (err != nil) != (c.HostFiles && app != "httpd") || err != nil && !errors.Is(err, bench.ErrNotApplicable) {
 				t.Errorf("%s %s: %v", app, c.Env, err)
 			}
 		}
 		if got := strings.Join(got, ", "); got != want {
 			t.Errorf("%s: %s", app, got)
 		}
+	}
+}
+
+// Requests are sent at a steady rate, and those without an answer are counted.
+func TestLostRequests(t *testing.T) {
+	a, err := appfile.Parse("toy", []byte("format: 1\ntitle: toy\ncommand: [x]\nport: 1\nask: x\nanswer: ^yes\nload: {reply: line, connections: 1}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for n := 0; ; n++ {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			conn.Read(make([]byte, 1)) // what nobody has read would reset the connection
+			if n%2 == 0 {
+				conn.Write([]byte("yes"))
+			}
+			conn.Close()
+		}
+	}()
+	asking, stop := context.WithTimeout(context.Background(), 30*lostEvery)
+	defer stop()
+	if lost := lostRequests(asking, context.Background(), l.Addr().String(), a); lost < 1 || lost > 16 {
+		t.Errorf("%d lost of 30 at the most, of which every other is answered", lost)
+	}
+}
+
+// A command's words are read by a shell as they were.
+func TestShellWords(t *testing.T) {
+	argv := []string{"printf", "%s|", "a b", "it's $HOME", ""}
+	out, err := exec.Command("sh", "-c", shellWords(argv)).Output()
+	if err != nil || string(out) != "a b|it's $HOME||" {
+		t.Errorf("%q, %v", out, err)
+	}
+}
+
+// What provisioning begins with is what --from asks for; of an image from elsewhere there
+// is no row of a plain process, unless the program needs nothing else.
+func TestProvisioningRows(t *testing.T) {
+	o := bench.Options{Known: benchtest.Known, Request: request.Request{App: "nginx", From: []string{fromRegistry, fromDisk}, Environments: []string{"host", "container", "vm"}}}
+	var got []string
+	for _, c := range provisioningCells(o) {
+		got = append(got, c.Env+" "+c.Variant["from"]+" "+c.Set["root"])
+		if err := provisioningFits(c); (err != nil) != (c.Variant["from"] == fromDisk && !c.Guest) {
+			t.Errorf("%s: %v", got[len(got)-1], err)
+		}
+	}
+	if got := strings.Join(got, ","); got != "container registry ,container disk ext4,vm registry ,vm disk ext4" {
+		t.Error(got)
 	}
 }
 

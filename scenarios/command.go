@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,13 +23,19 @@ import (
 func Command() *bench.Scenario {
 	return &bench.Scenario{
 		Name:     "command",
-		Takes:    []string{"command", "prepare", "ignore_failure"},
+		Takes:    []string{"command", "prepare", "ignore_failure", "parameters"},
 		Question: "What does your own program take in each environment?",
 		Method: "A trial starts one instance whose workload is the command that was asked for, and waits until it ends. " +
 			"The clock starts when the start is asked for, and stops when the host sees the program's end; what is made for the instance (a cgroup, a container, the boot of a guest) is part of it, and left out of the time of the process. " +
 			"The program's input is empty, its output is read and thrown away, and its variables are PATH and HOME, whatever the image or the user has. An exit status other than 0 fails the trial, unless --ignore-failure was asked for. " +
-			"What --prepare names runs before each trial, on the host and untimed. " + strings.TrimSpace(ownGroupText),
-		Program: func(r *request.Request) string { return append(r.Command, "")[0] },
+			"With --parameter-list each value of a name is a row, whose command has it in place of {NAME}. What --prepare names runs before each trial, on the host and untimed. " + strings.TrimSpace(ownGroupText),
+		Program: func(r *request.Request) string {
+			first := map[string]string{}
+			for name, values := range r.Parameters {
+				first[name] = values[0]
+			}
+			return append(filled(r.Command, first), "")[0]
+		},
 		Cells:   commandCells,
 		Trial:   commandTrial,
 		Metrics: commandMetrics,
@@ -41,9 +49,36 @@ func commandCells(o bench.Options) []bench.Cell {
 		c := startupCounts.Row(e, o)
 		c.Timeout = 10 * time.Minute
 		c.Init, c.Grouped, c.Asked = e.Guest, ownGroup(e, o), &o.Request
-		cells = append(cells, c)
+		rows := []bench.Cell{c}
+		for _, name := range slices.Sorted(maps.Keys(o.Parameters)) {
+			var each []bench.Cell
+			for _, c := range rows {
+				for _, v := range o.Parameters[name] {
+					x := c
+					x.Variant = maps.Clone(c.Variant)
+					if x.Variant == nil {
+						x.Variant = map[string]string{}
+					}
+					x.Variant[name] = v
+					each = append(each, x)
+				}
+			}
+			rows = each
+		}
+		cells = append(cells, rows...)
 	}
 	return cells
+}
+
+// filled is a command with values in place of their names in braces.
+func filled(argv []string, values map[string]string) (out []string) {
+	for _, w := range argv {
+		for name, v := range values {
+			w = strings.ReplaceAll(w, "{"+name+"}", v)
+		}
+		out = append(out, w)
+	}
+	return out
 }
 
 // commandEnv is the command's whole environment, as lab exec has it.
@@ -52,7 +87,7 @@ var commandEnv = []string{"PATH=" + bench.DefaultPath, "HOME=/root"}
 func commandTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 	if c.Asked.Prepare != "" {
 		out := clean.Tail{Most: mostOutput}
-		sh := exec.CommandContext(ctx, "/bin/sh", "-c", c.Asked.Prepare)
+		sh := exec.CommandContext(ctx, "/bin/sh", "-c", filled([]string{c.Asked.Prepare}, c.Variant)[0])
 		sh.Stdout, sh.Stderr = &out, &out
 		if err := sh.Run(); err != nil {
 			return bench.Blamed(bench.BlameWorkload, fmt.Errorf("--prepare %s: %w%s", c.Asked.Prepare, err, quoted(&out)))
@@ -64,7 +99,7 @@ func commandTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 	}
 	defer from.Close()
 	defer to.Close()
-	i, err := t.Prepare(ctx, t.Spec(bench.Command{Argv: c.Asked.Command, Env: commandEnv, Stdout: to, Stderr: to}))
+	i, err := t.Prepare(ctx, t.Spec(bench.Command{Argv: filled(c.Asked.Command, c.Variant), Env: commandEnv, Stdout: to, Stderr: to}))
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,8 @@ func Density() *bench.Scenario {
 			"What a phase waits is its length without the processor time that the kernel counted for the thread that starts the instance, and for the instance. " +
 			"What they cost is by how much the machine's available memory fell meanwhile, for each of them; a plain process's is in it. " +
 			"Its parts are by how much the kernel's own sums in /proc/meminfo rose. " +
-			"Nothing is started that the machine has no room for: half of its available memory, and of the processes that it allows, stays free.",
+			"Nothing is started that the machine has no room for: half of its available memory, and of the processes that it allows, stays free. " +
+			"Should others take more meanwhile, or programs wait for memory, the trial is stopped.",
 		Cells:    densityCells,
 		Fits:     densityFits,
 		Trial:    densityTrial,
@@ -104,6 +105,7 @@ const (
 	densityGuestMemory = 256 << 20
 	densityFiles       = 4  // descriptors in the lab, for each
 	densityStarting    = 32 // and for each that is being started
+	densityLook        = 16 // starts between two looks at the machine's memory
 )
 
 func densityFits(c bench.Cell) error {
@@ -172,9 +174,18 @@ func beside(ctx context.Context, t *bench.T, c bench.Cell) error {
 	if err != nil {
 		return err
 	}
+	ramp, err := bench.NewRamp()
+	if err != nil {
+		return err
+	}
 	all := make([]*started, c.N)
 	from := clock.Now()
 	for n := range all {
+		if n%densityLook == 0 {
+			if err := ramp.Check(n, c.N); err != nil {
+				return err
+			}
+		}
 		if all[n], err = start(ctx, t, image.StayPath, c.Variant["how"] == densityFilling); err != nil {
 			return fmt.Errorf("instance %d of %d: %w", n+1, c.N, err)
 		}

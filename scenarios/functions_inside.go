@@ -30,6 +30,12 @@ rm /tmp/functions-$tag
 say bye
 `
 
+// functionsDigests says the digests of two of the image's programs.
+const functionsDigests = `
+sum() { sha256sum $1 | cut -d ' ' -f 1; }
+say fact same busybox=$(sum /bin/busybox) probe=$(sum /bin/probe)
+`
+
 const functionsInside = `
 id=$((4000 + $(wc -l </etc/passwd)))
 echo u$tag:x:$id:$id::/:/bin/sh >>/etc/passwd
@@ -41,8 +47,7 @@ printf '#!/bin/sh\necho installed\n' >usr/bin/hello-$tag
 chmod 755 usr/bin/hello-$tag
 tar -czf /tmp/$tag.tar.gz usr && tar -xzf /tmp/$tag.tar.gz -C /)
 check package "$(/usr/bin/hello-$tag 2>&1)" installed
-sum() { sha256sum $1 | cut -d ' ' -f 1; }
-say fact same busybox=$(sum /bin/busybox) probe=$(sum /bin/probe)
+` + functionsDigests + `
 echo $tag >/etc/kept-$tag
 ` + functionsHarmless
 

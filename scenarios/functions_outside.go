@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"lab/bench"
+	"lab/bench/image/oci"
+	"lab/bench/image/store"
 	"lab/bench/input"
 	"lab/bench/probe/line"
 )
@@ -118,6 +120,57 @@ func (t *functionsTry) port(ctx context.Context) error {
 	}
 	_, other := ask(ctx, netip.AddrPortFrom(netip.MustParseAddr("127.77.3.5"), named.Host).String())
 	t.answer("port", strings.Contains(text, "root:") && other != nil, fmt.Sprintf("%q (%v), and at another address %v", text, err, other))
+	return t.Close(i)
+}
+
+// registry sends the image to a registry on the loopback device and back, into an
+// empty store, and runs what came back.
+func (t *functionsTry) registry(ctx context.Context) error {
+	if t.Environment().About().HostFiles {
+		return nil // inside has said so
+	}
+	home, err := os.MkdirTemp(t.Home(), "functions-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(home)
+	dir := filepath.Join(home, "registry")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return err
+	}
+	addr, stop, err := oci.Serve(dir)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	var sent, got store.Image
+	s := t.Spec(bench.Command{})
+	if err := stored(filepath.Join(home, "here"), func(w *store.Writer) error {
+		if sent, err = oci.Import(ctx, w, s.Image.Dir, oci.Options{}); err != nil {
+			return err
+		}
+		return oci.Push(ctx, w.Store, sent, addr+imageName, oci.Options{Insecure: true})
+	}); err != nil {
+		return err
+	}
+	if err := stored(filepath.Join(home, "there"), func(w *store.Writer) error {
+		got, err = oci.Pull(ctx, w, addr+imageName, oci.Options{Insecure: true})
+		s.Image = w.Ref(got)
+		return err
+	}); err != nil {
+		return err
+	}
+	wrong := "nothing was said"
+	i, err := t.talk(ctx, s, functionsDigests+"say bye\n", func(_ bench.Instance, h bench.Heard) (err error) {
+		if h.Name == "same" {
+			wrong, err = t.wrong(h)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	t.answer("registry", sent.Digest == got.Digest && sent.Tree == got.Tree && wrong == "", fmt.Sprintf("%s came back as %s, files %s as %s; %s", sent.Digest, got.Digest, sent.Tree, got.Tree, wrong))
 	return t.Close(i)
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strconv"
 	"time"
 
@@ -26,9 +27,12 @@ func Limits() *bench.Scenario {
 		Method: "A trial starts one instance of the lab's probe, the same bytes everywhere, under one limit, and the program wants more than that. " +
 			"limit=cpu-25 to cpu-150: two threads compute without end under a quota of 25 to 150 % of one processor; what counts is the processor time that they got, over whole periods of the quota. " +
 			"limit=memory-below and memory-past: the program takes memory, a MiB at a time, half of its limit of 128 MiB or twice as much. " +
+			"memory-files: it writes a file of one and a half times its limit, whose pages the kernel can take back once they are on the disk. " +
+			"memory-swap, in a guest alone: twice its limit again, but the guest has a swap file as large; no swap is ever switched on on the host. " +
+			"limit=writes: it writes to the disk past the page cache, and may write 16 MiB a second; a guest's limit is its disk's, which QEMU keeps. " +
 			"limit=processes: a fork bomb, in which each process starts others, under a limit of 256. " +
 			"The limit is a control group's: in a guest its own kernel's, elsewhere the host's, also for a plain process, which then has a group and nothing else of a container. " +
-			"Nothing is swapped: a limit of memory allows no swap. Each program stops by itself somewhat beyond its limit, so that a limit that isn't kept harms nothing.",
+			"But for memory-swap nothing is swapped: a limit of memory allows no swap. Each program stops by itself somewhat beyond its limit, so that a limit that isn't kept harms nothing.",
 		Cells:    limitsCells,
 		Fits:     limitsFits,
 		Trial:    limitsTrial,
@@ -42,6 +46,7 @@ func Limits() *bench.Scenario {
 const (
 	limitsMemory    = 128 << 20
 	limitsProcesses = 256 // few beside any machine's, many beside the program's own threads
+	limitsWrites    = 16 << 20
 )
 
 // limitsWay is one limit: how a cell has it, and what the program does. A first
@@ -53,6 +58,7 @@ type limitsWay struct {
 	asked  float64 // the limit, or less where the program wants less: processors, bytes, processes
 	killed bool    // the named outcome is that the kernel kills it
 	first  bool
+	inside bool // in guests alone
 }
 
 var limitsWays = []limitsWay{
@@ -64,6 +70,11 @@ var limitsWays = []limitsWay{
 		args: []string{"grow", fmt.Sprint("to=", limitsMemory/2)}},
 	{name: "memory-past", cell: bench.Cell{Memory: limitsMemory}, asked: limitsMemory, killed: true, first: true,
 		args: []string{"grow", fmt.Sprint("to=", 2*limitsMemory)}},
+	{name: "memory-files", cell: bench.Cell{Memory: limitsMemory, Work: true, Disk: limitsMemory * 3 / 2}, asked: limitsMemory * 3 / 2,
+		args: []string{"grow", fmt.Sprint("to=", limitsMemory*3/2)}},
+	{name: "memory-swap", cell: bench.Cell{Memory: limitsMemory, Work: true, Disk: 2 * limitsMemory}, asked: 2 * limitsMemory, first: true, inside: true,
+		args: []string{"grow", fmt.Sprint("to=", 2*limitsMemory)}},
+	{name: "writes", cell: bench.Cell{Work: true, Disk: 8 << 20}, asked: limitsWrites, args: []string{"writes"}},
 	{name: "processes", cell: bench.Cell{Pids: limitsProcesses}, asked: limitsProcesses, first: true,
 		args: []string{"bomb", fmt.Sprint("most=", 2*limitsProcesses)}},
 }
@@ -81,17 +92,20 @@ func limitsCells(o bench.Options) []bench.Cell {
 	var cells []bench.Cell
 	for _, e := range o.Chosen() {
 		for _, w := range limitsWays {
-			if o.Quick && e.Slow && !w.first {
+			if o.Quick && e.Slow && !w.first || w.inside && !e.Has("disk", "virtio") {
 				continue
 			}
 			c := bench.Usual.Row(e, o)
 			c.Variant = map[string]string{"limit": w.name}
-			c.CPU, c.Memory, c.Pids = w.cell.CPU, w.cell.Memory, w.cell.Pids
+			c.CPU, c.Memory, c.Pids, c.Work, c.Disk = w.cell.CPU, w.cell.Memory, w.cell.Pids, w.cell.Work, w.cell.Disk
+			if c.Work && e.Has("disk", "virtio") {
+				c.Default, c.Disk = map[string]string{"disk": "virtio", "disk-size": fmt.Sprint(c.Disk + 64<<20)}, c.Disk+64<<20
+			}
 			c.Init, c.CPUs = e.Guest, 2
 			// Wanting more than there is keeps the machine busy, and is held back.
 			c.Makes = []string{"pressure", "load"}
 			c.Expect = 100 * time.Millisecond
-			if w.args == nil {
+			if w.args == nil || c.Work {
 				c.Expect += limitsLength(o.Quick)
 			}
 			if e.Guest {
@@ -118,20 +132,41 @@ func limitsTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 			way = w
 		}
 	}
-	args := way.args
+	length := "ms=" + strconv.FormatInt(limitsLength(c.Quick).Milliseconds(), 10)
+	args := slices.Clone(way.args)
 	if args == nil {
-		args = []string{"spin", "ms=" + strconv.FormatInt(limitsLength(c.Quick).Milliseconds(), 10)}
+		args = []string{"spin", length}
+	}
+	s := t.Spec(bench.Command{})
+	if c.Work {
+		place, err := t.Place(ctx)
+		if err != nil {
+			return err
+		}
+		switch way.name {
+		case "memory-files":
+			args = append(args, "files="+place)
+		case "memory-swap":
+			args = append(args, "swap="+place)
+		case "writes":
+			args = append(args, "dir="+place, length)
+			if s.Limits.IO.Device, err = t.HomeDisk(); err != nil {
+				return bench.NotApplicable("the work folder isn't on a disk whose writes can be limited", "--work with a folder on one")
+			}
+			s.Limits.IO.WriteBytes = limitsWrites
+		}
 	}
 	p, err := bench.NewProbe()
 	if err != nil {
 		return err
 	}
 	defer p.Close()
+	s.Command = p.Command(args...)
 	// How far the program came, and when it began and ended.
 	var got float64
 	var began, ended clock.Time
 	refused := false
-	i, talk := t.Hear(ctx, p, t.Spec(p.Command(args...)), func(_ bench.Instance, h bench.Heard) (err error) {
+	i, talk := t.Hear(ctx, p, s, func(_ bench.Instance, h bench.Heard) (err error) {
 		t.Check(h)
 		switch h.Kind {
 		case line.Begin:
@@ -169,10 +204,10 @@ func limitsTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 		ended = exit.At
 	}
 	t.Record("got", got/way.asked)
-	if way.killed {
+	if way.killed || way.inside {
 		t.RecordSince("time", began, ended)
 	}
-	if c.CPU == 0 {
+	if way.args != nil && way.name != "writes" {
 		t.Record("outcome", share(exit.OOM == way.killed && refused == (c.Pids > 0)))
 	}
 	return t.Close(i)
@@ -188,15 +223,15 @@ func share(yes bool) float64 {
 
 var limitsMetrics = []results.Metric{
 	{Name: "got", Title: "Got, as a multiple of what was asked for", Unit: "1",
-		Help: "Processor time, memory or processes that the program got, divided by its limit (limit=memory-below: by what it wanted): 1 is exactly that. " +
+		Help: "Processor time, memory, written bytes a second or processes that the program got, divided by its limit (memory-below, memory-files, memory-swap: by what it wanted): 1 is exactly that. " +
 			"The program's own threads, and memory of its own and the kernel's, count towards a limit and aren't in it: a few percent."},
 	{Name: "outcome", Title: "Ended as it should", Unit: "1", Better: "higher", Words: []string{"no", "yes"},
-		Help: "Whether the program ended in the outcome that its limit is meant to have. memory-below: it got everything and wasn't killed. " +
+		Help: "Whether the program ended in the outcome that its limit is meant to have. memory-below, memory-files, memory-swap: it got everything and wasn't killed. " +
 			"memory-past: the kernel killed it for want of memory. processes: the kernel refused a further one, and the program that began was still there to say so."},
 	{Name: "pause", Title: "Pause at the quota", Unit: "s", Better: "lower",
 		Help: "How long the quota stops a program that has used it up, the middle one of a trial's pauses: a request that arrives then waits so long. Measured by a thread that reads the clock without end."},
 	{Name: "time", Title: "Time until the limit ended it", Unit: "s", Better: "lower",
-		Help: "memory-past: from the moment at which the program begins to take memory to that at which the host sees it killed. processes: from the first fork until all processes were refused a further one."},
+		Help: "memory-past: from the moment at which the program begins to take memory to that at which the host sees it killed. memory-swap: until it has all that it wants. processes: from the first fork until all processes were refused a further one."},
 }
 
 var limitsFigures = []results.Figure{
@@ -228,6 +263,23 @@ func limitsFindings() []results.Finding {
 				f.Statement = env.where + " gets no more than " + at + " allows."
 			case w.killed:
 				f.Statement, f.Reason = env.where+" that takes more memory than its limit is killed.", "one outcome in all trials: the kernel kills it for want of memory"
+			case w.name == "writes":
+				f.Claim = 25
+				if env.name == "vm" {
+					f.Claim = 0 // QEMU keeps it, and no control group
+				}
+				f.Metric, f.Reason, f.Name, f.Threshold = "got", "a limit on a disk is kept if what was written in a second is within a tenth of it", f.Name+"-least", 0.9
+				f.Statement = env.where + " writes as much as a limit of 16 MiB a second on its disk allows."
+				out = append(out, f)
+				f.Name, f.Op, f.Threshold = env.name+"-"+w.name+"-most", "below", 1.1
+				f.Statement = env.where + " writes no more than a limit of 16 MiB a second on its disk allows."
+			case w.name == "memory-files":
+				f.Statement, f.Reason = env.where+" that writes a file larger than its limit of memory is left alone.", "one outcome in all trials: the kernel takes the file's pages back, and it ended by itself"
+			case w.inside:
+				if env.name != "vm" {
+					continue
+				}
+				f.Statement, f.Reason = "A virtual machine with swap lets a program take twice its limit of memory.", "one outcome in all trials: it got everything and ended by itself"
 			case w.cell.Memory > 0:
 				f.Statement, f.Reason = env.where+" that takes half of its limit of memory is left alone.", "one outcome in all trials: it got everything and ended by itself"
 			default:

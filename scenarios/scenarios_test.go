@@ -67,7 +67,7 @@ func faults(s *bench.Scenario) (out []string) {
 	}
 	envs := map[string]bool{"": true}
 	for _, o := range []bench.Options{{}, {Request: request.Request{Quick: true}}, {Request: request.Request{Environments: []string{"host", "vm"}}},
-		{Request: request.Request{Environments: []string{"docker", "runc", "uml"}}}} {
+		{Request: request.Request{Environments: []string{"docker", "docker-vm", "runc", "uml"}}}} {
 		o.Known = benchtest.Known
 		for _, c := range s.Cells(o) {
 			envs[c.Env] = true

@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"lab/bench"
 	"lab/bench/cgroup"
 	"lab/bench/image"
+	"lab/bench/usercache"
 	"lab/vm/accel"
 	"lab/vm/asked"
 	"lab/vm/guest"
@@ -53,14 +55,15 @@ func (e *Env) Check(ctx context.Context, s bench.Spec) error {
 		return bench.NotApplicable("a guest's ports can be reached from the testbed's bridge alone", "--env container")
 	}
 	s = e.actual(s)
-	if l := s.Limits; l.CPUWeight != 0 || l.Swap != 0 || l.IO != (cgroup.IO{}) {
-		return bench.NotApplicable("a guest's programs have its kernel to themselves, and nothing keeps limits of CPU weight, swap or I/O there", "use limits of CPU, memory and processes only")
+	l := s.Limits
+	if l.IO.Device, l.IO.WriteBytes = "", 0; l.CPUWeight != 0 || l.Swap != 0 || l.IO != (cgroup.IO{}) || s.Limits.IO.WriteBytes != 0 && !asked.HasDisk(s) {
+		return bench.NotApplicable("a guest's programs have its kernel to themselves, and nothing keeps limits of CPU weight, swap or I/O there, but for a data disk's writes", "use limits of CPU, memory and processes, and of writes with --variant disk=virtio")
 	}
 	if err := cmp.Or(asked.CheckSize(s), e.checkRoom(s)); err != nil {
 		return err
 	}
-	if e.distro {
-		return e.checkDistro()
+	if e.distro != "" {
+		return e.checkDistro(ctx, s)
 	}
 	if s.Settings["root"] != "ext4" {
 		if err := asked.Unpacks(s.Image.Size, asked.Memory(s)); err != nil {
@@ -79,7 +82,7 @@ func (e *Env) Check(ctx context.Context, s bench.Spec) error {
 	}
 	if s.Settings["root"] == "ext4" {
 		if _, err := image.FindTool("mkfs.ext4"); err != nil {
-			return bench.Unavailable(err.Error(), "make setup")
+			return bench.Unavailable(err.Error(), usercache.SetUp("e2fsprogs"))
 		}
 	}
 	if err := cmp.Or(asked.CheckDisk(s, e.tb), e.checkCard(ctx, s), asked.CheckShares(s)); err != nil {
@@ -150,7 +153,13 @@ func (e *Env) checkRoom(s bench.Spec) error {
 }
 
 // Settings are what a user may vary.
-func (e *Env) Settings() []bench.Setting { return asked.Settings(e.bare, e.distro) }
+func (e *Env) Settings() []bench.Setting {
+	all := asked.Settings(e.bare, e.distro != "")
+	if n := slices.IndexFunc(all, func(s bench.Setting) bool { return s.Name == "memory" }); e.room != "" {
+		all[n].Default = e.room
+	}
+	return all
+}
 
 // Resolved says what the settings came to.
 func (e *Env) Resolved(s bench.Spec) map[string]string {
@@ -163,7 +172,7 @@ func (e *Env) Resolved(s bench.Spec) map[string]string {
 	if !e.bare {
 		a := e.actual(s)
 		out["memory"], out["vcpus"] = fmt.Sprint(asked.Memory(a)), fmt.Sprint(asked.CPUs(s))
-		if !e.distro {
+		if e.distro == "" {
 			out["acpi"], out["root"] = asked.ACPI(s), a.Settings["root"]
 		}
 		if k, err := e.Kernel(s); err == nil {

@@ -21,7 +21,13 @@ import (
 )
 
 // distroCure makes the distribution guest: a matter of minutes, and so no run's.
-const distroCure = "cmd/setup/setup.sh --distro (minutes, 1 GB)"
+func (e *Env) distroCure() string { return "cmd/setup/setup.sh --" + e.distro + " (minutes, 1 GB)" }
+
+// The distributions that there are.
+const (
+	debian = "distro"
+	xen    = "xen" // with a hypervisor below it
+)
 
 // NewDistro returns the environment vm-distro: a virtual machine with a distribution as
 // its packages make it. A BIOS loads a boot loader from the disk's first sector, that the
@@ -34,21 +40,47 @@ func NewDistro() *Env {
 	a.Is = "a libvirt domain with a whole Debian, from its boot loader on"
 	a.Needs = "root, QEMU, libvirt's daemon, a Debian on a disk (setup.sh --distro); KVM to be fast"
 	a.Caveat = "a distribution as its packages make it, whose systemd starts the workload as one unit among others"
-	a.More = "The disk is made once, by " + distroCure + ", and never written to: each guest has a layer of its own over it. " +
+	e := &Env{name: "vm-distro", distro: debian}
+	a.More = "The disk is made once, by " + e.distroCure() + ", and never written to: each guest has a layer of its own over it. " +
 		"The unit runs the lab's guest init in new mount, PID and name namespaces, with the image as its root: the distribution's kernel and services are around it, its files aren't."
 	a.Rests = append(a.Rests, bench.RestsOn("busybox", "memory", "disk")...)
-	return &Env{name: "vm-distro", about: a, distro: true}
+	e.about = a
+	return e
+}
+
+// NewXen returns the environment xen: such a machine, on which the boot loader starts the
+// hypervisor Xen, and that the distribution, as its first domain (dom0). The workload is in
+// that domain: a kernel that knows that it has no hardware of its own, and asks Xen by
+// hypercalls where another would be trapped.
+func NewXen() *Env {
+	e := NewDistro()
+	e.name, e.distro, e.room = "xen", xen, "1536M"
+	a := &e.about
+	a.Is = "Debian's Xen in a virtual machine, and a Debian as its dom0"
+	a.Needs = "root, QEMU, libvirt's daemon, a Debian with Xen on a disk (setup.sh --xen)"
+	a.Caveat = "hardware that is a virtual machine, a hypervisor in it, and a paravirtualized kernel on that, which runs the workload. It shows what such a start consists of, and how fast Xen is on hardware it doesn't"
+	a.More = "The disk is made once, by " + e.distroCure() + ". Its boot loader starts Xen, Xen the kernel of dom0, which makes hypercalls in place of privileged instructions; the rest is as in vm-distro, with the full kernel."
+	return e
+}
+
+// NewEngine returns the guests in which the environment docker-vm has its engine: such a
+// distribution, which starts its Docker as well. It listens on the bridge. The workload has
+// the distribution's own root.
+func NewEngine() *Env {
+	e := NewDistro()
+	e.name, e.engine, e.room = "vm-engine", true, "1G"
+	return e
 }
 
 // distroGuest is such a guest, in the lab's own libvirt.
 type distroGuest struct{ coldGuest }
 
 // distroFile is a file of the distribution guest's, in a cache.
-func distroFile(cache, name string) string { return filepath.Join(cache, "distro", name) }
+func (e *Env) distroFile(cache, name string) string { return filepath.Join(cache, e.distro, name) }
 
 // distroKernel is what the set-up wrote down of its kernel.
-func distroKernel(cache string) (d results.Digested, err error) {
-	b, err := os.ReadFile(distroFile(cache, "kernel"))
+func (e *Env) distroKernel(cache string) (d results.Digested, err error) {
+	b, err := os.ReadFile(e.distroFile(cache, "kernel"))
 	if err == nil {
 		_, err = fmt.Sscan(string(b), &d.Name, &d.Digest, &d.Size)
 		d.Digest = "sha256:" + d.Digest
@@ -58,18 +90,18 @@ func distroKernel(cache string) (d results.Digested, err error) {
 
 // Checks is doctor's: whether there is a distribution guest.
 func (e *Env) Checks(context.Context) []machine.Check {
-	if !e.distro {
+	if e.distro == "" {
 		return nil
 	}
-	c := machine.Check{Name: "distribution guest", Result: machine.OK, Why: "vm-distro boots it from its disk"}
+	c := machine.Check{Name: "guest of " + e.name, Result: machine.OK, Why: e.name + " boots it from its disk"}
 	cache, err := usercache.Dir()
 	if err == nil {
 		var k results.Digested
-		k, err = distroKernel(cache)
+		k, err = e.distroKernel(cache)
 		c.Detail = "with kernel " + k.Name
 	}
 	if err != nil {
-		c.Result, c.Detail, c.Cure = machine.Fail, "none in the cache", distroCure
+		c.Result, c.Detail, c.Cure = machine.Fail, "none in the cache", e.distroCure()
 	}
 	return []machine.Check{c}
 }
@@ -85,15 +117,18 @@ func (v distroGuest) refuses(s bench.Spec) error {
 }
 
 // checkDistro says whether this machine has the guest.
-func (e *Env) checkDistro() error {
+func (e *Env) checkDistro(ctx context.Context, s bench.Spec) error {
 	if e.far != nil {
 		return bench.NotApplicable("its disk is a file of this machine's", "without --connect")
 	}
-	if _, err := distroKernel(e.tb.Cache); err != nil {
-		return bench.Unavailable("there is no distribution guest yet", distroCure)
+	if _, err := e.distroKernel(e.tb.Cache); err != nil {
+		return bench.Unavailable("there is no distribution guest yet", e.distroCure())
 	}
 	if _, err := guest.Init(); err != nil {
 		return bench.Unavailable(err.Error(), "make build")
+	}
+	if err := e.checkCard(ctx, s); err != nil {
+		return err
 	}
 	if _, err := image.FindTool("mkfs.ext4"); err != nil {
 		return bench.Unavailable(err.Error(), "make setup")
@@ -109,13 +144,19 @@ func (distroGuest) describe(_, _ []string) (prepare, start []string) {
 
 func (v distroGuest) prepare(ctx context.Context, i *instance) (err error) {
 	e, c := i.env, &i.cfg
-	c.ACPI = true
-	c.System = &domain.Disk{Serial: "lab-system", Bus: "virtio", File: e.own.Inside(i.file(".system"))}
-	if c.System.Backing, err = i.put(ctx, distroFile(e.tb.Cache, "disk")); err != nil {
+	net, err := i.addCard(ctx)
+	if err != nil {
 		return err
 	}
-	if err := i.addImage(ctx); err != nil {
+	c.ACPI = true
+	c.System = &domain.Disk{Serial: "lab-system", Bus: "virtio", File: e.own.Inside(i.file(".system"))}
+	if c.System.Backing, err = i.put(ctx, e.distroFile(e.tb.Cache, "disk")); err != nil {
 		return err
+	}
+	if !e.engine {
+		if err := i.addImage(ctx); err != nil {
+			return err
+		}
 	}
 	// What the unit runs, and how: it comes with the lab, so that it fits it.
 	init, err := guest.Init()
@@ -124,7 +165,7 @@ func (v distroGuest) prepare(ctx context.Context, i *instance) (err error) {
 	}
 	name := filepath.Join(e.bed(), "init-"+i.spec.Hostname)
 	words := make([]byte, wordsRoom, wordsRoom+len(init))
-	if text := strings.Join(wire.Boot{Root: true, Name: i.spec.Hostname}.Words(), " "); copy(words, text) < len(text) {
+	if text := strings.Join(wire.Boot{Root: !e.engine, Engine: e.engine, Net: net, Name: i.spec.Hostname}.Words(), " "); copy(words, text) < len(text) {
 		return errors.New("the guest's init: its arguments are too long")
 	}
 	if err := os.WriteFile(name, append(words, init...), 0o644); err != nil {
@@ -142,10 +183,14 @@ func (v distroGuest) prepare(ctx context.Context, i *instance) (err error) {
 // knows it, too.
 const wordsRoom = 4096
 
+// distroParts are the parts of a distribution's boot, each of which ends where the next
+// begins: what the guest tells. Its kernel's clock begins when that has unpacked itself.
+var distroParts = []string{"boot loader", "kernel", "initramfs", "systemd"}
+
 func (distroGuest) start(ctx context.Context, i *instance) (net.Conn, error) {
 	return i.startHere(ctx, func(ctx context.Context) error {
 		name := i.file(".system")
-		st, err := os.Stat(distroFile(i.env.tb.Cache, "disk"))
+		st, err := os.Stat(i.env.distroFile(i.env.tb.Cache, "disk"))
 		if err == nil {
 			err = errors.Join(disk.Overlay(name, st.Size()), i.give(name))
 		}

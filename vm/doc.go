@@ -84,6 +84,10 @@
 // saved state and its CPU runs, "resume" when the init has the time and new
 // random numbers.
 //
+// In a distribution (vm-distro, xen) "boot" is parts: "boot loader", which is firmware's as
+// well, "kernel", "initramfs", "systemd" and "unit". Where one ends the guest tells, on its
+// kernel's clock, with its hello; the host counts back from that.
+//
 // # Who QEMU is
 //
 // A guest's kernel and its saved state may be a stranger's, and QEMU has had bugs

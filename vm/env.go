@@ -30,8 +30,10 @@ import (
 type Env struct {
 	name     string
 	about    bench.About
-	bare     bool // without an operating system
-	distro   bool // with a distribution's
+	bare     bool   // without an operating system
+	distro   string // with a distribution's: which, as a folder of the cache; "" is none
+	engine   bool   // which is a guest for Docker's engine
+	room     string // its RAM by default, where that is its own
 	tb       *testbed.Testbed
 	emulator string
 	accel    accel.Verdict
@@ -212,8 +214,8 @@ func (e *Env) Kernel(s bench.Spec) (results.Digested, error) {
 	if e.bare {
 		return results.Digested{}, nil
 	}
-	if e.distro {
-		return distroKernel(e.tb.Cache)
+	if e.distro != "" {
+		return e.distroKernel(e.tb.Cache)
 	}
 	k, err := e.kernel(s)
 	return results.Digested{Name: k.Version, Digest: k.Digest, Size: k.Size}, err
@@ -235,7 +237,7 @@ func (e *Env) Prepare(ctx context.Context, s bench.Spec) (bench.Instance, error)
 // actual is a Spec as it is run: a distribution's systemd is PID 1, and runs the lab's init.
 func (e *Env) actual(s bench.Spec) bench.Spec {
 	s = asked.Actual(s)
-	s.Init = s.Init || e.distro
+	s.Init = s.Init || e.distro != ""
 	return s
 }
 

@@ -237,6 +237,10 @@ func (i *instance) execute(ctx context.Context, c net.Conn) (err error) {
 		c.Close()
 		return errors.Join(context.Cause(ctx), err)
 	}
+	for n, ago := range i.session.Ago[:min(len(i.session.Ago), len(distroParts))] {
+		i.mark(distroParts[n], i.session.At-clock.Time(ago))
+		step = "unit"
+	}
 	i.mark(step, i.session.At)
 	go i.session.EndAfter(i.ended)
 	if i.idle {

@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"os"
@@ -95,7 +96,10 @@ func (i *instance) addRoot(ctx context.Context, s bench.Spec, k guestKernel) err
 
 // addImage gives the domain the image as a disk.
 func (i *instance) addImage(ctx context.Context) error {
-	path, err := disk.Root(ctx, i.env.tb.Cache, i.spec.Image)
+	path, err := i.spec.Disk, error(nil)
+	if path == "" {
+		path, err = disk.Root(ctx, i.env.tb.Cache, i.spec.Image)
+	}
 	if err != nil {
 		return err
 	}
@@ -179,7 +183,7 @@ func addData(c *domain.Config, s bench.Spec) {
 	if !asked.HasDisk(s) {
 		return
 	}
-	c.Data = &domain.Disk{Serial: wire.DataSerial, Bus: bus, Cache: s.Settings["cache"], IO: s.Settings["io"]}
+	c.Data = &domain.Disk{Serial: wire.DataSerial, Bus: bus, Cache: s.Settings["cache"], IO: s.Settings["io"], Writes: s.Limits.IO.WriteBytes}
 }
 
 // config is the domain for a Spec, but for what tells one instance from
@@ -263,7 +267,7 @@ func (i *instance) addCard(ctx context.Context) (wire.Net, error) {
 	if !asked.HasCard(s) {
 		return wire.Net{}, nil
 	}
-	c := &domain.Card{Model: s.Settings["nic"]}
+	c := &domain.Card{Model: cmp.Or(s.Settings["nic"], "virtio")}
 	i.cfg.Card = c
 	if s.Settings["net"] == "user" {
 		c.MAC = domain.MACOf(userNet.Addr.Addr())

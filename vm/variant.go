@@ -53,7 +53,7 @@ func (e *Env) variant(s bench.Spec) variant {
 	switch {
 	case e.bare:
 		return bareGuest{v}
-	case e.distro:
+	case e.distro != "":
 		return distroGuest{}
 	case e.far == nil && asked.Restored(s):
 		return restoredGuest{}

@@ -14,16 +14,15 @@
 package appfile
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml"
-
-	"lab/bench/input"
+	"lab/bench/yamlfile"
 )
 
 // Format is the version of the form of the files.
@@ -31,6 +30,9 @@ const Format = 1
 
 // MaxSize is more than any such file needs, in bytes.
 const MaxSize = 64 << 10
+
+// maxExpression is more than any of its expressions needs, in bytes.
+const maxExpression = 1000
 
 // How a reply to the load's request ends.
 const (
@@ -49,6 +51,7 @@ type App struct {
 	Env      []string `json:"env,omitempty"`      // NAME=value, besides PATH and HOME
 	Static   bool     `json:"static,omitempty"`   // the program needs nothing of the image but itself: a plain process is the same bytes
 	Writes   bool     `json:"writes,omitempty"`   // it writes to its file tree
+	Behind   []string `json:"behind,omitempty"`   // the command of a second part, which the first asks at the address {behind}
 	Port     uint16   `json:"port"`               // TCP
 	Ask      string   `json:"ask"`                // the bytes of a first request
 	Answer   string   `json:"answer"`             // a regular expression that the answer to it matches
@@ -64,59 +67,21 @@ type Load struct {
 	Reply       string   `json:"reply"`             // how the answer ends: http, line, close
 	Connections int      `json:"connections"`       // at a time, each with one request at a time
 	Program     []string `json:"program,omitempty"` // "{host}", "{port}", "{connections}", "{seconds}" and "{requests}" (thousands a second) are filled in
-	Package     string   `json:"package,omitempty"` // that has the program, for people
+	Before      []string `json:"before,omitempty"`  // a program of the host that is run before it, untimed
+	Package     string   `json:"package,omitempty"` // that has the programs, for people
 	Rate        string   `json:"rate,omitempty"`    // expressions of what it prints: requests a second
-	P50         string   `json:"p50,omitempty"`     // a time, and in a second group its unit: us, ms (the default) or s
+	P50         string   `json:"p50,omitempty"`     // a time, and in a second group its unit: us, ms (the default) or s; "" if it prints none
 	P99         string   `json:"p99,omitempty"`
 }
 
-// An Error is what is wrong with a file, and where. Line and Column count from 1; Line 0
-// is the file as a whole.
-type Error struct {
-	File         string
-	Line, Column int
-	Err          error
-}
-
-func (e *Error) Error() string {
-	if e.Line == 0 {
-		return fmt.Sprintf("%s: %v", e.File, e.Err)
-	}
-	return fmt.Sprintf("%s:%d:%d: %v", e.File, e.Line, e.Column, e.Err)
-}
-
-func (e *Error) Unwrap() error { return e.Err }
+// An Error is what is wrong with a file, and where.
+type Error = yamlfile.Error
 
 // Parse reads a file's bytes; name is for errors, which are [*Error].
 func Parse(name string, data []byte) (*App, error) {
-	if len(data) > MaxSize {
-		return nil, &Error{File: name, Err: fmt.Errorf("it has more than %d bytes: this is no application", MaxSize)}
-	}
 	a := &App{}
-	in := yaml.NewDecoder(strings.NewReader(input.Text(data)), yaml.Strict())
-	err := in.Decode(a)
-	if err == nil && in.Decode(&App{}) != io.EOF {
-		err = errors.New("a second document: one file is one application")
-	}
-	if err != nil {
-		e := &Error{File: name, Err: err}
-		var y yaml.Error
-		if errors.As(err, &y) {
-			e.Err = errors.New(y.GetMessage())
-			if t := y.GetToken(); t != nil && t.Position != nil {
-				e.Line, e.Column = t.Position.Line, t.Position.Column
-			}
-		}
-		return nil, e
-	}
-	if key, err := a.check(); err != nil {
-		e := &Error{File: name, Err: fmt.Errorf("%s: %w", key, err)}
-		if path, perr := yaml.PathString("$." + key); perr == nil {
-			if n, perr := path.ReadNode(strings.NewReader(string(data))); perr == nil && n != nil {
-				e.Line, e.Column = n.GetToken().Position.Line, n.GetToken().Position.Column
-			}
-		}
-		return nil, e
+	if err := yamlfile.Parse(name, "application", data, MaxSize, a, a.check); err != nil {
+		return nil, err
 	}
 	return a, nil
 }
@@ -132,12 +97,13 @@ func (a *App) check() (key string, err error) {
 		{"format", a.Format != Format, fmt.Errorf("write format: %d", Format)},
 		{"title", a.Title == "", missing},
 		{"command", len(a.Command) == 0 || a.Command[0] == "", missing},
+		{"behind", len(a.Behind) > 0 && !a.asksBehind(), errors.New("nothing in command or env has {behind}, the address of that part")},
 		{"port", a.Port == 0, missing},
 		{"ask", a.Ask == "", missing},
 		{"answer", a.Answer == "", missing},
 		{"load.connections", a.Load.Connections < 1 || a.Load.Connections > 1000, errors.New("not a number from 1 to 1000")},
 		{"load.reply", a.Load.Reply != ReplyHTTP && a.Load.Reply != ReplyLine && a.Load.Reply != ReplyClose, errors.New("there are http, line and close")},
-		{"load.program", len(a.Load.Program) > 0 && (a.Load.Rate == "" || a.Load.P50 == "" || a.Load.P99 == ""), errors.New("it needs rate, p50 and p99, which find its results")},
+		{"load.program", len(a.Load.Program) > 0 && a.Load.Rate == "", errors.New("it needs rate, which finds its result")},
 	} {
 		if x.wrong {
 			return x.key, x.err
@@ -147,6 +113,9 @@ func (a *App) check() (key string, err error) {
 		key, text string
 		groups    int
 	}{{"answer", a.Answer, 0}, {"load.rate", a.Load.Rate, 1}, {"load.p50", a.Load.P50, 1}, {"load.p99", a.Load.P99, 1}} {
+		if len(x.text) > maxExpression {
+			return x.key, fmt.Errorf("an expression of more than %d bytes", maxExpression)
+		}
 		re, err := regexp.Compile(x.text)
 		if err == nil && x.text != "" && re.NumSubexp() < x.groups {
 			err = errors.New("it has no group in parentheses that is the number")
@@ -169,8 +138,23 @@ func (a *App) check() (key string, err error) {
 	return "", nil
 }
 
+// asksBehind says whether the first part is told where the second is.
+func (a *App) asksBehind() bool {
+	return slices.ContainsFunc(slices.Concat(a.Command, a.Env), func(w string) bool { return strings.Contains(w, "{behind}") })
+}
+
 // Answered says whether what came is the answer to the first request.
 func (a *App) Answered(got []byte) bool { return a.answer.Match(got) }
+
+// Content is what of an answer is the application's, and no date or number of the
+// connection's: what follows the head of an HTTP answer, else what the expression
+// matches.
+func (a *App) Content(answer []byte) string {
+	if _, body, ok := bytes.Cut(answer, []byte("\r\n\r\n")); ok && bytes.HasPrefix(answer, []byte("HTTP/")) {
+		return string(body)
+	}
+	return string(a.answer.Find(answer))
+}
 
 // Keys are those of a file, those of load with "load." before them.
 func Keys() (out []string) {

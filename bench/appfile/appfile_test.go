@@ -32,7 +32,7 @@ func TestParse(t *testing.T) {
 		"twice":          {"port: 80", "port: 80\nport: 81", 5, 1, "port"},
 		"a word":         {"port: 80", "port: http", 4, 7, ""},
 		"too large":      {"port: 80", "port: 70000", 4, 7, ""},
-		"none":           {"port: 80", "", 0, 0, "port"},
+		"none":           {"port: 80", "", 1, 1, "port"},
 		"bad expression": {`answer: "^hi"`, `answer: "(("`, 6, 9, "answer"},
 		"reply":          {"reply: line", "reply: word", 8, 10, "http, line and close"},
 		"connections":    {"connections: 2", "connections: 0", 9, 16, "1 to 1000"},
@@ -47,9 +47,9 @@ func TestParse(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for _, junk := range []string{"", "[", "x", "- a", strings.Repeat("#", MaxSize+1), good + "---\n" + good} {
-		if _, err := Parse("junk", []byte(junk)); err == nil {
-			t.Errorf("%.20q was read", junk)
+	for _, junk := range []string{strings.Repeat("[", 60_000), strings.Repeat("- ", 30_000), strings.Replace(good, `"^hi"`, strings.Repeat("x", 2000), 1), "", "[", "x", "- a", strings.Repeat("#", MaxSize+1), good + "---\n" + good} {
+		if _, err := Parse("junk", []byte(junk)); err == nil || len(err.Error()) > 300 {
+			t.Errorf("%.20q was read, or %.400v", junk, err)
 		}
 	}
 }

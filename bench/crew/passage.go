@@ -89,9 +89,15 @@ func (p *Passage) handOver() (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if u, ok := c.(*net.UnixConn); ok {
-		defer u.Close()
-		return u.File()
+	switch s := c.(type) {
+	case *net.UnixConn:
+		defer s.Close()
+		return s.File()
+	case *net.TCPConn:
+		if p.Copy == nil {
+			defer s.Close()
+			return s.File()
+		}
 	}
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -149,6 +155,8 @@ func Through(f *os.File) (func() (net.Conn, error), error) {
 			return nil, fmt.Errorf("ask for a connection: %w", err)
 		}
 		unix.CloseOnExec(fds[0])
-		return unixConn(os.NewFile(uintptr(fds[0]), "connection"))
+		f := os.NewFile(uintptr(fds[0]), "connection")
+		defer f.Close() // FileConn takes a copy
+		return net.FileConn(f)
 	}, nil
 }

@@ -89,6 +89,9 @@ func (r *Runner) Plan(ctx context.Context) error {
 	m.Cells, m.Environments, m.Grouped = nil, nil, r.Scenario.Grouped
 	for _, a := range bench.AboutAll(r.Envs) {
 		if r.asks(a.Name, nil) {
+			if v, ok := r.env(a.Name).(bench.Versioner); ok {
+				a.Versions = v.Versions()
+			}
 			m.Environments = append(m.Environments, a.Environment)
 		}
 	}

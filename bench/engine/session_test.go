@@ -2,13 +2,17 @@ package engine_test
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"lab/bench"
 	"lab/bench/benchtest"
@@ -233,3 +237,30 @@ func TestResumeFailed(t *testing.T) {
 
 // asking are options of which that is asked.
 func asking(r request.Request) bench.Options { return bench.Options{Request: r} }
+
+// What a program inside says can be no number, or have no end. That trial failed, and the
+// others are made.
+func TestNoMeasurement(t *testing.T) {
+	for name, trial := range map[string]func(*bench.T) error{
+		"NaN":    func(t *bench.T) error { t.Record("ready", math.NaN()); return nil },
+		"Inf":    func(t *bench.T) error { t.Record("ready", 1); t.Record("ready", math.Inf(-1)); return nil },
+		"a text": func(t *bench.T) error { t.RecordText("ready", strings.Repeat("é", 1<<20)); return nil },
+		"error":  func(t *bench.T) error { return errors.New(strings.Repeat("x", 3<<20)) },
+	} {
+		n := 0
+		sc := valued(nil, cell("a", 3, 0))
+		sc.Trial = func(_ context.Context, t *bench.T, _ bench.Cell) error {
+			if n++; n == 2 {
+				return trial(t)
+			}
+			t.Record("ready", 1)
+			return nil
+		}
+		var lines []results.Line
+		run(t, context.Background(), &engine.Runner{Scenario: sc, Envs: []bench.Environment{&benchtest.Fake{Label: "a"}}, Write: written(&lines)})
+		data, err := json.Marshal(lines)
+		if n != 3 || err != nil || len(data) > 100_000 || !utf8.Valid(data) {
+			t.Errorf("%s: %d trials, %d bytes, %v", name, n, len(data), err)
+		}
+	}
+}

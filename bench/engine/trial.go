@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"fmt"
+	"math"
+	"strings"
 	"time"
 
 	"lab/bench"
@@ -12,6 +14,9 @@ import (
 // grace is how long a trial whose deadline passed may take to close what it
 // opened. A variable for the tests alone.
 var grace = 10 * time.Second
+
+// mostText is how many bytes a trial's text has at the most.
+const mostText = 8 << 10
 
 // runTrial executes a cell once. It returns the lines of the trial, and its
 // distributions: its values, or the one line of a failure. Nil lines mean that
@@ -59,6 +64,13 @@ func runTrial(ctx context.Context, s *bench.Scenario, p bench.TrialPlan, metrics
 	if err == nil && len(r.Lines) == 0 {
 		err = bench.Blamed(bench.BlameLab, fmt.Errorf("the trial recorded nothing"))
 	}
+	for i := range r.Lines {
+		l := &r.Lines[i]
+		if l.Value != nil && (math.IsNaN(*l.Value) || math.IsInf(*l.Value, 0)) && err == nil { // a program inside may say that
+			err = bench.Blamed(bench.BlameWorkload, fmt.Errorf("%s is %v, which is no measurement", l.Metric, *l.Value))
+		}
+		l.Text = cut(l.Text)
+	}
 	if err != nil {
 		return []results.Line{failed(p.Line, err)}, nil
 	}
@@ -69,6 +81,15 @@ func runTrial(ctx context.Context, s *bench.Scenario, p bench.TrialPlan, metrics
 }
 
 func failed(l results.Line, err error) results.Line {
-	l.Err, l.Blame = err.Error(), string(bench.Whose(err))
+	l.Err, l.Blame = cut(err.Error()), string(bench.Whose(err))
 	return l
+}
+
+// cut leaves out the rest of what a program inside said at too great length: a line of
+// the results has its bound.
+func cut(s string) string {
+	if len(s) <= mostText {
+		return s
+	}
+	return strings.ToValidUTF8(s[:mostText], "") + "…"
 }

@@ -32,6 +32,7 @@ import (
 	"lab/bench/input"
 	"lab/bench/request"
 	"lab/bench/results"
+	"lab/bench/yamlfile"
 )
 
 // maxSize is more than any experiment needs.
@@ -47,22 +48,8 @@ type File struct {
 	values map[string]ast.Node // by key
 }
 
-// An Error is what is wrong with an experiment file, and where. Line and Column
-// count from 1, columns in characters; Line 0 is the file as a whole.
-type Error struct {
-	File         string
-	Line, Column int
-	Err          error
-}
-
-func (e *Error) Error() string {
-	if e.Line == 0 {
-		return fmt.Sprintf("%s: %v", e.File, e.Err)
-	}
-	return fmt.Sprintf("%s:%d:%d: %v", e.File, e.Line, e.Column, e.Err)
-}
-
-func (e *Error) Unwrap() error { return e.Err }
+// An Error is what is wrong with an experiment file, and where; columns are in characters.
+type Error = yamlfile.Error
 
 // Read reads the file name into r, beside what is there. What is wrong with its
 // content is an [*Error].
@@ -105,6 +92,9 @@ func digest(data []byte) string { return fmt.Sprintf("sha256:%x", sha256.Sum256(
 func Parse(name string, data []byte, r *request.Request) (*File, error) {
 	f := &File{Request: r, Name: name, Data: data, values: map[string]ast.Node{}}
 	f.Digested = results.Digested{Name: filepath.Base(name), Digest: digest(data), Size: int64(len(data))}
+	if err := input.Shallow(string(data)); err != nil {
+		return nil, f.wrong(nil, err)
+	}
 	tree, err := parser.ParseBytes([]byte(input.Text(data)), 0)
 	if err != nil {
 		return nil, f.wrong(nil, err)

@@ -132,8 +132,8 @@ func (i *Instance) judged(x bench.Exit) (bench.Exit, error) {
 		i.listened()
 		m := &i.env.maker
 		crashed := x.Signal != 0 && !i.killed.Load() && !i.passed.Load()
-		if n := x.Code - 128; n > 0 && n <= 64 {
-			x.Code, x.Signal = -1, n
+		if y := OfShell(x); y.Signal != x.Signal {
+			x = y
 		} else if i.killed.Load() && x.Code != 0 {
 			x.Code, x.Signal = -1, int(unix.SIGKILL)
 		}

@@ -162,13 +162,18 @@ func (i *Instance) plan() launch.Plan {
 	}
 	// The program is the machine's: the command's variables, user and folder are for it
 	// to pass on, and not its own.
-	p.Command.Dir, p.Command.User, p.Command.Env = "/", bench.User{}, []string{"PATH=" + bench.DefaultPath, "HOME=" + i.order.Dir, "TMPDIR=" + i.order.Dir}
+	p.Command.Dir, p.Command.User, p.Command.Env = "/", bench.User{}, i.surroundings()
 	p.Find = func(bench.Command) []string {
 		path, _ := e.path() // Check has seen it
 		return []string{path}
 	}
 	p.Command.Argv = append([]string{filepath.Base(e.maker.Program)}, e.maker.Args(&i.order)...)
 	return p
+}
+
+// surroundings are the program's own variables.
+func (i *Instance) surroundings() []string {
+	return []string{"PATH=" + bench.DefaultPath, "HOME=" + i.order.Dir, "TMPDIR=" + i.order.Dir}
 }
 
 func (i *Instance) publish(*launch.Thread) error {

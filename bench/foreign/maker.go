@@ -87,6 +87,10 @@ type Maker struct {
 	// Args are its arguments.
 	Args func(*Order) []string
 
+	// Enter are the arguments with which it runs a further command in an instance that it
+	// has made. Nil: it can't.
+	Enter func(*Order, bench.Command) []string
+
 	// Start says what it does, in short phrases, for the method section of reports.
 	Start []string
 }

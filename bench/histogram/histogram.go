@@ -11,7 +11,10 @@
 // to nothing.
 package histogram
 
-import "math/bits"
+import (
+	"math"
+	"math/bits"
+)
 
 // PerOctave is how many buckets a power of two has.
 const (
@@ -60,9 +63,10 @@ var Last = index(1<<63 - 1)
 // Add counts an observation, in nanoseconds. Negative ones count as 0.
 func (h *Histogram) Add(ns int64) { h.AddN(index(ns), 1) }
 
-// AddN counts n observations in a bucket; what isn't a bucket is left out.
+// AddN counts n observations in a bucket; what isn't a bucket is left out, and so is
+// what would make more of them than can be counted.
 func (h *Histogram) AddN(index int, n int64) {
-	if n <= 0 || index < 0 || index > Last {
+	if n <= 0 || index < 0 || index > Last || n > math.MaxInt64-h.n {
 		return
 	}
 	if h.count == nil {

@@ -68,6 +68,7 @@ func TestQuantile(t *testing.T) {
 	copied.AddN(-1, 1)
 	copied.AddN(Last+1, 1)
 	copied.AddN(3, -1)
+	copied.AddN(3, math.MaxInt64)
 	if copied.N() != h.N() {
 		t.Error("what isn't a bucket was counted")
 	}

@@ -85,7 +85,7 @@ func MakeDefault(cache string, uid, gid int, more ...Entry) (r Ref, err error) {
 			r, err = Ref{}, fmt.Errorf("default image: %w", err)
 		}
 	}()
-	busybox, err := findBusybox(cache)
+	busybox, err := Busybox(cache)
 	if err != nil {
 		return r, err
 	}
@@ -167,10 +167,10 @@ func IsCurrent(cache string, more ...Entry) bool {
 	return err == nil && programs == s.programs
 }
 
-// findBusybox finds a busybox that needs no library: in an image without any,
+// Busybox finds a busybox that needs no library, for the cache's default image: in an image without any,
 // a dynamic one can't start. The set-up unpacks one into the cache where the
 // machine has a dynamic one, which it mustn't replace.
-func findBusybox(cache string) (string, error) {
+func Busybox(cache string) (string, error) {
 	for _, name := range []string{filepath.Join(cache, "busybox/bin/busybox"), "/bin/busybox", "/usr/bin/busybox", "/usr/bin/busybox-static", "/sbin/busybox", "/usr/sbin/busybox"} {
 		if IsStatic(name) {
 			return name, nil

@@ -177,6 +177,25 @@ func Text(data []byte) string {
 	return strings.ReplaceAll(strings.TrimPrefix(string(data), "\ufeff"), "\r\n", "\n")
 }
 
+// Shallow is an error about a YAML text whose lists are nested deeper than any of ours:
+// its reader takes time by the square of that.
+func Shallow(text string) error {
+	depth, most := 0, 0
+	for _, r := range text {
+		switch r {
+		case '[', '{':
+			depth++
+		case ']', '}':
+			depth = max(0, depth-1)
+		}
+		most = max(most, depth)
+	}
+	if most > 100 || strings.Contains(text, strings.Repeat("- ", 100)) {
+		return errors.New("lists within lists more than 100 deep")
+	}
+	return nil
+}
+
 func regular(name string, st fs.FileInfo) error {
 	kind := "a device"
 	switch m := st.Mode(); {

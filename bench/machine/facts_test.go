@@ -63,6 +63,11 @@ func TestFacts(t *testing.T) {
 			Memory: 65536000 * kib, Swap: 8388604 * kib, Governor: "performance, powersave",
 			Security: []string{"selinux: enforcing", "lockdown: integrity"}, CgroupLayout: "v2",
 			Controllers: []string{"cpu:v2", "io:v2", "memory:v2", "pids:v2"}, Init: "systemd", Load: 0.1}},
+		{"arch", results.Machine{
+			OS: "Arch Linux", Kernel: "6.12.1-arch1-1", CPU: "AMD Ryzen 9 7950X 16-Core Processor", CPUs: 32,
+			Memory: 65000000 * kib, Swap: 4194300 * kib, Load: 0.25,
+			Security: []string{"yama: ptrace_scope 1"}, CgroupLayout: "v2",
+			Controllers: []string{"cpu:v2", "io:v2", "memory:v2", "pids:v2"}, Init: "systemd"}},
 		{"wsl2", results.Machine{
 			OS: "Ubuntu 22.04.5 LTS", Kernel: "5.15.167.4-microsoft-standard-WSL2", CPU: "11th Gen Intel(R) Core(TM) i7-1165G7 @ 2.80GHz", CPUs: 8,
 			Memory: 8000000 * kib, Hypervisor: "Hyper-V", Virtual: true, WSL: true, Security: []string{}, CgroupLayout: "hybrid",

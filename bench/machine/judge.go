@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench"
+	"lab/bench/usercache"
 )
 
 // judge concludes from what was seen. It asks nobody anything, so that tables
@@ -55,7 +56,8 @@ func block(list []Check, envs []bench.About) []Check {
 	return list
 }
 
-const setupCure = "make setup"
+// setupCure is for what virtual machines need.
+func setupCure() string { return usercache.SetUp(usercache.GuestPackages) }
 
 // The result of something that was tried, or that only root may try.
 func (s seen) tried(c *Check, tried bool, err error, need string) {

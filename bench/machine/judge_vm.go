@@ -3,6 +3,8 @@ package machine
 import (
 	"fmt"
 	"strings"
+
+	"lab/bench/usercache"
 )
 
 // What the virtual machine rests on, and what all images are made of.
@@ -15,7 +17,7 @@ func (s seen) checkAcceleration() Check {
 	case s.accelErr != nil:
 		c.Result, c.Detail = Warn, "could not be tried: "+s.accelErr.Error()
 		if s.qemu.path == "" {
-			c.Cure = setupCure
+			c.Cure = setupCure()
 		}
 	case s.accel.Use == "kvm":
 		c.Detail = "usable: " + s.accel.Reason
@@ -47,7 +49,7 @@ func (s seen) checkLibvirt() Check {
 	c := Check{Name: "libvirt", Result: OK, Detail: s.libvirt.path + ", version " + s.libvirt.version, Why: "the lab starts virtual machines through its own libvirt daemon, as people do through the system's"}
 	s.libvirt.judge(&c)
 	if c.Result == OK && !s.driver {
-		c.Result, c.Cure = Fail, setupCure
+		c.Result, c.Cure = Fail, setupCure()
 		c.Detail += ", without its driver for QEMU"
 	}
 	return c
@@ -56,7 +58,7 @@ func (s seen) checkLibvirt() Check {
 func (p program) judge(c *Check) {
 	switch {
 	case p.path == "":
-		c.Result, c.Detail, c.Cure = Fail, "not installed", setupCure
+		c.Result, c.Detail, c.Cure = Fail, "not installed", setupCure()
 	case p.err != nil:
 		c.Result, c.Detail, c.Cure = Fail, p.path+" doesn't run: "+p.err.Error(), "install its package anew"
 	}
@@ -67,7 +69,7 @@ func (s seen) checkKernel() Check {
 	switch {
 	case s.kernel == "":
 		c.Result, c.Detail = Fail, "none in the cache"
-		c.Cure = setupCure + ", or name another: LAB_KERNEL=/boot/vmlinuz-…"
+		c.Cure = "make setup, or name another: LAB_KERNEL=/boot/vmlinuz-…"
 	case !s.modules:
 		c.Result, c.Detail = Warn, s.kernel+", without its modules: what isn't built into it is missing in guests"
 		c.Cure = "put them where the kernel's package does, /lib/modules/VERSION, or: make setup without LAB_KERNEL"
@@ -78,7 +80,7 @@ func (s seen) checkKernel() Check {
 func (s seen) checkBusybox() Check {
 	c := Check{Name: "busybox", Result: OK, Detail: s.busybox + ", static", Why: "the default image's shell and tools, the same bytes in every environment"}
 	if s.busybox == "" {
-		c.Result, c.Detail, c.Cure = Fail, "no static one", setupCure
+		c.Result, c.Detail, c.Cure = Fail, "no static one", usercache.SetUp("busybox-static")
 	}
 	return c
 }

@@ -137,6 +137,11 @@ func (f Field) Check() error {
 			return &Error{[]any{f.Key}, &UnknownError{f.Key, *p, f.Words}}
 		}
 	case *[]string:
+		for i, w := range *p {
+			if f.Words != nil && !slices.Contains(f.Words, w) {
+				return &Error{[]any{f.Key, i}, &UnknownError{f.Key, w, f.Words}}
+			}
+		}
 		return plain(*p, f.Key)
 	case *Argv:
 		if len(*p) == 0 || (*p)[0] == "" {

@@ -21,9 +21,11 @@ package request
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -60,9 +62,11 @@ type Request struct {
 	Work         string   `json:"work,omitempty" flag:"work" arg:"DIR" place:"yes" help:"folder on the disk that instances write to, if the scenario uses one (default: in the cache)"`
 	DiskBudget   Size     `json:"disk_budget,omitempty" flag:"disk-budget" arg:"SIZE" more:"yes" help:"the most that a run may have on the disk at a time, such as 2G; its results don't count"`
 	Command      Argv     `json:"command,omitempty" help:"program and arguments that scenario command runs; on a command line they follow --"`
-	Prepare      string   `json:"prepare,omitempty" flag:"prepare" arg:"CMD" more:"yes" help:"shell command that the host runs, untimed, before each trial of scenario command"`
-	App          string   `json:"app,omitempty" flag:"app" arg:"NAME|FILE" more:"yes" help:"application of scenario app: httpd, nginx, redis, or a file that describes one (default: httpd)"`
-	IgnoreFailed bool     `json:"ignore_failure,omitempty" flag:"ignore-failure" more:"yes" help:"count trials of scenario command whose program fails, and record its exit status"`
+	Prepare      string   `json:"prepare,omitempty" flag:"prepare,p" arg:"CMD" more:"yes" help:"shell command that the host runs, untimed, before each trial of scenario command"`
+	Parameters   Settings `json:"parameters,omitempty" flag:"parameter-list,L" arg:"NAME=VALUE,…" more:"yes" help:"values that the command of scenario command has in place of {NAME}, a row of each: -L n=1,n=2, or -L n 1,2"`
+	App          string   `json:"app,omitempty" flag:"app" arg:"NAME|FILE" more:"yes" help:"application of scenario app: httpd, nginx, redis, postgres, sqlite, compile, visits, visits-redis (two parts), or a file that describes one (default: httpd)"`
+	From         []string `json:"from,omitempty" flag:"from" arg:"FROM,…" words:"store,registry,packages,disk" more:"yes" help:"what scenario provisioning begins with: store, registry, packages (fetched before, of this machine's Debian), disk (a guest's) (default: store,registry)"`
+	IgnoreFailed bool     `json:"ignore_failure,omitempty" flag:"ignore-failure,i" more:"yes" help:"count trials of scenario command whose program fails, and record its exit status"`
 	Sessions     int      `json:"sessions,omitempty" flag:"sessions" arg:"N" from:"1" to:"1000" more:"yes" help:"make the whole set N times, each time in a new testbed, to see how sessions differ (default: 1)"`
 }
 
@@ -86,6 +90,11 @@ func (r *Request) Check() error {
 		return &Error{[]any{"sessions"}, errors.New("it repeats the same set each time, and --precision and --max-time change it; fix: leave one of them out")}
 	case r.Precision > 0 && r.MaxTime == 0:
 		r.MaxTime = Span(10 * time.Minute)
+	}
+	for name := range r.Parameters {
+		if !slices.ContainsFunc(r.Command, func(w string) bool { return strings.Contains(w, "{"+name+"}") }) && len(r.Command) > 0 {
+			return &Error{[]any{"parameters", name}, fmt.Errorf("nothing in the command has {%s}", name)}
+		}
 	}
 	if r.Accel != "" {
 		delete(r.Variant, "accel")

@@ -89,8 +89,12 @@ type Cell struct {
 	Prepare  []string          `json:"prepare,omitempty"` // what is done before the clock starts
 	Start    []string          `json:"start,omitempty"`   // what is timed
 	Found    map[string]string `json:"found,omitempty"`   // what its trials found it to be: the devices that its bytes passed, and how these are set
+	Within   map[string]string `json:"within,omitempty"`  // what an instance of it was found to run within, by name: kernel, namespaces, mounts, cgroup, limits, seccomp, capabilities, network; a guest has a kernel alone
 	NotRun   *NotRun           `json:"not_run,omitempty"`
 }
+
+// None is a list in Cell.Within that has nothing.
+const None = "none"
 
 // Label is what a table's row or a plot's axis calls the cell: its
 // environment, and its variant where it has one.

@@ -23,15 +23,17 @@ func (r *Run) Samples(take func(Sample)) error {
 	}
 	defer root.Close()
 	names, err := fs.Glob(root.FS(), SamplesDir+"/*.jsonl")
+	rows := map[string]bool{}
 	for _, name := range names {
-		if err2 := samplesOf(root, name, take); err2 != nil {
+		if err2 := samplesOf(root, name, rows, take); err2 != nil {
 			err = errors.Join(err, fmt.Errorf("%s: %w", filepath.Join(r.Dir, name), err2))
 		}
 	}
 	return err
 }
 
-func samplesOf(root *os.Root, name string, take func(Sample)) error {
+// samplesOf reads one file; rows are those of all files so far.
+func samplesOf(root *os.Root, name string, rows map[string]bool, take func(Sample)) error {
 	f, err := input.OpenIn(root, name)
 	if err != nil {
 		return err
@@ -54,6 +56,10 @@ func samplesOf(root *os.Root, name string, take func(Sample)) error {
 			if b[0] < 0 || b[0] > int64(histogram.Last) || b[1] < 0 {
 				err = errors.New("no such bucket")
 			}
+		}
+		if err == nil {
+			rows[s.Metric+" "+Label(s.Env, s.Variant, s.N)] = true
+			err = few("rows", len(rows))
 		}
 		if err != nil {
 			return err

@@ -37,7 +37,7 @@ type Supervisor struct {
 	Lock    *testbed.Lock
 	Dir     string // results folder, as the user may see it
 	Console Console
-	Passage *crew.Passage // to a foreign libvirt; nil where Job.Connect is
+	Passage *crew.Passage // to a foreign libvirt; where Job.Connect is nil to a foreign engine, or nil
 
 	// Between is called between trials, while the worker waits. May be nil.
 	Between func(engine.Progress)

@@ -194,7 +194,7 @@ func (w *worker) open(ctx context.Context, tb *testbed.Testbed, sc *bench.Scenar
 		wanted[c.Env] = true
 	}
 	all := w.Environments(w.job.Options.Environments...)
-	linked := Join(w.job.Connect, w.Post, all)
+	linked := Join(w.job.Connect, w.Post, tb, all)
 	for _, e := range all {
 		if !wanted[e.Name()] {
 			continue
@@ -254,13 +254,12 @@ func (w *worker) nameKernel(envs []bench.Environment) {
 }
 
 // Join gives the environments that can use a foreign libvirt the worker's way to
-// it; c is nil where there is none.
-func Join(c *Connection, post *crew.Post, envs []bench.Environment) error {
-	if c == nil {
-		return nil
-	}
+// it; where c is nil there is none, and the way, if any, is the testbed's to a foreign
+// engine.
+func Join(c *Connection, post *crew.Post, tb *testbed.Testbed, envs []bench.Environment) error {
 	dial, err := post.Dial()
-	if err != nil {
+	if err != nil || c == nil {
+		tb.Outside = dial
 		return err
 	}
 	for _, e := range envs {

@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -53,6 +54,10 @@ type Testbed struct {
 	// NAT publishes a port by rules of the kernel: nat.Publish. Nil where this
 	// process isn't in the testbed's network namespace.
 	NAT func(p Port, to netip.Addr) (io.Closer, error)
+
+	// Outside opens a connection to the foreign engine that the user has named: no other
+	// machine can be reached from here. Nil where there is none.
+	Outside func() (net.Conn, error)
 
 	// Log makes a file in the results folder's logs/ (in lab exec: a file
 	// that nobody keeps).

@@ -338,6 +338,10 @@ func TestEntered(t *testing.T) {
 		t.Errorf("%s: %v, %v; want it private", tb.Dir, st, err)
 	}
 	exist(t, true, "/sys/class/net/lo", "/sys/fs/cgroup")
+	// What the kernel ends first for want of memory is the testbed's, whatever it starts.
+	if score, err := exec.Command("cat", "/proc/self/oom_score_adj").Output(); err != nil || string(score) != "500\n" {
+		t.Errorf("oom_score_adj %q, %v", score, err)
+	}
 	links, err := netlink.LinkList()
 	if err != nil {
 		t.Fatal(err)

@@ -16,11 +16,17 @@ import (
 	"lab/bench/owner"
 )
 
+// Beside is the cache folder of a bundle: it lies in the program's own folder.
+const Beside = "lab-cache"
+
 // Dir is the user's cache folder, the same one for a user and for root
-// through sudo. It isn't made.
+// through sudo. It isn't made. A program of a bundle has its own.
 func Dir() (string, error) {
 	if d := os.Getenv("LAB_CACHE"); d != "" {
 		return filepath.Abs(d)
+	}
+	if d := beside(); d != "" {
+		return d, nil
 	}
 	if d := os.Getenv("XDG_CACHE_HOME"); filepath.IsAbs(d) { // relative ones are to be ignored, says its specification
 		return filepath.Join(d, "lab"), nil
@@ -35,9 +41,37 @@ func Dir() (string, error) {
 	return filepath.Join(home, ".cache", "lab"), nil
 }
 
-// cacheTag tells backup programs that a folder is a cache, and setup.sh, which
-// writes the same, that its --uninstall may remove it.
-const cacheTag = "Signature: 8a477f597d28d172789f06886806bc55\n# Made by lab, see setup.sh.\n"
+// beside is the cache folder of a bundle that this program is from; else "".
+func beside() string {
+	self, err := os.Readlink("/proc/self/exe")
+	d := filepath.Join(filepath.Dir(self), Beside)
+	if err == nil {
+		_, err = os.Lstat(filepath.Join(d, TagFile))
+	}
+	if err != nil {
+		return ""
+	}
+	return d
+}
+
+// SetUp is what to type where what the set-up installs is missing. A bundle has no
+// set-up: there it is Debian's packages, named.
+func SetUp(packages string) string {
+	if beside() == "" {
+		return "make setup"
+	}
+	return "apt-get install " + packages
+}
+
+// GuestPackages are what virtual machines need.
+const GuestPackages = "qemu-system-x86 libvirt-daemon libvirt-daemon-driver-qemu"
+
+// Tag, in a cache folder's TagFile, tells backup programs that it is a cache, and
+// setup.sh, which writes the same, that its --uninstall may remove it.
+const Tag = "Signature: 8a477f597d28d172789f06886806bc55\n# Made by lab, see setup.sh.\n"
+
+// TagFile is the file's name.
+const TagFile = "CACHEDIR.TAG"
 
 // Make makes the cache folder; what had to be made belongs to the owner.
 func Make() (string, error) {
@@ -57,8 +91,8 @@ func Make() (string, error) {
 		return "", fmt.Errorf("cache folder: %w; name another with LAB_CACHE", err)
 	}
 	if len(made) > 0 {
-		tag := filepath.Join(dir, "CACHEDIR.TAG")
-		if err := os.WriteFile(tag, []byte(cacheTag), 0o644); err != nil {
+		tag := filepath.Join(dir, TagFile)
+		if err := os.WriteFile(tag, []byte(Tag), 0o644); err != nil {
 			return "", fmt.Errorf("cache folder: %w", err)
 		}
 		made = append(made, tag)

@@ -1,17 +1,21 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"lab/bench/appfile"
+	"lab/bench/image/debian"
 	"lab/bench/image/store"
 	"lab/bench/input"
 	"lab/bench/request"
+	"lab/bench/runs"
 	"lab/bench/usercache"
 	"lab/scenarios"
 )
@@ -21,7 +25,7 @@ import (
 // where a file was on some machine.
 func (f *runFlags) application() error {
 	r := &f.Request
-	if !slices.ContainsFunc(r.Scenarios, func(name string) bool { return slices.Contains(scenarios.Find(name).Takes, "app") }) {
+	if !slices.ContainsFunc(r.Scenarios, takesApp) {
 		return nil // takes refuses --app
 	}
 	if r.App == "" {
@@ -58,6 +62,9 @@ func (f *runFlags) application() error {
 	return nil
 }
 
+// takesApp says whether a scenario runs an application.
+func takesApp(name string) bool { return slices.Contains(scenarios.Find(name).Takes, "app") }
+
 // appImage says how to make the image of an application that the store doesn't have.
 func (f *runFlags) appImage() error {
 	if f.App == "" {
@@ -79,4 +86,31 @@ func (f *runFlags) appImage() error {
 		fix = fmt.Sprintf("sudo lab image build debian --packages %s --name %s", strings.Join(a.Packages, ","), a.Image)
 	}
 	return fmt.Errorf("there is no image %s in the store, which %s is in; fix: %s, or --image of one that has it", a.Image, a.Title, fix)
+}
+
+// fetchPackages fetches those of the application that scenario provisioning is to
+// install, if --from asked for that and they aren't there.
+func (a *app) fetchPackages(f *runFlags) error {
+	if !slices.Contains(f.From, "packages") {
+		return nil
+	}
+	x, err := scenarios.FindApp(f.App)
+	if err != nil || len(x.Packages) == 0 {
+		return err // its rows say that there are none
+	}
+	cache, err := usercache.Dir()
+	if err != nil {
+		return err
+	}
+	dir := debian.Repository(cache, x.Packages)
+	if debian.HasRepository(dir) {
+		return nil
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), runs.Signals()...)
+	defer stop()
+	tell(a.Note, "fetching the packages of %s from this machine's sources: a minute or more\n", x.Title)
+	if err := debian.Fetch(ctx, dir, x.Packages); err != nil {
+		return fmt.Errorf("--from packages: %w", err)
+	}
+	return usercache.Give(dir)
 }

@@ -30,30 +30,35 @@ func (a *app) claimsCommand() *cobra.Command {
 		Use:               "claims [DIR…]",
 		ValidArgsFunction: completeFolders,
 		RunE: func(_ *cobra.Command, dirs []string) error {
-			var runs []*results.Run
-			var errs []error
-			seen := map[string]bool{} // a run that is named twice, or copied, counts once
-			for _, dir := range dirs {
-				run, err := results.Read(dir)
-				switch {
-				case err != nil:
-					errs = append(errs, fmt.Errorf("claims: %w", err))
-				case !seen[run.Manifest.ID]:
-					runs = append(runs, run)
-				}
-				if err == nil && run.Manifest.ID != "" { // an early lab gave none
-					seen[run.Manifest.ID] = true
-				}
-			}
+			runs, err := distinct("claims", dirs)
 			if out != "" {
-				errs = append(errs, a.writeClaims(runs, out))
+				err = errors.Join(err, a.writeClaims(runs, out))
 			}
-			return errors.Join(append(errs, a.printClaims(runs))...)
+			return errors.Join(err, a.printClaims(runs))
 		},
 	}
 	cmd.Flags().StringVar(&out, "out", "", "`DIR` new folder for claims.md, which has all parts with their figures")
 	completeFlags(cmd)
 	return cmd
+}
+
+// distinct reads results folders. A run that is named twice, or copied, counts once;
+// what can't be read is the error, of the command whose name it is, and keeps no other
+// from being read.
+func distinct(who string, dirs []string) (runs []*results.Run, err error) {
+	seen := map[string]bool{}
+	for _, dir := range dirs {
+		run, wrong := results.Read(dir)
+		switch {
+		case wrong != nil:
+			err = errors.Join(err, fmt.Errorf("%s: %w", who, wrong))
+			continue
+		case !seen[run.Manifest.ID]:
+			runs = append(runs, run)
+		}
+		seen[run.Manifest.ID] = run.Manifest.ID != "" // an early lab gave none
+	}
+	return runs, err
 }
 
 // claims are the list that the scenarios answer.
@@ -71,13 +76,18 @@ func (a *app) printClaims(runs []*results.Run) error {
 
 // writeClaims leaves claims.md, with all parts and their figures, in a new folder.
 func (a *app) writeClaims(runs []*results.Run, dir string) error {
+	return a.inNewFolder(dir, func(uid, gid int) error { return reports.WriteClaims(claims(), runs, dir, uid, gid) })
+}
+
+// inNewFolder makes a folder, of the user's, and has a report written into it.
+func (a *app) inNewFolder(dir string, write func(uid, gid int) error) error {
 	uid, gid := owner.IDs()
 	f, err := results.Create(dir, uid, gid, nil)
 	if err != nil {
 		return err
 	}
 	f.Close()
-	return a.whole(dir, func() error { return reports.WriteClaims(claims(), runs, dir, uid, gid) })
+	return a.whole(dir, func() error { return write(uid, gid) })
 }
 
 // taken says whether a folder has a run to its end already, which needn't be made
@@ -115,13 +125,13 @@ func (a *app) concludeClaims(dir string, names []string) error {
 }
 
 // onClaims puts the scenarios that answer claims in place of their name, and says
-// whether it was there.
-func onClaims(names []string) ([]string, bool, error) {
+// how their results are gathered.
+func (a *app) onClaims(names []string) ([]string, *gathering, error) {
 	if len(names) == 1 && names[0] == claimsName {
-		return scenarios.OnClaims(), true, nil
+		return scenarios.OnClaims(), &gathering{a.concludeClaims}, nil
 	}
 	if slices.Contains(names, claimsName) {
-		return nil, false, cli.Usagef("run: claims stands for several scenarios, and is given alone; fix: leave the others out")
+		return nil, nil, cli.Usagef("run: claims stands for several scenarios, and is given alone; fix: leave the others out")
 	}
-	return names, false, nil
+	return names, nil, nil
 }

@@ -202,7 +202,7 @@ func (o *execOrder) execute(post *crew.Post) (status int, oom bool, err error) {
 	tb.Log = func(name string) (*os.File, error) {
 		return os.OpenFile(filepath.Join(tb.Dir, name), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	}
-	if err := runs.Join(o.Connect, post, []bench.Environment{env}); err != nil {
+	if err := runs.Join(o.Connect, post, tb, []bench.Environment{env}); err != nil {
 		return 0, false, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())

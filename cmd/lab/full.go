@@ -134,8 +134,8 @@ func (a *app) root() *cobra.Command {
 	root.Flags().String("lang", "", "`ko|en` language of reports and of what is printed, for any command (default: LC_ALL, LC_MESSAGES or LANG)")
 	root.SetHelpFunc(a.help)
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.AddCommand(a.runCommand(), a.guessCommand(), a.execCommand(), a.reportCommand(), a.serveCommand(), a.compareCommand(), a.reproduceCommand(), a.checkCommand(), a.claimsCommand(), a.calibrateCommand(),
-		a.listCommand(), a.doctorCommand(), a.imageCommand(), a.explainCommand(), a.cleanCommand(), a.chaosCommand(), a.VersionCommand())
+	root.AddCommand(a.runCommand(), a.guessCommand(), a.execCommand(), a.reportCommand(), a.serveCommand(), a.compareCommand(), a.reproduceCommand(), a.checkCommand(), a.claimsCommand(), a.paperCommand(), a.calibrateCommand(),
+		a.listCommand(), a.doctorCommand(), a.bundleCommand(), a.fleetCommand(), a.imageCommand(), a.explainCommand(), a.cleanCommand(), a.chaosCommand(), a.VersionCommand())
 	describe(root)
 	return root
 }
@@ -162,6 +162,8 @@ var environments = func(also ...string) []bench.Environment {
 		vm.New(),
 		vm.NewBare(),
 		vm.NewDistro(),
+		docker.InGuest(vm.NewEngine()),
+		vm.NewXen(),
 	)
 	for _, name := range also {
 		if e := oci.At(name); e != nil {

@@ -16,6 +16,7 @@ import (
 // the command line as it would be typed anywhere. The words of lab exec are its command's.
 func speak(args []string) ([]string, error) {
 	name := msg.Wanted()
+	args = pairedLists(args)
 	out := args[:1:1]
 	for i := 1; i < len(args); i++ {
 		w := args[i]

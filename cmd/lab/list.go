@@ -161,7 +161,7 @@ func (list listing) printEnvironments(w io.Writer) {
 // tells of.
 const (
 	listWidth = 60
-	listFirst = 9
+	listFirst = 7
 )
 
 func (list listing) head(w io.Writer) {

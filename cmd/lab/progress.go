@@ -83,10 +83,16 @@ func (m *meter) clear() {
 
 // width is the terminal's, which may have changed since the last line was drawn.
 func (m *meter) width() int {
-	if ws, err := unix.IoctlGetWinsize(int(m.f.Fd()), unix.TIOCGWINSZ); err == nil && ws.Col > 0 {
-		return int(ws.Col)
+	width, _ := m.size()
+	return width
+}
+
+// size is how many columns and lines it has.
+func (m *meter) size() (width, height int) {
+	if ws, err := unix.IoctlGetWinsize(int(m.f.Fd()), unix.TIOCGWINSZ); err == nil && ws.Col > 0 && ws.Row > 0 {
+		return int(ws.Col), int(ws.Row)
 	}
-	return 80
+	return 80, 24
 }
 
 // roughly words a duration as nobody will hold us to.

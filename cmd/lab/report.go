@@ -39,7 +39,7 @@ func (a *app) reportCommand() *cobra.Command {
 				return a.publish(dirs[0], public)
 			}
 			if len(dirs) > 1 && !json {
-				return a.reportMachines(dirs, out)
+				return a.reportMachines(dirs, out, true)
 			}
 			if out != "" {
 				return cli.Usagef("report: --out is for several folders; the report of a single one is written into it")
@@ -159,16 +159,16 @@ func (a *app) printReport(run *results.Run, json bool) error {
 	return err
 }
 
-// reportMachines draws each folder again, and sets those of one scenario side by
-// side. A folder that can't be read doesn't keep the others from it.
-func (a *app) reportMachines(dirs []string, out string) error {
+// reportMachines draws each folder again if asked to, and sets those of one scenario
+// side by side. A folder that can't be read doesn't keep the others from it.
+func (a *app) reportMachines(dirs []string, out string, redraw bool) error {
 	// By scenario, in the order in which the folders were given.
 	var names []string
 	by := map[string][]*results.Run{}
 	var errs []error
 	for _, dir := range dirs {
 		run, err := reports.Read(dir)
-		if err == nil {
+		if err == nil && redraw {
 			err = a.whole(dir, func() error { return reports.Redraw(run) })
 		}
 		if err != nil {

@@ -3,10 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"lab/bench"
 	"lab/bench/results"
 	"lab/bench/runs"
 	"lab/cmd/cli"
@@ -14,6 +17,7 @@ import (
 	"lab/reports/analysis"
 	"lab/reports/msg"
 	"lab/reports/page"
+	"lab/scenarios"
 )
 
 // reproduceCommand is lab reproduce. What is repeated is what the manifest of the
@@ -35,6 +39,23 @@ func (a *app) reproduceCommand() *cobra.Command {
 	a.WaitFlag(fl)
 	completeFlags(cmd)
 	return cmd
+}
+
+// whatRuns says which commands of a folder's will run.
+func whatRuns(w io.Writer, dir string, o bench.Options) {
+	argv, here := []string(o.Command), ""
+	if o.Prepare != "" {
+		here = say(", and before each trial on this machine: %q", o.Prepare)
+	}
+	if app, err := scenarios.FindApp(o.App); err == nil && strings.Contains(o.App, "{") { // the folder's own, and none of the lab's
+		argv = app.Command
+		if app.Load.Program != nil {
+			here = say(", and in each trial on this machine: %q", app.Load.Program)
+		}
+	}
+	if argv != nil {
+		fmt.Fprintln(w, say("lab: %s says what runs as root: %q", dir, argv)+here)
+	}
 }
 
 // reproduce makes the run again and sets the two side by side. Its statements are
@@ -62,13 +83,7 @@ func (a *app) reproduce(dir string, f runFlags) error {
 	}
 	// The folder may be somebody else's, and what it says will run as root: the user is
 	// to see what that is.
-	if c := j.Options.Command; c != nil {
-		tell(a.Note, "lab: %s says what runs as root: %q", dir, c)
-		if p := j.Options.Prepare; p != "" {
-			tell(a.Note, ", and before each trial on this machine: %q", p)
-		}
-		fmt.Fprintln(a.Note)
-	}
+	whatRuns(a.Note, dir, j.Options)
 	if m.Asked.Work != "" && f.Work == "" {
 		a.note(say("the original's instances wrote to a folder given with --work, and these will write to the cache; fix: --work DIR"))
 	}

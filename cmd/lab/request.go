@@ -58,7 +58,7 @@ func flagsOf(place bool) (out []string) {
 // alone, so that a results folder with an experiment file was made by it, and by
 // nothing else.
 func besideFile() string {
-	return "--" + strings.Join(append(flagsOf(true), "guess", "json", "live", "out", "predict", "wait"), ", --")
+	return "--" + strings.Join(append(flagsOf(true), "export-csv", "export-json", "export-markdown", "guess", "json", "live", "no-shell", "only", "out", "predict", "wait"), ", --")
 }
 
 // changing finds a flag that was typed and changes what is measured, or is among
@@ -180,6 +180,13 @@ func (f *runFlags) check() error {
 			if err := cli.CheckSetting(typed, k, v, asked); err != nil {
 				return wrong(err, "variant", k, i)
 			}
+		}
+	}
+	for name := range r.Parameters {
+		if slices.ContainsFunc(envs, func(e bench.Environment) bool {
+			return slices.ContainsFunc(e.Settings(), func(s bench.Setting) bool { return s.Name == name })
+		}) {
+			return wrong(errors.New("an environment has a setting of that name; fix: another name"), "parameters", name)
 		}
 	}
 	if r.Connect != "" {

@@ -16,14 +16,17 @@ import (
 // notAsked are flags of lab run that aren't part of what is asked of the run, each
 // with the reason: no experiment file has them, nor a manifest.
 var notAsked = map[string]string{
-	"out":     "where the results go, which a file can't know for whoever runs it",
-	"guess":   "what is expected of it",
-	"json":    "how the result is printed",
-	"live":    "how the run is watched",
-	"predict": "nothing is run",
-	"resume":  "the folder says what was asked",
-	"file":    "the file itself",
-	"wait":    "what else the machine does is not the experiment's",
+	"out":        "where the results go, which a file can't know for whoever runs it",
+	"guess":      "what is expected of it",
+	"export-csv": "a copy of what the folder has", "export-json": "likewise", "export-markdown": "likewise",
+	"no-shell": "it is always so",
+	"json":     "how the result is printed",
+	"live":     "how the run is watched",
+	"predict":  "nothing is run",
+	"resume":   "the folder says what was asked",
+	"file":     "the file itself",
+	"only":     "which of the file's scenarios lab fleet is at",
+	"wait":     "what else the machine does is not the experiment's",
 }
 
 // What a group's name stands for may be missing, in the run and when it is resumed or

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,18 +28,31 @@ import (
 type runFlags struct {
 	request.Request
 	out, live, resume, file, guess string
+	only                           string // scenario of the file's
 	json, predict                  bool
+	exports                        exports
 
 	experiment *experiment.File // that file names
 	some       []string         // environments that a group's name stands for
-	claims     bool             // the scenarios are those that answer the claims
+	gather     *gathering       // the scenarios' results come to one page; nil: each has its own alone
+}
+
+// A gathering is a run of several scenarios in folders below one. Those that are there
+// are taken over. At the end conclude, if it isn't nil, makes one page of them.
+type gathering struct {
+	conclude func(dir string, names []string) error
+}
+
+// newFolder is the default name of a folder that several runs are in.
+func newFolder(name string) string {
+	return filepath.Join("results", time.Now().UTC().Format("20060102T150405Z")+"-"+name)
 }
 
 // runCommand is lab run, the heart of it. The flags of what is asked for are made
 // from the fields of request.Request, so that a flag, a key of an experiment file and
 // a line in the manifest can't come to mean different things.
 func (a *app) runCommand() *cobra.Command {
-	var f runFlags
+	f := runFlags{exports: exports{}}
 	cmd := &cobra.Command{
 		Use: "run SCENARIO… [flags] | run claims [flags] | run command [flags] -- CMD [ARG…] | run -f FILE | run --resume DIR",
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -57,7 +71,7 @@ func (a *app) runCommand() *cobra.Command {
 				return cli.Usagef("run: which scenario? there are: %s", strings.Join(scenarioNames(), ", "))
 			}
 			var err error
-			f.Scenarios, f.claims, err = onClaims(args)
+			f.Scenarios, f.gather, err = a.onClaims(args)
 			return err
 		},
 		ValidArgsFunction: completeScenarios,
@@ -68,6 +82,9 @@ func (a *app) runCommand() *cobra.Command {
 			if f.file != "" {
 				if err := f.fromFile(cmd); err != nil {
 					return err
+				}
+				if slices.Contains(f.Scenarios, f.only) { // as lab fleet has it
+					f.Scenarios = []string{f.only}
 				}
 			}
 			if f.predict {
@@ -85,8 +102,11 @@ func (a *app) runCommand() *cobra.Command {
 	fl.BoolVar(&f.json, "json", false, "print summary.json instead of the table")
 	fl.StringVar(&f.resume, "resume", "", "`DIR` go on with an interrupted run")
 	fl.StringVarP(&f.file, "file", "f", "", "`FILE` experiment to run, in place of scenarios and flags")
+	fl.StringVar(&f.only, "only", "", "`SCENARIO` the one to run of the file's")
+	fl.Lookup("only").Hidden = true
 	fl.StringVar(&f.guess, "guess", "", "`FILE` guess to keep with the results, or none (default: the one that lab guess wrote)")
 	fl.BoolVar(&f.predict, "predict", false, "print how many trials there would be and how long they would take; run nothing")
+	f.exports.flags(fl)
 	a.WaitFlag(fl)
 	cli.Further(fl, "wait")
 	completeFlags(cmd)
@@ -126,6 +146,9 @@ func (a *app) run(f runFlags) error {
 	if err := a.NeedRoot("lab run", cli.StatusNothing); err != nil {
 		return err
 	}
+	if err := a.fetchPackages(&f); err != nil {
+		return cli.Exit(cli.StatusNothing, err)
+	}
 	// A foreign libvirt is tried once, here, where the user's keys and the machine's
 	// network are. The worker has neither.
 	var target *client.Target
@@ -146,13 +169,13 @@ func (a *app) run(f runFlags) error {
 	if err := f.rightImage(base.Manifest.Image.Digest); err != nil {
 		return cli.Exit(cli.StatusNothing, err)
 	}
-	if f.claims && f.out == "" {
-		f.out = filepath.Join("results", time.Now().UTC().Format("20060102T150405Z")+"-"+claimsName)
+	if f.gather != nil && f.out == "" {
+		f.out = newFolder(claimsName)
 	}
 	// Each scenario has a job of its own, a copy of what all have in common.
 	var last error
 	for i, name := range f.Scenarios {
-		if f.claims && a.taken(f.folder(name, time.Time{})) {
+		if f.gather != nil && a.taken(f.folder(name, time.Time{})) {
 			continue
 		}
 		j := *base
@@ -161,6 +184,11 @@ func (a *app) run(f runFlags) error {
 		done := a.takeGuess(&j, guesses[i], s.Dir)
 		err := s.run()
 		done()
+		if len(f.Scenarios) == 1 {
+			if wrong := a.export(f.exports, s.Dir); wrong != nil {
+				err = errors.Join(err, wrong)
+			}
+		}
 		if err != nil {
 			last = err
 		}
@@ -168,8 +196,8 @@ func (a *app) run(f runFlags) error {
 			break
 		}
 	}
-	if f.claims {
-		return errors.Join(last, a.concludeClaims(f.out, f.Scenarios))
+	if f.gather != nil && f.gather.conclude != nil {
+		return errors.Join(last, f.gather.conclude(f.out, f.Scenarios))
 	}
 	return last
 }
@@ -177,7 +205,7 @@ func (a *app) run(f runFlags) error {
 // outIsFree refuses a results folder that is there. results.Create does so, too;
 // here nothing was done yet.
 func (f *runFlags) outIsFree() error {
-	if f.out == "" || f.claims { // what is there is taken over
+	if f.out == "" || f.gather != nil { // what is there is taken over
 		return nil
 	}
 	if _, err := os.Lstat(f.out); err == nil {
@@ -192,7 +220,7 @@ func (f *runFlags) folder(name string, t time.Time) string {
 	case f.out == "":
 		return filepath.Join("results", t.Format("20060102T150405Z")+"-"+name)
 	// Several runs need a folder each, below the one that was named.
-	case len(f.Scenarios) > 1:
+	case len(f.Scenarios) > 1 || f.gather != nil:
 		return filepath.Join(f.out, name)
 	}
 	return f.out

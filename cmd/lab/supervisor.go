@@ -3,9 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
+	"time"
 
 	"lab/bench"
 	"lab/bench/crew"
@@ -145,10 +148,24 @@ func (c *console) Progress(p engine.Progress) { c.draw(p) }
 // nothing is drawn it needn't.
 func (c *console) Draws() bool { return c.on }
 
-// passage is a worker's way to a foreign libvirt; nil where there is none.
+// passage is a worker's way to a foreign libvirt or else to the engine that DOCKER_HOST
+// names; nil where there is neither.
 func passage(t *client.Target) *crew.Passage {
-	if t == nil {
+	if t != nil {
+		return client.Passage(t.Dial)
+	}
+	host := os.Getenv("DOCKER_HOST")
+	if host == "" {
 		return nil
 	}
-	return client.Passage(t.Dial)
+	return &crew.Passage{Dial: func() (net.Conn, error) {
+		network, address, _ := strings.Cut(host, "://")
+		if network != "tcp" && network != "unix" {
+			return nil, fmt.Errorf("DOCKER_HOST=%s isn't tcp://HOST:PORT or unix:///PATH; fix: lead it here, ssh -L 2375:/run/docker.sock HOST, and DOCKER_HOST=tcp://127.0.0.1:2375", host)
+		}
+		return net.DialTimeout(network, address, engineWithin)
+	}}
 }
+
+// engineWithin is how long a foreign engine may take to accept a connection.
+const engineWithin = 10 * time.Second

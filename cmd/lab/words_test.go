@@ -1,10 +1,14 @@
 package main
 
 import (
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"lab/bench/results"
 )
 
 // What is explained is text, whatever a reason begins with, and names what there is.
@@ -37,6 +41,37 @@ func TestBriefly(t *testing.T) {
 	} {
 		if got := briefly(d); got != want {
 			t.Errorf("briefly(%v) = %s, want %s", d, got, want)
+		}
+	}
+}
+
+// Each part that a plot names is explained: those of the reference runs, and those that
+// only other scenarios have.
+func TestPartsAreExplained(t *testing.T) {
+	known := map[string]bool{}
+	for _, x := range everything() {
+		known[x.Name] = true
+	}
+	parts := []string{"pull", "make ready", "start", "first answer", "run", "kept", "fresh",
+		"kernel objects", "kernel stacks", "page tables", "per-CPU data", "the lab's memory", "the programs' memory"}
+	dirs, _ := filepath.Glob(filepath.Join(top, "reports", "reference", "*", results.ManifestFile))
+	for _, dir := range dirs {
+		run, err := results.Read(filepath.Dir(dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range run.Lines {
+			if l.PartOf != "" {
+				parts = append(parts, l.Metric)
+			}
+		}
+	}
+	if slices.Sort(parts); len(dirs) == 0 {
+		t.Error("no reference run")
+	}
+	for _, p := range slices.Compact(parts) {
+		if !known[p] {
+			t.Errorf("lab explain doesn't know the part %q", p)
 		}
 	}
 }

@@ -27,8 +27,10 @@ packages() {
 		mmdebstrap|mmdebstrap|makes the Debians that make test-long boots, and images of packages
 		podman|podman|an engine without a daemon, tested as an environment
 		qemu-utils|qemu-img|looks at the layers over a guest's disk that the lab makes
+		qemu-user|qemu-aarch64|runs the tests of the lab's arm64 build
 		wrk|wrk|puts load on web servers
 		redis-tools|redis-benchmark|puts load on Redis
+		hyperfine|hyperfine|times commands, to compare with what lab run command finds
 	END
 }
 

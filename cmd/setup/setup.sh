@@ -5,6 +5,7 @@
 #   cmd/setup/setup.sh --full-kernel    fetch the distribution's full kernel, too: only an
 #                               emulated network card (nic=e1000) needs its drivers
 #   cmd/setup/setup.sh --distro         make a whole Debian, on a disk, for the environment vm-distro
+#   cmd/setup/setup.sh --xen            the same with Debian's Xen below it, for the environment xen
 #   cmd/setup/setup.sh --tests          and the programs that make test runs as environments
 #   cmd/setup/setup.sh --long           and what make test-long needs: a maker of Debian roots
 #   cmd/setup/setup.sh --uninstall      remove what earlier set-ups installed, and the cache
@@ -325,9 +326,9 @@ while [ "$cache" != "${cache%/}" ]; do cache=${cache%/}; done # else a link woul
 case ${1:-} in
 --cache) echo "$cache" && exit ;;
 --go) find_go && exit ;;
-'' | --full-kernel | --distro | --tests | --long | --uninstall) m=$(manager) ;;
+'' | --full-kernel | --distro | --xen | --tests | --long | --uninstall) m=$(manager) ;;
 --print) m=${2:-} ;;
-*) die "unknown argument $1" "sed -n 2,14p cmd/setup/setup.sh shows those there are" ;;
+*) die "unknown argument $1" "sed -n 2,15p cmd/setup/setup.sh shows those there are" ;;
 esac
 case $m in apt | dnf) ;; *) die "unknown package manager '$m'" "cmd/setup/setup.sh --print apt, or dnf" ;; esac
 # shellcheck source=cmd/setup/setup-apt.sh
@@ -340,11 +341,11 @@ case ${1:-} in
 	setup
 	;;
 --full-kernel) full_kernel ;;
---distro)
-	[ "$m" = apt ] || die "the distribution guest is made by mmdebstrap, on a Debian" "copy $cache/distro from one"
+--distro | --xen)
+	[ "$m" = apt ] || die "the distribution guest is made by mmdebstrap, on a Debian" "copy $cache/${1#--} from one"
 	# shellcheck source=cmd/setup/setup-distro.sh
 	. "$top/cmd/setup/setup-distro.sh"
-	distro
+	distro "${1#--}"
 	;;
 --uninstall) uninstall ;;
 --print)

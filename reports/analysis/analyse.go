@@ -128,16 +128,23 @@ func (a *Analysis) sort() {
 			p.cell.Made[at[p]].Values[name] = stats.Median(vs)
 		}
 	}
-	hues := map[string]int{}
+	hues, rows := map[string]int{}, map[string][]string{}
 	for _, c := range a.Cells {
 		if len(c.Made) > 0 {
 			c.NotRun = nil
 		}
-		label := results.Label(c.Env, c.Variant, 1)
-		if _, ok := hues[label]; !ok {
-			hues[label] = len(hues)
+		if _, ok := hues[c.Env]; !ok {
+			hues[c.Env] = len(hues)
+			if n := a.Run.Manifest.Environment(c.Env).Number; n > 0 {
+				hues[c.Env] = n - 1
+			}
 		}
-		c.Hue = hues[label]
+		label := results.Label(c.Env, c.Variant, 1)
+		if !slices.Contains(rows[c.Env], label) {
+			rows[c.Env] = append(rows[c.Env], label)
+		}
+		c.Hue = hues[c.Env]
+		c.Shape = c.Hue + slices.Index(rows[c.Env], label)
 	}
 }
 

@@ -17,7 +17,8 @@ const Baseline = "host"
 type Cell struct {
 	results.Cell
 	Name    msg.Message // what rows and axes call it
-	Hue     int         // its colour in plots: cells that differ in the number of instances alone have the same one
+	Hue     int         // its colour in plots, its environment's
+	Shape   int         // its points' on a page, which tells rows of one environment apart: those that differ in the number of instances alone have the same one
 	TCG     bool        // a guest under software emulation
 	Whole   bool        // what is timed is a whole command
 	Mark    msg.Message // that it is emulated, an unfit KVM's or a whole command; or nothing

@@ -58,7 +58,7 @@ func fileName(label string) string {
 			return r
 		}
 		return '-'
-	}, label)
+	}, label[:min(len(label), 200)])
 }
 
 // hgrm writes a histogram as HdrHistogram's outputPercentileDistribution does: for
@@ -100,11 +100,12 @@ func hgrm(h *histogram.Histogram) []byte {
 	for p := 0.0; ; {
 		s := at(p)
 		fmt.Fprintf(&b, "%12.6f %2.12f %10d %14.2f\n", s.value, p/100, s.sum, 1/(1-p/100))
-		if s.sum == sum {
+		half := math.Pow(2, math.Floor(math.Log2(100/(100-p)))+1)
+		next := p + 100/(ticks*half)
+		if s.sum == sum || next == p { // the rest is less than a number can tell from 100 %
 			break
 		}
-		half := math.Pow(2, math.Floor(math.Log2(100/(100-p)))+1)
-		p += 100 / (ticks * half)
+		p = next
 	}
 	fmt.Fprintf(&b, "%12.6f %2.12f %10d\n", last.value, 1.0, sum)
 	fmt.Fprintf(&b, "#[Mean    = %12.6f, StdDeviation   = %12.6f]\n", mean, math.Sqrt(square/float64(sum)))

@@ -48,7 +48,7 @@ func Notebook(a *analysis.Analysis) ([]byte, error) {
 		Outputs []any `json:"outputs"`
 	}
 	intro := fmt.Sprintf("# lab run %s\n\n%s\n\nRun %s, with lab %s. It reads `trials.csv` in this folder: a row for each value of a trial, in base units. `report.md` says what may be concluded.",
-		clean.Line(m.Scenario), clean.Line(m.Question), clean.Line(m.ID), clean.Line(m.Lab))
+		clean.Markdown(m.Scenario), clean.Markdown(m.Question), clean.Markdown(m.ID), clean.Markdown(m.Lab))
 	cells := []any{cell{"markdown", "intro", map[string]any{}, lines(intro)}}
 	text := strings.NewReplacer("{metric}", quoted(name), "{stat}", quoted(stat), "{title}", quoted(title), "{unit}", quoted(unit), "{log}", map[bool]string{true: "True", false: "False"}[log]).Replace(code)
 	for i, part := range strings.Split(text, "# %%\n")[1:] {

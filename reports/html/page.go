@@ -30,6 +30,7 @@ type Run struct {
 	Question  string        `json:"question"`
 	Answer    []string      `json:"-"` // sentences, the largest difference first
 	Banners   []string      `json:"-"` // what every reader has to know first
+	Picture   *Picture      `json:"-"` // what comes before the plot: nil: nothing
 	Verdicts  []Verdict     `json:"-"`
 	Rows      []Row         `json:"rows"`
 	Metrics   []Metric      `json:"metrics"`
@@ -44,6 +45,12 @@ type Run struct {
 	Notes     template.HTML `json:"-"` // doubts, and what the run wants said
 	Noted     int           `json:"-"` // how many these are
 	Files     []string      `json:"-"` // the folder's, for those who want the evidence
+}
+
+// A Picture is a figure that can't be pointed at. A table of the page has the same.
+type Picture struct {
+	Data  template.URL
+	Title string
 }
 
 // A Verdict is a statement and what came of it.
@@ -118,6 +125,8 @@ var (
 	pageText string
 	//go:embed page.css
 	css string
+	//go:embed view.js
+	view string
 	//go:embed page.js
 	script string
 
@@ -155,7 +164,7 @@ func render(p *Page) ([]byte, error) {
 		Data   template.JS
 		CSS    template.CSS
 		Script template.JS
-	}{p, p.Runs[0], template.JS(data), template.CSS(css), template.JS(script)})
+	}{p, p.Runs[0], template.JS(data), template.CSS(css), template.JS("(() => {\n'use strict';\n" + view + script + "})();\n")})
 	if err != nil {
 		return nil, fmt.Errorf("html: %w", err)
 	}

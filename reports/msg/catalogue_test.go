@@ -78,7 +78,7 @@ func used(t *testing.T) map[string][]int {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range []string{"../html/page.html", "../html/page.js"} {
+	for _, name := range []string{"../html/page.html", "../html/page.js", "../html/view.js"} {
 		data, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)

@@ -56,6 +56,9 @@ func (p *Page) HTML(l *msg.Language) template.HTML {
 	return template.HTML(b.String())
 }
 
+// longText is how many bytes a cell has that is broken into lines.
+const longText = 50
+
 // html writes a table that can be scrolled, also by keyboard.
 func (t Table) html(b *bytes.Buffer, title string, say func(Text) string) {
 	fmt.Fprintf(b, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"%s\"><table><thead><tr>", title)
@@ -66,13 +69,13 @@ func (t Table) html(b *bytes.Buffer, title string, say func(Text) string) {
 	for _, r := range t.Rows {
 		b.WriteString("<tr>")
 		for i, c := range r {
-			cell := "<td>%s</td>"
+			cell, text := "<td>%s</td>", say(c)
 			if i == 0 {
 				cell = "<th scope=\"row\">%s</th>"
-			} else if _, long := c.(Wrapped); long {
+			} else if _, wrapped := c.(Wrapped); wrapped || len(text) > longText {
 				cell = "<td class=\"text\">%s</td>"
 			}
-			fmt.Fprintf(b, cell, say(c))
+			fmt.Fprintf(b, cell, text)
 		}
 		b.WriteString("</tr>\n")
 	}

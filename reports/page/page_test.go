@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"lab/reports/msg"
 )
@@ -54,6 +55,22 @@ func TestBackends(t *testing.T) {
 			if !strings.Contains(x.got, want) {
 				t.Errorf("%s has no %q:\n%s", name, want, x.got)
 			}
+		}
+	}
+}
+
+// What pretends to be a colour takes columns like anything else.
+func TestColumnsOfOthers(t *testing.T) {
+	p := &Page{}
+	p.Text(strings.Repeat("\x1b]0; word ", 40))
+	p.Table(Table{Head: []Text{"name", "why"}, Rows: [][]Text{{"\x1b[", Wrapped{strings.Repeat("\x1b", 3) + strings.Repeat(" word", 40), 20}}}})
+	var b bytes.Buffer
+	if err := p.Terminal(&b, Options{Width: 40}); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(b.String()) {
+		if utf8.RuneCountInString(line) > 41 || strings.Contains(line, "\x1b") {
+			t.Errorf("%q", line)
 		}
 	}
 }

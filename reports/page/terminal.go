@@ -12,6 +12,7 @@ import (
 	"github.com/olekukonko/tablewriter/tw"
 	"golang.org/x/sys/unix"
 
+	"lab/bench/clean"
 	"lab/bench/text"
 	"lab/reports/msg"
 )
@@ -61,7 +62,9 @@ type terminal struct {
 	b bytes.Buffer
 }
 
-func (t *terminal) say(x Text) string { return flat(t.o.Language, x, msg.Plain) }
+// say is clean before it is measured: what comes from outside may pretend to be a colour,
+// which takes no column.
+func (t *terminal) say(x Text) string { return clean.Line(flat(t.o.Language, x, msg.Plain)) }
 
 func (t *terminal) block(x block) error {
 	switch x.kind {

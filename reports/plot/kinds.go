@@ -146,6 +146,16 @@ func Draw(a *analysis.Analysis, l *msg.Language) ([]File, error) {
 	return append(out, files...), err
 }
 
+// SVG draws one figure alone; nil if it can't be drawn.
+func SVG(a *analysis.Analysis, f results.Figure, l *msg.Language) []byte {
+	fill, why := figureOf(a, f)
+	if !why.IsZero() {
+		return nil
+	}
+	b, _ := svg(measured(l, fill), l, fill)
+	return b
+}
+
 // writeLabel puts a cell's label beside its row: the environment, what sets it
 // apart from others of its kind, and its mark; in two lines if low.
 func writeLabel(p *page, c *analysis.Cell, x, y vg.Length, low bool) {

@@ -218,6 +218,21 @@ func measured(l *msg.Language, fill func(*page)) vg.Length {
 	return p.y + pageMargin
 }
 
+// svg draws a page of a height as SVG.
+func svg(height vg.Length, l *msg.Language, fill func(*page)) ([]byte, error) {
+	vector := vgsvg.New(pageWidth, height)
+	white := &page{c: draw.New(vector), l: l, height: height, y: pageMargin}
+	white.rect(paper, 0, 0, pageWidth, height)
+	fill(white)
+	var b bytes.Buffer
+	if _, err := vector.WriteTo(&b); err != nil {
+		return nil, err
+	}
+	// Liberation Sans has Arial's widths: where it is missing, nothing moves.
+	return withHangul(bytes.ReplaceAll(b.Bytes(), []byte("font-family:Liberation Sans;"),
+		[]byte("font-family:'Liberation Sans',Arial,Helvetica,sans-serif;")))
+}
+
 // drawn draws a page: once to learn its height, then for good, as PNG, as SVG
 // and as PDF. made is the PDF's date.
 func drawn(name string, made time.Time, l *msg.Language, fill func(*page)) ([]File, error) {
@@ -231,19 +246,8 @@ func drawn(name string, made time.Time, l *msg.Language, fill func(*page)) ([]Fi
 	if _, err := bitmap.WriteTo(&png); err != nil {
 		return nil, fmt.Errorf("draw %s.png: %w", name, err)
 	}
-	vector := vgsvg.New(pageWidth, height)
-	white := &page{c: draw.New(vector), l: l, height: height, y: pageMargin}
-	white.rect(paper, 0, 0, pageWidth, height)
-	fill(white)
-	var svg bytes.Buffer
-	if _, err := vector.WriteTo(&svg); err != nil {
-		return nil, fmt.Errorf("draw %s.svg: %w", name, err)
-	}
-	// Liberation Sans has Arial's widths: where it is missing, nothing moves.
-	var err error
-	text := bytes.ReplaceAll(svg.Bytes(), []byte("font-family:Liberation Sans;"),
-		[]byte("font-family:'Liberation Sans',Arial,Helvetica,sans-serif;"))
-	if text, err = withHangul(text); err != nil {
+	text, err := svg(height, l, fill)
+	if err != nil {
 		return nil, fmt.Errorf("draw %s.svg: %w", name, err)
 	}
 	letters, err := pdf(name, made, l, fill)
@@ -300,9 +304,9 @@ func Paint(i int) color.RGBA {
 	return c
 }
 
-// RowColor is the i-th row's: small dots need the palette's darker half.
+// RowColor is the i-th environment's: small dots need the palette's darker half.
 func RowColor(i int) color.RGBA {
-	dark := []color.RGBA{palette[0], palette[4], palette[2], palette[6], rgb(0x444444)}
+	dark := []color.RGBA{palette[0], palette[4], palette[2], rgb(0x444444), palette[6]}
 	return dark[i%len(dark)]
 }
 

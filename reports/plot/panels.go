@@ -187,11 +187,16 @@ func (f *panels) short(p *page, c *analysis.Cell, why msg.Message, width vg.Leng
 	return msg.T("cell.see-below", head)
 }
 
-// writeNarrow puts a cell's label beside its row, in two lines where it must.
+// writeNarrow puts a cell's label beside its row, in two lines where it must, and
+// smaller where that isn't enough.
 func writeNarrow(p *page, c *analysis.Cell, x, y, width vg.Length) {
 	st := smallText
 	st.color = black
 	lines := st.wrap(c.Cell.Label(), width)
+	for len(lines) > 2 && st.size > 6 {
+		st.size -= 0.25
+		lines = st.wrap(c.Cell.Label(), width)
+	}
 	if len(lines) > 2 {
 		lines = []string{lines[0], st.fit(strings.Join(lines[1:], " "), width)}
 	}

@@ -19,11 +19,11 @@ import (
 type phases struct {
 	*sheet
 	metric results.Metric
-	colors map[string]color.RGBA
+	colors PartColors
 }
 
 func newPhases(s *sheet) figure {
-	return &phases{sheet: s, metric: s.a.Whole(s.figure), colors: map[string]color.RGBA{}}
+	return &phases{sheet: s, metric: s.a.Whole(s.figure), colors: PartColors{}}
 }
 
 const barHeight = vg.Length(17)
@@ -77,7 +77,7 @@ func (s *phases) bar(p *page, c *analysis.Cell, left, right vg.Length) {
 	x := left
 	for i, q := range b.Parts {
 		wide := vg.Length(q.Share/full) * (right - left)
-		colour := s.color(q.Name)
+		colour := s.colors.Of(q.Name)
 		p.rect(colour, x, p.y, x+wide, p.y+barHeight)
 		if c.TCG {
 			p.hatch(tint(ink(colour)), x, p.y, x+wide, p.y+barHeight)
@@ -130,7 +130,7 @@ func (s *phases) names(p *page, b *analysis.Breakdown, left, right vg.Length) {
 		x += w
 	}
 	for i, q := range b.Parts {
-		name(s.color(q.Name), msg.T("phases.named", strconv.Itoa(i+1), q.Title, msg.Quantity(q.Median, s.metric.Unit), msg.Percent(q.Share)))
+		name(s.colors.Of(q.Name), msg.T("phases.named", strconv.Itoa(i+1), q.Title, msg.Quantity(q.Median, s.metric.Unit), msg.Percent(q.Share)))
 	}
 	if b.Apart() && b.Sum < b.Whole {
 		name(paper, msg.T("phases.rest", msg.Percent(1-b.Sum/b.Whole)))
@@ -138,17 +138,31 @@ func (s *phases) names(p *page, b *analysis.Breakdown, left, right vg.Length) {
 	p.y += bodyText.line()
 }
 
-// color is a part's, the same in every bar of the figure.
-func (s *phases) color(name string) color.RGBA {
+// partPaint are the colours of the parts that most runs have, so that each has the same
+// one in all figures of all runs.
+var partPaint = map[string]int{
+	"thread": 0, "exec": 1, "first byte": 2, "first answer": 2, "chroot": 3, "cgroup": 4, "namespaces": 5, "root": 6, "/dev": 7, "/sys": 8,
+	"network": 9, "pivot_root": 10, "privileges": 11, "/proc": 12, "prepare": 13, "libvirt": 14, "qemu": 15, "configure": 16, "kernel": 17,
+	"pull": 0, "make ready": 1, "start": 3, "run": 6,
+}
+
+// PartColors are those of the parts of one figure, by name: a part that is not among the
+// usual ones has the last colour that is free.
+type PartColors map[string]int
+
+// Of is a part's colour.
+func (c PartColors) Of(name string) color.RGBA {
 	if name == analysis.Other {
 		return restColor
 	}
-	c, ok := s.colors[name]
+	i, ok := partPaint[name]
 	if !ok {
-		c = Paint(len(s.colors))
-		s.colors[name] = c
+		if i, ok = c[name]; !ok {
+			i = 3*len(palette) - 1 - len(c)%len(palette)
+			c[name] = i
+		}
 	}
-	return c
+	return Paint(i)
 }
 
 // tint is a colour that lets through what it is drawn over.

@@ -11,13 +11,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
+
+// most is how many connections there are at a time. Each is a descriptor of a process
+// that may be measuring, whoever on the machine made it; a browser has six.
+const most = 64
+
+// slow is how long a client may take to fetch a page. An event stream has no end.
+const slow = 30 * time.Second
 
 // Loopback is where a server listens unless the user names an address: a free port.
 const Loopback = "127.0.0.1:0"
@@ -65,7 +75,19 @@ func (s *Server) Start(address string) error {
 		return fmt.Errorf("serve: %w; name another address, HOST:PORT", err)
 	}
 	s.addr = l.Addr()
-	s.http = &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10}
+	s.http = &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: slow, WriteTimeout: slow, IdleTimeout: slow, MaxHeaderBytes: 16 << 10,
+		ErrorLog: log.New(io.Discard, "", 0)} // the terminal is the run's
+	var open atomic.Int32
+	s.http.ConnState = func(c net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			if open.Add(1) > most {
+				c.Close()
+			}
+		case http.StateClosed, http.StateHijacked:
+			open.Add(-1)
+		}
+	}
 	go s.http.Serve(l)
 	return nil
 }
@@ -125,7 +147,9 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	if _, err := fmt.Fprintf(w, "retry: 2000\nid: %d\n\n", version); err != nil {
 		return
 	}
+	flush.SetReadDeadline(time.Time{}) // the request is read: what is left is to see it closed
 	for {
+		flush.SetWriteDeadline(time.Now().Add(beat + slow))
 		if err := flush.Flush(); err != nil && !errors.Is(err, context.Canceled) {
 			return
 		}

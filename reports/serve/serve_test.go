@@ -2,8 +2,11 @@ package serve
 
 import (
 	"bufio"
+	"errors"
 	"io"
+	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -102,6 +105,49 @@ func TestEvents(t *testing.T) {
 	await("data: 2")
 	if _, body := get(t, "GET", s.URL(), ""); body != "two" {
 		t.Errorf("the page is %q", body)
+	}
+}
+
+// Whoever opens connections and says nothing, or reads nothing, has no more than so many
+// of them, and others are served once they are gone.
+func TestManyConnections(t *testing.T) {
+	s := New()
+	s.Publish([]byte("one"))
+	if err := s.Start(""); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var idle []net.Conn
+	for range 4 * most {
+		c, err := net.Dial("tcp", s.addr.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		idle = append(idle, c)
+	}
+	closed := 0
+	for _, c := range idle {
+		c.SetReadDeadline(time.Now().Add(time.Second / 50))
+		if _, err := c.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+			closed++
+		}
+	}
+	if len(idle)-closed > most {
+		t.Errorf("%d of %d are open", len(idle)-closed, len(idle))
+	}
+	for _, c := range idle {
+		c.Close()
+	}
+	for until := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		resp, err := http.Get(s.URL())
+		if err == nil {
+			resp.Body.Close()
+			return
+		}
+		if time.Now().After(until) {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"lab/bench"
+	"lab/bench/usercache"
 )
 
 // FindEmulator finds QEMU.
@@ -22,7 +23,7 @@ func FindEmulator() (string, error) {
 			return p, nil
 		}
 	}
-	return "", bench.Unavailable("QEMU (qemu-system-x86_64) isn't installed", "make setup")
+	return "", bench.Unavailable("QEMU (qemu-system-x86_64) isn't installed", usercache.SetUp(usercache.GuestPackages))
 }
 
 // Qboot is a firmware that does nothing but start a kernel.

@@ -13,6 +13,7 @@ import (
 	"lab/bench/probe/guestinit/wire"
 	"lab/bench/request"
 	"lab/bench/testbed"
+	"lab/bench/usercache"
 	"lab/vm/disk"
 )
 
@@ -136,7 +137,7 @@ func CheckDisk(s bench.Spec, tb *testbed.Testbed) error {
 		return bench.Unavailable(fmt.Sprintf("%s has %d MiB left, and the disk takes %d MiB", WorkDir(tb), free>>20, size>>20), "make room there, or --variant disk-size=…")
 	}
 	if _, err := image.FindTool("mkfs.ext4"); err != nil {
-		return bench.Unavailable(err.Error(), "make setup")
+		return bench.Unavailable(err.Error(), usercache.SetUp("e2fsprogs"))
 	}
 	return nil
 }

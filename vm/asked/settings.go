@@ -35,13 +35,15 @@ func Settings(bare, distro bool) []bench.Setting {
 		all = slices.DeleteFunc(all, func(s bench.Setting) bool { return !slices.Contains(distroSettings, s.Name) })
 		n := slices.IndexFunc(all, func(s bench.Setting) bool { return s.Name == "memory" })
 		all[n].Default, all[n].Help = distroMemory, "the guest's RAM, such as 1G"
+		n = slices.IndexFunc(all, func(s bench.Setting) bool { return s.Name == "net" })
+		all[n].Values, all[n].Help = []string{"none", "bridge"}, "network: none but loopback, or a port of the testbed's bridge"
 	}
 	return all
 }
 
 // distroSettings are those that a distribution has, too, and distroMemory is what one has
 // room in.
-var distroSettings = []string{"accel", "anyway", bench.PageCache.Name, "memory", "vcpus", "tbcache"}
+var distroSettings = []string{"accel", "anyway", bench.PageCache.Name, "memory", "vcpus", "tbcache", "net"}
 
 const distroMemory = "512M"
 

@@ -111,12 +111,12 @@ func Start(ctx context.Context, m Mounts, log *os.File) (*Daemon, error) {
 	if err := d.Proc.Start(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("start %s: %w", path, err), d.Proc.Close())
 	}
-	go func() {
-		defer close(d.Ended)
-		d.exit, _ = d.Proc.Wait(context.Background())
-		ready.SetReadDeadline(time.Unix(1, 0)) // wakes the reader below
-	}()
 	ready.SetReadDeadline(time.Now().Add(daemonStart))
+	go func() {
+		d.exit, _ = d.Proc.Wait(context.Background())
+		close(d.Ended)
+		ready.SetReadDeadline(time.Unix(1, 0)) // wakes the reader below, which looks whether it has ended
+	}()
 	stop := context.AfterFunc(ctx, func() { ready.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	var buf [1024]byte

@@ -16,6 +16,7 @@ import (
 	"lab/bench"
 	"lab/bench/launch"
 	"lab/bench/testbed"
+	"lab/bench/usercache"
 	"lab/vm/accel"
 	"lab/vm/client"
 )
@@ -41,7 +42,7 @@ type Host struct {
 // the folder for sockets and logs.
 func NewHost(tb *testbed.Testbed, name, bed, emulator string) (*Host, error) {
 	if _, _, err := Find(); err != nil {
-		return nil, bench.Unavailable(err.Error(), "make setup")
+		return nil, bench.Unavailable(err.Error(), usercache.SetUp(usercache.GuestPackages))
 	}
 	if !tb.Private {
 		// Where the lab isn't PID 1, QEMU's orphans come to it by this.
@@ -153,7 +154,7 @@ func (h *Host) fileBind(file string) *Bind {
 	return &Bind{From: file, To: h.Inside(file), Attr: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOSUID}
 }
 
-// Inside turns a path below the cache or the testbed's folder into the one
+// Inside turns a path below the cache or the testbed's folders into the one
 // under which the daemon sees it.
 func (h *Host) Inside(path string) string {
 	if rest, ok := strings.CutPrefix(path, h.tb.Cache+"/"); ok {
@@ -161,6 +162,11 @@ func (h *Host) Inside(path string) string {
 	}
 	if rest, ok := strings.CutPrefix(path, h.bed+"/"); ok {
 		return InsideBed + "/" + rest
+	}
+	for _, dir := range []string{h.tb.Dir, h.tb.Work} { // what a trial made: Spec.Disk
+		if rest, ok := strings.CutPrefix(path, dir+"/"); ok && dir != "" {
+			return InsideFiles + "/testbed-" + strings.ReplaceAll(rest, "/", "-")
+		}
 	}
 	return path
 }

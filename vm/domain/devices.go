@@ -17,6 +17,7 @@ type Disk struct {
 	ReadOnly bool
 	Cache    string // QEMU's cache mode: "none", "writeback", …; "" is QEMU's own
 	IO       string // how QEMU does I/O: "threads" or "native"; "" is QEMU's own
+	Writes   int64  // the most bytes that it lets through in a second; 0: any
 }
 
 // Slots of the root bus, where what the lab adds is. By itself libvirt would
@@ -62,6 +63,9 @@ func (d Disk) disk(slot uint, number int) libvirtxml.DomainDisk {
 	}
 	if slot == slotSystem {
 		out.Boot = &libvirtxml.DomainDeviceBoot{Order: 1}
+	}
+	if d.Writes > 0 {
+		out.IOTune = &libvirtxml.DomainDiskIOTune{WriteBytesSec: uint64(d.Writes)}
 	}
 	if d.ReadOnly {
 		out.ReadOnly = &libvirtxml.DomainDiskReadOnly{}

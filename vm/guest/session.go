@@ -24,6 +24,9 @@ type Session struct {
 	r  *bufio.Reader
 	At clock.Time // when the guest said hello
 
+	// Ago is how long before that a distribution's parts began, its kernel the first.
+	Ago []time.Duration
+
 	// jump is how far the clock of a guest that was restored was set forward.
 	Jump time.Duration
 
@@ -79,7 +82,7 @@ func Greet(ctx context.Context, c net.Conn) (*Session, error) {
 	if hello.Err != "" {
 		return nil, fmt.Errorf("the guest's init: %s", hello.Err)
 	}
-	s.paced = hello.Paced
+	s.paced, s.Ago = hello.Paced, hello.Ago
 	go s.listen()
 	return s, nil
 }

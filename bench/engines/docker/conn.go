@@ -13,19 +13,49 @@ import (
 // as that of a command that begins has, and close waits until all are closed.
 type conn struct {
 	*client.Client
-	path string
+	to route
 
 	mu   sync.Mutex
 	open map[*socket]bool
+	lost error // of the last that couldn't be opened, which the client's own error hides
 	all  sync.WaitGroup
+}
+
+// A route is the way to an engine.
+type route struct {
+	network, address string                   // "unix" and a path, or "tcp" and HOST:PORT
+	open             func() (net.Conn, error) // instead of these, where it isn't this process that can; nil mostly
+}
+
+// flag is what the command docker is told of it.
+func (r route) flag() string { return r.network + "://" + r.address }
+
+// A half can be closed for writing alone.
+type half interface {
+	net.Conn
+	CloseWrite() error
+}
+
+func (r route) connect(ctx context.Context) (half, error) {
+	var c net.Conn
+	var err error
+	if r.open != nil {
+		c, err = r.open()
+	} else {
+		c, err = (&net.Dialer{}).DialContext(ctx, r.network, r.address)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c.(half), nil // a Unix or TCP socket
 }
 
 // dial returns a client of the engine. It connects with its first call.
 func (d *daemon) dial() (*conn, error) {
-	c := &conn{path: d.socket(), open: map[*socket]bool{}}
+	c := &conn{to: d.route, open: map[*socket]bool{}}
 	options := []client.Opt{
 		client.WithHTTPClient(&http.Client{Transport: &http.Transport{DialContext: c.connect, DisableKeepAlives: true}}),
-		client.WithHost("unix://" + c.path), client.WithDialContext(c.connect)}
+		client.WithHost("tcp://engine"), client.WithDialContext(c.connect)}
 	if d.version != "" {
 		options = append(options, client.WithAPIVersion(d.version))
 	}
@@ -36,7 +66,7 @@ func (d *daemon) dial() (*conn, error) {
 
 // A socket is a connection to the engine that is counted.
 type socket struct {
-	*net.UnixConn
+	half
 	of   *conn
 	once sync.Once
 }
@@ -44,7 +74,7 @@ type socket struct {
 // Close closes it.
 func (s *socket) Close() (err error) {
 	s.once.Do(func() {
-		err = s.UnixConn.Close()
+		err = s.half.Close()
 		s.of.mu.Lock()
 		delete(s.of.open, s)
 		s.of.mu.Unlock()
@@ -54,11 +84,14 @@ func (s *socket) Close() (err error) {
 }
 
 func (c *conn) connect(ctx context.Context, _, _ string) (net.Conn, error) {
-	x, err := (&net.Dialer{}).DialContext(ctx, "unix", c.path)
+	x, err := c.to.connect(ctx)
 	if err != nil {
+		c.mu.Lock()
+		c.lost = err
+		c.mu.Unlock()
 		return nil, err
 	}
-	s := &socket{UnixConn: x.(*net.UnixConn), of: c}
+	s := &socket{half: x, of: c}
 	c.mu.Lock()
 	c.open[s] = true
 	c.all.Add(1)

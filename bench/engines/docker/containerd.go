@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"lab/bench"
@@ -25,7 +26,8 @@ import (
 // that a private dockerd has started, and its image the one that this dockerd has.
 type Containerd struct {
 	*foreign.Env
-	engine *Env
+	engine  *Env
+	entered atomic.Int64 // how many further commands there were
 
 	mu     sync.Mutex                   // guards what follows
 	images map[*daemon]map[string]error // what each was given, by digest, and how that went
@@ -39,6 +41,11 @@ const space = "lab"
 func NewContainerd() *Containerd {
 	e := &Containerd{engine: New(), images: map[*daemon]map[string]error{}, now: map[which]*daemon{}}
 	m := foreign.Maker{Name: "containerd", Program: "ctr", Package: "docker.io", Check: e.check, Prepare: e.prepare, Args: e.args,
+		Enter: func(o *foreign.Order, c bench.Command) []string {
+			out := append(e.ctr(e.daemon(o.Spec))[1:], "tasks", "exec", "--exec-id", fmt.Sprintf("lab-%d", e.entered.Add(1)), "--fifo-dir", filepath.Join(e.daemon(o.Spec).bed, "fifo"))
+			c.Env = nil // it takes none
+			return append(append(append(out, foreign.EnterFlags("--cwd", c)...), o.ID), c.Argv...)
+		},
 		Nets: []string{foreign.NetNone, foreign.NetHost}, Store: "containerd", Cgroup: "container", Monitor: "containerd-shim",
 		Settings: []bench.Setting{
 			{Name: "runtime", Values: []string{"runc", "crun"}, Default: "runc", Help: "which OCI runtime containerd's shim calls"},
@@ -72,7 +79,7 @@ func (e *Containerd) check(s bench.Spec) error {
 
 // prepare starts the engine where it isn't running, and gives containerd the image.
 func (e *Containerd) prepare(ctx context.Context, _ *foreign.Env, s bench.Spec) (bench.Instance, error) {
-	d, err := e.engine.engine(ctx, whichFor(s))
+	d, err := e.engine.engine(ctx, s)
 	if err == nil {
 		err = e.load(ctx, d, s.Image)
 	}
@@ -80,7 +87,7 @@ func (e *Containerd) prepare(ctx context.Context, _ *foreign.Env, s bench.Spec) 
 		return nil, bench.Blamed(bench.BlameMachine, err)
 	}
 	e.mu.Lock()
-	e.now[whichFor(s)] = d
+	e.now[e.engine.which(s)] = d
 	e.mu.Unlock()
 	if s.Command.Stdin != nil || s.Command.TTY {
 		return e.Program(s)
@@ -191,12 +198,17 @@ func (e *Containerd) ctr(d *daemon) []string {
 	return []string{"ctr", "--address", fmt.Sprintf("/proc/%d/root/run/%s/containerd/containerd.sock", d.proc.PID(), d.name()), "--namespace", space}
 }
 
+// daemon is the one that a Spec's container is in.
+func (e *Containerd) daemon(s bench.Spec) *daemon {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.now[e.engine.which(s)]
+}
+
 // args are "ctr run".
 func (e *Containerd) args(o *foreign.Order) []string {
 	c, s := o.Spec.Command, o.Spec.Settings
-	e.mu.Lock()
-	d := e.now[whichFor(o.Spec)]
-	e.mu.Unlock()
+	d := e.daemon(o.Spec)
 	out := append(e.ctr(d)[1:], "run", "--rm", "--snapshotter", "overlayfs", "--runc-binary", s["runtime"], "--cgroup", "/"+o.Group+"/container",
 		"--fifo-dir", filepath.Join(d.bed, "fifo"), "--cwd", c.Dir)
 	if s["net"] == foreign.NetHost {

@@ -2,10 +2,12 @@ package docker
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -37,12 +39,14 @@ var (
 // A daemon is a dockerd of the lab's own, with the containerd that it starts.
 type daemon struct {
 	tb      *testbed.Testbed
-	system  bool   // it is the machine's: what follows up to init is empty then
+	route   route  // to it
+	others  bool   // it isn't the lab's own: what follows up to init is empty then
 	bed     string // its folder: sockets, configuration, state
 	data    string // where its images and containers are
 	init    string // the lab's init, for those that want one
 	version string // of its API
 	proc    *launch.Process
+	guest   bench.Instance // that it is in, or nil
 	ended   chan struct{}
 	silent  bool // it left a call without an answer; guarded by the Env's mu
 
@@ -52,7 +56,8 @@ type daemon struct {
 }
 
 // engine is the running engine, started where it isn't.
-func (e *Env) engine(ctx context.Context, w which) (*daemon, error) {
+func (e *Env) engine(ctx context.Context, s bench.Spec) (*daemon, error) {
+	w := e.which(s)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	d := e.daemons[w]
@@ -64,10 +69,17 @@ func (e *Env) engine(ctx context.Context, w which) (*daemon, error) {
 		delete(e.daemons, w)
 	}
 	var err error
-	if w.system {
-		d, err = theirs(ctx, e.tb)
-	} else {
-		d, err = start(ctx, e.tb, w.disk)
+	switch w.engine {
+	case system:
+		if d, err = theirs(ctx, e.tb, route{network: "unix", address: systemSocket}); err == nil {
+			err = d.sweep(ctx)
+		}
+	case remote:
+		d, err = theirs(ctx, e.tb, route{open: e.tb.Outside})
+	case inside:
+		d, err = e.inGuest(ctx, s)
+	default:
+		d, err = start(ctx, e.tb, w)
 	}
 	if err == nil {
 		e.daemons[w] = d
@@ -82,19 +94,21 @@ func (e *Env) broken(d *daemon) {
 	d.silent = true
 }
 
-// socket is where the engine listens.
-func (d *daemon) socket() string {
-	if d.system {
-		return systemSocket
-	}
-	return filepath.Join(d.bed, "docker.sock")
-}
-
 // alive says whether its process is there.
 func (d *daemon) alive() bool { return !done(d.ended) }
 
+// free is an address of the testbed's loopback device that nobody listens on.
+func free() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
 // start starts an engine, and returns when it answers.
-func start(ctx context.Context, tb *testbed.Testbed, disk bool) (_ *daemon, err error) {
+func start(ctx context.Context, tb *testbed.Testbed, w which) (_ *daemon, err error) {
 	path, err := exec.LookPath("dockerd")
 	if err != nil {
 		return nil, err
@@ -103,8 +117,15 @@ func start(ctx context.Context, tb *testbed.Testbed, disk bool) (_ *daemon, err 
 	if d.bed, err = os.MkdirTemp(tb.Dir, "docker-"); err != nil {
 		return nil, err
 	}
+	d.route = route{network: "unix", address: filepath.Join(d.bed, "docker.sock")}
+	if w.engine == overTCP {
+		d.route.network = "tcp"
+		if d.route.address, err = free(); err != nil {
+			return nil, err
+		}
+	}
 	d.data = filepath.Join(d.bed, "data")
-	if disk {
+	if w.disk {
 		if d.data, err = os.MkdirTemp(tb.Work, "docker-"); err != nil {
 			return nil, err
 		}
@@ -140,7 +161,7 @@ func start(ctx context.Context, tb *testbed.Testbed, disk bool) (_ *daemon, err 
 	defer log.Close()
 	d.proc = launch.New(launch.Plan{
 		Command: bench.Command{
-			Argv: []string{path, "--config-file", confFile, "--host", "unix://" + d.socket(), "--data-root", d.data,
+			Argv: []string{path, "--config-file", confFile, "--host", d.route.flag(), "--tls=false", "--data-root", d.data,
 				"--exec-root", filepath.Join("/run", d.name()), "--pidfile", "/run/docker.pid",
 				"--storage-driver", "overlay2", "--exec-opt", "native.cgroupdriver=cgroupfs",
 				"--bridge", "none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false"},
@@ -181,6 +202,9 @@ func (d *daemon) await(ctx context.Context) error {
 			d.version = v
 			return nil
 		}
+		if err = cmp.Or(api.lost, err); d.others && d.guest == nil { // it runs, or it doesn't
+			return fmt.Errorf("no answer: %w", err)
+		}
 		select {
 		case <-d.ended:
 			return errors.New("it ended")
@@ -196,6 +220,9 @@ func (d *daemon) await(ctx context.Context) error {
 func (d *daemon) call(what string, err error) error {
 	select {
 	case <-d.ended:
+		if d.guest != nil {
+			return bench.Explain(d.guest, fmt.Errorf("docker: %s: the guest that the engine is in has ended", what))
+		}
 		x, _ := d.proc.Wait(context.Background())
 		how := x.String() + "; fix: try dockerd by hand"
 		if x.Signal == int(unix.SIGKILL) {
@@ -245,7 +272,11 @@ func (d *daemon) network(ctx context.Context, api *conn, n *testbed.Network) (st
 
 // stop ends the engine: first by asking, then what is left of it.
 func (d *daemon) stop() {
-	if d.system {
+	switch {
+	case d.guest != nil:
+		d.guest.Close()
+		return
+	case d.others:
 		d.leave()
 		return
 	}

@@ -16,14 +16,16 @@
 // What "docker run" does after its program was loaded: create, attach, wait, start. It is
 // a whole call of the engine, and never ranked with what is made in process.
 //
-// With engine=system it is the machine's own engine that is asked, on its standard socket:
-// its containers stand in its own cgroups, and what the lab gave it is removed again
-// (system.go).
+// With engine=system it is the machine's own engine that is asked, on its standard socket,
+// with engine=remote another machine's: its containers stand in its own cgroups, and what
+// the lab gave it is removed again (others.go). In the environment docker-vm the engine is
+// in a guest (guest.go). With client=docker it is the command docker that asks
+// (command.go).
 //
 // daemon.go starts and ends the engine, mounts.go says what it sees, image.go gives it the
 // image. options.go says what a container is to be, instance.go makes it, end.go ends it;
-// stream.go is its input and output, conn.go has the connections to the engine, meter.go
-// tells what both cost.
+// exec.go enters it, stream.go is its input and output, conn.go has the connections to the
+// engine, meter.go tells what both cost.
 package docker
 
 import (
@@ -41,7 +43,8 @@ import (
 // An Env is the environment docker.
 type Env struct {
 	*foreign.Env
-	tb *testbed.Testbed
+	tb    *testbed.Testbed
+	guest guests // in one of which the engine is, or nil
 
 	mu      sync.Mutex // guards what follows
 	daemons map[which]*daemon
@@ -49,14 +52,30 @@ type Env struct {
 
 // A which is one of the engines that an environment may have.
 type which struct {
-	system bool // the machine's
-	disk   bool // with its images in the work folder, and not in memory
+	engine string // what the setting says, or inside
+	disk   bool   // with its images in the work folder, and not in memory
+	guest  string // of which kind, for one inside
 }
 
-// whichFor is the engine that a Spec asks for.
-func whichFor(s bench.Spec) which {
-	return which{system: s.Settings["engine"] == "system", disk: s.Work || bench.Cold(s)}
+// What the setting engine may be.
+const (
+	private = "private"
+	overTCP = "tcp"
+	system  = "system"
+	remote  = "remote"
+	inside  = "inside" // a guest's: not the setting's, but the environment's
+)
+
+// which is the engine that a Spec asks for.
+func (e *Env) which(s bench.Spec) which {
+	if e.guest != nil {
+		return which{engine: inside, guest: fmt.Sprint(e.guestSettings(s))}
+	}
+	return which{engine: s.Settings["engine"], disk: s.Work || bench.Cold(s)}
 }
+
+// own says whether that is an engine of the lab's.
+func (w which) own() bool { return w.engine != system && w.engine != remote && w.engine != inside }
 
 // New returns the environment.
 func New() *Env {
@@ -64,8 +83,10 @@ func New() *Env {
 	m := foreign.Maker{
 		Name: "docker", Program: "dockerd", Package: "docker.io", Check: e.check, Prepare: e.prepare,
 		Settings: []bench.Setting{
-			{Name: "engine", Values: []string{"private", "system"}, Default: "private",
-				Help: "whose engine: one of the lab's own, or this machine's, whose containers stand in its own cgroups and on its own bridge"},
+			{Name: "engine", Values: []string{private, overTCP, system, remote}, Default: private,
+				Help: "whose engine: the lab's own, asked by its socket or over TCP (loopback), this machine's, or the one that DOCKER_HOST names"},
+			{Name: "client", Values: []string{"lab", "docker"}, Default: "lab",
+				Help: "who asks the engine: the lab, by the calls that docker run makes, or the command docker run itself"},
 			{Name: "runtime", Values: []string{"runc", "crun", "runsc"}, Default: "runc", Help: "which OCI runtime the engine calls for each container"},
 			{Name: "seccomp", Values: []string{"default", "none"}, Default: "default",
 				Help: "which system calls are allowed: those that Docker allows, or all"},
@@ -75,7 +96,9 @@ func New() *Env {
 	m.About.Apart = true
 	m.About.Needs = "root, overlayfs, dockerd"
 	m.About.More = "The engine is a private one: the lab starts dockerd and containerd once a run, with sockets, images and networks of their own, and ends them with it. " +
-		"Your own Docker isn't asked, and isn't changed, unless you say engine=system: then this machine's engine is asked, on its socket, and what the lab put there is removed again. Its containers stand in its own cgroups, whose memory and time the lab doesn't count, and on its own bridge. The image is imported once, by its digest. " +
+		"Your own Docker isn't asked, and isn't changed, unless you say engine=system: then this machine's engine is asked, on its socket, and what the lab put there is removed again. Its containers stand in its own cgroups, whose memory and time the lab doesn't count, and on its own bridge. " +
+		"engine=remote is likewise the engine that DOCKER_HOST names (tcp://HOST:PORT, without TLS: lead one with TLS to here, ssh -L 2375:/run/docker.sock HOST); the image is sent there. The image is imported once, by its digest. " +
+		"With engine=tcp whatever shares the testbed's network can ask the engine, too: a container with net=host of the same run. " +
 		"Of Docker's defaults three are changed: the log driver is none, a container has a cgroup namespace of its own also on cgroup v1, and the engine makes no firewall rules, as no packet leaves the testbed."
 	e.Env = foreign.New(m)
 	return e
@@ -109,8 +132,14 @@ func (e *Env) Versions() map[string]string {
 	return all
 }
 
-// Groups is 1: the container's limits are those of a cgroup around its own.
-func (e *Env) Groups(bench.Spec) int { return 1 }
+// Groups is 1: the container's limits are those of a cgroup around its own. The command
+// docker has to be told of that one before it is made.
+func (e *Env) Groups(s bench.Spec) int {
+	if s.Settings["client"] == "docker" {
+		return 2
+	}
+	return 1
+}
 
 // engineMemory is what the engine takes in all, with the lab, until a first container ran.
 const engineMemory = 128 << 20
@@ -127,8 +156,11 @@ func (e *Env) check(s bench.Spec) error {
 				"start the lab from a shell outside of it, or raise its memory limit")
 		}
 	}
-	if s.Settings["engine"] == "system" {
-		return e.checkSystem(s)
+	if _, err := exec.LookPath("docker"); s.Settings["client"] == "docker" && err != nil {
+		return bench.Unavailable("the command docker isn't installed", "apt-get install docker.io")
+	}
+	if !e.which(s).own() {
+		return e.checkOthers(s)
 	}
 	if bench.Cold(s) && e.tb.Work == "" {
 		return bench.Unavailable("without a work folder the engine's images are in memory, and can't be cold", "--variant pagecache=warm")
@@ -144,11 +176,15 @@ func (e *Env) check(s bench.Spec) error {
 // prepare starts the engine where it isn't running, gives it the image, and reserves an
 // address.
 func (e *Env) prepare(ctx context.Context, _ *foreign.Env, s bench.Spec) (bench.Instance, error) {
-	d, err := e.engine(ctx, whichFor(s))
+	d, err := e.engine(ctx, s)
 	if err != nil {
 		return nil, bench.Blamed(bench.BlameMachine, err)
 	}
-	return newInstance(ctx, e, d, s)
+	i, err := newInstance(ctx, e, d, s)
+	if err == nil && s.Settings["client"] == "docker" {
+		return newCommand(i), nil
+	}
+	return i, err
 }
 
 // Describe says what Prepare and Start do.
@@ -158,6 +194,9 @@ func (e *Env) Describe(s bench.Spec) (prepare, start []string) {
 	if s.Settings["net"] == foreign.NetBridge {
 		prepare = append(prepare, "make Docker's network on the testbed's bridge, reserve an address")
 		network = ", the veth pair, address, route and name server"
+	}
+	if s.Settings["client"] == "docker" {
+		return prepare, []string{"make the cgroup for the limits", "execute docker run", "it asks the engine: create, attach, wait, start", "execute"}
 	}
 	return prepare, []string{"make the cgroup for the limits", "create: write the configuration, make the overlay's folders", "attach to its output, ask for its end",
 		"start: mount the overlay, make the network namespace" + network + "; containerd starts a shim, the shim the runtime, and that makes namespaces, mounts and filter", "execute"}

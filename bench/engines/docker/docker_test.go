@@ -37,7 +37,6 @@ func suite(t *testing.T, settings map[string]string, parts ...string) {
 	lacks := map[benchtest.Feature]string{
 		benchtest.Environ:    "the engine adds PATH, HOSTNAME and HOME",
 		benchtest.ParentsFDs: "the workload is a shim's child",
-		benchtest.Exec:       "a further command is docker exec, which isn't wired",
 	}
 	if settings["net"] != "bridge" {
 		lacks[benchtest.Ports] = "no address of its own"
@@ -49,7 +48,7 @@ func suite(t *testing.T, settings map[string]string, parts ...string) {
 func TestDocker(t *testing.T) {
 	needs(t, false)
 	suite(t, map[string]string{"net": "bridge"}, "Names", "Ready", "Marks", "Status", "Stdout", "Stderr", "Stdin", "User", "NotFound",
-		"Signals", "Memory", "Pids", "Cancel", "Order", "Many", "Background", "Ports", "Image", "Prepare")
+		"Signals", "Memory", "Pids", "Cancel", "Order", "Many", "Background", "Exec", "Ports", "Image", "Prepare")
 }
 
 // All parts, in all networks, and with another runtime.
@@ -274,9 +273,8 @@ func TestContainerd(t *testing.T) {
 	benchtest.Run(t, NewContainerd(), benchtest.Options{Slow: true, Lacks: map[benchtest.Feature]string{
 		benchtest.Environ:    "containerd adds PATH",
 		benchtest.ParentsFDs: "the workload is a shim's child",
-		benchtest.Exec:       "a further command is ctr's own exec, which isn't wired",
 		benchtest.Users:      "ctr takes no user",
 		benchtest.Stdin:      "ctr misses an end that comes before its container is made",
 		benchtest.Ports:      "no address of its own",
-	}, Parts: []string{"Names", "Ready", "Status", "Stdout", "Stderr", "Stdin", "NotFound", "Signals", "Memory", "Pids", "Cancel", "Many", "Background", "Image"}})
+	}, Parts: []string{"Names", "Ready", "Status", "Stdout", "Stderr", "Stdin", "NotFound", "Signals", "Memory", "Pids", "Cancel", "Many", "Background", "Exec", "Image"}})
 }

@@ -170,6 +170,7 @@ func (i *instance) Close() error {
 func (i *instance) undo() (err error) {
 	if i.id != "" {
 		i.settle()
+		i.learn()
 		ctx, cancel := context.WithTimeout(context.Background(), endWithin)
 		defer cancel()
 		if _, rerr := i.api.ContainerRemove(ctx, i.id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true}); rerr != nil && !errdefs.IsNotFound(rerr) {
@@ -192,6 +193,9 @@ func (i *instance) undo() (err error) {
 		i.io.close()
 	}
 	err = i.endGroup()
+	if i.parent != "" {
+		os.Remove(i.idFile())
+	}
 	if i.id != "" {
 		i.engine.unshim(i.id)
 	}

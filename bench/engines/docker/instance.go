@@ -39,6 +39,7 @@ type instance struct {
 	began     clock.Time
 	marks     []clock.Mark
 	id        string        // the container's, as the engine has it
+	parent    string        // the name of that group, where it has to be known before; else ""
 	group     *cgroup.Group // around the container's own, with the limits
 	published []io.Closer
 	io        *stream
@@ -72,7 +73,7 @@ func newInstance(ctx context.Context, e *Env, d *daemon, s bench.Spec) (_ *insta
 	if i.image, err = d.image(ctx, i.api, s.Image); err != nil {
 		return nil, bench.Blamed(bench.BlameMachine, err)
 	}
-	if s.Settings["net"] != foreign.NetBridge || d.system {
+	if s.Settings["net"] != foreign.NetBridge || d.others {
 		return i, nil
 	}
 	if i.network, err = e.tb.Network(); err != nil {
@@ -155,17 +156,8 @@ func (i *instance) start(ctx context.Context) (err error) {
 			err = bench.Blamed(bench.BlameMachine, err)
 		}
 	}()
-	if !i.engine.system {
-		if i.group, err = i.env.tb.Cgroups.New(i.spec.Limits, i.env.tb.Cgroups.Hierarchies()...); err != nil {
-			return err
-		}
-	}
-	for _, p := range i.spec.Ports {
-		f, err := i.network.Publish(p, i.addr.Addr())
-		if err != nil {
-			return err
-		}
-		i.published = append(i.published, f)
+	if err := i.makeGroup(); err != nil {
+		return err
 	}
 	if i.io, err = newStream(i.spec.Command); err != nil {
 		return err
@@ -178,6 +170,9 @@ func (i *instance) start(ctx context.Context) (err error) {
 		return i.engine.call("create", err)
 	}
 	i.id = created.ID
+	if err := i.bringInit(ctx); err != nil {
+		return i.engine.call("copy the lab's init into the container", err)
+	}
 	i.mark("create")
 	attached, err := i.api.ContainerAttach(ctx, i.id, client.ContainerAttachOptions{Stream: true, Stdin: i.io.in != nil, Stdout: true, Stderr: i.io.errs != nil})
 	if err != nil {
@@ -219,6 +214,30 @@ func (i *instance) start(ctx context.Context) (err error) {
 	return nil
 }
 
+// makeGroup makes the cgroup around the container's own, where that is the lab's, and
+// publishes the ports.
+func (i *instance) makeGroup() (err error) {
+	cg := i.env.tb.Cgroups
+	switch {
+	case i.engine.others:
+	case i.parent != "":
+		i.group, err = cg.Make(i.parent, i.spec.Limits, cg.Hierarchies()...)
+	default:
+		i.group, err = cg.New(i.spec.Limits, cg.Hierarchies()...)
+	}
+	if err != nil {
+		return err
+	}
+	for _, p := range i.spec.Ports {
+		f, err := i.network.Publish(p, i.addr.Addr())
+		if err != nil {
+			return err
+		}
+		i.published = append(i.published, f)
+	}
+	return nil
+}
+
 // await waits for the program's end.
 func (i *instance) await(end client.ContainerWaitResult) {
 	defer close(i.ended)
@@ -234,14 +253,10 @@ func (i *instance) await(end client.ContainerWaitResult) {
 			i.err = bench.Blamed(bench.BlameMachine, i.engine.call("wait for the container's end", err))
 		}
 	}
-	i.exit = bench.Exit{Code: int(code), At: clock.Now()}
+	i.exit = foreign.OfShell(bench.Exit{Code: int(code), At: clock.Now()})
 	i.io.finish()
-	// The engine says of a signal what a shell says, 128 and its number.
-	if n := i.exit.Code - 128; n > 0 && n <= 64 {
-		i.exit.Code, i.exit.Signal = -1, n
-	}
-	if i.engine.system {
-		i.exit.OOM = i.exit.Signal == int(unix.SIGKILL) && i.systemOOM()
+	if i.engine.others {
+		i.exit.OOM = i.exit.Signal == int(unix.SIGKILL) && i.othersOOM()
 	} else {
 		if user, system, err := i.group.CPU(); err == nil {
 			i.exit.Usage.User, i.exit.Usage.System = user, system

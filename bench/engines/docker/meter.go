@@ -16,7 +16,7 @@ import (
 
 // Inspect names the workload's process and its namespaces.
 func (i *instance) Inspect() (map[string]string, error) {
-	if i.engine.system { // its processes' numbers aren't those of the testbed's PID namespace
+	if i.engine.others { // its processes' numbers aren't those of the testbed's PID namespace
 		return map[string]string{"container": i.id}, nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), endWithin)
@@ -34,12 +34,20 @@ func (i *instance) Inspect() (map[string]string, error) {
 // Meter tells what the workload and its descendants cost. The engine, the shim included,
 // isn't counted: see the Env's.
 func (i *instance) Meter() (c bench.Cost, err error) {
-	switch {
-	case i.engine.system:
-		return c, bench.NotApplicable("the machine's engine has the container in a cgroup of its own", "--variant engine=private")
-	case i.over() || i.group == nil:
+	if i.over() && !i.engine.others {
 		return c, os.ErrProcessDone
 	}
+	return i.meter()
+}
+
+func (i *instance) meter() (c bench.Cost, err error) {
+	switch {
+	case i.engine.others:
+		return c, bench.NotApplicable("another's engine has the container in a cgroup of its own", i.env.ownCure())
+	case i.group == nil:
+		return c, os.ErrProcessDone
+	}
+	i.learn()
 	if err := c.AddGroup(i.group, i.id); err != nil {
 		return c, err
 	}
@@ -55,8 +63,8 @@ func (i *instance) Meter() (c bench.Cost, err error) {
 func (e *Env) Meter() (c bench.Cost, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for w, d := range e.daemons {
-		if w.system {
+	for _, d := range e.daemons {
+		if d.others {
 			continue // whatever else it serves
 		}
 		all := append(d.shims(""), d.proc.PID())

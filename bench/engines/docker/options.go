@@ -32,8 +32,11 @@ func (i *instance) options() client.ContainerCreateOptions {
 	}
 	o := client.ContainerCreateOptions{Name: i.order.ID, HostConfig: h, Config: &container.Config{
 		Image: i.image.id, Cmd: i.order.Argv, Env: c.Env, WorkingDir: i.order.Spec.Command.Dir, Hostname: i.order.Host,
-		User: fmt.Sprintf("%d:%d", c.User.UID, c.User.GID), Tty: c.TTY, AttachStdout: true, AttachStderr: i.io.errs != nil,
-		AttachStdin: i.io.in != nil, OpenStdin: i.io.in != nil, StdinOnce: i.io.in != nil, Labels: map[string]string{label: i.env.tb.ID}}}
+		User: fmt.Sprintf("%d:%d", c.User.UID, c.User.GID), Tty: c.TTY, AttachStdout: true, Labels: map[string]string{label: i.env.tb.ID}}}
+	if s := i.io; s != nil { // nil for docker run, which sees to it
+		in := s.in != nil
+		o.Config.AttachStderr, o.Config.AttachStdin, o.Config.OpenStdin, o.Config.StdinOnce = s.errs != nil, in, in, in
+	}
 	if i.net != "" {
 		h.NetworkMode = container.NetworkMode(i.net)
 		o.NetworkingConfig = onNetwork(i.net, i.addr.Addr())
@@ -41,9 +44,9 @@ func (i *instance) options() client.ContainerCreateOptions {
 	return o
 }
 
-// mounts are the Spec's, and the lab's init.
+// mounts are the Spec's, and the lab's init where the engine sees it.
 func (i *instance) mounts() []bench.Mount {
-	if !i.spec.Init {
+	if !i.spec.Init || i.engine.others {
 		return i.spec.Mounts
 	}
 	return append([]bench.Mount{{Source: i.engine.init, Target: foreign.InitPath, ReadOnly: true}}, i.spec.Mounts...)

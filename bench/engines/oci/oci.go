@@ -45,11 +45,13 @@ func Runsc() *foreign.Env {
 			}
 			return nil
 		}
-		run := m.Args
-		m.Args = func(o *foreign.Order) []string {
+		run, enter := m.Args, m.Enter
+		global := func(o *foreign.Order) []string {
 			network := cmp.Or(map[string]string{foreign.NetNone: "none", foreign.NetHost: "host"}[o.Spec.Settings["net"]], "sandbox")
-			return append([]string{"--platform=" + cmp.Or(o.Spec.Settings["platform"], "ptrace"), "--network=" + network, "--ignore-cgroups"}, run(o)...)
+			return []string{"--platform=" + cmp.Or(o.Spec.Settings["platform"], "ptrace"), "--network=" + network, "--ignore-cgroups"}
 		}
+		m.Args = func(o *foreign.Order) []string { return append(global(o), run(o)...) }
+		m.Enter = func(o *foreign.Order, c bench.Command) []string { return append(global(o), enter(o, c)...) }
 	})
 }
 
@@ -75,6 +77,9 @@ func runtime(name, program, is string, change func(*foreign.Maker)) *foreign.Env
 		Files: bundle,
 		Args: func(o *foreign.Order) []string {
 			return []string{"--root", filepath.Join(o.Dir, "state"), "run", "--bundle", o.Dir, "--pid-file", filepath.Join(o.Dir, "pid"), o.ID}
+		},
+		Enter: func(o *foreign.Order, c bench.Command) []string {
+			return append([]string{"--root", filepath.Join(o.Dir, "state"), "exec"}, append(foreign.EnterFlags("--cwd", c), append([]string{o.ID}, c.Argv...)...)...)
 		},
 		Start: []string{"read the bundle's config.json; make the container's cgroup, namespaces, mounts and filter", "execute"},
 	}

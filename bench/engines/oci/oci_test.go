@@ -16,7 +16,6 @@ func lacks(more map[benchtest.Feature]string) map[benchtest.Feature]string {
 	out := map[benchtest.Feature]string{
 		benchtest.Ports:   "not net=bridge: no address of its own",
 		benchtest.Environ: "runtimes add HOME",
-		benchtest.Exec:    "a further command is the runtime's own exec, which isn't wired",
 	}
 	for f, why := range more {
 		out[f] = why

@@ -43,6 +43,10 @@ func New() *Env {
 	e := &Env{stores: map[bool]*store{}}
 	m := foreign.Maker{Name: "podman", Program: "podman", Package: "podman", Check: e.check, Prepare: e.prepare,
 		Store: folder, Cgroup: "container", PIDFile: "pid", Monitor: "conmon", Hides: []string{"/run"}, Args: e.args,
+		Enter: func(o *foreign.Order, c bench.Command) []string {
+			out := append(e.store(o.Spec).flags(o.Spec.Settings["runtime"]), "exec", "--interactive", "--detach-keys", "")
+			return append(append(append(out, foreign.EnterFlags("--workdir", c)...), o.ID), c.Argv...)
+		},
 		Binds: func(o *foreign.Order) map[string]string { return map[string]string{locks: e.store(o.Spec).locks()} },
 		Settings: []bench.Setting{
 			{Name: "runtime", Values: []string{"crun", "runc"}, Default: "crun", Help: "which OCI runtime podman's conmon calls"},

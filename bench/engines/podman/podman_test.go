@@ -20,7 +20,6 @@ func suite(t *testing.T, settings map[string]string, parts ...string) {
 	lacks := map[benchtest.Feature]string{
 		benchtest.Environ:    "podman adds PATH, HOSTNAME, HOME, TERM and container",
 		benchtest.ParentsFDs: "the workload is conmon's child",
-		benchtest.Exec:       "a further command is podman exec, which isn't wired",
 	}
 	if settings["net"] != "bridge" {
 		lacks[benchtest.Ports] = "no address of its own"
@@ -31,7 +30,7 @@ func suite(t *testing.T, settings map[string]string, parts ...string) {
 // The parts that are podman's most of all.
 func TestPodman(t *testing.T) {
 	suite(t, map[string]string{"net": "bridge"}, "Names", "Ready", "Status", "Stdout", "Stderr", "Stdin", "User", "NotFound",
-		"Signals", "Memory", "Pids", "Cancel", "Order", "Many", "Background", "Ports", "Image", "Prepare")
+		"Signals", "Memory", "Pids", "Cancel", "Order", "Many", "Background", "Exec", "Ports", "Image", "Prepare")
 }
 
 // All parts, in all networks, and with another runtime.

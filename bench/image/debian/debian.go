@@ -54,14 +54,33 @@ func Make(ctx context.Context, dir string, packages []string) error {
 	if err != nil {
 		return err
 	}
-	args := []string{"--variant=minbase", "--include=" + strings.Join(slices.Sorted(slices.Values(packages)), ",")}
 	if filepath.Base(maker) == "mmdebstrap" {
-		args = append(args, "--quiet", "--mode=root", "--keyring=/usr/share/keyrings", "--aptopt="+proxies(ctx), suite, dir, "-")
+		err = mmdebstrap(ctx, "minbase", packages, suite, dir, sources)
 	} else {
-		args = append(args, suite, dir, strings.Fields(sources[0])[1])
+		err = run(ctx, maker, nil, "--variant=minbase", include(packages), suite, dir, strings.Fields(sources[0])[1])
 	}
-	cmd := exec.CommandContext(ctx, maker, args...)
-	cmd.Stdin = strings.NewReader(strings.Join(sources, "\n") + "\n") // mmdebstrap's
+	if err != nil {
+		return err
+	}
+	return settle(dir)
+}
+
+// include is the option of either maker that names the packages.
+func include(packages []string) string {
+	return "--include=" + strings.Join(slices.Sorted(slices.Values(packages)), ",")
+}
+
+// mmdebstrap runs that program, whose variant says what is in the tree besides the
+// packages; more are options.
+func mmdebstrap(ctx context.Context, variant string, packages []string, suite, dir string, sources []string, more ...string) error {
+	args := append([]string{"--quiet", "--mode=root", "--variant=" + variant, include(packages), "--keyring=/usr/share/keyrings", "--aptopt=" + proxies(ctx)}, more...)
+	return run(ctx, "mmdebstrap", sources, append(args, suite, dir, "-")...)
+}
+
+// run runs a maker, which reads lines.
+func run(ctx context.Context, program string, lines []string, args ...string) error {
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Stdin = strings.NewReader(strings.Join(lines, "\n") + "\n")
 	out := clean.Tail{Most: 1000}
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.Env = append(os.Environ(), fmt.Sprintf("SOURCE_DATE_EPOCH=%d", made.Unix()), "LC_ALL=C")
@@ -70,7 +89,7 @@ func Make(ctx context.Context, dir string, packages []string) error {
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("%s: %w: %s", filepath.Base(cmd.Path), err, out.String())
 	}
-	return settle(dir)
+	return nil
 }
 
 // sources are this machine's own of its Debian, as lines of sources.list(5), that of

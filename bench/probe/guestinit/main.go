@@ -63,7 +63,7 @@ func run() error {
 	if err != nil {
 		return fmt.Errorf("%w (before that: %v)", err, boot)
 	}
-	return serve(port, boot, b.Port != "")
+	return serve(port, boot, b)
 }
 
 // become makes this process, PID 1, the workload. It returns with an error

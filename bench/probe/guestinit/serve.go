@@ -8,6 +8,7 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -28,13 +29,23 @@ type server struct {
 
 // serve says hello and does what the host says, until the host is gone.
 // Over a terminal line the host is told how far it was read.
-func serve(port *os.File, boot error, line bool) error {
+func serve(port *os.File, boot error, b wire.Boot) error {
+	line := b.Port != ""
 	s := &server{w: port, procs: make(map[uint32]*process), pids: make(map[int]*process), born: make(chan struct{}, 1)}
 	var u unix.Utsname
 	unix.Uname(&u)
 	hello := wire.HelloBody{Version: wire.Version, Kernel: unix.ByteSliceToString(u.Release[:]), Paced: line}
 	if boot != nil {
 		hello.Err = boot.Error()
+	}
+	if len(b.Since) > 0 {
+		var ts unix.Timespec
+		unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
+		now := time.Duration(ts.Nano())
+		hello.Ago = []time.Duration{now}
+		for _, d := range b.Since {
+			hello.Ago = append(hello.Ago, now-d)
+		}
 	}
 	if err := s.send(wire.Hello, 0, hello); err != nil {
 		return err

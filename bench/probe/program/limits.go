@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"sync"
@@ -82,26 +84,124 @@ func turns(length int64) (got float64, pauses []int64) {
 // grow takes memory, a MiB at a time, each page written to, until it has to=
 // bytes. It says after each how many it holds: what it says last before it is
 // killed is how far it came. The section "grow" has the same as value.
+//
+//	files=DIR  it writes a file there instead, each MiB safe on the disk before the next:
+//	           memory that the kernel can take back
+//	swap=DIR   it makes a swap file of to= bytes there before, and has the kernel use
+//	           it: for guests alone, whose kernel ends with them
 func grow(t *talk, o options) error {
 	to, err := o.number("to", 32<<20)
 	if err != nil {
 		return err
 	}
+	if o["swap"] != "" {
+		if err := swapOn(filepath.Join(o["swap"], "swap"), to); err != nil {
+			return err
+		}
+	}
 	k := newMark(t.token)
+	more := func(int64) error {
+		m, err := pages(1 << 20)
+		if err == nil {
+			k.touch(m)
+		}
+		return err
+	}
+	if o["files"] != "" {
+		f, err := nameless(o["files"])
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		block := make([]byte, 1<<20)
+		more = func(at int64) error {
+			_, err := f.WriteAt(block, at)
+			return errors.Join(err, f.Sync())
+		}
+	}
 	return t.section("grow", func() ([]line.Pair, error) {
 		held := int64(0)
 		for held < to {
-			m, err := pages(1 << 20)
-			if err != nil {
-				return nil, os.NewSyscallError("mmap", err)
+			if err := more(held); err != nil {
+				return nil, err
 			}
-			k.touch(m)
-			held += int64(len(m))
+			held += 1 << 20
 			if err := t.fact("grow", line.Count("held", held)); err != nil {
 				return nil, err
 			}
 		}
 		return []line.Pair{line.Number("value", float64(held))}, nil
+	})
+}
+
+// swapOn makes a swap file, as mkswap(8) does, and has the kernel use it.
+func swapOn(name string, size int64) error {
+	page := int64(os.Getpagesize())
+	head := make([]byte, page)
+	*(*[2]uint32)(unsafe.Pointer(&head[1024])) = [2]uint32{1, uint32(size/page - 1)} // the version, and the last page
+	copy(head[page-10:], "SWAPSPACE2")
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	// It may have no holes: the kernel writes to its blocks past the file system.
+	err = unix.Fallocate(int(f.Fd()), 0, 0, size)
+	if err == nil {
+		_, err = f.WriteAt(head, 0)
+	}
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	c, err := unix.BytePtrFromString(name)
+	if err != nil {
+		return err
+	}
+	if _, _, errno := unix.Syscall(unix.SYS_SWAPON, uintptr(unsafe.Pointer(c)), 0, 0); errno != 0 {
+		return os.NewSyscallError("swapon", errno)
+	}
+	return nil
+}
+
+// writes writes a file of 8 MiB in dir= for ms milliseconds, 256 KiB at a time and past
+// the page cache, so that a limit on what reaches the disk counts each of them. The
+// section "writes" has the bytes a second (value).
+func writes(t *talk, o options) error {
+	ms, err := o.number("ms", 500)
+	if err != nil {
+		return err
+	}
+	f, err := nameless(o["dir"])
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	const size, block = 8 << 20, 256 << 10
+	if _, err := unix.FcntlInt(f.Fd(), unix.F_SETFL, unix.O_DIRECT); err != nil {
+		return os.NewSyscallError("fcntl", err)
+	}
+	buf, err := pages(block)
+	if err != nil {
+		return err
+	}
+	write := func(n int64) error {
+		_, err := f.WriteAt(buf, n*block%size)
+		return err
+	}
+	for n := range int64(size / block) { // what a group that slept may write at once is behind it
+		if err := write(n); err != nil {
+			return err
+		}
+	}
+	return t.section("writes", func() ([]line.Pair, error) {
+		began := now()
+		at, n := began, int64(0)
+		for ; at-began < ms*int64(time.Millisecond); n++ {
+			if err := write(n); err != nil {
+				return nil, err
+			}
+			at = now()
+		}
+		return []line.Pair{line.Number("value", float64(n*block)/float64(at-began)*1e9)}, nil
 	})
 }
 

@@ -50,6 +50,7 @@ var commands = map[string]func(*talk, options) error{
 	"spin":      spin,
 	"surface":   surface,
 	"victim":    victim,
+	"writes":    writes,
 }
 
 func main() {
@@ -59,7 +60,7 @@ func main() {
 		return
 	}
 	if len(os.Args) < 3 || commands[os.Args[2]] == nil {
-		os.Stderr.WriteString("probe: started by the lab's scenarios: probe TOKEN cpu|disk|memory|net|serve|spin|grow|bomb|neighbour|passes|reach|surface|victim|disturb [name=value…]\n")
+		os.Stderr.WriteString("probe: started by the lab's scenarios: probe TOKEN cpu|disk|memory|net|serve|spin|grow|writes|bomb|neighbour|passes|reach|surface|victim|disturb [name=value…]\n")
 		os.Exit(2)
 	}
 	// A collection would be timed with whatever it falls into; the probe

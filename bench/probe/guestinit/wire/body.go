@@ -56,6 +56,10 @@ type HelloBody struct {
 	Kernel  string `json:"kernel"`          // as uname -r has it
 	Err     string `json:"error,omitempty"` // what of its preparations failed
 	Paced   bool   `json:",omitempty"`      // it says Taken
+
+	// Ago is how long before this word the kernel of a distribution began, and then each
+	// part of Boot.Since, on the guest's clock, in nanoseconds.
+	Ago []time.Duration `json:",omitempty"`
 }
 
 // RunBody is a program to execute. Strings are bytes: arguments and variables

@@ -2,14 +2,22 @@ package wire
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // A Boot says what the guest's init has to set up before anything else runs.
 // The host writes it on the kernel's command line, and so it is words:
 //
 //	root=ext4                                the image is a disk, not the initramfs
+//	engine=docker                            the distribution starts its Docker as well: not
+//	                                         this init, but who starts it (setup-distro.sh)
+//	since=2.1,4.5,9.8                        when a distribution's initramfs, its systemd
+//	                                         and its unit began, in seconds on the
+//	                                         kernel's clock
 //	data=/data                               there is a data disk, to be mounted there
 //	share=lab-0,/host,ro                     the host's folder of that tag, to be mounted there,
 //	                                         ro or rw; any number of these
@@ -18,9 +26,13 @@ import (
 //	exec PATH ARG…                           then become that program; without it,
 //	                                         speak over the port
 type Boot struct {
-	Root bool   // the root is the disk RootSerial with a writable layer over it
-	Data string // where to mount the disk DataSerial; "" where there is none
-	Net  Net
+	Root   bool   // the root is the disk RootSerial with a writable layer over it
+	Engine bool   // a distribution is to start its Docker
+	Data   string // where to mount the disk DataSerial; "" where there is none
+	Net    Net
+
+	// Since are the times since the kernel's start at which a distribution's parts began.
+	Since []time.Duration
 
 	Shares []Share
 	Name   string // of the machine; "" where it needs none
@@ -58,6 +70,16 @@ func (b Boot) Words() (out []string) {
 	if b.Root {
 		out = append(out, "root=ext4")
 	}
+	if b.Engine {
+		out = append(out, "engine=docker")
+	}
+	if len(b.Since) > 0 {
+		var all []string
+		for _, d := range b.Since {
+			all = append(all, strconv.FormatFloat(d.Seconds(), 'f', -1, 64))
+		}
+		out = append(out, "since="+strings.Join(all, ","))
+	}
 	if b.Data != "" {
 		out = append(out, "data="+b.Data)
 	}
@@ -93,6 +115,19 @@ func ParseBoot(words []string) (b Boot, err error) {
 				return b, fmt.Errorf("boot: %q isn't a root that this init knows", v)
 			}
 			b.Root = true
+		case "engine":
+			if v != "docker" {
+				return b, fmt.Errorf("boot: %q isn't an engine that this init knows", v)
+			}
+			b.Engine = true
+		case "since":
+			for t := range strings.SplitSeq(v, ",") {
+				s, err := strconv.ParseFloat(t, 64)
+				if err != nil || !(s >= 0 && s < 1e6) || len(b.Since) == 8 {
+					return b, fmt.Errorf("boot: %q isn't some seconds", w)
+				}
+				b.Since = append(b.Since, time.Duration(math.Round(s*1e6))*time.Microsecond)
+			}
 		case "data":
 			if !strings.HasPrefix(v, "/") {
 				return b, fmt.Errorf("boot: data disk at %q, which is no absolute path", v)

@@ -1,0 +1,24 @@
+// Package fleet runs one experiment on many machines: through ssh(1), as a class and a
+// laboratory have it, or through Slurm, as a cluster has it. It has no scheduler and no
+// network protocol of its own.
+//
+//	bundle.go  the archive with all that a machine without Go and network needs
+//	hosts.go   the file that lists the machines
+//	state.go   a fleet's folder: what was asked, and how far each machine is
+//	run.go     all machines of a fleet at once, step by step
+//	ssh.go     a step on a machine: one ssh command, and what it can end with
+//	host.sh    the part of it that runs there
+//	task.go    the lab's own part there: it runs, resumes, and ends with whoever asked
+//	fetch.go   what comes back, of which nothing is trusted
+//
+// A fleet's folder:
+//
+//	fleet.json        what was asked, and each machine with its state
+//	experiment.yaml   the experiment
+//	doctor/           what lab doctor found on each machine
+//	SCENARIO/NAME/    a machine's results folder
+//	report-SCENARIO/  the report across machines
+//
+// On a machine all is below one folder (/var/tmp/lab-fleet-UID): the bundle, which is
+// copied once, and a folder a fleet, which is removed when its results were fetched.
+package fleet

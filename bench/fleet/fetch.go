@@ -1,0 +1,152 @@
+package fleet
+
+import (
+	"archive/tar"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"lab/bench/results"
+)
+
+// Bounds of what one machine brings back.
+const (
+	maxFetched = 4 << 30
+	maxFiles   = 20_000
+)
+
+// unpack writes the files and folders of a tar archive below root. The archive is
+// another machine's: what is no plain file or folder is left out, a name that leads out
+// of it or comes twice is an error, and so is more than a fleet's results have.
+func unpack(root *os.Root, from io.Reader) error {
+	in := tar.NewReader(from)
+	left := int64(maxFetched)
+	for n := 0; ; n++ {
+		h, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			_, err := io.Copy(io.Discard, io.LimitReader(from, 1<<20)) // tar fills its last block
+			return err
+		}
+		if err != nil {
+			return fmt.Errorf("what it sent is no archive, or not whole: %w", err)
+		}
+		name := path.Clean(h.Name)
+		left -= h.Size
+		switch {
+		case n > maxFiles || h.Size < 0 || left < 0:
+			return errors.New("what it sent has more than 20,000 files, or than 4 GiB")
+		case !filepath.IsLocal(name) || strings.ContainsAny(name, "\\\x00"):
+			return fmt.Errorf("what it sent has a file %.100q", h.Name)
+		case h.Typeflag == tar.TypeDir:
+			if err := root.MkdirAll(name, 0o755); err != nil {
+				return err
+			}
+			continue
+		case h.Typeflag != tar.TypeReg:
+			continue
+		}
+		if err := root.MkdirAll(path.Dir(name), 0o755); err != nil {
+			return err
+		}
+		f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(f, in)
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			err = fmt.Errorf("what it sent is not whole: %w", err)
+		}
+		if err = errors.Join(err, f.Close()); err != nil {
+			return err
+		}
+	}
+}
+
+// take makes the results of one machine from an archive with its folder results/: one
+// folder for each scenario that is whole, and is of this fleet's experiment. One that is
+// there already stays, and nothing is twice. It returns the scenarios that are missing.
+func (f *Fleet) take(h *Host, from io.Reader) (missing []string, err error) {
+	tmp, err := os.MkdirTemp(f.Dir, unfinished)
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(tmp)
+	root, err := os.OpenRoot(tmp)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	if err := unpack(root, from); err != nil {
+		return nil, err
+	}
+	for _, name := range f.Scenarios {
+		to := f.results(h, name)
+		if _, err := os.Lstat(to); err == nil {
+			continue
+		}
+		came := filepath.Join(tmp, "results", name)
+		run, err := results.Read(came)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			missing = append(missing, name)
+			continue
+		case err != nil:
+			return nil, errors.New(strings.ReplaceAll(err.Error(), tmp+"/", ""))
+		case run.Manifest.Scenario != name || run.Manifest.Experiment == nil || run.Manifest.Experiment.Digest != f.Experiment.Digest:
+			return nil, fmt.Errorf("what it sent as %s isn't of this fleet's experiment", name)
+		case !Whole(&run.Manifest):
+			missing = append(missing, name)
+			continue
+		}
+		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+			return nil, err
+		}
+		if err := unix.Renameat2(unix.AT_FDCWD, came, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE); err != nil && err != unix.EEXIST {
+			return nil, err
+		}
+	}
+	return missing, nil
+}
+
+// unfinished is how a folder's name begins that a killed fleet may have left.
+const unfinished = ".new-"
+
+func (f *Fleet) sweep() {
+	left, _ := filepath.Glob(filepath.Join(f.Dir, unfinished+"*"))
+	for _, name := range left {
+		os.RemoveAll(name)
+	}
+}
+
+// results is the folder of a machine's results.
+func (f *Fleet) results(h *Host, scenario string) string {
+	return filepath.Join(f.Dir, scenario, h.Folder)
+}
+
+// whole says whether none of a machine's results is missing.
+func (f *Fleet) whole(h *Host) bool {
+	return !slices.ContainsFunc(f.Scenarios, func(name string) bool {
+		m, err := manifest(f.results(h, name))
+		return err != nil || !Whole(m)
+	})
+}
+
+// Folders are the results folders of one scenario, a machine each, in the machines'
+// order.
+func (f *Fleet) Folders(scenario string) (dirs []string) {
+	for _, h := range f.Hosts {
+		dir := f.results(h, scenario)
+		if m, err := manifest(dir); err == nil && Whole(m) {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
+}

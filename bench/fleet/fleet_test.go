@@ -1,0 +1,247 @@
+package fleet
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"lab/bench/results"
+)
+
+func TestReadHosts(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "hosts")
+	read := func(text string) ([]string, error) {
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return ReadHosts(file)
+	}
+	got, err := read("# a class\r\npc01\r\n\n  ann@pc02 # the one by the door\n[2001:db8::1]:22\nfe80::1%eth0\n")
+	if want := []string{"pc01", "ann@pc02", "fe80::1%eth0"}; err == nil || !strings.Contains(err.Error(), ":5: ") {
+		t.Errorf("%v, %v", got, err)
+	} else if got, err = read("pc01\nann@pc02 # x\nfe80::1%eth0\n"); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%q, %v", got, err)
+	}
+	for text, want := range map[string]string{
+		"": "names no machine", "# none\n": "names no machine", "-oProxyCommand=x\n": `:1: "-oProxyCommand=x" isn't`, "a b\n": ":1: ",
+		"a;b\n": ":1: ", "a\nb\na\n": ":3: a is named in line 1", "../x\n": ":1: ", "a$(x)\n": ":1: ", "..\n": ":1: ", "x@y\nx:y\n": ":2: ",
+	} {
+		if got, err := read(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %q, %v; want %s", text, got, err, want)
+		}
+	}
+}
+
+// archive is a tar of these entries.
+func archive(t *testing.T, entries ...tar.Header) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for _, h := range entries {
+		data := []byte(h.Linkname)
+		if h.Typeflag == tar.TypeReg {
+			h.Size, h.Linkname = int64(len(data)), ""
+		}
+		h.Mode = 0o777
+		if err := w.WriteHeader(&h); err != nil {
+			t.Fatal(err)
+		}
+		if h.Typeflag == tar.TypeReg {
+			w.Write(data)
+		}
+	}
+	w.Close()
+	return b.Bytes()
+}
+
+// What a machine sends is hostile: nothing leaves the folder, and nothing but plain
+// files comes in.
+func TestHostileArchive(t *testing.T) {
+	file := func(name, data string) tar.Header {
+		return tar.Header{Typeflag: tar.TypeReg, Name: name, Linkname: data}
+	}
+	link := func(name, to string) tar.Header {
+		return tar.Header{Typeflag: tar.TypeSymlink, Name: name, Linkname: to}
+	}
+	for name, x := range map[string]struct {
+		data []byte
+		want string
+	}{
+		"good":       {archive(t, tar.Header{Typeflag: tar.TypeDir, Name: "results/"}, file("results/a", "x")), ""},
+		"up":         {archive(t, file("../a", "x")), "has a file"},
+		"absolute":   {archive(t, file("/tmp/a", "x")), "has a file"},
+		"within":     {archive(t, file("results/../../a", "x")), "has a file"},
+		"twice":      {archive(t, file("a", "x"), file("a", "y")), "file exists"},
+		"a link":     {archive(t, link("l", "/tmp"), file("l/a", "x")), ""}, // the link is left out
+		"hard link":  {archive(t, tar.Header{Typeflag: tar.TypeLink, Name: "h", Linkname: "/etc/passwd"}), ""},
+		"device":     {archive(t, tar.Header{Typeflag: tar.TypeChar, Name: "d"}), ""},
+		"file below": {archive(t, file("a", "x"), file("a/b", "y")), "a"},
+		"cut off":    {archive(t, file("a", strings.Repeat("x", 4096)))[:1500], "not whole"},
+		"no archive": {[]byte(strings.Repeat("welcome to pc01\n", 100)), "no archive"},
+	} {
+		dir := t.TempDir()
+		root, err := os.OpenRoot(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = unpack(root, bytes.NewReader(x.data))
+		if (err == nil) != (x.want == "") || err != nil && !strings.Contains(err.Error(), x.want) {
+			t.Errorf("%s: %v, want %q", name, err, x.want)
+		}
+		filepath.Walk(dir, func(path string, info os.FileInfo, err error) error {
+			if err != nil || !info.IsDir() && !info.Mode().IsRegular() || info.Mode().Perm()&0o022 != 0 {
+				t.Errorf("%s: %s is %v, %v", name, path, info.Mode(), err)
+			}
+			return nil
+		})
+		root.Close()
+	}
+}
+
+// fake puts a program named ssh before the real one.
+func fake(t *testing.T, script string) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "ssh"), []byte("#!/bin/sh\n"+script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	t.Setenv("PLACE", dir)
+}
+
+// here is a fake that runs the line on this machine, as if it were the one that is named.
+const here = `while [ "$1" != -- ]; do shift; done
+export LAB_FLEET_FOLDER=$PLACE/$2
+mkdir -p "$LAB_FLEET_FOLDER"
+`
+
+// quick has no pauses before a lost connection is made again.
+func quick(t *testing.T) {
+	was := pauses
+	pauses = []time.Duration{time.Millisecond}
+	t.Cleanup(func() { pauses = was })
+}
+
+// newFleet is one of some machines, with a bundle that is no bundle.
+func newFleet(t *testing.T, names ...string) *Fleet {
+	t.Helper()
+	f := &Fleet{Machine: "x86_64", Scenarios: []string{"startup"}, Bundle: results.Digested{Digest: "sha256:" + strings.Repeat("ab", 32), Size: 1 << 20}}
+	f.SetHosts(names)
+	if err := New(filepath.Join(t.TempDir(), "fleet"), []byte("format: 1\n"), f); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(f.BundlePath(), []byte("x"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// What can be wrong with a machine has a name; the others go on; and it is in the
+// fleet's folder afterwards.
+func TestFailures(t *testing.T) {
+	quick(t)
+	fake(t, here+`say() { echo "$1" >&2; exit 255; }
+case $2 in
+refuses) say "ssh: connect to host refuses port 22: Connection refused" ;;
+hangs) say "ssh: connect to host hangs port 22: Connection timed out" ;;
+unknown) say "ssh: Could not resolve hostname unknown: Name or service not known" ;;
+stranger) say "Host key verification failed." ;;
+shut) say "ann@shut: Permission denied (publickey)." ;;
+lost) say "Connection to lost closed by remote host." ;;
+full) echo "mkdir: cannot create directory: No space left on device" >&2; exit 1 ;;
+arm) printf 'arch=aarch64\nroot=yes\nroom=9999999\n' ;;
+norooot) printf 'arch=x86_64\nroom=9999999\n' ;;
+small) printf 'arch=x86_64\nroot=yes\nroom=1000\n' ;;
+liar) yes | head -c 9000000 ;;
+odd) exec sh -c "$3" ;;
+esac`)
+	want := map[string]string{
+		"refuses": "it refuses connections", "hangs": "it hangs", "unknown": "its name isn't known", "stranger": "its host key isn't known",
+		"shut": "it lets this user in by no key", "lost": "the connection was lost (Connection to lost closed", "full": "its disk is full (mkdir",
+		"arm": "it is aarch64, and the bundle is for x86_64", "norooot": "its user can't become root", "small": "its disk is full: 0 MB left", "liar": "",
+		"odd": "the bundle didn't arrive as it was sent",
+	}
+	var names []string
+	for name := range want {
+		names = append(names, name)
+	}
+	f := newFleet(t, names...)
+	if err := f.Run(context.Background(), 4); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Open(f.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range f.Hosts {
+		if h.State != Failed || !strings.HasPrefix(h.Reason, want[h.Name]) || h.Reason == "" {
+			t.Errorf("%s: %s, %q", h.Name, h.State, h.Reason)
+		}
+	}
+}
+
+// A machine's task is followed, a lost connection is made again, and a clock that is
+// off is said; a second start leaves alone what is there.
+func TestDrive(t *testing.T) {
+	quick(t)
+	fake(t, here+`echo "$3" | sed 's/.*echo \([^ ]*\) |.*/\1/' | base64 -d | tail -n 1 >>"$PLACE/steps"
+echo >>"$PLACE/steps"
+case $(tail -n 1 "$PLACE/steps") in
+*look*) printf 'arch=x86_64\nroot=yes\nroom=9999999\nbundle=yes\ntime=%s\n' $(($(date +%s) + 3600)) ;;
+*begin*) cat >/dev/null; echo '{"checks":[{"name":"QEMU","result":"fail"},{"name":"x","result":"ok"}]}' ;;
+*work*)
+	echo '{"scenario":"startup","done":1,"total":2}'
+	if [ ! -e "$PLACE/once" ]; then touch "$PLACE/once"; echo "Connection reset by peer" >&2; exit 255; fi
+	echo '{"done":0,"total":0,"end":true}' ;;
+*fetch*) cat "$PLACE/tar" ;;
+esac`)
+	f := newFleet(t, "pc01")
+	run := filepath.Join("..", "..", "reports", "testdata", "synthetic")
+	var entries []tar.Header
+	for _, name := range []string{results.ManifestFile, results.MachineFile, results.TrialsFile} {
+		data, err := os.ReadFile(filepath.Join(run, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name == results.ManifestFile {
+			data = bytes.Replace(data, []byte(`"format"`), []byte(`"experiment":{"name":"x","digest":"sha256:e"},"format"`), 1)
+		}
+		entries = append(entries, tar.Header{Typeflag: tar.TypeReg, Name: "results/startup/" + name, Linkname: string(data)})
+	}
+	place := os.Getenv("PLACE")
+	if err := os.WriteFile(filepath.Join(place, "tar"), archive(t, entries...), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	// Another experiment's isn't taken.
+	f.Experiment.Digest = "sha256:d"
+	if err := f.Run(context.Background(), 1); err != nil || !strings.Contains(f.Hosts[0].Reason, "isn't of this fleet's experiment") {
+		t.Errorf("%v, %q", err, f.Hosts[0].Reason)
+	}
+	f.Experiment.Digest = "sha256:e"
+	os.Remove(filepath.Join(place, "once"))
+	for range 2 {
+		if err := f.Run(context.Background(), 1); err != nil {
+			t.Fatal(err)
+		}
+		h := f.Hosts[0]
+		if h.State != Done || len(h.Notes) != 2 || !strings.HasPrefix(h.Notes[0], "its clock is 1h0m0s off") || h.Notes[1] != "doctor: QEMU" {
+			t.Errorf("%+v", h)
+		}
+		if dirs := f.Folders("startup"); len(dirs) != 1 {
+			t.Errorf("%q", dirs)
+		}
+	}
+	steps, _ := os.ReadFile(filepath.Join(place, "steps"))
+	if n := strings.Count(string(steps), "'work'"); n != 4 || strings.Count(string(steps), "'finish'") != 1 {
+		t.Errorf("%d tasks, want 4:\n%s", n, steps)
+	}
+	if left, _ := filepath.Glob(filepath.Join(f.Dir, ".*")); len(left) > 0 {
+		t.Errorf("left: %q", left)
+	}
+}

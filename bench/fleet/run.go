@@ -1,0 +1,368 @@
+package fleet
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"lab/bench/clean"
+	"lab/bench/input"
+	"lab/bench/owner"
+	"lab/bench/results"
+)
+
+// Pauses before a machine is tried again whose connection was lost. They are a variable
+// for the tests alone.
+var pauses = []time.Duration{5 * time.Second, 20 * time.Second, time.Minute}
+
+// A Status is how far one machine is, for whoever shows it.
+type Status struct {
+	Name, State, Reason string
+	Event
+}
+
+// Run measures on each machine what isn't measured yet, some at a time, and brings it
+// back. What goes wrong on one is that one's [Host.Reason]; an error is about the
+// fleet's own folder, or why all was stopped. After a stop each machine finishes its
+// trial, and Run can be called again.
+func (f *Fleet) Run(ctx context.Context, parallel int) error {
+	f.sweep()
+	var todo []*Host
+	for _, h := range f.Hosts {
+		if f.whole(h) {
+			f.set(h, Done, nil)
+			continue
+		}
+		f.set(h, Waiting, nil)
+		todo = append(todo, h)
+	}
+	places := make(chan struct{}, parallel)
+	var group sync.WaitGroup
+	for _, h := range todo {
+		select {
+		case places <- struct{}{}:
+		case <-ctx.Done():
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		group.Go(func() {
+			defer func() { <-places }()
+			if err := f.drive(ctx, h); err != nil {
+				f.set(h, Failed, err)
+			} else {
+				f.set(h, Done, nil)
+			}
+		})
+	}
+	group.Wait()
+	if err := f.Save(); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if f.count(Done) == len(f.Hosts) {
+		os.Remove(f.BundlePath())
+	}
+	return nil
+}
+
+// set changes a machine's state.
+func (f *Fleet) set(h *Host, state string, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	h.State, h.Reason, h.event = state, "", Event{}
+	if err != nil {
+		h.Reason = clean.Line(err.Error())
+	}
+}
+
+func (f *Fleet) count(state string) (n int) {
+	for _, s := range f.Statuses() {
+		if s.State == state {
+			n++
+		}
+	}
+	return n
+}
+
+// Statuses are all machines, in their order.
+func (f *Fleet) Statuses() []Status {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := make([]Status, len(f.Hosts))
+	for i, h := range f.Hosts {
+		out[i] = Status{h.Name, h.State, h.Reason, h.event}
+	}
+	return out
+}
+
+// drive does all that there is to do on one machine. A lost connection is made again
+// some times: the task there resumes.
+func (f *Fleet) drive(ctx context.Context, h *Host) error {
+	for try := 0; ; try++ {
+		err := f.once(ctx, h)
+		var lost *Failure
+		if err == nil || ctx.Err() != nil || !errors.As(err, &lost) || !lost.Lost || h.State == Looking && try == 0 || try == len(pauses) {
+			return err
+		}
+		select {
+		case <-time.After(pauses[try]):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (f *Fleet) once(ctx context.Context, h *Host) error {
+	id := f.bundleID()
+	f.set(h, Looking, nil)
+	there, err := f.look(ctx, h)
+	if err != nil {
+		return err
+	}
+	if there["bundle"] != "yes" {
+		f.set(h, Copying, nil)
+		if err := f.put(ctx, h); err != nil {
+			return err
+		}
+	}
+	f.set(h, Checking, nil)
+	experiment, err := input.ReadFile(filepath.Join(f.Dir, "experiment.yaml"), 1<<20)
+	if err != nil {
+		return err
+	}
+	doctor, err := step(ctx, h.Name, bytes.NewReader(experiment), "begin", id, f.ID)
+	if err != nil {
+		return err
+	}
+	if err := f.doctor(h, doctor); err != nil {
+		return err
+	}
+	f.set(h, Running, nil)
+	werr := f.work(ctx, h)
+	var lost *Failure
+	if errors.As(werr, &lost) && lost.Lost {
+		return werr
+	}
+	f.set(h, Fetching, nil)
+	missing, err := f.fetch(ctx, h)
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil && werr == nil:
+		return err
+	case werr != nil: // what is whole was brought back
+		return werr
+	case len(missing) > 0:
+		return fmt.Errorf("no results of %s came back", strings.Join(missing, ", "))
+	}
+	_, err = step(ctx, h.Name, nil, "finish", id, f.ID)
+	return err
+}
+
+// look asks a machine what it is, and refuses one that can't be measured.
+func (f *Fleet) look(ctx context.Context, h *Host) (map[string]string, error) {
+	within, cancel := context.WithTimeout(ctx, lookWithin)
+	defer cancel()
+	begin := time.Now()
+	text, err := step(within, h.Name, nil, "look", f.bundleID())
+	if err != nil {
+		return nil, err
+	}
+	there := map[string]string{}
+	for line := range strings.Lines(text) {
+		if k, v, ok := strings.Cut(strings.TrimSpace(line), "="); ok {
+			there[k] = clean.Line(v)
+		}
+	}
+	middle := begin.Add(time.Since(begin) / 2)
+	h.Notes = nil
+	if n, err := strconv.ParseInt(there["time"], 10, 64); err == nil {
+		if off := time.Unix(n, 0).Sub(middle).Round(time.Minute); off.Abs() >= 2*time.Minute {
+			h.Notes = append(h.Notes, fmt.Sprintf("its clock is %s off: the dates in its results are wrong, what was measured isn't", off))
+		}
+	}
+	room, _ := strconv.ParseInt(there["room"], 10, 64)
+	switch need := 5 * f.Bundle.Size; {
+	case there["arch"] != f.Machine:
+		return nil, &Failure{Reason: fmt.Sprintf("it is %s, and the bundle is for %s; fix: make one there, and a fleet of its own with --bundle", there["arch"], f.Machine)}
+	case there["root"] != "yes":
+		return nil, &Failure{Reason: "its user can't become root without a password (sudo -n); fix: NOPASSWD for the lab, or user root"}
+	case there["bundle"] != "yes" && room<<10 < need:
+		return nil, &Failure{Reason: fmt.Sprintf("its disk is full: %d MB left in /var/tmp, and the bundle needs %d", room>>10, need>>20)}
+	}
+	return there, nil
+}
+
+// put copies the bundle.
+func (f *Fleet) put(ctx context.Context, h *Host) error {
+	bundle, err := input.Open(f.BundlePath())
+	if err != nil {
+		return err
+	}
+	defer bundle.Close()
+	_, err = step(ctx, h.Name, bundle, "put", f.bundleID(), strings.TrimPrefix(f.Bundle.Digest, "sha256:"))
+	return err
+}
+
+// doctor keeps what lab doctor --json found on a machine.
+func (f *Fleet) doctor(h *Host, text string) error {
+	var found struct {
+		Checks []struct{ Name, Result string } `json:"checks"`
+	}
+	if err := json.Unmarshal([]byte(text), &found); err != nil {
+		return &Failure{Reason: "its lab doctor said nothing that can be read"}
+	}
+	var bad []string
+	for _, c := range found.Checks {
+		if c.Result == "fail" {
+			bad = append(bad, clean.Line(c.Name))
+		}
+	}
+	if len(bad) > 0 {
+		h.Notes = append(h.Notes, "doctor: "+strings.Join(bad, ", "))
+	}
+	root, err := os.OpenRoot(f.Dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	uid, gid := owner.IDs()
+	return results.Put(root, "doctor/"+h.Folder+".json", uid, gid, []byte(text))
+}
+
+// work runs the machine's task, and follows it. When ctx is done the task is told, by
+// the end of its standard input, and given time to end its trial.
+func (f *Fleet) work(ctx context.Context, h *Host) error {
+	words := []string{"work", f.bundleID(), f.ID}
+	if f.Wait {
+		words = append(words, "--wait")
+	}
+	silent, hush := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer hush(nil)
+	cmd := sshCommand(silent, h.Name, words...)
+	lifeline, ours, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer lifeline.Close()
+	defer ours.Close()
+	cmd.Stdin = lifeline
+	said, to := io.Pipe()
+	cmd.Stdout = to
+	ended := make(chan error, 1)
+	go func() {
+		err := execute(silent, cmd)
+		to.Close()
+		ended <- err
+	}()
+	hung := time.AfterFunc(heardWithin, func() { hush(errHangs) })
+	defer hung.Stop()
+	stopped := context.AfterFunc(ctx, func() {
+		ours.Close()
+		time.AfterFunc(30*time.Second, func() { hush(context.Cause(ctx)) })
+	})
+	defer stopped()
+	var end *Event
+	lines := bufio.NewScanner(&limitedReader{said, 256 << 20})
+	for lines.Scan() {
+		hung.Reset(heardWithin)
+		var e Event
+		if json.Unmarshal(lines.Bytes(), &e) != nil {
+			continue
+		}
+		if e.End {
+			end = &e
+			continue
+		}
+		if e.Scenario != "" {
+			e.Scenario = clean.Line(e.Scenario)
+			f.mu.Lock()
+			h.event = e
+			f.mu.Unlock()
+		}
+	}
+	said.CloseWithError(errors.New("nobody reads it any more"))
+	err = <-ended
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case end != nil && end.Err != "":
+		return &Failure{Reason: strings.TrimPrefix(clean.Line(end.Err), "lab: ")}
+	case end != nil:
+		return nil
+	case err == nil:
+		return &Failure{Reason: "its task ended early", Lost: true}
+	}
+	return err
+}
+
+var errHangs = &Failure{Reason: "it hangs: nothing was heard of it any more", Lost: true}
+
+// A limitedReader ends after so many bytes.
+type limitedReader struct {
+	from io.Reader
+	left int
+}
+
+func (l *limitedReader) Read(p []byte) (int, error) {
+	n, err := l.from.Read(p)
+	if l.left -= n; l.left < 0 {
+		return 0, io.EOF
+	}
+	return n, err
+}
+
+// fetch brings a machine's results back.
+func (f *Fleet) fetch(ctx context.Context, h *Host) (missing []string, err error) {
+	cmd := sshCommand(ctx, h.Name, "fetch", f.bundleID(), f.ID)
+	said, to := io.Pipe()
+	cmd.Stdout = to
+	ended := make(chan error, 1)
+	go func() {
+		err := execute(ctx, cmd)
+		to.CloseWithError(err)
+		ended <- err
+	}()
+	missing, err = f.take(h, said)
+	said.CloseWithError(errors.New("nobody reads it any more"))
+	if serr := <-ended; err == nil || serr != nil && strings.Contains(err.Error(), serr.Error()) {
+		err = serr
+	}
+	return missing, err
+}
+
+// Clean removes the lab's folder from each machine, and returns what went wrong where.
+func Clean(ctx context.Context, hosts []string, parallel int) map[string]error {
+	out := map[string]error{}
+	var mu sync.Mutex
+	var group sync.WaitGroup
+	places := make(chan struct{}, parallel)
+	for _, name := range hosts {
+		places <- struct{}{}
+		group.Go(func() {
+			defer func() { <-places }()
+			within, cancel := context.WithTimeout(ctx, 2*lookWithin)
+			defer cancel()
+			if _, err := step(within, name, nil, "clean", "-"); err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				out[name] = err
+			}
+		})
+	}
+	group.Wait()
+	return out
+}

@@ -1,0 +1,153 @@
+package fleet
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"lab/bench/clean"
+)
+
+//go:embed host.sh
+var hostScript string
+
+// How long a machine may be silent. ssh looks for a dead connection by itself.
+const (
+	connectWithin = 15 // seconds
+	lookWithin    = time.Minute
+	heardWithin   = 90 * time.Second
+)
+
+// sshCommand is ssh(1) with one step of host.sh. Whom it asks, by which key and through
+// which port is the user's own configuration and agent; host keys are checked as that
+// says. There is nobody to type a password: a machine that wants one has failed.
+func sshCommand(ctx context.Context, host string, step ...string) *exec.Cmd {
+	var script strings.Builder
+	script.WriteString(hostScript)
+	for _, word := range step {
+		script.WriteString("'" + strings.ReplaceAll(word, "'", `'\''`) + "' ")
+	}
+	// One word for whatever shell the user has there.
+	line := "sh -c 'eval \"$(echo " + base64.StdEncoding.EncodeToString([]byte(script.String())) + " | base64 -d)\"'"
+	cmd := exec.CommandContext(ctx, "ssh", "-T", "-o", "BatchMode=yes", "-o", fmt.Sprint("ConnectTimeout=", connectWithin),
+		"-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=3", "-o", "ClearAllForwardings=yes", "--", host, line)
+	// It dies with this program, and Ctrl-C on the terminal reaches this program alone.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	cmd.WaitDelay = 2 * time.Second // a master connection that stays has standard error open
+	return cmd
+}
+
+// tail keeps the last bytes of what is written to it.
+type tail struct{ data []byte }
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.data = append(t.data, p...)
+	if n := len(t.data); n > 8<<10 {
+		t.data = append([]byte(nil), t.data[n-4<<10:]...)
+	}
+	return len(p), nil
+}
+
+// last is the last line that says something.
+func (t *tail) last() string {
+	lines := strings.Split(strings.TrimSpace(string(t.data)), "\n")
+	return clean.Line(strings.TrimSpace(lines[len(lines)-1]))
+}
+
+// limited is an output of at most so many bytes; more is an error.
+type limited struct {
+	to   io.Writer
+	left int64
+}
+
+func (l *limited) Write(p []byte) (int, error) {
+	if l.left -= int64(len(p)); l.left < 0 {
+		return 0, errors.New("more than any machine says")
+	}
+	return l.to.Write(p)
+}
+
+// step runs one step on a machine, and returns what it said, 4 MiB at the most.
+func step(ctx context.Context, host string, stdin io.Reader, words ...string) (string, error) {
+	var out bytes.Buffer
+	cmd := sshCommand(ctx, host, words...)
+	cmd.Stdin, cmd.Stdout = stdin, &limited{&out, 4 << 20}
+	err := execute(ctx, cmd)
+	return out.String(), err
+}
+
+// execute runs an ssh command, whose error is a [*Failure].
+func execute(ctx context.Context, cmd *exec.Cmd) error {
+	// The kernel kills it when the thread that started it ends.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	said := &tail{}
+	cmd.Stderr = said
+	err := cmd.Run()
+	if err == nil || errors.Is(err, exec.ErrWaitDelay) {
+		return nil
+	}
+	return failure(ctx, err, said.last())
+}
+
+// A Failure is why a machine isn't measured.
+type Failure struct {
+	Reason string
+	Lost   bool // the connection: it may come back
+}
+
+func (f *Failure) Error() string { return f.Reason }
+
+// failure puts a name to what ssh, or a step there, ended with.
+func failure(ctx context.Context, err error, said string) error {
+	var exit *exec.ExitError
+	switch {
+	case errors.Is(context.Cause(ctx), context.DeadlineExceeded):
+		return &Failure{Reason: "it hangs: connected, and no answer in time", Lost: true}
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case !errors.As(err, &exit):
+		return &Failure{Reason: fmt.Sprintf("ssh: %v", err)}
+	case exit.ExitCode() != 255:
+		for _, x := range []struct{ is, reason string }{
+			{"No space left on device", "its disk is full"},
+			{"Disk quota exceeded", "its user's quota is full"},
+		} {
+			if strings.Contains(said, x.is) {
+				return &Failure{Reason: x.reason + " (" + said + ")"}
+			}
+		}
+		if said == "" {
+			said = err.Error()
+		}
+		return &Failure{Reason: strings.TrimPrefix(said, "lab fleet: ")}
+	}
+	for _, x := range []struct{ is, reason string }{
+		{"Connection refused", "it refuses connections: no sshd is running there"},
+		{"Could not resolve hostname", "its name isn't known; fix: /etc/hosts, or ssh's configuration"},
+		{"Host key verification failed", "its host key isn't known, or is another one; fix: ssh there once, and compare the fingerprint"},
+		{"Permission denied", "it lets this user in by no key; fix: ssh-copy-id, or ssh-add"},
+		{"Too many authentication failures", "it lets this user in by no key; fix: IdentitiesOnly in ssh's configuration"},
+		{"No route to host", "there is no way to it: it is off, or another network's"},
+		{"Network is unreachable", "there is no way to it: no network"},
+		{"timed out", "it hangs: no answer from its sshd in time"},
+	} {
+		if strings.Contains(said, x.is) {
+			return &Failure{Reason: x.reason, Lost: x.is == "timed out"}
+		}
+	}
+	reason := "the connection was lost"
+	if said != "" {
+		reason += " (" + said + ")"
+	}
+	return &Failure{Reason: reason, Lost: true}
+}

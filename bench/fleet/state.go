@@ -1,0 +1,189 @@
+package fleet
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"lab/bench/clean"
+	"lab/bench/input"
+	"lab/bench/owner"
+	"lab/bench/results"
+)
+
+// Names of a fleet's files.
+const (
+	File       = "fleet.json"
+	bundleFile = "bundle.tar.gz" // until all is measured
+)
+
+// A Fleet is one experiment on many machines, in its folder.
+type Fleet struct {
+	Dir string `json:"-"`
+
+	Format     int              `json:"format"`
+	ID         string           `json:"id"`  // 16 hex digits; of its folder on each machine
+	Lab        string           `json:"lab"` // version
+	Started    time.Time        `json:"started"`
+	Bundle     results.Digested `json:"bundle"`
+	Machine    string           `json:"machine"` // that the bundle is for: x86_64
+	Experiment results.Digested `json:"experiment"`
+	Scenarios  []string         `json:"scenarios"`
+	Wait       bool             `json:"wait,omitempty"` // for another lab's lock
+	Hosts      []*Host          `json:"hosts"`
+	Slurm      *Slurm           `json:"slurm,omitempty"`
+
+	mu sync.Mutex // of the hosts' states
+}
+
+// A Host is one machine of it, or one task of an array job.
+type Host struct {
+	Name   string   `json:"name"`   // as ssh takes it
+	Folder string   `json:"folder"` // below hosts/
+	State  string   `json:"state"`
+	Reason string   `json:"reason,omitempty"` // why it failed
+	Notes  []string `json:"notes,omitempty"`  // what doctor and the clock say
+
+	event Event
+}
+
+// States of a machine.
+const (
+	Waiting  = "waiting"
+	Looking  = "looking"
+	Copying  = "copying"
+	Checking = "checking"
+	Running  = "running"
+	Fetching = "fetching"
+	Done     = "done"
+	Failed   = "failed"
+)
+
+// New makes a fleet's folder, with the experiment in it. What f lacks of Format, ID and
+// Started is filled in.
+func New(dir string, experiment []byte, f *Fleet) error {
+	var id [8]byte
+	rand.Read(id[:])
+	f.Dir, f.Format, f.ID, f.Started = dir, 1, hex.EncodeToString(id[:]), time.Now().UTC()
+	uid, gid := owner.IDs()
+	d, err := results.Create(dir, uid, gid, func(w *results.Writer) error { return w.File("experiment.yaml", experiment) })
+	if err != nil {
+		return err
+	}
+	d.Close()
+	// That is a results folder's, and this is none.
+	if err := os.Remove(filepath.Join(dir, results.TrialsFile)); err != nil {
+		return err
+	}
+	return f.Save()
+}
+
+// SetHosts says which machines it is for.
+func (f *Fleet) SetHosts(names []string) {
+	f.Hosts = nil
+	for _, name := range names {
+		f.Hosts = append(f.Hosts, &Host{Name: name, Folder: folderOf(name), State: Waiting})
+	}
+}
+
+// UseBundle copies an archive of lab bundle into the fleet's folder.
+func (f *Fleet) UseBundle(file string) error {
+	in, err := input.Open(file)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(f.BundlePath(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	sum := sha256.New()
+	n, err := io.Copy(io.MultiWriter(out, sum), in)
+	f.Bundle = results.Digested{Name: filepath.Base(file), Digest: fmt.Sprintf("sha256:%x", sum.Sum(nil)), Size: n}
+	return errors.Join(err, out.Close())
+}
+
+// Open reads a fleet's folder.
+func Open(dir string) (*Fleet, error) {
+	data, err := input.ReadFile(filepath.Join(dir, File), 256<<20)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s isn't a fleet's folder: it has no %s", dir, File)
+	}
+	if err != nil {
+		return nil, err
+	}
+	f := &Fleet{}
+	if err := json.Unmarshal(data, f); err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, File), err)
+	}
+	if f.Format != 1 {
+		return nil, fmt.Errorf("%s: format %d; this lab reads 1: use a newer lab", filepath.Join(dir, File), f.Format)
+	}
+	f.Dir = dir
+	for _, h := range f.Hosts {
+		h.State, h.Reason = clean.Line(h.State), clean.Line(h.Reason)
+		if h.Folder != folderOf(h.Name) || !hostName.MatchString(h.Name) || h.Folder == "." || h.Folder == ".." {
+			return nil, fmt.Errorf("%s: %.100q isn't a machine's name", filepath.Join(dir, File), h.Name)
+		}
+	}
+	for _, name := range f.Scenarios {
+		if !filepath.IsLocal(name) || strings.ContainsAny(name, "/.") {
+			return nil, fmt.Errorf("%s: %.100q isn't a scenario", filepath.Join(dir, File), name)
+		}
+	}
+	if len(f.ID) != 16 || strings.Trim(f.ID, "0123456789abcdef") != "" {
+		return nil, fmt.Errorf("%s: no id", filepath.Join(dir, File))
+	}
+	return f, nil
+}
+
+// Lock takes the fleet's folder, so that it is run once at a time. Closing the file
+// gives it back.
+func (f *Fleet) Lock() (*os.File, error) {
+	d, err := input.OpenFolder(f.Dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(d.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		d.Close()
+		return nil, fmt.Errorf("%s: another lab fleet is at it", f.Dir)
+	}
+	return d, nil
+}
+
+// Save writes fleet.json, in one step.
+func (f *Fleet) Save() error {
+	f.mu.Lock()
+	data, err := json.MarshalIndent(f, "", "  ")
+	f.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(f.Dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	uid, gid := owner.IDs()
+	return results.Put(root, File, uid, gid, append(data, '\n'))
+}
+
+// BundlePath is where the fleet's bundle lies until all is measured.
+func (f *Fleet) BundlePath() string { return filepath.Join(f.Dir, bundleFile) }
+
+// bundleID names the bundle's folder on a machine.
+func (f *Fleet) bundleID() string {
+	return strings.TrimPrefix(f.Bundle.Digest, "sha256:")[:16]
+}

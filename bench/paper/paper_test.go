@@ -1,0 +1,63 @@
+package paper
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+const good = `format: 1
+title: a toy
+paper: A. Author, 2015
+env: [host, container]
+minutes: {cpu: 2}
+rows:
+- name: one
+  published: {value: 2, native: 1, unit: ms, source: "table 1"}
+  here: {scenario: cpu, metric: float, of: container, to: host}
+  agrees: {rule: within, by: 0.1, why: a tenth}
+- name: two
+  cannot: 10 GbE
+`
+
+// What is wrong with a file is said with its place; an empty one, a wrong unit, a missing source.
+func TestParse(t *testing.T) {
+	s, err := Parse("toy.yaml", []byte(good), nil)
+	if err != nil || s.Rows[0].Published.Ratio() != 2 || len(s.Scenarios()) != 1 {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	for name, x := range map[string]struct {
+		old, with string
+		line, col int
+		says      string
+	}{
+		"empty":          {good, "", 1, 1, "empty"},
+		"unit":           {"unit: ms", "unit: furlong", 8, 42, "furlong"},
+		"no source":      {`, source: "table 1"`, "", 8, 15, "published.source: it is missing"},
+		"unknown key":    {"paper:", "papers:", 3, 1, "papers"},
+		"no rule":        {"  agrees: {rule: within, by: 0.1, why: a tenth}\n", "", 7, 3, "rule of agreement"},
+		"rule":           {"rule: within", "rule: near", 10, 18, "rank"},
+		"by":             {"by: 0.1", "by: 2", 10, 30, "between 0 and 1"},
+		"why":            {", why: a tenth", "", 10, 12, "why"},
+		"twice":          {"name: two", "name: one", 11, 9, "two rows"},
+		"neither":        {"  cannot: 10 GbE\n", "", 11, 3, "cannot"},
+		"minutes":        {"{cpu: 2}", "{disk: 2}", 5, 11, "cpu"},
+		"value":          {"value: 2", "value: -2", 8, 22, "above zero"},
+		"a second paper": {good, good + "---\n" + good, 0, 0, "second document"},
+	} {
+		var e *Error
+		_, err := Parse("toy.yaml", []byte(strings.Replace(good, x.old, x.with, 1)), nil)
+		if !errors.As(err, &e) || e.Line != x.line || e.Column != x.col || !strings.Contains(e.Error(), x.says) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(good))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if s, err := Parse("x", data, nil); err == nil && (len(s.Rows) == 0 || s.Paper == "") {
+			t.Errorf("%+v", s)
+		}
+	})
+}

@@ -1,0 +1,359 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"lab/bench/experiment"
+	"lab/bench/fleet"
+	"lab/bench/request"
+	"lab/bench/results"
+	"lab/bench/runs"
+	"lab/cmd/cli"
+)
+
+// fleetFlags are what lab fleet was told beside the experiment.
+type fleetFlags struct {
+	runFlags
+	hosts, bundle string
+	parallel      int
+	wait          bool
+	slurm         string
+	tasks         int
+}
+
+// classExperiment is what a class measures if no file says otherwise.
+const classExperiment = "format: 1\ntitle: A class\nscenarios: [startup]\n"
+
+// fleetCommand is lab fleet: one experiment on many machines. What is done on them,
+// and how far each is, is package fleet's; here is what is typed and printed.
+func (a *app) fleetCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "fleet",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return cli.Unknown("command", args[0], commands(cmd))
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(a.fleetRunCommand(), a.fleetClassCommand(), a.fleetResumeCommand(), a.fleetCleanCommand(), a.fleetWorkCommand())
+	return cmd
+}
+
+func (f *fleetFlags) add(cmd *cobra.Command) {
+	fl := cmd.Flags()
+	fl.StringVarP(&f.file, "file", "f", "", "`FILE` experiment to run on each machine")
+	fl.StringVar(&f.hosts, "hosts", "", "`FILE` machines, one a line, as ssh takes them")
+	fl.StringVar(&f.out, "out", "", "`DIR` new folder for all results (default: results/<UTC time>-fleet)")
+	fl.StringVar(&f.bundle, "bundle", "", "`FILE` bundle to copy there (default: this lab's, made anew)")
+	f.addRest(cmd)
+}
+
+func (f *fleetFlags) addRest(cmd *cobra.Command) {
+	cmd.Flags().IntVarP(&f.parallel, "jobs", "j", 64, "`N` machines at a time")
+	cmd.Flags().BoolVar(&f.wait, "wait", false, "wait while another lab holds the machine, instead of failing")
+}
+
+func (a *app) fleetRunCommand() *cobra.Command {
+	var f fleetFlags
+	cmd := &cobra.Command{
+		Use:  "run -f FILE --hosts FILE",
+		Args: cli.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.file == "" {
+				return cli.Usagef("fleet run: which experiment? fix: -f FILE")
+			}
+			if err := f.fromFile(cmd); err != nil {
+				return err
+			}
+			return a.newFleet(f)
+		},
+	}
+	f.add(cmd)
+	completeFlags(cmd)
+	return cmd
+}
+
+func (a *app) fleetClassCommand() *cobra.Command {
+	var f fleetFlags
+	cmd := &cobra.Command{
+		Use:  "class --hosts FILE",
+		Args: cli.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if f.file != "" {
+				err = f.fromFile(cmd)
+			} else {
+				f.experiment, err = experiment.Parse("class.yaml", []byte(classExperiment), &f.Request)
+			}
+			if err != nil {
+				return err
+			}
+			return a.newFleet(f)
+		},
+	}
+	f.add(cmd)
+	completeFlags(cmd)
+	return cmd
+}
+
+func (a *app) fleetResumeCommand() *cobra.Command {
+	var f fleetFlags
+	cmd := &cobra.Command{
+		Use:  "resume DIR",
+		Args: oneFolder, ValidArgsFunction: completeFolders,
+		RunE: func(_ *cobra.Command, args []string) error {
+			x, err := fleet.Open(args[0])
+			if err != nil {
+				return fmt.Errorf("fleet resume: %w", err)
+			}
+			x.Wait = x.Wait || f.wait
+			return a.runFleet(x, f.parallel)
+		},
+	}
+	f.addRest(cmd)
+	return cmd
+}
+
+func (a *app) fleetCleanCommand() *cobra.Command {
+	var f fleetFlags
+	cmd := &cobra.Command{
+		Use:  "clean --hosts FILE",
+		Args: cli.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			hosts, err := f.machines()
+			if err != nil {
+				return err
+			}
+			var errs []error
+			failed := fleet.Clean(cmd.Context(), hosts, max(f.parallel, 1))
+			for _, name := range hosts {
+				if err := failed[name]; err != nil {
+					errs = append(errs, fmt.Errorf("%s: %w", name, err))
+				}
+			}
+			if err := tell(a.Page, "%d of %d machines have nothing of lab fleet\n", len(hosts)-len(errs), len(hosts)); err != nil {
+				return err
+			}
+			return errors.Join(errs...)
+		},
+	}
+	cmd.Flags().StringVar(&f.hosts, "hosts", "", "`FILE` machines, one a line, as ssh takes them")
+	cmd.Flags().IntVarP(&f.parallel, "jobs", "j", 64, "`N` machines at a time")
+	return cmd
+}
+
+// fleetWorkCommand is the lab's part on a machine of a fleet. Whoever asked for it holds
+// its standard input open, and it ends with that.
+func (a *app) fleetWorkCommand() *cobra.Command {
+	var wait bool
+	cmd := &cobra.Command{
+		Use: "work DIR", Hidden: true,
+		Args: oneFolder,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			x, err := experiment.Read(filepath.Join(args[0], results.ExperimentFile), new(request.Request))
+			if err != nil {
+				return err
+			}
+			self, err := os.Executable()
+			if err != nil {
+				return err
+			}
+			stop, cancel := signal.NotifyContext(context.Background(), runs.Signals()...)
+			defer cancel()
+			go func() {
+				var b [512]byte
+				for {
+					if _, err := a.Stdin.Read(b[:]); err != nil {
+						cancel()
+						return
+					}
+				}
+			}()
+			// What nobody hears may be said all the same: the run goes on to its next trial.
+			signal.Ignore(syscall.SIGPIPE)
+			t := &fleet.Task{Dir: args[0], Lab: self, Scenarios: x.Scenarios, Wait: wait}
+			if t.Run(stop, a.Stdout.File) != nil {
+				return cli.Exit(cli.StatusFailed, nil) // it was said
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&wait, "wait", false, "wait while another lab holds the machine, instead of failing")
+	return cmd
+}
+
+// machines reads the file of --hosts.
+func (f *fleetFlags) machines() ([]string, error) {
+	if f.hosts == "" {
+		return nil, cli.Usagef("fleet: which machines? fix: --hosts FILE, one a line, as ssh takes them")
+	}
+	hosts, err := fleet.ReadHosts(f.hosts)
+	if err != nil {
+		return nil, cli.Usagef("--hosts: %w", err)
+	}
+	return hosts, nil
+}
+
+// checkExperiment refuses what names places of this machine, and what this lab doesn't
+// have. Which processors there are is each machine's own.
+func (f *fleetFlags) checkExperiment() error {
+	for _, p := range f.Fields() {
+		if p.Place && p.Key != "work" && f.experiment.Has(p.Key) {
+			return said(f.experiment.At(&request.Error{At: []any{p.Key}, Err: errors.New("it is this machine's, and the others have the bundle's; fix: leave it out")}))
+		}
+	}
+	copied := f.runFlags
+	copied.CPUs, copied.Work = "", ""
+	if err := copied.check(); err != nil {
+		return said(f.experiment.At(err))
+	}
+	return nil
+}
+
+// newFleet makes the folder of a fleet, with its bundle, and runs it.
+func (a *app) newFleet(f fleetFlags) error {
+	if err := f.checkExperiment(); err != nil {
+		return err
+	}
+	hosts, err := f.machines()
+	if err != nil {
+		return err
+	}
+	if f.parallel < 1 {
+		return cli.Usagef("--jobs %d: at least one", f.parallel)
+	}
+	if f.out == "" {
+		f.out = filepath.Join("results", time.Now().UTC().Format("20060102T150405Z")+"-fleet")
+	}
+	x := &fleet.Fleet{Lab: cli.Version(), Machine: machineName(), Experiment: f.experiment.Digested, Scenarios: f.Scenarios, Wait: f.wait}
+	x.SetHosts(hosts)
+	if err := fleet.New(f.out, f.experiment.Data, x); err != nil {
+		return err
+	}
+	if f.bundle != "" {
+		err = x.UseBundle(f.bundle)
+	} else {
+		var digest string
+		var size int64
+		if digest, size, err = a.bundle(x.BundlePath()); err == nil {
+			x.Bundle = results.Digested{Name: bundleName(), Digest: "sha256:" + digest, Size: size}
+		}
+	}
+	if err == nil {
+		err = x.Save()
+	}
+	if err != nil {
+		return errors.Join(err, os.RemoveAll(f.out)) // it was made a moment ago
+	}
+	return a.runFleet(x, f.parallel)
+}
+
+// machineName is what uname -m says.
+func machineName() string {
+	var u syscall.Utsname
+	syscall.Uname(&u)
+	var b []byte
+	for _, c := range u.Machine {
+		if c == 0 {
+			break
+		}
+		b = append(b, byte(c))
+	}
+	return string(b)
+}
+
+// runFleet runs what isn't measured yet, and reports.
+func (a *app) runFleet(x *fleet.Fleet, parallel int) error {
+	lock, err := x.Lock()
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	sigs := make(chan os.Signal, 4)
+	signal.Notify(sigs, runs.Signals()...)
+	defer signal.Stop(sigs)
+	go func() {
+		<-sigs
+		cancel(errors.New("stopped here; each machine finishes its trial"))
+		<-sigs
+		os.Exit(cli.StatusInterrupted) // ssh dies with this program
+	}()
+	screen := newScreen(a.Stderr.File)
+	drawn := make(chan struct{})
+	ended := make(chan struct{})
+	go func() {
+		defer close(drawn)
+		for {
+			screen.draw(x.Statuses())
+			select {
+			case <-time.After(500 * time.Millisecond):
+			case <-ended:
+				screen.clear()
+				return
+			}
+		}
+	}()
+	err = x.Run(ctx, parallel)
+	close(ended)
+	<-drawn
+	if err != nil && ctx.Err() == nil {
+		return err
+	}
+	return a.concludeFleet(x, ctx.Err() != nil)
+}
+
+// concludeFleet says what became of each machine, and draws what came back.
+func (a *app) concludeFleet(x *fleet.Fleet, interrupted bool) error {
+	done := 0
+	for _, h := range x.Hosts {
+		if h.State == fleet.Done {
+			done++
+		}
+	}
+	tell(a.Page, "%d of %d machines measured: %s\n", done, len(x.Hosts), x.Dir)
+	for _, h := range x.Hosts {
+		if h.State != fleet.Done {
+			tell(a.Page, "- %s: not measured: %s\n", h.Name, inLanguage(h.Reason))
+		}
+		for _, n := range h.Notes {
+			fmt.Fprintf(a.Page, "- %s: %s\n", h.Name, inLanguage(n))
+		}
+	}
+	var errs []error
+	for _, name := range x.Scenarios {
+		dirs := x.Folders(name)
+		if len(dirs) == 0 {
+			continue
+		}
+		fmt.Fprintln(a.Page)
+		out := filepath.Join(x.Dir, "report-"+name)
+		errs = append(errs, os.RemoveAll(out), a.reportMachines(dirs, out, false)) // an earlier one has fewer machines
+	}
+	status := 0
+	switch {
+	case interrupted:
+		status = cli.StatusInterrupted
+	case done == 0:
+		status = cli.StatusNothing
+	case done < len(x.Hosts):
+		status = cli.StatusFailed
+	}
+	if status != 0 {
+		errs = append(errs, errors.New(say("%d machines are missing; to measure these, type:", len(x.Hosts)-done)+"\n     "+strings.Join([]string{a.Args[0], "fleet", "resume", x.Dir}, " ")))
+		return cli.Exit(status, errors.Join(errs...))
+	}
+	return errors.Join(errs...)
+}

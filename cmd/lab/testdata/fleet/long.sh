@@ -1,0 +1,52 @@
+# A machine goes away in the middle, and comes back; whoever asked is killed; a machine
+# is another lab's. In the end every planned trial is there once.
+. "$ROOM"
+machine 1
+machine 2
+machine 3
+printf 'pc1\npc2\npc3\n' >hosts
+printf 'format: 1\nscenarios: [startup, command]\ncommand: [/bin/true]\nenvironments: [host, chroot]\ntrials: %s\nwarmup: 2\n' "${TRIALS:-1500}" >x.yaml
+
+# measured N SCENARIO: waits until pcN has made some trials.
+measured() {
+	until [ "$(cat "pc$1"/tmp/lab-fleet-0/run-*/results/"$2"/trials.jsonl 2>/dev/null | grep -c '"last":true')" -gt 100 ]; do sleep 0.05; done
+}
+# quiet N: waits until nothing of the lab's runs on pcN.
+quiet() {
+	n=0
+	while nsenter -t "$(pgrep -P "$(eval echo "\$pc$1")")" -p -m sh -c 'pgrep lab >/dev/null'; do
+		sleep 0.2
+		n=$((n + 1))
+		[ $n -lt 100 ] || { echo "pc$1 still runs a lab"; break; }
+	done
+}
+
+lab fleet run -f x.yaml --hosts hosts --out out >said 2>&1 &
+fleet=$!
+measured 2 startup
+kill -9 "$pc2"
+wait $fleet && echo status 0 || echo status $?
+grep '^- ' said
+echo "then: $(ls out/startup)"
+
+echo 'it comes back'
+machine 2
+lab fleet resume out >said 2>&1 & 
+fleet=$!
+measured 2 command
+kill -9 $fleet # and whoever asked goes away
+quiet 2
+lab fleet resume out >said 2>&1 && echo status 0 || echo status $?
+for n in 1 2 3; do
+	for s in startup command; do
+		echo "pc$n $s: $(grep -c '"last":true' "out/$s/pc$n/trials.jsonl") trials, resumed $(grep -c '"trials":.*,$\|"at":.*Z"' "out/$s/pc$n/manifest.json")"
+	done
+	echo "pc$n has $(ls -A "pc$n/tmp/lab-fleet-0" | sed 's/bundle-.*/bundle/' | tr '\n' ' ')"
+	quiet $n
+done
+
+echo 'another lab is there'
+nsenter -t "$(pgrep -P "$pc1")" -p -m -n sh -c 'cd /tmp && exec "$0"/lab run startup --env host --runs 100000 --out "$1/long"' "$LABDIR" "$WORK" >/dev/null 2>&1 &
+until [ -s long/trials.jsonl ]; do sleep 0.1; done
+sed -i 's/trials: .*/trials: 3/' x.yaml
+lab fleet run -f x.yaml --hosts hosts --out other 2>&1 | grep '^- \|measured:'

@@ -1,0 +1,163 @@
+package reports
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"lab/bench/paper"
+	"lab/bench/results"
+	"lab/reports/analysis"
+	"lab/reports/msg"
+	"lab/reports/page"
+)
+
+// madeUpPaper has a row of each kind, of the synthetic run.
+const madeUpPaper = `format: 1
+title: A made-up paper
+paper: A. Author, SYNTHETIC 2015
+env: [host, chroot, container, vm, docker]
+minutes: {startup: 1}
+rows:
+- name: chroot, same direction
+  published: {value: 1.05, native: 1, unit: ms, source: table 1}
+  here: {scenario: startup, metric: ready, of: chroot, to: host}
+  differs: made up
+  agrees: {rule: direction, by: 0.25, why: a quarter}
+- name: container, within
+  published: {value: 8, native: 1, unit: ms, source: "figure 2, page 3"}
+  here: {scenario: startup, metric: ready, of: container, to: host}
+  agrees: {rule: within, by: 0.25, why: a quarter}
+- name: container, rank
+  published: {value: 8, native: 1, unit: ms, source: table 1}
+  here: {scenario: startup, metric: ready, of: container, to: host}
+  agrees: {rule: rank, group: all, why: the order is what the paper says}
+- name: chroot, rank
+  published: {value: 2, native: 1, unit: ms, source: table 1}
+  here: {scenario: startup, metric: ready, of: chroot, to: host}
+  agrees: {rule: rank, group: all, why: the order is what the paper says}
+- name: container, a rate
+  published: {value: 1, native: 8, unit: 1/s, source: table 1}
+  here: {scenario: startup, metric: ready, of: container, to: host, inverse: true}
+  agrees: {rule: within, by: 0.25, why: a quarter}
+- name: vm, emulated
+  published: {value: 100, native: 1, unit: ms, source: table 1}
+  here: {scenario: startup, metric: ready, of: vm, to: host}
+  agrees: {rule: direction, by: 0.05, why: near native}
+- name: docker, not there
+  published: {value: 100, native: 1, unit: ms, source: table 1}
+  here: {scenario: startup, metric: ready, of: docker, to: host}
+  agrees: {rule: direction, by: 0.05, why: near native}
+- name: from an abstract
+  published: {value: 8, native: 1, unit: ms, source: abstract, abstract: true}
+  here: {scenario: startup, metric: ready, of: container, to: host}
+- name: absolute
+  published: {value: 2.3, unit: ms, source: abstract}
+  here: {scenario: startup, metric: ready, of: container}
+- name: no value
+  here: {scenario: startup, metric: gone, of: container, to: host}
+- name: another scenario
+  here: {scenario: cpu, metric: float, of: container, to: host}
+- name: 10 GbE
+  published: {value: 9348, native: 9340, unit: Mbit/s, source: log}
+  cannot: needs 10 GbE
+`
+
+func toyPaper(t *testing.T, data string) *paper.Suite {
+	t.Helper()
+	s, err := paper.Parse("toy.yaml", []byte(strings.Replace(data, "minutes: {startup: 1}", "minutes: {startup: 1, cpu: 1}", 1)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func paperOutcomes(s *paper.Suite, run *results.Run) map[string]string {
+	out := map[string]string{}
+	for _, r := range analysis.OfPaper(s, []*results.Run{run}) {
+		out[r.Name] = r.Outcome
+	}
+	return out
+}
+
+// Each kind of row comes to its verdict; a result that was doctored, or another figure in
+// the paper, flips it.
+func TestPaperVerdicts(t *testing.T) {
+	run := folder(t, synthetic(40), t.TempDir())
+	want := map[string]string{"chroot, same direction": analysis.Holds, "container, within": analysis.Holds, "container, rank": analysis.Holds, "chroot, rank": analysis.Holds,
+		"container, a rate": analysis.Holds, "vm, emulated": analysis.Unmeasured, "docker, not there": analysis.Unmeasured, "10 GbE": analysis.Unmeasured,
+		"from an abstract": "", "absolute": "", "no value": ""}
+	got := paperOutcomes(toyPaper(t, madeUpPaper), run)
+	for name, outcome := range want {
+		if got[name] != outcome {
+			t.Errorf("%s: %q, want %q", name, got[name], outcome)
+		}
+	}
+	doctored := synthetic(40)
+	for i, l := range doctored.Lines {
+		if l.Env == "container" && l.Value != nil && l.PartOf == "" {
+			v := *l.Value / 20
+			doctored.Lines[i].Value = &v
+		}
+	}
+	got = paperOutcomes(toyPaper(t, madeUpPaper), folder(t, doctored, t.TempDir()))
+	for _, name := range []string{"container, within", "container, rank", "chroot, rank", "container, a rate"} {
+		if got[name] != analysis.Fails {
+			t.Errorf("doctored: %s: %q", name, got[name])
+		}
+	}
+	got = paperOutcomes(toyPaper(t, strings.Replace(madeUpPaper, "value: 1.05", "value: 3", 1)), run)
+	if got["chroot, same direction"] != analysis.Fails {
+		t.Errorf("another figure: %q", got["chroot, same direction"])
+	}
+}
+
+// The page has what a reader needs, on a terminal of 80 columns and as a file; the folder
+// has figure and file; and a run becomes a paper that agrees with itself.
+func TestPaperPage(t *testing.T) {
+	run, s := folder(t, synthetic(40), t.TempDir()), toyPaper(t, madeUpPaper)
+	golden(t, "paper.md", Paper(s, []*results.Run{run}, true).Markdown(msg.English()))
+	var b bytes.Buffer
+	if err := Paper(s, []*results.Run{run}, false).Terminal(&b, page.Options{Width: 80}); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(b.String(), "\n"); width(b.String()) > 80 || n > 24 || !strings.Contains(b.String(), "agrees") {
+		t.Errorf("%d lines, %d columns:\n%s", n, width(b.String()), &b)
+	}
+	dir := t.TempDir()
+	if err := WritePaper(s, []byte(madeUpPaper), []*results.Run{run}, dir, -1, -1); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"report.md", "report.html", PaperFile, "plots/paper.png", "plots/paper.svg"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			t.Error(err)
+		}
+	}
+	html, _ := os.ReadFile(filepath.Join(dir, "report.html"))
+	if !bytes.Contains(html, []byte("data:image/svg+xml")) || bytes.Contains(html, []byte(`src="plots/`)) {
+		t.Error("report.html doesn't carry its figure")
+	}
+	from, err := PaperFrom(run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := from.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := paper.Parse("from.yaml", data, nil)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, data)
+	}
+	rows := analysis.OfPaper(again, []*results.Run{run})
+	for _, r := range rows {
+		if r.Outcome == analysis.Fails || r.Outcome == analysis.Unmeasured {
+			t.Errorf("%s of itself: %s", r.Name, r.Outcome)
+		}
+	}
+	if len(rows) != 4 {
+		t.Errorf("%d rows of chroot and container in ready and gone", len(rows))
+	}
+}
