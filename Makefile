@@ -8,7 +8,7 @@ GO      = $(shell cmd/setup/setup.sh --go)
 VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || sed -n 's/^\#\# \([^ ]*\).*/\1/p;/^\#\# /q' CHANGELOG.md)
 # With -count=1, as what is tested is the machine too; with -p 1, as packages
 # would otherwise test it at the same time and see each other.
-TESTFLAGS ?= -count=1 -p 1 -timeout 20m
+TESTFLAGS ?= -count=1 -p 1 -timeout 40m
 BENCHTIME ?= 1s
 # Where the command is built.
 BUILD ?= .
