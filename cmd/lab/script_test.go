@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench/residue"
+	"lab/bench/engines/uml"
 	"lab/bench/testbed"
 	"lab/bench/usercache"
 	"lab/vm/kernel"
@@ -88,6 +89,12 @@ func TestScripts(t *testing.T) {
 					e.Setenv("SYNTHETIC", filepath.Join(top, "reports", "testdata", "synthetic"))
 					e.Setenv("OLD", filepath.Join(top, "cmd", "lab", "testdata", "old"))
 					return nil
+				},
+				Condition: func(name string) (bool, error) {
+					if name != "uml" {
+						return false, fmt.Errorf("unknown condition %q", name)
+					}
+					return uml.Runs(), nil
 				},
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){"nobody": nobody},
 			})

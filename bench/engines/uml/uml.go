@@ -35,6 +35,7 @@ import (
 
 const (
 	name     = "uml"
+	program  = "linux.uml"
 	initFile = "root/.lab/init" // in the program's folder
 	line     = "tty1"           // the guest's end of the socket
 )
@@ -48,7 +49,7 @@ const (
 
 // New returns the environment uml.
 func New() *foreign.Env {
-	m := foreign.Maker{Name: name, Program: "linux.uml", Package: "user-mode-linux", PIDFile: name + "/pid", Relays: true, Sealed: true,
+	m := foreign.Maker{Name: name, Program: program, Package: "user-mode-linux", PIDFile: name + "/pid", Relays: true, Sealed: true,
 		Nets: []string{foreign.NetNone}, Check: check, Prepare: prepare, Args: args,
 		Settings: []bench.Setting{{Name: "memory", Default: "auto",
 			Help: "the guest's RAM; auto is 128M, or more than a limit of memory, which the guest's kernel keeps"}},
@@ -76,6 +77,9 @@ func memory(s bench.Spec) int64 {
 func check(s bench.Spec) error {
 	if runtime.GOARCH != "amd64" {
 		return bench.Unavailable("user-mode Linux isn't built for "+runtime.GOARCH, "use an amd64 machine")
+	}
+	if narrow() {
+		return bench.Unavailable("this user-mode Linux is older than 6.13, and can't keep this processor's registers (AMX)", "use a linux.uml of Linux 6.13 or later, or a processor without AMX")
 	}
 	if _, err := guest.Init(); err != nil {
 		return bench.Unavailable(err.Error(), "make build")
