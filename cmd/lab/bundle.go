@@ -23,7 +23,7 @@ func (a *app) bundleCommand() *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
 		Use:  "bundle",
-		Args: cli.NoArgs,
+		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if file == "" {
 				file = bundleName() + ".tar.gz"

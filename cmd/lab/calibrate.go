@@ -39,7 +39,7 @@ func (a *app) calibrateCommand() *cobra.Command {
 	var f calibrateFlags
 	cmd := &cobra.Command{
 		Use:  "calibrate",
-		Args: cli.NoArgs,
+		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error { return a.calibrate(f) },
 	}
 	fl := cmd.Flags()

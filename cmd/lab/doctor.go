@@ -30,7 +30,7 @@ func (a *app) doctorCommand() *cobra.Command {
 	var left residueFlags
 	cmd := &cobra.Command{
 		Use:  "doctor",
-		Args: cli.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if left.any() {
 				return a.residue(left, asJSON)

@@ -63,7 +63,19 @@ type execResult struct {
 // execCommand is lab exec, of which this program has all environments.
 func (a *app) execCommand() *cobra.Command {
 	x := &cli.Exec{App: a.App, Environments: environments, Image: storedImage, Apart: a.executeApart, Scope: systemd.Scope}
-	cmd := x.Command()
+	cmd := &cobra.Command{
+		Use:  "exec ENV [flags] -- CMD ARG…",
+		Args: func(cmd *cobra.Command, args []string) error { return x.Check(args, cmd.ArgsLenAtDash()) },
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveDefault
+			}
+			return environmentNames(), cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(_ *cobra.Command, args []string) error { return x.Run(args) },
+	}
+	x.Flags(cmd.Flags())
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return x.FlagError(err) })
 	completeFlags(cmd)
 	return cmd
 }

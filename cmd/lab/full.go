@@ -41,6 +41,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -107,7 +108,33 @@ func run(args []string, stdin, stdout, stderr *os.File) int {
 	if wrong != nil {
 		root = &cobra.Command{Use: "lab", DisableFlagParsing: true, RunE: func(*cobra.Command, []string) error { return wrong }}
 	}
-	return a.Run(root)
+	words := a.Args[1:]
+	if slices.Equal(words, []string{"--version"}) {
+		words = []string{"version"} // not in the form of cobra's templates
+	}
+	root.SilenceErrors, root.SilenceUsage = true, true // they are printed in the lab's own form
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return cli.FlagError(cmd.Name(), cmd.Flags(), err) })
+	root.SetArgs(words)
+	root.SetIn(a.Stdin)
+	root.SetOut(a.Page)
+	root.SetErr(a.Note)
+	return a.End(root.Execute())
+}
+
+// noArgs refuses arguments where a command takes none.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return cli.Usagef("%s: unexpected argument %q; it takes none", cmd.Name(), args[0])
+	}
+	return nil
+}
+
+// versionCommand is lab version.
+func (a *app) versionCommand() *cobra.Command {
+	return &cobra.Command{Use: "version", Args: noArgs, RunE: func(*cobra.Command, []string) error {
+		_, err := fmt.Fprintln(a.Page, cli.VersionLine())
+		return err
+	}}
 }
 
 // root is the tree of commands. What a command says with --help is in help.txt, and
@@ -135,7 +162,7 @@ func (a *app) root() *cobra.Command {
 	root.SetHelpFunc(a.help)
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(a.runCommand(), a.guessCommand(), a.execCommand(), a.reportCommand(), a.serveCommand(), a.compareCommand(), a.reproduceCommand(), a.checkCommand(), a.claimsCommand(), a.paperCommand(), a.calibrateCommand(),
-		a.listCommand(), a.doctorCommand(), a.bundleCommand(), a.fleetCommand(), a.imageCommand(), a.explainCommand(), a.cleanCommand(), a.chaosCommand(), a.VersionCommand())
+		a.listCommand(), a.doctorCommand(), a.bundleCommand(), a.fleetCommand(), a.imageCommand(), a.explainCommand(), a.cleanCommand(), a.chaosCommand(), a.versionCommand())
 	describe(root)
 	return root
 }

@@ -43,7 +43,7 @@ func (a *app) imageCommand() *cobra.Command {
 	}
 	shown := &cobra.Command{Use: "show [IMAGE]", Args: oneDir, ValidArgsFunction: completeFolders, RunE: show}
 	list := &cobra.Command{
-		Use: "list", Aliases: []string{"ls"}, Args: cli.NoArgs,
+		Use: "list", Aliases: []string{"ls"}, Args: noArgs,
 		RunE: func(*cobra.Command, []string) error { return a.listImages(asJSON) },
 	}
 	cmd.PersistentFlags().BoolVar(&asJSON, "json", false, "print JSON")

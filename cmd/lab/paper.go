@@ -55,7 +55,7 @@ func (a *app) paperCommand() *cobra.Command {
 	a.WaitFlag(fl)
 	cli.Further(fl, "wait")
 	completeFlags(cmd)
-	list := &cobra.Command{Use: "list", Args: cli.NoArgs, RunE: func(*cobra.Command, []string) error { return a.listPapers() }}
+	list := &cobra.Command{Use: "list", Args: noArgs, RunE: func(*cobra.Command, []string) error { return a.listPapers() }}
 	from := &cobra.Command{Use: "from DIR", Args: oneFolder, ValidArgsFunction: completeFolders, RunE: func(_ *cobra.Command, args []string) error {
 		run, err := results.Read(args[0])
 		if err != nil {

@@ -18,7 +18,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"lab/bench/image"
 	"lab/bench/testbed"
@@ -37,11 +37,24 @@ func main() {
 		os.Exit(version())
 	}
 	a := cli.New(os.Args, os.Stdin, os.Stdout, os.Stderr)
-	root := &cobra.Command{Use: "lab"}
-	root.CompletionOptions.DisableDefaultCmd = true // it is the whole command's
-	exec := &cli.Exec{App: a, Environments: cli.Local, Image: storedImage, Full: becomeFull}
-	root.AddCommand(exec.Command())
-	os.Exit(a.Run(root))
+	os.Exit(a.End(execute(a)))
+}
+
+// execute is lab exec. Its arguments are parsed by pflag, as cobra does it in lab-full: cobra
+// itself, with templates and patterns for what isn't needed here, would be a fifth of
+// what this program costs.
+func execute(a *cli.App) error {
+	x := &cli.Exec{App: a, Environments: cli.Local, Image: storedImage, Full: becomeFull}
+	fl := pflag.NewFlagSet("exec", pflag.ContinueOnError)
+	fl.Usage = func() {}
+	x.Flags(fl)
+	if err := fl.Parse(a.Args[2:]); err != nil {
+		return x.FlagError(err)
+	}
+	if err := x.Check(fl.Args(), fl.ArgsLenAtDash()); err != nil {
+		return err
+	}
+	return x.Run(fl.Args())
 }
 
 // version prints the lab's version, and returns the exit status.
