@@ -218,7 +218,11 @@ func (a *Exec) execute(env bench.Environment, spec bench.Spec, named string) (st
 			}
 		}
 	}
-	go launch.Ready(1) // the thread that Prepare would wait for
+	launch.Alone.Store(true)
+	host := env.About().HostFiles
+	if !host {
+		go launch.Ready(1) // the thread that Prepare would wait for
+	}
 	lock, err := a.Acquire(false, sigs)
 	if err != nil {
 		return 0, err
@@ -252,7 +256,7 @@ func (a *Exec) execute(env bench.Environment, spec bench.Spec, named string) (st
 	var pumps *launch.Pumps
 	switch c := &spec.Command; {
 	case c.TTY:
-	case env.About().HostFiles: // nothing keeps it from the machine's files
+	case host: // nothing keeps it from the machine's files
 		c.Stdin, c.Stdout, c.Stderr = a.Stdin, a.Stdout.File, a.Stderr.File
 	default:
 		if pumps, err = launch.Pump(c, a.Stdin, a.Stdout.File, a.Stderr.File); err != nil {
@@ -281,7 +285,7 @@ func (a *Exec) execute(env bench.Environment, spec bench.Spec, named string) (st
 		pumps.Begin()
 	}
 	done := make(chan struct{})
-	abort := PassSignals(sigs, done, p, a.Note)
+	abort := PassSignals(sigs(), done, p, a.Note)
 	finish := func(<-chan struct{}) error { return nil }
 	if t, ok := p.(bench.Terminaler); ok && spec.Command.TTY {
 		if finish, err = attach(t.Terminal(), a.Stdin, a.Stdout.File, func() { p.Signal(syscall.SIGKILL) }); err != nil {

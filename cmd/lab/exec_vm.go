@@ -85,7 +85,7 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, image, connec
 	// From here on signals are the command's: they are passed on to it, as a shell does.
 	sigs := make(chan os.Signal, 16)
 	signal.Notify(sigs, cli.PassedOn...)
-	lock, err := a.Acquire(false, sigs)
+	lock, err := a.Acquire(false, func() <-chan os.Signal { return sigs })
 	if err != nil {
 		return 0, err
 	}
