@@ -2,7 +2,6 @@ package cli
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"syscall"
 	"time"
@@ -28,7 +27,7 @@ func (a *App) Acquire(exclusive bool, sigs func() <-chan os.Signal) (*testbed.Lo
 			return lock, err
 		}
 		if !told {
-			fmt.Fprintf(a.Note, "lab: waiting: %s\n", busy.Holder())
+			a.Tell("waiting: " + busy.Holder())
 			told = true
 			if sigs != nil {
 				come = sigs()

@@ -67,13 +67,21 @@ func (a *App) End(err error) int {
 		s = &StatusError{StatusFailed, err}
 	}
 	if s.Err != nil {
-		said := indented(withoutCalls(s.Err))
-		if a.Translate != nil {
-			said = a.Translate(said)
-		}
-		fmt.Fprintln(a.Note, "lab: "+said)
+		a.Tell(indented(withoutCalls(s.Err)))
 	}
 	return s.Status
+}
+
+// SayArg is the first argument of lab-full where it is to print the second one in the
+// reader's language, and to do nothing else. It isn't for users.
+const SayArg = "__say"
+
+// Tell writes a text after the lab's name, in the reader's language if that has it.
+func (a *App) Tell(text string) {
+	if a.Translate != nil {
+		text = a.Translate(text)
+	}
+	fmt.Fprintln(a.Note, "lab: "+text)
 }
 
 // The two kinds of errors that hold others (package errors).

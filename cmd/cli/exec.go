@@ -305,7 +305,7 @@ func (a *Exec) execute(env bench.Environment, spec bench.Spec, named string) (st
 		}
 	}
 	if exit.OOM {
-		fmt.Fprintf(a.Note, "lab: %s was killed: it used more memory than its limit\n", spec.Command.Argv[0])
+		a.Tell(spec.Command.Argv[0] + " was killed: it used more memory than its limit")
 	}
 	return status, err
 }

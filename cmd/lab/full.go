@@ -88,6 +88,11 @@ func full(args []string) int {
 	if len(args) > 1 && args[1] == crew.Arg {
 		return crew.Work(map[string]crew.Duty{runs.Duty: parts.Work, execDuty: execWork})
 	}
+	if len(args) == 3 && args[1] == cli.SayArg {
+		speak(args[:1])
+		os.Stdout.WriteString(inLanguage(args[2]))
+		return 0
+	}
 	return run(args, os.Stdin, os.Stdout, os.Stderr)
 }
 

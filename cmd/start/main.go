@@ -9,10 +9,12 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -37,6 +39,7 @@ func main() {
 		os.Exit(version())
 	}
 	a := cli.New(os.Args, os.Stdin, os.Stdout, os.Stderr)
+	a.Translate = translated
 	os.Exit(a.End(execute(a)))
 }
 
@@ -95,17 +98,40 @@ func own(args []string) bool {
 		})
 }
 
+// translated is an error in the reader's language, which lab-full has the texts of. An
+// error may take its time.
+func translated(said string) string {
+	lang := cmp.Or(os.Getenv("LC_ALL"), os.Getenv("LC_MESSAGES"), os.Getenv("LANG"))
+	if lang == "" || lang == "C" || lang == "POSIX" || strings.HasPrefix(lang, "C.") || strings.HasPrefix(lang, "en") {
+		return said
+	}
+	full, err := fullPath()
+	if err != nil {
+		return said
+	}
+	out, err := exec.Command(full, cli.SayArg, said).Output()
+	if err != nil {
+		return said
+	}
+	return string(out)
+}
+
+// fullPath is where lab-full lies.
+func fullPath() (string, error) {
+	self, err := os.Executable()
+	if err == nil {
+		self, err = filepath.EvalSymlinks(self)
+	}
+	return filepath.Join(filepath.Dir(self), fullName), err
+}
+
 // becomeFull executes lab-full in place of this program; it returns only with
 // an error.
 func becomeFull() error {
-	self, err := os.Executable()
+	full, err := fullPath()
 	if err != nil {
 		return err
 	}
-	if self, err = filepath.EvalSymlinks(self); err != nil {
-		return err
-	}
-	full := filepath.Join(filepath.Dir(self), fullName)
 	err = syscall.Exec(full, os.Args, os.Environ())
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s is missing: lab has two programs, and they belong in one folder; fix: make build", full)
