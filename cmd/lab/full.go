@@ -19,6 +19,9 @@
 //	language.go    in which language all of it is said
 //	report.go      package reports reads the folder back, draws it, and a table is printed
 //
+// From the worker down to the two readings of the clock: "Where a measurement begins" in
+// bench/doc.go.
+//
 // The worker is this program once more, as the first process of namespaces of its own:
 // it dies with them, and they with it. So nothing that a run has made can outlive it.
 //
