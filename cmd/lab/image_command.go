@@ -16,6 +16,11 @@ import (
 	"lab/cmd/cli"
 )
 
+// These are the commands about images that are there already; what brings one in or
+// sends one out is in image_store.go, what makes one of packages in image_build.go, and
+// what puts one into a results folder in image_save.go. To list makes nothing: somebody
+// who looks must not be told of an image that only exists because they looked.
+
 // imageCommand is lab image. Without a subcommand it shows one image; those that
 // bring images into the store and out of it are storeCommands.
 func (a *app) imageCommand() *cobra.Command {
