@@ -136,7 +136,9 @@ func (e *Env) Groups(s bench.Spec) int {
 
 // Prepare makes sure that a disposable thread is there.
 func (e *Env) Prepare(_ context.Context, s bench.Spec) (bench.Instance, error) {
-	launch.Ready(1)
+	if !launch.Alone.Load() || e.name != "host" || s.Work || s.Settings["netns"] == "own" {
+		launch.Ready(1)
+	}
 	if s.Work {
 		return e.prepareWork(s)
 	}

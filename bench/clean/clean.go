@@ -13,10 +13,8 @@
 package clean
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -53,22 +51,33 @@ func plain(s string) bool {
 	return true
 }
 
-var (
-	markdown = strings.NewReplacer(`\`, `\\`, "|", `\|`, "<", `\<`, "`", "'", "*", `\*`, "[", `\[`, "~", `\~`, "$", `\$`, "&", `\&`)
+var markdown = strings.NewReplacer(`\`, `\\`, "|", `\|`, "<", `\<`, "`", "'", "*", `\*`, "[", `\[`, "~", `\~`, "$", `\$`, "&", `\&`)
 
-	// What makes a block of a line by standing at its beginning: a heading, a
-	// list, a quotation, a rule.
-	// Made when it is wanted: the smallest of the lab's programs links this, too.
-	block = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^(?:#{1,6}(?: |$)|>|[-+](?: |$)|-+$|=+$|([0-9]+)[.)](?: |$))`)
-	})
-)
+// block says whether a line is a block of Markdown's by what it begins with (a heading, a
+// list, a quotation, a rule), and how many digits come before that. It is no regular
+// expression, as the program that starts fast links this.
+func block(s string) (digits int, is bool) {
+	alone := func(rest string) bool { return rest == "" || rest[0] == ' ' }
+	of := func(c string) int { return len(s) - len(strings.TrimLeft(s, c)) }
+	hashes := of("#")
+	digits = of("0123456789")
+	switch rest := s[digits:]; {
+	case s == "":
+		return 0, false
+	case digits > 0:
+		return digits, rest != "" && (rest[0] == '.' || rest[0] == ')') && alone(rest[1:])
+	case hashes > 0:
+		return 0, hashes <= 6 && alone(s[hashes:])
+	case s[0] == '>', of("-") == len(s), of("=") == len(s):
+		return 0, true
+	}
+	return 0, (s[0] == '-' || s[0] == '+') && alone(s[1:])
+}
 
 // Markdown makes a text one line in which nothing is Markdown or HTML.
 func Markdown(s string) string {
 	s = markdown.Replace(strings.Join(strings.Fields(Line(s)), " "))
-	if at := block().FindStringSubmatchIndex(s); at != nil {
-		digits := max(at[3], 0)
+	if digits, is := block(s); is {
 		s = s[:digits] + `\` + s[digits:]
 	}
 	return underlines(s)

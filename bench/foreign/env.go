@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -69,12 +70,23 @@ func (e *Env) Groups(bench.Spec) int {
 
 // Versions is the program's.
 func (e *Env) Versions() map[string]string {
-	if path, err := e.path(); err == nil {
-		if v, err := Version(path); err == nil {
-			return map[string]string{e.maker.Name: v}
+	path, err := e.path()
+	if err != nil {
+		return nil
+	}
+	v, err := Version(path)
+	if err != nil {
+		return nil
+	}
+	all := map[string]string{e.maker.Name: v}
+	for _, name := range e.maker.With {
+		if path, err := exec.LookPath(name); err == nil {
+			if v, err := Version(path); err == nil {
+				all[name] = v
+			}
 		}
 	}
-	return nil
+	return all
 }
 
 // Check says what this machine or the program lacks. In a run it also starts an

@@ -18,9 +18,10 @@ import (
 // A Maker is somebody else's program that makes instances: what one differs in from
 // another.
 type Maker struct {
-	Name     string // the environment's
-	Program  string // to be looked up along PATH, or an absolute path
-	Package  string // Debian's that has it; "" is none
+	Name     string   // the environment's
+	Program  string   // to be looked up along PATH, or an absolute path
+	Package  string   // Debian's that has it; "" is none
+	With     []string // further programs whose versions matter, along PATH
 	About    bench.About
 	Settings []bench.Setting // besides net and pagecache, which all have
 	Nets     []string        // what net may be; nil is all three

@@ -19,6 +19,15 @@ import (
 // InitPath is where an instance has the lab's init, where it has one.
 const InitPath = "/.lab-init"
 
+// Mounts are a Spec's, and before them the lab's init, a file of this machine's, where
+// the Spec asks for it.
+func Mounts(s bench.Spec, init string) []bench.Mount {
+	if !s.Init {
+		return s.Mounts
+	}
+	return append([]bench.Mount{{Source: init, Target: InitPath, ReadOnly: true}}, s.Mounts...)
+}
+
 // enter takes the thread to namespaces of the instance's own, with the network that it
 // is to have.
 func (i *Instance) enter(*launch.Thread) error {

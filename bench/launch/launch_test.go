@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -33,6 +35,9 @@ const asHelper = "LAB_LAUNCH_HELPER"
 // getppid says nothing of the parent's end.
 const asSlow = "LAB_LAUNCH_SLOW"
 
+// asAlone has it start the program as lab exec does.
+const asAlone = "LAB_LAUNCH_ALONE"
+
 func TestMain(m *testing.M) {
 	if argv := os.Getenv(asHelper); argv != "" {
 		plan := launch.Plan{Command: bench.Command{Argv: strings.Fields(argv)}}
@@ -46,12 +51,15 @@ func TestMain(m *testing.M) {
 				return nil
 			}
 		}
+		launch.Alone.Store(os.Getenv(asAlone) != "")
 		p := launch.New(plan)
+		runtime.LockOSThread()
 		if err := p.Start(context.Background()); err != nil {
 			fmt.Println(err)
 			os.Exit(1)
 		}
-		fmt.Println(p.PID())
+		children, _ := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/children", unix.Gettid()))
+		fmt.Println(p.PID(), slices.Contains(strings.Fields(string(children)), strconv.Itoa(p.PID())))
 		select {}
 	}
 	benchtest.Main(m)
@@ -327,11 +335,18 @@ func TestSession(t *testing.T) {
 	}
 }
 
-// The program dies with the lab, also where no PID namespace sees to it.
+// The program dies with the lab, also where no PID namespace sees to it, and whether or
+// not a thread of its own has started it.
 func TestDiesWithTheLab(t *testing.T) {
+	for _, alone := range []string{"", "1"} {
+		diesWithTheLab(t, alone)
+	}
+}
+
+func diesWithTheLab(t *testing.T, alone string) {
 	dir := benchtest.Image(t).Dir
 	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), asHelper+"="+dir+"/bin/sleep 1000")
+	cmd.Env = append(os.Environ(), asHelper+"="+dir+"/bin/sleep 1000", asAlone+"="+alone)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -346,9 +361,13 @@ func TestDiesWithTheLab(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(b[:n])))
-	if err != nil {
+	var pid int
+	var ours bool // started from the caller's own thread
+	if _, err := fmt.Sscan(string(b[:n]), &pid, &ours); err != nil {
 		t.Fatalf("the helper says %q", b[:n])
+	}
+	if _, err := os.Stat(fmt.Sprintf("/proc/self/task/%d/children", os.Getpid())); err == nil && ours != (alone != "") {
+		t.Errorf("alone %q: started from the caller's thread: %v", alone, ours)
 	}
 	fd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {

@@ -29,6 +29,9 @@ type lifeline struct {
 const prGetTIDAddress = 40
 
 // hold ties the line to the calling thread, whose next act is the clone.
+//
+//go:norace
+//go:nosplit
 func (l *lifeline) hold() {
 	l.held = 1
 	unix.RawSyscall6(unix.SYS_PRCTL, prGetTIDAddress, uintptr(unsafe.Pointer(&l.old)), 0, 0, 0, 0)
@@ -37,6 +40,9 @@ func (l *lifeline) hold() {
 
 // release unties it: the thread may outlive the line's memory. A C library
 // that made the thread waits at the old address for its end.
+//
+//go:norace
+//go:nosplit
 func (l *lifeline) release() {
 	unix.RawSyscall(unix.SYS_SET_TID_ADDRESS, l.old, 0, 0)
 }

@@ -93,6 +93,11 @@ type Plan struct {
 	Cleanup func() error
 }
 
+// plain says that the plan changes nothing of the thread that plays it.
+func (p *Plan) plain() bool {
+	return len(p.Steps) == 0 && p.Flags == 0 && p.Inside == nil && p.Leave == nil
+}
+
 // A Step is one named part of a start. Its name is a mark on the clock, made
 // when Do returns.
 type Step struct {

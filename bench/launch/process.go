@@ -128,6 +128,15 @@ func (p *Process) Start(ctx context.Context) error {
 		close(p.ended)
 		return fmt.Errorf("start: %w", err)
 	}
+	if Alone.Load() && p.plan.plain() {
+		// Go ends no thread but those of goroutines that are locked to them, so this
+		// one, of whose end the program is to die, ends with the lab.
+		err := p.begin()
+		if err == nil {
+			go p.await()
+		}
+		return err
+	}
 	var err error
 	done := newBaton()
 	onThread(func() {
@@ -143,16 +152,29 @@ func (p *Process) Start(ctx context.Context) error {
 // live is the whole life of a program, on its disposable thread. started is
 // called when Start may return.
 func (p *Process) live(started func(error)) {
+	err := p.begin()
+	started(err)
+	if err == nil {
+		p.await()
+	}
+	// The thread ends here, and with it the last hold on its namespaces.
+}
+
+// begin starts the program, or undoes what of it was done.
+func (p *Process) begin() error {
 	p.before = p.cpu(unix.CLOCK_THREAD_CPUTIME_ID)
 	p.mark("thread")
-	if err := p.spawn(); err != nil {
+	err := p.spawn()
+	if err != nil {
 		p.forget()
 		p.release()
 		close(p.ended)
-		started(err)
-		return
 	}
-	started(nil)
+	return err
+}
+
+// await waits for the end of the program, which runs, or leaves that to the reaper.
+func (p *Process) await() {
 	p.forget()
 	if p.leave() {
 		return
@@ -168,7 +190,6 @@ func (p *Process) live(started func(error)) {
 		}
 	}
 	p.bury(clock.Now(), p.release)
-	// The thread ends here, and with it the last hold on its namespaces.
 }
 
 // forget lets go of what only the start needed. Each further start copies the lab's
@@ -262,9 +283,7 @@ func (p *Process) spawn() (err error) {
 	// Descriptors that another thread opens without O_CLOEXEC, and files
 	// that it still writes, stay out of the child.
 	syscall.ForkLock.Lock()
-	p.line.hold()
-	pid, errno := fork(p.plan.Flags, into, tape.calls, out)
-	p.line.release()
+	pid, errno := fork(p.plan.Flags, into, tape.calls, out, &p.line)
 	syscall.ForkLock.Unlock()
 	runtime.KeepAlive(tape)
 	runtime.KeepAlive(stdio)

@@ -164,13 +164,13 @@ var noClone3 atomic.Bool
 // os/exec, and keeps to its rules: no allocation, no stack growth and no race
 // detector between the call and the end of the child; all signals blocked on
 // this thread meanwhile, so that no handler of ours runs in the child. The tape
-// has to unblock them.
+// has to unblock them. Until then the line is tied to the thread.
 //
 // The last call of the tape doesn't return when it succeeds.
 //
 //go:norace
 //go:noinline
-func fork(flags uintptr, cgroup int, calls []call, out *outcome) (pid int, err unix.Errno) {
+func fork(flags uintptr, cgroup int, calls []call, out *outcome, line *lifeline) (pid int, err unix.Errno) {
 	args := &cloneArgs{
 		flags:      uint64(flags|unix.CLONE_VM|unix.CLONE_VFORK) | clearSigHand,
 		exitSignal: uint64(unix.SIGCHLD),
@@ -182,7 +182,7 @@ func fork(flags uintptr, cgroup int, calls []call, out *outcome) (pid int, err u
 		args.cgroup = uint64(cgroup)
 	}
 	if cgroup >= 0 || !noClone3.Load() {
-		pid, err = forkTape(unix.SYS_CLONE3, uintptr(unsafe.Pointer(args)), unsafe.Sizeof(*args), true, calls, out)
+		pid, err = forkTape(unix.SYS_CLONE3, uintptr(unsafe.Pointer(args)), unsafe.Sizeof(*args), true, calls, out, line)
 		runtime.KeepAlive(args)
 		switch err {
 		case unix.ENOSYS, unix.EINVAL, unix.E2BIG, unix.EPERM:
@@ -193,7 +193,7 @@ func fork(flags uintptr, cgroup int, calls []call, out *outcome) (pid int, err u
 			return pid, err
 		}
 	}
-	pid, err = forkTape(unix.SYS_CLONE, flags|unix.CLONE_VM|unix.CLONE_VFORK|uintptr(unix.SIGCHLD), 0, false, calls, out)
+	pid, err = forkTape(unix.SYS_CLONE, flags|unix.CLONE_VM|unix.CLONE_VFORK|uintptr(unix.SIGCHLD), 0, false, calls, out, line)
 	if err == 0 {
 		noClone3.Store(true) // it was clone3, not what was asked of it
 	}
@@ -215,9 +215,11 @@ func cloned(r uintptr) (pid int, err unix.Errno) {
 //
 //go:norace
 //go:nosplit
-func forkTape(trap, a1, a2 uintptr, cleared bool, calls []call, out *outcome) (pid int, err unix.Errno) {
+func forkTape(trap, a1, a2 uintptr, cleared bool, calls []call, out *outcome, line *lifeline) (pid int, err unix.Errno) {
 	beforeFork()
+	line.hold() // here, as until afterFork the goroutine stays on its thread
 	if r := vfork(trap, a1, a2); r != 0 {
+		line.release()
 		afterFork()
 		return cloned(r)
 	}

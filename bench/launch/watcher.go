@@ -91,8 +91,11 @@ func (w *Watcher) Forget() {
 }
 
 // Close ends the watcher: nothing is left to clean up. It doesn't wait for it, which
-// takes longer than all else where processors are busy.
+// takes longer than all else where processors are busy; and who ends now leaves its
+// burial to init.
 func (w *Watcher) Close() {
 	unix.Kill(w.pid, unix.SIGKILL)
-	go end(w.pid)
+	if !Alone.Load() {
+		go end(w.pid)
+	}
 }

@@ -3,11 +3,9 @@ package results
 import (
 	"maps"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 )
 
 // A Line is one value of one trial, as it stands in trials.jsonl.
@@ -85,8 +83,12 @@ type Sample struct {
 	Buckets [][2]int64 `json:"buckets"`
 }
 
-// safeMetric keeps a metric's name from leading out of the folder.
-var safeMetric = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9][a-zA-Z0-9_.-]*$`) })
+// safeMetric keeps a metric's name from leading out of the folder: letters, digits, and
+// behind the first of these _, . and - as well.
+func safeMetric(name string) bool {
+	const lower = "abcdefghijklmnopqrstuvwxyz0123456789"
+	return name != "" && strings.Contains(lower, name[:1]) && strings.Trim(name, lower+"ABCDEFGHIJKLMNOPQRSTUVWXYZ_.-") == ""
+}
 
 // Spent is how long a run's trials took, by cell (see [Line.Label]), in
 // seconds: each from its beginning to the next one's, preparation, collection

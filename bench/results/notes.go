@@ -6,17 +6,16 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 )
 
 // Before there were fields for it, a run's pause and its early end were notes.
 const diedNote = "The run broke off"
 
-// Made when it is wanted, as each start of the lab links this.
-var resumedNote = sync.OnceValue(func() *regexp.Regexp {
+// A function, so that a program that reads no folder links no package regexp.
+func resumedNote() *regexp.Regexp {
 	return regexp.MustCompile(`^The run was \w+(?: \w+)? after (\d+) trials?,? and [a-z ]+ on (\d{4}-\d\d-\d\d \d\d:\d\d UTC)\.( .+)?$`)
-})
+}
 
 // readNotes makes fields of such notes of an early folder.
 func (m *Manifest) readNotes() {

@@ -49,7 +49,7 @@ func samplesOf(root *os.Root, name string, rows map[string]bool, take func(Sampl
 		if err == nil {
 			err = decode(text, &s)
 		}
-		if err == nil && (s.Env == "" || !safeMetric().MatchString(s.Metric)) {
+		if err == nil && (s.Env == "" || !safeMetric(s.Metric)) {
 			err = errors.New("no env, or no metric")
 		}
 		for _, b := range s.Buckets {

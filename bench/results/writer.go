@@ -247,7 +247,7 @@ func (w *Writer) sync() error {
 // Samples appends a trial's distributions to samples/, a file a metric.
 func (w *Writer) Samples(samples []Sample) error {
 	for _, s := range samples {
-		if !safeMetric().MatchString(s.Metric) {
+		if !safeMetric(s.Metric) {
 			return fmt.Errorf("write samples: metric %q isn't a file name", s.Metric)
 		}
 		data, err := json.Marshal(s)

@@ -5,10 +5,8 @@ import (
 	"bytes"
 	"io"
 	"os"
-	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -73,10 +71,27 @@ func (w *Writer) put(s string) {
 	}
 }
 
-// command is how a line to be copied begins: as another user, with variables, or
-// with the lab's own path. "lab run" may as well begin a sentence.
-// Made when it is wanted, as each start of the lab links this.
-var command = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^ *(sudo |doas |([A-Z_]+=\S+ )*\S*/lab )`) })
+// command says whether a line is one to be copied: it begins as another user, with
+// variables, or with the lab's own path. "lab run" may as well begin a sentence.
+func command(line string) bool {
+	rest := strings.TrimLeft(line, " ")
+	if strings.HasPrefix(rest, "sudo ") || strings.HasPrefix(rest, "doas ") {
+		return true
+	}
+	for {
+		word, more, _ := strings.Cut(rest, " ")
+		name, value, is := strings.Cut(word, "=")
+		switch {
+		case len(word) == len(rest): // nothing is behind it
+			return false
+		case strings.HasSuffix(word, "/lab"):
+			return true
+		case !is || value == "" || name == "" || strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") != "":
+			return false
+		}
+		rest = more
+	}
+}
 
 // Wrap breaks one line at width columns. No word is cut; and the lines of a command
 // to be copied end in a backslash.
@@ -88,7 +103,7 @@ func Wrap(line string, width int) string {
 	if width <= 0 || Columns(line) <= width {
 		return line + end
 	}
-	hang, mark, copied := hanging(line, width), "", command().MatchString(line)
+	hang, mark, copied := hanging(line, width), "", command(line)
 	if copied {
 		mark = ` \`
 		hang += 4

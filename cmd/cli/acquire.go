@@ -2,7 +2,6 @@ package cli
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"syscall"
 	"time"
@@ -18,8 +17,9 @@ func (a *App) WaitFlag(fl *pflag.FlagSet) {
 }
 
 // Acquire takes the machine's lock, and with --wait waits for it until a signal
-// comes that ends this program; sigs may be nil.
-func (a *App) Acquire(exclusive bool, sigs <-chan os.Signal) (*testbed.Lock, error) {
+// comes that ends this program; sigs, which is asked for them then, may be nil.
+func (a *App) Acquire(exclusive bool, sigs func() <-chan os.Signal) (*testbed.Lock, error) {
+	var come <-chan os.Signal
 	for told := false; ; {
 		lock, err := testbed.Acquire(exclusive)
 		var busy *testbed.BusyError
@@ -27,11 +27,14 @@ func (a *App) Acquire(exclusive bool, sigs <-chan os.Signal) (*testbed.Lock, err
 			return lock, err
 		}
 		if !told {
-			fmt.Fprintf(a.Note, "lab: waiting: %s\n", busy.Holder())
+			a.Tell("waiting: " + busy.Holder())
 			told = true
+			if sigs != nil {
+				come = sigs()
+			}
 		}
 		select {
-		case s := <-sigs:
+		case s := <-come:
 			if n, ok := s.(syscall.Signal); ok && n != syscall.SIGWINCH {
 				return nil, &StatusError{128 + int(n), nil}
 			}

@@ -13,8 +13,6 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/spf13/cobra"
-
 	"lab/bench/text"
 )
 
@@ -44,6 +42,9 @@ type App struct {
 
 // New is an invocation with these arguments and standard descriptors.
 func New(args []string, stdin, stdout, stderr *os.File) *App {
+	// What we make has the modes that we name, whatever the caller's umask is:
+	// users other than root are to see images and results.
+	syscall.Umask(0o022)
 	width := text.Width(stdout)
 	if width == 0 {
 		width = text.DefaultWidth
@@ -53,24 +54,9 @@ func New(args []string, stdin, stdout, stderr *os.File) *App {
 	return a
 }
 
-// Run is the whole command, of which root knows the parts; it returns the exit
-// status.
-func (a *App) Run(root *cobra.Command) int {
-	// What we make has the modes that we name, whatever the caller's umask is:
-	// users other than root are to see images and results.
-	syscall.Umask(0o022)
-	words := a.Args[1:]
-	if slices.Equal(words, []string{"--version"}) {
-		// Not by cobra, whose templates would double the small program.
-		words = []string{"version"}
-	}
-	root.SilenceErrors, root.SilenceUsage = true, true // they are printed here, in the lab's own form
-	root.SetFlagErrorFunc(flagError)
-	root.SetArgs(words)
-	root.SetIn(a.Stdin)
-	root.SetOut(a.Page)
-	root.SetErr(a.Note)
-	err := root.Execute()
+// End ends the invocation: it prints the error of its command, if there is one, and
+// returns the exit status.
+func (a *App) End(err error) int {
 	a.Page.Flush()
 	err = a.Stdout.lost(err)
 	var s *StatusError
@@ -81,13 +67,21 @@ func (a *App) Run(root *cobra.Command) int {
 		s = &StatusError{StatusFailed, err}
 	}
 	if s.Err != nil {
-		said := indented(withoutCalls(s.Err))
-		if a.Translate != nil {
-			said = a.Translate(said)
-		}
-		fmt.Fprintln(a.Note, "lab: "+said)
+		a.Tell(indented(withoutCalls(s.Err)))
 	}
 	return s.Status
+}
+
+// SayArg is the first argument of lab-full where it is to print the second one in the
+// reader's language, and to do nothing else. It isn't for users.
+const SayArg = "__say"
+
+// Tell writes a text after the lab's name, in the reader's language if that has it.
+func (a *App) Tell(text string) {
+	if a.Translate != nil {
+		text = a.Translate(text)
+	}
+	fmt.Fprintln(a.Note, "lab: "+text)
 }
 
 // The two kinds of errors that hold others (package errors).

@@ -4,19 +4,22 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"sync"
 	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// catch returns the signals of PassedOn that come from now on.
+// catch returns the signals of PassedOn that come from now on; they wait until the
+// function is called.
 //
 // It is signal.Notify for a program that is to start fast: that has a thread of its
 // own, and hands over to it and back for each signal, a tenth of what a start takes.
-// Here a handler of some ten instructions writes to a pipe. A window that changes is
+// Here a handler of some ten instructions writes to a pipe, which nobody reads before
+// the command was started. A window that changes is
 // left to whoever has the terminal: window is whether that is us.
-func catch(window bool) (<-chan os.Signal, error) {
+func catch(window bool) (func() <-chan os.Signal, error) {
 	var pipe [2]int
 	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
 		return nil, os.NewSyscallError("pipe2", err)
@@ -37,17 +40,19 @@ func catch(window bool) (<-chan os.Signal, error) {
 			return nil, fmt.Errorf("catch signal %d: %w", s, errno)
 		}
 	}
-	c, f := make(chan os.Signal, 16), os.NewFile(uintptr(pipe[0]), "signals")
-	go func() {
-		var b [1]byte
-		for {
-			if _, err := f.Read(b[:]); err != nil {
-				return
+	return sync.OnceValue(func() <-chan os.Signal {
+		c, f := make(chan os.Signal, 16), os.NewFile(uintptr(pipe[0]), "signals")
+		go func() {
+			var b [1]byte
+			for {
+				if _, err := f.Read(b[:]); err != nil {
+					return
+				}
+				c <- syscall.Signal(b[0])
 			}
-			c <- syscall.Signal(b[0])
-		}
-	}()
-	return c, nil
+		}()
+		return c
+	}), nil
 }
 
 // caughtTo is the descriptor that the handler writes to.

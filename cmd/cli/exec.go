@@ -10,7 +10,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"lab/bench"
@@ -40,6 +40,9 @@ type Exec struct {
 
 	// Full executes the program that has Scope; it returns only with an error.
 	Full func() error
+
+	asked execFlags
+	flags *pflag.FlagSet
 }
 
 // execFlags are what lab exec was asked.
@@ -75,45 +78,37 @@ const connectHelp = "`URI` libvirt that makes the virtual machines: qemu:///syst
 // ImageHelp is that of all commands that run in one.
 const ImageHelp = "`IMAGE` file tree to run in: its root folder, or a name or digest of the image store (default: the lab's own)"
 
-// Command is lab exec.
-func (a *Exec) Command() *cobra.Command {
-	var f execFlags
+// Check judges the arguments: the environment, and the command behind it. dash is how
+// many came before --, -1 without it.
+func (a *Exec) Check(args []string, dash int) error {
 	names := Names(a.Environments())
-	cmd := &cobra.Command{
-		Use: "exec ENV [flags] -- CMD ARG…",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return Usagef("exec: in which environment? there are: %s", strings.Join(names, ", "))
-			}
-			if cmd.ArgsLenAtDash() == 0 {
-				return Usagef("exec: the environment is missing before --: lab exec container -- %s\n     there are: %s", strings.Join(args, " "), strings.Join(names, ", "))
-			}
-			if _, err := Environment(a.Environments(args[0]), args[0]); err != nil {
-				return err
-			}
-			if len(args) == 1 && f.image == "" {
-				return Usagef("exec %s: which command? lab exec %s -- CMD ARG…", args[0], args[0])
-			}
-			return nil
-		},
-		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-			if len(args) > 0 {
-				return nil, cobra.ShellCompDirectiveDefault
-			}
-			return names, cobra.ShellCompDirectiveNoFileComp
-		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			f.replaces = cmd.Flags().Changed("entrypoint")
-			return a.exec(args[0], args[1:], &f)
-		},
+	if len(args) == 0 {
+		return Usagef("exec: in which environment? there are: %s", strings.Join(names, ", "))
 	}
-	fl := cmd.Flags()
-	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		if !slices.Contains(a.Args, "--") {
-			return Usagef("exec: %w; the command's own flags go behind --: lab exec ENV -- CMD ARG…", err)
-		}
-		return flagError(cmd, err)
-	})
+	if dash == 0 {
+		return Usagef("exec: the environment is missing before --: lab exec container -- %s\n     there are: %s", strings.Join(args, " "), strings.Join(names, ", "))
+	}
+	if _, err := Environment(a.Environments(args[0]), args[0]); err != nil {
+		return err
+	}
+	if len(args) == 1 && a.asked.image == "" {
+		return Usagef("exec %s: which command? lab exec %s -- CMD ARG…", args[0], args[0])
+	}
+	return nil
+}
+
+// FlagError words what is wrong with a flag of lab exec.
+func (a *Exec) FlagError(err error) error {
+	if !slices.Contains(a.Args, "--") {
+		return Usagef("exec: %w; the command's own flags go behind --: lab exec ENV -- CMD ARG…", err)
+	}
+	return FlagError("exec", a.flags, err)
+}
+
+// Flags gives fl the flags of lab exec, which Run then goes by.
+func (a *Exec) Flags(fl *pflag.FlagSet) {
+	a.flags = fl
+	f := &a.asked
 	fl.StringVar(&f.image, "image", "", ImageHelp)
 	fl.StringVar(&f.entrypoint, "entrypoint", "", "`PROGRAM` entry point in place of the one that the image has; an empty one: none")
 	fl.StringVar(&f.net, "net", "", "`KIND` network: short for --variant net=KIND")
@@ -145,10 +140,13 @@ func (a *Exec) Command() *cobra.Command {
 	a.WaitFlag(fl)
 	Further(fl, "entrypoint", "group-add", "env-file", "hostname", "interactive", "rm", "init", "cpu-weight", "swap", "device-read-bps",
 		"device-write-bps", "device-read-iops", "device-write-iops", "connect", "wait")
-	return cmd
 }
 
-func (a *Exec) exec(name string, argv []string, f *execFlags) error {
+// Run runs the command that the arguments name behind the environment's name. They
+// were checked.
+func (a *Exec) Run(args []string) error {
+	name, argv, f := args[0], args[1:], &a.asked
+	f.replaces = a.flags.Changed("entrypoint")
 	env, err := Environment(a.Environments(name), name)
 	if err != nil {
 		return err
@@ -220,7 +218,11 @@ func (a *Exec) execute(env bench.Environment, spec bench.Spec, named string) (st
 			}
 		}
 	}
-	go launch.Ready(1) // the thread that Prepare would wait for
+	launch.Alone.Store(true)
+	host := env.About().HostFiles
+	if !host {
+		go launch.Ready(1) // the thread that Prepare would wait for
+	}
 	lock, err := a.Acquire(false, sigs)
 	if err != nil {
 		return 0, err
@@ -254,7 +256,7 @@ func (a *Exec) execute(env bench.Environment, spec bench.Spec, named string) (st
 	var pumps *launch.Pumps
 	switch c := &spec.Command; {
 	case c.TTY:
-	case env.About().HostFiles: // nothing keeps it from the machine's files
+	case host: // nothing keeps it from the machine's files
 		c.Stdin, c.Stdout, c.Stderr = a.Stdin, a.Stdout.File, a.Stderr.File
 	default:
 		if pumps, err = launch.Pump(c, a.Stdin, a.Stdout.File, a.Stderr.File); err != nil {
@@ -283,7 +285,7 @@ func (a *Exec) execute(env bench.Environment, spec bench.Spec, named string) (st
 		pumps.Begin()
 	}
 	done := make(chan struct{})
-	abort := PassSignals(sigs, done, p, a.Note)
+	abort := PassSignals(sigs(), done, p, a.Note)
 	finish := func(<-chan struct{}) error { return nil }
 	if t, ok := p.(bench.Terminaler); ok && spec.Command.TTY {
 		if finish, err = attach(t.Terminal(), a.Stdin, a.Stdout.File, func() { p.Signal(syscall.SIGKILL) }); err != nil {
@@ -303,7 +305,7 @@ func (a *Exec) execute(env bench.Environment, spec bench.Spec, named string) (st
 		}
 	}
 	if exit.OOM {
-		fmt.Fprintf(a.Note, "lab: %s was killed: it used more memory than its limit\n", spec.Command.Argv[0])
+		a.Tell(spec.Command.Argv[0] + " was killed: it used more memory than its limit")
 	}
 	return status, err
 }

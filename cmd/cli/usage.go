@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"lab/bench/request"
@@ -55,16 +54,8 @@ func UnknownOfMany(kind, word string, known []string, list string) error {
 	return Usagef("%s\n     %s lists all", text, list)
 }
 
-// NoArgs refuses arguments where a command takes none.
-func NoArgs(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return Usagef("%s: unexpected argument %q; it takes none", cmd.Name(), args[0])
-	}
-	return nil
-}
-
-// flagError gives a wrong flag the same form as any other wrong word.
-func flagError(cmd *cobra.Command, err error) error {
+// FlagError gives a command's wrong flag the same form as any other wrong word.
+func FlagError(command string, fl *pflag.FlagSet, err error) error {
 	var no *pflag.NotExistError
 	var bad *pflag.InvalidValueError
 	switch {
@@ -81,12 +72,12 @@ func flagError(cmd *cobra.Command, err error) error {
 	case errors.As(err, &bad) && bad.GetFlag().Value.Type() == "duration":
 		return Usagef("--%s %q: not a time such as 5m or 90s", bad.GetFlag().Name, bad.GetValue())
 	case errors.As(err, &bad) && bad.GetFlag().Value.Type() != "bool":
-		return Usagef("--%s %q: not a number; see lab %s --help", bad.GetFlag().Name, bad.GetValue(), cmd.Name())
+		return Usagef("--%s %q: not a number; see lab %s --help", bad.GetFlag().Name, bad.GetValue(), command)
 	case !errors.As(err, &no):
-		return Usagef("%s: %w; see lab %s --help", cmd.Name(), err, cmd.Name())
+		return Usagef("%s: %w; see lab %s --help", command, err, command)
 	}
 	var known []string
-	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+	fl.VisitAll(func(f *pflag.Flag) {
 		if !f.Hidden {
 			known = append(known, "--"+f.Name)
 		}

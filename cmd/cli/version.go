@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
-
-	"github.com/spf13/cobra"
 )
 
 // version is set with -ldflags "-X lab/cmd/cli.version=…".
@@ -42,16 +40,4 @@ func Version() string {
 // VersionLine is what version and --version print.
 func VersionLine() string {
 	return fmt.Sprintf("lab %s %s %s/%s", Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-}
-
-// VersionCommand is lab version.
-func (a *App) VersionCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:  "version",
-		Args: NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintln(a.Page, VersionLine())
-			return err
-		},
-	}
 }

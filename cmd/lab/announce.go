@@ -17,6 +17,12 @@ import (
 	"lab/scenarios"
 )
 
+// What a reader of the results will ask is said before the first trial, while it still
+// can be changed: which rows can't run and why, how many trials the others get, in
+// which order, from which seed, for how long, and what so few can't tell. --predict
+// says it and stops there. Once the results are seen, each of these would sound like an
+// excuse.
+
 // Plan says in one line what will be done: all sessions of it, before the
 // first, and for a run that is gone on with what is left.
 func (c *console) Plan(j *runs.Job, cells []results.Cell) {

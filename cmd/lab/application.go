@@ -20,6 +20,11 @@ import (
 	"lab/scenarios"
 )
 
+// An application of lab run app may be one of the lab's, by its name, or a file of the
+// user's. A manifest has to say what ran, also to somebody who doesn't have that file:
+// so its content takes the place of its name in the request, and everything after this
+// point (worker, resume, reproduce) knows applications by content alone.
+
 // application fills in which application a scenario runs, and in which image. A
 // file's content becomes the request's, so that a manifest says what was run, and not
 // where a file was on some machine.

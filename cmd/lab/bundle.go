@@ -17,13 +17,19 @@ import (
 	"lab/vm/kernel"
 )
 
+// A bundle is for a machine without Go and without a network: the two programs, the
+// guest kernel, a busybox, and a cache folder beside them that they find by themselves
+// (usercache.Beside). What it has in it is decided by package fleet, which sends the
+// same parts to each machine of a fleet: that way a bundle that somebody carried there
+// measures what a fleet's machine measures.
+
 // bundleCommand is lab bundle: this lab, with all that another machine needs, as one
 // file.
 func (a *app) bundleCommand() *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
 		Use:  "bundle",
-		Args: cli.NoArgs,
+		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if file == "" {
 				file = bundleName() + ".tar.gz"

@@ -24,6 +24,13 @@ import (
 	"lab/scenarios"
 )
 
+// The lab is measured by itself: rows that are the same thing twice, whose difference
+// must come out as none; a delay of known size, which must be found; and disturbances
+// that are planted, which must be marked. What comes out is how small a difference this
+// lab can tell on this machine, and how often it cries wolf. That is why nothing here
+// takes a short cut: a part that was made otherwise than a run's trials would say
+// nothing about these.
+
 // calibrateFlags are what lab calibrate was told. Its runs are ordinary ones, so that
 // most of it is what lab run takes; pairs says how long they are.
 type calibrateFlags struct {
@@ -39,7 +46,7 @@ func (a *app) calibrateCommand() *cobra.Command {
 	var f calibrateFlags
 	cmd := &cobra.Command{
 		Use:  "calibrate",
-		Args: cli.NoArgs,
+		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error { return a.calibrate(f) },
 	}
 	fl := cmd.Flags()

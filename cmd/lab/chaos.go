@@ -44,7 +44,7 @@ func (a *app) chaosCommand() *cobra.Command {
 	}
 	cmd := &cobra.Command{
 		Use:  "chaos",
-		Args: cli.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			own, all := names()
 			for _, e := range envs {

@@ -14,6 +14,11 @@ import (
 	"lab/reports/page"
 )
 
+// Two kinds of readers come with folders of others: a reviewer with one, who wants to know
+// whether it is what was sent, and a teacher with thirty, who wants to know which to open
+// first. Both get the same points for the same reasons, from package evidence. The exit
+// status is about soundness only: few points are no failure, a changed file is.
+
 // checkCommand is lab check. It needs no root and no machine like the one that
 // measured: whoever was sent a results folder can look whether it is what was sent, and
 // a teacher with thirty of them what each is worth as evidence.

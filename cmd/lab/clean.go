@@ -55,7 +55,7 @@ func sweepHalfMade(cache string) (removed []string) {
 func (a *app) cleanCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:  "clean",
-		Args: cli.NoArgs,
+		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if err := a.NeedRoot("lab clean", cli.StatusFailed); err != nil {
 				return err

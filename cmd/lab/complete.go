@@ -11,6 +11,10 @@ import (
 	"lab/cmd/cli"
 )
 
+// The shell is offered what the command itself would take, from the same lists, so that
+// a new environment, scenario or setting is completed without a line here. What a flag
+// takes is known by its placeholder in help: what tells people tells the shell.
+
 // completeFolders completes an argument with the folders of this machine.
 var completeFolders = cobra.FixedCompletions(nil, cobra.ShellCompDirectiveFilterDirs)
 

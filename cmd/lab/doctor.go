@@ -21,6 +21,12 @@ import (
 	"lab/reports/msg"
 )
 
+// A machine is asked by trying, not by version numbers: a kernel may have a feature and
+// a seccomp profile, a missing file or a full limit forbid it. Each check says what it
+// means and what to type, as whoever reads it wants to measure and not to learn a
+// kernel's configuration. A failed check isn't a failure of the lab: what rests on it
+// becomes a row that says why it wasn't run.
+
 // doctorCommand is lab doctor. The checks are bench/machine's: each tries what an
 // environment will do, for real, on a thread that dies afterwards, instead of looking
 // at version numbers. Which scenarios a failed one blocks follows from what
@@ -30,7 +36,7 @@ func (a *app) doctorCommand() *cobra.Command {
 	var left residueFlags
 	cmd := &cobra.Command{
 		Use:  "doctor",
-		Args: cli.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if left.any() {
 				return a.residue(left, asJSON)

@@ -6,6 +6,10 @@ import (
 	"lab/bench"
 )
 
+// Several environments may be asked for by one name, that of a group (all, engines)
+// which each of them says it belongs to. Whoever asked by such a name didn't ask for
+// each: one that can't run here is then a row that says why, and not an error.
+
 // known is what they say about themselves.
 func known(also ...string) []bench.About { return bench.AboutAll(environments(also...)) }
 

@@ -63,7 +63,19 @@ type execResult struct {
 // execCommand is lab exec, of which this program has all environments.
 func (a *app) execCommand() *cobra.Command {
 	x := &cli.Exec{App: a.App, Environments: environments, Image: storedImage, Apart: a.executeApart, Scope: systemd.Scope}
-	cmd := x.Command()
+	cmd := &cobra.Command{
+		Use:  "exec ENV [flags] -- CMD ARG…",
+		Args: func(cmd *cobra.Command, args []string) error { return x.Check(args, cmd.ArgsLenAtDash()) },
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveDefault
+			}
+			return environmentNames(), cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(_ *cobra.Command, args []string) error { return x.Run(args) },
+	}
+	x.Flags(cmd.Flags())
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return x.FlagError(err) })
 	completeFlags(cmd)
 	return cmd
 }
@@ -73,7 +85,7 @@ func (a *app) executeApart(env bench.Environment, spec bench.Spec, image, connec
 	// From here on signals are the command's: they are passed on to it, as a shell does.
 	sigs := make(chan os.Signal, 16)
 	signal.Notify(sigs, cli.PassedOn...)
-	lock, err := a.Acquire(false, sigs)
+	lock, err := a.Acquire(false, func() <-chan os.Signal { return sigs })
 	if err != nil {
 		return 0, err
 	}

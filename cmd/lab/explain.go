@@ -19,6 +19,12 @@ import (
 	"lab/scenarios"
 )
 
+// Nothing is explained twice in this lab. Scenarios, metrics, settings and environments
+// carry their own sentences, which reports print as well; words of the field and names
+// of parts are in words.txt, which the course has its glossary from. This file gathers
+// them under one command. A name that a plot shows and that nobody explains fails a
+// test.
+
 // An explained is a name with what is known of it. It is made of the data that
 // measures and reports are made of, so that it can't say anything else.
 type explained struct {

@@ -69,7 +69,7 @@ func (a *app) fleetRunCommand() *cobra.Command {
 	var f fleetFlags
 	cmd := &cobra.Command{
 		Use:  "run -f FILE --hosts FILE",
-		Args: cli.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.file == "" {
 				return cli.Usagef("fleet run: which experiment? fix: -f FILE")
@@ -89,7 +89,7 @@ func (a *app) fleetClassCommand() *cobra.Command {
 	var f fleetFlags
 	cmd := &cobra.Command{
 		Use:  "class --hosts FILE",
-		Args: cli.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if f.file != "" {
 				err = f.fromFile(cmd)
@@ -129,7 +129,7 @@ func (a *app) fleetCleanCommand() *cobra.Command {
 	var f fleetFlags
 	cmd := &cobra.Command{
 		Use:  "clean --hosts FILE",
-		Args: cli.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			hosts, err := f.machines()
 			if err != nil {

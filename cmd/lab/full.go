@@ -19,6 +19,9 @@
 //	language.go    in which language all of it is said
 //	report.go      package reports reads the folder back, draws it, and a table is printed
 //
+// From the worker down to the two readings of the clock: "Where a measurement begins" in
+// bench/doc.go.
+//
 // The worker is this program once more, as the first process of namespaces of its own:
 // it dies with them, and they with it. So nothing that a run has made can outlive it.
 //
@@ -41,6 +44,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -87,6 +91,11 @@ func full(args []string) int {
 	if len(args) > 1 && args[1] == crew.Arg {
 		return crew.Work(map[string]crew.Duty{runs.Duty: parts.Work, execDuty: execWork})
 	}
+	if len(args) == 3 && args[1] == cli.SayArg {
+		speak(args[:1])
+		os.Stdout.WriteString(inLanguage(args[2]))
+		return 0
+	}
 	return run(args, os.Stdin, os.Stdout, os.Stderr)
 }
 
@@ -107,7 +116,33 @@ func run(args []string, stdin, stdout, stderr *os.File) int {
 	if wrong != nil {
 		root = &cobra.Command{Use: "lab", DisableFlagParsing: true, RunE: func(*cobra.Command, []string) error { return wrong }}
 	}
-	return a.Run(root)
+	words := a.Args[1:]
+	if slices.Equal(words, []string{"--version"}) {
+		words = []string{"version"} // not in the form of cobra's templates
+	}
+	root.SilenceErrors, root.SilenceUsage = true, true // they are printed in the lab's own form
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return cli.FlagError(cmd.Name(), cmd.Flags(), err) })
+	root.SetArgs(words)
+	root.SetIn(a.Stdin)
+	root.SetOut(a.Page)
+	root.SetErr(a.Note)
+	return a.End(root.Execute())
+}
+
+// noArgs refuses arguments where a command takes none.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return cli.Usagef("%s: unexpected argument %q; it takes none", cmd.Name(), args[0])
+	}
+	return nil
+}
+
+// versionCommand is lab version.
+func (a *app) versionCommand() *cobra.Command {
+	return &cobra.Command{Use: "version", Args: noArgs, RunE: func(*cobra.Command, []string) error {
+		_, err := fmt.Fprintln(a.Page, cli.VersionLine())
+		return err
+	}}
 }
 
 // root is the tree of commands. What a command says with --help is in help.txt, and
@@ -135,7 +170,7 @@ func (a *app) root() *cobra.Command {
 	root.SetHelpFunc(a.help)
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(a.runCommand(), a.guessCommand(), a.execCommand(), a.reportCommand(), a.serveCommand(), a.compareCommand(), a.reproduceCommand(), a.checkCommand(), a.claimsCommand(), a.paperCommand(), a.calibrateCommand(),
-		a.listCommand(), a.doctorCommand(), a.bundleCommand(), a.fleetCommand(), a.imageCommand(), a.explainCommand(), a.cleanCommand(), a.chaosCommand(), a.VersionCommand())
+		a.listCommand(), a.doctorCommand(), a.bundleCommand(), a.fleetCommand(), a.imageCommand(), a.explainCommand(), a.cleanCommand(), a.chaosCommand(), a.versionCommand())
 	describe(root)
 	return root
 }

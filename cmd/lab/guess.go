@@ -27,6 +27,16 @@ import (
 	"lab/scenarios"
 )
 
+// A guess is worth something only if it came before the result. So it is sealed with
+// its time and a sum over its bytes, the run that takes it copies it into its folder
+// before the first trial, and a guess that claims to be later than now is refused.
+// Whoever wants to cheat still can, on a machine of their own; a class of thirty can't
+// by accident.
+//
+// What is asked are ratios to the host, not milliseconds: somebody who knows nothing of
+// this machine can have an opinion on "twice as long", and be wrong in a way that
+// teaches.
+
 // noGuess is what --guess takes to leave a waiting guess where it is.
 const noGuess = "none"
 

@@ -15,6 +15,12 @@ import (
 	"lab/reports/msg"
 )
 
+// Help has to fit its reader: first how the command is typed, then the few flags that
+// most people need, then the rest. Which are which is a mark on the flag (cli.Further);
+// what stands behind a flag is its own usage text. The prose is in help.txt, one
+// chapter a command, so that a translation is a file (help.ko.txt) and not a search
+// through the source.
+
 // helpTexts says how the texts in it are ordered.
 //
 //go:embed help.txt help.*.txt

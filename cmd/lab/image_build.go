@@ -13,6 +13,12 @@ import (
 	"lab/cmd/cli"
 )
 
+// To build is left to Debian's own programs (mmdebstrap or debootstrap, see
+// bench/image/debian): a package manager of the lab's would be one more that nobody has
+// checked. What the command adds is that the same packages give the same digest, and
+// that the result goes into the store by the same door as an image from elsewhere
+// (oci.Import), with the checks that all of those pass.
+
 // buildCommand is lab image build, which makes an image of packages.
 func (a *app) buildCommand(asJSON *bool) *cobra.Command {
 	var packages []string

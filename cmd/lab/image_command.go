@@ -16,6 +16,11 @@ import (
 	"lab/cmd/cli"
 )
 
+// These are the commands about images that are there already; what brings one in or
+// sends one out is in image_store.go, what makes one of packages in image_build.go, and
+// what puts one into a results folder in image_save.go. To list makes nothing: somebody
+// who looks must not be told of an image that only exists because they looked.
+
 // imageCommand is lab image. Without a subcommand it shows one image; those that
 // bring images into the store and out of it are storeCommands.
 func (a *app) imageCommand() *cobra.Command {
@@ -43,7 +48,7 @@ func (a *app) imageCommand() *cobra.Command {
 	}
 	shown := &cobra.Command{Use: "show [IMAGE]", Args: oneDir, ValidArgsFunction: completeFolders, RunE: show}
 	list := &cobra.Command{
-		Use: "list", Aliases: []string{"ls"}, Args: cli.NoArgs,
+		Use: "list", Aliases: []string{"ls"}, Args: noArgs,
 		RunE: func(*cobra.Command, []string) error { return a.listImages(asJSON) },
 	}
 	cmd.PersistentFlags().BoolVar(&asJSON, "json", false, "print JSON")

@@ -20,6 +20,11 @@ import (
 	"lab/vm/kernel"
 )
 
+// To save is to promise that these are the bytes that ran. So most of this file is
+// refusals: a folder whose sums don't agree, an image or a kernel whose digest isn't the
+// one that the run wrote down. What is saved becomes one of the folder's own files, with
+// its sums, so that lab check and lab reproduce find it without being told.
+
 // imageSaveCommand is lab image save. A results folder says by digests which bytes
 // ran; with the bytes themselves beside it, others can run the very same ones years
 // later, when no distribution has that kernel any more.

@@ -16,6 +16,12 @@ import (
 	"lab/scenarios"
 )
 
+// The list answers two questions at once: what is there, and what of it can this
+// machine run. The second is taken from the checks that lab doctor makes, leaving out
+// those that take a second: an environment names what it rests on, and a check that
+// fails names what to type. Nothing here knows any environment, so that a new one shows
+// up by itself.
+
 // What lab list --json prints.
 type (
 	listing struct {

@@ -20,6 +20,13 @@ import (
 	"lab/reports/page"
 )
 
+// What is shown is an instance as lab exec starts one, and not a special one made for
+// the purpose: so what is read of /proc, of its cgroup and of QEMU's command line is
+// what a user's own command would have. Package live does the looking, from the host
+// and without entering; here are the words of why that stand next to each line. The
+// tables of words cover what all environments may have, and a line appears where the
+// kernel has it.
+
 // liveArgv runs in the environment that is shown: it says that it is there, and ends
 // with its input.
 var liveArgv = []string{"sh", "-c", "echo there; read line || :"}

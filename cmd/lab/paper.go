@@ -18,6 +18,15 @@ import (
 	"lab/scenarios"
 )
 
+// A paper is a file of rows: what was published, in which of its tables, and by which
+// scenario and metric the same question is asked here. What counts as agreement is in
+// that file as well, written before anything is measured; this command only runs what
+// the rows need and has package reports judge. So there is nothing here about any one
+// paper, and a reader's own file is worth as much as those that the lab brings along.
+//
+// Three ways lead to a verdict: measure (no folders named), judge folders that are
+// there, or make a file of a folder (paper from), which others then measure against.
+
 // paperCommand is lab paper: it measures what a paper has measured, and sets the two side
 // by side.
 func (a *app) paperCommand() *cobra.Command {
@@ -55,7 +64,7 @@ func (a *app) paperCommand() *cobra.Command {
 	a.WaitFlag(fl)
 	cli.Further(fl, "wait")
 	completeFlags(cmd)
-	list := &cobra.Command{Use: "list", Args: cli.NoArgs, RunE: func(*cobra.Command, []string) error { return a.listPapers() }}
+	list := &cobra.Command{Use: "list", Args: noArgs, RunE: func(*cobra.Command, []string) error { return a.listPapers() }}
 	from := &cobra.Command{Use: "from DIR", Args: oneFolder, ValidArgsFunction: completeFolders, RunE: func(_ *cobra.Command, args []string) error {
 		run, err := results.Read(args[0])
 		if err != nil {

@@ -11,7 +11,10 @@ import (
 	"lab/cmd/cli"
 )
 
-// What hyperfine's users type.
+// lab run command takes what hyperfine takes where it means the same, under the same
+// name, so that a line that somebody has in a script already works. Where hyperfine has
+// another syntax than the lab's flags it is rewritten before these are parsed, and
+// nothing behind this file knows of it.
 
 // pairedLists makes of -L NAME V1,V2, as hyperfine has it, what lab run takes:
 // -L NAME=V1,NAME=V2. What follows -- isn't the lab's.

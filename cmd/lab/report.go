@@ -22,6 +22,14 @@ import (
 	"lab/reports/plot"
 )
 
+// A report is a function of its folder: whoever has the folder can draw it, with
+// another version of the lab or in another language, and the data are left as they are.
+// That is why nothing here measures, and why what goes wrong in drawing never loses a
+// trial: lab run calls the same code as lab report, after the last trial was written.
+//
+// Several folders make one report across machines (reportMachines), which is a folder
+// of its own, as it belongs to none of them.
+
 // reportCommand is lab report. It draws again from what was measured: with a newer
 // lab a better picture, or on another machine the same one. The data stay as they
 // are, and so do their checksums.

@@ -20,6 +20,11 @@ import (
 	"lab/scenarios"
 )
 
+// A second run can't have the same figures, and needn't: the question is whether the
+// same statements hold. So the verdicts are compared, each judged anew by the rule that
+// the first run had, and a figure that differs is no failure. A digest that differs is:
+// other bytes are another experiment.
+
 // reproduceCommand is lab reproduce. What is repeated is what the manifest of the
 // original says was asked for; the only flags are those that say where something is
 // on this machine.

@@ -23,6 +23,13 @@ import (
 	"lab/vm/client"
 )
 
+// One struct says what may be asked of a run (bench/request): here its fields become
+// flags, in package experiment keys of a file, in the manifest what was asked. What is
+// left to this file is what depends on this lab and this machine: which environments
+// there are, which of them a scenario can use, whether a file that was named is there.
+// All of it is judged before a lock is taken or a folder made, so that a typing error
+// costs nothing.
+
 // requestFlags makes flags of the wishes of a request: of those named, or of all.
 func requestFlags(fl *pflag.FlagSet, r *request.Request, only ...string) {
 	for _, f := range r.Fields() {

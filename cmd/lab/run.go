@@ -23,6 +23,12 @@ import (
 	"lab/vm/client"
 )
 
+// What is typed, what a file says and what an earlier folder asked for all become the
+// same request, and go the same way from there: job, lock, supervisor, report. Only
+// what isn't part of the question is a flag of this file's own: where results go, and
+// how they are shown. A flag that changes what is measured is a field of
+// request.Request, or it couldn't be repeated.
+
 // runFlags are what lab run was told: what is asked of the run, and what isn't
 // part of it: where results go, and how they are shown.
 type runFlags struct {

@@ -9,16 +9,18 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
 
-	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"lab/bench/image"
 	"lab/bench/testbed"
@@ -37,11 +39,25 @@ func main() {
 		os.Exit(version())
 	}
 	a := cli.New(os.Args, os.Stdin, os.Stdout, os.Stderr)
-	root := &cobra.Command{Use: "lab"}
-	root.CompletionOptions.DisableDefaultCmd = true // it is the whole command's
-	exec := &cli.Exec{App: a, Environments: cli.Local, Image: storedImage, Full: becomeFull}
-	root.AddCommand(exec.Command())
-	os.Exit(a.Run(root))
+	a.Translate = translated
+	os.Exit(a.End(execute(a)))
+}
+
+// execute is lab exec. Its arguments are parsed by pflag, as cobra does it in lab-full: cobra
+// itself, with templates and patterns for what isn't needed here, would be a fifth of
+// what this program costs.
+func execute(a *cli.App) error {
+	x := &cli.Exec{App: a, Environments: cli.Local, Image: storedImage, Full: becomeFull}
+	fl := pflag.NewFlagSet("exec", pflag.ContinueOnError)
+	fl.Usage = func() {}
+	x.Flags(fl)
+	if err := fl.Parse(a.Args[2:]); err != nil {
+		return x.FlagError(err)
+	}
+	if err := x.Check(fl.Args(), fl.ArgsLenAtDash()); err != nil {
+		return err
+	}
+	return x.Run(fl.Args())
 }
 
 // version prints the lab's version, and returns the exit status.
@@ -82,17 +98,40 @@ func own(args []string) bool {
 		})
 }
 
+// translated is an error in the reader's language, which lab-full has the texts of. An
+// error may take its time.
+func translated(said string) string {
+	lang := cmp.Or(os.Getenv("LC_ALL"), os.Getenv("LC_MESSAGES"), os.Getenv("LANG"))
+	if lang == "" || lang == "C" || lang == "POSIX" || strings.HasPrefix(lang, "C.") || strings.HasPrefix(lang, "en") {
+		return said
+	}
+	full, err := fullPath()
+	if err != nil {
+		return said
+	}
+	out, err := exec.Command(full, cli.SayArg, said).Output()
+	if err != nil {
+		return said
+	}
+	return string(out)
+}
+
+// fullPath is where lab-full lies.
+func fullPath() (string, error) {
+	self, err := os.Executable()
+	if err == nil {
+		self, err = filepath.EvalSymlinks(self)
+	}
+	return filepath.Join(filepath.Dir(self), fullName), err
+}
+
 // becomeFull executes lab-full in place of this program; it returns only with
 // an error.
 func becomeFull() error {
-	self, err := os.Executable()
+	full, err := fullPath()
 	if err != nil {
 		return err
 	}
-	if self, err = filepath.EvalSymlinks(self); err != nil {
-		return err
-	}
-	full := filepath.Join(filepath.Dir(self), fullName)
 	err = syscall.Exec(full, os.Args, os.Environ())
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s is missing: lab has two programs, and they belong in one folder; fix: make build", full)

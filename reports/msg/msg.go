@@ -298,7 +298,11 @@ func (l *Language) put(t text, args []any, k Markup) string {
 		case p.arg < 0:
 			b.WriteString(k.Words(p.words))
 		case p.arg < len(args):
-			s := l.Render(args[p.arg], k)
+			a := args[p.arg]
+			if s, ok := a.(string); ok && (t.args[p.arg] == "command" || t.args[p.arg] == "verb") {
+				a = Name(s) // what is typed is typed in any language, though "run" is also a text
+			}
+			s := l.Render(a, k)
 			if p.change != nil {
 				s = p.change(s)
 			}

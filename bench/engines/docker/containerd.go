@@ -223,11 +223,7 @@ func (e *Containerd) args(o *foreign.Order) []string {
 	for _, v := range c.Env {
 		out = append(out, "--env", v)
 	}
-	mounts := o.Spec.Mounts
-	if o.Spec.Init {
-		mounts = append([]bench.Mount{{Source: d.init, Target: foreign.InitPath, ReadOnly: true}}, mounts...)
-	}
-	for _, m := range mounts {
+	for _, m := range foreign.Mounts(o.Spec, d.init) {
 		how := "rbind:rw"
 		if m.ReadOnly {
 			how = "rbind:ro"

@@ -100,6 +100,7 @@ func New() *Env {
 		"engine=remote is likewise the engine that DOCKER_HOST names (tcp://HOST:PORT, without TLS: lead one with TLS to here, ssh -L 2375:/run/docker.sock HOST); the image is sent there. The image is imported once, by its digest. " +
 		"With engine=tcp whatever shares the testbed's network can ask the engine, too: a container with net=host of the same run. " +
 		"Of Docker's defaults three are changed: the log driver is none, a container has a cgroup namespace of its own also on cgroup v1, and the engine makes no firewall rules, as no packet leaves the testbed."
+	m.With = []string{"containerd", "runc"}
 	e.Env = foreign.New(m)
 	return e
 }
@@ -115,21 +116,6 @@ func (e *Env) About() bench.About {
 func (e *Env) Open(ctx context.Context, tb *testbed.Testbed) error {
 	e.tb = tb
 	return e.Env.Open(ctx, tb)
-}
-
-// Versions are those of the engine, of containerd, and of the runtime by default.
-func (e *Env) Versions() map[string]string {
-	all := e.Env.Versions()
-	for _, name := range []string{"containerd", "runc"} {
-		path, err := exec.LookPath(name)
-		if err != nil || all == nil {
-			continue
-		}
-		if v, err := foreign.Version(path); err == nil {
-			all[name] = v
-		}
-	}
-	return all
 }
 
 // Groups is 1: the container's limits are those of a cgroup around its own. The command

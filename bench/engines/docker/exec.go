@@ -20,8 +20,8 @@ import (
 type entry struct {
 	i       *instance
 	command bench.Command
-	io      *stream
-	id      string
+	output
+	id string
 
 	mu      sync.Mutex // guards begun and running
 	begun   bool
@@ -96,22 +96,6 @@ func (x *entry) await() {
 	}
 	x.exit.Code = now.ExitCode
 	x.exit = foreign.OfShell(x.exit)
-}
-
-// Ready is the read end of the pipe that the command's output goes to, or nil.
-func (x *entry) Ready() *os.File {
-	if x.io == nil {
-		return nil
-	}
-	return x.io.ready
-}
-
-// Terminal is the master end of the command's new terminal, or nil.
-func (x *entry) Terminal() *os.File {
-	if x.io == nil {
-		return nil
-	}
-	return x.io.master
 }
 
 // Signal sends a signal to the command, which the engine has no call for: to its process,

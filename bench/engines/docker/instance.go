@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"os"
 	"sync"
 	"sync/atomic"
 
@@ -42,8 +41,8 @@ type instance struct {
 	parent    string        // the name of that group, where it has to be known before; else ""
 	group     *cgroup.Group // around the container's own, with the limits
 	published []io.Closer
-	io        *stream
-	called    chan struct{} // closed when the call that starts it has an answer; nil before it
+	output
+	called chan struct{} // closed when the call that starts it has an answer; nil before it
 
 	mu      sync.Mutex // guards begun, and the order of Start and Close
 	begun   bool
@@ -94,22 +93,6 @@ func (i *instance) Marks() []clock.Mark { return i.marks }
 
 func (i *instance) mark(name string) {
 	i.marks = append(i.marks, clock.Mark{Name: name, At: clock.Now()})
-}
-
-// Ready is the read end of the pipe that the program's output goes to, or nil.
-func (i *instance) Ready() *os.File {
-	if i.io == nil {
-		return nil
-	}
-	return i.io.ready
-}
-
-// Terminal is the master end of the program's new terminal, or nil.
-func (i *instance) Terminal() *os.File {
-	if i.io == nil {
-		return nil
-	}
-	return i.io.master
 }
 
 // Start has the engine make the container and start it. It returns when the engine says

@@ -46,10 +46,10 @@ func (i *instance) options() client.ContainerCreateOptions {
 
 // mounts are the Spec's, and the lab's init where the engine sees it.
 func (i *instance) mounts() []bench.Mount {
-	if !i.spec.Init || i.engine.others {
+	if i.engine.others {
 		return i.spec.Mounts
 	}
-	return append([]bench.Mount{{Source: i.engine.init, Target: foreign.InitPath, ReadOnly: true}}, i.spec.Mounts...)
+	return foreign.Mounts(i.spec, i.engine.init)
 }
 
 // onNetwork asks for an address on a network of the engine's.

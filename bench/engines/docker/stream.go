@@ -17,6 +17,25 @@ import (
 	"lab/bench/launch"
 )
 
+// An output is where the lab reads what a program writes, if anywhere.
+type output struct{ io *stream }
+
+// Ready is the read end of the pipe that the program's output goes to, or nil.
+func (o *output) Ready() *os.File {
+	if o.io == nil {
+		return nil
+	}
+	return o.io.ready
+}
+
+// Terminal is the master end of the program's new terminal, or nil.
+func (o *output) Terminal() *os.File {
+	if o.io == nil {
+		return nil
+	}
+	return o.io.master
+}
+
 // A stream is what goes between a container and the descriptors of its command: one
 // connection to the engine, in which output and errors take turns.
 type stream struct {

@@ -58,6 +58,7 @@ func New() *Env {
 	m.About.Is, m.About.Groups, m.About.Apart = "a container that podman makes, without a daemon", []string{"engines"}, true
 	m.About.More = "The store is a private one, with images, locks and configuration of its own: your own podman isn't asked, and isn't changed. The image is imported once, by its digest. " +
 		"net=bridge is a port that the lab has made, as for crun and runc, and not netavark's network. The command podman stays until the container ends, conmon with it."
+	m.With = []string{"conmon", "crun"}
 	e.Env = foreign.New(m)
 	return e
 }
@@ -66,19 +67,6 @@ func New() *Env {
 func (e *Env) Open(ctx context.Context, tb *testbed.Testbed) error {
 	e.tb = tb
 	return e.Env.Open(ctx, tb)
-}
-
-// Versions are podman's, conmon's and the runtime's by default.
-func (e *Env) Versions() map[string]string {
-	all := e.Env.Versions()
-	for _, name := range []string{"conmon", "crun"} {
-		if path, err := exec.LookPath(name); err == nil && all != nil {
-			if v, err := foreign.Version(path); err == nil {
-				all[name] = v
-			}
-		}
-	}
-	return all
 }
 
 // check says what of a Spec podman can't do here.
@@ -163,11 +151,7 @@ func (e *Env) args(o *foreign.Order) []string {
 	for _, v := range c.Env {
 		out = append(out, "--env", v)
 	}
-	mounts := o.Spec.Mounts
-	if o.Spec.Init {
-		mounts = append([]bench.Mount{{Source: st.init, Target: foreign.InitPath, ReadOnly: true}}, mounts...)
-	}
-	for _, m := range mounts {
+	for _, m := range foreign.Mounts(o.Spec, st.init) {
 		out = append(out, "--mount", mount(m))
 	}
 	return append(append(out, st.known(o.Spec.Image)), o.Argv...)
