@@ -60,8 +60,8 @@ type Row struct {
 
 	// Left is after how many kills something of a kind was there, and Next after how many
 	// still after the next start, which failed Failed times.
-	Left   map[residue.Kind]int `json:"left,omitempty"`
-	Next   map[residue.Kind]int `json:"next,omitempty"`
+	Left   map[residue.Kind]int `json:"left"`
+	Next   map[residue.Kind]int `json:"next"`
 	Failed int                  `json:"next_failed,omitempty"`
 
 	Examples []residue.Item `json:"examples,omitempty"`      // of the last kill that left something
@@ -104,6 +104,7 @@ func (r *Row) Add(k Killing) {
 	count(r.Next, k.Next)
 }
 
+// count counts each kind of thing once.
 func count(into map[residue.Kind]int, items []residue.Item) {
 	seen := map[residue.Kind]bool{}
 	for _, i := range items {

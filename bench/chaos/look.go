@@ -97,8 +97,8 @@ func (s *Scene) left(l *life, before residue.Snapshot) (out []residue.Item) {
 		if i.Kind == residue.Process && slices.Contains(s.victim.daemons, comm(i)) {
 			continue // it was started again
 		}
-		if i.Kind == residue.Cgroup && s.bed == "" && !bears {
-			continue // the machine's are seen
+		if i.Kind == residue.Cgroup && (s.bed == "" && !bears || s.hidden != "" && strings.HasPrefix(i.Name, s.hidden)) {
+			continue // the machine's are seen, or these are folders and no cgroups
 		}
 		if i.Kind == residue.File {
 			made[i.Name] = true

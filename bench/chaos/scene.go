@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lab/bench"
+	"lab/bench/cgroup"
 	"lab/bench/clean"
 	"lab/bench/foreign"
 	"lab/bench/image"
@@ -49,6 +50,9 @@ type Scene struct {
 	part   string
 	root   string // the image, or in a testbed a writable root over it
 	bed    string // in a testbed: where what is written to /etc and /var goes
+
+	// hidden begins the paths where the second generation of cgroups was; "": nowhere.
+	hidden string
 
 	// watch are the folders in which what is new is the victim's, by what they are called.
 	watch map[string]string
@@ -136,7 +140,20 @@ func (s *Scene) seclude() error {
 		return fmt.Errorf("mount tmpfs on /dev/shm: %w", err)
 	}
 	s.watch = map[string]string{"/run": "/run", "/dev/shm": "/dev/shm", "/etc": filepath.Join(s.bed, "etc"), "/var": filepath.Join(s.bed, "var"), "data": s.data()}
-	return foreign.Seclude(s.run.Private, s.bed, "etc", "var")
+	l, err := cgroup.Read()
+	if err != nil {
+		return err
+	}
+	if err := foreign.Seclude(s.run.Private, s.bed, "etc", "var"); err != nil {
+		return err
+	}
+	// Of a machine with both generations only the first is shown, and crun makes folders
+	// where the other was: not in the machine's tmpfs.
+	if l.Kind() == "hybrid" {
+		s.hidden = l.V2 + "/"
+		return os.NewSyscallError("mount tmpfs on "+l.V2, unix.Mount("lab", l.V2, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755"))
+	}
+	return nil
 }
 
 // data is a folder for images and the like.
@@ -289,7 +306,12 @@ func (s *Scene) Kill(ctx context.Context, n int) (k Killing, err error) {
 	}
 	if ctx.Err() == nil {
 		k.Failed = s.next(ctx)
-		k.Next = s.left(l, before)
+		for pause := 10 * time.Millisecond; ; pause *= 2 { // what has ended takes a moment
+			if k.Next = s.left(l, before); len(k.Next) == 0 || pause > s.patience/4 {
+				break
+			}
+			time.Sleep(pause)
+		}
 	}
 	k.Spoiled = s.tidy(l, before)
 	return k, ctx.Err()

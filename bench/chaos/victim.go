@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -94,7 +95,7 @@ func Others() []Victim {
 				return s.importImage(ctx, append(podman(s), "import", "--quiet", "-", imageName)...)
 			},
 			args: func(s *Scene, l *life) ([]string, error) {
-				return append(append(podman(s), "run", "--rm", "--name", l.id, "--pull", "never", imageName), l.argv...), nil
+				return append(append(podman(s), "run", "--rm", "--name", l.id, "--pull", "never", "--cgroupns", "private", imageName), l.argv...), nil
 			},
 			undo: func(s *Scene, l *life) [][]string {
 				return [][]string{append(podman(s), "rm", "--force", "--time", "0", l.id), append(podman(s), "container", "cleanup", "--all")}
@@ -111,7 +112,7 @@ func Others() []Victim {
 				return s.importImage(ctx, docker("import", "-", imageName)...)
 			},
 			args: func(_ *Scene, l *life) ([]string, error) {
-				return append(docker("run", "--rm", "--name", l.id, "--pull", "never", imageName), l.argv...), nil
+				return append(docker("run", "--rm", "--name", l.id, "--pull", "never", "--cgroupns", "private", imageName), l.argv...), nil
 			},
 			undo: func(_ *Scene, l *life) [][]string { return [][]string{docker("rm", "--force", "--volumes", l.id)} }},
 	}
@@ -168,6 +169,13 @@ func oci(program string) Victim {
 		}
 		process["terminal"], process["args"] = false, l.argv
 		linux["cgroupsPath"] = "/" + l.id
+		// On cgroup v1 a runtime looks for its own cgroup below what it sees, which is the
+		// testbed's alone.
+		mounts, _ := spec["mounts"].([]any)
+		spec["mounts"] = slices.DeleteFunc(mounts, func(m any) bool {
+			x, _ := m.(map[string]any)
+			return x["type"] == "cgroup"
+		})
 		spec["root"] = map[string]any{"path": s.root, "readonly": true}
 		if b, err = json.Marshal(spec); err == nil {
 			err = os.WriteFile(file, b, 0o644)

@@ -420,7 +420,14 @@ func (r *chaosReport) page(whole bool) *page.Page {
 		lines = append(lines, r.lines(row, whole)...)
 	}
 	if len(t.Rows) > 0 {
-		p.Table(t)
+		short := t
+		short.Head = slices.Clone(t.Head)
+		for i, k := range kinds {
+			short.Head[4+i] = map[residue.Kind]string{residue.Process: say("proc"), residue.Cgroup: say("cgr"), residue.Mount: say("mnt"),
+				residue.Link: say("dev"), residue.Namespace: say("net"), residue.File: say("file")}[k]
+		}
+		short.Head[len(short.Head)-1] = say("failed")
+		p.Table(t, short)
 	}
 	p.Text(say("clean: nothing was left %v after the kill, or after the workload's own end; a/b: something of this kind was left after a kills, and after b of them still after the next start. Seed %d.", r.Patience, r.Seed))
 	p.List(lines...)
