@@ -101,6 +101,9 @@ func (s *Scene) left(l *life, before residue.Snapshot) (out []residue.Item) {
 			continue // the machine's are seen, or these are folders and no cgroups
 		}
 		if i.Kind == residue.File {
+			if s.victim.lazy != "" && strings.HasPrefix(i.Name, s.victim.lazy) {
+				continue
+			}
 			made[i.Name] = true
 		}
 		out = append(out, i)

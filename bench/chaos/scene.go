@@ -231,10 +231,15 @@ func (s *Scene) ask(ctx context.Context, within time.Duration, stdin *os.File, a
 	return strings.TrimSpace(out.String()), nil
 }
 
-// firstLine is the first line of what was said, cleaned, or else the error.
+// firstLine is the first line of what was said that isn't a mere warning, cleaned, or
+// else the error.
 func firstLine(said string, err error) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(said), "\n")
-	return cmp.Or(clean.Text(line), err.Error())
+	for line := range strings.Lines(strings.TrimSpace(said)) {
+		if line = clean.Text(strings.TrimSpace(line)); line != "" && !strings.HasPrefix(line, "WARNING") {
+			return line
+		}
+	}
+	return err.Error()
 }
 
 // next lives a life to its end, with nobody killed; why it can't is its own first line.
