@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +23,7 @@ import (
 	"lab/bench/clean"
 	"lab/bench/foreign"
 	"lab/bench/image"
+	"lab/bench/residue"
 	"lab/bench/testbed"
 )
 
@@ -302,24 +304,33 @@ func (s *Scene) Kill(ctx context.Context, n int) (k Killing, err error) {
 		}
 		killed = time.Now()
 	}
-	for pause := time.Millisecond; ctx.Err() == nil; pause = min(2*pause, 100*time.Millisecond) {
-		k.Left, k.Gone = s.left(l, before), time.Since(killed)
-		if len(k.Left) == 0 || k.Gone > s.patience {
-			break
-		}
-		time.Sleep(pause)
-	}
+	k.Left = s.await(ctx, l, before, s.patience)
+	k.Gone = time.Since(killed)
 	if ctx.Err() == nil {
 		k.Failed = s.next(ctx)
-		for pause := 10 * time.Millisecond; ; pause *= 2 { // what has ended takes a moment
-			if k.Next = s.left(l, before); len(k.Next) == 0 || pause > s.patience/4 {
-				break
-			}
-			time.Sleep(pause)
-		}
+		k.Next = s.await(ctx, l, before, s.patience/4) // what has ended takes a moment
 	}
 	k.Spoiled = s.tidy(l, before)
 	return k, ctx.Err()
+}
+
+// await looks until nothing is left, or the time is over; then what is left is what was
+// there a moment before, too: others may be at work on this machine.
+func (s *Scene) await(ctx context.Context, l *life, before residue.Snapshot, within time.Duration) (left []residue.Item) {
+	began := time.Now()
+	var last []residue.Item
+	for pause := time.Millisecond; ctx.Err() == nil; pause = min(2*pause, 100*time.Millisecond) {
+		left = s.left(l, before)
+		if len(left) == 0 {
+			return nil
+		}
+		if time.Since(began) > within {
+			return slices.DeleteFunc(left, func(i residue.Item) bool { return !slices.Contains(last, i) })
+		}
+		last = left
+		time.Sleep(pause)
+	}
+	return left
 }
 
 // strike kills the part at a point of the victim's life. One that isn't there yet is
