@@ -68,10 +68,10 @@ test-long: setup-long generate build
 bench: setup generate
 	./.ci/gotest "$(GO)" -run '^$$' -bench . -benchtime $(BENCHTIME) -p 1 -timeout 30m ./...
 
-# A thousand kills at random points of a lab's life; each system call by which it makes
+# A thousand kills at random points of a lab's life, of anybody in it, and with an engine at work; each system call by which it makes
 # something failing in each way; ten thousand starts.
 chaos: setup
-	LAB_KILLS=1000 ./.ci/gotest "$(GO)" -count=1 -timeout 60m -run 'TestKilledAtAnyPoint|TestAnyoneKilled' ./cmd/lab
+	LAB_KILLS=1000 ./.ci/gotest "$(GO)" -count=1 -timeout 120m -run 'TestKilledAtAnyPoint|TestAnyoneKilled|TestKilledWithEngine' ./cmd/lab
 	LAB_FAILPOINTS=all ./.ci/gotest "$(GO)" -count=1 -timeout 120m -run TestFailpoints ./cmd/lab
 	LAB_STARTS=10000 ./.ci/gotest "$(GO)" -count=1 -timeout 30m -run TestManyStarts ./container
 

@@ -138,7 +138,11 @@ func CheckCPUSet(s string) error {
 	if err != nil {
 		return nil // the kernel will say so
 	}
-	online := strings.TrimSpace(string(text))
+	return checkCPUs(s, strings.TrimSpace(string(text)))
+}
+
+// checkCPUs is CheckCPUSet for a machine of which these are switched on.
+func checkCPUs(s, online string) error {
 	have := CPUs(online)
 	for _, n := range CPUs(s) {
 		if !slices.Contains(have, n) {

@@ -148,7 +148,7 @@ func TestFactsHere(t *testing.T) {
 }
 
 func TestCountCPUs(t *testing.T) {
-	for list, want := range map[string]int{"0": 1, "0-3": 4, "0-1,4,6-7": 5, "": 0, "x": 0, "3-1": 0} {
+	for list, want := range map[string]int{"0": 1, "0-3": 4, "0-1,4,6-7": 5, "": 0, "x": 0, "3-1": 0, "0-127": 128, "0-2,4-255": 255} {
 		if got := countCPUs(list); got != want {
 			t.Errorf("countCPUs(%q) = %d, want %d", list, got, want)
 		}

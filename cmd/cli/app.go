@@ -10,9 +10,13 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
+	"lab/bench/proc"
 	"lab/bench/text"
 )
 
@@ -67,7 +71,13 @@ func (a *App) End(err error) int {
 		s = &StatusError{StatusFailed, err}
 	}
 	if s.Err != nil {
-		a.Tell(indented(withoutCalls(s.Err)))
+		said := indented(withoutCalls(s.Err))
+		if refused := strings.Contains(said, syscall.EPERM.Error()) || strings.Contains(said, syscall.EACCES.Error()); refused && !strings.Contains(said, "fix: ") {
+			if without := lacking(proc.Status(os.Getpid())["CapEff"]); os.Geteuid() == 0 && len(without) > 0 {
+				said += fmt.Sprintf("\n     fix: this root lacks %s; run the lab outside of containers, or in a privileged one: docker run --privileged", strings.Join(without, ", "))
+			}
+		}
+		a.Tell(said)
 	}
 	return s.Status
 }
@@ -82,6 +92,28 @@ func (a *App) Tell(text string) {
 		text = a.Translate(text)
 	}
 	fmt.Fprintln(a.Note, "lab: "+text)
+}
+
+// lacking names the rights that the lab needs and a root doesn't have, whose mask of
+// capabilities this is (proc_pid_status(5), CapEff); none if the mask isn't known.
+func lacking(mask string) (out []string) {
+	has, err := strconv.ParseUint(mask, 16, 64)
+	if err != nil {
+		return nil
+	}
+	for _, c := range []struct {
+		bit  uint
+		name string
+	}{
+		{unix.CAP_SYS_ADMIN, "CAP_SYS_ADMIN"}, {unix.CAP_NET_ADMIN, "CAP_NET_ADMIN"}, {unix.CAP_SYS_CHROOT, "CAP_SYS_CHROOT"}, {unix.CAP_MKNOD, "CAP_MKNOD"},
+		{unix.CAP_DAC_OVERRIDE, "CAP_DAC_OVERRIDE"}, {unix.CAP_CHOWN, "CAP_CHOWN"}, {unix.CAP_FOWNER, "CAP_FOWNER"}, {unix.CAP_SETUID, "CAP_SETUID"}, {unix.CAP_SETGID, "CAP_SETGID"},
+		{unix.CAP_KILL, "CAP_KILL"},
+	} {
+		if has&(1<<c.bit) == 0 {
+			out = append(out, c.name)
+		}
+	}
+	return out
 }
 
 // The two kinds of errors that hold others (package errors).

@@ -47,3 +47,19 @@ func TestTyped(t *testing.T) {
 		t.Errorf("through doas: %q", got)
 	}
 }
+
+// Root in a container lacks rights, and is told which.
+func TestLacking(t *testing.T) {
+	for mask, want := range map[string]string{
+		"000001ffffffffff": "",
+		"00000000a80425fb": "CAP_SYS_ADMIN CAP_NET_ADMIN", // Docker's
+		"000001ffffdfffff": "CAP_SYS_ADMIN",
+		"0000000000000000": "CAP_SYS_ADMIN CAP_NET_ADMIN CAP_SYS_CHROOT CAP_MKNOD CAP_DAC_OVERRIDE CAP_CHOWN CAP_FOWNER CAP_SETUID CAP_SETGID CAP_KILL",
+		"":                 "",
+		"x":                "",
+	} {
+		if got := strings.Join(lacking(mask), " "); got != want {
+			t.Errorf("%s lacks %q, want %q", mask, got, want)
+		}
+	}
+}

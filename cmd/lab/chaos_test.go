@@ -152,6 +152,12 @@ func TestAnyoneKilled(t *testing.T) {
 	} else {
 		t.Log("without vm")
 	}
+	// An engine's daemons, shim and runtime, and what it keeps running.
+	if _, err := exec.LookPath("dockerd"); err == nil {
+		commands = append(commands, []string{"exec", "docker", "--", "sh", "-c", "sleep " + token + "; sleep " + token})
+	} else {
+		t.Log("without docker")
+	}
 	before, struck := left(t, token), map[string]int{}
 	for i := range n {
 		args, within := commands[i%len(commands)], 500*time.Millisecond
@@ -159,7 +165,7 @@ func TestAnyoneKilled(t *testing.T) {
 		switch args[1] {
 		case "startup":
 			args, within = append(slices.Clone(args), out), 3*time.Second
-		case "vm":
+		case "vm", "docker":
 			within = 4 * time.Second
 		}
 		needs(t) // a killed run's worker has the machine's lock until it is dead
@@ -214,6 +220,104 @@ func TestAnyoneKilled(t *testing.T) {
 		}
 	}
 	t.Log(struck)
+}
+
+// TestKilledWithEngine kills lab at random points of its life, while somebody else's
+// engine or runtime makes a container for it, or keeps one: some seconds later no process
+// is left, and after the next command nothing else. LAB_KILLS says how many times.
+func TestKilledWithEngine(t *testing.T) {
+	needs(t)
+	n := 200
+	if s := os.Getenv("LAB_KILLS"); s != "" {
+		var err error
+		if n, err = strconv.Atoi(s); err != nil {
+			t.Fatal("LAB_KILLS: ", err)
+		}
+	} else if os.Getenv("LAB_LONG") == "" {
+		t.Skip("SKIPPED: takes 10 minutes; fix: LAB_LONG=1")
+	}
+	lab := command(t)
+	token := fmt.Sprintf("7%07d", rand.IntN(1e7))
+	// What outlives the lab falls to this process.
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+	type victim struct {
+		args   []string
+		window time.Duration
+	}
+	var victims []victim
+	for _, env := range [][]string{{"docker"}, {"docker", "--net", "bridge"}, {"docker", "--variant", "client=docker"}, {"containerd"}, {"podman"}, {"crun"}, {"runc"}, {"lxc"}, {"nspawn"}} {
+		args := append(append([]string{"exec"}, env...), "--")
+		began := time.Now()
+		if out, err := exec.Command(lab, append(args, "true")...).CombinedOutput(); err != nil {
+			if !bytes.Contains(out, []byte("fix: ")) {
+				t.Fatalf("lab exec %s: %v\n%s", env, err, out)
+			}
+			t.Logf("without %s: %s", env, out)
+			continue
+		}
+		victims = append(victims, victim{append(args, "sleep", token), max(3*time.Since(began)/2, 50*time.Millisecond)})
+	}
+	if len(victims) == 0 {
+		t.Skip("SKIPPED: no engine is installed; fix: make setup-tests")
+	}
+	last := victims[0]
+	victims = append(victims, victim{[]string{"run", "startup", "--env", last.args[1], "-r", "1000", "--out"}, 3 * last.window})
+	survivors := func() (out []string) {
+		for _, pid := range descendants(os.Getpid()) {
+			if s, ok := proc.Read(pid); ok && s.State != 'Z' {
+				out = append(out, fmt.Sprintf("process %d %s", pid, s.Name))
+			} else {
+				unix.Wait4(pid, nil, unix.WNOHANG, nil)
+			}
+		}
+		return out
+	}
+	before := append(left(t, token), survivors()...)
+	kills := map[string]int{}
+	for i := range n {
+		v := victims[i%len(victims)]
+		args := v.args
+		if args[0] == "run" {
+			args = append(slices.Clone(args), filepath.Join(t.TempDir(), "r"))
+		}
+		needs(t) // a killed run's worker has the machine's lock until it is dead
+		cmd := exec.Command(lab, args...)
+		cmd.WaitDelay = 10 * time.Second
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		at := time.Duration(rand.Int64N(int64(v.window)))
+		time.Sleep(at)
+		all := i%5 == 4
+		if all {
+			smiteWatcher(cmd.Process.Pid)
+		}
+		cmd.Process.Kill()
+		cmd.Wait()
+		kills[strings.Join(args[:2], " ")]++
+		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+			more := without(append(left(t, token), survivors()...), before)
+			if all { // until the next command
+				more = slices.DeleteFunc(more, func(s string) bool { return strings.HasPrefix(s, "folder ") })
+			}
+			if len(more) == 0 {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%q, killed after %v (and its watcher: %v), left: %q", args, at, all, more)
+			}
+		}
+		if out, err := exec.Command(lab, "exec", "host", "--", "true").CombinedOutput(); err != nil {
+			t.Errorf("the next command: %v\n%s", err, out)
+		}
+		if more := without(append(left(t, token), survivors()...), before); len(more) > 0 {
+			t.Errorf("%q, killed after %v (and its watcher: %v); left after the next command: %q", args, at, all, more)
+		}
+	}
+	t.Logf("%d kills: %v", n, kills)
 }
 
 // descendants are the processes below one, without itself.

@@ -89,7 +89,7 @@ func full(args []string) int {
 	// takes away what a killed lab can't.
 	testbed.Bury(args)
 	if len(args) > 1 && args[1] == crew.Arg {
-		return crew.Work(map[string]crew.Duty{runs.Duty: parts.Work, execDuty: execWork})
+		return crew.Work(map[string]crew.Duty{runs.Duty: parts.Work, execDuty: execWork, chaosDuty: chaosWork})
 	}
 	if len(args) == 3 && args[1] == cli.SayArg {
 		speak(args[:1])

@@ -130,10 +130,8 @@ func start(ctx context.Context, tb *testbed.Testbed, w which) (_ *daemon, err er
 			return nil, err
 		}
 	}
-	for _, dir := range []string{"etc", "etc.work", "data"} {
-		if err := os.MkdirAll(filepath.Join(d.bed, dir), 0o755); err != nil {
-			return nil, err
-		}
+	if err := os.MkdirAll(filepath.Join(d.bed, "data"), 0o755); err != nil {
+		return nil, err
 	}
 	d.init = filepath.Join(d.bed, "init")
 	if err := os.WriteFile(d.init, probe.Init(), 0o755); err != nil {
