@@ -8,6 +8,8 @@ ip link add room type bridge # Slurm asks for no name on a machine that has but 
 ip addr add 192.0.2.1/24 dev room
 ip link set room up
 hostname room
+printf '127.0.0.1 localhost\n192.0.2.1 room\n' >hosts
+mount --bind hosts /etc/hosts
 mount -t tmpfs none /run
 export PATH="$LABDIR:$PATH" SLURM_CONF="$WORK/slurm.conf"
 cat >slurm.conf <<-END
@@ -25,7 +27,7 @@ cat >slurm.conf <<-END
 	SlurmdSpoolDir=$WORK/%n/spool
 	SlurmdPidFile=$WORK/%n/slurmd.pid
 	SlurmdLogFile=$WORK/%n/slurmd.log
-	SlurmdTimeout=10
+	SlurmdTimeout=6
 	KillWait=10
 	ReturnToService=2
 	ProctrackType=proctrack/linuxproc
