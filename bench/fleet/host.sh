@@ -98,9 +98,14 @@ task() {
 		flock $within 9 || die "an earlier task is still measuring there, and doesn't end"
 		[ "$(stat -c %i "$folder" 2>/dev/null)" = "$(stat -L -c %i /proc/self/fd/9)" ] # that one removed it
 	do :; done
-	[ ! -e "$says.done" ] || exit 0
+	if [ -e "$says.done" ] || [ ! -d "$place/slurm" ]; then # it was measured meanwhile, or all was
+		$root rm -rf "$folder/run-$fleet"
+		(clean "$bundle") || :
+		exit 0
+	fi
 	if [ -e "$place/slurm/measured-$node" ]; then
 		echo "$node" >"$says.measured"
+		(clean "$bundle") || :
 		die "$node is measured: Slurm gave it two tasks"
 	fi
 	if [ ! -x "$folder/bundle-$bundle/lab" ]; then
@@ -119,13 +124,15 @@ task() {
 	trap 'exec 8>&-' TERM INT
 	until ended=0 && { wait "$working" || ended=$?; } && ! kill -0 "$working" 2>/dev/null; do :; done
 	[ "$ended" = 0 ] || exit "$ended"
-	tar cf "$says.tar-$node" -C "$folder/run-$fleet" node results
-	# The first that comes counts.
-	if ln "$says.tar-$node" "$says.tar" 2>/dev/null; then
-		echo "$node" >"$says.done"
-		echo "$SLURM_ARRAY_TASK_ID" >"$place/slurm/measured-$node"
+	if [ -d "$place/slurm" ]; then
+		tar cf "$says.tar-$node" -C "$folder/run-$fleet" node results
+		# The first that comes counts.
+		if ln "$says.tar-$node" "$says.tar" 2>/dev/null; then
+			echo "$node" >"$says.done"
+			echo "$SLURM_ARRAY_TASK_ID" >"$place/slurm/measured-$node"
+		fi
+		rm "$says.tar-$node"
 	fi
-	rm "$says.tar-$node"
 	finish "$bundle" "$fleet"
 	(clean "$bundle") || :
 }

@@ -367,7 +367,40 @@ func (f *Fleet) slurm(ctx context.Context, todo []*Host, parallel int) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	f.settle(ctx)
 	return nil
+}
+
+// settle waits for tasks whose results are there, and which still tidy up their node;
+// one that Slurm would start once more is cancelled.
+func (f *Fleet) settle(ctx context.Context) {
+	for begin := time.Now(); time.Since(begin) < endWithin && ctx.Err() == nil; {
+		jobs, err := f.queue(ctx)
+		if err != nil {
+			return
+		}
+		left := false
+		for task, j := range jobs {
+			if !j.active() || !f.measured(task) {
+				continue
+			}
+			left = true
+			if !j.running() {
+				ask(ctx, nil, "scancel", fmt.Sprintf("%d_%d", j.array, task))
+			}
+		}
+		if !left {
+			return
+		}
+		select {
+		case <-time.After(askEvery):
+		case <-ctx.Done():
+		}
+	}
+}
+
+func (f *Fleet) measured(task int) bool {
+	return slices.ContainsFunc(f.Hosts, func(h *Host) bool { return h.Task == task && h.State == Done })
 }
 
 // arrived takes a task's results, if they are there. What can't be taken is measured

@@ -67,6 +67,7 @@ func TestFleetLong(t *testing.T) {
 	}
 	said := room(t, "room.sh", "long.sh", viaSSH)
 	wants(t, said, "- pc2: not measured: ", "then: pc1\npc3\n", "it comes back\nstatus 0\n", "- pc1: not measured: ", "2 of 3 machines measured: other")
+	wants(t, said, "there: bundle run tag , lab-fleet-0 , 0 runs, 0 mounts, eth0 lo \n", "killed pc3 startup: 3004 trials\nkilled pc3 command: 3004 trials\n1 of 1 machines have nothing of lab fleet\nthen: \n")
 	for _, pc := range []string{"pc1", "pc2", "pc3"} {
 		wants(t, said, pc+" startup: 3004 trials", pc+" command: 3004 trials", pc+" has bundle tag \n")
 	}
@@ -85,13 +86,18 @@ func TestFleetSlurm(t *testing.T) {
 	}
 	said := room(t, "cluster.sh", "slurm.sh", map[string]string{"slurmctld": "slurmctld", "slurmd": "slurmd", "sbatch": "slurm-client"})
 	first, rest, _ := strings.Cut(said, "a daemon dies")
-	daemon, hard, _ := strings.Cut(rest, "drained, cancelled")
+	daemon, rest, _ := strings.Cut(rest, "cancelled, and too short")
+	hard, drained, _ := strings.Cut(rest, "a node is drained")
 	wants(t, first, "the node is lost: ", "status 0\n", "3 of 3 machines measured: out\n", "\n1\nfolder: doctor experiment.yaml fleet.json report-startup startup \n")
 	wants(t, daemon, "it goes on measuring, 1 of the lab's at work\n", "status 0\n", "1 of 1 machines measured: twice\n", ": 8004 trials\n", "left: \n")
-	wants(t, hard, "jobs: 1\n", "status 1\n", "Slurm has no node for it: n1 is drained (maintenance)", "not measured: its job was cancelled (n2)", "not measured: Slurm's time limit came in the middle (n3)",
-		"n3 has bundle run tag \n", "status 0\n", "3 of 3 machines measured: hard\n")
+	wants(t, hard, "can't be asked of sbatch here\njobs: 1\n", "status 3\n0 of 2 machines measured: hard\n", "not measured: its job was cancelled (n2)\n", "not measured: Slurm's time limit came in the middle (n3)\n",
+		"n3 has bundle run tag \nstatus 0\n2 of 2 machines measured: hard\n")
+	wants(t, drained, "status 1\n2 of 3 machines measured: drained\n", "not measured: Slurm has no node for it: n1 is drained (maintenance)\nstatus 0\n3 of 3 machines measured: drained\n")
 	for _, n := range []string{"n1", "n2", "n3"} {
 		wants(t, first, "out: "+n+": 2004 trials, complete, left: \n")
-		wants(t, hard, "hard: "+n+": 40004 trials, complete, left: \n")
+		wants(t, drained, "drained: "+n+": 16 trials, complete, left: \n")
+		if n != "n1" {
+			wants(t, hard, "hard: "+n+": 600 trials, complete, left: \n")
+		}
 	}
 }

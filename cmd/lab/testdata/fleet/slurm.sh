@@ -1,5 +1,5 @@
 # A node goes away in the middle of its task, and comes back; a daemon dies, and its job
-# lives on; a node is drained, a job cancelled, a time limit too short; whoever asked is
+# lives on; a job is cancelled, a time limit too short, a node drained; whoever asked is
 # killed. In the end every planned trial is there once, and nothing is left on the nodes.
 . "$ROOM"
 node 1
@@ -8,15 +8,16 @@ node 3
 experiment() { printf 'format: 1\nscenarios: [startup]\nenvironments: [host, chroot]\ntrials: %s\nwarmup: 2\n' "$1" >x.yaml; }
 lines() { cat "$@" 2>/dev/null | grep -c '"last":true' || :; }
 # measured N K: waits until nN has made K trials.
-measured() { until [ "$(lines "n$1"/tmp/lab-fleet-0/run-*/results/startup/trials.jsonl)" -ge "$2" ]; do sleep 0.05; done; }
+measured() { until [ "$(lines "n$1"/tmp/lab-fleet-0/run-*/results/*/trials.jsonl)" -ge "$2" ]; do sleep 0.05; done; }
 ready() { for n; do state "$n" idle; done; }
-# told DIR N…: what came of nodes.
+# told DIR SCENARIO N…: what came of nodes.
 told() {
 	dir=$1
-	shift
+	scenario=$2
+	shift 2
 	for n; do
-		sed -n 's/^ *"outcome": "\(.*\)",*$/\1/p' "$dir/startup/n$n/manifest.json" >outcome
-		echo "$dir: n$n: $(lines "$dir/startup/n$n/trials.jsonl") trials, $(cat outcome), left: $(ls -A "n$n/tmp" | tr '\n' ' ')"
+		sed -n 's/^ *"outcome": "\(.*\)",*$/\1/p' "$dir/$scenario/n$n/manifest.json" >outcome
+		echo "$dir: n$n: $(lines "$dir/$scenario/n$n/trials.jsonl") trials, $(cat outcome), left: $(ls -A "n$n/tmp" | tr '\n' ' ')"
 	done
 }
 ready 1 2 3
@@ -31,7 +32,7 @@ echo "the node is lost: $(sinfo -h -N -p class -o %t | sort -u | tr '\n' ' ')"
 node 3
 wait $fleet && echo status 0 || echo status $?
 grep 'machines measured\|not measured\|^- ' said || :
-told out 1 2 3
+told out startup 1 2 3
 grep -c '"resumed"' out/startup/n3/manifest.json || :
 echo "folder: $(ls out | tr '\n' ' ')"
 
@@ -61,10 +62,11 @@ inside 2 sh -c 'kill "$(cat "$WORK/n4/slurmd.pid")"'
 inside 2 slurmd -D -N n2 >/dev/null 2>&1 &
 ready 1 2 3
 
-echo 'drained, cancelled, too short'
+echo 'cancelled, and too short'
+printf 'format: 1\nscenarios: [command]\ncommand: [/bin/sleep, "0.25"]\nenvironments: [host, chroot]\ntrials: 300\nwarmup: 0\n' >y.yaml
+lab fleet run -f y.yaml --slurm --tasks 2 --out hard -- --time=1 --nodelist=n3 >said 2>&1 && echo 'refused: no' || grep -o 'can.t be asked of sbatch here' said
 scontrol update nodename=n1 state=drain reason=maintenance
-experiment 20000
-lab fleet run -f x.yaml --slurm --patience 5s --out hard -- --time=1 >said 2>&1 &
+lab fleet run -f y.yaml --slurm --tasks 2 --out hard -- --time=1 >said 2>&1 &
 fleet=$!
 measured 2 20
 measured 3 20
@@ -77,7 +79,15 @@ scancel "$(squeue -h -r -t R -w n2 -o %F_%K)"
 wait $fleet && echo status 0 || echo status $?
 grep 'machines measured\|not measured' said || :
 echo "n3 has $(ls -A n3/tmp/lab-fleet-0 | sed 's/-.*//' | tr '\n' ' ')"
-scontrol update nodename=n1 state=resume
 lab fleet resume hard -- --time=60 >said 2>&1 && echo status 0 || echo status $?
 grep 'machines measured\|not measured' said || :
-told hard 1 2 3
+told hard command 2 3
+
+echo 'a node is drained'
+experiment 6
+lab fleet run -f x.yaml --slurm --patience 5s --out drained >said 2>&1 && echo status 0 || echo status $?
+grep 'machines measured\|not measured' said || :
+scontrol update nodename=n1 state=resume
+lab fleet resume drained >said 2>&1 && echo status 0 || echo status $?
+grep 'machines measured\|not measured' said || :
+told drained startup 1 2 3
