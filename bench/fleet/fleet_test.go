@@ -186,6 +186,23 @@ esac`)
 	}
 }
 
+// measuredEntries are the files of a run of the experiment sha256:e.
+func measuredEntries(t *testing.T) (entries []tar.Header) {
+	t.Helper()
+	run := filepath.Join("..", "..", "reports", "testdata", "synthetic")
+	for _, name := range []string{results.ManifestFile, results.MachineFile, results.TrialsFile} {
+		data, err := os.ReadFile(filepath.Join(run, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name == results.ManifestFile {
+			data = bytes.Replace(data, []byte(`"format"`), []byte(`"experiment":{"name":"x","digest":"sha256:e"},"format"`), 1)
+		}
+		entries = append(entries, tar.Header{Typeflag: tar.TypeReg, Name: "results/startup/" + name, Linkname: string(data)})
+	}
+	return entries
+}
+
 // A machine's task is followed, a lost connection is made again, and a clock that is
 // off is said; a second start leaves alone what is there.
 func TestDrive(t *testing.T) {
@@ -202,20 +219,8 @@ case $(tail -n 1 "$PLACE/steps") in
 *fetch*) cat "$PLACE/tar" ;;
 esac`)
 	f := newFleet(t, "pc01")
-	run := filepath.Join("..", "..", "reports", "testdata", "synthetic")
-	var entries []tar.Header
-	for _, name := range []string{results.ManifestFile, results.MachineFile, results.TrialsFile} {
-		data, err := os.ReadFile(filepath.Join(run, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if name == results.ManifestFile {
-			data = bytes.Replace(data, []byte(`"format"`), []byte(`"experiment":{"name":"x","digest":"sha256:e"},"format"`), 1)
-		}
-		entries = append(entries, tar.Header{Typeflag: tar.TypeReg, Name: "results/startup/" + name, Linkname: string(data)})
-	}
 	place := os.Getenv("PLACE")
-	if err := os.WriteFile(filepath.Join(place, "tar"), archive(t, entries...), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(place, "tar"), archive(t, measuredEntries(t)...), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	// Another experiment's isn't taken.
@@ -308,5 +313,60 @@ printf '7|0|CANCELLED|None|n0\n7|1|TIMEOUT|TimeLimit|n1\n7|2|NODE_FAIL|NodeDown|
 		if h := f.Hosts[i]; h.State != Failed || h.Reason != want {
 			t.Errorf("task %d: %s, %q, want %q", i, h.State, h.Reason, want)
 		}
+	}
+}
+
+// A task that gets a node which is measured is submitted again without that; results are
+// named after their node, unless that is no name; and a job that was submitted is
+// followed, not submitted once more.
+func TestSlurmAgain(t *testing.T) {
+	f := newSlurm(t, 3)
+	f.Experiment.Digest = "sha256:e"
+	place := t.TempDir()
+	for file, name := range map[string]string{"good": "n1", "odd": "../../etc", "third": "n1"} {
+		entries := append(measuredEntries(t), tar.Header{Typeflag: tar.TypeReg, Name: "node", Linkname: name + "\n"})
+		if err := os.WriteFile(filepath.Join(place, file), archive(t, entries...), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	asked := fakes(t, map[string]string{
+		"sbatch": `cat >$PLACE/script; cd "$LAB_FLEET_FOLDER/slurm"
+case $(grep -c '^sbatch' $PLACE/asked) in
+1) cp ` + place + `/good 0.tar; echo n1 >1.measured; echo '7;cluster' ;;
+*) cp ` + place + `/odd 1.tar; cp ` + place + `/third 2.tar; echo 8 ;;
+esac`,
+		"squeue": `case $(grep -c '^sbatch' $PLACE/asked) in
+1) printf '7|1|FAILED|NonZeroExitCode|n1\n7|2|RUNNING|None|n2\n' ;;
+2) printf '8|1|COMPLETED|None|n3\n7|2|COMPLETED|None|n2\n' ;;
+esac`,
+	})
+	t.Setenv("LAB_FLEET_FOLDER", f.Dir)
+	if err := f.Run(context.Background(), 10); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"n1", "task-1", "task-2"} {
+		if h := f.Hosts[i]; h.State != Done || h.Name != want || len(f.Folders("startup")) != 3 {
+			t.Errorf("%+v, %q; want %s", h, f.Folders("startup"), want)
+		}
+	}
+	said := asked()
+	for _, want := range []string{"--array=0-2%10 ", "--array=1%10 ", "--exclude=n1\n", "sbatch --mem=0 --partition=bench --parsable --job-name=lab-fleet-" + f.ID + " "} {
+		if !strings.Contains(said, want) {
+			t.Errorf("nobody asked %q:\n%s", want, said)
+		}
+	}
+	if n := strings.Count(said, "sbatch "); n != 2 {
+		t.Errorf("%d jobs, want 2:\n%s", n, said)
+	}
+	bin, _, _ := strings.Cut(os.Getenv("PATH"), ":")
+	script, _ := os.ReadFile(filepath.Join(bin, "script"))
+	if !bytes.HasPrefix(script, []byte("#!/bin/sh\n")) || !bytes.Contains(script, []byte("\n'task' '"+f.Dir+"' ")) {
+		t.Errorf("the job is\n%s", script)
+	}
+	if got, err := Open(f.Dir); err != nil || got.Hosts[0].Name != "n1" || got.Slurm.Job != "8" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if got := ranges([]int{0, 1, 2, 5, 7, 8}); got != "0-2,5,7-8" {
+		t.Error(got)
 	}
 }

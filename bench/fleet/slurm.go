@@ -223,9 +223,10 @@ func (f *Fleet) submit(ctx context.Context, hosts []*Host, parallel int) error {
 	if err != nil {
 		return err
 	}
-	var tasks, measured []string
+	var tasks []int
+	var measured []string
 	for _, h := range hosts {
-		tasks = append(tasks, strconv.Itoa(h.Task))
+		tasks = append(tasks, h.Task)
 		for _, kind := range []string{"log", "out", "doctor", "measured"} {
 			os.Remove(f.taskFile(h, kind))
 		}
@@ -236,7 +237,7 @@ func (f *Fleet) submit(ctx context.Context, hosts []*Host, parallel int) error {
 		}
 	}
 	args := append([]string{"--mem=0"}, f.Slurm.Options...)
-	args = append(args, "--parsable", "--job-name="+f.jobName(), "--array="+strings.Join(tasks, ",")+"%"+strconv.Itoa(parallel),
+	args = append(args, "--parsable", "--job-name="+f.jobName(), "--array="+ranges(tasks)+"%"+strconv.Itoa(parallel),
 		"--exclusive", "--nodes=1", "--ntasks=1", "--requeue", "--open-mode=truncate", "--chdir=/", "--input=/dev/null",
 		"--output="+filepath.Join(strings.ReplaceAll(dir, "%", "%%"), slurmDir, "%a.out"))
 	if len(measured) > 0 {
@@ -256,6 +257,23 @@ func (f *Fleet) submit(ctx context.Context, hosts []*Host, parallel int) error {
 	}
 	f.Slurm.Job = id
 	return f.Save()
+}
+
+// ranges are rising numbers as Slurm has them: 0-3,7.
+func ranges(n []int) string {
+	var out []string
+	for i, from := 0, 0; i < len(n); i++ {
+		if i+1 < len(n) && n[i+1] == n[i]+1 {
+			continue
+		}
+		if text := strconv.Itoa(n[from]); from == i {
+			out = append(out, text)
+		} else {
+			out = append(out, text+"-"+strconv.Itoa(n[i]))
+		}
+		from = i + 1
+	}
+	return strings.Join(out, ",")
 }
 
 func taskName(h *Host) string { return "task-" + strconv.Itoa(h.Task) }

@@ -35,6 +35,7 @@ lab fleet resume out >said 2>&1 &
 fleet=$!
 measured 2 command
 kill -9 $fleet # and whoever asked goes away
+wait $fleet || :
 quiet 2
 lab fleet resume out >said 2>&1 && echo status 0 || echo status $?
 for n in 1 2 3; do
