@@ -100,7 +100,7 @@ func optionsOfSbatch(cmd *cobra.Command, args []string) error {
 func (f *fleetFlags) addSlurm(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.slurm, "slurm", false, "through Slurm instead of ssh, an array job with a node for each task; sbatch gets the options behind --")
 	cmd.Flags().IntVar(&f.tasks, "tasks", 0, "`N` machines that Slurm is asked for (default: all of the partition)")
-	cmd.Flags().DurationVar(&f.patience, "patience", 10*time.Minute, "`T` to wait for nodes that are drained or lost, when nothing else runs")
+	cmd.Flags().DurationVar(&f.patience, "patience", 10*time.Minute, "`T` longest wait for nodes that are drained or lost, when nothing else runs")
 }
 
 func (a *app) fleetClassCommand() *cobra.Command {
@@ -158,7 +158,7 @@ func (a *app) fleetResumeCommand() *cobra.Command {
 		},
 	}
 	f.addRest(cmd)
-	cmd.Flags().DurationVar(&f.patience, "patience", 10*time.Minute, "`T` to wait for nodes that are drained or lost, when nothing else runs")
+	cmd.Flags().DurationVar(&f.patience, "patience", 10*time.Minute, "`T` longest wait for nodes that are drained or lost, when nothing else runs")
 	return cmd
 }
 
