@@ -149,7 +149,7 @@ func TestDeb(t *testing.T) {
 		}
 	}
 	for line := range strings.Lines(list) {
-		if !strings.Contains(line, " root/root ") {
+		if !strings.Contains(line, " 0/0 ") {
 			t.Errorf("not root's: %s", line)
 		}
 	}
