@@ -25,6 +25,10 @@ func MachinesFiles(m *analysis.Machines, l *msg.Language) ([]plot.File, error) {
 	if err != nil {
 		return nil, err
 	}
+	files := append([]plot.File{{Name: "machines.md", Data: machinesReport(m, plots).Markdown(l)}, {Name: "machines.csv", Data: table}}, plots...)
+	if m.Many() { // a page with each of them would open in no browser
+		return files, nil
+	}
 	var runs []*results.Run
 	var names []string
 	for _, k := range m.Machines {
@@ -36,8 +40,7 @@ func MachinesFiles(m *analysis.Machines, l *msg.Language) ([]plot.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append([]plot.File{{Name: "machines.md", Data: machinesReport(m, plots).Markdown(l)}, {Name: "machines.csv", Data: table}},
-		append(plots, plot.File{Name: "machines.html", Data: whole})...), nil
+	return append(files, plot.File{Name: "machines.html", Data: whole}), nil
 }
 
 // Machines is the page for a terminal: the headline metric's groups.
@@ -77,7 +80,10 @@ func machinesReport(m *analysis.Machines, plots []plot.File) *page.Page {
 	p.Section(msg.T("machines.list"))
 	t := page.Table{Align: "lllllllllll", Head: []page.Text{msg.T("head.machine"), msg.T("machine.id"), msg.T("head.folders"), msg.T("machine.processor"),
 		msg.T("machine.cpus"), msg.T("machine.memory"), msg.T("machine.kernel"), msg.T("machine.guest"), msg.T("machine.acceleration"), msg.T("machine.load"), "lab"}}
-	for _, k := range m.Machines {
+	for i, k := range m.Machines {
+		if m.Many() && i == listed {
+			break
+		}
 		f := k.Facts
 		var dirs, labs []string
 		for _, a := range k.Runs {
@@ -88,6 +94,9 @@ func machinesReport(m *analysis.Machines, plots []plot.File) *page.Page {
 			f.Kernel, isGuest(f), f.Acceleration.Use, msg.Number(f.Load, 2), strings.Join(labs, ", ")})
 	}
 	p.Table(t)
+	if m.Many() && len(m.Machines) > listed {
+		p.Messages(msg.T("machines.some-list", listed, len(m.Machines)))
+	}
 	for _, x := range m.Metrics {
 		p.Section(msg.T("title", x.Title))
 		machinesMetric(p, m, x)
@@ -114,14 +123,39 @@ func machinesMetric(p *page.Page, m *analysis.Machines, x results.Metric) {
 			narrow.Rows = append(narrow.Rows, []page.Text{r[0], r[2], page.Lines{r[3], r[4]}, r[6]})
 		}
 		p.Table(wide, narrow)
+		if n := len(g.Entries); n > analysis.Many {
+			p.Messages(msg.T("machines.some", shownEnds, shownMiddle, shownEnds, n))
+		}
 	}
+}
+
+// Of many machines: how many are listed, and how many of a group are shown at either end
+// and in the middle.
+const (
+	listed      = 20
+	shownEnds   = 3
+	shownMiddle = 3
+)
+
+// shownOf are a group's entries that a table has: all, or if they are many those at the
+// ends and in the middle of what was measured.
+func shownOf(g *analysis.MachineGroup, x results.Metric) []analysis.MachineEntry {
+	if len(g.Entries) <= analysis.Many {
+		return g.Entries
+	}
+	s := g.Sorted(analysis.MedianOf(x.Name))
+	if len(s) <= 2*shownEnds+shownMiddle {
+		return s
+	}
+	from := len(s)/2 - shownMiddle/2
+	return slices.Concat(s[:shownEnds], s[from:from+shownMiddle], s[len(s)-shownEnds:])
 }
 
 // machineRows are a group's lines of one metric: machine, folder, trials,
 // median, interval, added to host, ratio to host; the last is their spread.
 func machineRows(g *analysis.MachineGroup, x results.Metric) [][]page.Text {
 	var out [][]page.Text
-	for _, e := range g.Entries {
+	for _, e := range shownOf(g, x) {
 		r := []page.Text{e.Machine.Name, analysis.ShortDir(e.Run.Run.Dir), e.Cell.Counted(), nil, nil, nil, nil}
 		switch s := e.Cell.Samples[x.Name]; {
 		case e.Cell.NotRun != nil:

@@ -83,17 +83,15 @@ func WriteBundle(w io.Writer, top string, parts []Part) (string, error) {
 		return "", fmt.Errorf("bundle: %w", err)
 	}
 	sum := sha256.New()
-	zip, err := gzip.NewWriterLevel(io.MultiWriter(w, sum), gzip.BestSpeed)
-	if err != nil {
-		return "", err
-	}
-	out := tar.NewWriter(zip)
-	for _, e := range entries {
-		if err := e.write(out, top); err != nil {
-			return "", fmt.Errorf("bundle: %s: %w", e.Name, err)
+	err = zipped(io.MultiWriter(w, sum), func(out *tar.Writer) error {
+		for _, e := range entries {
+			if err := e.write(out, path.Join(top, e.Name), io.Discard); err != nil {
+				return fmt.Errorf("%s: %w", e.Name, err)
+			}
 		}
-	}
-	if err := errors.Join(out.Close(), zip.Close()); err != nil {
+		return nil
+	})
+	if err != nil {
 		return "", fmt.Errorf("bundle: %w", err)
 	}
 	return hex.EncodeToString(sum.Sum(nil)), nil
@@ -169,9 +167,20 @@ func entriesOf(parts []Part) ([]packed, error) {
 	return out, nil
 }
 
-func (p *packed) write(out *tar.Writer, top string) error {
+// zipped writes a gzipped tar.
+func zipped(w io.Writer, fill func(*tar.Writer) error) error {
+	zip, err := gzip.NewWriterLevel(w, gzip.BestSpeed)
+	if err != nil {
+		return err
+	}
+	out := tar.NewWriter(zip)
+	return errors.Join(fill(out), out.Close(), zip.Close())
+}
+
+// write writes an entry as name, and its bytes to also.
+func (p *packed) write(out *tar.Writer, name string, also io.Writer) error {
 	h := p.header
-	h.Name, h.Format, h.ModTime = path.Join(top, p.Name), tar.FormatPAX, time.Unix(0, 0)
+	h.Name, h.Format, h.ModTime = name, tar.FormatGNU, time.Unix(0, 0) // dpkg knows no PAX
 	if h.Typeflag == tar.TypeDir {
 		h.Name += "/"
 	}
@@ -179,7 +188,7 @@ func (p *packed) write(out *tar.Writer, top string) error {
 		return err
 	}
 	if p.Path == "" {
-		_, err := out.Write(p.Data)
+		_, err := io.MultiWriter(out, also).Write(p.Data)
 		return err
 	}
 	f, err := input.Open(p.Path)
@@ -187,20 +196,25 @@ func (p *packed) write(out *tar.Writer, top string) error {
 		return err
 	}
 	defer f.Close()
-	_, err = io.CopyN(out, f, h.Size)
+	_, err = io.CopyN(io.MultiWriter(out, also), f, h.Size)
 	return err
 }
 
 // SaveBundle writes a bundle into a file, in one step, and returns its digest and size.
 // The file belongs to uid and gid.
 func SaveBundle(file, top string, parts []Part, uid, gid int) (digest string, size int64, err error) {
+	return save(file, uid, gid, func(w io.Writer) (string, error) { return WriteBundle(w, top, parts) })
+}
+
+// save makes a file in one step of what write writes, which returns its digest.
+func save(file string, uid, gid int, write func(io.Writer) (string, error)) (digest string, size int64, err error) {
 	tmp, err := os.CreateTemp(filepath.Dir(file), ".bundle-*")
 	if err != nil {
 		return "", 0, fmt.Errorf("bundle: %w", err)
 	}
 	defer os.Remove(tmp.Name()) // fails once it was renamed
 	defer tmp.Close()
-	if digest, err = WriteBundle(tmp, top, parts); err != nil {
+	if digest, err = write(tmp); err != nil {
 		return "", 0, err
 	}
 	st, err := tmp.Stat()

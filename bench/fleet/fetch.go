@@ -87,6 +87,9 @@ func (f *Fleet) take(h *Host, from io.Reader) (missing []string, err error) {
 	if err := unpack(root, from); err != nil {
 		return nil, err
 	}
+	if f.Slurm != nil {
+		f.called(h, tmp)
+	}
 	for _, name := range f.Scenarios {
 		to := f.results(h, name)
 		if _, err := os.Lstat(to); err == nil {

@@ -186,6 +186,23 @@ esac`)
 	}
 }
 
+// measuredEntries are the files of a run of the experiment sha256:e.
+func measuredEntries(t *testing.T) (entries []tar.Header) {
+	t.Helper()
+	run := filepath.Join("..", "..", "reports", "testdata", "synthetic")
+	for _, name := range []string{results.ManifestFile, results.MachineFile, results.TrialsFile} {
+		data, err := os.ReadFile(filepath.Join(run, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name == results.ManifestFile {
+			data = bytes.Replace(data, []byte(`"format"`), []byte(`"experiment":{"name":"x","digest":"sha256:e"},"format"`), 1)
+		}
+		entries = append(entries, tar.Header{Typeflag: tar.TypeReg, Name: "results/startup/" + name, Linkname: string(data)})
+	}
+	return entries
+}
+
 // A machine's task is followed, a lost connection is made again, and a clock that is
 // off is said; a second start leaves alone what is there.
 func TestDrive(t *testing.T) {
@@ -202,20 +219,8 @@ case $(tail -n 1 "$PLACE/steps") in
 *fetch*) cat "$PLACE/tar" ;;
 esac`)
 	f := newFleet(t, "pc01")
-	run := filepath.Join("..", "..", "reports", "testdata", "synthetic")
-	var entries []tar.Header
-	for _, name := range []string{results.ManifestFile, results.MachineFile, results.TrialsFile} {
-		data, err := os.ReadFile(filepath.Join(run, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if name == results.ManifestFile {
-			data = bytes.Replace(data, []byte(`"format"`), []byte(`"experiment":{"name":"x","digest":"sha256:e"},"format"`), 1)
-		}
-		entries = append(entries, tar.Header{Typeflag: tar.TypeReg, Name: "results/startup/" + name, Linkname: string(data)})
-	}
 	place := os.Getenv("PLACE")
-	if err := os.WriteFile(filepath.Join(place, "tar"), archive(t, entries...), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(place, "tar"), archive(t, measuredEntries(t)...), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	// Another experiment's isn't taken.
@@ -243,5 +248,125 @@ esac`)
 	}
 	if left, _ := filepath.Glob(filepath.Join(f.Dir, ".*")); len(left) > 0 {
 		t.Errorf("left: %q", left)
+	}
+}
+
+// A commit's version is before any number; dpkg takes it.
+func TestDebianVersion(t *testing.T) {
+	for in, want := range map[string]string{"v1.2.3": "1.2.3", "0.1.0": "0.1.0", "v0.1.0-4-gabcdef": "0.1.0.4.gabcdef", "abcdef0-dirty": "0~gitabcdef0.dirty",
+		"4abcdef": "0~git4abcdef", "": "0~git", "0.1.0/x y": "0.1.0.x.y"} {
+		if got := DebianVersion(in); got != want {
+			t.Errorf("%q is %q, want %q", in, got, want)
+		}
+	}
+}
+
+// fakes puts Slurm's commands, as scripts, before the real ones. What they are asked is
+// in the file asked.
+func fakes(t *testing.T, scripts map[string]string) (asked func() string) {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"sbatch", "squeue", "sinfo", "scancel", "sacct"} {
+		script := "#!/bin/sh\nPLACE=" + dir + "\necho " + name + " \"$@\" >>$PLACE/asked\n" + scripts[name]
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(script), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	was := [...]time.Duration{askEvery, arriveAfter, endWithin}
+	askEvery, arriveAfter, endWithin = 10*time.Millisecond, 100*time.Millisecond, 2*time.Second
+	t.Cleanup(func() { askEvery, arriveAfter, endWithin = was[0], was[1], was[2] })
+	return func() string {
+		data, _ := os.ReadFile(filepath.Join(dir, "asked"))
+		return string(data)
+	}
+}
+
+// newSlurm is a fleet of n tasks, with a bundle that is no bundle.
+func newSlurm(t *testing.T, n int) *Fleet {
+	t.Helper()
+	f := newFleet(t)
+	f.Slurm = &Slurm{Options: []string{"--partition=bench"}}
+	f.SetTasks(n)
+	return f
+}
+
+// How a task can end has a name; one that Slurm doesn't know any more is looked up in
+// its accounting, if it has any.
+func TestSlurmEnds(t *testing.T) {
+	f := newSlurm(t, 10)
+	fakes(t, map[string]string{
+		"sbatch": `cat >/dev/null; cd "$LAB_FLEET_FOLDER/slurm"; : >5.out; echo '{"done":0,"total":0,"end":true,"err":"lab: another lab measures here"}' >4.log; echo 7`,
+		"squeue": `grep -q sbatch $PLACE/asked || exit 0
+printf '7|0|CANCELLED|None|n0\n7|1|TIMEOUT|TimeLimit|n1\n7|2|NODE_FAIL|NodeDown|n2\n7|3|OUT_OF_MEMORY|OOM|n3\n7|4|FAILED|NonZeroExitCode|n4\n7|5|FAILED|NonZeroExitCode|n5\n7|6|FAILED|x|n6\n6|7|RUNNING|None|n7\n7|9|PENDING|Resources|\n'`,
+		"sacct": `printf '6_7|RUNNING|n7\n7_7|CANCELLED by 1000|n7\n'`,
+		"sinfo": `printf 'n9|drained*|bench*|a disk\033[2J is dead\nn10|down|bench|none\n'`,
+	})
+	t.Setenv("LAB_FLEET_FOLDER", f.Dir)
+	if err := f.Run(context.Background(), 10); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"its job was cancelled (n0)", "Slurm's time limit came in the middle (n1)", "its node failed (n2)", "its job ran out of memory (n3)",
+		"another lab measures here (n4)", "its task ended early (n5)",
+		"its node wrote nothing into the fleet's folder; fix: --out in a folder that all nodes see (n6)", "its job was cancelled (n7)",
+		"Slurm doesn't know its job any more, and no results came", "Slurm has no node for it: n10 is down, n9 is drained (a disk\uFFFD[2J is dead)"} {
+		if h := f.Hosts[i]; h.State != Failed || h.Reason != want {
+			t.Errorf("task %d: %s, %q, want %q", i, h.State, h.Reason, want)
+		}
+	}
+}
+
+// A task that gets a node which is measured is submitted again without that; results are
+// named after their node, unless that is no name; and a job that was submitted is
+// followed, not submitted once more.
+func TestSlurmAgain(t *testing.T) {
+	f := newSlurm(t, 3)
+	f.Experiment.Digest = "sha256:e"
+	place := t.TempDir()
+	for file, name := range map[string]string{"good": "n1", "odd": "../../etc", "third": "n1"} {
+		entries := append(measuredEntries(t), tar.Header{Typeflag: tar.TypeReg, Name: "node", Linkname: name + "\n"})
+		if err := os.WriteFile(filepath.Join(place, file), archive(t, entries...), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	asked := fakes(t, map[string]string{
+		"sbatch": `cat >$PLACE/script; cd "$LAB_FLEET_FOLDER/slurm"
+case $(grep -c '^sbatch' $PLACE/asked) in
+1) cp ` + place + `/good 0.tar; echo n1 >1.measured; echo '7;cluster' ;;
+*) cp ` + place + `/odd 1.tar; cp ` + place + `/third 2.tar; echo 8 ;;
+esac`,
+		"squeue": `case $(grep -c '^sbatch' $PLACE/asked) in
+1) printf '7|1|FAILED|NonZeroExitCode|n1\n7|2|RUNNING|None|n2\n' ;;
+2) printf '8|1|COMPLETED|None|n3\n7|2|COMPLETED|None|n2\n' ;;
+esac`,
+	})
+	t.Setenv("LAB_FLEET_FOLDER", f.Dir)
+	if err := f.Run(context.Background(), 10); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"n1", "task-1", "task-2"} {
+		if h := f.Hosts[i]; h.State != Done || h.Name != want || len(f.Folders("startup")) != 3 {
+			t.Errorf("%+v, %q; want %s", h, f.Folders("startup"), want)
+		}
+	}
+	said := asked()
+	for _, want := range []string{"--array=0-2%10 ", "--array=1%10 ", "--exclude=n1\n", "sbatch --mem=0 --partition=bench --parsable --job-name=lab-fleet-" + f.ID + " "} {
+		if !strings.Contains(said, want) {
+			t.Errorf("nobody asked %q:\n%s", want, said)
+		}
+	}
+	if n := strings.Count(said, "sbatch "); n != 2 {
+		t.Errorf("%d jobs, want 2:\n%s", n, said)
+	}
+	bin, _, _ := strings.Cut(os.Getenv("PATH"), ":")
+	script, _ := os.ReadFile(filepath.Join(bin, "script"))
+	if !bytes.HasPrefix(script, []byte("#!/bin/sh\n")) || !bytes.Contains(script, []byte("\n'task' '"+f.Dir+"' ")) {
+		t.Errorf("the job is\n%s", script)
+	}
+	if got, err := Open(f.Dir); err != nil || got.Hosts[0].Name != "n1" || got.Slurm.Job != "8" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if got := ranges([]int{0, 1, 2, 5, 7, 8}); got != "0-2,5,7-8" {
+		t.Error(got)
 	}
 }

@@ -75,6 +75,68 @@ fetch() { exec tar cf - -C "$folder/run-$2" results; }
 # finish BUNDLE FLEET: nothing of the fleet stays but the bundle.
 finish() { $root rm -rf "$folder/run-$2"; }
 
+# task PLACE BUNDLE DIGEST SIZE FLEET MACHINE FLAG…: all steps, as a task of Slurm's. PLACE is
+# the fleet's folder, which all nodes see: slurm/TASK.* there is what the task says.
+task() {
+	place=$1
+	bundle=$2
+	digest=$3
+	fleet=$5
+	node=${SLURMD_NODENAME:-$(uname -n)}
+	says=$place/slurm/$SLURM_ARRAY_TASK_ID
+	[ "$(uname -m)" = "$6" ] || die "it is $(uname -m), and the bundle is for $6; fix: make one there, and a fleet of its own with --bundle"
+	[ -z "$root" ] || $root true 2>/dev/null || die "its user can't become root without a password (sudo -n); fix: NOPASSWD for the lab, or user root"
+	need=$(($4 / 1024 * 5))
+	shift 6
+	# Of a node that failed, or whose slurmd died, the earlier job may live on.
+	within='-w 300'
+	case " $* " in *' --wait '*) within= ;; esac
+	until
+		own
+		exec 9<"$folder"
+		# shellcheck disable=SC2086
+		flock $within 9 || die "an earlier task is still measuring there, and doesn't end"
+		[ "$(stat -c %i "$folder" 2>/dev/null)" = "$(stat -L -c %i /proc/self/fd/9)" ] # that one removed it
+	do :; done
+	if [ -e "$says.done" ] || [ ! -d "$place/slurm" ]; then # it was measured meanwhile, or all was
+		$root rm -rf "$folder/run-$fleet"
+		(clean "$bundle") || :
+		exit 0
+	fi
+	if [ -e "$place/slurm/measured-$node" ]; then
+		echo "$node" >"$says.measured"
+		(clean "$bundle") || :
+		die "$node is measured: Slurm gave it two tasks"
+	fi
+	if [ ! -x "$folder/bundle-$bundle/lab" ]; then
+		room=$(df -Pk "$folder" | awk 'NR == 2 { print $4 }')
+		[ "$room" -ge "$need" ] || die "its disk is full: $((room / 1024)) MB left in /var/tmp, and the bundle needs $((need / 1024))"
+		(put "$bundle" "$digest" <"$place/bundle.tar.gz")
+	fi
+	begin "$bundle" "$fleet" <"$place/experiment.yaml" >"$says.doctor"
+	echo "$node" >"$run/node"
+	# The lab ends at its next trial when this shell does, or is told to.
+	rm -f "$run/alive"
+	mkfifo "$run/alive"
+	work "$bundle" "$fleet" "$@" <"$run/alive" >"$says.log" &
+	working=$!
+	exec 8>"$run/alive"
+	trap 'exec 8>&-' TERM INT
+	until ended=0 && { wait "$working" || ended=$?; } && ! kill -0 "$working" 2>/dev/null; do :; done
+	[ "$ended" = 0 ] || exit "$ended"
+	if [ -d "$place/slurm" ]; then
+		tar cf "$says.tar-$node" -C "$folder/run-$fleet" node results
+		# The first that comes counts.
+		if ln "$says.tar-$node" "$says.tar" 2>/dev/null; then
+			echo "$node" >"$says.done"
+			echo "$SLURM_ARRAY_TASK_ID" >"$place/slurm/measured-$node"
+		fi
+		rm "$says.tar-$node"
+	fi
+	finish "$bundle" "$fleet"
+	(clean "$bundle") || :
+}
+
 # clean BUNDLE: nothing stays. What a killed lab left is swept by the lab itself.
 clean() {
 	[ -d "$folder" ] || return 0

@@ -46,6 +46,26 @@ func (f *Fleet) Run(ctx context.Context, parallel int) error {
 		f.set(h, Waiting, nil)
 		todo = append(todo, h)
 	}
+	var err error
+	if f.Slurm != nil {
+		err = f.slurm(ctx, todo, parallel)
+	} else {
+		f.throughSSH(ctx, todo, parallel)
+	}
+	if err = errors.Join(err, f.Save()); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if f.count(Done) == len(f.Hosts) {
+		os.Remove(f.BundlePath())
+		os.RemoveAll(filepath.Join(f.Dir, slurmDir))
+	}
+	return nil
+}
+
+func (f *Fleet) throughSSH(ctx context.Context, todo []*Host, parallel int) {
 	places := make(chan struct{}, parallel)
 	var group sync.WaitGroup
 	for _, h := range todo {
@@ -66,16 +86,6 @@ func (f *Fleet) Run(ctx context.Context, parallel int) error {
 		})
 	}
 	group.Wait()
-	if err := f.Save(); err != nil {
-		return err
-	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if f.count(Done) == len(f.Hosts) {
-		os.Remove(f.BundlePath())
-	}
-	return nil
 }
 
 // set changes a machine's state.

@@ -31,19 +31,24 @@ const (
 // which port is the user's own configuration and agent; host keys are checked as that
 // says. There is nobody to type a password: a machine that wants one has failed.
 func sshCommand(ctx context.Context, host string, step ...string) *exec.Cmd {
-	var script strings.Builder
-	script.WriteString(hostScript)
-	for _, word := range step {
-		script.WriteString("'" + strings.ReplaceAll(word, "'", `'\''`) + "' ")
-	}
 	// One word for whatever shell the user has there.
-	line := "sh -c 'eval \"$(echo " + base64.StdEncoding.EncodeToString([]byte(script.String())) + " | base64 -d)\"'"
+	line := "sh -c 'eval \"$(echo " + base64.StdEncoding.EncodeToString([]byte(scriptOf(step))) + " | base64 -d)\"'"
 	cmd := exec.CommandContext(ctx, "ssh", "-T", "-o", "BatchMode=yes", "-o", fmt.Sprint("ConnectTimeout=", connectWithin),
 		"-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=3", "-o", "ClearAllForwardings=yes", "--", host, line)
 	// It dies with this program, and Ctrl-C on the terminal reaches this program alone.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	cmd.WaitDelay = 2 * time.Second // a master connection that stays has standard error open
 	return cmd
+}
+
+// scriptOf is host.sh, and one step of it with its words.
+func scriptOf(step []string) string {
+	var script strings.Builder
+	script.WriteString(hostScript)
+	for _, word := range step {
+		script.WriteString("'" + strings.ReplaceAll(word, "'", `'\''`) + "' ")
+	}
+	return script.String()
 }
 
 // tail keeps the last bytes of what is written to it.
@@ -118,18 +123,10 @@ func failure(ctx context.Context, err error, said string) error {
 	case !errors.As(err, &exit):
 		return &Failure{Reason: fmt.Sprintf("ssh: %v", err)}
 	case exit.ExitCode() != 255:
-		for _, x := range []struct{ is, reason string }{
-			{"No space left on device", "its disk is full"},
-			{"Disk quota exceeded", "its user's quota is full"},
-		} {
-			if strings.Contains(said, x.is) {
-				return &Failure{Reason: x.reason + " (" + said + ")"}
-			}
-		}
 		if said == "" {
 			said = err.Error()
 		}
-		return &Failure{Reason: strings.TrimPrefix(said, "lab fleet: ")}
+		return &Failure{Reason: fault(said)}
 	}
 	for _, x := range []struct{ is, reason string }{
 		{"Connection refused", "it refuses connections: no sshd is running there"},
@@ -150,4 +147,17 @@ func failure(ctx context.Context, err error, said string) error {
 		reason += " (" + said + ")"
 	}
 	return &Failure{Reason: reason, Lost: true}
+}
+
+// fault is the reason that the last line of a step's standard error gives.
+func fault(said string) string {
+	for _, x := range []struct{ is, reason string }{
+		{"No space left on device", "its disk is full"},
+		{"Disk quota exceeded", "its user's quota is full"},
+	} {
+		if strings.Contains(said, x.is) {
+			return x.reason + " (" + said + ")"
+		}
+	}
+	return strings.TrimPrefix(said, "lab fleet: ")
 }

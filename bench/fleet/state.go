@@ -55,6 +55,7 @@ type Host struct {
 	State  string   `json:"state"`
 	Reason string   `json:"reason,omitempty"` // why it failed
 	Notes  []string `json:"notes,omitempty"`  // what doctor and the clock say
+	Task   int      `json:"task,omitempty"`   // of Slurm's array
 
 	event Event
 }

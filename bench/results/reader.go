@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"unicode"
 
@@ -130,7 +131,8 @@ func decode[T any](data []byte, v *T) error {
 func ReadTrials(r io.Reader) (lines []Line, dropped int, err error) {
 	br := bufio.NewReaderSize(r, maxLine)
 	var open []Line // of the trial that is being read
-	cells, metrics := map[string]bool{}, map[string]bool{}
+	cells, metrics, named := map[string]bool{}, map[[2]string]bool{}, map[cellKey]bool{}
+	fast := newLineReader()
 	for n := 1; ; n++ {
 		text, err := br.ReadSlice('\n')
 		if err == bufio.ErrBufferFull {
@@ -146,15 +148,25 @@ func ReadTrials(r io.Reader) (lines []Line, dropped int, err error) {
 			return nil, 0, fmt.Errorf("%d: %w", n, err)
 		}
 		var l Line
-		if err := decode(text, &l); err != nil {
-			return nil, 0, fmt.Errorf("%d: %w", n, err)
+		known := fast.read(text, &l)
+		if !known {
+			l = Line{}
+			if err := decode(text, &l); err != nil {
+				return nil, 0, fmt.Errorf("%d: %w", n, err)
+			}
 		}
 		if err := l.check(); err != nil {
 			return nil, 0, fmt.Errorf("%d: %w", n, err)
 		}
-		cells[l.Label()], metrics[l.Metric+" "+l.Stat] = true, true
-		if err := errors.Join(few("cells", len(cells)), few("metrics", len(metrics))); err != nil {
-			return nil, 0, fmt.Errorf("%d: %w", n, err)
+		if key := keyOf(&l); !known || !named[key] {
+			if known {
+				named[key] = true
+			}
+			cells[l.Label()] = true
+		}
+		metrics[[2]string{l.Metric, l.Stat}] = true
+		if len(cells) > maxRows || len(metrics) > maxRows {
+			return nil, 0, fmt.Errorf("%d: %w", n, errors.Join(few("cells", len(cells)), few("metrics", len(metrics))))
 		}
 		// A trial that was cut off, and then another one (a resumed run).
 		if len(open) > 0 && (open[0].Trial != l.Trial || open[0].Block != l.Block) {
@@ -168,6 +180,16 @@ func ReadTrials(r io.Reader) (lines []Line, dropped int, err error) {
 		}
 	}
 }
+
+// A cellKey is what tells the cells of lines apart that a [lineReader] read: their equal
+// variants are one in memory.
+type cellKey struct {
+	env     string
+	n       int
+	variant uintptr
+}
+
+func keyOf(l *Line) cellKey { return cellKey{l.Env, l.N, reflect.ValueOf(l.Variant).Pointer()} }
 
 // isUnit says whether a text may be a unit: it is written next to numbers
 // everywhere.

@@ -3,9 +3,9 @@ package stats
 import (
 	"cmp"
 	"fmt"
-	"iter"
 	"math"
 	"slices"
+	"sync/atomic"
 )
 
 // Alpha is how often a family of comparisons may find even one difference that
@@ -160,35 +160,85 @@ func (p *twoSamples) interval(family int, f func(a, b float64) float64) (Interva
 // among their samples' values: half way between two neighbours, or at an outermost
 // value, beyond which nothing is known.
 func (p *twoSamples) medians(f func(a, b float64) float64) (lo, hi float64) {
-	type weighted struct{ value, chance float64 }
-	var all []weighted
 	at := func(s []float64, i int) float64 { return mean(s[max(i, 1)-1], s[min(i, len(s)-1)]) }
 	a, b := places(len(p.a)), places(len(p.b))
+	all := make([]weighted, 0, 1<<12)
 	for i, x := range a {
+		if x == 0 {
+			continue
+		}
+		v := at(p.a, i)
 		for j, y := range b {
 			if chance := x * y; chance > 1e-12 {
-				all = append(all, weighted{f(at(p.a, i), at(p.b, j)), chance})
+				all = append(all, weighted{f(v, at(p.b, j)), chance})
 			}
+		}
+	}
+	lo = lowest(all, p.tail)
+	for i := range all {
+		all[i].value = -all[i].value
+	}
+	return lo, 0 - lowest(all, p.tail) // no -0
+}
+
+// A weighted is a value with its chance.
+type weighted struct{ value, chance float64 }
+
+// lowest is the least value up to which the chances come to more than tail; the largest
+// one if they never do. It orders the values no further than it has to.
+func lowest(all []weighted, tail float64) (v float64) {
+	for len(all) > 24 {
+		x, y, z := all[0].value, all[len(all)/2].value, all[len(all)-1].value
+		pivot := max(min(x, y), min(max(x, y), z))
+		under, over := 0, len(all) // all[:under] are less, all[over:] greater
+		less, same := 0.0, 0.0
+		for i := 0; i < over; {
+			switch w := all[i]; {
+			case w.value < pivot:
+				all[i], all[under] = all[under], w
+				less += w.chance
+				under++
+				i++
+			case w.value > pivot:
+				over--
+				all[i], all[over] = all[over], w
+			default:
+				same += w.chance
+				i++
+			}
+		}
+		switch {
+		case less > tail:
+			all = all[:under]
+		case less+same > tail || over == len(all):
+			return pivot
+		default:
+			tail -= less + same
+			all = all[over:]
 		}
 	}
 	slices.SortFunc(all, func(v, w weighted) int { return cmp.Compare(v.value, w.value) })
-	end := func(all iter.Seq2[int, weighted]) (v float64) {
-		sum := 0.0
-		for _, w := range all {
-			v = w.value
-			if sum += w.chance; sum > p.tail {
-				break
-			}
+	sum := 0.0
+	for _, w := range all {
+		v = w.value
+		if sum += w.chance; sum > tail {
+			break
 		}
-		return v
 	}
-	return end(slices.All(all)), end(slices.Backward(all))
+	return v
 }
+
+// lastPlaces are those that were computed last: samples are mostly of one size.
+var lastPlaces atomic.Pointer[[]float64]
 
 // places are the chances that 0, 1, … n of a sample's values lie below its true
 // median; those that are next to nothing are 0.
 func places(n int) []float64 {
+	if last := lastPlaces.Load(); last != nil && len(*last) == n+1 {
+		return *last
+	}
 	out := make([]float64, n+1)
+	defer lastPlaces.Store(&out)
 	all, _ := math.Lgamma(float64(n + 1))
 	for i := range out {
 		under, _ := math.Lgamma(float64(i + 1))

@@ -1,6 +1,7 @@
 package stats
 
 import (
+	"cmp"
 	"errors"
 	"math"
 	"math/rand/v2"
@@ -279,6 +280,30 @@ func TestEffectSize(t *testing.T) {
 	for delta, want := range map[float64]string{0: "negligible", -0.2: "small", 0.4: "medium", -1: "large"} {
 		if got := (Effect{Delta: delta}).Size(); got != want {
 			t.Errorf("%v is %s, want %s", delta, got, want)
+		}
+	}
+}
+
+// The quick way to an end finds what ordering all values does.
+func TestLowest(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 2000 {
+		all := make([]weighted, 1+rng.IntN(200))
+		for i := range all {
+			all[i] = weighted{float64(rng.IntN(60)) - 30, rng.Float64() / float64(len(all))}
+		}
+		tail := rng.Float64()
+		ordered := slices.Clone(all)
+		slices.SortFunc(ordered, func(v, w weighted) int { return cmp.Compare(v.value, w.value) })
+		sum, want := 0.0, 0.0
+		for _, w := range ordered {
+			want = w.value
+			if sum += w.chance; sum > tail {
+				break
+			}
+		}
+		if got := lowest(all, tail); got != want {
+			t.Fatalf("%v, want %v", got, want)
 		}
 	}
 }

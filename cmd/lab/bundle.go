@@ -27,10 +27,21 @@ import (
 // file.
 func (a *app) bundleCommand() *cobra.Command {
 	var file string
+	var deb bool
 	cmd := &cobra.Command{
 		Use:  "bundle",
 		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
+			if deb {
+				if file == "" {
+					file = "lab_" + fleet.DebianVersion(cli.Version()) + "_" + runtime.GOARCH + ".deb"
+				}
+				digest, size, err := a.deb(file)
+				if err != nil {
+					return err
+				}
+				return tell(a.Page, "%s: %s, sha256:%s\nthere: sudo dpkg -i %s && sudo lab run startup\n", file, msg.Quantity(float64(size), "B"), digest, filepath.Base(file))
+			}
 			if file == "" {
 				file = bundleName() + ".tar.gz"
 			}
@@ -42,6 +53,7 @@ func (a *app) bundleCommand() *cobra.Command {
 				file, msg.Quantity(float64(size), "B"), digest, filepath.Base(file), bundleName())
 		},
 	}
+	cmd.Flags().BoolVar(&deb, "deb", false, "a Debian package instead of an archive")
 	cmd.Flags().StringVarP(&file, "output", "o", "", "`FILE` archive (default: lab-<version>-linux-<processor>.tar.gz)")
 	return cmd
 }
@@ -53,27 +65,43 @@ func bundleName() string {
 
 // bundle writes this lab's bundle into a file, and returns its digest and size.
 func (a *app) bundle(file string) (digest string, size int64, err error) {
-	self, err := os.Executable()
-	if err == nil {
-		self, err = filepath.EvalSymlinks(self)
-	}
-	if err != nil {
-		return "", 0, err
-	}
-	cache, err := usercache.Dir()
-	if err != nil {
-		return "", 0, err
-	}
-	k, err := kernel.Newest(cache)
-	if errors.Is(err, kernel.ErrNone) {
-		a.note(say("the bundle has no guest kernel: virtual machines won't run from it; fix: make setup"))
-	} else if err != nil {
-		return "", 0, err
-	}
-	parts, err := fleet.Parts(filepath.Dir(self), cache, k.Image, k.Modules)
+	parts, err := a.parts()
 	if err != nil {
 		return "", 0, err
 	}
 	uid, gid := owner.IDs()
 	return fleet.SaveBundle(file, bundleName(), parts, uid, gid)
+}
+
+// deb writes the same as a Debian package.
+func (a *app) deb(file string) (digest string, size int64, err error) {
+	parts, err := a.parts()
+	if err != nil {
+		return "", 0, err
+	}
+	uid, gid := owner.IDs()
+	x := fleet.Package{Version: cli.Version(), Machine: runtime.GOARCH, Recommends: strings.ReplaceAll(usercache.GuestPackages, " ", ", ")}
+	return fleet.SaveDeb(file, x, parts, uid, gid)
+}
+
+// parts are what a bundle of this lab has.
+func (a *app) parts() ([]fleet.Part, error) {
+	self, err := os.Executable()
+	if err == nil {
+		self, err = filepath.EvalSymlinks(self)
+	}
+	if err != nil {
+		return nil, err
+	}
+	cache, err := usercache.Dir()
+	if err != nil {
+		return nil, err
+	}
+	k, err := kernel.Newest(cache)
+	if errors.Is(err, kernel.ErrNone) {
+		a.note(say("the bundle has no guest kernel: virtual machines won't run from it; fix: make setup"))
+	} else if err != nil {
+		return nil, err
+	}
+	return fleet.Parts(filepath.Dir(self), cache, k.Image, k.Modules)
 }

@@ -35,6 +35,16 @@ var triedElsewhere = map[string]string{
 	"kill %1":                  "a shell's",
 	"yes > /dev/null &":        "course.txt, with a limit of time",
 	"strace -f -c iperf3 -c …": "TestParity in bench",
+
+	"./lab bundle --deb": "TestDeb",
+	"./lab fleet class --hosts room-204.txt --out room-204":                              "TestFleet, by fleet run",
+	"./lab fleet class --hosts room.txt --out room":                                      "TestFleet, by fleet run",
+	"./lab fleet run -f paper.yaml --hosts machines.txt":                                 "TestFleet",
+	"./lab fleet run -f paper.yaml --slurm --tasks 8 --out cluster -- --partition=bench": "TestFleetSlurm",
+	"./lab fleet resume cluster":                                                         "TestFleetSlurm",
+	"./lab fleet resume room":                                                            "TestFleetLong",
+	"./lab report cluster/startup/* --out all":                                           "TestFleetLong, TestManyMachines",
+	"./lab report room/startup/* brought/*":                                              "TestFleet",
 }
 
 var update = flag.Bool("update", false, "write the words of LAB.md anew, and which text each Korean chapter translates")

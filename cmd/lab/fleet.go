@@ -27,8 +27,10 @@ type fleetFlags struct {
 	hosts, bundle string
 	parallel      int
 	wait          bool
-	slurm         string
+	slurm         bool
 	tasks         int
+	patience      time.Duration
+	options       []string // of sbatch
 }
 
 // classExperiment is what a class measures if no file says otherwise.
@@ -68,9 +70,10 @@ func (f *fleetFlags) addRest(cmd *cobra.Command) {
 func (a *app) fleetRunCommand() *cobra.Command {
 	var f fleetFlags
 	cmd := &cobra.Command{
-		Use:  "run -f FILE --hosts FILE",
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Use:  "run -f FILE {--hosts FILE | --slurm [-- OPTION…]}",
+		Args: optionsOfSbatch,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f.options = args
 			if f.file == "" {
 				return cli.Usagef("fleet run: which experiment? fix: -f FILE")
 			}
@@ -81,8 +84,23 @@ func (a *app) fleetRunCommand() *cobra.Command {
 		},
 	}
 	f.add(cmd)
+	f.addSlurm(cmd)
 	completeFlags(cmd)
 	return cmd
+}
+
+// optionsOfSbatch takes words behind -- alone.
+func optionsOfSbatch(cmd *cobra.Command, args []string) error {
+	if n := cmd.ArgsLenAtDash(); len(args) > 0 && n != 0 {
+		return noArgs(cmd, args)
+	}
+	return nil
+}
+
+func (f *fleetFlags) addSlurm(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.slurm, "slurm", false, "through Slurm instead of ssh, an array job with a node for each task; sbatch gets the options behind --")
+	cmd.Flags().IntVar(&f.tasks, "tasks", 0, "`N` machines that Slurm is asked for (default: all of the partition)")
+	cmd.Flags().DurationVar(&f.patience, "patience", 10*time.Minute, "`T` longest wait for nodes that are drained or lost, when nothing else runs")
 }
 
 func (a *app) fleetClassCommand() *cobra.Command {
@@ -110,18 +128,37 @@ func (a *app) fleetClassCommand() *cobra.Command {
 func (a *app) fleetResumeCommand() *cobra.Command {
 	var f fleetFlags
 	cmd := &cobra.Command{
-		Use:  "resume DIR",
-		Args: oneFolder, ValidArgsFunction: completeFolders,
-		RunE: func(_ *cobra.Command, args []string) error {
+		Use: "resume DIR [-- OPTION…]",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if n := cmd.ArgsLenAtDash(); n >= 0 {
+				args = args[:n]
+			}
+			return oneFolder(cmd, args)
+		}, ValidArgsFunction: completeFolders,
+		RunE: func(cmd *cobra.Command, args []string) error {
 			x, err := fleet.Open(args[0])
 			if err != nil {
 				return fmt.Errorf("fleet resume: %w", err)
+			}
+			if options := args[1:]; x.Slurm != nil {
+				if len(options) > 0 {
+					x.Slurm.Options = options
+				}
+				if cmd.Flags().Changed("patience") {
+					x.Slurm.Patience = f.patience
+				}
+				if err := fleet.CheckSlurm(x.Slurm.Options); err != nil {
+					return cli.Usagef("fleet resume: %w", err)
+				}
+			} else if len(options) > 0 {
+				return cli.Usagef("fleet resume: %s isn't a fleet of Slurm's, whose options are behind --", args[0])
 			}
 			x.Wait = x.Wait || f.wait
 			return a.runFleet(x, f.parallel)
 		},
 	}
 	f.addRest(cmd)
+	cmd.Flags().DurationVar(&f.patience, "patience", 10*time.Minute, "`T` longest wait for nodes that are drained or lost, when nothing else runs")
 	return cmd
 }
 
@@ -226,10 +263,6 @@ func (a *app) newFleet(f fleetFlags) error {
 	if err := f.checkExperiment(); err != nil {
 		return err
 	}
-	hosts, err := f.machines()
-	if err != nil {
-		return err
-	}
 	if f.parallel < 1 {
 		return cli.Usagef("--jobs %d: at least one", f.parallel)
 	}
@@ -237,8 +270,11 @@ func (a *app) newFleet(f fleetFlags) error {
 		f.out = filepath.Join("results", time.Now().UTC().Format("20060102T150405Z")+"-fleet")
 	}
 	x := &fleet.Fleet{Lab: cli.Version(), Machine: machineName(), Experiment: f.experiment.Digested, Scenarios: f.Scenarios, Wait: f.wait}
-	x.SetHosts(hosts)
-	if err := fleet.New(f.out, f.experiment.Data, x); err != nil {
+	if err := f.setMachines(x); err != nil {
+		return err
+	}
+	err := fleet.New(f.out, f.experiment.Data, x)
+	if err != nil {
 		return err
 	}
 	if f.bundle != "" {
@@ -257,6 +293,37 @@ func (a *app) newFleet(f fleetFlags) error {
 		return errors.Join(err, os.RemoveAll(f.out)) // it was made a moment ago
 	}
 	return a.runFleet(x, f.parallel)
+}
+
+// setMachines says which machines a fleet has: those of --hosts, or as many of Slurm's.
+func (f *fleetFlags) setMachines(x *fleet.Fleet) error {
+	switch {
+	case f.slurm && f.hosts != "":
+		return cli.Usagef("fleet run: --hosts names machines for ssh, and with --slurm it is Slurm that finds them; fix: leave one out")
+	case !f.slurm && (len(f.options) > 0 || f.tasks != 0):
+		return cli.Usagef("fleet run: --tasks, and options of sbatch, are for --slurm")
+	case !f.slurm:
+		hosts, err := f.machines()
+		if err == nil {
+			x.SetHosts(hosts)
+		}
+		return err
+	case f.tasks < 0 || f.tasks > 100_000:
+		return cli.Usagef("--tasks %d: 1 to 100,000", f.tasks)
+	}
+	if err := fleet.CheckSlurm(f.options); err != nil {
+		return cli.Usagef("fleet run --slurm: %w", err)
+	}
+	x.Slurm = &fleet.Slurm{Options: f.options, Patience: f.patience}
+	if f.tasks == 0 {
+		n, err := x.Slurm.CountNodes(context.Background())
+		if err != nil {
+			return fmt.Errorf("fleet run --slurm: how many machines? %w; fix: --tasks N", err)
+		}
+		f.tasks = n
+	}
+	x.SetTasks(f.tasks)
+	return nil
 }
 
 // machineName is what uname -m says.

@@ -8,16 +8,21 @@ import (
 	"testing"
 )
 
+// viaSSH are the programs, with their packages, of machines that sshd answers for.
+var viaSSH = map[string]string{"sshd": "openssh-server", "ssh": "openssh-client"}
+
 // room runs a script of testdata/fleet in namespaces of its own, among machines that
-// sshd answers for, and returns what it said. All of it ends with the script. The bundle
-// is small: no guest kernel is in it.
-func room(t *testing.T, script string) string {
+// place.sh makes with these programs, and returns what it said. All of it ends with the
+// script. The bundle is small: no guest kernel is in it.
+func room(t *testing.T, place, script string, programs map[string]string) string {
 	t.Helper()
 	needs(t)
 	nothingLeft(t)
-	for name, path := range map[string]string{"sshd": "/usr/sbin/sshd", "ssh": "/usr/bin/ssh"} {
-		if _, err := os.Stat(path); err != nil {
-			t.Skip("SKIPPED: no " + name + "; fix: apt-get install openssh-server openssh-client")
+	for name, debian := range programs {
+		if _, err := exec.LookPath(name); err != nil {
+			if _, err := os.Stat("/usr/sbin/" + name); err != nil {
+				t.Skip("SKIPPED: no " + name + "; fix: apt-get install " + debian)
+			}
 		}
 	}
 	dir := programsBuilt(t)
@@ -28,8 +33,8 @@ func room(t *testing.T, script string) string {
 		}
 		return name
 	}
-	cmd := exec.Command("unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", abs("testdata/fleet/"+script))
-	cmd.Env = append(os.Environ(), "WORK="+t.TempDir(), "ROOM="+abs("testdata/fleet/room.sh"), "LABDIR="+dir, "LAB_CACHE="+t.TempDir(), "LC_ALL=C", "COLUMNS=1000")
+	cmd := exec.Command("unshare", "--uts", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", abs("testdata/fleet/"+script))
+	cmd.Env = append(os.Environ(), "WORK="+t.TempDir(), "ROOM="+abs("testdata/fleet/"+place), "LABDIR="+dir, "LAB_CACHE="+t.TempDir(), "LC_ALL=C", "COLUMNS=1000")
 	said, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Errorf("%v:\n%s", err, said)
@@ -50,7 +55,7 @@ func wants(t *testing.T, said string, all ...string) {
 // One machine is measured through a real sshd, the others are named with what is wrong,
 // and nothing stays but the bundle, and not that after lab fleet clean.
 func TestFleet(t *testing.T) {
-	wants(t, room(t, "quick.sh"), "status 1\n", "1 of 4 machines measured: out\n", "- pc2: not measured: its disk is full: ", "- pc3: not measured: its host key isn't known",
+	wants(t, room(t, "room.sh", "quick.sh", viaSSH), "status 1\n", "1 of 4 machines measured: out\n", "- pc2: not measured: its disk is full: ", "- pc3: not measured: its host key isn't known",
 		"- 192.0.2.1: not measured: it refuses connections", "left: \n", "2 of 2 machines have nothing of lab fleet\nthen: pc1/tmp:\n\npc2/tmp:\n")
 }
 
@@ -60,12 +65,39 @@ func TestFleetLong(t *testing.T) {
 	if os.Getenv("LAB_LONG") == "" {
 		t.Skip("SKIPPED: takes 3 minutes; fix: LAB_LONG=1")
 	}
-	said := room(t, "long.sh")
+	said := room(t, "room.sh", "long.sh", viaSSH)
 	wants(t, said, "- pc2: not measured: ", "then: pc1\npc3\n", "it comes back\nstatus 0\n", "- pc1: not measured: ", "2 of 3 machines measured: other")
+	wants(t, said, "there: bundle run tag , lab-fleet-0 , 0 runs, 0 mounts, eth0 lo \n", "killed pc3 startup: 3004 trials\nkilled pc3 command: 3004 trials\n1 of 1 machines have nothing of lab fleet\nthen: \n")
 	for _, pc := range []string{"pc1", "pc2", "pc3"} {
 		wants(t, said, pc+" startup: 3004 trials", pc+" command: 3004 trials", pc+" has bundle tag \n")
 	}
 	if strings.Contains(said, "still runs") {
 		t.Error(said)
+	}
+}
+
+// Through Slurm: a node that goes away in the middle is waited for, and its task goes on
+// there; a job whose daemon died keeps its machine; what is drained, cancelled or too
+// short is named, and resumed; whoever asked is killed, and comes back. Each planned trial
+// is there once.
+func TestFleetSlurm(t *testing.T) {
+	if os.Getenv("LAB_LONG") == "" {
+		t.Skip("SKIPPED: takes 10 minutes; fix: LAB_LONG=1")
+	}
+	said := room(t, "cluster.sh", "slurm.sh", map[string]string{"slurmctld": "slurmctld", "slurmd": "slurmd", "sbatch": "slurm-client"})
+	first, rest, _ := strings.Cut(said, "a daemon dies")
+	daemon, rest, _ := strings.Cut(rest, "cancelled, and too short")
+	hard, drained, _ := strings.Cut(rest, "a node is drained")
+	wants(t, first, "the node is lost: ", "status 0\n", "3 of 3 machines measured: out\n", "\n1\nfolder: doctor experiment.yaml fleet.json report-startup startup \n")
+	wants(t, daemon, "it goes on measuring, 1 of the lab's at work\n", "status 0\n", "1 of 1 machines measured: twice\n", ": 8004 trials\n", "left: \n")
+	wants(t, hard, "can't be asked of sbatch here\njobs: 1\n", "status 3\n0 of 2 machines measured: hard\n", "not measured: its job was cancelled (n2)\n", "not measured: Slurm's time limit came in the middle (n3)\n",
+		"n3 has bundle run tag \nstatus 0\n2 of 2 machines measured: hard\n")
+	wants(t, drained, "status 1\n2 of 3 machines measured: drained\n", "not measured: Slurm has no node for it: n1 is drained (maintenance)\nstatus 0\n3 of 3 machines measured: drained\n")
+	for _, n := range []string{"n1", "n2", "n3"} {
+		wants(t, first, "out: "+n+": 2004 trials, complete, left: \n")
+		wants(t, drained, "drained: "+n+": 16 trials, complete, left: \n")
+		if n != "n1" {
+			wants(t, hard, "hard: "+n+": 600 trials, complete, left: \n")
+		}
 	}
 }

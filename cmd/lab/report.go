@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -172,28 +171,28 @@ func (a *app) printReport(run *results.Run, json bool) error {
 func (a *app) reportMachines(dirs []string, out string, redraw bool) error {
 	// By scenario, in the order in which the folders were given.
 	var names []string
-	by := map[string][]*results.Run{}
+	by := map[string][]*analysis.Analysis{}
+	first := map[[2]string]string{} // the folder of a scenario's run
 	var errs []error
-	for _, dir := range dirs {
-		run, err := reports.Read(dir)
-		if err == nil && redraw {
-			err = a.whole(dir, func() error { return reports.Redraw(run) })
-		}
-		if err != nil {
-			errs = append(errs, fmt.Errorf("report: %w", err))
+	for _, x := range a.readMachines(dirs, redraw) {
+		if x.Err != nil {
+			errs = append(errs, fmt.Errorf("report: %w", x.Err))
 			continue
 		}
+		run := x.Run
 		// A copy of a run tells nothing about another machine.
-		if i := slices.IndexFunc(by[run.Manifest.Scenario], func(r *results.Run) bool { return r.Manifest.ID == run.Manifest.ID && r.Manifest.ID != "" }); i >= 0 {
-			errs = append(errs, fmt.Errorf("report: %s and %s are the same run (%s), which counts once", by[run.Manifest.Scenario][i].Dir, dir, run.Manifest.ID))
+		key := [2]string{run.Manifest.Scenario, run.Manifest.ID}
+		if dir, twice := first[key]; twice && run.Manifest.ID != "" {
+			errs = append(errs, fmt.Errorf("report: %s and %s are the same run (%s), which counts once", dir, x.Dir, run.Manifest.ID))
 			continue
 		}
+		first[key] = x.Dir
 		// Folders of several scenarios are as many reports; only with --out there can be
 		// but one.
 		if name := run.Manifest.Scenario; by[name] == nil {
 			names = append(names, name)
 		}
-		by[run.Manifest.Scenario] = append(by[run.Manifest.Scenario], run)
+		by[run.Manifest.Scenario] = append(by[run.Manifest.Scenario], x.Analysis)
 	}
 	if out != "" && len(names) > 1 {
 		return cli.Usagef("report: --out is for one scenario, and these folders have %s; name one scenario's", strings.Join(names, ", "))
@@ -203,10 +202,10 @@ func (a *app) reportMachines(dirs []string, out string, redraw bool) error {
 			fmt.Fprintln(a.Page)
 		}
 		if len(by[name]) == 1 && len(names) > 1 {
-			errs = append(errs, a.printReport(by[name][0], false))
+			errs = append(errs, a.printReport(by[name][0].Run, false))
 			continue
 		}
-		m, err := analysis.AcrossMachines(by[name])
+		m, err := analysis.Across(by[name])
 		if err == nil {
 			err = reports.Machines(m).Terminal(a.Page, page.OptionsFor(a.Stdout.File))
 		}
@@ -216,6 +215,29 @@ func (a *app) reportMachines(dirs []string, out string, redraw bool) error {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// readMachines reads folders, and draws each again if asked to. That would take hours for
+// many: then it isn't done, and said.
+func (a *app) readMachines(dirs []string, redraw bool) (out []reports.ReadRun) {
+	if len(dirs) > analysis.Many {
+		if redraw {
+			a.note(say("%d folders: none of them is drawn again, what they have in common is", len(dirs)))
+		}
+		return reports.ReadMany(dirs)
+	}
+	for _, dir := range dirs {
+		x := reports.ReadRun{Dir: dir}
+		run, err := reports.Read(dir)
+		if err == nil && redraw {
+			err = a.whole(dir, func() error { return reports.Redraw(run) })
+		}
+		if x.Err = err; err == nil {
+			x.Analysis = analysis.Of(run)
+		}
+		out = append(out, x)
+	}
+	return out
 }
 
 // writeMachines writes the report across machines into a new folder: it belongs to

@@ -17,8 +17,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
 
-	"lab/bench/residue"
 	"lab/bench/engines/uml"
+	"lab/bench/residue"
 	"lab/bench/testbed"
 	"lab/bench/usercache"
 	"lab/vm/kernel"

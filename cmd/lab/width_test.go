@@ -67,7 +67,7 @@ func TestEightyColumns(t *testing.T) {
 }
 
 // printed is all that a command writes.
-func printed(t *testing.T, words []string) string {
+func printed(t testing.TB, words []string) string {
 	t.Helper()
 	f, err := os.Create(filepath.Join(t.TempDir(), "out"))
 	if err != nil {

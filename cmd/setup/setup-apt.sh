@@ -22,6 +22,8 @@ packages() {
 		systemd-container|systemd-nspawn|systemd's containers, likewise
 		lxc|lxc-execute|LXC's containers, likewise
 		user-mode-linux|linux.uml|Linux as a process, likewise
+		openssh-server|sshd|the machines of a fleet answer with it, in the tests
+		openssh-client|ssh|and are asked with it
 	END
 	[ -z "${long:-}" ] || cat <<-'END'
 		mmdebstrap|mmdebstrap|makes the Debians that make test-long boots, and images of packages
@@ -30,6 +32,11 @@ packages() {
 		qemu-user|qemu-aarch64|runs the tests of the lab's arm64 build
 		wrk|wrk|puts load on web servers
 		redis-tools|redis-benchmark|puts load on Redis
+		slurmctld|slurmctld|a cluster's controller, in the tests of a fleet through Slurm
+		slurmd|slurmd|its nodes
+		slurm-client|sbatch|and what jobs are submitted with
+		openssh-server|sshd|the machines of a fleet answer with it, in the tests
+		openssh-client|ssh|and are asked with it
 		hyperfine|hyperfine|times commands, to compare with what lab run command finds
 	END
 }

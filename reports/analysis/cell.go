@@ -29,6 +29,7 @@ type Cell struct {
 	IsBase  bool                      // others are compared with it
 	texts   map[string]string         // by metric: why it has no number
 	seqs    map[string]map[string]int // by whole, by part: its place in time
+	tally   *tally                    // of trials that were let go of, see Brief
 }
 
 // A Trial is one execution, warm-ups and failures included.
@@ -62,15 +63,26 @@ type Sample struct {
 }
 
 // Counted is how many trials entered the statistics.
-func (c *Cell) Counted() int { return c.count(Trial.Counts) }
+func (c *Cell) Counted() int {
+	if c.tally != nil {
+		return c.tally.counted
+	}
+	return c.count(Trial.Counts)
+}
 
 // Failures is how many trials failed, warm-ups left out.
 func (c *Cell) Failures() int {
+	if c.tally != nil {
+		return c.tally.failures
+	}
 	return c.count(func(t Trial) bool { return !t.Warmup && !t.Repeated && t.Failed() })
 }
 
 // Disturbed is how many of the counted trials are tainted.
 func (c *Cell) Disturbed() int {
+	if c.tally != nil {
+		return c.tally.disturbed
+	}
 	return c.count(func(t Trial) bool { return t.Counts() && len(t.Taint) > 0 })
 }
 
@@ -108,7 +120,12 @@ func (c *Cell) AllFailed() msg.Message {
 }
 
 // Warmups is how many warm-up trials there are.
-func (c *Cell) Warmups() int { return c.count(func(t Trial) bool { return t.Warmup }) }
+func (c *Cell) Warmups() int {
+	if c.tally != nil {
+		return c.tally.warmups
+	}
+	return c.count(func(t Trial) bool { return t.Warmup })
+}
 
 func (c *Cell) count(is func(Trial) bool) int {
 	n := 0
@@ -122,6 +139,9 @@ func (c *Cell) count(is func(Trial) bool) int {
 
 // lastError is the error of the last failed trial, or "".
 func (c *Cell) lastError() string {
+	if c.tally != nil {
+		return c.tally.last
+	}
 	for _, t := range slices.Backward(c.Made) {
 		if t.Failed() && !t.Warmup && !t.Repeated {
 			return t.err

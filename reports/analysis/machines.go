@@ -63,16 +63,25 @@ type Spread struct {
 // AcrossMachines sets runs of one scenario side by side. Runs of different
 // scenarios, and one run given twice, are an error.
 func AcrossMachines(runs []*results.Run) (*Machines, error) {
+	all := make([]*Analysis, len(runs))
+	for i, r := range runs {
+		all[i] = Of(r)
+	}
+	return Across(all)
+}
+
+// Across is AcrossMachines for runs that were analysed, by [Of] or [Brief].
+func Across(all []*Analysis) (*Machines, error) {
 	m := &Machines{}
 	byID, seen := map[string]*Machine{}, map[string]string{}
-	for _, r := range runs {
-		x := r.Manifest
+	for _, a := range all {
+		r, x := a.Run, &a.Run.Manifest
 		switch {
 		case m.Scenario == "":
 			m.Scenario, m.Question = x.Scenario, x.Question
 		case m.Scenario != x.Scenario:
 			return nil, fmt.Errorf("report: %s is a run of %s, and %s of %s: only runs of one scenario can be set side by side",
-				runs[0].Dir, m.Scenario, r.Dir, x.Scenario)
+				all[0].Run.Dir, m.Scenario, r.Dir, x.Scenario)
 		}
 		if first, twice := seen[x.ID]; twice && x.ID != "" {
 			return nil, fmt.Errorf("report: %s and %s are the same run (%s); name it once", first, r.Dir, x.ID)
@@ -85,7 +94,6 @@ func AcrossMachines(runs []*results.Run) (*Machines, error) {
 			m.Machines = append(m.Machines, k)
 			byID[id] = k
 		}
-		a := Of(r)
 		k.Runs = append(k.Runs, a)
 		for _, y := range a.Metrics {
 			if !slices.ContainsFunc(m.Metrics, func(z results.Metric) bool { return z.Name == y.Name }) {
@@ -182,6 +190,16 @@ func (m *Machines) group() {
 	}
 }
 
+// Many reports whether there are so many runs that not each is named.
+func (m *Machines) Many() bool { return m.runs() > Many }
+
+func (m *Machines) runs() (n int) {
+	for _, k := range m.Machines {
+		n += len(k.Runs)
+	}
+	return n
+}
+
 // BaseName is what the runs' rows are compared with.
 func (m *Machines) BaseName() msg.Message {
 	for _, k := range m.Machines {
@@ -265,6 +283,20 @@ func (g *MachineGroup) Spread(f MachineFigure) (Spread, bool) {
 	s := Spread{Machines: len(machines), Least: slices.Min(values), Middle: iv.Point, Largest: slices.Max(values), Interval: iv}
 	s.LeastMachine, s.LargestMachine = machines[slices.Index(values, s.Least)].Name, machines[slices.Index(values, s.Largest)].Name
 	return s, true
+}
+
+// Sorted are the entries of a group that have a figure, from the least to the largest.
+func (g *MachineGroup) Sorted(f MachineFigure) []MachineEntry {
+	var out []MachineEntry
+	at := map[*Cell]float64{}
+	for _, e := range g.Entries {
+		if iv, ok := f(e); ok {
+			out = append(out, e)
+			at[e.Cell] = iv.Point
+		}
+	}
+	slices.SortStableFunc(out, func(a, b MachineEntry) int { return cmp.Compare(at[a.Cell], at[b.Cell]) })
+	return out
 }
 
 // ShortDir is enough of a folder to know it by.

@@ -12,9 +12,18 @@ import (
 // note says what is different, and what can't be told.
 func (m *Machines) note() {
 	say := func(id string, args ...any) { m.Notes = append(m.Notes, msg.T(id, args...)) }
-	runs := 0
+	runs := m.runs()
+	several, unknown, kinds := 0, 0, 0
 	for _, k := range m.Machines {
-		runs += len(k.Runs)
+		if m.Many() {
+			several += min(len(k.Runs)-1, 1)
+			if k.Facts.ID == "" {
+				unknown++
+			} else if strings.HasPrefix(k.Facts.ID, "kind-") {
+				kinds++
+			}
+			continue
+		}
 		if len(k.Runs) > 1 {
 			say("machines.several-runs", k.Name, len(k.Runs))
 		}
@@ -23,6 +32,14 @@ func (m *Machines) note() {
 			say("machines.no-id", k.Name)
 		case strings.HasPrefix(k.Facts.ID, "kind-"):
 			say("machines.kind-id", k.Name)
+		}
+	}
+	for _, x := range []struct {
+		id string
+		n  int
+	}{{"machines.several-runs-of", several}, {"machines.no-id-of", unknown}, {"machines.kind-id-of", kinds}} {
+		if x.n > 0 {
+			say(x.id, msg.T("machines", x.n))
 		}
 	}
 	if len(m.Machines) == 1 {
@@ -54,7 +71,7 @@ func (m *Machines) note() {
 		}
 		var parts []msg.Message
 		for v, machines := range who.All() {
-			parts = append(parts, msg.T("machines.whose", v, msg.Join("join.comma", machines...)))
+			parts = append(parts, msg.T("machines.whose", v, whose(machines)))
 		}
 		if len(parts) > 1 {
 			slices.SortFunc(parts, func(a, b msg.Message) int { return strings.Compare(a.String(), b.String()) })
@@ -76,6 +93,14 @@ func (m *Machines) note() {
 	})
 }
 
+// whose names machines, or counts them if they are many.
+func whose(machines []msg.Message) msg.Message {
+	if len(machines) > Many {
+		return msg.T("machines", len(machines))
+	}
+	return msg.Join("join.comma", machines...)
+}
+
 // gather notes what holds of some runs, each text once, with the machines.
 func (m *Machines) gather(of func(*Analysis) []msg.Message) {
 	var said msg.Gathered
@@ -87,19 +112,23 @@ func (m *Machines) gather(of func(*Analysis) []msg.Message) {
 		}
 	}
 	for t, machines := range said.All() {
-		m.Notes = append(m.Notes, msg.T("machines.gathered", msg.Join("join.comma", machines...), t))
+		m.Notes = append(m.Notes, msg.T("machines.gathered", whose(machines), t))
 	}
 }
 
 // settings lists those in which the entries' settings differ, with the values.
 func (g *MachineGroup) settings() []msg.Message {
 	values := map[string][]string{}
+	const most = 12 // of a setting's values that are named
 	for _, e := range g.Entries {
 		if e.Cell.NotRun != nil {
 			continue
 		}
 		for k, v := range e.Cell.Settings {
-			if k != "kernel" && !slices.Contains(values[k], v) { // a path; it stands there by digest
+			if k != "kernel" && len(values[k]) <= most && !slices.Contains(values[k], v) { // a path; it stands there by digest
+				if len(values[k]) == most {
+					v = "…"
+				}
 				values[k] = append(values[k], v)
 			}
 		}

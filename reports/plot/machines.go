@@ -108,6 +108,10 @@ func (f *machineForest) draw(p *page) {
 
 func (f *machineForest) panel(p *page, g *analysis.MachineGroup, entries []analysis.MachineEntry) {
 	left, right := pageMargin, pageWidth-pageMargin
+	if len(entries) > analysis.Many {
+		f.dense(p, g)
+		return
+	}
 	x := f.axis(g)
 	x.left, x.right = left+machineLabel, right-machineText
 	p.y += 6
@@ -137,18 +141,73 @@ func (f *machineForest) panel(p *page, g *analysis.MachineGroup, entries []analy
 		p.fit(smallText, draw.XLeft, x.right+6, y, machineText-8, f.words(iv))
 	}
 	if spread {
-		y := top + machineRow*(vg.Length(rows)-0.5)
-		p.write(boldText, draw.XLeft, left+2, y, msg.T("machines.middle", msg.T("machines", s.Machines)))
-		p.spread(x.x(s.Least), x.x(s.Middle), x.x(s.Largest), y)
-		f.used.spread = true
-		u := msg.ScaleFor(s.Middle, f.unit)
-		middle := u.With(s.Middle)
-		if f.ratio {
-			middle = msg.Times(s.Middle)
-		}
-		p.fit(smallText, draw.XLeft, x.right+6, y, machineText-8, msg.T("join.semicolon", middle, u.Join(u.Span(s.Least, s.Largest))))
+		f.spreadLine(p, x, s, top+machineRow*(vg.Length(rows)-0.5))
 	}
 	p.below(x, bottom, x.note())
+}
+
+// Of many machines a panel has so many lines.
+const (
+	denseRows = 180
+	denseRow  = vg.Length(1.4)
+)
+
+// dense draws a group of many machines: evenly picked ones from the least to the largest,
+// without names.
+func (f *machineForest) dense(p *page, g *analysis.MachineGroup) {
+	left, right := pageMargin, pageWidth-pageMargin
+	var all []analysis.MachineEntry
+	for _, e := range g.Sorted(f.figure) {
+		if iv, _ := f.figure(e); (axis{}).shows(iv.Point) {
+			all = append(all, e)
+		}
+	}
+	x := f.axis(g)
+	x.left, x.right = left+machineLabel, right-machineText
+	p.y += 6
+	p.paragraph(boldText, left+2, right-left, g.Title())
+	p.paragraph(smallText, left+2, right-left, msg.T("machines.dense", denseRows, len(all)))
+	p.y += 2
+	top := p.y
+	bottom := top + denseRow*denseRows
+	if g.TCG {
+		p.hatch(faint, x.left, top, x.right, bottom)
+		f.used.tcg = true
+	}
+	spreadRow := bottom + machineRow
+	p.grid(x, top, spreadRow, bodyText, pageWidth)
+	if f.ratio {
+		p.line(x.x(1), top, x.x(1), spreadRow, 1, grey)
+	}
+	for i := range denseRows {
+		iv, _ := f.figure(all[i*(len(all)-1)/(denseRows-1)])
+		y := top + denseRow*(vg.Length(i)+0.5)
+		c := palette[0]
+		if f.used.interval = f.used.interval || iv.Known(); !iv.Known() {
+			c, f.used.few = rgb(0x999999), true
+		}
+		if x.shows(iv.Lo) && x.shows(iv.Hi) {
+			p.line(x.x(iv.Lo), y, x.x(iv.Hi), y, 0.6, c)
+		}
+		p.dot(c, x.x(iv.Point), y, 0.9, false)
+	}
+	if s, ok := g.Spread(f.figure); ok {
+		f.spreadLine(p, x, s, bottom+machineRow/2)
+	}
+	p.below(x, spreadRow, x.note())
+}
+
+// spreadLine draws how far a group's machines lie apart, with words on either side.
+func (f *machineForest) spreadLine(p *page, x axis, s analysis.Spread, y vg.Length) {
+	p.write(boldText, draw.XLeft, pageMargin+2, y, msg.T("machines.middle", msg.T("machines", s.Machines)))
+	p.spread(x.x(s.Least), x.x(s.Middle), x.x(s.Largest), y)
+	f.used.spread = true
+	u := msg.ScaleFor(s.Middle, f.unit)
+	middle := u.With(s.Middle)
+	if f.ratio {
+		middle = msg.Times(s.Middle)
+	}
+	p.fit(smallText, draw.XLeft, x.right+6, y, machineText-8, msg.T("join.semicolon", middle, u.Join(u.Span(s.Least, s.Largest))))
 }
 
 // axis covers all groups of one label, and zero: figures and machines are

@@ -35,6 +35,7 @@ lab fleet resume out >said 2>&1 &
 fleet=$!
 measured 2 command
 kill -9 $fleet # and whoever asked goes away
+wait $fleet || :
 quiet 2
 lab fleet resume out >said 2>&1 && echo status 0 || echo status $?
 for n in 1 2 3; do
@@ -44,6 +45,22 @@ for n in 1 2 3; do
 	echo "pc$n has $(ls -A "pc$n/tmp/lab-fleet-0" | sed 's/bundle-.*/bundle/' | tr '\n' ' ')"
 	quiet $n
 done
+
+echo 'killed there'
+echo pc3 >one
+lab fleet run -f x.yaml --hosts one --out killed >said 2>&1 &
+fleet=$!
+measured 3 startup
+on3() { nsenter -t "$(pgrep -P "$pc3")" -p -m -n "$@"; }
+on3 sh -c 'kill -9 $(pgrep -x "lab|lab-full")'
+sleep 1
+echo "there: $(ls -A pc3/tmp/lab-fleet-0 | sed 's/-.*//' | tr '\n' ' '), $(ls -A pc3/tmp | tr '\n' ' '), $(on3 ls -A /run/lab 2>/dev/null | grep -c . || :) runs, $(on3 grep -c ' /.*lab' /proc/self/mounts || :) mounts, $(on3 sh -c 'ls /sys/class/net' | tr '\n' ' ')"
+wait $fleet && echo status 0 || echo status $?
+for s in startup command; do
+	echo "killed pc3 $s: $(grep -c '"last":true' "killed/$s/pc3/trials.jsonl") trials"
+done
+lab fleet clean --hosts one
+echo "then: $(ls -A pc3/tmp)"
 
 echo 'another lab is there'
 nsenter -t "$(pgrep -P "$pc1")" -p -m -n sh -c 'cd /tmp && exec "$0"/lab run startup --env host --runs 100000 --out "$1/long"' "$LABDIR" "$WORK" >/dev/null 2>&1 &
