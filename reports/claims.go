@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,22 +16,67 @@ import (
 // A Claim is a sentence that people say, by the number that findings bear, with the
 // scenarios that answer it, or what would have to be measured.
 type Claim struct {
-	Number int
-	Text   string
-	Lacks  string
-	By     []string
-	Flags  string // that their runs need
+	Number  int
+	Text    string
+	Lacks   string
+	By      []string
+	Further string // what to type behind lab run where no scenario's default answers all of it
 }
 
-// run is what to type.
-func (c Claim) run(by ...string) string {
-	return strings.TrimSpace("lab run " + strings.Join(by, " ") + " " + c.Flags)
-}
+// run is what to type where nothing of the claim was measured.
+func (c Claim) run() string { return runLine(cmp.Or(c.Further, strings.Join(c.By, " "))) }
 
-// A part is one verdict on a claim, and the results folder that it is from.
+func runLine(words string) string { return "sudo lab run " + words }
+
+// A part is one verdict on a claim, and the run that it is from.
 type part struct {
 	analysis.Verdict
-	dir string
+	run *results.Run
+}
+
+// rows are the words behind lab run for the rows that a part is about, asked for as in its
+// run, or as by its scenario's default where that didn't have them.
+func (p part) rows() string {
+	m, envs := p.run.Manifest, []string{}
+	for _, e := range []string{p.Finding.Of, p.Finding.To} {
+		if e != "" && !slices.Contains(envs, e) {
+			envs = append(envs, e)
+		}
+	}
+	words := []string{m.Scenario, "--env", strings.Join(envs, ",")}
+	if m.Asked == nil {
+		return strings.Join(words, " ")
+	}
+	for _, f := range m.Asked.Fields() {
+		switch f.Key {
+		case "environments", "trials", "warmup", "seed", "quick", "precision", "max_time", "sessions", "parameters", "prepare":
+		default:
+			if !f.Place {
+				words = append(words, f.Typed()...)
+			}
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// decide says what would decide an undecided part, and whether it is next to its threshold.
+func (p part) decide() (words string, near bool) {
+	n, near := p.Enough()
+	return fmt.Sprintf("%s -r %d", p.rows(), n), near
+}
+
+// cure is what to do about a part that can't be measured, beyond what its reason says;
+// nothing if that has it.
+func (p part) cure(c Claim) msg.Message {
+	switch {
+	case p.Lacks == analysis.LacksKVM:
+		return msg.T("claims.kvm", runLine(p.rows()))
+	case p.Lacks == analysis.LacksRow && c.Further != "":
+		return msg.T("claims.row", runLine(c.Further))
+	case p.Lacks == analysis.LacksRow:
+		return msg.T("claims.row", runLine(p.rows()))
+	}
+	return msg.Message{}
 }
 
 // A judged claim: it holds if each part that could be judged does, and doesn't if one
@@ -48,10 +94,13 @@ func (c Claim) judge(runs []*analysis.Analysis) judged {
 	for _, a := range runs {
 		for _, v := range a.Verdicts {
 			if v.Finding.Claim == c.Number {
-				j.parts = append(j.parts, part{v, a.Run.Dir})
-				n[v.Outcome]++
+				j.parts = append(j.parts, part{v, a.Run})
 			}
 		}
+	}
+	j.parts = withRows(j.parts)
+	for _, p := range j.parts {
+		n[p.Outcome]++
 	}
 	switch {
 	case n[analysis.Fails] > 0:
@@ -67,17 +116,30 @@ func (c Claim) judge(runs []*analysis.Analysis) judged {
 	return j
 }
 
+// withRows leaves out what a run says of rows that it didn't have where another run has
+// them, and all but the first of several that didn't.
+func withRows(parts []part) (out []part) {
+	of := func(p part) string { return p.run.Manifest.Scenario + " " + p.Finding.Name }
+	for i, p := range parts {
+		if p.Lacks == analysis.LacksRow && slices.ContainsFunc(parts, func(o part) bool { return of(o) == of(p) && o.Lacks != analysis.LacksRow }) ||
+			p.Lacks == analysis.LacksRow && slices.ContainsFunc(parts[:i], func(o part) bool { return of(o) == of(p) }) {
+			continue
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
 // said is a claim's verdict in a line: what decided it, and of how many parts; or what
 // would answer it.
 func (j judged) said() msg.Message {
-	run := j.run(j.By...)
 	switch {
 	case len(j.By) == 0:
 		return msg.T("claims.lacks", j.Lacks)
 	case len(j.parts) == 0:
-		return msg.T("claims.run", run)
+		return msg.T("claims.run", j.run())
 	case j.outcome == analysis.Unmeasured:
-		return j.parts[0].Brief()
+		return cured(j.parts[0].Brief(), j.parts[0].cure(j.Claim))
 	}
 	first := j.parts[0]
 	text := msg.T("claims.part", first.Said)
@@ -90,10 +152,46 @@ func (j judged) said() msg.Message {
 		}
 		text = msg.T("claims.of", first.Said, k, n, analysis.OutcomeText(j.outcome))
 	}
-	if j.outcome == analysis.Undecided {
-		return msg.T("claims.decide", text, run)
+	if runs, near := j.deciding(); near {
+		return msg.T("claims.near", text, strings.Join(runs, "; "))
+	} else if len(runs) > 0 {
+		return msg.T("claims.decide", text, strings.Join(runs, "; "))
 	}
 	return text
+}
+
+// cured is a reason with what to do about it, if there is more than it says.
+func cured(why, cure msg.Message) msg.Message {
+	if cure.IsZero() {
+		return why
+	}
+	return msg.T("claims.cured", why, cure)
+}
+
+// deciding are the runs that would decide an undecided claim: one of each scenario in
+// which a part is undecided, with the environments and trials that all these need. near
+// says that a part is so near to its threshold that no run may.
+func (j judged) deciding() (runs []string, near bool) {
+	if j.outcome != analysis.Undecided {
+		return nil, false
+	}
+	most, order := map[string]int{}, []string{}
+	for _, p := range j.parts {
+		if p.Outcome != analysis.Undecided {
+			continue
+		}
+		n, close := p.Enough()
+		near = near || close
+		rows := p.rows()
+		if most[rows] == 0 {
+			order = append(order, rows)
+		}
+		most[rows] = max(most[rows], n)
+	}
+	for _, rows := range order {
+		runs = append(runs, runLine(fmt.Sprintf("%s -r %d", rows, most[rows])))
+	}
+	return runs, near
 }
 
 // figure is the end of a claim's line: the figure that decided it, or what to run.
@@ -102,7 +200,7 @@ func (j judged) figure() msg.Message {
 	case len(j.By) == 0:
 		return msg.T("claims.none-yet")
 	case len(j.parts) == 0:
-		return msg.Verbatim(j.run(j.By[0]))
+		return msg.Verbatim(runLine(cmp.Or(j.Further, j.By[0])))
 	case j.outcome == analysis.Unmeasured:
 		return analysis.OutcomeText(j.outcome)
 	}
@@ -151,10 +249,25 @@ func Claims(claims []Claim, runs []*results.Run, whole bool) *page.Page {
 		p.Section(msg.T("claims.head", j.Number, j.Text))
 		p.Text(msg.T("claims.verdict", j.verdict(), j.said()))
 		for _, x := range j.parts {
-			p.List(msg.T("claims.part-whole", analysis.OutcomeText(x.Outcome), x.Finding.Statement, x.Brief(), analysis.ShortDir(x.dir)))
+			said := x.Brief()
+			switch x.Outcome {
+			case analysis.Undecided:
+				words, near := x.decide()
+				id := "claims.decide-part"
+				if near {
+					id = "claims.near-part"
+				}
+				said = msg.T(id, said, runLine(words))
+			case analysis.Unmeasured:
+				said = cured(said, x.cure(j.Claim))
+			}
+			p.List(msg.T("claims.part-whole", analysis.OutcomeText(x.Outcome), x.Finding.Statement, said, analysis.ShortDir(x.run.Dir)))
 		}
 	}
 	p.Gap()
+	if !whole {
+		next(p, all)
+	}
 	switch {
 	case whole:
 		p.Text(msg.T("claims.how"))
@@ -164,6 +277,27 @@ func Claims(claims []Claim, runs []*results.Run, whole bool) *page.Page {
 		p.Text(msg.T("claims.marks"))
 	}
 	return p
+}
+
+// next lists, for the claims without a verdict that other runs would give one, these runs.
+func next(p *page.Page, all []judged) {
+	first := true
+	for _, j := range all {
+		runs, _ := j.deciding()
+		if len(runs) == 0 {
+			continue
+		}
+		if first {
+			p.Text(msg.T("claims.next"))
+			first = false
+		}
+		for _, r := range runs {
+			p.List(msg.T("claims.next-run", j.Number, r))
+		}
+	}
+	if !first {
+		p.Gap()
+	}
 }
 
 // WriteClaims writes claims.md into the folder dir, as the user's.

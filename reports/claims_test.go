@@ -26,7 +26,7 @@ func TestClaimsPage(t *testing.T) {
 	for _, want := range []string{
 		"Of 4 claims: 1 hold, 1 don't, 0 undecided, 0 can't be measured here, 2 not measured.",
 		"## 1. It holds.\n\n**Holds**", "## 2. It holds in part.\n\n**Doesn't hold**", "1 of its 2 parts: doesn't hold",
-		"**Not measured**: no results folder answers it; `lab run startup` does", "**Not measured**: not measured by any scenario yet: a scenario", "SYNTHETIC bad.",
+		"**Not measured**: no results folder answers it; `sudo lab run startup` does", "**Not measured**: not measured by any scenario yet: a scenario", "SYNTHETIC bad.",
 	} {
 		if !strings.Contains(whole, want) {
 			t.Errorf("claims.md has no %q:\n%s", want, whole)

@@ -38,10 +38,9 @@ type runFlags struct {
 }
 
 // A gathering is a run of several scenarios in folders below one. Those that are there
-// are taken over. At the end conclude, if it isn't nil, makes one page of them.
-type gathering struct {
-	conclude func(dir string, names []string) error
-}
+// are taken over. A folder is named as its scenario; folder is another name of a run's of
+// one scenario.
+type gathering struct{ folder string }
 
 // newFolder is the default name of a folder that several runs are in.
 func newFolder(name string) string {
@@ -87,7 +86,12 @@ func (a *app) runCommand() *cobra.Command {
 					f.Scenarios = []string{f.only}
 				}
 			}
-			if f.predict {
+			switch {
+			case f.gather != nil && f.predict:
+				return a.predictClaims(f)
+			case f.gather != nil:
+				return a.runClaims(f)
+			case f.predict:
 				return a.predict(f)
 			}
 			return a.run(f)
@@ -169,14 +173,16 @@ func (a *app) run(f runFlags) error {
 	if err := f.rightImage(base.Manifest.Image.Digest); err != nil {
 		return cli.Exit(cli.StatusNothing, err)
 	}
-	if f.gather != nil && f.out == "" {
-		f.out = newFolder(claimsName)
-	}
 	// Each scenario has a job of its own, a copy of what all have in common.
 	var last error
 	for i, name := range f.Scenarios {
-		if f.gather != nil && a.taken(f.folder(name, time.Time{})) {
-			continue
+		if f.gather != nil {
+			if done, err := a.taken(f.folder(name, time.Time{}), name, f.Quick); done {
+				continue
+			} else if err != nil {
+				last = err
+				continue
+			}
 		}
 		j := *base
 		j.Begin(parts, name)
@@ -195,9 +201,6 @@ func (a *app) run(f runFlags) error {
 		if e, ok := err.(*cli.StatusError); ok && e.Status == cli.StatusInterrupted {
 			break
 		}
-	}
-	if f.gather != nil && f.gather.conclude != nil {
-		return errors.Join(last, f.gather.conclude(f.out, f.Scenarios))
 	}
 	return last
 }
@@ -219,6 +222,8 @@ func (f *runFlags) folder(name string, t time.Time) string {
 	switch {
 	case f.out == "":
 		return filepath.Join("results", t.Format("20060102T150405Z")+"-"+name)
+	case f.gather != nil && f.gather.folder != "":
+		return filepath.Join(f.out, f.gather.folder)
 	// Several runs need a folder each, below the one that was named.
 	case len(f.Scenarios) > 1 || f.gather != nil:
 		return filepath.Join(f.out, name)
