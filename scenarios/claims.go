@@ -73,7 +73,7 @@ type FurtherRun struct {
 var FurtherRuns = []FurtherRun{
 	{20, "startup", request.Request{Environments: []string{"runc", "docker"}}, false},
 	{34, "provisioning", request.Request{Environments: []string{"container", "vm"}, App: "nginx", From: []string{"registry", "packages", "disk"}}, true},
-	{36, "app", request.Request{Environments: []string{"container"}, App: "visits", Variant: request.Settings{"net": {"bridge"}}}, false},
+	{36, "app", request.Request{Environments: []string{"container", "vm"}, App: "visits", Variant: request.Settings{"net": {"bridge"}}}, false},
 	{37, "startup", request.Request{Environments: []string{"docker"}, Variant: request.Settings{"engine": {"private", "tcp"}, "client": {"lab", "docker"}}}, false},
 	{41, "startup", request.Request{Environments: []string{"docker", "docker-vm"}}, true},
 }

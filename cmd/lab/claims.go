@@ -130,15 +130,6 @@ func (a *app) runClaims(f runFlags) error {
 	return errors.Join(last, a.concludeClaims(f.out, folders))
 }
 
-// predictClaims says what all these runs would be.
-func (a *app) predictClaims(f runFlags) error {
-	err := a.predict(f)
-	for _, x := range f.furtherRuns() {
-		err = errors.Join(err, a.predict(x))
-	}
-	return err
-}
-
 // printClaims prints the table of the sentences, each with its verdict by these runs.
 func (a *app) printClaims(runs []*results.Run) error {
 	return reports.Claims(claims(), runs, false).Terminal(a.Page, page.OptionsFor(a.Stdout.File))

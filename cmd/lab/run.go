@@ -88,7 +88,7 @@ func (a *app) runCommand() *cobra.Command {
 			}
 			switch {
 			case f.gather != nil && f.predict:
-				return a.predictClaims(f)
+				return a.predict(append([]runFlags{f}, f.furtherRuns()...)...)
 			case f.gather != nil:
 				return a.runClaims(f)
 			case f.predict:
