@@ -3,6 +3,8 @@ package reports
 import (
 	"cmp"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -218,6 +220,12 @@ func (j judged) verdict() msg.Message {
 // Claims is the page that gives each claim its verdict by these runs: a line for each
 // on a terminal, all parts with their figures and folders as a file.
 func Claims(claims []Claim, runs []*results.Run, whole bool) *page.Page {
+	return claimsPage(claims, runs, whole, "")
+}
+
+// claimsPage is that page. With dir the runs that are in folders below it show the picture
+// that a claim's verdict is from.
+func claimsPage(claims []Claim, runs []*results.Run, whole bool, dir string) *page.Page {
 	var as []*analysis.Analysis
 	for _, r := range runs {
 		as = append(as, analysis.Of(r))
@@ -263,6 +271,11 @@ func Claims(claims []Claim, runs []*results.Run, whole bool) *page.Page {
 			}
 			p.List(msg.T("claims.part-whole", analysis.OutcomeText(x.Outcome), x.Finding.Statement, said, analysis.ShortDir(x.run.Dir)))
 		}
+		if len(j.parts) > 0 && j.outcome != analysis.Unmeasured {
+			if name, f := j.parts[0].picture(dir); name != "" {
+				p.Picture(name, msg.T("title", f.Title), msg.T("claims.picture"))
+			}
+		}
 	}
 	p.Gap()
 	if !whole {
@@ -300,7 +313,38 @@ func next(p *page.Page, all []judged) {
 	}
 }
 
-// WriteClaims writes claims.md into the folder dir, as the user's.
+// picture is the plot of a run in a folder below dir that shows what a part is about,
+// without its ending; "" is none.
+func (p part) picture(dir string) (name string, f results.Figure) {
+	if dir == "" || filepath.Dir(filepath.Clean(p.run.Dir)) != filepath.Clean(dir) {
+		return "", f
+	}
+	for _, f := range p.run.Manifest.Figures {
+		if !slices.Contains(f.Metrics, p.Finding.Metric) || filepath.Base(f.Name) != f.Name {
+			continue
+		}
+		at := filepath.Join("plots", f.Name)
+		if st, err := os.Lstat(filepath.Join(p.run.Dir, at+".png")); err == nil && st.Mode().IsRegular() {
+			return filepath.ToSlash(filepath.Join(filepath.Base(p.run.Dir), at)), f
+		}
+	}
+	return "", f
+}
+
+// WriteClaims writes claims.md, and report.html with the runs behind it, into the folder
+// dir, as the user's.
 func WriteClaims(claims []Claim, runs []*results.Run, dir string, uid, gid int) error {
-	return writeFiles(dir, []plot.File{{Name: "claims.md", Data: Claims(claims, runs, true).Markdown(msg.Reader())}}, uid, gid, nil)
+	files := []plot.File{{Name: "claims.md", Data: claimsPage(claims, runs, true, dir).Markdown(msg.Reader())}}
+	if len(runs) > 0 {
+		var names []string
+		for _, r := range runs {
+			names = append(names, analysis.ShortDir(r.Dir))
+		}
+		whole, err := ClassHTML(runs, names, func(p *page.Page) { p.Append(Claims(claims, runs, true)) })
+		if err != nil {
+			return err
+		}
+		files = append(files, plot.File{Name: "report.html", Data: whole})
+	}
+	return writeFiles(dir, files, uid, gid, nil)
 }

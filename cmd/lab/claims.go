@@ -38,7 +38,7 @@ func (a *app) claimsCommand() *cobra.Command {
 			return errors.Join(err, a.printClaims(runs))
 		},
 	}
-	cmd.Flags().StringVar(&out, "out", "", "`DIR` new folder for claims.md, which has all parts with their figures")
+	cmd.Flags().StringVar(&out, "out", "", "`DIR` new folder for claims.md and report.html, which have all parts with their figures")
 	completeFlags(cmd)
 	return cmd
 }
