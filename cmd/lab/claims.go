@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -109,9 +110,17 @@ func (a *app) runClaims(f runFlags) error {
 	if f.out == "" {
 		f.out = newFolder(claimsName)
 	}
+	further := f.furtherRuns()
+	for _, x := range append([]runFlags{f}, further...) { // before anything is measured
+		for _, name := range x.Scenarios {
+			if _, err := taken(x.folder(name, time.Time{}), name, f.Quick); err != nil {
+				return err
+			}
+		}
+	}
 	last := a.run(f)
 	folders := slices.Clone(f.Scenarios)
-	for _, x := range f.furtherRuns() {
+	for _, x := range further {
 		var e *cli.StatusError
 		if errors.As(last, &e) && (e.Status == cli.StatusInterrupted || e.Status == cli.StatusUsage) {
 			return last
@@ -152,8 +161,8 @@ func (a *app) inNewFolder(dir string, write func(uid, gid int) error) error {
 }
 
 // taken says whether a folder has a run of a scenario to its end already, which needn't
-// be made again, and tells so. A first look isn't taken for a whole run.
-func (a *app) taken(dir, scenario string, quick bool) (bool, error) {
+// be made again. A first look isn't taken for a whole run.
+func taken(dir, scenario string, quick bool) (bool, error) {
 	run, err := results.Read(dir)
 	if err != nil || run.Manifest.Outcome != engine.Complete && run.Manifest.Outcome != engine.Failures {
 		return false, nil
@@ -164,7 +173,6 @@ func (a *app) taken(dir, scenario string, quick bool) (bool, error) {
 	case m.Quick && !quick:
 		return false, cli.Usagef("run: %s has a first look (--quick), which can't be taken for a whole run; fix: --quick, or another --out", dir)
 	}
-	tell(a.Page, "%s: measured already: %s\n", scenario, dir)
 	return true, nil
 }
 

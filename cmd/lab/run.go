@@ -177,10 +177,12 @@ func (a *app) run(f runFlags) error {
 	var last error
 	for i, name := range f.Scenarios {
 		if f.gather != nil {
-			if done, err := a.taken(f.folder(name, time.Time{}), name, f.Quick); done {
-				continue
-			} else if err != nil {
+			dir := f.folder(name, time.Time{})
+			if done, err := taken(dir, name, f.Quick); err != nil {
 				last = err
+				continue
+			} else if done {
+				tell(a.Page, "%s: measured already: %s\n", name, dir)
 				continue
 			}
 		}
