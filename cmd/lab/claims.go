@@ -96,7 +96,7 @@ func (f *runFlags) furtherRuns() (out []runFlags) {
 			continue
 		}
 		x := *f
-		x.Scenarios, x.gather = []string{r.Scenario}, &gathering{folder: fmt.Sprintf("%s-%d", r.Scenario, r.Claim)}
+		x.Scenarios, x.gather = []string{r.Scenario}, &gathering{folder: fmt.Sprintf("%s-%d", r.Scenario, r.Claim), once: f.Quick}
 		x.guess = noGuess
 		x.Environments, x.some, x.Variant, x.App, x.From = r.Ask.Environments, r.Ask.Environments, r.Ask.Variant, r.Ask.App, r.Ask.From
 		out = append(out, x)
@@ -110,6 +110,7 @@ func (a *app) runClaims(f runFlags) error {
 	if f.out == "" {
 		f.out = newFolder(claimsName)
 	}
+	f.gather.once = f.Quick
 	further := f.furtherRuns()
 	for _, x := range append([]runFlags{f}, further...) { // before anything is measured
 		for _, name := range x.Scenarios {

@@ -39,8 +39,11 @@ type runFlags struct {
 
 // A gathering is a run of several scenarios in folders below one. Those that are there
 // are taken over. A folder is named as its scenario; folder is another name of a run's of
-// one scenario.
-type gathering struct{ folder string }
+// one scenario. once is Options.EmulatedOnce.
+type gathering struct {
+	folder string
+	once   bool
+}
 
 // newFolder is the default name of a folder that several runs are in.
 func newFolder(name string) string {
@@ -253,7 +256,7 @@ func (f *runFlags) job() (*runs.Job, error) {
 		seed := uint64(rand.Uint32()) // short enough to be typed again
 		f.Seed = &seed
 	}
-	j.Options = bench.Options{Known: known(f.Environments...), Some: f.some, Request: f.Request}
+	j.Options = bench.Options{Known: known(f.Environments...), Some: f.some, EmulatedOnce: f.gather != nil && f.gather.once, Request: f.Request}
 	j.Manifest.Lab = cli.Version()
 	if x := f.experiment; x != nil {
 		j.Manifest.Experiment, j.Experiment = &x.Digested, x.Data
