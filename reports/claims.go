@@ -201,8 +201,10 @@ func (j judged) figure() msg.Message {
 	switch {
 	case len(j.By) == 0:
 		return msg.T("claims.none-yet")
+	case len(j.parts) == 0 && j.Further != "":
+		return msg.T("claims.below")
 	case len(j.parts) == 0:
-		return msg.Verbatim(runLine(cmp.Or(j.Further, j.By[0])))
+		return msg.Verbatim(runLine(j.By[0]))
 	case j.outcome == analysis.Unmeasured:
 		return analysis.OutcomeText(j.outcome)
 	}
@@ -292,11 +294,15 @@ func claimsPage(claims []Claim, runs []*results.Run, whole bool, dir string) *pa
 	return p
 }
 
-// next lists, for the claims without a verdict that other runs would give one, these runs.
+// next lists, for the claims without a verdict that other runs would give one, these runs,
+// as far as the claim's line doesn't name them.
 func next(p *page.Page, all []judged) {
 	first := true
 	for _, j := range all {
 		runs, _ := j.deciding()
+		if len(j.parts) == 0 && j.Further != "" {
+			runs = append(runs, j.run())
+		}
 		if len(runs) == 0 {
 			continue
 		}

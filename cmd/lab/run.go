@@ -190,6 +190,9 @@ func (a *app) run(f runFlags) error {
 			}
 		}
 		j := *base
+		if !takesApp(name) {
+			j.Options.App = "" // that of another scenario
+		}
 		j.Begin(parts, name)
 		s := &supervisor{Supervisor: runs.Supervisor{Job: &j, Lock: lock, Dir: f.folder(name, j.Manifest.Started), Passage: passage(target)}, app: a, json: f.json, connect: f.Connect, live: f.live}
 		done := a.takeGuess(&j, guesses[i], s.Dir)
