@@ -64,6 +64,10 @@ type Scenario struct {
 type Options struct {
 	Known []About
 	Some  []string // environments that were asked for by a group's name: no failure if one can't run
+
+	// EmulatedOnce makes one trial of a guest that is emulated in software where no
+	// finding can be decided of it: enough to see what it consists of.
+	EmulatedOnce bool
 	request.Request
 }
 

@@ -1,7 +1,10 @@
 package reports
 
 import (
+	"cmp"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -15,22 +18,67 @@ import (
 // A Claim is a sentence that people say, by the number that findings bear, with the
 // scenarios that answer it, or what would have to be measured.
 type Claim struct {
-	Number int
-	Text   string
-	Lacks  string
-	By     []string
-	Flags  string // that their runs need
+	Number  int
+	Text    string
+	Lacks   string
+	By      []string
+	Further string // what to type behind lab run where no scenario's default answers all of it
 }
 
-// run is what to type.
-func (c Claim) run(by ...string) string {
-	return strings.TrimSpace("lab run " + strings.Join(by, " ") + " " + c.Flags)
-}
+// run is what to type where nothing of the claim was measured.
+func (c Claim) run() string { return runLine(cmp.Or(c.Further, strings.Join(c.By, " "))) }
 
-// A part is one verdict on a claim, and the results folder that it is from.
+func runLine(words string) string { return "sudo lab run " + words }
+
+// A part is one verdict on a claim, and the run that it is from.
 type part struct {
 	analysis.Verdict
-	dir string
+	run *results.Run
+}
+
+// rows are the words behind lab run for the rows that a part is about, asked for as in its
+// run, or as by its scenario's default where that didn't have them.
+func (p part) rows() string {
+	m, envs := p.run.Manifest, []string{}
+	for _, e := range []string{p.Finding.Of, p.Finding.To} {
+		if e != "" && !slices.Contains(envs, e) {
+			envs = append(envs, e)
+		}
+	}
+	words := []string{m.Scenario, "--env", strings.Join(envs, ",")}
+	if m.Asked == nil {
+		return strings.Join(words, " ")
+	}
+	for _, f := range m.Asked.Fields() {
+		switch f.Key {
+		case "environments", "trials", "warmup", "seed", "quick", "precision", "max_time", "sessions", "parameters", "prepare":
+		default:
+			if !f.Place {
+				words = append(words, f.Typed()...)
+			}
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// decide says what would decide an undecided part, and whether it is next to its threshold.
+func (p part) decide() (words string, near bool) {
+	n, near := p.Enough()
+	return fmt.Sprintf("%s -r %d", p.rows(), n), near
+}
+
+// cure is what to do about a part that can't be measured, beyond what its reason says;
+// nothing if that has it.
+func (p part) cure(c Claim) msg.Message {
+	switch {
+	case p.Lacks == analysis.LacksKVM:
+		return msg.T("claims.kvm", runLine(p.rows()))
+	case p.Lacks == analysis.LacksRow && c.Further != "":
+		return msg.T("claims.row", runLine(c.Further))
+	case p.Lacks == analysis.LacksRow:
+		return msg.T("claims.row", runLine(p.rows()))
+	}
+	return msg.Message{}
 }
 
 // A judged claim: it holds if each part that could be judged does, and doesn't if one
@@ -48,10 +96,13 @@ func (c Claim) judge(runs []*analysis.Analysis) judged {
 	for _, a := range runs {
 		for _, v := range a.Verdicts {
 			if v.Finding.Claim == c.Number {
-				j.parts = append(j.parts, part{v, a.Run.Dir})
-				n[v.Outcome]++
+				j.parts = append(j.parts, part{v, a.Run})
 			}
 		}
+	}
+	j.parts = withRows(j.parts)
+	for _, p := range j.parts {
+		n[p.Outcome]++
 	}
 	switch {
 	case n[analysis.Fails] > 0:
@@ -67,17 +118,30 @@ func (c Claim) judge(runs []*analysis.Analysis) judged {
 	return j
 }
 
+// withRows leaves out what a run says of rows that it didn't have where another run has
+// them, and all but the first of several that didn't.
+func withRows(parts []part) (out []part) {
+	of := func(p part) string { return p.run.Manifest.Scenario + " " + p.Finding.Name }
+	for i, p := range parts {
+		if p.Lacks == analysis.LacksRow && slices.ContainsFunc(parts, func(o part) bool { return of(o) == of(p) && o.Lacks != analysis.LacksRow }) ||
+			p.Lacks == analysis.LacksRow && slices.ContainsFunc(parts[:i], func(o part) bool { return of(o) == of(p) }) {
+			continue
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
 // said is a claim's verdict in a line: what decided it, and of how many parts; or what
 // would answer it.
 func (j judged) said() msg.Message {
-	run := j.run(j.By...)
 	switch {
 	case len(j.By) == 0:
 		return msg.T("claims.lacks", j.Lacks)
 	case len(j.parts) == 0:
-		return msg.T("claims.run", run)
+		return msg.T("claims.run", j.run())
 	case j.outcome == analysis.Unmeasured:
-		return j.parts[0].Brief()
+		return cured(j.parts[0].Brief(), j.parts[0].cure(j.Claim))
 	}
 	first := j.parts[0]
 	text := msg.T("claims.part", first.Said)
@@ -90,10 +154,46 @@ func (j judged) said() msg.Message {
 		}
 		text = msg.T("claims.of", first.Said, k, n, analysis.OutcomeText(j.outcome))
 	}
-	if j.outcome == analysis.Undecided {
-		return msg.T("claims.decide", text, run)
+	if runs, near := j.deciding(); near {
+		return msg.T("claims.near", text, strings.Join(runs, "; "))
+	} else if len(runs) > 0 {
+		return msg.T("claims.decide", text, strings.Join(runs, "; "))
 	}
 	return text
+}
+
+// cured is a reason with what to do about it, if there is more than it says.
+func cured(why, cure msg.Message) msg.Message {
+	if cure.IsZero() {
+		return why
+	}
+	return msg.T("claims.cured", why, cure)
+}
+
+// deciding are the runs that would decide an undecided claim: one of each scenario in
+// which a part is undecided, with the environments and trials that all these need. near
+// says that a part is so near to its threshold that no run may.
+func (j judged) deciding() (runs []string, near bool) {
+	if j.outcome != analysis.Undecided {
+		return nil, false
+	}
+	most, order := map[string]int{}, []string{}
+	for _, p := range j.parts {
+		if p.Outcome != analysis.Undecided {
+			continue
+		}
+		n, close := p.Enough()
+		near = near || close
+		rows := p.rows()
+		if most[rows] == 0 {
+			order = append(order, rows)
+		}
+		most[rows] = max(most[rows], n)
+	}
+	for _, rows := range order {
+		runs = append(runs, runLine(fmt.Sprintf("%s -r %d", rows, most[rows])))
+	}
+	return runs, near
 }
 
 // figure is the end of a claim's line: the figure that decided it, or what to run.
@@ -101,8 +201,10 @@ func (j judged) figure() msg.Message {
 	switch {
 	case len(j.By) == 0:
 		return msg.T("claims.none-yet")
+	case len(j.parts) == 0 && j.Further != "":
+		return msg.T("claims.below")
 	case len(j.parts) == 0:
-		return msg.Verbatim(j.run(j.By[0]))
+		return msg.Verbatim(runLine(j.By[0]))
 	case j.outcome == analysis.Unmeasured:
 		return analysis.OutcomeText(j.outcome)
 	}
@@ -120,6 +222,12 @@ func (j judged) verdict() msg.Message {
 // Claims is the page that gives each claim its verdict by these runs: a line for each
 // on a terminal, all parts with their figures and folders as a file.
 func Claims(claims []Claim, runs []*results.Run, whole bool) *page.Page {
+	return claimsPage(claims, runs, whole, "")
+}
+
+// claimsPage is that page. With dir the runs that are in folders below it show the picture
+// that a claim's verdict is from.
+func claimsPage(claims []Claim, runs []*results.Run, whole bool, dir string) *page.Page {
 	var as []*analysis.Analysis
 	for _, r := range runs {
 		as = append(as, analysis.Of(r))
@@ -151,10 +259,30 @@ func Claims(claims []Claim, runs []*results.Run, whole bool) *page.Page {
 		p.Section(msg.T("claims.head", j.Number, j.Text))
 		p.Text(msg.T("claims.verdict", j.verdict(), j.said()))
 		for _, x := range j.parts {
-			p.List(msg.T("claims.part-whole", analysis.OutcomeText(x.Outcome), x.Finding.Statement, x.Brief(), analysis.ShortDir(x.dir)))
+			said := x.Brief()
+			switch x.Outcome {
+			case analysis.Undecided:
+				words, near := x.decide()
+				id := "claims.decide-part"
+				if near {
+					id = "claims.near-part"
+				}
+				said = msg.T(id, said, runLine(words))
+			case analysis.Unmeasured:
+				said = cured(said, x.cure(j.Claim))
+			}
+			p.List(msg.T("claims.part-whole", analysis.OutcomeText(x.Outcome), x.Finding.Statement, said, analysis.ShortDir(x.run.Dir)))
+		}
+		if len(j.parts) > 0 && j.outcome != analysis.Unmeasured {
+			if name, f := j.parts[0].picture(dir); name != "" {
+				p.Picture(name, msg.T("title", f.Title), msg.T("claims.picture"))
+			}
 		}
 	}
 	p.Gap()
+	if !whole {
+		next(p, all)
+	}
 	switch {
 	case whole:
 		p.Text(msg.T("claims.how"))
@@ -166,7 +294,63 @@ func Claims(claims []Claim, runs []*results.Run, whole bool) *page.Page {
 	return p
 }
 
-// WriteClaims writes claims.md into the folder dir, as the user's.
+// next lists, for the claims without a verdict that other runs would give one, these runs,
+// as far as the claim's line doesn't name them.
+func next(p *page.Page, all []judged) {
+	first := true
+	for _, j := range all {
+		runs, _ := j.deciding()
+		if len(j.parts) == 0 && j.Further != "" {
+			runs = append(runs, j.run())
+		}
+		if len(runs) == 0 {
+			continue
+		}
+		if first {
+			p.Text(msg.T("claims.next"))
+			first = false
+		}
+		for _, r := range runs {
+			p.List(msg.T("claims.next-run", j.Number, r))
+		}
+	}
+	if !first {
+		p.Gap()
+	}
+}
+
+// picture is the plot of a run in a folder below dir that shows what a part is about,
+// without its ending; "" is none.
+func (p part) picture(dir string) (name string, f results.Figure) {
+	if dir == "" || filepath.Dir(filepath.Clean(p.run.Dir)) != filepath.Clean(dir) {
+		return "", f
+	}
+	for _, f := range p.run.Manifest.Figures {
+		if !slices.Contains(f.Metrics, p.Finding.Metric) || filepath.Base(f.Name) != f.Name {
+			continue
+		}
+		at := filepath.Join("plots", f.Name)
+		if st, err := os.Lstat(filepath.Join(p.run.Dir, at+".png")); err == nil && st.Mode().IsRegular() {
+			return filepath.ToSlash(filepath.Join(filepath.Base(p.run.Dir), at)), f
+		}
+	}
+	return "", f
+}
+
+// WriteClaims writes claims.md, and report.html with the runs behind it, into the folder
+// dir, as the user's.
 func WriteClaims(claims []Claim, runs []*results.Run, dir string, uid, gid int) error {
-	return writeFiles(dir, []plot.File{{Name: "claims.md", Data: Claims(claims, runs, true).Markdown(msg.Reader())}}, uid, gid, nil)
+	files := []plot.File{{Name: "claims.md", Data: claimsPage(claims, runs, true, dir).Markdown(msg.Reader())}}
+	if len(runs) > 0 {
+		var names []string
+		for _, r := range runs {
+			names = append(names, analysis.ShortDir(r.Dir))
+		}
+		whole, err := ClassHTML(runs, names, func(p *page.Page) { p.Append(Claims(claims, runs, true)) })
+		if err != nil {
+			return err
+		}
+		files = append(files, plot.File{Name: "report.html", Data: whole})
+	}
+	return writeFiles(dir, files, uid, gid, nil)
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"lab/bench/request"
 	"lab/bench/results"
 	"lab/reports/msg"
 	"lab/reports/page"
@@ -26,7 +27,7 @@ func TestClaimsPage(t *testing.T) {
 	for _, want := range []string{
 		"Of 4 claims: 1 hold, 1 don't, 0 undecided, 0 can't be measured here, 2 not measured.",
 		"## 1. It holds.\n\n**Holds**", "## 2. It holds in part.\n\n**Doesn't hold**", "1 of its 2 parts: doesn't hold",
-		"**Not measured**: no results folder answers it; `lab run startup` does", "**Not measured**: not measured by any scenario yet: a scenario", "SYNTHETIC bad.",
+		"**Not measured**: no results folder answers it; `sudo lab run startup` does", "**Not measured**: not measured by any scenario yet: a scenario", "SYNTHETIC bad.",
 	} {
 		if !strings.Contains(whole, want) {
 			t.Errorf("claims.md has no %q:\n%s", want, whole)
@@ -40,5 +41,64 @@ func TestClaimsPage(t *testing.T) {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("the terminal has no %q:\n%s", want, b.String())
 		}
+	}
+}
+
+// An undecided claim names the run that would decide it: of the rows that its parts are
+// about, as they were asked for, with as many trials as they need; one that can't be
+// measured names what it takes. What a run doesn't have another may.
+func TestClaimsNameTheRun(t *testing.T) {
+	finding := func(claim int, name string, threshold float64) results.Finding {
+		return results.Finding{Name: name, Claim: claim, Statement: "SYNTHETIC " + name + ".", Metric: "ready", Of: "container", OfVariant: map[string]string{"up-to": "a"},
+			To: "host", Compare: "ratio", Op: "above", Threshold: threshold, Reason: "made up"}
+	}
+	few := staircase(4)
+	few.Manifest.ID = "5e00000000000004"
+	few.Manifest.Asked = &results.Asked{Environments: []string{"host", "container", "vm"}, Trials: 4, Quick: true, Work: request.Unrecorded,
+		Variant: request.Settings{"net": {"bridge", "host"}, "user": {"yes"}}}
+	elsewhere := finding(3, "elsewhere", 1)
+	elsewhere.Of, elsewhere.OfVariant = "docker", nil
+	emulated := finding(4, "emulated", 1)
+	emulated.Of, emulated.OfVariant, emulated.NeedsKVM = "vm", nil, true
+	few.Manifest.Findings = []results.Finding{finding(1, "few", 1.5), elsewhere, emulated}
+	for i := range few.Manifest.Cells {
+		if few.Manifest.Cells[i].Env == "vm" {
+			few.Manifest.Cells[i].Settings["accel"] = "tcg"
+		}
+	}
+	for i := range few.Lines {
+		few.Lines[i].ID = few.Manifest.ID
+	}
+	near := staircase(30)
+	near.Manifest.Findings = []results.Finding{finding(2, "near", 2)}
+	docker := staircase(30)
+	docker.Manifest.ID = "5e00000000000005"
+	for i := range docker.Lines {
+		docker.Lines[i].ID = docker.Manifest.ID
+	}
+	docker.Manifest.Findings = []results.Finding{elsewhere}
+	list := []Claim{{Number: 1, Text: "Few.", By: []string{"anatomy"}}, {Number: 2, Text: "Near.", By: []string{"anatomy"}},
+		{Number: 3, Text: "Elsewhere.", By: []string{"anatomy"}, Further: "anatomy --env docker,host"}, {Number: 4, Text: "Emulated.", By: []string{"anatomy"}}}
+	runs := []*results.Run{folder(t, few, t.TempDir()), folder(t, near, t.TempDir()), folder(t, docker, t.TempDir())}
+	whole := string(Claims(list, runs, true).Markdown(msg.English()))
+	for _, want := range []string{
+		"to decide it: `sudo lab run anatomy --env container,host --variant net=bridge,net=host,user=yes -r 20`",
+		"so near to the threshold that even this may not decide it: `sudo lab run anatomy --env container,host -r ",
+		"To measure it: `sudo lab run anatomy --env docker,host`.",
+		"a machine whose KVM is usable (`lab doctor` says what this one lacks), and there `sudo lab run anatomy --env vm,host --variant",
+	} {
+		if !strings.Contains(whole, want) {
+			t.Errorf("claims.md has no %q:\n%s", want, whole)
+		}
+	}
+	if n := strings.Count(whole, "SYNTHETIC elsewhere."); n != 1 {
+		t.Errorf("what two runs don't have is said %d times:\n%s", n, whole)
+	}
+	var b bytes.Buffer
+	if err := Claims(list, runs, false).Terminal(&b, page.Options{Width: 200}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(b.String(), "1: `sudo lab run anatomy --env container,host --variant net=bridge,net=host,user=yes -r 20`") {
+		t.Errorf("the terminal doesn't name the run:\n%s", b.String())
 	}
 }

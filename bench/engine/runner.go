@@ -137,6 +137,9 @@ func (r *Runner) Plan(ctx context.Context) error {
 				// is seen wherever the cell is named.
 				maps.Copy(cell.Settings, v.Resolved(spec))
 			}
+			if r.Options.EmulatedOnce && r.Options.Trials == 0 && cell.Settings["accel"] == "tcg" && !r.tells(c.Env) {
+				cell.Trials, cell.Warmup = 1, 0
+			}
 			if d, ok := env.(bench.Describer); ok {
 				cell.Prepare, cell.Start = d.Describe(spec)
 			}
@@ -167,6 +170,18 @@ func (r *Runner) optional(c results.Cell, all []results.Cell) bool {
 		}
 	}
 	return slices.ContainsFunc(all, func(x results.Cell) bool { return x.Env == c.Env && x.NotRun == nil })
+}
+
+// tells says whether a finding can be decided of an emulated guest: by answers, or by what
+// its start consists of.
+func (r *Runner) tells(env string) bool {
+	return slices.ContainsFunc(r.Scenario.Findings, func(f results.Finding) bool {
+		if f.Of != env && f.To != env || f.NeedsKVM {
+			return false
+		}
+		i := slices.IndexFunc(r.Scenario.Metrics, func(m results.Metric) bool { return m.Name == f.Metric })
+		return f.Compare == "share" || i >= 0 && r.Scenario.Metrics[i].Certain()
+	})
 }
 
 // asks says whether an environment has a cell in the run, with this in its

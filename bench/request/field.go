@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -118,6 +119,31 @@ func (f Field) String() string {
 		return fmt.Sprint(reflect.Indirect(v))
 	}
 	return ""
+}
+
+// Typed is the wish as flags of lab run: one word, two, or none if nothing is asked
+// for, or nothing that has a flag.
+func (f Field) Typed() []string {
+	value := f.String()
+	if f.Flag == "" || value == "" {
+		return nil
+	}
+	name := "--" + f.Flag
+	switch p := f.At.(type) {
+	case *bool:
+		return []string{name}
+	case *[]string:
+		value = strings.Join(*p, ",")
+	case *Settings:
+		var all []string
+		for _, k := range slices.Sorted(maps.Keys(*p)) {
+			for _, v := range (*p)[k] {
+				all = append(all, k+"="+v)
+			}
+		}
+		value = strings.Join(all, ",")
+	}
+	return []string{name, value}
 }
 
 // Type is "bool" for what is given without a value.

@@ -40,6 +40,7 @@ type Manifest struct {
 	Early      *Early    `json:"asked,omitempty"`      // what earlier labs wrote in its place
 	Grouped    int       `json:"grouped,omitempty"`    // trials of a row one after another, unshuffled (a part of lab calibrate); 0: shuffled blocks
 	Some       []string  `json:"some,omitempty"`       // environments that were asked for by a group's name: no failure if one can't run
+	Once       bool      `json:"once,omitempty"`       // one trial of emulated guests that no finding can be decided of
 	Experiment *Digested `json:"experiment,omitempty"` // the experiment file that asked for it; experiment.yaml has its bytes
 	Guess      *Digested `json:"guess,omitempty"`      // what was expected before the first trial; guess.json has its bytes
 	Outcome    string    `json:"outcome,omitempty"`    // complete, failures, interrupted, nothing; "" while it runs

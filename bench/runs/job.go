@@ -97,7 +97,7 @@ func (j *Job) Begin(p Parts, scenario string) {
 	j.Scenario, j.Options.Scenarios = scenario, []string{scenario}
 	m, o := &j.Manifest, &j.Options.Request
 	m.Format, m.Scenario, m.Asked = results.Format, scenario, o.Recorded()
-	m.Some = j.Options.Some
+	m.Some, m.Once = j.Options.Some, j.Options.EmulatedOnce
 	m.Seed, m.Quick, m.Accel = *o.Seed, o.Quick, cmp.Or(o.Accel, "auto")
 	m.ID, m.Started = hex.EncodeToString(id[:]), time.Now().UTC()
 	j.Describe(p)

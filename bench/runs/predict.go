@@ -39,7 +39,8 @@ func Guess(c results.Cell, found results.Acceleration) time.Duration {
 }
 
 // Earlier reads the runs of this machine that are where runs are left by
-// default, and in the folder of out; the newest first.
+// default, and in the folder of out, several of one call being in one folder; the newest
+// first.
 func Earlier(machineID, out string) (runs []*results.Run) {
 	dirs := []string{"results"}
 	if out != "" {
@@ -47,6 +48,8 @@ func Earlier(machineID, out string) (runs []*results.Run) {
 	}
 	for _, dir := range dirs {
 		found, _ := filepath.Glob(filepath.Join(dir, "*", results.ManifestFile))
+		below, _ := filepath.Glob(filepath.Join(dir, "*", "*", results.ManifestFile))
+		found = append(found, below...)
 		for _, m := range found {
 			// What can't be read is no run to learn from.
 			run, err := results.Read(filepath.Dir(m))
@@ -64,6 +67,7 @@ type (
 	// A Prediction is that of one scenario.
 	Prediction struct {
 		Scenario string          `json:"scenario"`
+		Folder   string          `json:"folder,omitempty"` // of a run whose folder isn't named as its scenario
 		Cells    []PredictedCell `json:"cells"`
 		Sessions int             `json:"sessions"` // all numbers of trials are of all of these together
 		Trials   int             `json:"trials"`

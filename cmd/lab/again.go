@@ -155,7 +155,7 @@ func (f *runFlags) jobOf(run *results.Run) (*runs.Job, error) {
 			return nil, fmt.Errorf("the run was pinned to processors %s: %w", r.CPUs, err)
 		}
 	}
-	j := &runs.Job{Scenario: run.Manifest.Scenario, Manifest: run.Manifest, Options: bench.Options{Known: known(r.Environments...), Some: run.Manifest.Some, Request: r}}
+	j := &runs.Job{Scenario: run.Manifest.Scenario, Manifest: run.Manifest, Options: bench.Options{Known: known(r.Environments...), Some: run.Manifest.Some, EmulatedOnce: run.Manifest.Once, Request: r}}
 	j.UID, j.GID = owner.IDs()
 	return j, nil
 }

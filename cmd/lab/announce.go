@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -168,36 +169,50 @@ func because(n *results.NotRun) string {
 // predict says what a run would be. It runs nothing, and needs no root. How
 // long it takes is told from an earlier run on this machine alone: a guest takes
 // a hundred times as long on one machine as on another.
-func (a *app) predict(f runFlags) error {
-	j, err := f.job()
-	if err != nil {
-		return err
-	}
-	if err := used(j.Options); err != nil {
-		return err
-	}
+func (a *app) predict(fs ...runFlags) error {
 	// An earlier run tells how long a trial takes only if this machine made it: its
 	// salted id says so.
 	facts, _ := machine.Facts("")
-	before := runs.Earlier(facts.ID, f.out)
+	var before []*results.Run
 	var all []runs.Prediction
-	for _, name := range f.Scenarios {
-		p := j.Predict(parts, name, before)
-		// tooFew asks for the scenario of the job; this job has had none yet.
-		of := *j
-		of.Scenario = name
-		p.TooFew = tooFew(&of, p.Planned)
-		all = append(all, p)
+	for i, f := range fs {
+		j, err := f.job()
+		if err != nil {
+			return err
+		}
+		if err := used(j.Options); err != nil {
+			return err
+		}
+		if i == 0 {
+			before = runs.Earlier(facts.ID, f.out)
+		}
+		for _, name := range f.Scenarios {
+			p := j.Predict(parts, name, before)
+			// tooFew asks for the scenario of the job; this job has had none yet.
+			of := *j
+			of.Scenario = name
+			p.TooFew = tooFew(&of, p.Planned)
+			if f.gather != nil {
+				p.Folder = f.gather.folder
+			}
+			all = append(all, p)
+		}
 	}
+	f := fs[0]
 	if f.json {
 		return a.printJSON(all)
 	}
-	unknown := false
+	unknown, sum := false, 0.0
 	for _, p := range all {
-		a.printPrediction(p, &j.Options.Request)
+		a.printPrediction(p, &f.Request)
 		if p.Seconds == nil {
 			unknown = true
+		} else {
+			sum += *p.Seconds
 		}
+	}
+	if !unknown && len(all) > 1 {
+		tell(a.Page, "All together: about %s, and some seconds for each one's set-up and report.\n", minutes(sum))
 	}
 	if unknown {
 		tell(a.Page, "How long isn't known: no earlier run on this machine in results/ has rows such as those without a time.\nTo measure them, run the same without --predict, with --quick.\n")
@@ -214,7 +229,7 @@ func (a *app) printPrediction(p runs.Prediction, x *request.Request) {
 	if p.Sessions > 1 {
 		sessions = say(", in %d sessions", p.Sessions)
 	}
-	fmt.Fprintf(a.Page, "%s: %s%s\n", p.Scenario, withWarmup(p.Trials, p.Warmup), sessions)
+	fmt.Fprintf(a.Page, "%s: %s%s\n", cmp.Or(p.Folder, p.Scenario), withWarmup(p.Trials, p.Warmup), sessions)
 	// As wide as the longest name, so that the numbers stand below one another.
 	width := 24
 	for _, c := range p.Cells {

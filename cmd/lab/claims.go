@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -37,7 +39,7 @@ func (a *app) claimsCommand() *cobra.Command {
 			return errors.Join(err, a.printClaims(runs))
 		},
 	}
-	cmd.Flags().StringVar(&out, "out", "", "`DIR` new folder for claims.md, which has all parts with their figures")
+	cmd.Flags().StringVar(&out, "out", "", "`DIR` new folder for claims.md and report.html, which have all parts with their figures")
 	completeFlags(cmd)
 	return cmd
 }
@@ -64,9 +66,78 @@ func distinct(who string, dirs []string) (runs []*results.Run, err error) {
 // claims are the list that the scenarios answer.
 func claims() (out []reports.Claim) {
 	for _, c := range scenarios.Claims {
-		out = append(out, reports.Claim{Number: c.Number, Text: c.Text, Lacks: c.Lacks, Flags: c.Flags, By: scenarios.Answering(c.Number)})
+		x := reports.Claim{Number: c.Number, Text: c.Text, Lacks: c.Lacks, By: scenarios.Answering(c.Number)}
+		for _, r := range scenarios.FurtherRuns {
+			if r.Claim == c.Number {
+				x.Further = strings.Join(furtherWords(r), " ")
+			}
+		}
+		out = append(out, x)
 	}
 	return out
+}
+
+// furtherWords are what is typed behind lab run for a run that a claim needs.
+func furtherWords(r scenarios.FurtherRun) []string {
+	words := []string{r.Scenario}
+	for _, f := range r.Ask.Fields() {
+		words = append(words, f.Typed()...)
+	}
+	return words
+}
+
+// furtherRuns are the runs beside the scenarios' own that lab run claims makes for what
+// was asked: those whose environments are among the chosen ones, and no long ones for a
+// first look. Each has a folder of its own, by its claim's number.
+func (f *runFlags) furtherRuns() (out []runFlags) {
+	for _, r := range scenarios.FurtherRuns {
+		chosen := len(f.Environments) == 0 || !slices.ContainsFunc(r.Ask.Environments, func(e string) bool { return !slices.Contains(f.Environments, e) })
+		if !chosen || r.Long && f.Quick || len(f.Variant) > 0 {
+			continue
+		}
+		x := *f
+		x.Scenarios, x.gather = []string{r.Scenario}, &gathering{folder: fmt.Sprintf("%s-%d", r.Scenario, r.Claim), once: f.Quick}
+		x.guess = noGuess
+		x.Environments, x.some, x.Variant, x.App, x.From = r.Ask.Environments, r.Ask.Environments, r.Ask.Variant, r.Ask.App, r.Ask.From
+		out = append(out, x)
+	}
+	return out
+}
+
+// runClaims makes all runs that claims need: the scenarios as they are by default, then
+// the further ones. What these need and isn't there is named, and is no failure.
+func (a *app) runClaims(f runFlags) error {
+	if f.out == "" {
+		f.out = newFolder(claimsName)
+	}
+	f.gather.once = f.Quick
+	further := f.furtherRuns()
+	for _, x := range append([]runFlags{f}, further...) { // before anything is measured
+		for _, name := range x.Scenarios {
+			if _, err := taken(x.folder(name, time.Time{}), name, f.Quick); err != nil {
+				return err
+			}
+		}
+	}
+	last := a.run(f)
+	folders := slices.Clone(f.Scenarios)
+	for _, x := range further {
+		var e *cli.StatusError
+		if errors.As(last, &e) && (e.Status == cli.StatusInterrupted || e.Status == cli.StatusUsage) {
+			return last
+		}
+		err := a.run(x)
+		folders = append(folders, x.gather.folder)
+		switch {
+		case errors.As(err, &e) && e.Status == cli.StatusNothing:
+			if e.Err != nil {
+				a.note(say("%s: not measured: %v", x.gather.folder, e.Err))
+			}
+		case err != nil:
+			last = err
+		}
+	}
+	return errors.Join(last, a.concludeClaims(f.out, folders))
 }
 
 // printClaims prints the table of the sentences, each with its verdict by these runs.
@@ -90,15 +161,20 @@ func (a *app) inNewFolder(dir string, write func(uid, gid int) error) error {
 	return a.whole(dir, func() error { return write(uid, gid) })
 }
 
-// taken says whether a folder has a run to its end already, which needn't be made
-// again, and tells so.
-func (a *app) taken(dir string) bool {
+// taken says whether a folder has a run of a scenario to its end already, which needn't
+// be made again. A first look isn't taken for a whole run.
+func taken(dir, scenario string, quick bool) (bool, error) {
 	run, err := results.Read(dir)
 	if err != nil || run.Manifest.Outcome != engine.Complete && run.Manifest.Outcome != engine.Failures {
-		return false
+		return false, nil
 	}
-	tell(a.Page, "%s: measured already: %s\n", run.Manifest.Scenario, dir)
-	return true
+	switch m := run.Manifest; {
+	case m.Scenario != scenario:
+		return false, cli.Usagef("run: %s has results of %s, and those of %s would go there; fix: another --out", dir, m.Scenario, scenario)
+	case m.Quick && !quick:
+		return false, cli.Usagef("run: %s has a first look (--quick), which can't be taken for a whole run; fix: --quick, or another --out", dir)
+	}
+	return true, nil
 }
 
 // concludeClaims prints the table of a run of all scenarios that answer claims, and
@@ -128,7 +204,7 @@ func (a *app) concludeClaims(dir string, names []string) error {
 // how their results are gathered.
 func (a *app) onClaims(names []string) ([]string, *gathering, error) {
 	if len(names) == 1 && names[0] == claimsName {
-		return scenarios.OnClaims(), &gathering{a.concludeClaims}, nil
+		return scenarios.OnClaims(), &gathering{}, nil
 	}
 	if slices.Contains(names, claimsName) {
 		return nil, nil, cli.Usagef("run: claims stands for several scenarios, and is given alone; fix: leave the others out")

@@ -44,9 +44,11 @@ type runFlags struct {
 }
 
 // A gathering is a run of several scenarios in folders below one. Those that are there
-// are taken over. At the end conclude, if it isn't nil, makes one page of them.
+// are taken over. A folder is named as its scenario; folder is another name of a run's of
+// one scenario. once is Options.EmulatedOnce.
 type gathering struct {
-	conclude func(dir string, names []string) error
+	folder string
+	once   bool
 }
 
 // newFolder is the default name of a folder that several runs are in.
@@ -93,7 +95,12 @@ func (a *app) runCommand() *cobra.Command {
 					f.Scenarios = []string{f.only}
 				}
 			}
-			if f.predict {
+			switch {
+			case f.gather != nil && f.predict:
+				return a.predict(append([]runFlags{f}, f.furtherRuns()...)...)
+			case f.gather != nil:
+				return a.runClaims(f)
+			case f.predict:
 				return a.predict(f)
 			}
 			return a.run(f)
@@ -175,16 +182,23 @@ func (a *app) run(f runFlags) error {
 	if err := f.rightImage(base.Manifest.Image.Digest); err != nil {
 		return cli.Exit(cli.StatusNothing, err)
 	}
-	if f.gather != nil && f.out == "" {
-		f.out = newFolder(claimsName)
-	}
 	// Each scenario has a job of its own, a copy of what all have in common.
 	var last error
 	for i, name := range f.Scenarios {
-		if f.gather != nil && a.taken(f.folder(name, time.Time{})) {
-			continue
+		if f.gather != nil {
+			dir := f.folder(name, time.Time{})
+			if done, err := taken(dir, name, f.Quick); err != nil {
+				last = err
+				continue
+			} else if done {
+				tell(a.Page, "%s: measured already: %s\n", name, dir)
+				continue
+			}
 		}
 		j := *base
+		if !takesApp(name) {
+			j.Options.App = "" // that of another scenario
+		}
 		j.Begin(parts, name)
 		s := &supervisor{Supervisor: runs.Supervisor{Job: &j, Lock: lock, Dir: f.folder(name, j.Manifest.Started), Passage: passage(target)}, app: a, json: f.json, connect: f.Connect, live: f.live}
 		done := a.takeGuess(&j, guesses[i], s.Dir)
@@ -201,9 +215,6 @@ func (a *app) run(f runFlags) error {
 		if e, ok := err.(*cli.StatusError); ok && e.Status == cli.StatusInterrupted {
 			break
 		}
-	}
-	if f.gather != nil && f.gather.conclude != nil {
-		return errors.Join(last, f.gather.conclude(f.out, f.Scenarios))
 	}
 	return last
 }
@@ -225,6 +236,8 @@ func (f *runFlags) folder(name string, t time.Time) string {
 	switch {
 	case f.out == "":
 		return filepath.Join("results", t.Format("20060102T150405Z")+"-"+name)
+	case f.gather != nil && f.gather.folder != "":
+		return filepath.Join(f.out, f.gather.folder)
 	// Several runs need a folder each, below the one that was named.
 	case len(f.Scenarios) > 1 || f.gather != nil:
 		return filepath.Join(f.out, name)
@@ -252,7 +265,7 @@ func (f *runFlags) job() (*runs.Job, error) {
 		seed := uint64(rand.Uint32()) // short enough to be typed again
 		f.Seed = &seed
 	}
-	j.Options = bench.Options{Known: known(f.Environments...), Some: f.some, Request: f.Request}
+	j.Options = bench.Options{Known: known(f.Environments...), Some: f.some, EmulatedOnce: f.gather != nil && f.gather.once, Request: f.Request}
 	j.Manifest.Lab = cli.Version()
 	if x := f.experiment; x != nil {
 		j.Manifest.Experiment, j.Experiment = &x.Digested, x.Data

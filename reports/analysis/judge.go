@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -35,7 +36,56 @@ type Verdict struct {
 	Said     msg.Message     // the figure with its interval, and what it is of
 	Caveat   msg.Message     // what nobody may quote it without, or nothing
 
+	// What an unmeasured one would take, where more than its reason says: LacksKVM or
+	// LacksRow.
+	Lacks string
+
 	rule, why msg.Message // threshold and reason; why there is no verdict
+}
+
+// What a verdict can lack.
+const (
+	LacksKVM = "kvm" // its guest was emulated
+	LacksRow = "row" // its row wasn't part of the run
+)
+
+// manyTrials is more than anybody makes of a row; fewTrials what its interval needs to
+// be worth having.
+const (
+	manyTrials = 1000
+	fewTrials  = 20
+)
+
+// Enough is about how many trials of each of its rows would decide an undecided verdict,
+// rounded up to tens: an interval's ends come nearer to its middle with the root of their
+// number. many says that it would take more than a thousand, as the middle is next to the
+// threshold; a half more than computed are asked for, as the middle moves, too.
+func (v *Verdict) Enough() (n int, many bool) {
+	iv, near, end := v.Interval, math.Inf(1), 0.0
+	if iv == nil || !iv.Known() {
+		return fewTrials, false
+	}
+	ends := []float64{v.Finding.Threshold}
+	if v.Finding.Op == "within" {
+		centre := 0.0
+		if v.Finding.Compare == "ratio" {
+			centre = 1
+		}
+		ends = []float64{centre - v.Finding.Threshold, centre + v.Finding.Threshold}
+	}
+	for _, t := range ends {
+		if d := math.Abs(iv.Point - t); iv.Lo <= t && t <= iv.Hi && d < near {
+			near, end = d, math.Max(iv.Hi-iv.Point, 0)
+			if t < iv.Point {
+				end = iv.Point - iv.Lo
+			}
+		}
+	}
+	need := 1.5 * float64(iv.N) * (end / near) * (end / near)
+	if math.IsNaN(need) || need > manyTrials {
+		return manyTrials, true
+	}
+	return max(fewTrials, 10*int(math.Ceil(need/10))), false
 }
 
 // Sentence is all that is said of a verdict: the figures and the rule, or why it
@@ -84,7 +134,9 @@ func (a *Analysis) judge(f results.Finding) []Verdict {
 	}
 	of, why := a.find(f.Of, f.OfVariant)
 	if len(of) == 0 {
-		return []Verdict{cannot(f, results.Label(f.Of, f.OfVariant, 1), msg.Message{}, why)}
+		v := cannot(f, results.Label(f.Of, f.OfVariant, 1), msg.Message{}, why)
+		v.Lacks = a.lacks(f.Of, f.OfVariant)
+		return []Verdict{v}
 	}
 	var out []Verdict
 	for _, c := range of {
@@ -120,6 +172,14 @@ func (a *Analysis) find(env string, variant map[string]string) (found []*Cell, w
 	return found, why
 }
 
+// lacks is LacksRow where the run has no row of an environment with such a variant.
+func (a *Analysis) lacks(env string, variant map[string]string) string {
+	if slices.ContainsFunc(a.Cells, func(c *Cell) bool { return c.Env == env && includes(c.Variant, variant) }) {
+		return ""
+	}
+	return LacksRow
+}
+
 func includes(all, some map[string]string) bool {
 	for k, v := range some {
 		if w, ok := all[k]; !ok || w != v {
@@ -142,7 +202,9 @@ func (a *Analysis) judgeCell(f results.Finding, c *Cell) Verdict {
 	if f.To != "" && (f.Compare == "ratio" || f.Compare == "difference") {
 		var why msg.Message
 		if to, why = a.opposite(f, c); to == nil {
-			return no(why)
+			v := no(why)
+			v.Lacks = a.lacks(f.To, f.ToVariant)
+			return v
 		}
 	}
 	described, _ := a.described(f.Metric)
@@ -151,7 +213,9 @@ func (a *Analysis) judgeCell(f results.Finding, c *Cell) Verdict {
 	// what its start consists of may be told, unless the finding forbids it.
 	for _, x := range []*Cell{c, to} {
 		if x != nil && x.TCG && !certain && (f.NeedsKVM || f.Compare != "share") {
-			return no(msg.T("why.tcg"))
+			v := no(msg.T("why.tcg"))
+			v.Lacks = LacksKVM
+			return v
 		}
 	}
 	x, why := a.figure(f, c, to)

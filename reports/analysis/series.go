@@ -135,7 +135,9 @@ func (a *Analysis) judgeSlopes(f results.Finding) []Verdict {
 
 func (a *Analysis) judgeSlope(f results.Finding, s, to *Series) Verdict {
 	if s.TCG || to != nil && to.TCG {
-		return cannot(f, s.Label, s.Name(), msg.T("why.tcg-slope"))
+		v := cannot(f, s.Label, s.Name(), msg.T("why.tcg-slope"))
+		v.Lacks = LacksKVM
+		return v
 	}
 	l, err := s.Line(f.Metric, to, a.Run.Manifest.Seed)
 	if err != nil {

@@ -46,7 +46,7 @@ func (p *Page) HTML(l *msg.Language) template.HTML {
 		case table:
 			x.tables[0].html(&b, title, say)
 		case picture:
-			fmt.Fprintf(&b, "<p><img src=\"plots/%s.svg\" alt=\"%s\"> %s</p>\n", x.lines[0], say(x.text), say(x.more[0]))
+			fmt.Fprintf(&b, "<p><img src=\"%s.svg\" alt=\"%s\"> %s</p>\n", x.lines[0], say(x.text), say(x.more[0]))
 		case code:
 			fmt.Fprintf(&b, "<pre>%s</pre>\n", html.EscapeString(clean.Text(strings.Join(x.lines, "\n"))))
 		case mark:

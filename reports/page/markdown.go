@@ -33,11 +33,11 @@ func (p *Page) Markdown(l *msg.Language) []byte {
 			x.tables[0].markdown(&b, say)
 		case picture:
 			name := x.lines[0]
-			fmt.Fprintf(&b, "![%s](plots/%s.png)\n\n**%s.** ", say(x.text), name, say(x.text))
+			fmt.Fprintf(&b, "![%s](%s.png)\n\n**%s.** ", say(x.text), name, say(x.text))
 			if c := say(x.more[0]); c != "" {
 				b.WriteString(c + " ")
 			}
-			fmt.Fprintf(&b, "([%s](plots/%s.svg), [%s](plots/%[2]s.pdf))\n\n", say(msg.T("picture.as", "SVG")), name, say(msg.T("picture.as", "PDF")))
+			fmt.Fprintf(&b, "([%s](%s.svg), [%s](%[2]s.pdf))\n\n", say(msg.T("picture.as", "SVG")), name, say(msg.T("picture.as", "PDF")))
 		case code:
 			b.WriteString("```\n")
 			for _, line := range x.lines {

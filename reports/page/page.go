@@ -11,6 +11,7 @@ package page
 
 import (
 	"slices"
+	"strings"
 
 	"lab/reports/msg"
 )
@@ -112,8 +113,11 @@ func (p *Page) Table(t Table, narrower ...Table) {
 }
 
 // Picture shows plots/NAME, which there is as PNG, SVG and PDF, with a caption in
-// which its title comes first.
+// which its title comes first. A name with a folder is as it is.
 func (p *Page) Picture(name string, title, caption Text) {
+	if !strings.Contains(name, "/") {
+		name = "plots/" + name
+	}
 	p.add(block{kind: picture, lines: []string{name}, text: title, more: []any{caption}})
 }
 

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"slices"
+	"testing"
+
+	"lab/bench"
+	"lab/scenarios"
+)
+
+// Each claim is answered by a finding, or says what would have to be measured; and lab run
+// claims makes the rows that each of these findings is about, by a scenario's default or a
+// further run of the claim's.
+func TestClaimsAreAnswered(t *testing.T) {
+	if n := len(scenarios.Claims); n != 41 {
+		t.Errorf("%d claims", n)
+	}
+	answered := 0
+	for i, c := range scenarios.Claims {
+		if c.Number != i+1 || c.Text == "" {
+			t.Errorf("claim %d is number %d: %q", i+1, c.Number, c.Text)
+		}
+		by := scenarios.Answering(c.Number)
+		if len(by) == 0 && c.Lacks == "" {
+			t.Errorf("claim %d has neither a finding nor a reason", c.Number)
+		}
+		answered += min(len(by), 1)
+	}
+	if answered != len(scenarios.Claims) {
+		t.Logf("%d claims are answered", answered)
+	}
+	for _, sc := range scenarios.All() {
+		for _, f := range sc.Findings {
+			if f.Claim == 0 {
+				continue
+			}
+			asks := []bench.Options{{Known: known()}}
+			for _, r := range scenarios.FurtherRuns {
+				if r.Claim == f.Claim && r.Scenario == sc.Name {
+					asks = append(asks, bench.Options{Known: known(r.Ask.Environments...), Request: r.Ask})
+				}
+			}
+			has := func(env string, variant map[string]string) bool {
+				return slices.ContainsFunc(asks, func(o bench.Options) bool {
+					return slices.ContainsFunc(sc.Planned(o, environments(o.Environments...)), func(c bench.Cell) bool {
+						for k, v := range variant {
+							if c.Variant[k] != v && c.Set[k] != v {
+								return false
+							}
+						}
+						return c.Env == env
+					})
+				})
+			}
+			if !has(f.Of, f.OfVariant) || f.To != "" && !has(f.To, f.ToVariant) {
+				t.Errorf("claim %d: %s, finding %s: no run of lab run claims has its rows (%s %v, %s %v)", f.Claim, sc.Name, f.Name, f.Of, f.OfVariant, f.To, f.ToVariant)
+			}
+		}
+	}
+	for _, r := range scenarios.FurtherRuns {
+		if !slices.Contains(scenarios.Answering(r.Claim), r.Scenario) {
+			t.Errorf("the further run of claim %d is of %s, which doesn't answer it", r.Claim, r.Scenario)
+		}
+	}
+}
