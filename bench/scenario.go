@@ -64,6 +64,11 @@ type Scenario struct {
 type Options struct {
 	Known []About
 	Some  []string // environments that were asked for by a group's name: no failure if one can't run
+
+	// Kernels are files that stand in for values of the setting kernel, which a results
+	// folder names: the bytes that were saved there.
+	Kernels map[string]string
+
 	request.Request
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"lab/bench"
+	"lab/vm/kernel"
 )
 
 // Settings are what a user may vary: of a bare guest, of a distribution, or of one with a
@@ -16,7 +17,8 @@ func Settings(bare, distro bool) []bench.Setting {
 		{Name: "anyway", Values: []string{"no", "yes"}, Default: "no",
 			Help: "with accel=kvm: also where the probe found this machine's KVM unfit; every table marks it"},
 		{Name: "kernel", Default: "",
-			Help: "the guest's kernel: a path; full for the distribution's with all drivers (make full-kernel); empty for the set-up's small one (full with nic=e1000)"},
+			Help: "the guest's kernel: the version of one in the cache (~/.cache/lab/kernels/NAME/boot/vmlinuz-VERSION, with lib/modules), a path, or full for the distribution's with all drivers (make full-kernel); empty for the set-up's small one (full with nic=e1000)"},
+		appendSetting,
 		{Name: "machine", Values: []string{"q35", "pc"}, Default: "q35",
 			Help: "the machine: PCI Express of 2009, or PCI of 1996"},
 		{Name: "boot", Values: []string{"elf", "bzimage"}, Default: "elf",
@@ -50,16 +52,13 @@ const distroMemory = "512M"
 // bareSettings are those that a machine without an operating system has, too.
 var bareSettings = []string{"accel", "machine", "firmware"}
 
-// FullKernel is the setting kernel's word for the distribution's full one.
-const FullKernel = "full"
-
 // KernelName is what the setting comes to: the small kernel has no driver for an
 // emulated network card.
 func KernelName(s bench.Spec) string {
 	if k := s.Settings["kernel"]; k != "" || !HasCard(s) || s.Settings["nic"] != "e1000" {
 		return k
 	}
-	return FullKernel
+	return kernel.FullName
 }
 
 // startSetting is how a guest comes to life.
