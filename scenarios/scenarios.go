@@ -27,6 +27,9 @@ var List = []func() *bench.Scenario{
 	Storage,
 	App,
 	Provisioning,
+	Syscalls,
+	HPCC,
+	Queue,
 }
 
 // All makes each scenario of the list.
