@@ -22,13 +22,13 @@ var List = []func() *bench.Scenario{
 	Neighbours,
 	Functions,
 	Restore,
+	HPCC,
 	Surface,
 	Paravirt,
 	Storage,
 	App,
 	Provisioning,
 	Syscalls,
-	HPCC,
 	Queue,
 }
 

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"lab/bench"
-	"lab/vm/kernel"
 )
 
 // Settings are what a user may vary: of a bare guest, of a distribution, or of one with a
@@ -52,13 +51,16 @@ const distroMemory = "512M"
 // bareSettings are those that a machine without an operating system has, too.
 var bareSettings = []string{"accel", "machine", "firmware"}
 
+// FullKernel is the setting kernel's word for the distribution's full one.
+const FullKernel = "full"
+
 // KernelName is what the setting comes to: the small kernel has no driver for an
 // emulated network card.
 func KernelName(s bench.Spec) string {
 	if k := s.Settings["kernel"]; k != "" || !HasCard(s) || s.Settings["nic"] != "e1000" {
 		return k
 	}
-	return kernel.FullName
+	return FullKernel
 }
 
 // startSetting is how a guest comes to life.
