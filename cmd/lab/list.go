@@ -188,7 +188,7 @@ func listNames(w io.Writer, name string, names []string, can string) {
 	for len(names) > 0 {
 		width := listWidth
 		if can == "" { // nothing stands behind them
-			width += 4
+			width = 67
 		}
 		n, line := 1, names[0]
 		for n < len(names) && text.Columns(line+", "+names[n]) < width {
