@@ -38,11 +38,14 @@ func TestKernelsOfRows(t *testing.T) {
 	for name, digest := range digests {
 		for append, want := range map[string]string{"none": "Mitigation: ", "mitigations=off lab.test=1": "Vulnerable: "} {
 			s := spec(t, e, "/bin/sh", "/script")
-			s.Image = withScript(t, "mkdir -p /proc /sys; mount -t proc proc /proc; mount -t sysfs sys /sys; uname -r; cat /proc/cmdline /sys/devices/system/cpu/vulnerabilities/spectre_v1; echo the end; exit 7")
+			s.Image = withScript(t, "b=/bin/busybox; $b mkdir -p /proc /sys; $b mount -t proc proc /proc; $b mount -t sysfs sys /sys; $b uname -r; $b cat /proc/cmdline /sys/devices/system/cpu/vulnerabilities/spectre_v1; echo the end; exit 7")
 			s.Settings["kernel"], s.Settings["append"], s.Settings["boot"] = name, append, "bzimage"
 			i := start(t, e, s)
 			if exit, err := i.Wait(within(t, time.Minute)); err != nil || exit.Status() != 7 {
 				t.Errorf("%s, %s: %v, %v", name, append, exit, err)
+			}
+			if err := i.Close(); err != nil {
+				t.Error(err)
 			}
 			said, _ := os.ReadFile(filepath.Join(e.tb.Dir, "logs", i.cfg.Name+".console"))
 			for _, w := range []string{own.Version, want, "the end"} {
