@@ -1,9 +1,13 @@
 package bench
 
 import (
+	"fmt"
 	"maps"
+	"strconv"
+	"strings"
 	"time"
 
+	"lab/bench/input"
 	"lab/bench/testbed"
 )
 
@@ -21,6 +25,37 @@ func (t *T) Devices() ([]Device, error) {
 	}
 	return d, nil
 }
+
+// ProcessorTime is for how long all of the machine's processors together have been busy
+// since boot, with whatever program: the first line of /proc/stat without idle, iowait and
+// steal (proc(5)). The kernel counts it in ticks of 10 ms.
+func (t *T) ProcessorTime() (time.Duration, error) {
+	b, err := input.Kernel("/proc/stat")
+	if err != nil {
+		return 0, Blamed(BlameMachine, err)
+	}
+	return busyTime(b)
+}
+
+func busyTime(stat []byte) (time.Duration, error) {
+	first, _, _ := strings.Cut(string(stat), "\n")
+	words := strings.Fields(first)
+	if len(words) < 8 || words[0] != "cpu" {
+		return 0, Blamed(BlameMachine, fmt.Errorf("/proc/stat begins with %q, and not with the processors' times", first))
+	}
+	var ticks int64
+	for _, i := range []int{1, 2, 3, 6, 7} { // user (guests among it), nice, system, irq, softirq
+		n, err := strconv.ParseInt(words[i], 10, 64)
+		if err != nil {
+			return 0, Blamed(BlameMachine, fmt.Errorf("/proc/stat: %w", err))
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * Tick, nil
+}
+
+// Tick is the unit of the kernel's times of processors (USER_HZ).
+const Tick = time.Second / 100
 
 // HostAddr is the address by which the cell's instances reach programs of the
 // testbed that listen on its loopback device.

@@ -60,6 +60,9 @@ var diskParities = []diskParity{
 	{"direct-randwrite1", "", "s", []string{"--rw=randwrite", "--bs=4k", "--direct=1"}, func(j fioJob) float64 { return j.Write.Clat.p50() }},
 	{"direct-randread16", "ops", "1/s", []string{"--rw=randread", "--bs=4k", "--direct=1", "--numjobs=16"}, func(j fioJob) float64 { return j.Read.IOPS }},
 	{"direct-randwrite16", "ops", "1/s", []string{"--rw=randwrite", "--bs=4k", "--direct=1", "--numjobs=16"}, func(j fioJob) float64 { return j.Write.IOPS }},
+	{"direct-randread128", "ops", "1/s", []string{"--rw=randread", "--bs=4k", "--direct=1", "--numjobs=128"}, func(j fioJob) float64 { return j.Read.IOPS }},
+	{"direct-randwrite32", "ops", "1/s", []string{"--rw=randwrite", "--bs=4k", "--direct=1", "--numjobs=32"}, func(j fioJob) float64 { return j.Write.IOPS }},
+	{"direct-mixed256", "reads", "1/s", []string{"--rw=randrw", "--rwmixread=70", "--bs=4k", "--direct=1", "--numjobs=256"}, func(j fioJob) float64 { return j.Read.IOPS }},
 	{"fsync", "", "s", []string{"--rw=randwrite", "--bs=4k", "--fsync=1"}, func(j fioJob) float64 { return j.Sync.Lat.p50() }},
 	// Passes over the whole file and no less, as the probe makes them. What a
 	// pass of writes leaves in the page cache is written by the fsync at its

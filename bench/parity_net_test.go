@@ -19,7 +19,7 @@ import (
 )
 
 // TestParityNetwork measures TCP over loopback with the lab's probe and with
-// iperf3, one second each, on one stream and on four.
+// iperf3, one second each, on one stream, on four, and on one the other way.
 func TestParityNetwork(t *testing.T) {
 	rounds := parityRounds(t)
 	iperf3, err := exec.LookPath("iperf3")
@@ -37,7 +37,7 @@ func TestParityNetwork(t *testing.T) {
 		t.Fatal(err)
 	}
 	program := probeProgram(t)
-	streams := []int{1, 4}
+	streams := []int{1, 4, -1} // below 0: from the server to the client
 	rate, effort := make([]figures, len(streams)), make([]figures, len(streams))
 	beside(rounds, len(streams), func(i int, ours bool) {
 		var bytes float64
@@ -51,7 +51,10 @@ func TestParityNetwork(t *testing.T) {
 		effort[i].add(ours, bytes/cpu.Seconds())
 	})
 	for i, n := range streams {
-		what := fmt.Sprintf("TCP over loopback, %d stream(s)", n)
+		what := fmt.Sprintf("TCP over loopback, %d stream(s)", max(n, -n))
+		if n < 0 {
+			what += " back"
+		}
 		// Both ends and what else runs share this machine's processors. Where
 		// one program was given more of them than the other, the second line
 		// shows it.
@@ -79,7 +82,7 @@ func insideNetwork(t *testing.T) {
 // time of both.
 func probeStreams(t *testing.T, program string, streams int) (rate float64, cpu time.Duration) {
 	t.Helper()
-	name, port := map[int]string{1: "stream", 4: "streams"}[streams], ""
+	name, port := map[int]string{1: "stream", 4: "streams", -1: "receive"}[streams], ""
 	var client time.Duration
 	server := converse(t, program, []string{"serve"}, func(h bench.Heard) error {
 		switch h.Kind {
@@ -118,7 +121,11 @@ func iperfStreams(t *testing.T, iperf3 string, streams int) (rate float64, cpu t
 			break
 		}
 	}
-	client := exec.Command(iperf3, "-c", "127.0.0.1", "-p", port, "-t", "1", "-l", "128K", "-P", strconv.Itoa(streams), "-J")
+	args := []string{"-c", "127.0.0.1", "-p", port, "-t", "1", "-l", "128K", "-P", strconv.Itoa(max(streams, -streams)), "-J"}
+	if streams < 0 {
+		args = append(args, "-R")
+	}
+	client := exec.Command(iperf3, args...)
 	ownSession(client)
 	out, err := client.Output()
 	if err != nil {

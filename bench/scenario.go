@@ -68,6 +68,10 @@ type Options struct {
 	// EmulatedOnce makes one trial of a guest that is emulated in software where no
 	// finding can be decided of it: enough to see what it consists of.
 	EmulatedOnce bool
+	// Kernels are files that stand in for values of the setting kernel, which a results
+	// folder names: the bytes that were saved there.
+	Kernels map[string]string
+
 	request.Request
 }
 

@@ -264,10 +264,13 @@ type digested struct {
 
 // bytesOf lists which bytes ran.
 func bytesOf(m results.Manifest) (out []digested) {
-	for _, d := range []digested{{msg.T("image"), m.Image}, {msg.T("workload"), m.Workload}, {msg.T("guest-kernel"), m.Kernel}} {
+	for _, d := range []digested{{msg.T("image"), m.Image}, {msg.T("workload"), m.Workload}} {
 		if d.Digested != (results.Digested{}) {
 			out = append(out, d)
 		}
+	}
+	for _, k := range m.Kernels() {
+		out = append(out, digested{msg.T("guest-kernel"), k})
 	}
 	return out
 }

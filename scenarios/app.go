@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"maps"
 	"path"
+	"strconv"
 	"strings"
 	"time"
 
@@ -125,7 +126,9 @@ func appCells(o bench.Options) []bench.Cell {
 			if e.Guest {
 				c.Expect += 2 * time.Second
 			}
-			cells = append(cells, inParts(a, c)...)
+			for _, x := range inParts(a, c) {
+				cells = append(cells, swept(a, x)...)
+			}
 		}
 	}
 	return cells
@@ -155,6 +158,24 @@ func inParts(a *appfile.App, c bench.Cell) (out []bench.Cell) {
 	return out
 }
 
+// swept makes of an application's row one for each number of connections, if the
+// application has several.
+func swept(a *appfile.App, c bench.Cell) (out []bench.Cell) {
+	if len(a.Load.Sweep) == 0 {
+		return []bench.Cell{c}
+	}
+	for _, n := range a.Load.Sweep {
+		x := c
+		x.Variant = maps.Clone(c.Variant)
+		x.Variant[connectionsOf] = strconv.Itoa(n)
+		out = append(out, x)
+	}
+	return out
+}
+
+// connectionsOf is the part of such a row's variant.
+const connectionsOf = "connections"
+
 // appFits says whether an application can run in a row's environment.
 func appFits(c bench.Cell) error {
 	a, err := FindApp(c.Asked.App)
@@ -168,6 +189,9 @@ func appTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 	a, err := FindApp(c.Asked.App)
 	if err != nil {
 		return err
+	}
+	if n, err := strconv.Atoi(c.Variant[connectionsOf]); err == nil {
+		a.Load.Connections = n
 	}
 	load := loadOf(a)
 	t.Found(map[string]string{"load": load.name})

@@ -60,13 +60,16 @@ const cpuMemory = "256M"
 var cpuCounts = bench.Counts{Full: bench.Count{Trials: 20, Warmup: 1}, Quick: bench.Count{Trials: 6, Warmup: 1},
 	Slow: bench.Count{Trials: 20, Warmup: 1}, SlowQuick: bench.Count{Trials: 3, Warmup: 1}}
 
-func cpuCells(o bench.Options) []bench.Cell {
+func cpuCells(o bench.Options) []bench.Cell { return probeCells(o, len(cpuMetrics)) }
+
+// probeCells are a row of each environment, whose program does so many things.
+func probeCells(o bench.Options, things int) []bench.Cell {
 	var cells []bench.Cell
 	for _, e := range o.Chosen() {
 		c := cpuCounts.Row(e, o)
 		c.Init, c.CPUs, c.Grouped = e.Guest, min(2, runtime.NumCPU()), ownGroup(e, o)
 		// Its memory is filled beside, and how many rounds fill the time found out.
-		c.Expect = time.Duration(len(cpuMetrics))*cpuLength(e.Guest, o.Quick) + 250*time.Millisecond
+		c.Expect = time.Duration(things)*cpuLength(e.Guest, o.Quick) + 250*time.Millisecond
 		if e.Guest {
 			c.Expect += 2 * time.Second
 			c.Default = map[string]string{"memory": cpuMemory}
@@ -77,6 +80,15 @@ func cpuCells(o bench.Options) []bench.Cell {
 }
 
 func cpuTrial(ctx context.Context, t *bench.T, c bench.Cell) error { return cpuSome(ctx, t, c) }
+
+// probeTrial is a trial of the things that have the metrics' names.
+func probeTrial(of []results.Metric) func(context.Context, *bench.T, bench.Cell) error {
+	var names []string
+	for _, m := range of {
+		names = append(names, m.Name)
+	}
+	return func(ctx context.Context, t *bench.T, c bench.Cell) error { return cpuSome(ctx, t, c, names...) }
+}
 
 // cpuSome is a trial of some of the things, or all ten.
 func cpuSome(ctx context.Context, t *bench.T, c bench.Cell, only ...string) error {

@@ -167,9 +167,43 @@ func diskTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 	return diskSome(ctx, t, c, nil, func(bench.Instance, bench.Heard) error { return nil })
 }
 
+// diskSections is a trial of some sections, of which on makes what it wants.
+func diskSections(ctx context.Context, t *bench.T, c bench.Cell, only []string, on func(bench.Heard) error) error {
+	return diskProbe(ctx, t, c, only, func(i bench.Instance, h bench.Heard) error {
+		if cooler, ok := i.(bench.Cooler); ok && h.Kind == line.Begin {
+			return cooler.Cool()
+		}
+		return on(h)
+	})
+}
+
 // diskSome is a trial of some sections, or all of them; also is called with each of the
 // program's lines, before anything else is done.
 func diskSome(ctx context.Context, t *bench.T, c bench.Cell, only []string, also func(bench.Instance, bench.Heard) error) error {
+	return diskProbe(ctx, t, c, only, func(i bench.Instance, h bench.Heard) error {
+		if err := also(i, h); err != nil {
+			return err
+		}
+		switch h.Kind {
+		case line.Begin:
+			if cooler, ok := i.(bench.Cooler); ok {
+				return cooler.Cool()
+			}
+		case line.Fact:
+			return diskFact(t, h)
+		case line.End:
+			if key := keyOf(h.Name); key != "" {
+				return diskRecord(t, h, h.Name, key)
+			}
+		case line.Samples:
+			return t.RecordSamples(latencyOf(h.Name), h)
+		}
+		return nil
+	})
+}
+
+// diskProbe runs the probe on a file of a cell's.
+func diskProbe(ctx context.Context, t *bench.T, c bench.Cell, only []string, on func(bench.Instance, bench.Heard) error) error {
 	p := diskPlanFor(c.Quick, c.Guest)
 	place, err := t.Place(ctx)
 	if err != nil {
@@ -195,26 +229,7 @@ func diskSome(ctx context.Context, t *bench.T, c bench.Cell, only []string, also
 	} else {
 		t.RecordText("first-write", "not applicable: the image has no "+firstFile)
 	}
-	return t.Probe(ctx, args, func(i bench.Instance, h bench.Heard) error {
-		if err := also(i, h); err != nil {
-			return err
-		}
-		switch h.Kind {
-		case line.Begin:
-			if cooler, ok := i.(bench.Cooler); ok {
-				return cooler.Cool()
-			}
-		case line.Fact:
-			return diskFact(t, h)
-		case line.End:
-			if key := keyOf(h.Name); key != "" {
-				return diskRecord(t, h, h.Name, key)
-			}
-		case line.Samples:
-			return t.RecordSamples(latencyOf(h.Name), h)
-		}
-		return nil
-	})
+	return t.Probe(ctx, args, on)
 }
 
 // diskGrain is how coarse a clock may be, in nanoseconds, that times what takes

@@ -23,8 +23,8 @@ func Network() *bench.Scenario {
 		Workload: image.ProbePath,
 		Question: "What does isolation cost in throughput, latency and connections?",
 		Method: "A trial starts one instance of the lab's probe, the same bytes everywhere, as a server, and a client: a plain process in the testbed's network (from=host), " +
-			"or a second instance of the same kind (from=twin); a network that no connection can enter (a guest's net=user) has the client inside and the server outside (from=inside). The client does four things in turn, each for a fixed time: it sends on one TCP stream, on four, " +
-			"sends a byte back and forth, and makes connections one after the other. It sends in blocks of 128 KiB, in one thread, and what counts is what the server has read. " +
+			"or a second instance of the same kind (from=twin); a network that no connection can enter (a guest's net=user) has the client inside and the server outside (from=inside). The client does six things in turn, each for a fixed time: it sends on one TCP stream, on four, " +
+			"sends a byte back and forth, makes connections one after the other, reads a TCP stream of the server's, and sends a byte back and forth in datagrams (UDP). It sends in blocks of 128 KiB, in one thread, and what counts is what the server has read. " +
 			"What each takes is the client's own figure; the host stamps the beginning and the end of each on its own clock, and where the two lengths differ by more than 1 % the trial is marked (two-clocks). " +
 			ownGroupText +
 			"The path is proved: the counters of the testbed's devices are read before and after, and a trial whose bytes went another way fails. " +
@@ -38,7 +38,7 @@ func Network() *bench.Scenario {
 	}
 }
 
-// Times for each of the four things. A guest's words take up to some
+// Times for each of the six things. A guest's words take up to some
 // milliseconds to the host; where the client is in one, that has to be little
 // beside what the client times.
 const (
@@ -114,7 +114,7 @@ func networkCells(o bench.Options) []bench.Cell {
 			c := bench.Usual.Row(e, o)
 			c.Variant, c.Set, c.Default = way.Variant, way.Set, way.Default
 			c.Init, c.Grouped = e.Guest, ownGroup(e, o)
-			c.Expect = 4*netLength(c) + 50*time.Millisecond
+			c.Expect = 6*netLength(c) + 80*time.Millisecond
 			if e.Guest {
 				// Its network comes up after its kernel; a second guest boots after
 				// the first, and the full kernel has an emulated card to find.
@@ -193,10 +193,13 @@ func networkClient(ctx context.Context, t *bench.T, c bench.Cell, server netip.A
 	args := []string{"net", "to=" + server.String(), "ms=" + strconv.FormatInt(netLength(c).Milliseconds(), 10)}
 	way := wayOf(c)
 	var before passage
+	var busy time.Duration
 	return run(ctx, args, func(_ bench.Instance, h bench.Heard) (err error) {
 		switch h.Kind {
 		case line.Begin:
-			before, err = carried(t)
+			if before, err = carried(t); err == nil {
+				busy, err = t.ProcessorTime()
+			}
 			return err
 		case line.End:
 			v, err := h.Value("value")
@@ -204,6 +207,10 @@ func networkClient(ctx context.Context, t *bench.T, c bench.Cell, server netip.A
 				return err
 			}
 			bytes, err := h.Value("bytes")
+			if err != nil {
+				return err
+			}
+			now, err := t.ProcessorTime()
 			if err != nil {
 				return err
 			}
@@ -215,10 +222,15 @@ func networkClient(ctx context.Context, t *bench.T, c bench.Cell, server netip.A
 			if err := way.prove(took, bytes); err != nil {
 				return bench.Blamed(bench.BlameLab, fmt.Errorf("network: %s: %w", h.Name, err))
 			}
-			if h.Name == "latency" { // the samples have it
+			if h.Name == "latency" || h.Name == "udp" { // the samples have it
 				return nil
 			}
 			if h.Name == "stream" {
+				if spent := now - busy; spent < fewTicks*bench.Tick {
+					t.RecordText("stream-cpu", "not applicable: the stream took less processor time than the kernel's clock can tell")
+				} else {
+					t.Record("stream-cpu", spent.Seconds()/(bytes/1e6))
+				}
 				t.Found(way.found(t, after))
 				t.Record("port", took.share())
 			}
@@ -230,6 +242,10 @@ func networkClient(ctx context.Context, t *bench.T, c bench.Cell, server netip.A
 	})
 }
 
+// fewTicks is of how many ticks a time of processors has to be, so that one more or less is
+// no more than a twelfth.
+const fewTicks = 12
+
 var networkMetrics = []results.Metric{
 	{Name: "stream", Title: "One stream", Unit: "B/s", Better: "higher",
 		Help: "Bytes a second that the server has read from one TCP stream, from the client's first write to the server's count of the last byte; the beginning, in which TCP tries how much it may send, is part of it."},
@@ -239,22 +255,28 @@ var networkMetrics = []results.Metric{
 		Help: "Time in which one byte goes to the server and comes back, on an open TCP connection without delay. p50 and p99 are of all round trips of a trial; samples/ has all of them."},
 	{Name: "connect", Title: "Connections", Unit: "1/s", Better: "higher",
 		Help: "Connections a second, one after the other: each is opened, carries a byte there and one back, and is reset."},
+	{Name: "receive", Title: "One stream back", Unit: "B/s", Better: "higher",
+		Help: "Bytes a second that the client reads from one TCP stream that the server sends, from the request on: the other direction than the first stream."},
+	{Name: "udp", Title: "Round trip, UDP", Unit: "s", Better: "lower",
+		Help: "Time in which a datagram of one byte goes to the server and another comes back. p50 and p99 are of all round trips of a trial; samples/ has all of them. One that is lost is sent again after a second."},
+	{Name: "stream-cpu", Title: "Processor time a megabyte", Unit: "s", Better: "lower",
+		Help: "For how long the machine's processors were busy during the first stream, divided by the million bytes that came: of sender, receiver, kernel, hypervisor and whatever else ran. The kernel counts it in ticks of 10 ms."},
 	{Name: "port", Title: "Share on its own port", Unit: "1",
 		Help: "Of the bytes that the testbed's devices counted during the stream, those on the instance's own port of the bridge, by those on its port and on loopback: 1 with its own interface, 0 without."},
 }
 
 var networkFigures = []results.Figure{
 	{Name: "throughput", Title: "How much gets through", Kind: "panels",
-		Metrics: []string{"stream", "streams", "connect"},
+		Metrics: []string{"stream", "streams", "receive", "connect"},
 		Caption: "net=host: over loopback, as between two processes of one machine. net=bridge: its own network, over a virtual cable and the testbed's bridge. from=host: the client is a process of the host; from=twin: in a second instance; from=inside: in the instance, and the server on the host."},
 	{Name: "latency", Title: "How long a byte takes there and back", Kind: "panels", Log: true,
-		Metrics: []string{"latency p50", "latency p99"},
+		Metrics: []string{"latency p50", "latency p99", "udp p50", "udp p99"},
 		Caption: "p50 is what half of a trial's round trips stay below, p99 what all but one in a hundred do. net= and from= as in the figure of throughput."},
 	{Name: "loopback", Title: "What each costs compared with two host processes over loopback", Kind: "ratios", To: "host", ToVariant: onHost,
-		Metrics: []string{"stream", "streams", "latency p50", "connect"},
+		Metrics: []string{"stream", "streams", "receive", "latency p50", "udp p50", "connect", "stream-cpu"},
 		Caption: "The bridge's cost and the isolation's, together. A diamond is the ratio of medians, its bar the 95 % interval; on the line at 1 it costs nothing."},
 	{Name: "same-network", Title: "What the isolation alone costs, on the same network", Kind: "ratios",
-		Metrics: []string{"stream", "streams", "latency p50", "connect"},
+		Metrics: []string{"stream", "streams", "receive", "latency p50", "udp p50", "connect", "stream-cpu"},
 		Caption: "Each row compared with the plain host process whose bytes take the same path: net=host with net=host, net=bridge with net=bridge, each with the same from=."},
 }
 

@@ -54,9 +54,9 @@ func TestPapers(t *testing.T) {
 		old, with, says string
 		schema          bool // it sees it, too
 	}{
-		{"scenario: cpu", "scenario: gpu", "gpu", false},
-		{"metric: float", "metric: flaot", `no "flaot"`, false},
-		{"unit: Gflop/s", "unit: ms", "is in s, and float of scenario cpu in 1/s", false},
+		{"scenario: hpcc", "scenario: gpu", "gpu", false},
+		{"metric: linpack", "metric: linpakc", `no "linpakc"`, false},
+		{"unit: Gflop/s", "unit: ms", "is in s, and linpack of scenario hpcc in 1/s", false},
 		{"unit: Gflop/s", "unit: furlong", "furlong", true},
 		{", source: \"", ", sauce: \"", "sauce", true},
 		{"env: [host, chroot, container, vm]", "env: [host]", "container isn't among env", false},

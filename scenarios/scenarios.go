@@ -22,11 +22,14 @@ var List = []func() *bench.Scenario{
 	Neighbours,
 	Functions,
 	Restore,
+	HPCC,
 	Surface,
 	Paravirt,
 	Storage,
 	App,
 	Provisioning,
+	Syscalls,
+	Queue,
 }
 
 // All makes each scenario of the list.

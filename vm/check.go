@@ -10,6 +10,7 @@ import (
 	"lab/bench"
 	"lab/bench/cgroup"
 	"lab/bench/image"
+	"lab/bench/results"
 	"lab/bench/usercache"
 	"lab/vm/accel"
 	"lab/vm/asked"
@@ -85,12 +86,13 @@ func (e *Env) Check(ctx context.Context, s bench.Spec) error {
 			return bench.Unavailable(err.Error(), usercache.SetUp("e2fsprogs"))
 		}
 	}
-	if err := cmp.Or(asked.CheckDisk(s, e.tb), e.checkCard(ctx, s), asked.CheckShares(s)); err != nil {
+	_, err := asked.Append(s)
+	if err := cmp.Or(err, asked.CheckDisk(s, e.tb), e.checkCard(ctx, s), asked.CheckShares(s)); err != nil {
 		return err
 	}
 	k, err := e.kernel(s)
 	switch {
-	case errors.Is(err, kernel.ErrNone) && asked.KernelName(s) == asked.FullKernel:
+	case errors.Is(err, kernel.ErrNone) && asked.KernelName(s) == kernel.FullName:
 		return bench.Unavailable("the distribution's full kernel isn't in the cache, and an emulated network card needs its driver", "make full-kernel (some 70 MB)")
 	case errors.Is(err, kernel.ErrNone):
 		return bench.Unavailable(err.Error(), "make setup")
@@ -176,7 +178,7 @@ func (e *Env) Resolved(s bench.Spec) map[string]string {
 			out["acpi"], out["root"] = asked.ACPI(s), a.Settings["root"]
 		}
 		if k, err := e.Kernel(s); err == nil {
-			out["kernel-version"] = k.Name
+			out["kernel-version"], out[results.KernelDigest] = k.Name, k.Digest
 		}
 	}
 	if s.Settings["net"] == "bridge" {

@@ -24,6 +24,7 @@ import (
 	"lab/vm/asked"
 	"lab/vm/client"
 	"lab/vm/daemon"
+	"lab/vm/kernel"
 )
 
 // students is a network of the tests' own libvirt, in 192.0.2.0/24, which is
@@ -314,7 +315,7 @@ func TestCheckCard(t *testing.T) {
 	if err := e.checkCard(context.Background(), s); !errors.Is(err, bench.ErrUnavailable) {
 		t.Errorf("a bridge that lies elsewhere: %v", err)
 	}
-	for net, want := range map[string]string{"": "", "none": "", "user": asked.FullKernel, "bridge": asked.FullKernel} {
+	for net, want := range map[string]string{"": "", "none": "", "user": kernel.FullName, "bridge": kernel.FullName} {
 		s.Settings["net"] = net
 		if got := asked.KernelName(s); got != want {
 			t.Errorf("net=%s: kernel %q, want %q", net, got, want)

@@ -224,6 +224,9 @@ func TestCheck(t *testing.T) {
 		{"mount over all", func(s *bench.Spec) { s.Mounts = []bench.Mount{{Source: "/tmp", Target: "/.."}} }, bench.ErrNotApplicable},
 		{"restored, with a disk", func(s *bench.Spec) { s.Settings["start"], s.Settings["disk"] = "restored", "virtio" }, bench.ErrNotApplicable},
 		{"kernel that isn't there", func(s *bench.Spec) { s.Settings["kernel"] = "/nonexistent" }, bench.ErrUnavailable},
+		{"kernel that isn't in the cache", func(s *bench.Spec) { s.Settings["kernel"] = "9.9.9" }, bench.ErrUnavailable},
+		{"the lab's own parameter", func(s *bench.Spec) { s.Settings["append"] = "mitigations=off init=/bin/sh" }, bench.ErrNotApplicable},
+		{"a long command line", func(s *bench.Spec) { s.Settings["append"] = strings.Repeat("x", 3000) }, bench.ErrNotApplicable},
 		{"kernel that is none", func(s *bench.Spec) { s.Settings["kernel"] = "/proc/self/exe" }, bench.ErrUnavailable},
 	} {
 		s := spec(t, e, "/bin/true")

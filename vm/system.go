@@ -47,6 +47,11 @@ func (i *instance) prepareSystem(ctx context.Context) error {
 		// Or the kernel says on the console that it misses the tables.
 		line.More = append(line.More, "acpi=off")
 	}
+	more, err := asked.Append(s)
+	if err != nil {
+		return err
+	}
+	line.More = append(line.More, more...)
 	if i.cfg.Cmdline, err = line.String(); err != nil {
 		return bench.Blamed(bench.BlameWorkload, err)
 	}
@@ -143,14 +148,7 @@ func (e *Env) kernel(s bench.Spec) (guestKernel, error) {
 		k   guestKernel
 		err error
 	)
-	switch name {
-	case "":
-		k.Kernel, err = kernel.Newest(e.tb.Cache)
-	case asked.FullKernel:
-		k.Kernel, err = kernel.Full(e.tb.Cache)
-	default:
-		k.Kernel, err = kernel.Named(name)
-	}
+	k.Kernel, err = kernel.Find(e.tb.Cache, name)
 	if err != nil {
 		return k, err
 	}

@@ -66,6 +66,7 @@ type Load struct {
 	Ask         string   `json:"ask,omitempty"`     // bytes of each request; "" is the app's ask
 	Reply       string   `json:"reply"`             // how the answer ends: http, line, close
 	Connections int      `json:"connections"`       // at a time, each with one request at a time
+	Sweep       []int    `json:"sweep,omitempty"`   // numbers of connections that each make a row, in place of connections
 	Program     []string `json:"program,omitempty"` // "{host}", "{port}", "{connections}", "{seconds}" and "{requests}" (thousands a second) are filled in
 	Before      []string `json:"before,omitempty"`  // a program of the host that is run before it, untimed
 	Package     string   `json:"package,omitempty"` // that has the programs, for people
@@ -86,6 +87,13 @@ func Parse(name string, data []byte) (*App, error) {
 	return a, nil
 }
 
+// maxConnections is more than one client can keep busy.
+const maxConnections = 1000
+
+func validConnections(n int) bool { return n >= 1 && n <= maxConnections }
+
+var errConnections = fmt.Errorf("not a number from 1 to %d", maxConnections)
+
 // check fills in what follows, and says which key is wrong.
 func (a *App) check() (key string, err error) {
 	missing := errors.New("it is missing")
@@ -101,7 +109,9 @@ func (a *App) check() (key string, err error) {
 		{"port", a.Port == 0, missing},
 		{"ask", a.Ask == "", missing},
 		{"answer", a.Answer == "", missing},
-		{"load.connections", a.Load.Connections < 1 || a.Load.Connections > 1000, errors.New("not a number from 1 to 1000")},
+		{"load.connections", !validConnections(a.Load.Connections), errConnections},
+		{"load.sweep", slices.ContainsFunc(a.Load.Sweep, func(n int) bool { return !validConnections(n) }), errConnections},
+		{"load.sweep", len(slices.Compact(slices.Sorted(slices.Values(a.Load.Sweep)))) < len(a.Load.Sweep), errors.New("a number is there twice")},
 		{"load.reply", a.Load.Reply != ReplyHTTP && a.Load.Reply != ReplyLine && a.Load.Reply != ReplyClose, errors.New("there are http, line and close")},
 		{"load.program", len(a.Load.Program) > 0 && a.Load.Rate == "", errors.New("it needs rate, which finds its result")},
 	} {

@@ -104,6 +104,9 @@ func (r *Runner) Plan(ctx context.Context) error {
 		for _, s := range []map[string]string{c.Default, fixed, c.Variant, c.Set} {
 			maps.Copy(set, s)
 		}
+		if file := r.Options.Kernels[set["kernel"]]; file != "" {
+			set["kernel"] = file
+		}
 		settings, err := bench.Resolve(env, set)
 		if err != nil {
 			return err

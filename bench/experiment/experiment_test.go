@@ -107,7 +107,7 @@ func TestParseRefuses(t *testing.T) {
 		head + "accel: fast\n":                  "x:3:8: accel",
 		head + "image_digest: sha256:12\n":      "x:3:15: image_digest",
 		head + "variant: none\n":                "x:3:10: variant: not a list of keys",
-		head + "variant:\n  net: a,b\n":         "x:4:8: variant: \"a,b\" isn't one word",
+		head + "variant:\n  net: 'a\"b'\n":      "x:4:8: variant: \"a\\\"b\" isn't a value",
 		head + "environments: host\n":           "x:3:15: environments: not a list",
 		head + "environments: []\n":             "x:3:15: environments: it is empty",
 		head + "environments: [a, a]\n":         "x:3:19: environments: a is given twice",

@@ -95,15 +95,17 @@ func (f Field) Set(s string) error {
 	case *Argv:
 		*p = append(*p, s)
 	case *Settings:
-		for _, w := range Split(s) {
-			k, v, ok := strings.Cut(w, "=")
-			if !ok || k == "" {
-				return errors.New("not of the form name=value")
-			}
+		pairs, err := Pairs(s)
+		if err != nil {
+			return err
+		}
+		for _, x := range pairs {
 			if *p == nil {
 				*p = Settings{}
 			}
-			(*p)[k] = Split(append((*p)[k], v)...)
+			if !slices.Contains((*p)[x.Name], x.Value) {
+				(*p)[x.Name] = append((*p)[x.Name], x.Value)
+			}
 		}
 	default:
 		if json.Unmarshal([]byte(s), f.Into()) != nil { // numbers
@@ -180,7 +182,7 @@ func (f Field) Check() error {
 		}
 	case *Settings:
 		for k, vs := range *p {
-			if err := errors.Join(plain([]string{k}, f.Key, k), plain(vs, f.Key, k)); err != nil {
+			if err := errors.Join(plain([]string{k}, f.Key, k), values(vs, f.Key, k)); err != nil {
 				return err
 			}
 		}
@@ -208,6 +210,23 @@ func (f Field) Wrong() error {
 		want = "a list of keys with values, one a line"
 	}
 	return &Error{[]any{f.Key}, errors.New("not " + want)}
+}
+
+// values refuses values of a setting that couldn't be typed behind its name, in quotes if
+// need be, and what is there twice or not at all; at is where they are.
+func values(words []string, at ...any) error {
+	if len(words) == 0 {
+		return plain(words, at...)
+	}
+	for i, w := range words {
+		switch {
+		case w == "" || w != strings.TrimSpace(w) || strings.ContainsAny(w, "\"\t\r\n"):
+			return &Error{append(at, i), fmt.Errorf("%q isn't a value: without quotes in it, tabs, and blanks at its ends", w)}
+		case slices.Contains(words[:i], w):
+			return &Error{append(at, i), fmt.Errorf("%s is given twice", w)}
+		}
+	}
+	return nil
 }
 
 // plain refuses words that couldn't as well be typed behind a flag, and what is

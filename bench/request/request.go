@@ -64,7 +64,7 @@ type Request struct {
 	Command      Argv     `json:"command,omitempty" help:"program and arguments that scenario command runs; on a command line they follow --"`
 	Prepare      string   `json:"prepare,omitempty" flag:"prepare,p" arg:"CMD" more:"yes" help:"shell command that the host runs, untimed, before each trial of scenario command"`
 	Parameters   Settings `json:"parameters,omitempty" flag:"parameter-list,L" arg:"NAME=VALUE,…" more:"yes" help:"values that the command of scenario command has in place of {NAME}, a row of each: -L n=1,n=2, or -L n 1,2"`
-	App          string   `json:"app,omitempty" flag:"app" arg:"NAME|FILE" more:"yes" help:"application of scenario app: httpd, nginx, redis, postgres, sqlite, compile, visits, visits-redis (two parts), or a file that describes one (default: httpd)"`
+	App          string   `json:"app,omitempty" flag:"app" arg:"NAME|FILE" more:"yes" help:"application of scenario app: httpd, nginx, redis, redis-clients (1 to 100 connections), postgres, sqlite, compile, visits, visits-redis (two parts), or a file that describes one (default: httpd)"`
 	From         []string `json:"from,omitempty" flag:"from" arg:"FROM,…" words:"store,registry,packages,disk" more:"yes" help:"what scenario provisioning begins with: store, registry, packages (fetched before, of this machine's Debian), disk (a guest's) (default: store,registry)"`
 	IgnoreFailed bool     `json:"ignore_failure,omitempty" flag:"ignore-failure,i" more:"yes" help:"count trials of scenario command whose program fails, and record its exit status"`
 	Sessions     int      `json:"sessions,omitempty" flag:"sessions" arg:"N" from:"1" to:"1000" more:"yes" help:"make the whole set N times, each time in a new testbed, to see how sessions differ (default: 1)"`

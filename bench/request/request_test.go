@@ -76,7 +76,7 @@ func TestSet(t *testing.T) {
 	for _, x := range []struct{ key, text, want string }{
 		{"trials", "0", "from 1 to 1000000"}, {"trials", "1000001", "from 1 to 1000000"}, {"warmup", "-1", "from 0 to 1000000"}, {"sessions", "1001", "from 1 to 1000"},
 		{"seed", "-1", "below 2^64"}, {"strict", "perhaps", "true or false"}, {"accel", "fast", "there are auto, kvm, tcg"},
-		{"environments", " , ", "empty"}, {"variant", "net", "name=value"}, {"variant", "net=a b", "without commas and spaces"}, {"variant", "a b=c", "one word"},
+		{"environments", " , ", "empty"}, {"variant", "net", "name=value"}, {"variant", "net= a b\t", "tabs"}, {"variant", `append="a`, "closed"}, {"variant", `append=a"b"`, "name=value"}, {"variant", "append=", "name=value"}, {"variant", "a b=c", "one word"},
 		{"precision", "200%", "below 100%"}, {"max_time", "-5m", "5m or 90s"}, {"disk_budget", "0", "64M or 1G"}, {"cpus", "3-1", "0-1,3"},
 		{"cpu_limit", "NaN", "from 0.01 to 8192"}, {"cpu_limit", "0", "from 0.01"}, {"memory", "0", "64M or 1G"}, {"pids", "0", "from 1 to"},
 		{"command", "", "no program"}, {"command", "a\x00b", "zero byte"},

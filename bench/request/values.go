@@ -153,6 +153,45 @@ func ParseSize(s string) (int64, error) {
 	return n << shift, nil
 }
 
+// A Pair is a setting's name with one value.
+type Pair struct{ Name, Value string }
+
+var errForm = errors.New("not of the form name=value")
+
+// Pairs takes settings apart as they are typed: a=1,b=2. A word without a name is one more
+// value of the name before it (kernel=A,B), and a value in double quotes may have blanks and
+// commas.
+func Pairs(text string) (out []Pair, err error) {
+	quoted := false
+	words := strings.FieldsFunc(text, func(r rune) bool {
+		if r == '"' {
+			quoted = !quoted
+		}
+		return r == ',' && !quoted
+	})
+	if quoted {
+		return nil, errors.New("a quote isn't closed")
+	}
+	for _, w := range words {
+		if w = strings.TrimSpace(w); w == "" {
+			continue
+		}
+		name, value, ok := strings.Cut(w, "=")
+		if !ok && len(out) > 0 {
+			name, value, ok = out[len(out)-1].Name, w, true
+		}
+		if inside, isQuoted := strings.CutPrefix(value, `"`); isQuoted {
+			value, isQuoted = strings.CutSuffix(inside, `"`)
+			ok = ok && isQuoted
+		}
+		if !ok || name == "" || value == "" || strings.Contains(name+value, `"`) {
+			return nil, errForm
+		}
+		out = append(out, Pair{name, value})
+	}
+	return out, nil
+}
+
 // Split takes "a,b" apart, without what is empty or there twice.
 func Split(words ...string) []string {
 	var out []string

@@ -57,7 +57,11 @@ func Label(env string, variant map[string]string, n int) string {
 	var b strings.Builder
 	b.WriteString(env)
 	for _, k := range slices.Sorted(maps.Keys(variant)) {
-		b.WriteString(" " + k + "=" + variant[k])
+		v := variant[k]
+		if strings.ContainsAny(v, " ,") { // as it is typed
+			v = `"` + v + `"`
+		}
+		b.WriteString(" " + k + "=" + v)
 	}
 	if n > 1 {
 		b.WriteString(" ×" + strconv.Itoa(n))

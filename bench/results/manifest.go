@@ -15,7 +15,11 @@
 // path: the worker lives in another mount namespace than the user does.
 package results
 
-import "time"
+import (
+	"cmp"
+	"slices"
+	"time"
+)
 
 // Format is the version of the folder's schema. A reader refuses a folder of
 // a later one, and reads every earlier one.
@@ -63,6 +67,27 @@ type Manifest struct {
 	Died    string    `json:"died,omitempty"`    // why the run's worker ended before the run did; "": it didn't
 	Resumed []Resumed `json:"resumed,omitempty"` // each time that an interrupted run was resumed
 }
+
+// Kernels are those of the run's guests: Kernel, and what rows with another one have.
+func (m Manifest) Kernels() (out []Digested) {
+	if m.Kernel != (Digested{}) {
+		out = append(out, m.Kernel)
+	}
+	for _, c := range m.Cells {
+		d := Digested{Name: c.Settings["kernel-version"], Digest: c.Settings[KernelDigest]}
+		if c.NotRun == nil && d.Digest != "" && !slices.ContainsFunc(out, func(k Digested) bool { return k.Digest == d.Digest }) {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// KernelOf is the digest of the kernel of a row of guests. Early labs recorded one for the
+// whole run.
+func (m Manifest) KernelOf(c Cell) string { return cmp.Or(c.Settings[KernelDigest], m.Kernel.Digest) }
+
+// KernelDigest is the resolved setting that has it.
+const KernelDigest = "kernel-digest"
 
 // Resumed is one time that a run was resumed.
 type Resumed struct {

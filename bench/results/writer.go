@@ -38,6 +38,12 @@ const (
 	SamplesDir = "samples"
 )
 
+// SavedKernelOf is where the bytes of one of several guest kernels are saved, by its digest.
+func SavedKernelOf(digest string) string {
+	digits := strings.TrimPrefix(digest, "sha256:")
+	return SavedKernel + "-" + digits[:min(12, len(digits))]
+}
+
 // What is in a results folder survives. A trial is one write, so that after SIGKILL
 // every whole trial is there; it is on the disk SyncEvery later at the most, and when
 // the Writer is closed, so that a power failure takes no more than that. A file that is

@@ -236,12 +236,14 @@ func (w *worker) describe(e bench.Environment) {
 	}
 }
 
-// nameKernel writes the guests' kernel down, where there are guests.
+// nameKernel writes the guests' kernel down, where there are guests: the first row's; a
+// row's settings have its own.
 func (w *worker) nameKernel(envs []bench.Environment) {
+	w.job.Manifest.Kernel = results.Digested{}
 	for _, c := range w.job.Manifest.Cells {
 		for _, e := range envs {
 			k, ok := e.(bench.Virtualizer)
-			if !ok || e.Name() != c.Env || c.NotRun != nil {
+			if !ok || e.Name() != c.Env || c.NotRun != nil || w.job.Manifest.Kernel.Digest != "" {
 				continue
 			}
 			// Check has found it; what fails now fails in each trial, and is

@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"slices"
-	"strings"
 
 	"lab/bench"
 	"lab/bench/request"
@@ -42,18 +41,21 @@ func Environment(envs []bench.Environment, name string) (bench.Environment, erro
 // not with --variant.
 func parseVariant(words []string, envs []bench.Environment, as map[string]string) (map[string]string, error) {
 	out := map[string]string{}
-	for _, w := range request.Split(words...) {
-		k, v, ok := strings.Cut(w, "=")
-		_, twice := out[k]
-		switch err := CheckSetting(cmp.Or(as[w], "--variant "+w), k, v, envs); {
-		case !ok || k == "":
-			return nil, Usagef("--variant %q: not of the form name=value", w)
-		case twice:
-			return nil, Usagef("--variant: %s is given twice, and one command has one value of it", k)
-		case err != nil:
-			return nil, err
+	for _, word := range words {
+		pairs, err := request.Pairs(word)
+		if err != nil {
+			return nil, Usagef("--variant %q: %w", word, err)
 		}
-		out[k] = v
+		for _, p := range pairs {
+			w := p.Name + "=" + p.Value
+			if _, twice := out[p.Name]; twice {
+				return nil, Usagef("--variant: %s is given twice, and one command has one value of it", p.Name)
+			}
+			if err := CheckSetting(cmp.Or(as[w], "--variant "+w), p.Name, p.Value, envs); err != nil {
+				return nil, err
+			}
+			out[p.Name] = p.Value
+		}
 	}
 	return out, nil
 }

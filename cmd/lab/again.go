@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -101,6 +102,9 @@ func (a *app) again(verb, command, dir string, f runFlags, fit func(*results.Run
 	}
 	if err == nil && j.Options.Kernel == "" {
 		err = a.useSavedKernel(run, j)
+	}
+	if err == nil {
+		err = a.useNamedKernels(run, j)
 	}
 	if err == nil {
 		j.Experiment, err = experiment.Kept(run)
@@ -229,6 +233,62 @@ func (a *app) useSavedKernel(run *results.Run, j *runs.Job) error {
 		return fmt.Errorf("%s isn't the run's guest kernel: its digest is %s, and the manifest says %s", name, k.Digest, want.Digest)
 	}
 	j.Options.Kernel = name
+	return nil
+}
+
+// useNamedKernels finds the kernels of rows that a run had with several of them: those of
+// the same name here, if they are the same bytes, or those that were saved beside the run.
+// A name may be a path, and somebody else's folder must not have root read whatever file it
+// likes: what isn't the kernel that the manifest tells by its digest is no more than named.
+func (a *app) useNamedKernels(run *results.Run, j *runs.Job) error {
+	for _, name := range j.Options.Variant["kernel"] {
+		want := ""
+		for _, c := range run.Manifest.Cells {
+			if c.Variant["kernel"] == name || c.Settings["kernel"] == name {
+				want = cmp.Or(c.Settings[results.KernelDigest], want)
+			}
+		}
+		if want == "" { // it couldn't run then
+			if strings.Contains(name, "/") {
+				return fmt.Errorf("the guest kernel %s isn't known by its digest, as its rows didn't run; fix: begin a new run", name)
+			}
+			continue
+		}
+		if k, err := kernel.Find(j.Cache, name); err == nil && k.Digest == want {
+			continue
+		}
+		if !request.Digest(want).Valid() {
+			return fmt.Errorf("%s: %q is no digest", filepath.Join(run.Dir, results.ManifestFile), want)
+		}
+		part := results.SavedKernelOf(want)
+		if want == run.Manifest.Kernel.Digest {
+			part = results.SavedKernel
+		}
+		file, err := filepath.Abs(filepath.Join(run.Dir, part))
+		if err != nil {
+			return err
+		}
+		f, err := saved(run, part)
+		if err != nil {
+			return err
+		}
+		if f == nil {
+			return fmt.Errorf("the guest kernel %s that had the digest %s isn't on this machine; fix: put it there, or save it beside the run where it was made (lab image save)", name, want)
+		}
+		f.Close()
+		k, err := kernel.Named(file)
+		if err != nil {
+			return err
+		}
+		if k.Digest != want {
+			return fmt.Errorf("%s isn't the run's guest kernel %s: its digest is %s, and the manifest says %s", file, name, k.Digest, want)
+		}
+		a.note(say("the guest kernel %s is %s, from the results folder", name, file))
+		if j.Options.Kernels == nil {
+			j.Options.Kernels = map[string]string{}
+		}
+		j.Options.Kernels[name] = file
+	}
 	return nil
 }
 

@@ -104,7 +104,7 @@ func (a *app) saveBeside(dir, named, kernelName string) error {
 	if r.Digest != m.Image.Digest {
 		return fmt.Errorf("image save: the image in %s isn't the run's: its digest is %s, and the run's was %s; name the run's folder with --image", r.Dir, r.Digest, m.Image.Digest)
 	}
-	k, err := runsKernel(m, kernelName)
+	kernels, err := runsKernels(m, kernelName)
 	if err != nil {
 		return err
 	}
@@ -127,47 +127,67 @@ func (a *app) saveBeside(dir, named, kernelName string) error {
 		return fmt.Errorf("image save: %w", err)
 	}
 	tell(a.Page, "%s: image %s\n", filepath.Join(dir, results.SavedImage), r.Digest)
-	if k != nil {
+	for part, k := range kernels {
 		data, err := k.Read()
 		if err == nil {
-			err = w.File(results.SavedKernel, data)
+			err = w.File(part, data)
 		}
 		if err != nil {
 			return fmt.Errorf("image save: %w", err)
 		}
-		tell(a.Page, "%s: guest kernel %s, %s\n", filepath.Join(dir, results.SavedKernel), k.Version, k.Digest)
+		tell(a.Page, "%s: guest kernel %s, %s\n", filepath.Join(dir, part), k.Version, k.Digest)
 	}
 	// Last, so that a list of sums never names a file that isn't whole.
 	return reports.WriteSums(dir, uid, gid)
 }
 
-// runsKernel finds the guest kernel of a run; nil where it had no guests.
-func runsKernel(m results.Manifest, named string) (*kernel.Kernel, error) {
-	if m.Kernel.Digest == "" {
-		return nil, nil
-	}
-	file, err := kernelFile(named)
-	if err != nil {
-		return nil, err
-	}
+// runsKernels finds the guest kernels of a run, each with the part of the folder that it is
+// saved in: the first of them as results.SavedKernel, and those of rows with another one by
+// their digest. named is the user's file for the first.
+func runsKernels(m results.Manifest, named string) (map[string]kernel.Kernel, error) {
 	cache, err := usercache.Dir()
 	if err != nil {
 		return nil, err
 	}
-	var k kernel.Kernel
-	if file != "" {
-		k, err = kernel.Named(file)
-	} else {
-		k, err = kernel.Newest(cache)
+	if named, err = kernelFile(named); err != nil {
+		return nil, err
 	}
-	if err != nil {
-		return nil, fmt.Errorf("image save: the run's guest kernel %s: %w; name it with --kernel", m.Kernel.Name, err)
+	out := map[string]kernel.Kernel{}
+	for _, want := range m.Kernels() {
+		part, names := results.SavedKernel, []string{named}
+		if len(out) > 0 {
+			part, names = results.SavedKernelOf(want.Digest), nil
+		}
+		for _, c := range m.Cells {
+			if c.Settings[results.KernelDigest] == want.Digest {
+				names = append(names, c.Settings["kernel"], kernel.FullName)
+			}
+		}
+		k, err := sameKernel(cache, want.Digest, names)
+		if err != nil {
+			return nil, fmt.Errorf("image save: the run's guest kernel %s: %w; name it with --kernel", want.Name, err)
+		}
+		if k.Digest != want.Digest {
+			return nil, fmt.Errorf("image save: the guest kernel %s isn't the run's: its digest is %s, and the run's was %s (%s); name that with --kernel",
+				k.Image, k.Digest, want.Digest, want.Name)
+		}
+		out[part] = k
 	}
-	if k.Digest != m.Kernel.Digest {
-		return nil, fmt.Errorf("image save: the guest kernel %s isn't the run's: its digest is %s, and the run's was %s (%s); name that with --kernel",
-			k.Image, k.Digest, m.Kernel.Digest, m.Kernel.Name)
+	return out, nil
+}
+
+// sameKernel is the first of the named kernels that has a digest, or else the first.
+func sameKernel(cache, digest string, names []string) (first kernel.Kernel, err error) {
+	for i, name := range names {
+		k, kerr := kernel.Find(cache, name)
+		if kerr == nil && k.Digest == digest {
+			return k, nil
+		}
+		if i == 0 {
+			first, err = k, kerr
+		}
 	}
-	return &k, nil
+	return first, err
 }
 
 // unpackSaved unpacks an image into the folder dir, which appears whole or not

@@ -192,8 +192,12 @@ func listRow(w io.Writer, name, what, can string) {
 // listNames is a row of names, in as many lines as they need.
 func listNames(w io.Writer, name string, names []string, can string) {
 	for len(names) > 0 {
+		width := listWidth
+		if can == "" { // nothing stands behind them
+			width = 67
+		}
 		n, line := 1, names[0]
-		for n < len(names) && text.Columns(line+", "+names[n]) < listWidth {
+		for n < len(names) && text.Columns(line+", "+names[n]) < width {
 			line += ", " + names[n]
 			n++
 		}

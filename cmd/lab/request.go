@@ -212,6 +212,16 @@ func (f *runFlags) check() error {
 	if err := f.places(); err != nil {
 		return err
 	}
+	for i, name := range r.Variant["kernel"] {
+		if !strings.Contains(name, "/") { // one of the cache
+			continue
+		}
+		file, err := kernelFile(name)
+		if err != nil {
+			return wrong(fmt.Errorf("kernel=%s: no such file", name), "variant", "kernel", i)
+		}
+		r.Variant["kernel"][i] = file
+	}
 	return r.Check()
 }
 

@@ -76,12 +76,14 @@ func settingsOf(p, q *Cell) []Difference {
 	}
 	maps.Copy(names, q.Settings)
 	for _, k := range slices.Sorted(maps.Keys(names)) {
-		if k == "kernel" { // a path; which bytes it names is compared by digest
-			continue
-		}
 		// What another environment hasn't got at all is in its steps.
 		_, inP := p.Settings[k]
 		_, inQ := q.Settings[k]
+		// A path; which bytes it names is compared by digest, which early labs had for the
+		// whole run.
+		if k == "kernel" || k == results.KernelDigest && !(inP && inQ) {
+			continue
+		}
 		if p.Env == q.Env || inP && inQ {
 			add(msg.Verbatim(k), p.Settings[k], q.Settings[k])
 		}

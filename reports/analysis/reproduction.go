@@ -113,7 +113,6 @@ func unlike(v Verdict, x, y *Analysis) msg.Message {
 	if why := otherBytes(x, y); !why.IsZero() {
 		return why
 	}
-	a, b := x.Run.Manifest.Kernel, y.Run.Manifest.Kernel
 	for _, env := range []string{v.Finding.Of, v.Finding.To} {
 		for _, p := range x.Cells {
 			q := sameCell(p, y.Cells)
@@ -123,8 +122,9 @@ func unlike(v Verdict, x, y *Analysis) msg.Message {
 			if p.TCG != q.TCG {
 				return msg.T("why.one-tcg")
 			}
-			if x.Run.Manifest.Environment(env).Guest && a.Digest != b.Digest {
-				return msg.T("why.kernels", shortDigest(a), shortDigest(b))
+			a, b := x.Run.Manifest.KernelOf(p.Cell), y.Run.Manifest.KernelOf(q.Cell)
+			if x.Run.Manifest.Environment(env).Guest && a != b {
+				return msg.T("why.kernels", shortDigest(results.Digested{Name: p.Settings["kernel-version"], Digest: a}), shortDigest(results.Digested{Name: q.Settings["kernel-version"], Digest: b}))
 			}
 		}
 	}

@@ -9,7 +9,7 @@
 //
 // The order of steps:
 //
-//  1. [Newest] or [Named] finds a kernel and its folder of modules;
+//  1. [Find] finds a kernel and its folder of modules;
 //  2. [Kernel.ELF] unpacks it into the cache, once for each digest: [Unpack]
 //     parses the header and undoes gzip, bzip2, xz, lzma, lz4 or zstd;
 //  3. [Closure] picks the modules that a guest needs, in loading order.

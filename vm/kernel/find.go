@@ -37,31 +37,82 @@ type Kernel struct {
 // boot/vmlinuz-<version> and lib/modules/<version>.
 func Newest(cache string) (Kernel, error) { return newest(cache, "kernel", "kernel/*") }
 
+// trees are where in a cache kernels lie: the set-up's, the full one, and those that the
+// user has put beside them, one folder each.
+var trees = []string{"kernel", "kernel/*", "kernel-full", "kernels/*"}
+
+// images are the kernels in those folders of a cache.
+func images(cache string, trees ...string) (out []string) {
+	for _, tree := range trees {
+		found, _ := filepath.Glob(filepath.Join(cache, tree, "boot", "vmlinuz-*"))
+		out = append(out, found...)
+	}
+	return out
+}
+
+// Versions are those of the kernels in a cache, from the oldest to the newest.
+func Versions(cache string) (out []string) {
+	for _, image := range images(cache, trees...) {
+		out = append(out, strings.TrimPrefix(filepath.Base(image), "vmlinuz-"))
+	}
+	slices.SortFunc(out, compareVersions)
+	return slices.Compact(out)
+}
+
+// Cached returns the kernel of a version that is in the cache.
+func Cached(cache, version string) (Kernel, error) {
+	for _, image := range images(cache, trees...) {
+		if filepath.Base(image) == "vmlinuz-"+version {
+			return describe(image, beside(image)...)
+		}
+	}
+	return Kernel{}, fmt.Errorf("no guest kernel %q in the cache; there are: %s", version, strings.Join(append(Versions(cache), FullName), ", "))
+}
+
+// beside are the folders that may have the modules of an image that was unpacked with
+// them. Debian unpacks to lib/modules, merged-/usr systems to usr/lib/modules.
+func beside(image string) []string {
+	tree := filepath.Dir(filepath.Dir(image))
+	return []string{filepath.Join(tree, "lib/modules"), filepath.Join(tree, "usr/lib/modules")}
+}
+
 // Full returns the distribution's full kernel, which has the drivers of hardware
 // that no cloud has: the newest in cache/kernel-full.
 func Full(cache string) (Kernel, error) { return newest(cache, "kernel-full") }
 
 func newest(cache string, trees ...string) (Kernel, error) {
-	var images []string
-	for _, tree := range trees {
-		found, _ := filepath.Glob(filepath.Join(cache, tree, "boot", "vmlinuz-*"))
-		images = append(images, found...)
-	}
-	if len(images) == 0 {
+	found := images(cache, trees...)
+	if len(found) == 0 {
 		return Kernel{}, fmt.Errorf("%w (%s)", ErrNone, filepath.Join(cache, trees[0]))
 	}
-	image := slices.MaxFunc(images, func(a, b string) int {
+	image := slices.MaxFunc(found, func(a, b string) int {
 		return compareVersions(filepath.Base(a), filepath.Base(b))
 	})
-	// Debian unpacks to lib/modules, merged-/usr systems to usr/lib/modules.
-	tree := filepath.Dir(filepath.Dir(image))
-	return describe(image, filepath.Join(tree, "lib/modules"), filepath.Join(tree, "usr/lib/modules"))
+	return describe(image, beside(image)...)
 }
 
-// Named returns the kernel that a user named by path. Its modules are those
-// that the system has installed for its version, if any.
+// Find returns the kernel that a user named: by its version, if it is in the cache, or by a
+// path, which has a slash in it; "full" is [Full], and "" is [Newest].
+func Find(cache, name string) (Kernel, error) {
+	switch {
+	case name == "":
+		return Newest(cache)
+	case name == FullName:
+		return Full(cache)
+	case !strings.Contains(name, "/"):
+		return Cached(cache, name)
+	}
+	return Named(name)
+}
+
+// FullName names [Full].
+const FullName = "full"
+
+// Named returns the kernel that a user named by path. Its modules are those that were
+// unpacked with it (boot/ and lib/modules/ in one folder), or that the system has
+// installed for its version, if any.
 func Named(path string) (Kernel, error) {
-	return describe(path, "/lib/modules")
+	return describe(path, append(beside(path), "/lib/modules")...)
 }
 
 func describe(image string, modules ...string) (Kernel, error) {

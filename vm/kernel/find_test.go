@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"os"
 	"path/filepath"
@@ -81,6 +82,49 @@ func TestNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	if k, err := Named(path); err != nil || k.Version != "9.9" {
+		t.Errorf("%+v, %v", k, err)
+	}
+}
+
+// A kernel is found by its version in each folder of the cache, with the modules that were
+// unpacked with it, or by a path; a version that leads elsewhere is none.
+func TestFind(t *testing.T) {
+	cache := t.TempDir()
+	image := bzImage(payloads(t)["zstd"], len(testELF())) // says 6.1.0-56-cloud-amd64
+	put := func(tree, version string, data []byte) string {
+		t.Helper()
+		name := filepath.Join(cache, tree, "boot", "vmlinuz-"+version)
+		for _, dir := range []string{filepath.Dir(name), filepath.Join(cache, tree, "lib/modules", version)} {
+			if err := os.MkdirAll(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(name, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	put("kernel", "6.1.0-56-cloud-amd64", image)
+	own := put("kernels/mine", "6.12.9", testELF())
+	put("kernel-full", "6.1.0-56-amd64", testELF())
+	if got := Versions(cache); !slices.Equal(got, []string{"6.1.0-56-amd64", "6.1.0-56-cloud-amd64", "6.12.9"}) {
+		t.Errorf("%q", got)
+	}
+	for name, want := range map[string]string{"": "6.1.0-56-cloud-amd64", FullName: "6.1.0-56-amd64", "6.12.9": "6.12.9", own: "6.12.9"} {
+		k, err := Find(cache, name)
+		if err != nil || k.Version != want || !strings.HasSuffix(k.Modules, "lib/modules/"+want) {
+			t.Errorf("%q: %+v, %v", name, k, err)
+		}
+	}
+	for _, name := range []string{"6.12", "..", "6.12.9 ", "vmlinuz-6.12.9"} {
+		if k, err := Find(cache, name); err == nil || !strings.Contains(err.Error(), "6.12.9") {
+			t.Errorf("%q: %+v, %v", name, k, err)
+		}
+	}
+	// A stranger's header says a version that is a path.
+	at := int(binary.LittleEndian.Uint16(image[offVersionString:])) + 0x200
+	copy(image[at:], "..\x00")
+	if k, err := Named(put("x", "7.7", image)); err != nil || k.Version != "7.7" {
 		t.Errorf("%+v, %v", k, err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"fmt"
+	"strings"
 )
 
 // notePVH is XEN_ELFNOTE_PHYS32_ENTRY: the note, named "Xen", that holds the
@@ -120,6 +121,9 @@ func version(b []byte) string {
 		if c <= ' ' || c > '~' || c == '/' {
 			return ""
 		}
+	}
+	if strings.Trim(string(s), ".") == "" { // nor another folder than its own
+		return ""
 	}
 	return string(s)
 }

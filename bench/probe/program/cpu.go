@@ -58,7 +58,7 @@ func cpu(t *talk, o options) error {
 	some := kernels
 	if o["only"] != "" {
 		only := strings.Split(o["only"], ",")
-		some = slices.DeleteFunc(slices.Concat(kernels, asked), func(k kernel) bool { return !slices.Contains(only, k.name) })
+		some = slices.DeleteFunc(slices.Concat(kernels, asked, calls, hpcc), func(k kernel) bool { return !slices.Contains(only, k.name) })
 	}
 	for _, k := range some {
 		if err := k.run(t, budget); err != nil {

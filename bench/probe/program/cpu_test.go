@@ -41,9 +41,15 @@ func TestKernels(t *testing.T) {
 		"integer": {1e6, 1e10}, "float": {1e6, 1e12}, "triad": {1e7, 1e13}, "chase": {1e-10, 1e-5},
 		"syscall": {1e-9, 1e-4}, "fault": {1e-8, 1e-3}, "switch": {1e-8, 1e-2}, "exec": {1e-6, 1},
 		"timer": {1e-9, 1e-1}, "ipi": {1e-8, 1e-1},
+		"getpid": {1e-9, 1e-4}, "send": {1e-8, 1e-3}, "send-96k": {1e-7, 1e-2}, "open": {1e-8, 1e-2},
+		"read-4k": {1e-8, 1e-3}, "read-40k": {1e-7, 1e-2}, "read-1m": {1e-6, 1e-1}, "write-4k": {1e-8, 1e-3}, "write-40k": {1e-7, 1e-2}, "write-1m": {1e-6, 1e-1},
+		"mmap-4k": {1e-8, 1e-3}, "mmap-1m": {1e-8, 1e-3}, "map-fault": {1e-9, 1e-3}, "fork": {1e-6, 1}, "fork-48m": {1e-5, 10},
+		"select-10": {1e-8, 1e-3}, "poll-10": {1e-8, 1e-3}, "epoll-10": {1e-8, 1e-3},
+		"select-1000": {1e-7, 1e-1}, "poll-1000": {1e-7, 1e-1}, "epoll-1000": {1e-7, 1e-1},
+		"linpack": {1e6, 1e13}, "stream-copy": {1e7, 1e13}, "stream-scale": {1e7, 1e13}, "stream-add": {1e7, 1e13}, "updates": {1e4, 1e11},
 		"primes": {1, 1e6}, "words-write": {1e7, 1e13}, "words-read": {1e7, 1e13},
 	}
-	for _, k := range slices.Concat(kernels, asked) {
+	for _, k := range slices.Concat(kernels, asked, calls, hpcc) {
 		r, err := k.open()
 		if err != nil {
 			t.Errorf("%s: %v", k.name, err)

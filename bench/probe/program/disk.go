@@ -62,8 +62,6 @@ func disk(t *talk, o options) error {
 	if d.size < large || d.size%large != 0 || d.hot < large || d.hot > d.size {
 		return errors.New("size and hot are at least 1 MiB, size is a multiple of it, and hot no more than size")
 	}
-	// More than there are threads that block in raw system calls.
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(depth + 4))
 	d.once, d.directOnce = o["cold"] == "once", o["direct"] == "once"
 	defer d.close()
 	if err := d.open(); err != nil {
@@ -72,11 +70,18 @@ func disk(t *talk, o options) error {
 	if err := d.facts(t); err != nil {
 		return err
 	}
-	only := strings.Split(o["only"], ",")
-	for _, j := range jobs {
-		if o["only"] != "" && !slices.Contains(only, j.name) {
-			continue
-		}
+	some := jobs
+	if o["only"] != "" {
+		only := strings.Split(o["only"], ",")
+		some = slices.DeleteFunc(slices.Concat(jobs, queued), func(j job) bool { return !slices.Contains(only, j.name) })
+	}
+	most := depth
+	for _, j := range some {
+		most = max(most, j.depth)
+	}
+	// More than there are threads that block in raw system calls.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(most + 4))
+	for _, j := range some {
 		if why := d.lacks(j); why != "" {
 			if err := t.fact(j.name, line.Pair{Key: "skip", Value: why}); err != nil {
 				return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/binary"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -311,5 +312,47 @@ func TestDiskFull(t *testing.T) {
 	cmd.Env = append(os.Environ(), name+"="+dir)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// More requests at once, and reads and writes mixed: so many of each as were asked for, and
+// the file holds what was written.
+func TestDiskQueued(t *testing.T) {
+	dir := real(t)
+	var names []string
+	for _, j := range queued {
+		names = append(names, j.name)
+	}
+	seen := map[string]bool{}
+	for _, l := range said(t, options{"dir": dir, "size": "33554432", "hot": "2097152", "ms": "60", "only": strings.Join(names, ",")}) {
+		if l.Kind == line.Fact && l.Text("skip") != "" {
+			t.Skip("SKIPPED: " + l.Text("skip"))
+		}
+		if l.Kind != line.End {
+			continue
+		}
+		j := queued[slices.IndexFunc(queued, func(j job) bool { return j.name == l.Name })]
+		seen[l.Name] = true
+		rate, _ := l.Float("rate")
+		ops, _ := l.Float("ops")
+		reads, _ := l.Float("reads")
+		requests, _ := l.Float("requests")
+		if rate != ops*float64(j.block()) || requests < float64(j.depth) {
+			t.Errorf("%s: %v B/s, %v requests a second, %v of them at depth %d", l.Name, rate, ops, requests, j.depth)
+		}
+		share, want := reads/ops, 1.0
+		switch {
+		case j.reads > 0:
+			want = float64(j.reads) / 100
+		case j.write:
+			want = 0
+		}
+		// Of some hundred requests at least, each by its own die.
+		if math.Abs(share-want) > 0.1 || j.reads == 0 && share != want {
+			t.Errorf("%s: a share of %v are reads, want %v", l.Name, share, want)
+		}
+	}
+	if len(seen) != len(queued) {
+		t.Errorf("%v of %v", seen, names)
 	}
 }

@@ -29,7 +29,22 @@ type job struct {
 	each   bool  // an fsync after each write; its time is what is observed
 	whole  bool  // a pass is ended by nothing but its last block
 	single bool  // one pass is all, and no block comes twice; worked out
+	reads  int   // of a hundred requests so many are reads, and the others writes; 0: all are what write says
 	blocks int64 // of a pass; worked out
+}
+
+// queued are the jobs that run only where only= names them: more requests under way at
+// once than jobs has, and fewer, in the ways of fio's that comparisons of virtual machines
+// use.
+var queued = []job{
+	{name: "direct-write16", direct: true, write: true, depth: 16},
+	{name: "direct-read2", direct: true, depth: 2},
+	{name: "direct-read16", direct: true, depth: 16},
+	{name: "direct-randwrite32", direct: true, write: true, random: true, depth: 32},
+	{name: "direct-randwrite128", direct: true, write: true, random: true, depth: 8 * 16},
+	{name: "direct-randread32", direct: true, random: true, depth: 32},
+	{name: "direct-randread128", direct: true, random: true, depth: 8 * 16},
+	{name: "direct-mixed256", direct: true, random: true, reads: 70, depth: 8 * 32},
 }
 
 // jobs are the sections, in the order in which they are made: first what
@@ -68,6 +83,9 @@ func (d *disks) run(t *talk, j job) error {
 		span = d.hot
 	}
 	j.blocks = span / j.block()
+	if j.blocks < int64(j.depth) {
+		return errors.New("the file has fewer blocks than requests are to be under way at once")
+	}
 	j.single = d.once && j.cold || d.directOnce && j.direct && !j.write
 	order := j.order()
 	workers := make([]*worker, j.depth)
@@ -82,7 +100,7 @@ func (d *disks) run(t *talk, j job) error {
 		}
 		defer unix.Munmap(b)
 		copy(b, d.buf)
-		workers[i] = &worker{job: j, fd: fd, buf: b, order: order, first: i}
+		workers[i] = &worker{job: j, fd: fd, buf: b, order: order, first: i, dice: rand.New(rand.NewPCG(2, uint64(i)))}
 		if j.random {
 			workers[i].least = (tailSamples + int64(j.depth) - 1) / int64(j.depth)
 		}
@@ -101,7 +119,7 @@ func (d *disks) run(t *talk, j job) error {
 	if err := unix.Fadvise(d.cached, 0, 0, advice); err != nil {
 		return os.NewSyscallError("fadvise", err)
 	}
-	var took, ops int64
+	var took, ops, reads int64
 	err := t.section(j.name, func() ([]line.Pair, error) {
 		end := tick() + int64(d.budget)
 		for ops == 0 || tick() < end && !j.single {
@@ -127,7 +145,10 @@ func (d *disks) run(t *talk, j job) error {
 		// One pass may be over soon, and the host's clock sees a section of
 		// some length alone.
 		time.Sleep(time.Duration(end - tick()))
-		return []line.Pair{line.Number("rate", float64(ops*j.block())*1e9/float64(took)), line.Number("ops", float64(ops)*1e9/float64(took)),
+		for _, w := range workers {
+			reads += w.read
+		}
+		return []line.Pair{line.Number("reads", float64(reads)*1e9/float64(took)), line.Number("rate", float64(ops*j.block())*1e9/float64(took)), line.Number("ops", float64(ops)*1e9/float64(took)),
 			line.Count("requests", ops), line.Count("took", took)}, nil
 	})
 	if err != nil || !j.random {

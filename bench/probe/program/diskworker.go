@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math/rand/v2"
 	"os"
 	"runtime"
 	"sync"
@@ -22,6 +23,8 @@ type worker struct {
 	seen  histogram.Histogram
 	least int64 // how many requests it makes at least, if patience lasts
 	n     int64
+	read  int64      // how many were reads, of a job that mixes them
+	dice  *rand.Rand // which are
 	err   error
 }
 
@@ -81,12 +84,19 @@ func (w *worker) work(end int64) {
 		}
 		at := int64(w.order[i]) * w.block()
 		i += w.depth
-		if w.write {
+		write := w.write
+		if w.reads > 0 {
+			write = w.dice.IntN(100) >= w.reads
+		}
+		if write {
 			stamp(w.buf, at)
 		}
 		began := tick() // the stamp and the counting aren't the disk's
-		if w.err = whole(w.write, w.fd, w.buf, at); w.err != nil {
+		if w.err = whole(write, w.fd, w.buf, at); w.err != nil {
 			return
+		}
+		if !write {
+			w.read++
 		}
 		if w.each {
 			began = tick()

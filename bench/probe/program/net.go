@@ -17,10 +17,11 @@ import (
 	"lab/bench/probe/line"
 )
 
-// network talks to a serve at to=ADDRESS:PORT, and measures four things, each a
+// network talks to a serve at to=ADDRESS:PORT, and measures six things, each a
 // section of about ms milliseconds: how much one stream carries, and four
-// together, how long a byte takes there and back, and how many connections can
-// be made one after the other.
+// together, how long a byte takes there and back, how many connections can be
+// made one after the other, how much a stream from the server carries, and how long
+// a byte takes in a datagram there and back.
 //
 // It works in one thread, as the server does; iperf3 did the same before 3.16.
 func network(t *talk, o options) error {
@@ -43,6 +44,8 @@ func network(t *talk, o options) error {
 		{"streams", func(t *talk, name string) error { return c.streams(t, name, 4) }},
 		{"latency", c.latency},
 		{"connect", c.connects},
+		{"receive", c.receive},
+		{"udp", c.datagrams},
 	} {
 		if o["only"] != "" && !slices.Contains(only, x.name) {
 			continue
@@ -230,4 +233,122 @@ func (c *client) connects(t *talk, name string) error {
 		}
 		return []line.Pair{line.Number("value", float64(count)/float64(at-began)*1e9), line.Count("bytes", 2*count)}, nil
 	})
+}
+
+// receive has the server send for the time on one connection. Value: bytes that came, a
+// second, from the request to the last read.
+func (c *client) receive(t *talk, name string) error {
+	fd, err := c.open(wantStream)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	buf := make([]byte, block)
+	return t.section(name, func() ([]line.Pair, error) {
+		var got int64
+		began := now()
+		// The server waits for this, so that nothing is under way before.
+		if n, err := send(fd, buf[:1], 0); n != 1 {
+			return nil, os.NewSyscallError("send", err)
+		}
+		at := began
+		for at-began < c.budget {
+			n, err := recv(fd, buf, 0)
+			if err != nil || n == 0 {
+				return nil, errors.Join(errors.New("the server stopped sending"), err)
+			}
+			got += int64(n)
+			at = now()
+		}
+		return []line.Pair{line.Number("value", float64(got)/float64(at-began)*1e9), line.Count("bytes", got)}, nil
+	})
+}
+
+// patient is how long a datagram is waited for before it counts as lost.
+const patient = int64(time.Second)
+
+// datagrams sends a byte in a datagram and waits for another to come back, again and again,
+// as latency does over TCP; one that is lost is sent again, and its round is that much
+// longer. Value: the mean time of a round.
+func (c *client) datagrams(t *talk, name string) error {
+	control, err := c.open(wantDatagrams)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(control)
+	var port [2]byte
+	if n, err := recv(control, port[:], unix.MSG_WAITALL); n != len(port) {
+		return errors.Join(errors.New("the server has no port for datagrams"), err)
+	}
+	to := c.to
+	to.Port = int(binary.BigEndian.Uint16(port[:]))
+	fd, err := datagramSocket(patient)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if err := unix.Connect(fd, &to); err != nil {
+		return os.NewSyscallError("connect", err)
+	}
+	var b, back [1]byte
+	lost := int64(0)
+	round := func() error {
+		b[0]++
+		for tries := 0; tries < 5; tries++ {
+			if n, err := send(fd, b[:], 0); n != 1 {
+				return os.NewSyscallError("send", err)
+			}
+			for {
+				n, err := recv(fd, back[:], 0)
+				if err == unix.EAGAIN {
+					break
+				}
+				if n != 1 {
+					return errors.Join(errors.New("the datagram didn't come back"), err)
+				}
+				if back == b { // and not one that was late
+					return nil
+				}
+			}
+			lost++
+		}
+		return errors.New("five datagrams in a row were lost")
+	}
+	for range warmRounds {
+		if err := round(); err != nil {
+			return err
+		}
+	}
+	h := &histogram.Histogram{}
+	err = t.section(name, func() ([]line.Pair, error) {
+		began := now()
+		at := began
+		for at-began < c.budget {
+			if err := round(); err != nil {
+				return nil, err
+			}
+			after := now()
+			h.Add(after - at)
+			at = after
+		}
+		return []line.Pair{line.Number("value", float64(at-began)/1e9/float64(h.N())), line.Count("bytes", 2*h.N()), line.Count("lost", lost)}, nil
+	})
+	if err != nil {
+		return err
+	}
+	return t.samples(name, h)
+}
+
+// datagramSocket is one whose reads wait so many nanoseconds at the most.
+func datagramSocket(patient int64) (int, error) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, os.NewSyscallError("socket", err)
+	}
+	wait := unix.NsecToTimeval(patient)
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &wait); err != nil {
+		unix.Close(fd)
+		return -1, os.NewSyscallError("setsockopt", err)
+	}
+	return fd, nil
 }

@@ -92,7 +92,7 @@ func TestNetwork(t *testing.T) {
 	s, port := serving(t, path)
 	c := start(t, path, "net", "to=127.0.0.1:"+port, "ms=60")
 	var streamed, connected int64
-	for _, name := range []string{"stream", "streams", "latency", "connect"} {
+	for _, name := range []string{"stream", "streams", "latency", "connect", "receive", "udp"} {
 		if l := c.next(); l.Kind != line.Begin || l.Name != name {
 			t.Fatalf("%v where %s should begin", l, name)
 		}
@@ -112,7 +112,14 @@ func TestNetwork(t *testing.T) {
 			if least := bytes / ns * 1e9; v < least || v > least*1.5 {
 				t.Errorf("%s: %v B/s, and %v bytes in %v ns", name, v, bytes, ns)
 			}
-		case "latency":
+		case "receive":
+			if least := bytes / ns * 1e9; v < least || v > least*1.5 {
+				t.Errorf("%s: %v B/s, and %v bytes in %v ns", name, v, bytes, ns)
+			}
+		case "latency", "udp":
+			if lost, _ := l.Float("lost"); lost > 0 {
+				t.Errorf("%v datagrams were lost on loopback", lost)
+			}
 			samples := c.next()
 			var rounds int64
 			for _, p := range samples.Pairs {
@@ -137,8 +144,8 @@ func TestNetwork(t *testing.T) {
 	s.answer()
 	got, _ := end.Float("bytes")
 	connections, _ := end.Float("connections")
-	if int64(got) != streamed || int64(connections) != connected+1+4+1 {
-		t.Errorf("the server counted %v bytes on %v connections, the client sent %d on %d", got, connections, streamed, connected+6)
+	if int64(got) != streamed || int64(connections) != connected+1+4+1+2 {
+		t.Errorf("the server counted %v bytes on %v connections, the client sent %d on %d", got, connections, streamed, connected+8)
 	}
 	if err := s.cmd.Wait(); err != nil {
 		t.Error(err)
@@ -150,7 +157,7 @@ func TestNetwork(t *testing.T) {
 func TestServeSurvives(t *testing.T) {
 	path := probeProgram(t)
 	s, port := serving(t, path)
-	for _, say := range []string{"", "e", "exxx", "c", "1", "?"} {
+	for _, say := range []string{"", "e", "exxx", "c", "1", "?", "r", "rx", "u"} {
 		conn, err := net.Dial("tcp4", "127.0.0.1:"+port)
 		if err != nil {
 			t.Fatal(err)

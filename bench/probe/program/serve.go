@@ -15,8 +15,10 @@ import (
 // The first byte on a connection says what it is for. A digit opens one of so
 // many streams, which come one after the other and are read together.
 const (
-	wantEcho  = 'e' // each byte comes back, until the client closes
-	wantShort = 'c' // one byte comes back, and the server closes
+	wantEcho      = 'e' // each byte comes back, until the client closes
+	wantShort     = 'c' // one byte comes back, and the server closes
+	wantStream    = 'r' // after one more byte the server sends, until the client closes
+	wantDatagrams = 'u' // the server tells a port, and each datagram there comes back, until the client closes
 )
 
 // block is how much is written and read at a time: iperf3's default.
@@ -113,10 +115,65 @@ func (s *server) answer(fd int) error {
 				break
 			}
 		}
+	case want == wantStream:
+		buf := make([]byte, block)
+		if n, _ := recv(fd, b[:], 0); n == 1 {
+			for err := error(nil); err == nil; { // the client's reset ends it
+				_, err = send(fd, buf, 0)
+			}
+		}
+	case want == wantDatagrams:
+		return errors.Join(datagrams(fd), unix.Close(fd))
 	case '1' <= want && want <= '9':
 		return s.streams(fd, int(want-'0'))
 	}
 	return unix.Close(fd)
+}
+
+// pause is how long no datagram has to come before the server asks whether the client is
+// gone, in nanoseconds.
+const pause = 20_000_000
+
+// datagrams sends datagrams back to whoever sent the first, until the client closes the
+// connection over which it asked for that.
+func datagrams(control int) error {
+	fd, err := datagramSocket(pause)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if err := unix.Bind(fd, &unix.SockaddrInet4{}); err != nil {
+		return os.NewSyscallError("bind", err)
+	}
+	addr, err := unix.Getsockname(fd)
+	if err != nil {
+		return os.NewSyscallError("getsockname", err)
+	}
+	send(control, binary.BigEndian.AppendUint16(nil, uint16(addr.(*unix.SockaddrInet4).Port)), 0)
+	var b [1]byte
+	var from unix.Sockaddr
+	for {
+		var n int
+		var err error
+		if from == nil {
+			n, from, err = unix.Recvfrom(fd, b[:], 0)
+			if err == nil && from != nil {
+				err = unix.Connect(fd, from) // from here on it answers that one alone
+			}
+		} else {
+			n, err = recv(fd, b[:], 0)
+		}
+		switch {
+		case err == nil && n == 1:
+			send(fd, b[:], 0)
+		case err == unix.EAGAIN || err == unix.EINTR || err == unix.ECONNREFUSED: // a pause, or the client's end
+			if n, err := recv(control, b[:], unix.MSG_DONTWAIT); n == 0 || err != unix.EAGAIN {
+				return nil
+			}
+		case err != nil:
+			return os.NewSyscallError("recvfrom", err)
+		}
+	}
 }
 
 // streams reads so many connections, the first of which is there, until each
