@@ -64,6 +64,7 @@ func disk(t *talk, o options) error {
 	}
 	// More than there are threads that block in raw system calls.
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(depth + 4))
+	d.mark = "-" + t.token
 	d.once, d.directOnce = o["cold"] == "once", o["direct"] == "once"
 	defer d.close()
 	if err := d.open(); err != nil {
@@ -100,6 +101,7 @@ func disk(t *talk, o options) error {
 // disks is the file that is worked on, open twice.
 type disks struct {
 	dir       string
+	mark      string // ends the names of its files: a second probe may be at work in the folder
 	size, hot int64
 	budget    time.Duration
 	once      bool // one cold pass
@@ -123,7 +125,7 @@ func (d *disks) open() (err error) {
 		return os.NewSyscallError("mmap", err)
 	}
 	noise(d.buf)
-	name := filepath.Join(d.dir, "probe-disk")
+	name := filepath.Join(d.dir, "probe-disk"+d.mark)
 	if d.cached, err = unix.Open(name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, 0o600); err != nil {
 		return &os.PathError{Op: "make", Path: name, Err: err}
 	}
@@ -253,7 +255,7 @@ func (d *disks) first(t *talk, name string, size int64) error {
 		if size == 0 {
 			return nil
 		}
-		name = filepath.Join(d.dir, "probe-first")
+		name = filepath.Join(d.dir, "probe-first"+d.mark)
 		b := make([]byte, size)
 		noise(b)
 		defer os.Remove(name)
