@@ -61,7 +61,7 @@ const ownGroupText = "Each process on the host has its own cgroup, so that what 
 
 // Find returns a scenario by its name, a calibration's part included, or nil.
 func Find(name string) *bench.Scenario {
-	for _, s := range append(append(All(), Calibration()...), Disturbed()) {
+	for _, s := range slices.Concat(All(), Calibration(), InPairs(), []*bench.Scenario{Disturbed()}) {
 		if s.Name == name {
 			return s
 		}
