@@ -21,7 +21,7 @@ import (
 func selfCheck(p *page.Page, a *analysis.Analysis) {
 	p.Section(msg.T("check.title"))
 	p.Text(msg.T("check.source"))
-	t := page.Table{Align: "rll", Head: []page.Text{"", msg.T("check.principle"), msg.T("check.met"), msg.T("check.here")}}
+	t := page.Table{Align: "llll", Head: []page.Text{"", msg.T("check.principle"), msg.T("check.met"), msg.T("check.here")}}
 	for i, c := range []func(*analysis.Analysis) (met, answer msg.Message){
 		repeated, covered, described, open, distributed, evaluated, inUnits, costs,
 	} {

@@ -34,7 +34,7 @@ func InPairs() []*bench.Scenario {
 	cpu := &bench.Scenario{
 		Name: CalibratePairedCPU, Workload: image.ProbePath, Question: question, Layout: true,
 		Method: method + "A trial computes with integers, works on memory in order and makes system calls, as those of the scenario cpu under --quick do.",
-		Trial: func(ctx context.Context, t *bench.T, c bench.Cell) error { return cpuSome(ctx, t, c, pairedCPU...) },
+		Trial:  func(ctx context.Context, t *bench.T, c bench.Cell) error { return cpuSome(ctx, t, c, pairedCPU...) },
 		Cells: func(bench.Options) []bench.Cell {
 			return pairedCells(bench.Cell{Expect: time.Duration(len(pairedCPU)) * cpuLength(false, true)})
 		},

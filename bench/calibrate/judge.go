@@ -17,7 +17,7 @@ const Outside = "outside"
 type Parts struct {
 	Shuffled, Blocks, Planted, Outside, Disturbed *results.Run
 	PairedCPU, PairedDisk                         *results.Run // of lab calibrate --paired
-	ShortRun                                      int // trials in a short run
+	ShortRun                                      int          // trials in a short run
 }
 
 // Judge answers all questions that the parts can.
