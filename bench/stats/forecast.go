@@ -3,6 +3,7 @@ package stats
 import (
 	"fmt"
 	"math"
+	"sync"
 
 	"gonum.org/v1/gonum/stat/distuv"
 )
@@ -62,8 +63,20 @@ func (f Forecast) Half(sessions, trials int) float64 {
 		return math.Inf(1)
 	}
 	variance := (f.Between*f.Between + f.Within*f.Within/float64(trials)) / float64(sessions)
-	t := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(sessions - 1)}.Quantile(1 - Alpha/2)
-	return t * math.Sqrt(variance)
+	return student(sessions-1) * math.Sqrt(variance)
+}
+
+// students keeps quantiles, which take long to find, by degrees of freedom.
+var students sync.Map
+
+// student is the 97.5 % quantile of Student's distribution.
+func student(freedom int) float64 {
+	if t, ok := students.Load(freedom); ok {
+		return t.(float64)
+	}
+	t := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(freedom)}.Quantile(1 - Alpha/2)
+	students.Store(freedom, t)
+	return t
 }
 
 // Sessions is the least number of sessions, of so many trials each, with which Half
