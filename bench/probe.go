@@ -285,7 +285,10 @@ func (t *T) probe(ctx context.Context, env Environment, s Spec, args []string, o
 	s.Command = p.Command(args...)
 	i, err := t.hear(ctx, env, p, s, func(i Instance, h Heard) error {
 		t.Check(h)
-		return on(i, h)
+		if err := on(i, h); err != nil || h.Kind != line.Begin {
+			return err
+		}
+		return t.Meet(ctx)
 	})
 	if i == nil {
 		return err

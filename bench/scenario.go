@@ -45,6 +45,15 @@ type Scenario struct {
 	// first has to be asked for.
 	Takes []string
 
+	// Alone says why a trial can't be made at the same time as another one
+	// (Request.Paired), as the end of a sentence; "": it can, by [T.Meet].
+	Alone string
+
+	// Layout lets the environment and the argument strings of what a trial starts be
+	// longer than they need be (results.Layout): for programs that run for a while, to
+	// which these say nothing.
+	Layout bool
+
 	// Beside names an environment that a trial takes something from beside
 	// its cell's own: a client, for [T.Beside]. "" is none.
 	Beside string
@@ -99,6 +108,8 @@ type Cell struct {
 	Memory    int64             // the limit of each instance's memory, in bytes; 0: the run's. Known before the trials, as a guest's RAM follows from it
 	Quick     bool              // Options.Quick, for the trial
 	Asked     *request.Request  // what was asked for, where the trial follows it; else nil
+	Alone     bool              // its trials are made alone in a run of pairs, too
+	Long      bool              // its parts are as long as a guest's; in a run of pairs those of the two have to be
 
 	// StepClock makes the runner's guard see a step of the wall clock in each
 	// trial, which stays as it is: for lab calibrate.
@@ -179,6 +190,24 @@ func (s *Scenario) Planned(o Options, envs []Environment) []Cell {
 			return e.Name() == env && slices.ContainsFunc(e.Settings(), func(x Setting) bool { return x.Name == setting })
 		})
 	})
+}
+
+// Partners says for each cell in whose company its trials are made (Request.Paired), by
+// place: the first cell that runs is the partner of all others. -1: of none, or it is the
+// partner itself.
+func Partners(cells []Cell, runs func(i int) bool) []int {
+	out, first := make([]int, len(cells)), -1
+	for i, c := range cells {
+		out[i] = -1
+		switch {
+		case c.Alone || !runs(i):
+		case first < 0:
+			first = i
+		default:
+			out[i] = first
+		}
+	}
+	return out
 }
 
 // vary makes of each cell one for each combination of the values that the user

@@ -35,6 +35,9 @@ type TrialPlan struct {
 	Image  image.Ref
 	Limits Limits
 	Home   string       // T.Home
+	Duet   *Duet        // the pair that the trial is one of; nil: none
+	Side   int          // which one of it: 0 or 1
+	Layout bool         // its programs have the environment and arguments that Line says (Scenario.Layout)
 	Line   results.Line // what is the same in each of the trial's lines
 }
 
@@ -82,7 +85,7 @@ func (t *T) prepare(ctx context.Context, env Environment, s Spec) (Instance, err
 	if err := hasProbe(s); err != nil {
 		return nil, err
 	}
-	i, err := env.Prepare(ctx, s)
+	i, err := env.Prepare(ctx, t.padded(s))
 	if err != nil {
 		return nil, fmt.Errorf("prepare: %w", err)
 	}

@@ -34,7 +34,7 @@ func trialsCSV(a *analysis.Analysis) ([]byte, error) {
 		header = append(header, "variant_"+k)
 	}
 	header = append(header, "n", "session", "block", "pos", "trial", "warmup", "repeated", "metric", "value", "unit", "better", "stat",
-		"samples", "part_of", "seq", "instance", "text", "err", "blame", "taint", "at")
+		"samples", "part_of", "seq", "instance", "text", "err", "blame", "taint", "at", "pair", "cpus", "env_pad", "argv_pad")
 
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
@@ -55,7 +55,7 @@ func trialsCSV(a *analysis.Analysis) ([]byte, error) {
 		row = append(row, strconv.Itoa(l.N), strconv.Itoa(l.Session), strconv.Itoa(l.Block), strconv.Itoa(l.Pos), strconv.Itoa(l.Trial),
 			strconv.FormatBool(l.Warmup), strconv.FormatBool(l.Repeated), l.Metric, value, l.Unit, l.Better, l.Stat, strconv.Itoa(l.Samples),
 			l.PartOf, strconv.Itoa(l.Seq), strconv.Itoa(l.Instance), l.Text, l.Err, l.Blame,
-			strings.Join(l.Taint, ";"), exact(l.At))
+			strings.Join(l.Taint, ";"), exact(l.At), strconv.Itoa(l.Pair), l.CPUs, strconv.Itoa(l.EnvPad), strconv.Itoa(l.ArgvPad))
 		w.Write(clean.Fields(row))
 	}
 	w.Flush()

@@ -3,6 +3,7 @@ package reports
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"lab/bench/results"
 	"lab/reports/analysis"
@@ -24,6 +25,7 @@ func methods(a *analysis.Analysis) *page.Page {
 	p.Text(machineSentence(a.Run.Machine))
 	p.Section(msg.T("methods.deviations"))
 	p.Messages(append(analysis.NotesOf(&m), a.Doubts()...)...)
+	selfCheck(p, a)
 	return p
 }
 
@@ -50,7 +52,11 @@ func method(p *page.Page, a *analysis.Analysis) {
 	p.Text(design(a))
 	p.Section(msg.T("methods.analysis"))
 	p.Text(msg.T("methods.median"))
-	p.Text(msg.T("methods.differences"))
+	if m.Paired != nil {
+		p.Text(msg.T("methods.pairs"))
+	} else {
+		p.Text(msg.T("methods.differences"))
+	}
 	var sizes []msg.Message
 	for _, k := range a.FamilySizes() {
 		sizes = append(sizes, msg.Verbatim(strconv.Itoa(k)))
@@ -106,9 +112,20 @@ func design(a *analysis.Analysis) msg.Message {
 	if m.Grouped > 0 {
 		s[0] = msg.T("design.grouped", msg.T("trials", m.Grouped))
 	}
+	if d := m.Paired; d != nil {
+		s = append(s, msg.T("design.paired", strings.Join(d.CPUs, " + ")))
+		if d.SameCore {
+			s = append(s, msg.T("design.same-core"))
+		}
+	}
+	if l := m.Layout; l != nil {
+		s = append(s, msg.T("design.layout", l.Env, l.Argv))
+	}
 	if x := m.Asked; x != nil {
 		longest := msg.Quantity(x.MaxTime.Seconds(), "s")
 		switch {
+		case x.Precision > 0 && m.Paired != nil:
+			s = append(s, msg.T("design.precise-pairs", msg.Percent(float64(x.Precision)), longest))
 		case x.Precision > 0 && x.MaxTime > 0:
 			s = append(s, msg.T("design.precise-within", msg.Percent(float64(x.Precision)), longest))
 		case x.Precision > 0:

@@ -66,7 +66,7 @@ type SummaryAgainst struct {
 	Ratio      *SummaryEnds   `json:"ratio,omitempty"`
 	Family     int            `json:"family"` // comparisons that hold together with 95 %
 	Confidence float64        `json:"confidence"`
-	P          float64        `json:"p"` // Mann-Whitney, two-sided, of this comparison alone
+	P          float64        `json:"p"` // two-sided, of this comparison alone: Mann-Whitney's, or the signed-rank test's where the method is signed ranks
 	Differs    bool           `json:"differs"`
 	Effect     *SummaryEffect `json:"effect"`
 }

@@ -2,6 +2,7 @@ package reports
 
 import (
 	"lab/bench/results"
+	"lab/bench/stats"
 	"lab/reports/analysis"
 	"lab/reports/msg"
 	"lab/reports/page"
@@ -34,6 +35,10 @@ func metric(p *page.Page, a *analysis.Analysis, m results.Metric, first bool) {
 	for _, c := range a.Cells {
 		if x := c.Samples[m.Name]; x != nil && x.Against != nil && x.Against.Difference.Known() {
 			k := x.Against
+			if k.Difference.Method == stats.SignedRank {
+				differ = append(differ, msg.T("report.effect-pairs", c.Name, c.Base.Name, k.Difference.N, msg.Number(k.Effect.Delta, 2), msg.T(effectSizes[k.Effect.Size()]), msg.Probability(k.P)))
+				continue
+			}
 			differ = append(differ, msg.T("report.effect", c.Name, c.Base.Name, msg.Number(k.Effect.Delta, 2), msg.T(effectSizes[k.Effect.Size()]), msg.Probability(k.P)))
 		}
 	}

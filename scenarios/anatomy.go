@@ -15,6 +15,7 @@ import (
 func Anatomy() *bench.Scenario {
 	return &bench.Scenario{
 		Name:     "anatomy",
+		Alone:    "two starts at a time wait for the same locks of the kernel, and the wait would be measured",
 		Question: "What does each ingredient of a container or a VM add to its start?",
 		Method: "A trial starts one instance of the same program (less than 200 bytes) and ends when nothing of it is left, as in the startup scenario, on the same clock. " +
 			"A container stands in many rows. up-to=root is a mount namespace with a changed root and its /proc and /dev alone; each row up-to=… after it has one ingredient more, " +

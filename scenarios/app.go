@@ -26,6 +26,7 @@ import (
 func App() *bench.Scenario {
 	return &bench.Scenario{
 		Name:     "app",
+		Alone:    "a trial has a server and its clients, and needs more than one processor for itself",
 		Takes:    []string{"app"},
 		Question: "How soon does an application answer, and how much does it serve?",
 		Method: "A trial starts one instance of the application (--app) from the run's image, and asks it over TCP, again and again, from the moment at which the start was made, until it answers as its file says it should. " +

@@ -23,6 +23,8 @@ import (
 func Command() *bench.Scenario {
 	return &bench.Scenario{
 		Name:     "command",
+		Layout:   true,
+		Alone:    "a command may end sooner in one environment than in the other, whose rest would then run alone",
 		Takes:    []string{"command", "prepare", "ignore_failure", "parameters"},
 		Question: "What does your own program take in each environment?",
 		Method: "A trial starts one instance whose workload is the command that was asked for, and waits until it ends. " +

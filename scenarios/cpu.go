@@ -31,6 +31,7 @@ func CPU() *bench.Scenario {
 			ownGroupText +
 			"The program is compiled by Go, which doesn't use a processor's vector units: its operations and bytes a second are no machine's, " +
 			"the ratios between environments are sound.",
+		Layout:   true,
 		Cells:    cpuCells,
 		Trial:    cpuTrial,
 		Metrics:  cpuMetrics,
@@ -67,9 +68,9 @@ func probeCells(o bench.Options, things int) []bench.Cell {
 	var cells []bench.Cell
 	for _, e := range o.Chosen() {
 		c := cpuCounts.Row(e, o)
-		c.Init, c.CPUs, c.Grouped = e.Guest, min(2, runtime.NumCPU()), ownGroup(e, o)
+		c.Init, c.CPUs, c.Grouped, c.Long = e.Guest, min(2, runtime.NumCPU()), ownGroup(e, o), besideGuest(e, o)
 		// Its memory is filled beside, and how many rounds fill the time found out.
-		c.Expect = time.Duration(things)*cpuLength(e.Guest, o.Quick) + 250*time.Millisecond
+		c.Expect = time.Duration(things)*cpuLength(c.Long, o.Quick) + 250*time.Millisecond
 		if e.Guest {
 			c.Expect += 2 * time.Second
 			c.Default = map[string]string{"memory": cpuMemory}
@@ -92,7 +93,7 @@ func probeTrial(of []results.Metric) func(context.Context, *bench.T, bench.Cell)
 
 // cpuSome is a trial of some of the things, or all ten.
 func cpuSome(ctx context.Context, t *bench.T, c bench.Cell, only ...string) error {
-	args := []string{"cpu", "ms=" + strconv.FormatInt(cpuLength(c.Guest, c.Quick).Milliseconds(), 10), "only=" + strings.Join(only, ",")}
+	args := []string{"cpu", "ms=" + strconv.FormatInt(cpuLength(c.Guest || c.Long, c.Quick).Milliseconds(), 10), "only=" + strings.Join(only, ",")}
 	return t.Probe(ctx, args, func(_ bench.Instance, h bench.Heard) error {
 		switch h.Kind {
 		case line.End:

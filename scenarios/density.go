@@ -19,6 +19,7 @@ import (
 func Density() *bench.Scenario {
 	return &bench.Scenario{
 		Name:     "density",
+		Alone:    "a trial has many instances, which take all processors",
 		Workload: image.StayPath,
 		Question: "How many instances does a machine take, and how fast is one more?",
 		Method: "The instances run a program of less than 200 bytes that writes its token, and then sleeps. " +

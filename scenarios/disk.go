@@ -38,6 +38,7 @@ func Disk() *bench.Scenario {
 			"Sixteen requests come from sixteen threads with pread and pwrite: io_uring is forbidden by the filter that containers have. " +
 			ownGroupText +
 			"The host stamps each part's beginning and end on its own clock; where the two lengths differ by more than 1 % the trial is marked (two-clocks).",
+		Layout:   true,
 		Cells:    diskCells,
 		Trial:    diskTrial,
 		Metrics:  diskMetrics(),
@@ -84,10 +85,12 @@ var diskCounts = bench.Counts{Full: bench.Count{Trials: 20, Warmup: 1}, Quick: b
 func diskCells(o bench.Options) []bench.Cell {
 	var cells []bench.Cell
 	for _, e := range o.Chosen() {
-		p := diskPlanFor(o.Quick, e.Guest)
+		long := besideGuest(e, o)
+		p := diskPlanFor(o.Quick, long)
 		for _, v := range variantsOf(e, o) {
 			c := diskCounts.Row(e, o)
 			c.Variant, c.Init, c.CPUs, c.Grouped = v, e.Guest, min(2, runtime.NumCPU()), ownGroup(e, o)
+			c.Long = long
 			c.Work, c.Disk = true, diskNeed(e.Guest, p, o)
 			// A part is over when its last pass is, and filling takes time, too.
 			c.Expect = p.section*15 + time.Duration(p.size/(1<<20))*2*time.Millisecond
@@ -204,7 +207,7 @@ func diskSome(ctx context.Context, t *bench.T, c bench.Cell, only []string, also
 
 // diskProbe runs the probe on a file of a cell's.
 func diskProbe(ctx context.Context, t *bench.T, c bench.Cell, only []string, on func(bench.Instance, bench.Heard) error) error {
-	p := diskPlanFor(c.Quick, c.Guest)
+	p := diskPlanFor(c.Quick, c.Guest || c.Long)
 	place, err := t.Place(ctx)
 	if err != nil {
 		return err

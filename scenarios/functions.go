@@ -24,6 +24,7 @@ import (
 func Functions() *bench.Scenario {
 	s := &bench.Scenario{
 		Name:     "functions",
+		Alone:    "its answers are yes or no, and noise doesn't change them",
 		Workload: image.ProbePath,
 		Question: "Folders, ports, users, packages: what works in which environment?",
 		Method: "A trial tries each function for real. One instance runs a shell script: it adds a user and becomes that user, installs a package, leaves a process behind a shell that ends, reads its kernel's version and digests two of the image's programs; meanwhile the host runs a further command in it. " +

@@ -19,6 +19,7 @@ import (
 func Isolation() *bench.Scenario {
 	return &bench.Scenario{
 		Name:     "isolation",
+		Alone:    "its answers are yes or no, and noise doesn't change them",
 		Workload: image.ProbePath,
 		Beside:   "host",
 		Question: "What of the machine can a program inside see, and what change?",

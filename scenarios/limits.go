@@ -22,6 +22,7 @@ import (
 func Limits() *bench.Scenario {
 	return &bench.Scenario{
 		Name:     "limits",
+		Alone:    "a trial fills the machine up to a limit, and the other one would be in its way",
 		Workload: image.ProbePath,
 		Question: "Does an instance get what its limit allows, and what happens then?",
 		Method: "A trial starts one instance of the lab's probe, the same bytes everywhere, under one limit, and the program wants more than that. " +

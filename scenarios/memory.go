@@ -16,6 +16,7 @@ import (
 func Memory() *bench.Scenario {
 	return &bench.Scenario{
 		Name:     "memory",
+		Alone:    "what two instances share is counted as half of each one's, so that each would look smaller than it is",
 		Workload: image.ProbePath,
 		Question: "How much memory does an instance take beyond its workload?",
 		Method: "A trial starts instances of the lab's probe, the same bytes everywhere, each of which takes a known amount of anonymous memory " +

@@ -23,6 +23,7 @@ import (
 func Neighbours() *bench.Scenario {
 	return &bench.Scenario{
 		Name:     "neighbours",
+		Alone:    "a trial has a neighbour of its own already, whose effect is the question",
 		Workload: image.ProbePath,
 		Question: "How much does a neighbour slow a program down, and what helps?",
 		Method: "A trial starts two instances of the same kind: a neighbour, and when that is at work, the victim. " +

@@ -20,6 +20,8 @@ import (
 func Network() *bench.Scenario {
 	return &bench.Scenario{
 		Name:     "network",
+		Layout:   true,
+		Alone:    "a trial has a program at either end, and needs two processors for itself",
 		Workload: image.ProbePath,
 		Question: "What does isolation cost in throughput, latency and connections?",
 		Method: "A trial starts one instance of the lab's probe, the same bytes everywhere, as a server, and a client: a plain process in the testbed's network (from=host), " +

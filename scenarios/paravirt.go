@@ -19,6 +19,7 @@ import (
 func Paravirt() *bench.Scenario {
 	return &bench.Scenario{
 		Name:     "paravirt",
+		Alone:    "QEMU's own threads need processors of their own",
 		Workload: image.ProbePath,
 		Question: "What does a guest gain by knowing that it is one?",
 		Method: "Three comparisons, each within one run. Disks: a virtual machine reads and writes a disk of virtio's, and one that QEMU imitates (IDE of 1986), " +

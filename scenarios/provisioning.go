@@ -21,6 +21,7 @@ func Provisioning() *bench.Scenario {
 	p := &provider{first: map[string]string{}}
 	return &bench.Scenario{
 		Name:     "provisioning",
+		Alone:    "two at a time wait for the same image store and the same registry",
 		Takes:    []string{"app", "from"},
 		Question: "How long does it take from nothing to an application's answer?",
 		Method: "from=store: the image is on this machine and was used before. from=registry: it isn't, and is pulled over the loopback device from a registry of the lab's own into a new store: manifest, configuration and layers, each checked by its digest and unpacked. " +

@@ -19,6 +19,7 @@ import (
 func Restore() *bench.Scenario {
 	return &bench.Scenario{
 		Name:     "restore",
+		Alone:    "two starts at a time wait for the same locks of the kernel, and the wait would be measured",
 		Workload: image.ProbePath,
 		Question: "When is a restored guest as fast as one that booted?",
 		Method: "A trial starts one instance of the lab's probe, the same bytes everywhere, which goes over memory eight times and times each pass: " +

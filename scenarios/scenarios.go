@@ -5,7 +5,11 @@
 // settings) or an optional interface of package bench.
 package scenarios
 
-import "lab/bench"
+import (
+	"slices"
+
+	"lab/bench"
+)
 
 // List is the one list of scenarios, in the order in which they are explained.
 var List = []func() *bench.Scenario{
@@ -49,12 +53,18 @@ func All() []*bench.Scenario {
 // times as fast at starting programs. A guest's processes are QEMU's.
 func ownGroup(e bench.About, o bench.Options) bool { return !e.Guest && o.Fixed()["cgroup"] != "no" }
 
+// besideGuest says whether a cell's parts are as long as a guest's (Cell.Long): it is one,
+// or in a run of pairs it may be measured at the same time as one.
+func besideGuest(e bench.About, o bench.Options) bool {
+	return e.Guest || o.Paired && slices.ContainsFunc(o.Chosen(), func(a bench.About) bool { return a.Guest })
+}
+
 // ownGroupText says the same of a scenario's method.
 const ownGroupText = "Each process on the host has its own cgroup, so that what else runs on the machine takes as much from one environment as from another; QEMU is in the lab's. "
 
 // Find returns a scenario by its name, a calibration's part included, or nil.
 func Find(name string) *bench.Scenario {
-	for _, s := range append(append(All(), Calibration()...), Disturbed()) {
+	for _, s := range slices.Concat(All(), Calibration(), InPairs(), []*bench.Scenario{Disturbed()}) {
 		if s.Name == name {
 			return s
 		}

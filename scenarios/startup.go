@@ -20,6 +20,7 @@ import (
 func Startup() *bench.Scenario {
 	return &bench.Scenario{
 		Name:     "startup",
+		Alone:    "two starts at a time wait for the same locks of the kernel, and the wait would be measured",
 		Question: "How long does it take until a workload runs, and until it is gone?",
 		Method: "A trial starts one instance of the same program (less than 200 bytes, the same everywhere) " +
 			"and blocks until the host reads the first byte of the token that the program writes; the token is another one each time. " +

@@ -21,6 +21,7 @@ import (
 func Storage() *bench.Scenario {
 	return &bench.Scenario{
 		Name:     "storage",
+		Alone:    "a trial adds up what is on the disk, and would count the files of the other one as well",
 		Workload: image.ProbePath,
 		Question: "How much of the disk does one more instance of an image take?",
 		Method: "A trial starts instances of one image, and when all of them have written what they write, adds up the blocks of all files in the work folder, where their files are; less what was there before. " +

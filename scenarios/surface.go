@@ -20,6 +20,7 @@ import (
 func Surface() *bench.Scenario {
 	return &bench.Scenario{
 		Name:     "surface",
+		Alone:    "a trial counts what the kernel does, and would count the other one's as well",
 		Workload: image.ProbePath,
 		Question: "How many of the host's system calls does the same work come to?",
 		Method: "A trial starts one instance of the lab's probe, the same bytes everywhere, which does a fixed amount of work: 1,000 system calls that do nothing, 100 files opened, read and closed, 1 MiB written to a file in blocks of 4 KiB, and an fsync, " +

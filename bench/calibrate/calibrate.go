@@ -22,6 +22,11 @@
 //	planted   a start of 5 ms that was slowed by 2 % is found with 100 pairs of
 //	          trials, and one slowed by 0 % isn't; where most trials were disturbed
 //	          and nothing is found, that can't be told
+//	in pairs  lab calibrate --paired: of sets of ten pairs of trials that are made at the
+//	          same time, of one environment under two labels, at most 5 % may be called
+//	          different; 2 % (of a disk 10 %) that is added to the figures of one label is
+//	          found by twenty pairs; and how wide an interval is, beside that of trials
+//	          made alone in the same time
 //
 // The thresholds are constants here: they were written down before any result.
 package calibrate

@@ -16,7 +16,8 @@ const Outside = "outside"
 // Parts are a calibration's folders; one that is nil gives no checks.
 type Parts struct {
 	Shuffled, Blocks, Planted, Outside, Disturbed *results.Run
-	ShortRun                                      int // trials in a short run
+	PairedCPU, PairedDisk                         *results.Run // of lab calibrate --paired
+	ShortRun                                      int          // trials in a short run
 }
 
 // Judge answers all questions that the parts can.
@@ -28,6 +29,8 @@ func Judge(p Parts) ([]Check, error) {
 		func() ([]Check, error) { return outside(p.Outside) },
 		func() ([]Check, error) { return planted(p.Planted) },
 		func() ([]Check, error) { return disturbed(p.Disturbed) },
+		func() ([]Check, error) { return inPairs(p.PairedCPU, "cpu", PlantedCPU) },
+		func() ([]Check, error) { return inPairs(p.PairedDisk, "disk", PlantedDisk) },
 	} {
 		c, err := f()
 		if err != nil {
@@ -38,7 +41,7 @@ func Judge(p Parts) ([]Check, error) {
 	if p.Disturbed != nil && p.Shuffled == nil { // its trials were disturbed on purpose
 		return out, nil
 	}
-	return append(out, quiet(p.Shuffled, p.Blocks, p.Planted, p.Outside)), nil
+	return append(out, quiet(p.Shuffled, p.Blocks, p.Planted, p.Outside, p.PairedCPU, p.PairedDisk)), nil
 }
 
 const meanwhile = "the machine meanwhile"

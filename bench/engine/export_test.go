@@ -38,3 +38,17 @@ func SetGrace(d time.Duration) (restore func()) {
 	grace = d
 	return func() { grace = old }
 }
+
+// Sides picks the processors of a run of pairs.
+var Sides = sides
+
+// OrderPairs is the plan of a run of pairs.
+func OrderPairs(seed uint64, trials, partner []int) (out []struct{ Block, Pos, Cell, Partner, Side int }) {
+	for _, s := range (plan{seed: seed, trials: trials, warmup: make([]int, len(trials)), partner: partner}).slots() {
+		if !s.pair {
+			s.partner = -1
+		}
+		out = append(out, struct{ Block, Pos, Cell, Partner, Side int }{s.block, s.pos, s.cell, s.partner, s.side})
+	}
+	return out
+}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,10 +55,24 @@ type tally struct {
 	spent   time.Duration
 	counted []int // by cell: trials that are neither warm-ups nor repeated
 	repeat  int   // trials that were repeated
+
+	with []string          // by cell: its partner in a run of pairs (results.Cell.With)
+	rows map[int]paired    // by number: pairs of which the partner's value is to come
+	x, y map[int][]float64 // by cell: its values, and its partner's of the same pairs
+}
+
+// paired is a row's value in a pair.
+type paired struct {
+	cell  int
+	value float64
 }
 
 func newTally(m *results.Manifest) *tally {
-	t := &tally{values: make([][]float64, len(m.Cells)), counted: make([]int, len(m.Cells))}
+	t := &tally{values: make([][]float64, len(m.Cells)), counted: make([]int, len(m.Cells)),
+		rows: map[int]paired{}, x: map[int][]float64{}, y: map[int][]float64{}}
+	for _, c := range m.Cells {
+		t.with = append(t.with, c.With)
+	}
 	if len(m.Metrics) > 0 {
 		t.metric = m.Metrics[0].Name
 	}
@@ -81,9 +96,31 @@ func (t *tally) add(cell int, lines []results.Line) {
 			vs = append(vs, *l.Value)
 		}
 	}
-	if len(vs) > 0 {
-		t.values[cell] = append(t.values[cell], stats.Median(vs))
+	if len(vs) == 0 {
+		return
 	}
+	v := stats.Median(vs)
+	t.values[cell] = append(t.values[cell], v)
+	pair := lines[0].Pair
+	if p, ok := t.rows[pair]; ok {
+		delete(t.rows, pair)
+		t.x[p.cell], t.y[p.cell] = append(t.x[p.cell], p.value), append(t.y[p.cell], v)
+	} else if t.with[cell] != "" { // a pair's first trial
+		t.rows[pair] = paired{cell, v}
+	}
+}
+
+// half is half of the interval of what is reported of a cell, by its middle: of its
+// median; in a run of pairs of its ratio to its partner. A partner alone has none.
+func (t *tally) half(cell int) (h float64, ok bool) {
+	if t.with[cell] == "" {
+		return half(t.values[cell])
+	}
+	iv, _, err := stats.PairedRatio(t.x[cell], t.y[cell], 1)
+	if err != nil || !iv.Known() {
+		return 0, false
+	}
+	return max(iv.Hi-iv.Point, iv.Point-iv.Lo) / iv.Point, true
 }
 
 // wide lists the cells whose interval is wider than precision, with how wide
@@ -91,10 +128,10 @@ func (t *tally) add(cell int, lines []results.Line) {
 func (t *tally) wide(m *results.Manifest, precision float64) []string {
 	var out []string
 	for i, c := range m.Cells {
-		if c.NotRun != nil {
+		if c.NotRun != nil || slices.Contains(t.with, c.Label()) {
 			continue
 		}
-		switch h, ok := half(t.values[i]); {
+		switch h, ok := t.half(i); {
 		case !ok:
 			out = append(out, c.Label()+" (no interval yet)")
 		case h > precision:
@@ -123,6 +160,9 @@ func (t *tally) said(m *results.Manifest, x *request.Request, late bool, counted
 	}
 	if x.Precision > 0 {
 		asked := fmt.Sprintf("±%.3g %% of each median of %s (--precision)", x.Precision*100, t.metric)
+		if m.Paired != nil {
+			asked = fmt.Sprintf("±%.3g %% of each ratio of %s (--precision)", x.Precision*100, t.metric)
+		}
 		if w := t.wide(m, float64(x.Precision)); len(w) > 0 {
 			why := ""
 			if !late {

@@ -6,10 +6,23 @@ import (
 )
 
 // A slot is one trial of the plan: which cell, in which block, at which place
-// in it.
+// in it. Or it is a pair of trials (see [bench.Duet]): the cell's, and at the next
+// place its partner's.
 type slot struct {
 	cell, block, pos int
 	warmup           bool
+
+	pair    bool
+	partner int // its cell
+	side    int // which of the two sets of processors the cell's own trial has: 0 or 1
+}
+
+// trials counts them.
+func (s slot) trials() int {
+	if s.pair {
+		return 2
+	}
+	return 1
 }
 
 // A plan is which trials a run makes, and in which order: warm-up blocks first,
@@ -20,12 +33,17 @@ type slot struct {
 // A cell with fewer trials than the longest one has its trials spread evenly
 // over the blocks: with 20 of 60, it is in every third.
 //
+// In a run of pairs, a cell that has a partner is made together with it, and the side
+// that each has is drawn from the same seed. The partner has no trials but those: as
+// many as all the cells that it is made with.
+//
 // The order is a function of the fields alone: a run that was broken off goes on
 // from them.
 type plan struct {
 	seed           uint64
 	trials, warmup []int // by cell
 	group          int   // Scenario.Grouped
+	partner        []int // by cell: see bench.Partners; nil: all trials are made alone
 	first          int   // Runner.FirstBlock: no session has another's order
 }
 
@@ -72,8 +90,14 @@ func (p plan) block(b int) []slot {
 	r := rand.New(rand.NewPCG(p.seed, uint64(p.first+b)))
 	r.Shuffle(len(cells), func(i, j int) { cells[i], cells[j] = cells[j], cells[i] })
 	var out []slot
-	for pos, c := range cells {
-		out = append(out, slot{c, b, pos, warm})
+	pos := 0
+	for _, c := range cells {
+		s := slot{cell: c, block: b, pos: pos, warmup: warm}
+		if p.partner != nil && p.partner[c] >= 0 {
+			s.pair, s.partner, s.side = true, p.partner[c], r.IntN(2)
+		}
+		out = append(out, s)
+		pos += s.trials()
 	}
 	return out
 }
@@ -105,7 +129,7 @@ func grouped(size int, trials, warmup []int) []slot {
 			pos := 0
 			for c, n := range phase.n {
 				for range min(size, max(0, n-done)) {
-					out = append(out, slot{c, block, pos, phase.warmup})
+					out = append(out, slot{cell: c, block: block, pos: pos, warmup: phase.warmup})
 					pos++
 				}
 				more = more || n > done+size

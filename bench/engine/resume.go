@@ -17,10 +17,25 @@ func (s *session) takeOver(done []results.Line) {
 	for c, i := range s.run {
 		cell[s.r.Manifest.Cells[i].Label()] = c
 	}
+	// The place of a pair is that of the cell whose partner the other one is. Of a pair that
+	// wasn't written to its end there is one trial, which is made again with the other.
+	both := map[int]int{}
+	for lines := range trialsOf(done) {
+		if l := lines[0]; l.Pair > 0 {
+			both[l.Pair]++
+		}
+	}
 	for lines := range trialsOf(done) {
 		l := lines[0]
 		c, ok := cell[l.Label()]
 		if !ok {
+			continue
+		}
+		if l.Pair > 0 && (both[l.Pair] < 2 || s.plan.partner == nil || s.plan.partner[c] < 0) {
+			s.ends[l.Block] = max(s.ends[l.Block], l.Pos+1)
+			if s.next = max(s.next, l.Trial+1); both[l.Pair] == 2 {
+				s.count(s.run[c], lines)
+			}
 			continue
 		}
 		at := place{l.Block, c}
@@ -30,7 +45,7 @@ func (s *session) takeOver(done []results.Line) {
 		if l.Repeated {
 			s.have[at].repeated++
 			s.have[at].last = l.Pos
-			s.expect(slot{cell: c})
+			s.expect(slot{cell: c, pair: l.Pair > 0, partner: s.partner(c)})
 		} else {
 			s.have[at].trials++
 		}

@@ -87,6 +87,12 @@ func (r *Runner) Plan(ctx context.Context) error {
 		}
 	}
 	m.Cells, m.Environments, m.Grouped = nil, nil, r.Scenario.Grouped
+	if m.Layout = nil; r.Scenario.Layout {
+		m.Layout = &results.Layout{Env: bench.Pads.Env, Argv: bench.Pads.Argv}
+	}
+	if err := r.pairs(); err != nil {
+		return err
+	}
 	for _, a := range bench.AboutAll(r.Envs) {
 		if r.asks(a.Name, nil) {
 			if v, ok := r.env(a.Name).(bench.Versioner); ok {
@@ -116,7 +122,7 @@ func (r *Runner) Plan(ctx context.Context) error {
 		if cell.Variant == nil {
 			cell.Variant = map[string]string{}
 		}
-		spec := bench.Spec{Image: r.Image, Command: bench.Command{Argv: []string{"/bin/true"}}, Limits: r.limits(c), Settings: settings, Init: c.Init, CPUs: c.CPUs, Work: c.Work}
+		spec := bench.Spec{Image: r.Image, Command: bench.Command{Argv: []string{"/bin/true"}}, Limits: r.planned(c), Settings: settings, Init: c.Init, CPUs: c.CPUs, Work: c.Work}
 		err = env.Check(ctx, spec)
 		if err == nil {
 			err = checkCold(spec)
@@ -153,6 +159,14 @@ func (r *Runner) Plan(ctx context.Context) error {
 		if c.NotRun != nil {
 			c.NotRun.Optional = r.optional(c, m.Cells)
 		}
+	}
+	if m.Paired != nil {
+		for i, with := range bench.Partners(r.cells, func(i int) bool { return m.Cells[i].NotRun == nil }) {
+			if with >= 0 {
+				m.Cells[i].With = m.Cells[with].Label()
+			}
+		}
+		results.Together(m.Cells)
 	}
 	return nil
 }

@@ -1,10 +1,13 @@
 package engine
 
 import (
+	"cmp"
 	"context"
+	"math/rand/v2"
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"time"
 
 	"lab/bench"
@@ -29,6 +32,7 @@ func (r *Runner) Run(ctx context.Context) (outcome string, err error) {
 			s.plan.warmup = append(s.plan.warmup, c.Warmup)
 		}
 	}
+	s.pairUp()
 	if len(s.run) == 0 {
 		return Nothing, nil
 	}
@@ -121,86 +125,171 @@ func (s *session) blocks(ctx context.Context) (ended bool, err error) {
 // to be repeated comes at its end, after as many others as may be.
 func (s *session) block(ctx context.Context, b int) (trials int, ended bool, err error) {
 	queue, again := s.rest(b)
-	end := max(len(s.plan.block(b)), s.ends[b]) // the place of the next one that is repeated
+	end := s.ends[b]
+	for _, at := range s.plan.block(b) {
+		end = max(end, at.pos+at.trials())
+	}
+	// the place of the next one that is repeated
 	for len(queue) > 0 {
 		at := queue[0]
 		queue = queue[1:]
 		if again[at.cell] > 0 {
-			at.pos, end = end, end+1
+			at.pos, end = end, end+at.trials()
 		}
 		may := s.r.Options.Strict && again[at.cell] < MaxRepeats
 		lines, err := s.trial(ctx, at, may)
 		if lines == nil || err != nil {
 			return trials, false, err
 		}
-		trials++
+		trials += at.trials()
 		if lines[0].Repeated {
 			again[at.cell]++
-			s.p.Total++
-			s.eta.left[s.run[at.cell]]++
+			s.expect(at)
 			queue = append(queue, at)
 		}
 	}
 	return trials, true, nil
 }
 
-// trial makes one trial and writes it; without lines ctx ended. Where it may be
-// repeated and is disturbed, its lines say that it will be.
+// trial makes one trial, or one pair of them, and writes it; without lines ctx ended.
+// Where it may be repeated and is disturbed, its lines say that it will be.
 func (s *session) trial(ctx context.Context, at slot, may bool) ([]results.Line, error) {
-	r, i := s.r, s.run[at.cell]
-	cell := &r.Manifest.Cells[i]
-	s.p.Next, s.p.Warmup, s.p.Left = cell.Label(), at.warmup, s.eta.time()
+	r := s.r
+	cells := []int{s.run[at.cell]} // by their place in the manifest
+	s.p.Next, s.p.Warmup, s.p.Left = r.Manifest.Cells[cells[0]].Label(), at.warmup, s.eta.time()
+	var duet *bench.Duet
+	if at.pair {
+		cells = append(cells, s.run[at.partner])
+		duet = bench.NewDuet()
+	}
 	r.report(s.p)
 	runtime.GC()
 	start := clock.Now()
-	p := bench.TrialPlan{
-		Env: r.env(cell.Env), Other: r.env(r.Scenario.Beside), Cell: cell, Asked: r.cells[i], Image: r.Image, Limits: r.limits(r.cells[i]), Home: r.Home,
-		Line: results.Line{
-			ID: r.Manifest.ID, Scenario: r.Manifest.Scenario, Env: cell.Env, Variant: cell.Variant, N: cell.N,
-			Session: r.Session, Block: r.FirstBlock + at.block, Pos: at.pos, Trial: s.next, Warmup: at.warmup,
-			Taint: []string{}, At: (r.Before + start.Sub(s.began)).Seconds(),
-		},
+	lines, samples := make([][]results.Line, len(cells)), make([][]results.Sample, len(cells))
+	make1 := func(k int) {
+		p := s.trialPlan(at, cells[k], k, start)
+		p.Duet, p.Side = duet, k
+		lines[k], samples[k] = runTrial(ctx, r.Scenario, p, s.metric)
 	}
 	var settled func() []string
 	if r.Guard != nil {
 		settled = r.Guard()
 	}
-	lines, samples := runTrial(ctx, r.Scenario, p, s.metric)
+	if duet == nil {
+		make1(0)
+	} else {
+		var both sync.WaitGroup
+		for k := range cells {
+			both.Go(func() {
+				defer duet.Leave()
+				make1(k)
+			})
+		}
+		both.Wait()
+	}
 	var taints []string
 	if settled != nil {
-		own := r.cells[i].Makes
-		taints = slices.DeleteFunc(settled(), func(name string) bool { return slices.Contains(own, name) })
+		taints = settled()
 	}
-	if lines == nil {
-		return nil, nil
-	}
-	for j := range lines {
-		for _, name := range taints {
-			if !slices.Contains(lines[j].Taint, name) {
-				// A new slice: the lines share the empty one.
-				lines[j].Taint = append(slices.Clone(lines[j].Taint), name)
-			}
+	for k, i := range cells {
+		if lines[k] == nil {
+			return nil, nil
 		}
-		lines[j].Repeated = may && !at.warmup && len(taints) > 0
+		own := r.cells[i].Makes
+		taints = slices.DeleteFunc(taints, func(name string) bool { return slices.Contains(own, name) })
 	}
-	if err := r.Write(lines); err != nil {
+	for _, of := range lines {
+		for j := range of {
+			for _, name := range taints {
+				if !slices.Contains(of[j].Taint, name) {
+					// A new slice: the lines share the empty one.
+					of[j].Taint = append(slices.Clone(of[j].Taint), name)
+				}
+			}
+			of[j].Repeated = may && !at.warmup && len(taints) > 0
+		}
+	}
+	all := slices.Concat(lines...)
+	if err := r.Write(all); err != nil {
 		return nil, err
 	}
-	if r.Samples != nil && len(samples) > 0 {
+	if samples := slices.Concat(samples...); r.Samples != nil && len(samples) > 0 {
 		if err := r.Samples(samples); err != nil {
 			return nil, err
 		}
 	}
-	s.count(i, lines)
-	s.p.Err = lines[0].Err
-	s.eta.add(i, clock.Now().Sub(start))
-	return lines, nil
+	s.p.Err = ""
+	took := clock.Now().Sub(start) / time.Duration(len(cells))
+	for k, i := range cells {
+		s.count(i, lines[k])
+		s.eta.add(i, took)
+		s.p.Err = cmp.Or(s.p.Err, lines[k][0].Err)
+	}
+	return all, nil
 }
 
-// expect takes a planned trial into what is still to do.
+// pairUp finds which of the cells that run is made with which.
+func (s *session) pairUp() {
+	if s.r.Manifest.Paired == nil {
+		return
+	}
+	s.plan.partner = make([]int, len(s.run))
+	for c, i := range s.run {
+		s.plan.partner[c] = -1
+		if with := s.r.Manifest.Cells[i].With; with != "" {
+			s.plan.partner[c] = slices.IndexFunc(s.run, func(i int) bool { return s.r.Manifest.Cells[i].Label() == with })
+		}
+	}
+	for _, c := range s.plan.partner {
+		if c >= 0 {
+			s.plan.trials[c], s.plan.warmup[c] = 0, 0 // none but with others
+		}
+	}
+}
+
+// partner is the place of a cell's partner among those that run.
+func (s *session) partner(c int) int {
+	if s.plan.partner == nil {
+		return -1
+	}
+	return s.plan.partner[c]
+}
+
+// trialPlan is the plan of the k-th trial of a slot, of the i-th cell of the manifest.
+func (s *session) trialPlan(at slot, i, k int, start clock.Time) bench.TrialPlan {
+	r := s.r
+	cell := &r.Manifest.Cells[i]
+	p := bench.TrialPlan{
+		Env: r.env(cell.Env), Other: r.env(r.Scenario.Beside), Cell: cell, Asked: r.cells[i], Image: r.Image, Limits: r.limits(r.cells[i]), Home: r.Home,
+		Line: results.Line{
+			ID: r.Manifest.ID, Scenario: r.Manifest.Scenario, Env: cell.Env, Variant: cell.Variant, N: cell.N,
+			Session: r.Session, Block: r.FirstBlock + at.block, Pos: at.pos + k, Trial: s.next + k, Warmup: at.warmup,
+			Taint: []string{}, At: (r.Before + start.Sub(s.began)).Seconds(),
+		},
+	}
+	if at.pair {
+		p.Line.Pair, p.Line.CPUs = s.next+1, r.Manifest.Paired.CPUs[(at.side+k)%2]
+		p.Limits.CPUSet = p.Line.CPUs
+	}
+	if l := r.Manifest.Layout; l != nil {
+		// Of the trial's number alone, as a run that is gone on with has the same ones.
+		rng := rand.New(rand.NewPCG(r.Seed, layoutOf+uint64(p.Line.Trial)))
+		p.Layout, p.Line.EnvPad, p.Line.ArgvPad = true, rng.IntN(l.Env+1), rng.IntN(l.Argv+1)
+	}
+	return p
+}
+
+// layoutOf begins the streams of random numbers that layouts are drawn from, far from
+// those of the blocks' order.
+const layoutOf = 1 << 32
+
+// expect takes a planned slot into what is still to do.
 func (s *session) expect(at slot) {
-	s.p.Total++
+	s.p.Total += at.trials()
 	s.eta.left[s.run[at.cell]]++
+	if at.pair {
+		s.eta.left[s.run[at.partner]]++
+	}
 }
 
 func (s *session) elapsed() time.Duration { return s.r.Before + clock.Now().Sub(s.began) }

@@ -27,6 +27,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"lab/bench/cgroup"
 )
 
 // Format is the version of the form of experiment files.
@@ -66,6 +68,7 @@ type Request struct {
 	Parameters   Settings `json:"parameters,omitempty" flag:"parameter-list,L" arg:"NAME=VALUE,…" more:"yes" help:"values that the command of scenario command has in place of {NAME}, a row of each: -L n=1,n=2, or -L n 1,2"`
 	App          string   `json:"app,omitempty" flag:"app" arg:"NAME|FILE" more:"yes" help:"application of scenario app: httpd, nginx, redis, redis-clients (1 to 100 connections), postgres, sqlite, compile, visits, visits-redis (two parts), or a file that describes one (default: httpd)"`
 	From         []string `json:"from,omitempty" flag:"from" arg:"FROM,…" words:"store,registry,packages,disk" more:"yes" help:"what scenario provisioning begins with: store, registry, packages (fetched before, of this machine's Debian), disk (a guest's) (default: store,registry)"`
+	Paired       bool     `json:"paired,omitempty" flag:"paired" more:"yes" help:"for noisy machines: make each row's trial at the same time as one of the first row, each on a processor of its own, and compare pair by pair"`
 	IgnoreFailed bool     `json:"ignore_failure,omitempty" flag:"ignore-failure,i" more:"yes" help:"count trials of scenario command whose program fails, and record its exit status"`
 	Sessions     int      `json:"sessions,omitempty" flag:"sessions" arg:"N" from:"1" to:"1000" more:"yes" help:"make the whole set N times, each time in a new testbed, to see how sessions differ (default: 1)"`
 }
@@ -88,6 +91,8 @@ func (r *Request) Check() error {
 		return &Error{[]any{"anyway"}, errors.New("it is for --accel kvm")}
 	case r.Sessions > 1 && (r.Precision > 0 || r.MaxTime > 0):
 		return &Error{[]any{"sessions"}, errors.New("it repeats the same set each time, and --precision and --max-time change it; fix: leave one of them out")}
+	case r.Paired && r.CPUs != "" && len(cgroup.CPUs(string(r.CPUs))) != 2:
+		return &Error{[]any{"cpus"}, errors.New("a pair's trials have one processor each; fix: name two, such as 0,1, or leave it out")}
 	case r.Precision > 0 && r.MaxTime == 0:
 		r.MaxTime = Span(10 * time.Minute)
 	}

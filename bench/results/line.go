@@ -37,6 +37,10 @@ type Line struct {
 	Blame    string            `json:"blame"`
 	Taint    []string          `json:"taint"`
 	Repeated bool              `json:"repeated,omitempty"` // disturbed, and made once more (--strict): not in any figure
+	Pair     int               `json:"pair,omitempty"`     // which pair of trials made at the same time it belongs to, from 1 (--paired); 0: it was made alone
+	CPUs     string            `json:"cpus,omitempty"`     // processors that this trial of a pair was pinned to
+	EnvPad   int               `json:"env_pad,omitempty"`  // bytes that the program's environment had in addition (Manifest.Layout)
+	ArgvPad  int               `json:"argv_pad,omitempty"` // bytes that its argument strings had in addition
 	At       float64           `json:"at"`                 // seconds from the run's beginning to the trial's
 	Last     bool              `json:"last,omitempty"`
 }
@@ -98,11 +102,13 @@ func safeMetric(name string) bool {
 // seconds: each from its beginning to the next one's, preparation, collection
 // and drawing included. Failed trials are left out, as they may end at once, and
 // so is the last trial of each session, whose end isn't written down. Where a run
-// was broken off and gone on with, one trial looks too short.
+// was broken off and gone on with, one trial looks too short. Of a pair, which is
+// made in one trial's time, each has half.
 func (r *Run) Spent() map[string][]float64 {
 	type begin struct {
 		label          string
 		trial, session int
+		pair           int
 		at             float64
 	}
 	var order []begin
@@ -113,13 +119,21 @@ func (r *Run) Spent() map[string][]float64 {
 		}
 		if !seen[l.Trial] {
 			seen[l.Trial] = true
-			order = append(order, begin{l.Label(), l.Trial, l.Session, l.At})
+			order = append(order, begin{l.Label(), l.Trial, l.Session, l.Pair, l.At})
 		}
 	}
 	slices.SortStableFunc(order, func(a, b begin) int { return a.trial - b.trial })
 	out := map[string][]float64{}
 	for i := 1; i < len(order); i++ {
 		this, next := order[i-1], order[i]
+		if this.pair > 0 {
+			if next.pair == this.pair && i+1 < len(order) && order[i+1].session == this.session {
+				if d := (order[i+1].at - this.at) / 2; d > 0 && !bad[this.trial] && !bad[next.trial] {
+					out[this.label], out[next.label] = append(out[this.label], d), append(out[next.label], d)
+				}
+			}
+			continue
+		}
 		if d := next.at - this.at; d > 0 && next.trial == this.trial+1 && next.session == this.session && !bad[this.trial] {
 			out[this.label] = append(out[this.label], d)
 		}

@@ -43,6 +43,8 @@ type Manifest struct {
 	Asked      *Asked    `json:"request,omitempty"`    // nil: an early lab didn't write it down
 	Early      *Early    `json:"asked,omitempty"`      // what earlier labs wrote in its place
 	Grouped    int       `json:"grouped,omitempty"`    // trials of a row one after another, unshuffled (a part of lab calibrate); 0: shuffled blocks
+	Paired     *Paired   `json:"paired,omitempty"`     // trials were made two at a time and are compared pair by pair (--paired); nil: one at a time
+	Layout     *Layout   `json:"layout,omitempty"`     // how much longer than needed the program's environment and arguments could be; nil: they were the same in each trial
 	Some       []string  `json:"some,omitempty"`       // environments that were asked for by a group's name: no failure if one can't run
 	Once       bool      `json:"once,omitempty"`       // one trial of emulated guests that no finding can be decided of
 	Experiment *Digested `json:"experiment,omitempty"` // the experiment file that asked for it; experiment.yaml has its bytes
@@ -89,6 +91,25 @@ func (m Manifest) KernelOf(c Cell) string { return cmp.Or(c.Settings[KernelDiges
 // KernelDigest is the resolved setting that has it.
 const KernelDigest = "kernel-digest"
 
+// Paired is how a run's pairs were made: the two trials of one at the same time, each
+// pinned to one of two sets of processors, the sides drawn for each pair.
+type Paired struct {
+	CPUs     []string `json:"cpus"`                // the two sets, as the kernel writes them: "0", "1"
+	SameCore bool     `json:"same_core,omitempty"` // they are threads of one core, and share what a core has
+}
+
+// Layout is how many bytes the environment and the argument strings of a program
+// could have in addition, in each trial a number of its own from 0 to these. It moves
+// what lies on the program's stack, and so what a measurement of one size only
+// would take for the program's speed.
+//
+// Source: T. Mytkowicz, A. Diwan, M. Hauswirth, P. F. Sweeney, Producing wrong data
+// without doing anything obviously wrong!, ASPLOS 2009, pages 265-276.
+type Layout struct {
+	Env  int `json:"env"`
+	Argv int `json:"argv"`
+}
+
 // Resumed is one time that a run was resumed.
 type Resumed struct {
 	At     time.Time `json:"at"`            // UTC
@@ -116,7 +137,24 @@ type Cell struct {
 	Start    []string          `json:"start,omitempty"`   // what is timed
 	Found    map[string]string `json:"found,omitempty"`   // what its trials found it to be: the devices that its bytes passed, and how these are set
 	Within   map[string]string `json:"within,omitempty"`  // what an instance of it was found to run within, by name: kernel, namespaces, mounts, cgroup, limits, seccomp, capabilities, network; a guest has a kernel alone
+	With     string            `json:"with,omitempty"`    // label of the row whose trials are made at the same time as its own, and which it is compared with (--paired)
 	NotRun   *NotRun           `json:"not_run,omitempty"`
+}
+
+// Together gives the partners in a run of pairs as many trials as the rows have that
+// they are made with.
+func Together(cells []Cell) {
+	for i := range cells {
+		trials, warmup := 0, 0
+		for _, c := range cells {
+			if c.With != "" && c.With == cells[i].Label() && c.NotRun == nil {
+				trials, warmup = trials+c.Trials, warmup+c.Warmup
+			}
+		}
+		if trials+warmup > 0 {
+			cells[i].Trials, cells[i].Warmup = trials, warmup
+		}
+	}
 }
 
 // None is a list in Cell.Within that has nothing.

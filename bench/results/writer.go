@@ -196,8 +196,8 @@ func (w *Writer) Log(name string) (*os.File, error) {
 	return f, nil
 }
 
-// Trial appends a trial's lines in one write, and marks the last. When the
-// write comes back short (a full disk), what was written of it is cut off
+// Trial appends the lines of a trial, or of a pair's two, in one write, and marks
+// each trial's last. When the write comes back short (a full disk), what was written of it is cut off
 // again, so that the file holds whole trials alone.
 func (w *Writer) Trial(lines []Line) error {
 	if len(lines) == 0 {
@@ -207,7 +207,7 @@ func (w *Writer) Trial(lines []Line) error {
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	for i, l := range lines {
-		l.Last = i == len(lines)-1
+		l.Last = i == len(lines)-1 || lines[i+1].Trial != l.Trial
 		// What a guest or a program said may be in it.
 		if err := enc.Encode(clean.Strings(l, clean.Text)); err != nil { // NaN and Inf aren't JSON
 			return fmt.Errorf("write trial: metric %s: %w", l.Metric, err)

@@ -12,6 +12,7 @@ import (
 	"lab/bench/engine"
 	"lab/bench/image"
 	"lab/bench/results"
+	"lab/bench/stats"
 )
 
 // Parts are what a run is made of that this package doesn't know.
@@ -77,8 +78,11 @@ func (j *Job) Numbered(p Parts, name string) *bench.Scenario {
 	sc.Cells = func(o bench.Options) []bench.Cell {
 		out := cells(o)
 		for i := range out {
-			if j.Options.Trials > 0 {
+			switch {
+			case j.Options.Trials > 0:
 				out[i].Trials = j.Options.Trials
+			case o.Paired: // fewer pairs than that can't tell anything
+				out[i].Trials = max(out[i].Trials, stats.PairsNeeded(len(out)-1))
 			}
 			if j.Options.Warmup != nil {
 				out[i].Warmup = *j.Options.Warmup

@@ -95,7 +95,20 @@ type (
 func (j *Job) Predict(p Parts, scenario string, before []*results.Run) Prediction {
 	out := Prediction{Scenario: scenario, Sessions: j.Options.Times(), MaxTime: j.Options.MaxTime.Seconds()}
 	total, known := 0.0, true
-	for _, c := range j.Numbered(p, scenario).Planned(j.Options, p.Environments(j.Options.Environments...)) {
+	cells := j.Numbered(p, scenario).Planned(j.Options, p.Environments(j.Options.Environments...))
+	for _, c := range cells {
+		out.Planned = append(out.Planned, results.Cell{Env: c.Env, Variant: c.Variant, N: c.N, Trials: c.Trials, Warmup: c.Warmup})
+	}
+	if j.Options.Paired {
+		for i, with := range bench.Partners(cells, func(int) bool { return true }) {
+			if with >= 0 {
+				out.Planned[i].With = out.Planned[with].Label()
+			}
+		}
+		results.Together(out.Planned)
+	}
+	for i, c := range cells {
+		c.Trials, c.Warmup = out.Planned[i].Trials, out.Planned[i].Warmup
 		x := PredictedCell{Cell: results.Label(c.Env, c.Variant, c.N), Trials: c.Trials * out.Sessions, Warmup: c.Warmup * out.Sessions}
 		if x.took(before, scenario, c, j); x.Seconds != nil {
 			total += *x.Seconds * float64(x.Trials+x.Warmup)
@@ -105,7 +118,6 @@ func (j *Job) Predict(p Parts, scenario string, before []*results.Run) Predictio
 		out.Trials += x.Trials
 		out.Warmup += x.Warmup
 		out.Cells = append(out.Cells, x)
-		out.Planned = append(out.Planned, results.Cell{Env: c.Env, Variant: c.Variant, N: c.N, Trials: c.Trials})
 	}
 	if known {
 		out.Seconds = &total
@@ -162,5 +174,5 @@ func sameAsked(was *results.Asked, j *Job) bool {
 		delete(of, "accel")
 		delete(of, "kernel")
 	}
-	return maps.Equal(then, now) && was.CPUs == j.Options.CPUs
+	return maps.Equal(then, now) && was.CPUs == j.Options.CPUs && was.Paired == j.Options.Paired
 }

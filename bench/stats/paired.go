@@ -145,3 +145,32 @@ func signedRank(ds []float64) Test {
 	z := math.Max(0, math.Abs(w-n*(n+1)/4)-0.5) / math.Sqrt(variance)
 	return Test{P: math.Min(1, math.Erfc(z/math.Sqrt2))}
 }
+
+// ComparePairs is [Compare] for samples whose i-th values belong together, and so one of
+// a family of comparisons: its ratio is [PairedRatio]'s, and its difference is what that
+// comes to at the median of y, so that the two always say the same. The effect is of
+// the pairs, too: in how many of them x is larger (Cliff's within-pair dominance). P is
+// the signed-rank test's.
+//
+// The errors are those of PairedRatio: without positive values there is no ratio.
+func ComparePairs(x, y []float64, family int) (Comparison, error) {
+	c := Comparison{Family: max(family, 1)}
+	ratio, t, err := PairedRatio(x, y, c.Family)
+	if err != nil {
+		return c, err
+	}
+	c.Ratio, c.P = &ratio, t.P
+	c.Difference = ratio
+	m := Median(y)
+	c.Difference.Point, c.Difference.Lo, c.Difference.Hi = (ratio.Point-1)*m, (ratio.Lo-1)*m, (ratio.Hi-1)*m
+	for i := range x {
+		switch {
+		case x[i] > y[i]:
+			c.Effect.A12 += 1 / float64(len(x))
+		case x[i] == y[i]:
+			c.Effect.A12 += 0.5 / float64(len(x))
+		}
+	}
+	c.Effect.Delta = 2*c.Effect.A12 - 1
+	return c, check(c.Difference)
+}

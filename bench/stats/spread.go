@@ -11,6 +11,9 @@ import (
 type Spread struct {
 	Medians         []float64 // of each group
 	Between, Within float64
+
+	F    float64 // mean square between groups by that within, +Inf where there is none within
+	Size float64 // of a group, as it counts
 }
 
 // ErrFewGroups is that there is nothing to tell a spread between groups by.
@@ -60,6 +63,7 @@ func SpreadOf(groups [][]float64) (Spread, error) {
 	}
 	within /= n - k
 	size := (n - squares/n) / (k - 1) // of a group, as it counts
+	s.F, s.Size = between/(k-1)/within, size
 	s.Within = math.Sqrt(within)
 	s.Between = math.Sqrt(max(0, (between/(k-1)-within)/size))
 	if !finite(s.Between, s.Within) {

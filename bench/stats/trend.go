@@ -19,9 +19,12 @@ type Trend struct {
 // than [Alpha], since it is asked of every sample, and small trends harm little.
 func (t Trend) Drifts() bool { return t.P < 0.01 && math.Abs(t.Tau) >= 0.2 }
 
+// MinTrend is the number of values from which a trend is looked for.
+const MinTrend = 10
+
 // MannKendall tests xs, in the order of their taking, for a trend: normal
 // approximation with continuity correction and correction for ties. With fewer
-// than 10 values it finds none (P is 1), since the approximation doesn't hold.
+// than [MinTrend] values it finds none (P is 1), since the approximation doesn't hold.
 //
 // Source: H. B. Mann, Nonparametric tests against trend, Econometrica 13
 // (1945) 245-259; M. G. Kendall, Rank Correlation Methods, 4th ed., Griffin
@@ -34,7 +37,7 @@ func MannKendall(xs []float64) (Trend, error) {
 		return Trend{}, fmt.Errorf("trend: %w", err)
 	}
 	n := float64(len(xs))
-	if len(xs) < 10 || s[0] == s[len(s)-1] {
+	if len(xs) < MinTrend || s[0] == s[len(s)-1] {
 		return Trend{P: 1}, nil
 	}
 	variance := n * (n - 1) * (2*n + 5)

@@ -52,7 +52,10 @@ func (a *app) calibrateCommand() *cobra.Command {
 	fl := cmd.Flags()
 	fl.IntVar(&f.pairs, "pairs", 200, "`N` pairs of short runs in A/A; fewer also shorten the other parts")
 	fl.BoolVar(&f.disturb, "disturb", false, "plant disturbances instead: one trial of each kind for every second pair of --pairs")
-	requestFlags(fl, &f.Request, "seed")
+	requestFlags(fl, &f.Request, "seed", "paired", "work")
+	fl.Lookup("paired").Usage = "try pairs of trials made at the same time (lab run --paired) instead: --pairs of cpu and as many of disk"
+	fl.Lookup("paired").Annotations = nil
+	cli.Further(fl, "work")
 	fl.StringSliceVar(&f.Environments, "env", ends(), "`ENV,…` environments to compare with themselves")
 	fl.StringVar(&f.out, "out", "", "`DIR` new folder for the results (default: results/<UTC time>-calibrate)")
 	fl.BoolVar(&f.json, "json", false, "print calibration.json instead of the table")
@@ -70,6 +73,14 @@ func (a *app) calibrateCommand() *cobra.Command {
 func (a *app) calibrate(f calibrateFlags) error {
 	if f.pairs < 1 || f.pairs > 1_000_000 {
 		return cli.Usagef("--pairs %d: from 1 to 1000000", f.pairs)
+	}
+	switch {
+	case f.Paired && f.disturb:
+		return cli.Usagef("--paired and --disturb ask different questions; fix: leave one of them out")
+	case f.Paired && f.pairs < calibrate.WidthSet:
+		return cli.Usagef("--pairs %d: with --paired a set has %d", f.pairs, calibrate.WidthSet)
+	case f.Work != "" && !f.Paired:
+		return cli.Usagef("--work says where instances write, and nothing here does; fix: leave it out, or --paired")
 	}
 	base, err := f.job()
 	if err != nil {
@@ -92,8 +103,11 @@ func (a *app) calibrate(f calibrateFlags) error {
 	began := time.Now().UTC()
 	dir := f.folder("calibrate", began)
 	todo := scenarios.Calibration()
-	if f.disturb {
+	switch {
+	case f.disturb:
 		todo = []*bench.Scenario{scenarios.Disturbed()}
+	case f.Paired:
+		todo = scenarios.InPairs()
 	}
 	// Each part is a run with a results folder of its own.
 	for i, sc := range todo {
@@ -142,6 +156,8 @@ func (f *calibrateFlags) trials(part string) int {
 		return 2 * f.pairs
 	case scenarios.CalibrateDisturbed:
 		return max(1, f.pairs/2)
+	case scenarios.CalibratePairedCPU, scenarios.CalibratePairedDisk:
+		return f.pairs
 	}
 	return f.pairs * scenarios.ShortRun
 }
@@ -162,6 +178,7 @@ func (a *app) judgeCalibration(dir string, j *runs.Job, made []*bench.Scenario, 
 		scenarios.CalibrateShuffled: &parts.Shuffled, scenarios.CalibrateBlocks: &parts.Blocks,
 		scenarios.CalibratePlanted: &parts.Planted, scenarios.CalibrateOutside: &parts.Outside,
 		scenarios.CalibrateDisturbed: &parts.Disturbed,
+		scenarios.CalibratePairedCPU: &parts.PairedCPU, scenarios.CalibratePairedDisk: &parts.PairedDisk,
 	}
 	for _, sc := range made {
 		run, err := results.Read(filepath.Join(dir, sc.Name))

@@ -169,7 +169,7 @@ func (a *app) root() *cobra.Command {
 	root.Flags().String("lang", "", "`ko|en` language of reports and of what is printed, for any command (default: LC_ALL, LC_MESSAGES or LANG)")
 	root.SetHelpFunc(a.help)
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.AddCommand(a.runCommand(), a.guessCommand(), a.execCommand(), a.reportCommand(), a.serveCommand(), a.compareCommand(), a.reproduceCommand(), a.checkCommand(), a.claimsCommand(), a.paperCommand(), a.calibrateCommand(),
+	root.AddCommand(a.runCommand(), a.guessCommand(), a.execCommand(), a.reportCommand(), a.serveCommand(), a.compareCommand(), a.planCommand(), a.reproduceCommand(), a.checkCommand(), a.claimsCommand(), a.paperCommand(), a.calibrateCommand(),
 		a.listCommand(), a.doctorCommand(), a.bundleCommand(), a.fleetCommand(), a.imageCommand(), a.explainCommand(), a.cleanCommand(), a.chaosCommand(), a.versionCommand())
 	describe(root)
 	return root

@@ -86,7 +86,7 @@ func dataTexts() (out []placed) {
 			out = append(out, placed{at, text})
 		}
 	}
-	all := append(append(scenarios.All(), scenarios.Calibration()...), scenarios.Disturbed())
+	all := slices.Concat(scenarios.All(), scenarios.Calibration(), scenarios.InPairs(), []*bench.Scenario{scenarios.Disturbed()})
 	for _, s := range all {
 		at := "scenario " + s.Name
 		add(at+" question", s.Question)

@@ -151,6 +151,13 @@ func (f *runFlags) check() error {
 			return wrong(cli.Unknown("scenario", name, scenarioNames()), "scenarios", i)
 		}
 	}
+	if r.Paired {
+		for _, name := range r.Scenarios {
+			if why := scenarios.Find(name).Alone; why != "" {
+				return wrong(fmt.Errorf("scenario %s can't be measured in pairs: %s; fix: leave it out (scenarios that can be: %s)", name, why, strings.Join(inPairs(), ", ")), "paired")
+			}
+		}
+	}
 	if err := f.application(); err != nil {
 		return err
 	}
@@ -223,6 +230,16 @@ func (f *runFlags) check() error {
 		r.Variant["kernel"][i] = file
 	}
 	return r.Check()
+}
+
+// inPairs are the scenarios that can be measured in pairs of trials.
+func inPairs() (names []string) {
+	for _, s := range scenarios.All() {
+		if s.Alone == "" {
+			names = append(names, s.Name)
+		}
+	}
+	return names
 }
 
 // takes refuses what is a scenario's alone without that scenario, and such a

@@ -88,7 +88,7 @@ func (a *Analysis) sort() {
 			i = len(c.Made)
 			at[p] = i
 			values[p] = map[string][]float64{}
-			c.Made = append(c.Made, Trial{Number: l.Trial, block: l.Block, session: l.Session, Warmup: l.Warmup, Repeated: l.Repeated,
+			c.Made = append(c.Made, Trial{Number: l.Trial, block: l.Block, session: l.Session, pair: l.Pair, layout: l.EnvPad + l.ArgvPad, Warmup: l.Warmup, Repeated: l.Repeated,
 				Values: map[string]float64{}, parts: map[string]map[string]float64{}})
 		}
 		t := &c.Made[i]

@@ -37,6 +37,8 @@ type Trial struct {
 	Number   int
 	block    int
 	session  int // from 1; 0: the set was made once
+	layout   int // bytes that its programs' environment and arguments had in addition
+	pair     int // from 1: the number that two trials made at the same time share; 0: made alone
 	Warmup   bool
 	Repeated bool // disturbed, and made once more
 	err      string
@@ -178,6 +180,18 @@ func NewCell(c results.Cell) *Cell {
 // bases finds what each row is compared with: the host's, or where the run has no
 // host, or nothing else, its first row that has trials.
 func (a *Analysis) bases() {
+	if a.Run.Manifest.Paired != nil {
+		a.FirstIsBase = true
+		for _, c := range a.Cells {
+			for _, b := range a.Cells {
+				if c.With != "" && b.Cell.Label() == c.With {
+					c.Base, b.IsBase = b, true
+					a.FirstIsBase = a.FirstIsBase && b.Env != Baseline
+				}
+			}
+		}
+		return
+	}
 	ofHost := func(c *Cell) bool { return c.Env == Baseline }
 	if slices.ContainsFunc(a.Cells, ofHost) && (len(a.Cells) == 1 || slices.ContainsFunc(a.Cells, func(c *Cell) bool { return !ofHost(c) })) {
 		for _, c := range a.Cells {

@@ -48,6 +48,7 @@ func differences(a, b *results.Run) []Difference {
 	add(msg.T("guest-kernel"), shortDigest(m.Kernel), shortDigest(n.Kernel))
 	add(msg.Verbatim("--accel"), m.Accel, n.Accel)
 	add(msg.Verbatim("--quick"), fmt.Sprint(m.Quick), fmt.Sprint(n.Quick))
+	add(msg.Verbatim("--paired"), pairedOn(m), pairedOn(n))
 	for _, c := range m.Cells {
 		for _, d := range n.Cells {
 			if c.Label() == d.Label() {
@@ -56,6 +57,14 @@ func differences(a, b *results.Run) []Difference {
 		}
 	}
 	return out
+}
+
+// pairedOn is on which processors a run's pairs ran, "" if it has none.
+func pairedOn(m results.Manifest) string {
+	if m.Paired == nil {
+		return ""
+	}
+	return strings.Join(m.Paired.CPUs, " + ")
 }
 
 // settingsOf finds what differs in two cells' settings and steps.

@@ -58,6 +58,9 @@ func incomparable(x, y *Analysis, p, q *Cell, m results.Metric) msg.Message {
 	if p.TCG != q.TCG {
 		return msg.T("why.one-tcg")
 	}
+	if (x.Run.Manifest.Paired == nil) != (y.Run.Manifest.Paired == nil) {
+		return msg.T("why.one-paired")
+	}
 	if mx, _ := x.Metric(m.Name); mx.Start && p.Whole != q.Whole {
 		return msg.T("why.whole-command")
 	}
@@ -139,10 +142,20 @@ func (r *ContrastRow) verdict(iv stats.Interval, no float64) string {
 }
 
 // pair finds the trials to be compared one by one, where each block has one of either cell: what
-// the machine did to both drops out.
+// the machine did to both drops out. In a run of pairs a row and its partner have their own.
 func (r *ContrastRow) pair(run *results.Run, p, q *Cell) {
 	if !r.Compared() || run.Manifest.Grouped > 0 {
 		return
+	}
+	switch a, b := pairs(p, q, r.Metric.Name); {
+	case len(a) >= stats.MinPairs:
+		r.pairs = [2][]float64{a, b}
+		return
+	case a == nil:
+		if b, a = pairs(q, p, r.Metric.Name); len(a) >= stats.MinPairs {
+			r.pairs = [2][]float64{a, b}
+			return
+		}
 	}
 	first := map[int]float64{}
 	for _, t := range p.Made {

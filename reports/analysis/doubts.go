@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 
 	"lab/bench/results"
 	"lab/bench/stats"
@@ -122,6 +123,33 @@ func (a *Analysis) doubtsOf(c *Cell, doubts *msg.Gathered) {
 		}
 		doubts.Add(msg.T("doubt.about", of, d), c.Name)
 	}
+}
+
+// MovedByLayout names the rows whose values of a metric rise or fall with the size of
+// their programs' environment and arguments, and how many were tried: those with enough
+// trials.
+func (a *Analysis) MovedByLayout(metric string) (rows []msg.Message, tried int) {
+	for _, c := range a.Cells {
+		var of []Trial
+		for _, t := range c.Made {
+			if _, ok := t.Values[metric]; ok && t.Counts() {
+				of = append(of, t)
+			}
+		}
+		if len(of) < stats.MinTrend {
+			continue
+		}
+		slices.SortStableFunc(of, func(x, y Trial) int { return x.layout - y.layout })
+		var values []float64
+		for _, t := range of {
+			values = append(values, t.Values[metric])
+		}
+		tried++
+		if trend, err := stats.MannKendall(values); err == nil && trend.Drifts() {
+			rows = append(rows, msg.T("check.tau", c.Name, msg.Number(trend.Tau, 2)))
+		}
+	}
+	return rows, tried
 }
 
 // wholeOf is the metric that a cell's phases belong to, or "".
@@ -271,6 +299,9 @@ func (a *Analysis) bannersOf(rows []*Cell) (out []msg.Message) {
 	}
 	if slices.ContainsFunc(rows, func(c *Cell) bool { return c.TCG }) {
 		add("banner.tcg", a.BecauseTCG(), a.TCGShows())
+	}
+	if d := m.Paired; d != nil {
+		add("banner.paired", strings.Join(d.CPUs, " + "))
 	}
 	if m.Quick {
 		add("banner.quick")

@@ -75,7 +75,14 @@ func (a *Analysis) Versus(c, to *Cell, metric string) *stats.Comparison {
 	}
 	var k *stats.Comparison
 	if x, y := c.Samples[metric], to.Samples[metric]; x != nil && y != nil && !a.unlike(c, to, metric) {
-		if got, err := stats.Compare(x.Values, y.Values, a.Family[metric]); err == nil {
+		got, err := stats.Comparison{}, stats.ErrEmpty
+		if u, v := pairs(c, to, metric); u != nil {
+			got, err = stats.ComparePairs(u, v, a.Family[metric])
+		}
+		if err != nil { // made alone, or of values that have no ratio
+			got, err = stats.Compare(x.Values, y.Values, a.Family[metric])
+		}
+		if err == nil {
 			k = &got
 		}
 	}
@@ -84,6 +91,27 @@ func (a *Analysis) Versus(c, to *Cell, metric string) *stats.Comparison {
 	}
 	a.compared[p] = k
 	return k
+}
+
+// pairs are the values of a row and of its partner that were measured at the same time,
+// pair by pair; none if it isn't the row's partner.
+func pairs(c, to *Cell, metric string) (x, y []float64) {
+	if c.With == "" || c.With != to.Cell.Label() {
+		return nil, nil
+	}
+	of := map[int]float64{}
+	for _, t := range to.Made {
+		if v, ok := t.Values[metric]; ok && t.Counts() && t.pair > 0 {
+			of[t.pair] = v
+		}
+	}
+	for _, t := range c.Made {
+		v, ok := t.Values[metric]
+		if w, both := of[t.pair]; ok && both && t.Counts() {
+			x, y = append(x, v), append(y, w)
+		}
+	}
+	return x, y
 }
 
 // unlike says that one row is timed as a whole command, the other in process, and
@@ -160,6 +188,12 @@ func TooFew(m results.Manifest, times int) []msg.Message {
 	}
 	for _, p := range a.Pairs {
 		n, m, k := len(p.Row.Made), len(p.To.Made), a.Family[p.Metric]
+		if p.Row.With != "" && p.Row.With == p.To.Cell.Label() {
+			if enough := stats.PairsNeeded(k); n < enough {
+				need(p.Row, enough)
+			}
+			continue
+		}
 		if enough := stats.Needed(k); !stats.CanTell(n, m, k) {
 			for _, c := range []*Cell{p.Row, p.To} {
 				if len(c.Made) < enough {

@@ -62,6 +62,7 @@ func disk(t *talk, o options) error {
 	if d.size < large || d.size%large != 0 || d.hot < large || d.hot > d.size {
 		return errors.New("size and hot are at least 1 MiB, size is a multiple of it, and hot no more than size")
 	}
+	d.mark = "-" + t.token
 	d.once, d.directOnce = o["cold"] == "once", o["direct"] == "once"
 	defer d.close()
 	if err := d.open(); err != nil {
@@ -105,6 +106,7 @@ func disk(t *talk, o options) error {
 // disks is the file that is worked on, open twice.
 type disks struct {
 	dir       string
+	mark      string // ends the names of its files: a second probe may be at work in the folder
 	size, hot int64
 	budget    time.Duration
 	once      bool // one cold pass
@@ -128,7 +130,7 @@ func (d *disks) open() (err error) {
 		return os.NewSyscallError("mmap", err)
 	}
 	noise(d.buf)
-	name := filepath.Join(d.dir, "probe-disk")
+	name := filepath.Join(d.dir, "probe-disk"+d.mark)
 	if d.cached, err = unix.Open(name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, 0o600); err != nil {
 		return &os.PathError{Op: "make", Path: name, Err: err}
 	}
@@ -258,7 +260,7 @@ func (d *disks) first(t *talk, name string, size int64) error {
 		if size == 0 {
 			return nil
 		}
-		name = filepath.Join(d.dir, "probe-first")
+		name = filepath.Join(d.dir, "probe-first"+d.mark)
 		b := make([]byte, size)
 		noise(b)
 		defer os.Remove(name)

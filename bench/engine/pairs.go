@@ -1,0 +1,83 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"lab/bench"
+	"lab/bench/cgroup"
+	"lab/bench/input"
+	"lab/bench/results"
+)
+
+// pairs finds the two sets of processors of a run of pairs: those that were asked for,
+// or the first two that the lab may use; rather two cores than two threads of one. A
+// resumed run and a run's later sessions have those of the first.
+func (r *Runner) pairs() error {
+	m := r.Manifest
+	if !r.Options.Paired {
+		m.Paired = nil
+		return nil
+	}
+	var set unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &set); err != nil {
+		return fmt.Errorf("--paired: which processors the lab may use: %w", err)
+	}
+	var may []int
+	for i := range len(set) * 64 {
+		if set.IsSet(i) {
+			may = append(may, i)
+		}
+	}
+	if asked := cgroup.CPUs(string(r.Options.CPUs)); len(asked) > 0 {
+		may = slices.DeleteFunc(asked, func(n int) bool { return !slices.Contains(may, n) })
+	}
+	p, err := sides(may, siblings)
+	if err != nil {
+		return err
+	}
+	if was := m.Paired; was != nil && !slices.Equal(was.CPUs, p.CPUs) {
+		return fmt.Errorf("--paired: pairs ran on processors %s when the run began, and would run on %s now; fix: begin a new run", strings.Join(was.CPUs, " and "), strings.Join(p.CPUs, " and "))
+	}
+	m.Paired = p
+	return nil
+}
+
+// sides picks two processors; threads lists those of a processor's core.
+func sides(may []int, threads func(cpu int) []int) (*results.Paired, error) {
+	if len(may) < 2 {
+		return nil, errors.New("--paired: a pair's trials have one processor each, and the lab may use fewer than two; fix: leave it out")
+	}
+	first, second := may[0], may[1]
+	core := threads(first)
+	for _, n := range may[1:] {
+		if !slices.Contains(core, n) {
+			second = n
+			break
+		}
+	}
+	return &results.Paired{CPUs: []string{fmt.Sprint(first), fmt.Sprint(second)}, SameCore: slices.Contains(core, second)}, nil
+}
+
+// siblings are the threads of a processor's core (Documentation/admin-guide/cputopology.rst).
+func siblings(cpu int) []int {
+	b, err := input.Kernel(fmt.Sprintf("/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", cpu))
+	if err != nil {
+		return nil
+	}
+	return cgroup.CPUs(strings.TrimSpace(string(b)))
+}
+
+// planned are the limits with which a cell is planned: in a run of pairs those that its
+// first trial may have.
+func (r *Runner) planned(c bench.Cell) bench.Limits {
+	l := r.limits(c)
+	if p := r.Manifest.Paired; p != nil && !c.Alone {
+		l.CPUSet = p.CPUs[0]
+	}
+	return l
+}
