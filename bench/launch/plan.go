@@ -19,7 +19,9 @@
 //     thread of a goroutine that returns without unlocking it. Of a program that
 //     stays, it hands the wait to a thread that waits for many (see reaper).
 //
-// The lab is never re-executed for a start, and no shim runs in between.
+// The lab is never re-executed for a start, and no shim runs in between. A process that
+// starts one program and then ends ([Alone]: lab exec) plays a plan that changes nothing
+// of its thread on its own one; nothing is measured so.
 //
 // It isn't a container: what makes one is package container's plan.
 package launch

@@ -86,7 +86,7 @@ var foreign = []struct {
 	{"gonum.org/v1/plot", []string{"reports/..."}},
 	{"codeberg.org/go-pdf/fpdf", []string{"reports/..."}},
 	{"github.com/olekukonko/tablewriter", []string{"reports/...", "cmd/lab"}},
-	{"github.com/spf13/cobra", []string{"cmd/..."}},
+	{"github.com/spf13/cobra", []string{"cmd/lab"}},
 	{"github.com/google/go-containerregistry", []string{"bench/image/oci"}},
 	{"github.com/goccy/go-yaml", []string{"bench/experiment", "bench/yamlfile", "scenarios"}}, // the scenarios' tests
 	{"github.com/opencontainers/runtime-spec", []string{"bench/engines/oci", "container"}},    // the container's tests

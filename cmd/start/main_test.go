@@ -63,6 +63,29 @@ func TestEntry(t *testing.T) {
 	}
 }
 
+// An error is in the reader's language if lab-full is there to say it.
+func TestErrorsInTheReadersLanguage(t *testing.T) {
+	lab := built(t)
+	for _, x := range []struct{ lang, full, want string }{
+		{"ko_KR.UTF-8", "", `lab: unknown flag "--bogus"`},
+		{"ko_KR.UTF-8", "#!/bin/sh\n[ $# = 2 ] && printf 'said: %s' \"$2\"\n", `lab: said: unknown flag "--bogus"`},
+		{"ko_KR.UTF-8", "#!/bin/sh\nexit 1\n", `lab: unknown flag "--bogus"`},
+		{"C.UTF-8", "#!/bin/sh\necho never\n", `lab: unknown flag "--bogus"`},
+	} {
+		if x.full != "" {
+			if err := os.WriteFile(filepath.Join(filepath.Dir(lab), fullName), []byte(x.full), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		cmd := exec.Command(lab, "exec", "host", "--bogus", "--", "true")
+		cmd.Env = []string{"LANG=" + x.lang, "PATH=" + os.Getenv("PATH")}
+		out, _ := cmd.CombinedOutput()
+		if cmd.ProcessState.ExitCode() != 2 || !strings.HasPrefix(string(out), x.want) {
+			t.Errorf("LANG=%s, lab-full %q: exit status %d, %q", x.lang, x.full, cmd.ProcessState.ExitCode(), out)
+		}
+	}
+}
+
 // Signals reach the command, which has none blocked.
 func TestSignals(t *testing.T) {
 	if os.Geteuid() != 0 {

@@ -299,7 +299,7 @@ func (l *Language) put(t text, args []any, k Markup) string {
 			b.WriteString(k.Words(p.words))
 		case p.arg < len(args):
 			a := args[p.arg]
-			if s, ok := a.(string); ok && (t.args[p.arg] == "command" || t.args[p.arg] == "verb") {
+			if s, ok := a.(string); ok && slices.Contains([]string{"command", "verb", "scenario"}, t.args[p.arg]) {
 				a = Name(s) // what is typed is typed in any language, though "run" is also a text
 			}
 			s := l.Render(a, k)
