@@ -6,6 +6,8 @@
 //	hosts.go   the file that lists the machines
 //	state.go   a fleet's folder: what was asked, and how far each machine is
 //	run.go     all machines of a fleet at once, step by step
+//	deb.go     the same as a Debian package
+//	slurm.go   the machines are nodes of a cluster, that Slurm gives to an array job's tasks
 //	ssh.go     a step on a machine: one ssh command, and what it can end with
 //	host.sh    the part of it that runs there
 //	task.go    the lab's own part there: it runs, resumes, and ends with whoever asked
@@ -18,7 +20,11 @@
 //	doctor/           what lab doctor found on each machine
 //	SCENARIO/NAME/    a machine's results folder
 //	report-SCENARIO/  the report across machines
+//	slurm/            what tasks of Slurm's say, until all is measured
 //
 // On a machine all is below one folder (/var/tmp/lab-fleet-UID): the bundle, which is
-// copied once, and a folder a fleet, which is removed when its results were fetched.
+// copied once, and a folder a fleet, which is removed when its results were fetched. A
+// task of Slurm's removes the bundle, too. While it is there it holds a lock on that
+// folder (flock(2), inherited by what it starts): should Slurm lose sight of it and start
+// it once more, on the same machine, the second waits, and finds the first one's results.
 package fleet

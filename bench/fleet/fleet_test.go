@@ -370,3 +370,14 @@ esac`,
 		t.Error(got)
 	}
 }
+
+// The reason for a failure is the line that says so, with the cure that stands under it.
+func TestLast(t *testing.T) {
+	for in, want := range map[string]string{"": "", "a\nb\n": "b", "lab: another lab is here (run 7)\n     fix: --wait\n": "lab: another lab is here (run 7); fix: --wait", "fix: x": "fix: x"} {
+		x := &tail{}
+		x.Write([]byte(in))
+		if got := x.last(); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}

@@ -62,10 +62,14 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// last is the last line that says something.
+// last is the last line that says something, behind the one whose cure it is.
 func (t *tail) last() string {
 	lines := strings.Split(strings.TrimSpace(string(t.data)), "\n")
-	return clean.Line(strings.TrimSpace(lines[len(lines)-1]))
+	last := clean.Line(strings.TrimSpace(lines[len(lines)-1]))
+	if n := len(lines); n > 1 && strings.HasPrefix(last, "fix: ") {
+		return clean.Line(strings.TrimSpace(lines[n-2])) + "; " + last
+	}
+	return last
 }
 
 // limited is an output of at most so many bytes; more is an error.

@@ -66,7 +66,7 @@ func TestFleetLong(t *testing.T) {
 		t.Skip("SKIPPED: takes 3 minutes; fix: LAB_LONG=1")
 	}
 	said := room(t, "room.sh", "long.sh", viaSSH)
-	wants(t, said, "- pc2: not measured: ", "then: pc1\npc3\n", "it comes back\nstatus 0\n", "- pc1: not measured: ", "2 of 3 machines measured: other")
+	wants(t, said, "- pc2: not measured: ", "then: pc1\npc3\n", "it comes back\nstatus 0\n", "- pc1: not measured: another lab", "2 of 3 machines measured: other")
 	wants(t, said, "there: bundle run tag , lab-fleet-0 , 0 runs, 0 mounts, eth0 lo \n", "killed pc3 startup: 3004 trials\nkilled pc3 command: 3004 trials\n1 of 1 machines have nothing of lab fleet\nthen: \n")
 	for _, pc := range []string{"pc1", "pc2", "pc3"} {
 		wants(t, said, pc+" startup: 3004 trials", pc+" command: 3004 trials", pc+" has bundle tag \n")

@@ -16,9 +16,9 @@ import (
 	"lab/reports/analysis"
 )
 
-// manyFolders makes n synthetic folders of 1,000 trials each, of as many machines: the
-// synthetic run's rows, with a value a trial around each machine's own.
-func manyFolders(t testing.TB, n int) (dirs []string) {
+// manyFolders makes n synthetic folders, of as many machines: four of the synthetic run's
+// rows, with so many trials each, and a value a trial around each machine's own.
+func manyFolders(t testing.TB, n, trials int) (dirs []string) {
 	t.Helper()
 	run, err := results.Read(filepath.Join(top, "reports", "testdata", "synthetic"))
 	if err != nil {
@@ -28,9 +28,12 @@ func manyFolders(t testing.TB, n int) (dirs []string) {
 	var envs []string
 	for i := range run.Manifest.Cells {
 		if c := &run.Manifest.Cells[i]; c.NotRun == nil && len(envs) < 4 {
-			c.Trials, c.Warmup = 250, 0
+			c.Trials, c.Warmup = trials, 0
 			envs = append(envs, c.Env)
 		}
+	}
+	if len(envs) != 4 {
+		t.Fatalf("the synthetic run has %q", envs)
 	}
 	lines := make([]byte, 0, 1<<20)
 	for i := range n {
@@ -48,7 +51,7 @@ func manyFolders(t testing.TB, n int) (dirs []string) {
 		}
 		f.Close()
 		lines = lines[:0]
-		for trial := range 250 * len(envs) {
+		for trial := range trials * len(envs) {
 			env := trial % len(envs)
 			value := math.Pow(4, float64(env)) * (1 + float64(i%97)/100) * (0.004 + 0.0001*float64((trial*7919+i*104729)%1009)/1009)
 			lines = fmt.Appendf(lines, `{"id":%q,"scenario":"startup","env":%q,"variant":{},"n":1,"block":%d,"pos":%d,"trial":%d,"warmup":false,"metric":"ready","value":`,
@@ -102,7 +105,7 @@ func across(t testing.TB, dirs []string) string {
 // Of many machines the report has all in its table for programs, a few in those for
 // people, and pictures that can be looked at; their figures are what they are of few.
 func TestManyMachines(t *testing.T) {
-	dirs := manyFolders(t, analysis.Many+50)
+	dirs := manyFolders(t, analysis.Many+10, 20)
 	out := across(t, dirs)
 	table, err := os.ReadFile(filepath.Join(out, "machines.csv"))
 	if err != nil {
@@ -143,7 +146,7 @@ func TestManyMachines(t *testing.T) {
 // BenchmarkMerge merges and draws 10,000 folders of 1,000 trials, which may take two
 // minutes and 2 GiB.
 func BenchmarkMerge(b *testing.B) {
-	dirs := manyFolders(b, 10_000)
+	dirs := manyFolders(b, 10_000, 250)
 	for b.Loop() {
 		peak(b, true)
 		begin := time.Now()

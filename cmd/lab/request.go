@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -263,6 +264,21 @@ func takes(r *request.Request) error {
 		}
 	}
 	return nil
+}
+
+// narrow leaves one of a request's scenarios, without what is asked of the others alone.
+func narrow(r *request.Request, name string) {
+	all := r.Scenarios
+	r.Scenarios = []string{name}
+	for _, f := range r.Fields() {
+		takes := func(name string) bool {
+			s := scenarios.Find(name)
+			return s != nil && slices.Contains(s.Takes, f.Key)
+		}
+		if slices.ContainsFunc(all, takes) && !takes(name) {
+			reflect.ValueOf(f.At).Elem().SetZero()
+		}
+	}
 }
 
 // places makes the paths absolute that a run will open; what isn't there is the

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -93,6 +94,23 @@ func TestRequestFlags(t *testing.T) {
 		cmd := newApp([]string{"lab"}, os.Stdin, os.Stdout, os.Stderr).runCommand()
 		if err := cmd.Flags().Set(name, "1"); err != nil || changing(cmd) != want {
 			t.Errorf("--%s: %v, changes %q", name, err, changing(cmd))
+		}
+	}
+}
+
+// One scenario of a file that has several is asked without what the others alone take.
+func TestNarrow(t *testing.T) {
+	for name, want := range map[string]request.Request{
+		"startup": {Scenarios: []string{"startup"}, Pids: 7},
+		"command": {Scenarios: []string{"command"}, Pids: 7, Command: []string{"/bin/true"}},
+		"app":     {Scenarios: []string{"app"}, Pids: 7, App: "nginx"},
+	} {
+		r := request.Request{Scenarios: []string{"startup", "command", "app", "nothing"}, Pids: 7, Command: []string{"/bin/true"}, App: "nginx"}
+		if narrow(&r, name); !reflect.DeepEqual(r, want) {
+			t.Errorf("%s: %+v, want %+v", name, r, want)
+		}
+		if err := takes(&r); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -92,7 +92,7 @@ func (a *app) runCommand() *cobra.Command {
 					return err
 				}
 				if slices.Contains(f.Scenarios, f.only) { // as lab fleet has it
-					f.Scenarios = []string{f.only}
+					narrow(&f.Request, f.only)
 				}
 			}
 			switch {

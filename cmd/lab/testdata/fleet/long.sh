@@ -35,7 +35,7 @@ lab fleet resume out >said 2>&1 &
 fleet=$!
 measured 2 command
 kill -9 $fleet # and whoever asked goes away
-wait $fleet || :
+{ wait $fleet || :; } 2>/dev/null
 quiet 2
 lab fleet resume out >said 2>&1 && echo status 0 || echo status $?
 for n in 1 2 3; do
@@ -54,7 +54,7 @@ measured 3 startup
 on3() { nsenter -t "$(pgrep -P "$pc3")" -p -m -n "$@"; }
 on3 sh -c 'kill -9 $(pgrep -x "lab|lab-full")'
 sleep 1
-echo "there: $(ls -A pc3/tmp/lab-fleet-0 | sed 's/-.*//' | tr '\n' ' '), $(ls -A pc3/tmp | tr '\n' ' '), $(on3 ls -A /run/lab 2>/dev/null | grep -c . || :) runs, $(on3 grep -c ' /.*lab' /proc/self/mounts || :) mounts, $(on3 sh -c 'ls /sys/class/net' | tr '\n' ' ')"
+echo "there: $(ls -A pc3/tmp/lab-fleet-0 | sed 's/-.*//' | tr '\n' ' '), $(ls -A pc3/tmp | tr '\n' ' '), $(on3 ls -A /run/lab 2>/dev/null | grep -c . || :) runs, $(on3 grep -c ' /.*lab' /proc/self/mounts || :) mounts, $(on3 ls /sys/class/net | grep -v '^ifb' | tr '\n' ' ')"
 wait $fleet && echo status 0 || echo status $?
 for s in startup command; do
 	echo "killed pc3 $s: $(grep -c '"last":true' "killed/$s/pc3/trials.jsonl") trials"

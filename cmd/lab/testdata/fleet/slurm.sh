@@ -71,7 +71,7 @@ fleet=$!
 measured 2 20
 measured 3 20
 kill -9 $fleet
-wait $fleet || :
+{ wait $fleet || :; } 2>/dev/null
 lab fleet resume hard >said 2>&1 &
 fleet=$!
 sleep 10
