@@ -19,6 +19,9 @@ func (r *Runner) room(c bench.Cell) error {
 		return nil
 	}
 	need := c.Disk
+	if r.Manifest.Paired != nil && !c.Alone { // its partner has as much at the same time
+		need *= 2
+	}
 	for _, e := range r.Envs {
 		if k, ok := e.(bench.Keeper); ok && r.asks(e.Name(), nil) {
 			need += k.Keeps(bench.Spec{Image: r.Image, Work: true})
