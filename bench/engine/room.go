@@ -12,8 +12,8 @@ import (
 
 // room says whether a trial of a cell may have as much in the work folder as it
 // wants, beside what environments keep there: no more than the budget, and than
-// there is. Trials follow one another, and each leaves nothing, so that the
-// largest one's need is the run's.
+// there is. Trials, or pairs of them, follow one another, and each leaves nothing, so
+// that the largest one's need is the run's.
 func (r *Runner) room(c bench.Cell) error {
 	if c.Disk == 0 {
 		return nil
