@@ -48,7 +48,7 @@ func InPairs() []*bench.Scenario {
 		},
 		Cells: func(o bench.Options) []bench.Cell {
 			p := diskPlanFor(true, false)
-			return pairedCells(bench.Cell{Work: true, Disk: 2 * diskNeed(false, p, o), Expect: time.Duration(len(pairedDisk))*p.section + 200*time.Millisecond})
+			return pairedCells(bench.Cell{Work: true, Disk: diskNeed(false, p, o), Expect: time.Duration(len(pairedDisk))*p.section + 200*time.Millisecond})
 		},
 		Metrics: only(diskMetrics(), pairedDisk),
 	}

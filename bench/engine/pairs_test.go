@@ -302,3 +302,31 @@ func TestLayout(t *testing.T) {
 		t.Errorf("%d and %d sizes in 40 trials", len(envs), len(argvs))
 	}
 }
+
+// Each instance of a pair is told its own processor, and a guest that it has one.
+func TestPairIsPinned(t *testing.T) {
+	twoProcessors(t)
+	var mu sync.Mutex
+	var sets []string
+	script := func(_ int, s bench.Spec) benchtest.Act {
+		mu.Lock()
+		defer mu.Unlock()
+		if s.CPUs > 1 || len(s.Limits.CPUSet) == 0 {
+			t.Errorf("%d processors of %q", s.CPUs, s.Limits.CPUSet)
+		}
+		sets = append(sets, s.Limits.CPUSet)
+		return benchtest.Act{}
+	}
+	a, b := cell("a", 5, 0), cell("b", 5, 0)
+	a.CPUs, b.CPUs = 2, 2
+	r := &engine.Runner{Scenario: startup(a, b), Seed: 1, Options: asking(request.Request{Paired: true}),
+		Envs: []bench.Environment{&benchtest.Fake{Label: "a", Script: script}, &benchtest.Fake{Label: "b", Script: script}}}
+	if outcome, trials := run(t, context.Background(), r); outcome != engine.Complete || len(trials) != 5 {
+		t.Fatal(outcome, len(trials))
+	}
+	for i := 0; i < len(sets); i += 2 {
+		if sets[i] == sets[i+1] {
+			t.Errorf("both of a pair ran on %s", sets[i])
+		}
+	}
+}

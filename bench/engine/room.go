@@ -12,13 +12,16 @@ import (
 
 // room says whether a trial of a cell may have as much in the work folder as it
 // wants, beside what environments keep there: no more than the budget, and than
-// there is. Trials follow one another, and each leaves nothing, so that the
-// largest one's need is the run's.
+// there is. Trials, or pairs of them, follow one another, and each leaves nothing, so
+// that the largest one's need is the run's.
 func (r *Runner) room(c bench.Cell) error {
 	if c.Disk == 0 {
 		return nil
 	}
 	need := c.Disk
+	if r.Manifest.Paired != nil && !c.Alone { // its partner has as much at the same time
+		need *= 2
+	}
 	for _, e := range r.Envs {
 		if k, ok := e.(bench.Keeper); ok && r.asks(e.Name(), nil) {
 			need += k.Keeps(bench.Spec{Image: r.Image, Work: true})

@@ -101,6 +101,11 @@ func (r *Runner) Plan(ctx context.Context) error {
 			m.Environments = append(m.Environments, a.Environment)
 		}
 	}
+	for i := range r.cells {
+		if m.Paired != nil && !r.cells[i].Alone {
+			r.cells[i].CPUs = min(r.cells[i].CPUs, 1) // a trial of a pair has one
+		}
+	}
 	for _, c := range r.cells {
 		env := r.env(c.Env)
 		if env == nil {

@@ -313,3 +313,34 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// Two trials in one write, as those of a pair, are two: each has its last line, and each
+// half of the time that they took together.
+func TestPairIsTwoTrials(t *testing.T) {
+	dir, w := started(t)
+	for n := range 2 {
+		var both []Line
+		for k := range 2 {
+			for _, l := range trial(2*n + k) {
+				l.Block, l.Pair, l.CPUs, l.At = n, 2*n+1, string('0'+rune(k)), 3*float64(n)
+				l.Env = []string{"container", "host"}[k]
+				both = append(both, l)
+			}
+		}
+		if err := w.Trial(both); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run, err := Read(dir)
+	if err != nil || len(run.Lines) != 12 || run.Dropped != 0 {
+		t.Fatalf("%d lines, %d dropped, %v", len(run.Lines), run.Dropped, err)
+	}
+	for i, l := range run.Lines {
+		if l.Last != (i%3 == 2) {
+			t.Errorf("line %d of trial %d is the last: %v", i, l.Trial, l.Last)
+		}
+	}
+	if got, want := run.Spent(), map[string][]float64{"container": {1.5}, "host": {1.5}}; !reflect.DeepEqual(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}

@@ -71,3 +71,30 @@ func TestGuess(t *testing.T) {
 		}
 	}
 }
+
+// Of a run of pairs the first row is made with each of the others, and none has fewer
+// pairs than can tell anything.
+func TestPredictPairs(t *testing.T) {
+	sc := func(string) *bench.Scenario {
+		return &bench.Scenario{Name: "toy", Cells: func(bench.Options) []bench.Cell {
+			return []bench.Cell{{Env: "a", Trials: 6, Warmup: 1}, {Env: "b", Trials: 6, Warmup: 1}, {Env: "c", Trials: 6, Warmup: 1}}
+		}}
+	}
+	p := Parts{Environments: func(...string) []bench.Environment { return nil }, Scenario: sc}
+	for _, x := range []struct {
+		asked request.Request
+		want  []int
+	}{
+		{request.Request{Paired: true}, []int{20, 10, 10}},
+		{request.Request{Paired: true, Trials: 7}, []int{14, 7, 7}},
+		{request.Request{}, []int{6, 6, 6}},
+	} {
+		j := &Job{Options: bench.Options{Request: x.asked}}
+		got := j.Predict(p, "toy", nil)
+		for i, c := range got.Cells {
+			if c.Trials != x.want[i] || x.asked.Paired != (got.Planned[i].With == "a") && i > 0 {
+				t.Errorf("%+v: %s has %d trials with %q, want %d", x.asked, c.Cell, c.Trials, got.Planned[i].With, x.want[i])
+			}
+		}
+	}
+}

@@ -105,3 +105,55 @@ func TestWalsh(t *testing.T) {
 		near(t, "their median", hodgesLehmann(s), Median(all), 1e-12)
 	}
 }
+
+// A comparison of pairs says the same as a ratio, as a difference and by its rule, and is
+// called different from itself as rarely as it promises, in families too; what is
+// planted is found on a machine whose noise both share.
+func TestComparePairs(t *testing.T) {
+	rng := rand.New(rand.NewPCG(31, 32))
+	draw := func(n int, by float64) (x, y []float64) {
+		for range n {
+			machine := 1 + rng.ExpFloat64() // for both
+			x, y = append(x, by*machine*math.Exp(0.01*rng.NormFloat64())), append(y, machine*math.Exp(0.01*rng.NormFloat64()))
+		}
+		return x, y
+	}
+	const rounds = 2000
+	same, planted, families := 0, 0, 0
+	for range rounds {
+		x, y := draw(12, 1)
+		c, err := ComparePairs(x, y, 1)
+		if err != nil || c.Ratio == nil || c.Difference.Method != SignedRank {
+			t.Fatalf("%+v, %v", c, err)
+		}
+		if c.Differs() != (c.Ratio.Lo > 1 || c.Ratio.Hi < 1) {
+			t.Fatalf("the difference %+v and the ratio %+v disagree", c.Difference, *c.Ratio)
+		}
+		if c.Differs() {
+			same++
+		}
+		x, y = draw(12, 1.03)
+		if c, _ = ComparePairs(x, y, 1); c.Differs() && c.Ratio.Point > 1 && c.Effect.Delta > 0 {
+			planted++
+		}
+		any := false
+		for range 3 {
+			x, y = draw(12, 1)
+			c, _ = ComparePairs(x, y, 3)
+			any = any || c.Differs()
+		}
+		if any {
+			families++
+		}
+	}
+	if same > rounds*6/100 || families > rounds*6/100 || planted < rounds*95/100 {
+		t.Errorf("of %d: %d called different, %d families, %d planted were found", rounds, same, families, planted)
+	}
+	c, err := ComparePairs([]float64{3, 2, 5, 4}, []float64{1, 2, 4, 5}, 1)
+	if err != nil || c.Effect.A12 != 0.625 || c.Effect.Delta != 0.25 || c.Differs() || c.Difference.Needs != MinPairs {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if _, err := ComparePairs([]float64{1, 0}, []float64{1, 2}, 1); !errors.Is(err, ErrNotPositive) {
+		t.Error(err)
+	}
+}

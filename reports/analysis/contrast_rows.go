@@ -147,23 +147,21 @@ func (r *ContrastRow) pair(run *results.Run, p, q *Cell) {
 	if !r.Compared() || run.Manifest.Grouped > 0 {
 		return
 	}
-	switch a, b := pairs(p, q, r.Metric.Name); {
-	case len(a) >= stats.MinPairs:
+	a, b := pairs(p, q, r.Metric.Name)
+	if a == nil {
+		b, a = pairs(q, p, r.Metric.Name)
+	}
+	if len(a) >= stats.MinPairs {
 		r.pairs = [2][]float64{a, b}
 		return
-	case a == nil:
-		if b, a = pairs(q, p, r.Metric.Name); len(a) >= stats.MinPairs {
-			r.pairs = [2][]float64{a, b}
-			return
-		}
 	}
+	a, b = nil, nil
 	first := map[int]float64{}
 	for _, t := range p.Made {
 		if v, ok := t.Values[r.Metric.Name]; ok && t.Counts() {
 			first[t.block] = v
 		}
 	}
-	var a, b []float64
 	for _, t := range q.Made {
 		if v, ok := t.Values[r.Metric.Name]; ok && t.Counts() {
 			if w, ok := first[t.block]; ok {
