@@ -159,33 +159,12 @@ const triadSize = 16 << 20
 // newsletter, December 1995). Value: bytes a second, by STREAM's count of three
 // numbers an element.
 func triad() (*running, error) {
-	mem, err := smallPages(3 * triadSize)
-	if err != nil {
-		return nil, err
-	}
-	n := triadSize / 8
-	all := unsafe.Slice((*float64)(unsafe.Pointer(&mem[0])), 3*n)
-	a, b, c := all[:n:n], all[n:2*n:2*n], all[2*n:]
-	for i := range n {
-		b[i], c[i] = 2, 0.5
-	}
-	return &running{value: rate(3 * triadSize), close: func() { unix.Munmap(mem) },
-		work: func(rounds int) error {
-			for range rounds {
-				b, c := b[:len(a)], c[:len(a)]
-				for i := range a {
-					a[i] = b[i] + 3*c[i]
-				}
-			}
-			return nil
-		},
-		check: func() error {
-			if a[0] != 3.5 || a[n-1] != 3.5 {
-				return errors.New("the sum is wrong")
-			}
-			return nil
-		},
-	}, nil
+	return stream(3, func(a, b, c []float64) {
+		b, c = b[:len(a)], c[:len(a)]
+		for i := range a {
+			a[i] = b[i] + 3*c[i]
+		}
+	}, func(a, b, c float64) bool { return a == b+3*c })
 }
 
 // chaseSize is what chase walks through, a cache line at a time: two million

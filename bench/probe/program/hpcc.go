@@ -15,6 +15,7 @@ var hpcc = []kernel{
 	{"linpack", linpack},
 	{"stream-copy", func() (*running, error) {
 		return stream(2, func(a, _, c []float64) {
+			a = a[:len(c)]
 			for i := range c {
 				c[i] = a[i]
 			}
@@ -22,6 +23,7 @@ var hpcc = []kernel{
 	}},
 	{"stream-scale", func() (*running, error) {
 		return stream(2, func(_, b, c []float64) {
+			c = c[:len(b)]
 			for i := range b {
 				b[i] = 3 * c[i]
 			}
@@ -29,6 +31,7 @@ var hpcc = []kernel{
 	}},
 	{"stream-add", func() (*running, error) {
 		return stream(3, func(a, b, c []float64) {
+			a, b = a[:len(c)], b[:len(c)]
 			for i := range c {
 				c[i] = a[i] + b[i]
 			}
