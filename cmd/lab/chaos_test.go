@@ -180,7 +180,11 @@ func TestAnyoneKilled(t *testing.T) {
 		go func() { ended <- cmd.Wait() }()
 		time.Sleep(time.Duration(rand.Int64N(int64(within))))
 		what := "nobody"
-		if all := descendants(cmd.Process.Pid); len(all) > 0 {
+		all := descendants(cmd.Process.Pid)
+		for end := time.Now().Add(time.Second); len(all) == 0 && time.Now().Before(end); time.Sleep(time.Millisecond) {
+			all = descendants(cmd.Process.Pid) // it has just begun, or it has ended
+		}
+		if len(all) > 0 {
 			pid := all[rand.IntN(len(all))]
 			name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
 			what = strings.TrimSpace(string(name)) + " killed"
