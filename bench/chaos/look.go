@@ -101,7 +101,7 @@ func (s *Scene) left(l *life, before residue.Snapshot) (out []residue.Item) {
 			continue // the machine's are seen, or these are folders and no cgroups
 		}
 		if i.Kind == residue.File {
-			if s.victim.lazy != "" && strings.HasPrefix(i.Name, s.victim.lazy) {
+			if slices.ContainsFunc(s.victim.lazy, func(begin string) bool { return strings.HasPrefix(i.Name, begin) }) {
 				continue
 			}
 			made[i.Name] = true

@@ -30,7 +30,7 @@ import (
 // A Run is what all scenes have in common.
 type Run struct {
 	Image image.Ref
-	Dir   string // an own folder
+	Dir   string // an own folder; "" is none, which the lab's own environments don't need
 	Seed  uint64 // of the points at which it is killed
 
 	// Private is the testbed that this process is alone in: all that is new there is a
@@ -175,9 +175,11 @@ type life struct {
 // live starts an instance.
 func (s *Scene) live(argv ...string) (*life, error) {
 	l := &life{id: fmt.Sprintf("lab-chaos-%08x", s.rand.Uint32()), argv: argv, said: clean.Tail{Most: 4 << 10}, ended: make(chan struct{})}
-	l.dir = filepath.Join(s.run.Dir, l.id)
-	if err := os.Mkdir(l.dir, 0o755); err != nil {
-		return nil, err
+	if s.run.Dir != "" {
+		l.dir = filepath.Join(s.run.Dir, l.id)
+		if err := os.Mkdir(l.dir, 0o755); err != nil {
+			return nil, err
+		}
 	}
 	args, err := s.victim.args(s, l)
 	if err != nil {

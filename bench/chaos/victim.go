@@ -43,9 +43,9 @@ type Victim struct {
 	// undo are the commands with which a user would remove what it left. May be nil.
 	undo func(*Scene, *life) [][]string
 
-	// lazy begins the names of files that it leaves for a while even if nobody is killed,
-	// and that say nothing; "": none.
-	lazy string
+	// lazy begin the names of files that say nothing: it leaves them for a while even if
+	// nobody is killed, or has one for each life of its daemon.
+	lazy []string
 
 	// A daemon that answers when ping ends well, and the names of its processes, which
 	// stay. It is started again before the next life if it has died.
@@ -107,7 +107,9 @@ func Others() []Victim {
 				return [][]string{append(podman(s), "rm", "--force", "--time", "0", l.id), append(podman(s), "container", "cleanup", "--all")}
 			}},
 		{Name: "docker", program: "dockerd", Slow: true, Parts: []string{"containerd-shim", "runc", "dockerd", "containerd"}, daemons: []string{"dockerd", "containerd"},
-			lazy: "/run/docker/netns/", // empty files, removed once a minute; what is mounted there is a mount
+			// Empty files, removed once a minute (what is mounted there is a mount), and the
+			// socket of a dockerd.
+			lazy: []string{"/run/docker/netns/", "/run/docker/libnetwork/"},
 			daemon: func(s *Scene) ([]string, error) {
 				const file = "/run/docker.json" // and not the machine's
 				return []string{"dockerd", "--config-file", file, "--host", dockerSocket, "--tls=false", "--data-root", s.data(), "--storage-driver", "overlay2",

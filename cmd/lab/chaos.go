@@ -205,11 +205,6 @@ func (a *app) chaos(victims []chaos.Victim, o chaosOrder) (r chaosReport, err er
 	if job.Image, err = openImage("", job.Cache); err != nil {
 		return r, err
 	}
-	dir, err := os.MkdirTemp("", "lab-chaos-")
-	if err != nil {
-		return r, err
-	}
-	defer os.RemoveAll(dir)
 	type pair struct {
 		victim chaos.Victim
 		part   string
@@ -235,7 +230,7 @@ func (a *app) chaos(victims []chaos.Victim, o chaosOrder) (r chaosReport, err er
 		ctx, cancel := context.WithTimeout(ctx, time.Until(end)/time.Duration(len(pairs)-n))
 		var row chaos.Row
 		if p.victim.Own {
-			row, err = (&chaos.Run{Image: job.Image, Dir: dir, Seed: o.seed}).Of(ctx, p.victim, p.part, kills)
+			row, err = (&chaos.Run{Image: job.Image, Seed: o.seed}).Of(ctx, p.victim, p.part, kills)
 		} else {
 			job.Victim, job.Part, job.Kills, job.Row = p.victim.Name, p.part, kills, chaos.NewRow(p.victim.Name, p.part)
 			row, err = chaosApart(ctx, job)

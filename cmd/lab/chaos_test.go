@@ -180,7 +180,11 @@ func TestAnyoneKilled(t *testing.T) {
 		go func() { ended <- cmd.Wait() }()
 		time.Sleep(time.Duration(rand.Int64N(int64(within))))
 		what := "nobody"
-		if all := descendants(cmd.Process.Pid); len(all) > 0 {
+		all := descendants(cmd.Process.Pid)
+		for end := time.Now().Add(time.Second); len(all) == 0 && time.Now().Before(end); time.Sleep(time.Millisecond) {
+			all = descendants(cmd.Process.Pid) // it has just begun, or it has ended
+		}
+		if len(all) > 0 {
 			pid := all[rand.IntN(len(all))]
 			name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
 			what = strings.TrimSpace(string(name)) + " killed"
@@ -313,7 +317,13 @@ func TestKilledWithEngine(t *testing.T) {
 		if out, err := exec.Command(lab, "exec", "host", "--", "true").CombinedOutput(); err != nil {
 			t.Errorf("the next command: %v\n%s", err, out)
 		}
-		if more := without(append(left(t, token), survivors()...), before); len(more) > 0 {
+		var more []string
+		for deadline := time.Now().Add(2 * time.Second); ; time.Sleep(2 * time.Millisecond) { // its own watcher ends
+			if more = without(append(left(t, token), survivors()...), before); len(more) == 0 || time.Now().After(deadline) {
+				break
+			}
+		}
+		if len(more) > 0 {
 			t.Errorf("%q, killed after %v (and its watcher: %v); left after the next command: %q", args, at, all, more)
 		}
 	}
