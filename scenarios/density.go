@@ -303,9 +303,9 @@ var densityMetrics = []results.Metric{
 		Help: "By how much MemAvailable of the machine fell while they were started, divided by how many there are: the program, the kernel's own for its isolation, and the lab's for watching it. What else the machine does is in it."},
 	{Name: "growth", Title: "Time of the last starts, by the first", Unit: "1", Better: "lower",
 		Help: "The median start of the last hundred divided by that of the first hundred: 1 if a full machine starts as fast as an empty one."},
-	{Name: "later", Title: "How much longer a start takes on a full machine", Unit: "s", Better: "lower",
+	{Name: "later", Title: "Extra time of a start on a full machine", Unit: "s", Better: "lower",
 		Help: "The median start of the last hundred less that of the first hundred, and the same for each of its phases. What no phase has is in the program's own first byte."},
-	{Name: "waits", Title: "What a start on a full machine waits", Unit: "s", Better: "lower",
+	{Name: "waits", Title: "Waiting time of a start on a full machine", Unit: "s", Better: "lower",
 		Help: "The sum of the phases in which no processor worked on it: the medians of the last hundred starts. It waits for a lock, for RCU, for a processor that others have, or for another thread to wake."},
 }
 
