@@ -304,9 +304,9 @@ var densityMetrics = []results.Metric{
 		Help: "By how much MemAvailable of the machine fell while they were started, divided by how many there are: the program, the kernel's own for its isolation, and the lab's for watching it. What else the machine does is in it."},
 	{Name: "growth", Title: "Time of the last starts, by the first", Unit: "1", Better: "lower",
 		Help: "The median start of the last hundred divided by that of the first hundred: 1 if a full machine starts as fast as an empty one."},
-	{Name: "later", Title: "How much longer a start takes on a full machine", Unit: "s", Better: "lower",
+	{Name: "later", Title: "Extra time of a start on a full machine", Unit: "s", Better: "lower",
 		Help: "The median start of the last hundred less that of the first hundred, and the same for each of its phases. What no phase has is in the program's own first byte."},
-	{Name: "waits", Title: "What a start on a full machine waits", Unit: "s", Better: "lower",
+	{Name: "waits", Title: "Waiting time of a start on a full machine", Unit: "s", Better: "lower",
 		Help: "The sum of the phases in which no processor worked on it: the medians of the last hundred starts. It waits for a lock, for RCU, for a processor that others have, or for another thread to wake."},
 }
 
@@ -329,7 +329,7 @@ var densityFigures = []results.Figure{
 
 var densityFindings = []results.Finding{
 	{
-		Name: "container-thousand", Claim: 14, Statement: "The last of a thousand containers start as fast as the first.",
+		Name: "container-thousand", Claim: 14, Statement: "On a machine that is full of containers the last hundred start as fast as the first.",
 		Metric: "growth", Of: "container", OfVariant: map[string]string{"how": densityFilling}, Compare: "value", Op: "below", Threshold: 1.5,
 		Reason: "half as long again is what one would notice; the phases of the start say what they wait for",
 	},

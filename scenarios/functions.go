@@ -37,7 +37,7 @@ func Functions() *bench.Scenario {
 		Figures: []results.Figure{{Name: "functions", Title: "What works where", Kind: "matrix", Caption: "Each row is a function, each column an environment. Every function was tried, unless the environment declares that it hasn't got it."}},
 	}
 	for _, f := range functions {
-		s.Metrics = append(s.Metrics, results.Metric{Name: "does-" + f.name, Title: f.title, Unit: "1", Words: functionsWords, Help: f.help})
+		s.Metrics = append(s.Metrics, results.Metric{Name: "does-" + f.name, Title: f.title, Unit: "1", Better: "higher", Words: functionsWords, Help: f.help})
 		s.Figures[0].Metrics = append(s.Figures[0].Metrics, "does-"+f.name)
 	}
 	s.Findings = functionsFindings()

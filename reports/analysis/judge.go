@@ -52,13 +52,13 @@ const (
 // manyTrials is more than anybody makes of a row; fewTrials what its interval needs to
 // be worth having.
 const (
-	manyTrials = 1000
+	manyTrials = 300
 	fewTrials  = 20
 )
 
 // Enough is about how many trials of each of its rows would decide an undecided verdict,
 // rounded up to tens: an interval's ends come nearer to its middle with the root of their
-// number. many says that it would take more than a thousand, as the middle is next to the
+// number. many says that it would take more than three hundred, as the middle is next to the
 // threshold; a half more than computed are asked for, as the middle moves, too.
 func (v *Verdict) Enough() (n int, many bool) {
 	iv, near, end := v.Interval, math.Inf(1), 0.0

@@ -29,8 +29,21 @@ const (
 	matrixWide  = 24 * vg.Millimeter // a column at most
 )
 
-// shades are the fields', by the answer's number.
-var shades = []color.RGBA{rgb(0xf4f4f4), palette[5], palette[4]}
+// shades are the fields', by the answer's number: where a higher one is what one wants,
+// what fails is orange and what works green; else what is changed has the strong colour.
+var (
+	shades = []color.RGBA{rgb(0xf4f4f4), palette[5], palette[4]}
+	works  = []color.RGBA{rgb(0xf4f4f4), palette[1], palette[2]}
+)
+
+// shade is the colour of an answer.
+func (f *matrix) shade(level int) color.RGBA {
+	s := shades
+	if f.m.Rows[0].Metric.Better == "higher" {
+		s = works
+	}
+	return s[min(level, len(s)-1)]
+}
 
 func (f *matrix) shows() bool { return len(f.m.Cells) > 0 && len(f.m.Rows) > 0 }
 
@@ -99,7 +112,7 @@ func (f *matrix) field(p *page, x analysis.Answer, left, wide vg.Length) {
 		p.hatch(faint, l, top, r, bottom)
 		return
 	}
-	p.rect(shades[min(x.Level, len(shades)-1)], l, top, r, bottom)
+	p.rect(f.shade(x.Level), l, top, r, bottom)
 	f.mark(p, x.Level, (l+r)/2, (top+bottom)/2)
 	if x.Differs {
 		p.write(boldText, draw.XCenter, (l+r)/2+8, (top+bottom)/2, "?")
@@ -127,7 +140,7 @@ func (f *matrix) explain(k *key) {
 	}
 	for i, w := range f.m.Rows[0].Metric.Words {
 		box(msg.Verbatim(w), func(l, t, r, b vg.Length) {
-			k.p.rect(shades[min(i, len(shades)-1)], l, t, r, b)
+			k.p.rect(f.shade(i), l, t, r, b)
 			k.p.frame(faint, 0.5, l, t, r, b)
 			f.mark(k.p, i, (l+r)/2, (t+b)/2)
 		})
