@@ -67,3 +67,6 @@ nsenter -t "$(pgrep -P "$pc1")" -p -m -n sh -c 'cd /tmp && exec "$0"/lab run sta
 until [ -s long/trials.jsonl ]; do sleep 0.1; done
 sed -i 's/trials: .*/trials: 3/' x.yaml
 lab fleet run -f x.yaml --hosts hosts --out other 2>&1 | grep '^- \|measured:'
+# It ends as by Ctrl-C: a killed one's empty cgroups would stay until the next lab.
+nsenter -t "$(pgrep -P "$pc1")" -p -m sh -c 'kill -INT "$(pgrep -o -x "lab|lab-full")"'
+quiet 1
