@@ -2,6 +2,8 @@ package reports
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -100,5 +102,29 @@ func TestClaimsNameTheRun(t *testing.T) {
 	}
 	if !strings.Contains(b.String(), "1: `sudo lab run anatomy --env container,host --variant net=bridge,net=host,user=yes -r 20`") {
 		t.Errorf("the terminal doesn't name the run:\n%s", b.String())
+	}
+}
+
+// In the folder above the runs the page shows each claim's picture, and report.html has
+// the runs behind it.
+func TestClaimsWritten(t *testing.T) {
+	run, dir := staircase(30), t.TempDir()
+	run.Manifest.Findings = []results.Finding{{Name: "good", Claim: 1, Statement: "SYNTHETIC good.", Metric: "ready", Of: "container", OfVariant: map[string]string{"up-to": "a"},
+		Compare: "value", Op: "above", Threshold: 0.001, Reason: "made up"}}
+	r := folder(t, run, filepath.Join(dir, "anatomy-1"))
+	if err := WriteRun(r, r.Dir, -1, -1); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteClaims([]Claim{{Number: 1, Text: "It holds.", By: []string{"anatomy"}}}, []*results.Run{r}, dir, -1, -1); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"claims.md": "](anatomy-1/plots/up.png)", "report.html": "SYNTHETIC good."} {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil || !strings.Contains(string(text), want) {
+			t.Errorf("%s has no %q: %v", name, want, err)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "anatomy-1", "plots", "up.png")); err != nil {
+		t.Error(err)
 	}
 }
