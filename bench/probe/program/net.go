@@ -298,9 +298,12 @@ func (c *client) datagrams(t *talk, name string) error {
 			if n, err := send(fd, b[:], 0); n != 1 {
 				return os.NewSyscallError("send", err)
 			}
-			for {
-				n, err := recv(fd, back[:], 0)
-				if err == unix.EAGAIN {
+			for sent := now(); ; {
+				n, err := once(unix.SYS_RECVFROM, fd, back[:], 0)
+				if (err == unix.EAGAIN || err == unix.EINTR) && now()-sent < patient {
+					continue
+				}
+				if err == unix.EAGAIN || err == unix.EINTR {
 					break
 				}
 				if n != 1 {

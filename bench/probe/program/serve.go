@@ -161,7 +161,7 @@ func datagrams(control int) error {
 				err = unix.Connect(fd, from) // from here on it answers that one alone
 			}
 		} else {
-			n, err = recv(fd, b[:], 0)
+			n, err = once(unix.SYS_RECVFROM, fd, b[:], 0)
 		}
 		switch {
 		case err == nil && n == 1:
@@ -231,15 +231,21 @@ func send(fd int, b []byte, flags int) (int, error) {
 
 func transfer(call uintptr, fd int, b []byte, flags int) (int, error) {
 	for {
-		n, _, errno := unix.RawSyscall6(call, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), uintptr(flags), 0, 0)
-		switch errno {
-		case 0:
-			return int(n), nil
-		case unix.EINTR:
-			continue
+		if n, err := once(call, fd, b, flags); err != unix.EINTR {
+			return n, err
 		}
+	}
+}
+
+// once is a call that a signal ends (EINTR). Go's scheduler sends one every 10 ms to a
+// thread that it takes for a busy one: whoever waits for no longer than SO_RCVTIMEO says
+// has to look at the time then, as a call that is made again waits from the beginning.
+func once(call uintptr, fd int, b []byte, flags int) (int, error) {
+	n, _, errno := unix.RawSyscall6(call, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), uintptr(flags), 0, 0)
+	if errno != 0 {
 		return -1, errno
 	}
+	return int(n), nil
 }
 
 func poll(fds []unix.PollFd) error {
