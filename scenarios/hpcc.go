@@ -15,6 +15,7 @@ func HPCC() *bench.Scenario {
 		Name:     "hpcc",
 		Workload: image.ProbePath,
 		Question: "What does isolation cost programs that compute: Linpack, STREAM, RandomAccess?",
+		Alone:    "a trial takes all processors",
 		Method: "A trial starts one instance of the lab's probe, the same bytes everywhere, which does six things in turn, each for a fixed time: it solves systems of 400 linear equations with a library (dgesv of gonum, on all of its processors), " +
 			"goes over arrays of 16 MiB in STREAM's four ways, and changes words of a table of 128 MiB at random. Each is checked after its time: the residual, the sums, the table. " +
 			"What each takes is the program's own figure, the middle one of some dozens of batches; the host stamps the beginning and the end of each on its own clock, " +

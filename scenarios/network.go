@@ -269,16 +269,22 @@ var networkMetrics = []results.Metric{
 
 var networkFigures = []results.Figure{
 	{Name: "throughput", Title: "How much gets through", Kind: "panels",
-		Metrics: []string{"stream", "streams", "receive", "connect"},
+		Metrics: []string{"stream", "streams", "connect"},
 		Caption: "net=host: over loopback, as between two processes of one machine. net=bridge: its own network, over a virtual cable and the testbed's bridge. from=host: the client is a process of the host; from=twin: in a second instance; from=inside: in the instance, and the server on the host."},
 	{Name: "latency", Title: "How long a byte takes there and back", Kind: "panels", Log: true,
-		Metrics: []string{"latency p50", "latency p99", "udp p50", "udp p99"},
+		Metrics: []string{"latency p50", "latency p99"},
 		Caption: "p50 is what half of a trial's round trips stay below, p99 what all but one in a hundred do. net= and from= as in the figure of throughput."},
+	{Name: "datagrams", Title: "How long a datagram takes there and back", Kind: "panels", Log: true,
+		Metrics: []string{"udp p50", "udp p99"},
+		Caption: "The same over UDP, which asks for no acknowledgement. net= and from= as in the figure of throughput."},
+	{Name: "effort", Title: "The other direction, and what a megabyte costs in processor time", Kind: "panels",
+		Metrics: []string{"receive", "stream-cpu"},
+		Caption: "The time is that of all of the machine's processors together, while the first stream is sent. net= and from= as in the figure of throughput."},
 	{Name: "loopback", Title: "What each costs compared with two host processes over loopback", Kind: "ratios", To: "host", ToVariant: onHost,
-		Metrics: []string{"stream", "streams", "receive", "latency p50", "udp p50", "connect", "stream-cpu"},
+		Metrics: []string{"stream", "streams", "latency p50", "connect"},
 		Caption: "The bridge's cost and the isolation's, together. A diamond is the ratio of medians, its bar the 95 % interval; on the line at 1 it costs nothing."},
 	{Name: "same-network", Title: "What the isolation alone costs, on the same network", Kind: "ratios",
-		Metrics: []string{"stream", "streams", "receive", "latency p50", "udp p50", "connect", "stream-cpu"},
+		Metrics: []string{"stream", "streams", "latency p50", "connect"},
 		Caption: "Each row compared with the plain host process whose bytes take the same path: net=host with net=host, net=bridge with net=bridge, each with the same from=."},
 }
 

@@ -19,6 +19,7 @@ func Queue() *bench.Scenario {
 		Name:     "queue",
 		Workload: image.ProbePath,
 		Question: "How much more does a disk do when many requests are under way at once?",
+		Alone:    "a trial has up to 256 requests under way, which take all processors and the whole disk",
 		Method: "A trial starts one instance of the lab's probe, the same bytes everywhere, which makes a file, fills it, and then reads and writes it past the page cache (O_DIRECT), each way for a fixed time: " +
 			"1 MiB in order with one, two or sixteen requests at once, 4 KiB at random with one, sixteen, 32 and eight times sixteen, and 70 reads to 30 writes with eight times 32. " +
 			"So many requests come from as many threads with pread and pwrite: io_uring is forbidden by the filter that containers have. " +

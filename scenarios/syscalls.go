@@ -14,6 +14,7 @@ func Syscalls() *bench.Scenario {
 		Name:     "syscalls",
 		Workload: image.ProbePath,
 		Question: "What do the kernel's operations cost: files, memory, processes, waiting?",
+		Alone:    "it measures the kernel's own work, in which two instances at a time wait for each other",
 		Method: "A trial starts one instance of the lab's probe, the same bytes everywhere, which asks its kernel for one thing after another, each for a fixed time: " +
 			"the list of LEBench (SOSP 2019), but for what scenario cpu has and the creation of a thread. Files are in memory: what is read and mapped is the program's own file, in the page cache, what is written has no name. " +
 			"What each takes is the program's own figure, the middle one of some dozens of batches; the host stamps the beginning and the end of each on its own clock, " +
