@@ -30,8 +30,8 @@ func Syscalls() *bench.Scenario {
 
 var syscallsMetrics = []results.Metric{
 	timeOf("getpid", "getpid", "Time of getpid(2), which changes nothing."),
-	timeOf("send", "Send and receive 1 byte", "Time to write a byte into a socket (AF_UNIX) and to read it at the other end."),
-	timeOf("send-96k", "Send and receive 96 kB", "The same with 96000 bytes."),
+	timeOf("send", "Socket, 1 byte", "Time to write a byte into a socket (AF_UNIX) and to read it at the other end."),
+	timeOf("send-96k", "Socket, 96 kB", "The same with 96000 bytes."),
 	timeOf("open", "Open and close", "Time to open the program's own file by its path, and to close it. A container finds it in an overlay, through two file systems."),
 	timeOf("read-4k", "Read of 4 KiB", "Time of one read of the first 4 KiB of the program's own file, from the page cache."),
 	timeOf("read-40k", "Read of 40 KiB", "The same with 40 KiB."),
