@@ -22,8 +22,6 @@ packages() {
 		systemd-container|systemd-nspawn|systemd's containers, likewise
 		lxc|lxc-execute|LXC's containers, likewise
 		user-mode-linux|linux.uml|Linux as a process, likewise
-		openssh-server|sshd|the machines of a fleet answer with it, in the tests
-		openssh-client|ssh|and are asked with it
 	END
 	[ -z "${long:-}" ] || cat <<-'END'
 		mmdebstrap|mmdebstrap|makes the Debians that make test-long boots, and images of packages
