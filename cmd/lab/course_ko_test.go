@@ -14,7 +14,7 @@ import (
 )
 
 // translations are the texts that have a Korean one: the English and the Korean file.
-var translations = [][2]string{{"LAB.md", "docs/ko/LAB.md"}, {"docs/ANSWERS.md", "docs/ko/ANSWERS.md"}}
+var translations = [][2]string{{"LAB.md", "docs/ko/LAB.md"}, {"docs/ANSWERS.md", "docs/ko/ANSWERS.md"}, {"docs/CHAOS.md", "docs/ko/CHAOS.md"}}
 
 // spelled are numbers that an English text may write as a word, where the Korean one
 // has digits ("a third": "3분의 1").
