@@ -37,7 +37,7 @@ var hpccMetrics = []results.Metric{
 	{Name: "stream-add", Title: "STREAM add", Unit: "B/s", Better: "higher", Help: "The same for c = a + b, by STREAM's count of three numbers an element."},
 	{Name: "triad", Title: "STREAM triad", Unit: "B/s", Better: "higher", Help: "The same for a = b + s·c; scenario cpu has it, too."},
 	{Name: "updates", Title: "RandomAccess", Unit: "1/s", Better: "higher",
-		Help: "Changes a second of words of a table of 128 MiB, at places in an order that can't be foreseen, each independent of the one before. A thousand million a second are one GUPS."},
+		Help: "Changes a second of words of a table of 128 MiB, at places in an order that can't be foreseen, each independent of the one before. A billion a second are one GUPS."},
 }
 
 var hpccFigures = []results.Figure{

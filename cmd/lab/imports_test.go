@@ -191,7 +191,7 @@ func TestLinks(t *testing.T) {
 // documented. Failures are made from outside (TestFailpoints).
 func TestNoHooks(t *testing.T) {
 	mod, imports := module(t), map[string][]string{}
-	documented := []string{`"LAB_CACHE"`, `"LAB_KERNEL"`}
+	documented := []string{`"LAB_CACHE"`, `"LAB_KERNEL"`, `"LAB_FLEET_FOLDER"`}
 	variable := regexp.MustCompile(`"LAB_[A-Z_]+"`)
 	for _, f := range sources(t) {
 		if strings.HasSuffix(f.name, "_test.go") || f.pkg == "bench/benchtest" {
