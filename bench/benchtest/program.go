@@ -254,7 +254,7 @@ func (s *suite) inherits(t *testing.T) {
 	pid := s.pid(t, i)
 	var entries []os.DirEntry
 	// Start may return a moment before exec has closed what it is to close.
-	for end := time.Now().Add(time.Second); ; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
 		if entries, err = os.ReadDir("/proc/" + pid + "/fd"); err != nil {
 			t.Fatal(err)
 		}

@@ -86,7 +86,7 @@ type suite struct {
 // it. The package's TestMain must be [Main].
 func Run(t *testing.T, env bench.Environment, opts Options) {
 	tb := Testbed(t)
-	s := &suite{env: env, opts: opts, tb: tb, image: opts.Image, timeout: 20 * time.Second}
+	s := &suite{env: env, opts: opts, tb: tb, image: opts.Image, timeout: time.Minute}
 	if s.image.Dir == "" {
 		s.image = Image(t)
 	}
