@@ -179,13 +179,19 @@ func (c *client) latency(t *talk, name string) error {
 		}
 		return nil
 	}
+	return c.rounds(t, name, round, func() []line.Pair { return nil })
+}
+
+// rounds goes there and back for the time, after some rounds to warm up. Value: the mean
+// time of a round; more is what else is told of the section.
+func (c *client) rounds(t *talk, name string, round func() error, more func() []line.Pair) error {
 	for range warmRounds {
 		if err := round(); err != nil {
 			return err
 		}
 	}
 	h := &histogram.Histogram{}
-	err = t.section(name, func() ([]line.Pair, error) {
+	err := t.section(name, func() ([]line.Pair, error) {
 		began := now()
 		at := began
 		for at-began < c.budget {
@@ -196,7 +202,7 @@ func (c *client) latency(t *talk, name string) error {
 			h.Add(after - at)
 			at = after
 		}
-		return []line.Pair{line.Number("value", float64(at-began)/1e9/float64(h.N())), line.Count("bytes", 2*h.N())}, nil
+		return append([]line.Pair{line.Number("value", float64(at-began)/1e9/float64(h.N())), line.Count("bytes", 2*h.N())}, more()...), nil
 	})
 	if err != nil {
 		return err
@@ -317,29 +323,7 @@ func (c *client) datagrams(t *talk, name string) error {
 		}
 		return errors.New("five datagrams in a row were lost")
 	}
-	for range warmRounds {
-		if err := round(); err != nil {
-			return err
-		}
-	}
-	h := &histogram.Histogram{}
-	err = t.section(name, func() ([]line.Pair, error) {
-		began := now()
-		at := began
-		for at-began < c.budget {
-			if err := round(); err != nil {
-				return nil, err
-			}
-			after := now()
-			h.Add(after - at)
-			at = after
-		}
-		return []line.Pair{line.Number("value", float64(at-began)/1e9/float64(h.N())), line.Count("bytes", 2*h.N()), line.Count("lost", lost)}, nil
-	})
-	if err != nil {
-		return err
-	}
-	return t.samples(name, h)
+	return c.rounds(t, name, round, func() []line.Pair { return []line.Pair{line.Count("lost", lost)} })
 }
 
 // datagramSocket is one whose reads wait so many nanoseconds at the most.
