@@ -2,7 +2,6 @@ package vm
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 
 	"lab/bench"
 	"lab/bench/benchtest"
+	"lab/bench/benchtest/fresh"
 	"lab/vm/client"
 	"lab/vm/guest"
 )
@@ -23,24 +23,9 @@ func TestMain(m *testing.M) {
 	// generated, or may be an old one; where there is no Go to build it with, the
 	// tests were brought along with it.
 	if _, err := exec.LookPath("go"); err == nil {
-		guest.Init = sync.OnceValues(buildInit)
+		guest.Init = sync.OnceValues(func() ([]byte, error) { return fresh.Build("lab/bench/probe/guestinit") })
 	}
 	benchtest.Main(m)
-}
-
-func buildInit() ([]byte, error) {
-	dir, err := os.MkdirTemp("", "lab-guestinit-")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(dir)
-	out := filepath.Join(dir, "init")
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out, "lab/bench/probe/guestinit")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if text, err := cmd.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build the guest's init: %w: %s", err, text)
-	}
-	return os.ReadFile(out)
 }
 
 // open opens the environment in the tests' testbed, or skips the test where

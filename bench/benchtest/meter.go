@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"lab/bench"
+	"lab/bench/benchtest/fresh"
 	"lab/bench/image"
 	"lab/bench/probe/built"
 	"lab/bench/probe/line"
@@ -146,9 +147,9 @@ func heldBytes(t *testing.T) int64 {
 }
 
 var withProbe = sync.OnceValues(func() (image.Ref, error) {
-	b, err := built.Probe()
-	if errors.Is(err, built.ErrNone) {
-		b, err = buildProbe()
+	b, err := fresh.Build("lab/bench/probe/program")
+	if errors.Is(err, exec.ErrNotFound) {
+		b, err = built.Probe()
 	}
 	if err != nil {
 		return image.Ref{}, err
@@ -165,22 +166,11 @@ var withProbe = sync.OnceValues(func() (image.Ref, error) {
 func probeImage(t *testing.T) image.Ref {
 	t.Helper()
 	ref, err := withProbe()
-	if errors.Is(err, exec.ErrNotFound) {
+	if errors.Is(err, built.ErrNone) {
 		t.Skip("SKIPPED: these tests were built without the probe, and there is no Go: make generate")
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	return ref
-}
-
-// buildProbe makes the probe in a source tree in which it wasn't generated.
-func buildProbe() ([]byte, error) {
-	out := filepath.Join(here.Dir, "built-probe")
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out, "lab/bench/probe/program")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if text, err := cmd.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build the probe: %w: %s", err, text)
-	}
-	return os.ReadFile(out)
 }

@@ -17,16 +17,25 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
 
+	"lab/bench/benchtest/fresh"
 	"lab/bench/engines/uml"
+	"lab/bench/probe/built"
 	"lab/bench/residue"
 	"lab/bench/testbed"
 	"lab/bench/usercache"
+	"lab/vm/guest"
 	"lab/vm/kernel"
 )
 
 // The scripts in testdata/script are what users type, and what they then see.
 // Beside lab they have some programs of their own, in helpers_test.go.
 func TestMain(m *testing.M) {
+	if strings.HasSuffix(os.Args[0], ".test") { // and not as one of the commands below
+		if err := embedded(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
 	testscript.Main(m, map[string]func(){
 		"lab":     func() { os.Exit(full(os.Args)) },
 		"status":  func() { os.Exit(statusMain(os.Args[1:])) },
@@ -36,6 +45,22 @@ func TestMain(m *testing.M) {
 		"smite":   func() { os.Exit(smiteMain(os.Args[1:])) },
 		"failing": func() { os.Exit(failMain(os.Args[1:])) },
 	})
+}
+
+// embedded says whether the programs that lie embedded, if any do, are of these sources:
+// scripts run them, and go test doesn't build them anew.
+func embedded() error {
+	for pkg, read := range map[string]func() ([]byte, error){
+		"lab/bench/probe/program":   built.Probe,
+		"lab/bench/probe/guestinit": guest.Init,
+	} {
+		if b, err := read(); err == nil {
+			if err := fresh.Check(pkg, b); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // longScript is what a script says that takes minutes.
