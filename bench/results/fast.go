@@ -88,6 +88,14 @@ func (r *lineReader) read(line []byte, l *Line) bool {
 			bit, l.At = 1<<24, r.float()
 		case "last":
 			bit, l.Last = 1<<25, r.bool()
+		case "pair":
+			bit, l.Pair = 1<<26, r.int()
+		case "cpus":
+			bit, l.CPUs = 1<<27, r.string()
+		case "env_pad":
+			bit, l.EnvPad = 1<<28, r.int()
+		case "argv_pad":
+			bit, l.ArgvPad = 1<<29, r.int()
 		}
 		if bit == 0 || seen&bit != 0 { // another name, or one that is there twice
 			return false

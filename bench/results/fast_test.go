@@ -1,6 +1,7 @@
 package results
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -54,6 +55,29 @@ func TestLineReader(t *testing.T) {
 		if !r.read([]byte(line), &l) || !reflect.DeepEqual(l, want) {
 			t.Fatalf("%s:\n%+v, want\n%+v", line, l, want)
 		}
+	}
+	// Whatever field a line gets.
+	full := Line{Variant: map[string]string{"net": "bridge"}, Taint: []string{"load"}, Value: new(float64)}
+	v := reflect.ValueOf(&full).Elem()
+	for i := range v.NumField() {
+		switch f := v.Field(i); f.Kind() {
+		case reflect.String:
+			f.SetString("x")
+		case reflect.Int:
+			f.SetInt(int64(i + 1))
+		case reflect.Bool:
+			f.SetBool(true)
+		case reflect.Float64:
+			f.SetFloat(1.5)
+		}
+	}
+	line, err := json.Marshal(full)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var l Line
+	if !r.read(line, &l) || !reflect.DeepEqual(l, full) {
+		t.Errorf("%s is left to the slow way, or read as %+v", line, l)
 	}
 	if len(r.texts) > 100 || len(r.variants) > 10 {
 		t.Errorf("%d texts, %d variants", len(r.texts), len(r.variants))

@@ -130,8 +130,9 @@ func decode[T any](data []byte, v *T) error {
 // anywhere else is an error that begins with its number.
 func ReadTrials(r io.Reader) (lines []Line, dropped int, err error) {
 	br := bufio.NewReaderSize(r, maxLine)
-	var open []Line // of the trial that is being read
-	cells, metrics, named := map[string]bool{}, map[[2]string]bool{}, map[cellKey]bool{}
+	open := 0 // from where on the lines are of the trial that is being read
+	cells, metrics, named := map[string]bool{}, map[[2]string]bool{}, map[CellKey]bool{}
+	var last [2]string
 	fast := newLineReader()
 	for n := 1; ; n++ {
 		text, err := br.ReadSlice('\n')
@@ -139,57 +140,62 @@ func ReadTrials(r io.Reader) (lines []Line, dropped int, err error) {
 			err = fmt.Errorf("a line of more than %d MiB", maxLine>>20)
 		}
 		if err == io.EOF {
-			if len(open) > 0 || len(text) > 0 {
+			if open < len(lines) || len(text) > 0 {
 				dropped++
 			}
-			return lines, dropped, nil
+			return lines[:open], dropped, nil
 		}
 		if err != nil {
 			return nil, 0, fmt.Errorf("%d: %w", n, err)
 		}
-		var l Line
-		known := fast.read(text, &l)
+		lines = append(lines, Line{})
+		l := &lines[len(lines)-1]
+		known := fast.read(text, l)
 		if !known {
-			l = Line{}
-			if err := decode(text, &l); err != nil {
+			*l = Line{}
+			if err := decode(text, l); err != nil {
 				return nil, 0, fmt.Errorf("%d: %w", n, err)
 			}
 		}
 		if err := l.check(); err != nil {
 			return nil, 0, fmt.Errorf("%d: %w", n, err)
 		}
-		if key := keyOf(&l); !known || !named[key] {
+		if key := KeyOf(l); !known || !named[key] {
 			if known {
 				named[key] = true
 			}
 			cells[l.Label()] = true
 		}
-		metrics[[2]string{l.Metric, l.Stat}] = true
+		if metric := [2]string{l.Metric, l.Stat}; metric != last {
+			metrics[metric], last = true, metric
+		}
 		if len(cells) > maxRows || len(metrics) > maxRows {
 			return nil, 0, fmt.Errorf("%d: %w", n, errors.Join(few("cells", len(cells)), few("metrics", len(metrics))))
 		}
 		// A trial that was cut off, and then another one (a resumed run).
-		if len(open) > 0 && (open[0].Trial != l.Trial || open[0].Block != l.Block) {
-			open = nil
+		if first := &lines[open]; first != l && (first.Trial != l.Trial || first.Block != l.Block) {
+			lines[open] = *l
+			lines = lines[:open+1]
+			l = &lines[open]
 			dropped++
 		}
-		open = append(open, l)
 		if l.Last {
-			lines = append(lines, open...)
-			open = nil
+			open = len(lines)
 		}
 	}
 }
 
-// A cellKey is what tells the cells of lines apart that a [lineReader] read: their equal
-// variants are one in memory.
-type cellKey struct {
+// A CellKey tells cells of lines apart faster than their labels: two lines with one key
+// are of one cell. Of lines that [ReadTrials] read the other way round as well, as a rule,
+// as their equal variants are one in memory.
+type CellKey struct {
 	env     string
 	n       int
 	variant uintptr
 }
 
-func keyOf(l *Line) cellKey { return cellKey{l.Env, l.N, reflect.ValueOf(l.Variant).Pointer()} }
+// KeyOf returns a line's key, which is good for as long as its variant is in memory.
+func KeyOf(l *Line) CellKey { return CellKey{l.Env, l.N, reflect.ValueOf(l.Variant).Pointer()} }
 
 // isUnit says whether a text may be a unit: it is written next to numbers
 // everywhere.
@@ -218,7 +224,7 @@ func few(what string, n int) error {
 }
 
 // check says what makes a line unusable.
-func (l Line) check() error {
+func (l *Line) check() error {
 	switch {
 	case l.Env == "":
 		return errors.New("no env")

@@ -57,7 +57,7 @@ func manyFolders(t testing.TB, n, trials int) (dirs []string) {
 			lines = fmt.Appendf(lines, `{"id":%q,"scenario":"startup","env":%q,"variant":{},"n":1,"block":%d,"pos":%d,"trial":%d,"warmup":false,"metric":"ready","value":`,
 				run.Manifest.ID, envs[env], trial/len(envs), env, trial)
 			lines = strconv.AppendFloat(lines, value, 'g', -1, 64)
-			lines = fmt.Appendf(lines, `,"unit":"s","better":"lower","stat":"","samples":1,"part_of":"","seq":0,"instance":0,"text":"","err":"","blame":"","taint":null,"at":%d,"last":true}`+"\n", trial)
+			lines = fmt.Appendf(lines, `,"unit":"s","better":"lower","stat":"","samples":1,"part_of":"","seq":0,"instance":0,"text":"","err":"","blame":"","taint":null,"env_pad":%d,"argv_pad":%d,"at":%d,"last":true}`+"\n", trial*37%4096, trial*53%4096, trial)
 		}
 		put(t, dir, results.TrialsFile, lines)
 		if err := reports.WriteSums(dir, -1, -1); err != nil {

@@ -74,22 +74,32 @@ func (a *Analysis) sort() {
 		block, trial int
 	}
 	at := map[place]int{}
-	values := map[place]map[string][]float64{}
-	for _, l := range a.Run.Lines {
-		c := byKey[key(l.Env, l.Variant, l.N)]
-		if c == nil { // a folder put together by hand
-			c = NewCell(results.Cell{Env: l.Env, Variant: l.Variant, N: l.N})
-			a.Cells = append(a.Cells, c)
-			byKey[key(l.Env, l.Variant, l.N)] = c
+	// Of trials with several values of one name, these.
+	type several struct {
+		cell  *Cell
+		trial int // its place among the cell's
+		name  string
+	}
+	values := map[several][]float64{}
+	cells := map[results.CellKey]*Cell{}
+	for i := range a.Run.Lines {
+		l := &a.Run.Lines[i]
+		c := cells[results.KeyOf(l)]
+		if c == nil {
+			if c = byKey[key(l.Env, l.Variant, l.N)]; c == nil { // a folder put together by hand
+				c = NewCell(results.Cell{Env: l.Env, Variant: l.Variant, N: l.N})
+				a.Cells = append(a.Cells, c)
+				byKey[key(l.Env, l.Variant, l.N)] = c
+			}
+			cells[results.KeyOf(l)] = c
 		}
 		p := place{c, l.Block, l.Trial}
 		i, ok := at[p]
 		if !ok {
 			i = len(c.Made)
 			at[p] = i
-			values[p] = map[string][]float64{}
 			c.Made = append(c.Made, Trial{Number: l.Trial, block: l.Block, session: l.Session, pair: l.Pair, layout: l.EnvPad + l.ArgvPad, Warmup: l.Warmup, Repeated: l.Repeated,
-				Values: map[string]float64{}, parts: map[string]map[string]float64{}})
+				Values: map[string]float64{}})
 		}
 		t := &c.Made[i]
 		if l.Err != "" {
@@ -106,6 +116,9 @@ func (a *Analysis) sort() {
 				c.texts[metricName(l.Metric, l.Stat)] = l.Text
 			}
 		case l.PartOf != "":
+			if t.parts == nil {
+				t.parts = map[string]map[string]float64{}
+			}
 			if t.parts[l.PartOf] == nil {
 				t.parts[l.PartOf] = map[string]float64{}
 			}
@@ -118,15 +131,22 @@ func (a *Analysis) sort() {
 			}
 		default:
 			name := metricName(l.Metric, l.Stat)
-			values[p][name] = append(values[p][name], *l.Value)
+			first, ok := t.Values[name]
+			if !ok {
+				t.Values[name] = *l.Value
+				break
+			}
+			all := several{c, i, name}
+			if values[all] == nil {
+				values[all] = []float64{first}
+			}
+			values[all] = append(values[all], *l.Value)
 		}
 	}
 	// One value a trial: several instances or observations of one trial
 	// aren't independent, and would make every interval too narrow.
-	for p, byMetric := range values {
-		for name, vs := range byMetric {
-			p.cell.Made[at[p]].Values[name] = stats.Median(vs)
-		}
+	for of, vs := range values {
+		of.cell.Made[of.trial].Values[of.name] = stats.Median(vs)
 	}
 	hues, rows := map[string]int{}, map[string][]string{}
 	for _, c := range a.Cells {
