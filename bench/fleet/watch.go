@@ -1,0 +1,361 @@
+package fleet
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"lab/bench/clean"
+	"lab/bench/input"
+)
+
+// A watched is a task that isn't done yet.
+type watched struct {
+	*Host
+	array   int       // the job it was seen in last, or submitted as
+	gone    time.Time // since when Slurm doesn't know it, or has it as complete
+	away    time.Time // since when there is no node for it
+	pending string    // why it waits, in Slurm's words
+}
+
+// slurm measures the hosts that aren't measured yet, as tasks of a job: those of an
+// earlier one that still wait or run are followed, the others submitted.
+func (f *Fleet) slurm(ctx context.Context, todo []*Host, parallel int) error {
+	if err := os.MkdirAll(filepath.Join(f.Dir, slurmDir), 0o755); err != nil {
+		return err
+	}
+	jobs, err := f.queue(ctx)
+	if err != nil {
+		return err
+	}
+	open := map[*Host]*watched{}
+	var lost []*Host
+	for _, h := range todo {
+		if f.arrived(h) {
+			continue
+		}
+		open[h] = &watched{Host: h, array: jobs[h.Task].array}
+		if !jobs[h.Task].active() {
+			lost = append(lost, h)
+		}
+	}
+	submit := func(hosts []*Host) error {
+		if len(hosts) == 0 {
+			return nil
+		}
+		err := f.submit(ctx, hosts, parallel)
+		for _, h := range hosts {
+			if err != nil {
+				f.set(h, Failed, err)
+				delete(open, h)
+				continue
+			}
+			array, _ := strconv.Atoi(f.Slurm.Job)
+			open[h] = &watched{Host: h, array: array}
+		}
+		return err
+	}
+	if err := submit(lost); err != nil && len(open) == 0 {
+		return err
+	}
+	heard := time.Now()
+	stopped := ctx.Done()
+	var deadline <-chan time.Time
+	still := context.WithoutCancel(ctx)
+	for len(open) > 0 {
+		select {
+		case <-time.After(askEvery):
+		case <-stopped:
+			stopped, deadline = nil, time.After(endWithin)
+			// Each is told to end; the lab there finishes its trial.
+			if _, err := ask(still, nil, "scancel", "--name="+f.jobName()); err != nil {
+				return err
+			}
+		case <-deadline:
+			return context.Cause(ctx)
+		}
+		jobs, err := f.queue(still)
+		switch {
+		case err == nil:
+			heard = time.Now()
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case time.Since(heard) < silentFor:
+			continue
+		default:
+			for h := range open {
+				f.set(h, Failed, fmt.Errorf("Slurm doesn't answer (%w); its job may go on", err))
+			}
+			return nil
+		}
+		var again []*Host
+		running := false
+		for h, w := range open {
+			again = append(again, f.follow(still, h, w, jobs[h.Task])...)
+			if h.State == Done || h.State == Failed {
+				delete(open, h)
+			}
+			running = running || h.State == Running
+		}
+		if ctx.Err() != nil {
+			continue
+		}
+		slices.SortFunc(again, func(a, b *Host) int { return a.Task - b.Task })
+		submit(again)
+		if !running && len(again) == 0 {
+			f.impatient(ctx, open)
+		}
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	f.settle(ctx)
+	return nil
+}
+
+// settle waits for tasks whose results are there, and which still tidy up their node;
+// one that Slurm would start once more is cancelled.
+func (f *Fleet) settle(ctx context.Context) {
+	for begin := time.Now(); time.Since(begin) < endWithin && ctx.Err() == nil; {
+		jobs, err := f.queue(ctx)
+		if err != nil {
+			return
+		}
+		left := false
+		for task, j := range jobs {
+			if !j.active() || !f.measured(task) {
+				continue
+			}
+			left = true
+			if !j.running() {
+				ask(ctx, nil, "scancel", fmt.Sprintf("%d_%d", j.array, task))
+			}
+		}
+		if !left {
+			return
+		}
+		select {
+		case <-time.After(askEvery):
+		case <-ctx.Done():
+		}
+	}
+}
+
+func (f *Fleet) measured(task int) bool {
+	return slices.ContainsFunc(f.Hosts, func(h *Host) bool { return h.Task == task && h.State == Done })
+}
+
+// arrived takes a task's results, if they are there. What can't be taken is measured
+// anew by the next start.
+func (f *Fleet) arrived(h *Host) bool {
+	file, err := input.Open(f.taskFile(h, "tar"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	f.set(h, Fetching, nil)
+	var missing []string
+	if err == nil {
+		missing, err = f.take(h, file)
+		file.Close()
+	}
+	if text, rerr := input.ReadFile(f.taskFile(h, "doctor"), 4<<20); rerr == nil {
+		h.Notes = nil
+		f.doctor(h, string(text))
+	}
+	if err == nil && len(missing) > 0 {
+		err = fmt.Errorf("no results of %s came back", strings.Join(missing, ", "))
+	}
+	os.Remove(f.taskFile(h, "tar"))
+	if err != nil {
+		if data, rerr := input.ReadFile(f.taskFile(h, "done"), 1<<10); rerr == nil && hostName.Match(bytes.TrimSpace(data)) {
+			os.Remove(filepath.Join(f.Dir, slurmDir, "measured-"+string(bytes.TrimSpace(data))))
+		}
+		os.Remove(f.taskFile(h, "done"))
+		f.set(h, Failed, err)
+		return true
+	}
+	f.set(h, Done, nil)
+	return true
+}
+
+// follow looks how far a task is. It returns the host again if that has to be submitted
+// once more: its node was another task's.
+func (f *Fleet) follow(ctx context.Context, h *Host, w *watched, j job) []*Host {
+	if f.arrived(h) {
+		return nil
+	}
+	if j.array < w.array { // an earlier job's, or none's
+		j = job{}
+	}
+	w.pending = ""
+	switch {
+	case j.state == "PENDING" || j.state == "REQUEUED":
+		w.gone, w.pending = time.Time{}, j.reason
+		f.set(h, Waiting, nil)
+		return nil
+	case j.active():
+		w.gone, w.away = time.Time{}, time.Time{}
+		f.set(h, Running, nil)
+		if e := f.said(h); e.Scenario != "" {
+			e.Scenario = clean.Line(e.Scenario)
+			f.mu.Lock()
+			h.event = e
+			f.mu.Unlock()
+		}
+		return nil
+	}
+	if _, err := os.Stat(f.taskFile(h, "measured")); err == nil {
+		return []*Host{h}
+	}
+	if j.state == "" || j.state == "COMPLETED" {
+		if w.gone.IsZero() {
+			w.gone = time.Now()
+		}
+		if time.Since(w.gone) < arriveAfter { // its files may be on their way
+			return nil
+		}
+		if j.state == "" {
+			j, _ = f.accounted(ctx, h.Task)
+		}
+	}
+	f.set(h, Failed, errors.New(f.ended(h, j)))
+	return nil
+}
+
+// said is the last that a task said.
+func (f *Fleet) said(h *Host) (e Event) {
+	for _, line := range slices.Backward(strings.Split(lastOf(f.taskFile(h, "log")), "\n")) {
+		if json.Unmarshal([]byte(line), &e) == nil && (e.Scenario != "" || e.End) {
+			return e
+		}
+		e = Event{}
+	}
+	return e
+}
+
+// lastOf is the end of a text file, of a few KiB.
+func lastOf(file string) string {
+	in, err := input.Open(file)
+	if err != nil {
+		return ""
+	}
+	defer in.Close()
+	const enough = 8 << 10
+	if st, err := in.Stat(); err == nil && st.Size() > enough {
+		in.Seek(-enough, io.SeekEnd)
+	}
+	data, _ := io.ReadAll(io.LimitReader(in, enough))
+	return strings.TrimSpace(string(data))
+}
+
+// ended is why a task that ended has no results.
+func (f *Fleet) ended(h *Host, j job) string {
+	on := ""
+	if j.node != "" {
+		on = " (" + j.node + ")"
+	}
+	switch j.state {
+	case "":
+		return "Slurm doesn't know its job any more, and no results came"
+	case "CANCELLED":
+		return "its job was cancelled" + on
+	case "TIMEOUT", "DEADLINE":
+		return "Slurm's time limit came in the middle" + on
+	case "NODE_FAIL", "BOOT_FAIL":
+		return "its node failed" + on
+	case "PREEMPTED":
+		return "its job was preempted" + on
+	case "OUT_OF_MEMORY":
+		return "its job ran out of memory" + on
+	}
+	if e := f.said(h); e.End && e.Err != "" {
+		return strings.TrimPrefix(clean.Line(e.Err), "lab: ") + on
+	}
+	if text := lastOf(f.taskFile(h, "out")); text != "" {
+		lines := strings.Split(text, "\n")
+		return fault(clean.Line(lines[len(lines)-1])) + on
+	}
+	if _, err := os.Stat(f.taskFile(h, "out")); err != nil {
+		return "its node wrote nothing into the fleet's folder; fix: --out in a folder that all nodes see" + on
+	}
+	return "its task ended early" + on
+}
+
+// impatient gives tasks up that wait for nodes which are drained or lost, when Patience
+// is over: nothing else of the fleet runs.
+func (f *Fleet) impatient(ctx context.Context, open map[*Host]*watched) {
+	all, err := f.Slurm.nodes(ctx)
+	if err != nil {
+		return
+	}
+	measured := map[string]bool{}
+	for _, s := range f.Statuses() {
+		measured[s.Name] = measured[s.Name] || s.State == Done
+	}
+	away := map[string]string{}
+	for _, n := range all {
+		switch {
+		case measured[n.name]:
+		case !n.away():
+			for _, w := range open {
+				w.away = time.Time{}
+			}
+			return
+		default:
+			text := n.name + " is " + strings.TrimRight(n.state, "*$~#!%@^-")
+			if n.reason != "" && n.reason != "none" {
+				text += " (" + n.reason + ")"
+			}
+			away[n.name] = text
+		}
+	}
+	why := "Slurm has no node for it that isn't measured"
+	if len(away) > 0 {
+		names := slices.Sorted(maps.Keys(away))
+		if len(names) > 5 {
+			names = append(names[:5], "…")
+			away["…"] = "…"
+		}
+		var texts []string
+		for _, n := range names {
+			texts = append(texts, away[n])
+		}
+		why = "Slurm has no node for it: " + strings.Join(texts, ", ")
+	}
+	for h, w := range open {
+		switch {
+		case w.pending == "" || strings.HasPrefix(w.pending, "BeginTime"):
+		case w.away.IsZero():
+			w.away = time.Now()
+		case time.Since(w.away) >= f.Slurm.Patience:
+			if _, err := ask(ctx, nil, "scancel", fmt.Sprintf("%d_%d", w.array, h.Task)); err == nil {
+				f.set(h, Failed, errors.New(why))
+				delete(open, h)
+			}
+		}
+	}
+}
+
+// called names a host after the node that its results are from, which is in a file
+// beside them.
+func (f *Fleet) called(h *Host, came string) {
+	data, err := input.ReadFile(filepath.Join(came, "node"), 1<<10)
+	name := strings.TrimSpace(string(data))
+	if err != nil || !hostName.MatchString(name) || folderOf(name) != name || slices.ContainsFunc(f.Hosts, func(o *Host) bool { return o != h && o.Folder == name }) {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	h.Name, h.Folder = name, name
+}
