@@ -105,9 +105,18 @@ func sweepUnborn(parent string) {
 		return
 	}
 	defer root.Close()
-	names, _ := fs.Glob(root.FS(), ".*"+unborn+"*")
+	all, err := root.Open(".")
+	if err != nil {
+		return
+	}
+	defer all.Close()
+	names, _ := all.Readdirnames(-1) // without a look at each: a fleet's folder has thousands
 	for _, name := range names {
-		_, n, _ := strings.Cut(name[1:], unborn)
+		hidden, is := strings.CutPrefix(name, ".")
+		_, n, named := strings.Cut(hidden, unborn)
+		if !is || !named {
+			continue
+		}
 		f, err := root.OpenFile(name, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
 		if err != nil {
 			continue

@@ -95,22 +95,25 @@ func All(texts []string) (out []Message) {
 // Gathered is what is said, each text once and in the order in which it came first,
 // with those that it is said of. Texts are told apart by their English.
 type Gathered struct {
-	said []Message
-	of   map[string][]Message
+	said  []Message
+	of    map[string][]Message
+	known map[[2]string]bool // what was said, of whom
 }
 
 // Add says it of one more, unless it was said of that already.
 func (g *Gathered) Add(said, of Message) {
 	if g.of == nil {
-		g.of = map[string][]Message{}
+		g.of, g.known = map[string][]Message{}, map[[2]string]bool{}
 	}
-	key := said.String()
-	if g.of[key] == nil {
+	both := [2]string{said.String(), of.String()}
+	if g.known[both] {
+		return
+	}
+	g.known[both] = true
+	if g.of[both[0]] == nil {
 		g.said = append(g.said, said)
 	}
-	if !slices.ContainsFunc(g.of[key], func(m Message) bool { return m.String() == of.String() }) {
-		g.of[key] = append(g.of[key], of)
-	}
+	g.of[both[0]] = append(g.of[both[0]], of)
 }
 
 // All are the texts, each with those that it is said of.
