@@ -97,10 +97,11 @@ func (e *Env) Check(ctx context.Context, s bench.Spec) error {
 	}
 	path, err := e.path()
 	if u := (*bench.UnfitError)(nil); errors.As(err, &u) {
+		reason := u.Reason // the error itself is kept, and given to every row
 		if e.maker.Program != e.maker.Name {
-			u.Reason = e.maker.Program + ": " + u.Reason
+			reason = e.maker.Program + ": " + reason
 		}
-		return bench.Unavailable(u.Reason, u.Cure)
+		return bench.Unavailable(reason, u.Cure)
 	}
 	if e.tb.Cgroups == nil {
 		return bench.Unavailable("a cgroup holds the instance, and this machine mounts none that can be written", "mount -t cgroup2 none /sys/fs/cgroup, or run outside of a container")

@@ -63,3 +63,20 @@ func TestClaimsAreAnswered(t *testing.T) {
 		}
 	}
 }
+
+// What a claim needs in addition and isn't there is a row with the reason, and no failure.
+func TestFurtherRunsFailNothing(t *testing.T) {
+	f := runFlags{out: t.TempDir(), gather: &gathering{}}
+	f.Scenarios, f.Quick = []string{claimsName}, true
+	for _, x := range f.furtherRuns() {
+		j, err := x.job()
+		if err != nil {
+			t.Fatal(x.Scenarios, err)
+		}
+		for _, e := range x.Environments {
+			if !slices.Contains(j.Options.Some, e) {
+				t.Errorf("%s: it fails where there is no %s", x.gather.folder, e)
+			}
+		}
+	}
+}

@@ -185,7 +185,7 @@ func (f *runFlags) check() error {
 	}
 	// A setting must be known to one of the environments at least; to those that don't
 	// have it, it says nothing.
-	r.Environments, f.some = names, some
+	r.Environments, f.some = names, append(f.some, some...) // to those of a run that claims need
 	for _, k := range slices.Sorted(maps.Keys(r.Variant)) {
 		for i, v := range r.Variant[k] {
 			typed := k + "=" + v
