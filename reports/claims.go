@@ -67,19 +67,30 @@ func (p part) decide() (words string, near bool) {
 	return fmt.Sprintf("%s -r %d", p.rows(), n), near
 }
 
-// cure is what to do about a part that can't be measured, beyond what its reason says;
-// nothing if that has it.
-func (p part) cure(c Claim) msg.Message {
-	switch {
-	case p.Lacks == analysis.LacksKVM:
-		return msg.T("claims.kvm", runLine(p.rows()))
-	case p.Lacks == analysis.LacksRow && c.Further != "":
-		return msg.T("claims.row", runLine(c.Further))
-	case p.Lacks == analysis.LacksRow:
-		return msg.T("claims.row", runLine(p.rows()))
+// cure is what to do about parts that can't be measured for one reason, beyond what that
+// says; nothing if it has it.
+func cure(c Claim, parts ...part) msg.Message {
+	var runs []string
+	for _, p := range parts {
+		words := p.rows()
+		if p.Lacks == analysis.LacksRow && c.Further != "" {
+			words = c.Further
+		}
+		if run := runLine(words); !slices.Contains(runs, run) {
+			runs = append(runs, run)
+		}
+	}
+	switch all := strings.Join(runs, "`, `"); parts[0].Lacks {
+	case analysis.LacksKVM:
+		return msg.T("claims.kvm", all)
+	case analysis.LacksRow:
+		return msg.T("claims.row", all)
 	}
 	return msg.Message{}
 }
+
+// reason is why a part can't be measured, and what it takes, apart from its row.
+func (p part) reason() string { return p.Lacks + " " + p.Why().String() }
 
 // A judged claim: it holds if each part that could be judged does, and doesn't if one
 // doesn't.
@@ -141,7 +152,7 @@ func (j judged) said() msg.Message {
 	case len(j.parts) == 0:
 		return msg.T("claims.run", j.run())
 	case j.outcome == analysis.Unmeasured:
-		return cured(j.parts[0].Brief(), j.parts[0].cure(j.Claim))
+		return cured(j.parts[0].Brief(), cure(j.Claim, j.parts[0]))
 	}
 	first := j.parts[0]
 	text := msg.T("claims.part", first.Said)
@@ -252,9 +263,11 @@ func claimsPage(claims []Claim, runs []*results.Run, whole bool, dir string) *pa
 	}
 	for _, j := range all {
 		mark, color := sign(j.outcome)
+		p.Mark(color, fmt.Sprintf("%s %2d", mark, j.Number), j.Text, j.figure())
+	}
+	for _, j := range all {
 		if !whole {
-			p.Mark(color, fmt.Sprintf("%s %2d", mark, j.Number), j.Text, j.figure())
-			continue
+			break
 		}
 		p.Section(msg.T("claims.head", j.Number, j.Text))
 		p.Text(msg.T("claims.verdict", j.verdict(), j.said()))
@@ -269,10 +282,11 @@ func claimsPage(claims []Claim, runs []*results.Run, whole bool, dir string) *pa
 				}
 				said = msg.T(id, said, runLine(words))
 			case analysis.Unmeasured:
-				said = cured(said, x.cure(j.Claim))
+				continue
 			}
 			p.List(msg.T("claims.part-whole", analysis.OutcomeText(x.Outcome), x.Finding.Statement, said, analysis.ShortDir(x.run.Dir)))
 		}
+		j.unmeasured(p)
 		if len(j.parts) > 0 && j.outcome != analysis.Unmeasured {
 			if name, f := j.parts[0].picture(dir); name != "" {
 				p.Picture(name, msg.T("title", f.Title), msg.T("claims.picture"))
@@ -292,6 +306,29 @@ func claimsPage(claims []Claim, runs []*results.Run, whole bool, dir string) *pa
 		p.Text(msg.T("claims.marks"))
 	}
 	return p
+}
+
+// unmeasured lists the parts that can't be measured, all with one reason as one.
+func (j judged) unmeasured(p *page.Page) {
+	var reasons []string
+	by := map[string][]part{}
+	for _, x := range j.parts {
+		if x.Outcome != analysis.Unmeasured {
+			continue
+		}
+		if by[x.reason()] == nil {
+			reasons = append(reasons, x.reason())
+		}
+		by[x.reason()] = append(by[x.reason()], x)
+	}
+	for _, r := range reasons {
+		var said []msg.Message
+		for _, x := range by[r] {
+			said = append(said, msg.T("claims.quoted", x.Finding.Statement))
+		}
+		first := by[r][0]
+		p.List(msg.T("claims.parts", analysis.OutcomeText(first.Outcome), msg.Join("join.sentences", said...), cured(first.Brief(), cure(j.Claim, by[r]...))))
+	}
 }
 
 // next lists, for the claims without a verdict that other runs would give one, these runs,

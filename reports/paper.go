@@ -22,7 +22,7 @@ const PaperFile = "paper.yaml"
 // Paper is the page that sets a paper's figures next to those of these runs: a table on
 // a terminal; as a file also where each figure is from, its rule, and what differs.
 func Paper(s *paper.Suite, runs []*results.Run, whole bool) *page.Page {
-	return paperPage(s, analysis.OfPaper(s, runs), runs, whole)
+	return paperPage(s, analysis.OfPaper(s, runs, nil), runs, whole)
 }
 
 func paperPage(s *paper.Suite, rows []analysis.PaperRow, runs []*results.Run, whole bool) *page.Page {
@@ -141,9 +141,9 @@ func here(r analysis.PaperRow) msg.Message {
 }
 
 // WritePaper writes the report of a paper and these runs into the folder dir, as the
-// user's; data is the paper's file.
-func WritePaper(s *paper.Suite, data []byte, runs []*results.Run, dir string, uid, gid int) error {
-	l, rows := msg.Reader(), analysis.OfPaper(s, runs)
+// user's; data is the paper's file, and lacks says why scenarios have no run, or is nil.
+func WritePaper(s *paper.Suite, data []byte, runs []*results.Run, lacks map[string]error, dir string, uid, gid int) error {
+	l, rows := msg.Reader(), analysis.OfPaper(s, runs, lacks)
 	var made time.Time
 	var names []string
 	for _, r := range runs {

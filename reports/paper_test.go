@@ -76,7 +76,7 @@ func toyPaper(t *testing.T, data string) *paper.Suite {
 
 func paperOutcomes(s *paper.Suite, run *results.Run) map[string]string {
 	out := map[string]string{}
-	for _, r := range analysis.OfPaper(s, []*results.Run{run}) {
+	for _, r := range analysis.OfPaper(s, []*results.Run{run}, nil) {
 		out[r.Name] = r.Outcome
 	}
 	return out
@@ -127,7 +127,7 @@ func TestPaperPage(t *testing.T) {
 		t.Errorf("%d lines, %d columns:\n%s", n, width(b.String()), &b)
 	}
 	dir := t.TempDir()
-	if err := WritePaper(s, []byte(madeUpPaper), []*results.Run{run}, dir, -1, -1); err != nil {
+	if err := WritePaper(s, []byte(madeUpPaper), []*results.Run{run}, nil, dir, -1, -1); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"report.md", "report.html", PaperFile, "plots/paper.png", "plots/paper.svg"} {
@@ -151,7 +151,7 @@ func TestPaperPage(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, data)
 	}
-	rows := analysis.OfPaper(again, []*results.Run{run})
+	rows := analysis.OfPaper(again, []*results.Run{run}, nil)
 	for _, r := range rows {
 		if r.Outcome == analysis.Fails || r.Outcome == analysis.Unmeasured {
 			t.Errorf("%s of itself: %s", r.Name, r.Outcome)

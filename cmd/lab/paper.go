@@ -126,7 +126,7 @@ func (a *app) listPapers() error {
 func (a *app) judgePaper(s *paper.Suite, data []byte, dirs []string, out string) error {
 	runs, err := distinct("paper", dirs)
 	if out != "" {
-		err = errors.Join(err, a.inNewFolder(out, func(uid, gid int) error { return reports.WritePaper(s, data, runs, out, uid, gid) }))
+		err = errors.Join(err, a.inNewFolder(out, func(uid, gid int) error { return reports.WritePaper(s, data, runs, nil, out, uid, gid) }))
 	}
 	return errors.Join(err, reports.Paper(s, runs, false).Terminal(a.Page, page.OptionsFor(a.Stdout.File)))
 }
@@ -142,11 +142,18 @@ func (a *app) measurePaper(name string, s *paper.Suite, data []byte, f runFlags)
 		f.out = newFolder(name)
 	}
 	f.gather = &gathering{}
+	lacks := map[string]error{}
 	var last error
 	for _, g := range paperRequests(s, f) {
 		if g.App != "" {
-			if err := g.appImage(); err != nil {
-				fmt.Fprintln(a.Stderr, err)
+			if err := g.application(); err != nil { // which says where it is
+				return err
+			}
+			if err := g.appImage(); err != nil { // no failure: these rows have the reason
+				for _, name := range g.Scenarios {
+					a.note(say("%s: not measured: %v", name, err))
+					lacks[name] = err
+				}
 				continue
 			}
 		}
@@ -174,7 +181,7 @@ func (a *app) measurePaper(name string, s *paper.Suite, data []byte, f runFlags)
 		return last
 	}
 	uid, gid := owner.IDs()
-	if err := a.whole(f.out, func() error { return reports.WritePaper(s, data, runs, f.out, uid, gid) }); err != nil {
+	if err := a.whole(f.out, func() error { return reports.WritePaper(s, data, runs, lacks, f.out, uid, gid) }); err != nil {
 		return errors.Join(last, err)
 	}
 	fmt.Fprintln(a.Page)

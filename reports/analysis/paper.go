@@ -20,8 +20,8 @@ type PaperRow struct {
 
 // OfPaper sets what these runs came to next to a paper's rows. The rules are the paper
 // file's, written before the results. Of several runs of one scenario the first that has
-// the row counts.
-func OfPaper(s *paper.Suite, runs []*results.Run) []PaperRow {
+// the row counts. lacks says, by scenario, why there is no run of it; it may be nil.
+func OfPaper(s *paper.Suite, runs []*results.Run, lacks map[string]error) []PaperRow {
 	var as []*Analysis
 	for _, r := range runs {
 		as = append(as, Of(r))
@@ -37,6 +37,11 @@ func OfPaper(s *paper.Suite, runs []*results.Run) []PaperRow {
 			if a.Run.Manifest.Scenario == r.Here.Scenario && out[i].Figure.IsZero() {
 				out[i].measure(a)
 			}
+		}
+		if why := lacks[r.Here.Scenario]; out[i].Outcome == notMeasured && why != nil {
+			out[i].Why = msg.Verbatim(why.Error())
+		} else if out[i].Outcome == notMeasured {
+			out[i].Why = msg.T("paper.absent", r.Here.Scenario)
 		}
 	}
 	for i := range out {
