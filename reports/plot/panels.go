@@ -71,7 +71,7 @@ func (f *panels) abreast(p *page, cells []*analysis.Cell, metrics []results.Metr
 	to := from + (width+panelGap)*vg.Length(len(metrics)) - panelGap
 	p.bands(pageMargin, to, top, panelRow, len(cells))
 	for i, c := range cells {
-		writeNarrow(p, c, pageMargin+2, top+panelRow*(vg.Length(i)+0.5), panelLabel-8)
+		writeNarrow(p, c.Cell.Label(), pageMargin+2, top+panelRow*(vg.Length(i)+0.5), panelLabel-8)
 	}
 	for i, m := range metrics {
 		x := f.axis(values(cells, m.Name), m.Unit)
@@ -187,15 +187,15 @@ func (f *panels) short(p *page, c *analysis.Cell, why msg.Message, width vg.Leng
 	return msg.T("cell.see-below", head)
 }
 
-// writeNarrow puts a cell's label beside its row, in two lines where it must, and
-// smaller where that isn't enough.
-func writeNarrow(p *page, c *analysis.Cell, x, y, width vg.Length) {
+// writeNarrow puts a row's label beside it, in two lines where it must, and smaller where
+// that isn't enough.
+func writeNarrow(p *page, label string, x, y, width vg.Length) {
 	st := smallText
 	st.color = black
-	lines := st.wrap(c.Cell.Label(), width)
+	lines := st.wrap(label, width)
 	for len(lines) > 2 && st.size > 6 {
 		st.size -= 0.25
-		lines = st.wrap(c.Cell.Label(), width)
+		lines = st.wrap(label, width)
 	}
 	if len(lines) > 2 {
 		lines = []string{lines[0], st.fit(strings.Join(lines[1:], " "), width)}

@@ -41,7 +41,7 @@ func Paper(title string, rows []analysis.PaperRow, made time.Time, l *msg.Langua
 		p.line(x.x(1), top, x.x(1), bottom, 1.2, black)
 		for i, r := range shown {
 			y := top + height*(vg.Length(i)+0.5)
-			p.fit(bodyText, draw.XLeft, pageMargin+2, y, machineLabel-6, r.Name)
+			writeNarrow(p, r.Name, pageMargin+2, y, machineLabel-6)
 			if r.Here != nil && r.Here.Lo > 0 {
 				p.line(x.x(r.Ratio), y, x.x(r.Here.Point), y, 0.8, grey)
 				s.interval(p, palette[0], x, *r.Here, y, 2.2)
