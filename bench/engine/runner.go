@@ -95,6 +95,10 @@ func (r *Runner) Plan(ctx context.Context) error {
 	}
 	for _, a := range bench.AboutAll(r.Envs) {
 		if r.asks(a.Name, nil) {
+			// Its place is that among all there are, and not among those that are run.
+			if i := slices.IndexFunc(r.Options.Known, func(k bench.About) bool { return k.Name == a.Name }); i >= 0 {
+				a.Number = r.Options.Known[i].Number
+			}
 			if v, ok := r.env(a.Name).(bench.Versioner); ok {
 				a.Versions = v.Versions()
 			}

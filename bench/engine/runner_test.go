@@ -367,6 +367,21 @@ func TestOptionalEnvironment(t *testing.T) {
 	}
 }
 
+// An environment's number, by which it has its colour, is that among all there are,
+// whichever of them are run.
+func TestNumbers(t *testing.T) {
+	fake := &benchtest.Fake{Label: "container"}
+	r := &engine.Runner{Scenario: startup(cell("host", 1, 0), cell("container", 1, 0)), Envs: []bench.Environment{&benchtest.Fake{Label: "host"}, fake}, Manifest: &results.Manifest{}}
+	r.Options.Known = benchtest.Known
+	if err := r.Plan(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want := 1 + slices.IndexFunc(benchtest.Known, func(a bench.About) bool { return a.Name == "container" })
+	if got := r.Manifest.Environments[1]; got.Number != want || want == 2 {
+		t.Errorf("%s has number %d, want %d", got.Name, got.Number, want)
+	}
+}
+
 // picky is a Fake that lacks an emulated card's driver.
 type picky struct{ *benchtest.Fake }
 
