@@ -2,12 +2,16 @@ package fleet
 
 import (
 	"context"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"lab/bench/results"
 )
@@ -205,5 +209,38 @@ func TestSweep(t *testing.T) {
 		if err != nil || st.Sys().(*syscall.Stat_t).Uid != 12345 {
 			t.Errorf("%s: %+v, %v", name, st, err)
 		}
+	}
+}
+
+// While an archive is written nothing of it has a name: who is killed leaves nothing. An
+// older one is replaced when the new one is whole, and stays when that failed.
+func TestSaveKilled(t *testing.T) {
+	dir := t.TempDir()
+	if f, err := os.OpenFile(dir, unix.O_TMPFILE|os.O_RDWR, 0o600); err != nil {
+		t.Skip("SKIPPED: the file system has no files without a name; fix: another TMPDIR")
+	} else {
+		f.Close()
+	}
+	file := filepath.Join(dir, "x.tar.gz")
+	broken := false
+	for _, want := range []string{"one", "two", "two"} {
+		_, _, err := save(file, os.Getuid(), os.Getgid(), func(w io.Writer) (string, error) {
+			if all, _ := filepath.Glob(filepath.Join(dir, ".*")); len(all) > 0 {
+				t.Errorf("there is %q", all)
+			}
+			if broken {
+				return "", errors.New("broken")
+			}
+			_, err := io.WriteString(w, want)
+			return "", err
+		})
+		got, _ := os.ReadFile(file)
+		if (err != nil) != broken || string(got) != want {
+			t.Errorf("%q, %v, want %q", got, err, want)
+		}
+		broken = want == "two"
+	}
+	if all, _ := os.ReadDir(dir); len(all) != 1 {
+		t.Errorf("left: %v", all)
 	}
 }
