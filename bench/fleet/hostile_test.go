@@ -244,3 +244,14 @@ func TestSaveKilled(t *testing.T) {
 		t.Errorf("left: %v", all)
 	}
 }
+
+// Options that would have sbatch wait, or name nodes, are refused in all their forms.
+func TestSlurmOptions(t *testing.T) {
+	fakes(t, nil)
+	for o, ok := range map[string]bool{"--wait": false, "--wai": false, "-W": false, "-wn1": false, "-Mx": false, "--cluster=x": false, "--nodel=n1": false, "--wrap=x": false, "x": false,
+		"--partition=a": true, "-pa": true, "--nodes=1": true, "--wait-all-nodes=1": true, "--mem=1G": true, "--time=1": true} {
+		if err := CheckSlurm([]string{o}); (err == nil) != ok {
+			t.Errorf("%s: %v", o, err)
+		}
+	}
+}

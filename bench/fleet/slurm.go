@@ -51,6 +51,11 @@ func (f *Fleet) SetTasks(n int) {
 	}
 }
 
+// notHere are options of sbatch with which it wouldn't return at once, or say a job's
+// number alone, or take the nodes that are asked for here.
+var notHere = []string{"--wrap", "--test-only", "-h", "--help", "--usage", "-V", "--version", "-v", "--verbose", "-Q", "--quiet", "-W", "--wait", "-H", "--hold",
+	"-w", "--nodelist", "-F", "--nodefile", "-M", "--clusters"}
+
 // CheckSlurm is an error where Slurm's commands aren't installed, or an option of
 // sbatch isn't one.
 func CheckSlurm(options []string) error {
@@ -58,8 +63,13 @@ func CheckSlurm(options []string) error {
 		if !strings.HasPrefix(o, "-") && (i == 0 || !strings.HasPrefix(options[i-1], "-") || strings.Contains(options[i-1], "=")) {
 			return fmt.Errorf("%q is no option of sbatch", o)
 		}
-		switch name, _, _ := strings.Cut(o, "="); name {
-		case "--wrap", "--test-only", "-h", "--help", "--usage", "-V", "--version", "-v", "--verbose", "-Q", "--quiet", "-W", "--wait", "-H", "--hold", "-w", "--nodelist", "-F", "--nodefile", "-M", "--clusters":
+		name, _, _ := strings.Cut(o, "=")
+		if slices.ContainsFunc(notHere, func(n string) bool {
+			if short := n[1] != '-'; short {
+				return strings.HasPrefix(name, n) // its value may follow at once: -wn1
+			}
+			return name == n || len(name) > 3 && strings.HasPrefix(n, name) // sbatch completes what is cut off
+		}) {
 			return fmt.Errorf("%s can't be asked of sbatch here", name)
 		}
 	}
@@ -148,7 +158,7 @@ func ask(ctx context.Context, stdin io.Reader, name string, args ...string) (str
 func environment() (out []string) {
 	for _, e := range os.Environ() {
 		name, _, _ := strings.Cut(e, "=")
-		if slices.Contains([]string{"PATH", "HOME", "USER", "LOGNAME", "LAB_FLEET_FOLDER"}, name) || strings.HasPrefix(name, "SLURM_") || strings.HasPrefix(name, "SBATCH_") {
+		if slices.Contains([]string{"PATH", "HOME", "USER", "LOGNAME", "LAB_FLEET_FOLDER"}, name) || strings.HasPrefix(name, "SLURM_") || strings.HasPrefix(name, "SBATCH_") && name != "SBATCH_WAIT" {
 			out = append(out, e)
 		}
 	}
