@@ -1,8 +1,10 @@
 package reports
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"lab/bench/results"
 	"lab/reports/analysis"
@@ -45,5 +47,31 @@ func TestSessionsShown(t *testing.T) {
 	run.Manifest.Asked = nil
 	if page := markdown(analysis.Of(folder(t, run, t.TempDir()))); strings.Contains(page, "## Between sessions") {
 		t.Error("a run of one session has a table of them")
+	}
+}
+
+// A session's number is whatever the file says: it costs nothing.
+func TestManySessions(t *testing.T) {
+	run := synthetic(12)
+	for i := range run.Lines {
+		run.Lines[i].Session = 1 + 1<<40*(run.Lines[i].Block%3)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		for _, c := range analysis.Of(run).Cells {
+			if _, err := c.Spread("ready"); err == nil && c.NotRun == nil {
+				ended <- fmt.Errorf("%s has a spread, and most of its sessions are missing", c.Name)
+				return
+			}
+		}
+		ended <- nil
+	}()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("it counts them")
 	}
 }

@@ -11,9 +11,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -188,14 +190,24 @@ func (s *Scene) live(argv ...string) (*life, error) {
 	l.cmd = s.command(args...)
 	l.cmd.Stdout, l.cmd.Stderr = nil, &l.said
 	l.cmd.WaitDelay = 10 * time.Millisecond // survivors hold it
-	l.began = time.Now()
-	if err := l.cmd.Start(); err != nil {
+	// If this process is killed, it dies with it: its workload would sleep on for an hour.
+	// The kernel does so when the thread ends that started it.
+	l.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		defer close(l.ended)
+		l.began = time.Now()
+		err := l.cmd.Start()
+		started <- err
+		if err == nil {
+			l.err = l.cmd.Wait()
+		}
+	}()
+	if err := <-started; err != nil {
 		return nil, err
 	}
-	go func() {
-		defer close(l.ended)
-		l.err = l.cmd.Wait()
-	}()
 	return l, nil
 }
 

@@ -208,18 +208,28 @@ func SaveBundle(file, top string, parts []Part, uid, gid int) (digest string, si
 
 // save makes a file in one step of what write writes, which returns its digest.
 func save(file string, uid, gid int, write func(io.Writer) (string, error)) (digest string, size int64, err error) {
-	tmp, err := os.CreateTemp(filepath.Dir(file), ".bundle-*")
+	tmp, err := unnamed(filepath.Dir(file))
 	if err != nil {
 		return "", 0, fmt.Errorf("bundle: %w", err)
 	}
-	defer os.Remove(tmp.Name()) // fails once it was renamed
-	defer tmp.Close()
+	named := false
+	defer func() {
+		if named {
+			tmp.Close()
+		} else {
+			discard(tmp)
+		}
+	}()
 	if digest, err = write(tmp); err != nil {
 		return "", 0, err
 	}
 	st, err := tmp.Stat()
 	if err == nil {
-		err = errors.Join(tmp.Chmod(0o644), owner.Courtesy(tmp.Chown(uid, gid)), os.Rename(tmp.Name(), file))
+		err = errors.Join(tmp.Chmod(0o644), owner.Courtesy(tmp.Chown(uid, gid)))
+	}
+	if err == nil {
+		err = name(tmp, file)
+		named = err == nil
 	}
 	if err != nil {
 		return "", 0, fmt.Errorf("bundle: %w", err)

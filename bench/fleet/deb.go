@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -91,12 +90,11 @@ func SaveDeb(file string, x Package, parts []Part, uid, gid int) (digest string,
 	if err != nil {
 		return "", 0, fmt.Errorf("bundle: %w", err)
 	}
-	data, err := os.CreateTemp(filepath.Dir(file), ".bundle-*")
+	data, err := unnamed(filepath.Dir(file))
 	if err != nil {
 		return "", 0, fmt.Errorf("bundle: %w", err)
 	}
-	defer os.Remove(data.Name())
-	defer data.Close()
+	defer discard(data)
 	var sums bytes.Buffer
 	kib := int64(0)
 	err = zipped(data, func(out *tar.Writer) error {

@@ -3,6 +3,7 @@
 // network protocol of its own.
 //
 //	bundle.go  the archive with all that a machine without Go and network needs
+//	unnamed.go where it is written, so that nothing stays of one that was given up
 //	hosts.go   the file that lists the machines
 //	state.go   a fleet's folder: what was asked, and how far each machine is
 //	run.go     all machines of a fleet at once, step by step

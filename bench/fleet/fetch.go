@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"lab/bench/owner"
 	"lab/bench/results"
 )
 
@@ -21,12 +22,15 @@ import (
 const (
 	maxFetched = 4 << 30
 	maxFiles   = 20_000
+	maxDepth   = 8       // of folders; a results folder's are 3
+	maxHeaders = 1 << 30 // of the archive itself
 )
 
 // unpack writes the files and folders of a tar archive below root. The archive is
 // another machine's: what is no plain file or folder is left out, a name that leads out
 // of it or comes twice is an error, and so is more than a fleet's results have.
 func unpack(root *os.Root, from io.Reader) error {
+	from = io.LimitReader(from, maxFetched+maxHeaders)
 	in := tar.NewReader(from)
 	left := int64(maxFetched)
 	for n := 0; ; n++ {
@@ -43,7 +47,7 @@ func unpack(root *os.Root, from io.Reader) error {
 		switch {
 		case n > maxFiles || h.Size < 0 || left < 0:
 			return errors.New("what it sent has more than 20,000 files, or than 4 GiB")
-		case !filepath.IsLocal(name) || strings.ContainsAny(name, "\\\x00"):
+		case !filepath.IsLocal(name) || strings.ContainsAny(name, "\\\x00") || strings.Count(name, "/") > maxDepth:
 			return fmt.Errorf("what it sent has a file %.100q", h.Name)
 		case h.Typeflag == tar.TypeDir:
 			if err := root.MkdirAll(name, 0o755); err != nil {
@@ -109,10 +113,7 @@ func (f *Fleet) take(h *Host, from io.Reader) (missing []string, err error) {
 			missing = append(missing, name)
 			continue
 		}
-		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-			return nil, err
-		}
-		if err := unix.Renameat2(unix.AT_FDCWD, came, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE); err != nil && err != unix.EEXIST {
+		if err := f.move(came, to); err != nil {
 			return nil, err
 		}
 	}
@@ -123,10 +124,41 @@ func (f *Fleet) take(h *Host, from io.Reader) (missing []string, err error) {
 const unfinished = ".new-"
 
 func (f *Fleet) sweep() {
-	left, _ := filepath.Glob(filepath.Join(f.Dir, unfinished+"*"))
-	for _, name := range left {
-		os.RemoveAll(name)
+	all, _ := os.ReadDir(f.Dir)
+	for _, e := range all {
+		if strings.HasPrefix(e.Name(), unfinished) {
+			os.RemoveAll(filepath.Join(f.Dir, e.Name()))
+		}
 	}
+}
+
+// move gives a folder below the fleet's its name, unless that is taken. Nodes of Slurm's
+// can write there: no link leads the results elsewhere.
+func (f *Fleet) move(from, to string) error {
+	root, err := os.OpenRoot(f.Dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	for _, name := range []*string{&from, &to} {
+		if *name, err = filepath.Rel(f.Dir, *name); err != nil {
+			return err
+		}
+	}
+	if err := root.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	// They are the user's, as those of a run are.
+	uid, gid := owner.IDs()
+	own := func(name string) error { return owner.Courtesy(root.Lchown(name, uid, gid)) }
+	err = fs.WalkDir(root.FS(), filepath.ToSlash(from), func(name string, _ fs.DirEntry, err error) error { return errors.Join(err, own(name)) })
+	if err = errors.Join(err, own(filepath.Dir(to))); err != nil {
+		return err
+	}
+	if err = root.Rename(from, to); errors.Is(err, unix.ENOTEMPTY) || errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return err
 }
 
 // results is the folder of a machine's results.

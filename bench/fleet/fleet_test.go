@@ -60,12 +60,13 @@ func archive(t *testing.T, entries ...tar.Header) []byte {
 	return b.Bytes()
 }
 
+func file(name, data string) tar.Header {
+	return tar.Header{Typeflag: tar.TypeReg, Name: name, Linkname: data}
+}
+
 // What a machine sends is hostile: nothing leaves the folder, and nothing but plain
 // files comes in.
 func TestHostileArchive(t *testing.T) {
-	file := func(name, data string) tar.Header {
-		return tar.Header{Typeflag: tar.TypeReg, Name: name, Linkname: data}
-	}
 	link := func(name, to string) tar.Header {
 		return tar.Header{Typeflag: tar.TypeSymlink, Name: name, Linkname: to}
 	}
@@ -81,6 +82,7 @@ func TestHostileArchive(t *testing.T) {
 		"a link":     {archive(t, link("l", "/tmp"), file("l/a", "x")), ""}, // the link is left out
 		"hard link":  {archive(t, tar.Header{Typeflag: tar.TypeLink, Name: "h", Linkname: "/etc/passwd"}), ""},
 		"device":     {archive(t, tar.Header{Typeflag: tar.TypeChar, Name: "d"}), ""},
+		"deep":       {archive(t, file(strings.Repeat("d/", 100)+"a", "x")), "has a file"},
 		"file below": {archive(t, file("a", "x"), file("a/b", "y")), "a"},
 		"cut off":    {archive(t, file("a", strings.Repeat("x", 4096)))[:1500], "not whole"},
 		"no archive": {[]byte(strings.Repeat("welcome to pc01\n", 100)), "no archive"},

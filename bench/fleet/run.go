@@ -52,7 +52,7 @@ func (f *Fleet) Run(ctx context.Context, parallel int) error {
 	} else {
 		f.throughSSH(ctx, todo, parallel)
 	}
-	if err = errors.Join(err, f.Save()); err != nil {
+	if err = errors.Join(err, f.keep()); err != nil {
 		return err
 	}
 	if ctx.Err() != nil {
@@ -94,7 +94,7 @@ func (f *Fleet) set(h *Host, state string, err error) {
 	defer f.mu.Unlock()
 	h.State, h.Reason, h.event = state, "", Event{}
 	if err != nil {
-		h.Reason = clean.Line(err.Error())
+		h.Reason = short(err.Error())
 	}
 }
 
@@ -153,7 +153,9 @@ func (f *Fleet) once(ctx context.Context, h *Host) error {
 	if err != nil {
 		return err
 	}
-	doctor, err := step(ctx, h.Name, bytes.NewReader(experiment), "begin", id, f.ID)
+	within, cancel := context.WithTimeout(ctx, stepWithin)
+	defer cancel()
+	doctor, err := step(within, h.Name, bytes.NewReader(experiment), "begin", id, f.ID)
 	if err != nil {
 		return err
 	}
@@ -178,7 +180,9 @@ func (f *Fleet) once(ctx context.Context, h *Host) error {
 	case len(missing) > 0:
 		return fmt.Errorf("no results of %s came back", strings.Join(missing, ", "))
 	}
-	_, err = step(ctx, h.Name, nil, "finish", id, f.ID)
+	within, cancel = context.WithTimeout(ctx, stepWithin)
+	defer cancel()
+	_, err = step(within, h.Name, nil, "finish", id, f.ID)
 	return err
 }
 
@@ -223,7 +227,9 @@ func (f *Fleet) put(ctx context.Context, h *Host) error {
 		return err
 	}
 	defer bundle.Close()
-	_, err = step(ctx, h.Name, bundle, "put", f.bundleID(), strings.TrimPrefix(f.Bundle.Digest, "sha256:"))
+	moving, from, end := moves(ctx, bundle, stepWithin)
+	defer end()
+	_, err = step(moving, h.Name, from, "put", f.bundleID(), strings.TrimPrefix(f.Bundle.Digest, "sha256:"))
 	return err
 }
 
@@ -242,7 +248,7 @@ func (f *Fleet) doctor(h *Host, text string) error {
 		}
 	}
 	if len(bad) > 0 {
-		h.Notes = append(h.Notes, "doctor: "+strings.Join(bad, ", "))
+		h.Notes = append(h.Notes, short("doctor: "+strings.Join(bad, ", ")))
 	}
 	root, err := os.OpenRoot(f.Dir)
 	if err != nil {
@@ -335,10 +341,33 @@ func (l *limitedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// moves is a reader, and a context that ends when nothing was read for so long, or all of
+// it took too long: a machine that hangs in the middle holds up nobody.
+func moves(ctx context.Context, from io.Reader, silent time.Duration) (context.Context, io.Reader, func()) {
+	ctx, hush := context.WithCancelCause(ctx)
+	hung := time.AfterFunc(silent, func() { hush(errHangs) })
+	all := time.AfterFunc(moveWithin, func() { hush(errHangs) })
+	return ctx, &movingReader{from, hung, silent}, func() { hung.Stop(); all.Stop(); hush(nil) }
+}
+
+type movingReader struct {
+	from   io.Reader
+	hung   *time.Timer
+	silent time.Duration
+}
+
+func (m *movingReader) Read(p []byte) (int, error) {
+	n, err := m.from.Read(p)
+	m.hung.Reset(m.silent)
+	return n, err
+}
+
 // fetch brings a machine's results back.
 func (f *Fleet) fetch(ctx context.Context, h *Host) (missing []string, err error) {
-	cmd := sshCommand(ctx, h.Name, "fetch", f.bundleID(), f.ID)
 	said, to := io.Pipe()
+	ctx, from, end := moves(ctx, said, heardWithin)
+	defer end()
+	cmd := sshCommand(ctx, h.Name, "fetch", f.bundleID(), f.ID)
 	cmd.Stdout = to
 	ended := make(chan error, 1)
 	go func() {
@@ -346,7 +375,7 @@ func (f *Fleet) fetch(ctx context.Context, h *Host) (missing []string, err error
 		to.CloseWithError(err)
 		ended <- err
 	}()
-	missing, err = f.take(h, said)
+	missing, err = f.take(h, from)
 	said.CloseWithError(errors.New("nobody reads it any more"))
 	if serr := <-ended; err == nil || serr != nil && strings.Contains(err.Error(), serr.Error()) {
 		err = serr

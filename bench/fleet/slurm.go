@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"lab/bench/clean"
+	"lab/bench/input"
 )
 
 // Slurm is what of a fleet is Slurm's: its machines are the tasks of an array job, each
@@ -50,6 +51,11 @@ func (f *Fleet) SetTasks(n int) {
 	}
 }
 
+// notHere are options of sbatch with which it wouldn't return at once, or say a job's
+// number alone, or take the nodes that are asked for here.
+var notHere = []string{"--wrap", "--test-only", "-h", "--help", "--usage", "-V", "--version", "-v", "--verbose", "-Q", "--quiet", "-W", "--wait", "-H", "--hold",
+	"-w", "--nodelist", "-F", "--nodefile", "-M", "--clusters"}
+
 // CheckSlurm is an error where Slurm's commands aren't installed, or an option of
 // sbatch isn't one.
 func CheckSlurm(options []string) error {
@@ -57,8 +63,13 @@ func CheckSlurm(options []string) error {
 		if !strings.HasPrefix(o, "-") && (i == 0 || !strings.HasPrefix(options[i-1], "-") || strings.Contains(options[i-1], "=")) {
 			return fmt.Errorf("%q is no option of sbatch", o)
 		}
-		switch name, _, _ := strings.Cut(o, "="); name {
-		case "--wrap", "--test-only", "-h", "--help", "--usage", "-V", "--version", "-v", "--verbose", "-Q", "--quiet", "-W", "--wait", "-H", "--hold", "-w", "--nodelist", "-F", "--nodefile", "-M", "--clusters":
+		name, _, _ := strings.Cut(o, "=")
+		if slices.ContainsFunc(notHere, func(n string) bool {
+			if short := n[1] != '-'; short {
+				return strings.HasPrefix(name, n) // its value may follow at once: -wn1
+			}
+			return name == n || len(name) > 3 && strings.HasPrefix(n, name) // sbatch completes what is cut off
+		}) {
 			return fmt.Errorf("%s can't be asked of sbatch here", name)
 		}
 	}
@@ -113,8 +124,11 @@ func (s *Slurm) nodes(ctx context.Context) (out []node, err error) {
 // CountNodes is how many nodes the partition has that the options name.
 func (s *Slurm) CountNodes(ctx context.Context) (int, error) {
 	all, err := s.nodes(ctx)
-	if err == nil && len(all) == 0 {
+	switch {
+	case err == nil && len(all) == 0:
 		err = errors.New("sinfo lists no node of that partition")
+	case len(all) > maxHosts:
+		err = fmt.Errorf("sinfo lists more than %d", maxHosts)
 	}
 	return len(all), err
 }
@@ -144,7 +158,7 @@ func ask(ctx context.Context, stdin io.Reader, name string, args ...string) (str
 func environment() (out []string) {
 	for _, e := range os.Environ() {
 		name, _, _ := strings.Cut(e, "=")
-		if slices.Contains([]string{"PATH", "HOME", "USER", "LOGNAME", "LAB_FLEET_FOLDER"}, name) || strings.HasPrefix(name, "SLURM_") || strings.HasPrefix(name, "SBATCH_") {
+		if slices.Contains([]string{"PATH", "HOME", "USER", "LOGNAME", "LAB_FLEET_FOLDER"}, name) || strings.HasPrefix(name, "SLURM_") || strings.HasPrefix(name, "SBATCH_") && name != "SBATCH_WAIT" {
 			out = append(out, e)
 		}
 	}
@@ -223,9 +237,8 @@ func (f *Fleet) submit(ctx context.Context, hosts []*Host, parallel int) error {
 	var measured []string
 	for _, h := range hosts {
 		tasks = append(tasks, h.Task)
-		for _, kind := range []string{"log", "out", "doctor", "measured"} {
-			os.Remove(f.taskFile(h, kind))
-		}
+		f.forget(h)
+		f.remove(h, "log", "out", "doctor", "measured")
 	}
 	for _, h := range f.Hosts {
 		if h.State == Done && h.Name != taskName(h) {
@@ -278,5 +291,55 @@ func taskName(h *Host) string { return "task-" + strconv.Itoa(h.Task) }
 // is, out what went wrong, doctor what lab doctor found, and measured that its node had
 // been measured by another task.
 func (f *Fleet) taskFile(h *Host, kind string) string {
-	return filepath.Join(f.Dir, slurmDir, strconv.Itoa(h.Task)+"."+kind)
+	return filepath.Join(f.Dir, inSlurm(h, kind))
+}
+
+func inSlurm(h *Host, kind string) string {
+	return filepath.Join(slurmDir, strconv.Itoa(h.Task)+"."+kind)
+}
+
+// open opens what a task wrote. All nodes can write there: no link leads out of the
+// fleet's folder, to what this user alone may read or remove.
+func (f *Fleet) open(h *Host, kind string) (*os.File, error) {
+	root, err := input.OpenRoot(f.Dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	return input.OpenIn(root, inSlurm(h, kind))
+}
+
+// read is open, for what is small.
+func (f *Fleet) read(h *Host, kind string, limit int64) ([]byte, error) {
+	root, err := input.OpenRoot(f.Dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	return input.ReadIn(root, inSlurm(h, kind), limit)
+}
+
+// remove removes files of a task's.
+func (f *Fleet) remove(h *Host, kinds ...string) {
+	if root, err := input.OpenRoot(f.Dir); err == nil {
+		defer root.Close()
+		for _, kind := range kinds {
+			root.Remove(inSlurm(h, kind))
+		}
+	}
+}
+
+// forget makes a task one that has measured nothing, if its results aren't there: with its
+// word that it has it would leave at once, and nobody would ever measure.
+func (f *Fleet) forget(h *Host) {
+	if _, err := os.Lstat(f.taskFile(h, "tar")); err == nil {
+		return
+	}
+	if data, err := f.read(h, "done", 1<<10); err == nil && hostName.Match(bytes.TrimSpace(data)) {
+		if root, err := input.OpenRoot(f.Dir); err == nil {
+			defer root.Close()
+			root.Remove(filepath.Join(slurmDir, "measured-"+string(bytes.TrimSpace(data))))
+		}
+	}
+	f.remove(h, "done")
 }

@@ -20,11 +20,16 @@ import (
 //go:embed host.sh
 var hostScript string
 
-// How long a machine may be silent. ssh looks for a dead connection by itself.
-const (
-	connectWithin = 15 // seconds
-	lookWithin    = time.Minute
-	heardWithin   = 90 * time.Second
+// How long a machine may be silent, and take for what says nothing: its doctor, to unpack,
+// to remove. ssh looks for a dead connection by itself. They are variables for the tests
+// alone.
+const connectWithin = 15 // seconds
+
+var (
+	lookWithin  = time.Minute
+	heardWithin = 90 * time.Second
+	stepWithin  = 10 * time.Minute
+	moveWithin  = 3 * time.Hour // a bundle, or results
 )
 
 // sshCommand is ssh(1) with one step of host.sh. Whom it asks, by which key and through

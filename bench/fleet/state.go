@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -45,7 +46,8 @@ type Fleet struct {
 	Hosts      []*Host          `json:"hosts"`
 	Slurm      *Slurm           `json:"slurm,omitempty"`
 
-	mu sync.Mutex // of the hosts' states
+	mu   sync.Mutex // of the hosts' states
+	came []*Host    // whose results are there, and their archives, too
 }
 
 // A Host is one machine of it, or one task of an array job.
@@ -133,21 +135,64 @@ func Open(dir string) (*Fleet, error) {
 		return nil, fmt.Errorf("%s: format %d; this lab reads 1: use a newer lab", filepath.Join(dir, File), f.Format)
 	}
 	f.Dir = dir
-	for _, h := range f.Hosts {
-		h.State, h.Reason = clean.Line(h.State), clean.Line(h.Reason)
-		if h.Folder != folderOf(h.Name) || !hostName.MatchString(h.Name) || h.Folder == "." || h.Folder == ".." {
-			return nil, fmt.Errorf("%s: %.100q isn't a machine's name", filepath.Join(dir, File), h.Name)
+	if err := f.check(); err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, File), err)
+	}
+	return f, nil
+}
+
+var (
+	scenarioName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
+	digestForm   = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+)
+
+// check is what is wrong with a fleet.json that somebody may have written by hand. What it
+// has leads to paths here and there, and into words for other machines' shells.
+func (f *Fleet) check() error {
+	if len(f.Hosts) > maxHosts {
+		return fmt.Errorf("more than %d machines", maxHosts)
+	}
+	seen := map[string]bool{}
+	for i, h := range f.Hosts {
+		if h == nil || h.Folder != folderOf(h.Name) || !hostName.MatchString(h.Name) || h.Folder == "." || h.Folder == ".." {
+			name := ""
+			if h != nil {
+				name = h.Name
+			}
+			return fmt.Errorf("%.100q isn't a machine's name", name)
+		}
+		if seen[h.Folder] || f.Slurm != nil && h.Task != i {
+			return fmt.Errorf("%s is there twice", h.Name)
+		}
+		seen[h.Folder] = true
+		h.State, h.Reason = short(h.State), short(h.Reason)
+		h.Notes = h.Notes[:min(len(h.Notes), 10)]
+		for i, n := range h.Notes {
+			h.Notes[i] = short(n)
 		}
 	}
 	for _, name := range f.Scenarios {
-		if !filepath.IsLocal(name) || strings.ContainsAny(name, "/.") {
-			return nil, fmt.Errorf("%s: %.100q isn't a scenario", filepath.Join(dir, File), name)
+		if !scenarioName.MatchString(name) {
+			return fmt.Errorf("%.100q isn't a scenario", name)
 		}
 	}
 	if len(f.ID) != 16 || strings.Trim(f.ID, "0123456789abcdef") != "" {
-		return nil, fmt.Errorf("%s: no id", filepath.Join(dir, File))
+		return errors.New("no id")
 	}
-	return f, nil
+	if !digestForm.MatchString(f.Bundle.Digest) {
+		return errors.New("it has no bundle: it was ended before it began; fix: remove the folder, and start anew")
+	}
+	return nil
+}
+
+// short is one line of what another machine said, and no more than anybody reads.
+func short(s string) string {
+	const most = 500
+	if r := []rune(clean.Line(s[:min(len(s), 8*most)])); len(r) > most {
+		return string(r[:most]) + "…"
+	} else {
+		return string(r)
+	}
 }
 
 // Lock takes the fleet's folder, so that it is run once at a time. Closing the file

@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -69,6 +68,8 @@ func (f *Fleet) slurm(ctx context.Context, todo []*Host, parallel int) error {
 	if err := submit(lost); err != nil && len(open) == 0 {
 		return err
 	}
+	const mostTries = 10 // with each one it is asked for another node
+	tries := map[*Host]int{}
 	heard := time.Now()
 	stopped := ctx.Done()
 	var deadline <-chan time.Time
@@ -108,9 +109,23 @@ func (f *Fleet) slurm(ctx context.Context, todo []*Host, parallel int) error {
 			}
 			running = running || h.State == Running
 		}
+		if len(f.came) > 0 {
+			if err := f.keep(); err != nil {
+				return err
+			}
+		}
 		if ctx.Err() != nil {
 			continue
 		}
+		again = slices.DeleteFunc(again, func(h *Host) bool {
+			tries[h]++
+			if tries[h] <= mostTries {
+				return false
+			}
+			f.set(h, Failed, fmt.Errorf("Slurm gave it a node that is measured %d times", tries[h]))
+			delete(open, h)
+			return true
+		})
 		slices.SortFunc(again, func(a, b *Host) int { return a.Task - b.Task })
 		submit(again)
 		if !running && len(again) == 0 {
@@ -159,7 +174,7 @@ func (f *Fleet) measured(task int) bool {
 // arrived takes a task's results, if they are there. What can't be taken is measured
 // anew by the next start.
 func (f *Fleet) arrived(h *Host) bool {
-	file, err := input.Open(f.taskFile(h, "tar"))
+	file, err := f.open(h, "tar")
 	if errors.Is(err, fs.ErrNotExist) {
 		return false
 	}
@@ -169,24 +184,35 @@ func (f *Fleet) arrived(h *Host) bool {
 		missing, err = f.take(h, file)
 		file.Close()
 	}
-	if text, rerr := input.ReadFile(f.taskFile(h, "doctor"), 4<<20); rerr == nil {
+	if text, rerr := f.read(h, "doctor", 4<<20); rerr == nil {
 		h.Notes = nil
 		f.doctor(h, string(text))
 	}
 	if err == nil && len(missing) > 0 {
 		err = fmt.Errorf("no results of %s came back", strings.Join(missing, ", "))
 	}
-	os.Remove(f.taskFile(h, "tar"))
 	if err != nil {
-		if data, rerr := input.ReadFile(f.taskFile(h, "done"), 1<<10); rerr == nil && hostName.Match(bytes.TrimSpace(data)) {
-			os.Remove(filepath.Join(f.Dir, slurmDir, "measured-"+string(bytes.TrimSpace(data))))
-		}
-		os.Remove(f.taskFile(h, "done"))
+		f.remove(h, "tar")
+		f.forget(h)
 		f.set(h, Failed, err)
 		return true
 	}
 	f.set(h, Done, nil)
+	f.came = append(f.came, h)
 	return true
+}
+
+// keep saves what has come, and only then lets go of where it came from: whoever is killed
+// in between finds both, and takes it again. The results' names are in fleet.json alone.
+func (f *Fleet) keep() error {
+	if err := f.Save(); err != nil {
+		return err
+	}
+	for _, h := range f.came {
+		f.remove(h, "tar")
+	}
+	f.came = nil
+	return nil
 }
 
 // follow looks how far a task is. It returns the host again if that has to be submitted
@@ -235,7 +261,7 @@ func (f *Fleet) follow(ctx context.Context, h *Host, w *watched, j job) []*Host 
 
 // said is the last that a task said.
 func (f *Fleet) said(h *Host) (e Event) {
-	for _, line := range slices.Backward(strings.Split(lastOf(f.taskFile(h, "log")), "\n")) {
+	for _, line := range slices.Backward(strings.Split(f.lastOf(h, "log"), "\n")) {
 		if json.Unmarshal([]byte(line), &e) == nil && (e.Scenario != "" || e.End) {
 			return e
 		}
@@ -244,9 +270,9 @@ func (f *Fleet) said(h *Host) (e Event) {
 	return e
 }
 
-// lastOf is the end of a text file, of a few KiB.
-func lastOf(file string) string {
-	in, err := input.Open(file)
+// lastOf is the end of what a task wrote, of a few KiB.
+func (f *Fleet) lastOf(h *Host, kind string) string {
+	in, err := f.open(h, kind)
 	if err != nil {
 		return ""
 	}
@@ -282,7 +308,7 @@ func (f *Fleet) ended(h *Host, j job) string {
 	if e := f.said(h); e.End && e.Err != "" {
 		return strings.TrimPrefix(clean.Line(e.Err), "lab: ") + on
 	}
-	if text := lastOf(f.taskFile(h, "out")); text != "" {
+	if text := f.lastOf(h, "out"); text != "" {
 		lines := strings.Split(text, "\n")
 		return fault(clean.Line(lines[len(lines)-1])) + on
 	}

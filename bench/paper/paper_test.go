@@ -2,8 +2,10 @@ package paper
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 const good = `format: 1
@@ -43,6 +45,10 @@ func TestParse(t *testing.T) {
 		"neither":        {"  cannot: 10 GbE\n", "", 11, 3, "cannot"},
 		"minutes":        {"{cpu: 2}", "{disk: 2}", 5, 11, "cpu"},
 		"value":          {"value: 2", "value: -2", 8, 22, "above zero"},
+		"infinite":       {"value: 2", "value: .inf", 8, 22, "above zero"},
+		"no number":      {"native: 1", "native: .nan", 8, 33, "above zero"},
+		"its ratio is":   {"native: 1", "native: 1e-308", 8, 33, "above zero"},
+		"an alias":       {"paper: A. Author, 2015", "paper: &a x\nnote: *a", 3, 8, "write it out"},
 		"a second paper": {good, good + "---\n" + good, 0, 0, "second document"},
 	} {
 		var e *Error
@@ -50,6 +56,28 @@ func TestParse(t *testing.T) {
 		if !errors.As(err, &e) || e.Line != x.line || e.Column != x.col || !strings.Contains(e.Error(), x.says) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// A few lines that mean more than memory has: said at once.
+func TestBomb(t *testing.T) {
+	text := strings.Replace(good, "- name: two\n  cannot: 10 GbE\n", "", 1)
+	for i := range 40 {
+		of := "{a: x}"
+		if i > 0 {
+			of = fmt.Sprintf("\n      <<: [*v%d, *v%d]", i-1, i-1)
+		}
+		text += fmt.Sprintf("- name: n%d\n  here:\n    scenario: cpu\n    metric: float\n    of: container\n    of-variant: &v%d %s\n", i, i, of)
+	}
+	ended := make(chan error, 1)
+	go func() { _, err := Parse("bomb.yaml", []byte(text), nil); ended <- err }()
+	select {
+	case err := <-ended:
+		if err == nil || !strings.Contains(err.Error(), "write it out") {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("it is still being read")
 	}
 }
 

@@ -234,8 +234,8 @@ func (l *Line) check() error {
 		return fmt.Errorf("metric %s: neither value nor text nor err", l.Metric)
 	case !isUnit(l.Unit):
 		return fmt.Errorf("metric %s: %q is no unit", l.Metric, l.Unit)
-	case l.Block < 0 || l.Pos < 0 || l.Trial < 0 || l.N < 0 || l.Pair < 0 || l.EnvPad < 0 || l.ArgvPad < 0:
-		return errors.New("a negative block, pos, trial, pair, pad or n")
+	case l.Block < 0 || l.Pos < 0 || l.Trial < 0 || l.N < 0 || l.Session < 0 || l.Pair < 0 || l.EnvPad < 0 || l.ArgvPad < 0:
+		return errors.New("a negative block, pos, trial, session, pair, pad or n")
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"lab/bench/owner"
@@ -121,18 +122,38 @@ func Give(dir string) error {
 		return err
 	}
 	defer root.Close()
-	return fs.WalkDir(root.FS(), ".", func(name string, _ fs.DirEntry, err error) error {
+	top, err := root.Stat(".")
+	if err != nil {
+		return err
+	}
+	device := top.Sys().(*syscall.Stat_t).Dev
+	return fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) { // another's, which has ended
+			return nil
+		}
 		if err != nil {
 			return err
 		}
-		if name == images { // an image's files belong to its own users
-			return fs.SkipDir
+		skip := func() error {
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil // SkipDir of a file is the rest of its folder
+		}
+		if others(name) {
+			return skip()
 		}
 		info, err := root.Lstat(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
 		st := info.Sys().(*syscall.Stat_t)
+		if st.Dev != device { // mounted there: a set-up's /proc, or the machine's own /dev/shm
+			return skip()
+		}
 		// A file of several names may have one of them somewhere else.
 		if st.Uid != 0 || !info.IsDir() && st.Nlink > 1 {
 			return nil
@@ -140,6 +161,16 @@ func Give(dir string) error {
 		return owner.Courtesy(root.Lchown(name, uid, gid))
 	})
 }
+
+// others says whether what is below the cache isn't to be given to the user: an image's
+// files belong to its own users, and so do an instance's, and those of a distribution that
+// a set-up is making.
+func others(name string) bool {
+	return name == images || strings.HasPrefix(name, setUps) || strings.HasPrefix(name, works+"/")
+}
+
+// setUps begin the names of folders that a set-up (setup.sh) works in.
+const setUps = ".setup-"
 
 // images is where the image store lies below the cache.
 const images = "image/store"
@@ -150,7 +181,9 @@ func Images(cache string) string { return filepath.Join(cache, images) }
 
 // Work is where in the cache work folders are made where --work names no other
 // place.
-func Work(cache string) string { return filepath.Join(cache, "work") }
+func Work(cache string) string { return filepath.Join(cache, works) }
+
+const works = "work"
 
 // Keep returns path after build made a file of it, unless it is there already. The
 // file appears whole or not at all, after a power failure, too: nobody looks at what

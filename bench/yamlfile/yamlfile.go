@@ -11,6 +11,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
 
 	"lab/bench/input"
 )
@@ -42,6 +43,9 @@ func Parse(name, what string, data []byte, max int, v any, check func() (key str
 	if err := input.Shallow(string(data)); err != nil {
 		return &Error{File: name, Err: err}
 	}
+	if err := spelledOut(name, data); err != nil {
+		return err
+	}
 	in := yaml.NewDecoder(strings.NewReader(input.Text(data)), yaml.Strict())
 	err := in.Decode(v)
 	if err == io.EOF {
@@ -63,6 +67,28 @@ func Parse(name, what string, data []byte, max int, v any, check func() (key str
 	}
 	if key, err := check(); err != nil {
 		return At(name, data, key, err)
+	}
+	return nil
+}
+
+// spelledOut is an error about a file with anchors and what refers to them: a few lines of
+// such can mean more than any memory has, and be read for more than any time. What can't be
+// parsed at all is the decoder's to say.
+func spelledOut(name string, data []byte) error {
+	tree, err := parser.ParseBytes([]byte(input.Text(data)), 0)
+	if err != nil {
+		return nil
+	}
+	for _, d := range tree.Docs {
+		for _, odd := range []ast.NodeType{ast.AnchorType, ast.AliasType, ast.MergeKeyType} {
+			if d.Body == nil {
+				continue
+			}
+			if found := ast.Filter(odd, d.Body); len(found) > 0 {
+				at := found[0].GetToken().Position
+				return &Error{name, at.Line, at.Column, errors.New("an anchor or an alias; write it out")}
+			}
+		}
 	}
 	return nil
 }

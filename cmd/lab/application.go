@@ -40,7 +40,11 @@ func (f *runFlags) application() error {
 		if f.experiment != nil {
 			name = f.experiment.Path(name)
 		}
-		data, err := input.ReadNamed(name, appfile.MaxSize)
+		read := input.ReadNamed
+		if f.paperApp || f.experiment != nil && f.experiment.Has("app") { // a pipe that a file names is nobody's to fill
+			read = input.ReadFile
+		}
+		data, err := read(name, appfile.MaxSize)
 		if err != nil {
 			return &request.Error{At: []any{"app"}, Err: err}
 		}

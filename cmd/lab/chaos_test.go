@@ -443,3 +443,45 @@ func alive(dir string) bool {
 	defer f.Close()
 	return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil
 }
+
+// Who kills others can be killed as well: the life that it has begun, whose workload would
+// sleep for an hour, ends with it.
+func TestKillerKilled(t *testing.T) {
+	needs(t)
+	lab := filepath.Join(programsBuilt(t), "lab") // it starts itself anew
+	for _, env := range []string{"host", "chroot", "container"} {
+		cmd := exec.Command(lab, "chaos", "--env", env, "--kill", "client", "-n", "50")
+		var said bytes.Buffer
+		cmd.Stderr = &said
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		var there []int
+		for began := time.Now(); len(there) == 0 && time.Since(began) < time.Minute; time.Sleep(time.Millisecond) {
+			for _, pid := range descendants(cmd.Process.Pid) {
+				if b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); bytes.HasPrefix(b, []byte("sleep\x003600\x00")) {
+					there = append(there, pid)
+				}
+			}
+		}
+		all := descendants(cmd.Process.Pid)
+		cmd.Process.Kill()
+		cmd.Wait()
+		if len(there) == 0 {
+			t.Fatalf("%s: nothing was started: %s", env, &said)
+		}
+		for began := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+			left := slices.DeleteFunc(slices.Clone(all), func(pid int) bool { s, ok := proc.Read(pid); return !ok || s.State == 'Z' })
+			if len(left) == 0 {
+				break
+			}
+			if time.Since(began) > 10*time.Second {
+				t.Errorf("%s: left: %d", env, left)
+				for _, pid := range left {
+					unix.Kill(pid, unix.SIGKILL)
+				}
+				break
+			}
+		}
+	}
+}

@@ -202,7 +202,7 @@ func paperRequests(s *paper.Suite, f runFlags) (out []runFlags) {
 			plain.Scenarios = append(plain.Scenarios, name)
 		}
 	}
-	apps.App = s.App
+	apps.App, apps.paperApp = s.App, true
 	for _, g := range []runFlags{plain, apps} {
 		if len(g.Scenarios) > 0 {
 			out = append(out, g)

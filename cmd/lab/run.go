@@ -41,6 +41,7 @@ type runFlags struct {
 	experiment *experiment.File // that file names
 	some       []string         // environments that a group's name stands for
 	gather     *gathering       // the scenarios' results come to one page; nil: each has its own alone
+	paperApp   bool             // a paper's file names the application
 }
 
 // A gathering is a run of several scenarios in folders below one. Those that are there

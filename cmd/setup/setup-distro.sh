@@ -124,7 +124,9 @@ distro() {
 	workspace
 	say "makes the distribution guest: some 150 MB to download, 1 GB on disk, minutes"
 	mkdir "$tmp/tree"
-	as_root sh -euc "LC_ALL=C; top='$top'; . '$top/cmd/setup/setup-apt.sh'; . '$top/cmd/setup/setup-distro.sh'; make_distro '$codename' '$tmp/tree' '$1'" >"$log" 2>&1 ||
+	# With mounts of its own: the maker of roots has the machine's /dev/shm, among others, in
+	# its tree, and if it is killed nobody else is to meet, or remove, what is in there.
+	as_root unshare --mount sh -euc "LC_ALL=C; top='$top'; . '$top/cmd/setup/setup-apt.sh'; . '$top/cmd/setup/setup-distro.sh'; make_distro '$codename' '$tmp/tree' '$1'" >"$log" 2>&1 ||
 		die "could not make the distribution guest: $(tail -n 1 "$log")" "mend that (all it said: $cache/setup.log) and try again: cmd/setup/setup.sh --$1"
 	distro_recipe "$codename" "$1" >"$tmp/tree/recipe"
 	if ours "$dir"; then rm -rf --one-file-system "$dir"; fi

@@ -247,10 +247,11 @@ workspace() {
 	if [ -f "$cache/packages" ] && usable "$cache/packages"; then sed '/^#/d' "$cache/packages" >"$tmp/earlier"; fi
 }
 
-# finish removes $tmp; the log stays in the cache.
+# finish removes $tmp; the log stays in the cache. What is mounted there is not removed: of
+# a maker of roots that was killed it may be the machine's own /dev/shm.
 finish() {
 	if [ -d "$tmp" ] && [ "$log" != /dev/null ]; then keep "$log" setup.log || true; fi
-	rm -rf "$tmp"
+	rm -rf --one-file-system "$tmp"
 }
 
 # look_around sets missing, to a list of packages, and kernel, to yes or nothing.

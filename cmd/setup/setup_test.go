@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -408,6 +409,49 @@ func (m *machine) tree(dir string) string {
 		return err
 	}))
 	return b.String()
+}
+
+// A maker of roots mounts folders of the machine's in its tree. When it is ended in the middle
+// neither they nor what is in them are touched, and nothing stays mounted.
+func TestSetupMounts(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("SKIPPED: needs root; fix: sudo")
+	}
+	m := newMachine(t)
+	for _, tool := range []string{"mount", "unshare", "kill"} {
+		path, err := exec.LookPath(tool)
+		m.must(err)
+		m.must(os.Symlink(path, filepath.Join(m.bin, tool)))
+	}
+	m.write(m.root+"/etc/os-release", "ID=debian\nVERSION_CODENAME=bookworm\n", 0o644)
+	m.write(m.state+"/shm/mine", "", 0o644)
+	for _, name := range []string{"mkfs.ext4", "apt-config", "dpkg", "curl"} {
+		m.program(name, "true")
+	}
+	m.program("mmdebstrap", `for root; do case $root in */tree/root) break ;; esac; done
+mkdir -p "$root/dev/shm"
+mount --bind "$FAKE/shm" "$root/dev/shm"
+echo mounted
+exit 1`)
+	out, ok := m.setup("--distro")
+	if ok {
+		t.Error("it made a root")
+	}
+	contains(t, out, "could not make the distribution guest: mounted")
+	mounts, err := os.ReadFile("/proc/mounts")
+	m.must(err)
+	for line := range strings.Lines(string(mounts)) {
+		if place := strings.Fields(line)[1]; strings.HasPrefix(place, m.cache) {
+			t.Errorf("mounted is %s", place)
+			m.must(syscall.Unmount(place, syscall.MNT_DETACH))
+		}
+	}
+	if _, err := os.Stat(m.state + "/shm/mine"); err != nil {
+		t.Error("a file of the machine's is gone:", err)
+	}
+	if left, _ := filepath.Glob(m.cache + "/.setup-*"); len(left) > 0 {
+		t.Errorf("left: %q", left)
+	}
 }
 
 func TestSetupPrint(t *testing.T) {

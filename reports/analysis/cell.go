@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -295,16 +296,19 @@ func GroupsNote(metric string, rests ...*Cell) msg.Message {
 
 // Spread takes a cell's values of a metric apart by session.
 func (c *Cell) Spread(metric string) (stats.Spread, error) {
-	var groups [][]float64
+	of := map[int][]float64{} // a session's number is the file's, and may be any
 	for _, t := range c.Made {
-		v, ok := t.Values[metric]
-		if !ok || !t.Counts() || t.session < 1 {
-			continue
+		if v, ok := t.Values[metric]; ok && t.Counts() && t.session > 0 {
+			of[t.session] = append(of[t.session], v)
 		}
-		for len(groups) < t.session {
+	}
+	var groups [][]float64
+	for _, s := range slices.Sorted(maps.Keys(of)) {
+		if s > len(groups)+1 { // of one that is missing nothing is known
 			groups = append(groups, nil)
+			break
 		}
-		groups[t.session-1] = append(groups[t.session-1], v)
+		groups = append(groups, of[s])
 	}
 	return stats.SpreadOf(groups)
 }
