@@ -223,6 +223,33 @@ func TestSharesAreOfTheWhole(t *testing.T) {
 	}
 }
 
+// Of many rows whose parts don't add up one line tells, and no row's name is in it.
+func TestManyPartsAreSaidOnce(t *testing.T) {
+	run := manyRows(5, 1, 9, func(int, int) float64 { return 7.32e-3 })
+	var lines []results.Line
+	for i, l := range run.Lines {
+		lines = append(lines, l)
+		for j, name := range []string{"a", "b", "c"} {
+			v := 1.2e-3
+			if i%3 == j {
+				v = 4.92e-3
+			}
+			p := l
+			p.Metric, p.PartOf, p.Seq, p.Value = name, "m0", j, &v
+			lines = append(lines, p)
+		}
+	}
+	run.Lines = lines
+	run.Manifest.Figures = []results.Figure{{Name: "phases", Title: "P", Kind: "phases", Metrics: []string{"m0"}}}
+	text := markdown(analysis.Of(run))
+	if !strings.Contains(text, "- 5 rows: the medians of their parts add up to between 49 % and 49 % of the median of the whole") {
+		t.Errorf("doubts:\n%s", text)
+	}
+	if strings.Contains(text, "of its parts add up") {
+		t.Error("a line for each row")
+	}
+}
+
 // What people read of a run's commands can be typed, and names no list that isn't
 // there.
 func TestRepeatWithRoot(t *testing.T) {

@@ -566,3 +566,21 @@ func TestWhose(t *testing.T) {
 		t.Error("Blamed of no error is one")
 	}
 }
+
+// What is left of a run of short trials has in it what comes between them.
+func TestLeftBetweenTrials(t *testing.T) {
+	var last time.Duration
+	r := &engine.Runner{
+		Scenario: startup(cell("a", 6, 1)), Envs: []bench.Environment{&benchtest.Fake{Label: "a"}}, Seed: 7,
+		Progress: func(p engine.Progress) {
+			time.Sleep(20 * time.Millisecond)
+			if p.Left > 0 {
+				last = p.Left
+			}
+		},
+	}
+	run(t, context.Background(), r)
+	if last < 20*time.Millisecond {
+		t.Errorf("%v left before the last trial, of which each comes 20 ms after the one before", last)
+	}
+}

@@ -162,6 +162,7 @@ func (s *session) trial(ctx context.Context, at slot, may bool) ([]results.Line,
 		cells = append(cells, s.run[at.partner])
 		duet = bench.NewDuet()
 	}
+	began := clock.Now() // what comes between trials takes as long as a short one
 	r.report(s.p)
 	runtime.GC()
 	start := clock.Now()
@@ -219,7 +220,7 @@ func (s *session) trial(ctx context.Context, at slot, may bool) ([]results.Line,
 		}
 	}
 	s.p.Err = ""
-	took := clock.Now().Sub(start) / time.Duration(len(cells))
+	took := clock.Now().Sub(began) / time.Duration(len(cells))
 	for k, i := range cells {
 		s.count(i, lines[k])
 		s.eta.add(i, took)

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -49,7 +50,7 @@ func (a *app) claimsCommand() *cobra.Command {
 // from being read.
 func distinct(who string, dirs []string) (runs []*results.Run, err error) {
 	seen := map[string]bool{}
-	for _, dir := range dirs {
+	for _, dir := range spread(dirs) {
 		run, wrong := results.Read(dir)
 		switch {
 		case wrong != nil:
@@ -61,6 +62,30 @@ func distinct(who string, dirs []string) (runs []*results.Run, err error) {
 		seen[run.Manifest.ID] = run.Manifest.ID != "" // an early lab gave none
 	}
 	return runs, err
+}
+
+// spread has the results folders in the place of a folder that gathers them, as lab paper
+// and lab run claims leave one.
+func spread(dirs []string) (out []string) {
+	is := func(dir string) bool {
+		_, err := os.Stat(filepath.Join(dir, results.ManifestFile))
+		return err == nil
+	}
+	for _, dir := range dirs {
+		n := len(out)
+		if !is(dir) {
+			entries, _ := os.ReadDir(dir)
+			for _, e := range entries {
+				if below := filepath.Join(dir, e.Name()); e.IsDir() && is(below) {
+					out = append(out, below)
+				}
+			}
+		}
+		if len(out) == n {
+			out = append(out, dir)
+		}
+	}
+	return out
 }
 
 // claims are the list that the scenarios answer.

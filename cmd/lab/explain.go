@@ -84,6 +84,7 @@ func (a *app) explainCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().BoolVar(&live, "live", false, "start one, and show what the kernel has of it")
+	a.WaitFlag(cmd.Flags())
 	return cmd
 }
 

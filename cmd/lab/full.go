@@ -124,7 +124,7 @@ func run(args []string, stdin, stdout, stderr *os.File) int {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return cli.FlagError(cmd.Name(), cmd.Flags(), err) })
 	root.SetArgs(words)
 	root.SetIn(a.Stdin)
-	root.SetOut(a.Page)
+	root.SetOut(a.Stdout) // what shells read (completion); help goes to a page, which wraps it
 	root.SetErr(a.Note)
 	return a.End(root.Execute())
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,8 +36,15 @@ func (a *app) imageCommand() *cobra.Command {
 		}
 		return tell(a.Page, "image:  %s\nfolder: %s\ndigest: %s\nsize:   %d bytes\n", r.Name, r.Dir, r.Digest, r.Size)
 	}
-	oneDir := func(_ *cobra.Command, args []string) error {
+	oneDir := func(cmd *cobra.Command, args []string) error {
 		if len(args) > 1 {
+			if _, err := os.Stat(args[0]); err != nil && cmd.HasSubCommands() { // "pul"
+				var there []string
+				for _, c := range cmd.Commands() {
+					there = append(there, c.Name())
+				}
+				return cli.NoSuch(fmt.Sprintf("unknown command %q", "image "+args[0]), args[0], there)
+			}
 			return cli.Usagef("image: one folder, not %d", len(args))
 		}
 		return nil

@@ -33,7 +33,7 @@ var liveArgv = []string{"sh", "-c", "echo there; read line || :"}
 
 // explainLive starts an instance of an environment, and shows what the host's kernel
 // has of it. The instance is one of lab exec, a process below this one.
-func (a *app) explainLive(name string, asJSON bool) error {
+func (a *app) explainLive(name string, asJSON bool) (err error) {
 	env, err := cli.Environment(environments(), name)
 	if err != nil {
 		return err
@@ -45,6 +45,11 @@ func (a *app) explainLive(name string, asJSON bool) error {
 	if err != nil {
 		return err
 	}
+	lock, err := a.Acquire(false, nil) // as that lab exec does: whoever waits, waits here
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lock.Release()) }()
 	// Limits, so that there is something to see. Not everybody has all of them.
 	limits := []string{"--memory", "64M", "--cpus", "0.5", "--pids", "64"}
 	if env.About().Guest { // whose limits are its kernel's

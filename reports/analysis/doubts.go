@@ -55,6 +55,8 @@ func (a *Analysis) Caveats(quiet bool) []msg.Message {
 	} else if quiet && counted > 0 {
 		add("doubt.quiet", msg.T("trials", counted))
 	}
+	var parts []msg.Message
+	var shares []float64
 	for _, c := range a.Cells {
 		if len(a.Metrics) > 0 {
 			if s := c.sessionDoubt(a.Metrics[0].Name, a.Metrics[0].Title); !s.IsZero() {
@@ -63,8 +65,13 @@ func (a *Analysis) Caveats(quiet bool) []msg.Message {
 		}
 		a.doubtsOf(c, &doubts)
 		if b := a.Breakdown(c, a.wholeOf(c)); b != nil && b.Apart() {
-			add("doubt.parts", c.Name, msg.Percent(b.Sum/b.Whole))
+			parts, shares = append(parts, msg.T("doubt.parts", c.Name, msg.Percent(b.Sum/b.Whole))), append(shares, b.Sum/b.Whole)
 		}
+	}
+	if n := len(parts); n > many {
+		add("doubt.parts.many", msg.T("rows", n), msg.Percent(slices.Min(shares)), msg.Percent(slices.Max(shares)))
+	} else {
+		out = append(out, parts...)
 	}
 	for d, rows := range doubts.All() {
 		who := msg.Join("join.semicolon", rows...)
