@@ -208,6 +208,10 @@ func SaveBundle(file, top string, parts []Part, uid, gid int) (digest string, si
 
 // save makes a file in one step of what write writes, which returns its digest.
 func save(file string, uid, gid int, write func(io.Writer) (string, error)) (digest string, size int64, err error) {
+	// What is renamed there would be in the place of /dev/null, for everybody.
+	if st, err := os.Stat(file); err == nil && !st.Mode().IsRegular() {
+		return "", 0, fmt.Errorf("bundle: %s is there, and no regular file; fix: another name with -o", file)
+	}
 	tmp, err := unnamed(filepath.Dir(file))
 	if err != nil {
 		return "", 0, fmt.Errorf("bundle: %w", err)

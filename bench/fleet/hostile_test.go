@@ -243,6 +243,19 @@ func TestSaveKilled(t *testing.T) {
 	if all, _ := os.ReadDir(dir); len(all) != 1 {
 		t.Errorf("left: %v", all)
 	}
+	// Nothing takes the place of a device, a pipe or a folder.
+	pipe := filepath.Join(dir, "pipe")
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []string{pipe, dir} {
+		if _, _, err := save(at, os.Getuid(), os.Getgid(), func(io.Writer) (string, error) { return "", nil }); err == nil || !strings.Contains(err.Error(), "no regular file") {
+			t.Errorf("%s: %v", at, err)
+		}
+	}
+	if st, err := os.Stat(pipe); err != nil || st.Mode().IsRegular() {
+		t.Errorf("it was replaced: %v, %v", st, err)
+	}
 }
 
 // Options that would have sbatch wait, or name nodes, are refused in all their forms.

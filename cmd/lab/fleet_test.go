@@ -4,8 +4,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
+
+	"lab/bench/proc"
 )
 
 // viaSSH are the programs, with their packages, of machines that sshd answers for.
@@ -48,6 +53,56 @@ func wants(t *testing.T, said string, all ...string) {
 	for _, want := range all {
 		if !strings.Contains(said, want) {
 			t.Errorf("it doesn't say %q:\n%s", want, said)
+		}
+	}
+}
+
+// Of one that is killed nothing goes on here: neither an ssh nor a question to Slurm that
+// nobody answers.
+func TestFleetKilled(t *testing.T) {
+	lab := filepath.Join(programsBuilt(t), "lab")
+	bin, said := t.TempDir(), filepath.Join(t.TempDir(), "said")
+	for _, name := range []string{"ssh", "squeue", "sbatch", "sinfo", "scancel"} {
+		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\necho $$ >"+said+"\nexec sleep 1000\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	hosts, bundle := filepath.Join(bin, "hosts"), filepath.Join(bin, "bundle")
+	for _, name := range []string{hosts, bundle} {
+		if err := os.WriteFile(name, []byte("pc01\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	experiment := filepath.Join(bin, "e.yaml")
+	if err := os.WriteFile(experiment, []byte("format: 1\nscenarios: [startup]\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, through := range [][]string{{"--hosts", hosts}, {"--slurm", "--tasks", "1"}} {
+		os.Remove(said)
+		cmd := exec.Command(lab, append([]string{"fleet", "run", "-f", experiment, "--bundle", bundle, "--out", filepath.Join(t.TempDir(), "out")}, through...)...)
+		cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"))
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		pid := 0
+		for began := time.Now(); pid == 0 && time.Since(began) < 20*time.Second; time.Sleep(10 * time.Millisecond) {
+			data, _ := os.ReadFile(said)
+			pid, _ = strconv.Atoi(strings.TrimSpace(string(data)))
+		}
+		cmd.Process.Kill()
+		cmd.Wait()
+		if pid == 0 {
+			t.Fatalf("%v: nobody was asked", through)
+		}
+		for began := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+			if s, ok := proc.Read(pid); !ok || s.State == 'Z' {
+				break
+			}
+			if time.Since(began) > 5*time.Second {
+				t.Errorf("%v: it still runs", through)
+				syscall.Kill(pid, syscall.SIGKILL)
+				break
+			}
 		}
 	}
 }
