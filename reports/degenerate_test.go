@@ -99,7 +99,7 @@ func TestDegenerateRuns(t *testing.T) {
 				}
 			}
 			return r
-		}(), []string{"no host"}},
+		}(), []string{"no value of host"}},
 		"interrupted": {func() *results.Run { r := whole(3, nil); r.Manifest.Outcome = "interrupted"; return r }(),
 			[]string{"This run was interrupted: it has 12 of 42 planned trials"}},
 		"killed": {func() *results.Run { r := whole(3, nil); r.Manifest.Outcome = ""; r.Dropped = 1; return r }(),

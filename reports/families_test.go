@@ -132,7 +132,7 @@ func TestFirstRowIsBase(t *testing.T) {
 			t.Errorf("lacks %q:\n%s", want, text)
 		}
 	}
-	if strings.Contains(text, "no host") {
+	if strings.Contains(text, "no value of host") {
 		t.Error("somebody misses the host")
 	}
 	// Two rows of the host alone, too.

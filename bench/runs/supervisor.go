@@ -175,7 +175,7 @@ func (s *Supervisor) watch(sigs <-chan os.Signal) error {
 		case sig := <-sigs:
 			s.signals++
 			if s.signals == 1 {
-				s.say("%v: giving up the current trial; a report of what was measured follows (once more ends it at once)", sig)
+				s.say("%v: giving up the current trial; what was measured is kept (once more ends it at once)", sig)
 				s.worker.Say(sayStop)
 			} else {
 				s.worker.Kill()

@@ -122,7 +122,11 @@ func (a *app) calibrate(f calibrateFlags) error {
 		if sc.Name == scenarios.CalibrateOutside {
 			measure = func() (runs.End, error) { return s.RunBeside(parts, chroot.Host(), calibrate.Outside) }
 		}
-		if err := status(s.measure(measure)); err != nil {
+		end, err := s.measure(measure)
+		if end.Interrupted {
+			a.note(say("a calibration is judged as a whole; what was measured of this part: lab report %s", s.Dir))
+		}
+		if err := status(end, err); err != nil {
 			return err
 		}
 	}

@@ -149,6 +149,7 @@ func (a *app) runClaims(f runFlags) error {
 	for _, x := range further {
 		var e *cli.StatusError
 		if errors.As(last, &e) && (e.Status == cli.StatusInterrupted || e.Status == cli.StatusUsage) {
+			a.sayRest(e, f.out)
 			return last
 		}
 		err := a.run(x)
@@ -200,6 +201,19 @@ func taken(dir, scenario string, quick bool) (bool, error) {
 		return false, cli.Usagef("run: %s has a first look (--quick), which can't be taken for a whole run; fix: --quick, or another --out", dir)
 	}
 	return true, nil
+}
+
+// sayRest says how to measure what an interrupted gathering has left: the command that was
+// typed, with its folder. The scenario that was interrupted is gone on with before.
+func (a *app) sayRest(e *cli.StatusError, out string) {
+	if e.Status != cli.StatusInterrupted || out == "" {
+		return
+	}
+	words := slices.Clone(a.Args[1:])
+	if !slices.ContainsFunc(words, func(w string) bool { return w == "--out" || strings.HasPrefix(w, "--out=") }) {
+		words = append(words, "--out", out)
+	}
+	a.note(say("then, for what isn't measured yet, type:") + "\n     " + a.Typed(words))
 }
 
 // concludeClaims prints the table of a run of all scenarios that answer claims, and

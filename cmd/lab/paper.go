@@ -165,6 +165,7 @@ func (a *app) measurePaper(name string, s *paper.Suite, data []byte, f runFlags)
 		}
 		var e *cli.StatusError
 		if errors.As(err, &e) && (e.Status == cli.StatusUsage || e.Status == cli.StatusInterrupted) {
+			a.sayRest(e, f.out)
 			return err
 		}
 		last = errors.Join(last, err)

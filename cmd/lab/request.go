@@ -149,6 +149,9 @@ func (f *runFlags) check() error {
 	wrong := func(err error, at ...any) error { return &request.Error{At: at, Err: err} }
 	for i, name := range r.Scenarios {
 		if scenarios.Find(name) == nil {
+			if slices.Contains(environmentNames(), name) { // behind a blank, or without --env
+				return wrong(cli.Usagef("%s is an environment, and no scenario; fix: --env with a comma between several, such as --env host,%s", name, name), "scenarios", i)
+			}
 			return wrong(cli.Unknown("scenario", name, scenarioNames()), "scenarios", i)
 		}
 	}
