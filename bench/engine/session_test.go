@@ -107,13 +107,13 @@ func TestMaxTime(t *testing.T) {
 	slow := func(int, string) float64 { time.Sleep(10 * time.Millisecond); return 1 }
 	var lines []results.Line
 	r := &engine.Runner{Scenario: valued(slow, cell("a", 1000, 1)), Envs: two, Manifest: &results.Manifest{}, Write: written(&lines),
-		Options: asking(request.Request{MaxTime: request.Span(200 * time.Millisecond)})}
+		Options: asking(request.Request{MaxTime: request.Span(2 * time.Second)})}
 	start := time.Now()
 	outcome, _ := run(t, context.Background(), r)
 	if d := time.Since(start); outcome != engine.Complete || d > 10*time.Second || len(lines) < 3 {
 		t.Errorf("%s after %v and %d trials", outcome, d, len(lines))
 	}
-	if n := r.Manifest.Notes; len(n) != 1 || !strings.Contains(n[0], "200ms (--max-time) was over after ") || r.Manifest.Cells[0].Trials != len(lines)-1 {
+	if n := r.Manifest.Notes; len(n) != 1 || !strings.Contains(n[0], "2s (--max-time) was over after ") || r.Manifest.Cells[0].Trials != len(lines)-1 {
 		t.Errorf("notes %q, %d trials of %d", n, r.Manifest.Cells[0].Trials, len(lines))
 	}
 	// However short: one block.
