@@ -101,7 +101,7 @@ type Cell struct {
 	Init      bool              // the workload runs under an init (Spec.Init)
 	Work      bool              // what instances write lies in the work folder (Spec.Work)
 	Disk      int64             // the most bytes that a trial has there at one time
-	Makes     []string          // taints that its trials bring about by themselves, which then say nothing about anybody else
+	Makes     []string          // taints that its trials bring about by themselves, which then say nothing about anybody else, unless the machine had them before the first trial
 	CPUs      int               // processors that a guest has at least (Spec.CPUs)
 	CPU       float64           // the limit of each instance's processor time, in processors; 0: none
 	Pids      int64             // the limit of each instance's processes and threads; 0: none

@@ -266,10 +266,16 @@ func TestRunTaints(t *testing.T) {
 	own := cell("a", 2, 0)
 	own.Makes = []string{"load"}
 	r2 := &engine.Runner{Scenario: startup(own), Envs: r.Envs, Guard: r.Guard}
-	n = 0
+	n = -1 // it is looked at once before the trials
 	_, makes := run(t, context.Background(), r2)
 	if got := makes[1][0].Taint; !slices.Equal(got, []string{"steal"}) || len(makes[0][0].Taint) > 0 {
 		t.Errorf("taints %q and %q", makes[0][0].Taint, got)
+	}
+	// Where others did so before the first trial, it is nobody's own.
+	r3 := &engine.Runner{Scenario: startup(own), Envs: r.Envs, Guard: func() func() []string { return func() []string { return []string{"load"} } }}
+	_, crowded := run(t, context.Background(), r3)
+	if got := crowded[1][0].Taint; !slices.Equal(got, []string{"load"}) {
+		t.Errorf("on a busy machine: taints %q", got)
 	}
 	for i, lines := range trials {
 		for _, l := range lines {

@@ -48,6 +48,7 @@ func (r *Runner) Run(ctx context.Context) (outcome string, err error) {
 	// A collection inside a trial would be measured as part of it. Between
 	// trials it is made by hand.
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	s.crowd = s.others()
 	s.began = clock.Now()
 	ended, err := s.blocks(ctx)
 	switch {
@@ -78,6 +79,7 @@ type session struct {
 	ends   map[int]int     // by block: the place after its last trial there
 	next   int             // number of the next trial
 	bad    bool            // something failed, or couldn't run
+	crowd  []string        // taints that the machine had before anything was started
 }
 
 // A place is a cell in a block.
@@ -197,7 +199,7 @@ func (s *session) trial(ctx context.Context, at slot, may bool) ([]results.Line,
 			return nil, nil
 		}
 		own := r.cells[i].Makes
-		taints = slices.DeleteFunc(taints, func(name string) bool { return slices.Contains(own, name) })
+		taints = slices.DeleteFunc(taints, func(name string) bool { return slices.Contains(own, name) && !slices.Contains(s.crowd, name) })
 	}
 	for _, of := range lines {
 		for j := range of {
@@ -227,6 +229,24 @@ func (s *session) trial(ctx context.Context, at slot, may bool) ([]results.Line,
 		s.p.Err = cmp.Or(s.p.Err, lines[k][0].Err)
 	}
 	return all, nil
+}
+
+// others are taints of which cells say that their own trials make them, and which others
+// made before the first of these: while this thread alone computes for a moment. On such a
+// machine they are nobody's own.
+func (s *session) others() []string {
+	var own []string
+	for _, i := range s.run {
+		own = append(own, s.r.cells[i].Makes...)
+	}
+	if s.r.Guard == nil || len(own) == 0 {
+		return nil
+	}
+	const moment = 100 * time.Millisecond
+	settled := s.r.Guard()
+	for began := clock.Now(); clock.Now().Sub(began) < moment; {
+	}
+	return slices.DeleteFunc(settled(), func(name string) bool { return !slices.Contains(own, name) })
 }
 
 // pairUp finds which of the cells that run is made with which.
