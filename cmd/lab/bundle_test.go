@@ -11,12 +11,23 @@ import (
 	"lab/bench/image"
 )
 
-// programsBuilt is the folder of the two programs that make build has left.
+// programsBuilt is the folder of the two programs that make build has left, which go test
+// doesn't build anew.
 func programsBuilt(t *testing.T) string {
 	t.Helper()
 	for _, name := range []string{"lab", "lab-full"} {
 		if !image.IsStatic(filepath.Join(top, name)) {
 			t.Skip("SKIPPED: there is no static " + name + "; fix: make build")
+		}
+		built, err := os.Stat(filepath.Join(top, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range sources(t) {
+			st, err := os.Stat(filepath.Join(top, f.name))
+			if err == nil && !strings.HasSuffix(f.name, "_test.go") && st.ModTime().After(built.ModTime()) {
+				t.Fatalf("%s is newer than %s; fix: make build", f.name, name)
+			}
 		}
 	}
 	dir, err := filepath.Abs(top)
