@@ -137,14 +137,14 @@ func TestFleetLong(t *testing.T) {
 // is there once.
 func TestFleetSlurm(t *testing.T) {
 	if os.Getenv("LAB_LONG") == "" {
-		t.Skip("SKIPPED: takes 10 minutes; fix: LAB_LONG=1")
+		t.Skip("SKIPPED: takes 12 minutes; fix: LAB_LONG=1")
 	}
 	said := room(t, "cluster.sh", "slurm.sh", map[string]string{"slurmctld": "slurmctld", "slurmd": "slurmd", "sbatch": "slurm-client"})
 	first, rest, _ := strings.Cut(said, "a daemon dies")
 	daemon, rest, _ := strings.Cut(rest, "cancelled, and too short")
 	hard, drained, _ := strings.Cut(rest, "a node is drained")
 	wants(t, first, "the node is lost: ", "status 0\n", "3 of 3 machines measured: out\n", "\n1\nfolder: doctor experiment.yaml fleet.json report-startup startup \n")
-	wants(t, daemon, "it goes on measuring, 1 of the lab's at work\n", "status 0\n", "1 of 1 machines measured: twice\n", ": 8004 trials\n", "left: \n")
+	wants(t, daemon, "it goes on measuring, 1 of the lab's at work\n", "status 0\n", "1 of 1 machines measured: twice\n", ": 480 trials\n", "left: \n")
 	wants(t, hard, "can't be asked of sbatch here\njobs: 1\n", "status 3\n0 of 2 machines measured: hard\n", "not measured: its job was cancelled (n2)\n", "not measured: Slurm's time limit came in the middle (n3)\n",
 		"n3 has bundle run tag \nstatus 0\n2 of 2 machines measured: hard\n")
 	wants(t, drained, "status 1\n2 of 3 machines measured: drained\n", "not measured: Slurm has no node for it: n1 is drained (maintenance)\nstatus 0\n3 of 3 machines measured: drained\n")

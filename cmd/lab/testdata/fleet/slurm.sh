@@ -42,20 +42,21 @@ inside 2 slurmd -D -N n4 >/dev/null 2>&1 &
 state 4 idle
 ready 2
 scontrol update nodename=n4 state=drain reason=later
-experiment 4000
-lab fleet run -f x.yaml --slurm --tasks 1 --out twice -- -p twice >said 2>&1 &
+# However fast the machine is: until Slurm starts it once more, which is two minutes later.
+printf 'format: 1\nscenarios: [command]\ncommand: [/bin/sleep, "0.5"]\nenvironments: [host, chroot]\ntrials: 240\nwarmup: 0\n' >long.yaml
+lab fleet run -f long.yaml --slurm --tasks 1 --out twice -- -p twice >said 2>&1 &
 fleet=$!
-measured 2 50
+measured 2 20
 scontrol update nodename=n4 state=resume
 inside 2 sh -c 'kill -9 "$(cat "$WORK/n2/slurmd.pid")"'
 until squeue -h -r -o '%T %N' | grep -q 'RUNNING n4'; do sleep 0.2; done
-before=$(lines n2/tmp/lab-fleet-0/run-*/results/startup/trials.jsonl)
+before=$(lines n2/tmp/lab-fleet-0/run-*/results/command/trials.jsonl)
 sleep 2
-after=$(lines n2/tmp/lab-fleet-0/run-*/results/startup/trials.jsonl)
+after=$(lines n2/tmp/lab-fleet-0/run-*/results/command/trials.jsonl)
 [ "$after" -gt "$before" ] && echo "it goes on measuring, $(inside 2 pgrep -fc 'lab fleet work|lab-full fleet work') of the lab's at work"
 wait $fleet && echo status 0 || echo status $?
 grep 'machines measured\|not measured' said || :
-echo "twice: $(ls twice/startup): $(lines twice/startup/*/trials.jsonl) trials"
+echo "twice: $(ls twice/command): $(lines twice/command/*/trials.jsonl) trials"
 until [ -z "$(squeue -h)" ]; do sleep 0.5; done
 echo "left: $(ls -A n2/tmp)"
 inside 2 sh -c 'kill "$(cat "$WORK/n4/slurmd.pid")"'
