@@ -161,8 +161,8 @@ func (s *Scene) tidy(l *life, before residue.Snapshot) (spoiled bool) {
 	}
 	s.end(l)
 	// What ends takes a moment.
-	const moment = 300 * time.Millisecond
-	for began := time.Now(); time.Since(began) < Patience; time.Sleep(20 * time.Millisecond) {
+	const moment, within = 300 * time.Millisecond, 10 * time.Second // longer than anybody's leavings are looked at: a busy machine ends things late
+	for began := time.Now(); time.Since(began) < within; time.Sleep(20 * time.Millisecond) {
 		left := s.left(l, before)
 		if len(left) == 0 {
 			break
