@@ -186,11 +186,12 @@ func TestTwoGroupsAreSaid(t *testing.T) {
 	}
 }
 
-// A reader who divides a part's time by the whole gets the share that is printed.
-func TestSharesAreOfTheWhole(t *testing.T) {
-	run := manyRows(1, 1, 9, func(int, int) float64 { return 7.32e-3 })
+// partsApart has rows whose parts' medians add up to less than the whole's: each part is
+// long in a third of the trials.
+func partsApart(rows int) *results.Run {
+	run := manyRows(rows, 1, 9, func(int, int) float64 { return 7.32e-3 })
 	var lines []results.Line
-	for i, l := range run.Lines { // each part long in a third of the trials: medians add up to less
+	for i, l := range run.Lines {
 		lines = append(lines, l)
 		for j, name := range []string{"a", "b", "c"} {
 			v := 1.2e-3
@@ -204,6 +205,12 @@ func TestSharesAreOfTheWhole(t *testing.T) {
 	}
 	run.Lines = lines
 	run.Manifest.Figures = []results.Figure{{Name: "phases", Title: "P", Kind: "phases", Metrics: []string{"m0"}}}
+	return run
+}
+
+// A reader who divides a part's time by the whole gets the share that is printed.
+func TestSharesAreOfTheWhole(t *testing.T) {
+	run := partsApart(1)
 	a := analysis.Of(run)
 	b := a.Breakdown(a.Cells[0], "m0")
 	for _, p := range b.Parts {
@@ -225,22 +232,7 @@ func TestSharesAreOfTheWhole(t *testing.T) {
 
 // Of many rows whose parts don't add up one line tells, and no row's name is in it.
 func TestManyPartsAreSaidOnce(t *testing.T) {
-	run := manyRows(5, 1, 9, func(int, int) float64 { return 7.32e-3 })
-	var lines []results.Line
-	for i, l := range run.Lines {
-		lines = append(lines, l)
-		for j, name := range []string{"a", "b", "c"} {
-			v := 1.2e-3
-			if i%3 == j {
-				v = 4.92e-3
-			}
-			p := l
-			p.Metric, p.PartOf, p.Seq, p.Value = name, "m0", j, &v
-			lines = append(lines, p)
-		}
-	}
-	run.Lines = lines
-	run.Manifest.Figures = []results.Figure{{Name: "phases", Title: "P", Kind: "phases", Metrics: []string{"m0"}}}
+	run := partsApart(5)
 	text := markdown(analysis.Of(run))
 	if !strings.Contains(text, "- 5 rows: the medians of their parts add up to between 49 % and 49 % of the median of the whole") {
 		t.Errorf("doubts:\n%s", text)

@@ -292,7 +292,7 @@ func (f *Fleet) work(ctx context.Context, h *Host) error {
 	})
 	defer stopped()
 	var end *Event
-	lines := bufio.NewScanner(&limitedReader{said, 256 << 20})
+	lines := bufio.NewScanner(io.LimitReader(said, 256<<20))
 	for lines.Scan() {
 		hung.Reset(heardWithin)
 		var e Event
@@ -326,20 +326,6 @@ func (f *Fleet) work(ctx context.Context, h *Host) error {
 }
 
 var errHangs = &Failure{Reason: "it hangs: nothing was heard of it any more", Lost: true}
-
-// A limitedReader ends after so many bytes.
-type limitedReader struct {
-	from io.Reader
-	left int
-}
-
-func (l *limitedReader) Read(p []byte) (int, error) {
-	n, err := l.from.Read(p)
-	if l.left -= n; l.left < 0 {
-		return 0, io.EOF
-	}
-	return n, err
-}
 
 // moves is a reader, and a context that ends when nothing was read for so long, or all of
 // it took too long: a machine that hangs in the middle holds up nobody.
