@@ -46,7 +46,7 @@ func Public(dir string, private []string) ([]plot.File, error) {
 	}
 	var out []plot.File
 	for name := range are {
-		if !IsData(name) {
+		if !results.IsData(name) {
 			continue
 		}
 		data, err := input.ReadIn(root, name, maxFile)

@@ -106,16 +106,11 @@ func Read(dir string) (*results.Run, error) {
 	}
 	wrong, _ := CheckSums(dir)
 	for _, w := range wrong {
-		if IsData(w.Name) {
+		if results.IsData(w.Name) {
 			run.Changed = append(run.Changed, w.Name)
 		}
 	}
 	return run, nil
-}
-
-// IsData says of a file of a results folder whether the run wrote it, and no report.
-func IsData(name string) bool {
-	return slices.Contains([]string{results.ManifestFile, results.MachineFile, results.TrialsFile, results.GuessFile, results.ExperimentFile}, name) || path.Dir(name) == results.SamplesDir
 }
 
 // A Wrong is a file that isn't as SumsFile has it, and how.

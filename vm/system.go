@@ -23,6 +23,12 @@ import (
 	"lab/vm/kernel"
 )
 
+// lastWords keeps a guest in a foreign libvirt for a second after the end of its PID 1.
+// Its console there is a pseudo-terminal, which takes what wasn't read with it when QEMU
+// ends (the kernel's tty_vhangup): a busy machine reads late. The later of two such
+// parameters counts.
+const lastWords = "panic=1"
+
 // prepareSystem does what is particular to guests with a kernel. An error of the
 // workload's is Start's, as in every environment.
 func (i *instance) prepareSystem(ctx context.Context) error {
@@ -46,6 +52,9 @@ func (i *instance) prepareSystem(ctx context.Context) error {
 	if !i.cfg.ACPI {
 		// Or the kernel says on the console that it misses the tables.
 		line.More = append(line.More, "acpi=off")
+	}
+	if i.cfg.Remote {
+		line.More = append(line.More, lastWords)
 	}
 	more, err := asked.Append(s)
 	if err != nil {

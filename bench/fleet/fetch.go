@@ -26,9 +26,10 @@ const (
 	maxHeaders = 1 << 30 // of the archive itself
 )
 
-// unpack writes the files and folders of a tar archive below root. The archive is
-// another machine's: what is no plain file or folder is left out, a name that leads out
-// of it or comes twice is an error, and so is more than a fleet's results have.
+// unpack writes the files of a tar archive below root. The archive is another machine's:
+// what is no plain file, or nothing that a run writes, is left out (a page is a program,
+// and is drawn anew here); a name that leads out of it or comes twice is an error, and so
+// is more than a fleet's results have.
 func unpack(root *os.Root, from io.Reader) error {
 	from = io.LimitReader(from, maxFetched+maxHeaders)
 	in := tar.NewReader(from)
@@ -49,12 +50,7 @@ func unpack(root *os.Root, from io.Reader) error {
 			return errors.New("what it sent has more than 20,000 files, or than 4 GiB")
 		case !filepath.IsLocal(name) || strings.ContainsAny(name, "\\\x00") || strings.Count(name, "/") > maxDepth:
 			return fmt.Errorf("what it sent has a file %.100q", h.Name)
-		case h.Typeflag == tar.TypeDir:
-			if err := root.MkdirAll(name, 0o755); err != nil {
-				return err
-			}
-			continue
-		case h.Typeflag != tar.TypeReg:
+		case h.Typeflag != tar.TypeReg || !wanted(name):
 			continue
 		}
 		if err := root.MkdirAll(path.Dir(name), 0o755); err != nil {
@@ -74,9 +70,18 @@ func unpack(root *os.Root, from io.Reader) error {
 	}
 }
 
+// wanted says of a file of a machine's archive whether it is kept: what a run writes, and
+// the name of a task's node.
+func wanted(name string) bool {
+	below, in := strings.CutPrefix(name, "results/")
+	_, file, _ := strings.Cut(below, "/")
+	return name == nodeFile || in && results.IsRuns(file)
+}
+
 // take makes the results of one machine from an archive with its folder results/: one
 // folder for each scenario that is whole, and is of this fleet's experiment. One that is
-// there already stays, and nothing is twice. It returns the scenarios that are missing.
+// there already stays, and nothing is twice. A machine's report is drawn here. take returns
+// the scenarios that are missing.
 func (f *Fleet) take(h *Host, from io.Reader) (missing []string, err error) {
 	tmp, err := os.MkdirTemp(f.Dir, unfinished)
 	if err != nil {
@@ -94,6 +99,7 @@ func (f *Fleet) take(h *Host, from io.Reader) (missing []string, err error) {
 	if f.Slurm != nil {
 		f.called(h, tmp)
 	}
+	bare := func(err error) error { return errors.New(strings.ReplaceAll(err.Error(), tmp+"/", "")) }
 	for _, name := range f.Scenarios {
 		to := f.results(h, name)
 		if _, err := os.Lstat(to); err == nil {
@@ -106,12 +112,17 @@ func (f *Fleet) take(h *Host, from io.Reader) (missing []string, err error) {
 			missing = append(missing, name)
 			continue
 		case err != nil:
-			return nil, errors.New(strings.ReplaceAll(err.Error(), tmp+"/", ""))
+			return nil, bare(err)
 		case run.Manifest.Scenario != name || run.Manifest.Experiment == nil || run.Manifest.Experiment.Digest != f.Experiment.Digest:
 			return nil, fmt.Errorf("what it sent as %s isn't of this fleet's experiment", name)
 		case !Whole(&run.Manifest):
 			missing = append(missing, name)
 			continue
+		}
+		if f.Draw != nil {
+			if err := f.Draw(run); err != nil {
+				return nil, bare(err)
+			}
 		}
 		if err := f.move(came, to); err != nil {
 			return nil, err

@@ -70,21 +70,24 @@ func TestHostileArchive(t *testing.T) {
 	link := func(name, to string) tar.Header {
 		return tar.Header{Typeflag: tar.TypeSymlink, Name: name, Linkname: to}
 	}
+	const log = "results/s/logs/a.log"
 	for name, x := range map[string]struct {
 		data []byte
 		want string
 	}{
-		"good":       {archive(t, tar.Header{Typeflag: tar.TypeDir, Name: "results/"}, file("results/a", "x")), ""},
+		"good":       {archive(t, tar.Header{Typeflag: tar.TypeDir, Name: "results/"}, file(log, "x"), file("results/s/samples/m.jsonl", "x"), file("node", "x")), ""},
 		"up":         {archive(t, file("../a", "x")), "has a file"},
 		"absolute":   {archive(t, file("/tmp/a", "x")), "has a file"},
 		"within":     {archive(t, file("results/../../a", "x")), "has a file"},
-		"twice":      {archive(t, file("a", "x"), file("a", "y")), "file exists"},
-		"a link":     {archive(t, link("l", "/tmp"), file("l/a", "x")), ""}, // the link is left out
-		"hard link":  {archive(t, tar.Header{Typeflag: tar.TypeLink, Name: "h", Linkname: "/etc/passwd"}), ""},
-		"device":     {archive(t, tar.Header{Typeflag: tar.TypeChar, Name: "d"}), ""},
+		"twice":      {archive(t, file(log, "x"), file(log, "y")), "file exists"},
+		"a link":     {archive(t, link("results/s/logs", "/tmp"), file(log, "x")), ""}, // the link is left out
+		"hard link":  {archive(t, tar.Header{Typeflag: tar.TypeLink, Name: log, Linkname: "/etc/passwd"}), ""},
+		"device":     {archive(t, tar.Header{Typeflag: tar.TypeChar, Name: log}), ""},
 		"deep":       {archive(t, file(strings.Repeat("d/", 100)+"a", "x")), "has a file"},
-		"file below": {archive(t, file("a", "x"), file("a/b", "y")), "a"},
-		"cut off":    {archive(t, file("a", strings.Repeat("x", 4096)))[:1500], "not whole"},
+		"file below": {archive(t, file("results/s/samples", "x"), file("results/s/samples/b", "y")), ""},
+		"pages": {archive(t, file("results/s/report.html", "y"), file("results/s/analysis.ipynb", "y"), file("results/s/logs/\x1b[2J", "y"), file("results/s/logs/.a", "y"),
+			file("results/s/SHA256SUMS", "y"), file("results/a", "y"), file("manifest.json", "y"), file("results/s/saved/x", "y")), ""},
+		"cut off":    {archive(t, file(log, strings.Repeat("x", 4096)))[:1500], "not whole"},
 		"no archive": {[]byte(strings.Repeat("welcome to pc01\n", 100)), "no archive"},
 	} {
 		dir := t.TempDir()
@@ -96,13 +99,18 @@ func TestHostileArchive(t *testing.T) {
 		if (err == nil) != (x.want == "") || err != nil && !strings.Contains(err.Error(), x.want) {
 			t.Errorf("%s: %v, want %q", name, err, x.want)
 		}
+		var files []string
 		filepath.Walk(dir, func(path string, info os.FileInfo, err error) error {
 			if err != nil || !info.IsDir() && !info.Mode().IsRegular() || info.Mode().Perm()&0o022 != 0 {
 				t.Errorf("%s: %s is %v, %v", name, path, info.Mode(), err)
 			}
+			files = append(files, strings.TrimPrefix(path, dir+"/"))
 			return nil
 		})
 		root.Close()
+		if name == "pages" && len(files) > 1 {
+			t.Errorf("what no run writes is kept: %q", files)
+		}
 	}
 }
 
@@ -222,9 +230,10 @@ case $(tail -n 1 "$PLACE/steps") in
 esac`)
 	f := newFleet(t, "pc01")
 	place := os.Getenv("PLACE")
-	if err := os.WriteFile(filepath.Join(place, "tar"), archive(t, measuredEntries(t)...), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(place, "tar"), archive(t, append(measuredEntries(t), file("results/startup/report.html", "<script>"))...), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	f.Draw = func(run *results.Run) error { return os.WriteFile(filepath.Join(run.Dir, "report.md"), nil, 0o644) }
 	// Another experiment's isn't taken.
 	f.Experiment.Digest = "sha256:d"
 	if err := f.Run(context.Background(), 1); err != nil || !strings.Contains(f.Hosts[0].Reason, "isn't of this fleet's experiment") {
@@ -242,6 +251,8 @@ esac`)
 		}
 		if dirs := f.Folders("startup"); len(dirs) != 1 {
 			t.Errorf("%q", dirs)
+		} else if pages, _ := filepath.Glob(filepath.Join(dirs[0], "report.*")); len(pages) != 1 || filepath.Base(pages[0]) != "report.md" {
+			t.Errorf("the report isn't drawn here: %q", pages)
 		}
 	}
 	steps, _ := os.ReadFile(filepath.Join(place, "steps"))

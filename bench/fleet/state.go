@@ -28,11 +28,13 @@ import (
 const (
 	File       = "fleet.json"
 	bundleFile = "bundle.tar.gz" // until all is measured
+	nodeFile   = "node"          // of a task's archive
 )
 
 // A Fleet is one experiment on many machines, in its folder.
 type Fleet struct {
-	Dir string `json:"-"`
+	Dir  string                   `json:"-"`
+	Draw func(*results.Run) error `json:"-"` // writes the report of a run that came, in its folder; nil: none is
 
 	Format     int              `json:"format"`
 	ID         string           `json:"id"`  // 16 hex digits; of its folder on each machine

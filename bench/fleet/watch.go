@@ -376,7 +376,7 @@ func (f *Fleet) impatient(ctx context.Context, open map[*Host]*watched) {
 // called names a host after the node that its results are from, which is in a file
 // beside them.
 func (f *Fleet) called(h *Host, came string) {
-	data, err := input.ReadFile(filepath.Join(came, "node"), 1<<10)
+	data, err := input.ReadFile(filepath.Join(came, nodeFile), 1<<10)
 	name := strings.TrimSpace(string(data))
 	if err != nil || !hostName.MatchString(name) || folderOf(name) != name || slices.ContainsFunc(f.Hosts, func(o *Host) bool { return o != h && o.Folder == name }) {
 		return

@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -42,6 +44,22 @@ const (
 func SavedKernelOf(digest string) string {
 	digits := strings.TrimPrefix(digest, "sha256:")
 	return SavedKernel + "-" + digits[:min(12, len(digits))]
+}
+
+// IsData says of a name in a results folder whether it is what a run measured, or was asked.
+func IsData(name string) bool {
+	return slices.Contains([]string{ManifestFile, MachineFile, TrialsFile, GuessFile, ExperimentFile}, name) || path.Dir(name) == SamplesDir
+}
+
+// ownName is a name that a run gives a log, samples, or what it saves.
+var ownName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.+=,:@-]{0,200}$`)
+
+// IsRuns says of a name in a results folder whether a run writes it, and no report: data,
+// logs, a saved image and kernel.
+func IsRuns(name string) bool {
+	dir := path.Dir(name)
+	return (IsData(name) || dir == LogsDir || name == SavedImage || dir == path.Dir(SavedKernel) && strings.HasPrefix(name, SavedKernel)) &&
+		ownName.MatchString(path.Base(name))
 }
 
 // What is in a results folder survives. A trial is one write, so that after SIGKILL

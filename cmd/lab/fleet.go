@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"lab/bench/results"
 	"lab/bench/runs"
 	"lab/cmd/cli"
+	"lab/reports"
 )
 
 // fleetFlags are what lab fleet was told beside the experiment.
@@ -347,6 +349,7 @@ func (a *app) runFleet(x *fleet.Fleet, parallel int) error {
 		return err
 	}
 	defer lock.Close()
+	x.Draw = drawOne()
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	sigs := make(chan os.Signal, 4)
@@ -380,6 +383,17 @@ func (a *app) runFleet(x *fleet.Fleet, parallel int) error {
 		return err
 	}
 	return a.concludeFleet(x, ctx.Err() != nil)
+}
+
+// drawOne draws the report of a machine's results, one machine at a time: many may come at
+// once, and each report takes a processor and some of the memory.
+func drawOne() func(*results.Run) error {
+	var one sync.Mutex
+	return func(run *results.Run) error {
+		one.Lock()
+		defer one.Unlock()
+		return reports.WriteRun(run, run.Dir, -1, -1)
+	}
 }
 
 // concludeFleet says what became of each machine, and draws what came back.

@@ -36,7 +36,7 @@ func TestReference(t *testing.T) {
 		dir, size := filepath.Join(t.TempDir(), name), 0
 		err := filepath.WalkDir(dirs[i], func(path string, d fs.DirEntry, err error) error {
 			rel, _ := filepath.Rel(dirs[i], path)
-			if err != nil || d.IsDir() || !reports.IsData(rel) {
+			if err != nil || d.IsDir() || !results.IsData(rel) {
 				return err
 			}
 			data, err := os.ReadFile(path)
@@ -63,7 +63,7 @@ func TestReference(t *testing.T) {
 		}
 		var data []byte
 		for line := range bytes.Lines(sums) {
-			if _, name, _ := strings.Cut(strings.TrimSpace(string(line)), "  "); reports.IsData(name) {
+			if _, name, _ := strings.Cut(strings.TrimSpace(string(line)), "  "); results.IsData(name) {
 				data = append(data, line...)
 			}
 		}

@@ -90,7 +90,7 @@ func Grade(dirs []string, kept func(*results.Run) error) *Class {
 			f.unsummed = kept(f.Run)
 		}
 		for _, w := range f.Changed {
-			if reports.IsData(w.Name) {
+			if results.IsData(w.Name) {
 				f.Run.Changed = append(f.Run.Changed, w.Name)
 			}
 		}
@@ -141,7 +141,7 @@ func (f *Folder) digests() (int, msg.Message) {
 	var data, drawn []msg.Message
 	for _, w := range f.Changed {
 		text := msg.Verbatim(w.String())
-		if reports.IsData(w.Name) {
+		if results.IsData(w.Name) {
 			data = append(data, text)
 		} else {
 			drawn = append(drawn, text)

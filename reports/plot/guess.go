@@ -44,8 +44,8 @@ func Guesses(a *analysis.Analysis, l *msg.Language) ([]File, error) {
 		for i, r := range rows {
 			y, colour := top+height*(vg.Length(i)+0.5), RowColor(r.Cell.Hue)
 			writeLabel(p, r.Cell, left+2, y, true)
-			p.line(x.x(r.Guess), y, x.x(r.Ratio.Point), y, 0.8, grey)
 			s.interval(p, colour, x, *r.Ratio, y, 2.2)
+			p.line(x.x(r.Guess), y, x.x(r.Ratio.Point), y, 0.6, black) // over the interval, which may be wider
 			p.diamond(colour, x.x(r.Ratio.Point), y, 3.4)
 			p.dot(colour, x.x(r.Guess), y, 4, true)
 			text := msg.T("guess.far", msg.Number(r.Off(), 2))

@@ -157,8 +157,8 @@ func (f *slopes) room(s *analysis.Series, i int, x axis) vg.Length {
 	return wide
 }
 
-// line draws the line through the medians, and the fan of its slope's interval,
-// from the fewest instances to the most: beyond nothing was measured.
+// line draws the line through the medians, and the fan of its slope's interval, or the
+// edges of its range, from the fewest instances to the most: beyond nothing was measured.
 func (f *slopes) line(p *page, s *analysis.Series, l stats.Line, x, y axis) {
 	mid := 0.0
 	for _, c := range s.Cells {
@@ -175,6 +175,10 @@ func (f *slopes) line(p *page, s *analysis.Series, l stats.Line, x, y axis) {
 		p.fill(restColor, place(to, l.Slope.Lo), place(mid, 0), place(to, l.Slope.Hi))
 	} else {
 		f.used.span = true
+		for _, end := range []float64{l.Slope.Lo, l.Slope.Hi} {
+			a, b := place(from, end), place(to, end)
+			p.line(a.X, a.Y, b.X, b.Y, 0.5, grey)
+		}
 	}
 	a, b := place(from, l.Slope.Point), place(to, l.Slope.Point)
 	p.line(a.X, a.Y, b.X, b.Y, 1, black)
@@ -189,6 +193,9 @@ func (f *slopes) explain(k *key) {
 		})
 	}
 	if f.used.span {
-		k.entry(msg.T("key.range"), func(_, _ vg.Length) {})
+		k.entry(msg.T("key.range"), func(x, y vg.Length) {
+			k.p.line(x-5, y-3, x+5, y+3, 0.5, grey)
+			k.p.line(x-5, y+3, x+5, y-3, 0.5, grey)
+		})
 	}
 }
