@@ -4,6 +4,8 @@ import (
 	"archive/tar"
 	"compress/gzip"
 	"crypto/sha256"
+	"debug/elf"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -174,7 +176,42 @@ func zipped(w io.Writer, fill func(*tar.Writer) error) error {
 		return err
 	}
 	out := tar.NewWriter(zip)
-	return errors.Join(fill(out), out.Close(), zip.Close())
+	if err := fill(out); err != nil {
+		return err
+	}
+	return errors.Join(out.Close(), zip.Close())
+}
+
+// machineOf is what uname -m says of the machines that an archive's lab runs on, by its
+// ELF header (e_machine).
+func machineOf(archive io.Reader) (string, error) {
+	zip, err := gzip.NewReader(archive)
+	if err != nil {
+		return "", err
+	}
+	files := tar.NewReader(zip)
+	for range maxNames {
+		h, err := files.Next()
+		if err != nil {
+			return "", err
+		}
+		if name := path.Clean(h.Name); path.Base(name) != "lab" || strings.Count(name, "/") != 1 || h.Typeflag != tar.TypeReg {
+			continue
+		}
+		var head [20]byte
+		if _, err := io.ReadFull(files, head[:]); err != nil {
+			return "", err
+		}
+		switch m := elf.Machine(binary.LittleEndian.Uint16(head[18:])); m {
+		case elf.EM_X86_64:
+			return "x86_64", nil
+		case elf.EM_AARCH64:
+			return "aarch64", nil
+		default:
+			return "", fmt.Errorf("its lab is for %v", m)
+		}
+	}
+	return "", errors.New("it has no lab")
 }
 
 // write writes an entry as name, and its bytes to also.

@@ -3,11 +3,11 @@
 // network protocol of its own.
 //
 //	bundle.go  the archive with all that a machine without Go and network needs
+//	deb.go     the same as a Debian package
 //	unnamed.go where it is written, so that nothing stays of one that was given up
 //	hosts.go   the file that lists the machines
 //	state.go   a fleet's folder: what was asked, and how far each machine is
 //	run.go     all machines of a fleet at once, step by step
-//	deb.go     the same as a Debian package
 //	slurm.go   the machines are nodes of a cluster, that Slurm gives to an array job's tasks: what it is asked
 //	watch.go   until each task is done, or known never to be
 //	ssh.go     a step on a machine: one ssh command, and what it can end with
@@ -27,6 +27,6 @@
 // On a machine all is below one folder (/var/tmp/lab-fleet-UID): the bundle, which is
 // copied once, and a folder a fleet, which is removed when its results were fetched. A
 // task of Slurm's removes the bundle, too. While it is there it holds a lock on that
-// folder (flock(2), inherited by what it starts): should Slurm lose sight of it and start
+// folder (flock(2), held by the task's shell): should Slurm lose sight of it and start
 // it once more, on the same machine, the second waits, and finds the first one's results.
 package fleet

@@ -24,6 +24,7 @@ const (
 	maxFiles   = 20_000
 	maxDepth   = 8       // of folders; a results folder's are 3
 	maxHeaders = 1 << 30 // of the archive itself
+	maxTrials  = 128 << 20
 )
 
 // unpack writes the files of a tar archive below root. The archive is another machine's:
@@ -52,6 +53,8 @@ func unpack(root *os.Root, from io.Reader) error {
 			return fmt.Errorf("what it sent has a file %.100q", h.Name)
 		case h.Typeflag != tar.TypeReg || !wanted(name):
 			continue
+		case path.Base(name) == results.TrialsFile && h.Size > maxTrials:
+			return errors.New("what it sent has more trials than any fleet's experiment")
 		}
 		if err := root.MkdirAll(path.Dir(name), 0o755); err != nil {
 			return err
@@ -80,8 +83,10 @@ func wanted(name string) bool {
 
 // take makes the results of one machine from an archive with its folder results/: one
 // folder for each scenario that is whole, and is of this fleet's experiment. One that is
-// there already stays, and nothing is twice. A machine's report is drawn here. take returns
-// the scenarios that are missing.
+// there already stays, and nothing is twice. A machine's report is drawn here, one at a
+// time: many machines may send at once, and each takes memory. take returns the scenarios
+// that are missing. After an error of this machine's ([local]) what came can be taken
+// again.
 func (f *Fleet) take(h *Host, from io.Reader) (missing []string, err error) {
 	tmp, err := os.MkdirTemp(f.Dir, unfinished)
 	if err != nil {
@@ -99,10 +104,14 @@ func (f *Fleet) take(h *Host, from io.Reader) (missing []string, err error) {
 	if f.Slurm != nil {
 		f.called(h, tmp)
 	}
-	bare := func(err error) error { return errors.New(strings.ReplaceAll(err.Error(), tmp+"/", "")) }
+	bare := func(err error) error { return &told{err, strings.ReplaceAll(err.Error(), tmp+"/", "")} }
+	f.reading.Lock()
+	defer f.reading.Unlock()
 	for _, name := range f.Scenarios {
 		to := f.results(h, name)
-		if _, err := os.Lstat(to); err == nil {
+		if there, err := f.there(h, name); err != nil {
+			return nil, err
+		} else if there {
 			continue
 		}
 		came := filepath.Join(tmp, "results", name)
@@ -121,14 +130,49 @@ func (f *Fleet) take(h *Host, from io.Reader) (missing []string, err error) {
 		}
 		if f.Draw != nil {
 			if err := f.Draw(run); err != nil {
-				return nil, bare(err)
+				h.Notes = append(h.Notes, short("its report isn't drawn ("+bare(err).Error()+"); fix: lab report"))
 			}
 		}
 		if err := f.move(came, to); err != nil {
-			return nil, err
+			return nil, &localError{err}
 		}
 	}
 	return missing, nil
+}
+
+// told is an error in other words.
+type told struct {
+	error
+	text string
+}
+
+func (t *told) Error() string { return t.text }
+func (t *told) Unwrap() error { return t.error }
+
+// localError is an error of this machine's.
+type localError struct{ error }
+
+func (h *localError) Unwrap() error { return h.error }
+
+// local says of an error of take whether it is this machine's. What came is as good as
+// before then, and isn't thrown away.
+func local(err error) bool {
+	var h *localError
+	return errors.As(err, &h) || slices.ContainsFunc([]error{unix.ENOSPC, unix.EDQUOT, unix.EIO, unix.ESTALE, unix.EROFS, unix.EACCES, unix.ENOMEM, unix.EMFILE, unix.ENFILE},
+		func(e error) bool { return errors.Is(err, e) })
+}
+
+// there says whether a machine's results of a scenario are there. Something else in their
+// place is an error.
+func (f *Fleet) there(h *Host, scenario string) (bool, error) {
+	dir := f.results(h, scenario)
+	if m, err := manifest(dir); err == nil && Whole(m) {
+		return true, nil
+	}
+	if _, err := os.Lstat(dir); err != nil {
+		return false, nil
+	}
+	return false, &localError{fmt.Errorf("%s is there, and isn't a whole run; fix: remove it, then lab fleet resume", dir)}
 }
 
 // unfinished is how a folder's name begins that a killed fleet may have left.
@@ -143,7 +187,7 @@ func (f *Fleet) sweep() {
 	}
 }
 
-// move gives a folder below the fleet's its name, unless that is taken. Nodes of Slurm's
+// move gives a folder below the fleet's its name. Nodes of Slurm's
 // can write there: no link leads the results elsewhere.
 func (f *Fleet) move(from, to string) error {
 	root, err := os.OpenRoot(f.Dir)
@@ -166,10 +210,7 @@ func (f *Fleet) move(from, to string) error {
 	if err = errors.Join(err, own(filepath.Dir(to))); err != nil {
 		return err
 	}
-	if err = root.Rename(from, to); errors.Is(err, unix.ENOTEMPTY) || errors.Is(err, fs.ErrExist) {
-		return nil
-	}
-	return err
+	return root.Rename(from, to)
 }
 
 // results is the folder of a machine's results.
@@ -177,11 +218,21 @@ func (f *Fleet) results(h *Host, scenario string) string {
 	return filepath.Join(f.Dir, scenario, h.Folder)
 }
 
+// inTheWay is an error if something else lies where a machine's results are to be.
+func (f *Fleet) inTheWay(h *Host) error {
+	for _, name := range f.Scenarios {
+		if _, err := f.there(h, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // whole says whether none of a machine's results is missing.
 func (f *Fleet) whole(h *Host) bool {
 	return !slices.ContainsFunc(f.Scenarios, func(name string) bool {
-		m, err := manifest(f.results(h, name))
-		return err != nil || !Whole(m)
+		there, _ := f.there(h, name)
+		return !there
 	})
 }
 
@@ -189,9 +240,8 @@ func (f *Fleet) whole(h *Host) bool {
 // order.
 func (f *Fleet) Folders(scenario string) (dirs []string) {
 	for _, h := range f.Hosts {
-		dir := f.results(h, scenario)
-		if m, err := manifest(dir); err == nil && Whole(m) {
-			dirs = append(dirs, dir)
+		if there, _ := f.there(h, scenario); there {
+			dirs = append(dirs, f.results(h, scenario))
 		}
 	}
 	return dirs

@@ -3,13 +3,17 @@ package fleet
 import (
 	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"lab/bench/results"
 )
@@ -262,6 +266,85 @@ esac`)
 	if left, _ := filepath.Glob(filepath.Join(f.Dir, ".*")); len(left) > 0 {
 		t.Errorf("left: %q", left)
 	}
+	// One that was killed before it removed the machine's folder is asked to by the next.
+	f.Hosts[0].State = Fetching
+	if err := f.Run(context.Background(), 1); err != nil || f.Hosts[0].State != Done {
+		t.Errorf("%v, %+v", err, f.Hosts[0])
+	}
+	steps, _ = os.ReadFile(filepath.Join(place, "steps"))
+	if strings.Count(string(steps), "'work'") != 4 || strings.Count(string(steps), "'finish'") != 2 {
+		t.Errorf("nobody tidied up:\n%s", steps)
+	}
+}
+
+// What came isn't thrown away for a fault of this machine's, and a report that can't be
+// drawn costs no results.
+func TestLocalFault(t *testing.T) {
+	f := newSlurm(t, 1)
+	f.Experiment.Digest = "sha256:e"
+	f.Draw = func(*results.Run) error { return errors.New("no ink") }
+	h, tar := f.Hosts[0], f.taskFile(f.Hosts[0], "tar")
+	inTheWay := filepath.Join(f.results(h, "startup"), "x")
+	for _, dir := range []string{filepath.Dir(tar), inTheWay} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(tar, archive(t, measuredEntries(t)...), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if !f.arrived(h) || h.State != Failed || !strings.Contains(h.Reason, "isn't a whole run; fix: remove it") || !strings.Contains(h.Reason, tar) {
+		t.Errorf("%s, %q", h.State, h.Reason)
+	}
+	if _, err := os.Stat(tar); err != nil {
+		t.Fatalf("what was measured is lost: %v", err)
+	}
+	if err := f.inTheWay(h); err == nil {
+		t.Error("it would be measured for nothing")
+	}
+	os.RemoveAll(filepath.Dir(inTheWay))
+	if !f.arrived(h) || h.State != Done || len(h.Notes) != 1 || !strings.Contains(h.Notes[0], "no ink") {
+		t.Errorf("%+v", h)
+	}
+	for _, err := range []error{&os.PathError{Op: "write", Path: "x", Err: unix.ENOSPC}, &told{&os.PathError{Op: "write", Path: "x", Err: unix.EDQUOT}, "x"}} {
+		if !local(err) {
+			t.Errorf("%v is taken for the machine's", err)
+		}
+	}
+}
+
+// A bundle says itself which machines it is for.
+func TestUseBundle(t *testing.T) {
+	program := func(machine byte) string { return "\x7fELF" + strings.Repeat("\x00", 14) + string([]byte{machine, 0}) }
+	zip := func(data []byte) []byte {
+		var b bytes.Buffer
+		w := gzip.NewWriter(&b)
+		w.Write(data)
+		w.Close()
+		return b.Bytes()
+	}
+	for name, x := range map[string]struct {
+		data    []byte
+		machine string
+	}{
+		"x86":     {zip(archive(t, file("lab-1/README.md", "x"), file("lab-1/lab", program(62)))), "x86_64"},
+		"arm":     {zip(archive(t, file("lab-1/lab", program(183)))), "aarch64"},
+		"other":   {zip(archive(t, file("lab-1/lab", program(243)))), ""},
+		"deeper":  {zip(archive(t, file("lab-1/x/lab", program(62)))), ""},
+		"cut off": {zip(archive(t, file("lab-1/lab", "\x7fELF"))), ""},
+		"text":    {[]byte("pc01\n"), ""},
+	} {
+		f := newFleet(t)
+		os.Remove(f.BundlePath())
+		from := filepath.Join(t.TempDir(), "bundle")
+		if err := os.WriteFile(from, x.data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		err := f.UseBundle(from)
+		if (err == nil) != (x.machine != "") || err == nil && (f.Machine != x.machine || f.Bundle.Size != int64(len(x.data))) || err != nil && !strings.Contains(err.Error(), "isn't an archive of lab bundle") {
+			t.Errorf("%s: %v, %s, %+v", name, err, f.Machine, f.Bundle)
+		}
+	}
 }
 
 // A commit's version is before any number; dpkg takes it.
@@ -307,11 +390,11 @@ func newSlurm(t *testing.T, n int) *Fleet {
 // How a task can end has a name; one that Slurm doesn't know any more is looked up in
 // its accounting, if it has any.
 func TestSlurmEnds(t *testing.T) {
-	f := newSlurm(t, 10)
+	f := newSlurm(t, 11)
 	fakes(t, map[string]string{
 		"sbatch": `cat >/dev/null; cd "$LAB_FLEET_FOLDER/slurm"; : >5.out; echo '{"done":0,"total":0,"end":true,"err":"lab: another lab measures here"}' >4.log; echo 7`,
 		"squeue": `grep -q sbatch $PLACE/asked || exit 0
-printf '7|0|CANCELLED|None|n0\n7|1|TIMEOUT|TimeLimit|n1\n7|2|NODE_FAIL|NodeDown|n2\n7|3|OUT_OF_MEMORY|OOM|n3\n7|4|FAILED|NonZeroExitCode|n4\n7|5|FAILED|NonZeroExitCode|n5\n7|6|FAILED|x|n6\n6|7|RUNNING|None|n7\n7|9|PENDING|Resources|\n'`,
+printf '7|0|CANCELLED|None|n0\n7|1|TIMEOUT|TimeLimit|n1\n7|2|NODE_FAIL|NodeDown|n2\n7|3|OUT_OF_MEMORY|OOM|n3\n7|4|FAILED|NonZeroExitCode|n4\n7|5|FAILED|NonZeroExitCode|n5\n7|6|FAILED|x|n6\n6|7|RUNNING|None|n7\n7|9|PENDING|Resources|\n7|10|PENDING|JobHeldAdmin|\n'`,
 		"sacct": `printf '6_7|RUNNING|n7\n7_7|CANCELLED by 1000|n7\n'`,
 		"sinfo": `printf 'n9|drained*|bench*|a disk\033[2J is dead\nn10|down|bench|none\n'`,
 	})
@@ -322,7 +405,8 @@ printf '7|0|CANCELLED|None|n0\n7|1|TIMEOUT|TimeLimit|n1\n7|2|NODE_FAIL|NodeDown|
 	for i, want := range []string{"its job was cancelled (n0)", "Slurm's time limit came in the middle (n1)", "its node failed (n2)", "its job ran out of memory (n3)",
 		"another lab measures here (n4)", "its task ended early (n5)",
 		"its node wrote nothing into the fleet's folder; fix: --out in a folder that all nodes see (n6)", "its job was cancelled (n7)",
-		"Slurm doesn't know its job any more, and no results came", "Slurm has no node for it: n10 is down, n9 is drained (a disk\uFFFD[2J is dead)"} {
+		"Slurm doesn't know its job any more, and no results came", "Slurm has no node for it: n10 is down, n9 is drained (a disk\uFFFD[2J is dead)",
+		"Slurm holds its job (jobheldadmin); fix: scontrol release, or lab fleet resume"} {
 		if h := f.Hosts[i]; h.State != Failed || h.Reason != want {
 			t.Errorf("task %d: %s, %q, want %q", i, h.State, h.Reason, want)
 		}
@@ -352,6 +436,7 @@ esac`,
 1) printf '7|1|FAILED|NonZeroExitCode|n1\n7|2|RUNNING|None|n2\n' ;;
 2) printf '8|1|COMPLETED|None|n3\n7|2|COMPLETED|None|n2\n' ;;
 esac`,
+		"sinfo": `printf 'n1|idle|bench|none\n'`,
 	})
 	t.Setenv("LAB_FLEET_FOLDER", f.Dir)
 	if err := f.Run(context.Background(), 10); err != nil {
@@ -387,9 +472,7 @@ esac`,
 // The reason for a failure is the line that says so, with the cure that stands under it.
 func TestLast(t *testing.T) {
 	for in, want := range map[string]string{"": "", "a\nb\n": "b", "lab: another lab is here (run 7)\n     fix: --wait\n": "lab: another lab is here (run 7); fix: --wait", "fix: x": "fix: x"} {
-		x := &tail{}
-		x.Write([]byte(in))
-		if got := x.last(); got != want {
+		if got := lastLine(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}

@@ -42,13 +42,17 @@ look() {
 put() {
 	own
 	new=$folder/.new-$$
+	rm -rf "$new" # of one that was killed before this machine was started
 	mkdir "$new"
 	trap 'rm -rf "$new"' EXIT
 	cat >"$new/archive"
 	[ "$(sha256sum <"$new/archive")" = "$2  -" ] || die "the bundle didn't arrive as it was sent"
 	mkdir "$new/tree"
 	tar xzf "$new/archive" -C "$new/tree"
-	[ -d "$folder/bundle-$1" ] || mv "$new/tree"/* "$folder/bundle-$1"
+	if [ ! -x "$folder/bundle-$1/lab" ]; then
+		$root rm -rf "$folder/bundle-$1" # half removed
+		mv "$new/tree"/* "$folder/bundle-$1"
+	fi
 }
 
 # begin BUNDLE FLEET: the experiment comes in, and what doctor finds goes out.
@@ -69,11 +73,11 @@ work() {
 	exec $root "$folder/bundle-$bundle/lab" fleet work "$@" "$run"
 }
 
-# fetch BUNDLE FLEET: the results go out.
-fetch() { exec tar cf - -C "$folder/run-$2" results; }
+# fetch FLEET: the results go out.
+fetch() { exec tar cf - -C "$folder/run-$1" results; }
 
-# finish BUNDLE FLEET: nothing of the fleet stays but the bundle.
-finish() { $root rm -rf "$folder/run-$2"; }
+# finish FLEET: nothing of the fleet stays but the bundle.
+finish() { $root rm -rf "$folder/run-$1"; }
 
 # task PLACE BUNDLE DIGEST SIZE FLEET MACHINE FLAG…: all steps, as a task of Slurm's. PLACE is
 # the fleet's folder, which all nodes see: slurm/TASK.* there is what the task says.
@@ -100,17 +104,17 @@ task() {
 	do :; done
 	if [ -e "$says.done" ] || [ ! -d "$place/slurm" ]; then # it was measured meanwhile, or all was
 		$root rm -rf "$folder/run-$fleet"
-		(clean "$bundle") || :
+		(clean) || :
 		exit 0
 	fi
 	if [ -e "$place/slurm/measured-$node" ]; then
 		echo "$node" >"$says.measured"
-		(clean "$bundle") || :
+		(clean) || :
 		die "$node is measured: Slurm gave it two tasks"
 	fi
 	if [ ! -x "$folder/bundle-$bundle/lab" ]; then
 		room=$(df -Pk "$folder" | awk 'NR == 2 { print $4 }')
-		[ "$room" -ge "$need" ] || die "its disk is full: $((room / 1024)) MB left in /var/tmp, and the bundle needs $((need / 1024))"
+		[ "$room" -ge "$need" ] || die "its disk is full: $((room / 1024)) MB left in ${folder%/*}, and the bundle needs $((need / 1024))"
 		(put "$bundle" "$digest" <"$place/bundle.tar.gz")
 	fi
 	begin "$bundle" "$fleet" <"$place/experiment.yaml" >"$says.doctor"
@@ -122,22 +126,25 @@ task() {
 	working=$!
 	exec 8>"$run/alive"
 	trap 'exec 8>&-' TERM INT
-	until ended=0 && { wait "$working" || ended=$?; } && ! kill -0 "$working" 2>/dev/null; do :; done
+	# A signal ends a wait, too. Of sudo's process nobody but root may ask by kill -0.
+	until ended=0 && { wait "$working" || ended=$?; } && [ ! -d "/proc/$working" ]; do :; done
 	[ "$ended" = 0 ] || exit "$ended"
 	if [ -d "$place/slurm" ]; then
 		tar cf "$says.tar-$node" -C "$folder/run-$fleet" node results
-		# The first that comes counts.
-		if ln "$says.tar-$node" "$says.tar" 2>/dev/null; then
+		# The first that comes counts. Not every file system has hard links.
+		if ln "$says.tar-$node" "$says.tar" 2>/dev/null || { [ ! -e "$says.tar" ] && [ ! -e "$says.done" ] && mv "$says.tar-$node" "$says.tar"; }; then
 			echo "$node" >"$says.done"
 			echo "$SLURM_ARRAY_TASK_ID" >"$place/slurm/measured-$node"
+		elif [ ! -e "$says.tar" ] && [ ! -e "$says.done" ]; then
+			die "can't leave its results in $place/slurm"
 		fi
-		rm "$says.tar-$node"
+		rm -f "$says.tar-$node"
 	fi
-	finish "$bundle" "$fleet"
-	(clean "$bundle") || :
+	finish "$fleet"
+	(clean) || :
 }
 
-# clean BUNDLE: nothing stays. What a killed lab left is swept by the lab itself.
+# clean: nothing stays. What a killed lab left is swept by the lab itself.
 clean() {
 	[ -d "$folder" ] || return 0
 	own
@@ -147,5 +154,10 @@ clean() {
 	for run in "$folder"/run-*; do
 		[ ! -e "$run" ] || die "$run has results that nobody fetched; fix: lab fleet resume, or ssh there and rm -r it"
 	done
+	# In this order it can go on wherever it is broken off: without lab a bundle is none, and
+	# the tag says whose the rest is.
+	$root rm -f "$folder"/bundle-*/lab
+	$root rm -rf "$folder"/bundle-* "$folder"/.new-*
+	rm -f "$folder/tag"
 	$root rm -rf "$folder"
 }

@@ -62,9 +62,9 @@ func TestDoctored(t *testing.T) {
 // that says much isn't quoted whole.
 func TestSilent(t *testing.T) {
 	quick(t)
-	was := [...]time.Duration{heardWithin, stepWithin}
-	heardWithin, stepWithin = 300*time.Millisecond, 300*time.Millisecond
-	t.Cleanup(func() { heardWithin, stepWithin = was[0], was[1] })
+	was := [...]time.Duration{heardWithin, stepWithin, aheadWithin}
+	heardWithin, stepWithin, aheadWithin = 300*time.Millisecond, 300*time.Millisecond, time.Second
+	t.Cleanup(func() { heardWithin, stepWithin, aheadWithin = was[0], was[1], was[2] })
 	fake(t, here+`step=$(echo "$3" | sed 's/.*echo \([^ ]*\) |.*/\1/' | base64 -d | tail -n 1)
 hang() { exec sleep 100; }
 case $step in
@@ -73,10 +73,10 @@ case $step in
 	printf 'arch=x86_64\nroot=yes\nroom=9999999\nbundle=%s\n' $bundle ;;
 *put*) hang ;;
 *begin*) if [ "$2" = begin ]; then hang; fi; cat >/dev/null; echo '{}' ;;
-*work*) if [ "$2" = work ]; then hang; fi; echo '{"done":0,"total":0,"end":true}' ;;
+*work*) if [ "$2" = work ]; then hang; fi; while [ "$2" = drip ]; do echo '{"scenario":"startup","done":1,"total":2}'; sleep 0.1; done; echo '{"done":0,"total":0,"end":true}' ;;
 *fetch*) hang ;;
 esac`)
-	f := newFleet(t, "put", "begin", "work", "fetch")
+	f := newFleet(t, "put", "begin", "work", "fetch", "drip")
 	if err := os.Truncate(f.BundlePath(), 10<<20); err != nil { // more than a pipe holds
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ esac`)
 		t.Errorf("it took %v", took)
 	}
 	for _, h := range f.Hosts {
-		if h.State != Failed || !strings.HasPrefix(h.Reason, "it hangs: ") {
+		if want := map[bool]string{true: "it gets no further", false: "it hangs: "}[h.Name == "drip"]; h.State != Failed || !strings.HasPrefix(h.Reason, want) {
 			t.Errorf("%s: %s, %q", h.Name, h.State, h.Reason)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -39,8 +40,14 @@ func (f *Fleet) Run(ctx context.Context, parallel int) error {
 	f.sweep()
 	var todo []*Host
 	for _, h := range f.Hosts {
-		if f.whole(h) {
+		// Through ssh it is done only when its folder there is gone, too.
+		whole := f.whole(h)
+		if whole && (f.Slurm != nil || h.State == Done) {
 			f.set(h, Done, nil)
+			continue
+		}
+		if err := f.inTheWay(h); err != nil {
+			f.set(h, Failed, err)
 			continue
 		}
 		f.set(h, Waiting, nil)
@@ -51,6 +58,13 @@ func (f *Fleet) Run(ctx context.Context, parallel int) error {
 		err = f.slurm(ctx, todo, parallel)
 	} else {
 		f.throughSSH(ctx, todo, parallel)
+	}
+	if ctx.Err() != nil {
+		for _, h := range f.Hosts {
+			if h.State != Done && h.State != Failed {
+				f.set(h, Failed, context.Cause(ctx))
+			}
+		}
 	}
 	if err = errors.Join(err, f.keep()); err != nil {
 		return err
@@ -137,6 +151,9 @@ func (f *Fleet) drive(ctx context.Context, h *Host) error {
 
 func (f *Fleet) once(ctx context.Context, h *Host) error {
 	id := f.bundleID()
+	if f.whole(h) { // somebody was killed before its folder there was removed
+		return f.finish(ctx, h)
+	}
 	f.set(h, Looking, nil)
 	there, err := f.look(ctx, h)
 	if err != nil {
@@ -180,10 +197,22 @@ func (f *Fleet) once(ctx context.Context, h *Host) error {
 	case len(missing) > 0:
 		return fmt.Errorf("no results of %s came back", strings.Join(missing, ", "))
 	}
-	within, cancel = context.WithTimeout(ctx, stepWithin)
+	return f.finish(ctx, h)
+}
+
+// finish removes the fleet's folder from a machine whose results are here. That one can't
+// be removed is worth a note, and no more.
+func (f *Fleet) finish(ctx context.Context, h *Host) error {
+	within, cancel := context.WithTimeout(ctx, stepWithin)
 	defer cancel()
-	_, err = step(within, h.Name, nil, "finish", id, f.ID)
-	return err
+	_, err := step(within, h.Name, nil, "finish", f.ID)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err != nil {
+		h.Notes = append(h.Notes, short(fmt.Sprintf("run-%s stays in its /var/tmp/lab-fleet-UID (%v); fix: ssh there and rm -r it", f.ID, err)))
+	}
+	return nil
 }
 
 // look asks a machine what it is, and refuses one that can't be measured.
@@ -286,6 +315,15 @@ func (f *Fleet) work(ctx context.Context, h *Host) error {
 	}()
 	hung := time.AfterFunc(heardWithin, func() { hush(errHangs) })
 	defer hung.Stop()
+	all := time.AfterFunc(workWithin, func() { hush(errStands) })
+	defer all.Stop()
+	ahead := time.AfterFunc(aheadWithin, func() {
+		if !f.Wait {
+			hush(errStands)
+		}
+	})
+	defer ahead.Stop()
+	most := map[string]int{} // trials, by scenario
 	stopped := context.AfterFunc(ctx, func() {
 		ours.Close()
 		time.AfterFunc(30*time.Second, func() { hush(context.Cause(ctx)) })
@@ -304,6 +342,10 @@ func (f *Fleet) work(ctx context.Context, h *Host) error {
 			continue
 		}
 		if e.Scenario != "" {
+			if slices.Contains(f.Scenarios, e.Scenario) && e.Done > most[e.Scenario] {
+				most[e.Scenario] = e.Done
+				ahead.Reset(aheadWithin)
+			}
 			e.Scenario = clean.Line(e.Scenario)
 			f.mu.Lock()
 			h.event = e
@@ -325,14 +367,17 @@ func (f *Fleet) work(ctx context.Context, h *Host) error {
 	return err
 }
 
-var errHangs = &Failure{Reason: "it hangs: nothing was heard of it any more", Lost: true}
+var (
+	errHangs  = &Failure{Reason: "it hangs: nothing was heard of it any more", Lost: true}
+	errStands = &Failure{Reason: "it gets no further, though it answers; fix: look there, then lab fleet resume"}
+)
 
 // moves is a reader, and a context that ends when nothing was read for so long, or all of
 // it took too long: a machine that hangs in the middle holds up nobody.
 func moves(ctx context.Context, from io.Reader, silent time.Duration) (context.Context, io.Reader, func()) {
 	ctx, hush := context.WithCancelCause(ctx)
 	hung := time.AfterFunc(silent, func() { hush(errHangs) })
-	all := time.AfterFunc(moveWithin, func() { hush(errHangs) })
+	all := time.AfterFunc(moveWithin, func() { hush(errStands) })
 	return ctx, &movingReader{from, hung, silent}, func() { hung.Stop(); all.Stop(); hush(nil) }
 }
 
@@ -353,7 +398,7 @@ func (f *Fleet) fetch(ctx context.Context, h *Host) (missing []string, err error
 	said, to := io.Pipe()
 	ctx, from, end := moves(ctx, said, heardWithin)
 	defer end()
-	cmd := sshCommand(ctx, h.Name, "fetch", f.bundleID(), f.ID)
+	cmd := sshCommand(ctx, h.Name, "fetch", f.ID)
 	cmd.Stdout = to
 	ended := make(chan error, 1)
 	go func() {
@@ -381,7 +426,7 @@ func Clean(ctx context.Context, hosts []string, parallel int) map[string]error {
 			defer func() { <-places }()
 			within, cancel := context.WithTimeout(ctx, 2*lookWithin)
 			defer cancel()
-			if _, err := step(within, name, nil, "clean", "-"); err != nil {
+			if _, err := step(within, name, nil, "clean"); err != nil {
 				mu.Lock()
 				defer mu.Unlock()
 				out[name] = err

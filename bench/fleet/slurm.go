@@ -39,6 +39,8 @@ var (
 	arriveAfter = time.Minute
 	silentFor   = 10 * time.Minute
 	endWithin   = 90 * time.Second
+
+	taskSilentFor = 30 * time.Minute
 )
 
 // SetTasks makes it a fleet of n machines that Slurm chooses. Each has its node's name
@@ -139,7 +141,7 @@ func ask(ctx context.Context, stdin io.Reader, name string, args ...string) (str
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	var out bytes.Buffer
-	said := &tail{}
+	said := &clean.Tail{Most: mostSaid}
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, &limited{&out, 256 << 20}, said
 	cmd.Env = environment()
@@ -149,7 +151,7 @@ func ask(ctx context.Context, stdin io.Reader, name string, args ...string) (str
 	defer runtime.UnlockOSThread()
 	cmd.WaitDelay = 2 * time.Second
 	if err := cmd.Run(); err != nil {
-		if last := said.last(); last != "" {
+		if last := lastLine(said.String()); last != "" {
 			return "", fmt.Errorf("%s: %s", name, strings.TrimPrefix(last, name+": "))
 		}
 		return "", fmt.Errorf("%s: %w", name, err)
@@ -184,6 +186,13 @@ func (j job) active() bool {
 		"SIGNALING", "STAGE_OUT", "STOPPED", "SUSPENDED", "SPECIAL_EXIT", "RESV_DEL_HOLD"}, j.state)
 }
 
+// held says whether somebody has to let it go: time alone doesn't help.
+func (j job) held() bool {
+	reason := strings.ToLower(j.reason)
+	return slices.Contains([]string{"REQUEUE_HOLD", "SPECIAL_EXIT", "STOPPED", "RESV_DEL_HOLD"}, j.state) ||
+		j.state == "PENDING" && (strings.Contains(reason, "held") || reason == "badconstraints" || reason == "dependencyneversatisfied")
+}
+
 func (j job) running() bool { return j.active() && j.state != "PENDING" }
 
 // queue is where all tasks are of which Slurm's controller knows. It forgets those that
@@ -209,9 +218,10 @@ func (f *Fleet) queue(ctx context.Context) (map[int]job, error) {
 	return out, nil
 }
 
-// accounted is how a task ended, as Slurm's accounting has it; many have none.
+// accounted is how a task ended, as Slurm's accounting has it; many have none. Its dates
+// are of that place's time: it is asked from a day earlier on.
 func (f *Fleet) accounted(ctx context.Context, task int) (job, bool) {
-	text, err := ask(ctx, nil, "sacct", "--noheader", "--parsable2", "--allocations", "--starttime="+f.Started.Format("2006-01-02"), "--name="+f.jobName(), "--format=JobID,State,NodeList")
+	text, err := ask(ctx, nil, "sacct", "--noheader", "--parsable2", "--allocations", "--starttime="+f.Started.AddDate(0, 0, -1).Format("2006-01-02"), "--name="+f.jobName(), "--format=JobID,State,NodeList")
 	if err != nil {
 		return job{}, false
 	}
@@ -244,8 +254,11 @@ func (f *Fleet) submit(ctx context.Context, hosts []*Host, parallel int) error {
 		f.forget(h)
 		f.remove(h, "log", "out", "doctor", "measured")
 	}
+	// One that Slurm doesn't know any more would have it refuse all.
+	nodes, nerr := f.Slurm.nodes(ctx)
 	for _, h := range f.Hosts {
-		if h.State == Done && h.Name != taskName(h) {
+		known := nerr != nil || slices.ContainsFunc(nodes, func(n node) bool { return n.name == h.Name })
+		if h.State == Done && h.Name != taskName(h) && known {
 			measured = append(measured, h.Name)
 		}
 	}

@@ -29,7 +29,9 @@ var (
 	lookWithin  = time.Minute
 	heardWithin = 90 * time.Second
 	stepWithin  = 10 * time.Minute
-	moveWithin  = 3 * time.Hour // a bundle, or results
+	moveWithin  = 3 * time.Hour      // a bundle, or results
+	aheadWithin = 12 * time.Hour     // until one more trial is measured
+	workWithin  = 7 * 24 * time.Hour // all of it
 )
 
 // sshCommand is ssh(1) with one step of host.sh. Whom it asks, by which key and through
@@ -56,20 +58,12 @@ func scriptOf(step []string) string {
 	return script.String()
 }
 
-// tail keeps the last bytes of what is written to it.
-type tail struct{ data []byte }
+// mostSaid is how much is kept of what a program said last.
+const mostSaid = 4 << 10
 
-func (t *tail) Write(p []byte) (int, error) {
-	t.data = append(t.data, p...)
-	if n := len(t.data); n > 8<<10 {
-		t.data = append([]byte(nil), t.data[n-4<<10:]...)
-	}
-	return len(p), nil
-}
-
-// last is the last line that says something, behind the one whose cure it is.
-func (t *tail) last() string {
-	lines := strings.Split(strings.TrimSpace(string(t.data)), "\n")
+// lastLine is the last line that says something, behind the one whose cure it is.
+func lastLine(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
 	last := clean.Line(strings.TrimSpace(lines[len(lines)-1]))
 	if n := len(lines); n > 1 && strings.HasPrefix(last, "fix: ") {
 		return clean.Line(strings.TrimSpace(lines[n-2])) + "; " + last
@@ -104,13 +98,13 @@ func execute(ctx context.Context, cmd *exec.Cmd) error {
 	// The kernel kills it when the thread that started it ends.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	said := &tail{}
+	said := &clean.Tail{Most: mostSaid}
 	cmd.Stderr = said
 	err := cmd.Run()
 	if err == nil || errors.Is(err, exec.ErrWaitDelay) {
 		return nil
 	}
-	return failure(ctx, err, said.last())
+	return failure(ctx, err, lastLine(said.String()))
 }
 
 // A Failure is why a machine isn't measured.

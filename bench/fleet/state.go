@@ -48,20 +48,22 @@ type Fleet struct {
 	Hosts      []*Host          `json:"hosts"`
 	Slurm      *Slurm           `json:"slurm,omitempty"`
 
-	mu   sync.Mutex // of the hosts' states
-	came []*Host    // whose results are there, and their archives, too
+	mu      sync.Mutex // of the hosts' states
+	came    []*Host    // whose results are there, and their archives, too
+	reading sync.Mutex // of one machine's results at a time
 }
 
 // A Host is one machine of it, or one task of an array job.
 type Host struct {
 	Name   string   `json:"name"`   // as ssh takes it
-	Folder string   `json:"folder"` // below hosts/
+	Folder string   `json:"folder"` // below each scenario's
 	State  string   `json:"state"`
 	Reason string   `json:"reason,omitempty"` // why it failed
 	Notes  []string `json:"notes,omitempty"`  // what doctor and the clock say
 	Task   int      `json:"task,omitempty"`   // of Slurm's array
 
 	event Event
+	on    map[string]bool // nodes on which Slurm was seen to run it
 }
 
 // States of a machine.
@@ -103,13 +105,20 @@ func (f *Fleet) SetHosts(names []string) {
 	}
 }
 
-// UseBundle copies an archive of lab bundle into the fleet's folder.
+// UseBundle copies an archive of lab bundle into the fleet's folder. It is for the
+// machines that its programs are for.
 func (f *Fleet) UseBundle(file string) error {
 	in, err := input.Open(file)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
+	if f.Machine, err = machineOf(in); err != nil {
+		return fmt.Errorf("%s isn't an archive of lab bundle (%w); fix: lab bundle makes one", file, err)
+	}
+	if _, err := in.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
 	out, err := os.OpenFile(f.BundlePath(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return err
@@ -117,7 +126,8 @@ func (f *Fleet) UseBundle(file string) error {
 	sum := sha256.New()
 	n, err := io.Copy(io.MultiWriter(out, sum), in)
 	f.Bundle = results.Digested{Name: filepath.Base(file), Digest: fmt.Sprintf("sha256:%x", sum.Sum(nil)), Size: n}
-	return errors.Join(err, out.Close())
+	uid, gid := owner.IDs()
+	return errors.Join(err, owner.Courtesy(out.Chown(uid, gid)), out.Close())
 }
 
 // Open reads a fleet's folder.
@@ -156,7 +166,7 @@ func (f *Fleet) check() error {
 	}
 	seen := map[string]bool{}
 	for i, h := range f.Hosts {
-		if h == nil || h.Folder != folderOf(h.Name) || !hostName.MatchString(h.Name) || h.Folder == "." || h.Folder == ".." {
+		if h == nil || h.Folder != folderOf(h.Name) || !hostName.MatchString(h.Name) {
 			name := ""
 			if h != nil {
 				name = h.Name
@@ -206,6 +216,9 @@ func (f *Fleet) Lock() (*os.File, error) {
 	}
 	if err := unix.Flock(int(d.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		d.Close()
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, fmt.Errorf("lock %s: %w", f.Dir, err)
+		}
 		return nil, fmt.Errorf("%s: another lab fleet is at it", f.Dir)
 	}
 	return d, nil

@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"lab/bench/clean"
 	"lab/bench/engine"
 	"lab/bench/input"
 	"lab/bench/results"
@@ -39,6 +40,7 @@ type Task struct {
 	Dir       string
 	Lab       string   // the program
 	Scenarios []string // of the experiment
+	Work      string   // the folder that it names, which no results have
 	Wait      bool     // for another lab's lock
 
 	out  io.Writer
@@ -103,6 +105,9 @@ func (t *Task) scenario(name string) error {
 	case err == nil:
 		args = []string{"run", "--resume", dir}
 	}
+	if m != nil && m.Asked != nil && m.Asked.Work != "" {
+		args = append(args, "--work", t.Work)
+	}
 	said, err := t.lab(name, dir, args)
 	if err != nil && args[1] == "--resume" && strings.Contains(said, "resume:") {
 		// It can't be resumed: another kernel was booted since, for instance. What there is
@@ -132,7 +137,7 @@ func (t *Task) lab(name, dir string, args []string) (string, error) {
 	if t.Wait {
 		args = append(args, "--wait")
 	}
-	said := &tail{}
+	said := &clean.Tail{Most: mostSaid}
 	cmd := exec.Command(t.Lab, args...)
 	cmd.Env = append(os.Environ(), "LC_ALL=C", "LANGUAGE=", "LANG=C")
 	cmd.Stdout, cmd.Stderr = io.Discard, said
@@ -153,7 +158,7 @@ func (t *Task) lab(name, dir string, args []string) (string, error) {
 	err := cmd.Wait()
 	ended <- err
 	<-watched
-	return said.last(), err
+	return lastLine(said.String()), err
 }
 
 // watch says how far a run is until it has ended, and ends it when stop is done: as

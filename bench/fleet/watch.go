@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,6 +27,9 @@ type watched struct {
 	gone    time.Time // since when Slurm doesn't know it, or has it as complete
 	away    time.Time // since when there is no node for it
 	pending string    // why it waits, in Slurm's words
+	held    time.Time // since when somebody has to let it go
+	size    int64     // of what it says
+	said    time.Time // since when it has said no more
 }
 
 // slurm measures the hosts that aren't measured yet, as tasks of a job: those of an
@@ -172,26 +176,30 @@ func (f *Fleet) measured(task int) bool {
 }
 
 // arrived takes a task's results, if they are there. What can't be taken is measured
-// anew by the next start.
+// anew by the next start, if that isn't this machine's fault.
 func (f *Fleet) arrived(h *Host) bool {
 	file, err := f.open(h, "tar")
 	if errors.Is(err, fs.ErrNotExist) {
 		return false
 	}
 	f.set(h, Fetching, nil)
+	if text, rerr := f.read(h, "doctor", 4<<20); rerr == nil {
+		h.Notes = nil
+		f.doctor(h, string(text))
+	}
 	var missing []string
 	if err == nil {
 		missing, err = f.take(h, file)
 		file.Close()
 	}
-	if text, rerr := f.read(h, "doctor", 4<<20); rerr == nil {
-		h.Notes = nil
-		f.doctor(h, string(text))
-	}
 	if err == nil && len(missing) > 0 {
 		err = fmt.Errorf("no results of %s came back", strings.Join(missing, ", "))
 	}
-	if err != nil {
+	switch {
+	case err != nil && local(err):
+		f.set(h, Failed, fmt.Errorf("%w; what it measured waits in %s for lab fleet resume", err, f.taskFile(h, "tar")))
+		return true
+	case err != nil:
 		f.remove(h, "tar")
 		f.forget(h)
 		f.set(h, Failed, err)
@@ -225,7 +233,26 @@ func (f *Fleet) follow(ctx context.Context, h *Host, w *watched, j job) []*Host 
 		j = job{}
 	}
 	w.pending = ""
+	if j.active() && j.node != "" {
+		if h.on == nil {
+			h.on = map[string]bool{}
+		}
+		h.on[j.node] = true
+	}
+	if !j.held() {
+		w.held = time.Time{}
+	}
 	switch {
+	case j.held():
+		if w.held.IsZero() {
+			w.held = time.Now()
+		}
+		why := fmt.Errorf("Slurm holds its job (%s); fix: scontrol release, or lab fleet resume", strings.ToLower(cmp.Or(j.reason, j.state)))
+		f.set(h, Waiting, why)
+		if time.Since(w.held) >= f.Slurm.Patience {
+			f.giveUp(ctx, h, w, why)
+		}
+		return nil
 	case j.state == "PENDING" || j.state == "REQUEUED":
 		w.gone, w.pending = time.Time{}, j.reason
 		f.set(h, Waiting, nil)
@@ -233,6 +260,16 @@ func (f *Fleet) follow(ctx context.Context, h *Host, w *watched, j job) []*Host 
 	case j.active():
 		w.gone, w.away = time.Time{}, time.Time{}
 		f.set(h, Running, nil)
+		if st, err := os.Lstat(f.taskFile(h, "log")); err != nil || st.Size() != w.size || w.said.IsZero() {
+			w.said = time.Now()
+			if err == nil {
+				w.size = st.Size()
+			}
+		}
+		if !f.Wait && time.Since(w.said) > taskSilentFor {
+			f.giveUp(ctx, h, w, errHangs)
+			return nil
+		}
 		if e := f.said(h); e.Scenario != "" {
 			e.Scenario = clean.Line(e.Scenario)
 			f.mu.Lock()
@@ -257,6 +294,13 @@ func (f *Fleet) follow(ctx context.Context, h *Host, w *watched, j job) []*Host 
 	}
 	f.set(h, Failed, errors.New(f.ended(h, j)))
 	return nil
+}
+
+// giveUp ends a task that nobody can wait for.
+func (f *Fleet) giveUp(ctx context.Context, h *Host, w *watched, why error) {
+	if _, err := ask(ctx, nil, "scancel", fmt.Sprintf("%d_%d", w.array, h.Task)); err == nil {
+		f.set(h, Failed, why)
+	}
 }
 
 // said is the last that a task said.
@@ -309,8 +353,7 @@ func (f *Fleet) ended(h *Host, j job) string {
 		return strings.TrimPrefix(clean.Line(e.Err), "lab: ") + on
 	}
 	if text := f.lastOf(h, "out"); text != "" {
-		lines := strings.Split(text, "\n")
-		return fault(clean.Line(lines[len(lines)-1])) + on
+		return fault(lastLine(text)) + on
 	}
 	if _, err := os.Stat(f.taskFile(h, "out")); err != nil {
 		return "its node wrote nothing into the fleet's folder; fix: --out in a folder that all nodes see" + on
@@ -365,8 +408,7 @@ func (f *Fleet) impatient(ctx context.Context, open map[*Host]*watched) {
 		case w.away.IsZero():
 			w.away = time.Now()
 		case time.Since(w.away) >= f.Slurm.Patience:
-			if _, err := ask(ctx, nil, "scancel", fmt.Sprintf("%d_%d", w.array, h.Task)); err == nil {
-				f.set(h, Failed, errors.New(why))
+			if f.giveUp(ctx, h, w, errors.New(why)); h.State == Failed {
 				delete(open, h)
 			}
 		}
@@ -374,11 +416,11 @@ func (f *Fleet) impatient(ctx context.Context, open map[*Host]*watched) {
 }
 
 // called names a host after the node that its results are from, which is in a file
-// beside them.
+// beside them: one on which Slurm was seen to run it, if it was.
 func (f *Fleet) called(h *Host, came string) {
 	data, err := input.ReadFile(filepath.Join(came, nodeFile), 1<<10)
 	name := strings.TrimSpace(string(data))
-	if err != nil || !hostName.MatchString(name) || folderOf(name) != name || slices.ContainsFunc(f.Hosts, func(o *Host) bool { return o != h && o.Folder == name }) {
+	if err != nil || !hostName.MatchString(name) || folderOf(name) != name || len(h.on) > 0 && !h.on[name] || slices.ContainsFunc(f.Hosts, func(o *Host) bool { return o != h && o.Folder == name }) {
 		return
 	}
 	f.mu.Lock()

@@ -37,10 +37,16 @@ func (a *App) Typed(args []string) string {
 		}
 	}
 	words = append(append(words, prog), args...)
+	return Quote(words)
+}
+
+// Quote is a command as it is typed in a shell.
+func Quote(words []string) string {
+	quoted := make([]string, len(words))
 	for i, w := range words {
-		words[i] = quote(w)
+		quoted[i] = quote(w)
 	}
-	return strings.Join(words, " ")
+	return strings.Join(quoted, " ")
 }
 
 // asRoot is how a command becomes root here. Each has a PATH of its own, and hands

@@ -7,12 +7,11 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strings"
-	"sync"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"lab/bench/experiment"
 	"lab/bench/fleet"
@@ -138,6 +137,9 @@ func (a *app) fleetResumeCommand() *cobra.Command {
 			return oneFolder(cmd, args)
 		}, ValidArgsFunction: completeFolders,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.checkJobs(); err != nil {
+				return err
+			}
 			x, err := fleet.Open(args[0])
 			if err != nil {
 				return fmt.Errorf("fleet resume: %w", err)
@@ -221,7 +223,7 @@ func (a *app) fleetWorkCommand() *cobra.Command {
 			}()
 			// What nobody hears may be said all the same: the run goes on to its next trial.
 			signal.Ignore(syscall.SIGPIPE)
-			t := &fleet.Task{Dir: args[0], Lab: self, Scenarios: x.Scenarios, Wait: wait}
+			t := &fleet.Task{Dir: args[0], Lab: self, Scenarios: x.Scenarios, Work: x.Work, Wait: wait}
 			if t.Run(stop, a.Stdout.File) != nil {
 				return cli.Exit(cli.StatusFailed, nil) // it was said
 			}
@@ -260,13 +262,20 @@ func (f *fleetFlags) checkExperiment() error {
 	return nil
 }
 
+func (f *fleetFlags) checkJobs() error {
+	if f.parallel < 1 {
+		return cli.Usagef("--jobs %d: at least one", f.parallel)
+	}
+	return nil
+}
+
 // newFleet makes the folder of a fleet, with its bundle, and runs it.
 func (a *app) newFleet(f fleetFlags) error {
 	if err := f.checkExperiment(); err != nil {
 		return err
 	}
-	if f.parallel < 1 {
-		return cli.Usagef("--jobs %d: at least one", f.parallel)
+	if err := f.checkJobs(); err != nil {
+		return err
 	}
 	if f.out == "" {
 		f.out = filepath.Join("results", time.Now().UTC().Format("20060102T150405Z")+"-fleet")
@@ -275,10 +284,22 @@ func (a *app) newFleet(f fleetFlags) error {
 	if err := f.setMachines(x); err != nil {
 		return err
 	}
+	// What isn't whole yet is removed also when Ctrl-C comes.
+	sigs, made := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(sigs, runs.Signals()...)
+	defer signal.Stop(sigs)
 	err := fleet.New(f.out, f.experiment.Data, x)
 	if err != nil {
-		return err
+		return err // the folder may be somebody's
 	}
+	go func() {
+		select {
+		case <-sigs:
+			os.RemoveAll(f.out)
+			os.Exit(cli.StatusInterrupted)
+		case <-made:
+		}
+	}()
 	if f.bundle != "" {
 		err = x.UseBundle(f.bundle)
 	} else {
@@ -294,6 +315,7 @@ func (a *app) newFleet(f fleetFlags) error {
 	if err != nil {
 		return errors.Join(err, os.RemoveAll(f.out)) // it was made a moment ago
 	}
+	close(made)
 	return a.runFleet(x, f.parallel)
 }
 
@@ -330,16 +352,9 @@ func (f *fleetFlags) setMachines(x *fleet.Fleet) error {
 
 // machineName is what uname -m says.
 func machineName() string {
-	var u syscall.Utsname
-	syscall.Uname(&u)
-	var b []byte
-	for _, c := range u.Machine {
-		if c == 0 {
-			break
-		}
-		b = append(b, byte(c))
-	}
-	return string(b)
+	var u unix.Utsname
+	unix.Uname(&u)
+	return unix.ByteSliceToString(u.Machine[:])
 }
 
 // runFleet runs what isn't measured yet, and reports.
@@ -349,7 +364,7 @@ func (a *app) runFleet(x *fleet.Fleet, parallel int) error {
 		return err
 	}
 	defer lock.Close()
-	x.Draw = drawOne()
+	x.Draw = func(run *results.Run) error { return reports.WriteRun(run, run.Dir, -1, -1) }
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	sigs := make(chan os.Signal, 4)
@@ -383,17 +398,6 @@ func (a *app) runFleet(x *fleet.Fleet, parallel int) error {
 		return err
 	}
 	return a.concludeFleet(x, ctx.Err() != nil)
-}
-
-// drawOne draws the report of a machine's results, one machine at a time: many may come at
-// once, and each report takes a processor and some of the memory.
-func drawOne() func(*results.Run) error {
-	var one sync.Mutex
-	return func(run *results.Run) error {
-		one.Lock()
-		defer one.Unlock()
-		return reports.WriteRun(run, run.Dir, -1, -1)
-	}
 }
 
 // concludeFleet says what became of each machine, and draws what came back.
@@ -433,7 +437,7 @@ func (a *app) concludeFleet(x *fleet.Fleet, interrupted bool) error {
 		status = cli.StatusFailed
 	}
 	if status != 0 {
-		errs = append(errs, errors.New(say("%d machines are missing; to measure these, type:", len(x.Hosts)-done)+"\n     "+strings.Join([]string{a.Args[0], "fleet", "resume", x.Dir}, " ")))
+		errs = append(errs, errors.New(say("%d machines are missing; to measure these, type:", len(x.Hosts)-done)+"\n     "+cli.Quote([]string{a.Args[0], "fleet", "resume", x.Dir})))
 		return cli.Exit(status, errors.Join(errs...))
 	}
 	return errors.Join(errs...)

@@ -29,10 +29,7 @@ func (s *screen) draw(all []fleet.Status) {
 	width, height := s.size()
 	s.lines = 0
 	line := func(text string) {
-		for r := []rune(text); len(r) >= width; text = string(r) {
-			r = r[:width-1]
-		}
-		fmt.Fprintf(&out, "\r%s\x1b[K\n", text)
+		fmt.Fprintf(&out, "\r%s\x1b[K\n", fit(text, width-1))
 		s.lines++
 	}
 	count := map[string]int{}
@@ -42,12 +39,12 @@ func (s *screen) draw(all []fleet.Status) {
 	line(say("%d machines: %d done, %d at work, %d waiting, %d failed", len(all), count[fleet.Done],
 		len(all)-count[fleet.Done]-count[fleet.Waiting]-count[fleet.Failed], count[fleet.Waiting], count[fleet.Failed]))
 	for _, h := range all {
-		if h.State == fleet.Done || h.State == fleet.Waiting || s.lines >= height-2 {
+		if h.State == fleet.Done || h.State == fleet.Waiting && h.Reason == "" || s.lines >= height-2 {
 			continue
 		}
 		text := fmt.Sprintf("  %-20s %s", h.Name, say(h.State))
 		switch {
-		case h.State == fleet.Failed:
+		case h.Reason != "":
 			text += ": " + inLanguage(h.Reason)
 		case h.Scenario != "" && h.Total > 0:
 			text += fmt.Sprintf(" %s %d/%d", h.Scenario, h.Done, h.Total)

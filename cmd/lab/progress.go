@@ -65,12 +65,16 @@ func (m *meter) draw(p engine.Progress) {
 	if p.Failed > 0 {
 		line += say(", %d failed", p.Failed)
 	}
-	// A line that wraps couldn't be drawn over.
-	for r := []rune(line); text.Columns(line) > max(m.width()-barWidth-3, 0); line = string(r) {
+	fmt.Fprintf(m.f, "\r[%s]%s\x1b[K", bar, fit(line, m.width()-barWidth-3))
+	m.drawn = true
+}
+
+// fit is as much of a line as columns have room for: one that wraps couldn't be drawn over.
+func fit(line string, columns int) string {
+	for r := []rune(line); text.Columns(line) > max(columns, 0); line = string(r) {
 		r = r[:len(r)-1]
 	}
-	fmt.Fprintf(m.f, "\r[%s]%s\x1b[K", bar, line)
-	m.drawn = true
+	return line
 }
 
 // clear removes the line.
