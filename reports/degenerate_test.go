@@ -70,8 +70,8 @@ func TestDegenerateRuns(t *testing.T) {
 	}{
 		"nothing at all": {&results.Run{}, []string{"Nothing was measured"}},
 		"no trials":      {whole(0, nil), []string{"has no trials", "not run: the program docker"}},
-		"one trial":      {whole(1, nil), []string{"too few for an interval", "1 trial can't tell: 6 would"}},
-		"five trials":    {whole(5, nil), []string{"too few for an interval"}},
+		"one trial":      {whole(1, nil), []string{"too few trials for an interval", "1 trial can't tell: 6 would"}},
+		"five trials":    {whole(5, nil), []string{"too few trials for an interval"}},
 		"all zero":       {whole(12, set(0)), []string{"0 ms"}},
 		"all negative":   {whole(12, set(-1)), nil},
 		"all equal":      {whole(12, set(2)), []string{"no difference from host was found"}},
@@ -103,7 +103,7 @@ func TestDegenerateRuns(t *testing.T) {
 		"interrupted": {func() *results.Run { r := whole(3, nil); r.Manifest.Outcome = "interrupted"; return r }(),
 			[]string{"This run was interrupted: it has 12 of 42 planned trials"}},
 		"killed": {func() *results.Run { r := whole(3, nil); r.Manifest.Outcome = ""; r.Dropped = 1; return r }(),
-			[]string{"This run has no end", "1 trial was not written to"}},
+			[]string{"This run has no end", "1 trial was cut off while it was written"}},
 		"odd figures": {func() *results.Run {
 			r := synthetic(12)
 			r.Manifest.Figures = []results.Figure{{Name: "../../x", Kind: "distribution", Metrics: []string{"ready"}},

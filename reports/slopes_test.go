@@ -85,7 +85,7 @@ func TestSlopes(t *testing.T) {
 	page := markdown(a)
 	for _, want := range []string{
 		"| container | 1, 2, 4 | +3.", "| host | 1, 2, 4 | +1024 KiB | 1006 to 1041 KiB | baseline |", "| vm, TCG (emulated) | 1, 2 | +90", "not compared",
-		"for each further one of container, less the same of host: 2.0",
+		"per additional instance of container, minus the same of host: 2.0",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("report.md has no %q", want)
@@ -127,7 +127,7 @@ func TestSlopesPlot(t *testing.T) {
 			os.WriteFile(dir+"/"+strings.ReplaceAll(f.Name, "/", "-"), f.Data, 0o644)
 		}
 		if strings.HasSuffix(f.Name, ".svg") {
-			for _, want := range []string{"container", "for each further one", "TCG", "instances at a time", "0"} {
+			for _, want := range []string{"container", "per additional instance", "TCG", "instances at a time", "0"} {
 				if !bytes.Contains(f.Data, []byte(want)) {
 					t.Errorf("%s has no %q", f.Name, want)
 				}

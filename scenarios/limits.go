@@ -242,7 +242,7 @@ func share(yes bool) float64 {
 }
 
 var limitsMetrics = []results.Metric{
-	{Name: "got", Title: "Got, as a multiple of what was asked for", Unit: "1",
+	{Name: "got", Title: "Got, as a multiple of the limit", Unit: "1",
 		Help: "Processor time, memory, written bytes a second or processes that the program got, divided by its limit (memory-below, memory-files, memory-swap: by what it wanted): 1 is exactly that. " +
 			"The program's own threads, and memory of its own and the kernel's, count towards a limit and aren't in it: a few percent."},
 	{Name: "outcome", Title: "Ended as it should", Unit: "1", Better: "higher", Words: []string{"no", "yes"},
@@ -250,7 +250,7 @@ var limitsMetrics = []results.Metric{
 			"memory-past: the kernel killed it for want of memory. processes: the kernel refused a further one, and the program that began was still there to say so."},
 	{Name: "pause", Title: "Pause at the quota", Unit: "s", Better: "lower",
 		Help: "How long the quota stops a program that has used it up, the middle one of a trial's pauses: a request that arrives then waits so long. Measured by a thread that reads the clock without end."},
-	{Name: "time", Title: "Time until the limit ended it", Unit: "s", Better: "lower",
+	{Name: "time", Title: "Time until the limit took effect", Unit: "s", Better: "lower",
 		Help: "memory-past: from the moment at which the program begins to take memory to that at which the host sees it killed. memory-swap: until it has all that it wants. processes: from the first fork until all processes were refused a further one."},
 }
 
