@@ -51,18 +51,19 @@ const (
 func headline(p *page.Page, a *analysis.Analysis, m results.Metric) {
 	others := a.Metrics[1:min(len(a.Metrics), 3)]
 	name, base := msg.T("head.environment"), a.BaseName()
-	by, joint := msg.T("head.by", base), a.Joint(m.Name)
-	wide := page.Table{Most: tableLines, Head: []page.Text{name, msg.T("head.trials"), msg.T("head.median"), msg.T("head.interval", "95 %"),
+	by, joint, median := msg.T("head.by", base), a.Joint(m.Name), medianHeading(a, m)
+	wide := page.Table{Most: tableLines, Head: []page.Text{name, msg.T("head.trials"), median, msg.T("head.interval", "95 %"),
 		addedHeading(a, m), msg.T("head.interval", joint), by}}
-	narrow := page.Table{Most: tableLines, Head: []page.Text{name, msg.T("head.trials"), page.Lines{msg.T("head.median-and"), msg.T("head.interval", "95 %")},
-		page.Wrapped{Text: msg.T("join.comma", addedHeading(a, m), joint), Width: 16}, page.Wrapped{Text: by, Width: 7}}}
-	short := page.Table{Head: []page.Text{name, msg.T("head.trials"), msg.T("head.median"), addedHeading(a, m), by}}
+	narrow := page.Table{Most: tableLines, Head: []page.Text{name, msg.T("head.trials"), page.Lines{msg.T("head.median-and", median), msg.T("head.interval", "95 %")},
+		page.Wrapped{Text: msg.T("join.comma", addedHeading(a, m), joint), Width: 18}, page.Wrapped{Text: by, Width: 7}}}
+	short := page.Table{Head: []page.Text{name, msg.T("head.trials"), page.Wrapped{Text: median, Width: 10}, page.Wrapped{Text: addedHeading(a, m), Width: 18}, by}}
 	rows, more := firstRows(slices.DeleteFunc(metricRows(a, m, others), func(r row) bool { return r.cell.Silent(m.Name) }))
 	if slices.ContainsFunc(rows, func(r row) bool { return r.cell.Failures() > 0 }) {
 		short.Head[1] = page.Lines{msg.T("head.trials"), msg.T("head.failed")}
 	}
 	for _, o := range others {
-		wide.Head, narrow.Head = append(wide.Head, o.Name), append(narrow.Head, o.Name)
+		head := medianScale(a, o).Head(msg.Verbatim(o.Name))
+		wide.Head, narrow.Head = append(wide.Head, head), append(narrow.Head, head)
 	}
 	for _, r := range rows {
 		var more []page.Text

@@ -74,10 +74,10 @@ func Example() {
 	fmt.Println(len(plots), "plots", err)
 	// Output:
 	// startup: time until ready
-	//  environment  trials   median  95 % interval  time added to host  95 % interval  × host
-	// ────────────────────────────────────────────────────────────────────────────────────────
-	//  host              8   310 µs     300 to 321            baseline                    1 ×
-	//  container         8  2.59 ms   2.50 to 2.68            +2.28 ms   2.21 to 2.35  8.33 ×
+	//  environment  trials  median (ms)   95 % interval  time added to host (ms)  95 % interval  × host
+	// ──────────────────────────────────────────────────────────────────────────────────────────────────
+	//  host              8        0.310  0.300 to 0.321                 baseline                    1 ×
+	//  container         8         2.59    2.50 to 2.68                    +2.28   2.21 to 2.35  8.33 ×
 	//
 	// Verdicts: + holds, x doesn't hold, ? undecided, * with a caveat; why: tables.md
 	// x  A container takes a second to start.                                                      2.59 ms

@@ -127,7 +127,7 @@ func TestFirstRowIsBase(t *testing.T) {
 	}
 	run.Lines, run.Manifest.Cells = kept, run.Manifest.Cells[1:]
 	text := markdown(analysis.Of(run))
-	for _, want := range []string{"time added to the first row", "ratio to the first row", "1.00 ms more than container row=1", "| container row=1 | 8 | 2.00 ms | 2.00 to 2.00 | baseline |"} {
+	for _, want := range []string{"time added to the first row (ms)", "ratio to the first row", "1.00 ms more than container row=1", "| container row=1 | 8 | 2.00 | 2.00 to 2.00 | baseline |"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("lacks %q:\n%s", want, text)
 		}
@@ -222,7 +222,7 @@ func TestSharesAreOfTheWhole(t *testing.T) {
 		t.Fatalf("the parts' medians add up: %v of %v", b.Sum, b.Whole)
 	}
 	text := markdown(a)
-	if !strings.Contains(text, "| a | 1.20 ms | 16 % |") || !strings.Contains(text, "| the medians' sum | 3.60 ms | 49 % |") {
+	if !strings.Contains(text, "| a | 1.20 | 16 % |") || !strings.Contains(text, "| the medians' sum | 3.60 | 49 % |") {
 		t.Errorf("shares:\n%s", text)
 	}
 	if svg := strings.Join(words(t, exercise(t, run)["plots/phases.svg"]), "\n"); !strings.Contains(svg, "in no part's median: 51 %") {

@@ -115,9 +115,11 @@ func machinesMetric(p *page.Page, m *analysis.Machines, x results.Metric) {
 		}
 		p.Gap()
 		p.Subsection(g.Title())
-		wide := page.Table{Align: "llrrrrr", Head: []page.Text{msg.T("head.machine"), msg.T("head.folder"), msg.T("head.trials"), msg.T("head.median"),
-			msg.T("head.interval", "95 %"), msg.T("head.added", m.BaseName()), by}}
-		narrow := page.Table{Head: []page.Text{msg.T("head.machine"), msg.T("head.trials"), page.Lines{msg.T("head.median-and"), msg.T("head.interval", "95 %")}, by}}
+		u, added := groupScales(g, x)
+		median := u.Head(msg.T("head.median"))
+		wide := page.Table{Align: "llrrrrr", Head: []page.Text{msg.T("head.machine"), msg.T("head.folder"), msg.T("head.trials"), median,
+			msg.T("head.interval", "95 %"), added.Head(msg.T("head.added", m.BaseName())), by}}
+		narrow := page.Table{Head: []page.Text{msg.T("head.machine"), msg.T("head.trials"), page.Lines{msg.T("head.median-and", median), msg.T("head.interval", "95 %")}, by}}
 		for _, r := range machineRows(g, x) {
 			wide.Rows = append(wide.Rows, r)
 			narrow.Rows = append(narrow.Rows, []page.Text{r[0], r[2], page.Lines{r[3], r[4]}, r[6]})
@@ -151,10 +153,25 @@ func shownOf(g *analysis.MachineGroup, x results.Metric) []analysis.MachineEntry
 	return slices.Concat(s[:shownEnds], s[from:from+shownMiddle], s[len(s)-shownEnds:])
 }
 
+// groupScales are the units of a group's medians, and of their differences to the baseline.
+func groupScales(g *analysis.MachineGroup, x results.Metric) (medians, added msg.Scale) {
+	var all, differences []float64
+	for _, e := range shownOf(g, x) {
+		if s := e.Cell.Samples[x.Name]; s != nil && e.Cell.NotRun == nil {
+			all = append(all, s.Median.Point)
+			if s.Against != nil {
+				differences = append(differences, widest(s.Against.Difference))
+			}
+		}
+	}
+	return scaleOf(all, x), scaleOf(differences, x)
+}
+
 // machineRows are a group's lines of one metric: machine, folder, trials,
 // median, interval, added to host, ratio to host; the last is their spread.
 func machineRows(g *analysis.MachineGroup, x results.Metric) [][]page.Text {
 	var out [][]page.Text
+	u, added := groupScales(g, x)
 	for _, e := range shownOf(g, x) {
 		r := []page.Text{e.Machine.Name, analysis.ShortDir(e.Run.Run.Dir), e.Cell.Counted(), nil, nil, nil, nil}
 		switch s := e.Cell.Samples[x.Name]; {
@@ -166,10 +183,9 @@ func machineRows(g *analysis.MachineGroup, x results.Metric) [][]page.Text {
 			if n := e.Cell.Disturbed(); n > 0 {
 				r[2] = msg.T("in-brackets", e.Cell.Counted(), msg.T("cell.disturbed", n))
 			}
-			u := msg.ScaleFor(s.Median.Point, x.Unit)
-			r[3], r[4] = u.With(s.Median.Point), analysis.SpanOf(s.Median, u)
+			r[3], r[4] = analysis.MiddleIn(x, s, u), analysis.SpanOf(s.Median, u)
 			if k := s.Against; k != nil && !g.TCG {
-				r[5] = addedScale(k.Difference.Point, s.Median.Point, x.Unit).Signed(k.Difference.Point)
+				r[5] = added.SignedIn(k.Difference.Point)
 				if k.Ratio != nil {
 					r[6] = msg.T("in-brackets", msg.Times(k.Ratio.Point), analysis.SpanOf(*k.Ratio, msg.Bare))
 				}
@@ -181,10 +197,9 @@ func machineRows(g *analysis.MachineGroup, x results.Metric) [][]page.Text {
 	if !ok {
 		return out
 	}
-	u := msg.ScaleFor(s.Middle, x.Unit)
-	r := []page.Text{msg.T("machines.middle", msg.T("machines", s.Machines)), nil, nil, u.With(s.Middle), u.Join(u.Span(s.Least, s.Largest)), nil, nil}
+	r := []page.Text{msg.T("machines.middle", msg.T("machines", s.Machines)), nil, nil, u.In(s.Middle), u.Span(s.Least, s.Largest), nil, nil}
 	if d, ok := g.Spread(analysis.DifferenceOf(x.Name)); ok && !g.TCG {
-		r[5] = addedScale(d.Middle, s.Middle, x.Unit).Signed(d.Middle)
+		r[5] = added.SignedIn(d.Middle)
 	}
 	if q, ok := g.Spread(analysis.RatioOf(x.Name)); ok && !g.TCG {
 		r[6] = msg.T("in-brackets", msg.Times(q.Middle), msg.Bare.Span(q.Least, q.Largest))

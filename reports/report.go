@@ -127,27 +127,38 @@ func slopes(p *page.Page, a *analysis.Analysis) {
 		if i == 0 {
 			p.Text(msg.T("slopes.how"))
 		}
-		t := page.Table{Head: []page.Text{msg.T("head.environment"), msg.T("head.instances"), msg.T("head.each"), msg.T("head.interval", "95 %"),
-			msg.T("head.less", a.BaseName()), msg.T("head.interval", "95 %")}}
 		all := a.Series(m.Name)
 		base := slices.IndexFunc(all, func(s *analysis.Series) bool {
 			return len(s.Cells) > 0 && (s.Label == analysis.Baseline || a.FirstIsBase && !s.TCG)
 		})
+		var slopes, differences []float64
+		for _, s := range all {
+			if l, err := s.Line(m.Name, nil, a.Run.Manifest.Seed); err == nil {
+				slopes = append(slopes, l.Slope.Point)
+			}
+			if base >= 0 && s != all[base] && !s.TCG {
+				if l, err := s.Line(m.Name, all[base], a.Run.Manifest.Seed); err == nil {
+					differences = append(differences, widest(l.Slope))
+				}
+			}
+		}
+		each, less := msg.ScaleOf(slopes, m.Unit), msg.ScaleOf(differences, m.Unit)
+		t := page.Table{Head: []page.Text{msg.T("head.environment"), msg.T("head.instances"), each.Head(msg.T("head.each")), msg.T("head.interval", "95 %"),
+			less.Head(msg.T("head.less", a.BaseName())), msg.T("head.interval", "95 %")}}
 		for i, s := range all {
 			row := []page.Text{s.Name(), s.Counts(), nil, nil, nil, nil}
-			fill := func(at int, minus *analysis.Series) bool {
+			fill := func(at int, minus *analysis.Series, u msg.Scale) bool {
 				l, err := s.Line(m.Name, minus, a.Run.Manifest.Seed)
 				if err != nil {
 					return false
 				}
-				u := msg.ScaleFor(l.Slope.Point, m.Unit)
-				row[at], row[at+1] = u.Signed(l.Slope.Point), analysis.RangeOf(l.Slope, u.Join(u.Span(l.Slope.Lo, l.Slope.Hi)))
+				row[at], row[at+1] = u.SignedIn(l.Slope.Point), analysis.SpanOf(l.Slope, u)
 				return true
 			}
 			switch {
 			case len(s.Cells) == 0:
 				row[1] = s.Why
-			case !fill(2, nil):
+			case !fill(2, nil, each):
 				row[2] = msg.T("cell.no-slope")
 			}
 			switch {
@@ -156,7 +167,7 @@ func slopes(p *page.Page, a *analysis.Analysis) {
 			case s.TCG:
 				row[4] = msg.T("cell.not-compared")
 			case base >= 0:
-				fill(4, all[base])
+				fill(4, all[base], less)
 			}
 			t.Rows = append(t.Rows, row)
 		}

@@ -84,7 +84,7 @@ func TestSlopes(t *testing.T) {
 	}
 	page := markdown(a)
 	for _, want := range []string{
-		"| container | 1, 2, 4 | +3.", "| host | 1, 2, 4 | +1024 KiB | 1006 to 1041 KiB | baseline |", "| vm, TCG (emulated) | 1, 2 | +90", "not compared",
+		"| container | 1, 2, 4 | +3.", "| host | 1, 2, 4 | +1.00 | 0.983 to 1.02 | baseline |", "| vm, TCG (emulated) | 1, 2 | +90", "not compared",
 		"per additional instance of container, minus the same of host: 2.0",
 	} {
 		if !strings.Contains(page, want) {

@@ -16,7 +16,7 @@ type row struct {
 	cell   *analysis.Cell
 	median string
 	ends   msg.Message
-	added  msg.Message // with unit
+	added  msg.Message
 	addedE msg.Message
 	ratio  msg.Message
 	ratioE msg.Message
@@ -24,22 +24,23 @@ type row struct {
 	judged bool     // its ratio may be shown anywhere
 }
 
-// metricRows lays out one metric, and the medians of others, one row a cell.
+// metricRows lays out one metric, and the medians of others, one row a cell. Each column
+// has one unit: medians [medianScale]'s, differences [addedScale]'s.
 func metricRows(a *analysis.Analysis, m results.Metric, others []results.Metric) []row {
 	var out []row
+	s, added := medianScale(a, m), addedScale(a, m)
 	for _, c := range a.Cells {
 		r := row{cell: c, others: make([]string, len(others)), judged: true}
 		if x := c.Samples[m.Name]; x != nil && c.NotRun == nil {
-			s := msg.ScaleFor(x.Median.Point, m.Unit)
-			r.median = analysis.Middle(m, x)
+			r.median = analysis.MiddleIn(m, x, s)
 			if len(m.Words) == 0 { // words have no ends, and no difference
 				r.ends = analysis.SpanOf(x.Median, s)
-				r.compare(a, x, m)
+				r.compare(a, x, m, added)
 			}
 		}
 		for i, o := range others {
 			if x := c.Samples[o.Name]; x != nil {
-				r.others[i] = analysis.Middle(o, x)
+				r.others[i] = analysis.MiddleIn(o, x, medianScale(a, o))
 			}
 		}
 		out = append(out, r)
@@ -47,22 +48,19 @@ func metricRows(a *analysis.Analysis, m results.Metric, others []results.Metric)
 	return out
 }
 
-func (r *row) compare(a *analysis.Analysis, x *analysis.Sample, m results.Metric) {
-	unit := m.Unit
+func (r *row) compare(a *analysis.Analysis, x *analysis.Sample, m results.Metric, s msg.Scale) {
 	switch {
 	case r.cell.IsBase:
 		r.added, r.ratio = msg.T("cell.baseline"), msg.Verbatim("1 ×")
 	case m.Certain() && r.cell.Base != nil && r.cell.Base.Samples[m.Name] != nil:
-		s := msg.ScaleFor(x.Median.Point, unit)
-		r.added = msg.Verbatim(s.Signed(x.Median.Point - r.cell.Base.Samples[m.Name].Median.Point))
+		r.added = msg.Verbatim(s.SignedIn(x.Median.Point - r.cell.Base.Samples[m.Name].Median.Point))
 	case r.cell.Base != nil && (r.cell.TCG || x.Against == nil && r.cell.Whole != r.cell.Base.Whole):
 		r.added, r.ratio, r.judged = msg.T("cell.not-compared"), msg.T("cell.not-compared"), false
 	case x.Against == nil:
 		r.added = msg.T("cell.no-base", a.BaseName())
 	default:
 		d := x.Against.Difference
-		s := addedScale(widest(d), x.Median.Point, unit)
-		r.added, r.addedE = msg.Verbatim(s.Signed(d.Point)), analysis.SpanOf(d, s)
+		r.added, r.addedE = msg.Verbatim(s.SignedIn(d.Point)), analysis.SpanOf(d, s)
 		if q := x.Against.Ratio; q != nil {
 			r.ratio, r.ratioE = msg.Verbatim(msg.Times(q.Point)), analysis.SpanOf(*q, msg.Bare, 1)
 		}
@@ -94,31 +92,59 @@ func widest(iv stats.Interval) float64 {
 	return max(math.Abs(iv.Point), math.Abs(iv.Lo), math.Abs(iv.Hi))
 }
 
-// addedScale is milliseconds for all times, so that a column of added times
-// can be compared at a glance; but for what takes less than 100 µs in all. whole
-// is the figure that v is a part of.
-func addedScale(v, whole float64, unit string) msg.Scale {
-	switch {
-	case unit == "s" && math.Abs(whole) < 100e-6:
-		return msg.ScaleFor(whole, unit)
-	case unit == "s":
-		return msg.Milliseconds
+// medianScale is the unit of a metric's medians.
+func medianScale(a *analysis.Analysis, m results.Metric) msg.Scale {
+	var all []float64
+	for _, c := range a.Cells {
+		if x := c.Samples[m.Name]; x != nil && c.NotRun == nil {
+			all = append(all, x.Median.Point)
+		}
 	}
-	return msg.ScaleFor(v, unit)
+	return scaleOf(all, m)
 }
 
-// addedHeading is how a column for added time or amount is called.
-func addedHeading(a *analysis.Analysis, m results.Metric) msg.Message {
-	if m.Unit == "s" {
-		return msg.T("head.time-added", a.BaseName())
+// addedScale is the unit of the differences to the baseline.
+func addedScale(a *analysis.Analysis, m results.Metric) msg.Scale {
+	var all []float64
+	for _, c := range a.Cells {
+		switch x := c.Samples[m.Name]; {
+		case x == nil || c.NotRun != nil || c.TCG:
+		case m.Certain() && c.Base != nil && c.Base.Samples[m.Name] != nil:
+			all = append(all, x.Median.Point-c.Base.Samples[m.Name].Median.Point)
+		case x.Against != nil:
+			all = append(all, widest(x.Against.Difference))
+		}
 	}
-	return msg.T("head.difference", a.BaseName())
+	return scaleOf(all, m)
+}
+
+// scaleOf is a column's, but that answers have no unit, and what is counted one by one
+// is written as it is.
+func scaleOf(column []float64, m results.Metric) msg.Scale {
+	if len(m.Words) > 0 || m.Certain() && m.Unit == "1" {
+		return msg.Bare
+	}
+	return msg.ScaleOf(column, m.Unit)
+}
+
+// medianHeading is how the column of the medians is called, and addedHeading that for
+// added time or amount.
+func medianHeading(a *analysis.Analysis, m results.Metric) msg.Message {
+	return medianScale(a, m).Head(msg.T("head.median"))
+}
+
+func addedHeading(a *analysis.Analysis, m results.Metric) msg.Message {
+	id := "head.difference"
+	if m.Unit == "s" {
+		id = "head.time-added"
+	}
+	return addedScale(a, m).Head(msg.T(id, a.BaseName()))
 }
 
 // metricTable is a metric's, with the reasons of rows that didn't run if given.
 func metricTable(a *analysis.Analysis, m results.Metric, reasons bool) page.Table {
 	joint := msg.T("head.interval", a.Joint(m.Name))
-	t := page.Table{Head: []page.Text{msg.T("head.environment"), msg.T("head.trials"), msg.T("head.median"), msg.T("head.interval", "95 %"),
+	t := page.Table{Head: []page.Text{msg.T("head.environment"), msg.T("head.trials"), medianHeading(a, m), msg.T("head.interval", "95 %"),
 		addedHeading(a, m), joint, msg.T("head.ratio", a.BaseName()), joint}}
 	for _, r := range metricRows(a, m, nil) {
 		trials, median := r.trials(), page.Text(r.median)

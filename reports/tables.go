@@ -54,7 +54,7 @@ func mediansTable(a *analysis.Analysis, metrics []results.Metric) page.Table {
 	rows := map[*analysis.Cell][]page.Text{}
 	any := map[*analysis.Cell]bool{}
 	for _, m := range metrics {
-		t.Head = append(t.Head, msg.T("title", m.Title))
+		t.Head = append(t.Head, medianScale(a, m).Head(msg.T("title", m.Title)))
 		for _, r := range metricRows(a, m, nil) {
 			text := msg.Verbatim(r.median)
 			if k := r.cell.Samples[m.Name]; r.median != "" && k.Against != nil && k.Against.Ratio != nil {
@@ -101,14 +101,19 @@ func phases(p *page.Page, a *analysis.Analysis) {
 				p.Text(msg.T("phases.how"))
 				any = true
 			}
-			t := page.Table{Head: []page.Text{msg.T("head.part", c.Name), msg.T("head.median"), msg.T("head.share")}}
+			var all []float64
 			for _, x := range b.Parts {
-				t.Rows = append(t.Rows, []page.Text{x.Title, msg.Quantity(x.Median, m.Unit), msg.Percent(x.Share)})
+				all = append(all, x.Median)
+			}
+			s := msg.ScaleOf(all, m.Unit)
+			t := page.Table{Head: []page.Text{msg.T("head.part", c.Name), s.Head(msg.T("head.median")), msg.T("head.share")}}
+			for _, x := range b.Parts {
+				t.Rows = append(t.Rows, []page.Text{x.Title, s.In(x.Median), msg.Percent(x.Share)})
 			}
 			if b.Apart() {
-				t.Rows = append(t.Rows, []page.Text{msg.T("phases.sum"), msg.Quantity(b.Sum, m.Unit), msg.Percent(b.Sum / b.Whole)})
+				t.Rows = append(t.Rows, []page.Text{msg.T("phases.sum"), s.In(b.Sum), msg.Percent(b.Sum / b.Whole)})
 			}
-			t.Rows = append(t.Rows, []page.Text{msg.T("phases.whole", m.Title), msg.T("bold", msg.Quantity(b.Whole, m.Unit)), nil})
+			t.Rows = append(t.Rows, []page.Text{msg.T("phases.whole", m.Title), msg.T("bold", s.In(b.Whole)), nil})
 			p.Table(t)
 		}
 	}

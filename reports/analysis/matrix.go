@@ -107,13 +107,21 @@ func answerOf(c *Cell, m results.Metric) Answer {
 // Middle is a sample's median for people: of an answer its word, or both if trials
 // differ; of what is counted, a whole number.
 func Middle(m results.Metric, s *Sample) string {
+	u := msg.ScaleFor(s.Median.Point, m.Unit)
+	return middle(m, s, u, u.With)
+}
+
+// MiddleIn is Middle in the unit of a column, which its heading names.
+func MiddleIn(m results.Metric, s *Sample, u msg.Scale) string { return middle(m, s, u, u.In) }
+
+func middle(m results.Metric, s *Sample, u msg.Scale, write func(float64) string) string {
 	if lo, hi := m.Word(s.Median.Lo), m.Word(s.Median.Hi); lo != hi {
 		return lo + " / " + hi
 	} else if lo != "" {
 		return lo
 	}
-	if v := s.Median.Point; m.Certain() && v == math.Trunc(v) {
+	if v := s.Median.Point; m.Certain() && u.Times == 1 && v == math.Trunc(v) {
 		return strconv.Itoa(int(v))
 	}
-	return msg.Quantity(s.Median.Point, m.Unit)
+	return write(s.Median.Point)
 }

@@ -7,7 +7,7 @@ func TestNumber(t *testing.T) {
 		v    float64
 		want string
 	}{{0, "0"}, {0.00213, "0.00213"}, {2.126, "2.13"}, {321.4, "321"}, {3169, "3169"}, {31694, "31,694"},
-		{1234567.8, "1,234,568"}, {-4.2, "−4.20"}, {-0.0004, "−0.000400"}} {
+		{1234567.8, "1,234,568"}, {-4.2, "−4.20"}, {0.99996, "1.00"}, {9.996, "10.0"}, {99.97, "100"}, {0.9949, "0.995"}, {-0.09996, "−0.100"}, {-0.0004, "−0.000400"}} {
 		if got := Number(c.v, 3); got != c.want {
 			t.Errorf("number(%v) = %q, want %q", c.v, got, c.want)
 		}
@@ -24,6 +24,22 @@ func TestNumber(t *testing.T) {
 		if got := Quantity(v, "1/s"); got != want {
 			t.Errorf("quantity(%v) = %q, want %q", v, got, want)
 		}
+	}
+}
+
+// A column has one unit: the largest's, or a smaller one where the least would be nearly
+// nothing in that.
+func TestScaleOf(t *testing.T) {
+	for want, column := range map[string][]float64{"ms": {319e-6, 332e-6, 2.55e-3, 3.15}, "µs": {7e-6, 0, 1.2e-3}, "s": {0.02, -1.5}, "min": {700, 900}} {
+		if got := ScaleOf(column, "s"); got.Unit != want {
+			t.Errorf("%v is in %s, want %s", column, got.Unit, want)
+		}
+	}
+	if got := ScaleOf([]float64{1 << 30, 3 << 20}, "B").Unit; got != "MiB" {
+		t.Error(got)
+	}
+	if got := ScaleOf(nil, "1"); got != Bare {
+		t.Error(got)
 	}
 }
 

@@ -56,6 +56,25 @@ func ScaleFor(v float64, unit string) Scale {
 	return list[len(list)-1]
 }
 
+// ScaleOf picks one unit for all of a column, so that its numbers can be compared at a
+// glance: the one that suits the largest, or a smaller one in which the least is at least
+// a hundredth. Zeros don't count.
+func ScaleOf(column []float64, unit string) Scale {
+	least, most := math.Inf(1), 0.0
+	for _, v := range column {
+		if v = math.Abs(v); v > 0 && !math.IsInf(v, 0) {
+			least, most = min(least, v), max(most, v)
+		}
+	}
+	s := ScaleFor(most, unit)
+	for _, smaller := range scales[unit] {
+		if smaller.Times < s.Times && least < s.Times/100 {
+			s = smaller
+		}
+	}
+	return s
+}
+
 // Number writes v with the given number of significant digits, never with an
 // exponent, and with thousands apart.
 func Number(v float64, digits int) string {
@@ -63,6 +82,10 @@ func Number(v float64, digits int) string {
 		return strings.Replace(strconv.FormatFloat(v, 'g', -1, 64), "-", "−", 1)
 	}
 	decimals := max(0, digits-1-int(math.Floor(math.Log10(math.Abs(v)))))
+	// What is rounded up to the next power of ten has one digit more: 0.9996 is 1.00.
+	if decimals > 0 && math.Abs(v)*math.Pow10(decimals)+0.5 >= math.Pow10(digits) {
+		decimals--
+	}
 	s := strconv.FormatFloat(math.Abs(v), 'f', decimals, 64)
 	whole, rest, _ := strings.Cut(s, ".")
 	if len(whole) > 4 {
@@ -120,12 +143,25 @@ func (s Scale) Span(lo, hi float64, marks ...float64) Message {
 // Quantity writes a value with the unit that suits it.
 func Quantity(v float64, unit string) string { return ScaleFor(v, unit).With(v) }
 
-// Signed writes a difference with its sign and unit.
-func (s Scale) Signed(v float64) string {
-	if v > 0 {
-		return "+" + s.With(v)
+// Head is a column's heading with the scale's name.
+func (s Scale) Head(title Message) Message {
+	if s.Unit == "" {
+		return title
 	}
-	return s.With(v)
+	return T("in-brackets", title, s.Unit)
+}
+
+// Signed writes a difference with its sign and unit.
+func (s Scale) Signed(v float64) string { return plus(v) + s.With(v) }
+
+// SignedIn writes a difference with its sign, and without a unit.
+func (s Scale) SignedIn(v float64) string { return plus(v) + s.In(v) }
+
+func plus(v float64) string {
+	if v > 0 {
+		return "+"
+	}
+	return ""
 }
 
 // Times writes a ratio: "7.87 ×".
