@@ -121,8 +121,15 @@ func machinesMetric(p *page.Page, m *analysis.Machines, x results.Metric) {
 			msg.T("head.interval", "95 %"), added.Head(msg.T("head.added", m.BaseName())), by}}
 		narrow := page.Table{Head: []page.Text{msg.T("head.machine"), msg.T("head.trials"), page.Lines{msg.T("head.median-and", median), msg.T("head.interval", "95 %")}, by}}
 		for _, r := range machineRows(g, x) {
-			wide.Rows = append(wide.Rows, r)
-			narrow.Rows = append(narrow.Rows, []page.Text{r[0], r[2], page.Lines{r[3], r[4]}, r[6]})
+			trials, ratio := r.trials, r.ratio
+			if !r.disturbed.IsZero() {
+				trials = msg.T("in-brackets", trials, r.disturbed)
+			}
+			if !r.ratioEnds.IsZero() {
+				ratio = msg.T("in-brackets", ratio, r.ratioEnds)
+			}
+			wide.Rows = append(wide.Rows, []page.Text{r.machine, r.folder, trials, r.median, r.ends, r.added, ratio})
+			narrow.Rows = append(narrow.Rows, []page.Text{page.Wrapped{Text: r.machine, Width: 20}, page.Lines{r.trials, r.disturbed}, page.Lines{r.median, r.ends}, page.Lines{r.ratio, r.ratioEnds}})
 		}
 		p.Table(wide, narrow)
 		if n := len(g.Entries); n > analysis.Many {
@@ -167,27 +174,33 @@ func groupScales(g *analysis.MachineGroup, x results.Metric) (medians, added msg
 	return scaleOf(all, x), scaleOf(differences, x)
 }
 
-// machineRows are a group's lines of one metric: machine, folder, trials,
-// median, interval, added to host, ratio to host; the last is their spread.
-func machineRows(g *analysis.MachineGroup, x results.Metric) [][]page.Text {
-	var out [][]page.Text
+// A machineRow is a line of a group's table.
+type machineRow struct {
+	machine, median                           page.Text
+	folder, added                             string
+	trials, disturbed, ends, ratio, ratioEnds msg.Message
+}
+
+// machineRows are a group's lines of one metric; the last is their spread: the middle one,
+// and the least and the largest.
+func machineRows(g *analysis.MachineGroup, x results.Metric) (out []machineRow) {
 	u, added := groupScales(g, x)
 	for _, e := range shownOf(g, x) {
-		r := []page.Text{e.Machine.Name, analysis.ShortDir(e.Run.Run.Dir), e.Cell.Counted(), nil, nil, nil, nil}
+		r := machineRow{machine: e.Machine.Name, folder: analysis.ShortDir(e.Run.Run.Dir), trials: msg.Message{Args: []any{e.Cell.Counted()}}}
 		switch s := e.Cell.Samples[x.Name]; {
 		case e.Cell.NotRun != nil:
-			r[2], r[3] = msg.T("cell.not-run"), e.Cell.NotRun.Reason
+			r.trials, r.median = msg.T("cell.not-run"), e.Cell.NotRun.Reason
 		case s == nil:
-			r[3] = msg.T("cell.no-values")
+			r.median = msg.T("cell.no-values")
 		default:
 			if n := e.Cell.Disturbed(); n > 0 {
-				r[2] = msg.T("in-brackets", e.Cell.Counted(), msg.T("cell.disturbed", n))
+				r.disturbed = msg.T("cell.disturbed", n)
 			}
-			r[3], r[4] = analysis.MiddleIn(x, s, u), analysis.SpanOf(s.Median, u)
+			r.median, r.ends = analysis.MiddleIn(x, s, u), analysis.SpanOf(s.Median, u)
 			if k := s.Against; k != nil && !g.TCG {
-				r[5] = added.SignedIn(k.Difference.Point)
+				r.added = added.SignedIn(k.Difference.Point)
 				if k.Ratio != nil {
-					r[6] = msg.T("in-brackets", msg.Times(k.Ratio.Point), analysis.SpanOf(*k.Ratio, msg.Bare))
+					r.ratio, r.ratioEnds = msg.Verbatim(msg.Times(k.Ratio.Point)), analysis.SpanOf(*k.Ratio, msg.Bare)
 				}
 			}
 		}
@@ -197,12 +210,12 @@ func machineRows(g *analysis.MachineGroup, x results.Metric) [][]page.Text {
 	if !ok {
 		return out
 	}
-	r := []page.Text{msg.T("machines.middle", msg.T("machines", s.Machines)), nil, nil, u.In(s.Middle), u.Span(s.Least, s.Largest), nil, nil}
+	r := machineRow{machine: msg.T("machines.middle", msg.T("machines", s.Machines)), median: u.In(s.Middle), ends: msg.T("machines.ends", u.Span(s.Least, s.Largest))}
 	if d, ok := g.Spread(analysis.DifferenceOf(x.Name)); ok && !g.TCG {
-		r[5] = added.SignedIn(d.Middle)
+		r.added = added.SignedIn(d.Middle)
 	}
 	if q, ok := g.Spread(analysis.RatioOf(x.Name)); ok && !g.TCG {
-		r[6] = msg.T("in-brackets", msg.Times(q.Middle), msg.Bare.Span(q.Least, q.Largest))
+		r.ratio, r.ratioEnds = msg.Verbatim(msg.Times(q.Middle)), msg.T("machines.ends", msg.Bare.Span(q.Least, q.Largest))
 	}
 	return append(out, r)
 }

@@ -98,7 +98,7 @@ func TestAcrossMachines(t *testing.T) {
 	}
 	// The middle of 1 and 1.04, 1.3 and 0.8 times the same values.
 	s, _ := find(t, m, "host, inside a virtual machine, image default sha256:1111").Spread(analysis.MedianOf("ready"))
-	if r := s.Largest / s.Least; r < 1.6 || r > 1.65 || english(s.LeastMachine) != "machine 3" || english(s.LargestMachine) != "machine 2" {
+	if r := s.Largest / s.Least; r < 1.6 || r > 1.65 || english(s.LeastMachine) != "laptop-3" || english(s.LargestMachine) != "laptop-2" {
 		t.Errorf("%+v", s)
 	}
 	if r := s.Middle / s.Least; r < 1.02/0.8-1e-9 || r > 1.02/0.8+1e-9 {
@@ -106,8 +106,8 @@ func TestAcrossMachines(t *testing.T) {
 	}
 	notes := notes(m.Notes)
 	for _, want := range []string{
-		"Machine 1 has 2 runs", "Lab versions differ, and they may measure otherwise: v0-synthetic (machine 1, machine 2, machine 3, machine 5); v1-synthetic (machine 4)",
-		"Images differ, and their figures stand apart", "Machine 1, machine 2, machine 3, machine 4: This VM was emulated in software (TCG)", "docker was not run: the program docker isn't installed", "their spread tells how far",
+		"Machine 1 has 2 runs", "Lab versions differ, and they may measure otherwise: v0-synthetic (machine 1, laptop-2, laptop-3, laptop-5); v1-synthetic (laptop-4)",
+		"Images differ, and their figures stand apart", "Machine 1, laptop-2, laptop-3, laptop-4: This VM was emulated in software (TCG)", "docker was not run: the program docker isn't installed", "their spread tells how far",
 	} {
 		if !strings.Contains(notes, want) {
 			t.Errorf("no note %q in\n%s", want, notes)

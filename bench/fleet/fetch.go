@@ -128,6 +128,9 @@ func (f *Fleet) take(h *Host, from io.Reader) (missing []string, err error) {
 			missing = append(missing, name)
 			continue
 		}
+		if other := f.runs[run.Manifest.ID]; other != nil && other != h && f.Slurm == nil {
+			return nil, fmt.Errorf("it is the same machine as %s; fix: leave one of the names out", other.Name)
+		}
 		if f.Draw != nil {
 			if err := f.Draw(run); err != nil {
 				h.Notes = append(h.Notes, short("its report isn't drawn ("+bare(err).Error()+"); fix: lab report"))
@@ -136,8 +139,37 @@ func (f *Fleet) take(h *Host, from io.Reader) (missing []string, err error) {
 		if err := f.move(came, to); err != nil {
 			return nil, &localError{err}
 		}
+		f.knows(h, run)
 	}
 	return missing, nil
+}
+
+// knows remembers whose a run is, and on which machine it was made.
+func (f *Fleet) knows(h *Host, run *results.Run) {
+	if f.runs == nil {
+		f.runs = map[string]*Host{}
+	}
+	f.runs[run.Manifest.ID], h.machine = h, run.Machine.ID
+}
+
+// SameMachines are the names of hosts whose results have one machine id.
+func (f *Fleet) SameMachines() (out [][]string) {
+	by := map[string][]string{}
+	var ids []string
+	for _, h := range f.Hosts {
+		if h.machine != "" {
+			if by[h.machine] == nil {
+				ids = append(ids, h.machine)
+			}
+			by[h.machine] = append(by[h.machine], h.Name)
+		}
+	}
+	for _, id := range ids {
+		if len(by[id]) > 1 {
+			out = append(out, by[id])
+		}
+	}
+	return out
 }
 
 // told is an error in other words.

@@ -15,6 +15,9 @@ const maxHosts = 100_000
 // address. It never begins as an option does.
 var hostName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._@:%\[\]-]{0,252}$`)
 
+// withPort is a name, and no IPv6 address, with a port behind it.
+var withPort = regexp.MustCompile(`^[^:\[\]]+:[0-9]+$`)
+
 // ReadHosts reads the file that lists machines, one a line, as ssh takes them; behind #
 // is a comment. An error names the line.
 func ReadHosts(file string) ([]string, error) {
@@ -32,7 +35,9 @@ func ReadHosts(file string) ([]string, error) {
 		switch {
 		case name == "":
 			continue
-		case !hostName.MatchString(name):
+		case withPort.MatchString(name):
+			return nil, fmt.Errorf("%s:%d: %q: a port is said in ssh's own configuration: Host %s, Port %s", file, n, name, name[:strings.LastIndex(name, ":")], name[strings.LastIndex(name, ":")+1:])
+		case !hostName.MatchString(name) || strings.Contains(name, "[") && !strings.Contains(name, ":"):
 			return nil, fmt.Errorf("%s:%d: %q isn't a machine's name; one a line, as ssh takes it: name, user@name; ports and keys are said in ssh's own configuration", file, n, name)
 		case seen[folderOf(name)] > 0:
 			return nil, fmt.Errorf("%s:%d: %s is named in line %d already", file, n, name, seen[folderOf(name)])

@@ -42,6 +42,14 @@ func (f *Fleet) Run(ctx context.Context, parallel int) error {
 	for _, h := range f.Hosts {
 		// Through ssh it is done only when its folder there is gone, too.
 		whole := f.whole(h)
+		for _, name := range f.Scenarios {
+			dir := f.results(h, name)
+			if there, _ := f.there(h, name); there {
+				if m, err := manifest(dir); err == nil {
+					f.knows(h, &results.Run{Manifest: *m, Machine: machineIn(dir)})
+				}
+			}
+		}
 		if whole && (f.Slurm != nil || h.State == Done) {
 			f.set(h, Done, nil)
 			continue
@@ -181,6 +189,9 @@ func (f *Fleet) once(ctx context.Context, h *Host) error {
 	}
 	f.set(h, Running, nil)
 	werr := f.work(ctx, h)
+	if e := h.event; ctx.Err() != nil && e.Total > 0 {
+		return fmt.Errorf("stopped here after %d of %d trials of %s, which stay there", e.Done, e.Total, e.Scenario)
+	}
 	var lost *Failure
 	if errors.As(werr, &lost) && lost.Lost {
 		return werr

@@ -104,8 +104,14 @@ func execute(ctx context.Context, cmd *exec.Cmd) error {
 	if err == nil || errors.Is(err, exec.ErrWaitDelay) {
 		return nil
 	}
-	return failure(ctx, err, lastLine(said.String()))
+	text := said.String()
+	if strings.Contains(text, "HOST IDENTIFICATION HAS CHANGED") {
+		return &Failure{Reason: changed}
+	}
+	return failure(ctx, err, lastLine(text))
 }
+
+const changed = "its host key has changed: it was installed anew, or is another machine; fix: compare the fingerprint there, then ssh-keygen -R with its name"
 
 // A Failure is why a machine isn't measured.
 type Failure struct {
@@ -126,15 +132,15 @@ func failure(ctx context.Context, err error, said string) error {
 	case !errors.As(err, &exit):
 		return &Failure{Reason: fmt.Sprintf("ssh: %v", err)}
 	case exit.ExitCode() != 255:
-		if said == "" {
-			said = err.Error()
+		if said == "" || strings.HasPrefix(said, "Could not chdir to home") {
+			said = "its shell runs no commands (" + err.Error() + ")"
 		}
 		return &Failure{Reason: fault(said)}
 	}
 	for _, x := range []struct{ is, reason string }{
 		{"Connection refused", "it refuses connections: no sshd is running there"},
 		{"Could not resolve hostname", "its name isn't known; fix: /etc/hosts, or ssh's configuration"},
-		{"Host key verification failed", "its host key isn't known, or is another one; fix: ssh there once, and compare the fingerprint"},
+		{"Host key verification failed", "its host key isn't known; fix: ssh there once, and compare the fingerprint"},
 		{"Permission denied", "it lets this user in by no key; fix: ssh-copy-id, or ssh-add"},
 		{"Too many authentication failures", "it lets this user in by no key; fix: IdentitiesOnly in ssh's configuration"},
 		{"No route to host", "there is no way to it: it is off, or another network's"},

@@ -48,9 +48,10 @@ type Fleet struct {
 	Hosts      []*Host          `json:"hosts"`
 	Slurm      *Slurm           `json:"slurm,omitempty"`
 
-	mu      sync.Mutex // of the hosts' states
-	came    []*Host    // whose results are there, and their archives, too
-	reading sync.Mutex // of one machine's results at a time
+	mu      sync.Mutex       // of the hosts' states
+	came    []*Host          // whose results are there, and their archives, too
+	reading sync.Mutex       // of one machine's results at a time
+	runs    map[string]*Host // by id: whose results are there
 }
 
 // A Host is one machine of it, or one task of an array job.
@@ -64,6 +65,8 @@ type Host struct {
 
 	event Event
 	on    map[string]bool // nodes on which Slurm was seen to run it
+
+	machine string // its id, once its results are there
 }
 
 // States of a machine.

@@ -205,6 +205,14 @@ func manifest(dir string) (*results.Manifest, error) {
 	return m, json.Unmarshal(data, m)
 }
 
+// machineIn reads what a results folder says of its machine; nothing if it can't be read.
+func machineIn(dir string) (m results.Machine) {
+	if data, err := input.ReadFile(filepath.Join(dir, results.MachineFile), 1<<20); err == nil {
+		json.Unmarshal(data, &m)
+	}
+	return m
+}
+
 // Whole says whether a run came to the end of its plan. Rows that can't run on that
 // machine, and trials that failed, are part of it.
 func Whole(m *results.Manifest) bool {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -59,7 +60,7 @@ func Read(dir string) (*Run, error) {
 	}
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) && root != nil {
-			return nil, fmt.Errorf("%s isn't a results folder: it has no %s", dir, ManifestFile)
+			return nil, fmt.Errorf("%s isn't a results folder: it has no %s%s", dir, ManifestFile, within(root, dir))
 		}
 		return nil, err
 	}
@@ -238,4 +239,17 @@ func (l *Line) check() error {
 		return errors.New("a negative block, pos, trial, session, pair, pad or n")
 	}
 	return nil
+}
+
+// within names the results folders that lie one or two folders below, if there are any:
+// people name the folder that gathers them.
+func within(root *os.Root, dir string) string {
+	below := ""
+	for range 2 {
+		below = path.Join(below, "*")
+		if found, err := fs.Glob(root.FS(), path.Join(below, ManifestFile)); err == nil && found != nil {
+			return "; fix: name those in it: " + path.Join(dir, below)
+		}
+	}
+	return ""
 }

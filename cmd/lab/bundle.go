@@ -49,7 +49,7 @@ func (a *app) bundleCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return tell(a.Page, "%s: %s, sha256:%s\nthere: tar xzf %s && cd %s && sudo ./lab run startup\n",
+			return tell(a.Page, "%s: %s, sha256:%s\nthere, type:\n     tar xzf %s && cd %s && sudo ./lab run startup\n",
 				file, msg.Quantity(float64(size), "B"), digest, filepath.Base(file), bundleName())
 		},
 	}

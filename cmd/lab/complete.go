@@ -21,7 +21,7 @@ var completeFolders = cobra.FixedCompletions(nil, cobra.ShellCompDirectiveFilter
 // someFolders wants results folders as arguments, one at least.
 func someFolders(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
-		return cli.Usagef("%s: which results folder? lab %s", cmd.Name(), cmd.Use)
+		return cli.Usagef("%s: which results folder? %s", cmd.Name(), strings.TrimSuffix(cmd.CommandPath(), cmd.Name())+cmd.Use)
 	}
 	return nil
 }

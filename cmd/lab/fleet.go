@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -27,6 +28,7 @@ type fleetFlags struct {
 	runFlags
 	hosts, bundle string
 	parallel      int
+	first         bool // --quick, of a class
 	wait          bool
 	slurm         bool
 	tasks         int
@@ -71,7 +73,7 @@ func (f *fleetFlags) addRest(cmd *cobra.Command) {
 func (a *app) fleetRunCommand() *cobra.Command {
 	var f fleetFlags
 	cmd := &cobra.Command{
-		Use:  "run -f FILE {--hosts FILE | --slurm [-- OPTION…]}",
+		Use:  "run -f FILE --hosts FILE | run -f FILE --slurm [-- OPTION…]",
 		Args: optionsOfSbatch,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.options = args
@@ -110,10 +112,17 @@ func (a *app) fleetClassCommand() *cobra.Command {
 		Use:  "class --hosts FILE",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			if f.file != "" {
+			text := classExperiment
+			if f.first {
+				text += "quick: true\n"
+			}
+			switch {
+			case f.file != "" && f.first:
+				return cli.Usagef("fleet class: --quick is said in %s: quick: true", f.file)
+			case f.file != "":
 				err = f.fromFile(cmd)
-			} else {
-				f.experiment, err = experiment.Parse("class.yaml", []byte(classExperiment), &f.Request)
+			default:
+				f.experiment, err = experiment.Parse("class.yaml", []byte(text), &f.Request)
 			}
 			if err != nil {
 				return err
@@ -122,6 +131,7 @@ func (a *app) fleetClassCommand() *cobra.Command {
 		},
 	}
 	f.add(cmd)
+	cmd.Flags().BoolVar(&f.first, "quick", false, "a first look: few trials")
 	completeFlags(cmd)
 	return cmd
 }
@@ -183,7 +193,7 @@ func (a *app) fleetCleanCommand() *cobra.Command {
 					errs = append(errs, fmt.Errorf("%s: %w", name, err))
 				}
 			}
-			if err := tell(a.Page, "%d of %d machines have nothing of lab fleet\n", len(hosts)-len(errs), len(hosts)); err != nil {
+			if err := tell(a.Page, "removed from %d of %d machines\n", len(hosts)-len(errs), len(hosts)); err != nil {
 				return err
 			}
 			return errors.Join(errs...)
@@ -280,6 +290,9 @@ func (a *app) newFleet(f fleetFlags) error {
 	if f.out == "" {
 		f.out = filepath.Join("results", time.Now().UTC().Format("20060102T150405Z")+"-fleet")
 	}
+	if _, err := os.Lstat(f.out); err == nil {
+		return cli.Usagef("%s exists, and results are never overwritten; fix: another name for --out, or lab fleet resume", f.out)
+	}
 	x := &fleet.Fleet{Lab: cli.Version(), Machine: machineName(), Experiment: f.experiment.Digested, Scenarios: f.Scenarios, Wait: f.wait}
 	if err := f.setMachines(x); err != nil {
 		return err
@@ -301,7 +314,9 @@ func (a *app) newFleet(f fleetFlags) error {
 		}
 	}()
 	if f.bundle != "" {
-		err = x.UseBundle(f.bundle)
+		if err = x.UseBundle(f.bundle); err != nil {
+			err = cli.Usagef("--bundle: %w", err)
+		}
 	} else {
 		var digest string
 		var size int64
@@ -417,6 +432,9 @@ func (a *app) concludeFleet(x *fleet.Fleet, interrupted bool) error {
 			fmt.Fprintf(a.Page, "- %s: %s\n", h.Name, inLanguage(n))
 		}
 	}
+	for _, same := range x.SameMachines() {
+		tell(a.Page, "- %s: one machine id, as disks that were copied have it: they count as one machine; fix: rm /etc/machine-id && systemd-machine-id-setup there\n", strings.Join(same, ", "))
+	}
 	var errs []error
 	for _, name := range x.Scenarios {
 		dirs := x.Folders(name)
@@ -437,7 +455,11 @@ func (a *app) concludeFleet(x *fleet.Fleet, interrupted bool) error {
 		status = cli.StatusFailed
 	}
 	if status != 0 {
-		errs = append(errs, errors.New(say("%d machines are missing; to measure these, type:", len(x.Hosts)-done)+"\n     "+cli.Quote([]string{a.Args[0], "fleet", "resume", x.Dir})))
+		missing := say("%d machines are missing; to measure these, type:", len(x.Hosts)-done)
+		if len(x.Hosts)-done == 1 {
+			missing = say("one machine is missing; to measure it, type:")
+		}
+		errs = append(errs, errors.New(missing+"\n     "+cli.Quote([]string{a.Args[0], "fleet", "resume", x.Dir})))
 		return cli.Exit(status, errors.Join(errs...))
 	}
 	return errors.Join(errs...)

@@ -113,7 +113,7 @@ func TestFleetKilled(t *testing.T) {
 // and nothing stays but the bundle, and not that after lab fleet clean.
 func TestFleet(t *testing.T) {
 	wants(t, room(t, "room.sh", "quick.sh", viaSSH), "status 1\n", "1 of 4 machines measured: out\n", "- pc2: not measured: its disk is full: ", "- pc3: not measured: its host key isn't known",
-		"- 192.0.2.1: not measured: it refuses connections", "left: \n", "2 of 2 machines have nothing of lab fleet\nthen: pc1/tmp:\n\npc2/tmp:\n")
+		"- 192.0.2.1: not measured: it refuses connections", "left: \n", "removed from 2 of 2 machines\nthen: pc1/tmp:\n\npc2/tmp:\n")
 }
 
 // A machine that goes away loses itself alone, and resumes when it is back; the lab on
@@ -124,7 +124,7 @@ func TestFleetLong(t *testing.T) {
 	}
 	said := room(t, "room.sh", "long.sh", viaSSH)
 	wants(t, said, "- pc2: not measured: ", "then: pc1\npc3\n", "it comes back\nstatus 0\n", "- pc1: not measured: another lab", "2 of 3 machines measured: other")
-	wants(t, said, "there: bundle run tag , lab-fleet-0 , 0 runs, 0 mounts, eth0 lo \n", "killed pc3 startup: 3004 trials\nkilled pc3 command: 3004 trials\n1 of 1 machines have nothing of lab fleet\nthen: \n")
+	wants(t, said, "there: bundle run tag , lab-fleet-0 , 0 runs, 0 mounts, eth0 lo \n", "killed pc3 startup: 3004 trials\nkilled pc3 command: 3004 trials\nremoved from 1 of 1 machines\nthen: \n")
 	for _, pc := range []string{"pc1", "pc2", "pc3"} {
 		wants(t, said, pc+" startup: 3004 trials", pc+" command: 3004 trials", pc+" has bundle tag \n")
 	}

@@ -49,6 +49,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -121,7 +122,9 @@ func run(args []string, stdin, stdout, stderr *os.File) int {
 		words = []string{"version"} // not in the form of cobra's templates
 	}
 	root.SilenceErrors, root.SilenceUsage = true, true // they are printed in the lab's own form
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return cli.FlagError(cmd.Name(), cmd.Flags(), err) })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return cli.FlagError(strings.TrimPrefix(cmd.CommandPath(), "lab "), cmd.Flags(), err)
+	})
 	root.SetArgs(words)
 	root.SetIn(a.Stdin)
 	root.SetOut(a.Stdout) // what shells read (completion); help goes to a page, which wraps it

@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 
+	"lab/bench/clean"
 	"lab/bench/results"
 	"lab/bench/stats"
 	"lab/reports/msg"
@@ -27,7 +29,8 @@ type Machines struct {
 
 // A Machine is one machine with its runs.
 type Machine struct {
-	Name  msg.Message // "machine 1", in the order of the folders
+	Name  msg.Message // of its folders, or "machine 1", in their order
+	Named bool        // after its folders
 	Facts results.Machine
 	Runs  []*Analysis
 }
@@ -101,9 +104,38 @@ func Across(all []*Analysis) (*Machines, error) {
 			}
 		}
 	}
+	m.named()
 	m.group()
 	m.note()
 	return m, nil
+}
+
+// ownDir is a folder's name that a run has by itself, and which says nothing of a machine.
+var ownDir = regexp.MustCompile(`^[0-9]{8}T[0-9]{6}Z`)
+
+// maxName is how long a machine's name may be where it stands beside figures.
+const maxName = 20
+
+// named gives a machine the name of its folders, where all of its runs have one that no
+// other machine's have: people name a class's folders after who sits there.
+func (m *Machines) named() {
+	of := map[string]map[*Machine]bool{}
+	for _, k := range m.Machines {
+		for _, a := range k.Runs {
+			dir := ShortDir(a.Run.Dir)
+			if of[dir] == nil {
+				of[dir] = map[*Machine]bool{}
+			}
+			of[dir][k] = true
+		}
+	}
+	for _, k := range m.Machines {
+		dir := ShortDir(k.Runs[0].Run.Dir)
+		all := !slices.ContainsFunc(k.Runs, func(a *Analysis) bool { return ShortDir(a.Run.Dir) != dir })
+		if all && len(of[dir]) == 1 && len(m.Machines) > 1 && len(dir) <= maxName && clean.Line(dir) == dir && !ownDir.MatchString(dir) && dir != m.Scenario {
+			k.Name, k.Named = msg.Verbatim(dir), true
+		}
+	}
 }
 
 // conditions are what figures must have in common to be set side by side.

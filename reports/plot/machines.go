@@ -130,6 +130,12 @@ func (f *machineForest) panel(p *page, g *analysis.MachineGroup, entries []analy
 	var last *analysis.Machine
 	for i, e := range entries {
 		y := top + machineRow*(vg.Length(i)+0.5)
+		if e.Machine.Named {
+			p.fit(boldText, draw.XLeft, left+2, y, x.left-left-6, e.Machine.Name)
+			iv, _ := f.figure(e)
+			f.mark(p, x, iv, y)
+			continue
+		}
 		if e.Machine != last {
 			p.write(boldText, draw.XLeft, left+2, y, e.Machine.Name)
 		}
