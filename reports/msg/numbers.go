@@ -134,8 +134,11 @@ func (s Scale) Span(lo, hi float64, marks ...float64) Message {
 			z := Number(m, digits)
 			blurred = blurred || a != m && x == z || b != m && y == z
 		}
-		if !blurred || digits == 6 {
+		if !blurred || digits == 6 && x != y {
 			return T("span", x, y)
+		}
+		if digits == 6 { // they differ by how a computer rounds
+			return T("span", Number(a, 3), Number(b, 3))
 		}
 	}
 }

@@ -130,18 +130,14 @@ func (f *machineForest) panel(p *page, g *analysis.MachineGroup, entries []analy
 	var last *analysis.Machine
 	for i, e := range entries {
 		y := top + machineRow*(vg.Length(i)+0.5)
-		if e.Machine.Named {
-			p.fit(boldText, draw.XLeft, left+2, y, x.left-left-6, e.Machine.Name)
-			iv, _ := f.figure(e)
-			f.mark(p, x, iv, y)
-			continue
-		}
 		if e.Machine != last {
-			p.write(boldText, draw.XLeft, left+2, y, e.Machine.Name)
+			p.fit(boldText, draw.XLeft, left+2, y, x.left-left-6, e.Machine.Name)
 		}
 		last = e.Machine
-		at := left + 2 + boldText.width(p.say(msg.T("machine.n", "00 ")))
-		p.fit(smallText, draw.XLeft, at, y, x.left-at-4, analysis.ShortDir(e.Run.Run.Dir))
+		if !e.Machine.Named {
+			at := left + 2 + boldText.width(p.say(msg.T("machine.n", "00 ")))
+			p.fit(smallText, draw.XLeft, at, y, x.left-at-4, analysis.ShortDir(e.Run.Run.Dir))
+		}
 		iv, _ := f.figure(e)
 		f.mark(p, x, iv, y)
 		p.fit(smallText, draw.XLeft, x.right+6, y, machineText-8, f.words(iv))
