@@ -120,7 +120,7 @@ func machinesMetric(p *page.Page, m *analysis.Machines, x results.Metric) {
 		wide := page.Table{Align: "llrrrrr", Head: []page.Text{msg.T("head.machine"), msg.T("head.folder"), msg.T("head.trials"), median,
 			msg.T("head.interval", "95 %"), added.Head(msg.T("head.added", m.BaseName())), by}}
 		narrow := page.Table{Head: []page.Text{msg.T("head.machine"), msg.T("head.trials"), page.Lines{msg.T("head.median-and", median), msg.T("head.interval", "95 %")}, by}}
-		for _, r := range machineRows(g, x) {
+		for _, r := range machineRows(g, x, u, added) {
 			trials, ratio := r.trials, r.ratio
 			if !r.disturbed.IsZero() {
 				trials = msg.T("in-brackets", trials, r.disturbed)
@@ -182,9 +182,8 @@ type machineRow struct {
 }
 
 // machineRows are a group's lines of one metric; the last is their spread: the middle one,
-// and the least and the largest.
-func machineRows(g *analysis.MachineGroup, x results.Metric) (out []machineRow) {
-	u, added := groupScales(g, x)
+// and the least and the largest. u and added are [groupScales].
+func machineRows(g *analysis.MachineGroup, x results.Metric, u, added msg.Scale) (out []machineRow) {
 	for _, e := range shownOf(g, x) {
 		r := machineRow{machine: e.Machine.Name, folder: analysis.ShortDir(e.Run.Run.Dir), trials: msg.Message{Args: []any{e.Cell.Counted()}}}
 		switch s := e.Cell.Samples[x.Name]; {

@@ -29,6 +29,10 @@ type row struct {
 func metricRows(a *analysis.Analysis, m results.Metric, others []results.Metric) []row {
 	var out []row
 	s, added := medianScale(a, m), addedScale(a, m)
+	units := make([]msg.Scale, len(others))
+	for i, o := range others {
+		units[i] = medianScale(a, o)
+	}
 	for _, c := range a.Cells {
 		r := row{cell: c, others: make([]string, len(others)), judged: true}
 		if x := c.Samples[m.Name]; x != nil && c.NotRun == nil {
@@ -40,7 +44,7 @@ func metricRows(a *analysis.Analysis, m results.Metric, others []results.Metric)
 		}
 		for i, o := range others {
 			if x := c.Samples[o.Name]; x != nil {
-				r.others[i] = analysis.MiddleIn(o, x, medianScale(a, o))
+				r.others[i] = analysis.MiddleIn(o, x, units[i])
 			}
 		}
 		out = append(out, r)

@@ -109,9 +109,9 @@ func (f *Fleet) take(h *Host, from io.Reader) (missing []string, err error) {
 	defer f.reading.Unlock()
 	for _, name := range f.Scenarios {
 		to := f.results(h, name)
-		if there, err := f.there(h, name); err != nil {
+		if m, err := f.there(h, name); err != nil {
 			return nil, err
-		} else if there {
+		} else if m != nil {
 			continue
 		}
 		came := filepath.Join(tmp, "results", name)
@@ -139,17 +139,17 @@ func (f *Fleet) take(h *Host, from io.Reader) (missing []string, err error) {
 		if err := f.move(came, to); err != nil {
 			return nil, &localError{err}
 		}
-		f.knows(h, run)
+		f.knows(h, &run.Manifest, &run.Machine)
 	}
 	return missing, nil
 }
 
 // knows remembers whose a run is, and on which machine it was made.
-func (f *Fleet) knows(h *Host, run *results.Run) {
+func (f *Fleet) knows(h *Host, run *results.Manifest, machine *results.Machine) {
 	if f.runs == nil {
 		f.runs = map[string]*Host{}
 	}
-	f.runs[run.Manifest.ID], h.machine = h, run.Machine.ID
+	f.runs[run.ID], h.machine = h, machine.ID
 }
 
 // SameMachines are the names of hosts whose results have one machine id.
@@ -194,17 +194,17 @@ func local(err error) bool {
 		func(e error) bool { return errors.Is(err, e) })
 }
 
-// there says whether a machine's results of a scenario are there. Something else in their
-// place is an error.
-func (f *Fleet) there(h *Host, scenario string) (bool, error) {
+// there is the manifest of a machine's results of a scenario; nil: they aren't there.
+// Something else in their place is an error.
+func (f *Fleet) there(h *Host, scenario string) (*results.Manifest, error) {
 	dir := f.results(h, scenario)
 	if m, err := manifest(dir); err == nil && Whole(m) {
-		return true, nil
+		return m, nil
 	}
 	if _, err := os.Lstat(dir); err != nil {
-		return false, nil
+		return nil, nil
 	}
-	return false, &localError{fmt.Errorf("%s is there, and isn't a whole run; fix: remove it, then lab fleet resume", dir)}
+	return nil, &localError{fmt.Errorf("%s is there, and isn't a whole run; fix: remove it, then lab fleet resume", dir)}
 }
 
 // unfinished is how a folder's name begins that a killed fleet may have left.
@@ -250,21 +250,30 @@ func (f *Fleet) results(h *Host, scenario string) string {
 	return filepath.Join(f.Dir, scenario, h.Folder)
 }
 
-// inTheWay is an error if something else lies where a machine's results are to be.
-func (f *Fleet) inTheWay(h *Host) error {
+// standing says whether none of a machine's results is missing, and remembers whose those
+// are that are there. An error is that something else lies in their place.
+func (f *Fleet) standing(h *Host) (whole bool, err error) {
+	whole = true
 	for _, name := range f.Scenarios {
-		if _, err := f.there(h, name); err != nil {
-			return err
+		m, err := f.there(h, name)
+		switch {
+		case err != nil:
+			return false, err
+		case m == nil:
+			whole = false
+		default:
+			machine := machineIn(f.results(h, name))
+			f.knows(h, m, &machine)
 		}
 	}
-	return nil
+	return whole, nil
 }
 
 // whole says whether none of a machine's results is missing.
 func (f *Fleet) whole(h *Host) bool {
 	return !slices.ContainsFunc(f.Scenarios, func(name string) bool {
-		there, _ := f.there(h, name)
-		return !there
+		m, _ := f.there(h, name)
+		return m == nil
 	})
 }
 
@@ -272,7 +281,7 @@ func (f *Fleet) whole(h *Host) bool {
 // order.
 func (f *Fleet) Folders(scenario string) (dirs []string) {
 	for _, h := range f.Hosts {
-		if there, _ := f.there(h, scenario); there {
+		if m, _ := f.there(h, scenario); m != nil {
 			dirs = append(dirs, f.results(h, scenario))
 		}
 	}

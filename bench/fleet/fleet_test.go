@@ -299,7 +299,7 @@ func TestLocalFault(t *testing.T) {
 	if _, err := os.Stat(tar); err != nil {
 		t.Fatalf("what was measured is lost: %v", err)
 	}
-	if err := f.inTheWay(h); err == nil {
+	if _, err := f.standing(h); err == nil {
 		t.Error("it would be measured for nothing")
 	}
 	os.RemoveAll(filepath.Dir(inTheWay))

@@ -41,25 +41,16 @@ func (f *Fleet) Run(ctx context.Context, parallel int) error {
 	var todo []*Host
 	for _, h := range f.Hosts {
 		// Through ssh it is done only when its folder there is gone, too.
-		whole := f.whole(h)
-		for _, name := range f.Scenarios {
-			dir := f.results(h, name)
-			if there, _ := f.there(h, name); there {
-				if m, err := manifest(dir); err == nil {
-					f.knows(h, &results.Run{Manifest: *m, Machine: machineIn(dir)})
-				}
-			}
-		}
-		if whole && (f.Slurm != nil || h.State == Done) {
-			f.set(h, Done, nil)
-			continue
-		}
-		if err := f.inTheWay(h); err != nil {
+		whole, err := f.standing(h)
+		switch {
+		case err != nil:
 			f.set(h, Failed, err)
-			continue
+		case whole && (f.Slurm != nil || h.State == Done):
+			f.set(h, Done, nil)
+		default:
+			f.set(h, Waiting, nil)
+			todo = append(todo, h)
 		}
-		f.set(h, Waiting, nil)
-		todo = append(todo, h)
 	}
 	var err error
 	if f.Slurm != nil {
