@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -51,15 +50,19 @@ func IsData(name string) bool {
 	return slices.Contains([]string{ManifestFile, MachineFile, TrialsFile, GuessFile, ExperimentFile}, name) || path.Dir(name) == SamplesDir
 }
 
-// ownName is a name that a run gives a log, samples, or what it saves.
-var ownName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.+=,:@-]{0,200}$`)
-
 // IsRuns says of a name in a results folder whether a run writes it, and no report: data,
 // logs, a saved image and kernel.
 func IsRuns(name string) bool {
 	dir := path.Dir(name)
 	return (IsData(name) || dir == LogsDir || name == SavedImage || dir == path.Dir(SavedKernel) && strings.HasPrefix(name, SavedKernel)) &&
-		ownName.MatchString(path.Base(name))
+		ownName(path.Base(name))
+}
+
+// ownName says whether a run gives such a name to a log, samples, or what it saves. It is
+// no regular expression, which would be compiled at each start of the lab.
+func ownName(name string) bool {
+	const begin = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	return name != "" && len(name) <= 201 && strings.Contains(begin, name[:1]) && strings.Trim(name, begin+"_.+=,:@-") == ""
 }
 
 // What is in a results folder survives. A trial is one write, so that after SIGKILL
