@@ -8,8 +8,11 @@
 //	hosts.go   the file that lists the machines
 //	state.go   a fleet's folder: what was asked, and how far each machine is
 //	run.go     all machines of a fleet at once, step by step
+//	host.go    what is done on one machine
 //	slurm.go   the machines are nodes of a cluster, that Slurm gives to an array job's tasks: what it is asked
 //	watch.go   until each task is done, or known never to be
+//	ended.go   how far a task is, and why one has no results
+//	files.go   what tasks write into the fleet's folder
 //	ssh.go     a step on a machine: one ssh command, and what it can end with
 //	host.sh    the part of it that runs there
 //	task.go    the lab's own part there: it runs, resumes, and ends with whoever asked
