@@ -188,6 +188,3 @@ func (s *search) leaveMark(name string) (answer, error) {
 	}
 	return changes, nil
 }
-
-// outside is a path of the neighbour's process, in a /proc that shows it.
-func (s *search) outside(name string) string { return "/proc/" + strconv.Itoa(s.pid) + "/" + name }

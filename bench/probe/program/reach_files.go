@@ -55,7 +55,7 @@ func escapeProc(s *search) (answer, error) {
 		return neither, err
 	}
 	defer unix.Unmount(at, unix.MNT_DETACH)
-	return s.leaveMark(at + "/" + s.options["pid"] + "/root" + s.options["file"])
+	return s.through(at, "root"+s.options["file"])
 }
 
 // escapeHandle opens the neighbour's file by its number on the file system, which

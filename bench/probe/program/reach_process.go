@@ -11,14 +11,14 @@ import (
 )
 
 var processTries = []try{
-	{"process-list", false, func(s *search) (answer, error) { return contains(s.outside("cmdline"), s.mark) }},
+	{"process-list", false, func(s *search) (answer, error) { return yes(sees, s.shown(proc)) }},
 	{"signal", false, signalled},
 	{"priority-other", false, slowed},
 	{"memory", false, remembered},
 	{"trace", false, traced},
 	{"descriptor", false, (*search).descriptor},
-	{"open-files", false, func(s *search) (answer, error) { return s.leaveMark(s.outside("fd/" + s.options["memfd"])) }},
-	{"root-link", false, func(s *search) (answer, error) { return s.leaveMark(s.outside("root") + s.options["file"]) }},
+	{"open-files", false, func(s *search) (answer, error) { return s.through(proc, "fd/"+s.options["memfd"]) }},
+	{"root-link", false, func(s *search) (answer, error) { return s.through(proc, "root"+s.options["file"]) }},
 	{"enter", false, enterOther},
 }
 
@@ -30,9 +30,38 @@ func (s *search) there() error {
 		return err
 	}
 	if nice := 20 - n; nice != neighbourNice && nice != neighbourNice+1 {
-		return errors.New("another process has this number")
+		return errAnother
 	}
 	return nil
+}
+
+// proc is where the system has its list of processes.
+const proc = "/proc"
+
+// errAnother is returned where the neighbour's number is another process's. It may be
+// ours: a lab that is the first process of a PID namespace starts neighbours with
+// numbers as small as those in a container.
+var errAnother = errors.New("another process has this number")
+
+// shown says whether a list of processes has the neighbour at its number: by its
+// arguments, which everyone may read, and of which ours have the mark, too.
+func (s *search) shown(list string) error {
+	b, err := os.ReadFile(s.process(list) + "/cmdline")
+	if err == nil && !strings.Contains(string(b), "\x00neighbour\x00mark="+s.mark+"\x00") {
+		err = errAnother
+	}
+	return err
+}
+
+// process is the folder of the neighbour's number in a list of processes.
+func (s *search) process(list string) string { return list + "/" + strconv.Itoa(s.pid) }
+
+// through leaves the mark in a file of the neighbour's folder in a list of processes.
+func (s *search) through(list, file string) (answer, error) {
+	if err := s.shown(list); err != nil {
+		return neither, err
+	}
+	return s.leaveMark(s.process(list) + "/" + file)
 }
 
 func signalled(s *search) (answer, error) {
