@@ -133,7 +133,7 @@ func inPairs(run *results.Run, name string, planted float64) ([]Check, error) {
 		p.Answer, p.Measured = CantTell, p.Measured+"; most trials were disturbed"
 	}
 	out := []Check{{Name: name + ", A/A, in pairs", Question: fmt.Sprintf("how often is it called different from itself, by %d pairs?", PairedSet),
-		Wanted: "at most " + percent(MostDifferent), Figure: share, Answer: atMost(share, MostDifferent), Measured: shareOf(share, "sets")}, p}
+		Wanted: "at most " + percent(MostDifferent), Figure: share, Answer: atMost(share, MostDifferent), Measured: shareOf(share, "sets") + "; by the rule alone " + percent(stats.PairsLevel(PairedSet))}, p}
 	return slices.Concat(out, ratios, widths), nil
 }
 

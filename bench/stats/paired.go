@@ -15,7 +15,11 @@ import (
 //
 // The log ratios must be distributed symmetrically around their middle. They
 // are where the two samples have the same distribution, so that what has no
-// difference isn't called different.
+// difference isn't called different: and where a coin says for each pair which of the
+// two has which processor, they are whatever the machine does. Then only the signs are
+// chance, each its own, though one pair be as slow as the one before it or one processor
+// slower than the other ([PairsLevel]; R. A. Fisher, The Design of Experiments, 1935,
+// section 21).
 //
 // Source: F. Wilcoxon, Individual comparisons by ranking methods, Biometrics
 // Bulletin 1 (1945) 80-83; J. L. Hodges, E. L. Lehmann, Estimates of location
@@ -69,6 +73,17 @@ const MinPairs = 10
 // that large can find a difference.
 func PairsNeeded(family int) int {
 	return max(MinPairs, int(math.Ceil(1+math.Log2(float64(max(family, 1))/Alpha))))
+}
+
+// PairsLevel is how often n pairs of what is the same are called different, exactly: the
+// ranks' sums are whole numbers, and so it is below Alpha.
+func PairsLevel(n int) float64 {
+	shares := signedRanks(n)
+	level := 0.0
+	for _, p := range shares[:countBelow(shares, Alpha/2)] {
+		level += 2 * p
+	}
+	return level
 }
 
 // SignedRank is how a [PairedRatio]'s ends were found.

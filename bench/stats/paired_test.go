@@ -157,3 +157,39 @@ func TestComparePairs(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Where a coin says which of two has which processor, what is the same isn't called
+// different more often than the rule says, though one processor is slower than the other
+// and each pair is much as the one before it. Where the one always has the same, it is.
+func TestCoinsMakeItExact(t *testing.T) {
+	const n, rounds = MinPairs, 4000
+	rng := rand.New(rand.NewPCG(41, 42))
+	called := map[bool]int{}
+	for range rounds {
+		for _, coins := range []bool{true, false} {
+			var x, y []float64
+			drift := 0.0
+			for range n {
+				drift = 0.9*drift + 0.02*rng.NormFloat64() // of the one processor beside the other
+				one, other := math.Exp(0.01+drift), 1.0
+				if coins && rng.IntN(2) == 0 {
+					one, other = other, one
+				}
+				x, y = append(x, one), append(y, other)
+			}
+			if iv, _, err := PairedRatio(x, y, 1); err != nil {
+				t.Fatal(err)
+			} else if iv.Lo > 1 || iv.Hi < 1 {
+				called[coins]++
+			}
+		}
+	}
+	level := PairsLevel(n)
+	near(t, "level", level, 50./1024, 1e-12)
+	if math.Abs(float64(called[true])/rounds-level) > 4*math.Sqrt(level/rounds) {
+		t.Errorf("by coins %d of %d, by the rule %.4f", called[true], rounds, level)
+	}
+	if called[false] < rounds/4 {
+		t.Errorf("without coins %d of %d", called[false], rounds)
+	}
+}

@@ -93,7 +93,13 @@ func signedRankOf(n int, tail float64) int {
 	if n > exactPairs {
 		return max(1, rankBelow(m*(m+1)/4, math.Sqrt(m*(m+1)*(2*m+1)/24), tail))
 	}
-	shares := make([]float64, n*(n+1)/4+1) // of the 2ⁿ choices of signs, by their sum
+	return countBelow(signedRanks(n), tail)
+}
+
+// signedRanks are the shares of the 2ⁿ choices of signs by their sum, up to half of it: the
+// rest is the same, backwards.
+func signedRanks(n int) []float64 {
+	shares := make([]float64, n*(n+1)/4+1)
 	shares[0] = 1
 	for i := 1; i <= n; i++ {
 		for w := len(shares) - 1; w >= 0; w-- {
@@ -102,7 +108,7 @@ func signedRankOf(n int, tail float64) int {
 			}
 		}
 	}
-	return countBelow(shares, tail)
+	return shares
 }
 
 // countBelow is how many of the first counts together don't exceed most.
