@@ -82,6 +82,10 @@ func (b *tab) lookOver(page []byte, name string) {
 	b.scheme("dark")
 	b.size(390, 844)
 	b.eval(nil, `document.querySelectorAll('details').forEach(d => { d.open = false; }); scrollTo(0, 0); 0`)
+	var offers string
+	if b.eval(&offers, `document.getElementById('theme').textContent`); offers != "Light" {
+		b.t.Errorf("%s: dark, and the button offers %q", name, offers)
+	}
 	b.shoot(name + "-phone")
 	all("dark, phone")
 	if pages := b.print(name); pages < 1 || pages > 40 {

@@ -115,7 +115,9 @@ addEventListener('afterprint', () => document.querySelectorAll('details').forEac
 
 const theme = document.getElementById('theme');
 theme.hidden = false;
-const dark = () => (document.documentElement.dataset.theme || (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light')) === 'dark';
+const prefersDark = matchMedia('(prefers-color-scheme: dark)');
+const dark = () => (document.documentElement.dataset.theme || (prefersDark.matches ? 'dark' : 'light')) === 'dark';
 const name = () => { theme.textContent = T(dark() ? 'page.light' : 'page.dark'); theme.setAttribute('aria-pressed', dark()); };
 theme.onclick = () => { document.documentElement.dataset.theme = dark() ? 'light' : 'dark'; name(); };
+prefersDark.addEventListener('change', name);
 name();
