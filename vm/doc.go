@@ -44,9 +44,9 @@
 //  5. The console is made: a pair of FIFOs.
 //  6. libvirt gets the domain's definition ([domain.XML]), starts QEMU, configures it
 //     and sets its CPU running.
-//  7. Firmware enters the kernel ([domain.Cmdline] has its parameters), which boots,
-//     unpacks the initramfs and executes the workload as PID 1. Its output is
-//     the console.
+//  7. Firmware enters the kernel ([domain.Cmdline] has its parameters; under emulation
+//     it is told the rate of its clock, [accel.TSC]), which boots, unpacks the initramfs
+//     and executes the workload as PID 1. Its output is the console.
 //
 // A distribution's kernel has the drivers of virtio's devices as modules.
 // Where the guest has such a device, the lab's own init (bench/probe/guestinit)

@@ -1,0 +1,3 @@
+package accel
+
+func timestamp() uint64

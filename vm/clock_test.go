@@ -1,0 +1,40 @@
+package vm
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+// An emulated guest's clock doesn't go by ticks of 4 ms, be the machine as busy as it may:
+// it is told the rate of the counter that it would measure in vain.
+func TestClockOnBusyMachine(t *testing.T) {
+	e := open(t)
+	if runtime.GOARCH != "amd64" || e.resolve("auto") == "kvm" {
+		t.Skip("SKIPPED: KVM tells its guests the time")
+	}
+	for range 3 * runtime.NumCPU() {
+		c := exec.Command("sh", "-c", "while :; do :; done")
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Process.Kill(); c.Wait() })
+	}
+	s := spec(t, e, "/bin/sh", "/script")
+	s.Image = withScript(t, "b=/bin/busybox; $b mkdir -p /sys; $b mount -t sysfs sys /sys; echo clock $($b cat /sys/devices/system/clocksource/clocksource0/current_clocksource).")
+	i := start(t, e, s)
+	if _, err := i.Wait(within(t, time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	if err := i.Close(); err != nil {
+		t.Error(err)
+	}
+	said, err := os.ReadFile(filepath.Join(e.tb.Dir, "logs", i.cfg.Name+".console"))
+	if err != nil || !strings.Contains(string(said), "clock tsc") {
+		t.Errorf("the guest says %q, %v", said, err)
+	}
+}
