@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"image/png"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -82,6 +84,9 @@ func TestReference(t *testing.T) {
 		if err != nil || len(files) == 0 {
 			t.Errorf("%s: %d plots, %v", name, len(files), err)
 		}
+		if name == "startup" {
+			picture(t, files)
+		}
 		if !strings.Contains(string(readme), "`"+name+"`") {
 			t.Errorf("README.md has no line for %s", name)
 		}
@@ -89,6 +94,33 @@ func TestReference(t *testing.T) {
 			t.Errorf("README.md doesn't say that %s is emulated", name)
 		}
 	}
+}
+
+// picture holds README's picture against the one that is drawn of the reference run.
+func picture(t *testing.T, files []plot.File) {
+	t.Helper()
+	file := filepath.Join(top, "scenarios", "startup.png")
+	for _, f := range files {
+		if filepath.Base(f.Name) != "ready.png" {
+			continue
+		}
+		if *update {
+			if err := os.WriteFile(file, f.Data, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		there, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err1 := png.Decode(bytes.NewReader(there))
+		want, err2 := png.Decode(bytes.NewReader(f.Data))
+		if err1 != nil || err2 != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s isn't what the reference run looks like: go test ./cmd/lab -run TestReference -update (%v, %v)", file, err1, err2)
+		}
+		return
+	}
+	t.Error("the reference run has no picture ready.png")
 }
 
 // figure is a number of LAB.md with where it comes from: 4.2 µs<!-- network, host, latency -->
