@@ -36,7 +36,7 @@ const (
 // disk.
 func NewDistro() *Env {
 	a := about()
-	a.Extra = true
+	a.Extra, a.Long = true, true
 	a.Is = "a libvirt domain with a whole Debian, from its boot loader on"
 	a.Needs = "root, QEMU, libvirt's daemon, a Debian on a disk (setup.sh --distro); KVM to be fast"
 	a.Caveat = "a distribution as its packages make it, whose systemd starts the workload as one unit among others"
