@@ -11,9 +11,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -39,8 +41,8 @@ const (
 )
 
 // Parts are a bundle's: the two programs in folder dir, a static busybox, the guest
-// kernel's image and folder of modules if there are any, and the texts beside the
-// programs. An error says what is missing, and the cure.
+// kernel's image and folder of modules if there are any, and the texts next to the
+// programs with what they link to. An error says what is missing, and the cure.
 func Parts(dir, cache, kernel, modules string) ([]Part, error) {
 	var out []Part
 	for _, name := range []string{"lab", "lab-full"} {
@@ -50,11 +52,11 @@ func Parts(dir, cache, kernel, modules string) ([]Part, error) {
 		}
 		out = append(out, Part{Name: name, Path: file})
 	}
-	for _, name := range []string{"README.md", "LAB.md", "LICENSE", "CHANGELOG.md"} {
-		if file := filepath.Join(dir, name); regularFile(file) {
-			out = append(out, Part{Name: name, Path: file})
-		}
+	read, err := texts(dir)
+	if err != nil {
+		return nil, fmt.Errorf("bundle: %w", err)
 	}
+	out = append(out, read...)
 	busybox, err := image.Busybox(cache)
 	if err != nil {
 		return nil, fmt.Errorf("bundle: %w; fix: make setup, or apt-get install busybox-static", err)
@@ -71,9 +73,47 @@ func Parts(dir, cache, kernel, modules string) ([]Part, error) {
 	return out, nil
 }
 
-func regularFile(name string) bool {
-	st, err := os.Stat(name)
-	return err == nil && st.Mode().IsRegular()
+// linkTo finds where a text leads: the target of a Markdown link, without its anchor, if
+// it is a path.
+var linkTo = regexp.MustCompile(`\]\(([^)\s#:]+)(?:#[^)\s]*)?\)`)
+
+// texts are what people read next to the programs in folder dir, with all that these texts
+// link to: a reader of the bundle finds the file that LAB.md speaks of. What isn't there
+// is left out.
+func texts(dir string) (out []Part, err error) {
+	has := map[string]bool{}
+	names := []string{"README.md", "LAB.md", "LICENSE", "CHANGELOG.md"}
+	for i := 0; i < len(names); i++ { // it grows meanwhile
+		name := names[i]
+		file := filepath.Join(dir, filepath.FromSlash(name))
+		st, err := os.Stat(file)
+		if err != nil || has[name] || !st.IsDir() && !st.Mode().IsRegular() {
+			continue
+		}
+		has[name] = true
+		if st.IsDir() || path.Ext(name) != ".md" {
+			continue
+		}
+		text, err := input.ReadFile(file, 16<<20)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range linkTo.FindAllSubmatch(text, -1) {
+			if to := path.Join(path.Dir(name), string(m[1])); to != "." && filepath.IsLocal(to) {
+				names = append(names, to)
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(has)) {
+		within := false // a folder that comes whole
+		for d := path.Dir(name); d != "."; d = path.Dir(d) {
+			within = within || has[d]
+		}
+		if !within {
+			out = append(out, Part{Name: name, Path: filepath.Join(dir, filepath.FromSlash(name))})
+		}
+	}
+	return out, nil
 }
 
 // WriteBundle packs the parts below one folder, top, as a gzipped tar, and returns its

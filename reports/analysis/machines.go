@@ -23,9 +23,13 @@ type Machines struct {
 	Scenario, Question string
 	Machines           []*Machine
 	Groups             []*MachineGroup
+	Absent             []Absent      // of a fleet
 	Notes              []msg.Message // what must be known to read the figures
 	Metrics            []results.Metric
 }
+
+// Absent is a machine of a fleet that has no run, and why.
+type Absent struct{ Name, Reason string }
 
 // A Machine is one machine with its runs.
 type Machine struct {
@@ -33,6 +37,16 @@ type Machine struct {
 	Named bool        // after its folders
 	Facts results.Machine
 	Runs  []*Analysis
+}
+
+// Trials are how many of a machine's trials counted, and how many of these were disturbed.
+func (k *Machine) Trials() (counted, disturbed int) {
+	for _, a := range k.Runs {
+		for _, c := range a.Cells {
+			counted, disturbed = counted+c.Counted(), disturbed+c.Disturbed()
+		}
+	}
+	return counted, disturbed
 }
 
 // A MachineGroup is a row of the scenario on those machines that can be set
@@ -76,7 +90,8 @@ func AcrossMachines(runs []*results.Run) (*Machines, error) {
 // Across is AcrossMachines for runs that were analysed, by [Of] or [Brief].
 func Across(all []*Analysis) (*Machines, error) {
 	m := &Machines{}
-	byID, seen := map[string]*Machine{}, map[string]string{}
+	// A machine is known by its id, and if others have the same one by its name, too.
+	byID, seen := map[[2]string]*Machine{}, map[string]string{}
 	for _, a := range all {
 		r, x := a.Run, &a.Run.Manifest
 		switch {
@@ -90,9 +105,9 @@ func Across(all []*Analysis) (*Machines, error) {
 			return nil, fmt.Errorf("report: %s and %s are the same run (%s); name it once", first, r.Dir, x.ID)
 		}
 		seen[x.ID] = r.Dir
-		id := r.Machine.ID
+		id := [2]string{r.Machine.ID, a.Host}
 		k := byID[id]
-		if k == nil || id == "" {
+		if k == nil || r.Machine.ID == "" {
 			k = &Machine{Name: msg.T("machine.n", strconv.Itoa(len(m.Machines)+1)), Facts: r.Machine}
 			m.Machines = append(m.Machines, k)
 			byID[id] = k
