@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -79,7 +78,7 @@ var linkTo = regexp.MustCompile(`\]\(([^)\s#:]+)(?:#[^)\s]*)?\)`)
 
 // texts are what people read next to the programs in folder dir, with all that these texts
 // link to: a reader of the bundle finds the file that LAB.md speaks of. What isn't there
-// is left out.
+// is left out, and so are programs that were built into a folder of sources.
 func texts(dir string) (out []Part, err error) {
 	has := map[string]bool{}
 	names := []string{"README.md", "LAB.md", "LICENSE", "CHANGELOG.md"}
@@ -87,33 +86,43 @@ func texts(dir string) (out []Part, err error) {
 		name := names[i]
 		file := filepath.Join(dir, filepath.FromSlash(name))
 		st, err := os.Stat(file)
-		if err != nil || has[name] || !st.IsDir() && !st.Mode().IsRegular() {
+		if err != nil || has[name] {
 			continue
 		}
 		has[name] = true
-		if st.IsDir() || path.Ext(name) != ".md" {
-			continue
+		switch {
+		case st.IsDir():
+			err = input.Walk(file, func(_, rel string, info fs.FileInfo) error {
+				if info.Mode().IsRegular() {
+					names = append(names, path.Join(name, filepath.ToSlash(rel)))
+				}
+				return nil
+			})
+		case st.Mode().IsRegular() && !image.IsStatic(file):
+			out = append(out, Part{Name: name, Path: file})
+			if path.Ext(name) == ".md" {
+				var more []string
+				more, err = leadsTo(file, name)
+				names = append(names, more...)
+			}
 		}
-		text, err := input.ReadFile(file, 16<<20)
 		if err != nil {
 			return nil, err
 		}
-		for _, m := range linkTo.FindAllSubmatch(text, -1) {
-			if to := path.Join(path.Dir(name), string(m[1])); to != "." && filepath.IsLocal(to) {
-				names = append(names, to)
-			}
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(has)) {
-		within := false // a folder that comes whole
-		for d := path.Dir(name); d != "."; d = path.Dir(d) {
-			within = within || has[d]
-		}
-		if !within {
-			out = append(out, Part{Name: name, Path: filepath.Join(dir, filepath.FromSlash(name))})
-		}
 	}
 	return out, nil
+}
+
+// leadsTo are the files and folders that a text links to, seen from where it is called
+// name. What is outside of that isn't among them.
+func leadsTo(file, name string) (out []string, err error) {
+	text, err := input.ReadFile(file, 16<<20)
+	for _, m := range linkTo.FindAllSubmatch(text, -1) {
+		if to := path.Join(path.Dir(name), string(m[1])); to != "." && filepath.IsLocal(to) {
+			out = append(out, to)
+		}
+	}
+	return out, err
 }
 
 // WriteBundle packs the parts below one folder, top, as a gzipped tar, and returns its

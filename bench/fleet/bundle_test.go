@@ -76,6 +76,7 @@ func TestTexts(t *testing.T) {
 		"top/LAB.md":    "[a](docs/a.md#x) ![b](b.png), [up](../secret) [abs](" + dir + "/secret) [web](https://example.org/x) [none](none) [all](.) [c](c/in/d) [c](c/in)",
 		"top/b.png":     "x",
 		"top/other":     "x",
+		"top/c/in/prog": "\x7fELF\x02\x01" + strings.Repeat("\x00", 90), // built there
 		"top/c/in/d":    "[no](../../other)",
 		"top/c/e":       "x",
 		"top/e.md":      "x",
@@ -97,7 +98,7 @@ func TestTexts(t *testing.T) {
 	for _, p := range parts {
 		got = append(got, p.Name)
 	}
-	if want := "LAB.md b.png c/in docs/a.md e.md"; strings.Join(got, " ") != want {
+	if want := "LAB.md docs/a.md b.png c/in/d e.md"; strings.Join(got, " ") != want {
 		t.Errorf("%q, want %s", got, want)
 	}
 	packedNames(t, parts)
