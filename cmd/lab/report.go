@@ -211,12 +211,13 @@ func (a *app) reportMachines(dirs []string, out string, redraw bool, x *fleet.Fl
 			errs = append(errs, a.printReport(by[name][0].Run, false))
 			continue
 		}
-		m, err := analysis.Across(by[name])
-		if err == nil && x != nil && x.AllOf(name, dirs) {
-			for _, absent := range x.Absent(name) {
-				m.Absent = append(m.Absent, analysis.Absent(absent))
+		var absent []analysis.Absent
+		if x != nil && x.AllOf(name, dirs) {
+			for _, h := range x.Absent(name) {
+				absent = append(absent, analysis.Absent(h))
 			}
 		}
+		m, err := analysis.Across(by[name], absent...)
 		if err == nil {
 			err = reports.Machines(m).Terminal(a.Page, page.OptionsFor(a.Stdout.File))
 		}

@@ -87,9 +87,10 @@ func AcrossMachines(runs []*results.Run) (*Machines, error) {
 	return Across(all)
 }
 
-// Across is AcrossMachines for runs that were analysed, by [Of] or [Brief].
-func Across(all []*Analysis) (*Machines, error) {
-	m := &Machines{}
+// Across is AcrossMachines for runs that were analysed, by [Of] or [Brief], and machines
+// that have none.
+func Across(all []*Analysis, absent ...Absent) (*Machines, error) {
+	m := &Machines{Absent: absent}
 	// A machine is known by its id, and if others have the same one by its name, too.
 	byID, seen := map[[2]string]*Machine{}, map[string]string{}
 	for _, a := range all {
@@ -147,7 +148,7 @@ func (m *Machines) named() {
 	for _, k := range m.Machines {
 		dir := ShortDir(k.Runs[0].Run.Dir)
 		all := !slices.ContainsFunc(k.Runs, func(a *Analysis) bool { return ShortDir(a.Run.Dir) != dir })
-		if all && len(of[dir]) == 1 && len(m.Machines) > 1 && len(dir) <= maxName && clean.Line(dir) == dir && !ownDir.MatchString(dir) && dir != m.Scenario {
+		if all && len(of[dir]) == 1 && len(m.Machines)+len(m.Absent) > 1 && len(dir) <= maxName && clean.Line(dir) == dir && !ownDir.MatchString(dir) && dir != m.Scenario {
 			k.Name, k.Named = msg.Verbatim(dir), true
 		}
 	}
