@@ -243,7 +243,7 @@ func TestMachinesTrials(t *testing.T) {
 	text := string(p.Markdown(msg.English()))
 	rows := strings.Split(text, "\n")
 	if got := strings.Count(text, "\n| "); got != 1+2*listed || !strings.Contains(text, "(100 %)") || !strings.Contains(strings.Join(rows[:6], ""), "laptop-201 | ") ||
-		!strings.Contains(text, "The 20 of 201 machines of which") || !strings.Contains(text, "The first 20 of 201 machines without results") {
+		!strings.Contains(text, "20 of 201 machines, those with the largest share") || !strings.Contains(text, "The first 20 of 201 machines without results") {
 		t.Errorf("%d rows:\n%s", got, text)
 	}
 	// Without any that is absent there is no column for it.

@@ -358,7 +358,7 @@ func (a *app) concludeFleet(x *fleet.Fleet, interrupted bool) error {
 		switch h.State {
 		case fleet.Done:
 			done++
-		case fleet.Dropped: // nobody asks for the rest of it
+		case fleet.Dropped: // it isn't asked for the rest
 		default:
 			missing++
 		}
@@ -375,7 +375,7 @@ func (a *app) concludeFleet(x *fleet.Fleet, interrupted bool) error {
 	for _, same := range x.SameMachines() {
 		names := strings.Join(same.Names, ", ")
 		if same.Apart {
-			tell(a.Page, "- %s: one machine id, as disks that were copied have it; two of them ran at the same time, so they count as several machines; fix: rm /etc/machine-id && systemd-machine-id-setup there\n", names)
+			tell(a.Page, "- %s: one machine id, as disks that were copied have it; two of them ran at the same time, so they count as separate machines; fix: rm /etc/machine-id && systemd-machine-id-setup there\n", names)
 		} else {
 			tell(a.Page, "- %s: one machine id, as disks that were copied have it: they count as one machine; fix: rm /etc/machine-id && systemd-machine-id-setup there\n", names)
 		}

@@ -121,6 +121,7 @@ func TestFleet(t *testing.T) {
 		"- 192.0.2.1: not measured: it refuses connections", "left: \n", "removed from 2 of 2 machines\nthen: pc1/tmp:\n\npc2/tmp:\n")
 	wants(t, corrected, "absent: 3 3 \nstatus 0\n- pc4: new in hosts\n- pc2: no longer in hosts: taken out of the fleet, which has no results of it\n- pc3: no longer in hosts: ",
 		"- 192.0.2.1: no longer in hosts: ", "- pc2: the lab was there, and has left its folder; fix: lab fleet clean out\n2 of 2 machines measured: out\nabsent: 0 0 \n",
+		"fleet resume: this lab's bundle isn't the one that the fleet's other machines had; fix: a fleet of its own for the new machines", "status 1\nother:  0\n",
 		"- pc5: new in hosts\n3 of 3 machines measured: out\nremoved from 4 of 4 machines\nthen: pc1/tmp:  pc2/tmp:  pc4/tmp:  pc5/tmp: \n")
 	wants(t, half, "; they stay\nremoved from 0 of 1 machines\n", "and to remove them:\n     lab fleet clean half --discard\nstatus 1\nthen: bundle run tag \n- pc1: startup, trials that weren't fetched: ",
 		"; they are removed\nremoved from 1 of 1 machines\nstatus 0\nthen: .\n")

@@ -22,7 +22,11 @@ lab fleet resume out --hosts hosts >said && echo status 0 || echo status $?
 grep -v '^$' said | grep '^- .* hosts\|^- .*fleet clean\|measured:'
 echo "absent: $(absent out/report-startup 'its disk is full\|pc3.*none')"
 machine 5
+cp -r out other
+sed -i '/"bundle": {/,/}/s/sha256:..../sha256:beef/' other/fleet.json
 printf 'pc1\npc4\npc5\n' >hosts
+lab fleet resume other --hosts hosts 2>&1 && echo status 0 || echo status $?
+echo "other: $(ls other/bundle.tar.gz 2>/dev/null || :) $(grep -c pc5 other/fleet.json)"
 lab fleet resume out --hosts hosts 2>&1 | grep '^- pc5: new\|measured:'
 lab fleet clean out
 echo "then: $(ls pc1/tmp pc2/tmp pc4/tmp pc5/tmp | tr '\n' ' ')"
