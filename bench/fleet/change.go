@@ -35,6 +35,7 @@ func (f *Fleet) SetNames(names []string) (c Change, err error) {
 		before := old[h.Folder]
 		if before == nil {
 			c.Added = append(c.Added, h.Name)
+			h.Reached = slices.Contains(f.Former, h.Name)
 			continue
 		}
 		before.Name = h.Name // the same folder: the same machine, said otherwise

@@ -83,6 +83,10 @@ func TestSetNames(t *testing.T) {
 			t.Errorf("%+v", absent)
 		}
 	}
+	// Where the lab was once is known also if nobody answers there any more.
+	if c, err := f.SetNames([]string{"pc04"}); err != nil || !reflect.DeepEqual(c.Dirty, []string{"pc03"}) {
+		t.Errorf("%+v, %v", c, err)
+	}
 	f.Slurm = &Slurm{}
 	if _, err := f.SetNames([]string{"pc01"}); err == nil {
 		t.Error("Slurm's machines were named")
