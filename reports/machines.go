@@ -2,6 +2,7 @@ package reports
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/csv"
 	"slices"
 	"strconv"
@@ -36,7 +37,7 @@ func MachinesFiles(m *analysis.Machines, l *msg.Language) ([]plot.File, error) {
 			runs, names = append(runs, a.Run), append(names, analysis.ShortDir(a.Run.Dir))
 		}
 	}
-	whole, err := ClassHTML(runs, names, nil)
+	whole, err := ClassHTML(runs, names, func(p *page.Page) { machinesTrials(p, m) })
 	if err != nil {
 		return nil, err
 	}
@@ -77,6 +78,7 @@ func machinesReport(m *analysis.Machines, plots []plot.File) *page.Page {
 		picture("machines-"+x.Name+"-ratio", msg.T("machines.ratio-plot", x.Title, m.BaseName()), msg.T("machines.ratio-plot-how", m.BaseName()))
 	}
 	classGuesses(p, m)
+	machinesTrials(p, m)
 	p.Section(msg.T("machines.list"))
 	t := page.Table{Align: "lllllllllll", Head: []page.Text{msg.T("head.machine"), msg.T("machine.id"), msg.T("head.folders"), msg.T("machine.processor"),
 		msg.T("machine.cpus"), msg.T("machine.memory"), msg.T("machine.kernel"), msg.T("machine.guest"), msg.T("machine.acceleration"), msg.T("machine.load"), "lab"}}
@@ -104,6 +106,46 @@ func machinesReport(m *analysis.Machines, plots []plot.File) *page.Page {
 	p.Section(msg.T("machines.notes"))
 	p.Messages(append(m.Notes, msg.T("machines.how"))...)
 	return p
+}
+
+// machinesTrials is a table of what each machine contributed: its trials, and the share
+// that was disturbed, or why it has none. Of many machines it has the noisiest.
+func machinesTrials(p *page.Page, m *analysis.Machines) {
+	p.Section(msg.T("machines.trials"))
+	t := page.Table{Align: "lrrl", Head: []page.Text{msg.T("head.machine"), msg.T("head.trials"), msg.T("head.disturbed"), msg.T("head.no-trials")}}
+	share := func(k *analysis.Machine) float64 {
+		n, disturbed := k.Trials()
+		return float64(disturbed) / float64(max(n, 1))
+	}
+	machines, absent := m.Machines, m.Absent
+	var cut []msg.Message
+	if m.Many() && len(machines) > listed {
+		machines = slices.Clone(machines)
+		slices.SortStableFunc(machines, func(a, b *analysis.Machine) int { return cmp.Compare(share(b), share(a)) })
+		cut = append(cut, msg.T("machines.some-trials", listed, msg.T("machines", len(machines))))
+		machines = machines[:listed]
+	}
+	if len(absent) > analysis.Many {
+		cut = append(cut, msg.T("machines.some-absent", listed, msg.T("machines", len(absent))))
+		absent = absent[:listed]
+	}
+	for _, k := range machines {
+		n, disturbed := k.Trials()
+		var of page.Text = disturbed
+		if disturbed > 0 {
+			of = msg.T("in-brackets", disturbed, msg.Percent(share(k)))
+		}
+		t.Rows = append(t.Rows, []page.Text{k.Name, n, of, nil})
+	}
+	for _, x := range absent {
+		t.Rows = append(t.Rows, []page.Text{x.Name, msg.T("cell.none"), nil, x.Reason})
+	}
+	if len(absent) == 0 {
+		t = t.Without(3)
+		t.Align = t.Align[:3]
+	}
+	p.Table(t)
+	p.Messages(cut...)
 }
 
 // machinesMetric is a table for each group in which a metric was measured.

@@ -201,3 +201,80 @@ func TestAcrossMachinesFiles(t *testing.T) {
 		t.Error(b.String(), err)
 	}
 }
+
+// A page across machines says of each how many of its trials were disturbed, and of a
+// fleet's without results why.
+func TestMachinesTrials(t *testing.T) {
+	m := across(t, class())
+	m.Absent = []analysis.Absent{{Name: "pc02", Reason: "its disk is full (x|y)"}, {Name: "<pc03>", Reason: "the connection was lost"}}
+	files, err := MachinesFiles(m, msg.English())
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, disturbed := m.Machines[0].Trials()
+	if n == 0 || disturbed == 0 || n != 2*(12+12+11+6) {
+		t.Errorf("%d trials, %d disturbed", n, disturbed)
+	}
+	for i, wants := range map[int][]string{
+		0:              {fmt.Sprintf("| machine 1 | %d | %d (%s) | |\n", n, disturbed, msg.Percent(float64(disturbed)/float64(n))), `| pc02 | none | | its disk is full (x\|y) |`, "| why it has none |"},
+		len(files) - 1: {`<th scope="row">pc02</th>`, "its disk is full (x|y)", "&lt;pc03&gt;", "the connection was lost"},
+	} {
+		for _, want := range wants {
+			if !strings.Contains(string(files[i].Data), want) {
+				t.Errorf("%s has no %q", files[i].Name, want)
+			}
+		}
+	}
+	// Of many the noisiest, and some of those that are absent.
+	var many []*results.Run
+	for i := range analysis.Many + 1 {
+		many = append(many, elsewhere(i+1, 1))
+	}
+	noisy := many[analysis.Many]
+	for i := range noisy.Lines {
+		noisy.Lines[i].Taint = []string{"load"}
+	}
+	m = across(t, many)
+	for i := range analysis.Many + 1 {
+		m.Absent = append(m.Absent, analysis.Absent{Name: fmt.Sprintf("pc%03d", i), Reason: "it is off"})
+	}
+	p := &page.Page{}
+	machinesTrials(p, m)
+	text := string(p.Markdown(msg.English()))
+	rows := strings.Split(text, "\n")
+	if got := strings.Count(text, "\n| "); got != 1+2*listed || !strings.Contains(text, "(100 %)") || !strings.Contains(strings.Join(rows[:6], ""), "laptop-201 | ") ||
+		!strings.Contains(text, "20 of 201 machines, those with the largest share") || !strings.Contains(text, "The first 20 of 201 machines without results") {
+		t.Errorf("%d rows:\n%s", got, text)
+	}
+	// Without any that is absent there is no column for it.
+	if text := string(machinesReport(across(t, class()), nil).Markdown(msg.English())); strings.Contains(text, "why it has none") {
+		t.Error("a column says why there is nothing missing")
+	}
+}
+
+// Machines with one id that a fleet knows to be several count by their names, and it is
+// said; others with that id are one.
+func TestSharedMachineID(t *testing.T) {
+	of := func(hosts ...string) *analysis.Machines {
+		var all []*analysis.Analysis
+		for i, name := range hosts {
+			run := elsewhere(i+1, 1+float64(i))
+			run.Machine.ID = "copied"
+			a := analysis.Of(run)
+			a.Host = name
+			all = append(all, a)
+		}
+		m, err := analysis.Across(all)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	const said = "share a machine id, as copied disks do"
+	if m := of("pc01", "pc02", "pc02"); len(m.Machines) != 2 || !strings.Contains(notes(m.Notes), "Laptop-1, machine 2 "+said) {
+		t.Errorf("%d machines, %v", len(m.Machines), notes(m.Notes))
+	}
+	if m := of("", ""); len(m.Machines) != 1 || strings.Contains(notes(m.Notes), said) {
+		t.Errorf("%d machines, %v", len(m.Machines), notes(m.Notes))
+	}
+}

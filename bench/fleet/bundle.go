@@ -14,6 +14,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -39,8 +40,8 @@ const (
 )
 
 // Parts are a bundle's: the two programs in folder dir, a static busybox, the guest
-// kernel's image and folder of modules if there are any, and the texts beside the
-// programs. An error says what is missing, and the cure.
+// kernel's image and folder of modules if there are any, and the texts next to the
+// programs with what they link to. An error says what is missing, and the cure.
 func Parts(dir, cache, kernel, modules string) ([]Part, error) {
 	var out []Part
 	for _, name := range []string{"lab", "lab-full"} {
@@ -50,11 +51,11 @@ func Parts(dir, cache, kernel, modules string) ([]Part, error) {
 		}
 		out = append(out, Part{Name: name, Path: file})
 	}
-	for _, name := range []string{"README.md", "LAB.md", "LICENSE", "CHANGELOG.md"} {
-		if file := filepath.Join(dir, name); regularFile(file) {
-			out = append(out, Part{Name: name, Path: file})
-		}
+	read, err := texts(dir)
+	if err != nil {
+		return nil, fmt.Errorf("bundle: %w", err)
 	}
+	out = append(out, read...)
 	busybox, err := image.Busybox(cache)
 	if err != nil {
 		return nil, fmt.Errorf("bundle: %w; fix: make setup, or apt-get install busybox-static", err)
@@ -71,9 +72,57 @@ func Parts(dir, cache, kernel, modules string) ([]Part, error) {
 	return out, nil
 }
 
-func regularFile(name string) bool {
-	st, err := os.Stat(name)
-	return err == nil && st.Mode().IsRegular()
+// linkTo finds where a text leads: the target of a Markdown link, without its anchor, if
+// it is a path.
+var linkTo = regexp.MustCompile(`\]\(([^)\s#:]+)(?:#[^)\s]*)?\)`)
+
+// texts are what people read next to the programs in folder dir, with all that these texts
+// link to: a reader of the bundle finds the file that LAB.md speaks of. What isn't there
+// is left out, and so are programs that were built into a folder of sources.
+func texts(dir string) (out []Part, err error) {
+	has := map[string]bool{}
+	names := []string{"README.md", "LAB.md", "LICENSE", "CHANGELOG.md"}
+	for i := 0; i < len(names); i++ { // it grows meanwhile
+		name := names[i]
+		file := filepath.Join(dir, filepath.FromSlash(name))
+		st, err := os.Stat(file)
+		if err != nil || has[name] {
+			continue
+		}
+		has[name] = true
+		switch {
+		case st.IsDir():
+			err = input.Walk(file, func(_, rel string, info fs.FileInfo) error {
+				if info.Mode().IsRegular() {
+					names = append(names, path.Join(name, filepath.ToSlash(rel)))
+				}
+				return nil
+			})
+		case st.Mode().IsRegular() && !image.IsStatic(file):
+			out = append(out, Part{Name: name, Path: file})
+			if path.Ext(name) == ".md" {
+				var more []string
+				more, err = leadsTo(file, name)
+				names = append(names, more...)
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// leadsTo are the files and folders that a text links to, seen from where it is called
+// name. What is outside of that isn't among them.
+func leadsTo(file, name string) (out []string, err error) {
+	text, err := input.ReadFile(file, 16<<20)
+	for _, m := range linkTo.FindAllSubmatch(text, -1) {
+		if to := path.Join(path.Dir(name), string(m[1])); to != "." && filepath.IsLocal(to) {
+			out = append(out, to)
+		}
+	}
+	return out, err
 }
 
 // WriteBundle packs the parts below one folder, top, as a gzipped tar, and returns its

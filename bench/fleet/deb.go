@@ -51,6 +51,10 @@ const (
 
 // debEntries are a bundle's parts where a package has them.
 func debEntries(parts []Part) ([]packed, error) {
+	link := func(name, to string) packed {
+		return packed{Part{Name: name}, tar.Header{Typeflag: tar.TypeSymlink, Mode: 0o777, Linkname: to}}
+	}
+	links := []packed{link("usr/bin/lab", "../lib/lab/lab"), link(path.Join(debPrograms, usercache.Beside), "../../../"+debCache)}
 	var out []Part
 	for _, p := range parts {
 		switch rest, inCache := strings.CutPrefix(p.Name, usercache.Beside+"/"); {
@@ -58,22 +62,19 @@ func debEntries(parts []Part) ([]packed, error) {
 			p.Name = path.Join(debCache, rest)
 		case p.Name == "LICENSE":
 			p.Name = path.Join(debTexts, "copyright")
-		case strings.HasSuffix(p.Name, ".md"):
-			p.Name = path.Join(debTexts, p.Name)
-		default:
+			links = append(links, link(path.Join(debTexts, "LICENSE"), "copyright")) // README.md leads there
+		case p.Name == "lab" || p.Name == "lab-full":
 			p.Name = path.Join(debPrograms, p.Name)
+		default: // a text, and in the same place as seen from it what it links to
+			p.Name = path.Join(debTexts, p.Name)
 		}
 		out = append(out, p)
-	}
-	link := func(name, to string) packed {
-		return packed{Part{Name: name}, tar.Header{Typeflag: tar.TypeSymlink, Mode: 0o777, Linkname: to}}
 	}
 	entries, err := entriesOf(out)
 	if err != nil {
 		return nil, err
 	}
-	entries = append(entries, packed{Part{Name: "usr/bin"}, tar.Header{Typeflag: tar.TypeDir, Mode: 0o755}},
-		link("usr/bin/lab", "../lib/lab/lab"), link(path.Join(debPrograms, usercache.Beside), "../../../"+debCache))
+	entries = append(append(entries, packed{Part{Name: "usr/bin"}, tar.Header{Typeflag: tar.TypeDir, Mode: 0o755}}), links...)
 	slices.SortFunc(entries, func(a, b packed) int { return cmp.Compare(a.Name, b.Name) })
 	return entries, nil
 }

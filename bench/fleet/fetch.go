@@ -152,26 +152,6 @@ func (f *Fleet) knows(h *Host, run *results.Manifest, machine *results.Machine) 
 	f.runs[run.ID], h.machine = h, machine.ID
 }
 
-// SameMachines are the names of hosts whose results have one machine id.
-func (f *Fleet) SameMachines() (out [][]string) {
-	by := map[string][]string{}
-	var ids []string
-	for _, h := range f.Hosts {
-		if h.machine != "" {
-			if by[h.machine] == nil {
-				ids = append(ids, h.machine)
-			}
-			by[h.machine] = append(by[h.machine], h.Name)
-		}
-	}
-	for _, id := range ids {
-		if len(by[id]) > 1 {
-			out = append(out, by[id])
-		}
-	}
-	return out
-}
-
 // told is an error in other words.
 type told struct {
 	error
@@ -275,15 +255,4 @@ func (f *Fleet) whole(h *Host) bool {
 		m, _ := f.there(h, name)
 		return m == nil
 	})
-}
-
-// Folders are the results folders of one scenario, a machine each, in the machines'
-// order.
-func (f *Fleet) Folders(scenario string) (dirs []string) {
-	for _, h := range f.Hosts {
-		if m, _ := f.there(h, scenario); m != nil {
-			dirs = append(dirs, f.results(h, scenario))
-		}
-	}
-	return dirs
 }

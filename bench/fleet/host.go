@@ -80,12 +80,15 @@ func (f *Fleet) once(ctx context.Context, h *Host) error {
 func (f *Fleet) finish(ctx context.Context, h *Host) error {
 	within, cancel := context.WithTimeout(ctx, stepWithin)
 	defer cancel()
-	_, err := step(within, h.Name, nil, "finish", f.ID)
+	begin := time.Now()
+	text, err := step(within, h.Name, nil, "finish", f.ID)
+	_, boot, _ := strings.Cut(text, "boot=")
+	f.saw(h, boot, begin, time.Now())
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	if err != nil {
-		h.Notes = append(h.Notes, short(fmt.Sprintf("run-%s stays in its /var/tmp/lab-fleet-UID (%v); fix: ssh there and rm -r it", f.ID, err)))
+		h.Notes = append(h.Notes, short(fmt.Sprintf("run-%s stays in its /var/tmp/lab-fleet-UID (%v); fix: lab fleet clean with this folder", f.ID, err)))
 	}
 	return nil
 }
@@ -105,6 +108,10 @@ func (f *Fleet) look(ctx context.Context, h *Host) (map[string]string, error) {
 			there[k] = clean.Line(v)
 		}
 	}
+	f.mu.Lock()
+	h.Reached = true
+	f.mu.Unlock()
+	f.saw(h, there["boot"], begin, time.Now())
 	middle := begin.Add(time.Since(begin) / 2)
 	h.Notes = nil
 	if n, err := strconv.ParseInt(there["time"], 10, 64); err == nil {

@@ -36,7 +36,11 @@ look() {
 	echo "room=$(df -Pk "$folder" | awk 'NR == 2 { print $4 }')"
 	if [ -z "$root" ] || $root true 2>/dev/null; then echo root=yes; fi
 	if [ -x "$folder/bundle-$1/lab" ]; then echo bundle=yes; fi
+	boot
 }
+
+# boot says since which start of the machine its kernel runs.
+boot() { echo "boot=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)"; }
 
 # put BUNDLE DIGEST: the archive comes in, and is unpacked in one step or not at all.
 put() {
@@ -77,7 +81,44 @@ work() {
 fetch() { exec tar cf - -C "$folder/run-$1" results; }
 
 # finish FLEET: nothing of the fleet stays but the bundle.
-finish() { $root rm -rf "$folder/run-$1"; }
+finish() {
+	$root rm -rf "$folder/run-$1"
+	boot
+}
+
+# left FLEET: which results of it are there, and of how many trials.
+left() {
+	[ -d "$folder" ] || return 0
+	own
+	[ -d "$folder/run-$1" ] || return 0
+	echo "run=$1"
+	for results in "$folder/run-$1"/results/*; do
+		[ -d "$results" ] || continue
+		echo "${results##*/}=$($root cat "$results/trials.jsonl" 2>/dev/null | grep -c '"last":true' || :)"
+	done
+}
+
+# discard FLEET: nothing of it stays, its results neither. Another fleet's results stay, and
+# the bundle that they need.
+discard() {
+	[ -d "$folder" ] || return 0
+	own
+	run=$folder/run-$1
+	# A task holds its run's folder, and one of Slurm's the one above.
+	for held in "$run" "$folder"; do
+		if [ -d "$held" ] && command -v flock >/dev/null; then
+			flock -n "$held" true || die "a task still measures there; fix: try again when it has ended"
+		fi
+	done
+	$root rm -rf "$run"
+	for other in "$folder"/run-*; do
+		if [ -e "$other" ]; then
+			echo other=yes
+			return 0
+		fi
+	done
+	clean
+}
 
 # task PLACE BUNDLE DIGEST SIZE FLEET MACHINE FLAG…: all steps, as a task of Slurm's. PLACE is
 # the fleet's folder, which all nodes see: slurm/TASK.* there is what the task says.
@@ -140,7 +181,7 @@ task() {
 		fi
 		rm -f "$says.tar-$node"
 	fi
-	finish "$fleet"
+	finish "$fleet" >/dev/null
 	(clean) || :
 }
 
@@ -152,7 +193,7 @@ clean() {
 		if [ -x "$lab" ]; then $root "$lab" clean >/dev/null || :; fi
 	done
 	for run in "$folder"/run-*; do
-		[ ! -e "$run" ] || die "$run has results that nobody fetched; fix: lab fleet resume, or ssh there and rm -r it"
+		[ ! -e "$run" ] || die "$run has results that nobody fetched; fix: lab fleet resume fetches them, lab fleet clean with that fleet's folder and --discard removes them"
 	done
 	# In this order it can go on wherever it is broken off: without lab a bundle is none, and
 	# the tag says whose the rest is.

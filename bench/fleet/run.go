@@ -25,6 +25,9 @@ type Status struct {
 // trial, and Run can be called again.
 func (f *Fleet) Run(ctx context.Context, parallel int) error {
 	f.sweep()
+	if err := f.Save(); err != nil { // it may have other machines now
+		return err
+	}
 	var todo []*Host
 	for _, h := range f.Hosts {
 		// Through ssh it is done only when its folder there is gone, too.
@@ -34,6 +37,8 @@ func (f *Fleet) Run(ctx context.Context, parallel int) error {
 			f.set(h, Failed, err)
 		case whole && (f.Slurm != nil || h.State == Done):
 			f.set(h, Done, nil)
+		case h.State == Dropped:
+			f.set(h, Dropped, errDropped)
 		default:
 			f.set(h, Waiting, nil)
 			todo = append(todo, h)
@@ -47,18 +52,19 @@ func (f *Fleet) Run(ctx context.Context, parallel int) error {
 	}
 	if ctx.Err() != nil {
 		for _, h := range f.Hosts {
-			if h.State != Done && h.State != Failed {
+			if h.State != Done && h.State != Dropped && h.State != Failed {
 				f.set(h, Failed, context.Cause(ctx))
 			}
 		}
 	}
+	f.share()
 	if err = errors.Join(err, f.keep()); err != nil {
 		return err
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if f.count(Done) == len(f.Hosts) {
+	if f.count(Done)+f.count(Dropped) == len(f.Hosts) {
 		os.Remove(f.BundlePath())
 		os.RemoveAll(filepath.Join(f.Dir, slurmDir))
 	}
@@ -133,27 +139,4 @@ func (f *Fleet) drive(ctx context.Context, h *Host) error {
 			return context.Cause(ctx)
 		}
 	}
-}
-
-// Clean removes the lab's folder from each machine, and returns what went wrong where.
-func Clean(ctx context.Context, hosts []string, parallel int) map[string]error {
-	out := map[string]error{}
-	var mu sync.Mutex
-	var group sync.WaitGroup
-	places := make(chan struct{}, parallel)
-	for _, name := range hosts {
-		places <- struct{}{}
-		group.Go(func() {
-			defer func() { <-places }()
-			within, cancel := context.WithTimeout(ctx, 2*lookWithin)
-			defer cancel()
-			if _, err := step(within, name, nil, "clean"); err != nil {
-				mu.Lock()
-				defer mu.Unlock()
-				out[name] = err
-			}
-		})
-	}
-	group.Wait()
-	return out
 }

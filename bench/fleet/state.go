@@ -46,6 +46,8 @@ type Fleet struct {
 	Scenarios  []string         `json:"scenarios"`
 	Wait       bool             `json:"wait,omitempty"` // for another lab's lock
 	Hosts      []*Host          `json:"hosts"`
+	Former     []string         `json:"former,omitempty"` // names that it had, of machines where the lab was
+	Shared     []string         `json:"shared,omitempty"` // machine ids that several machines have, as copied disks do
 	Slurm      *Slurm           `json:"slurm,omitempty"`
 
 	mu      sync.Mutex       // of the hosts' states
@@ -63,6 +65,9 @@ type Host struct {
 	Notes  []string `json:"notes,omitempty"`  // what doctor and the clock say
 	Task   int      `json:"task,omitempty"`   // of Slurm's array
 
+	Reached bool  `json:"reached,omitempty"` // through ssh, once
+	Boot    *Boot `json:"boot,omitempty"`    // in which it was seen last
+
 	event Event
 	on    map[string]bool // nodes on which Slurm was seen to run it
 
@@ -79,6 +84,7 @@ const (
 	Fetching = "fetching"
 	Done     = "done"
 	Failed   = "failed"
+	Dropped  = "dropped" // not in the hosts file any more, with a part of its results here
 )
 
 // New makes a fleet's folder, with the experiment in it. What f lacks of Format, ID and
@@ -184,6 +190,14 @@ func (f *Fleet) check() error {
 		h.Notes = h.Notes[:min(len(h.Notes), 10)]
 		for i, n := range h.Notes {
 			h.Notes[i] = short(n)
+		}
+	}
+	if len(f.Former) > maxHosts {
+		return fmt.Errorf("more than %d machines", maxHosts)
+	}
+	for _, name := range f.Former {
+		if !hostName.MatchString(name) {
+			return fmt.Errorf("%.100q isn't a machine's name", name)
 		}
 	}
 	for _, name := range f.Scenarios {

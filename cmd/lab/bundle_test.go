@@ -110,6 +110,12 @@ func TestBundle(t *testing.T) {
 	if out, err := unpack.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
+	// LAB.md and README.md link to them.
+	for _, name := range []string{"docs/ko/LAB.md", "docs/SECURITY.md", "container/plan.go", "vm/distro.go", "scenarios/apps/nginx.yaml", "reports/reference/startup/manifest.json"} {
+		if found, _ := filepath.Glob(filepath.Join(root, "lab-*", name)); len(found) != 1 {
+			t.Errorf("the bundle has no %s", name)
+		}
+	}
 	said := inRoot(t, root, `cd /lab-* && ./lab run startup --runs 2 --warmup 0 --seed 1 --out /root/out; echo status $?
 ./lab doctor | busybox grep -A1 QEMU; busybox ls / /root`)
 	for _, want := range []string{"time until ready", "container", "vm: not run: QEMU (qemu-system-x86_64) isn't installed; fix: apt-get install qemu-system-x86", "report: /root/out/report.md", "status 1"} {
@@ -154,7 +160,8 @@ func TestDeb(t *testing.T) {
 		}
 	}
 	list := command("dpkg-deb", "--contents", deb)
-	for _, want := range []string{"./usr/bin/lab -> ../lib/lab/lab\n", "./usr/lib/lab/lab-full\n", "./usr/lib/lab/lab-cache -> ../../../var/cache/lab\n", "./var/cache/lab/busybox/bin/busybox\n", "./usr/share/doc/lab/copyright\n"} {
+	for _, want := range []string{"./usr/bin/lab -> ../lib/lab/lab\n", "./usr/lib/lab/lab-full\n", "./usr/lib/lab/lab-cache -> ../../../var/cache/lab\n", "./var/cache/lab/busybox/bin/busybox\n", "./usr/share/doc/lab/copyright\n",
+		"./usr/share/doc/lab/LICENSE -> copyright\n", "./usr/share/doc/lab/docs/ko/LAB.md\n", "./usr/share/doc/lab/vm/distro.go\n"} {
 		if !strings.Contains(list, want) {
 			t.Errorf("it has no %q:\n%.2000s", want, list)
 		}

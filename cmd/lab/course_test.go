@@ -41,6 +41,8 @@ var triedElsewhere = map[string]string{
 	"./lab fleet class --hosts room.txt --out room":                                      "TestFleet, by fleet run",
 	"./lab fleet run -f paper.yaml --hosts machines.txt":                                 "TestFleet",
 	"./lab fleet run -f paper.yaml --slurm --tasks 8 --out cluster -- --partition=bench": "TestFleetSlurm",
+	"./lab fleet resume room-204 --hosts room-204.txt":                                   "TestFleet",
+	"./lab fleet clean room-204 --discard":                                               "TestFleet",
 	"./lab fleet resume cluster":                                                         "TestFleetSlurm",
 	"./lab fleet resume room":                                                            "TestFleetLong",
 	"./lab report cluster/startup/* --out all":                                           "TestFleetLong, TestManyMachines",

@@ -59,10 +59,14 @@ func (a *app) fleetCommand() *cobra.Command {
 func (f *fleetFlags) add(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringVarP(&f.file, "file", "f", "", "`FILE` experiment to run on each machine")
-	fl.StringVar(&f.hosts, "hosts", "", "`FILE` machines, one a line, as ssh takes them")
+	f.addHosts(cmd)
 	fl.StringVar(&f.out, "out", "", "`DIR` new folder for all results (default: results/<UTC time>-fleet)")
 	fl.StringVar(&f.bundle, "bundle", "", "`FILE` bundle to copy there (default: this lab's, made anew)")
 	f.addRest(cmd)
+}
+
+func (f *fleetFlags) addHosts(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.hosts, "hosts", "", "`FILE` machines, one a line, as ssh takes them")
 }
 
 func (f *fleetFlags) addRest(cmd *cobra.Command) {
@@ -133,74 +137,6 @@ func (a *app) fleetClassCommand() *cobra.Command {
 	f.add(cmd)
 	cmd.Flags().BoolVar(&f.first, "quick", false, "a first look: few trials")
 	completeFlags(cmd)
-	return cmd
-}
-
-func (a *app) fleetResumeCommand() *cobra.Command {
-	var f fleetFlags
-	cmd := &cobra.Command{
-		Use: "resume DIR [-- OPTION…]",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if n := cmd.ArgsLenAtDash(); n >= 0 {
-				args = args[:n]
-			}
-			return oneFolder(cmd, args)
-		}, ValidArgsFunction: completeFolders,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := f.checkJobs(); err != nil {
-				return err
-			}
-			x, err := fleet.Open(args[0])
-			if err != nil {
-				return fmt.Errorf("fleet resume: %w", err)
-			}
-			if options := args[1:]; x.Slurm != nil {
-				if len(options) > 0 {
-					x.Slurm.Options = options
-				}
-				if cmd.Flags().Changed("patience") {
-					x.Slurm.Patience = f.patience
-				}
-				if err := fleet.CheckSlurm(x.Slurm.Options); err != nil {
-					return cli.Usagef("fleet resume: %w", err)
-				}
-			} else if len(options) > 0 {
-				return cli.Usagef("fleet resume: %s isn't a fleet of Slurm's, whose options are behind --", args[0])
-			}
-			x.Wait = x.Wait || f.wait
-			return a.runFleet(x, f.parallel)
-		},
-	}
-	f.addRest(cmd)
-	cmd.Flags().DurationVar(&f.patience, "patience", 10*time.Minute, "`T` longest wait for nodes that are drained or lost, when nothing else runs")
-	return cmd
-}
-
-func (a *app) fleetCleanCommand() *cobra.Command {
-	var f fleetFlags
-	cmd := &cobra.Command{
-		Use:  "clean --hosts FILE",
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			hosts, err := f.machines()
-			if err != nil {
-				return err
-			}
-			var errs []error
-			failed := fleet.Clean(cmd.Context(), hosts, max(f.parallel, 1))
-			for _, name := range hosts {
-				if err := failed[name]; err != nil {
-					errs = append(errs, fmt.Errorf("%s: %w", name, err))
-				}
-			}
-			if err := tell(a.Page, "removed from %d of %d machines\n", len(hosts)-len(errs), len(hosts)); err != nil {
-				return err
-			}
-			return errors.Join(errs...)
-		},
-	}
-	cmd.Flags().StringVar(&f.hosts, "hosts", "", "`FILE` machines, one a line, as ssh takes them")
-	cmd.Flags().IntVarP(&f.parallel, "jobs", "j", 64, "`N` machines at a time")
 	return cmd
 }
 
@@ -331,6 +267,11 @@ func (a *app) newFleet(f fleetFlags) error {
 		return errors.Join(err, os.RemoveAll(f.out)) // it was made a moment ago
 	}
 	close(made)
+	lock, err := x.Lock()
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
 	return a.runFleet(x, f.parallel)
 }
 
@@ -372,13 +313,8 @@ func machineName() string {
 	return unix.ByteSliceToString(u.Machine[:])
 }
 
-// runFleet runs what isn't measured yet, and reports.
+// runFleet runs what isn't measured yet, and reports. The caller holds the fleet's lock.
 func (a *app) runFleet(x *fleet.Fleet, parallel int) error {
-	lock, err := x.Lock()
-	if err != nil {
-		return err
-	}
-	defer lock.Close()
 	x.Draw = func(run *results.Run) error { return reports.WriteRun(run, run.Dir, -1, -1) }
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
@@ -406,7 +342,7 @@ func (a *app) runFleet(x *fleet.Fleet, parallel int) error {
 			}
 		}
 	}()
-	err = x.Run(ctx, parallel)
+	err := x.Run(ctx, parallel)
 	close(ended)
 	<-drawn
 	if err != nil && ctx.Err() == nil {
@@ -417,10 +353,14 @@ func (a *app) runFleet(x *fleet.Fleet, parallel int) error {
 
 // concludeFleet says what became of each machine, and draws what came back.
 func (a *app) concludeFleet(x *fleet.Fleet, interrupted bool) error {
-	done := 0
+	done, missing := 0, 0
 	for _, h := range x.Hosts {
-		if h.State == fleet.Done {
+		switch h.State {
+		case fleet.Done:
 			done++
+		case fleet.Dropped: // it isn't asked for the rest
+		default:
+			missing++
 		}
 	}
 	tell(a.Page, "%d of %d machines measured: %s\n", done, len(x.Hosts), x.Dir)
@@ -433,7 +373,12 @@ func (a *app) concludeFleet(x *fleet.Fleet, interrupted bool) error {
 		}
 	}
 	for _, same := range x.SameMachines() {
-		tell(a.Page, "- %s: one machine id, as disks that were copied have it: they count as one machine; fix: rm /etc/machine-id && systemd-machine-id-setup there\n", strings.Join(same, ", "))
+		names := strings.Join(same.Names, ", ")
+		if same.Apart {
+			tell(a.Page, "- %s: one machine id, as disks that were copied have it; two of them ran at the same time, so they count as separate machines; fix: rm /etc/machine-id && systemd-machine-id-setup there\n", names)
+		} else {
+			tell(a.Page, "- %s: one machine id, as disks that were copied have it: they count as one machine; fix: rm /etc/machine-id && systemd-machine-id-setup there\n", names)
+		}
 	}
 	var errs []error
 	for _, name := range x.Scenarios {
@@ -443,7 +388,7 @@ func (a *app) concludeFleet(x *fleet.Fleet, interrupted bool) error {
 		}
 		fmt.Fprintln(a.Page)
 		out := filepath.Join(x.Dir, "report-"+name)
-		errs = append(errs, os.RemoveAll(out), a.reportMachines(dirs, out, false)) // an earlier one has fewer machines
+		errs = append(errs, os.RemoveAll(out), a.reportMachines(dirs, out, false, x)) // an earlier one has fewer machines
 	}
 	status := 0
 	switch {
@@ -451,15 +396,17 @@ func (a *app) concludeFleet(x *fleet.Fleet, interrupted bool) error {
 		status = cli.StatusInterrupted
 	case done == 0:
 		status = cli.StatusNothing
-	case done < len(x.Hosts):
+	case missing > 0:
 		status = cli.StatusFailed
 	}
-	if status != 0 {
-		missing := say("%d machines are missing; to measure these, type:", len(x.Hosts)-done)
-		if len(x.Hosts)-done == 1 {
-			missing = say("one machine is missing; to measure it, type:")
+	if missing > 0 {
+		text := say("%d machines are missing; to measure these, type:", missing)
+		if missing == 1 {
+			text = say("one machine is missing; to measure it, type:")
 		}
-		errs = append(errs, errors.New(missing+"\n     "+cli.Quote([]string{a.Args[0], "fleet", "resume", x.Dir})))
+		errs = append(errs, errors.New(text+"\n     "+cli.Quote([]string{a.Args[0], "fleet", "resume", x.Dir})))
+	}
+	if status != 0 {
 		return cli.Exit(status, errors.Join(errs...))
 	}
 	return errors.Join(errs...)

@@ -37,9 +37,9 @@ func (s *screen) draw(all []fleet.Status) {
 		count[h.State]++
 	}
 	line(say("%d machines: %d done, %d at work, %d waiting, %d failed", len(all), count[fleet.Done],
-		len(all)-count[fleet.Done]-count[fleet.Waiting]-count[fleet.Failed], count[fleet.Waiting], count[fleet.Failed]))
+		len(all)-count[fleet.Done]-count[fleet.Dropped]-count[fleet.Waiting]-count[fleet.Failed], count[fleet.Waiting], count[fleet.Failed]))
 	for _, h := range all {
-		if h.State == fleet.Done || h.State == fleet.Waiting && h.Reason == "" || s.lines >= height-2 {
+		if h.State == fleet.Done || h.State == fleet.Dropped || h.State == fleet.Waiting && h.Reason == "" || s.lines >= height-2 {
 			continue
 		}
 		text := fmt.Sprintf("  %-20s %s", h.Name, say(h.State))

@@ -110,10 +110,21 @@ func TestFleetKilled(t *testing.T) {
 }
 
 // One machine is measured through a real sshd, the others are named with what is wrong,
-// and nothing stays but the bundle, and not that after lab fleet clean.
+// and nothing stays but the bundle, and not that after lab fleet clean. A wrong name is
+// corrected, and a machine added to a fleet that was complete; what was left half way stays
+// until it is discarded.
 func TestFleet(t *testing.T) {
-	wants(t, room(t, "room.sh", "quick.sh", viaSSH), "status 1\n", "1 of 4 machines measured: out\n", "- pc2: not measured: its disk is full: ", "- pc3: not measured: its host key isn't known",
+	said := room(t, "room.sh", "quick.sh", viaSSH)
+	first, rest, _ := strings.Cut(said, "names are corrected\n")
+	corrected, half, _ := strings.Cut(rest, "left half way\n")
+	wants(t, first, "status 1\n", "1 of 4 machines measured: out\n", "- pc2: not measured: its disk is full: ", "- pc3: not measured: its host key isn't known",
 		"- 192.0.2.1: not measured: it refuses connections", "left: \n", "removed from 2 of 2 machines\nthen: pc1/tmp:\n\npc2/tmp:\n")
+	wants(t, corrected, "absent: 3 3 \nstatus 0\n- pc4: new in hosts\n- pc2: no longer in hosts: taken out of the fleet, which has no results of it\n- pc3: no longer in hosts: ",
+		"- 192.0.2.1: no longer in hosts: ", "- pc2: the lab was there, and has left its folder; fix: lab fleet clean out\n2 of 2 machines measured: out\nabsent: 0 0 \n",
+		"fleet resume: this lab's bundle isn't the one that the fleet's other machines had; fix: a fleet of its own for the new machines", "status 1\nother:  0\n",
+		"- pc5: new in hosts\n3 of 3 machines measured: out\nremoved from 4 of 4 machines\nthen: pc1/tmp:  pc2/tmp:  pc4/tmp:  pc5/tmp: \n")
+	wants(t, half, "; they stay\nremoved from 0 of 1 machines\n", "and to remove them:\n     lab fleet clean half --discard\nstatus 1\nthen: bundle run tag \n- pc1: startup, trials that weren't fetched: ",
+		"; they are removed\nremoved from 1 of 1 machines\nstatus 0\nthen: .\n")
 }
 
 // A machine that goes away loses itself alone, and resumes when it is back; the lab on

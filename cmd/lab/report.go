@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lab/bench/fleet"
 	"lab/bench/owner"
 	"lab/bench/results"
 	"lab/bench/runs"
@@ -46,7 +47,7 @@ func (a *app) reportCommand() *cobra.Command {
 				return a.publish(dirs[0], public)
 			}
 			if len(dirs) > 1 && !json {
-				return a.reportMachines(dirs, out, true)
+				return a.reportMachines(dirs, out, true, fleet.Of(dirs[0]))
 			}
 			if out != "" {
 				return cli.Usagef("report: --out is for several folders; the report of a single one is written into it")
@@ -167,32 +168,37 @@ func (a *app) printReport(run *results.Run, json bool) error {
 }
 
 // reportMachines draws each folder again if asked to, and sets those of one scenario
-// side by side. A folder that can't be read doesn't keep the others from it.
-func (a *app) reportMachines(dirs []string, out string, redraw bool) error {
+// side by side. A folder that can't be read doesn't keep the others from it. If they are a
+// fleet's, that one (or nil) tells which machines have no results, and which are several
+// in spite of one machine id.
+func (a *app) reportMachines(dirs []string, out string, redraw bool, x *fleet.Fleet) error {
 	// By scenario, in the order in which the folders were given.
 	var names []string
 	by := map[string][]*analysis.Analysis{}
 	first := map[[2]string]string{} // the folder of a scenario's run
 	var errs []error
-	for _, x := range a.readMachines(dirs, redraw) {
-		if x.Err != nil {
-			errs = append(errs, fmt.Errorf("report: %w", x.Err))
+	for _, r := range a.readMachines(dirs, redraw) {
+		if r.Err != nil {
+			errs = append(errs, fmt.Errorf("report: %w", r.Err))
 			continue
 		}
-		run := x.Run
+		run := r.Run
 		// A copy of a run tells nothing about another machine.
 		key := [2]string{run.Manifest.Scenario, run.Manifest.ID}
 		if dir, twice := first[key]; twice && run.Manifest.ID != "" {
-			errs = append(errs, fmt.Errorf("report: %s and %s are the same run (%s), which counts once", dir, x.Dir, run.Manifest.ID))
+			errs = append(errs, fmt.Errorf("report: %s and %s are the same run (%s), which counts once", dir, r.Dir, run.Manifest.ID))
 			continue
 		}
-		first[key] = x.Dir
+		first[key] = r.Dir
 		// Folders of several scenarios are as many reports; only with --out there can be
 		// but one.
 		if name := run.Manifest.Scenario; by[name] == nil {
 			names = append(names, name)
 		}
-		by[run.Manifest.Scenario] = append(by[run.Manifest.Scenario], x.Analysis)
+		if x != nil {
+			r.Analysis.Host = x.Apart(run.Manifest.Scenario, r.Dir, run.Machine.ID)
+		}
+		by[run.Manifest.Scenario] = append(by[run.Manifest.Scenario], r.Analysis)
 	}
 	if out != "" && len(names) > 1 {
 		return cli.Usagef("report: --out is for one scenario, and these folders have %s; name one scenario's", strings.Join(names, ", "))
@@ -205,7 +211,13 @@ func (a *app) reportMachines(dirs []string, out string, redraw bool) error {
 			errs = append(errs, a.printReport(by[name][0].Run, false))
 			continue
 		}
-		m, err := analysis.Across(by[name])
+		var absent []analysis.Absent
+		if x != nil && x.AllOf(name, dirs) {
+			for _, h := range x.Absent(name) {
+				absent = append(absent, analysis.Absent(h))
+			}
+		}
+		m, err := analysis.Across(by[name], absent...)
 		if err == nil {
 			err = reports.Machines(m).Terminal(a.Page, page.OptionsFor(a.Stdout.File))
 		}

@@ -14,6 +14,7 @@ import (
 // An Analysis is a run with all that was computed from it.
 type Analysis struct {
 	Run         *results.Run
+	Host        string           // a fleet's name of its machine, if the machine's id is several machines'; else nothing
 	Cells       []*Cell          // in the manifest's order, not-run ones included
 	Metrics     []results.Metric // those that have values, the headline first
 	Answers     []results.Metric // those whose values are words, in the manifest's order

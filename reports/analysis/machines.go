@@ -23,9 +23,13 @@ type Machines struct {
 	Scenario, Question string
 	Machines           []*Machine
 	Groups             []*MachineGroup
+	Absent             []Absent      // of a fleet
 	Notes              []msg.Message // what must be known to read the figures
 	Metrics            []results.Metric
 }
+
+// Absent is a machine of a fleet that has no run, and why.
+type Absent struct{ Name, Reason string }
 
 // A Machine is one machine with its runs.
 type Machine struct {
@@ -33,6 +37,16 @@ type Machine struct {
 	Named bool        // after its folders
 	Facts results.Machine
 	Runs  []*Analysis
+}
+
+// Trials are how many of a machine's trials counted, and how many of these were disturbed.
+func (k *Machine) Trials() (counted, disturbed int) {
+	for _, a := range k.Runs {
+		for _, c := range a.Cells {
+			counted, disturbed = counted+c.Counted(), disturbed+c.Disturbed()
+		}
+	}
+	return counted, disturbed
 }
 
 // A MachineGroup is a row of the scenario on those machines that can be set
@@ -73,10 +87,12 @@ func AcrossMachines(runs []*results.Run) (*Machines, error) {
 	return Across(all)
 }
 
-// Across is AcrossMachines for runs that were analysed, by [Of] or [Brief].
-func Across(all []*Analysis) (*Machines, error) {
-	m := &Machines{}
-	byID, seen := map[string]*Machine{}, map[string]string{}
+// Across is AcrossMachines for runs that were analysed, by [Of] or [Brief], and machines
+// that have none.
+func Across(all []*Analysis, absent ...Absent) (*Machines, error) {
+	m := &Machines{Absent: absent}
+	// A machine is known by its id, and if others have the same one by its name, too.
+	byID, seen := map[[2]string]*Machine{}, map[string]string{}
 	for _, a := range all {
 		r, x := a.Run, &a.Run.Manifest
 		switch {
@@ -90,9 +106,9 @@ func Across(all []*Analysis) (*Machines, error) {
 			return nil, fmt.Errorf("report: %s and %s are the same run (%s); name it once", first, r.Dir, x.ID)
 		}
 		seen[x.ID] = r.Dir
-		id := r.Machine.ID
+		id := [2]string{r.Machine.ID, a.Host}
 		k := byID[id]
-		if k == nil || id == "" {
+		if k == nil || r.Machine.ID == "" {
 			k = &Machine{Name: msg.T("machine.n", strconv.Itoa(len(m.Machines)+1)), Facts: r.Machine}
 			m.Machines = append(m.Machines, k)
 			byID[id] = k
@@ -132,7 +148,7 @@ func (m *Machines) named() {
 	for _, k := range m.Machines {
 		dir := ShortDir(k.Runs[0].Run.Dir)
 		all := !slices.ContainsFunc(k.Runs, func(a *Analysis) bool { return ShortDir(a.Run.Dir) != dir })
-		if all && len(of[dir]) == 1 && len(m.Machines) > 1 && len(dir) <= maxName && clean.Line(dir) == dir && !ownDir.MatchString(dir) && dir != m.Scenario {
+		if all && len(of[dir]) == 1 && len(m.Machines)+len(m.Absent) > 1 && len(dir) <= maxName && clean.Line(dir) == dir && !ownDir.MatchString(dir) && dir != m.Scenario {
 			k.Name, k.Named = msg.Verbatim(dir), true
 		}
 	}

@@ -42,6 +42,15 @@ func (m *Machines) note() {
 			say(x.id, msg.T("machines", x.n))
 		}
 	}
+	var shared msg.Gathered
+	for _, k := range m.Machines {
+		if k.Runs[0].Host != "" {
+			shared.Add(msg.Verbatim(k.Facts.ID), k.Name)
+		}
+	}
+	for _, machines := range shared.All() {
+		say("machines.shared-id", whose(machines))
+	}
 	if len(m.Machines) == 1 {
 		say("machines.single", msg.T("runs", runs))
 	} else {

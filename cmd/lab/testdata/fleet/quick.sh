@@ -12,3 +12,35 @@ lab report out/startup/* | grep 'middle of' || :
 sed -i 3,4d hosts
 lab fleet clean --hosts hosts
 echo "then: $(ls pc1/tmp pc2/tmp)"
+
+echo 'names are corrected'
+absent() { for file in "$1"/machines.md "$1"/machines.html; do grep -c "$2" "$file" || :; done | tr '\n' ' '; }
+echo "absent: $(absent out/report-startup 'pc2.*none.*its disk is full\|pc3.*none.*its host key isn.*t known\|192.0.2.1.*none.*it refuses')"
+machine 4
+printf 'pc1\npc4\n' >hosts
+lab fleet resume out --hosts hosts >said && echo status 0 || echo status $?
+grep -v '^$' said | grep '^- .* hosts\|^- .*fleet clean\|measured:'
+echo "absent: $(absent out/report-startup 'its disk is full\|pc3.*none')"
+machine 5
+cp -r out other
+sed -i '/"bundle": {/,/}/s/sha256:..../sha256:beef/' other/fleet.json
+printf 'pc1\npc4\npc5\n' >hosts
+lab fleet resume other --hosts hosts 2>&1 && echo status 0 || echo status $?
+echo "other: $(ls other/bundle.tar.gz 2>/dev/null || :) $(grep -c pc5 other/fleet.json)"
+lab fleet resume out --hosts hosts 2>&1 | grep '^- pc5: new\|measured:'
+lab fleet clean out
+echo "then: $(ls pc1/tmp pc2/tmp pc4/tmp pc5/tmp | tr '\n' ' ')"
+
+echo 'left half way'
+printf 'format: 1\nscenarios: [startup]\nenvironments: [host, chroot]\ntrials: 5000\nwarmup: 0\n' >x.yaml
+printf 'pc1\n' >hosts
+lab fleet run -f x.yaml --hosts hosts --out half >said 2>&1 &
+fleet=$!
+until [ "$(cat pc1/tmp/lab-fleet-0/run-*/results/startup/trials.jsonl 2>/dev/null | grep -c '"last":true')" -gt 50 ]; do sleep 0.05; done
+kill -9 $fleet
+{ wait $fleet || :; } 2>/dev/null
+until flock -n pc1/tmp/lab-fleet-0/run-* true; do sleep 0.1; done
+lab fleet clean half 2>&1 && echo status 0 || echo status $?
+echo "then: $(ls pc1/tmp/lab-fleet-0 | sed 's/-.*//' | tr '\n' ' ')"
+lab fleet clean half --discard 2>&1 && echo status 0 || echo status $?
+echo "then: $(ls pc1/tmp)."

@@ -1,0 +1,84 @@
+package fleet
+
+import (
+	"errors"
+	"slices"
+)
+
+// A Change is what another list of machines makes of a fleet.
+type Change struct {
+	Added   []string // are to be measured
+	Removed []string // have no results here, and aren't the fleet's any more
+	Dirty   []string // of those: the lab was there, and has left something
+	Kept    []string // aren't in the list, and stay for the results that are here
+}
+
+// errDropped is why such a machine isn't asked for the rest.
+var errDropped = errors.New("it isn't in the hosts file any more; what it measured stays")
+
+// SetNames gives a fleet another list of machines. One that is in both goes on as it is.
+// Of those that aren't in the list any more, one without results here leaves the fleet;
+// one with results keeps them, and isn't asked for what is missing.
+func (f *Fleet) SetNames(names []string) (c Change, err error) {
+	if f.Slurm != nil {
+		return c, errors.New("it is Slurm that finds this fleet's machines; fix: leave out --hosts")
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	old := map[string]*Host{}
+	for _, h := range f.Hosts {
+		old[h.Folder] = h
+	}
+	was := f.Hosts
+	f.SetHosts(names)
+	for i, h := range f.Hosts {
+		before := old[h.Folder]
+		if before == nil {
+			c.Added = append(c.Added, h.Name)
+			h.Reached = slices.Contains(f.Former, h.Name)
+			continue
+		}
+		before.Name = h.Name // the same folder: the same machine, said otherwise
+		if before.State == Dropped {
+			before.State = Waiting
+		}
+		f.Hosts[i] = before
+		delete(old, h.Folder)
+	}
+	for _, h := range was {
+		if old[h.Folder] == nil {
+			continue
+		}
+		some, whole := f.here(h)
+		switch {
+		case whole:
+			h.State, h.Reason = Done, ""
+		case some:
+			h.State, h.Reason = Dropped, errDropped.Error()
+		default:
+			c.Removed = append(c.Removed, h.Name)
+			// Only of one that failed without an answer is it known that nothing is there.
+			if h.Reached || h.State != Failed {
+				c.Dirty = append(c.Dirty, h.Name)
+			}
+			continue
+		}
+		c.Kept = append(c.Kept, h.Name)
+		f.Hosts = append(f.Hosts, h)
+	}
+	f.Former = append(f.Former, c.Dirty...)
+	f.Former = slices.DeleteFunc(f.Former, func(name string) bool { return slices.Contains(names, name) })
+	return c, nil
+}
+
+// here says whether something is in the place of a machine's results, and whether all of
+// them are there.
+func (f *Fleet) here(h *Host) (some, whole bool) {
+	whole = true
+	for _, name := range f.Scenarios {
+		m, err := f.there(h, name)
+		some = some || m != nil || err != nil
+		whole = whole && m != nil
+	}
+	return some, whole
+}

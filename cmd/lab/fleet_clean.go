@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+
+	"github.com/spf13/cobra"
+
+	"lab/bench/fleet"
+	"lab/cmd/cli"
+)
+
+func (a *app) fleetCleanCommand() *cobra.Command {
+	var f fleetFlags
+	var discard bool
+	cmd := &cobra.Command{
+		Use: "clean DIR [--discard] | clean --hosts FILE",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 && cmd.Flags().Changed("hosts") {
+				return nil
+			}
+			return oneFolder(cmd, args)
+		}, ValidArgsFunction: completeFolders,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.checkJobs(); err != nil {
+				return err
+			}
+			if len(args) > 0 {
+				return a.cleanFleet(cmd.Context(), args[0], &f, discard)
+			}
+			if discard {
+				return cli.Usagef("fleet clean: --discard removes one fleet's results; fix: name its folder, too")
+			}
+			hosts, err := f.machines()
+			if err != nil {
+				return err
+			}
+			failed := fleet.Clean(cmd.Context(), hosts, f.parallel)
+			return a.cleaned(len(hosts)-len(failed), hosts, failed)
+		},
+	}
+	f.addHosts(cmd)
+	cmd.Flags().BoolVar(&discard, "discard", false, "also results that weren't fetched yet: they are lost")
+	cmd.Flags().IntVarP(&f.parallel, "jobs", "j", 64, "`N` machines at a time")
+	completeFlags(cmd)
+	return cmd
+}
+
+// cleaned says from how many of some machines the lab was removed, and what went wrong.
+func (a *app) cleaned(n int, hosts []string, failed map[string]error) error {
+	var errs []error
+	for _, name := range hosts {
+		if err := failed[name]; err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", name, err))
+		}
+	}
+	if err := tell(a.Page, "removed from %d of %d machines\n", n, len(hosts)); err != nil {
+		return err
+	}
+	return errors.Join(errs...)
+}
+
+// cleanFleet removes what a fleet left on its machines. What it measured there and didn't
+// fetch stays unless discard is given. What stays or goes is said before.
+func (a *app) cleanFleet(ctx context.Context, dir string, f *fleetFlags, discard bool) error {
+	x, err := fleet.Open(dir)
+	if err != nil {
+		return fmt.Errorf("fleet clean: %w", err)
+	}
+	lock, err := x.Lock()
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	hosts := x.Machines()
+	switch {
+	case f.hosts != "":
+		if hosts, err = f.machines(); err != nil {
+			return err
+		}
+	case x.Slurm != nil:
+		return cli.Usagef("fleet clean: a task of Slurm's cleans its node when it ends; fix: lab fleet resume ends the others, or --hosts FILE with nodes that ssh reaches")
+	}
+	failed := map[string]error{}
+	var clean []string
+	kept := false
+	for _, r := range x.Remains(ctx, hosts, f.parallel) {
+		if r.Err != nil {
+			failed[r.Host] = r.Err
+			continue
+		}
+		for _, scenario := range r.Scenarios() {
+			if discard {
+				tell(a.Page, "- %s: %s, trials that weren't fetched: %d; they are removed\n", r.Host, scenario, r.Away[scenario])
+			} else {
+				tell(a.Page, "- %s: %s, trials that weren't fetched: %d; they stay\n", r.Host, scenario, r.Away[scenario])
+			}
+		}
+		if len(r.Away) > 0 && !discard {
+			kept = true
+			continue
+		}
+		clean = append(clean, r.Host)
+	}
+	wrong, others := x.Discard(ctx, clean, f.parallel)
+	maps.Copy(failed, wrong)
+	for _, name := range others {
+		tell(a.Page, "- %s: another fleet's results are there: they stay, and the bundle with them\n", name)
+	}
+	err = errors.Join(x.Save(), a.cleaned(len(clean)-len(wrong), hosts, failed))
+	if kept {
+		typed := func(words ...string) string {
+			return "\n     " + cli.Quote(append([]string{a.Args[0], "fleet"}, words...))
+		}
+		err = errors.Join(err, errors.New(say("results stay there; to fetch them, type:")+typed("resume", dir)+"\n"+
+			say("and to remove them:")+typed("clean", dir, "--discard")))
+	}
+	return err
+}
