@@ -94,7 +94,9 @@ func named(rows []string) string {
 		}
 	}
 	for i, env := range envs {
-		envs[i] = fmt.Sprintf("%s %d", env, n[env])
+		if n[env] > 1 {
+			envs[i] = fmt.Sprintf("%s %d", env, n[env])
+		}
 	}
 	return say("%d rows (%s)", len(rows), strings.Join(envs, ", "))
 }

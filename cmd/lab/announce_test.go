@@ -148,3 +148,15 @@ func TestMakes(t *testing.T) {
 		}
 	}
 }
+
+// Many rows are counted by environment, where that has several.
+func TestNamed(t *testing.T) {
+	few := []string{"host", "container net=none", "container net=bridge"}
+	if got, want := named(few), "host, container net=none, container net=bridge"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	many := append(few, "chroot", "vm", "vm-bare", "uml", "crun", "runc")
+	if got, want := named(many), "9 rows (host, container 2, chroot, vm, vm-bare, uml, crun, runc)"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
