@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -65,6 +66,11 @@ func abroad(t *testing.T, adjust ...func(*daemon.Mounts)) (d *daemon.Daemon, c *
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { d.Stop() })
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("what its threads do:\n%s", waiting(d.Proc.PID()))
+		}
+	})
 	if c, err = client.Connect(within(t, time.Minute), d.Socket); err != nil {
 		t.Fatal(err)
 	}
@@ -81,6 +87,20 @@ func abroad(t *testing.T, adjust ...func(*daemon.Mounts)) (d *daemon.Daemon, c *
 		t.Fatal(err)
 	}
 	return d, c
+}
+
+// waiting says of each of a process's threads where in the kernel it is.
+func waiting(pid int) string {
+	var out strings.Builder
+	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
+	for _, dir := range tasks {
+		for _, name := range []string{"comm", "wchan", "syscall"} {
+			b, _ := os.ReadFile(filepath.Join(dir, name))
+			fmt.Fprintf(&out, "%s ", strings.TrimSpace(string(b)))
+		}
+		out.WriteString("\n")
+	}
+	return out.String()
 }
 
 // openFar opens an environment on a foreign libvirt, over a passage as a worker
