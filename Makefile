@@ -63,7 +63,7 @@ test-long: setup-long generate build
 	LAB_LONG=1 ./.ci/gotest "$(GO)" -count=1 -timeout 40m -run TestFleet ./cmd/lab || s=1; \
 	CGO_ENABLED=0 GOARCH=arm64 ./.ci/gotest "$(GO)" -count=1 -exec qemu-aarch64 -skip TestExecError $(ARM64) || s=1; \
 	{ cmd/setup/setup.sh --distro && cmd/setup/setup.sh --xen && \
-	LAB_LONG=1 ./.ci/gotest "$(GO)" $(TESTFLAGS) -run 'TestDistro|TestXen|TestOverlay|TestPodman|TestScripts/^(distro|xen)$$' ./vm/... ./bench/engines/podman ./cmd/lab; } || s=1; \
+	LAB_LONG=1 ./.ci/gotest "$(GO)" $(TESTFLAGS) -run 'TestClock|TestDistro|TestXen|TestOverlay|TestPodman|TestScripts/^(distro|xen)$$' ./vm/... ./bench/engines/podman ./cmd/lab; } || s=1; \
 	exit $$s
 
 bench: setup generate

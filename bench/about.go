@@ -28,7 +28,7 @@ type About struct {
 	Extra     bool // one more to compare with: if it can't run here nothing is amiss
 	Default   bool // scenarios measure it where no environment was named
 	Slow      bool // a start takes seconds: fewer trials, and no calibration
-	Long      bool // a start is a whole distribution's, a minute of it where it is emulated: trials for an interval at most
+	Long      bool // a start boots a whole distribution, a minute where it is emulated: at most as many trials as an interval needs
 	Apart     bool // an instance can't run in the lab's own process: lab exec starts a worker, as lab run does
 	HostFiles bool // a program inside sees the machine's own files, under their own names
 }

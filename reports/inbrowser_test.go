@@ -83,7 +83,7 @@ func (b *tab) lookOver(page []byte, name string) {
 	b.size(390, 844)
 	b.eval(nil, `document.querySelectorAll('details').forEach(d => { d.open = false; }); scrollTo(0, 0); 0`)
 	var offers string
-	if b.eval(&offers, `document.getElementById('theme').textContent`); offers != "Light" {
+	if b.eval(&offers, `new Promise(f => requestAnimationFrame(() => requestAnimationFrame(f))).then(() => document.getElementById('theme').textContent)`); offers != "Light" {
 		b.t.Errorf("%s: dark, and the button offers %q", name, offers)
 	}
 	b.shoot(name + "-phone")

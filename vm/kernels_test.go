@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"lab/bench/results"
+	"lab/vm/accel"
 )
 
 // Guests boot the kernel that their row names, by its version in the cache or by a path,
@@ -52,6 +53,9 @@ func TestKernelsOfRows(t *testing.T) {
 				if !strings.Contains(string(said), w) {
 					t.Errorf("%s, %s: the guest didn't say %q: %q", name, append, w, said)
 				}
+			}
+			if told := strings.Contains(string(said), " tsc_early_khz="); told != (accel.TSC() > 0 && e.resolve("auto") != "kvm") {
+				t.Errorf("%s: the guest is told the rate of its clock: %v; %q", name, told, said)
 			}
 			if strings.Contains(string(said), " "+append+" ") != (append != "none") {
 				t.Errorf("%s: the command line has other parameters than %s: %q", name, append, said)

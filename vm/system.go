@@ -55,9 +55,11 @@ func (i *instance) prepareSystem(ctx context.Context) error {
 	}
 	if i.cfg.Remote {
 		line.More = append(line.More, lastWords)
-	} else if khz := accel.TSC(); i.cfg.Accel != "kvm" && khz > 0 {
+	} else if i.cfg.Accel != "kvm" {
 		// Or its clock has long ticks where it can't measure that itself, on a busy machine.
-		line.More = append(line.More, "tsc_early_khz="+strconv.FormatInt(khz, 10))
+		if khz := accel.TSC(); khz > 0 {
+			line.More = append(line.More, "tsc_early_khz="+strconv.FormatInt(khz, 10))
+		}
 	}
 	more, err := asked.Append(s)
 	if err != nil {

@@ -305,8 +305,8 @@ func Paint(i int) color.RGBA {
 }
 
 // RowColor is the i-th environment's: small dots need the palette's darker half, and two
-// more of that kind, wine and olive (P. Tol, Colour schemes, SRON 2021), so that what most
-// runs have is told apart: from the eighth on they come again, with another mark.
+// more of that kind, Tol's wine (P. Tol, Colour schemes, SRON 2021) and a dark olive, so that
+// what most runs have is told apart: from the eighth on they come again, with another mark.
 func RowColor(i int) color.RGBA {
 	dark := []color.RGBA{palette[0], palette[4], palette[2], rgb(0x444444), palette[6], rgb(0x882255), rgb(0x777700)}
 	return dark[i%len(dark)]

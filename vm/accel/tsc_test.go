@@ -18,6 +18,7 @@ func TestRate(t *testing.T) {
 		want int64
 	}{
 		{"2.5 GHz", reading{1000, 5 * ms, 100}, reading{1000 + 25e6, 15 * ms, 100}, 2500000},
+		{"a little held up", reading{1000, 5 * ms, 100}, reading{1000 + 25e6, 15 * ms, 5000}, 0},
 		{"held up", reading{1000, 5 * ms, 100}, reading{1000 + 25e6, 15 * ms, ms}, 0},
 		{"doesn't count", reading{0, 5 * ms, 100}, reading{0, 15 * ms, 100}, 0},
 		{"goes backwards", reading{1000, 5 * ms, 100}, reading{900, 15 * ms, 100}, 0},
@@ -40,6 +41,9 @@ func TestTSC(t *testing.T) {
 			t.Errorf("%d kHz", got)
 		}
 		return
+	}
+	if got == 0 {
+		t.Skip("SKIPPED: this processor's counter has no one rate, or the machine is too busy to tell it")
 	}
 	a := tscAt()
 	time.Sleep(100 * time.Millisecond)
