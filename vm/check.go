@@ -160,6 +160,9 @@ func (e *Env) Settings() []bench.Setting {
 	if n := slices.IndexFunc(all, func(s bench.Setting) bool { return s.Name == "memory" }); e.room != "" {
 		all[n].Default = e.room
 	}
+	if e.distro == xen {
+		all = append(all, asked.Domain)
+	}
 	return all
 }
 

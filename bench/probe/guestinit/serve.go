@@ -38,13 +38,14 @@ func serve(port *os.File, boot error, b wire.Boot) error {
 	if boot != nil {
 		hello.Err = boot.Error()
 	}
+	at := now()
+	if line {
+		hello.Began = at - began
+	}
 	if len(b.Since) > 0 {
-		var ts unix.Timespec
-		unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
-		now := time.Duration(ts.Nano())
-		hello.Ago = []time.Duration{now}
+		hello.Ago = []time.Duration{at}
 		for _, d := range b.Since {
-			hello.Ago = append(hello.Ago, now-d)
+			hello.Ago = append(hello.Ago, at-d)
 		}
 	}
 	if err := s.send(wire.Hello, 0, hello); err != nil {
