@@ -30,8 +30,11 @@ func NewXen() *Env {
 	a := &e.about
 	a.Is = "Debian's Xen in a virtual machine, and a Debian as its dom0"
 	a.Needs = "root, QEMU, libvirt's daemon, a Debian with Xen on a disk (setup.sh --xen)"
-	a.Caveat = "hardware that is a virtual machine, a hypervisor in it, and a paravirtualized kernel on that, which runs the workload. It shows what such a start consists of, and how fast Xen is on hardware it doesn't"
-	a.More = "The disk is made once, by " + e.distroCure() + ". Its boot loader starts Xen, Xen the kernel of dom0, which makes hypercalls in place of privileged instructions; the rest is as in vm-distro, with the full kernel."
+	a.Caveat = "hardware that is a virtual machine, a hypervisor in it, and on that the kernel that runs the workload: dom0's, or with domain=pv or pvh a guest's. It shows what such a start consists of, not how fast Xen is on hardware"
+	a.More = "The disk is made once, by " + e.distroCure() + ". Its boot loader starts Xen, Xen the kernel of dom0, which makes hypercalls in place of privileged instructions; the rest is as in vm-distro, with the full kernel. " +
+		"With domain=pv or domain=pvh the workload is in a guest that xl, Xen's own tool, creates in dom0: with the kernel of the environment vm, and the image's disk handed on. " +
+		"A PV guest's kernel makes hypercalls, as dom0's does. A PVH guest's needs the processor's virtualization, which KVM has to hand on (nested=1), and which QEMU emulates under TCG. " +
+		"The host reaches the guest by its console alone: it has no network card."
 	return e
 }
 
@@ -75,13 +78,9 @@ func (v domainGuest) refuses(s bench.Spec) error {
 // checkDomain says whether this machine can have a guest of Xen's.
 func (e *Env) checkDomain(s bench.Spec) error {
 	if s.Settings["domain"] == "pvh" && e.resolve(s.Settings["accel"]) == "kvm" {
-		const reason = "Xen runs a PVH guest by the processor's virtualization, which KVM here doesn't hand on to the machine that Xen is in"
-		const cure = "--variant domain=pv, or --accel tcg, where QEMU emulates that virtualization"
-		switch {
-		case e.accel.CPU != "host":
-			return bench.Unavailable(reason, cure)
-		case !nested("/sys/module"):
-			return bench.Unavailable(reason, "modprobe -r kvm_intel && modprobe kvm_intel nested=1 (or kvm_amd), or "+cure)
+		if e.accel.CPU != "host" || !nested("/sys/module") {
+			return bench.Unavailable("Xen runs a PVH guest by the processor's virtualization, which KVM here doesn't hand on to the machine that Xen is in",
+				"modprobe -r kvm_intel && modprobe kvm_intel nested=1 (on AMD's processors kvm_amd), or --variant domain=pv, or --accel tcg, where QEMU emulates it")
 		}
 	}
 	k, err := e.domainKernel(s)
