@@ -180,6 +180,9 @@ func (e *Env) Resolved(s bench.Spec) map[string]string {
 		if e.distro == "" {
 			out["acpi"], out["root"] = asked.ACPI(s), a.Settings["root"]
 		}
+		if asked.InDomain(s) { // of the machine's memory
+			out["domain-memory"] = fmt.Sprint(sizeOfDomain(s))
+		}
 		if k, err := e.Kernel(s); err == nil {
 			out["kernel-version"], out[results.KernelDigest] = k.Name, k.Digest
 		}

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"time"
 
 	"lab/bench"
 	"lab/bench/image"
@@ -28,6 +29,8 @@ func NewXen() *Env {
 	e.name, e.distro, e.room = "xen", xen, "1536M"
 	e.kernels, e.modules = make(map[string]guestKernel), make(map[string][]kernel.Module)
 	a := &e.about
+	// Emulated, on a machine on which others compute, it took four.
+	a.Patience = 7 * time.Minute
 	a.Is = "Debian's Xen in a virtual machine, and a Debian as its dom0"
 	a.Needs = "root, QEMU, libvirt's daemon, a Debian with Xen on a disk (setup.sh --xen)"
 	a.Caveat = "hardware that is a virtual machine, a hypervisor in it, and on that the kernel that runs the workload: dom0's, or with domain=pv or pvh a guest's. It shows what such a start consists of, not how fast Xen is on hardware"

@@ -4,13 +4,95 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"lab/bench"
+	"lab/bench/benchtest"
 	"lab/bench/testbed"
 	"lab/vm/accel"
 )
+
+// With Xen below it the kernel is that of the first domain; and of a guest of Xen's, which
+// says so by the kind of guest that it takes itself for.
+func TestXen(t *testing.T) {
+	for _, c := range []struct {
+		domain, file, want string
+		parts              []string
+	}{
+		{"dom0", "/sys/hypervisor/type", "xen", []string{"Names", "Status"}},
+		{"pv", "/sys/hypervisor/guest_type", "PV", []string{"Status"}},
+		{"pvh", "/sys/hypervisor/guest_type", "PVH", []string{"Stdin"}},
+	} {
+		t.Run(c.domain, func(t *testing.T) {
+			needsDistro(t, NewXen())
+			set := map[string]string{"domain": c.domain}
+			benchtest.Run(t, NewXen(), benchtest.Options{Slow: true, Init: true, Lacks: distroLacks, Settings: set, Parts: c.parts})
+			e, out := NewXen(), filepath.Join(t.TempDir(), "out")
+			if err := e.Open(within(t, time.Minute), benchtest.Testbed(t)); err != nil {
+				t.Fatal(err)
+			}
+			defer e.Close()
+			f, err := os.Create(out)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			s := xenSpec(t, e, set)
+			s.Image, s.Command = benchtest.Image(t), bench.Command{Argv: []string{"/bin/cat", c.file}, Stdout: f}
+			i, err := e.Prepare(t.Context(), s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer i.Close()
+			ctx := within(t, 10*time.Minute)
+			if err := i.Start(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if x, err := i.Wait(ctx); err != nil || x.Code != 0 {
+				t.Error(x, err)
+			}
+			if b, err := os.ReadFile(out); err != nil || string(b) != c.want+"\n" {
+				t.Errorf("%s: %q, %v", c.file, b, err)
+			}
+			marks := make(map[string]bool)
+			for _, m := range i.(bench.Tracer).Marks() {
+				marks[m.Name] = true
+			}
+			for _, m := range []string{"boot loader", "systemd", "unit", "xl create", "guest kernel", "guest init"} {
+				if want := c.domain != "dom0" || slices.Index(distroParts, m) < slices.Index(distroParts, "xl create"); marks[m] != want {
+					t.Errorf("the start has a part %q: %v, want %v", m, marks[m], want)
+				}
+			}
+		})
+	}
+}
+
+// A guest that is no more is an error that says what it said last, and no wait for ever.
+func TestDomainPanics(t *testing.T) {
+	needsDistro(t, NewXen())
+	e := NewXen()
+	if err := e.Open(within(t, time.Minute), benchtest.Testbed(t)); err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	s := xenSpec(t, e, map[string]string{"domain": "pv"})
+	s.Image, s.Command = benchtest.Image(t), bench.Command{Argv: []string{"/bin/sh", "-c", "echo c >/proc/sysrq-trigger; sleep 600"}}
+	i, err := e.Prepare(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer i.Close()
+	ctx := within(t, 9*time.Minute)
+	if err := i.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if x, err := i.Wait(ctx); err == nil || ctx.Err() != nil || !strings.Contains(err.Error(), "sysrq triggered crash") {
+		t.Errorf("%+v, %v", x, err)
+	}
+}
 
 func xenSpec(t *testing.T, e *Env, set map[string]string) bench.Spec {
 	t.Helper()

@@ -32,7 +32,7 @@ func domain(b wire.Boot) error {
 		f, ferr := wire.New(wire.Hello, 0, wire.HelloBody{Version: wire.Version, Err: err.Error()})
 		return errors.Join(err, ferr, send(port, f))
 	}
-	go io.Copy(line, port) // ends with this program
+	go hand(port, line) // ends with this program
 	err = carry(line, port, at, b.Since)
 	// The host learns of a guest's end by the machine's: nothing else would end it.
 	say(fmt.Sprintf("guestinit: Xen's guest has ended: %v\n", err))
@@ -150,6 +150,22 @@ func unpackDomain(d wire.Domain, from, dir string) error {
 	return nil
 }
 
+// hand hands on what the host says.
+func hand(port io.Reader, line io.Writer) error {
+	buf := make([]byte, wire.Chunk)
+	for {
+		n, err := port.Read(buf)
+		if n > 0 {
+			if _, err := line.Write(wire.Escape(buf[:n])); err != nil {
+				return err
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
 // carry hands on the guest's frames, until its line ends, and says how it did. What its
 // kernel says comes by the same line, between two frames: it goes to dom0's console, which
 // the host keeps. Text has no zero byte, with which each frame begins, as none has 16 MiB.
@@ -262,7 +278,7 @@ func (p *peeker) text() string {
 // say writes to dom0's console. A variable for the tests alone.
 var say = func(text string) {
 	if f, err := os.OpenFile("/dev/console", os.O_WRONLY|unix.O_NOCTTY, 0); err == nil {
-		f.WriteString(text)
+		f.WriteString(strings.ReplaceAll(text, "\r", "")) // a terminal adds its own
 		f.Close()
 	}
 }

@@ -68,6 +68,18 @@ func TestCarry(t *testing.T) {
 	}
 }
 
+// The host's words come through, and none of their bytes is the console's own key.
+func TestHand(t *testing.T) {
+	words := []byte("\x00\x0f\x10 in\x0f")
+	var line bytes.Buffer
+	if err := hand(bytes.NewReader(words), &line); err != io.EOF || bytes.IndexByte(line.Bytes(), 0x0f) >= 0 {
+		t.Errorf("the line has %q, %v", line.Bytes(), err)
+	}
+	if got, err := io.ReadAll(wire.Unescape(&line)); err != nil || !bytes.Equal(got, words) {
+		t.Errorf("%q came, %v, want %q", got, err, words)
+	}
+}
+
 // A line that ends within a frame, a host that is gone, a hello that isn't one.
 func TestCarryEnds(t *testing.T) {
 	closed, w, err := os.Pipe()
