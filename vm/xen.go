@@ -12,6 +12,7 @@ import (
 	"lab/bench"
 	"lab/bench/image"
 	"lab/bench/probe/guestinit/wire"
+	"lab/bench/request"
 	"lab/vm/asked"
 	"lab/vm/disk"
 	"lab/vm/domain"
@@ -72,7 +73,9 @@ func (v domainGuest) refuses(s bench.Spec) error {
 	if n := s.Settings["net"]; n != "" && n != "none" {
 		return bench.NotApplicable("a guest of Xen's has no network card: in dom0 nothing connects one to the machine's", "--variant domain=dom0, or net=none")
 	}
-	if need := sizeOfDomain(s) + dom0Memory; need > asked.Memory(s) {
+	// What isn't a size is said later, as of every guest.
+	if _, err := request.ParseSize(s.Settings["memory"]); err == nil && sizeOfDomain(s)+dom0Memory > asked.Memory(s) {
+		need := sizeOfDomain(s) + dom0Memory
 		return bench.NotApplicable(fmt.Sprintf("a guest of Xen's, Xen and dom0 take %d MiB, and the machine has %d", need>>20, asked.Memory(s)>>20), fmt.Sprintf("--variant memory=%dM", need>>20))
 	}
 	return v.distroGuest.refuses(s)
@@ -111,7 +114,7 @@ func nested(modules string) bool {
 }
 
 // domainKernel is the kernel of a guest of Xen's: that of the environment vm, as it was
-// packed, which is a sixth as long to carry.
+// packed, which is less to carry.
 func (e *Env) domainKernel(s bench.Spec) (guestKernel, error) {
 	s.Settings = maps.Clone(s.Settings)
 	s.Settings["boot"] = "bzimage"

@@ -135,6 +135,7 @@ func TestDomainRefuses(t *testing.T) {
 		"plain":      {map[string]string{"domain": "pv"}, 0, ""},
 		"network":    {map[string]string{"domain": "pv", "net": "bridge"}, 0, "no network card"},
 		"small":      {map[string]string{"domain": "pvh", "memory": "1G"}, 0, "memory=1280M"},
+		"no size":    {map[string]string{"domain": "pv", "memory": "much"}, 0, ""},
 		"limit":      {map[string]string{"domain": "pv"}, 400 << 20, ""},
 		"high limit": {map[string]string{"domain": "pv"}, 1 << 30, "memory=2144M"},
 	} {
