@@ -135,7 +135,7 @@ func TestUnpackDomain(t *testing.T) {
 }
 
 func TestHasHVM(t *testing.T) {
-	for caps, want := range map[string]bool{"pv hvm hap shadow": true, "pv": false, "pv shadow": false, "": false} {
+	for caps, want := range map[string]bool{"pv hvm hap gnttab-v1 gnttab-v2": true, "pv gnttab-v1 gnttab-v2": false, "": false} {
 		if hasHVM(caps) != want {
 			t.Errorf("%q: %v", caps, !want)
 		}
