@@ -2,6 +2,7 @@ package bench
 
 import (
 	"slices"
+	"time"
 
 	"lab/bench/results"
 )
@@ -24,6 +25,10 @@ type About struct {
 	// Kernel is how the command line begins of the machine's process that is the kernel
 	// inside, and hides the workload: "qemu-system-"; "" if the workload is one itself.
 	Kernel string
+
+	// Patience is how much longer than of others a trial of it may take, whose start
+	// takes minutes.
+	Patience time.Duration
 
 	Extra     bool // one more to compare with: if it can't run here nothing is amiss
 	Default   bool // scenarios measure it where no environment was named

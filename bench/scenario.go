@@ -171,6 +171,7 @@ func (n Counts) Row(a About, o Options) Cell {
 	if a.Slow {
 		c.Timeout *= 3
 	}
+	c.Timeout += a.Patience
 	c.Trials, c.Warmup = k.Trials, k.Warmup
 	if a.Long {
 		c.Trials, c.Warmup = min(k.Trials, fewest), 0

@@ -160,6 +160,9 @@ func (e *Env) Settings() []bench.Setting {
 	if n := slices.IndexFunc(all, func(s bench.Setting) bool { return s.Name == "memory" }); e.room != "" {
 		all[n].Default = e.room
 	}
+	if e.distro == xen {
+		all = append(all, asked.Domain)
+	}
 	return all
 }
 
@@ -176,6 +179,9 @@ func (e *Env) Resolved(s bench.Spec) map[string]string {
 		out["memory"], out["vcpus"] = fmt.Sprint(asked.Memory(a)), fmt.Sprint(asked.CPUs(s))
 		if e.distro == "" {
 			out["acpi"], out["root"] = asked.ACPI(s), a.Settings["root"]
+		}
+		if asked.InDomain(s) { // of the machine's memory
+			out["domain-memory"] = fmt.Sprint(sizeOfDomain(s))
 		}
 		if k, err := e.Kernel(s); err == nil {
 			out["kernel-version"], out[results.KernelDigest] = k.Name, k.Digest

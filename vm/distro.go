@@ -15,6 +15,7 @@ import (
 	"lab/bench/probe/guestinit/wire"
 	"lab/bench/results"
 	"lab/bench/usercache"
+	"lab/vm/asked"
 	"lab/vm/disk"
 	"lab/vm/domain"
 	"lab/vm/guest"
@@ -45,21 +46,6 @@ func NewDistro() *Env {
 		"The unit runs the lab's guest init in new mount, PID and name namespaces, with the image as its root: the distribution's kernel and services are around it, its files aren't."
 	a.Rests = append(a.Rests, bench.RestsOn("busybox", "memory", "disk")...)
 	e.about = a
-	return e
-}
-
-// NewXen returns the environment xen: such a machine, on which the boot loader starts the
-// hypervisor Xen, and that the distribution, as its first domain (dom0). The workload is in
-// that domain: a kernel that knows that it has no hardware of its own, and asks Xen by
-// hypercalls where another would be trapped.
-func NewXen() *Env {
-	e := NewDistro()
-	e.name, e.distro, e.room = "xen", xen, "1536M"
-	a := &e.about
-	a.Is = "Debian's Xen in a virtual machine, and a Debian as its dom0"
-	a.Needs = "root, QEMU, libvirt's daemon, a Debian with Xen on a disk (setup.sh --xen)"
-	a.Caveat = "hardware that is a virtual machine, a hypervisor in it, and a paravirtualized kernel on that, which runs the workload. It shows what such a start consists of, and how fast Xen is on hardware it doesn't"
-	a.More = "The disk is made once, by " + e.distroCure() + ". Its boot loader starts Xen, Xen the kernel of dom0, which makes hypercalls in place of privileged instructions; the rest is as in vm-distro, with the full kernel."
 	return e
 }
 
@@ -133,6 +119,9 @@ func (e *Env) checkDistro(ctx context.Context, s bench.Spec) error {
 	if _, err := image.FindTool("mkfs.ext4"); err != nil {
 		return bench.Unavailable(err.Error(), "make setup")
 	}
+	if asked.InDomain(s) {
+		return e.checkDomain(s)
+	}
 	return nil
 }
 
@@ -142,12 +131,18 @@ func (distroGuest) describe(_, _ []string) (prepare, start []string) {
 			"firmware, boot loader, kernel, initramfs, systemd and its units, until the lab's has the image as its root", "execute"}
 }
 
-func (v distroGuest) prepare(ctx context.Context, i *instance) (err error) {
-	e, c := i.env, &i.cfg
+func (v distroGuest) prepare(ctx context.Context, i *instance) error {
 	net, err := i.addCard(ctx)
 	if err != nil {
 		return err
 	}
+	return i.prepareDistro(ctx, wire.Boot{Root: !i.env.engine, Engine: i.env.engine, Net: net, Name: i.spec.Hostname}, nil)
+}
+
+// prepareDistro gives the domain its disks: the distribution's, the image's, and one with
+// the init that the lab's unit is to run, and how, with what follows on its program.
+func (i *instance) prepareDistro(ctx context.Context, b wire.Boot, more []byte) (err error) {
+	e, c := i.env, &i.cfg
 	c.ACPI = true
 	c.System = &domain.Disk{Serial: "lab-system", Bus: "virtio", File: e.own.Inside(i.file(".system"))}
 	if c.System.Backing, err = i.put(ctx, e.distroFile(e.tb.Cache, "disk")); err != nil {
@@ -158,17 +153,17 @@ func (v distroGuest) prepare(ctx context.Context, i *instance) (err error) {
 			return err
 		}
 	}
-	// What the unit runs, and how: it comes with the lab, so that it fits it.
+	// It comes with the lab, so that it fits it.
 	init, err := guest.Init()
 	if err != nil {
 		return err
 	}
-	name := filepath.Join(e.bed(), "init-"+i.spec.Hostname)
-	words := make([]byte, wordsRoom, wordsRoom+len(init))
-	if text := strings.Join(wire.Boot{Root: !e.engine, Engine: e.engine, Net: net, Name: i.spec.Hostname}.Words(), " "); copy(words, text) < len(text) {
+	name := filepath.Join(e.bed(), "init-"+i.spec.Hostname+b.Domain.Type)
+	words := make([]byte, wordsRoom, wordsRoom+len(init)+len(more))
+	if text := strings.Join(b.Words(), " "); copy(words, text) < len(text) {
 		return errors.New("the guest's init: its arguments are too long")
 	}
-	if err := os.WriteFile(name, append(words, init...), 0o644); err != nil {
+	if err := os.WriteFile(name, append(append(words, init...), more...), 0o644); err != nil {
 		return err
 	}
 	c.Init = &domain.Disk{Serial: "lab-init", Bus: "virtio", ReadOnly: true}
@@ -183,9 +178,10 @@ func (v distroGuest) prepare(ctx context.Context, i *instance) (err error) {
 // knows it, too.
 const wordsRoom = 4096
 
-// distroParts are the parts of a distribution's boot, each of which ends where the next
-// begins: what the guest tells. Its kernel's clock begins when that has unpacked itself.
-var distroParts = []string{"boot loader", "kernel", "initramfs", "systemd"}
+// distroParts are the parts of a distribution's start, each of which ends where the next
+// begins: what the guest tells. Its kernel's clock begins when that has unpacked itself. The
+// last four are those of a guest of Xen's; without one the unit is the last.
+var distroParts = []string{"boot loader", "kernel", "initramfs", "systemd", "unit", "xl create", "guest kernel", "guest init"}
 
 func (distroGuest) start(ctx context.Context, i *instance) (net.Conn, error) {
 	return i.startHere(ctx, func(ctx context.Context) error {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -23,38 +22,6 @@ func TestDistro(t *testing.T) {
 	needsDistro(t, NewDistro())
 	benchtest.Run(t, NewDistro(), benchtest.Options{Slow: true, Init: true, Lacks: distroLacks,
 		Parts: []string{"Names", "Status", "User", "NotFound"}})
-}
-
-// Likewise with Xen below it: the kernel is that of the first domain.
-func TestXen(t *testing.T) {
-	needsDistro(t, NewXen())
-	benchtest.Run(t, NewXen(), benchtest.Options{Slow: true, Init: true, Lacks: distroLacks, Parts: []string{"Names", "Status"}})
-	e, out := NewXen(), filepath.Join(t.TempDir(), "out")
-	if err := e.Open(within(t, time.Minute), benchtest.Testbed(t)); err != nil {
-		t.Fatal(err)
-	}
-	defer e.Close()
-	set, _ := bench.Resolve(e, nil)
-	f, err := os.Create(out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	i, err := e.Prepare(t.Context(), bench.Spec{Image: benchtest.Image(t), Settings: set, Command: bench.Command{Argv: []string{"/bin/cat", "/sys/hypervisor/type"}, Stdout: f}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer i.Close()
-	ctx := within(t, 4*time.Minute)
-	if err := i.Start(ctx); err != nil {
-		t.Fatal(err)
-	}
-	if x, err := i.Wait(ctx); err != nil || x.Code != 0 {
-		t.Error(x, err)
-	}
-	if b, err := os.ReadFile(out); err != nil || string(b) != "xen\n" {
-		t.Errorf("/sys/hypervisor/type: %q, %v", b, err)
-	}
 }
 
 // needsDistro skips a test that has no time, or no such disk.

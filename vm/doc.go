@@ -4,7 +4,7 @@
 // # Where to read
 //
 // A start begins in instance.go, with [instance.Start], and what it does is a
-// [variant]'s: cold.go, restored.go, foreign.go or bare.go. The order before it is
+// [variant]'s: cold.go, restored.go, distro.go, xen.go, foreign.go or bare.go. The order before it is
 // [Env.Open], [Env.Check] (check.go) and [Env.Prepare], which is system.go for a
 // guest with an operating system; after it comes end.go. The rooms are
 //
@@ -86,7 +86,9 @@
 //
 // In a distribution (vm-distro, xen) "boot" is parts: "boot loader", which is firmware's as
 // well, "kernel", "initramfs", "systemd" and "unit". Where one ends the guest tells, on its
-// kernel's clock, with its hello; the host counts back from that.
+// kernel's clock, with its hello; the host counts back from that. With a guest of Xen's
+// (domain=pv or pvh) three more follow: "xl create", at whose end the guest is there and
+// begins, "guest kernel" and "guest init".
 //
 // # Who QEMU is
 //

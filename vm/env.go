@@ -214,10 +214,14 @@ func (e *Env) Kernel(s bench.Spec) (results.Digested, error) {
 	if e.bare {
 		return results.Digested{}, nil
 	}
-	if e.distro != "" {
+	if e.distro != "" && !asked.InDomain(s) {
 		return e.distroKernel(e.tb.Cache)
 	}
-	k, err := e.kernel(s)
+	find := e.kernel
+	if e.distro != "" {
+		find = e.domainKernel
+	}
+	k, err := find(s)
 	return results.Digested{Name: k.Version, Digest: k.Digest, Size: k.Size}, err
 }
 

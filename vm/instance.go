@@ -237,9 +237,9 @@ func (i *instance) execute(ctx context.Context, c net.Conn) (err error) {
 		c.Close()
 		return errors.Join(context.Cause(ctx), err)
 	}
-	for n, ago := range i.session.Ago[:min(len(i.session.Ago), len(distroParts))] {
+	for n, ago := range i.session.Ago[:min(len(i.session.Ago), len(distroParts)-1)] {
 		i.mark(distroParts[n], i.session.At-clock.Time(ago))
-		step = "unit"
+		step = distroParts[n+1]
 	}
 	i.mark(step, i.session.At)
 	go i.session.EndAfter(i.ended)

@@ -130,7 +130,11 @@ func (i *instance) addImage(ctx context.Context) error {
 
 // drivers returns those modules of a kernel, and what they depend on.
 func (e *Env) drivers(k guestKernel, s bench.Spec) ([]kernel.Module, error) {
-	names := asked.Modules(s)
+	return e.closure(k, asked.Modules(s))
+}
+
+// closure returns modules by their names, and what they depend on.
+func (e *Env) closure(k guestKernel, names []string) ([]kernel.Module, error) {
 	key := k.Modules + " " + strings.Join(names, " ")
 	e.mu.Lock()
 	defer e.mu.Unlock()

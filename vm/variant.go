@@ -10,7 +10,8 @@ import (
 )
 
 // A variant is one way for a guest to come to life and to end: [coldGuest],
-// [restoredGuest], [distroGuest], [foreignGuest] or [bareGuest]. What they have in common is [instance]'s; what differs
+// [restoredGuest], [distroGuest], [domainGuest],
+// [foreignGuest] or [bareGuest]. What they have in common is [instance]'s; what differs
 // between them is here, and nowhere else.
 type variant interface {
 	// refuses says what a guest of this kind can't be asked for.
@@ -53,6 +54,8 @@ func (e *Env) variant(s bench.Spec) variant {
 	switch {
 	case e.bare:
 		return bareGuest{v}
+	case asked.InDomain(s):
+		return domainGuest{}
 	case e.distro != "":
 		return distroGuest{}
 	case e.far == nil && asked.Restored(s):

@@ -93,6 +93,7 @@ func Run(t *testing.T, env bench.Environment, opts Options) {
 	if opts.Slow {
 		s.timeout = 3 * time.Minute
 	}
+	s.timeout += env.About().Patience
 	ctx, cancel := context.WithTimeout(context.Background(), s.timeout)
 	defer cancel()
 	if err := env.Open(ctx, tb); err != nil {

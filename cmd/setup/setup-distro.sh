@@ -8,7 +8,8 @@
 # on the guest's network, which is the testbed's bridge and nothing else.
 #
 # The flavour "xen" is for the environment xen: the boot loader starts Debian's Xen, and that
-# the same Debian, with the full kernel, which can be its dom0.
+# the same Debian, with the full kernel, which can be its dom0. Xen's own tool, xl, is in it:
+# with it the lab's init there starts guests, of which it brings all parts along.
 
 # distro_packages FLAVOUR
 distro_packages() {

@@ -48,6 +48,13 @@ var distroSettings = []string{"accel", "anyway", bench.PageCache.Name, "memory",
 
 const distroMemory = "512M"
 
+// Domain is the setting of the environment xen alone.
+var Domain = bench.Setting{Name: "domain", Values: []string{"dom0", "pv", "pvh"}, Default: "dom0",
+	Help: "where the workload is: in Xen's first domain, or in a guest that xl makes there, paravirtualized (pv), or by the processor's virtualization, without devices of a PC (pvh)"}
+
+// InDomain says whether the workload is to be in a guest of Xen's.
+func InDomain(s bench.Spec) bool { d := s.Settings[Domain.Name]; return d != "" && d != "dom0" }
+
 // bareSettings are those that a machine without an operating system has, too.
 var bareSettings = []string{"accel", "machine", "firmware"}
 

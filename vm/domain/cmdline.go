@@ -11,6 +11,7 @@ type Cmdline struct {
 	Args []string // its arguments, without argv[0], which is Init
 	Env  []string // its environment, beside the kernel's own HOME and TERM
 	More []string // further kernel parameters
+	Xen  bool     // it is a guest of Xen's, and not of QEMU's
 }
 
 // maxCmdline is COMMAND_LINE_SIZE on x86; what is longer is cut off silently.
@@ -47,11 +48,24 @@ var base = []string{
 	"random.trust_cpu=on",
 }
 
+// xenBase is what every guest of Xen's boots with: it has no hardware to look for.
+var xenBase = []string{
+	// The one console, on which the guest's init speaks as well: of the kernel's words
+	// only its last ones are let through.
+	"console=hvc0", "quiet", "loglevel=1",
+	// A second, in which Xen's daemon takes those.
+	"panic=1",
+	"cryptomgr.notests", "random.trust_cpu=on",
+}
+
 // String writes the command line. It is a pure function of c. An error says
 // which part of the workload a kernel command line can't hold.
 func (c Cmdline) String() (string, error) {
-	words := append([]string{}, base...)
-	words = append(words, c.More...)
+	first := base
+	if c.Xen {
+		first = xenBase
+	}
+	words := append(append([]string{}, first...), c.More...)
 	if len(c.Args) >= maxInitArgs || len(c.Env) >= maxInitArgs-2 {
 		return "", fmt.Errorf("kernel command line: PID 1 can't have more than %d arguments", maxInitArgs)
 	}

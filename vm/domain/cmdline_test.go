@@ -38,6 +38,10 @@ func TestCmdline(t *testing.T) {
 			t.Errorf("%s: %q, %v, want … %q", c.name, got, err, c.want)
 		}
 	}
+	xen, err := Cmdline{Init: "/i", More: []string{"nokaslr"}, Xen: true}.String()
+	if err != nil || xen != strings.Join(xenBase, " ")+" nokaslr rdinit=/i init=/i" {
+		t.Errorf("of Xen's guest: %q, %v", xen, err)
+	}
 	// Without it the kernel prints the command line, and the token in it.
 	if !strings.Contains(" "+fixed+" ", " quiet ") {
 		t.Error("the kernel isn't quiet")

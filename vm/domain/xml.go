@@ -24,6 +24,7 @@ type Config struct {
 
 	Accel    string // "kvm" or "tcg"
 	CPU      string // model under KVM: "host", "host-model", or QEMU's name of one; under TCG it is the machine's
+	SVM      bool   // under TCG: the CPU has AMD's virtualization, which QEMU emulates, too
 	Machine  string // "q35" or "pc"
 	Emulator string // QEMU's path
 	Firmware string // path of a ROM image; "" is the machine's own, SeaBIOS
@@ -155,6 +156,11 @@ func XML(c Config) (string, error) {
 		d.Type = "qemu"
 		d.Features.TCG = &libvirtxml.DomainFeatureTCG{
 			TBCache: &libvirtxml.DomainFeatureTCGTBCache{Unit: "KiB", Size: uint(c.TBCache >> 10)},
+		}
+		if c.SVM {
+			d.CPU = &libvirtxml.DomainCPU{Mode: "custom", Match: "exact", Check: "none",
+				Model:    &libvirtxml.DomainCPUModel{Value: "qemu64", Fallback: "forbid"},
+				Features: []libvirtxml.DomainCPUFeature{{Policy: "require", Name: "svm"}, {Policy: "require", Name: "npt"}}}
 		}
 	case c.CPU == "host":
 		d.CPU = &libvirtxml.DomainCPU{Mode: "host-passthrough", Check: "none", Migratable: "off"}

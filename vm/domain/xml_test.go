@@ -41,6 +41,7 @@ func TestXML(t *testing.T) {
 			c.Root = &Disk{Serial: "lab-root", Bus: "virtio", File: "/run/vm/cache/rootdisk/00.ext4", ReadOnly: true}
 			c.Init = &Disk{Serial: "lab-init", Bus: "virtio", File: "/run/vm/bed/init-", ReadOnly: true}
 		}},
+		{"svm", func(c *Config) { c.SVM = true }},
 		{"ide", func(c *Config) {
 			c.Machine, c.Data = "pc", &Disk{Serial: "lab-data", Bus: "ide", File: "/proc/1/fd/7", Cache: "writeback", IO: "threads"}
 		}},

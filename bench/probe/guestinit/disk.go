@@ -34,7 +34,7 @@ func disks(b wire.Boot) error {
 	var root, data string
 	var err error
 	if b.Root {
-		if root, err = findDisk(wire.RootSerial); err != nil {
+		if root, err = findRoot(b); err != nil {
 			return err
 		}
 	}
@@ -101,6 +101,17 @@ func newRoot(disk string) error {
 		return fmt.Errorf("enter the new root: %w", err)
 	}
 	return errors.Join(os.Chdir("/"), devices.mount())
+}
+
+// findRoot waits for the image's disk, and returns its device node.
+func findRoot(b wire.Boot) (string, error) {
+	if b.Dev == "" {
+		return findDisk(wire.RootSerial)
+	}
+	return b.Dev, await("disk "+b.Dev, diskWait, func() (bool, error) {
+		_, err := os.Stat(b.Dev) // devtmpfs has it when the driver does
+		return err == nil, nil
+	})
 }
 
 // findDisk waits for the disk of a serial number, and returns its device node.

@@ -18,6 +18,9 @@
 // this happens in namespaces of the unit's: a PID namespace, of which it is the first
 // process, a mount namespace and a name.
 //
+// In Xen's first domain (xen with domain=pv or pvh) it starts a guest of Xen's, in which it
+// runs as in any guest, and carries what that and the host say (domain.go).
+//
 // It is a program of its own rather than a part of the lab's, since each guest
 // unpacks and starts it anew, and the lab's is ten times as large.
 package main
@@ -30,6 +33,9 @@ import (
 
 	"lab/bench/probe/guestinit/wire"
 )
+
+// began is when this program did, on the kernel's clock.
+var began = now()
 
 func main() {
 	if os.Getpid() != 1 {
@@ -51,6 +57,9 @@ func run() error {
 	b, err := wire.ParseBoot(os.Args[1:])
 	if err != nil {
 		return err
+	}
+	if b.Domain.Type != "" {
+		return domain(b)
 	}
 	boot := prepare(b)
 	if len(b.Exec) > 0 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -14,6 +15,9 @@ import (
 
 	"lab/bench/probe/guestinit/wire"
 )
+
+// consoles are the lines on which some bytes are the kernel's: see wire.Escape.
+const consoles = "/dev/hvc"
 
 // A server executes what the host asks for.
 type server struct {
@@ -38,13 +42,14 @@ func serve(port *os.File, boot error, b wire.Boot) error {
 	if boot != nil {
 		hello.Err = boot.Error()
 	}
+	at := now()
+	if line {
+		hello.Began = at - began
+	}
 	if len(b.Since) > 0 {
-		var ts unix.Timespec
-		unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
-		now := time.Duration(ts.Nano())
-		hello.Ago = []time.Duration{now}
+		hello.Ago = []time.Duration{at}
 		for _, d := range b.Since {
-			hello.Ago = append(hello.Ago, now-d)
+			hello.Ago = append(hello.Ago, at-d)
 		}
 	}
 	if err := s.send(wire.Hello, 0, hello); err != nil {
@@ -52,8 +57,11 @@ func serve(port *os.File, boot error, b wire.Boot) error {
 	}
 	go s.reap()
 	var from io.Reader = port
+	if strings.HasPrefix(b.Port, consoles) {
+		from = wire.Unescape(from)
+	}
 	if line {
-		from = &paced{port, s, 0}
+		from = &paced{from, s, 0}
 	}
 	r := bufio.NewReaderSize(from, 64<<10)
 	for {

@@ -60,6 +60,9 @@ type HelloBody struct {
 	// Ago is how long before this word the kernel of a distribution began, and then each
 	// part of Boot.Since, on the guest's clock, in nanoseconds.
 	Ago []time.Duration `json:",omitempty"`
+
+	// Began is how long before this word the init itself began, over a terminal line.
+	Began time.Duration `json:",omitempty"`
 }
 
 // RunBody is a program to execute. Strings are bytes: arguments and variables

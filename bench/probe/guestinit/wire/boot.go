@@ -12,7 +12,10 @@ import (
 // A Boot says what the guest's init has to set up before anything else runs.
 // The host writes it on the kernel's command line, and so it is words:
 //
-//	root=ext4                                the image is a disk, not the initramfs
+//	root=ext4                                the image is a disk, not the initramfs: that of
+//	                                         a serial number, or root=/dev/xvda, that device
+//	domain=pvh,2031616,412,7816000           this is Xen's first domain, and the workload is to
+//	                                         be in another, of that type: see [Domain]
 //	engine=docker                            the distribution starts its Docker as well: not
 //	                                         this init, but who starts it (setup-distro.sh)
 //	since=2.1,4.5,9.8                        when a distribution's initramfs, its systemd
@@ -27,6 +30,8 @@ import (
 //	                                         speak over the port
 type Boot struct {
 	Root   bool   // the root is the disk RootSerial with a writable layer over it
+	Dev    string // its device, where Xen made it, whose disks have no serial numbers
+	Domain Domain // what dom0 is to start; the zero value is none
 	Engine bool   // a distribution is to start its Docker
 	Data   string // where to mount the disk DataSerial; "" where there is none
 	Net    Net
@@ -52,6 +57,24 @@ type Net struct {
 	Gateway netip.Addr
 }
 
+// A Domain is a guest of Xen's, which the init starts that runs in dom0. What it is made of
+// follows on the init's program in one file: its configuration for xl, its kernel, and, up to
+// the end, its initramfs.
+type Domain struct {
+	Type   string // "pv" or "pvh"
+	At     int64  // where the configuration begins
+	Config int64  // and how long it is
+	Kernel int64  // and the kernel behind it
+}
+
+// The files that a domain's configuration names.
+const (
+	DomainName   = "guest"
+	DomainDir    = "/run/lab-domain"
+	DomainKernel = DomainDir + "/kernel"
+	DomainInitrd = DomainDir + "/initrd"
+)
+
 // A Share is a folder of the host that a guest is shown.
 type Share struct {
 	Tag      string // virtiofs's name of it
@@ -67,8 +90,14 @@ const (
 
 // Words writes a Boot as PID 1's arguments.
 func (b Boot) Words() (out []string) {
-	if b.Root {
+	switch {
+	case b.Root && b.Dev != "":
+		out = append(out, "root="+b.Dev)
+	case b.Root:
 		out = append(out, "root=ext4")
+	}
+	if d := b.Domain; d.Type != "" {
+		out = append(out, fmt.Sprintf("domain=%s,%d,%d,%d", d.Type, d.At, d.Config, d.Kernel))
 	}
 	if b.Engine {
 		out = append(out, "engine=docker")
@@ -111,10 +140,16 @@ func ParseBoot(words []string) (b Boot, err error) {
 		k, v, _ := strings.Cut(w, "=")
 		switch k {
 		case "root":
-			if v != "ext4" {
+			if v != "ext4" && (!strings.HasPrefix(v, "/dev/") || v == "/dev/") {
 				return b, fmt.Errorf("boot: %q isn't a root that this init knows", v)
 			}
-			b.Root = true
+			if b.Root, b.Dev = true, ""; v != "ext4" {
+				b.Dev = v
+			}
+		case "domain":
+			if b.Domain, err = parseDomain(v); err != nil {
+				return b, err
+			}
 		case "engine":
 			if v != "docker" {
 				return b, fmt.Errorf("boot: %q isn't an engine that this init knows", v)
@@ -164,6 +199,20 @@ func ParseBoot(words []string) (b Boot, err error) {
 		}
 	}
 	return b, nil
+}
+
+func parseDomain(v string) (d Domain, err error) {
+	parts := strings.Split(v, ",")
+	if d.Type = parts[0]; len(parts) != 4 || d.Type != "pv" && d.Type != "pvh" {
+		return d, fmt.Errorf("boot: domain=%s isn't pv or pvh, and three numbers", v)
+	}
+	for n, to := range []*int64{&d.At, &d.Config, &d.Kernel} {
+		// As many bytes as a file of the lab's may have, so that no sum is too large.
+		if *to, err = strconv.ParseInt(parts[n+1], 10, 64); err != nil || *to < 1 || *to > 1<<40 {
+			return d, fmt.Errorf("boot: domain=%s has a %q, which isn't a number of bytes", v, parts[n+1])
+		}
+	}
+	return d, nil
 }
 
 func parseShare(v string) (s Share, err error) {

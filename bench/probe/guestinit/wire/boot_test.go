@@ -15,6 +15,8 @@ func TestBoot(t *testing.T) {
 	}{
 		{Boot{}, ""},
 		{Boot{Root: true}, "root=ext4"},
+		{Boot{Root: true, Dev: "/dev/xvda"}, "root=/dev/xvda"},
+		{Boot{Domain: Domain{"pvh", 2031616, 412, 7816000}}, "domain=pvh,2031616,412,7816000"},
 		{Boot{Data: "/data"}, "data=/data"},
 		{Boot{Engine: true}, "engine=docker"},
 		{Boot{Since: []time.Duration{2100 * time.Millisecond, 4 * time.Second}}, "since=2.1,4"},
@@ -33,7 +35,7 @@ func TestBoot(t *testing.T) {
 			t.Errorf("%q: %+v, %v, want %+v", words, back, err, c.boot)
 		}
 	}
-	for _, bad := range []string{"root", "root=xfs", "engine", "engine=podman", "since=", "since=x", "since=-1", "since=NaN", "since=1,,2", "data=", "data=data", "exec", "exec=/bin/sh x", "what", "=",
+	for _, bad := range []string{"root", "root=xfs", "root=/dev/", "domain=", "domain=hvm,1,2,3", "domain=pv,1,2", "domain=pv,1,2,3,4", "domain=pv,1,x,3", "domain=pv,-1,2,3", "domain=pv,1,0,3", "domain=pv,1,2,9223372036854775807", "engine", "engine=podman", "since=", "since=x", "since=-1", "since=NaN", "since=1,,2", "data=", "data=data", "exec", "exec=/bin/sh x", "what", "=",
 		"name", "name=", "port=", "port=tty1", "share=", "share=x", "share=x,/y", "share=x,y,ro", "share=,/y,ro", "share=x,/y,r", "share=x,", "net=", "net=eth0", "net=eth0,x,y", "net=eth0,::1/64,::2", "net=,1.2.3.4/8,1.2.3.1", "net=eth0,1.2.3.4,1.2.3.1"} {
 		if b, err := ParseBoot(strings.Fields(bad)); err == nil {
 			t.Errorf("%q is taken for %+v", bad, b)
@@ -46,6 +48,7 @@ func FuzzParseBoot(f *testing.F) {
 	f.Add("root=ext4 data=/data share=lab-0,/a,ro net=eth0,198.18.0.2/15,198.18.0.1 name=web exec /bin/sh x")
 	f.Add("net=eth0,::1/64,1.2.3.4")
 	f.Add("share=,")
+	f.Add("root=/dev/xvda domain=pv,1,2,3")
 	f.Add("since=1.5,2.000001")
 	f.Fuzz(func(t *testing.T, line string) {
 		b, err := ParseBoot(strings.Fields(line))

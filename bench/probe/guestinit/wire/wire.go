@@ -22,7 +22,8 @@
 //
 // A terminal line loses what nobody has read when a few KiB of it have come. Over one the
 // guest says so in Hello, and with [Taken] after each [Pace] bytes that it has read; the
-// host has at most three times as many on their way.
+// host has at most three times as many on their way. On the console of a guest of Xen's some
+// bytes are the guest's kernel's: what comes there is escaped ([Escape]).
 //
 // The package imports nothing of ours, and both ends import it.
 package wire
