@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -90,6 +91,7 @@ const (
 	daemonsWait = 2 * time.Minute
 )
 
+// awaitFile looks again and again: the kernel, which await listens to, tells of no files.
 func awaitFile(name string, atMost time.Duration) error {
 	for until := now() + atMost; ; time.Sleep(50 * time.Millisecond) {
 		if _, err := os.Stat(name); err == nil {
@@ -101,14 +103,7 @@ func awaitFile(name string, atMost time.Duration) error {
 }
 
 // hasHVM says whether Xen's list of what it can virtualize has hvm; PVH guests are HVM to it.
-func hasHVM(caps string) bool {
-	for _, c := range strings.Fields(caps) {
-		if c == "hvm" {
-			return true
-		}
-	}
-	return false
-}
+func hasHVM(caps string) bool { return slices.Contains(strings.Fields(caps), "hvm") }
 
 // unpackDomain writes what follows on the init's program in a file into files of their own,
 // as xl wants to have them.
@@ -174,47 +169,59 @@ func output(argv ...string) (string, error) {
 	if path == "" {
 		return "", fmt.Errorf("%s: isn't in dom0; fix: cmd/setup/setup.sh --xen", argv[0])
 	}
-	r, w, err := os.Pipe()
-	if err != nil {
+	var pipe [2]int
+	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC); err != nil {
 		return "", err
 	}
-	defer r.Close()
-	null, err := os.Open(os.DevNull)
-	if err != nil {
-		return "", errors.Join(err, w.Close())
+	defer unix.Close(pipe[0])
+	err := unix.SetNonblock(pipe[0], true)
+	null, nerr := os.Open(os.DevNull)
+	if err = errors.Join(err, nerr); err != nil {
+		unix.Close(pipe[1])
+		return "", err
 	}
-	// To a pipe that a daemon of xl's, which goes on, has open as well: read what has come
-	// when it has ended, and not until nobody has it.
 	pid, err := syscall.ForkExec(path, argv, &syscall.ProcAttr{Env: []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"},
-		Files: []uintptr{null.Fd(), w.Fd(), w.Fd()}})
-	err = errors.Join(err, w.Close(), null.Close())
+		Files: []uintptr{null.Fd(), uintptr(pipe[1]), uintptr(pipe[1])}})
+	unix.Close(pipe[1])
+	null.Close()
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", argv[0], err)
 	}
-	said := make(chan string, 1)
-	go func() {
-		var all []byte
-		buf := make([]byte, 4<<10)
-		for {
-			n, err := r.Read(buf)
-			if all = append(all, buf[:n]...); err != nil || n == 0 || len(all) > 64<<10 {
-				said <- strings.TrimSpace(string(all))
-				return
-			}
-		}
-	}()
-	var ws unix.WaitStatus
-	for {
-		if _, err = unix.Wait4(pid, &ws, 0, nil); err != unix.EINTR {
-			break
-		}
-	}
-	r.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
-	text := <-said
+	said, ws, err := untilEnd(pid, pipe[0])
+	text := strings.TrimSpace(string(said))
 	if err != nil || ws != 0 {
 		return "", fmt.Errorf("%s in dom0 failed (status %d, %v): %s", strings.Join(argv, " "), ws.ExitStatus(), err, lastLines(text))
 	}
 	return text, nil
+}
+
+// untilEnd reads what a process says until it has ended, by a pipe that a daemon of its
+// may have open for longer. More than it keeps is read, too: the process would wait.
+func untilEnd(pid, pipe int) (said []byte, ws unix.WaitStatus, err error) {
+	const most = 64 << 10
+	buf := make([]byte, 4<<10)
+	for ended := false; ; {
+		n, rerr := unix.Read(pipe, buf)
+		switch {
+		case n > 0:
+			said = append(said, buf[:min(n, most-len(said))]...)
+			continue
+		case rerr == unix.EINTR:
+			continue
+		case ended: // all that there was has come
+			return said, ws, err
+		case rerr == unix.EAGAIN:
+			unix.Poll([]unix.PollFd{{Fd: int32(pipe), Events: unix.POLLIN}}, 10)
+		default: // nobody has it open: the process ends, or has other things to do
+			time.Sleep(time.Millisecond)
+		}
+		var got int
+		if got, err = unix.Wait4(pid, &ws, unix.WNOHANG, nil); err == unix.EINTR {
+			err = nil
+		} else {
+			ended = got == pid || err != nil
+		}
+	}
 }
 
 // lastLines is the end of a text, where the reason is.

@@ -154,6 +154,9 @@ func TestOutput(t *testing.T) {
 	if _, err := output("nonesuch"); err == nil || !strings.Contains(err.Error(), "isn't in dom0") {
 		t.Errorf("a program that isn't there: %v", err)
 	}
+	if got, err := output("sh", "-c", "yes | head -c 300000; echo end"); err != nil || len(got) < 1000 || len(got) > 64<<10 {
+		t.Errorf("a program that says much: %d bytes, %v", len(got), err)
+	}
 	began := time.Now()
 	if got, err := output("sh", "-c", "sleep 20 & echo $!"); err != nil || got == "" || time.Since(began) > 10*time.Second {
 		t.Errorf("a daemon's: %q, %v, after %v", got, err, time.Since(began))
