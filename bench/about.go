@@ -70,12 +70,23 @@ func (a About) Can(set map[string]string) bool {
 	return true
 }
 
-// AboutAll is what each environment says about itself, in the same order.
+// AboutAll is what each environment says about itself, in the same order. Their numbers, by
+// which they have their colours, begin with those that are measured where none was named:
+// these are seen side by side most often, and there are fewer colours than environments.
 func AboutAll(envs []Environment) (out []About) {
-	for i, e := range envs {
+	for _, e := range envs {
 		a := e.About()
-		a.Name, a.Number, a.Settings = e.Name(), i+1, e.Settings()
+		a.Name, a.Settings = e.Name(), e.Settings()
 		out = append(out, a)
+	}
+	n := 0
+	for _, first := range []bool{true, false} {
+		for i := range out {
+			if out[i].Default == first {
+				n++
+				out[i].Number = n
+			}
+		}
 	}
 	return out
 }
