@@ -158,7 +158,8 @@ func (i *instance) prepareDistro(ctx context.Context, b wire.Boot, more []byte) 
 	if err != nil {
 		return err
 	}
-	name := filepath.Join(e.bed(), "init-"+i.spec.Hostname+b.Domain.Type)
+	// A file of the instance's: another has another address, or a domain of another size.
+	name := i.file(".init")
 	words := make([]byte, wordsRoom, wordsRoom+len(init)+len(more))
 	if text := strings.Join(b.Words(), " "); copy(words, text) < len(text) {
 		return errors.New("the guest's init: its arguments are too long")
@@ -199,8 +200,10 @@ func (distroGuest) start(ctx context.Context, i *instance) (net.Conn, error) {
 
 func (v distroGuest) close(i *instance) error {
 	err := v.coldGuest.close(i)
-	if rerr := os.Remove(i.file(".system")); !errors.Is(rerr, os.ErrNotExist) {
-		err = errors.Join(err, rerr)
+	for _, suffix := range []string{".system", ".init"} {
+		if rerr := os.Remove(i.file(suffix)); !errors.Is(rerr, os.ErrNotExist) {
+			err = errors.Join(err, rerr)
+		}
 	}
 	return err
 }
