@@ -28,6 +28,7 @@
 //
 //	fleet.json        what was asked, and each machine with its state
 //	experiment.yaml   the experiment
+//	bundle.tar.gz     what is copied to each machine, until lab fleet clean
 //	doctor/           what lab doctor found on each machine
 //	SCENARIO/NAME/    a machine's results folder
 //	report-SCENARIO/  the report across machines

@@ -286,7 +286,7 @@ func (f *Fleet) submit(ctx context.Context, hosts []*Host, parallel int) error {
 		return fmt.Errorf("sbatch: it said %.100q, and no job's number", clean.Line(said))
 	}
 	f.Slurm.Job, f.Slurm.Folder = id, os.Getenv(folderVariable)
-	if !filepath.IsAbs(f.Slurm.Folder) { // each node's own; there is none to go back to
+	if !filepath.IsAbs(f.Slurm.Folder) { // seen from a place that nobody here knows
 		f.Slurm.Folder = ""
 	}
 	return f.Save()

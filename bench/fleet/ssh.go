@@ -131,8 +131,9 @@ const changed = "its host key has changed: it was installed anew, or is another 
 
 // A Failure is why a machine isn't measured.
 type Failure struct {
-	Reason string
-	Lost   bool // the connection: it may come back
+	Reason   string
+	Lost     bool // the connection: it may come back
+	Answered bool // a step began there
 }
 
 func (f *Failure) Error() string { return f.Reason }
@@ -142,16 +143,16 @@ func failure(ctx context.Context, err error, said string) error {
 	var exit *exec.ExitError
 	switch {
 	case errors.Is(context.Cause(ctx), context.DeadlineExceeded):
-		return &Failure{Reason: "it hangs: connected, and no answer in time", Lost: true}
+		return &Failure{Reason: "it hangs: connected, and no answer in time", Lost: true, Answered: true}
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case !errors.As(err, &exit):
 		return &Failure{Reason: fmt.Sprintf("ssh: %v", err)}
 	case exit.ExitCode() != 255:
 		if said == "" || strings.HasPrefix(said, "Could not chdir to home") {
-			said = "its shell runs no commands (" + err.Error() + ")"
+			return &Failure{Reason: "its shell runs no commands (" + err.Error() + ")"}
 		}
-		return &Failure{Reason: fault(said)}
+		return &Failure{Reason: fault(said), Answered: true}
 	}
 	for _, x := range []struct{ is, reason string }{
 		{"Connection refused", "it refuses connections: no sshd is running there"},

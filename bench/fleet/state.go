@@ -65,7 +65,7 @@ type Host struct {
 	Notes  []string `json:"notes,omitempty"`  // what doctor and the clock say
 	Task   int      `json:"task,omitempty"`   // of Slurm's array
 
-	Reached bool  `json:"reached,omitempty"` // through ssh, once, and not cleaned since
+	Reached bool  `json:"reached,omitempty"` // through ssh, once, and not cleaned since: the lab's folder may be there
 	Boot    *Boot `json:"boot,omitempty"`    // in which it was seen last
 
 	event Event
