@@ -30,48 +30,79 @@ func (f *Fleet) Folders(scenario string) (dirs []string) {
 	return dirs
 }
 
-// Of is the fleet whose results folder dir is (FLEET/SCENARIO/NAME); nil: none's.
-func Of(dir string) *Fleet {
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return nil
-	}
-	f, err := Open(filepath.Dir(filepath.Dir(dir)))
-	if err != nil {
-		return nil
-	}
-	return f
+// Fleets are those that results folders are of, by their own folders.
+type Fleets struct {
+	by    map[string]*Fleet // nil: there is none
+	order []*Fleet
 }
 
+// Of are the fleets that have some results folders (FLEET/SCENARIO/NAME).
+func Of(dirs []string) *Fleets {
+	s := &Fleets{by: map[string]*Fleet{}}
+	for _, dir := range dirs {
+		place := placeOf(dir)
+		if _, known := s.by[place]; known {
+			continue
+		}
+		f, err := Open(place)
+		if err != nil {
+			s.by[place] = nil
+			continue
+		}
+		s.by[place], s.order = f, append(s.order, f)
+	}
+	return s
+}
+
+// placeOf is the folder of the fleet, if any, whose results folder dir is.
+func placeOf(dir string) string { return filepath.Dir(filepath.Dir(absolute(dir))) }
+
 // Apart is the name of the machine whose results of a scenario are in a folder, if its
-// machine id is that of several machines; else nothing.
-func (f *Fleet) Apart(scenario, dir, machine string) string {
-	if !slices.Contains(f.Shared, machine) {
+// machine id is that of several machines; else nothing, and so it is of a folder of no
+// fleet.
+func (s *Fleets) Apart(scenario, dir, machine string) string {
+	f := s.by[placeOf(dir)]
+	if f == nil || !slices.ContainsFunc(s.order, func(o *Fleet) bool { return slices.Contains(o.Shared, machine) }) {
 		return ""
 	}
 	for _, h := range f.Hosts {
-		if filepath.Base(dir) == h.Folder && samePath(f.results(h, scenario), dir) {
-			return h.Name
+		if filepath.Base(absolute(dir)) == h.Folder && absolute(f.results(h, scenario)) == absolute(dir) {
+			return f.first(h).Name
 		}
 	}
 	return ""
 }
 
-// AllOf says whether all folders of a scenario's results are among these.
-func (f *Fleet) AllOf(scenario string, dirs []string) bool {
-	given := map[string]bool{}
+// Absent are the machines without results of a scenario, of those fleets of which all
+// folders of that scenario are among dirs. One that another of these fleets has measured
+// isn't absent.
+func (s *Fleets) Absent(scenario string, dirs []string) (out []Absence) {
+	given, seen := map[string]bool{}, map[string]bool{}
 	for _, dir := range dirs {
-		dir, _ = filepath.Abs(dir)
-		given[dir] = true
+		given[absolute(dir)] = true
 	}
-	return !slices.ContainsFunc(f.Folders(scenario), func(dir string) bool {
-		dir, _ = filepath.Abs(dir)
-		return !given[dir]
-	})
+	for _, f := range s.order {
+		for _, h := range f.Hosts {
+			seen[h.Name] = seen[h.Name] || given[absolute(f.results(h, scenario))]
+		}
+	}
+	for _, f := range s.order {
+		if dirs := f.Folders(scenario); len(dirs) == 0 || slices.ContainsFunc(dirs, func(dir string) bool { return !given[absolute(dir)] }) {
+			continue
+		}
+		for _, a := range f.Absent(scenario) {
+			if !seen[a.Name] {
+				seen[a.Name] = true
+				out = append(out, a)
+			}
+		}
+	}
+	return out
 }
 
-func samePath(a, b string) bool {
-	a, _ = filepath.Abs(a)
-	b, _ = filepath.Abs(b)
-	return a == b
+func absolute(dir string) string {
+	if abs, err := filepath.Abs(dir); err == nil {
+		return abs
+	}
+	return dir
 }

@@ -41,24 +41,48 @@ func (b *Boot) apart(o *Boot) bool {
 	return !b.From.After(o.Until) && !o.From.After(b.Until)
 }
 
+// first is the first host that was seen in the same boot as h: by whatever names it is
+// asked, that is one machine.
+func (f *Fleet) first(h *Host) *Host {
+	if h.Boot != nil {
+		for _, o := range f.Hosts {
+			if o.Boot != nil && o.Boot.ID == h.Boot.ID {
+				return o
+			}
+		}
+	}
+	return h
+}
+
 // Same are hosts whose results have one machine id.
 type Same struct {
 	Names []string
 	Apart bool // two of them were seen to be two machines: the id was copied, and tells nothing
+	Once  bool // they were seen in one boot: one machine with several names
 }
 
-// SameMachines are the hosts whose results have one machine id.
+// SameMachines are the hosts whose results have one machine id. Of those that are one
+// machine by their boot the first stands for all next to others.
 func (f *Fleet) SameMachines() (out []Same) {
 	ids, by := f.byMachine()
 	for _, id := range ids {
-		if len(by[id]) < 2 {
-			continue
-		}
-		s := Same{Apart: slices.Contains(f.Shared, id)}
+		var firsts []string
+		of := map[string][]string{}
 		for _, h := range by[id] {
-			s.Names = append(s.Names, h.Name)
+			first := f.first(h).Name
+			if of[first] == nil {
+				firsts = append(firsts, first)
+			}
+			of[first] = append(of[first], h.Name)
 		}
-		out = append(out, s)
+		for _, first := range firsts {
+			if len(of[first]) > 1 {
+				out = append(out, Same{Names: of[first], Once: true})
+			}
+		}
+		if len(firsts) > 1 {
+			out = append(out, Same{Names: firsts, Apart: slices.Contains(f.Shared, id)})
+		}
 	}
 	return out
 }

@@ -14,7 +14,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -70,59 +69,6 @@ func Parts(dir, cache, kernel, modules string) ([]Part, error) {
 		out = append(out, Part{Name: in("kernel/lib/modules/" + filepath.Base(modules)), Path: modules})
 	}
 	return out, nil
-}
-
-// linkTo finds where a text leads: the target of a Markdown link, without its anchor, if
-// it is a path.
-var linkTo = regexp.MustCompile(`\]\(([^)\s#:]+)(?:#[^)\s]*)?\)`)
-
-// texts are what people read next to the programs in folder dir, with all that these texts
-// link to: a reader of the bundle finds the file that LAB.md speaks of. What isn't there
-// is left out, and so are programs that were built into a folder of sources.
-func texts(dir string) (out []Part, err error) {
-	has := map[string]bool{}
-	names := []string{"README.md", "LAB.md", "LICENSE", "CHANGELOG.md"}
-	for i := 0; i < len(names); i++ { // it grows meanwhile
-		name := names[i]
-		file := filepath.Join(dir, filepath.FromSlash(name))
-		st, err := os.Stat(file)
-		if err != nil || has[name] {
-			continue
-		}
-		has[name] = true
-		switch {
-		case st.IsDir():
-			err = input.Walk(file, func(_, rel string, info fs.FileInfo) error {
-				if info.Mode().IsRegular() {
-					names = append(names, path.Join(name, filepath.ToSlash(rel)))
-				}
-				return nil
-			})
-		case st.Mode().IsRegular() && !image.IsStatic(file):
-			out = append(out, Part{Name: name, Path: file})
-			if path.Ext(name) == ".md" {
-				var more []string
-				more, err = leadsTo(file, name)
-				names = append(names, more...)
-			}
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
-}
-
-// leadsTo are the files and folders that a text links to, seen from where it is called
-// name. What is outside of that isn't among them.
-func leadsTo(file, name string) (out []string, err error) {
-	text, err := input.ReadFile(file, 16<<20)
-	for _, m := range linkTo.FindAllSubmatch(text, -1) {
-		if to := path.Join(path.Dir(name), string(m[1])); to != "." && filepath.IsLocal(to) {
-			out = append(out, to)
-		}
-	}
-	return out, err
 }
 
 // WriteBundle packs the parts below one folder, top, as a gzipped tar, and returns its

@@ -1,8 +1,10 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"maps"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,14 +14,17 @@ import (
 // Remains are what a fleet left on a machine.
 type Remains struct {
 	Host string
-	Away map[string]int // trials that aren't here, by scenario
+	Away map[string]int // trials that aren't here, by scenario; warm-ups aren't counted
 	Err  error
 }
 
-// Machines are all on which the fleet may have left something.
+// Machines are all on which the fleet may have left something: one that never answered
+// isn't among them.
 func (f *Fleet) Machines() (names []string) {
 	for _, h := range f.Hosts {
-		names = append(names, h.Name)
+		if h.Reached || h.State != Failed {
+			names = append(names, h.Name)
+		}
 	}
 	return append(names, f.Former...)
 }
@@ -30,7 +35,7 @@ func (f *Fleet) Remains(ctx context.Context, hosts []string, parallel int) []Rem
 	each(hosts, parallel, func(i int, name string) {
 		within, cancel := context.WithTimeout(ctx, lookWithin)
 		defer cancel()
-		text, err := step(within, name, nil, "left", f.ID)
+		text, err := f.tidy(within, name, "left", f.ID)
 		r := Remains{Host: name, Away: map[string]int{}, Err: err}
 		for line := range strings.Lines(text) {
 			scenario, count, _ := strings.Cut(strings.TrimSpace(line), "=")
@@ -50,46 +55,76 @@ func (f *Fleet) Remains(ctx context.Context, hosts []string, parallel int) []Rem
 // Scenarios are those of which trials aren't here, sorted.
 func (r *Remains) Scenarios() []string { return slices.Sorted(maps.Keys(r.Away)) }
 
-// Discard removes from machines what the fleet left there, results too, and the lab's
-// folder unless another fleet's results are in it. It returns what went wrong where, and
-// those where something of another fleet stays.
-func (f *Fleet) Discard(ctx context.Context, hosts []string, parallel int) (failed map[string]error, others []string) {
-	failed = map[string]error{}
-	var mu sync.Mutex
-	each(hosts, parallel, func(_ int, name string) {
-		within, cancel := context.WithTimeout(ctx, 2*lookWithin)
-		defer cancel()
-		text, err := step(within, name, nil, "discard", f.ID)
-		mu.Lock()
-		defer mu.Unlock()
-		switch {
-		case err != nil:
-			failed[name] = err
-			return
-		case strings.Contains(text, "other=yes"):
-			others = append(others, name)
-		}
-		f.Former = slices.DeleteFunc(f.Former, func(former string) bool { return former == name })
-	})
-	slices.Sort(others)
-	return failed, others
+// tidy runs a step on a machine of the fleet, ssh's or a node of Slurm's, in the folder
+// that a task had there.
+func (f *Fleet) tidy(ctx context.Context, name string, words ...string) (string, error) {
+	var from string
+	if f.Slurm != nil {
+		from = cmp.Or(os.Getenv(folderVariable), f.Slurm.Folder)
+	}
+	return stepIn(ctx, from, name, nil, words...)
 }
 
-// Clean removes the lab's folder from each machine, whatever fleet it was for, and returns
-// what went wrong where.
-func Clean(ctx context.Context, hosts []string, parallel int) map[string]error {
-	out := map[string]error{}
+// Removed is what became of machines from which something was to be removed.
+type Removed struct {
+	Failed  map[string]error // what went wrong where
+	Others  []string         // where something of another fleet stays
+	Nothing int              // machines on which nothing was
+}
+
+// Discard removes from machines what the fleet left there, results too, and the lab's
+// folder unless something of another fleet is in it.
+func (f *Fleet) Discard(ctx context.Context, hosts []string, parallel int) Removed {
+	r := Removed{Failed: map[string]error{}}
 	var mu sync.Mutex
 	each(hosts, parallel, func(_ int, name string) {
 		within, cancel := context.WithTimeout(ctx, 2*lookWithin)
 		defer cancel()
-		if _, err := step(within, name, nil, "clean"); err != nil {
-			mu.Lock()
-			defer mu.Unlock()
-			out[name] = err
+		words := []string{"discard", f.ID}
+		if f.Slurm != nil {
+			words = append(words, "slurm")
+		}
+		text, err := f.tidy(within, name, words...)
+		mu.Lock()
+		defer mu.Unlock()
+		r.add(name, text, err)
+		if err != nil {
+			return
+		}
+		f.Former = slices.DeleteFunc(f.Former, func(former string) bool { return former == name })
+		for _, h := range f.Hosts {
+			h.Reached = h.Reached && h.Name != name
 		}
 	})
-	return out
+	slices.Sort(r.Others)
+	return r
+}
+
+// add notes what a machine said.
+func (r *Removed) add(name, text string, err error) {
+	switch {
+	case err != nil:
+		r.Failed[name] = err
+	case strings.Contains(text, "other=yes"):
+		r.Others = append(r.Others, name)
+	case strings.Contains(text, "nothing=yes"):
+		r.Nothing++
+	}
+}
+
+// Clean removes the lab's folder from each machine, whatever fleet it was for.
+func Clean(ctx context.Context, hosts []string, parallel int) Removed {
+	r := Removed{Failed: map[string]error{}}
+	var mu sync.Mutex
+	each(hosts, parallel, func(_ int, name string) {
+		within, cancel := context.WithTimeout(ctx, 2*lookWithin)
+		defer cancel()
+		text, err := step(within, name, nil, "clean")
+		mu.Lock()
+		defer mu.Unlock()
+		r.add(name, text, err)
+	})
+	return r
 }
 
 // each calls do for each of some machines, so many at a time.

@@ -3,6 +3,7 @@
 // network protocol of its own.
 //
 //	bundle.go  the archive with all that a machine without Go and network needs
+//	texts.go   what people read in it
 //	deb.go     the same as a Debian package
 //	unnamed.go where it is written, so that nothing stays of one that was given up
 //	hosts.go   the file that lists the machines
@@ -12,6 +13,7 @@
 //	host.go    what is done on one machine
 //	slurm.go   the machines are nodes of a cluster, that Slurm gives to an array job's tasks: what it is asked
 //	watch.go   until each task is done, or known never to be
+//	arrived.go what a task has left in the fleet's folder, and on which node it ran
 //	ended.go   how far a task is, and why one has no results
 //	files.go   what tasks write into the fleet's folder
 //	ssh.go     a step on a machine: one ssh command, and what it can end with
@@ -26,6 +28,7 @@
 //
 //	fleet.json        what was asked, and each machine with its state
 //	experiment.yaml   the experiment
+//	bundle.tar.gz     what is copied to each machine, until lab fleet clean
 //	doctor/           what lab doctor found on each machine
 //	SCENARIO/NAME/    a machine's results folder
 //	report-SCENARIO/  the report across machines

@@ -197,6 +197,9 @@ esac`)
 		if h.State != Failed || !strings.HasPrefix(h.Reason, want[h.Name]) || h.Reason == "" {
 			t.Errorf("%s: %s, %q", h.Name, h.State, h.Reason)
 		}
+		if there := strings.Contains("full arm norooot small odd", h.Name); h.Reached != there {
+			t.Errorf("%s: the lab's folder may be there: %v, want %v", h.Name, h.Reached, there)
+		}
 	}
 }
 
@@ -461,7 +464,7 @@ esac`,
 	if !bytes.HasPrefix(script, []byte("#!/bin/sh\n")) || !bytes.Contains(script, []byte("\n'task' '"+f.Dir+"' ")) {
 		t.Errorf("the job is\n%s", script)
 	}
-	if got, err := Open(f.Dir); err != nil || got.Hosts[0].Name != "n1" || got.Slurm.Job != "8" {
+	if got, err := Open(f.Dir); err != nil || got.Hosts[0].Name != "n1" || got.Slurm.Job != "8" || got.Slurm.Folder != f.Dir {
 		t.Errorf("%+v, %v", got, err)
 	}
 	if got := ranges([]int{0, 1, 2, 5, 7, 8}); got != "0-2,5,7-8" {

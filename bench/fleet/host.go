@@ -99,6 +99,11 @@ func (f *Fleet) look(ctx context.Context, h *Host) (map[string]string, error) {
 	defer cancel()
 	begin := time.Now()
 	text, err := step(within, h.Name, nil, "look", f.bundleID())
+	if failed := (*Failure)(nil); err == nil || errors.As(err, &failed) && failed.Answered {
+		f.mu.Lock()
+		h.Reached = true
+		f.mu.Unlock()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -108,9 +113,6 @@ func (f *Fleet) look(ctx context.Context, h *Host) (map[string]string, error) {
 			there[k] = clean.Line(v)
 		}
 	}
-	f.mu.Lock()
-	h.Reached = true
-	f.mu.Unlock()
 	f.saw(h, there["boot"], begin, time.Now())
 	middle := begin.Add(time.Since(begin) / 2)
 	h.Notes = nil

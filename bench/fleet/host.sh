@@ -86,7 +86,7 @@ finish() {
 	boot
 }
 
-# left FLEET: which results of it are there, and of how many trials.
+# left FLEET: which results of it are there, and of how many trials without warm-ups.
 left() {
 	[ -d "$folder" ] || return 0
 	own
@@ -94,23 +94,36 @@ left() {
 	echo "run=$1"
 	for results in "$folder/run-$1"/results/*; do
 		[ -d "$results" ] || continue
-		echo "${results##*/}=$($root cat "$results/trials.jsonl" 2>/dev/null | grep -c '"last":true' || :)"
+		echo "${results##*/}=$($root cat "$results/trials.jsonl" 2>/dev/null | grep '"last":true' | grep -cv '"warmup":true' || :)"
 	done
 }
 
-# discard FLEET: nothing of it stays, its results neither. Another fleet's results stay, and
-# the bundle that they need.
+# discard FLEET [slurm]: nothing of it stays, its results neither. Another fleet's results and
+# tasks stay, and the bundle that they need.
 discard() {
-	[ -d "$folder" ] || return 0
+	if [ ! -d "$folder" ]; then
+		echo nothing=yes
+		return 0
+	fi
 	own
 	run=$folder/run-$1
-	# A task holds its run's folder, and one of Slurm's the one above.
-	for held in "$run" "$folder"; do
-		if [ -d "$held" ] && command -v flock >/dev/null; then
-			flock -n "$held" true || die "a task still measures there; fix: try again when it has ended"
+	busy=
+	# A task holds its run's folder, and one of Slurm's the one above. Here both are held until
+	# nothing is left: no task begins meanwhile.
+	if command -v flock >/dev/null; then
+		exec 8<"$folder"
+		flock -n 8 || busy=yes
+		[ -z "$busy" ] || [ -z "${2:-}" ] || die "a task of Slurm's is at work there, this fleet's or another's; fix: try again when it has ended"
+		if [ -d "$run" ]; then
+			exec 9<"$run"
+			flock -n 9 || die "a task still measures there; fix: try again when it has ended"
 		fi
-	done
+	fi
 	$root rm -rf "$run"
+	if [ -n "$busy" ]; then # a task of Slurm's, of another fleet
+		echo other=yes
+		return 0
+	fi
 	for other in "$folder"/run-*; do
 		if [ -e "$other" ]; then
 			echo other=yes
@@ -187,7 +200,10 @@ task() {
 
 # clean: nothing stays. What a killed lab left is swept by the lab itself.
 clean() {
-	[ -d "$folder" ] || return 0
+	if [ ! -d "$folder" ]; then
+		echo nothing=yes
+		return 0
+	fi
 	own
 	for lab in "$folder"/bundle-*/lab; do
 		if [ -x "$lab" ]; then $root "$lab" clean >/dev/null || :; fi

@@ -31,6 +31,7 @@ func TestDoctored(t *testing.T) {
 		"task twice":    {`"hosts":[`, `"slurm":{},"hosts":[{"name":"pc02","folder":"pc02"},`, "is there twice"},
 		"scenario out":  {`"startup"`, `"../x"`, "isn't a scenario"},
 		"escape":        {`"startup"`, `"a\u001b[2Jb"`, "isn't a scenario"},
+		"nodes' folder": {`"scenarios"`, `"slurm":{"folder":"x"},"scenarios"`, "isn't a folder of its nodes"},
 		"no id":         {"0123456789abcdef", "../../../../tmp/x", "no id"},
 		"another's":     {`"format":1`, `"format":2`, "format 2"},
 		"no such thing": {good, "[]", "cannot unmarshal"},

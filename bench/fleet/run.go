@@ -33,12 +33,12 @@ func (f *Fleet) Run(ctx context.Context, parallel int) error {
 		// Through ssh it is done only when its folder there is gone, too.
 		whole, err := f.standing(h)
 		switch {
+		case h.State == Dropped: // whatever is in the place of its results
+			f.set(h, Dropped, errDropped)
 		case err != nil:
 			f.set(h, Failed, err)
 		case whole && (f.Slurm != nil || h.State == Done):
 			f.set(h, Done, nil)
-		case h.State == Dropped:
-			f.set(h, Dropped, errDropped)
 		default:
 			f.set(h, Waiting, nil)
 			todo = append(todo, h)
@@ -64,7 +64,8 @@ func (f *Fleet) Run(ctx context.Context, parallel int) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if f.count(Done)+f.count(Dropped) == len(f.Hosts) {
+	// To a fleet of Slurm's no machine is added. Another one's bundle stays for those that are.
+	if f.Slurm != nil && f.count(Done) == len(f.Hosts) {
 		os.Remove(f.BundlePath())
 		os.RemoveAll(filepath.Join(f.Dir, slurmDir))
 	}

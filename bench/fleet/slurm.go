@@ -26,6 +26,7 @@ type Slurm struct {
 	Options  []string      `json:"options,omitempty"` // of sbatch
 	Patience time.Duration `json:"patience"`          // for nodes that are drained or lost
 	Job      string        `json:"job,omitempty"`     // the newest
+	Folder   string        `json:"folder,omitempty"`  // of its nodes, for /var/tmp
 }
 
 // slurmDir is where tasks write, in the fleet's folder.
@@ -163,12 +164,16 @@ func ask(ctx context.Context, stdin io.Reader, name string, args ...string) (str
 func environment() (out []string) {
 	for _, e := range os.Environ() {
 		name, _, _ := strings.Cut(e, "=")
-		if slices.Contains([]string{"PATH", "HOME", "USER", "LOGNAME", "LAB_FLEET_FOLDER"}, name) || strings.HasPrefix(name, "SLURM_") || strings.HasPrefix(name, "SBATCH_") && name != "SBATCH_WAIT" {
+		if slices.Contains([]string{"PATH", "HOME", "USER", "LOGNAME", folderVariable}, name) || strings.HasPrefix(name, "SLURM_") || strings.HasPrefix(name, "SBATCH_") && name != "SBATCH_WAIT" {
 			out = append(out, e)
 		}
 	}
 	return append(out, "LC_ALL=C")
 }
+
+// folderVariable names the folder in which the lab's is on a cluster's nodes, if that isn't
+// /var/tmp.
+const folderVariable = "LAB_FLEET_FOLDER"
 
 // jobName is what the fleet's jobs are called: by it they are found again.
 func (f *Fleet) jobName() string { return "lab-fleet-" + f.ID }
@@ -280,7 +285,10 @@ func (f *Fleet) submit(ctx context.Context, hosts []*Host, parallel int) error {
 	if _, err := strconv.Atoi(id); err != nil {
 		return fmt.Errorf("sbatch: it said %.100q, and no job's number", clean.Line(said))
 	}
-	f.Slurm.Job = id
+	f.Slurm.Job, f.Slurm.Folder = id, os.Getenv(folderVariable)
+	if !filepath.IsAbs(f.Slurm.Folder) { // seen from a place that nobody here knows
+		f.Slurm.Folder = ""
+	}
 	return f.Save()
 }
 

@@ -38,8 +38,12 @@ var (
 // which port is the user's own configuration and agent; host keys are checked as that
 // says. There is nobody to type a password: a machine that wants one has failed.
 func sshCommand(ctx context.Context, host string, step ...string) *exec.Cmd {
+	return sshScript(ctx, host, scriptOf(step))
+}
+
+func sshScript(ctx context.Context, host, script string) *exec.Cmd {
 	// One word for whatever shell the user has there.
-	line := "sh -c 'eval \"$(echo " + base64.StdEncoding.EncodeToString([]byte(scriptOf(step))) + " | base64 -d)\"'"
+	line := "sh -c 'eval \"$(echo " + base64.StdEncoding.EncodeToString([]byte(script)) + " | base64 -d)\"'"
 	cmd := exec.CommandContext(ctx, "ssh", "-T", "-o", "BatchMode=yes", "-o", fmt.Sprint("ConnectTimeout=", connectWithin),
 		"-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=3", "-o", "ClearAllForwardings=yes", "--", host, line)
 	// It dies with this program, and Ctrl-C on the terminal reaches this program alone.
@@ -53,10 +57,13 @@ func scriptOf(step []string) string {
 	var script strings.Builder
 	script.WriteString(hostScript)
 	for _, word := range step {
-		script.WriteString("'" + strings.ReplaceAll(word, "'", `'\''`) + "' ")
+		script.WriteString(quoted(word) + " ")
 	}
 	return script.String()
 }
+
+// quoted is a word as a shell takes it, whatever is in it.
+func quoted(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
 
 // mostSaid is how much is kept of what a program said last.
 const mostSaid = 4 << 10
@@ -86,8 +93,17 @@ func (l *limited) Write(p []byte) (int, error) {
 
 // step runs one step on a machine, and returns what it said, 4 MiB at the most.
 func step(ctx context.Context, host string, stdin io.Reader, words ...string) (string, error) {
+	return stepIn(ctx, "", host, stdin, words...)
+}
+
+// stepIn is step with the lab's folder below the folder from; nothing: where it always is.
+func stepIn(ctx context.Context, from, host string, stdin io.Reader, words ...string) (string, error) {
 	var out bytes.Buffer
-	cmd := sshCommand(ctx, host, words...)
+	script := scriptOf(words)
+	if from != "" {
+		script = folderVariable + "=" + quoted(from) + "\n" + script
+	}
+	cmd := sshScript(ctx, host, script)
 	cmd.Stdin, cmd.Stdout = stdin, &limited{&out, 4 << 20}
 	err := execute(ctx, cmd)
 	return out.String(), err
@@ -115,8 +131,9 @@ const changed = "its host key has changed: it was installed anew, or is another 
 
 // A Failure is why a machine isn't measured.
 type Failure struct {
-	Reason string
-	Lost   bool // the connection: it may come back
+	Reason   string
+	Lost     bool // the connection: it may come back
+	Answered bool // a step began there
 }
 
 func (f *Failure) Error() string { return f.Reason }
@@ -126,16 +143,16 @@ func failure(ctx context.Context, err error, said string) error {
 	var exit *exec.ExitError
 	switch {
 	case errors.Is(context.Cause(ctx), context.DeadlineExceeded):
-		return &Failure{Reason: "it hangs: connected, and no answer in time", Lost: true}
+		return &Failure{Reason: "it hangs: connected, and no answer in time", Lost: true, Answered: true}
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case !errors.As(err, &exit):
 		return &Failure{Reason: fmt.Sprintf("ssh: %v", err)}
 	case exit.ExitCode() != 255:
 		if said == "" || strings.HasPrefix(said, "Could not chdir to home") {
-			said = "its shell runs no commands (" + err.Error() + ")"
+			return &Failure{Reason: "its shell runs no commands (" + err.Error() + ")"}
 		}
-		return &Failure{Reason: fault(said)}
+		return &Failure{Reason: fault(said), Answered: true}
 	}
 	for _, x := range []struct{ is, reason string }{
 		{"Connection refused", "it refuses connections: no sshd is running there"},

@@ -27,7 +27,7 @@ import (
 // Names of a fleet's files.
 const (
 	File       = "fleet.json"
-	bundleFile = "bundle.tar.gz" // until all is measured
+	bundleFile = "bundle.tar.gz" // until lab fleet clean, or all of Slurm's is measured
 	nodeFile   = "node"          // of a task's archive
 )
 
@@ -65,7 +65,7 @@ type Host struct {
 	Notes  []string `json:"notes,omitempty"`  // what doctor and the clock say
 	Task   int      `json:"task,omitempty"`   // of Slurm's array
 
-	Reached bool  `json:"reached,omitempty"` // through ssh, once
+	Reached bool  `json:"reached,omitempty"` // through ssh, once, and not cleaned since: the lab's folder may be there
 	Boot    *Boot `json:"boot,omitempty"`    // in which it was seen last
 
 	event Event
@@ -139,11 +139,15 @@ func (f *Fleet) UseBundle(file string) error {
 	return errors.Join(err, owner.Courtesy(out.Chown(uid, gid)), out.Close())
 }
 
+func noFleet(dir string) error {
+	return fmt.Errorf("%s isn't a fleet's folder: it has no %s", dir, File)
+}
+
 // Open reads a fleet's folder.
 func Open(dir string) (*Fleet, error) {
 	data, err := input.ReadFile(filepath.Join(dir, File), 256<<20)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s isn't a fleet's folder: it has no %s", dir, File)
+		return nil, noFleet(dir)
 	}
 	if err != nil {
 		return nil, err
@@ -200,6 +204,9 @@ func (f *Fleet) check() error {
 			return fmt.Errorf("%.100q isn't a machine's name", name)
 		}
 	}
+	if s := f.Slurm; s != nil && s.Folder != "" && (!filepath.IsAbs(s.Folder) || clean.Line(s.Folder) != s.Folder) {
+		return fmt.Errorf("%.100q isn't a folder of its nodes", s.Folder)
+	}
 	for _, name := range f.Scenarios {
 		if !scenarioName.MatchString(name) {
 			return fmt.Errorf("%.100q isn't a scenario", name)
@@ -226,19 +233,38 @@ func short(s string) string {
 
 // Lock takes the fleet's folder, so that it is run once at a time. Closing the file
 // gives it back.
-func (f *Fleet) Lock() (*os.File, error) {
-	d, err := input.OpenFolder(f.Dir)
+func (f *Fleet) Lock() (*os.File, error) { return lock(f.Dir) }
+
+func lock(dir string) (*os.File, error) {
+	d, err := input.OpenFolder(dir)
 	if err != nil {
 		return nil, err
 	}
 	if err := unix.Flock(int(d.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		d.Close()
 		if !errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, fmt.Errorf("lock %s: %w", f.Dir, err)
+			return nil, fmt.Errorf("lock %s: %w", dir, err)
 		}
-		return nil, fmt.Errorf("%s: another lab fleet is at it", f.Dir)
+		return nil, fmt.Errorf("%s: another lab fleet is at it", dir)
 	}
 	return d, nil
+}
+
+// OpenLocked takes a fleet's folder, as Lock does, and reads it then: what another lab wrote
+// until it gave the folder back isn't written over.
+func OpenLocked(dir string) (*Fleet, *os.File, error) {
+	d, err := lock(dir)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+		return nil, nil, noFleet(dir)
+	} else if err != nil {
+		return nil, nil, err
+	}
+	f, err := Open(dir)
+	if err != nil {
+		d.Close()
+		return nil, nil, err
+	}
+	return f, d, nil
 }
 
 // Save writes fleet.json, in one step.
@@ -258,7 +284,7 @@ func (f *Fleet) Save() error {
 	return results.Put(root, File, uid, gid, append(data, '\n'))
 }
 
-// BundlePath is where the fleet's bundle lies until all is measured.
+// BundlePath is where the fleet's bundle is.
 func (f *Fleet) BundlePath() string { return filepath.Join(f.Dir, bundleFile) }
 
 // bundleID names the bundle's folder on a machine.

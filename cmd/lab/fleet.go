@@ -353,19 +353,28 @@ func (a *app) runFleet(x *fleet.Fleet, parallel int) error {
 
 // concludeFleet says what became of each machine, and draws what came back.
 func (a *app) concludeFleet(x *fleet.Fleet, interrupted bool) error {
-	done, missing := 0, 0
+	done, partly, missing := 0, 0, 0
 	for _, h := range x.Hosts {
 		switch h.State {
 		case fleet.Done:
 			done++
 		case fleet.Dropped: // it isn't asked for the rest
+			partly++
 		default:
 			missing++
 		}
 	}
-	tell(a.Page, "%d of %d machines measured: %s\n", done, len(x.Hosts), x.Dir)
+	if partly > 0 {
+		tell(a.Page, "%d of %d machines measured, %d partly: %s\n", done, len(x.Hosts), partly, x.Dir)
+	} else {
+		tell(a.Page, "%d of %d machines measured: %s\n", done, len(x.Hosts), x.Dir)
+	}
 	for _, h := range x.Hosts {
-		if h.State != fleet.Done {
+		switch h.State {
+		case fleet.Done:
+		case fleet.Dropped:
+			tell(a.Page, "- %s: partly measured, no longer in the hosts file\n", h.Name)
+		default:
 			tell(a.Page, "- %s: not measured: %s\n", h.Name, inLanguage(h.Reason))
 		}
 		for _, n := range h.Notes {
@@ -374,9 +383,12 @@ func (a *app) concludeFleet(x *fleet.Fleet, interrupted bool) error {
 	}
 	for _, same := range x.SameMachines() {
 		names := strings.Join(same.Names, ", ")
-		if same.Apart {
+		switch {
+		case same.Once:
+			tell(a.Page, "- %s: one machine with several names, by its boot id: it counts once; fix: keep one of the names\n", names)
+		case same.Apart:
 			tell(a.Page, "- %s: one machine id, as disks that were copied have it; two of them ran at the same time, so they count as separate machines; fix: rm /etc/machine-id && systemd-machine-id-setup there\n", names)
-		} else {
+		default:
 			tell(a.Page, "- %s: one machine id, as disks that were copied have it: they count as one machine; fix: rm /etc/machine-id && systemd-machine-id-setup there\n", names)
 		}
 	}
@@ -388,7 +400,7 @@ func (a *app) concludeFleet(x *fleet.Fleet, interrupted bool) error {
 		}
 		fmt.Fprintln(a.Page)
 		out := filepath.Join(x.Dir, "report-"+name)
-		errs = append(errs, os.RemoveAll(out), a.reportMachines(dirs, out, false, x)) // an earlier one has fewer machines
+		errs = append(errs, os.RemoveAll(out), a.reportMachines(dirs, out, false)) // an earlier one has fewer machines
 	}
 	status := 0
 	switch {

@@ -37,8 +37,7 @@ func (a *app) fleetCleanCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			failed := fleet.Clean(cmd.Context(), hosts, f.parallel)
-			return a.cleaned(len(hosts)-len(failed), hosts, failed)
+			return a.cleaned(hosts, len(hosts), fleet.Clean(cmd.Context(), hosts, f.parallel))
 		},
 	}
 	f.addHosts(cmd)
@@ -48,15 +47,21 @@ func (a *app) fleetCleanCommand() *cobra.Command {
 	return cmd
 }
 
-// cleaned says from how many of some machines the lab was removed, and what went wrong.
-func (a *app) cleaned(n int, hosts []string, failed map[string]error) error {
+// cleaned says from how many of some machines the lab was removed, of those asked to, and
+// what went wrong.
+func (a *app) cleaned(hosts []string, asked int, r fleet.Removed) error {
 	var errs []error
 	for _, name := range hosts {
-		if err := failed[name]; err != nil {
+		if err := r.Failed[name]; err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", name, err))
 		}
 	}
-	if err := tell(a.Page, "removed from %d of %d machines\n", n, len(hosts)); err != nil {
+	removed := asked - len(r.Failed) - len(r.Others) - r.Nothing
+	err := tell(a.Page, "removed from %d of %d machines\n", removed, len(hosts))
+	if r.Nothing > 0 {
+		err = tell(a.Page, "nothing was there on %d of them\n", r.Nothing)
+	}
+	if err != nil {
 		return err
 	}
 	return errors.Join(errs...)
@@ -65,13 +70,9 @@ func (a *app) cleaned(n int, hosts []string, failed map[string]error) error {
 // cleanFleet removes what a fleet left on its machines. What it measured there and didn't
 // fetch stays unless discard is given. What stays or goes is said before.
 func (a *app) cleanFleet(ctx context.Context, dir string, f *fleetFlags, discard bool) error {
-	x, err := fleet.Open(dir)
+	x, lock, err := fleet.OpenLocked(dir)
 	if err != nil {
 		return fmt.Errorf("fleet clean: %w", err)
-	}
-	lock, err := x.Lock()
-	if err != nil {
-		return err
 	}
 	defer lock.Close()
 	hosts := x.Machines()
@@ -104,12 +105,16 @@ func (a *app) cleanFleet(ctx context.Context, dir string, f *fleetFlags, discard
 		}
 		clean = append(clean, r.Host)
 	}
-	wrong, others := x.Discard(ctx, clean, f.parallel)
-	maps.Copy(failed, wrong)
-	for _, name := range others {
-		tell(a.Page, "- %s: another fleet's results are there: they stay, and the bundle with them\n", name)
+	r := x.Discard(ctx, clean, f.parallel)
+	asked := len(clean) + len(failed)
+	maps.Copy(r.Failed, failed)
+	for _, name := range r.Others {
+		tell(a.Page, "- %s: another fleet is at work there, or has results: they stay, and the bundle with them\n", name)
 	}
-	err = errors.Join(x.Save(), a.cleaned(len(clean)-len(wrong), hosts, failed))
+	if f.hosts == "" && !kept && len(r.Failed) == 0 {
+		x.RemoveBundle()
+	}
+	err = errors.Join(x.Save(), a.cleaned(hosts, asked, r))
 	if kept {
 		typed := func(words ...string) string {
 			return "\n     " + cli.Quote(append([]string{a.Args[0], "fleet"}, words...))

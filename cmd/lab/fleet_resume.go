@@ -27,10 +27,11 @@ func (a *app) fleetResumeCommand() *cobra.Command {
 			if err := f.checkJobs(); err != nil {
 				return err
 			}
-			x, err := fleet.Open(args[0])
+			x, lock, err := fleet.OpenLocked(args[0])
 			if err != nil {
 				return fmt.Errorf("fleet resume: %w", err)
 			}
+			defer lock.Close()
 			if options := args[1:]; x.Slurm != nil {
 				if len(options) > 0 {
 					x.Slurm.Options = options
@@ -45,16 +46,21 @@ func (a *app) fleetResumeCommand() *cobra.Command {
 				return cli.Usagef("fleet resume: %s isn't a fleet of Slurm's, whose options are behind --", args[0])
 			}
 			x.Wait = x.Wait || f.wait
-			lock, err := x.Lock()
-			if err != nil {
-				return err
-			}
-			defer lock.Close()
+			var c fleet.Change
 			if cmd.Flags().Changed("hosts") {
-				if err := a.changeHosts(x, &f); err != nil {
+				if c, err = f.changeHosts(x); err != nil {
 					return err
 				}
 			}
+			if x.LacksBundle() {
+				if err := a.bundleAgain(x); err != nil {
+					return err
+				}
+			}
+			if err := x.Save(); err != nil {
+				return err
+			}
+			a.printChange(x, c, f.hosts)
 			return a.runFleet(x, f.parallel)
 		},
 	}
@@ -64,49 +70,44 @@ func (a *app) fleetResumeCommand() *cobra.Command {
 	return cmd
 }
 
-// changeHosts gives a fleet the machines of --hosts, and says what is different.
-func (a *app) changeHosts(x *fleet.Fleet, f *fleetFlags) error {
+// changeHosts gives a fleet the machines of --hosts.
+func (f *fleetFlags) changeHosts(x *fleet.Fleet) (c fleet.Change, err error) {
 	names, err := f.machines()
 	if err != nil {
-		return err
+		return c, err
 	}
-	c, err := x.SetNames(names)
-	if err != nil {
-		return cli.Usagef("fleet resume: %w", err)
+	if c, err = x.SetNames(names); err != nil {
+		err = cli.Usagef("fleet resume: %w", err)
 	}
-	if len(c.Added) > 0 {
-		if err := a.bundleAgain(x); err != nil {
-			return err
-		}
-	}
-	if err := x.Save(); err != nil {
-		return err
-	}
+	return c, err
+}
+
+// printChange says what is different with the machines of a file.
+func (a *app) printChange(x *fleet.Fleet, c fleet.Change, file string) {
 	for _, name := range c.Added {
-		tell(a.Page, "- %s: new in %s\n", name, f.hosts)
+		tell(a.Page, "- %s: new in %s\n", name, file)
+	}
+	for _, name := range c.Returned {
+		tell(a.Page, "- %s: in %s again: the rest of it is measured\n", name, file)
 	}
 	for _, name := range c.Removed {
-		tell(a.Page, "- %s: no longer in %s: taken out of the fleet, which has no results of it\n", name, f.hosts)
+		tell(a.Page, "- %s: no longer in %s: taken out of the fleet, which has no results of it\n", name, file)
 	}
 	for _, name := range c.Kept {
-		tell(a.Page, "- %s: no longer in %s: its results stay, and it isn't asked again\n", name, f.hosts)
+		tell(a.Page, "- %s: no longer in %s: its results stay, and it isn't asked again\n", name, file)
 	}
 	for _, name := range c.Dirty {
 		tell(a.Page, "- %s: the lab was there, and has left its folder; fix: %s\n", name, cli.Quote([]string{a.Args[0], "fleet", "clean", x.Dir}))
 	}
-	return nil
 }
 
-// bundleAgain makes the bundle of a fleet that was complete, and had it removed. Another
-// one than the other machines had would measure something else.
+// bundleAgain makes the bundle of a fleet that had it removed. Another one than the other
+// machines had would measure something else.
 func (a *app) bundleAgain(x *fleet.Fleet) error {
-	if _, err := os.Lstat(x.BundlePath()); err == nil {
-		return nil
-	}
 	digest, _, err := a.bundle(x.BundlePath())
 	if err == nil && "sha256:"+digest != x.Bundle.Digest {
-		err = fmt.Errorf("fleet resume: this lab's bundle isn't the one that the fleet's other machines had; fix: a fleet of its own for the new machines, then lab report %s OTHER/SCENARIO/*",
-			filepath.Join(x.Dir, "SCENARIO", "*"))
+		err = fmt.Errorf("fleet resume: this lab's bundle isn't the one that the fleet's other machines had; fix: put that one back as %s (%s, %s), or make a fleet of its own for the missing machines, then lab report %s OTHER/SCENARIO/*",
+			x.BundlePath(), x.Bundle.Name, x.Bundle.Digest, filepath.Join(x.Dir, "SCENARIO", "*"))
 		err = errors.Join(err, os.Remove(x.BundlePath()))
 	}
 	return err

@@ -47,7 +47,7 @@ func (a *app) reportCommand() *cobra.Command {
 				return a.publish(dirs[0], public)
 			}
 			if len(dirs) > 1 && !json {
-				return a.reportMachines(dirs, out, true, fleet.Of(dirs[0]))
+				return a.reportMachines(dirs, out, true)
 			}
 			if out != "" {
 				return cli.Usagef("report: --out is for several folders; the report of a single one is written into it")
@@ -168,10 +168,11 @@ func (a *app) printReport(run *results.Run, json bool) error {
 }
 
 // reportMachines draws each folder again if asked to, and sets those of one scenario
-// side by side. A folder that can't be read doesn't keep the others from it. If they are a
-// fleet's, that one (or nil) tells which machines have no results, and which are several
-// in spite of one machine id.
-func (a *app) reportMachines(dirs []string, out string, redraw bool, x *fleet.Fleet) error {
+// side by side. A folder that can't be read doesn't keep the others from it. Fleets that
+// they are of tell which machines have no results, and which are several in spite of one
+// machine id.
+func (a *app) reportMachines(dirs []string, out string, redraw bool) error {
+	fleets := fleet.Of(dirs)
 	// By scenario, in the order in which the folders were given.
 	var names []string
 	by := map[string][]*analysis.Analysis{}
@@ -195,9 +196,7 @@ func (a *app) reportMachines(dirs []string, out string, redraw bool, x *fleet.Fl
 		if name := run.Manifest.Scenario; by[name] == nil {
 			names = append(names, name)
 		}
-		if x != nil {
-			r.Analysis.Host = x.Apart(run.Manifest.Scenario, r.Dir, run.Machine.ID)
-		}
+		r.Analysis.Host = fleets.Apart(run.Manifest.Scenario, r.Dir, run.Machine.ID)
 		by[run.Manifest.Scenario] = append(by[run.Manifest.Scenario], r.Analysis)
 	}
 	if out != "" && len(names) > 1 {
@@ -212,10 +211,8 @@ func (a *app) reportMachines(dirs []string, out string, redraw bool, x *fleet.Fl
 			continue
 		}
 		var absent []analysis.Absent
-		if x != nil && x.AllOf(name, dirs) {
-			for _, h := range x.Absent(name) {
-				absent = append(absent, analysis.Absent(h))
-			}
+		for _, h := range fleets.Absent(name, dirs) {
+			absent = append(absent, analysis.Absent(h))
 		}
 		m, err := analysis.Across(by[name], absent...)
 		if err == nil {

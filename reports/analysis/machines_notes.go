@@ -48,8 +48,16 @@ func (m *Machines) note() {
 			shared.Add(msg.Verbatim(k.Facts.ID), k.Name)
 		}
 	}
-	for _, machines := range shared.All() {
-		say("machines.shared-id", whose(machines))
+	for id, machines := range shared.All() {
+		if len(machines) > 1 {
+			say("machines.shared-id", whose(machines))
+		}
+		// A folder that no fleet has may be of one of them, or of another copy.
+		for _, k := range m.Machines {
+			if k.Runs[0].Host == "" && k.Facts.ID == id.String() {
+				say("machines.shared-outside", k.Name, whose(machines))
+			}
+		}
 	}
 	if len(m.Machines) == 1 {
 		say("machines.single", msg.T("runs", runs))

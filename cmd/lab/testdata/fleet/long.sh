@@ -9,7 +9,8 @@ printf 'format: 1\nscenarios: [startup, command]\ncommand: [/bin/true]\nenvironm
 
 # measured N SCENARIO: waits until pcN has made some trials.
 measured() {
-	until [ "$(cat "pc$1"/tmp/lab-fleet-0/run-*/results/"$2"/trials.jsonl 2>/dev/null | grep -c '"last":true')" -gt 100 ]; do sleep 0.05; done
+	of="pc$1 $2"
+	await '[ "$(cat "${of% *}"/tmp/lab-fleet-0/run-*/results/"${of#* }"/trials.jsonl 2>/dev/null | grep -c "\"last\":true")" -gt 100 ]'
 }
 # quiet N: waits until nothing of the lab's runs on pcN.
 quiet() {
@@ -65,7 +66,7 @@ echo "then: $(ls -A pc3/tmp)"
 
 echo 'another lab is there'
 nsenter -t "$(pgrep -P "$pc1")" -p -m -n sh -c 'cd /tmp && exec "$0"/lab run startup --env host --runs 100000 --out "$1/long"' "$LABDIR" "$WORK" >/dev/null 2>&1 &
-until [ -s long/trials.jsonl ]; do sleep 0.1; done
+await '[ -s long/trials.jsonl ]'
 sed -i 's/trials: .*/trials: 3/' x.yaml
 lab fleet run -f x.yaml --hosts hosts --out other 2>&1 | grep '^- \|measured:'
 # It ends as by Ctrl-C: a killed one's empty cgroups would stay until the next lab.

@@ -2,6 +2,7 @@
 # folders where the lab keeps its lock and the bundle. The test sources it as the first
 # process of a PID, mount and network namespace: when that ends, all of it does.
 set -eu
+. "${ROOM%/*}/await.sh"
 cd "$WORK"
 ip link set lo up
 mount -t tmpfs none /run
@@ -44,11 +45,12 @@ machine() {
 			-o PermitRootLogin=yes -o PasswordAuthentication=no -o AuthorizedKeysFile="$WORK/key.pub" -o PerSourceMaxStartups=none
 	' pc "$dir" $((100 + $1)) "${SMALL:-}" 2>"$dir/log" &
 	eval "pc$1=$!"
-	until inner=$(cat "/proc/$!/task/$!/children" 2>/dev/null) && [ -n "$inner" ]; do sleep 0.05; done
+	started=$!
+	await 'inner=$(cat "/proc/$started/task/$started/children" 2>/dev/null) && [ -n "$inner" ]'
 	ip link add "v$1" type veth peer name eth0 netns "${inner% }"
 	ip link set "v$1" master room up
 	echo >"$dir/link"
-	until [ -e "$dir/up" ]; do sleep 0.05; done
+	await '[ -e "$dir/up" ]'
 	rm "$dir/link"
 }
 
