@@ -152,9 +152,6 @@ type Count struct{ Trials, Warmup int }
 // enough for one; or, of what is slow, for a look.
 var Usual = Counts{Full: Count{20, 1}, Quick: Count{6, 0}, Slow: Count{20, 1}, SlowQuick: Count{3, 0}}
 
-// fewest is the least number of trials of which the median has an interval.
-const fewest = 6
-
 // Row is a row of an environment, with its number of trials and the time that
 // one may take.
 func (n Counts) Row(a About, o Options) Cell {
@@ -174,7 +171,7 @@ func (n Counts) Row(a About, o Options) Cell {
 	c.Timeout += a.Patience
 	c.Trials, c.Warmup = k.Trials, k.Warmup
 	if a.Long {
-		c.Trials, c.Warmup = min(k.Trials, fewest), 0
+		c.Trials, c.Warmup = min(k.Trials, Usual.Quick.Trials), Usual.Quick.Warmup
 	}
 	return c
 }

@@ -75,28 +75,20 @@ type Removed struct {
 // Discard removes from machines what the fleet left there, results too, and the lab's
 // folder unless something of another fleet is in it.
 func (f *Fleet) Discard(ctx context.Context, hosts []string, parallel int) Removed {
-	r := Removed{Failed: map[string]error{}}
-	var mu sync.Mutex
-	each(hosts, parallel, func(_ int, name string) {
-		within, cancel := context.WithTimeout(ctx, 2*lookWithin)
-		defer cancel()
-		words := []string{"discard", f.ID}
-		if f.Slurm != nil {
-			words = append(words, "slurm")
-		}
-		text, err := f.tidy(within, name, words...)
-		mu.Lock()
-		defer mu.Unlock()
-		r.add(name, text, err)
-		if err != nil {
-			return
+	words := []string{"discard", f.ID}
+	if f.Slurm != nil {
+		words = append(words, "slurm")
+	}
+	r := removed(ctx, hosts, parallel, func(ctx context.Context, name string) (string, error) { return f.tidy(ctx, name, words...) })
+	for _, name := range hosts {
+		if r.Failed[name] != nil {
+			continue
 		}
 		f.Former = slices.DeleteFunc(f.Former, func(former string) bool { return former == name })
 		for _, h := range f.Hosts {
 			h.Reached = h.Reached && h.Name != name
 		}
-	})
-	slices.Sort(r.Others)
+	}
 	return r
 }
 
@@ -114,16 +106,22 @@ func (r *Removed) add(name, text string, err error) {
 
 // Clean removes the lab's folder from each machine, whatever fleet it was for.
 func Clean(ctx context.Context, hosts []string, parallel int) Removed {
+	return removed(ctx, hosts, parallel, func(ctx context.Context, name string) (string, error) { return step(ctx, name, nil, "clean") })
+}
+
+// removed has a step done on each of some machines that removes something there.
+func removed(ctx context.Context, hosts []string, parallel int, do func(context.Context, string) (string, error)) Removed {
 	r := Removed{Failed: map[string]error{}}
 	var mu sync.Mutex
 	each(hosts, parallel, func(_ int, name string) {
 		within, cancel := context.WithTimeout(ctx, 2*lookWithin)
 		defer cancel()
-		text, err := step(within, name, nil, "clean")
+		text, err := do(within, name)
 		mu.Lock()
 		defer mu.Unlock()
 		r.add(name, text, err)
 	})
+	slices.Sort(r.Others)
 	return r
 }
 
