@@ -158,6 +158,7 @@ func (i *instance) prepareDistro(ctx context.Context, b wire.Boot, more []byte) 
 	if err != nil {
 		return err
 	}
+	b.Domain.At = int64(len(init))
 	// A file of the instance's: another has another address, or a domain of another size.
 	name := i.file(".init")
 	words := make([]byte, wordsRoom, wordsRoom+len(init)+len(more))

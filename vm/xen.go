@@ -16,7 +16,6 @@ import (
 	"lab/vm/asked"
 	"lab/vm/disk"
 	"lab/vm/domain"
-	"lab/vm/guest"
 	"lab/vm/kernel"
 )
 
@@ -154,10 +153,6 @@ func (v domainGuest) prepare(ctx context.Context, i *instance) error {
 	if err != nil {
 		return err
 	}
-	init, err := guest.Init()
-	if err != nil {
-		return err
-	}
 	packed, err := os.ReadFile(k.file)
 	if err != nil {
 		return err
@@ -167,6 +162,6 @@ func (v domainGuest) prepare(ctx context.Context, i *instance) error {
 		return err
 	}
 	i.cfg.SVM = s.Settings["domain"] == "pvh" // under TCG; KVM's CPU has what it has
-	return i.prepareDistro(ctx, wire.Boot{Domain: wire.Domain{Type: s.Settings["domain"], At: int64(len(init)), Config: int64(len(cfg)), Kernel: int64(len(packed))}},
+	return i.prepareDistro(ctx, wire.Boot{Domain: wire.Domain{Type: s.Settings["domain"], Config: int64(len(cfg)), Kernel: int64(len(packed))}},
 		bytes.Join([][]byte{[]byte(cfg), packed, files}, nil))
 }

@@ -68,11 +68,7 @@ func greet(f wire.Frame, at time.Duration, m moments, since []time.Duration) (wi
 		return f, err
 	}
 	if len(since) > 0 {
-		h.Ago = []time.Duration{at}
-		for _, d := range append(append([]time.Duration{}, since...), m.create, m.unpause) {
-			h.Ago = append(h.Ago, at-d)
-		}
-		h.Ago = append(h.Ago, h.Began)
+		h.Ago = append(ago(at, since...), at-m.create, at-m.unpause, h.Began)
 	}
 	return wire.New(wire.Hello, f.ID, h)
 }

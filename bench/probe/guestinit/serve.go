@@ -47,10 +47,7 @@ func serve(port *os.File, boot error, b wire.Boot) error {
 		hello.Began = at - began
 	}
 	if len(b.Since) > 0 {
-		hello.Ago = []time.Duration{at}
-		for _, d := range b.Since {
-			hello.Ago = append(hello.Ago, at-d)
-		}
+		hello.Ago = ago(at, b.Since...)
 	}
 	if err := s.send(wire.Hello, 0, hello); err != nil {
 		return err
@@ -76,6 +73,15 @@ func serve(port *os.File, boot error, b wire.Boot) error {
 			return err
 		}
 	}
+}
+
+// ago is how long before a moment the kernel's clock began, and then each of others.
+func ago(at time.Duration, since ...time.Duration) []time.Duration {
+	out := []time.Duration{at}
+	for _, d := range since {
+		out = append(out, at-d)
+	}
+	return out
 }
 
 // paced is a terminal line that tells the host how far it was read.
