@@ -142,7 +142,6 @@ func machinesTrials(p *page.Page, m *analysis.Machines) {
 	}
 	if len(absent) == 0 {
 		t = t.Without(3)
-		t.Align = t.Align[:3]
 	}
 	p.Table(t)
 	p.Messages(cut...)

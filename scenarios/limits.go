@@ -257,7 +257,7 @@ var limitsMetrics = []results.Metric{
 var limitsFigures = []results.Figure{
 	{Name: "got", Title: "Asked for against got", Kind: "panels",
 		Metrics: []string{"got"},
-		Caption: "At 1 a program got exactly what its limit allows; to the right of it, a limit isn't kept. Every point is one trial."},
+		Caption: "At 1 a program got exactly what its limit allows (memory-below, memory-files, memory-swap: all that it wanted); to the right of it, a limit isn't kept. Every point is one trial."},
 	{Name: "end", Title: "What happens at the limit", Kind: "panels",
 		Metrics: []string{"pause", "time"},
 		Caption: "A quota of processor time makes a program pause, until its next period of a tenth of a second begins; a limit of memory ends it; a limit of processes refuses it a further one."},

@@ -83,7 +83,11 @@ func (v domainGuest) refuses(s bench.Spec) error {
 // checkDomain says whether this machine can have a guest of Xen's.
 func (e *Env) checkDomain(s bench.Spec) error {
 	if s.Settings["domain"] == "pvh" && e.resolve(s.Settings["accel"]) == "kvm" {
-		if e.accel.CPU != "host" || !nested("/sys/module") {
+		switch {
+		case e.accel.CPU != "host":
+			return bench.Unavailable("Xen runs a PVH guest by the processor's virtualization, which a guest has only with the machine's own CPU model, and KVM starts none with that here",
+				"--variant domain=pv, or --accel tcg, where QEMU emulates it")
+		case !nested("/sys/module"):
 			return bench.Unavailable("Xen runs a PVH guest by the processor's virtualization, which KVM here doesn't hand on to the machine that Xen is in",
 				"modprobe -r kvm_intel && modprobe kvm_intel nested=1 (on AMD's processors kvm_amd), or --variant domain=pv, or --accel tcg, where QEMU emulates it")
 		}

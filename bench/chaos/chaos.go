@@ -12,8 +12,8 @@
 // testbed of their own ([Run.Private]): whatever is new in it they have made, it is no
 // machine of anybody's, and with its first process all of it ends.
 //
-// chaos.go is what comes out of it, scene.go how it is done, victim.go whom it is done
-// to, and look.go how it is seen.
+// chaos.go is what comes out of it, scene.go how it is done, apart.go how many times in a
+// process of its own, victim.go whom it is done to, and look.go how it is seen.
 package chaos
 
 import (

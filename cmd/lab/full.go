@@ -54,6 +54,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lab/bench"
+	"lab/bench/chaos"
 	"lab/bench/crew"
 	"lab/bench/engines/bwrap"
 	"lab/bench/engines/docker"
@@ -90,7 +91,7 @@ func full(args []string) int {
 	// takes away what a killed lab can't.
 	testbed.Bury(args)
 	if len(args) > 1 && args[1] == crew.Arg {
-		return crew.Work(map[string]crew.Duty{runs.Duty: parts.Work, execDuty: execWork, chaosDuty: chaosWork})
+		return crew.Work(map[string]crew.Duty{runs.Duty: parts.Work, execDuty: execWork, chaos.Duty: chaos.Work})
 	}
 	if len(args) == 3 && args[1] == cli.SayArg {
 		speak(args[:1])

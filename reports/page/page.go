@@ -165,6 +165,9 @@ func flat(l *msg.Language, t Text, k msg.Markup) string {
 
 // Without is the table without a column.
 func (t Table) Without(column int) Table {
+	if column < len(t.Align) {
+		t.Align = t.Align[:column] + t.Align[column+1:]
+	}
 	t.Head = slices.Delete(slices.Clone(t.Head), column, column+1)
 	rows := make([][]Text, len(t.Rows))
 	for i, r := range t.Rows {
