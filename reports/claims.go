@@ -143,9 +143,9 @@ func withRows(parts []part) (out []part) {
 	return out
 }
 
-// said is a claim's verdict in a line: what decided it, and of how many parts; or what
+// inOneLine is a claim's verdict in a line: what decided it, and of how many parts; or what
 // would answer it.
-func (j judged) said() msg.Message {
+func (j judged) inOneLine() msg.Message {
 	switch {
 	case len(j.By) == 0:
 		return msg.T("claims.lacks", j.Lacks)
@@ -270,7 +270,7 @@ func claimsPage(claims []Claim, runs []*results.Run, whole bool, dir string) *pa
 			break
 		}
 		p.Section(msg.T("claims.head", j.Number, j.Text))
-		p.Text(msg.T("claims.verdict", j.verdict(), j.said()))
+		p.Text(msg.T("claims.verdict", j.verdict(), j.inOneLine()))
 		for _, x := range j.parts {
 			said := x.Brief()
 			switch x.Outcome {

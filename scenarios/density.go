@@ -128,7 +128,7 @@ func densityTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 	if c.Variant["how"] == densityTogether {
 		return together(ctx, t, c)
 	}
-	return beside(ctx, t, c)
+	return oneMore(ctx, t, c)
 }
 
 // together starts all at once.
@@ -169,8 +169,8 @@ func together(ctx context.Context, t *bench.T, c bench.Cell) error {
 // densityEdge is how many of the first and of the last starts are compared.
 const densityEdge = 100
 
-// beside starts them one after another, and then the one that counts.
-func beside(ctx context.Context, t *bench.T, c bench.Cell) error {
+// oneMore starts them one after another, and then the one that counts.
+func oneMore(ctx context.Context, t *bench.T, c bench.Cell) error {
 	before, err := full()
 	if err != nil {
 		return err

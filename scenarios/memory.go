@@ -121,8 +121,8 @@ func memoryFits(c bench.Cell) error {
 	return bench.MemoryFits(memoryNeeds(c), fmt.Sprintf("%d at a time may take", c.N), "end other programs, or --quick, which takes less")
 }
 
-// look records all views, per instance, while all of them hold.
-func look(t *bench.T, c bench.Cell, all []*holder, held int64, before map[string]int64) error {
+// recordViews records all views, per instance, while all of them hold.
+func recordViews(t *bench.T, c bench.Cell, all []*holder, held int64, before map[string]int64) error {
 	after, err := bench.HostMemory()
 	if err != nil {
 		return err

@@ -52,7 +52,7 @@ func memoryTrial(ctx context.Context, t *bench.T, c bench.Cell) error {
 			return ctx.Err()
 		}
 	}
-	if err := look(t, c, all, held, before); err != nil {
+	if err := recordViews(t, c, all, held, before); err != nil {
 		return err
 	}
 	close(release)

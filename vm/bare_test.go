@@ -4,15 +4,19 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/digitalocean/go-libvirt"
 
 	"lab/bench"
 	"lab/bench/benchtest"
 	"lab/bench/clock"
 	"lab/bench/image"
 	"lab/vm/accel"
+	"lab/vm/domain"
 )
 
 // The machine without an operating system runs under emulation, and under KVM
@@ -69,6 +73,65 @@ func TestBare(t *testing.T) {
 	set, _ := bench.Resolve(e, nil)
 	if _, err := e.Prepare(context.Background(), bench.Spec{Settings: set, Command: bench.Command{Argv: []string{"/bin/sh"}}}); !errors.Is(err, bench.ErrNotApplicable) {
 		t.Errorf("a program: %v, want ErrNotApplicable", err)
+	}
+}
+
+// hastyGuest has done all before libvirt's call returns, which then fails.
+type hastyGuest struct{ variant }
+
+func (hastyGuest) start(ctx context.Context, i *instance) (net.Conn, error) {
+	return i.startHere(ctx, func(ctx context.Context) error {
+		text, err := domain.XML(i.cfg)
+		if err != nil {
+			return err
+		}
+		return i.create(ctx, "create domain", "configure", func(l *libvirt.Libvirt) error {
+			d, err := l.DomainCreateXML(text, libvirt.DomainStartAutodestroy)
+			for ; err == nil; time.Sleep(10 * time.Millisecond) {
+				_, err = l.DomainLookupByName(d.Name)
+			}
+			return errors.Join(errors.New("qemu unexpectedly closed the monitor"), err)
+		})
+	})
+}
+
+// A guest that was faster than libvirt has run like any other.
+func TestBareHasty(t *testing.T) {
+	tb := benchtest.Testbed(t)
+	e := NewBare()
+	if err := e.Open(within(t, time.Minute), tb); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	token := bench.Token()
+	set, err := bench.Resolve(e, map[string]string{"accel": "tcg"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := e.Prepare(within(t, time.Minute), bench.Spec{Image: image.Ref{Dir: t.TempDir()}, Settings: set, Command: bench.Command{Argv: []string{image.ReadyPath, token}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := p.(*instance)
+	i.how = hastyGuest{i.how}
+	if err := i.Start(within(t, time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := clock.AwaitToken(i.Ready(), []byte(token), 30*time.Second); err != nil {
+		t.Error(i.Explain(err))
+	}
+	if exit, err := i.Wait(within(t, 30*time.Second)); err != nil || exit.Status() != 0 {
+		t.Errorf("%v, %v", exit, err)
+	}
+	if last := i.Marks()[len(i.Marks())-1].Name; last != "configure" {
+		t.Errorf("the last mark is %q", last)
+	}
+	if err := i.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -16,12 +16,12 @@ func (s *suite) prepare(t *testing.T) {
 	}
 	// The first one may fill caches, which the others share.
 	s.prepareOne(t, spec).Close()
-	before := look(t, s.tb, s.opts.Objects)
+	before := takeSnapshot(t, s.tb, s.opts.Objects)
 	var open []bench.Instance
 	for range 3 {
 		open = append(open, s.prepareOne(t, spec))
 	}
-	for _, x := range look(t, s.tb, s.opts.Objects).since(before, s.kinds(t)...) {
+	for _, x := range takeSnapshot(t, s.tb, s.opts.Objects).since(before, s.kinds(t)...) {
 		t.Errorf("Prepare made a %s", x)
 	}
 	for _, i := range open {
@@ -29,7 +29,7 @@ func (s *suite) prepare(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	for _, x := range look(t, s.tb, s.opts.Objects).since(before, s.kinds(t, "descriptor", "file")...) {
+	for _, x := range takeSnapshot(t, s.tb, s.opts.Objects).since(before, s.kinds(t, "descriptor", "file")...) {
 		t.Errorf("after Close of what was only prepared: %s", x)
 	}
 }
@@ -83,7 +83,7 @@ func (s *suite) nothingLeft(t *testing.T) {
 	for _, f := range ways { // what is made once, such as Go's own descriptors
 		f()
 	}
-	before, had := look(t, s.tb, s.opts.Objects), threads(t)
+	before, had := takeSnapshot(t, s.tb, s.opts.Objects), threads(t)
 	for range s.rounds(20) {
 		for _, f := range ways {
 			f()
@@ -94,7 +94,7 @@ func (s *suite) nothingLeft(t *testing.T) {
 	deadline := time.Now().Add(5 * time.Second)
 	for _, kind := range s.kinds(t, "descriptor", "file") {
 		for {
-			left := look(t, s.tb, s.opts.Objects).since(before, kind)
+			left := takeSnapshot(t, s.tb, s.opts.Objects).since(before, kind)
 			if len(left) == 0 {
 				break
 			}

@@ -233,7 +233,7 @@ func (s *suite) many(t *testing.T) {
 // background looks for what a program left running in the background.
 func (s *suite) background(t *testing.T) {
 	s.needs(t, Background)
-	before := look(t, s.tb, s.opts.Objects)
+	before := takeSnapshot(t, s.tb, s.opts.Objects)
 	token := bench.Token()
 	i := s.start(t, s.spec(t, sh("sleep 1001 | (printf %s "+token+"; exec sleep 1002)")))
 	s.await(t, i, token)                   // both are there
@@ -244,7 +244,7 @@ func (s *suite) background(t *testing.T) {
 	if err := i.Close(); err != nil {
 		t.Error(err)
 	}
-	for _, x := range look(t, s.tb, s.opts.Objects).since(before, "process") {
+	for _, x := range takeSnapshot(t, s.tb, s.opts.Objects).since(before, "process") {
 		t.Errorf("after Close: %s", x)
 	}
 }

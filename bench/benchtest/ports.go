@@ -19,7 +19,7 @@ import (
 // ports publishes one, and connects to it from outside; or Check says that
 // there is none to be had.
 func (s *suite) ports(t *testing.T) {
-	before := look(t, s.tb, nil)
+	before := takeSnapshot(t, s.tb, nil)
 	spec := s.spec(t, sh("exec httpd -f -p 80 -h /etc"))
 	port := bench.Port{Proto: "tcp", IP: netip.MustParseAddr("127.77.3.3"), Host: 18080, Port: 80}
 	spec.Ports = []bench.Port{port}
@@ -73,7 +73,7 @@ func (s *suite) ports(t *testing.T) {
 	// Package net keeps the pipes that it spliced through for the next copy,
 	// until a collection: they are nobody's leak, in later tests neither.
 	for end := time.Now().Add(s.timeout); ; time.Sleep(time.Millisecond) {
-		left := slices.DeleteFunc(look(t, s.tb, nil).since(before, "descriptor"), func(d string) bool {
+		left := slices.DeleteFunc(takeSnapshot(t, s.tb, nil).since(before, "descriptor"), func(d string) bool {
 			return !strings.Contains(d, "pipe:")
 		})
 		if len(left) == 0 {

@@ -24,8 +24,8 @@ type snapshot map[string][]string
 // the testbed's folder aren't among them: Prepare may keep some for later.
 var kinds = []string{"mount", "cgroup", "link", "process", "namespace"}
 
-// look takes a snapshot. more adds an environment's own kinds, such as domains.
-func look(t testing.TB, tb *testbed.Testbed, more func() (map[string][]string, error)) snapshot {
+// takeSnapshot takes a snapshot. more adds an environment's own kinds, such as domains.
+func takeSnapshot(t testing.TB, tb *testbed.Testbed, more func() (map[string][]string, error)) snapshot {
 	t.Helper()
 	s := snapshot{}
 	text, err := os.ReadFile("/proc/self/mountinfo")

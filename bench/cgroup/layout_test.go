@@ -58,7 +58,7 @@ func TestParse(t *testing.T) {
 				t.Errorf("%s with v2 at %q, want %s with %q", l.Kind(), l.V2, want.kind, want.v2)
 			}
 			got := map[string]string{}
-			for _, c := range used {
+			for _, c := range basicControllers {
 				if p := l.V1[c]; p != "" {
 					got[c] = p
 					if l.Where(c) != "v1" {

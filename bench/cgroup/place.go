@@ -86,7 +86,7 @@ func (l Layout) base(systemd bool) (dir string, have []string) {
 		}
 		have := passed(d, "cgroup.subtree_control")
 		n := 0
-		for _, c := range used {
+		for _, c := range basicControllers {
 			if slices.Contains(want, c) && slices.Contains(have, c) {
 				n++
 			}

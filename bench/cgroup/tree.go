@@ -16,10 +16,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// used are the controllers that an instance's group has, where there are any,
+// basicControllers are the controllers that an instance's group has, where there are any,
 // as the well-known engines give one to each container. Others are added to a
 // tree when the first limit needs them: each costs a folder at every start.
-var used = []string{"cpu", "memory", "pids"}
+var basicControllers = []string{"cpu", "memory", "pids"}
 
 // A Tree is one testbed's subtree: a tagged folder in each hierarchy that is
 // used, in which every instance gets a folder.
@@ -76,7 +76,7 @@ func (l Layout) Create(id string, o Options, before func(dir string) error) (_ *
 			return nil, err
 		}
 	}
-	for _, c := range used {
+	for _, c := range basicControllers {
 		if err := t.add(c); err != nil {
 			return nil, err
 		}
@@ -120,7 +120,7 @@ func (t *Tree) add(c string) error {
 func (t *Tree) join(lim Limits, more []string) (dirs map[string]string, roots []string, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	want := slices.Concat(used, lim.needs(), more)
+	want := slices.Concat(basicControllers, lim.needs(), more)
 	for _, c := range want {
 		if err := t.add(c); err != nil {
 			return nil, nil, err

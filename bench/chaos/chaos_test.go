@@ -53,7 +53,7 @@ func TestVictims(t *testing.T) {
 	for _, dir := range l.V1 {
 		group = dir
 	}
-	whole := func() residue.Snapshot { return watch(&Scene{run: r}).look() }
+	whole := func() residue.Snapshot { return watch(&Scene{run: r}).snapshot() }
 	if err := os.Mkdir(filepath.Join(r.Dir, "data"), 0o755); err != nil {
 		t.Fatal(err)
 	}

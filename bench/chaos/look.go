@@ -24,8 +24,8 @@ import (
 // their last process.
 var kinds = []residue.Kind{residue.Process, residue.Cgroup, residue.Mount, residue.Link, residue.Namespace, residue.File}
 
-// look is what there is now.
-func (s *Scene) look() residue.Snapshot {
+// snapshot is what there is now.
+func (s *Scene) snapshot() residue.Snapshot {
 	if s.run.Private != nil {
 		testbed.Reap()
 	}
@@ -82,7 +82,7 @@ func (s *Scene) path(name string) string {
 // us. In a testbed it is all that is new; of a folder that is new, not what is in it.
 func (s *Scene) left(l *life, before residue.Snapshot) (out []residue.Item) {
 	made := map[string]bool{}
-	for _, d := range s.look().Since(before) {
+	for _, d := range s.snapshot().Since(before) {
 		i := d.Item
 		if d.Change != residue.Made {
 			continue

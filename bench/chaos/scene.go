@@ -163,7 +163,7 @@ func (s *Scene) Kill(ctx context.Context, n int) (k Killing, err error) {
 	if err := s.up(ctx); err != nil {
 		return k, err
 	}
-	before := s.look()
+	before := s.snapshot()
 	// Without its client it may run on without end; and where something else is killed it
 	// ends by itself, so that what is there afterwards was left, and isn't at work.
 	alive := time.Hour

@@ -149,8 +149,8 @@ func (t *tally) over(limit, elapsed time.Duration) bool {
 	return elapsed+t.spent/time.Duration(t.blocks) > limit
 }
 
-// said is the plain word for the report: what was asked, and what came of it.
-func (t *tally) said(m *results.Manifest, x *request.Request, late bool, counted, planned int) []string {
+// notes is the plain word for the report: what was asked, and what came of it.
+func (t *tally) notes(m *results.Manifest, x *request.Request, late bool, counted, planned int) []string {
 	var out []string
 	if late {
 		out = append(out, fmt.Sprintf("The time of %v (--max-time) was over after %d of %d planned blocks.", x.MaxTime, min(counted, planned), planned))

@@ -114,7 +114,7 @@ func (s *session) blocks(ctx context.Context) (ended bool, err error) {
 			s.tally.spent += clock.Now().Sub(start)
 		}
 	}
-	m.Notes = append(m.Notes, s.tally.said(m, x, late, b-warm, all-warm)...)
+	m.Notes = append(m.Notes, s.tally.notes(m, x, late, b-warm, all-warm)...)
 	if b != all {
 		for _, c := range s.run { // those planned weren't enough, or too many
 			m.Cells[c].Trials = s.tally.counted[c]

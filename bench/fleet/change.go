@@ -92,7 +92,7 @@ func (f *Fleet) here(h *Host) (some, whole bool) {
 
 // complete says whether no machine is to be measured any more.
 func (f *Fleet) complete() bool {
-	return !slices.ContainsFunc(f.Hosts, func(h *Host) bool { return h.State != Dropped && !f.whole(h) })
+	return !slices.ContainsFunc(f.Hosts, func(h *Host) bool { return h.State != Dropped && !f.hasAll(h) })
 }
 
 // LacksBundle says whether a machine is still to be measured, and the bundle is gone.

@@ -10,8 +10,8 @@ import (
 	"lab/bench/clean"
 )
 
-// said is the last that a task said.
-func (f *Fleet) said(h *Host) (e Event) {
+// lastEvent is the last that a task said.
+func (f *Fleet) lastEvent(h *Host) (e Event) {
 	for _, line := range slices.Backward(strings.Split(f.lastOf(h, "log"), "\n")) {
 		if json.Unmarshal([]byte(line), &e) == nil && (e.Scenario != "" || e.End) {
 			return e
@@ -56,7 +56,7 @@ func (f *Fleet) ended(h *Host, j job) string {
 	case "OUT_OF_MEMORY":
 		return "its job ran out of memory" + on
 	}
-	if e := f.said(h); e.End && e.Err != "" {
+	if e := f.lastEvent(h); e.End && e.Err != "" {
 		return strings.TrimPrefix(clean.Line(e.Err), "lab: ") + on
 	}
 	if text := f.lastOf(h, "out"); text != "" {

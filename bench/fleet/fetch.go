@@ -104,7 +104,7 @@ func (f *Fleet) take(h *Host, from io.Reader) (missing []string, err error) {
 	if f.Slurm != nil {
 		f.called(h, tmp)
 	}
-	bare := func(err error) error { return &told{err, strings.ReplaceAll(err.Error(), tmp+"/", "")} }
+	bare := func(err error) error { return &reworded{err, strings.ReplaceAll(err.Error(), tmp+"/", "")} }
 	f.reading.Lock()
 	defer f.reading.Unlock()
 	for _, name := range f.Scenarios {
@@ -152,14 +152,14 @@ func (f *Fleet) knows(h *Host, run *results.Manifest, machine *results.Machine) 
 	f.runs[run.ID], h.machine = h, machine.ID
 }
 
-// told is an error in other words.
-type told struct {
+// reworded is an error in other words.
+type reworded struct {
 	error
 	text string
 }
 
-func (t *told) Error() string { return t.text }
-func (t *told) Unwrap() error { return t.error }
+func (t *reworded) Error() string { return t.text }
+func (t *reworded) Unwrap() error { return t.error }
 
 // localError is an error of this machine's.
 type localError struct{ error }
@@ -249,8 +249,8 @@ func (f *Fleet) standing(h *Host) (whole bool, err error) {
 	return whole, nil
 }
 
-// whole says whether none of a machine's results is missing.
-func (f *Fleet) whole(h *Host) bool {
+// hasAll says whether none of a machine's results is missing.
+func (f *Fleet) hasAll(h *Host) bool {
 	return !slices.ContainsFunc(f.Scenarios, func(name string) bool {
 		m, _ := f.there(h, name)
 		return m == nil

@@ -309,7 +309,7 @@ func TestLocalFault(t *testing.T) {
 	if !f.arrived(h) || h.State != Done || len(h.Notes) != 1 || !strings.Contains(h.Notes[0], "no ink") {
 		t.Errorf("%+v", h)
 	}
-	for _, err := range []error{&os.PathError{Op: "write", Path: "x", Err: unix.ENOSPC}, &told{&os.PathError{Op: "write", Path: "x", Err: unix.EDQUOT}, "x"}} {
+	for _, err := range []error{&os.PathError{Op: "write", Path: "x", Err: unix.ENOSPC}, &reworded{&os.PathError{Op: "write", Path: "x", Err: unix.EDQUOT}, "x"}} {
 		if !local(err) {
 			t.Errorf("%v is taken for the machine's", err)
 		}

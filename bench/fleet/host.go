@@ -23,11 +23,11 @@ import (
 
 func (f *Fleet) once(ctx context.Context, h *Host) error {
 	id := f.bundleID()
-	if f.whole(h) { // somebody was killed before its folder there was removed
+	if f.hasAll(h) { // somebody was killed before its folder there was removed
 		return f.finish(ctx, h)
 	}
 	f.set(h, Looking, nil)
-	there, err := f.look(ctx, h)
+	there, err := f.examine(ctx, h)
 	if err != nil {
 		return err
 	}
@@ -93,8 +93,8 @@ func (f *Fleet) finish(ctx context.Context, h *Host) error {
 	return nil
 }
 
-// look asks a machine what it is, and refuses one that can't be measured.
-func (f *Fleet) look(ctx context.Context, h *Host) (map[string]string, error) {
+// examine asks a machine what it is, and refuses one that can't be measured.
+func (f *Fleet) examine(ctx context.Context, h *Host) (map[string]string, error) {
 	within, cancel := context.WithTimeout(ctx, lookWithin)
 	defer cancel()
 	begin := time.Now()

@@ -218,7 +218,7 @@ func (f *Fleet) follow(ctx context.Context, h *Host, w *watched, j job) []*Host 
 			f.giveUp(ctx, h, w, errHangs)
 			return nil
 		}
-		if e := f.said(h); e.Scenario != "" {
+		if e := f.lastEvent(h); e.Scenario != "" {
 			e.Scenario = clean.Line(e.Scenario)
 			f.mu.Lock()
 			h.event = e

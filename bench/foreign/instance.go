@@ -37,7 +37,7 @@ type Instance struct {
 	layer string        // the upper layer's folder in the work folder, or ""
 
 	published []io.Closer // its ports
-	text      said        // what the program said
+	text      output        // what the program said
 	pipe      *os.File    // from which that is read, where nobody else wanted it
 	theirs    *os.File    // the program's end of it
 	unfit     error       // why Start will fail
@@ -68,7 +68,7 @@ var count atomic.Int64
 
 // instance writes down what the program will be told.
 func (e *Env) instance(s bench.Spec) *Instance {
-	i := &Instance{env: e, spec: s, text: said{clean.Tail{Most: mostSaid}}}
+	i := &Instance{env: e, spec: s, text: output{clean.Tail{Most: mostSaid}}}
 	i.order, i.unfit = e.Order(s)
 	if e.maker.Cgroup != "" && e.tb.Cgroups != nil {
 		i.order.Group = e.tb.Cgroups.Reserve()

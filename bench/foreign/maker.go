@@ -172,7 +172,7 @@ var Version = func() func(path string) (string, error) {
 func ask(path string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), versionWithin)
 	defer cancel()
-	text := said{clean.Tail{Most: mostSaid}}
+	text := output{clean.Tail{Most: mostSaid}}
 	cmd := exec.CommandContext(ctx, path, "--version")
 	cmd.Stdout, cmd.Stderr = &text, &text
 	cmd.WaitDelay = time.Second
@@ -203,14 +203,14 @@ func (e *Env) Checks(context.Context) []machine.Check {
 	return []machine.Check{c}
 }
 
-// said keeps the end of what a program printed.
-type said struct{ clean.Tail }
+// output keeps the end of what a program printed.
+type output struct{ clean.Tail }
 
 // String is cleaned, without white space around it.
-func (s *said) String() string { return clean.Text(strings.TrimSpace(s.Tail.String())) }
+func (s *output) String() string { return clean.Text(strings.TrimSpace(s.Tail.String())) }
 
 // quoted is the last line, as the end of an error.
-func (s *said) quoted() string {
+func (s *output) quoted() string {
 	text := s.String()
 	if text == "" {
 		return ""
@@ -219,7 +219,7 @@ func (s *said) quoted() string {
 }
 
 // from says whether the last line is the program's own: "bwrap: …".
-func (s *said) from(program string) bool {
+func (s *output) from(program string) bool {
 	text := s.String()
 	return strings.HasPrefix(text[strings.LastIndexByte(text, '\n')+1:], program+": ")
 }

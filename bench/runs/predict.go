@@ -110,7 +110,7 @@ func (j *Job) Predict(p Parts, scenario string, before []*results.Run) Predictio
 	for i, c := range cells {
 		c.Trials, c.Warmup = out.Planned[i].Trials, out.Planned[i].Warmup
 		x := PredictedCell{Cell: results.Label(c.Env, c.Variant, c.N), Trials: c.Trials * out.Sessions, Warmup: c.Warmup * out.Sessions}
-		if x.took(before, scenario, c, j); x.Seconds != nil {
+		if x.setTimes(before, scenario, c, j); x.Seconds != nil {
 			total += *x.Seconds * float64(x.Trials+x.Warmup)
 		} else {
 			known = false
@@ -125,12 +125,12 @@ func (j *Job) Predict(p Parts, scenario string, before []*results.Run) Predictio
 	return out
 }
 
-// took fills in what a trial of the cell x takes: the median in the newest run
+// setTimes fills in what a trial of the cell x takes: the median in the newest run
 // that was asked for in the same way and has some, or else of a row that is most
 // like it, of the same environment. The lengths of a trial's parts are the
 // scenario's, and shorter in a first look: where that row had others than c, or
 // fewer instances, what is guessed of both makes the difference.
-func (x *PredictedCell) took(runs []*results.Run, scenario string, c bench.Cell, j *Job) {
+func (x *PredictedCell) setTimes(runs []*results.Run, scenario string, c bench.Cell, j *Job) {
 	now := results.Cell{N: c.N, Expect: c.Expect.Seconds()}
 	var like *results.Cell
 	for _, same := range []bool{true, false} {

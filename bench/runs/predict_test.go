@@ -22,7 +22,7 @@ func TestTook(t *testing.T) {
 	j := &Job{Options: bench.Options{Request: request.Request{Variant: request.Settings{"net": {"none"}}, Accel: "auto"}}}
 	took := func(c bench.Cell, j *Job) PredictedCell {
 		x := PredictedCell{Cell: results.Label(c.Env, c.Variant, c.N)}
-		x.took(before, "cpu", c, j)
+		x.setTimes(before, "cpu", c, j)
 		return x
 	}
 	for expect, want := range map[time.Duration]float64{1500 * time.Millisecond: 2, 3 * time.Second: 3.5} {

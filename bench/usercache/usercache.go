@@ -26,7 +26,7 @@ func Dir() (string, error) {
 	if d := os.Getenv("LAB_CACHE"); d != "" {
 		return filepath.Abs(d)
 	}
-	if d := beside(); d != "" {
+	if d := bundled(); d != "" {
 		return d, nil
 	}
 	if d := os.Getenv("XDG_CACHE_HOME"); filepath.IsAbs(d) { // relative ones are to be ignored, says its specification
@@ -42,8 +42,8 @@ func Dir() (string, error) {
 	return filepath.Join(home, ".cache", "lab"), nil
 }
 
-// beside is the cache folder of a bundle that this program is from; else "".
-func beside() string {
+// bundled is the cache folder of a bundle that this program is from; else "".
+func bundled() string {
 	self, err := os.Readlink("/proc/self/exe")
 	d := filepath.Join(filepath.Dir(self), Beside)
 	if err == nil {
@@ -58,7 +58,7 @@ func beside() string {
 // SetUp is what to type where what the set-up installs is missing. A bundle has no
 // set-up: there it is Debian's packages, named.
 func SetUp(packages string) string {
-	if beside() == "" {
+	if bundled() == "" {
 		return "make setup"
 	}
 	return "apt-get install " + packages

@@ -182,7 +182,7 @@ func (a *app) predict(fs ...runFlags) error {
 		if err != nil {
 			return err
 		}
-		if err := used(j.Options); err != nil {
+		if err := refuseUnused(j.Options); err != nil {
 			return err
 		}
 		if i == 0 {
@@ -214,12 +214,12 @@ func (a *app) predict(fs ...runFlags) error {
 		}
 	}
 	if !unknown && len(all) > 1 {
-		tell(a.Page, "All together: about %s, and some seconds for each one's set-up and report.\n", minutes(sum))
+		sayTo(a.Page, "All together: about %s, and some seconds for each one's set-up and report.\n", minutes(sum))
 	}
 	if unknown {
-		tell(a.Page, "How long isn't known: no earlier run on this machine in results/ has rows such as those without a time.\nTo measure them, run the same without --predict, with --quick.\n")
+		sayTo(a.Page, "How long isn't known: no earlier run on this machine in results/ has rows such as those without a time.\nTo measure them, run the same without --predict, with --quick.\n")
 	}
-	tell(a.Page, "Nothing was run.\n")
+	sayTo(a.Page, "Nothing was run.\n")
 	return nil
 }
 
@@ -255,21 +255,21 @@ func (a *app) printPrediction(p runs.Prediction, x *request.Request) {
 	switch {
 	case p.Seconds == nil:
 	case p.Sessions > 1:
-		tell(a.Page, "  about %s, and some seconds for each session's set-up, and for the report\n", minutes(*p.Seconds))
+		sayTo(a.Page, "  about %s, and some seconds for each session's set-up, and for the report\n", minutes(*p.Seconds))
 	default:
-		tell(a.Page, "  about %s, and some seconds for set-up and report\n", minutes(*p.Seconds))
+		sayTo(a.Page, "  about %s, and some seconds for set-up and report\n", minutes(*p.Seconds))
 	}
 	for _, few := range p.TooFew {
 		fmt.Fprintf(a.Page, "  %s\n", few)
 	}
 	if x.Precision > 0 {
-		tell(a.Page, "  more trials are added until each median is known within %.3g %%\n", float64(x.Precision)*100)
+		sayTo(a.Page, "  more trials are added until each median is known within %.3g %%\n", float64(x.Precision)*100)
 	}
 	if x.MaxTime > 0 {
-		tell(a.Page, "  no trial begins after %v\n", x.MaxTime)
+		sayTo(a.Page, "  no trial begins after %v\n", x.MaxTime)
 	}
 	if x.Strict {
-		tell(a.Page, "  disturbed trials are repeated, up to %d times each\n", engine.MaxRepeats)
+		sayTo(a.Page, "  disturbed trials are repeated, up to %d times each\n", engine.MaxRepeats)
 	}
 }
 

@@ -117,7 +117,7 @@ func (a *app) fetchPackages(f *runFlags) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), runs.Signals()...)
 	defer stop()
-	tell(a.Note, "fetching the packages of %s from this machine's sources: a minute or more\n", x.Title)
+	sayTo(a.Note, "fetching the packages of %s from this machine's sources: a minute or more\n", x.Title)
 	if err := debian.Fetch(ctx, dir, x.Packages); err != nil {
 		return fmt.Errorf("--from packages: %w", err)
 	}

@@ -40,7 +40,7 @@ func (a *app) bundleCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return tell(a.Page, "%s: %s, sha256:%s\nthere: sudo dpkg -i %s && sudo lab run startup\n", file, msg.Quantity(float64(size), "B"), digest, filepath.Base(file))
+				return sayTo(a.Page, "%s: %s, sha256:%s\nthere: sudo dpkg -i %s && sudo lab run startup\n", file, msg.Quantity(float64(size), "B"), digest, filepath.Base(file))
 			}
 			if file == "" {
 				file = bundleName() + ".tar.gz"
@@ -49,7 +49,7 @@ func (a *app) bundleCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return tell(a.Page, "%s: %s, sha256:%s\nthere, type:\n     tar xzf %s && cd %s && sudo ./lab run startup\n",
+			return sayTo(a.Page, "%s: %s, sha256:%s\nthere, type:\n     tar xzf %s && cd %s && sudo ./lab run startup\n",
 				file, msg.Quantity(float64(size), "B"), digest, filepath.Base(file), bundleName())
 		},
 	}

@@ -206,7 +206,7 @@ func (a *app) judgeCalibration(dir string, j *runs.Job, made []*bench.Scenario, 
 		err = errors.Join(err, werr)
 	} else {
 		err = errors.Join(err, p.Terminal(a.Page, page.OptionsFor(a.Stdout.File)))
-		tell(a.Page, "\nresults: %s\n", dir)
+		sayTo(a.Page, "\nresults: %s\n", dir)
 	}
 	if slices.ContainsFunc(checks, func(c calibrate.Check) bool { return c.Answer == calibrate.No }) {
 		err = errors.Join(err, cli.Exit(cli.StatusFailed, nil))

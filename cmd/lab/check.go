@@ -78,7 +78,7 @@ func (a *app) check(dirs []string, json bool, out string) error {
 		for _, l := range f.Run.Lines {
 			made[l.Trial] = true
 		}
-		tell(a.Page, "%s: complete and unchanged: %s of %s\n\n", dirs[0], counted(len(made), "trials"), f.Run.Manifest.Scenario)
+		sayTo(a.Page, "%s: complete and unchanged: %s of %s\n\n", dirs[0], counted(len(made), "trials"), f.Run.Manifest.Scenario)
 	}
 	return errors.Join(c.Page().Terminal(a.Page, page.OptionsFor(a.Stdout.File)), err)
 }

@@ -184,7 +184,7 @@ func (a *app) inNewFolder(dir string, write func(uid, gid int) error) error {
 		return err
 	}
 	f.Close()
-	return a.whole(dir, func() error { return write(uid, gid) })
+	return a.uninterrupted(dir, func() error { return write(uid, gid) })
 }
 
 // taken says whether a folder has a run of a scenario to its end already, which needn't
@@ -229,14 +229,14 @@ func (a *app) concludeClaims(dir string, names []string) error {
 		return nil
 	}
 	uid, gid := owner.IDs()
-	if err := a.whole(dir, func() error { return reports.WriteClaims(claims(), runs, dir, uid, gid) }); err != nil {
+	if err := a.uninterrupted(dir, func() error { return reports.WriteClaims(claims(), runs, dir, uid, gid) }); err != nil {
 		return err
 	}
 	fmt.Fprintln(a.Page)
 	if err := a.printClaims(runs); err != nil {
 		return err
 	}
-	return tell(a.Page, "\nall parts, with their figures: %s\n", filepath.Join(dir, "claims.md"))
+	return sayTo(a.Page, "\nall parts, with their figures: %s\n", filepath.Join(dir, "claims.md"))
 }
 
 // onClaims puts the scenarios that answer claims in place of their name, and says

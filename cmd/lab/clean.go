@@ -71,10 +71,10 @@ func (a *app) cleanCommand() *cobra.Command {
 				}
 			}
 			for _, name := range removed {
-				tell(a.Page, "removed %s\n", name)
+				sayTo(a.Page, "removed %s\n", name)
 			}
 			if err == nil && len(removed) == 0 {
-				tell(a.Page, "nothing was left\n")
+				sayTo(a.Page, "nothing was left\n")
 			}
 			return err
 		},

@@ -182,7 +182,7 @@ func printResidue(w io.Writer, left, used []residue.Item, differ []residue.Diffe
 	var err error
 	line := func(format string, args ...any) {
 		if err == nil {
-			err = tell(w, format, args...)
+			err = sayTo(w, format, args...)
 		}
 	}
 	for _, i := range left {

@@ -193,13 +193,13 @@ func (f *fleetFlags) machines() ([]string, error) {
 func (f *fleetFlags) checkExperiment() error {
 	for _, p := range f.Fields() {
 		if p.Place && p.Key != "work" && f.experiment.Has(p.Key) {
-			return said(f.experiment.At(&request.Error{At: []any{p.Key}, Err: errors.New("it is this machine's, and the others have the bundle's; fix: leave it out")}))
+			return userError(f.experiment.At(&request.Error{At: []any{p.Key}, Err: errors.New("it is this machine's, and the others have the bundle's; fix: leave it out")}))
 		}
 	}
 	copied := f.runFlags
 	copied.CPUs, copied.Work = "", ""
 	if err := copied.check(); err != nil {
-		return said(f.experiment.At(err))
+		return userError(f.experiment.At(err))
 	}
 	return nil
 }

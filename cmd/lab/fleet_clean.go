@@ -57,9 +57,9 @@ func (a *app) cleaned(hosts []string, asked int, r fleet.Removed) error {
 		}
 	}
 	removed := asked - len(r.Failed) - len(r.Others) - r.Nothing
-	err := tell(a.Page, "removed from %d of %d machines\n", removed, len(hosts))
+	err := sayTo(a.Page, "removed from %d of %d machines\n", removed, len(hosts))
 	if r.Nothing > 0 {
-		err = tell(a.Page, "nothing was there on %d of them\n", r.Nothing)
+		err = sayTo(a.Page, "nothing was there on %d of them\n", r.Nothing)
 	}
 	if err != nil {
 		return err
@@ -94,9 +94,9 @@ func (a *app) cleanFleet(ctx context.Context, dir string, f *fleetFlags, discard
 		}
 		for _, scenario := range r.Scenarios() {
 			if discard {
-				tell(a.Page, "- %s: %s, trials that weren't fetched: %d; they are removed\n", r.Host, scenario, r.Away[scenario])
+				sayTo(a.Page, "- %s: %s, trials that weren't fetched: %d; they are removed\n", r.Host, scenario, r.Away[scenario])
 			} else {
-				tell(a.Page, "- %s: %s, trials that weren't fetched: %d; they stay\n", r.Host, scenario, r.Away[scenario])
+				sayTo(a.Page, "- %s: %s, trials that weren't fetched: %d; they stay\n", r.Host, scenario, r.Away[scenario])
 			}
 		}
 		if len(r.Away) > 0 && !discard {
@@ -109,7 +109,7 @@ func (a *app) cleanFleet(ctx context.Context, dir string, f *fleetFlags, discard
 	asked := len(clean) + len(failed)
 	maps.Copy(r.Failed, failed)
 	for _, name := range r.Others {
-		tell(a.Page, "- %s: another fleet is at work there, or has results: they stay, and the bundle with them\n", name)
+		sayTo(a.Page, "- %s: another fleet is at work there, or has results: they stay, and the bundle with them\n", name)
 	}
 	if f.hosts == "" && !kept && len(r.Failed) == 0 {
 		x.RemoveBundle()

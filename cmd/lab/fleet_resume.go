@@ -85,19 +85,19 @@ func (f *fleetFlags) changeHosts(x *fleet.Fleet) (c fleet.Change, err error) {
 // printChange says what is different with the machines of a file.
 func (a *app) printChange(x *fleet.Fleet, c fleet.Change, file string) {
 	for _, name := range c.Added {
-		tell(a.Page, "- %s: new in %s\n", name, file)
+		sayTo(a.Page, "- %s: new in %s\n", name, file)
 	}
 	for _, name := range c.Returned {
-		tell(a.Page, "- %s: in %s again: the rest of it is measured\n", name, file)
+		sayTo(a.Page, "- %s: in %s again: the rest of it is measured\n", name, file)
 	}
 	for _, name := range c.Removed {
-		tell(a.Page, "- %s: no longer in %s: taken out of the fleet, which has no results of it\n", name, file)
+		sayTo(a.Page, "- %s: no longer in %s: taken out of the fleet, which has no results of it\n", name, file)
 	}
 	for _, name := range c.Kept {
-		tell(a.Page, "- %s: no longer in %s: its results stay, and it isn't asked again\n", name, file)
+		sayTo(a.Page, "- %s: no longer in %s: its results stay, and it isn't asked again\n", name, file)
 	}
 	for _, name := range c.Dirty {
-		tell(a.Page, "- %s: the lab was there, and has left its folder; fix: %s\n", name, cli.Quote([]string{a.Args[0], "fleet", "clean", x.Dir}))
+		sayTo(a.Page, "- %s: the lab was there, and has left its folder; fix: %s\n", name, cli.Quote([]string{a.Args[0], "fleet", "clean", x.Dir}))
 	}
 }
 

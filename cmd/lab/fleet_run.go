@@ -169,17 +169,17 @@ func (a *app) concludeFleet(x *fleet.Fleet, interrupted bool) error {
 		}
 	}
 	if partly > 0 {
-		tell(a.Page, "%d of %d machines measured, %d partly: %s\n", done, len(x.Hosts), partly, x.Dir)
+		sayTo(a.Page, "%d of %d machines measured, %d partly: %s\n", done, len(x.Hosts), partly, x.Dir)
 	} else {
-		tell(a.Page, "%d of %d machines measured: %s\n", done, len(x.Hosts), x.Dir)
+		sayTo(a.Page, "%d of %d machines measured: %s\n", done, len(x.Hosts), x.Dir)
 	}
 	for _, h := range x.Hosts {
 		switch h.State {
 		case fleet.Done:
 		case fleet.Dropped:
-			tell(a.Page, "- %s: partly measured, no longer in the hosts file\n", h.Name)
+			sayTo(a.Page, "- %s: partly measured, no longer in the hosts file\n", h.Name)
 		default:
-			tell(a.Page, "- %s: not measured: %s\n", h.Name, inLanguage(h.Reason))
+			sayTo(a.Page, "- %s: not measured: %s\n", h.Name, inLanguage(h.Reason))
 		}
 		for _, n := range h.Notes {
 			fmt.Fprintf(a.Page, "- %s: %s\n", h.Name, inLanguage(n))
@@ -189,11 +189,11 @@ func (a *app) concludeFleet(x *fleet.Fleet, interrupted bool) error {
 		names := strings.Join(same.Names, ", ")
 		switch {
 		case same.Once:
-			tell(a.Page, "- %s: one machine with several names, by its boot id: it counts once; fix: keep one of the names\n", names)
+			sayTo(a.Page, "- %s: one machine with several names, by its boot id: it counts once; fix: keep one of the names\n", names)
 		case same.Apart:
-			tell(a.Page, "- %s: one machine id, as disks that were copied have it; two of them ran at the same time, so they count as separate machines; fix: rm /etc/machine-id && systemd-machine-id-setup there\n", names)
+			sayTo(a.Page, "- %s: one machine id, as disks that were copied have it; two of them ran at the same time, so they count as separate machines; fix: rm /etc/machine-id && systemd-machine-id-setup there\n", names)
 		default:
-			tell(a.Page, "- %s: one machine id, as disks that were copied have it: they count as one machine; fix: rm /etc/machine-id && systemd-machine-id-setup there\n", names)
+			sayTo(a.Page, "- %s: one machine id, as disks that were copied have it: they count as one machine; fix: rm /etc/machine-id && systemd-machine-id-setup there\n", names)
 		}
 	}
 	var errs []error

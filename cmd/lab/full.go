@@ -27,7 +27,7 @@
 //
 // # The other commands
 //
-// Some make runs in a further way: again.go has what --resume and reproduce.go have in
+// Some make runs in a further way: reopen.go has what --resume and reproduce.go have in
 // common, calibrate.go makes a handful that test the lab itself. Others only read
 // folders (compare.go, check.go, serve.go), keep images (image_*.go), or look at the machine
 // (doctor.go, list.go, clean.go, chaos.go). lab exec is in package cli, as a smaller

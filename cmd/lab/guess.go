@@ -166,7 +166,7 @@ func (a *app) ask(q *questions) error {
 			fmt.Fprintln(a.Note, inLanguage(err.Error()))
 		}
 	}
-	tell(a.Note, "%s: how many times the value of %s? (1: the same; Enter: no guess)\n", msg.Reader().Text(q.metric.Title), q.Base)
+	sayTo(a.Note, "%s: how many times the value of %s? (1: the same; Enter: no guess)\n", msg.Reader().Text(q.metric.Title), q.Base)
 	for _, row := range q.rows {
 		if err := answer("  "+row+": ", func(text string) error { return q.set(row, text) }); err != nil {
 			return err
@@ -206,7 +206,7 @@ func (a *app) keepGuess(q *questions, file string) error {
 	if err := results.Put(root, filepath.Base(file), uid, gid, q.Bytes()); err != nil {
 		return fmt.Errorf("guess: %w", err)
 	}
-	return tell(a.Page, "%s: kept at %s in %s; the next lab run %s takes it into its folder\n", q.Scenario, q.At.Format("15:04:05 UTC"), file, q.Scenario)
+	return sayTo(a.Page, "%s: kept at %s in %s; the next lab run %s takes it into its folder\n", q.Scenario, q.At.Format("15:04:05 UTC"), file, q.Scenario)
 }
 
 // A waiting guess is one that a run may take: that of --guess, or the one of lab guess.

@@ -61,9 +61,9 @@ func (a *app) help(cmd *cobra.Command, _ []string) {
 		fmt.Fprintf(w, "%s\n\n", text)
 		text = ""
 	} else if cmd.Short != "" {
-		tell(w, "%s.\n\n", strings.TrimSuffix(cmd.Short, "."))
+		sayTo(w, "%s.\n\n", strings.TrimSuffix(cmd.Short, "."))
 	}
-	tell(w, "Usage:\n")
+	sayTo(w, "Usage:\n")
 	path := ""
 	if cmd.HasParent() {
 		path = cmd.Parent().CommandPath() + " "
@@ -77,7 +77,7 @@ func (a *app) help(cmd *cobra.Command, _ []string) {
 		fmt.Fprintf(w, "  %s%s\n", path, use)
 	}
 	if cmd.HasAvailableSubCommands() {
-		tell(w, "\nCommands:\n")
+		sayTo(w, "\nCommands:\n")
 		for _, c := range cmd.Commands() {
 			if c.IsAvailableCommand() {
 				fmt.Fprintf(w, "  %-11s %s\n", c.Name(), msg.Reader().Text(c.Short))
@@ -87,13 +87,13 @@ func (a *app) help(cmd *cobra.Command, _ []string) {
 	printFlags(w, say("Flags"), cmd.Flags(), false)
 	printFlags(w, say("More flags"), cmd.Flags(), true)
 	if cmd.Example != "" {
-		tell(w, "\nExamples:\n%s\n", cmd.Example)
+		sayTo(w, "\nExamples:\n%s\n", cmd.Example)
 	}
 	if text != "" {
 		fmt.Fprintf(w, "\n%s\n", reflow(text))
 	}
 	if cmd.HasAvailableSubCommands() {
-		tell(w, "\n%s COMMAND --help says more about a command.\n", cmd.CommandPath())
+		sayTo(w, "\n%s COMMAND --help says more about a command.\n", cmd.CommandPath())
 	}
 }
 

@@ -34,7 +34,7 @@ func (a *app) imageCommand() *cobra.Command {
 		if asJSON {
 			return a.printJSON(describedImage(r))
 		}
-		return tell(a.Page, "image:  %s\nfolder: %s\ndigest: %s\nsize:   %d bytes\n", r.Name, r.Dir, r.Digest, r.Size)
+		return sayTo(a.Page, "image:  %s\nfolder: %s\ndigest: %s\nsize:   %d bytes\n", r.Name, r.Dir, r.Digest, r.Size)
 	}
 	oneDir := func(cmd *cobra.Command, args []string) error {
 		if len(args) > 1 {
@@ -122,17 +122,17 @@ func (a *app) listImages(asJSON bool) error {
 		if name != "default" {
 			name = say("saved")
 		}
-		tell(a.Page, "%s %s %10d bytes  %s\n", text.Pad(name, 8), r.Digest, r.Size, r.Dir)
+		sayTo(a.Page, "%s %s %10d bytes  %s\n", text.Pad(name, 8), r.Digest, r.Size, r.Dir)
 	}
 	for _, i := range stored {
 		name := strings.Join(i.Names, " ")
 		if name == "" {
 			name = say("unnamed")
 		}
-		tell(a.Page, "%s %s %10d bytes  %s, %d layers\n", text.Pad(name, 8), i.Digest, i.Size, i.Platform, len(i.Layers))
+		sayTo(a.Page, "%s %s %10d bytes  %s, %d layers\n", text.Pad(name, 8), i.Digest, i.Size, i.Platform, len(i.Layers))
 	}
 	if len(all)+len(stored) == 0 {
-		tell(a.Page, "none yet; lab image makes the default one\n")
+		sayTo(a.Page, "none yet; lab image makes the default one\n")
 	}
 	return errors.Join(errs...)
 }

@@ -61,7 +61,7 @@ func (a *app) saveFile(name, named string) error {
 	if err := a.newFile(name, func(w io.Writer) error { return archive.Write(r.Dir, w) }); err != nil {
 		return fmt.Errorf("image save: %w", err)
 	}
-	return tell(a.Page, "%s: image %s, %s\n", name, r.Name, r.Digest)
+	return sayTo(a.Page, "%s: image %s, %s\n", name, r.Name, r.Digest)
 }
 
 // newFile writes a file that isn't there yet, and belongs to the user.
@@ -126,7 +126,7 @@ func (a *app) saveBeside(dir, named, kernelName string) error {
 	if err := w.Stream(results.SavedImage, func(f io.Writer) error { return archive.Write(r.Dir, f) }); err != nil {
 		return fmt.Errorf("image save: %w", err)
 	}
-	tell(a.Page, "%s: image %s\n", filepath.Join(dir, results.SavedImage), r.Digest)
+	sayTo(a.Page, "%s: image %s\n", filepath.Join(dir, results.SavedImage), r.Digest)
 	for part, k := range kernels {
 		data, err := k.Read()
 		if err == nil {
@@ -135,7 +135,7 @@ func (a *app) saveBeside(dir, named, kernelName string) error {
 		if err != nil {
 			return fmt.Errorf("image save: %w", err)
 		}
-		tell(a.Page, "%s: guest kernel %s, %s\n", filepath.Join(dir, part), k.Version, k.Digest)
+		sayTo(a.Page, "%s: guest kernel %s, %s\n", filepath.Join(dir, part), k.Version, k.Digest)
 	}
 	// Last, so that a list of sums never names a file that isn't whole.
 	return reports.WriteSums(dir, uid, gid)

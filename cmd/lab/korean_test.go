@@ -203,8 +203,8 @@ func sourceTexts(t *testing.T) (out []placed) {
 			case *ast.CallExpr:
 				name := called(n)
 				switch {
-				case f.pkg == "cmd/lab" && (name == "say" || name == "tell"):
-					i := map[string]int{"say": 0, "tell": 1}[name]
+				case f.pkg == "cmd/lab" && (name == "say" || name == "sayTo"):
+					i := map[string]int{"say": 0, "sayTo": 1}[name]
 					if lit, ok := n.Args[i].(*ast.BasicLit); ok {
 						if s, err := strconv.Unquote(lit.Value); err == nil && letters(s) {
 							out = append(out, placed{fmt.Sprint(f.name, ":", set.Position(n.Pos()).Line), s})

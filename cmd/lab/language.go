@@ -45,8 +45,8 @@ func speak(args []string) ([]string, error) {
 // say is fmt.Sprintf in the reader's language, for a format that is in its file.
 func say(format string, args ...any) string { return msg.Reader().Sprintf(format, args...) }
 
-// tell writes what say says.
-func tell(w io.Writer, format string, args ...any) error {
+// sayTo writes what say says.
+func sayTo(w io.Writer, format string, args ...any) error {
 	_, err := io.WriteString(w, say(format, args...))
 	return err
 }

@@ -116,7 +116,7 @@ func listed(checks []machine.Check) listing {
 // print fits a screen of 80 columns and 24 lines: of the scenarios those with which
 // people begin, of other people's programs the names.
 func (list listing) print(w io.Writer) {
-	tell(w, "Scenarios: sudo lab run NAME\n")
+	sayTo(w, "Scenarios: sudo lab run NAME\n")
 	var more []string
 	for n, s := range list.Scenarios {
 		if n < listFirst {
@@ -140,12 +140,12 @@ func (list listing) print(w io.Writer) {
 	}
 	listNames(w, say("engines"), runs, say("yes"))
 	listNames(w, "", lacks, say("no"))
-	tell(w, "More: lab list scenarios, lab list environments, lab explain NAME, lab doctor\n")
+	sayTo(w, "More: lab list scenarios, lab list environments, lab explain NAME, lab doctor\n")
 }
 
 // printScenarios has each with its question.
 func (list listing) printScenarios(w io.Writer) {
-	tell(w, "Scenarios: sudo lab run NAME\n")
+	sayTo(w, "Scenarios: sudo lab run NAME\n")
 	for _, s := range list.Scenarios {
 		s.row(w)
 	}

@@ -48,7 +48,7 @@ func (a *app) paperCommand() *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			s, data, err := findPaper(args[0])
 			if err != nil {
-				return said(err)
+				return userError(err)
 			}
 			if len(args) > 1 {
 				return a.judgePaper(s, data, args[1:], f.out)
@@ -182,14 +182,14 @@ func (a *app) measurePaper(name string, s *paper.Suite, data []byte, f runFlags)
 		return last
 	}
 	uid, gid := owner.IDs()
-	if err := a.whole(f.out, func() error { return reports.WritePaper(s, data, runs, lacks, f.out, uid, gid) }); err != nil {
+	if err := a.uninterrupted(f.out, func() error { return reports.WritePaper(s, data, runs, lacks, f.out, uid, gid) }); err != nil {
 		return errors.Join(last, err)
 	}
 	fmt.Fprintln(a.Page)
 	if err := reports.Paper(s, runs, false).Terminal(a.Page, page.OptionsFor(a.Stdout.File)); err != nil {
 		return err
 	}
-	return errors.Join(last, tell(a.Page, "\nthe report: %s\n", filepath.Join(f.out, "report.md")))
+	return errors.Join(last, sayTo(a.Page, "\nthe report: %s\n", filepath.Join(f.out, "report.md")))
 }
 
 // paperRequests are what has to be run for a paper: the scenarios without an application

@@ -57,7 +57,7 @@ func (a *app) reportCommand() *cobra.Command {
 				run, err := reports.Read(dir)
 				if err != nil {
 					err = fmt.Errorf("report: %w", err)
-				} else if err = a.whole(dir, func() error { return reports.Redraw(run) }); err == nil {
+				} else if err = a.uninterrupted(dir, func() error { return reports.Redraw(run) }); err == nil {
 					err = a.printReport(run, json)
 				}
 				errs = append(errs, err)
@@ -85,13 +85,13 @@ func (a *app) publish(dir, to string) error {
 	if err := a.writeNew(to, func() ([]plot.File, error) { return reports.Public(dir, private) }); err != nil {
 		return err
 	}
-	return tell(a.Page, "%s: what was measured in %s, without what is this machine's own\n", to, dir)
+	return sayTo(a.Page, "%s: what was measured in %s, without what is this machine's own\n", to, dir)
 }
 
 // writeNew writes files into a new folder, with their checksums. Nothing is there if
 // they can't be made.
 func (a *app) writeNew(dir string, draw func() ([]plot.File, error)) error {
-	return a.whole(dir, func() error {
+	return a.uninterrupted(dir, func() error {
 		files, err := draw()
 		if err != nil {
 			return err
@@ -112,16 +112,16 @@ func (a *app) report(dir string, uid, gid int, json bool) error {
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	if err := a.whole(dir, func() error { return reports.WriteRun(run, dir, uid, gid) }); err != nil {
+	if err := a.uninterrupted(dir, func() error { return reports.WriteRun(run, dir, uid, gid) }); err != nil {
 		return err
 	}
 	return a.printReport(run, json)
 }
 
-// whole runs what writes a report to its end, which takes a second or so: a signal that
+// uninterrupted runs what writes a report to its end, which takes a second or so: a signal that
 // comes meanwhile waits for that, and is the error afterwards. The second ends the
 // command at once, and the user is told how to get the rest.
-func (a *app) whole(dir string, write func() error) error {
+func (a *app) uninterrupted(dir string, write func() error) error {
 	sigs := make(chan os.Signal, 4)
 	signal.Notify(sigs, runs.Signals()...)
 	defer signal.Stop(sigs)
@@ -160,9 +160,9 @@ func (a *app) printReport(run *results.Run, json bool) error {
 	if err := reports.Terminal(a.Page, run, page.OptionsFor(a.Stdout.File)); err != nil {
 		return err
 	}
-	err := tell(a.Page, "\nreport: %s\n", filepath.Join(dir, "report.md"))
+	err := sayTo(a.Page, "\nreport: %s\n", filepath.Join(dir, "report.md"))
 	if plots, _ := filepath.Glob(filepath.Join(dir, "plots", "*.png")); len(plots) > 0 {
-		err = tell(a.Page, "plots:  %s (%d)\n", filepath.Join(dir, "plots"), len(plots))
+		err = sayTo(a.Page, "plots:  %s (%d)\n", filepath.Join(dir, "plots"), len(plots))
 	}
 	return err
 }
@@ -239,7 +239,7 @@ func (a *app) readMachines(dirs []string, redraw bool) (out []reports.ReadRun) {
 		x := reports.ReadRun{Dir: dir}
 		run, err := reports.Read(dir)
 		if err == nil && redraw {
-			err = a.whole(dir, func() error { return reports.Redraw(run) })
+			err = a.uninterrupted(dir, func() error { return reports.Redraw(run) })
 		}
 		if x.Err = err; err == nil {
 			x.Analysis = analysis.Of(run)
@@ -255,5 +255,5 @@ func (a *app) writeMachines(m *analysis.Machines, out string) error {
 	if err := a.writeNew(out, func() ([]plot.File, error) { return reports.MachinesFiles(m, msg.Reader()) }); err != nil {
 		return err
 	}
-	return tell(a.Page, "\nreport: %s\n", filepath.Join(out, "machines.md"))
+	return sayTo(a.Page, "\nreport: %s\n", filepath.Join(out, "machines.md"))
 }

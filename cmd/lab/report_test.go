@@ -22,7 +22,7 @@ func TestReportIsWhole(t *testing.T) {
 		}
 		a := newApp([]string{"lab", "report"}, os.Stdin, note, note)
 		written, over := make(chan bool, 1), make(chan bool)
-		err = a.whole("r", func() error {
+		err = a.uninterrupted("r", func() error {
 			for i := range n {
 				syscall.Kill(os.Getpid(), syscall.SIGTERM)
 				for said := ""; strings.Count(said, "lab: ") <= i; { // each was heard

@@ -68,7 +68,7 @@ func whatRuns(w io.Writer, dir string, o bench.Options) {
 // figures: on a faster machine all of these differ, and the statements may hold all
 // the same.
 func (a *app) reproduce(dir string, f runFlags) error {
-	old, err := a.again("reproduce", "lab reproduce", dir, f, func(*results.Run) error { return f.outIsFree() })
+	old, err := a.reopen("reproduce", "lab reproduce", dir, f, func(*results.Run) error { return f.outIsFree() })
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func (a *app) reproduce(dir string, f runFlags) error {
 	j.Manifest.Notes = append(j.Manifest.Notes, old.otherLibvirt()...)
 	j.Begin(parts, m.Scenario)
 	if now.Image.Digest != m.Image.Digest {
-		tell(a.Note, "lab: the image isn't the original's (%s, and that was %s): nothing will be comparable; fix: --image DIR with the original one\n",
+		sayTo(a.Note, "lab: the image isn't the original's (%s, and that was %s): nothing will be comparable; fix: --image DIR with the original one\n",
 			now.Image.Digest, m.Image.Digest)
 	}
 	// The folder may be somebody else's, and what it says will run as root: the user is
@@ -109,10 +109,10 @@ func (a *app) reproduce(dir string, f runFlags) error {
 	}
 	p := reports.Reproduction(r)
 	if err := errors.Join(keep(out, j, map[string][]byte{"reproduction.md": p.Markdown(msg.Reader())}),
-		a.whole(out, func() error { return reports.WriteRun(again, out, j.UID, j.GID) }), p.Terminal(a.Page, page.OptionsFor(a.Stdout.File))); err != nil {
+		a.uninterrupted(out, func() error { return reports.WriteRun(again, out, j.UID, j.GID) }), p.Terminal(a.Page, page.OptionsFor(a.Stdout.File))); err != nil {
 		return err
 	}
-	tell(a.Page, "\nreport: %s\n", filepath.Join(out, "reproduction.md"))
+	sayTo(a.Page, "\nreport: %s\n", filepath.Join(out, "reproduction.md"))
 	if n := r.Count(analysis.Differs); n > 0 {
 		return cli.Exit(cli.StatusFailed, nil)
 	}

@@ -91,7 +91,7 @@ func (f *runFlags) fromFile(cmd *cobra.Command) error {
 	}
 	x, err := experiment.Read(f.file, &f.Request)
 	if err != nil {
-		return said(err)
+		return userError(err)
 	}
 	f.experiment = x
 	for _, p := range f.Fields() {
@@ -99,7 +99,7 @@ func (f *runFlags) fromFile(cmd *cobra.Command) error {
 		switch {
 		case !p.Place || !x.Has(p.Key):
 		case cmd.Flags().Changed(p.Flag):
-			return said(x.At(&request.Error{At: []any{p.Key}, Err: fmt.Errorf("the file names its %s, and --%s another; fix: leave one of the two out", p.Key, p.Flag)}))
+			return userError(x.At(&request.Error{At: []any{p.Key}, Err: fmt.Errorf("the file names its %s, and --%s another; fix: leave one of the two out", p.Key, p.Flag)}))
 		case p.Key == "image" && store.IsDigest(*to), p.Key == "image" && store.CheckName(*to) == nil && !isFolder(x.Path(*to)):
 			// of the store
 		case p.Key != "connect":
@@ -115,8 +115,8 @@ func isFolder(name string) bool {
 	return err == nil && st.IsDir()
 }
 
-// said is an error about a request as the user's, who typed a flag or wrote a file.
-func said(err error) error {
+// userError is an error about a request as the user's, who typed a flag or wrote a file.
+func userError(err error) error {
 	var u *request.UnknownError
 	var in *experiment.Error
 	var e *request.Error
@@ -329,10 +329,10 @@ func limited(o bench.Options) error {
 	return nil
 }
 
-// used refuses what says where instances write, and how much, where none of the
+// refuseUnused refuses what says where instances write, and how much, where none of the
 // rows that were asked for does: whoever names a disk believes that it is
 // measured. Of several scenarios one is enough.
-func used(o bench.Options) error {
+func refuseUnused(o bench.Options) error {
 	if err := limited(o); err != nil {
 		return err
 	}

@@ -147,7 +147,7 @@ func (a *app) run(f runFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := used(base.Options); err != nil {
+	if err := refuseUnused(base.Options); err != nil {
 		return err
 	}
 	if err := f.appImage(); err != nil {
@@ -192,7 +192,7 @@ func (a *app) run(f runFlags) error {
 				last = err
 				continue
 			} else if done {
-				tell(a.Page, "%s: measured already: %s\n", name, dir)
+				sayTo(a.Page, "%s: measured already: %s\n", name, dir)
 				continue
 			}
 		}
@@ -255,7 +255,7 @@ func (f *runFlags) job() (*runs.Job, error) {
 		if f.experiment != nil {
 			err = f.experiment.At(err)
 		}
-		return nil, said(err)
+		return nil, userError(err)
 	}
 	if err := f.outIsFree(); err != nil {
 		return nil, err

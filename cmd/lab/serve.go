@@ -57,7 +57,7 @@ func (a *app) serve(dirs []string, address string) error {
 		return err
 	}
 	defer s.Close()
-	if err := tell(a.Page, "%s (Ctrl-C ends it)\n", s.URL()); err != nil {
+	if err := sayTo(a.Page, "%s (Ctrl-C ends it)\n", s.URL()); err != nil {
 		return err
 	}
 	// Sizes and times tell that something changed; reading a large run each second would

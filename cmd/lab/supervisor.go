@@ -51,7 +51,7 @@ func (s *supervisor) run() error {
 	if errors.As(report, &interrupted) {
 		report = nil
 	}
-	err := s.whatNow(end, died, report)
+	err := s.advise(end, died, report)
 	end.Interrupted = end.Interrupted || interrupted != nil
 	return status(end, err)
 }
@@ -64,9 +64,9 @@ func (s *supervisor) measure(run func() (runs.End, error)) (runs.End, error) {
 	return run()
 }
 
-// whatNow adds to what ended a run, and to what went wrong with its report, what
+// advise adds to what ended a run, and to what went wrong with its report, what
 // the user can type next: to go on, or to draw the report when there is room.
-func (s *supervisor) whatNow(end runs.End, died, report error) error {
+func (s *supervisor) advise(end runs.End, died, report error) error {
 	err := errors.Join(died, report)
 	full := err != nil && (end.Full || errors.Is(report, syscall.ENOSPC))
 	next := ""

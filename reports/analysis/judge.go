@@ -119,8 +119,8 @@ func (v *Verdict) Brief() msg.Message {
 // Why says why there is no verdict; nothing if there is one.
 func (v *Verdict) Why() msg.Message { return v.why }
 
-// says words a verdict: the figures, and the rule if there are enough of them.
-func (v *Verdict) says(text, figure, rule msg.Message) {
+// setTexts words a verdict: the figures, and the rule if there are enough of them.
+func (v *Verdict) setTexts(text, figure, rule msg.Message) {
 	v.Said, v.Figure, v.rule = text, figure, rule
 	if !v.Interval.Known() {
 		v.Said, v.rule = msg.Join("join.semicolon", text, NeedsMore(*v.Interval)), msg.Message{}
@@ -230,7 +230,7 @@ func (a *Analysis) judgeCell(f results.Finding, c *Cell) Verdict {
 	if !certain {
 		v.Caveat = caveat(f.Metric, rests...)
 	}
-	v.says(x.text, x.figure, a.threshold(f))
+	v.setTexts(x.text, x.figure, a.threshold(f))
 	return v
 }
 

@@ -151,7 +151,7 @@ func (a *Analysis) judgeSlope(f results.Finding, s, to *Series) Verdict {
 		text = msg.T("verdict.slope-less", m.Title, s.Name(), to.Label, figure, Ends(l.Slope, u))
 	}
 	v := Verdict{Finding: f, Row: s.Label, Cell: s.Name(), Interval: &l.Slope, Outcome: decide(f, l.Slope), Caveat: caveat(f.Metric, s.rests(to)...)}
-	v.says(text, msg.Verbatim(figure), a.threshold(f))
+	v.setTexts(text, msg.Verbatim(figure), a.threshold(f))
 	return v
 }
 

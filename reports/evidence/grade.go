@@ -39,7 +39,7 @@ var scheme = []struct {
 	of    int
 	mark  func(*Folder) (points int, reason msg.Message)
 }{
-	{"whole", msg.T("evidence.whole"), 2, (*Folder).whole},
+	{"whole", msg.T("evidence.whole"), 2, (*Folder).complete},
 	{"digests", msg.T("evidence.digests"), 2, (*Folder).digests},
 	{"guess", msg.T("evidence.guess"), 2, (*Folder).guess},
 	{"trials", msg.T("evidence.trials"), 1, (*Folder).trials},
@@ -109,8 +109,8 @@ func Grade(dirs []string, kept func(*results.Run) error) *Class {
 	return c
 }
 
-// whole: it can be read, and has all trials that were planned.
-func (f *Folder) whole() (int, msg.Message) {
+// complete: it can be read, and has all trials that were planned.
+func (f *Folder) complete() (int, msg.Message) {
 	if f.Broken != nil {
 		// Which folder it is stands before it.
 		return 0, msg.T("grade.broken", strings.NewReplacer(filepath.Clean(f.Dir)+"/", "", f.Dir, analysis.ShortDir(f.Dir)).Replace(f.Broken.Error()))

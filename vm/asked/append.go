@@ -21,10 +21,10 @@ var appendSetting = bench.Setting{Name: "append", Default: none, Help: "paramete
 // maxAppend leaves room for the lab's own words: the kernel reads 2047 bytes in all.
 const maxAppend = 1024
 
-// kept are the parameters that the lab sets, and those that make the kernel write to the
+// reserved are the parameters that the lab sets, and those that make the kernel write to the
 // console, where it would write its command line and in it what the host waits for as a
 // sign of the workload's life.
-var kept = []string{"--", "init", "rdinit", "root", "console", "panic", "reboot", "acpi", "quiet",
+var reserved = []string{"--", "init", "rdinit", "root", "console", "panic", "reboot", "acpi", "quiet",
 	"debug", "loglevel", "ignore_loglevel", "earlycon", "earlyprintk", "bootconfig"}
 
 // Append are the parameters that a Spec adds to the guest kernel's command line. An error
@@ -48,7 +48,7 @@ func Append(s bench.Spec) ([]string, error) {
 			return nil, bench.NotApplicable("append has two blanks in a row", "write one")
 		case err != nil:
 			return nil, bench.NotApplicable(fmt.Sprintf("append: %v", err), "leave that character out")
-		case slices.Contains(kept, name):
+		case slices.Contains(reserved, name):
 			cure := "leave it out"
 			if name == "acpi" {
 				cure = "--variant acpi=on or off"

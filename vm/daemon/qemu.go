@@ -79,7 +79,7 @@ func newReaper() *reaper {
 				// and looking would disturb what is being measured.
 				r.mu.Lock()
 				if r.holds > 0 {
-					r.look()
+					r.waitForEnded()
 				}
 				r.mu.Unlock()
 			case <-r.done:
@@ -101,7 +101,7 @@ func (r *reaper) Hold() {
 func (r *reaper) Release() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.look()
+	r.waitForEnded()
 	r.holds--
 }
 
@@ -110,7 +110,7 @@ func (r *reaper) Release() {
 func (r *reaper) Take(pid int) (ws unix.WaitStatus, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	defer r.look()
+	defer r.waitForEnded()
 	if ws, ok = r.ended[pid]; ok {
 		delete(r.ended, pid)
 		return ws, true
@@ -129,7 +129,7 @@ func (r *reaper) close() {
 	r.wg.Wait()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.look()
+	r.waitForEnded()
 }
 
 // qemuName is how every QEMU's comm begins; the kernel cuts it at 15 bytes.
@@ -138,8 +138,8 @@ const qemuName = "qemu-system-"
 // reaped says whether a zombie is the reaper's to wait for.
 func reaped(comm string) bool { return strings.HasPrefix(comm, qemuName) || comm == "virtiofsd" }
 
-// look waits for each zombie child that is a QEMU, or its companion.
-func (r *reaper) look() {
+// waitForEnded waits for each zombie child that is a QEMU, or its companion.
+func (r *reaper) waitForEnded() {
 	self := os.Getpid()
 	for _, pid := range proc.PIDs() {
 		s, ok := proc.Read(pid)

@@ -63,15 +63,15 @@ func Versions(cache string) (out []string) {
 func Cached(cache, version string) (Kernel, error) {
 	for _, image := range images(cache, trees...) {
 		if filepath.Base(image) == "vmlinuz-"+version {
-			return describe(image, beside(image)...)
+			return describe(image, modulesOf(image)...)
 		}
 	}
 	return Kernel{}, fmt.Errorf("no guest kernel %q in the cache; there are: %s", version, strings.Join(append(Versions(cache), FullName), ", "))
 }
 
-// beside are the folders that may have the modules of an image that was unpacked with
+// modulesOf are the folders that may have the modules of an image that was unpacked with
 // them. Debian unpacks to lib/modules, merged-/usr systems to usr/lib/modules.
-func beside(image string) []string {
+func modulesOf(image string) []string {
 	tree := filepath.Dir(filepath.Dir(image))
 	return []string{filepath.Join(tree, "lib/modules"), filepath.Join(tree, "usr/lib/modules")}
 }
@@ -88,7 +88,7 @@ func newest(cache string, trees ...string) (Kernel, error) {
 	image := slices.MaxFunc(found, func(a, b string) int {
 		return compareVersions(filepath.Base(a), filepath.Base(b))
 	})
-	return describe(image, beside(image)...)
+	return describe(image, modulesOf(image)...)
 }
 
 // Find returns the kernel that a user named: by its version, if it is in the cache, or by a
@@ -112,7 +112,7 @@ const FullName = "full"
 // unpacked with it (boot/ and lib/modules/ in one folder), or that the system has
 // installed for its version, if any.
 func Named(path string) (Kernel, error) {
-	return describe(path, append(beside(path), "/lib/modules")...)
+	return describe(path, append(modulesOf(path), "/lib/modules")...)
 }
 
 func describe(image string, modules ...string) (Kernel, error) {

@@ -138,7 +138,7 @@ func reads(size int) (*running, error) {
 	return &running{
 		work: func(rounds int) error {
 			for range rounds {
-				if err := whole(false, fd, buf, 0); err != nil {
+				if err := transferAll(false, fd, buf, 0); err != nil {
 					return err
 				}
 			}
@@ -166,7 +166,7 @@ func memoryWrites(size int) (*running, error) {
 		work: func(rounds int) error {
 			for range rounds {
 				buf[size-1]++
-				if err := whole(true, fd, buf, 0); err != nil {
+				if err := transferAll(true, fd, buf, 0); err != nil {
 					return err
 				}
 			}
@@ -174,7 +174,7 @@ func memoryWrites(size int) (*running, error) {
 		},
 		check: func() error {
 			var last [1]byte
-			if err := whole(false, fd, last[:], int64(size-1)); err != nil || last[0] != buf[size-1] {
+			if err := transferAll(false, fd, last[:], int64(size-1)); err != nil || last[0] != buf[size-1] {
 				return errors.Join(errors.New("the file doesn't have what was written"), err)
 			}
 			return nil

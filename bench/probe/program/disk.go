@@ -146,7 +146,7 @@ func (d *disks) open() (err error) {
 	}
 	for at := int64(0); at < d.size; at += large {
 		stamp(d.buf, at)
-		if err := whole(true, d.cached, d.buf, at); err != nil {
+		if err := transferAll(true, d.cached, d.buf, at); err != nil {
 			return &os.PathError{Op: "fill", Path: name, Err: err}
 		}
 	}
@@ -201,7 +201,7 @@ func (d *disks) checkDirect() error {
 	if d.direct < 0 {
 		return nil
 	}
-	if err := whole(false, d.direct, d.buf, 0); err != nil {
+	if err := transferAll(false, d.direct, d.buf, 0); err != nil {
 		return err
 	}
 	in, err := d.resident(large)

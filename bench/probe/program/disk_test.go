@@ -195,7 +195,7 @@ func TestDiskVerify(t *testing.T) {
 		t.Fatal(err)
 	}
 	stamp(d.buf, 0)
-	if err := whole(true, d.direct, d.buf, 2<<20); err != nil {
+	if err := transferAll(true, d.direct, d.buf, 2<<20); err != nil {
 		t.Fatal(err)
 	}
 	if err := d.verify(); err == nil {
@@ -205,7 +205,7 @@ func TestDiskVerify(t *testing.T) {
 	d.rewritten = uint64(tick())
 	for at := int64(0); at < d.size; at += large {
 		stamp(d.buf, at)
-		if err := whole(true, d.direct, d.buf, at); err != nil {
+		if err := transferAll(true, d.direct, d.buf, at); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -214,7 +214,7 @@ func TestDiskVerify(t *testing.T) {
 	}
 	binary.NativeEndian.PutUint64(d.buf[0:], 0)
 	binary.NativeEndian.PutUint64(d.buf[8:], d.rewritten-1)
-	if err := whole(true, d.direct, d.buf[:small], 0); err != nil {
+	if err := transferAll(true, d.direct, d.buf[:small], 0); err != nil {
 		t.Fatal(err)
 	}
 	if err := d.verify(); err == nil {

@@ -178,7 +178,7 @@ func (j job) order() []uint32 {
 // warm makes the page cache hold the hot part.
 func (d *disks) warm() error {
 	for at := int64(0); at < d.hot; at += large {
-		if err := whole(false, d.cached, d.buf, at); err != nil {
+		if err := transferAll(false, d.cached, d.buf, at); err != nil {
 			return err
 		}
 	}
@@ -215,11 +215,11 @@ func grain() int64 {
 	return moves[len(moves)/2]
 }
 
-// whole reads or writes all of a buffer at a place of a file.
+// transferAll reads or writes all of a buffer at a place of a file.
 //
 // Raw: each thread has a processor of Go's own (see disk), so none waits for
 // another, and the runtime does nothing before and after.
-func whole(write bool, fd int, b []byte, at int64) error {
+func transferAll(write bool, fd int, b []byte, at int64) error {
 	call, name := uintptr(unix.SYS_PREAD64), "read"
 	if write {
 		call, name = unix.SYS_PWRITE64, "write"
@@ -269,7 +269,7 @@ func (d *disks) verify() error {
 	}
 	for i := range int64(256) {
 		at := i * (d.size / small) / 256 * small
-		if err := whole(false, fd, b, at); err != nil {
+		if err := transferAll(false, fd, b, at); err != nil {
 			return err
 		}
 		if got := binary.NativeEndian.Uint64(b); got != uint64(at) || binary.NativeEndian.Uint64(b[8:]) < d.rewritten {

@@ -92,7 +92,7 @@ func (w *worker) work(end int64) {
 			stamp(w.buf, at)
 		}
 		began := tick() // the stamp and the counting aren't the disk's
-		if w.err = whole(write, w.fd, w.buf, at); w.err != nil {
+		if w.err = transferAll(write, w.fd, w.buf, at); w.err != nil {
 			return
 		}
 		if !write {

@@ -49,7 +49,7 @@ func memory(t *talk, o options) error {
 			return err
 		}
 		held = append(held, m)
-		look(m)
+		readPages(m)
 	}
 	after := meminfo()
 	var pairs []line.Pair
@@ -91,8 +91,8 @@ func (k *mark) touch(m []byte) {
 	}
 }
 
-// look reads from every page, which maps it.
-func look(m []byte) {
+// readPages reads from every page, which maps it.
+func readPages(m []byte) {
 	for i := 0; i < len(m); i += os.Getpagesize() {
 		sink += uint64(m[i])
 	}

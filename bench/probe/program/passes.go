@@ -76,6 +76,6 @@ func lookInto(path string) error {
 	if err != nil {
 		return os.NewSyscallError("mmap", err)
 	}
-	look(mem)
+	readPages(mem)
 	return unix.Munmap(mem)
 }

@@ -39,10 +39,10 @@ type oldRun struct {
 	end    func()
 }
 
-// again reads the run in a folder, asks fit whether it can be made again, and
+// reopen reads the run in a folder, asks fit whether it can be made reopen, and
 // takes the machine for it. verb is for errors: "resume"; command is what needs
 // root: "lab run".
-func (a *app) again(verb, command, dir string, f runFlags, fit func(*results.Run) error) (*oldRun, error) {
+func (a *app) reopen(verb, command, dir string, f runFlags, fit func(*results.Run) error) (*oldRun, error) {
 	run, err := results.Read(dir)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", verb, err)
@@ -71,7 +71,7 @@ func (a *app) again(verb, command, dir string, f runFlags, fit func(*results.Run
 	if err != nil {
 		return nil, err
 	}
-	if err := used(j.Options); err != nil {
+	if err := refuseUnused(j.Options); err != nil {
 		return nil, err
 	}
 	o := &oldRun{Run: run, job: j}
@@ -161,7 +161,7 @@ func (a *app) resume(cmd *cobra.Command, f runFlags) error {
 	if wrong := changing(cmd, "guess", "out", "file", "predict"); wrong != "" {
 		return cli.Usagef("--resume goes on with what was asked for then, and --%s would change it; fix: leave it out, or begin a new run", wrong)
 	}
-	old, err := a.again("resume", "lab run", f.resume, f, func(run *results.Run) error { return resumable(run, f.Scenarios, f.Work != "") })
+	old, err := a.reopen("resume", "lab run", f.resume, f, func(run *results.Run) error { return resumable(run, f.Scenarios, f.Work != "") })
 	if err != nil {
 		return err
 	}
