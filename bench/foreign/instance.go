@@ -37,7 +37,7 @@ type Instance struct {
 	layer string        // the upper layer's folder in the work folder, or ""
 
 	published []io.Closer // its ports
-	text      output        // what the program said
+	text      output      // what the program said
 	pipe      *os.File    // from which that is read, where nobody else wanted it
 	theirs    *os.File    // the program's end of it
 	unfit     error       // why Start will fail
