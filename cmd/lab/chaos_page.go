@@ -13,6 +13,10 @@ import (
 	"lab/reports/plot"
 )
 
+// The report of lab chaos: a row for each part of each launcher that was killed, a column
+// for each kind of thing that anybody left. On a terminal the columns are short and the
+// notes few; in the file (--out) is all that was seen, with the programs' versions.
+
 // files are the report as files.
 func (r *chaosReport) files() ([]plot.File, error) {
 	b, err := json.MarshalIndent(r, "", "  ")

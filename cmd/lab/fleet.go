@@ -19,6 +19,19 @@ import (
 	"lab/cmd/cli"
 )
 
+// A fleet is one experiment on machines other than this one. Four commands are typed
+// here, and a fifth runs there:
+//
+//	run, class  make the folder that a fleet is, with the bundle that its machines get, and
+//	            measure (fleet_run.go). A class has an experiment by default, so that a
+//	            teacher needs a list of machines and nothing else.
+//	resume      asks for what is missing in such a folder (fleet_resume.go)
+//	clean       removes what stayed on the machines (fleet_clean.go)
+//	work        what ssh or Slurm starts on a machine; hidden from help
+//
+// The folder is all the memory that there is: no daemon, no database. So whatever ends
+// this command, another one goes on, and two can't be at work on one folder (its lock).
+
 // fleetFlags are what lab fleet was told beside the experiment.
 type fleetFlags struct {
 	runFlags
@@ -52,6 +65,7 @@ func (a *app) fleetCommand() *cobra.Command {
 	return cmd
 }
 
+// add gives a command the flags of one that makes a fleet.
 func (f *fleetFlags) add(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringVarP(&f.file, "file", "f", "", "`FILE` experiment to run on each machine")
@@ -61,15 +75,19 @@ func (f *fleetFlags) add(cmd *cobra.Command) {
 	f.addRest(cmd)
 }
 
+// addHosts gives it --hosts, which resume and clean have as well.
 func (f *fleetFlags) addHosts(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.hosts, "hosts", "", "`FILE` machines, one a line, as ssh takes them")
 }
 
+// addRest gives it what also a fleet that is resumed may be told anew.
 func (f *fleetFlags) addRest(cmd *cobra.Command) {
 	cmd.Flags().IntVarP(&f.parallel, "jobs", "j", 64, "`N` machines at a time")
 	cmd.Flags().BoolVar(&f.wait, "wait", false, "wait while another lab holds the machine, instead of failing")
 }
 
+// fleetRunCommand is lab fleet run: an experiment from a file, on the machines of a list or
+// on nodes that Slurm gives.
 func (a *app) fleetRunCommand() *cobra.Command {
 	var f fleetFlags
 	cmd := &cobra.Command{
@@ -100,12 +118,15 @@ func optionsOfSbatch(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
+// addSlurm gives it the flags of a fleet whose machines Slurm finds.
 func (f *fleetFlags) addSlurm(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.slurm, "slurm", false, "through Slurm instead of ssh, an array job with a node for each task; sbatch gets the options behind --")
 	cmd.Flags().IntVar(&f.tasks, "tasks", 0, "`N` machines that Slurm is asked for (default: all of the partition)")
 	cmd.Flags().DurationVar(&f.patience, "patience", 10*time.Minute, "`T` longest wait for nodes that are drained or lost, when nothing else runs")
 }
 
+// fleetClassCommand is lab fleet class: what a whole class measures at once, startup if no
+// file says otherwise.
 func (a *app) fleetClassCommand() *cobra.Command {
 	var f fleetFlags
 	cmd := &cobra.Command{
@@ -204,6 +225,7 @@ func (f *fleetFlags) checkExperiment() error {
 	return nil
 }
 
+// checkJobs refuses a number of machines at a time that would be none.
 func (f *fleetFlags) checkJobs() error {
 	if f.parallel < 1 {
 		return cli.Usagef("--jobs %d: at least one", f.parallel)

@@ -12,6 +12,12 @@ import (
 	"lab/cmd/cli"
 )
 
+// Two ways to clean. By a fleet's folder it is known what was measured and not fetched: that
+// stays, and is named, unless the user discards it. By a list of machines alone there is
+// nothing to compare with: a machine on which any fleet has a run's folder keeps all, and is
+// named.
+
+// fleetCleanCommand is lab fleet clean.
 func (a *app) fleetCleanCommand() *cobra.Command {
 	var f fleetFlags
 	var discard bool

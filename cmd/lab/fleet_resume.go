@@ -13,6 +13,12 @@ import (
 	"lab/cmd/cli"
 )
 
+// What may change when a fleet is resumed, and what may not. The experiment and the bundle
+// are what makes its machines comparable: they stay, and a bundle that was removed comes
+// back only as the same bytes. The list of machines may be another one, as a name may have
+// been wrong or a machine may be broken; what was measured stays in any case.
+
+// fleetResumeCommand is lab fleet resume.
 func (a *app) fleetResumeCommand() *cobra.Command {
 	var f fleetFlags
 	cmd := &cobra.Command{

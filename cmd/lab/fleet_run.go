@@ -19,6 +19,14 @@ import (
 	"lab/reports"
 )
 
+// A fleet from its folder to its report. Until the folder is whole, which takes as long as
+// the bundle, it is this command's to remove, also when Ctrl-C comes; from then on nothing
+// of it is removed any more, and what is typed next is lab fleet resume.
+//
+// The exit status says how many machines there are results of: 0 of all, 1 of some, 3 of
+// none, and that of an interrupt otherwise. A machine that was taken out of the list
+// (fleet.Dropped) isn't missed.
+
 // newFleet makes the folder of a fleet, with its bundle, and runs it.
 func (a *app) newFleet(f fleetFlags) error {
 	if err := f.checkExperiment(); err != nil {
@@ -131,6 +139,8 @@ func (a *app) runFleet(x *fleet.Fleet, parallel int) error {
 		<-sigs
 		os.Exit(cli.StatusInterrupted) // ssh dies with this program
 	}()
+	// The states are looked at from a goroutine of their own, and not told by those who
+	// change them: a machine that is slow to answer must not stop the others' lines.
 	screen := newScreen(a.Stderr.File)
 	drawn := make(chan struct{})
 	ended := make(chan struct{})

@@ -17,6 +17,13 @@ import (
 	"lab/vm/kernel"
 )
 
+// A run may have been saved with the bytes that it used (lab image save): the image, and
+// guests' kernels. Here they are found when the run is made once more, or gone on with.
+//
+// What comes with a results folder is somebody else's, and will run as root. So it counts
+// by its digest alone: a file is used if its bytes are those that the manifest names, and
+// the user is told.
+
 // useSavedImage makes a job use the image that was saved beside a run, where
 // this machine's own is another one. Its bytes must be the manifest's.
 func (a *app) useSavedImage(run *results.Run, j *runs.Job) error {
