@@ -384,15 +384,19 @@ func left(t *testing.T, token string) []string {
 		}
 	}
 	// By name, too: whatever its tag, no folder of ours may be there.
-	var named []string
+	named := map[string][]string{}
 	filepath.WalkDir("/sys/fs/cgroup", func(dir string, d fs.DirEntry, err error) error {
 		if err == nil && d.IsDir() && strings.HasPrefix(d.Name(), "lab-") {
-			named = append(named, dir)
+			named[d.Name()] = append(named[d.Name()], dir)
 		}
 		return nil
 	})
-	for _, dir := range named {
-		if !cgroup.Owned(dir) && !alive(filepath.Join("/run/lab", strings.TrimPrefix(filepath.Base(dir), "lab-"))) {
+	for name, dirs := range named {
+		// A lab that lives may have a /run of its own.
+		if slices.ContainsFunc(dirs, cgroup.Owned) || alive(filepath.Join("/run/lab", strings.TrimPrefix(name, "lab-"))) {
+			continue
+		}
+		for _, dir := range dirs {
 			out = append(out, "folder "+dir)
 		}
 	}
