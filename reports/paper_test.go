@@ -161,3 +161,43 @@ func TestPaperPage(t *testing.T) {
 		t.Errorf("%d rows of chroot and container in ready and gone", len(rows))
 	}
 }
+
+// Of a rank only rows count that have a published ratio; that one order is surely another
+// one doesn't depend on which row is looked at first; and a value of zero has no inverse.
+func TestPaperRank(t *testing.T) {
+	run := folder(t, synthetic(40), t.TempDir())
+	head := madeUpPaper[:strings.Index(madeUpPaper, "rows:")] + "rows:\n"
+	row := func(name, env, published string) string {
+		return "- name: " + name + "\n  published: {" + published + ", unit: ms, source: table 1}\n  here: {scenario: startup, metric: ready, of: " + env + ", to: host}\n  agrees: {rule: rank, group: all, why: order}\n"
+	}
+	rows := []string{row("container", "container", "value: 8, native: 1"), row("chroot", "chroot", "value: 2, native: 1")}
+	for _, odd := range []string{row("no native", "container", "value: 900"), row("abstract", "container", "value: 1.5, native: 1, abstract: true")} {
+		if got := paperOutcomes(toyPaper(t, head+odd+strings.Join(rows, "")), run); got["chroot"] != analysis.Holds || got["container"] != analysis.Holds {
+			t.Errorf("%s%v", odd, got)
+		}
+	}
+	// Published: chroot between two rows that are one and the same here, and far above it.
+	rows = []string{row("same", "container", "value: 7, native: 1"), row("container", "container", "value: 8, native: 1"), row("chroot", "chroot", "value: 9, native: 1")}
+	for _, order := range [][]int{{0, 1, 2}, {2, 1, 0}, {1, 2, 0}} {
+		text := head
+		for _, i := range order {
+			text += rows[i]
+		}
+		if got := paperOutcomes(toyPaper(t, text), run); got["container"] != analysis.Fails || got["same"] != analysis.Fails || got["chroot"] != analysis.Fails {
+			t.Errorf("%v: %v", order, got)
+		}
+	}
+	zero := synthetic(40)
+	for i, l := range zero.Lines {
+		if l.Env == "container" && l.Value != nil && l.PartOf == "" && i%2 == 0 {
+			v := 0.0
+			zero.Lines[i].Value = &v
+		}
+	}
+	s := toyPaper(t, madeUpPaper)
+	for _, r := range analysis.OfPaper(s, []*results.Run{folder(t, zero, t.TempDir())}, nil) {
+		if r.Row.Name == "container, a rate" && (r.Here != nil || r.Outcome != "") {
+			t.Errorf("the inverse of zero: %+v, %q", r.Here, r.Outcome)
+		}
+	}
+}

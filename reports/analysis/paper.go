@@ -45,7 +45,7 @@ func OfPaper(s *paper.Suite, runs []*results.Run, lacks map[string]error) []Pape
 		}
 	}
 	for i := range out {
-		if r := &out[i]; r.Here != nil && r.Outcome == "" && r.Ratio > 0 && !r.Published.Abstract && r.Agrees != nil {
+		if r := &out[i]; r.Here != nil && r.Outcome == "" && r.counts() && r.Agrees != nil {
 			r.Outcome = r.agree(out)
 		}
 	}
@@ -68,15 +68,19 @@ func (r *PaperRow) measure(a *Analysis) {
 	if h.To == "" {
 		return
 	}
-	iv := *v.Interval
-	if h.Inverse {
-		iv.Point, iv.Lo, iv.Hi = 1/iv.Point, 1/iv.Hi, 1/iv.Lo
-	}
-	r.Here = &iv
 	found, _ := a.find(h.Of, h.OfVariant)
 	if m, ok := a.Metric(h.Metric); ok && len(found) > 0 && found[0].Samples[h.Metric] != nil {
 		r.Figure = msg.Verbatim(Middle(m, found[0].Samples[h.Metric]))
 	}
+	iv := *v.Interval
+	if h.Inverse {
+		if !(iv.Lo > 0) { // a value of zero: its inverse has no end
+			r.Why = msg.T("why.no-ratio")
+			return
+		}
+		iv.Point, iv.Lo, iv.Hi = 1/iv.Point, 1/iv.Hi, 1/iv.Lo
+	}
+	r.Here = &iv
 	if !iv.Known() {
 		r.Why = NeedsMore(iv)
 	}
@@ -97,25 +101,38 @@ func (r *PaperRow) agree(all []PaperRow) string {
 		}
 		return inside(*r.Here, 1-by, 1+by)
 	}
+	// The order is as published if it is among all of the group that were measured; it isn't
+	// if one other row surely stands on the other side, whatever the rest do.
 	outcome := Undecided // alone in its group
+	known := true
 	for i := range all {
 		o := &all[i]
-		if o.Agrees == nil || o.Agrees.Group != r.Agrees.Group || o.Here == nil || o.Ratio == r.Ratio {
+		if o.Agrees == nil || o.Agrees.Group != r.Agrees.Group || o.Here == nil || !o.counts() || o.Ratio == r.Ratio {
 			continue
 		}
-		switch got := inside(*r.Here, o.Here.Hi, most); {
-		case !o.Here.Known() || !r.Here.Known():
-			return Undecided
-		case r.Ratio < o.Ratio && r.Here.Hi < o.Here.Lo, r.Ratio > o.Ratio && got == Holds:
+		low, high := r.Here, o.Here
+		if r.Ratio > o.Ratio {
+			low, high = high, low
+		}
+		switch {
+		case !low.Known() || !high.Known():
+			known = false
+		case low.Hi < high.Lo:
 			outcome = Holds
-		case r.Ratio < o.Ratio && r.Here.Lo > o.Here.Hi, r.Ratio > o.Ratio && r.Here.Hi < o.Here.Lo:
+		case low.Lo > high.Hi:
 			return Fails
 		default:
-			return Undecided
+			known = false
 		}
+	}
+	if !known {
+		return Undecided
 	}
 	return outcome
 }
+
+// counts says whether a row has a published ratio to compare with.
+func (r *PaperRow) counts() bool { return r.Ratio > 0 && !r.Published.Abstract }
 
 // inside says whether a whole interval lies between two marks, or outside them.
 func inside(iv stats.Interval, lo, hi float64) string {
