@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -167,7 +168,7 @@ func sessionsRun(t *testing.T, sessions, trials int, between, within float64, se
 	t.Helper()
 	base := synthetic(6)
 	m := base.Manifest
-	m.Scenario, m.Outcome, m.Findings, m.Figures = "toy", "complete", nil, nil
+	m.ID, m.Scenario, m.Outcome, m.Findings, m.Figures = fmt.Sprintf("5e%014x", seed), "toy", "complete", nil, nil
 	m.Metrics = []results.Metric{{Name: "long", Title: "Length", Unit: "s", Better: "lower"}}
 	m.Cells = []results.Cell{{Env: "host", Variant: map[string]string{}, N: 1, Trials: trials}, {Env: "chroot", Variant: map[string]string{}, N: 1, Trials: trials}}
 	rng := rand.New(rand.NewPCG(seed, 4))
@@ -268,6 +269,7 @@ func TestPlanOf(t *testing.T) {
 		name, want string
 		runs       []*results.Run
 	}{
+		{"one run twice", "are the same run", []*results.Run{one, one}},
 		{"one session", "how sessions differ can't be seen", []*results.Run{one}},
 		{"other scenarios", "different scenarios", []*results.Run{one, func() *results.Run { r := *one; r.Manifest.Scenario = "other"; return &r }()}},
 		{"other machines", "different machines", []*results.Run{one, func() *results.Run { r := *one; r.Machine.ID = "other"; return &r }()}},

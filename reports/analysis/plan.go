@@ -78,9 +78,16 @@ func PlanOf(runs []*results.Run, metric string) (*Plan, error) {
 	var order []string
 	rows := map[string][][]float64{}
 	var begin, block []float64
+	seen := map[string]string{} // by run: its folder
 	for _, run := range runs {
 		if err := planTogether(first, run); err != nil {
 			return nil, err
+		}
+		if id := run.Manifest.ID; id != "" { // an early lab gave none
+			if dir, twice := seen[id]; twice {
+				return nil, fmt.Errorf("plan: %s and %s are the same run, and sessions that are copies would seem not to differ; fix: name each run once", dir, run.Dir)
+			}
+			seen[id] = run.Dir
 		}
 		a := Of(run)
 		m, err := p.choose(a, metric)
