@@ -201,3 +201,27 @@ func TestPaperRank(t *testing.T) {
 		}
 	}
 }
+
+// A run of another application is no measure of the paper's; a paper made of a run names it.
+func TestPaperApp(t *testing.T) {
+	of := func(app string) *results.Run {
+		x := synthetic(40)
+		x.Manifest.Asked = &results.Asked{App: app}
+		return folder(t, x, t.TempDir())
+	}
+	s := toyPaper(t, strings.Replace(madeUpPaper, "env:", "app: redis\nenv:", 1))
+	for app, want := range map[string]string{"redis": analysis.Holds, "httpd": analysis.Unmeasured, `{"title":"mine"}`: analysis.Unmeasured, "": analysis.Holds} {
+		if got := paperOutcomes(s, of(app))["container, within"]; got != want {
+			t.Errorf("a run of %q: %s", app, got)
+		}
+	}
+	// Two folders of one scenario: the one of the paper's application counts.
+	for _, r := range analysis.OfPaper(s, []*results.Run{of("httpd"), of("redis")}, nil) {
+		if r.Row.Name == "container, within" && r.Outcome != analysis.Holds {
+			t.Errorf("of two: %s", r.Outcome)
+		}
+	}
+	if from, err := PaperFrom(of("redis")); err != nil || from.App != "redis" {
+		t.Errorf("%v: the application isn't in the paper that was made: %+v", err, from)
+	}
+}

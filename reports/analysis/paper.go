@@ -1,6 +1,8 @@
 package analysis
 
 import (
+	"strings"
+
 	"lab/bench/paper"
 	"lab/bench/results"
 	"lab/bench/stats"
@@ -34,7 +36,11 @@ func OfPaper(s *paper.Suite, runs []*results.Run, lacks map[string]error) []Pape
 			continue
 		}
 		for _, a := range as {
-			if a.Run.Manifest.Scenario == r.Here.Scenario && out[i].Figure.IsZero() {
+			switch app := a.Run.Manifest.Asked; {
+			case a.Run.Manifest.Scenario != r.Here.Scenario || !out[i].Figure.IsZero():
+			case app != nil && otherApp(s.App, app.App):
+				out[i].Outcome, out[i].Why = Unmeasured, msg.T("paper.other-app")
+			default:
 				out[i].measure(a)
 			}
 		}
@@ -50,6 +56,13 @@ func OfPaper(s *paper.Suite, runs []*results.Run, lacks map[string]error) []Pape
 		}
 	}
 	return out
+}
+
+// otherApp says whether a run was of another application than the paper's, if both are
+// known by name or by content; a path says nothing of what is in the file.
+func otherApp(paper, run string) bool {
+	file := !strings.Contains(paper, "{") && (strings.Contains(paper, "/") || strings.HasSuffix(paper, ".yaml"))
+	return paper != "" && run != "" && !file && paper != run
 }
 
 // measure finds a row's figures in a run.
