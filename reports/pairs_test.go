@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -145,6 +146,19 @@ func TestLayoutMoves(t *testing.T) {
 	}
 	how := string(methods(analysis.Of(folder(t, run, t.TempDir()))).Markdown(msg.English()))
 	if !strings.Contains(how, "which moved length of chroot (Kendall's tau ") || strings.Contains(how, "container (Kendall") {
+		t.Error(how[strings.Index(how, "## Self-check"):])
+	}
+}
+
+// A run of one configuration doesn't cover configurations, however well it ran.
+func TestOneConfiguration(t *testing.T) {
+	run := pairedRun(t, 1, 12)
+	run.Manifest.Cells = run.Manifest.Cells[:1]
+	env := run.Manifest.Cells[0].Env
+	run.Lines = slices.DeleteFunc(run.Lines, func(l results.Line) bool { return l.Env != env })
+	run.Manifest.Paired = nil
+	how := string(methods(analysis.Of(folder(t, run, t.TempDir()))).Markdown(msg.English()))
+	if !regexp.MustCompile(`Workloads and configurations covered +\| partly +\| 1 of 1 configurations ran`).MatchString(how) {
 		t.Error(how[strings.Index(how, "## Self-check"):])
 	}
 }
