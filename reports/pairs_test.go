@@ -286,6 +286,12 @@ func TestPlanOf(t *testing.T) {
 		{"one run twice", "are the same run", []*results.Run{one, one}},
 		{"one session", "how sessions differ can't be seen", []*results.Run{one}},
 		{"other scenarios", "different scenarios", []*results.Run{one, func() *results.Run { r := *one; r.Manifest.Scenario = "other"; return &r }()}},
+		{"other kernels", "different kernels", []*results.Run{one, func() *results.Run { r := *one; r.Manifest.ID, r.Machine.Kernel = "5f", "other"; return &r }()}},
+		{"other applications", "different applications", []*results.Run{one, func() *results.Run {
+			r := *one
+			r.Manifest.ID, r.Manifest.Asked = "5f", &results.Asked{App: "redis"}
+			return &r
+		}()}},
 		{"other machines", "different machines", []*results.Run{one, func() *results.Run { r := *one; r.Machine.ID = "other"; return &r }()}},
 	} {
 		if _, err := analysis.PlanOf(x.runs, ""); err == nil || !strings.Contains(err.Error(), x.want) {

@@ -36,9 +36,9 @@ func OfPaper(s *paper.Suite, runs []*results.Run, lacks map[string]error) []Pape
 			continue
 		}
 		for _, a := range as {
-			switch app := a.Run.Manifest.Asked; {
+			switch {
 			case a.Run.Manifest.Scenario != r.Here.Scenario || !out[i].Figure.IsZero():
-			case app != nil && otherApp(s.App, app.App):
+			case otherApp(s.App, appOf(a.Run.Manifest)):
 				out[i].Outcome, out[i].Why = Unmeasured, msg.T("paper.other-app")
 			default:
 				out[i].measure(a)
