@@ -225,3 +225,26 @@ func TestPaperApp(t *testing.T) {
 		t.Errorf("%v: the application isn't in the paper that was made: %+v", err, from)
 	}
 }
+
+// Where several rows of a run are of the kind that a paper's row asks for, the report says
+// which of them was taken.
+func TestPaperSeveral(t *testing.T) {
+	run := synthetic(40)
+	for _, c := range run.Manifest.Cells {
+		if c.Env == "container" {
+			c.Variant = map[string]string{"net": "host"}
+			run.Manifest.Cells = append(run.Manifest.Cells, c)
+		}
+	}
+	for _, l := range run.Lines {
+		if l.Env == "container" {
+			l.Variant = map[string]string{"net": "host"}
+			l.Trial += 10000
+			run.Lines = append(run.Lines, l)
+		}
+	}
+	text := string(Paper(toyPaper(t, madeUpPaper), []*results.Run{folder(t, run, t.TempDir())}, true).Markdown(msg.English()))
+	if n := strings.Count(text, "2 rows of the run are of this kind; the first one counts: container net=bridge"); n != 6 {
+		t.Errorf("%d times in %s", n, text)
+	}
+}

@@ -18,6 +18,7 @@ type PaperRow struct {
 	Outcome string          // Holds: the two agree; "": the row can't have a verdict
 	Figure  msg.Message     // what was measured here, in absolute terms
 	Why     msg.Message     // why there is no verdict, or a doubt
+	Which   msg.Message     // which of several rows of the run was taken; or nothing
 }
 
 // OfPaper sets what these runs came to next to a paper's rows. The rules are the paper
@@ -78,10 +79,13 @@ func (r *PaperRow) measure(a *Analysis) {
 		return
 	}
 	r.Outcome, r.Figure, r.Why = "", v.Figure, v.Caveat
+	found, _ := a.find(h.Of, h.OfVariant)
+	if len(found) > 1 {
+		r.Which = msg.T("paper.several", len(found), found[0].Name)
+	}
 	if h.To == "" {
 		return
 	}
-	found, _ := a.find(h.Of, h.OfVariant)
 	if m, ok := a.Metric(h.Metric); ok && len(found) > 0 && found[0].Samples[h.Metric] != nil {
 		r.Figure = msg.Verbatim(Middle(m, found[0].Samples[h.Metric]))
 	}
