@@ -4,8 +4,10 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -148,6 +150,19 @@ func TestLayoutMoves(t *testing.T) {
 	}
 }
 
+// A run of one configuration doesn't cover configurations, however well it ran.
+func TestOneConfiguration(t *testing.T) {
+	run := pairedRun(t, 1, 12)
+	run.Manifest.Cells = run.Manifest.Cells[:1]
+	env := run.Manifest.Cells[0].Env
+	run.Lines = slices.DeleteFunc(run.Lines, func(l results.Line) bool { return l.Env != env })
+	run.Manifest.Paired = nil
+	how := string(methods(analysis.Of(folder(t, run, t.TempDir()))).Markdown(msg.English()))
+	if !regexp.MustCompile(`Workloads and configurations covered +\| partly +\| 1 of 1 configurations ran`).MatchString(how) {
+		t.Error(how[strings.Index(how, "## Self-check"):])
+	}
+}
+
 // Too few pairs are said before a run.
 func TestTooFewPairs(t *testing.T) {
 	m := pairedRun(t, 1, 10).Manifest
@@ -167,7 +182,7 @@ func sessionsRun(t *testing.T, sessions, trials int, between, within float64, se
 	t.Helper()
 	base := synthetic(6)
 	m := base.Manifest
-	m.Scenario, m.Outcome, m.Findings, m.Figures = "toy", "complete", nil, nil
+	m.ID, m.Scenario, m.Outcome, m.Findings, m.Figures = fmt.Sprintf("5e%014x", seed), "toy", "complete", nil, nil
 	m.Metrics = []results.Metric{{Name: "long", Title: "Length", Unit: "s", Better: "lower"}}
 	m.Cells = []results.Cell{{Env: "host", Variant: map[string]string{}, N: 1, Trials: trials}, {Env: "chroot", Variant: map[string]string{}, N: 1, Trials: trials}}
 	rng := rand.New(rand.NewPCG(seed, 4))
@@ -268,8 +283,15 @@ func TestPlanOf(t *testing.T) {
 		name, want string
 		runs       []*results.Run
 	}{
+		{"one run twice", "are the same run", []*results.Run{one, one}},
 		{"one session", "how sessions differ can't be seen", []*results.Run{one}},
 		{"other scenarios", "different scenarios", []*results.Run{one, func() *results.Run { r := *one; r.Manifest.Scenario = "other"; return &r }()}},
+		{"other kernels", "different kernels", []*results.Run{one, func() *results.Run { r := *one; r.Manifest.ID, r.Machine.Kernel = "5f", "other"; return &r }()}},
+		{"other applications", "different applications", []*results.Run{one, func() *results.Run {
+			r := *one
+			r.Manifest.ID, r.Manifest.Asked = "5f", &results.Asked{App: "redis"}
+			return &r
+		}()}},
 		{"other machines", "different machines", []*results.Run{one, func() *results.Run { r := *one; r.Machine.ID = "other"; return &r }()}},
 	} {
 		if _, err := analysis.PlanOf(x.runs, ""); err == nil || !strings.Contains(err.Error(), x.want) {

@@ -103,8 +103,10 @@ func paperPage(s *paper.Suite, rows []analysis.PaperRow, runs []*results.Run, wh
 		if r.Differs != "" {
 			items = append(items, msg.T("paper.differs", r.Differs))
 		}
-		if !r.Why.IsZero() {
-			items = append(items, r.Why)
+		for _, more := range []msg.Message{r.Which, r.Why} {
+			if !more.IsZero() {
+				items = append(items, more)
+			}
 		}
 		p.List(items...)
 	}

@@ -19,6 +19,9 @@ func PaperFrom(run *results.Run) (*paper.Suite, error) {
 	s := &paper.Suite{Format: paper.Format, Title: fmt.Sprintf("%s on another machine", m.Scenario),
 		Paper:   fmt.Sprintf("a results folder of lab %s, %s, of %s; %s", msg.OneLine(m.Lab), m.ID, m.Started.UTC().Format("2006-01-02"), msg.OneLine(run.Machine.CPU)),
 		Minutes: map[string]int{m.Scenario: max(1, int(math.Ceil(m.Ended.Sub(m.Started).Minutes())))}}
+	if m.Asked != nil {
+		s.App = m.Asked.App
+	}
 	seen := map[string]bool{}
 	env := func(name string) {
 		if !seen[name] {

@@ -161,3 +161,90 @@ func TestPaperPage(t *testing.T) {
 		t.Errorf("%d rows of chroot and container in ready and gone", len(rows))
 	}
 }
+
+// Of a rank only rows count that have a published ratio; that one order is surely another
+// one doesn't depend on which row is looked at first; and a value of zero has no inverse.
+func TestPaperRank(t *testing.T) {
+	run := folder(t, synthetic(40), t.TempDir())
+	head := madeUpPaper[:strings.Index(madeUpPaper, "rows:")] + "rows:\n"
+	row := func(name, env, published string) string {
+		return "- name: " + name + "\n  published: {" + published + ", unit: ms, source: table 1}\n  here: {scenario: startup, metric: ready, of: " + env + ", to: host}\n  agrees: {rule: rank, group: all, why: order}\n"
+	}
+	rows := []string{row("container", "container", "value: 8, native: 1"), row("chroot", "chroot", "value: 2, native: 1")}
+	for _, odd := range []string{row("no native", "container", "value: 900"), row("abstract", "container", "value: 1.5, native: 1, abstract: true")} {
+		if got := paperOutcomes(toyPaper(t, head+odd+strings.Join(rows, "")), run); got["chroot"] != analysis.Holds || got["container"] != analysis.Holds {
+			t.Errorf("%s%v", odd, got)
+		}
+	}
+	// Published: chroot between two rows that are one and the same here, and far above it.
+	rows = []string{row("same", "container", "value: 7, native: 1"), row("container", "container", "value: 8, native: 1"), row("chroot", "chroot", "value: 9, native: 1")}
+	for _, order := range [][]int{{0, 1, 2}, {2, 1, 0}, {1, 2, 0}} {
+		text := head
+		for _, i := range order {
+			text += rows[i]
+		}
+		if got := paperOutcomes(toyPaper(t, text), run); got["container"] != analysis.Fails || got["same"] != analysis.Fails || got["chroot"] != analysis.Fails {
+			t.Errorf("%v: %v", order, got)
+		}
+	}
+	zero := synthetic(40)
+	for i, l := range zero.Lines {
+		if l.Env == "container" && l.Value != nil && l.PartOf == "" && i%2 == 0 {
+			v := 0.0
+			zero.Lines[i].Value = &v
+		}
+	}
+	s := toyPaper(t, madeUpPaper)
+	for _, r := range analysis.OfPaper(s, []*results.Run{folder(t, zero, t.TempDir())}, nil) {
+		if r.Row.Name == "container, a rate" && (r.Here != nil || r.Outcome != "") {
+			t.Errorf("the inverse of zero: %+v, %q", r.Here, r.Outcome)
+		}
+	}
+}
+
+// A run of another application is no measure of the paper's; a paper made of a run names it.
+func TestPaperApp(t *testing.T) {
+	of := func(app string) *results.Run {
+		x := synthetic(40)
+		x.Manifest.Asked = &results.Asked{App: app}
+		return folder(t, x, t.TempDir())
+	}
+	s := toyPaper(t, strings.Replace(madeUpPaper, "env:", "app: redis\nenv:", 1))
+	for app, want := range map[string]string{"redis": analysis.Holds, "httpd": analysis.Unmeasured, `{"title":"mine"}`: analysis.Unmeasured, "": analysis.Holds} {
+		if got := paperOutcomes(s, of(app))["container, within"]; got != want {
+			t.Errorf("a run of %q: %s", app, got)
+		}
+	}
+	// Two folders of one scenario: the one of the paper's application counts.
+	for _, r := range analysis.OfPaper(s, []*results.Run{of("httpd"), of("redis")}, nil) {
+		if r.Row.Name == "container, within" && r.Outcome != analysis.Holds {
+			t.Errorf("of two: %s", r.Outcome)
+		}
+	}
+	if from, err := PaperFrom(of("redis")); err != nil || from.App != "redis" {
+		t.Errorf("%v: the application isn't in the paper that was made: %+v", err, from)
+	}
+}
+
+// Where several rows of a run are of the kind that a paper's row asks for, the report says
+// which of them was taken.
+func TestPaperSeveral(t *testing.T) {
+	run := synthetic(40)
+	for _, c := range run.Manifest.Cells {
+		if c.Env == "container" {
+			c.Variant = map[string]string{"net": "host"}
+			run.Manifest.Cells = append(run.Manifest.Cells, c)
+		}
+	}
+	for _, l := range run.Lines {
+		if l.Env == "container" {
+			l.Variant = map[string]string{"net": "host"}
+			l.Trial += 10000
+			run.Lines = append(run.Lines, l)
+		}
+	}
+	text := string(Paper(toyPaper(t, madeUpPaper), []*results.Run{folder(t, run, t.TempDir())}, true).Markdown(msg.English()))
+	if n := strings.Count(text, "2 rows of the run are of this kind; the first one counts: container net=bridge"); n != 6 {
+		t.Errorf("%d times in %s", n, text)
+	}
+}

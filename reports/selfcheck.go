@@ -126,7 +126,8 @@ func covered(a *analysis.Analysis) (msg.Message, msg.Message) {
 		}
 		out = append(out, text)
 	}
-	return met(have, len(a.Cells)), msg.Join("join.semicolon", out...)
+	// One configuration covers no others, however well it ran.
+	return met(have, max(len(a.Cells), 2)), msg.Join("join.semicolon", out...)
 }
 
 // described is the third: the set-up, so that others can make it.

@@ -50,7 +50,7 @@ func ours(s *paper.Suite) (string, error) {
 		if sc == nil {
 			return at + "here.scenario", fmt.Errorf("there is no scenario %q", r.Here.Scenario)
 		}
-		name, _, _ := strings.Cut(r.Here.Metric, " ")
+		name, stat, more := strings.Cut(r.Here.Metric, " ")
 		var names []string
 		for _, m := range sc.Metrics {
 			names = append(names, m.Name)
@@ -59,15 +59,30 @@ func ours(s *paper.Suite) (string, error) {
 		if j < 0 {
 			return at + "here.metric", fmt.Errorf("scenario %s has no %q; it has: %s", sc.Name, name, strings.Join(names, ", "))
 		}
-		if r.Published == nil || r.Here.Inverse {
-			continue
-		}
-		if unit, base := sc.Metrics[j].Unit, paper.Units[r.Published.Unit].Base; unit != base {
-			return at + "published.unit", fmt.Errorf("%s is in %s, and %s of scenario %s in %s; if one is the other's inverse, write inverse: true", r.Published.Unit, base, name, sc.Name, unit)
+		if more && !slices.Contains(statistics, stat) {
+			return at + "here.metric", fmt.Errorf("there is no statistic %q; there are: %s", stat, strings.Join(statistics, ", "))
 		}
 		if !slices.Contains(s.Env, r.Here.Of) {
 			return at + "here.of", fmt.Errorf("%s isn't among env", r.Here.Of)
 		}
+		if r.Here.To != "" && !slices.Contains(s.Env, r.Here.To) {
+			return at + "here.to", fmt.Errorf("%s isn't among env", r.Here.To)
+		}
+		if r.Published == nil {
+			continue
+		}
+		switch unit, base := sc.Metrics[j].Unit, paper.Units[r.Published.Unit].Base; {
+		case r.Here.Inverse && !inverse(unit, base) && !inverse(base, unit):
+			return at + "here.inverse", fmt.Errorf("%s is in %s, and %s of scenario %s in %s: of a time and a rate one is the other's inverse, and of nothing else", r.Published.Unit, base, name, sc.Name, unit)
+		case !r.Here.Inverse && unit != base:
+			return at + "published.unit", fmt.Errorf("%s is in %s, and %s of scenario %s in %s; if one is the other's inverse, write inverse: true", r.Published.Unit, base, name, sc.Name, unit)
+		}
 	}
 	return "", nil
 }
+
+// statistics are those that a metric can have of the many values of one trial.
+var statistics = []string{"p50", "p99"}
+
+// inverse says whether the units are a time's and a rate's.
+func inverse(time, rate string) bool { return time == "s" && strings.HasSuffix(rate, "/s") }

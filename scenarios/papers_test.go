@@ -59,8 +59,13 @@ func TestPapers(t *testing.T) {
 		{"unit: Gflop/s", "unit: ms", "is in s, and linpack of scenario hpcc in 1/s", false},
 		{"unit: Gflop/s", "unit: furlong", "furlong", true},
 		{", source: \"", ", sauce: \"", "sauce", true},
+		{"source: \"github.com/thewmf/kvm-docker-comparison@6820500, linpack/results/docker.two-socket.interleavedalloc.log, average of 10; native: linux\"", "source: \" \"", "source: it is missing", true},
 		{"env: [host, chroot, container, vm]", "env: [host]", "container isn't among env", false},
 		{"rule: direction", "rule: nearly", "direction", true},
+		{"metric: latency p50", "metric: latency p95", `no statistic "p95"`, false},
+		{"metric: linpack, of: container, to: host", "metric: linpack, of: container, to: host, inverse: true", "of a time and a rate one is the other's inverse", false},
+		{"metric: randread-1, of: container", "metric: randread-1, of: docker", "docker isn't among env", false}, // without a value
+		{"of: container, of-variant: {net: host}, to: chroot", "of: container, of-variant: {net: host}, to: crun", "crun isn't among env", false},
 	} {
 		bad := strings.Replace(good, x.old, x.with, 1)
 		var e *paper.Error

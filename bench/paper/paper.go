@@ -206,7 +206,7 @@ func (r Row) check() (string, error) {
 	if p := r.Published; p != nil {
 		_, known := Units[p.Unit]
 		of = append(of,
-			wrong{"published.source", p.Source == "", errMissing},
+			wrong{"published.source", strings.TrimSpace(p.Source) == "", errMissing},
 			wrong{"published.unit", !known, fmt.Errorf("unit %q isn't known; there are: %s", p.Unit, strings.Join(slices.Sorted(maps.Keys(Units)), ", "))},
 			wrong{"published.value", !measurable(p.Value), errNumber},
 			wrong{"published.native", p.Native != 0 && !measurable(p.Native), errNumber})
@@ -222,7 +222,7 @@ func (r Row) check() (string, error) {
 			wrong{"agrees.rule", !slices.Contains([]string{Within, Direction, Rank}, a.Rule), fmt.Errorf("there are %s, %s and %s", Within, Direction, Rank)},
 			wrong{"agrees.by", a.Rule != Rank && !(a.By > 0 && a.By < 1), errors.New("not a number between 0 and 1")},
 			wrong{"agrees.group", (a.Rule == Rank) != (a.Group != ""), fmt.Errorf("rule %s needs one, others have none", Rank)},
-			wrong{"agrees.why", a.Why == "", errMissing})
+			wrong{"agrees.why", strings.TrimSpace(a.Why) == "", errMissing})
 	}
 	return first(of)
 }

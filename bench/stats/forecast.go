@@ -98,8 +98,11 @@ func (f Forecast) Sessions(half float64, trials, most int) int {
 
 // Trials is the number of trials in a session that makes an interval of one width in the
 // least time, where a session takes so long to begin, and each trial so long. Where
-// sessions don't differ it is most.
+// sessions don't differ it is most, and where trials don't it is one.
 func (f Forecast) Trials(begin, trial float64, most int) int {
+	if f.Within == 0 {
+		return 1
+	}
 	n := math.Ceil(math.Sqrt(begin/trial) * f.Within / f.Between)
 	if math.IsNaN(n) || n > float64(most) {
 		return most

@@ -141,3 +141,18 @@ func TestForecastAdvises(t *testing.T) {
 		t.Errorf("without a spread within: %+v, %v", g, err)
 	}
 }
+
+// Values that never differ need one trial in a session, and no interval is wider than
+// nothing; a spread within sessions alone is worth as many trials as there may be.
+func TestForecastWithoutSpread(t *testing.T) {
+	f, err := ForecastOf([][]float64{{3, 3, 3}, {3, 3}})
+	if err != nil || f.Mean != 3 || f.Most != 0 || f.Half(2, 1) != 0 || f.Sessions(0.001, 1, 100) != 2 || f.Trials(10, 1, 1000) != 1 {
+		t.Errorf("%+v, %v, %d trials", f, err, f.Trials(10, 1, 1000))
+	}
+	if f, err = ForecastOf([][]float64{{3, 3}, {4, 4}, {5, 5}}); err != nil || f.Between != 1 || f.Most != 1 || f.Trials(10, 1, 1000) != 1 {
+		t.Errorf("%+v, %v", f, err)
+	}
+	if f, err = ForecastOf([][]float64{{2, 4}, {2, 4}}); err != nil || f.Between != 0 || f.Trials(10, 1, 1000) != 1000 {
+		t.Errorf("%+v, %v", f, err)
+	}
+}

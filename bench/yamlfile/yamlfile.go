@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -61,6 +62,10 @@ func Parse(name, what string, data []byte, max int, v any, check func() (key str
 			e.Err = errors.New(y.GetMessage())
 			if t := y.GetToken(); t != nil && t.Position != nil {
 				e.Line, e.Column = t.Position.Line, t.Position.Column
+				var other *yaml.TypeError
+				if errors.As(err, &other) && other.DstType != nil {
+					e.Err = fmt.Errorf("%q isn't %s", t.Value, kindOf(other.DstType))
+				}
 			}
 		}
 		return e
@@ -69,6 +74,19 @@ func Parse(name, what string, data []byte, max int, v any, check func() (key str
 		return At(name, data, key, err)
 	}
 	return nil
+}
+
+// kindOf is what a value of a type is called in a file.
+func kindOf(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Float32, reflect.Float64:
+		return "a number"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int64, reflect.Uint16:
+		return "a whole number"
+	}
+	return "what belongs here"
 }
 
 // spelledOut is an error about a file with anchors and what refers to them: a few lines of

@@ -1,6 +1,8 @@
 package analysis
 
 import (
+	"strings"
+
 	"lab/bench/paper"
 	"lab/bench/results"
 	"lab/bench/stats"
@@ -16,6 +18,7 @@ type PaperRow struct {
 	Outcome string          // Holds: the two agree; "": the row can't have a verdict
 	Figure  msg.Message     // what was measured here, in absolute terms
 	Why     msg.Message     // why there is no verdict, or a doubt
+	Which   msg.Message     // which of several rows of the run was taken; or nothing
 }
 
 // OfPaper sets what these runs came to next to a paper's rows. The rules are the paper
@@ -34,7 +37,11 @@ func OfPaper(s *paper.Suite, runs []*results.Run, lacks map[string]error) []Pape
 			continue
 		}
 		for _, a := range as {
-			if a.Run.Manifest.Scenario == r.Here.Scenario && out[i].Figure.IsZero() {
+			switch {
+			case a.Run.Manifest.Scenario != r.Here.Scenario || !out[i].Figure.IsZero():
+			case otherApp(s.App, appOf(a.Run.Manifest)):
+				out[i].Outcome, out[i].Why = Unmeasured, msg.T("paper.other-app")
+			default:
 				out[i].measure(a)
 			}
 		}
@@ -45,11 +52,18 @@ func OfPaper(s *paper.Suite, runs []*results.Run, lacks map[string]error) []Pape
 		}
 	}
 	for i := range out {
-		if r := &out[i]; r.Here != nil && r.Outcome == "" && r.Ratio > 0 && !r.Published.Abstract && r.Agrees != nil {
+		if r := &out[i]; r.Here != nil && r.Outcome == "" && r.counts() && r.Agrees != nil {
 			r.Outcome = r.agree(out)
 		}
 	}
 	return out
+}
+
+// otherApp says whether a run was of another application than the paper's, if both are
+// known by name or by content; a path says nothing of what is in the file.
+func otherApp(paper, run string) bool {
+	file := !strings.Contains(paper, "{") && (strings.Contains(paper, "/") || strings.HasSuffix(paper, ".yaml"))
+	return paper != "" && run != "" && !file && paper != run
 }
 
 // measure finds a row's figures in a run.
@@ -65,18 +79,25 @@ func (r *PaperRow) measure(a *Analysis) {
 		return
 	}
 	r.Outcome, r.Figure, r.Why = "", v.Figure, v.Caveat
+	found, _ := a.find(h.Of, h.OfVariant)
+	if len(found) > 1 {
+		r.Which = msg.T("paper.several", len(found), found[0].Name)
+	}
 	if h.To == "" {
 		return
 	}
-	iv := *v.Interval
-	if h.Inverse {
-		iv.Point, iv.Lo, iv.Hi = 1/iv.Point, 1/iv.Hi, 1/iv.Lo
-	}
-	r.Here = &iv
-	found, _ := a.find(h.Of, h.OfVariant)
 	if m, ok := a.Metric(h.Metric); ok && len(found) > 0 && found[0].Samples[h.Metric] != nil {
 		r.Figure = msg.Verbatim(Middle(m, found[0].Samples[h.Metric]))
 	}
+	iv := *v.Interval
+	if h.Inverse {
+		if !(iv.Lo > 0) { // a value of zero: its inverse has no end
+			r.Why = msg.T("why.no-ratio")
+			return
+		}
+		iv.Point, iv.Lo, iv.Hi = 1/iv.Point, 1/iv.Hi, 1/iv.Lo
+	}
+	r.Here = &iv
 	if !iv.Known() {
 		r.Why = NeedsMore(iv)
 	}
@@ -97,25 +118,38 @@ func (r *PaperRow) agree(all []PaperRow) string {
 		}
 		return inside(*r.Here, 1-by, 1+by)
 	}
+	// The order is as published if it is among all of the group that were measured; it isn't
+	// if one other row surely stands on the other side, whatever the rest do.
 	outcome := Undecided // alone in its group
+	known := true
 	for i := range all {
 		o := &all[i]
-		if o.Agrees == nil || o.Agrees.Group != r.Agrees.Group || o.Here == nil || o.Ratio == r.Ratio {
+		if o.Agrees == nil || o.Agrees.Group != r.Agrees.Group || o.Here == nil || !o.counts() || o.Ratio == r.Ratio {
 			continue
 		}
-		switch got := inside(*r.Here, o.Here.Hi, most); {
-		case !o.Here.Known() || !r.Here.Known():
-			return Undecided
-		case r.Ratio < o.Ratio && r.Here.Hi < o.Here.Lo, r.Ratio > o.Ratio && got == Holds:
+		low, high := r.Here, o.Here
+		if r.Ratio > o.Ratio {
+			low, high = high, low
+		}
+		switch {
+		case !low.Known() || !high.Known():
+			known = false
+		case low.Hi < high.Lo:
 			outcome = Holds
-		case r.Ratio < o.Ratio && r.Here.Lo > o.Here.Hi, r.Ratio > o.Ratio && r.Here.Hi < o.Here.Lo:
+		case low.Lo > high.Hi:
 			return Fails
 		default:
-			return Undecided
+			known = false
 		}
+	}
+	if !known {
+		return Undecided
 	}
 	return outcome
 }
+
+// counts says whether a row has a published ratio to compare with.
+func (r *PaperRow) counts() bool { return r.Ratio > 0 && !r.Published.Abstract }
 
 // inside says whether a whole interval lies between two marks, or outside them.
 func inside(iv stats.Interval, lo, hi float64) string {

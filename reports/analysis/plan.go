@@ -78,9 +78,16 @@ func PlanOf(runs []*results.Run, metric string) (*Plan, error) {
 	var order []string
 	rows := map[string][][]float64{}
 	var begin, block []float64
+	seen := map[string]string{} // by run: its folder
 	for _, run := range runs {
 		if err := planTogether(first, run); err != nil {
 			return nil, err
+		}
+		if id := run.Manifest.ID; id != "" { // an early lab gave none
+			if dir, twice := seen[id]; twice {
+				return nil, fmt.Errorf("plan: %s and %s are the same run, and sessions that are copies would seem not to differ; fix: name each run once", dir, run.Dir)
+			}
+			seen[id] = run.Dir
 		}
 		a := Of(run)
 		m, err := p.choose(a, metric)
@@ -155,12 +162,21 @@ func planTogether(a, b *results.Run) error {
 	for _, x := range []struct{ what, was, is string }{
 		{"scenarios", m.Scenario, n.Scenario}, {"machines", a.Machine.ID, b.Machine.ID}, {"images", m.Image.Digest, n.Image.Digest},
 		{"workloads", m.Workload.Digest, n.Workload.Digest}, {"processors for pairs", pairedOn(m), pairedOn(n)}, {"lengths (--quick)", fmt.Sprint(m.Quick), fmt.Sprint(n.Quick)},
+		{"kernels", a.Machine.Kernel, b.Machine.Kernel}, {"applications", appOf(m), appOf(n)},
 	} {
 		if x.was != x.is {
 			return fmt.Errorf("plan: %s and %s have different %s, so what differs between them isn't chance; fix: name runs of one kind", a.Dir, b.Dir, x.what)
 		}
 	}
 	return nil
+}
+
+// appOf is the application that a run was of, if its scenario runs one.
+func appOf(m results.Manifest) string {
+	if m.Asked == nil {
+		return ""
+	}
+	return m.Asked.App
 }
 
 // choose finds the metric in a run.
