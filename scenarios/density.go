@@ -341,7 +341,7 @@ var densityFindings = []results.Finding{
 	},
 	{
 		Name: "operator", Claim: 33, Statement: "A machine like this one starts 3,300 containers a second.",
-		Metric: "rate", Of: "container", OfVariant: map[string]string{"how": densityTogether}, Compare: "value", Op: "above", Threshold: 3300,
-		Reason: "two billion a week are 3,300 a second; how many machines like this one that takes is 3,300 divided by the rate",
+		Metric: "all", Of: "container", OfVariant: map[string]string{"how": densityTogether}, Compare: "slope", Op: "below", Threshold: 1. / 3300,
+		Reason: "two billion a week are 3,300 a second; how many machines like this one that takes is 3,300 times as many seconds as one more container takes among those that start at once",
 	},
 }

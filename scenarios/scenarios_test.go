@@ -157,3 +157,26 @@ func TestClaimsOfContainers(t *testing.T) {
 		t.Errorf("memory, files and network are measured by %s", got)
 	}
 }
+
+// A finding that compares rows speaks of each that fits it: those may not differ in the
+// number of instances, of which a slope tells.
+func TestFindingsOfOneNumber(t *testing.T) {
+	for _, s := range All() {
+		cells := s.Cells(bench.Options{Known: benchtest.Known})
+		for _, f := range s.Findings {
+			var of []int
+			for _, c := range cells {
+				fits := c.Env == f.Of
+				for k, v := range f.OfVariant {
+					fits = fits && c.Variant[k] == v
+				}
+				if fits && !slices.Contains(of, c.N) {
+					of = append(of, c.N)
+				}
+			}
+			if f.Compare != "slope" && len(of) > 1 {
+				t.Errorf("%s: finding %s speaks of rows of %d instances, and a single verdict is wanted", s.Name, f.Name, of)
+			}
+		}
+	}
+}
