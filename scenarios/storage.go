@@ -54,11 +54,12 @@ const storageFile = image.ProbePath
 const storageNew = "storage-new-"
 
 // storageWrites are what instances write: the variants, as scripts of package line's
-// words. The first byte of a program stays what it is.
+// words, which end where nothing can be written: files that didn't grow would else be
+// taken for small ones. The first byte of a program stays what it is.
 var storageWrites = []struct{ name, script string }{
 	{"nothing", ""},
-	{"new", `dd if=/bin/busybox of=$tag/` + storageNew + `$token bs=1024 count=1024 2>/dev/null`},
-	{"change", `printf '\177' | dd of=` + storageFile + ` bs=1 count=1 conv=notrunc 2>/dev/null`},
+	{"new", `dd if=/bin/busybox of=$tag/` + storageNew + `$token bs=1024 count=1024 2>/dev/null || exit 1`},
+	{"change", `printf '\177' | dd of=` + storageFile + ` bs=1 count=1 conv=notrunc 2>/dev/null || exit 1`},
 }
 
 func storageCells(o bench.Options) []bench.Cell {
