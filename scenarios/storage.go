@@ -173,7 +173,7 @@ func blocks(dir string, drop bool) (sum int64, err error) {
 	return sum, err
 }
 
-// storageFindings answer what people are told (CLAIMS 12, 23).
+// storageFindings answer what people are told (CLAIM 12).
 func storageFindings() []results.Finding {
 	wrote := func(what string) map[string]string { return map[string]string{"write": what} }
 	return []results.Finding{
@@ -183,7 +183,7 @@ func storageFindings() []results.Finding {
 		{Name: "container-change", Claim: 12, Statement: "A container that changes one file of the image has a copy of that file, and of no other.",
 			Metric: "copies", Of: "container", OfVariant: wrote("change"), Compare: "slope", Op: "below", Threshold: 1.1,
 			Reason: "1 is the file itself; a tenth is left for the folders around it"},
-		{Name: "container-left", Claim: 23, Statement: "What a container wrote is gone from the disk with it.",
+		{Name: "container-left", Statement: "What a container wrote is gone from the disk with it.",
 			Metric: "left", Of: "container", OfVariant: wrote("change"), Compare: "slope", Op: "below", Threshold: 64 << 10,
 			Reason: "a few empty folders; the files were megabytes"},
 	}
