@@ -190,3 +190,19 @@ func TestClaimsOfRestarts(t *testing.T) {
 		}
 	}
 }
+
+// What takes longer has a larger ratio of times, and a smaller one of rates.
+func TestLongerIsSlower(t *testing.T) {
+	for _, s := range All() {
+		for _, f := range s.Findings {
+			if f.Compare != "ratio" || !strings.Contains(f.Statement, "longer than") {
+				continue
+			}
+			name, _, _ := strings.Cut(f.Metric, " ")
+			i := slices.IndexFunc(s.Metrics, func(m results.Metric) bool { return m.Name == name })
+			if i < 0 || f.Op != map[string]string{"lower": "above", "higher": "below"}[s.Metrics[i].Better] {
+				t.Errorf("%s: finding %s, %q: %s of %s is %s %v", s.Name, f.Name, f.Statement, f.Compare, f.Metric, f.Op, f.Threshold)
+			}
+		}
+	}
+}
