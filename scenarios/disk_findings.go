@@ -81,7 +81,7 @@ func diskFindings() []results.Finding {
 		results.Finding{Name: "copy-up", Statement: "In a container's layer the first change of an image's file costs far more than that of its own file.",
 			Metric: "first-write", Of: "container", OfVariant: map[string]string{"data": "layer"}, To: "container", ToVariant: map[string]string{"data": "bind"},
 			Compare: "ratio", Op: "above", Threshold: 5, Reason: "the overlay makes a copy in the layer before, and five times as long is more than the way there"},
-		results.Finding{Name: "copy-up-once", Statement: "The next change of it costs no more than elsewhere.",
+		results.Finding{Name: "copy-up-once", Statement: "The next change of it costs less than twice as much as elsewhere.",
 			Metric: "second-write", Of: "container", OfVariant: map[string]string{"data": "layer"}, To: "container", ToVariant: map[string]string{"data": "bind"},
 			Compare: "ratio", Op: "below", Threshold: 2, Reason: "what is copied up is a file like any other, found through one more file system"},
 		results.Finding{Name: "virtio-read", Claim: 17, Statement: "A paravirtual disk answers small reads sooner than an emulated one.",
