@@ -30,7 +30,7 @@ func App() *bench.Scenario {
 		Takes:    []string{"app"},
 		Question: "How soon does an application answer, and how much does it serve?",
 		Method: "A trial starts one instance of the application (--app) from the run's image, and asks it over TCP, again and again, from the moment at which the start was made, until it answers as its file says it should. " +
-			"Then several connections each send requests, one at a time and the next when the answer has come, for a fixed time: a load generator of the host that its file names, if it is installed, else the lab's own; the manifest says which. " +
+			"Then several connections each send requests, one at a time and the next when the answer has come, for a fixed time: a load generator of the host that its file names, if it is installed, else the lab's own; the manifest says which. redis-benchmark sends a fixed number of requests instead, 1,000 for each second. " +
 			"Generators differ, so compare runs that had the same one. Each connection waits for its answer, so a slower application is asked less often, and its latency is that of a load it can take. " +
 			"An application of two parts (its file has the key behind) runs as two processes of one instance (parts=together) and in an instance for each (parts=apart); the second part is started first. " +
 			"Memory is the share (PSS) of the instances' processes on the host right after the load. The client is in the testbed's network; no packet leaves the machine. " +
