@@ -137,10 +137,17 @@ func (c Claim) judge(runs []*analysis.Analysis) judged {
 }
 
 // withRows leaves out what a run says of rows that it didn't have where another run has
-// them, and all but the first of several that didn't.
+// them, and all but the first of several that didn't; and what a run left undecided where
+// another, of as many trials at least, decides it of the same row.
 func withRows(parts []part) (out []part) {
 	of := func(p part) string { return p.run.Manifest.Scenario + " " + p.Finding.Name }
+	decides := func(o, p part) bool {
+		return of(o) == of(p) && o.Row == p.Row && (o.Outcome == analysis.Holds || o.Outcome == analysis.Fails) && o.Interval.N >= p.Interval.N
+	}
 	for i, p := range parts {
+		if p.Outcome == analysis.Undecided && slices.ContainsFunc(parts, func(o part) bool { return decides(o, p) }) {
+			continue
+		}
 		if p.Lacks == analysis.LacksRow && slices.ContainsFunc(parts, func(o part) bool { return of(o) == of(p) && o.Lacks != analysis.LacksRow }) ||
 			p.Lacks == analysis.LacksRow && slices.ContainsFunc(parts[:i], func(o part) bool { return of(o) == of(p) }) {
 			continue

@@ -75,6 +75,30 @@ func TestClaimsOfTwoScenarios(t *testing.T) {
 	}
 }
 
+// The run that was asked for to decide a claim does: what fewer trials left open is no
+// longer. Fewer don't decide what more left open.
+func TestClaimsDecidedByMore(t *testing.T) {
+	made := func(trials int, id string, threshold float64) *results.Run {
+		run := staircase(trials)
+		run.Manifest.ID = id
+		for i := range run.Lines {
+			run.Lines[i].ID = id
+		}
+		run.Manifest.Findings = []results.Finding{{Name: "f", Claim: 1, Statement: "SYNTHETIC.", Metric: "ready", Of: "container", OfVariant: map[string]string{"up-to": "a"},
+			To: "host", Compare: "ratio", Op: "above", Threshold: threshold, Reason: "made up"}}
+		return folder(t, run, t.TempDir())
+	}
+	list := []Claim{{Number: 1, Text: "More.", By: []string{"anatomy"}}}
+	for want, runs := range map[string][]*results.Run{
+		"**Holds**":     {made(4, "5e00000000000004", 1.5), made(30, "5e00000000000005", 1.5)},
+		"**Undecided**": {made(10, "5e00000000000004", 1.5), made(30, "5e00000000000005", 2)},
+	} {
+		if whole := string(Claims(list, runs, true).Markdown(msg.English())); !strings.Contains(whole, "## 1. More.\n\n"+want) {
+			t.Errorf("no %s:\n%s", want, whole)
+		}
+	}
+}
+
 // An undecided claim names the run that would decide it: of the rows that its parts are
 // about, as they were asked for, with as many trials as they need; one that can't be
 // measured names what it takes. What a run doesn't have another may.
