@@ -93,11 +93,13 @@ func cure(c Claim, parts ...part) msg.Message {
 func (p part) reason() string { return p.Lacks + " " + p.Why().String() }
 
 // A judged claim: it holds if each part that could be judged does, and doesn't if one
-// doesn't.
+// doesn't. It is undecided if all parts there are hold and a scenario that has others
+// wasn't run.
 type judged struct {
 	Claim
 	outcome string
 	parts   []part
+	missing []string // the scenarios that weren't run, if one was
 }
 
 // judge gives a claim its verdict by all runs.
@@ -115,10 +117,15 @@ func (c Claim) judge(runs []*analysis.Analysis) judged {
 	for _, p := range j.parts {
 		n[p.Outcome]++
 	}
+	for _, s := range c.By {
+		if len(j.parts) > 0 && !slices.ContainsFunc(j.parts, func(p part) bool { return p.run.Manifest.Scenario == s }) {
+			j.missing = append(j.missing, s)
+		}
+	}
 	switch {
 	case n[analysis.Fails] > 0:
 		j.outcome = analysis.Fails
-	case n[analysis.Undecided] > 0:
+	case n[analysis.Undecided] > 0, n[analysis.Holds] > 0 && len(j.missing) > 0:
 		j.outcome = analysis.Undecided
 	case n[analysis.Holds] > 0:
 		j.outcome = analysis.Holds
@@ -130,10 +137,17 @@ func (c Claim) judge(runs []*analysis.Analysis) judged {
 }
 
 // withRows leaves out what a run says of rows that it didn't have where another run has
-// them, and all but the first of several that didn't.
+// them, and all but the first of several that didn't; and what a run left undecided where
+// another, of as many trials at least, decides it of the same row.
 func withRows(parts []part) (out []part) {
 	of := func(p part) string { return p.run.Manifest.Scenario + " " + p.Finding.Name }
+	decides := func(o, p part) bool {
+		return of(o) == of(p) && o.Row == p.Row && (o.Outcome == analysis.Holds || o.Outcome == analysis.Fails) && o.Interval.N >= p.Interval.N
+	}
 	for i, p := range parts {
+		if p.Outcome == analysis.Undecided && slices.ContainsFunc(parts, func(o part) bool { return decides(o, p) }) {
+			continue
+		}
 		if p.Lacks == analysis.LacksRow && slices.ContainsFunc(parts, func(o part) bool { return of(o) == of(p) && o.Lacks != analysis.LacksRow }) ||
 			p.Lacks == analysis.LacksRow && slices.ContainsFunc(parts[:i], func(o part) bool { return of(o) == of(p) }) {
 			continue
@@ -156,7 +170,7 @@ func (j judged) inOneLine() msg.Message {
 	}
 	first := j.parts[0]
 	text := msg.T("claims.part", first.Said)
-	if n := len(j.parts); n > 1 {
+	if n := len(j.parts); n > 1 && first.Outcome == j.outcome {
 		k := 0
 		for _, p := range j.parts {
 			if p.Outcome == j.outcome {
@@ -164,6 +178,10 @@ func (j judged) inOneLine() msg.Message {
 			}
 		}
 		text = msg.T("claims.of", first.Said, k, n, analysis.OutcomeText(j.outcome))
+	}
+	if len(j.missing) > 0 && j.outcome == analysis.Undecided {
+		runs, _ := j.deciding()
+		return msg.T("claims.missing", text, strings.Join(runs, "; "))
 	}
 	if runs, near := j.deciding(); near {
 		return msg.T("claims.near", text, strings.Join(runs, "; "))
@@ -182,7 +200,8 @@ func cured(why, cure msg.Message) msg.Message {
 }
 
 // deciding are the runs that would decide an undecided claim: one of each scenario in
-// which a part is undecided, with the environments and trials that all these need. near
+// which a part is undecided, with the environments and trials that all these need, and one
+// of the scenarios that weren't run. near
 // says that a part is so near to its threshold that no run may.
 func (j judged) deciding() (runs []string, near bool) {
 	if j.outcome != analysis.Undecided {
@@ -203,6 +222,9 @@ func (j judged) deciding() (runs []string, near bool) {
 	}
 	for _, rows := range order {
 		runs = append(runs, runLine(fmt.Sprintf("%s -r %d", rows, most[rows])))
+	}
+	if len(j.missing) > 0 {
+		runs = append(runs, runLine(strings.Join(j.missing, " ")))
 	}
 	return runs, near
 }

@@ -46,6 +46,59 @@ func TestClaimsPage(t *testing.T) {
 	}
 }
 
+// A claim of two scenarios doesn't hold by one of them alone, and names the other; one part
+// that doesn't hold is enough all the same.
+func TestClaimsOfTwoScenarios(t *testing.T) {
+	run := staircase(30)
+	finding := func(claim int, op string) results.Finding {
+		return results.Finding{Name: op, Claim: claim, Statement: "SYNTHETIC.", Metric: "ready", Of: "container", OfVariant: map[string]string{"up-to": "a"},
+			Compare: "value", Op: op, Threshold: 0.001, Reason: "made up"}
+	}
+	run.Manifest.Findings = []results.Finding{finding(1, "above"), finding(2, "below")}
+	by := []string{"anatomy", "network"}
+	list := []Claim{{Number: 1, Text: "Holds here.", By: by}, {Number: 2, Text: "Fails here.", By: by}}
+	runs := []*results.Run{folder(t, run, t.TempDir())}
+	whole := string(Claims(list, runs, true).Markdown(msg.English()))
+	for _, want := range []string{"## 1. Holds here.\n\n**Undecided**", "other parts weren't measured: `sudo lab run network`", "## 2. Fails here.\n\n**Doesn't hold**"} {
+		if !strings.Contains(whole, want) {
+			t.Errorf("claims.md has no %q:\n%s", want, whole)
+		}
+	}
+	var b bytes.Buffer
+	if err := Claims(list, runs, false).Terminal(&b, page.Options{Width: 80}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"?  1 Holds here.", "1: `sudo lab run network`", "x  2 Fails here."} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("the terminal has no %q:\n%s", want, b.String())
+		}
+	}
+}
+
+// The run that was asked for to decide a claim does: what fewer trials left open is no
+// longer. Fewer don't decide what more left open.
+func TestClaimsDecidedByMore(t *testing.T) {
+	made := func(trials int, id string, threshold float64) *results.Run {
+		run := staircase(trials)
+		run.Manifest.ID = id
+		for i := range run.Lines {
+			run.Lines[i].ID = id
+		}
+		run.Manifest.Findings = []results.Finding{{Name: "f", Claim: 1, Statement: "SYNTHETIC.", Metric: "ready", Of: "container", OfVariant: map[string]string{"up-to": "a"},
+			To: "host", Compare: "ratio", Op: "above", Threshold: threshold, Reason: "made up"}}
+		return folder(t, run, t.TempDir())
+	}
+	list := []Claim{{Number: 1, Text: "More.", By: []string{"anatomy"}}}
+	for want, runs := range map[string][]*results.Run{
+		"**Holds**":     {made(4, "5e00000000000004", 1.5), made(30, "5e00000000000005", 1.5)},
+		"**Undecided**": {made(10, "5e00000000000004", 1.5), made(30, "5e00000000000005", 2)},
+	} {
+		if whole := string(Claims(list, runs, true).Markdown(msg.English())); !strings.Contains(whole, "## 1. More.\n\n"+want) {
+			t.Errorf("no %s:\n%s", want, whole)
+		}
+	}
+}
+
 // An undecided claim names the run that would decide it: of the rows that its parts are
 // about, as they were asked for, with as many trials as they need; one that can't be
 // measured names what it takes. What a run doesn't have another may.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -89,6 +90,18 @@ func TestSlopes(t *testing.T) {
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("report.md has no %q", want)
+		}
+	}
+}
+
+// A run without the rows of a slope lacks these, whichever of the two they are.
+func TestSlopesLackRows(t *testing.T) {
+	for _, env := range []string{"container", "host"} {
+		run := totals(10)
+		run.Manifest.Cells = slices.DeleteFunc(run.Manifest.Cells, func(c results.Cell) bool { return c.Env == env })
+		run.Lines = slices.DeleteFunc(run.Lines, func(l results.Line) bool { return l.Env == env })
+		if v := analysis.Of(folder(t, run, t.TempDir())).Verdicts[0]; v.Outcome != analysis.Unmeasured || v.Lacks != analysis.LacksRow {
+			t.Errorf("without %s: %s, lacks %q", env, v.Outcome, v.Lacks)
 		}
 	}
 }

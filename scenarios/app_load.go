@@ -214,14 +214,32 @@ func (c *client) request(ctx context.Context) (err error) {
 	case appfile.ReplyHTTP:
 		err = c.http()
 	default:
-		var n int64
-		n, err = io.Copy(io.Discard, c.in)
-		if c.drop(); err == nil && n == 0 {
-			err = errors.New("a connection was closed without an answer")
-		}
+		err = c.toTheEnd()
+		c.drop()
 	}
 	return err
 }
+
+// toTheEnd reads an answer that the connection's end ends. To the first request it has to
+// be the one that is expected: an error page may come sooner.
+func (c *client) toTheEnd() error {
+	got, err := io.ReadAll(io.LimitReader(c.in, mostAnswer))
+	if err == nil {
+		_, err = io.Copy(io.Discard, c.in)
+	}
+	switch {
+	case err != nil:
+		return err
+	case len(got) == 0:
+		return errors.New("a connection was closed without an answer")
+	case c.app.Load.Ask == c.app.Ask && !c.app.Answered(got):
+		return fmt.Errorf("the answer was %q", got[:min(len(got), 200)])
+	}
+	return nil
+}
+
+// mostAnswer is how much of an answer is looked at, in bytes.
+const mostAnswer = 1 << 20
 
 // http reads an answer with a Content-Length.
 func (c *client) http() error {

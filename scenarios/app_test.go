@@ -218,6 +218,40 @@ func TestOwnLoad(t *testing.T) {
 	}
 }
 
+// An answer that isn't the application's is none, however soon it comes.
+func TestOwnLoadOfErrors(t *testing.T) {
+	a, err := appfile.Parse("toy", []byte("format: 1\ntitle: toy\ncommand: [x]\nport: 1\nask: x\nanswer: ^yes\nload: {reply: close, connections: 1}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for answer, right := range map[string]bool{"yes, and more": true, "the store is away": false} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		go func() {
+			for {
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				conn.Read(make([]byte, 1))
+				conn.Write([]byte(answer))
+				conn.Close()
+			}
+		}()
+		metrics := map[string]results.Metric{}
+		for _, m := range appMetrics {
+			metrics[m.Name] = m
+		}
+		err = ownLoad(context.Background(), bench.NewT(bench.TrialPlan{}, metrics), a, l.Addr().String(), 20*time.Millisecond)
+		if (err == nil) != right || err != nil && !strings.Contains(err.Error(), "store is away") {
+			t.Errorf("%q: %v", answer, err)
+		}
+	}
+}
+
 // What wrk and redis-benchmark print is read.
 func TestOtherLoad(t *testing.T) {
 	for name, x := range map[string]struct {

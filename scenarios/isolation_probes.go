@@ -80,7 +80,7 @@ var isolationProbes = []isolationProbe{
 	{name: "escape-proc", title: "the same file, by a /proc of its own", open: isolationChanges, cap: unix.CAP_SYS_ADMIN, hides: "pid caps user seccomp kernel",
 		by: "mounting needs CAP_SYS_ADMIN; a /proc shows the PID namespace of whoever mounts it, and leads by PID/root into another's root folder (proc(5))"},
 	{name: "escape-handle", title: "the same file, by its number", open: isolationChanges, cap: unix.CAP_DAC_READ_SEARCH, hides: "mnt caps user seccomp kernel",
-		by: "open_by_handle_at(2) needs CAP_DAC_READ_SEARCH and something on the same file system"},
+		by: "open_by_handle_at(2) needs CAP_DAC_READ_SEARCH and something on the same file system: a mount namespace stops it as long as nothing of that is mounted there"},
 	{name: "disk", title: "the host's disk, by a node of its own", open: isolationSees, cap: unix.CAP_MKNOD, hides: "caps user nodev kernel",
 		by: "mknod(2) of a device needs CAP_MKNOD in the first user namespace, and opening it a mount without nodev (mount(8))"},
 	{name: "mount-list", title: "the list of the host's mounts", open: isolationSees, hides: "root mnt bare kernel",
@@ -151,7 +151,7 @@ var isolationProbes = []isolationProbe{
 		by: "keys belong to users, and a user is another one in another user namespace alone (keyrings(7))"},
 
 	// The kernel, of which there is one.
-	{name: "log", title: "the kernel's log", open: isolationSees, cap: unix.CAP_SYSLOG, hides: "caps user seccomp kernel", by: "syslog(2) needs CAP_SYSLOG"},
+	{name: "log", title: "the kernel's log", open: isolationSees, cap: unix.CAP_SYSLOG, hides: "caps user seccomp kernel", by: "syslog(2) needs CAP_SYSLOG for what wasn't read yet; if kernel.dmesg_restrict is 0, all of it can be read without"},
 	{name: "log-device", title: "the kernel's log, by /dev/kmsg", open: isolationSees, hides: "root kernel", by: "it takes the node, which another /dev hasn't got"},
 	{name: "sysctl", title: "a setting in /proc/sys", open: isolationChanges, path: "/proc/sys/kernel/panic", hides: "bare covers kernel", guards: "readonly user",
 		by: "root may write to it where it isn't mounted read-only; no capability is asked for"},

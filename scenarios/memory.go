@@ -250,7 +250,7 @@ var memoryFindings = []results.Finding{
 	{Name: "container-needs", Claim: 4, Statement: "A container takes only as much of the machine's memory as the process needs.",
 		Metric: "all-available", Of: "container", To: "host", Compare: "slope", Op: "below", Threshold: 1 << 20,
 		Reason: "a MiB per additional instance is too little to notice compared with a process"},
-	{Name: "vm-needs", Claim: 4, Statement: "A virtual machine takes only as much memory as the process needs.",
+	{Name: "vm-needs", Statement: "A virtual machine takes only as much memory as the process needs.",
 		Metric: "all-over", Of: "vm", To: "host", Compare: "slope", Op: "below", Threshold: 32 << 20,
 		Reason: "a small kernel, its file tree and QEMU itself are some tens of MiB", NeedsKVM: true},
 }

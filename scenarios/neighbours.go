@@ -5,13 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"lab/bench"
+	"lab/bench/cgroup"
 	"lab/bench/image"
+	"lab/bench/input"
 	"lab/bench/probe/line"
 	"lab/bench/results"
 )
@@ -31,7 +35,7 @@ func Neighbours() *bench.Scenario {
 			"beside=nobody: the victim alone. equal: the neighbour does the same units on every processor. cache: it writes to 32 MiB on every processor, over and over. " +
 			"memory: it takes 512 MiB and gives it back, over and over. forks: a fork bomb of 128 processes, over and over. disk: it writes a file of 64 MiB, a MiB at a time, each with an fsync. " +
 			"victim=disk writes 4 KiB at a time instead, each safe on the disk before the next, next to that same disk storm; victim=network sends a byte to a second instance of its kind and back, over the testbed's bridge, next to two others of which one sends the other all it can. " +
-			"limits=none: neither has any. shares: the victim's CPU weight is 1,000 and the neighbour's 10. cpuset: each has one processor of its own. Under both the neighbour may have 64 processes and 256 MiB. " +
+			"limits=none: neither has any. shares: the victim's CPU weight is 1,000 and the neighbour's 10. cpuset: each has one processor of its own, of two cores if there are two. Under both the neighbour may have 64 processes and 256 MiB. " +
 			"throttle: the neighbour may write 4 MiB a second. " +
 			"Each neighbour is bounded, ends with the trial and, without the lab, after a minute or so: what is compared is a neighbour that wants a lot, not a machine that is brought down. " +
 			ownGroupText,
@@ -210,19 +214,41 @@ func neighboursLimit(limits string, mine, theirs *bench.Limits) error {
 		if err := unix.SchedGetaffinity(0, &set); err != nil {
 			return fmt.Errorf("sched_getaffinity: %w", err)
 		}
-		var cpus []string
-		for n := 0; len(cpus) < min(2, set.Count()); n++ {
+		var may []int
+		for n := 0; len(may) < set.Count(); n++ {
 			if set.IsSet(n) {
-				cpus = append(cpus, strconv.Itoa(n))
+				may = append(may, n)
 			}
 		}
-		if mine.CPUSet != "" || len(cpus) < 2 {
+		if mine.CPUSet != "" || len(may) < 2 {
 			return bench.NotApplicable("the run's instances are held to certain processors", "leave out --cpus")
 		}
-		theirs.CPUSet, mine.CPUSet = cpus[0], cpus[1] // the first one has the most interrupts
+		// The first one has the most interrupts.
+		theirs.CPUSet, mine.CPUSet = strconv.Itoa(may[0]), strconv.Itoa(otherCore(may, coreOf))
 	}
 	theirs.Pids, theirs.Memory = 64, 256<<20
 	return nil
+}
+
+// otherCore is the first of some processors that isn't a thread of the first one's core,
+// or the second if all are.
+func otherCore(may []int, core func(cpu int) []int) int {
+	same := core(may[0])
+	for _, n := range may[1:] {
+		if !slices.Contains(same, n) {
+			return n
+		}
+	}
+	return may[1]
+}
+
+// coreOf are the threads of a processor's core (Documentation/admin-guide/cputopology.rst).
+func coreOf(cpu int) []int {
+	b, err := input.Kernel(fmt.Sprintf("/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", cpu))
+	if err != nil {
+		return nil
+	}
+	return cgroup.CPUs(strings.TrimSpace(string(b)))
 }
 
 // victim is the half that counts.

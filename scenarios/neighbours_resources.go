@@ -168,9 +168,9 @@ func resourceFindings() (out []results.Finding) {
 		threshold         float64
 		reason            string
 	}{
-		{7, "disk", "none", "disk-latency p50", "Without limits a container's safe writes take as long next to one that writes all it can.", "below", 1.5,
+		{7, "disk", "none", "disk-latency p50", "Without limits a container's safe writes take less than half as long again next to one that writes all it can.", "below", 1.5,
 			"half as long again is what a database's user would notice; published for containers are eight times, for VMs two (Sharma 2016)"},
-		{7, "network", "none", "network-latency p50", "Without limits a container's round trips take as long next to one that sends all it can.", "below", 1.5,
+		{7, "network", "none", "network-latency p50", "Without limits a container's round trips take less than half as long again next to one that sends all it can.", "below", 1.5,
 			"half as long again is what one would notice who waits for several of them"},
 		{25, "disk", "throttle", "disk-latency p50", "With a limit on its neighbour's writes a container's own take less than half as long again.", "below", 1.5,
 			"4 MiB a second leave the disk idle most of the time; half as long again is what one would notice"},

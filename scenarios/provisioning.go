@@ -263,7 +263,7 @@ var provisioningFindings = []results.Finding{
 	{Name: "by-packages", Claim: 34, Statement: "From an image a new application answers ten times as soon as by installing its packages.",
 		Metric: "answered", Of: "container", OfVariant: ofPackages, To: "container", ToVariant: ofRegistry, Compare: "ratio", Op: "above", Threshold: 10,
 		Reason: "“slow” is said of another order of magnitude; both come from this machine's own disk, without a network"},
-	{Name: "by-disk", Claim: 34, Statement: "From a copied disk a new virtual machine takes at least ten times as long to answer as a new container from a registry.",
+	{Name: "by-disk", Statement: "From a copied disk a new virtual machine takes at least ten times as long to answer as a new container from a registry.",
 		Metric: "answered", Of: "vm", OfVariant: ofDisk, To: "container", ToVariant: ofRegistry, Compare: "ratio", Op: "above", Threshold: 10,
 		Reason: "another order of magnitude; the guest is one that was made for measuring, and its disk has nothing but the image", NeedsKVM: true},
 	{Name: "image-alike", Claim: 34, Statement: "From an image every server is the same.",
@@ -278,7 +278,7 @@ var provisioningFindings = []results.Finding{
 	{Name: "few-lost", Claim: 35, Statement: "Few requests are lost while a service in a container is replaced.",
 		Metric: "lost", Of: "container", OfVariant: ofStore, Compare: "value", Op: "below", Threshold: lostFew,
 		Reason: "a tenth of a second's of a client that asks every 5 milliseconds; nothing keeps them for the next instance"},
-	{Name: "vm-replaced", Claim: 35, Statement: "A service in a virtual machine is away at least ten times as long as in a container while it is replaced.",
+	{Name: "vm-replaced", Statement: "A service in a virtual machine is away at least ten times as long as in a container while it is replaced.",
 		Metric: "gap", Of: "vm", OfVariant: ofStore, To: "container", ToVariant: ofStore, Compare: "ratio", Op: "above", Threshold: 10,
 		Reason: "a boot against a start: ten times is what is said of it", NeedsKVM: true},
 }

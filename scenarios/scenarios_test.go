@@ -138,3 +138,71 @@ func TestClaims(t *testing.T) {
 		}
 	}
 }
+
+// What is said of containers isn't decided by a guest: claims 3 to 5 and 34 to 36 are about those, and
+// claim 40, which is about both, has a finding for each of the things that it names.
+func TestClaimsOfContainers(t *testing.T) {
+	var of40 []string
+	for _, s := range All() {
+		for _, f := range s.Findings {
+			if (f.Claim >= 3 && f.Claim <= 5 || f.Claim >= 34 && f.Claim <= 36) && f.Of == "vm" {
+				t.Errorf("%s: finding %s of a guest is on claim %d, which is about containers", s.Name, f.Name, f.Claim)
+			}
+			if f.Claim == 40 && !slices.Contains(of40, s.Name) {
+				of40 = append(of40, s.Name)
+			}
+		}
+	}
+	if got := strings.Join(of40, " "); got != "cpu disk network" {
+		t.Errorf("memory, files and network are measured by %s", got)
+	}
+}
+
+// A finding that compares rows speaks of each that fits it: those may not differ in the
+// number of instances, of which a slope tells.
+func TestFindingsOfOneNumber(t *testing.T) {
+	for _, s := range All() {
+		cells := s.Cells(bench.Options{Known: benchtest.Known})
+		for _, f := range s.Findings {
+			var of []int
+			for _, c := range cells {
+				fits := c.Env == f.Of
+				for k, v := range f.OfVariant {
+					fits = fits && c.Variant[k] == v
+				}
+				if fits && !slices.Contains(of, c.N) {
+					of = append(of, c.N)
+				}
+			}
+			if f.Compare != "slope" && len(of) > 1 {
+				t.Errorf("%s: finding %s speaks of rows of %d instances, and a single verdict is wanted", s.Name, f.Name, of)
+			}
+		}
+	}
+}
+
+// No container is restarted here: that a new one has the image's state, or that the lab's
+// own end for good, decides neither claim 23 nor claim 29.
+func TestClaimsOfRestarts(t *testing.T) {
+	for _, claim := range []int{23, 29} {
+		if by := Answering(claim); len(by) > 0 {
+			t.Errorf("claim %d is answered by %s, where nothing is restarted", claim, by)
+		}
+	}
+}
+
+// What takes longer has a larger ratio of times, and a smaller one of rates.
+func TestLongerIsSlower(t *testing.T) {
+	for _, s := range All() {
+		for _, f := range s.Findings {
+			if f.Compare != "ratio" || !strings.Contains(f.Statement, "longer than") {
+				continue
+			}
+			name, _, _ := strings.Cut(f.Metric, " ")
+			i := slices.IndexFunc(s.Metrics, func(m results.Metric) bool { return m.Name == name })
+			if i < 0 || f.Op != map[string]string{"lower": "above", "higher": "below"}[s.Metrics[i].Better] {
+				t.Errorf("%s: finding %s, %q: %s of %s is %s %v", s.Name, f.Name, f.Statement, f.Compare, f.Metric, f.Op, f.Threshold)
+			}
+		}
+	}
+}

@@ -2,9 +2,21 @@ package scenarios
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 )
+
+// An instance that can't write what it is to doesn't say that it did.
+func TestStorageWritesOrEnds(t *testing.T) {
+	for _, w := range storageWrites {
+		c := exec.Command("/bin/sh", "-c", w.script+"\nexit 0\n")
+		c.Env = []string{"PATH=/nowhere", "tag=/nowhere", "token=x"}
+		if err := c.Run(); (err == nil) != (w.script == "") {
+			t.Errorf("write=%s: %v", w.name, err)
+		}
+	}
+}
 
 // What a folder's files take is counted, and what instances have left goes.
 func TestBlocks(t *testing.T) {

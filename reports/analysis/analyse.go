@@ -270,7 +270,12 @@ func newSample(c *Cell, m results.Metric) *Sample {
 	}
 	s.Median = iv
 	if m.Certain() {
-		if iv.N > 1 && iv.Lo == iv.Hi {
+		// Of all values: an interval of the median leaves out those at its ends.
+		lo, hi := slices.Min(s.Values), slices.Max(s.Values)
+		switch {
+		case lo != hi:
+			s.Median = stats.Interval{Point: iv.Point, Lo: lo, Hi: hi, Method: stats.Range, N: iv.N}
+		case iv.N > 1:
 			s.Median.Method = stats.Agreed
 		}
 		return s

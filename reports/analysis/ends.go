@@ -12,6 +12,8 @@ import (
 func Ends(iv stats.Interval, s msg.Scale, marks ...float64) msg.Message {
 	span := s.Join(s.Span(iv.Lo, iv.Hi, marks...))
 	switch {
+	case disagree(iv):
+		return msg.T("ends.differ", span)
 	case !iv.Known():
 		return msg.T("ends.range", span)
 	case iv.Method == stats.Agreed:
@@ -41,8 +43,15 @@ func RangeOf(iv stats.Interval, span msg.Message) msg.Message {
 	return msg.T("range", span)
 }
 
+// disagree says whether these are the ends of trials of which all should have given the
+// same: no number of them would make an interval.
+func disagree(iv stats.Interval) bool { return !iv.Known() && iv.Needs == 0 }
+
 // answersText says how many trials gave the same.
 func answersText(iv stats.Interval) msg.Message {
+	if disagree(iv) {
+		return msg.T("ends.differ", msg.Bare.Span(iv.Lo, iv.Hi))
+	}
 	if !iv.Known() {
 		return msg.T("ends.range", msg.Bare.Span(iv.Lo, iv.Hi))
 	}

@@ -122,7 +122,7 @@ func (v *Verdict) Why() msg.Message { return v.why }
 // setTexts words a verdict: the figures, and the rule if there are enough of them.
 func (v *Verdict) setTexts(text, figure, rule msg.Message) {
 	v.Said, v.Figure, v.rule = text, figure, rule
-	if !v.Interval.Known() {
+	if !v.Interval.Known() && !disagree(*v.Interval) {
 		v.Said, v.rule = msg.Join("join.semicolon", text, NeedsMore(*v.Interval)), msg.Message{}
 	}
 }
@@ -298,8 +298,11 @@ func (a *Analysis) figure(f results.Finding, c, to *Cell) (out measured, why msg
 	case f.Compare == "difference" && to != nil && m.Certain():
 		b := to.Samples[f.Metric].Median
 		iv := stats.Interval{Point: x.Median.Point - b.Point, Lo: x.Median.Lo - b.Hi, Hi: x.Median.Hi - b.Lo, N: min(x.Median.N, b.N), Needs: 2, Method: stats.Range}
-		if x.Median.Known() && b.Known() {
+		switch {
+		case x.Median.Known() && b.Known():
 			iv.Method = stats.Agreed
+		case disagree(x.Median) || disagree(b):
+			iv.Needs = 0
 		}
 		u := msg.ScaleFor(iv.Point, m.Unit)
 		return says(iv, u.With(iv.Point), u, "verdict.difference", to.Name)

@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"strings"
 	"testing"
 
 	"lab/bench/results"
@@ -51,6 +52,20 @@ func TestMatrix(t *testing.T) {
 	}
 	if x := a.Matrix(a.Run.Manifest.Figures[0]).Rows[0].Answers[1]; !x.Differs || x.Level != 1 {
 		t.Errorf("%+v", x)
+	}
+}
+
+// One answer of many that is another decides as little as one of two: what is said of each
+// trial isn't said of the middle one.
+func TestOneOfManyDiffers(t *testing.T) {
+	many := make([]float64, 20)
+	many[7] = 1
+	a := answered(t, map[string][]float64{"container": many, "vm": make([]float64, 20)})
+	if v := a.Verdicts[0]; v.Outcome != Undecided || !strings.Contains(v.Said.String(), "the trials differ") {
+		t.Errorf("%s: %s", v.Outcome, v.Said)
+	}
+	if v := a.Verdicts[1]; v.Outcome != Holds || !strings.Contains(v.Said.String(), "all 20 trials") {
+		t.Errorf("%s: %s", v.Outcome, v.Said)
 	}
 }
 

@@ -115,14 +115,18 @@ func (a *Analysis) judgeSlopes(f results.Finding) []Verdict {
 	of := pick(f.Of, f.OfVariant)
 	if len(of) == 0 {
 		_, why := a.find(f.Of, f.OfVariant)
-		return []Verdict{cannot(f, results.Label(f.Of, f.OfVariant, 1), msg.Message{}, why)}
+		v := cannot(f, results.Label(f.Of, f.OfVariant, 1), msg.Message{}, why)
+		v.Lacks = a.lacks(f.Of, f.OfVariant)
+		return []Verdict{v}
 	}
 	var to *Series
 	if f.To != "" {
 		found := pick(f.To, f.ToVariant)
 		if len(found) == 0 {
 			_, why := a.find(f.To, f.ToVariant)
-			return []Verdict{cannot(f, of[0].Label, of[0].Name(), why)}
+			v := cannot(f, of[0].Label, of[0].Name(), why)
+			v.Lacks = a.lacks(f.To, f.ToVariant)
+			return []Verdict{v}
 		}
 		to = found[0]
 	}

@@ -171,7 +171,7 @@ func enterOther(s *search) (answer, error) {
 
 var nameTries = []try{
 	{"host-name", false, hostName},
-	{"kernel", false, func(s *search) (answer, error) {
+	{"kernel", true, func(s *search) (answer, error) {
 		if version() == s.options["kernel"] {
 			return sees, nil
 		}

@@ -19,3 +19,15 @@ func TestOwnNumberIsNoNeighbour(t *testing.T) {
 		}
 	}
 }
+
+// A guest may run the very version that the host runs: that isn't the host's kernel.
+func TestSameVersionIsNoSameKernel(t *testing.T) {
+	for _, x := range nameTries {
+		for _, same := range []bool{true, false} {
+			s := &search{options: options{"kernel": version()}, same: same}
+			if a, err := s.try(x); x.name == "kernel" && (a == sees) != same {
+				t.Errorf("the same kernel %v: %d, %v", same, a, err)
+			}
+		}
+	}
+}
