@@ -29,6 +29,7 @@ import (
 //	Meter        bench/foreign, bench/launch, vm       bench/benchtest, bench/engines/docker, scenarios
 //	Inspector    bench/foreign, bench/launch, container, vm bench, bench/benchtest
 //	Leader       bench/launch                          cmd/cli
+//	Restarter    bench/engines/docker                  scenarios
 //
 //	environments who has it                            who asks
 //	Grouper      bench/foreign, chroot, container      bench/benchtest, cmd/cli, cmd/lab
@@ -143,6 +144,13 @@ type (
 		// Announce has the program's process write its PID to some memory, in
 		// decimal, before it does anything else. To be called before Start.
 		Announce(to []byte)
+	}
+
+	// A Restarter's engine keeps what its program has ended in, until Close: Restart
+	// starts the same command there once more, waits for its end, and returns what it
+	// wrote to its output, 64 KiB at the most.
+	Restarter interface {
+		Restart(ctx context.Context) (output []byte, err error)
 	}
 
 	// A Describer says in words what its Prepare and Start do, for the method

@@ -39,13 +39,13 @@ var Claims = []Claim{
 	{20, "Docker's engine (daemon, image store, network) is a comfort on top.", ""},
 	{21, "Inside a container you can install packages, add users, run background processes.", ""},
 	{22, "A VM can run another operating system; a container needs the host's kernel.", ""},
-	{23, "Restarting a container brings back the image's state.", "a container that an engine restarts, which has what it wrote before; a new one has the image's state, as claim 11 says"},
+	{23, "Restarting a container brings back the image's state.", ""},
 	{24, "Namespaces and cgroups separate processes completely.", ""},
 	{25, "Cgroups also prioritise, and govern disk I/O.", ""},
 	{26, "Containers stop quickly.", ""},
 	{27, "Containers share volumes with the host and one another.", ""},
 	{28, "Each has its own address, files and interfaces.", ""},
-	{29, "A stopped container is kept and can be started again.", "an engine, which keeps a stopped container's layer and settings; the lab's own containers end for good"},
+	{29, "A stopped container is kept and can be started again.", ""},
 	{30, "Pushed here, pulled there: the same image.", ""},
 	{31, "Nested virtualization is restricted.", ""},
 	{32, "A jail (FreeBSD's rules: one address, no raw sockets, no mounts, no device nodes, no routes, no signals across) is more than chroot.", ""},
@@ -69,9 +69,12 @@ type FurtherRun struct {
 	Long     bool // minutes a row: no part of a first look
 }
 
-// FurtherRuns are all of these. What they need may not be installed, which their rows say.
+// FurtherRuns are all of these; two claims may need the same one. What they need may not
+// be installed, which their rows say.
 var FurtherRuns = []FurtherRun{
 	{20, "startup", request.Request{Environments: []string{"runc", "docker"}}, false},
+	{23, "functions", request.Request{Environments: []string{"docker"}}, false},
+	{29, "functions", request.Request{Environments: []string{"docker"}}, false},
 	{34, "provisioning", request.Request{Environments: []string{"container", "vm"}, App: "nginx", From: []string{"registry", "packages", "disk"}}, true},
 	{36, "app", request.Request{Environments: []string{"container", "vm"}, App: "visits", Variant: request.Settings{"net": {"bridge"}}}, false},
 	{37, "startup", request.Request{Environments: []string{"docker"}, Variant: request.Settings{"engine": {"private", "tcp"}, "client": {"lab", "docker"}}}, false},

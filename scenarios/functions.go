@@ -28,7 +28,7 @@ func Functions() *bench.Scenario {
 		Workload: image.ProbePath,
 		Question: "Folders, ports, users, packages: what works in which environment?",
 		Method: "A trial tries each function for real. One instance runs a shell script: it adds a user and becomes that user, installs a package, leaves a process behind a shell that ends, reads its kernel's version and digests two of the image's programs; meanwhile the host runs a further command in it. " +
-			"Then the host starts it again. Two more run at the same time, with one folder of the host writable in both and another that is read-only (anybody may write to either, so that the mount alone decides); another is a web server with a published port. " +
+			"Then the host starts it again; of an engine that keeps a container whose program has ended (docker), one more is made that leaves a file, ends, and is started again by the engine. Two more run at the same time, with one folder of the host writable in both and another that is read-only (anybody may write to either, so that the mount alone decides); another is a web server with a published port. " +
 			"The image is pushed to a registry of the lab's own at the loopback address and pulled into an empty store, and a last instance, of what came back, digests the two programs again. " +
 			"The package is an archive that the script makes, unpacks at / and runs: it stands for what a package manager does with the files of one, and says nothing of downloads. " +
 			"What an environment declares not to have, or what would change this machine itself, isn't tried: “no”, with the reason in methods.md. What is tried and has the wrong result “fails”. What this machine lacks a program for is left open.",
@@ -70,6 +70,7 @@ var functions = []struct{ name, title, help string }{
 	{"unchanged", "Image unchanged", "The image's digest is the same before and after its instances wrote to their files."},
 	{"fresh", "A new instance is as the image", "A file that an earlier instance made outside of a volume isn't there in a new one."},
 	{"again", "Started again", "An instance whose program ended is started once more."},
+	{"reset", "Started again as new", "An instance that is started once more has the image's state, and not what it wrote before."},
 }
 
 // functionsCells is a row of each environment.
@@ -182,14 +183,45 @@ func (t *functionsTry) inside(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	_, kept := i.(bench.Restarter)
 	switch err := i.Start(ctx); {
+	case kept:
 	case err == nil:
 		t.answer("again", true, "")
 	case t.Environment().About().WholeCommand:
-		t.hasNot(bench.Unavailable("the lab removes what "+t.Environment().Name()+" has made when its program ends", ""), "again")
+		t.hasNot(bench.Unavailable("the lab removes what "+t.Environment().Name()+" has made when its program ends", ""), "again", "reset")
 	default:
-		t.hasNot(fmt.Errorf("the lab's instances end for good, and what they wrote goes with them (%w)", err), "again")
+		t.hasNot(fmt.Errorf("the lab's instances end for good, and what they wrote goes with them (%w)", err), "again", "reset")
 	}
+	if err := t.Close(i); err != nil || !kept {
+		return err
+	}
+	return t.restart(ctx)
+}
+
+// functionsRestart says whether a file of the tag's name is there, and makes it.
+const functionsRestart = `if [ -e "/$1" ]; then echo kept; else echo new; : >"/$1"; fi`
+
+// restart has an engine start an instance of its once more, which has left a file.
+func (t *functionsTry) restart(ctx context.Context) error {
+	i, err := t.Prepare(ctx, t.Spec(bench.Command{Argv: []string{"/bin/sh", "-c", functionsRestart, "sh", "functions-" + t.tag}, Env: []string{"PATH=" + bench.DefaultPath}}))
+	if err != nil {
+		return err
+	}
+	if err := i.Start(ctx); err != nil {
+		return err
+	}
+	if x, err := i.Wait(ctx); err != nil || x.Status() != 0 {
+		return bench.Explain(i, errors.Join(fmt.Errorf("a file in /: %v", x), err))
+	}
+	said, err := i.(bench.Restarter).Restart(ctx)
+	if err != nil {
+		t.answer("again", false, err.Error())
+		t.hasNot(bench.Unavailable("it wasn't started again", ""), "reset")
+		return t.Close(i)
+	}
+	t.answer("again", true, "")
+	t.answer("reset", string(said) == "new\n", "what it wrote before is there still")
 	return t.Close(i)
 }
 
@@ -289,7 +321,7 @@ func (t *functionsTry) wrong(h bench.Heard) (string, error) {
 	return strings.Join(wrong, ", "), nil
 }
 
-// functionsFindings answer what people are told (CLAIMS 9, 10, 11, 13, 21, 22, 27, 30, 31, 38).
+// functionsFindings answer what people are told (CLAIMS 9, 10, 11, 13, 21, 22, 23, 27, 29, 30, 31, 38).
 func functionsFindings() []results.Finding {
 	var out []results.Finding
 	is := func(claim int, env, function, statement string) {
@@ -310,9 +342,11 @@ func functionsFindings() []results.Finding {
 	is(21, "container", "background", "Processes can run in the background of a container.")
 	is(22, "vm", "kernel", "A virtual machine runs another kernel than the host's.")
 	is(11, "container", "fresh", "A new container has the image's state, and nothing of an earlier one's.")
+	is(23, "docker", "reset", "A container that its engine starts again has the image's state.")
 	is(27, "container", "folder", "A container shares a folder with the host.")
 	is(27, "container", "volume", "Two containers that run share a folder.")
 	out[len(out)-2].Name = "container-shares"
+	is(29, "docker", "again", "A container whose program has ended is kept by its engine, and can be started again.")
 	is(0, "container", "again", "What the kernel has of a container is kept when its program has ended, and can be started again.")
 	out[len(out)-1].Reason = "it worked in each trial. What is kept elsewhere is kept by the engine: a layer and settings, of which it makes a new container at each start"
 	for _, env := range []string{"chroot", "container", "vm"} {

@@ -115,11 +115,14 @@ func furtherWords(r scenarios.FurtherRun) []string {
 // was asked: those whose environments are among the chosen ones, and no long ones for a
 // first look. Each has a folder of its own, by its claim's number.
 func (f *runFlags) furtherRuns() (out []runFlags) {
+	made := map[string]bool{}
 	for _, r := range scenarios.FurtherRuns {
-		chosen := len(f.Environments) == 0 || !slices.ContainsFunc(r.Ask.Environments, func(e string) bool { return !slices.Contains(f.Environments, e) })
+		words := strings.Join(furtherWords(r), " ")
+		chosen := !made[words] && (len(f.Environments) == 0 || !slices.ContainsFunc(r.Ask.Environments, func(e string) bool { return !slices.Contains(f.Environments, e) }))
 		if !chosen || r.Long && f.Quick || len(f.Variant) > 0 {
 			continue
 		}
+		made[words] = true
 		x := *f
 		x.Scenarios, x.gather = []string{r.Scenario}, &gathering{folder: fmt.Sprintf("%s-%d", r.Scenario, r.Claim), once: f.Quick}
 		x.guess = noGuess

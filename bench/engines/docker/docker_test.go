@@ -91,6 +91,40 @@ func begin(t *testing.T) (*Env, func(...string) (bench.Instance, error)) {
 	}
 }
 
+// A container whose program has ended is started again by the engine, with the layer that
+// it wrote to; what it says is bounded.
+func TestRestart(t *testing.T) {
+	needs(t, false)
+	e, _ := begin(t)
+	settings, _ := bench.Resolve(e, nil)
+	i, err := e.Prepare(t.Context(), bench.Spec{Image: benchtest.Image(t), Settings: settings,
+		Command: bench.Command{Argv: []string{"/bin/sh", "-c", `[ -e /here ] && { echo again; yes | head -c 200000; exit; }; echo first >/here`}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { i.Close() })
+	r := i.(bench.Restarter)
+	if _, err := r.Restart(t.Context()); err == nil {
+		t.Error("what was never started is started again")
+	}
+	if err := i.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if x, err := i.Wait(t.Context()); err != nil || x.Status() != 0 {
+		t.Fatalf("%v, %v", x, err)
+	}
+	said, err := r.Restart(t.Context())
+	if err != nil || !strings.HasPrefix(string(said), "again\n") || len(said) > mostOutput {
+		t.Errorf("%.20q (%d bytes), %v", said, len(said), err)
+	}
+	if err := i.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := r.Restart(t.Context()); err == nil {
+		t.Error("what was closed is started again")
+	}
+}
+
 // daemonPID is the one engine's process.
 func (e *Env) daemonPID(t *testing.T) int {
 	e.mu.Lock()
