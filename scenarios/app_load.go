@@ -74,6 +74,9 @@ func otherLoad(ctx context.Context, t *bench.T, file string, a *appfile.App, add
 	if err != nil {
 		return err
 	}
+	if said := failures(a, out); said != "" {
+		return fmt.Errorf("%s: requests failed: %s", a.Load.Program[0], clean.Line(said))
+	}
 	for _, x := range []struct{ stat, pattern string }{{"", a.Load.Rate}, {"p50", a.Load.P50}, {"p99", a.Load.P99}} {
 		if x.pattern == "" {
 			t.RecordText("latency", a.Load.Program[0]+" prints no "+x.stat)
@@ -90,6 +93,14 @@ func otherLoad(ctx context.Context, t *bench.T, file string, a *appfile.App, add
 		}
 	}
 	return nil
+}
+
+// failures is what a program printed of requests that failed, which are no load.
+func failures(a *appfile.App, out string) string {
+	if a.Load.Failed == "" {
+		return ""
+	}
+	return regexp.MustCompile(a.Load.Failed).FindString(out) // it was compiled before
 }
 
 // found is the number that a pattern's first group finds; of a time in seconds, by the

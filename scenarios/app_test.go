@@ -272,6 +272,19 @@ func TestOtherLoad(t *testing.T) {
 			t.Errorf("%s: %v, %v, %v: %v", name, rate, p50, p99, err)
 		}
 	}
+	// A page of errors is served faster than any other.
+	nginx, err := FindApp("nginx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, out := range []string{"  Non-2xx or 3xx responses: 45093\nRequests/sec:  40993.28\n", "  Socket errors: connect 0, read 3, write 0, timeout 0\nRequests/sec:  40993.28\n"} {
+		if failures(nginx, out) == "" {
+			t.Errorf("%q: no request failed", out)
+		}
+	}
+	if said := failures(nginx, "  45093 requests in 1.10s, 36.55MB read\nRequests/sec:  40993.28\n"); said != "" {
+		t.Errorf("%q failed", said)
+	}
 	if _, err := found("rate: ([0-9]+)", "nothing", false); err == nil {
 		t.Error("a number was found in nothing")
 	}

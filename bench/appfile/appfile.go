@@ -73,6 +73,7 @@ type Load struct {
 	Rate        string   `json:"rate,omitempty"`    // expressions of what it prints: requests a second
 	P50         string   `json:"p50,omitempty"`     // a time, and in a second group its unit: us, ms (the default) or s; "" if it prints none
 	P99         string   `json:"p99,omitempty"`
+	Failed      string   `json:"failed,omitempty"` // what it prints if requests failed: then it measured something else
 }
 
 // An Error is what is wrong with a file, and where.
@@ -122,7 +123,7 @@ func (a *App) check() (key string, err error) {
 	for _, x := range []struct {
 		key, text string
 		groups    int
-	}{{"answer", a.Answer, 0}, {"load.rate", a.Load.Rate, 1}, {"load.p50", a.Load.P50, 1}, {"load.p99", a.Load.P99, 1}} {
+	}{{"answer", a.Answer, 0}, {"load.rate", a.Load.Rate, 1}, {"load.p50", a.Load.P50, 1}, {"load.p99", a.Load.P99, 1}, {"load.failed", a.Load.Failed, 0}} {
 		if len(x.text) > maxExpression {
 			return x.key, fmt.Errorf("an expression of more than %d bytes", maxExpression)
 		}
