@@ -271,18 +271,18 @@ func TestSharedMachineID(t *testing.T) {
 		return m
 	}
 	const said = "share a machine id, as copied disks do"
-	if m := of("pc01", "pc02", "pc02"); len(m.Machines) != 2 || !strings.Contains(notes(m.Notes), "Laptop-1, machine 2 "+said) {
+	if m := of("pc01", "pc02", "pc02"); len(m.Machines) != 2 || !strings.Contains(notes(m.Notes), "laptop-1, machine 2 "+said) {
 		t.Errorf("%d machines, %v", len(m.Machines), notes(m.Notes))
 	}
 	if m := of("pc01"); len(m.Machines) != 1 || strings.Contains(notes(m.Notes), said) {
 		t.Errorf("one shares with nobody: %v", notes(m.Notes))
 	}
 	// What no fleet has may be of one of them; all such are one.
-	if m := of("pc01", "", "pc02", ""); len(m.Machines) != 3 || !strings.Contains(notes(m.Notes), "Laptop-1, laptop-3 "+said) ||
+	if m := of("pc01", "", "pc02", ""); len(m.Machines) != 3 || !strings.Contains(notes(m.Notes), "laptop-1, laptop-3 "+said) ||
 		!strings.Contains(notes(m.Notes), "Machine 2 isn't of their fleet, and has the machine id of laptop-1, laptop-3, which several machines share: it may be one of them, and counts as a machine of its own") {
 		t.Errorf("%d machines, %v", len(m.Machines), notes(m.Notes))
 	}
-	if m := of("pc01", ""); len(m.Machines) != 2 || strings.Contains(notes(m.Notes), said) || !strings.Contains(notes(m.Notes), "Laptop-2 isn't of their fleet") {
+	if m := of("pc01", ""); len(m.Machines) != 2 || strings.Contains(notes(m.Notes), said) || !strings.Contains(notes(m.Notes), "laptop-2 isn't of their fleet") {
 		t.Errorf("%d machines, %v", len(m.Machines), notes(m.Notes))
 	}
 	if m := of("", ""); len(m.Machines) != 1 || strings.Contains(notes(m.Notes), said) {

@@ -33,7 +33,7 @@ func Plan(p *analysis.Plan) *page.Page {
 		}
 		t.Rows = append(t.Rows, []page.Text{r.Row, mean, msg.Percent(r.Between), msg.Percent(r.Most), msg.Percent(r.Within), pays})
 	}
-	out.Table(t)
+	out.Table(t, headsWrapped(t))
 
 	out.Section(msg.T("plan.targets"))
 	t = page.Table{Head: []page.Text{msg.T("plan.half"), msg.T("plan.sessions"), msg.T("plan.trials"), msg.T("head.time"), msg.T("plan.needs-most")}, Align: "rrrrl"}
@@ -44,7 +44,7 @@ func Plan(p *analysis.Plan) *page.Page {
 		}
 		t.Rows = append(t.Rows, []page.Text{"± " + msg.Percent(x.Half), x.Sessions, x.Trials, lasting(x.Seconds), x.Row})
 	}
-	out.Table(t)
+	out.Table(t, headsWrapped(t))
 
 	out.Section(msg.T("plan.grid"))
 	t = page.Table{Head: []page.Text{msg.T("plan.sessions")}}
@@ -65,6 +65,16 @@ func Plan(p *analysis.Plan) *page.Page {
 	out.Table(t)
 	out.Messages(p.Unsure()...)
 	return out
+}
+
+// headsWrapped is a table whose heads have several lines.
+func headsWrapped(t page.Table) page.Table {
+	head := t.Head
+	t.Head = nil
+	for _, h := range head {
+		t.Head = append(t.Head, page.Wrapped{Text: h, Width: 12})
+	}
+	return t
 }
 
 func lasting(seconds *float64) page.Text {

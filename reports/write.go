@@ -43,7 +43,10 @@ func Redraw(run *results.Run) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("write report: %w", err)
 	}
-	return writeFiles(run.Dir, files, -1, -1, were)
+	if err := writeFiles(run.Dir, files, -1, -1, were); err != nil {
+		return fmt.Errorf("%s: %w", run.Dir, err)
+	}
+	return nil
 }
 
 // Files makes all files of a run's report, and writes none.

@@ -499,3 +499,45 @@ func TestFleets(t *testing.T) {
 		t.Errorf("of a fleet of which a folder isn't given: %q", got)
 	}
 }
+
+// A machine whose user can't become root keeps nothing of the lab, and cleaning it needs
+// no root.
+func TestNoRoot(t *testing.T) {
+	fake(t, here+`exec sh -c "$3"`)
+	place := os.Getenv("PLACE")
+	for name, script := range map[string]string{
+		"id":   "echo 1500",
+		"sudo": `echo "sudo: a password is required" >&2; exit 1`,
+	} {
+		if err := os.WriteFile(filepath.Join(place, name), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := newFleet(t, "new", "tagged", "full")
+	folder := func(host string) string { return filepath.Join(place, host, "lab-fleet-1500") }
+	tag, _, _ := strings.Cut(hostScript[strings.Index(hostScript, "mark='")+len("mark='"):], "'")
+	for _, host := range []string{"tagged", "full"} {
+		if err := os.MkdirAll(folder(host), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(folder(host), "tag"), []byte(tag+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(folder("full"), "bundle-x"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.examine(t.Context(), f.Hosts[0]); err == nil || err.Error() != noRoot {
+		t.Errorf("%v", err)
+	}
+	if _, err := os.Lstat(folder("new")); err == nil {
+		t.Error("its folder stays")
+	}
+	r := f.Discard(t.Context(), []string{"new", "tagged", "full"}, 2)
+	if len(r.Failed) != 1 || r.Failed["full"] == nil || r.Failed["full"].Error() != noRoot || r.Nothing != 1 {
+		t.Errorf("%+v", r)
+	}
+	if _, err := os.Lstat(folder("tagged")); err == nil {
+		t.Error("its folder stays")
+	}
+}

@@ -35,6 +35,7 @@ func TestReadHosts(t *testing.T) {
 	for text, want := range map[string]string{
 		"": "names no machine", "# none\n": "names no machine", "-oProxyCommand=x\n": `:1: "-oProxyCommand=x" isn't`, "a b\n": ":1: ",
 		"a;b\n": ":1: ", "a\nb\na\n": ":3: a is named in line 1", "../x\n": ":1: ", "a$(x)\n": ":1: ", "..\n": ":1: ", "x@y\nx:y\n": ":2: ",
+		"ann@\n": ":1: ", "pc01:22\n": "a port is set in ssh's own configuration: Host pc01, Port 22", "\xff\xfep\x00c\x00": "is UTF-16; fix: save it as UTF-8",
 	} {
 		if got, err := read(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %q, %v; want %s", text, got, err, want)

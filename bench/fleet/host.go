@@ -126,7 +126,7 @@ func (f *Fleet) examine(ctx context.Context, h *Host) (map[string]string, error)
 	case there["arch"] != f.Machine:
 		return nil, &Failure{Reason: fmt.Sprintf("it is %s, and the bundle is for %s; fix: make one there, and a fleet of its own with --bundle", there["arch"], f.Machine)}
 	case there["root"] != "yes":
-		return nil, &Failure{Reason: "its user can't become root without a password (sudo -n); fix: NOPASSWD for the lab, or user root"}
+		return nil, &Failure{Reason: noRoot}
 	case there["bundle"] != "yes" && room<<10 < need:
 		return nil, &Failure{Reason: fmt.Sprintf("its disk is full: %d MB left in /var/tmp, and the bundle needs %d", room>>10, need>>20)}
 	}

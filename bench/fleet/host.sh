@@ -28,13 +28,20 @@ own() {
 	done
 }
 
-# look BUNDLE: what the machine is.
+# look BUNDLE: what the machine is. Where nothing can be measured nothing stays.
 look() {
+	new=
+	[ -e "$folder" ] || new=yes
 	own
 	echo "arch=$(uname -m)"
 	echo "time=$(date +%s)"
 	echo "room=$(df -Pk "$folder" | awk 'NR == 2 { print $4 }')"
-	if [ -z "$root" ] || $root true 2>/dev/null; then echo root=yes; fi
+	if [ -z "$root" ] || $root true 2>/dev/null; then
+		echo root=yes
+	elif [ -n "$new" ]; then
+		rm -f "$folder/tag"
+		rmdir "$folder" 2>/dev/null || :
+	fi
 	if [ -x "$folder/bundle-$1/lab" ]; then echo bundle=yes; fi
 	boot
 }
@@ -119,7 +126,7 @@ discard() {
 			flock -n 9 || die "a task still measures there; fix: try again when it has ended"
 		fi
 	fi
-	$root rm -rf "$run"
+	[ ! -e "$run" ] || $root rm -rf "$run"
 	if [ -n "$busy" ]; then # a task of Slurm's, of another fleet
 		echo other=yes
 		return 0
@@ -211,6 +218,12 @@ clean() {
 	for run in "$folder"/run-*; do
 		[ ! -e "$run" ] || die "$run has results that nobody fetched; fix: lab fleet resume fetches them, lab fleet clean with that fleet's folder and --discard removes them"
 	done
+	# Of a machine whose user can't become root there is no more than the tag.
+	if [ "$(ls -A "$folder")" = tag ]; then
+		rm -f "$folder/tag"
+		rmdir "$folder"
+		return 0
+	fi
 	# In this order it can go on wherever it is broken off: without lab a bundle is none, and
 	# the tag says whose the rest is.
 	$root rm -f "$folder"/bundle-*/lab

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"bytes"
 	"fmt"
 	"regexp"
 	"strings"
@@ -25,6 +26,9 @@ func ReadHosts(file string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	if bytes.HasPrefix(data, []byte{0xff, 0xfe}) || bytes.HasPrefix(data, []byte{0xfe, 0xff}) {
+		return nil, fmt.Errorf("%s is UTF-16; fix: save it as UTF-8", file)
+	}
 	var out []string
 	seen := map[string]int{}
 	n := 0
@@ -36,9 +40,9 @@ func ReadHosts(file string) ([]string, error) {
 		case name == "":
 			continue
 		case withPort.MatchString(name):
-			return nil, fmt.Errorf("%s:%d: %q: a port is said in ssh's own configuration: Host %s, Port %s", file, n, name, name[:strings.LastIndex(name, ":")], name[strings.LastIndex(name, ":")+1:])
-		case !hostName.MatchString(name) || strings.Contains(name, "[") && !strings.Contains(name, ":"):
-			return nil, fmt.Errorf("%s:%d: %q isn't a machine's name; one a line, as ssh takes it: name, user@name; ports and keys are said in ssh's own configuration", file, n, name)
+			return nil, fmt.Errorf("%s:%d: %q: a port is set in ssh's own configuration: Host %s, Port %s", file, n, name, name[:strings.LastIndex(name, ":")], name[strings.LastIndex(name, ":")+1:])
+		case !hostName.MatchString(name) || strings.HasSuffix(name, "@") || strings.Contains(name, "[") && !strings.Contains(name, ":"):
+			return nil, fmt.Errorf("%s:%d: %q isn't a machine's name; one a line, as ssh takes it: name or user@name; ports and keys are set in ssh's own configuration", file, n, name)
 		case seen[folderOf(name)] > 0:
 			return nil, fmt.Errorf("%s:%d: %s is named in line %d already", file, n, name, seen[folderOf(name)])
 		case len(out) == maxHosts:

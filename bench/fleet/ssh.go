@@ -129,6 +129,8 @@ func execute(ctx context.Context, cmd *exec.Cmd) error {
 
 const changed = "its host key has changed: it was installed anew, or is another machine; fix: compare the fingerprint there, then ssh-keygen -R with its name"
 
+const noRoot = "its user can't become root without a password (sudo -n); fix: NOPASSWD for the lab, or user root"
+
 // A Failure is why a machine isn't measured.
 type Failure struct {
 	Reason   string
@@ -177,6 +179,9 @@ func failure(ctx context.Context, err error, said string) error {
 
 // fault is the reason that the last line of a step's standard error gives.
 func fault(said string) string {
+	if strings.HasPrefix(said, "sudo: ") && strings.Contains(said, " required") { // a password, a terminal
+		return noRoot
+	}
 	for _, x := range []struct{ is, reason string }{
 		{"No space left on device", "its disk is full"},
 		{"Disk quota exceeded", "its user's quota is full"},

@@ -12,6 +12,7 @@ import (
 	"path"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -247,9 +248,22 @@ func within(root *os.Root, dir string) string {
 	below := ""
 	for range 2 {
 		below = path.Join(below, "*")
-		if found, err := fs.Glob(root.FS(), path.Join(below, ManifestFile)); err == nil && found != nil {
+		found, err := fs.Glob(root.FS(), path.Join(below, ManifestFile))
+		if err != nil || found == nil {
+			continue
+		}
+		if below == "*" {
 			return "; fix: name those in it: " + path.Join(dir, below)
 		}
+		// A fleet's folder has others next to them.
+		var in []string
+		for _, f := range found {
+			in = append(in, path.Join(dir, path.Dir(path.Dir(f)), "*"))
+		}
+		if in = slices.Compact(in); len(in) <= 3 {
+			return "; fix: name those in it: " + strings.Join(in, " ")
+		}
+		return "; fix: name those in it: " + path.Join(dir, "SCENARIO", "*")
 	}
 	return ""
 }

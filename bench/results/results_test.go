@@ -213,6 +213,18 @@ func TestDamageNamesFileAndLine(t *testing.T) {
 	if _, err := Read(t.TempDir()); err == nil || !strings.Contains(err.Error(), "isn't a results folder") {
 		t.Errorf("an empty folder: %v", err)
 	}
+	gathers := t.TempDir()
+	for _, name := range []string{"doctor/pc1.json", "startup/pc1/" + ManifestFile, "startup/pc2/" + ManifestFile, "cpu/pc1/" + ManifestFile} {
+		if err := os.MkdirAll(filepath.Join(gathers, filepath.Dir(name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(gathers, name), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := Read(gathers); err == nil || !strings.HasSuffix(err.Error(), "; fix: name those in it: "+gathers+"/cpu/* "+gathers+"/startup/*") {
+		t.Errorf("a fleet's folder: %v", err)
+	}
 	dir, w := started(t)
 	w.Close()
 	if err := os.Remove(filepath.Join(dir, TrialsFile)); err != nil {

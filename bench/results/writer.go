@@ -202,7 +202,7 @@ func (w *Writer) stream(name string, durable bool, fill func(io.Writer) error) e
 // descriptor, and says nothing to anybody.
 func (w *Writer) bare(err error) error {
 	var p *fs.PathError
-	if errors.As(err, &p) && strings.HasPrefix(p.Path, w.root.Name()+"/") {
+	if errors.As(err, &p) && (strings.HasPrefix(p.Path, w.root.Name()+"/") || !path.IsAbs(p.Path) && strings.HasSuffix(p.Path, ".new")) {
 		return p.Err
 	}
 	return err

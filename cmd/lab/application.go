@@ -94,7 +94,7 @@ func (f *runFlags) appImage() error {
 	if len(a.Packages) > 0 {
 		fix = fmt.Sprintf("sudo lab image build debian --packages %s --name %s", strings.Join(a.Packages, ","), a.Image)
 	}
-	return fmt.Errorf("there is no image %s in the store, which %s is in; fix: %s, or --image of one that has it", a.Image, a.Title, fix)
+	return fmt.Errorf("the store has no image %s with the application (%s); fix: %s, or --image with another that has it", a.Image, a.Title, fix)
 }
 
 // fetchPackages fetches those of the application that scenario provisioning is to

@@ -125,7 +125,7 @@ func (a *app) cleanFleet(ctx context.Context, dir string, f *fleetFlags, discard
 		typed := func(words ...string) string {
 			return "\n     " + cli.Quote(append([]string{a.Args[0], "fleet"}, words...))
 		}
-		err = errors.Join(err, errors.New(say("results stay there; to fetch them, type:")+typed("resume", dir)+"\n"+
+		err = errors.Join(err, errors.New(say("results stay on the machines named above; to fetch them, type:")+typed("resume", dir)+"\n"+
 			say("and to remove them:")+typed("clean", dir, "--discard")))
 	}
 	return err

@@ -103,7 +103,7 @@ func (a *app) printChange(x *fleet.Fleet, c fleet.Change, file string) {
 		sayTo(a.Page, "- %s: no longer in %s: its results stay, and it isn't asked again\n", name, file)
 	}
 	for _, name := range c.Dirty {
-		sayTo(a.Page, "- %s: the lab was there, and has left its folder; fix: %s\n", name, cli.Quote([]string{a.Args[0], "fleet", "clean", x.Dir}))
+		sayTo(a.Page, "- %s: the lab's folder is still there; fix: %s\n", name, cli.Quote([]string{a.Args[0], "fleet", "clean", x.Dir}))
 	}
 }
 

@@ -165,9 +165,19 @@ func (a *app) runFleet(x *fleet.Fleet, parallel int) error {
 	return a.concludeFleet(x, ctx.Err() != nil)
 }
 
+// firstOf names the first few of several: their reasons are at the top of a long report.
+func firstOf(names []string) string {
+	const most = 5
+	if len(names) > most {
+		return strings.Join(names[:most], ", ") + ", …"
+	}
+	return strings.Join(names, ", ")
+}
+
 // concludeFleet says what became of each machine, and draws what came back.
 func (a *app) concludeFleet(x *fleet.Fleet, interrupted bool) error {
-	done, partly, missing := 0, 0, 0
+	done, partly := 0, 0
+	var missing []string
 	for _, h := range x.Hosts {
 		switch h.State {
 		case fleet.Done:
@@ -175,7 +185,7 @@ func (a *app) concludeFleet(x *fleet.Fleet, interrupted bool) error {
 		case fleet.Dropped: // it isn't asked for the rest
 			partly++
 		default:
-			missing++
+			missing = append(missing, h.Name)
 		}
 	}
 	if partly > 0 {
@@ -222,13 +232,13 @@ func (a *app) concludeFleet(x *fleet.Fleet, interrupted bool) error {
 		status = cli.StatusInterrupted
 	case done == 0:
 		status = cli.StatusNothing
-	case missing > 0:
+	case len(missing) > 0:
 		status = cli.StatusFailed
 	}
-	if missing > 0 {
-		text := say("%d machines are missing; to measure these, type:", missing)
-		if missing == 1 {
-			text = say("one machine is missing; to measure it, type:")
+	if len(missing) > 0 {
+		text := say("%d machines are missing: %s; to measure these, type:", len(missing), firstOf(missing))
+		if len(missing) == 1 {
+			text = say("%s is missing; to measure it, type:", missing[0])
 		}
 		errs = append(errs, errors.New(text+"\n     "+cli.Quote([]string{a.Args[0], "fleet", "resume", x.Dir})))
 	}

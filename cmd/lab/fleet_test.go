@@ -127,11 +127,11 @@ func TestFleet(t *testing.T) {
 		"- 192.0.2.1: not measured: it refuses connections", "left: \n", "removed from 2 of 2 machines\nthen: pc1/tmp:\n\npc2/tmp:\n")
 	corrected, back, _ := strings.Cut(corrected, "taken out, and back\n")
 	wants(t, corrected, "absent: 3 3 \nstatus 0\n- pc4: new in hosts\n- pc2: no longer in hosts: taken out of the fleet, which has no results of it\n- pc3: no longer in hosts: ",
-		"- 192.0.2.1: no longer in hosts: ", "- pc2: the lab was there, and has left its folder; fix: lab fleet clean out\n2 of 2 machines measured: out\nabsent: 0 0 \n",
+		"- 192.0.2.1: no longer in hosts: ", "- pc2: the lab's folder is still there; fix: lab fleet clean out\n2 of 2 machines measured: out\nabsent: 0 0 \n",
 		"fleet resume: this lab's bundle isn't the one that the fleet's other machines had; fix: put that one back as other/bundle.tar.gz (lab-", "or make a fleet of its own for the missing machines, then lab report other/SCENARIO/* OTHER/SCENARIO/*\nstatus 1\nother:  0\n",
 		"- pc5: new in hosts\n3 of 3 machines measured: out\nkept: out/bundle.tar.gz\nremoved from 2 of 4 machines\nnothing was there on 2 of them\nthen: pc1/tmp:  pc2/tmp:  pc4/tmp:  pc5/tmp: \n")
 	const same = "- pc1, pc4: one machine with several names, by its boot id: it counts once; fix: keep one of the names\n" // in this room
-	wants(t, back, "status 0\n- pc4: no longer in hosts: its results stay, and it isn't asked again\n- pc4: the lab was there, and has left its folder; fix: lab fleet clean back\n"+
+	wants(t, back, "status 0\n- pc4: no longer in hosts: its results stay, and it isn't asked again\n- pc4: the lab's folder is still there; fix: lab fleet clean back\n"+
 		"1 of 2 machines measured, 1 partly: back\n- pc4: partly measured, no longer in the hosts file\n"+same+"removed from 2 of 2 machines\nthen: \n"+
 		"status 0\n- pc4: in hosts again: the rest of it is measured\n2 of 2 machines measured: back\n"+same+"removed from 1 of 2 machines\nnothing was there on 1 of them\n")
 	wants(t, half, "; they stay\nremoved from 0 of 1 machines\n", "and to remove them:\n     lab fleet clean half --discard\nstatus 1\nthen: bundle run tag \n- pc1: startup, trials that weren't fetched: ",

@@ -124,6 +124,12 @@ func run(args []string, stdin, stdout, stderr *os.File) int {
 	}
 	root.SilenceErrors, root.SilenceUsage = true, true // they are printed in the lab's own form
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		// "lab rnu --quick": of the flag there is nothing to say, but of the word before it.
+		if words := cmd.Flags().Args(); cmd.HasSubCommands() && len(words) > 0 {
+			if err := cmd.ValidateArgs(words); err != nil {
+				return err
+			}
+		}
 		return cli.FlagError(strings.TrimPrefix(cmd.CommandPath(), "lab "), cmd.Flags(), err)
 	})
 	root.SetArgs(words)

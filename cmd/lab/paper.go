@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -117,7 +118,12 @@ func (a *app) listPapers() error {
 		}
 		t.Rows = append(t.Rows, []page.Text{name, fmt.Sprint(len(s.Rows)), fmt.Sprint(measurable), fmt.Sprint(minutes), s.Title})
 	}
-	p.Table(t)
+	narrow := t
+	narrow.Rows = nil
+	for _, r := range t.Rows {
+		narrow.Rows = append(narrow.Rows, append(slices.Clone(r[:4]), page.Wrapped{Text: r[4], Width: 34}))
+	}
+	p.Table(t, narrow)
 	p.Text(say("Minutes are those of --quick."))
 	return p.Terminal(a.Page, page.OptionsFor(a.Stdout.File))
 }
@@ -171,6 +177,13 @@ func (a *app) measurePaper(name string, s *paper.Suite, data []byte, f runFlags)
 		last = errors.Join(last, err)
 	}
 	if f.predict {
+		if !f.Quick {
+			n := 0
+			for _, m := range s.Minutes {
+				n += m
+			}
+			last = errors.Join(last, sayTo(a.Page, "With --quick it takes some %d minutes.\n", n))
+		}
 		return last
 	}
 	var dirs []string

@@ -116,7 +116,7 @@ distro() {
 	# shellcheck disable=SC1091
 	codename=$(. "$root/etc/os-release" && [ "${ID:-}" = debian ] && echo "${VERSION_CODENAME:-}") || true
 	[ -n "$codename" ] || die "the distribution guest is a Debian, made from Debian's own sources" "run this on a Debian, and copy its $dir here"
-	for p in mmdebstrap mkfs.ext4; do there "$p" || die "no $p" "make setup-long"; done
+	for p in mmdebstrap mkfs.ext4; do there "$p" || die "no $p" "make setup-long, then this again"; done
 	if [ "$(distro_recipe "$codename" "$1")" = "$(cat "$dir/recipe" 2>/dev/null)" ]; then
 		say "the distribution guest is there (cache: $cache)"
 		return

@@ -3,7 +3,7 @@
 #
 #   cmd/setup/setup.sh                  install what is missing, fetch a guest kernel
 #   cmd/setup/setup.sh --full-kernel    fetch the distribution's full kernel, too: only an
-#                               emulated network card (nic=e1000) needs its drivers
+#                                       emulated network card (nic=e1000) needs its drivers
 #   cmd/setup/setup.sh --distro         make a whole Debian, on a disk, for the environment vm-distro
 #   cmd/setup/setup.sh --xen            the same with Debian's Xen below it, for the environment xen
 #   cmd/setup/setup.sh --tests          and the programs that make test runs as environments
@@ -324,12 +324,17 @@ uninstall() {
 
 cache=$(cache_dir)
 while [ "$cache" != "${cache%/}" ]; do cache=${cache%/}; done # else a link would be followed
+case " $* " in *' --help '* | *' -h '*)
+	sed -n 's/^# \{0,1\}//; 2,14p' "$0"
+	exit
+	;;
+esac
 case ${1:-} in
 --cache) echo "$cache" && exit ;;
 --go) find_go && exit ;;
 '' | --full-kernel | --distro | --xen | --tests | --long | --uninstall) m=$(manager) ;;
 --print) m=${2:-} ;;
-*) die "unknown argument $1" "sed -n 2,15p cmd/setup/setup.sh shows those there are" ;;
+*) die "unknown argument $1" "cmd/setup/setup.sh --help shows those there are" ;;
 esac
 case $m in apt | dnf) ;; *) die "unknown package manager '$m'" "cmd/setup/setup.sh --print apt, or dnf" ;; esac
 # shellcheck source=cmd/setup/setup-apt.sh

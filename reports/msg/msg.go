@@ -146,6 +146,7 @@ type part struct {
 	words  string
 	arg    int // of the message, or -1
 	change func(string) string
+	names  bool // of a name that others gave there is no change
 }
 
 //go:embed *.txt
@@ -212,7 +213,8 @@ func Parse(name, file string) (*Language, error) {
 	return l, nil
 }
 
-var changes = map[string]func(string) string{"": nil, "lower": Lower, "capital": Capital,
+// changes are what is done to an argument; begin is capital, but for a name that others gave.
+var changes = map[string]func(string) string{"": nil, "lower": Lower, "capital": Capital, "begin": Capital,
 	"은": particle("은", "는"), "이": particle("이", "가"), "을": particle("을", "를"), "과": particle("과", "와"), "으로": towards}
 
 func (t *text) parse(words string) error {
@@ -225,7 +227,7 @@ func (t *text) parse(words string) error {
 		name, rest, found := strings.Cut(rest, "}")
 		name, change, _ := strings.Cut(name, "|")
 		f, known := changes[change]
-		p := part{arg: slices.Index(t.args, name), change: f}
+		p := part{arg: slices.Index(t.args, name), change: f, names: change == "begin"}
 		if !found || p.arg < 0 || !known {
 			return fmt.Errorf("{%s}: no such argument", name)
 		}
@@ -306,13 +308,23 @@ func (l *Language) put(t text, args []any, k Markup) string {
 				a = Name(s) // what is typed is typed in any language, though "run" is also a text
 			}
 			s := l.Render(a, k)
-			if p.change != nil {
+			if p.change != nil && !(p.names && isNamed(a)) {
 				s = p.change(s)
 			}
 			b.WriteString(s)
 		}
 	}
 	return b.String()
+}
+
+// isNamed says whether an argument begins with a text from elsewhere: a machine's name
+// begins as it is.
+func isNamed(arg any) bool {
+	m, ok := arg.(Message)
+	for ok && strings.HasPrefix(m.ID, "join.") && len(m.Args) > 0 {
+		m, ok = m.Args[0].(Message)
+	}
+	return ok && m.ID == "" && len(m.Args) > 0
 }
 
 // Patterns are the texts whose ids begin with a word, for a program that puts the

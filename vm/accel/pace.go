@@ -50,6 +50,7 @@ type Pacer struct {
 	current int // the test that goes on, from 1; 0: none yet
 	rates   [len(paceTests)]float64
 	long    [len(paceTests)]bool // the rate is of a round that took long enough
+	longest [len(paceTests)]time.Duration
 	done    bool
 }
 
@@ -66,13 +67,21 @@ func (p *Pacer) take(b []byte, at clock.Time) {
 			p.current, p.began = n+1, at
 		case p.current == n+1:
 			took := at.Sub(p.began)
-			rate := float64(paceTests[n].first<<(p.rounds[n]-1)) / max(took, 1).Seconds()
+			// Each round is twice the one before. If it took less, its beginning was
+			// seen late: on a busy machine both ends may come in one read.
+			if took <= 0 || !p.long[n] && took < p.longest[n] {
+				break
+			}
+			rate := float64(paceTests[n].first<<(p.rounds[n]-1)) / took.Seconds()
 			// A round that something else on the machine held up says little; so
 			// does a short one, whose beginning may have been seen late.
 			if p.long[n] {
+				if took < longRound {
+					break
+				}
 				rate = max(rate, p.rates[n])
 			}
-			p.rates[n], p.long[n] = rate, p.long[n] || took >= longRound
+			p.rates[n], p.long[n], p.longest[n] = rate, p.long[n] || took >= longRound, took
 		}
 	}
 }
