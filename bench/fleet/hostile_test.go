@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -13,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"lab/bench/input"
 	"lab/bench/results"
 )
 
@@ -56,6 +58,26 @@ func TestDoctored(t *testing.T) {
 	}
 	if n := f.Hosts[0].Notes; n[0] != "a b\uFFFD[2J" || len(n[1]) > 600 {
 		t.Errorf("%q", n)
+	}
+}
+
+// A few bytes that take much memory are refused before they do: of a machine's trials, and in
+// a fleet.json.
+func TestFewValues(t *testing.T) {
+	root, err := os.OpenRoot(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	if err := unpack(root, bytes.NewReader(archive(t, file("results/s/trials.jsonl", strings.Repeat("{}\n", maxLines+1))))); !errors.Is(err, errMany) {
+		t.Errorf("many short lines: %v", err)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, File), []byte(`{"format":1,"hosts":[{}`+strings.Repeat(",{}", maxValues)+"]}"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(dir); !errors.Is(err, input.ErrMany) {
+		t.Errorf("many hosts of nothing: %v", err)
 	}
 }
 
