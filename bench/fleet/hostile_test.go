@@ -122,6 +122,38 @@ esac`)
 	}
 }
 
+// A machine that says something without an end, on either output, ends with its step, and
+// not when its time is over.
+func TestEndless(t *testing.T) {
+	quick(t)
+	fake(t, here+`step=$(echo "$3" | sed 's/.*echo \([^ ]*\) |.*/\1/' | base64 -d | tail -n 1)
+case $2$step in
+out*left*) exec yes startup=5 ;;
+err*left*) exec yes >&2 ;;
+minus*left*) echo startup=-5 ;;
+work*look*) printf 'arch=x86_64\nroot=yes\nroom=9999999\nbundle=yes\n' ;;
+work*begin*) cat >/dev/null; echo '{}' ;;
+work*work*) yes >&2 & while sleep 0.1; do echo '{"scenario":"startup","done":1,"total":2}'; done ;;
+esac`)
+	f := newFleet(t, "out", "err", "minus", "work")
+	began := time.Now()
+	for _, r := range f.Remains(context.Background(), []string{"out", "err", "minus"}, 3) {
+		if bad := r.Host != "minus"; errors.Is(r.Err, errMuch) != bad || len(r.Away) > 0 && !bad {
+			t.Errorf("%s: %v, %v", r.Host, r.Away, r.Err)
+		}
+	}
+	f.Hosts = f.Hosts[3:]
+	if err := f.Run(context.Background(), 1); err != nil {
+		t.Fatal(err)
+	}
+	if h := f.Hosts[0]; h.State != Failed || h.Reason != errMuch.Reason {
+		t.Errorf("%s: %s, %q", h.Name, h.State, h.Reason)
+	}
+	if took := time.Since(began); took > 30*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
 // The names of results that have come are saved before their archive is removed; a task
 // that says it has measured, and whose results are nowhere, is measured again; and a node
 // that is always measured already is asked for some times, not for ever.
