@@ -73,6 +73,48 @@ func find(t *testing.T, m *analysis.Machines, title string) *analysis.MachineGro
 	return nil
 }
 
+// One of the machines may be hostile: what it says of a metric isn't said of the others'
+// figures, and what it alone has doesn't stand before them.
+func TestOddMachine(t *testing.T) {
+	page := func(m *analysis.Machines) string {
+		var b bytes.Buffer
+		if err := Machines(m).Terminal(&b, page.Options{Width: 120}); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	runs := class()[:3]
+	was := page(across(t, runs))
+	odd := elsewhere(9, 1)
+	for i := range odd.Manifest.Metrics {
+		x := &odd.Manifest.Metrics[i]
+		x.Unit, x.Better, x.Title = "B", "higher", "Winner"
+	}
+	own := results.Metric{Name: "mine", Title: "Winner", Unit: "1/s", Better: "higher"}
+	odd.Manifest.Metrics = append([]results.Metric{own}, odd.Manifest.Metrics...)
+	for i := range odd.Lines {
+		if l := &odd.Lines[i]; l.Metric == "ready" || l.Metric == "gone" {
+			l.Unit, l.Better = "B", "higher"
+		}
+		if odd.Lines[i].Metric == "ready" {
+			more := odd.Lines[i]
+			more.Metric, more.Unit, more.Last = "mine", "1/s", false
+			odd.Lines = append(odd.Lines, more)
+		}
+	}
+	m := across(t, append([]*results.Run{odd}, runs...))
+	if x := m.Metrics[0]; x.Name != "ready" || x.Unit != "s" || x.Better != "lower" || x.Title != "Time until ready" {
+		t.Errorf("the first metric is %+v", x)
+	}
+	if said := page(m); strings.Contains(said, "Winner") || !strings.Contains(said, "Laptop-9: ready is in another unit there") {
+		t.Errorf("with it:\n%s\nwithout:\n%s", said, was)
+	}
+	s, ok := find(t, m, "host, ").Spread(analysis.MedianOf("ready"))
+	if want, _ := find(t, across(t, runs), "host, ").Spread(analysis.MedianOf("ready")); !ok || s.Machines != 3 || s.Least != want.Least || s.Largest != want.Largest {
+		t.Errorf("%+v, want %+v", s, want)
+	}
+}
+
 // What can't be set side by side stands apart; what can is one group, with each
 // machine once.
 func TestAcrossMachines(t *testing.T) {

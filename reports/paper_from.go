@@ -35,7 +35,7 @@ func PaperFrom(run *results.Run) (*paper.Suite, error) {
 		}
 		for _, x := range a.Metrics {
 			of, to := c.Samples[x.Name], c.Base.Samples[x.Name]
-			if _, known := paper.Units[x.Unit]; !known || x.Certain() || of == nil || to == nil || !(of.Median.Point > 0) || !(to.Median.Point > 0) {
+			if _, known := paper.Units[x.Unit]; !known || x.Certain() || of == nil || to == nil || !paper.Measurable(of.Median.Point) || !paper.Measurable(to.Median.Point) {
 				continue
 			}
 			env(c.Base.Env)

@@ -160,6 +160,21 @@ func TestPaperPage(t *testing.T) {
 	if len(rows) != 4 {
 		t.Errorf("%d rows of chroot and container in ready and gone", len(rows))
 	}
+	// What no file of a paper may have isn't written into one.
+	for i, l := range run.Lines {
+		if v := 1e300; l.Env == "container" && l.Metric == "ready" && l.Value != nil {
+			run.Lines[i].Value = &v
+		}
+	}
+	if from, err = PaperFrom(run); err == nil {
+		data, err = from.Bytes()
+	}
+	if err == nil {
+		_, err = paper.Parse("from.yaml", data, nil)
+	}
+	if err != nil || len(from.Rows) != 3 {
+		t.Errorf("with a value of 1e300: %v\n%s", err, data)
+	}
 }
 
 // Of a rank only rows count that have a published ratio; that one order is surely another

@@ -7,15 +7,12 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"lab/bench"
-	"lab/bench/cgroup"
 	"lab/bench/image"
-	"lab/bench/input"
 	"lab/bench/probe/line"
 	"lab/bench/results"
 )
@@ -224,7 +221,7 @@ func neighboursLimit(limits string, mine, theirs *bench.Limits) error {
 			return bench.NotApplicable("the run's instances are held to certain processors", "leave out --cpus")
 		}
 		// The first one has the most interrupts.
-		theirs.CPUSet, mine.CPUSet = strconv.Itoa(may[0]), strconv.Itoa(otherCore(may, coreOf))
+		theirs.CPUSet, mine.CPUSet = strconv.Itoa(may[0]), strconv.Itoa(otherCore(may, bench.Siblings))
 	}
 	theirs.Pids, theirs.Memory = 64, 256<<20
 	return nil
@@ -240,15 +237,6 @@ func otherCore(may []int, core func(cpu int) []int) int {
 		}
 	}
 	return may[1]
-}
-
-// coreOf are the threads of a processor's core (Documentation/admin-guide/cputopology.rst).
-func coreOf(cpu int) []int {
-	b, err := input.Kernel(fmt.Sprintf("/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", cpu))
-	if err != nil {
-		return nil
-	}
-	return cgroup.CPUs(strings.TrimSpace(string(b)))
 }
 
 // victim is the half that counts.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -20,8 +21,11 @@ var ErrClosed = errors.New("channel closed")
 // Seen is what [AwaitToken] found.
 type Seen struct {
 	At   Time   // when the read that brought the token's first byte returned
-	Text []byte // everything read, the token included: a console may speak first
+	Text []byte // what was read, the token included, or the end of it: a console may speak first
 }
+
+// mostSaid is how much of it is kept: a guest may speak without an end.
+const mostSaid = 1 << 20
 
 // AwaitToken blocks in read(2) on f until the stream contains token, and
 // stamps the moment at which its first byte arrived. It is the only function
@@ -29,7 +33,7 @@ type Seen struct {
 //
 // f is the host's raw end (a pipe or a connected stream socket); it is put in
 // blocking mode. What comes before the token, such as a firmware's or a
-// kernel's text, is kept in Seen.Text and doesn't count. A read that returns
+// kernel's text, is kept in Seen.Text (1 MiB of it) and doesn't count. A read that returns
 // part of the token stamps the moment, as that part's first byte is there.
 //
 // timeout bounds the whole wait; it is kept with poll(2), whose wake-up is
@@ -105,6 +109,14 @@ func awaitToken(fd int, token []byte, timeout time.Duration) (s Seen, err error)
 				}
 			}
 			return s, nil
+		}
+		if cut := len(s.Text) - mostSaid/2; cut > mostSaid/2 {
+			s.Text = append(s.Text[:0], s.Text[cut:]...)
+			for i := range reads {
+				reads[i].from -= cut
+			}
+			// The token can only begin in what the later ones brought.
+			reads = slices.DeleteFunc(reads, func(r read) bool { return r.from+len(buf) <= 0 })
 		}
 	}
 }

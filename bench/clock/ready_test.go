@@ -265,3 +265,33 @@ func FuzzAwaitToken(f *testing.F) {
 		}
 	})
 }
+
+// What is said before the token may have no end: of it the last is kept.
+func TestAwaitTokenEndless(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	token := []byte("READY-0123456789abcdef")
+	go func() {
+		defer w.Close()
+		noise := bytes.Repeat([]byte("READY-012345678 "), 4096)
+		for range 1 << 10 {
+			w.Write(noise)
+		}
+		w.Write(token[:7])
+		time.Sleep(20 * time.Millisecond)
+		w.Write(token[7:])
+	}()
+	s, err := AwaitToken(r, token, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if late := Now() - s.At; late < Time(10*time.Millisecond) || late > Time(5*time.Second) {
+		t.Errorf("its first byte was seen %v before its last", late)
+	}
+	if n := len(s.Text); n > mostSaid || !bytes.HasSuffix(s.Text, token) {
+		t.Errorf("%d bytes are kept", n)
+	}
+}

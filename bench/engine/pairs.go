@@ -10,7 +10,6 @@ import (
 
 	"lab/bench"
 	"lab/bench/cgroup"
-	"lab/bench/input"
 	"lab/bench/results"
 )
 
@@ -36,7 +35,7 @@ func (r *Runner) pairs() error {
 	if asked := cgroup.CPUs(string(r.Options.CPUs)); len(asked) > 0 {
 		may = slices.DeleteFunc(asked, func(n int) bool { return !slices.Contains(may, n) })
 	}
-	p, err := sides(may, siblings)
+	p, err := sides(may, bench.Siblings)
 	if err != nil {
 		return err
 	}
@@ -61,15 +60,6 @@ func sides(may []int, threads func(cpu int) []int) (*results.Paired, error) {
 		}
 	}
 	return &results.Paired{CPUs: []string{fmt.Sprint(first), fmt.Sprint(second)}, SameCore: slices.Contains(core, second)}, nil
-}
-
-// siblings are the threads of a processor's core (Documentation/admin-guide/cputopology.rst).
-func siblings(cpu int) []int {
-	b, err := input.Kernel(fmt.Sprintf("/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", cpu))
-	if err != nil {
-		return nil
-	}
-	return cgroup.CPUs(strings.TrimSpace(string(b)))
 }
 
 // planned are the limits with which a cell is planned: in a run of pairs those that its

@@ -40,7 +40,7 @@ func (f *Fleet) Remains(ctx context.Context, hosts []string, parallel int) []Rem
 		for line := range strings.Lines(text) {
 			scenario, count, _ := strings.Cut(strings.TrimSpace(line), "=")
 			n, err := strconv.Atoi(count)
-			if err != nil || n == 0 || !slices.Contains(f.Scenarios, scenario) {
+			if err != nil || n < 1 || !slices.Contains(f.Scenarios, scenario) {
 				continue
 			}
 			if m, _ := f.there(&Host{Folder: folderOf(name)}, scenario); m == nil {

@@ -2,10 +2,12 @@ package fleet
 
 import (
 	"archive/tar"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path"
 	"path/filepath"
@@ -25,6 +27,7 @@ const (
 	maxDepth   = 8       // of folders; a results folder's are 3
 	maxHeaders = 1 << 30 // of the archive itself
 	maxTrials  = 128 << 20
+	maxLines   = 400_000 // of them, as many as so many bytes have where they are as long as ours
 )
 
 // unpack writes the files of a tar archive below root. The archive is another machine's:
@@ -54,7 +57,7 @@ func unpack(root *os.Root, from io.Reader) error {
 		case h.Typeflag != tar.TypeReg || !wanted(name):
 			continue
 		case path.Base(name) == results.TrialsFile && h.Size > maxTrials:
-			return errors.New("what it sent has more trials than any fleet's experiment")
+			return errMany
 		}
 		if err := root.MkdirAll(path.Dir(name), 0o755); err != nil {
 			return err
@@ -63,7 +66,7 @@ func unpack(root *os.Root, from io.Reader) error {
 		if err != nil {
 			return err
 		}
-		_, err = io.Copy(f, in)
+		_, err = io.Copy(f, &fewLines{in, trialLines(name)})
 		if errors.Is(err, io.ErrUnexpectedEOF) {
 			err = fmt.Errorf("what it sent is not whole: %w", err)
 		}
@@ -71,6 +74,31 @@ func unpack(root *os.Root, from io.Reader) error {
 			return err
 		}
 	}
+}
+
+// fewLines is a reader of at most so many lines.
+type fewLines struct {
+	io.Reader
+	left int
+}
+
+func (l *fewLines) Read(b []byte) (int, error) {
+	n, err := l.Reader.Read(b)
+	if l.left -= bytes.Count(b[:n], []byte("\n")); l.left < 0 {
+		return 0, errMany
+	}
+	return n, err
+}
+
+var errMany = errors.New("what it sent has more trials than any fleet's experiment")
+
+// trialLines is how many lines a file may have: of trials, each takes many times as much
+// memory as bytes.
+func trialLines(name string) int {
+	if path.Base(name) == results.TrialsFile {
+		return maxLines
+	}
+	return math.MaxInt
 }
 
 // wanted says of a file of a machine's archive whether it is kept: what a run writes, and

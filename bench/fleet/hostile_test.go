@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -13,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"lab/bench/input"
 	"lab/bench/results"
 )
 
@@ -59,6 +61,26 @@ func TestDoctored(t *testing.T) {
 	}
 }
 
+// A few bytes that take much memory are refused before they do: of a machine's trials, and in
+// a fleet.json.
+func TestFewValues(t *testing.T) {
+	root, err := os.OpenRoot(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	if err := unpack(root, bytes.NewReader(archive(t, file("results/s/trials.jsonl", strings.Repeat("{}\n", maxLines+1))))); !errors.Is(err, errMany) {
+		t.Errorf("many short lines: %v", err)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, File), []byte(`{"format":1,"hosts":[{}`+strings.Repeat(",{}", maxValues)+"]}"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(dir); !errors.Is(err, input.ErrMany) {
+		t.Errorf("many hosts of nothing: %v", err)
+	}
+}
+
 // A machine that says nothing any more in the middle of a step holds nobody up, and one
 // that says much isn't quoted whole.
 func TestSilent(t *testing.T) {
@@ -97,6 +119,38 @@ esac`)
 	f.set(f.Hosts[0], Failed, &Failure{Reason: strings.Repeat("x", 3<<20)})
 	if n := len(f.Hosts[0].Reason); n > 600 {
 		t.Errorf("a reason has %d bytes", n)
+	}
+}
+
+// A machine that says something without an end, on either output, ends with its step, and
+// not when its time is over.
+func TestEndless(t *testing.T) {
+	quick(t)
+	fake(t, here+`step=$(echo "$3" | sed 's/.*echo \([^ ]*\) |.*/\1/' | base64 -d | tail -n 1)
+case $2$step in
+out*left*) exec yes startup=5 ;;
+err*left*) exec yes >&2 ;;
+minus*left*) echo startup=-5 ;;
+work*look*) printf 'arch=x86_64\nroot=yes\nroom=9999999\nbundle=yes\n' ;;
+work*begin*) cat >/dev/null; echo '{}' ;;
+work*work*) yes >&2 & while sleep 0.1; do echo '{"scenario":"startup","done":1,"total":2}'; done ;;
+esac`)
+	f := newFleet(t, "out", "err", "minus", "work")
+	began := time.Now()
+	for _, r := range f.Remains(context.Background(), []string{"out", "err", "minus"}, 3) {
+		if bad := r.Host != "minus"; errors.Is(r.Err, errMuch) != bad || len(r.Away) > 0 && !bad {
+			t.Errorf("%s: %v, %v", r.Host, r.Away, r.Err)
+		}
+	}
+	f.Hosts = f.Hosts[3:]
+	if err := f.Run(context.Background(), 1); err != nil {
+		t.Fatal(err)
+	}
+	if h := f.Hosts[0]; h.State != Failed || h.Reason != errMuch.Reason {
+		t.Errorf("%s: %s, %q", h.Name, h.State, h.Reason)
+	}
+	if took := time.Since(began); took > 30*time.Second {
+		t.Errorf("it took %v", took)
 	}
 }
 

@@ -12,6 +12,10 @@ import (
 // maxHosts is more than any fleet has.
 const maxHosts = 100_000
 
+// maxValues are those of a fleet.json with so many: each has its name, state and boot, and
+// some notes.
+const maxValues = 20 * maxHosts
+
 // hostName is what ssh takes for a machine: a name of its configuration, user@name, an
 // address. It never begins as an option does.
 var hostName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._@:%\[\]-]{0,252}$`)

@@ -143,7 +143,7 @@ func ask(ctx context.Context, stdin io.Reader, name string, args ...string) (str
 	var out bytes.Buffer
 	said := &clean.Tail{Most: mostSaid}
 	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, &limited{&out, 256 << 20}, said
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, &limited{to: &out, left: 256 << 20}, said
 	cmd.Env = environment()
 	// Ctrl-C is for this program; the kernel ends it when the thread ends that started it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}

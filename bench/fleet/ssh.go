@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -82,14 +83,21 @@ func lastLine(text string) string {
 type limited struct {
 	to   io.Writer
 	left int64
+	over func() // is called then, if there is one
 }
 
 func (l *limited) Write(p []byte) (int, error) {
 	if l.left -= int64(len(p)); l.left < 0 {
-		return 0, errors.New("more than any machine says")
+		if l.over != nil {
+			l.over()
+		}
+		return 0, errMuch
 	}
 	return l.to.Write(p)
 }
+
+// errMuch ends whoever says without an end: reading that takes a processor.
+var errMuch = &Failure{Reason: "it says more than any machine does"}
 
 // step runs one step on a machine, and returns what it said, 4 MiB at the most.
 func step(ctx context.Context, host string, stdin io.Reader, words ...string) (string, error) {
@@ -104,10 +112,13 @@ func stepIn(ctx context.Context, from, host string, stdin io.Reader, words ...st
 		script = folderVariable + "=" + quoted(from) + "\n" + script
 	}
 	cmd := sshScript(ctx, host, script)
-	cmd.Stdin, cmd.Stdout = stdin, &limited{&out, 4 << 20}
+	cmd.Stdin, cmd.Stdout = stdin, &limited{to: &out, left: mostOutput}
 	err := execute(ctx, cmd)
 	return out.String(), err
 }
+
+// mostOutput is the most that a step says, on each of its two outputs.
+const mostOutput = 4 << 20
 
 // execute runs an ssh command, whose error is a [*Failure].
 func execute(ctx context.Context, cmd *exec.Cmd) error {
@@ -115,8 +126,19 @@ func execute(ctx context.Context, cmd *exec.Cmd) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	said := &clean.Tail{Most: mostSaid}
-	cmd.Stderr = said
+	var much atomic.Bool
+	over := func() { // ssh goes on without its outputs
+		much.Store(true)
+		cmd.Process.Kill()
+	}
+	cmd.Stderr = &limited{said, mostOutput, over}
+	if out, ok := cmd.Stdout.(*limited); ok {
+		out.over = over
+	}
 	err := cmd.Run()
+	if much.Load() {
+		return errMuch
+	}
 	if err == nil || errors.Is(err, exec.ErrWaitDelay) {
 		return nil
 	}

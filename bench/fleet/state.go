@@ -153,6 +153,9 @@ func Open(dir string) (*Fleet, error) {
 		return nil, err
 	}
 	f := &Fleet{}
+	if err := input.Few(data, maxValues); err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, File), err)
+	}
 	if err := json.Unmarshal(data, f); err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, File), err)
 	}

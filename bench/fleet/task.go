@@ -202,12 +202,15 @@ func manifest(dir string) (*results.Manifest, error) {
 		return nil, err
 	}
 	m := &results.Manifest{}
+	if err := input.Few(data, results.MaxValues); err != nil {
+		return nil, err
+	}
 	return m, json.Unmarshal(data, m)
 }
 
 // machineIn reads what a results folder says of its machine; nothing if it can't be read.
 func machineIn(dir string) (m results.Machine) {
-	if data, err := input.ReadFile(filepath.Join(dir, results.MachineFile), 1<<20); err == nil {
+	if data, err := input.ReadFile(filepath.Join(dir, results.MachineFile), 1<<20); err == nil && input.Few(data, results.MaxValues) == nil {
 		json.Unmarshal(data, &m)
 	}
 	return m

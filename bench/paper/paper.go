@@ -146,9 +146,9 @@ func Parse(name string, data []byte, also func(*Suite) (key string, err error)) 
 	return s, nil
 }
 
-// measurable says whether something can have this value: neither infinite, nor such that
+// Measurable says whether something can have this value: neither infinite, nor such that
 // it or its ratio would be.
-func measurable(x float64) bool { return x >= 1e-30 && x <= 1e30 }
+func Measurable(x float64) bool { return x >= 1e-30 && x <= 1e30 }
 
 var errNumber = errors.New("not a number above zero, from 1e-30 to 1e30")
 
@@ -208,8 +208,8 @@ func (r Row) check() (string, error) {
 		of = append(of,
 			wrong{"published.source", strings.TrimSpace(p.Source) == "", errMissing},
 			wrong{"published.unit", !known, fmt.Errorf("unit %q isn't known; there are: %s", p.Unit, strings.Join(slices.Sorted(maps.Keys(Units)), ", "))},
-			wrong{"published.value", !measurable(p.Value), errNumber},
-			wrong{"published.native", p.Native != 0 && !measurable(p.Native), errNumber})
+			wrong{"published.value", !Measurable(p.Value), errNumber},
+			wrong{"published.native", p.Native != 0 && !Measurable(p.Native), errNumber})
 	}
 	if h := r.Here; h != nil {
 		of = append(of, wrong{"here.scenario", h.Scenario == "", errMissing}, wrong{"here.metric", h.Metric == "", errMissing}, wrong{"here.of", h.Of == "", errMissing})

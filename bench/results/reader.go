@@ -26,7 +26,15 @@ const (
 	maxTrials = 1 << 30  // trials.jsonl, a file of samples/
 	maxLine   = 1 << 20  // a line of it
 	maxRows   = 1000     // cells, metrics, figures, …: a report's time grows with each
+	maxPairs  = 100_000  // cells times metrics
+
+	// MaxValues is how many values a manifest has at the most, or another record ([input.Few]).
+	MaxValues = 1 << 18
 )
+
+// maxLines is how many lines trials.jsonl has at the most: as many as if they were as long as
+// ours, as each takes as much memory. It is a variable for the tests alone.
+var maxLines = 4 << 20
 
 // A Run is a results folder that was read back.
 type Run struct {
@@ -102,6 +110,9 @@ func readJSON[T any](root *os.Root, name string, v *T) error {
 		return err
 	}
 	name = filepath.Join(root.Name(), name)
+	if err := input.Few(data, MaxValues); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
 	if err := decode(data, v); err != nil {
 		line := 1
 		var syntax *json.SyntaxError
@@ -173,6 +184,9 @@ func ReadTrials(r io.Reader) (lines []Line, dropped int, err error) {
 		}
 		if len(cells) > maxRows || len(metrics) > maxRows {
 			return nil, 0, fmt.Errorf("%d: %w", n, errors.Join(few("cells", len(cells)), few("metrics", len(metrics))))
+		}
+		if pairs := len(cells) * len(metrics); pairs > maxPairs || n > maxLines {
+			return nil, 0, fmt.Errorf("%d: more than %d lines, or than %d cells times metrics, which no run has", n, maxLines, maxPairs)
 		}
 		// A trial that was cut off, and then another one (a resumed run).
 		if first := &lines[open]; first != l && (first.Trial != l.Trial || first.Block != l.Block) {

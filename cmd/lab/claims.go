@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -45,21 +46,26 @@ func (a *app) claimsCommand() *cobra.Command {
 	return cmd
 }
 
-// distinct reads results folders. A run that is named twice, or copied, counts once;
-// what can't be read is the error, of the command whose name it is, and keeps no other
-// from being read.
+// distinct reads results folders. A run that is named twice, or copied, counts once. One
+// with another's id, and not with its trials, is named: either may be somebody's who made
+// it look like the other. What can't be read is the error, of the command whose name it is,
+// and keeps no other from being read.
 func distinct(who string, dirs []string) (runs []*results.Run, err error) {
-	seen := map[string]bool{}
+	seen := map[string]*results.Run{}
 	for _, dir := range spread(dirs) {
 		run, wrong := results.Read(dir)
-		switch {
-		case wrong != nil:
+		if wrong != nil {
 			err = errors.Join(err, fmt.Errorf("%s: %w", who, wrong))
 			continue
-		case !seen[run.Manifest.ID]:
-			runs = append(runs, run)
 		}
-		seen[run.Manifest.ID] = run.Manifest.ID != "" // an early lab gave none
+		id := run.Manifest.ID
+		first := seen[id]
+		switch {
+		case id == "" || first == nil: // an early lab gave none
+			seen[id], runs = run, append(runs, run)
+		case !reflect.DeepEqual(first.Lines, run.Lines):
+			err = errors.Join(err, fmt.Errorf("%s: %s and %s are the same run (%s), but have different trials; the first one counts", who, first.Dir, dir, id))
+		}
 	}
 	return runs, err
 }

@@ -1,12 +1,46 @@
 package main
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"lab/bench"
+	"lab/bench/results"
 	"lab/scenarios"
 )
+
+// A copy of a run counts once and without a word. A run that has another's id alone takes
+// its place in no silence.
+func TestRunsOfOneID(t *testing.T) {
+	const from = "../../reports/reference/startup"
+	made := func(name, old, new string) string {
+		dir := filepath.Join(t.TempDir(), name)
+		if err := os.CopyFS(dir, os.DirFS(from)); err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(dir, results.TrialsFile)
+		data, err := os.ReadFile(file)
+		if err == nil {
+			err = os.WriteFile(file, bytes.ReplaceAll(data, []byte(old), []byte(new)), 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}
+	copied, forged := made("copied", "\x00", ""), made("forged", `"value":0.`, `"value":9.`)
+	if runs, err := distinct("claims", []string{from, copied}); err != nil || len(runs) != 1 {
+		t.Errorf("a copy: %d runs, %v", len(runs), err)
+	}
+	runs, err := distinct("claims", []string{forged, from})
+	if len(runs) != 1 || err == nil || !strings.Contains(err.Error(), from+" are the same run") {
+		t.Errorf("a forged one: %d runs, %v", len(runs), err)
+	}
+}
 
 // Each claim is answered by a finding, or says what would have to be measured; and lab run
 // claims makes the rows that each of these findings is about, by a scenario's default or a

@@ -3,6 +3,7 @@ package analysis
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -114,16 +115,67 @@ func Across(all []*Analysis, absent ...Absent) (*Machines, error) {
 			byID[id] = k
 		}
 		k.Runs = append(k.Runs, a)
-		for _, y := range a.Metrics {
-			if !slices.ContainsFunc(m.Metrics, func(z results.Metric) bool { return z.Name == y.Name }) {
-				m.Metrics = append(m.Metrics, y)
-			}
-		}
 	}
+	m.Metrics = metricsOf(all)
 	m.named()
 	m.group()
 	m.note()
 	return m, nil
+}
+
+// metricsOf are the metrics of several runs, each as most of these runs describe it: one of
+// them may be somebody else's, and what it says of a metric isn't to be said of the others'
+// figures. Those that half of the runs have come first.
+func metricsOf(all []*Analysis) (out []results.Metric) {
+	by := map[string][]results.Metric{}
+	var order []string
+	for _, a := range all {
+		for _, x := range a.Metrics {
+			if by[x.Name] == nil {
+				order = append(order, x.Name)
+			}
+			by[x.Name] = append(by[x.Name], x)
+		}
+	}
+	slices.SortStableFunc(order, func(a, b string) int {
+		rank := func(name string) int { return min(2*len(by[name])/len(all), 1) }
+		return rank(b) - rank(a)
+	})
+	for _, name := range order {
+		n := map[string]int{}
+		said := func(x results.Metric) string { return x.Unit + "\n" + x.Better + "\n" + x.Title }
+		best := by[name][0]
+		for _, x := range by[name] {
+			n[said(x)]++
+		}
+		for _, x := range by[name] {
+			if n[said(x)] > n[said(best)] {
+				best = x
+			}
+		}
+		out = append(out, best)
+	}
+	return out
+}
+
+// alike is a row of a run with those of its samples that are in the unit and direction of
+// the runs' metrics; others is a name of those that aren't.
+func (m *Machines) alike(a *Analysis, c *Cell) (same *Cell, others []string) {
+	for _, x := range m.Metrics {
+		y, ok := a.Metric(x.Name)
+		if ok && c.Samples[x.Name] != nil && (y.Unit != x.Unit || y.Better != x.Better) {
+			others = append(others, x.Name)
+		}
+	}
+	if others == nil {
+		return c, nil
+	}
+	copied := *c
+	copied.Samples = maps.Clone(c.Samples)
+	for _, name := range others {
+		delete(copied.Samples, name)
+	}
+	return &copied, others
 }
 
 // ownDir is a folder's name that a run has by itself, and which says nothing of a machine.
@@ -197,6 +249,7 @@ func (k conditions) where() msg.Message {
 func (m *Machines) group() {
 	have := map[conditions]*MachineGroup{}
 	var rows []string
+	var odd msg.Gathered
 	for _, k := range m.Machines {
 		for _, a := range k.Runs {
 			for _, c := range a.Cells {
@@ -210,13 +263,20 @@ func (m *Machines) group() {
 				if !slices.Contains(rows, c.Cell.Label()) {
 					rows = append(rows, c.Cell.Label())
 				}
-				g.Entries = append(g.Entries, MachineEntry{k, a, c})
+				same, others := m.alike(a, c)
+				for _, name := range others {
+					odd.Add(msg.Verbatim(name), k.Name)
+				}
+				g.Entries = append(g.Entries, MachineEntry{k, a, same})
 			}
 		}
 	}
 	slices.SortStableFunc(m.Groups, func(a, b *MachineGroup) int {
 		return slices.Index(rows, a.Entries[0].Cell.Cell.Label()) - slices.Index(rows, b.Entries[0].Cell.Cell.Label())
 	})
+	for metric, machines := range odd.All() {
+		m.Notes = append(m.Notes, msg.T("machines.other-metric", whose(machines), metric))
+	}
 	// Only what tells groups apart is named.
 	for _, g := range m.Groups {
 		var parts []msg.Message

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"sync"
 	"syscall"
@@ -164,6 +165,9 @@ func (p *Program) handle(f wire.Frame) error {
 		}
 		if b.Code < -1 || b.Code > 255 || b.Signal < 0 || b.Signal > lastSignal {
 			return fmt.Errorf("%w: exit status %d, signal %d", wire.ErrFrame, b.Code, b.Signal)
+		}
+		if b.User < 0 || b.System < 0 || b.MaxRSS < 0 || b.User > math.MaxInt64-b.System {
+			return fmt.Errorf("%w: %d and %d ns of CPU time, %d bytes", wire.ErrFrame, b.User, b.System, b.MaxRSS)
 		}
 		p.state = over
 		p.exit = bench.Exit{Code: b.Code, Signal: b.Signal, OOM: b.OOM, At: at,

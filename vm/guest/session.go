@@ -62,6 +62,9 @@ func (s *Session) first(ctx context.Context) (wire.Frame, error) {
 	return f, nil
 }
 
+// longestStart is longer than any guest's: nobody waits for one that long.
+const longestStart = 24 * time.Hour
+
 // Greet waits until the init of a guest that boots says hello.
 func Greet(ctx context.Context, c net.Conn) (*Session, error) {
 	s := newSession(c)
@@ -81,6 +84,11 @@ func Greet(ctx context.Context, c net.Conn) (*Session, error) {
 	}
 	if hello.Err != "" {
 		return nil, fmt.Errorf("the guest's init: %s", hello.Err)
+	}
+	for _, ago := range hello.Ago { // their order is made in marking them
+		if ago < 0 || ago > longestStart {
+			return nil, fmt.Errorf("%w: a part of the guest's start began %v ago", wire.ErrFrame, ago)
+		}
 	}
 	s.paced, s.Ago = hello.Paced, hello.Ago
 	go s.listen()

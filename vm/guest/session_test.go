@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"net"
 	"os"
 	"testing"
@@ -115,4 +116,46 @@ func FuzzGuest(f *testing.F) {
 		}
 		hostile(t, b)
 	})
+}
+
+// No part of a start begins after its end, or days before: a guest's kernel
+// may be somebody else's. Nor has a program had less than no time.
+func TestImpossibleTimes(t *testing.T) {
+	for _, x := range []struct {
+		ago []time.Duration
+		ok  bool
+	}{
+		{nil, true}, {[]time.Duration{3, 2, 2, 0}, true}, {[]time.Duration{2, 3}, true}, {[]time.Duration{-time.Hour}, false},
+		{[]time.Duration{3, -1}, false}, {[]time.Duration{math.MinInt64}, false}, {[]time.Duration{math.MaxInt64}, false},
+	} {
+		ours, theirs := net.Pipe()
+		f, err := wire.New(wire.Hello, 0, wire.HelloBody{Version: wire.Version, Ago: x.ago})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := wire.Append(nil, f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() { theirs.Write(b) }()
+		s, err := Greet(context.Background(), ours)
+		if (err == nil) != x.ok || err != nil && !errors.Is(err, wire.ErrFrame) {
+			t.Errorf("%v: %v", x.ago, err)
+		}
+		if s != nil {
+			s.Close()
+		}
+		theirs.Close()
+	}
+	for _, b := range []wire.ExitedBody{{User: -1}, {System: -1}, {MaxRSS: -1}, {User: math.MaxInt64, System: math.MaxInt64}} {
+		p := NewProgram(newSession(nil), bench.Command{}, bench.Limits{})
+		p.io, p.state = &stdio{halt: make(chan struct{})}, begun
+		f, err := wire.New(wire.Exited, 1, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.handle(f); !errors.Is(err, wire.ErrFrame) {
+			t.Errorf("%+v: %v", b, err)
+		}
+	}
 }
