@@ -106,7 +106,7 @@ func TestOddMachine(t *testing.T) {
 	if x := m.Metrics[0]; x.Name != "ready" || x.Unit != "s" || x.Better != "lower" || x.Title != "Time until ready" {
 		t.Errorf("the first metric is %+v", x)
 	}
-	if said := page(m); strings.Contains(said, "Winner") || !strings.Contains(said, "Laptop-9: ready is in another unit there") {
+	if said := page(m); strings.Contains(said, "Winner") || !strings.Contains(said, "laptop-9: ready is in another unit there") {
 		t.Errorf("with it:\n%s\nwithout:\n%s", said, was)
 	}
 	s, ok := find(t, m, "host, ").Spread(analysis.MedianOf("ready"))
