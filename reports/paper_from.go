@@ -16,12 +16,9 @@ import (
 // none. The rule is that of the direction, by a twentieth.
 func PaperFrom(run *results.Run) (*paper.Suite, error) {
 	a, m := analysis.Of(run), run.Manifest
-	s := &paper.Suite{Format: paper.Format, Title: fmt.Sprintf("%s on another machine", m.Scenario),
+	s := &paper.Suite{Format: paper.Format, App: m.App(), Title: fmt.Sprintf("%s on another machine", m.Scenario),
 		Paper:   fmt.Sprintf("a results folder of lab %s, %s, of %s; %s", msg.OneLine(m.Lab), m.ID, m.Started.UTC().Format("2006-01-02"), msg.OneLine(run.Machine.CPU)),
 		Minutes: map[string]int{m.Scenario: max(1, int(math.Ceil(m.Ended.Sub(m.Started).Minutes())))}}
-	if m.Asked != nil {
-		s.App = m.Asked.App
-	}
 	seen := map[string]bool{}
 	env := func(name string) {
 		if !seen[name] {

@@ -158,6 +158,29 @@ func TestProvisioningRows(t *testing.T) {
 	}
 }
 
+// serving is the address of a server that talks to each who connects, until the test's end.
+func serving(t *testing.T, talk func(net.Conn)) (addr string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				talk(conn)
+			}()
+		}
+	}()
+	return l.Addr().String()
+}
+
 // The lab's own generator counts whole answers, of each kind, and says what is wrong
 // with one.
 func TestOwnLoad(t *testing.T) {
@@ -173,38 +196,24 @@ func TestOwnLoad(t *testing.T) {
 		" http": {"HTTP/1.1 200 OK\r\n\r\nhello", true, "Content-Length"},
 		"line ": {"", false, "EOF"},
 	} {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		go func() {
+		addr := serving(t, func(conn net.Conn) {
+			in := bufio.NewReader(conn)
 			for {
-				conn, err := l.Accept()
-				if err != nil {
+				if _, err := in.ReadString('\n'); err != nil {
 					return
 				}
-				go func() {
-					defer conn.Close()
-					in := bufio.NewReader(conn)
-					for {
-						if _, err := in.ReadString('\n'); err != nil {
-							return
-						}
-						if _, err := conn.Write([]byte(x.answer)); err != nil || !x.stays {
-							return
-						}
-					}
-				}()
+				if _, err := conn.Write([]byte(x.answer)); err != nil || !x.stays {
+					return
+				}
 			}
-		}()
+		})
 		a := &appfile.App{Load: appfile.Load{Ask: "x\n", Reply: strings.TrimSpace(reply), Connections: 3}}
 		metrics := map[string]results.Metric{}
 		for _, m := range appMetrics {
 			metrics[m.Name] = m
 		}
 		bt := bench.NewT(bench.TrialPlan{}, metrics)
-		err = ownLoad(context.Background(), bt, a, l.Addr().String(), 50*time.Millisecond)
+		err := ownLoad(context.Background(), bt, a, addr, 50*time.Millisecond)
 		if x.wrong != "" {
 			if err == nil || !strings.Contains(err.Error(), x.wrong) {
 				t.Errorf("%q: %v", x.answer, err)
@@ -225,27 +234,15 @@ func TestOwnLoadOfErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	for answer, right := range map[string]bool{"yes, and more": true, "the store is away": false} {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		go func() {
-			for {
-				conn, err := l.Accept()
-				if err != nil {
-					return
-				}
-				conn.Read(make([]byte, 1))
-				conn.Write([]byte(answer))
-				conn.Close()
-			}
-		}()
+		addr := serving(t, func(conn net.Conn) {
+			conn.Read(make([]byte, 1))
+			conn.Write([]byte(answer))
+		})
 		metrics := map[string]results.Metric{}
 		for _, m := range appMetrics {
 			metrics[m.Name] = m
 		}
-		err = ownLoad(context.Background(), bench.NewT(bench.TrialPlan{}, metrics), a, l.Addr().String(), 20*time.Millisecond)
+		err = ownLoad(context.Background(), bench.NewT(bench.TrialPlan{}, metrics), a, addr, 20*time.Millisecond)
 		if (err == nil) != right || err != nil && !strings.Contains(err.Error(), "store is away") {
 			t.Errorf("%q: %v", answer, err)
 		}

@@ -60,25 +60,23 @@ var Claims = []Claim{
 	{41, "On Windows and macOS Docker runs in a virtual machine.", ""},
 }
 
-// A FurtherRun is one that a claim needs beside what its scenario does by default:
+// A FurtherRun is one that claims need beside what their scenario does by default:
 // other environments, or another application.
 type FurtherRun struct {
-	Claim    int
+	Claims   []int // the first names its folder
 	Scenario string
 	Ask      request.Request
 	Long     bool // minutes a row: no part of a first look
 }
 
-// FurtherRuns are all of these; two claims may need the same one. What they need may not
-// be installed, which their rows say.
+// FurtherRuns are all of these. What they need may not be installed, which their rows say.
 var FurtherRuns = []FurtherRun{
-	{20, "startup", request.Request{Environments: []string{"runc", "docker"}}, false},
-	{23, "functions", request.Request{Environments: []string{"docker"}}, false},
-	{29, "functions", request.Request{Environments: []string{"docker"}}, false},
-	{34, "provisioning", request.Request{Environments: []string{"container", "vm"}, App: "nginx", From: []string{"registry", "packages", "disk"}}, true},
-	{36, "app", request.Request{Environments: []string{"container", "vm"}, App: "visits", Variant: request.Settings{"net": {"bridge"}}}, false},
-	{37, "startup", request.Request{Environments: []string{"docker"}, Variant: request.Settings{"engine": {"private", "tcp"}, "client": {"lab", "docker"}}}, false},
-	{41, "startup", request.Request{Environments: []string{"docker", "docker-vm"}}, true},
+	{[]int{20}, "startup", request.Request{Environments: []string{"runc", "docker"}}, false},
+	{[]int{23, 29}, "functions", request.Request{Environments: []string{"docker"}}, false},
+	{[]int{34}, "provisioning", request.Request{Environments: []string{"container", "vm"}, App: "nginx", From: []string{"registry", "packages", "disk"}}, true},
+	{[]int{36}, "app", request.Request{Environments: []string{"container", "vm"}, App: "visits", Variant: request.Settings{"net": {"bridge"}}}, false},
+	{[]int{37}, "startup", request.Request{Environments: []string{"docker"}, Variant: request.Settings{"engine": {"private", "tcp"}, "client": {"lab", "docker"}}}, false},
+	{[]int{41}, "startup", request.Request{Environments: []string{"docker", "docker-vm"}}, true},
 }
 
 // Answering are the names of the scenarios that have a finding on a claim.

@@ -183,9 +183,13 @@ func (t *functionsTry) inside(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, kept := i.(bench.Restarter)
+	if _, ok := i.(bench.Restarter); ok {
+		if err := t.Close(i); err != nil {
+			return err
+		}
+		return t.restart(ctx)
+	}
 	switch err := i.Start(ctx); {
-	case kept:
 	case err == nil:
 		t.answer("again", true, "")
 	case t.Environment().About().WholeCommand:
@@ -193,10 +197,7 @@ func (t *functionsTry) inside(ctx context.Context) error {
 	default:
 		t.hasNot(fmt.Errorf("the lab's instances end for good, and what they wrote goes with them (%w)", err), "again", "reset")
 	}
-	if err := t.Close(i); err != nil || !kept {
-		return err
-	}
-	return t.restart(ctx)
+	return t.Close(i)
 }
 
 // functionsRestart says whether a file of the tag's name is there, and makes it.

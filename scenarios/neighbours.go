@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"slices"
 	"strconv"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"lab/bench"
 	"lab/bench/image"
@@ -207,36 +204,19 @@ func neighboursLimit(limits string, mine, theirs *bench.Limits) error {
 	case "shares":
 		mine.CPUWeight, theirs.CPUWeight = 1000, 10
 	case "cpuset":
-		var set unix.CPUSet
-		if err := unix.SchedGetaffinity(0, &set); err != nil {
-			return fmt.Errorf("sched_getaffinity: %w", err)
-		}
-		var may []int
-		for n := 0; len(may) < set.Count(); n++ {
-			if set.IsSet(n) {
-				may = append(may, n)
-			}
+		may, err := bench.Processors()
+		if err != nil {
+			return err
 		}
 		if mine.CPUSet != "" || len(may) < 2 {
 			return bench.NotApplicable("the run's instances are held to certain processors", "leave out --cpus")
 		}
 		// The first one has the most interrupts.
-		theirs.CPUSet, mine.CPUSet = strconv.Itoa(may[0]), strconv.Itoa(otherCore(may, bench.Siblings))
+		other, _ := bench.OtherCore(may, bench.Siblings)
+		theirs.CPUSet, mine.CPUSet = strconv.Itoa(may[0]), strconv.Itoa(other)
 	}
 	theirs.Pids, theirs.Memory = 64, 256<<20
 	return nil
-}
-
-// otherCore is the first of some processors that isn't a thread of the first one's core,
-// or the second if all are.
-func otherCore(may []int, core func(cpu int) []int) int {
-	same := core(may[0])
-	for _, n := range may[1:] {
-		if !slices.Contains(same, n) {
-			return n
-		}
-	}
-	return may[1]
 }
 
 // victim is the half that counts.

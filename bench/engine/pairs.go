@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"lab/bench"
 	"lab/bench/cgroup"
 	"lab/bench/results"
@@ -22,15 +20,9 @@ func (r *Runner) pairs() error {
 		m.Paired = nil
 		return nil
 	}
-	var set unix.CPUSet
-	if err := unix.SchedGetaffinity(0, &set); err != nil {
+	may, err := bench.Processors()
+	if err != nil {
 		return fmt.Errorf("--paired: which processors the lab may use: %w", err)
-	}
-	var may []int
-	for i := range len(set) * 64 {
-		if set.IsSet(i) {
-			may = append(may, i)
-		}
 	}
 	if asked := cgroup.CPUs(string(r.Options.CPUs)); len(asked) > 0 {
 		may = slices.DeleteFunc(asked, func(n int) bool { return !slices.Contains(may, n) })
@@ -51,15 +43,8 @@ func sides(may []int, threads func(cpu int) []int) (*results.Paired, error) {
 	if len(may) < 2 {
 		return nil, errors.New("--paired: a pair's trials have one processor each, and the lab may use fewer than two; fix: leave it out")
 	}
-	first, second := may[0], may[1]
-	core := threads(first)
-	for _, n := range may[1:] {
-		if !slices.Contains(core, n) {
-			second = n
-			break
-		}
-	}
-	return &results.Paired{CPUs: []string{fmt.Sprint(first), fmt.Sprint(second)}, SameCore: slices.Contains(core, second)}, nil
+	second, same := bench.OtherCore(may, threads)
+	return &results.Paired{CPUs: []string{fmt.Sprint(may[0]), fmt.Sprint(second)}, SameCore: same}, nil
 }
 
 // planned are the limits with which a cell is planned: in a run of pairs those that its

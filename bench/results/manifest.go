@@ -88,6 +88,14 @@ func (m Manifest) Kernels() (out []Digested) {
 // whole run.
 func (m Manifest) KernelOf(c Cell) string { return cmp.Or(c.Settings[KernelDigest], m.Kernel.Digest) }
 
+// App is the application that was asked for, if any: a name, a path, or what its file says.
+func (m Manifest) App() string {
+	if m.Asked == nil { // early labs didn't record it
+		return ""
+	}
+	return m.Asked.App
+}
+
 // KernelDigest is the resolved setting that has it.
 const KernelDigest = "kernel-digest"
 

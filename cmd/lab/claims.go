@@ -99,7 +99,7 @@ func claims() (out []reports.Claim) {
 	for _, c := range scenarios.Claims {
 		x := reports.Claim{Number: c.Number, Text: c.Text, Lacks: c.Lacks, By: scenarios.Answering(c.Number)}
 		for _, r := range scenarios.FurtherRuns {
-			if r.Claim == c.Number {
+			if slices.Contains(r.Claims, c.Number) {
 				x.Further = strings.Join(furtherWords(r), " ")
 			}
 		}
@@ -119,18 +119,15 @@ func furtherWords(r scenarios.FurtherRun) []string {
 
 // furtherRuns are the runs beside the scenarios' own that lab run claims makes for what
 // was asked: those whose environments are among the chosen ones, and no long ones for a
-// first look. Each has a folder of its own, by its claim's number.
+// first look. Each has a folder of its own, by its first claim's number.
 func (f *runFlags) furtherRuns() (out []runFlags) {
-	made := map[string]bool{}
 	for _, r := range scenarios.FurtherRuns {
-		words := strings.Join(furtherWords(r), " ")
-		chosen := !made[words] && (len(f.Environments) == 0 || !slices.ContainsFunc(r.Ask.Environments, func(e string) bool { return !slices.Contains(f.Environments, e) }))
+		chosen := len(f.Environments) == 0 || !slices.ContainsFunc(r.Ask.Environments, func(e string) bool { return !slices.Contains(f.Environments, e) })
 		if !chosen || r.Long && f.Quick || len(f.Variant) > 0 {
 			continue
 		}
-		made[words] = true
 		x := *f
-		x.Scenarios, x.gather = []string{r.Scenario}, &gathering{folder: fmt.Sprintf("%s-%d", r.Scenario, r.Claim), once: f.Quick}
+		x.Scenarios, x.gather = []string{r.Scenario}, &gathering{folder: fmt.Sprintf("%s-%d", r.Scenario, r.Claims[0]), once: f.Quick}
 		x.guess = noGuess
 		x.Environments, x.some, x.Variant, x.App, x.From = r.Ask.Environments, r.Ask.Environments, r.Ask.Variant, r.Ask.App, r.Ask.From
 		out = append(out, x)

@@ -3,7 +3,6 @@ package analysis
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -121,61 +120,6 @@ func Across(all []*Analysis, absent ...Absent) (*Machines, error) {
 	m.group()
 	m.note()
 	return m, nil
-}
-
-// metricsOf are the metrics of several runs, each as most of these runs describe it: one of
-// them may be somebody else's, and what it says of a metric isn't to be said of the others'
-// figures. Those that half of the runs have come first.
-func metricsOf(all []*Analysis) (out []results.Metric) {
-	by := map[string][]results.Metric{}
-	var order []string
-	for _, a := range all {
-		for _, x := range a.Metrics {
-			if by[x.Name] == nil {
-				order = append(order, x.Name)
-			}
-			by[x.Name] = append(by[x.Name], x)
-		}
-	}
-	slices.SortStableFunc(order, func(a, b string) int {
-		rank := func(name string) int { return min(2*len(by[name])/len(all), 1) }
-		return rank(b) - rank(a)
-	})
-	for _, name := range order {
-		n := map[string]int{}
-		said := func(x results.Metric) string { return x.Unit + "\n" + x.Better + "\n" + x.Title }
-		best := by[name][0]
-		for _, x := range by[name] {
-			n[said(x)]++
-		}
-		for _, x := range by[name] {
-			if n[said(x)] > n[said(best)] {
-				best = x
-			}
-		}
-		out = append(out, best)
-	}
-	return out
-}
-
-// alike is a row of a run with those of its samples that are in the unit and direction of
-// the runs' metrics; others is a name of those that aren't.
-func (m *Machines) alike(a *Analysis, c *Cell) (same *Cell, others []string) {
-	for _, x := range m.Metrics {
-		y, ok := a.Metric(x.Name)
-		if ok && c.Samples[x.Name] != nil && (y.Unit != x.Unit || y.Better != x.Better) {
-			others = append(others, x.Name)
-		}
-	}
-	if others == nil {
-		return c, nil
-	}
-	copied := *c
-	copied.Samples = maps.Clone(c.Samples)
-	for _, name := range others {
-		delete(copied.Samples, name)
-	}
-	return &copied, others
 }
 
 // ownDir is a folder's name that a run has by itself, and which says nothing of a machine.
@@ -327,41 +271,6 @@ func (g *MachineGroup) Measured() bool {
 
 // Title names a group.
 func (g *MachineGroup) Title() msg.Message { return msg.Join("join.comma", g.Name, g.Where, g.Bytes) }
-
-// A MachineFigure picks one figure of a run's row; ok is false where it has
-// none.
-type MachineFigure func(MachineEntry) (iv stats.Interval, ok bool)
-
-func figureOf(metric string, pick func(*Sample) *stats.Interval) MachineFigure {
-	return func(e MachineEntry) (stats.Interval, bool) {
-		if s := e.Cell.Samples[metric]; s != nil {
-			if iv := pick(s); iv != nil {
-				return *iv, true
-			}
-		}
-		return stats.Interval{}, false
-	}
-}
-
-// MedianOf is a metric's median.
-func MedianOf(metric string) MachineFigure {
-	return figureOf(metric, func(s *Sample) *stats.Interval { return &s.Median })
-}
-
-// RatioOf is its ratio to the host's.
-func RatioOf(metric string) MachineFigure {
-	return figureOf(metric, func(s *Sample) *stats.Interval { return cmp.Or(s.Against, &stats.Comparison{}).Ratio })
-}
-
-// DifferenceOf is what it has more than the host's.
-func DifferenceOf(metric string) MachineFigure {
-	return figureOf(metric, func(s *Sample) *stats.Interval {
-		if s.Against == nil {
-			return nil
-		}
-		return &s.Against.Difference
-	})
-}
 
 // Spread is how far apart a group's machines lie. A machine with several runs
 // counts once, with the middle of their figures. Without two machines there is

@@ -39,7 +39,7 @@ func OfPaper(s *paper.Suite, runs []*results.Run, lacks map[string]error) []Pape
 		for _, a := range as {
 			switch {
 			case a.Run.Manifest.Scenario != r.Here.Scenario || !out[i].Figure.IsZero():
-			case otherApp(s.App, appOf(a.Run.Manifest)):
+			case otherApp(s.App, a.Run.Manifest.App()):
 				out[i].Outcome, out[i].Why = Unmeasured, msg.T("paper.other-app")
 			default:
 				out[i].measure(a)

@@ -162,21 +162,13 @@ func planTogether(a, b *results.Run) error {
 	for _, x := range []struct{ what, was, is string }{
 		{"scenarios", m.Scenario, n.Scenario}, {"machines", a.Machine.ID, b.Machine.ID}, {"images", m.Image.Digest, n.Image.Digest},
 		{"workloads", m.Workload.Digest, n.Workload.Digest}, {"processors for pairs", pairedOn(m), pairedOn(n)}, {"lengths (--quick)", fmt.Sprint(m.Quick), fmt.Sprint(n.Quick)},
-		{"kernels", a.Machine.Kernel, b.Machine.Kernel}, {"applications", appOf(m), appOf(n)},
+		{"kernels", a.Machine.Kernel, b.Machine.Kernel}, {"applications", m.App(), n.App()},
 	} {
 		if x.was != x.is {
 			return fmt.Errorf("plan: %s and %s have different %s, so what differs between them isn't chance; fix: name runs of one kind", a.Dir, b.Dir, x.what)
 		}
 	}
 	return nil
-}
-
-// appOf is the application that a run was of, if its scenario runs one.
-func appOf(m results.Manifest) string {
-	if m.Asked == nil {
-		return ""
-	}
-	return m.Asked.App
 }
 
 // choose finds the metric in a run.
