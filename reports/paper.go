@@ -129,8 +129,8 @@ func published(r analysis.PaperRow) page.Text {
 // absolute is what was published, in the paper's own unit.
 func absolute(x *paper.Published) string {
 	out := msg.Round(x.Value) + " " + x.Unit
-	if x.Native != 0 {
-		out += " / " + msg.Round(x.Native) + " " + x.Unit
+	if x.Native != nil {
+		out += " / " + msg.Round(*x.Native) + " " + x.Unit
 	}
 	return out
 }

@@ -38,7 +38,7 @@ func PaperFrom(run *results.Run) (*paper.Suite, error) {
 			env(c.Base.Env)
 			env(c.Env)
 			s.Rows = append(s.Rows, paper.Row{Name: c.Cell.Label() + ", " + x.Name,
-				Published: &paper.Published{Value: of.Median.Point, Native: to.Median.Point, Unit: x.Unit, Source: "medians of trials.jsonl"},
+				Published: &paper.Published{Value: of.Median.Point, Native: &to.Median.Point, Unit: x.Unit, Source: "medians of trials.jsonl"},
 				Here:      &paper.Here{Scenario: m.Scenario, Metric: x.Name, Of: c.Env, OfVariant: c.Variant, To: c.Base.Env, ToVariant: c.Base.Variant},
 				Agrees:    &paper.Agrees{Rule: paper.Direction, By: 0.05, Why: "what is within a twentieth is called the same"}})
 		}

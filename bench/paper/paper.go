@@ -66,10 +66,10 @@ type Row struct {
 // Published is a value that was read in a source.
 type Published struct {
 	Value    float64 `json:"value"`
-	Native   float64 `json:"native,omitempty"` // of what it is compared with; 0: none, and there is no ratio
-	Unit     string  `json:"unit"`             // of both: see Units
-	Source   string  `json:"source"`           // page, table, figure, or raw file
-	Abstract bool    `json:"abstract,omitempty"`
+	Native   *float64 `json:"native,omitempty"` // of what it is compared with; nil: none, and there is no ratio
+	Unit     string   `json:"unit"`             // of both: see Units
+	Source   string   `json:"source"`           // page, table, figure, or raw file
+	Abstract bool     `json:"abstract,omitempty"`
 }
 
 // Here is what of this lab gives the same measure.
@@ -107,10 +107,10 @@ var Units = map[string]Unit{
 
 // Ratio is the published one, or 0 if there is none.
 func (p *Published) Ratio() float64 {
-	if p == nil || p.Native == 0 {
+	if p == nil || p.Native == nil {
 		return 0
 	}
-	return p.Value / p.Native
+	return p.Value / *p.Native
 }
 
 // Scenarios are those that the rows need, each once, in their order.
@@ -209,7 +209,7 @@ func (r Row) check() (string, error) {
 			wrong{"published.source", strings.TrimSpace(p.Source) == "", errMissing},
 			wrong{"published.unit", !known, fmt.Errorf("unit %q isn't known; there are: %s", p.Unit, strings.Join(slices.Sorted(maps.Keys(Units)), ", "))},
 			wrong{"published.value", !Measurable(p.Value), errNumber},
-			wrong{"published.native", p.Native != 0 && !Measurable(p.Native), errNumber})
+			wrong{"published.native", p.Native != nil && !Measurable(*p.Native), errNumber})
 	}
 	if h := r.Here; h != nil {
 		of = append(of, wrong{"here.scenario", h.Scenario == "", errMissing}, wrong{"here.metric", h.Metric == "", errMissing}, wrong{"here.of", h.Of == "", errMissing})

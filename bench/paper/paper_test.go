@@ -51,6 +51,8 @@ func TestParse(t *testing.T) {
 		"minutes":        {"{cpu: 2}", "{disk: 2}", 5, 11, "cpu"},
 		"value":          {"value: 2", "value: -2", 8, 22, "above zero"},
 		"infinite":       {"value: 2", "value: .inf", 8, 22, "above zero"},
+		"nothing":        {"native: 1", "native: 0", 8, 33, "above zero"},
+		"half a minute":  {"{cpu: 2}", "{cpu: 1.5}", 5, 16, `"1.5" isn't a whole number`},
 		"no number":      {"native: 1", "native: .nan", 8, 33, "above zero"},
 		"its ratio is":   {"native: 1", "native: 1e-308", 8, 33, "above zero"},
 		"an alias":       {"paper: A. Author, 2015", "paper: &a x\nnote: *a", 3, 8, "write it out"},

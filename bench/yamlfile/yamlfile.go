@@ -4,6 +4,7 @@
 package yamlfile
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -44,8 +45,13 @@ func Parse(name, what string, data []byte, max int, v any, check func() (key str
 	if err := input.Shallow(string(data)); err != nil {
 		return &Error{File: name, Err: err}
 	}
-	if err := spelledOut(name, data); err != nil {
-		return err
+	if tree, err := parser.ParseBytes([]byte(input.Text(data)), 0); err == nil { // else it is the decoder's to say
+		for _, d := range tree.Docs {
+			if err := cmp.Or(spelledOut(d.Body), whole(d.Body, reflect.TypeOf(v))); err != nil {
+				err.File = name
+				return err
+			}
+		}
 	}
 	in := yaml.NewDecoder(strings.NewReader(input.Text(data)), yaml.Strict())
 	err := in.Decode(v)
@@ -76,6 +82,8 @@ func Parse(name, what string, data []byte, max int, v any, check func() (key str
 	return nil
 }
 
+const aWhole = "a whole number"
+
 // kindOf is what a value of a type is called in a file.
 func kindOf(t reflect.Type) string {
 	switch t.Kind() {
@@ -83,32 +91,69 @@ func kindOf(t reflect.Type) string {
 		return "a number"
 	case reflect.Bool:
 		return "true or false"
-	case reflect.Int, reflect.Int64, reflect.Uint16:
-		return "a whole number"
+	case reflect.Int, reflect.Int64, reflect.Uint16, reflect.Uint64:
+		return aWhole
 	}
 	return "what belongs here"
 }
 
 // spelledOut is an error about a file with anchors and what refers to them: a few lines of
-// such can mean more than any memory has, and be read for more than any time. What can't be
-// parsed at all is the decoder's to say.
-func spelledOut(name string, data []byte) error {
-	tree, err := parser.ParseBytes([]byte(input.Text(data)), 0)
-	if err != nil {
+// such can mean more than any memory has, and be read for more than any time.
+func spelledOut(n ast.Node) *Error {
+	if n == nil {
 		return nil
 	}
-	for _, d := range tree.Docs {
-		for _, odd := range []ast.NodeType{ast.AnchorType, ast.AliasType, ast.MergeKeyType} {
-			if d.Body == nil {
-				continue
+	for _, odd := range []ast.NodeType{ast.AnchorType, ast.AliasType, ast.MergeKeyType} {
+		if found := ast.Filter(odd, n); len(found) > 0 {
+			return wrong(found[0], "an anchor or an alias; write it out")
+		}
+	}
+	return nil
+}
+
+// whole is an error about a number that isn't whole where a whole one belongs: the library
+// would make one of it.
+func whole(n ast.Node, t reflect.Type) *Error {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch n := n.(type) {
+	case *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
+		if kindOf(t) == aWhole {
+			return wrong(n, fmt.Sprintf("%q isn't %s", n.GetToken().Value, aWhole))
+		}
+	case *ast.SequenceNode:
+		if t.Kind() == reflect.Slice {
+			for _, x := range n.Values {
+				if err := whole(x, t.Elem()); err != nil {
+					return err
+				}
 			}
-			if found := ast.Filter(odd, d.Body); len(found) > 0 {
-				at := found[0].GetToken().Position
-				return &Error{name, at.Line, at.Column, errors.New("an anchor or an alias; write it out")}
+		}
+	case *ast.MappingNode:
+		for _, x := range n.Values {
+			if err := whole(x, t); err != nil {
+				return err
+			}
+		}
+	case *ast.MappingValueNode:
+		switch t.Kind() {
+		case reflect.Map:
+			return whole(n.Value, t.Elem())
+		case reflect.Struct:
+			for f := range t.Fields() {
+				if key, _, _ := strings.Cut(f.Tag.Get("json"), ","); key == n.Key.GetToken().Value {
+					return whole(n.Value, f.Type)
+				}
 			}
 		}
 	}
 	return nil
+}
+
+func wrong(n ast.Node, what string) *Error {
+	at := n.GetToken().Position
+	return &Error{Line: at.Line, Column: at.Column, Err: errors.New(what)}
 }
 
 // At says that a key of a file is wrong: where it is, or if it is missing where what it
