@@ -60,6 +60,52 @@ func Machines(m *analysis.Machines) *page.Page {
 	return p
 }
 
+// MachinesBrief is the page for a terminal where machines.md was written: a line for each
+// group of the headline metric, and how many notes there are.
+func MachinesBrief(m *analysis.Machines) *page.Page {
+	p := &page.Page{}
+	if len(m.Metrics) == 0 {
+		p.Banner(msg.T("nothing-measured"))
+		return p
+	}
+	x := m.Metrics[0]
+	p.Title(msg.T("machines.brief", msg.Name(m.Scenario), msg.T("machines", len(m.Machines)), x.Title))
+	span := msg.T("machines.head-span")
+	t := page.Table{Align: "lrll", Head: []page.Text{msg.T("head.environment"), msg.T("head.machines"), page.Lines{msg.T("head.median"), span}, page.Lines{msg.T("head.by", m.BaseName()), span}}}
+	for _, g := range m.Groups {
+		if !g.Measured() {
+			continue
+		}
+		n, middle := overMachines(g, analysis.MedianOf(x.Name), func(v float64) msg.Scale { return msg.ScaleFor(v, x.Unit) })
+		var ratio page.Text
+		if !g.TCG {
+			_, ratio = overMachines(g, analysis.RatioOf(x.Name), func(float64) msg.Scale { return msg.Bare })
+		}
+		t.Rows = append(t.Rows, []page.Text{page.Wrapped{Text: g.Title(), Width: 22}, n, middle, ratio})
+	}
+	p.Table(t)
+	classGuesses(p, m)
+	if n := len(m.Notes); n > 0 {
+		p.Messages(msg.T("machines.notes-in", n))
+	}
+	return p
+}
+
+// overMachines is a figure's middle among a group's machines, with the least and the
+// largest behind it if there are several.
+func overMachines(g *analysis.MachineGroup, f analysis.MachineFigure, scale func(middle float64) msg.Scale) (machines int, text page.Text) {
+	if s, ok := g.Spread(f); ok {
+		u := scale(s.Middle)
+		return s.Machines, msg.T("in-brackets", u.With(s.Middle), u.Span(s.Least, s.Largest))
+	}
+	for _, e := range g.Entries {
+		if iv, ok := f(e); ok {
+			return 1, scale(iv.Point).With(iv.Point)
+		}
+	}
+	return 0, nil
+}
+
 // machinesReport is machines.md: all metrics, and what the machines are.
 func machinesReport(m *analysis.Machines, plots []plot.File) *page.Page {
 	p := &page.Page{}

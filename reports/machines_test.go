@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"lab/bench/results"
 	"lab/reports/analysis"
@@ -329,5 +330,38 @@ func TestSharedMachineID(t *testing.T) {
 	}
 	if m := of("", ""); len(m.Machines) != 1 || strings.Contains(notes(m.Notes), said) {
 		t.Errorf("%d machines, %v", len(m.Machines), notes(m.Notes))
+	}
+}
+
+// Where the whole is a file, a screen of 80 × 24 holds the answer: a line for each
+// environment, and how much there is to know about it.
+func TestMachinesBrief(t *testing.T) {
+	m := across(t, class()[:3])
+	var b bytes.Buffer
+	if err := MachinesBrief(m).Terminal(&b, page.Options{Width: 80}); err != nil {
+		t.Fatal(err)
+	}
+	said := b.String()
+	t.Log("\n" + said)
+	if n := strings.Count(said, "\n"); n > 20 {
+		t.Errorf("%d lines", n)
+	}
+	for line := range strings.Lines(said) {
+		if n := utf8.RuneCountInString(line); n > 81 {
+			t.Errorf("%d columns: %s", n, line)
+		}
+	}
+	for _, g := range m.Groups {
+		s, ok := g.Spread(analysis.MedianOf(m.Metrics[0].Name))
+		if !ok || g.TCG {
+			continue
+		}
+		u := msg.ScaleFor(s.Middle, m.Metrics[0].Unit)
+		if want := english(msg.T("in-brackets", u.With(s.Middle), u.Span(s.Least, s.Largest))); !strings.Contains(said, want) {
+			t.Errorf("%s: no %q", english(g.Title()), want)
+		}
+	}
+	if want := english(msg.T("machines.notes-in", len(m.Notes))); !strings.Contains(said, want) {
+		t.Errorf("no %q", want)
 	}
 }

@@ -226,6 +226,9 @@ func (a *app) concludeFleet(x *fleet.Fleet, interrupted bool) error {
 		out := filepath.Join(x.Dir, "report-"+name)
 		errs = append(errs, os.RemoveAll(out), a.reportMachines(dirs, out, false)) // an earlier one has fewer machines
 	}
+	if x.Slurm == nil && len(x.Machines()) > 0 { // a task of Slurm's takes it along
+		sayTo(a.Page, "\nThe lab's bundle stays on the machines, for lab fleet resume; to remove it: %s\n", cli.Quote([]string{a.Args[0], "fleet", "clean", x.Dir}))
+	}
 	status := 0
 	switch {
 	case interrupted:

@@ -215,8 +215,13 @@ func (a *app) reportMachines(dirs []string, out string, redraw bool) error {
 			absent = append(absent, analysis.Absent(h))
 		}
 		m, err := analysis.Across(by[name], absent...)
+		// What is in a file is told in short.
+		show := reports.Machines
+		if out != "" {
+			show = reports.MachinesBrief
+		}
 		if err == nil {
-			err = reports.Machines(m).Terminal(a.Page, page.OptionsFor(a.Stdout.File))
+			err = show(m).Terminal(a.Page, page.OptionsFor(a.Stdout.File))
 		}
 		if err == nil && out != "" {
 			err = a.writeMachines(m, out)
