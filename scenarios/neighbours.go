@@ -268,7 +268,8 @@ func neighboursFindings() (out []results.Finding) {
 	} {
 		add(7, n.beside, "none", "Without limits a container isn't disturbed by "+n.what+".", "within", 0.05, undisturbed)
 	}
-	for _, n := range []struct{ beside, what string }{{"equal", "one that does the same work"}, {"forks", "a fork bomb"}} {
+	// Both hold the neighbour to 64 processes, which is what a fork bomb meets first.
+	for _, n := range []struct{ beside, what string }{{"equal", "one that does the same work"}, {"forks", "a fork bomb that may have 64 processes"}} {
 		add(24, n.beside, "cpuset", "With a processor of its own a container isn't disturbed by "+n.what+".", "within", 0.05, undisturbed)
 		add(25, n.beside, "shares", "With a hundred times the CPU weight a container keeps nine tenths of its throughput next to "+n.what+".", "above", 0.9,
 			"the weights give it 99 % of a processor that both want; a tenth is for the switches between the two")

@@ -134,7 +134,16 @@ func (a *app) judgePaper(s *paper.Suite, data []byte, dirs []string, out string)
 	if out != "" {
 		err = errors.Join(err, a.inNewFolder(out, func(uid, gid int) error { return reports.WritePaper(s, data, runs, nil, out, uid, gid) }))
 	}
-	return errors.Join(err, reports.Paper(s, runs, false).Terminal(a.Page, page.OptionsFor(a.Stdout.File)))
+	err = errors.Join(err, reports.Paper(s, runs, false).Terminal(a.Page, page.OptionsFor(a.Stdout.File)))
+	if out == "" {
+		return errors.Join(err, sayTo(a.Page, "\nfor the report: --out DIR\n"))
+	}
+	return errors.Join(err, a.sayReport(out))
+}
+
+// sayReport says where a paper's report is.
+func (a *app) sayReport(dir string) error {
+	return sayTo(a.Page, "\nthe report: %s\n", filepath.Join(dir, "report.md"))
 }
 
 // measurePaper runs the scenarios that a paper's rows need, each into a folder below one
@@ -202,7 +211,7 @@ func (a *app) measurePaper(name string, s *paper.Suite, data []byte, f runFlags)
 	if err := reports.Paper(s, runs, false).Terminal(a.Page, page.OptionsFor(a.Stdout.File)); err != nil {
 		return err
 	}
-	return errors.Join(last, sayTo(a.Page, "\nthe report: %s\n", filepath.Join(f.out, "report.md")))
+	return errors.Join(last, a.sayReport(f.out))
 }
 
 // paperRequests are what has to be run for a paper: the scenarios without an application
