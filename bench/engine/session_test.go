@@ -244,6 +244,7 @@ func TestNoMeasurement(t *testing.T) {
 	for name, trial := range map[string]func(*bench.T) error{
 		"NaN":    func(t *bench.T) error { t.Record("ready", math.NaN()); return nil },
 		"Inf":    func(t *bench.T) error { t.Record("ready", 1); t.Record("ready", math.Inf(-1)); return nil },
+		"1e300":  func(t *bench.T) error { t.Record("ready", 1e300); return nil },
 		"a text": func(t *bench.T) error { t.RecordText("ready", strings.Repeat("é", 1<<20)); return nil },
 		"error":  func(t *bench.T) error { return errors.New(strings.Repeat("x", 3<<20)) },
 	} {

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"math"
 	"strings"
 	"time"
 
@@ -66,7 +65,7 @@ func runTrial(ctx context.Context, s *bench.Scenario, p bench.TrialPlan, metrics
 	}
 	for i := range r.Lines {
 		l := &r.Lines[i]
-		if l.Value != nil && (math.IsNaN(*l.Value) || math.IsInf(*l.Value, 0)) && err == nil { // a program inside may say that
+		if l.Value != nil && !results.Measurable(*l.Value) && err == nil { // a program inside may say that
 			err = bench.Blamed(bench.BlameWorkload, fmt.Errorf("%s is %v, which is no measurement", l.Metric, *l.Value))
 		}
 		l.Text = cut(l.Text)

@@ -65,7 +65,7 @@ type Row struct {
 
 // Published is a value that was read in a source.
 type Published struct {
-	Value    float64 `json:"value"`
+	Value    float64  `json:"value"`
 	Native   *float64 `json:"native,omitempty"` // of what it is compared with; nil: none, and there is no ratio
 	Unit     string   `json:"unit"`             // of both: see Units
 	Source   string   `json:"source"`           // page, table, figure, or raw file

@@ -37,3 +37,13 @@ func TestFewValues(t *testing.T) {
 		t.Errorf("many short lines: %v", err)
 	}
 }
+
+// A number of which no report can be made is refused where it stands.
+func TestMeasurable(t *testing.T) {
+	for value, ok := range map[string]bool{"0": true, "-1e30": true, "5e-324": true, "1e31": false, "-1.7e308": false} {
+		text := fmt.Sprintf(`{"env":"e","metric":"m","value":%s,"last":true}`+"\n", value)
+		if _, _, err := ReadTrials(strings.NewReader(text)); (err == nil) != ok || err != nil && !strings.Contains(err.Error(), "metric m: a value of ") {
+			t.Errorf("%s: %v", value, err)
+		}
+	}
+}

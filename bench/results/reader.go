@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path"
 	"path/filepath"
@@ -239,6 +240,10 @@ func few(what string, n int) error {
 	return fmt.Errorf("more than %d %s, which no run has", maxRows, what)
 }
 
+// Measurable says whether something can have this value: a number, and one that stays
+// finite when it is squared and summed up.
+func Measurable(v float64) bool { return math.Abs(v) <= 1e30 }
+
 // check says what makes a line unusable.
 func (l *Line) check() error {
 	switch {
@@ -248,6 +253,8 @@ func (l *Line) check() error {
 		return errors.New("neither metric nor err")
 	case l.Value == nil && l.Err == "" && l.Text == "":
 		return fmt.Errorf("metric %s: neither value nor text nor err", l.Metric)
+	case l.Value != nil && !Measurable(*l.Value):
+		return fmt.Errorf("metric %s: a value of %g, which nothing has", l.Metric, *l.Value)
 	case !isUnit(l.Unit):
 		return fmt.Errorf("metric %s: %q is no unit", l.Metric, l.Unit)
 	case l.Block < 0 || l.Pos < 0 || l.Trial < 0 || l.N < 0 || l.Session < 0 || l.Pair < 0 || l.EnvPad < 0 || l.ArgvPad < 0:
