@@ -179,14 +179,15 @@ func (j judged) inOneLine() msg.Message {
 		}
 		text = msg.T("claims.of", first.Said, k, n, analysis.OutcomeText(j.outcome))
 	}
-	if len(j.missing) > 0 && j.outcome == analysis.Undecided {
-		runs, _ := j.deciding()
-		return msg.T("claims.missing", text, strings.Join(runs, "; "))
-	}
-	if runs, near := j.deciding(); near {
-		return msg.T("claims.near", text, strings.Join(runs, "; "))
-	} else if len(runs) > 0 {
-		return msg.T("claims.decide", text, strings.Join(runs, "; "))
+	runs, near := j.deciding()
+	said := strings.Join(runs, "; ")
+	switch {
+	case len(j.missing) > 0 && j.outcome == analysis.Undecided:
+		return msg.T("claims.missing", text, said)
+	case near:
+		return msg.T("claims.near", text, said)
+	case len(runs) > 0:
+		return msg.T("claims.decide", text, said)
 	}
 	return text
 }
