@@ -125,8 +125,9 @@ func thread(q asked) bool {
 
 // TestFailpoints has each call fail by which the lab makes something, in each way: a
 // clean error or a clean death, and nothing is left. LAB_FAILPOINTS says how many, at
-// random; all of them is "make chaos". "all:2/3" is the second third: several walks at
-// the same time, each in a testbed of its own, come to the end sooner.
+// random; all of them is "make chaos", and "vm" is all of one environment's. "all:2/3" is the
+// second third: several walks at the same time, each in a testbed of its own, come to the
+// end sooner.
 func TestFailpoints(t *testing.T) {
 	needs(t)
 	self, err := os.Executable()
@@ -158,7 +159,10 @@ func TestFailpoints(t *testing.T) {
 			t.Fatalf("LAB_FAILPOINTS: a share is 1/3, not %q", share)
 		}
 	}
-	places := map[string]int{}
+	places, only := map[string]int{}, ""
+	if _, err := strconv.Atoi(asked); err != nil && asked != "" && asked != "all" {
+		only = asked
+	}
 	for _, args := range [][]string{
 		{"exec", "host", "--memory", "64M", "--", "true"},
 		{"exec", "chroot", "--", "true"},
@@ -170,7 +174,7 @@ func TestFailpoints(t *testing.T) {
 		{"exec", "docker", "--", "true"},
 		{"exec", "vm", "--", "true"},
 	} {
-		if slices.Contains([]string{"podman", "docker", "vm"}, args[1]) && asked == "" {
+		if slices.Contains([]string{"podman", "docker", "vm"}, args[1]) && asked == "" || only != "" && (args[0] != "exec" || args[1] != only) {
 			continue
 		}
 		began := time.Now()
@@ -197,14 +201,19 @@ func TestFailpoints(t *testing.T) {
 		}
 	}
 	for _, p := range []string{atFile, atFolder, atCgroup, atLimit, atKernel, atRequest, atSocket, atNamespace, atProcess, atMount} {
-		if places[p] == 0 {
+		if places[p] == 0 && only == "" {
 			t.Errorf("no call is made at a %s: the walk doesn't come everywhere", p)
 		}
 	}
 	all, n, few := len(points)+len(slow), 120, 0
-	if asked == "all" {
+	switch {
+	case only != "" && all == 0:
+		t.Fatalf("LAB_FAILPOINTS: no points of %s", only)
+	case only != "":
+		n, few = len(points), len(slow)
+	case asked == "all":
 		n, few = len(points), (100+parts-1)/parts
-	} else if asked != "" {
+	case asked != "":
 		if n, err = strconv.Atoi(asked); err != nil {
 			t.Fatal("LAB_FAILPOINTS: ", err)
 		}
