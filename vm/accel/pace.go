@@ -15,7 +15,7 @@ import (
 )
 
 // PaceGuest is the probe's guest, a program without an operating system that
-// executes what guests' code consists of, each for a twentieth of a second, and
+// executes what guests' code consists of, each for a fortieth of a second, and
 // says when it begins and ends. testdata/pace.s has its source.
 func PaceGuest() []byte {
 	code, err := hex.DecodeString(strings.ReplaceAll(paceCode, "\n", ""))
@@ -40,7 +40,7 @@ var paceTests = [...]struct {
 const (
 	paceEnd   = '!'
 	maxRounds = 40
-	longRound = 20 * time.Millisecond
+	longRound = 10 * time.Millisecond
 )
 
 // A Pacer reads what the guest says.

@@ -6,7 +6,7 @@
 #	C  ring 3 (64-bit)
 #
 # Each is made in rounds of N iterations, N doubling from round to round, until a
-# round took 2^27 ticks of the TSC: some 50 ms. Before a round the guest writes
+# round took 2^26 ticks of the TSC: some 25 ms. Before a round the guest writes
 # the letter to the first serial port, after it the small letter, at the end a
 # "!". So the host, whose clock alone counts, knows how many and how long.
 	.set TABLES, 0x200000		# PML4, PDPT, page directory, page table
@@ -17,7 +17,7 @@
 	.set USTACK, 0x20e000
 	.set SAVED,  0x206000
 	.set FAULTS, 0x400000		# two pages, of which one is mapped at a time
-	.set ENOUGH, 1 << 27
+	.set ENOUGH, 1 << 26
 
 	.macro put byte
 	mov $0x3f8, %dx
